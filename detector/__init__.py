@@ -1,0 +1,6 @@
+"""Audio in, analysis out: no Kafka, no environment, no clock.
+
+Read in the order in which data flows: errors, types, decode, fingerprint, observation,
+listen (the one pass over the audio), clock and templates (evidence), calibration, model
+(a released folder that scores observations), analyze (all of it for one file).
+"""

@@ -1,0 +1,112 @@
+"""Dead letters: what could not be processed, with its exact bytes and the reason.
+
+A dead letter is the source message as it came (key, value, headers) on ``<topic>.dead``,
+plus the headers below. Nothing is re-encoded, so that a replay is the original. The
+limit guards against the bad deploy that would drain a whole topic into its dead letters:
+over it, the worker stops and people look.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from detector.errors import BadInput, Fatal
+
+HEADER_PREFIX: Final = "earmark.dead."
+PROCESSOR: Final = HEADER_PREFIX + "processor"
+REASON: Final = HEADER_PREFIX + "reason"
+DETAIL: Final = HEADER_PREFIX + "detail"
+ORIGIN: Final = HEADER_PREFIX + "origin"  # topic/partition/offset
+ORIGIN_TIME: Final = HEADER_PREFIX + "origin-time-ms"
+
+MAX_DETAIL = 1_000  # characters; a detail may quote a hostile file
+
+
+class DeadLetterLimit(Fatal):
+    """Too large a share of recent events became dead letters: stop and look."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as it lay on its topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_ms: int = 0
+
+    @property
+    def origin(self) -> str:
+        """Where the message lies: ``topic/partition/offset``."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+def headers_for(message: Message, processor: str, error: BadInput) -> list[tuple[str, bytes]]:
+    """Return the source's headers, followed by ours (those of an earlier death are replaced)."""
+    kept = [(name, value) for name, value in message.headers if not name.startswith(HEADER_PREFIX)]
+    ours = {
+        PROCESSOR: processor,
+        REASON: error.reason,
+        DETAIL: error.detail[:MAX_DETAIL],
+        ORIGIN: message.origin,
+        ORIGIN_TIME: str(message.timestamp_ms),
+    }
+    return kept + [(name, value.encode(errors="replace")) for name, value in ours.items()]
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A dead letter, read back from its topic."""
+
+    source: str
+    processor: str
+    reason: str
+    detail: str
+    origin: str
+    key: bytes | None
+    value: bytes | None
+
+
+def read(
+    topic: str, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]
+) -> DeadLetter:
+    """Read a dead letter; a header that is absent reads as an empty text."""
+    said = {name: text.decode(errors="replace") for name, text in headers}
+    return DeadLetter(
+        source=topic.removesuffix(".dead"),
+        processor=said.get(PROCESSOR, ""),
+        reason=said.get(REASON, ""),
+        detail=said.get(DETAIL, ""),
+        origin=said.get(ORIGIN, ""),
+        key=key,
+        value=value,
+    )
+
+
+@dataclass
+class Limit:
+    """Share of dead letters over the last ``window`` events; judged once it is full."""
+
+    share: float
+    window: int
+    _recent: deque[bool] = field(default_factory=deque)
+
+    def count(self, *, dead: bool) -> None:
+        """Count one ended event.
+
+        Raises:
+            DeadLetterLimit: the share is exceeded.
+        """
+        self._recent.append(dead)
+        if len(self._recent) <= self.window:
+            return
+        self._recent.popleft()
+        if sum(self._recent) / self.window > self.share:
+            raise DeadLetterLimit(
+                f"{sum(self._recent)} of the last {self.window} events are dead letters "
+                f"(limit {self.share:.0%}): fix the cause, then replay them"
+            )

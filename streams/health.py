@@ -1,0 +1,81 @@
+"""``/metrics``, ``/live`` and ``/ready`` of one process, on one port.
+
+Live: the main loop has beaten within ``PATIENCE_S`` (else: restart me). Ready: every
+named condition holds (else: do not count on me yet), and the answer names those that do
+not. A thread serves them, so a blocked main loop is seen, not shared.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import orjson
+from prometheus_client import make_wsgi_app
+
+PATIENCE_S = 60.0
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class Health:
+    """What a process knows of itself; safe to use from any thread."""
+
+    def __init__(self, *conditions: str) -> None:
+        self._conditions = dict.fromkeys(conditions, False)
+        self._beat = time.monotonic()
+
+    def beat(self) -> None:
+        """The main loop is alive."""
+        self._beat = time.monotonic()
+
+    def set(self, condition: str, holds: bool) -> None:
+        """Say whether a condition (``model_loaded``, ``partitions_assigned`` ...) holds."""
+        self._conditions[condition] = holds
+
+    @property
+    def live(self) -> bool:
+        """Whether the main loop has beaten lately."""
+        return time.monotonic() - self._beat < PATIENCE_S
+
+    @property
+    def missing(self) -> list[str]:
+        """The conditions that do not hold."""
+        return [name for name, holds in self._conditions.items() if not holds]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - overrides the library's
+        """Probes every few seconds are not worth a line."""
+
+
+def serve(health: Health, host: str, port: int) -> int:
+    """Serve in a daemon thread; return the port (a free one when ``port`` is 0)."""
+    metrics = make_wsgi_app()
+
+    def app(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        match environ.get("PATH_INFO"):
+            case "/metrics":
+                found: Iterable[bytes] = metrics(environ, start)
+                return found
+            case "/live":
+                good, body = health.live, {"live": health.live}
+            case "/ready":
+                missing = health.missing
+                good, body = not missing, {"ready": not missing, "missing": missing}
+            case _:
+                start("404 Not Found", [("Content-Type", "text/plain")])
+                return [b"/metrics /live /ready\n"]
+        status = "200 OK" if good else "503 Service Unavailable"
+        start(status, [("Content-Type", "application/json")])
+        return [orjson.dumps(body)]
+
+    server = make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return int(server.server_port)

@@ -1,0 +1,73 @@
+"""The closed vocabulary of metrics: each name once, with what it means.
+
+``processor`` is fingerprint | classify | decide | ledger | catalogue.
+"""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+RECEIVED: Final = Counter("earmark_received_total", "Events taken from the broker", ["processor"])
+ENDED: Final = Counter(
+    "earmark_ended_total",
+    "Events ended, by how: emitted | dead_letter | revoked",
+    ["processor", "outcome"],
+)
+DEAD_LETTERS: Final = Counter(
+    "earmark_dead_letters_total", "Events sent to a dead-letter topic", ["processor", "reason"]
+)
+RETRIES: Final = Counter(
+    "earmark_retries_total", "Tries that failed for a passing reason", ["processor"]
+)
+IN_FLIGHT: Final = Gauge("earmark_in_flight", "Events being worked on", ["processor"])
+OLDEST_IN_FLIGHT: Final = Gauge(
+    "earmark_oldest_in_flight_seconds", "Age of the oldest event being worked on", ["processor"]
+)
+STAGE_SECONDS: Final = Histogram(
+    "earmark_stage_seconds",
+    "Time of one stage of one event: fetch | hear | store | score | handle | publish | project",
+    ["processor", "stage"],
+    buckets=_SECONDS,
+)
+REBALANCES: Final = Counter("earmark_rebalances_total", "Partitions were revoked", ["processor"])
+STALE_RESUMES: Final = Counter(
+    "earmark_stale_resumes_total",
+    "Resumes of an outdated rebalance that the gate refused (each could have lost events)",
+    ["processor"],
+)
+OFFSET_GAPS: Final = Counter(
+    "earmark_offset_gaps_total",
+    "Holes in the offsets of a partition; the worker stops",
+    ["processor"],
+)
+BATCH_SIZE: Final = Histogram(
+    "earmark_batch_size", "Observations scored together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+OUTCOMES: Final = Counter("earmark_outcomes_total", "Answers of the detector", ["outcome", "model"])
+SCORES: Final = Histogram(
+    "earmark_score",
+    "Raw score of the detector",
+    ["model"],
+    buckets=(-2, -1, 0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 25),
+)
+DECISIONS: Final = Counter(
+    "earmark_decisions_total",
+    "Decisions, by extent of the label and whether any dimension is restricted",
+    ["extent", "restricted"],
+)
+REVIEWS: Final = Counter("earmark_reviews_requested_total", "Review tasks opened", ["queue"])
+UPLOAD_TO_DECISION: Final = Histogram(
+    "earmark_upload_to_decision_seconds",
+    "From the hook's send to the decision",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
+)
+LEDGER_ROWS: Final = Counter(
+    "earmark_ledger_rows_total", "Rows written by the ledger projector", ["table"]
+)
+APPLIED: Final = Counter(
+    "earmark_decisions_applied_total",
+    "What the catalogue did: applied | already_applied | stale",
+    ["result"],
+)
