@@ -1,0 +1,61 @@
+"""The one pass over the audio: a local file in, everything that later stages need out."""
+
+from pathlib import Path
+
+import numpy as np
+
+from detector.decode import Decoder
+from detector.errors import InvalidAudio
+from detector.fingerprint import Fingerprinter
+from detector.observation import Observer
+from detector.spectra import gated_loudness
+from detector.types import AudioFacts, Heard
+
+SILENCE_PEAK = 10 ** (-60 / 20)
+
+
+def listen(path: Path, *, max_duration_s: float, device: str = "cpu") -> Heard:
+    """Decode ``path`` once; return facts, acoustic fingerprint and observation.
+
+    Raises:
+        InvalidAudio: with its reason; never for a file that merely has damaged parts.
+    """
+    decoder = Decoder(path, max_duration_s)
+    observer: Observer | None = None
+    fingerprinter: Fingerprinter | None = None
+    channel_power = mix_power = 0.0
+    for chunk in decoder.chunks():
+        if observer is None or fingerprinter is None:
+            observer = Observer(decoder.sample_rate_hz, device)
+            fingerprinter = Fingerprinter(decoder.sample_rate_hz)
+        mono = chunk.mean(axis=0) if len(chunk) > 1 else chunk[0]
+        channel_power += float(np.vdot(chunk, chunk))
+        mix_power += float(np.vdot(mono, mono))
+        observer.feed(mono)
+        fingerprinter.feed(mono)
+    if observer is None or fingerprinter is None:  # chunks() raises before this can happen
+        raise InvalidAudio("undecodable", "no sample could be decoded")
+    observation = observer.finish()
+    peaks = observation.peaks
+    peak = float(peaks.max()) if len(peaks) else 0.0
+    facts = AudioFacts(
+        container=decoder.container,
+        codec=decoder.codec,
+        sample_rate_hz=decoder.sample_rate_hz,
+        channels=decoder.channels,
+        duration_s=round(decoder.duration_s, 3),
+        bit_rate=decoder.bit_rate,
+        loudness_lufs=_rounded(
+            gated_loudness(observer.loudness_frames, channel_power / mix_power)
+            if mix_power > 0
+            else None
+        ),
+        peak_dbfs=_rounded(20 * float(np.log10(peak)) if peak > 0 else None),
+        silent_share=round(float((peaks < SILENCE_PEAK).mean()) if len(peaks) else 1.0, 4),
+        decode_errors=decoder.decode_errors,
+    )
+    return Heard(facts, fingerprinter.finish(), observation.to_bytes())
+
+
+def _rounded(level: float | None) -> float | None:
+    return None if level is None else round(level, 2)

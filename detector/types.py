@@ -1,0 +1,80 @@
+"""Value objects that cross the boundaries of the detector; all frozen, numpy not torch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What one decoding pass measured. Times in seconds, levels in dB re full scale."""
+
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    duration_s: float
+    bit_rate: int | None
+    loudness_lufs: float | None
+    """BS.1770 gated loudness from 0.37 s spectra; None where all is below -70 LUFS."""
+    peak_dbfs: float | None
+    silent_share: float
+    """Share of 0.1 s blocks whose peak is below -60 dBFS."""
+    decode_errors: int
+    """Packets that the decoder refused; the rest was heard."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Acoustic fingerprint: libchromaprint's compressed base64 form."""
+
+    algorithm: str
+    value: str
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Everything that one pass over the audio yields."""
+
+    audio: AudioFacts
+    fingerprint: Fingerprint | None
+    observation: bytes
+
+
+@dataclass(frozen=True)
+class SegmentScore:
+    """Score of one stretch of the track, at the rate that decided; times in seconds."""
+
+    start_s: float
+    end_s: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One kind of evidence with the sentence that a person reads."""
+
+    kind: str
+    score: float
+    sentence: str
+    rate_hz: float | None = None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a model answers about one observation; see ``streams.records.Analysis``."""
+
+    outcome: str
+    reason: str | None
+    score: float | None
+    probability: float | None
+    p_value: float | None
+    extent: str
+    coverage: float | None
+    segments: tuple[SegmentScore, ...]
+    generator: str | None
+    evidence: tuple[Evidence, ...]
