@@ -286,6 +286,9 @@ class Observer:
     def _take_segment(self, envelope: torch.Tensor) -> None:
         """Add one segment [filters, up to segment] to the average and to the timeline."""
         geometry = self.geometry
+        if len(envelope) == 0:  # at 8 kHz and below no filter lies in any band
+            self._timeline.append(np.zeros(geometry.bins, np.float32))
+            return
         length = envelope.shape[1]
         heard = envelope[:, ::16].median(dim=1).values >= EMPTY_BAND
         windowed = (envelope - envelope.mean(dim=1, keepdim=True)) * _hann(length, self._device)

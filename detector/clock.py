@@ -1,0 +1,275 @@
+"""The clock branch: does the energy of the high bands pulse at a decoder's frame rate?
+
+A frame-based decoder modulates the high bands with its own clock; lines then stand in the
+modulation spectrum exactly at multiples of sample_rate / hop. For each rate r of a lattice
+of known and plausible rates,
+
+    S(r) = (on - 0.7 off) * sqrt(n)
+
+where ``on`` is the mean height of the n lines at k*r between 150 and 1,500 Hz and ``off``
+the highest mean over the fractional positions (k - p/q)*r, q = 2..8, at least 0: a rhythm
+whose grid is finer than r lights those too. The score of a track is the largest S. It
+needs no AI-generated training data; which rates are in the lattice is the knowledge
+(``rates.toml`` of a model).
+
+Guards against false clocks: sample-exact loops light every fraction of a rate (ratio guard:
+where an off-lattice mean, q up to 24, exceeds 0.8 of ``on``, S is at most 1); mains buzz
+(where 100 or 120 Hz wins, all their multiples are masked and the rest is scored again);
+MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict.
+
+Everything is a sparse matrix product, so CPU and CUDA run the same code in any batch size.
+"""
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from math import sqrt
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detector.observation import Geometry
+
+LOW_HZ: Final = 150.0
+HIGH_HZ: Final = 1_500.0
+BASELINE_ABOVE_HZ: Final = 60.0
+NEIGHBOUR: Final = 0.7
+CLIP: Final = (-1.5, 4.0)
+CONTRAST: Final = 0.7
+CONTRAST_ORDERS: Final = range(2, 9)
+GUARD_ORDERS: Final = range(9, 25)  # beyond those of the contrast
+GUARD_RATIO: Final = 0.8
+GUARD_CAP: Final = 1.0
+MIN_LINES: Final = 4
+MP3_FRAME_HZ: Final = (44_100 / 1_152, 48_000 / 1_152, 32_000 / 1_152)
+MP3_WIDTH_HZ: Final = 0.15
+MAINS_HZ: Final = (100.0, 120.0)
+MAINS_WIDTH_HZ: Final = 0.5
+MAINS_WIDTH_SHARE: Final = 8e-4
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One candidate clock rate; ``penalty`` is taken off its score (less plausible rates)."""
+
+    hz: float
+    penalty: float
+    origin: str
+    known_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The rates of a model, without the mains rates, which are probed apart."""
+
+    rates: tuple[Rate, ...]
+
+    @property
+    def probed(self) -> tuple[float, ...]:
+        """All frequencies that are scored: the rates, then the mains."""
+        return tuple(rate.hz for rate in self.rates) + MAINS_HZ
+
+
+@dataclass(frozen=True)
+class ClockScores:
+    """Scores of a batch: ``score`` [B], ``best`` [B] index into the rates, ``all`` [B, rates]."""
+
+    score: torch.Tensor
+    best: torch.Tensor
+    all: torch.Tensor
+
+
+def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
+    """Return z [..., bins]: sharpened lines standardised, neighbours joined, clipped.
+
+    A clock rarely falls on a bin's centre, so a bin may count with 0.7 of its neighbour.
+    """
+    first = round(BASELINE_ABOVE_HZ / geometry.bin_hz) + 1
+    above = lines[..., first:]
+    middle = above.median(dim=-1, keepdim=True).values
+    spread = above.std(dim=-1, keepdim=True, unbiased=False).clamp(min=1e-6)
+    z = (lines - middle) / spread
+    joined = z.clone()
+    joined[..., 1:] = torch.maximum(joined[..., 1:], NEIGHBOUR * z[..., :-1])
+    joined[..., :-1] = torch.maximum(joined[..., :-1], NEIGHBOUR * z[..., 1:])
+    joined = joined - joined[..., first:].mean(dim=-1, keepdim=True)
+    return joined.clamp(*CLIP)
+
+
+def score_tracks(
+    lines: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
+) -> ClockScores:
+    """Score a batch of equal geometry.
+
+    Args:
+        lines: [B, 3, bins] sharpened modulation spectra (``Observation.clock``).
+        groups: [B, 3] bool, which of the three bands were heard.
+        geometry: of all tracks in the batch.
+        lattice: candidate rates.
+
+    Returns:
+        Scores on the device of ``lines``; 0 where no band was heard.
+    """
+    z = line_heights(lines, geometry) * groups[..., None]
+    scores = _score(z, groups, geometry, lattice)
+    winner = scores.argmax(dim=1)
+    humming = (winner >= len(lattice.rates)).nonzero()[:, 0]
+    if len(humming):
+        mask = _mains_mask(geometry).to(z.device)
+        quiet = _score(z[humming] * mask, groups[humming], geometry, lattice)
+        scores[humming] = quiet
+    scores = scores[:, : len(lattice.rates)]
+    penalised = scores - torch.tensor([rate.penalty for rate in lattice.rates], device=z.device)
+    best = penalised.max(dim=1)
+    return ClockScores(best.values, best.indices, penalised)
+
+
+def _score(
+    z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
+) -> torch.Tensor:
+    """Return S [B, probed] with the ratio guard applied."""
+    comb = _comb(geometry, lattice.probed)
+    batch, bands, bins = z.shape
+    used = groups.sum(dim=1).clamp(min=1)[:, None]
+    each = _means(comb.contrast, z.reshape(batch * bands, bins), len(lattice.probed))
+    on, off = each[..., 0], each[..., 1:].amax(dim=-1).clamp(min=0)
+    root = comb.root.to(z.device)
+    per_band = ((on - CONTRAST * off) * root).reshape(batch, bands, -1)
+    score = per_band.sum(dim=1) / used  # bands not heard are all zero
+
+    together = z.sum(dim=1) / used
+    near = _means(comb.contrast, together, len(lattice.probed))
+    far = _means(comb.guard, together, len(lattice.probed))
+    off_any = torch.maximum(near[..., 1:].amax(dim=-1), far.amax(dim=-1))
+    looped = off_any > GUARD_RATIO * near[..., 0]
+    return torch.where(looped, score.clamp(max=GUARD_CAP), score)
+
+
+def score_segments(timeline: torch.Tensor, hz: float, geometry: Geometry) -> torch.Tensor:
+    """Return S [segments] at one fixed rate, of all bands together.
+
+    Its null is tight (99 % of human segments below 0.6), because no maximum is taken.
+    """
+    z = line_heights(timeline, geometry)
+    comb = _comb(geometry, (hz,))
+    means = _means(comb.contrast, z, 1)[:, 0]
+    off = means[:, 1:].amax(dim=-1).clamp(min=0)
+    found: torch.Tensor = (means[:, 0] - CONTRAST * off) * comb.root.to(z.device)[0]
+    return found
+
+
+@dataclass(frozen=True)
+class _Comb:
+    """Sparse averaging matrices [probed * orders, bins] and sqrt(n) of each rate."""
+
+    contrast: torch.Tensor
+    guard: torch.Tensor
+    root: torch.Tensor
+
+
+def _means(matrix: torch.Tensor, z: torch.Tensor, probed: int) -> torch.Tensor:
+    """Return [rows of z, probed, orders]."""
+    product = torch.sparse.mm(matrix.to(z.device), z.T.contiguous())
+    means: torch.Tensor = product.T.reshape(len(z), probed, -1)
+    return means
+
+
+@lru_cache(maxsize=64)
+def _comb(geometry: Geometry, probed: tuple[float, ...]) -> _Comb:
+    allowed = _allowed(geometry)
+    nothing = np.empty(0, np.int64)
+    contrast: list[NDArray[np.int64]] = []
+    guard: list[NDArray[np.int64]] = []
+    root = []
+    for hz in probed:
+        on = _bins(geometry, allowed, hz, 1)
+        enough = len(on) >= MIN_LINES
+        contrast.append(on if enough else nothing)
+        for orders, rows in ((CONTRAST_ORDERS, contrast), (GUARD_ORDERS, guard)):
+            rows.extend(_bins(geometry, allowed, hz, q) if enough else nothing for q in orders)
+        root.append(sqrt(len(on)) if enough else 0.0)
+    return _Comb(
+        _averaging(contrast, geometry.bins), _averaging(guard, geometry.bins), torch.tensor(root)
+    )
+
+
+def _allowed(geometry: Geometry) -> NDArray[np.bool_]:
+    """Return which bins are looked at: those away from MP3's frame rates."""
+    hz = np.arange(geometry.bins) * geometry.bin_hz
+    distances = [np.abs(hz - np.round(hz / frame) * frame) for frame in MP3_FRAME_HZ]
+    allowed: NDArray[np.bool_] = np.min(distances, axis=0) > MP3_WIDTH_HZ
+    return allowed
+
+
+def _bins(geometry: Geometry, allowed: NDArray[np.bool_], hz: float, q: int) -> NDArray[np.int64]:
+    """Return the bins at (k - p/q) * hz, p/q in lowest terms; at k * hz for q = 1."""
+    step = hz / q
+    index = np.arange(int(LOW_HZ / step), int(HIGH_HZ / step) + 2)
+    at = index * step
+    inside = (at >= LOW_HZ) & (at < HIGH_HZ) & (np.gcd(index, q) == 1)
+    position = np.rint(at[inside] / geometry.bin_hz).astype(np.int64)
+    position = position[position < geometry.bins]
+    found: NDArray[np.int64] = position[allowed[position]]
+    return found
+
+
+def _averaging(rows: list[NDArray[np.int64]], bins: int) -> torch.Tensor:
+    """Return a CSR matrix whose product with z averages each row's bins."""
+    sizes = [len(row) for row in rows]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
+        return torch.sparse_csr_tensor(
+            torch.tensor(np.cumsum([0, *sizes])),
+            torch.from_numpy(np.concatenate(rows)),
+            torch.from_numpy(np.concatenate([np.full(n, 1 / max(n, 1)) for n in sizes])).float(),
+            (len(rows), bins),
+            check_invariants=True,
+        )
+
+
+@lru_cache(maxsize=16)
+def _mains_mask(geometry: Geometry) -> torch.Tensor:
+    """Return [bins], 0 at all multiples of 100 and 120 Hz."""
+    hz = torch.arange(geometry.bins) * geometry.bin_hz
+    mask = torch.ones(geometry.bins)
+    for mains in MAINS_HZ:
+        distance = (hz - (hz / mains).round() * mains).abs()
+        mask[distance <= (MAINS_WIDTH_SHARE * hz).clamp(min=MAINS_WIDTH_HZ)] = 0
+    return mask
+
+
+def standard_lattice() -> Lattice:
+    """Return the lattice from which a model's ``rates.toml`` starts.
+
+    First the sample rates in use over powers of two, and over five times a power of two,
+    with round rates of codecs (31 rates, 20 to 405 Hz); then hops with factors 3, 5 and 7,
+    as vocoders use, with a penalty of 0.5. Mains rates and their kin are left out: no
+    decoder is known for 60 and 300 Hz, and lamps buzz there.
+    """
+    sample_rates = (44_100, 48_000, 32_000, 24_000, 22_050, 16_000)
+    plausible: dict[float, str] = {}
+    for rate in sample_rates:
+        for hop in [2**a for a in range(16)] + [5 * 2**a for a in range(16)]:
+            plausible.setdefault(round(rate / hop, 6), f"{rate}/{hop}")
+    for hz in (25, 40, 50, 75, 80, 150, 160, 200, 320, 400):
+        plausible.setdefault(float(hz), "codec frame rate")
+    possible: dict[float, str] = {}
+    for rate in sample_rates:
+        for a in range(16):
+            for b in range(3):
+                for c in range(4):
+                    for d in range(3 if rate in (44_100, 22_050) else 1):
+                        if b + c + d <= 4:
+                            hop = 2**a * 3**b * 5**c * 7**d
+                            possible.setdefault(round(rate / hop, 6), f"{rate}/{hop}")
+    left_out = {60.0, 300.0, *MAINS_HZ}
+    inside = [hz for hz in plausible if 20 <= hz <= 405 and hz not in left_out]
+    others = [
+        hz for hz in possible if 20 <= hz <= 405 and hz not in left_out and hz not in plausible
+    ]
+    return Lattice(
+        tuple(Rate(hz, 0.0, plausible[hz]) for hz in sorted(inside))
+        + tuple(Rate(hz, 0.5, possible[hz]) for hz in sorted(others))
+    )
