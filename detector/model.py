@@ -126,7 +126,7 @@ class Model:
             if reason is None:
                 assessable[observed.geometry].append(index)
             else:
-                answers[index] = _abstain(reason)
+                answers[index] = abstain(reason)
         for geometry, indexes in assessable.items():
             members = [observations[index] for index in indexes]
             answers.update(zip(indexes, self._score(members, geometry, alpha), strict=True))
@@ -162,7 +162,8 @@ def reason_against(observed: Observation) -> str | None:
     return None
 
 
-def _abstain(reason: str) -> Assessment:
+def abstain(reason: str) -> Assessment:
+    """Return the answer of a detector that cannot know, with its reason."""
     return Assessment("not_assessable", reason, None, None, None, "Unknown", None, (), None, ())
 
 

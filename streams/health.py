@@ -51,7 +51,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - overrides the library's
+    def log_message(self, format: str, *args: Any) -> None:
         """Probes every few seconds are not worth a line."""
 
 
@@ -60,6 +60,7 @@ def serve(health: Health, host: str, port: int) -> int:
     metrics = make_wsgi_app()
 
     def app(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        body: dict[str, object]
         match environ.get("PATH_INFO"):
             case "/metrics":
                 found: Iterable[bytes] = metrics(environ, start)

@@ -42,6 +42,9 @@ OFFSET_GAPS: Final = Counter(
     "Holes in the offsets of a partition; the worker stops",
     ["processor"],
 )
+HEARD: Final = Counter(
+    "earmark_heard_total", "Uploads heard: decoded | reused (content known already)", ["how"]
+)
 BATCH_SIZE: Final = Histogram(
     "earmark_batch_size", "Observations scored together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )

@@ -52,7 +52,7 @@ class Settings(BaseModel):
     ] = ""
     uri_schemes: Annotated[
         str, Field(description="fsspec schemes that uploads may use, ',' between")
-    ] = "file,s3,gs,abfs"
+    ] = "file"
     fetch_max_bytes: Annotated[int, Field(gt=0, description="largest upload in bytes")] = 2**29
     fetch_timeout_s: Annotated[Seconds, Field(description="longest fetch of one upload")] = 60.0
     decode_timeout_s: Annotated[

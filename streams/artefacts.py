@@ -1,0 +1,110 @@
+"""The artefact store (fsspec): observations by the SHA-256 of the content they came from.
+
+    <root>/heard/v<observation version>/<ab>/<sha256>.obs    the observation
+                                              <sha256>.json   facts, fingerprint, its hash
+
+The JSON is written last and only once: what it names is what every later event of the same
+content says, so hearing a file again, here or on another machine, changes nothing.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+from pydantic import ValidationError
+
+from detector import observation
+from detector.errors import BadInput, Transient
+from detector.types import Heard
+from streams.records import AudioFacts, Fingerprint, ObservationRef, Record
+
+
+class LostArtefact(BadInput):
+    """An event names an artefact that is not there, or not the same any more."""
+
+
+class HeardFacts(Record):
+    """What the store keeps beside an observation."""
+
+    audio: AudioFacts
+    fingerprint: Fingerprint | None = None
+    observation: ObservationRef
+
+
+@dataclass(frozen=True)
+class ArtefactStore:
+    """One folder or bucket; methods block, so call them from a thread."""
+
+    filesystem: Any
+    root: str
+
+    @classmethod
+    def open(cls, url: str) -> "ArtefactStore":
+        """Open the store at an fsspec URL; a local folder is made."""
+        filesystem, root = fsspec.core.url_to_fs(url)
+        if "file" in filesystem.protocol:
+            filesystem.auto_mkdir = True
+        return cls(filesystem, root.rstrip("/"))
+
+    def find(self, content_sha256: str) -> HeardFacts | None:
+        """Return what was heard of this content, or None (Transient where the store fails)."""
+        try:
+            return HeardFacts.model_validate_json(
+                self.filesystem.cat_file(self._path(content_sha256, "json"))
+            )
+        except (FileNotFoundError, ValidationError):
+            return None
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+
+    def keep(self, content_sha256: str, heard: Heard) -> HeardFacts:
+        """Store what was heard, observation first; return what later events say."""
+        path = self._path(content_sha256, "obs")
+        facts = HeardFacts(
+            audio=AudioFacts.model_validate(heard.audio, from_attributes=True),
+            fingerprint=(
+                Fingerprint.model_validate(heard.fingerprint, from_attributes=True)
+                if heard.fingerprint
+                else None
+            ),
+            observation=ObservationRef(
+                uri=self.filesystem.unstrip_protocol(path),
+                version=observation.VERSION,
+                sha256=hashlib.sha256(heard.observation).hexdigest(),
+            ),
+        )
+        try:
+            self._write(path, heard.observation)
+            self._write(self._path(content_sha256, "json"), facts.to_bytes())
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        return facts
+
+    def read(self, reference: ObservationRef) -> bytes:
+        """Return the bytes of an observation.
+
+        Raises:
+            LostArtefact: it is gone or altered.
+            Transient: the store fails.
+        """
+        try:
+            data: bytes = self.filesystem.cat_file(reference.uri)
+        except FileNotFoundError as error:
+            raise LostArtefact("observation_missing", f"nothing at {reference.uri}") from error
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        if hashlib.sha256(data).hexdigest() != reference.sha256:
+            raise LostArtefact("observation_altered", f"{reference.uri} is not what was stored")
+        return data
+
+    def _path(self, content_sha256: str, suffix: str) -> str:
+        version = observation.VERSION
+        return f"{self.root}/heard/v{version}/{content_sha256[:2]}/{content_sha256}.{suffix}"
+
+    def _write(self, path: str, data: bytes) -> None:
+        """Write so that a reader sees all or nothing."""
+        handle = self.filesystem.open(path, "wb", autocommit=False)
+        handle.write(data)
+        handle.close()
+        handle.commit()

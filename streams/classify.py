@@ -1,0 +1,159 @@
+"""tracks.fingerprinted -> tracks.classified: score observations in batches on the device.
+
+Scoring runs in one thread, off the event loop: whatever has arrived when the device is free
+goes together, up to the batch size, waiting a few milliseconds for company at most.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+
+import torch
+
+from detector.errors import Fatal, ModelError
+from detector.model import Model, abstain
+from detector.observation import VERSION, Observation
+from detector.types import Assessment
+from streams import metrics, topics
+from streams.artefacts import ArtefactStore, LostArtefact
+from streams.health import Health
+from streams.processor import Handler, Output, Processor
+from streams.records import (
+    Analysis,
+    ModelRef,
+    ObservationRef,
+    TrackClassified,
+    TrackFingerprinted,
+    stable_id,
+)
+from streams.settings import Settings
+
+NAME = "classify"
+
+
+class Batcher:
+    """Collects observations into batches for one scoring thread."""
+
+    def __init__(self, model: Model, alpha: float, size: int, wait_s: float) -> None:
+        self._model, self._alpha, self._size, self._wait_s = model, alpha, size, wait_s
+        self._waiting: asyncio.Queue[tuple[Observation, asyncio.Future[Assessment]]] = (
+            asyncio.Queue()
+        )
+
+    async def assess(self, observation: Observation) -> Assessment:
+        """Return the answer for one observation, scored with whatever else is waiting."""
+        answer: asyncio.Future[Assessment] = asyncio.get_running_loop().create_future()
+        await self._waiting.put((observation, answer))
+        return await answer
+
+    async def run(self) -> None:
+        """Score until cancelled."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, thread_name_prefix="score") as scoring:
+            while True:
+                batch = await self._collect()
+                observations = [observation for observation, _ in batch]
+                metrics.BATCH_SIZE.observe(len(batch))
+                try:
+                    with metrics.STAGE_SECONDS.labels(NAME, "score").time():
+                        answers = await loop.run_in_executor(
+                            scoring, self._model.assess, observations, self._alpha
+                        )
+                except Exception as error:  # noqa: BLE001 - each waiting event must hear of it
+                    for _, waiting in batch:
+                        if not waiting.done():
+                            waiting.set_exception(Fatal(f"scoring failed: {error!r}"))
+                    continue
+                for (_, waiting), answer in zip(batch, answers, strict=True):
+                    if not waiting.done():  # cancelled by a rebalance
+                        waiting.set_result(answer)
+
+    async def _collect(self) -> list[tuple[Observation, "asyncio.Future[Assessment]"]]:
+        batch = [await self._waiting.get()]
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._wait_s
+        while len(batch) < self._size and (left := until - loop.time()) > 0:
+            try:
+                batch.append(await asyncio.wait_for(self._waiting.get(), left))
+            except TimeoutError:
+                break
+        return batch
+
+
+@dataclass(frozen=True)
+class Classifying:
+    """The work on one fingerprinted track."""
+
+    model: ModelRef
+    alpha: float
+    store: ArtefactStore
+    batcher: Batcher
+    threads: ThreadPoolExecutor
+
+    async def handle(self, event: TrackFingerprinted) -> Sequence[Output]:
+        """Return the classified event."""
+        answer = await self._answer(event.observation)
+        analysis = Analysis(
+            analysis_id=stable_id(
+                "ana",
+                event.content_sha256,
+                event.observation.sha256,
+                self.model.digest,
+                repr(self.alpha),
+            ),
+            alpha=self.alpha,
+            model=self.model,
+            **asdict(answer),
+        )
+        metrics.OUTCOMES.labels(analysis.outcome.value, self.model.name).inc()
+        if analysis.score is not None:
+            metrics.SCORES.labels(self.model.name).observe(analysis.score)
+        said = TrackClassified(
+            upload_id=event.upload_id,
+            upload=event.upload,
+            uploaded_at=event.uploaded_at,
+            content_sha256=event.content_sha256,
+            audio=event.audio,
+            analysis=analysis,
+        )
+        return [Output(topics.CLASSIFIED, said)]
+
+    async def _answer(self, reference: ObservationRef) -> Assessment:
+        if reference.version != VERSION:  # another build listened: no answer beats a wrong one
+            return abstain("observation_version")
+        loop = asyncio.get_running_loop()
+        observation = await loop.run_in_executor(self.threads, self._read, reference)
+        return await self.batcher.assess(observation)
+
+    def _read(self, reference: ObservationRef) -> Observation:
+        try:
+            return Observation.from_bytes(self.store.read(reference))
+        except ModelError as error:
+            raise LostArtefact("observation_unreadable", str(error)) from error
+
+
+@asynccontextmanager
+async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[TrackFingerprinted]]:
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # once per process
+    device = settings.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = Model.load(settings.model, device)
+    model.check_alpha(settings.alpha)
+    batcher = Batcher(model, settings.alpha, settings.batch_size, settings.batch_wait_ms / 1_000)
+    scoring = asyncio.create_task(batcher.run(), name="batcher")
+    reference = ModelRef(name=model.name, version=model.version, digest=model.digest)
+    store = ArtefactStore.open(settings.store)
+    try:
+        with ThreadPoolExecutor(4, thread_name_prefix="read") as threads:
+            yield Classifying(reference, settings.alpha, store, batcher, threads).handle
+    finally:
+        scoring.cancel()
+
+
+CLASSIFY = Processor(
+    name=NAME, source=topics.FINGERPRINTED, record_type=TrackFingerprinted, open=_open
+)
