@@ -1,8 +1,12 @@
 """Dead letters: what could not be processed, with its exact bytes and the reason.
 
 A dead letter is the source message as it came (key, value, headers) on ``<topic>.dead``,
-plus the headers below. Nothing is re-encoded, so that a replay is the original. The
-limit guards against the bad deploy that would drain a whole topic into its dead letters:
+plus the headers below. Nothing is re-encoded, so that a replay is the original. Two
+things cannot lie on a topic as they came, and ``earmark.dead.value`` says so: a message
+without key *and* value (clients refuse it: its value is empty bytes and the header says
+``null``), and one so large that the broker takes it no more with our headers on it (its
+value is left out, the header says ``omitted``, the origin says where it lies). The limit
+guards against the bad deploy that would drain a whole topic into its dead letters:
 over it, the worker stops and people look.
 """
 
@@ -19,6 +23,7 @@ REASON: Final = HEADER_PREFIX + "reason"
 DETAIL: Final = HEADER_PREFIX + "detail"
 ORIGIN: Final = HEADER_PREFIX + "origin"  # topic/partition/offset
 ORIGIN_TIME: Final = HEADER_PREFIX + "origin-time-ms"
+VALUE: Final = HEADER_PREFIX + "value"  # null | omitted; absent: the exact bytes
 
 MAX_DETAIL = 1_000  # characters; a detail may quote a hostile file
 
@@ -69,13 +74,19 @@ class DeadLetter:
     origin: str
     key: bytes | None
     value: bytes | None
+    omitted: bool = False
 
 
 def read(
     topic: str, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]
 ) -> DeadLetter:
-    """Read a dead letter; a header that is absent reads as an empty text."""
+    """Read a dead letter; a header that is absent reads as an empty text.
+
+    ``value`` is None where the source's was null, or was omitted (``omitted`` tells).
+    """
     said = {name: text.decode(errors="replace") for name, text in headers}
+    if said.get(VALUE) in ("null", "omitted"):
+        value = None
     return DeadLetter(
         source=topic.removesuffix(".dead"),
         processor=said.get(PROCESSOR, ""),
@@ -84,6 +95,7 @@ def read(
         origin=said.get(ORIGIN, ""),
         key=key,
         value=value,
+        omitted=said.get(VALUE) == "omitted",
     )
 
 

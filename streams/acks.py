@@ -1,0 +1,286 @@
+"""Acknowledge in order: an input counts as done once all before it are done too.
+
+Events of one partition are worked on side by side and end in any order, but Kafka knows
+one number per partition: the offset up to which everything is done. So an event is
+acknowledged when it has ended *and* every earlier one of its partition has. After a
+crash the rest comes again; nothing is passed over.
+
+Partitions come and go while events are worked on, so each event has an ``Entry``, and
+the entry's identity is the fence: when the partition is revoked, entries are forgotten,
+and the late result of a forgotten entry neither publishes nor acknowledges, even if the
+same offset was meanwhile delivered again.
+
+What is bounded, and by what: events worked on at once (``limit``), ended events that
+wait behind a slow one (``window``), the wait at a revocation or at the end (``drain_s``).
+
+The guard: offsets of a partition must follow each other. Where one is missing, the log
+is asked: holes that it really has (retention, compaction, transaction markers) are
+passed over; a record that lies there but never arrived was lost on its way to us, and
+the worker stops before the committed offset can pass it.
+"""
+
+import asyncio
+import heapq
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from detector.errors import Fatal
+from streams import metrics
+
+log = structlog.get_logger()
+
+COMMIT_PATIENCE_S = 5.0
+
+Partition = Hashable  # Faust's TP(topic, partition)
+Alive = Callable[[], bool]
+Work = Callable[[Any, Alive], Awaitable[None]]
+
+
+class OffsetGap(Fatal):
+    """Records of a partition never arrived although they lie in its log."""
+
+
+class Delivery(Protocol):
+    """What is read of a Kafka message."""
+
+    tp: Any
+    offset: int
+    generation_id: int
+
+
+class Event(Protocol):
+    """What is used of a Faust event."""
+
+    message: Any
+
+    def ack(self) -> bool:
+        """Tell Faust that this offset may be committed."""
+
+
+class Assignment(Protocol):
+    """What is asked of the consumer."""
+
+    def generation(self) -> int:
+        """Return the number of the current assignment."""
+
+    def committed(self, partition: Partition) -> int | None:
+        """Return the committed offset of a partition, None where there is none."""
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commit these offsets now."""
+
+    async def first_offset(self, partition: Partition, start: int) -> int:
+        """Ask the log itself: the offset of the first record at or after ``start``."""
+
+
+@dataclass(eq=False)  # compared by identity: that is the fence
+class Entry:
+    """One event being worked on, or ended and waiting for those before it."""
+
+    event: Any
+    since: float
+    done: bool = False
+
+
+@dataclass
+class _Lane:
+    """One partition."""
+
+    entries: dict[int, Entry] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)  # heap of the offsets in ``entries``
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    done_before: int | None = None  # everything below is done: the offset to commit
+    expected: int | None = None  # offset that should arrive next
+
+
+class OrderedAcker:
+    """Runs ``work`` over events, ``limit`` at once, and acknowledges them in order.
+
+    Call ``opened`` when partitions are assigned, ``revoked`` when they are taken and
+    ``close`` before the consumer stops. ``stop`` is told of whatever must end the worker.
+    """
+
+    def __init__(
+        self,
+        processor: str,
+        assignment: Assignment,
+        stop: Callable[[BaseException], Awaitable[None]],
+        *,
+        limit: int,
+        drain_s: float,
+        window: int = 512,
+    ) -> None:
+        self._processor = processor
+        self._assignment = assignment
+        self._stop = stop
+        self._drain_s = drain_s
+        self._window = max(window, limit)
+        self._slots = asyncio.Semaphore(limit)
+        self._room = asyncio.Event()
+        self._lanes: defaultdict[Partition, _Lane] = defaultdict(_Lane)
+        self._open = False
+        self._closed = False
+
+    # --- what the consumer tells us ------------------------------------------------------
+
+    def opened(self) -> None:
+        """Partitions were assigned: take events."""
+        self._open = not self._closed
+
+    async def revoked(self) -> None:
+        """Partitions are being taken: drain, commit what is done, forget the rest."""
+        self._open = False
+        await self._drain()
+        await self._commit_heads()
+        self._forget()
+
+    async def close(self, drain_s: float) -> None:
+        """The worker ends: as ``revoked``, and take no event ever after."""
+        self._closed = True
+        self._drain_s = drain_s
+        await self.revoked()
+
+    def observe(self) -> None:
+        """Set the gauges; call about every second."""
+        pending = [
+            entry.since
+            for lane in self._lanes.values()
+            for entry in lane.entries.values()
+            if not entry.done
+        ]
+        oldest = time.monotonic() - min(pending) if pending else 0.0
+        metrics.IN_FLIGHT.labels(self._processor).set(len(pending))
+        metrics.OLDEST_IN_FLIGHT.labels(self._processor).set(oldest)
+
+    # --- events --------------------------------------------------------------------------
+
+    async def run(self, events: AsyncIterator[Any], work: Work) -> None:
+        """Work on events until there are none or the worker stops."""
+        async for event in events:
+            try:
+                entry = await self._admit(event)
+            except Exception as error:  # noqa: BLE001 - told to the worker, which ends
+                await self._stop(error)
+                return
+            if entry is not None:
+                await self._start(entry, work)
+
+    async def _admit(self, event: Event) -> Entry | None:
+        """Register an event, or return None where it is not ours (any more) or known.
+
+        Without a hole in the offsets there is no ``await`` before it is registered: a
+        revocation in between would forget everything but this one.
+        """
+        message = event.message
+        if not self._current(message):
+            return None
+        lane = self._lanes[message.tp]
+        if lane.expected is None:
+            lane.expected = self._assignment.committed(message.tp) or 0
+        if message.offset > lane.expected:
+            await self._check_hole(message, lane.expected)
+            if not self._current(message) or self._lanes.get(message.tp) is not lane:
+                return None
+        lane.expected = max(lane.expected, message.offset + 1)
+        known = message.offset in lane.entries
+        if known or (lane.done_before is not None and message.offset < lane.done_before):
+            return None  # delivered again after a seek, while the first copy is with us
+        entry = Entry(event, time.monotonic())
+        lane.entries[message.offset] = entry
+        heapq.heappush(lane.order, message.offset)
+        return entry
+
+    def _current(self, message: Delivery) -> bool:
+        return self._open and message.generation_id == self._assignment.generation()
+
+    async def _check_hole(self, message: Delivery, expected: int) -> None:
+        first = await self._assignment.first_offset(message.tp, expected)
+        where = {"partition": str(message.tp), "expected": expected, "got": message.offset}
+        if first < message.offset and self._current(message):
+            metrics.OFFSET_GAPS.labels(self._processor).inc()
+            log.error("records_lost", first=first, **where)
+            raise OffsetGap(
+                f"{message.tp}: expected offset {expected}, got {message.offset}, "
+                f"but a record lies at {first}"
+            )
+        log.info("hole_passed", **where)
+
+    async def _start(self, entry: Entry, work: Work) -> None:
+        lane = self._lanes[entry.event.message.tp]
+        while self._alive(entry) and len(lane.entries) > self._window:
+            self._room.clear()
+            await self._room.wait()
+        await self._slots.acquire()
+        if not (self._open and self._alive(entry)):  # revoked while it waited
+            self._slots.release()
+            return
+        task = asyncio.create_task(self._work(entry, work))
+        lane.tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            # A callback, not ``finally`` in the task: a task that is cancelled before its
+            # first step never gets there.
+            lane.tasks.discard(task)
+            self._slots.release()
+
+        task.add_done_callback(ended)
+
+    async def _work(self, entry: Entry, work: Work) -> None:
+        try:
+            await work(entry.event, lambda: self._alive(entry))
+        except Exception as error:  # noqa: BLE001 - told to the worker, which ends
+            if self._alive(entry):
+                await self._stop(error)
+            return
+        self._complete(entry)
+
+    def _alive(self, entry: Entry) -> bool:
+        message = entry.event.message
+        lane = self._lanes.get(message.tp)
+        return lane is not None and lane.entries.get(message.offset) is entry
+
+    def _complete(self, entry: Entry) -> None:
+        if not self._alive(entry):
+            return
+        entry.done = True
+        lane = self._lanes[entry.event.message.tp]
+        while lane.order and lane.entries[lane.order[0]].done:
+            offset = heapq.heappop(lane.order)
+            lane.entries.pop(offset).event.ack()
+            lane.done_before = offset + 1
+            self._room.set()
+
+    # --- the end of an assignment --------------------------------------------------------
+
+    async def _drain(self) -> None:
+        tasks = [task for lane in self._lanes.values() for task in lane.tasks]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._drain_s)
+            if late:
+                log.warning("drain_incomplete", left=len(late), drain_s=self._drain_s)
+
+    async def _commit_heads(self) -> None:
+        """Commit by hand: Faust drops the acknowledgements since its last commit here."""
+        offsets = {
+            partition: lane.done_before
+            for partition, lane in self._lanes.items()
+            if lane.done_before is not None
+        }
+        if not offsets:
+            return
+        try:
+            await asyncio.wait_for(self._assignment.commit(offsets), COMMIT_PATIENCE_S)
+        except Exception as error:  # noqa: BLE001 - the events come again, that is all
+            log.warning("commit_failed", error=repr(error))
+
+    def _forget(self) -> None:
+        for lane in self._lanes.values():
+            for task in list(lane.tasks):
+                task.cancel()
+        self._lanes.clear()
+        self._room.set()

