@@ -1,0 +1,6 @@
+"""Machine-learning models: self-made audio, data, training, evaluation, released folders.
+
+Read in the order in which data flows: music and simulate (audio made here), samples (the
+tracks of a demonstration), data (manifests, folds), observing (files to observations),
+train, evaluate, commands (what the command line mounts). Each released model is a folder.
+"""

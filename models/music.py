@@ -1,0 +1,166 @@
+"""Small pieces of music rendered from a seed, played the way people play.
+
+Nothing is recorded or stored: a piece is a chord progression, a melody, a bass line and
+percussion, rendered with numpy. What makes it pass for a person's playing to the clock
+detector is what makes it one: a tempo that wanders, notes that come early or late by some
+milliseconds, no two strokes alike, and breath, hats and room filling the bands above
+4.5 kHz without any exact period.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from detector.types import FloatArray
+
+RATE_HZ: Final = 44_100
+TOP_HZ: Final = 15_000.0
+
+_SCALES: Final = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10))
+_PROGRESSIONS: Final = ((0, 4, 5, 3), (0, 5, 3, 4), (0, 3, 0, 4), (5, 3, 0, 4))
+_TIMING_S: Final = 0.012  # a practised player's scatter around the beat
+_WANDER: Final = 0.006  # random walk of the tempo per beat
+
+
+@dataclass(frozen=True)
+class Voice:
+    """An instrument: level of each harmonic, attack and decay in seconds, loudness."""
+
+    harmonics: tuple[float, ...]
+    attack_s: float
+    decay_s: float
+    level: float
+
+
+_PLUCK: Final = Voice((1.0, 0.6, 0.45, 0.3, 0.22, 0.16, 0.12, 0.1), 0.004, 0.45, 0.16)
+_PAD: Final = Voice((1.0, 0.35, 0.2, 0.1), 0.25, 1.6, 0.05)
+_BASS: Final = Voice((1.0, 0.5, 0.25), 0.01, 0.5, 0.22)
+
+
+def render(seed: int, seconds: float) -> FloatArray:
+    """Return a piece as float32 [2, samples] at 44.1 kHz, peak 0.8; equal seeds, equal samples."""
+    rng = np.random.default_rng(seed)
+    length = int(seconds * RATE_HZ)
+    dry = np.zeros((2, length + 4 * RATE_HZ), np.float32)
+    beats = _beats(rng, seconds)
+    scale = _SCALES[rng.integers(len(_SCALES))]
+    progression = _PROGRESSIONS[rng.integers(len(_PROGRESSIONS))]
+    key = 45.0 + float(rng.integers(0, 8))  # MIDI note of the bass
+    noise = rng.standard_normal(8 * RATE_HZ).astype(np.float32)
+
+    degree = 7
+    for index, (at, beat) in enumerate(beats):
+        root = progression[index // 4 % len(progression)]
+        if index % 4 == 0:
+            for part, step in enumerate((0, 2, 4)):
+                pitch = key + 12 + _pitch(scale, root + step)
+                _note(dry, rng, _PAD, at, 4 * beat, pitch, pan=0.25 + 0.25 * part)
+        if index % 2 == 0 or rng.random() < 0.3:
+            _note(dry, rng, _BASS, at, beat, key + _pitch(scale, root), pan=0.5)
+        for half in (0.0, 0.5):
+            if rng.random() < 0.75:
+                degree = int(np.clip(degree + rng.integers(-2, 3), 3, 13))
+                pitch = key + 12 + _pitch(scale, degree)
+                _note(dry, rng, _PLUCK, at + half * beat, beat, pitch, pan=float(rng.random()))
+            if rng.random() < 0.9:
+                decay_s = rng.uniform(0.02, 0.09)
+                _stroke(dry, rng, noise, at + half * beat, decay_s, 0.1, bright=True)
+        if index % 2 == 1:
+            _stroke(dry, rng, noise, at, 0.11, 0.12, bright=False)
+    dry += _breath(rng, dry.shape[1])
+    wet = _room(dry, rng)[:, :length]
+    fade = np.minimum(1, np.arange(length, 0, -1) / (1.5 * RATE_HZ))
+    piece: FloatArray = (wet * fade).astype(np.float32)
+    return piece * np.float32(0.8 / np.abs(piece).max())
+
+
+def _beats(rng: np.random.Generator, seconds: float) -> list[tuple[float, float]]:
+    """Return (time, length) of each beat; the tempo is no round number and it wanders."""
+    beat = 60 / rng.uniform(83.0, 127.0)
+    at, beats = 0.2, []
+    while at < seconds - 1.0:
+        beats.append((at, beat))
+        at += beat
+        beat *= float(np.exp(_WANDER * rng.standard_normal()))
+    return beats
+
+
+def _pitch(scale: tuple[int, ...], degree: int) -> float:
+    octave, step = divmod(degree, len(scale))
+    return 12.0 * octave + scale[step]
+
+
+def _note(
+    out: FloatArray,
+    rng: np.random.Generator,
+    voice: Voice,
+    at_s: float,
+    seconds: float,
+    pitch: float,
+    pan: float,
+) -> None:
+    """Add one note; ``pitch`` is a MIDI number, ``pan`` 0 (left) to 1 (right)."""
+    start = _when(rng, at_s)
+    n = min(int((seconds + 2 * voice.decay_s) * RATE_HZ), out.shape[1] - start)
+    time = np.arange(n, dtype=np.float32) / np.float32(RATE_HZ)
+    hz = 440 * 2 ** ((pitch - 69) / 12) * (1 + 0.001 * rng.standard_normal())
+    angle = np.float32(2 * np.pi * hz) * time
+    tone = np.zeros(n, np.float32)
+    for number, level in enumerate(voice.harmonics, start=1):
+        if number * hz > TOP_HZ:
+            break
+        damping = np.exp(time * np.float32(-(0.6 + 0.4 * number) / voice.decay_s))
+        tone += np.float32(level) * damping * np.sin(np.float32(number) * angle)
+    tone *= np.minimum(1, time / np.float32(voice.attack_s))
+    tone *= np.float32(voice.level * rng.uniform(0.6, 1.0))
+    out[0, start : start + n] += tone * np.float32(np.cos(pan * np.pi / 2))
+    out[1, start : start + n] += tone * np.float32(np.sin(pan * np.pi / 2))
+
+
+def _stroke(
+    out: FloatArray,
+    rng: np.random.Generator,
+    noise: FloatArray,
+    at_s: float,
+    decay_s: float,
+    level: float,
+    *,
+    bright: bool,
+) -> None:
+    """Add a stroke of noise (hat or snare); each takes another stretch of the noise."""
+    start = _when(rng, at_s)
+    n = min(int(6 * decay_s * RATE_HZ), out.shape[1] - start)
+    where = int(rng.integers(0, len(noise) - n - 2))
+    burst = noise[where : where + n + 2]
+    burst = np.diff(burst, 2) * np.float32(0.4) if bright else burst[:n]
+    decay = np.exp(-np.arange(n, dtype=np.float32) / np.float32(decay_s * RATE_HZ))
+    burst = burst * decay * np.float32(level * rng.uniform(0.5, 1.0))
+    pan = float(rng.uniform(0.3, 0.7))
+    out[0, start : start + n] += burst * np.float32(np.cos(pan * np.pi / 2))
+    out[1, start : start + n] += burst * np.float32(np.sin(pan * np.pi / 2))
+
+
+def _when(rng: np.random.Generator, at_s: float) -> int:
+    """Return the sample of an event, early or late as people are."""
+    return max(0, int((at_s + _TIMING_S * rng.standard_normal()) * RATE_HZ))
+
+
+def _breath(rng: np.random.Generator, length: int) -> FloatArray:
+    """Return [2, length] of faint noise that comes and goes over seconds."""
+    points = np.arange(0, length + RATE_HZ, RATE_HZ // 2)
+    swell = np.exp(0.6 * rng.standard_normal(len(points)))
+    envelope = np.interp(np.arange(length), points, swell).astype(np.float32)
+    breath: FloatArray = rng.standard_normal((2, length), dtype=np.float32) * envelope
+    return breath * np.float32(0.004)
+
+
+def _room(dry: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Add a room: noise that dies away in 0.9 s, another on each side."""
+    tail = np.arange(RATE_HZ, dtype=np.float32) / np.float32(RATE_HZ)
+    response = rng.standard_normal((2, RATE_HZ), dtype=np.float32) * np.exp(tail * np.float32(-7.7))
+    size = 1 << (dry.shape[1] + RATE_HZ - 1).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(dry, size) * np.fft.rfft(response, size), size)
+    wet = wet[:, : dry.shape[1]]
+    mixed: FloatArray = (dry + 0.25 * wet * (dry.std() / wet.std())).astype(np.float32)
+    return mixed

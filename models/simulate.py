@@ -1,0 +1,78 @@
+"""A simulated neural decoder: the clock of a real one, without anyone's weights.
+
+What the clock detector hears does not depend on what a decoder learned but on how it is
+built: latents at a frame rate, then transposed convolutions up to the sample rate. The
+strides repeat the same filters in every frame, so the energy of what comes out pulses at
+sample_rate / hop, whatever the weights. Random ones therefore do (seeded).
+
+As in band-extending decoders, the music below 4 kHz passes and everything above is painted
+from latents (its level in each frame is kept). Figures measured on such files say that the
+detector works as built; they say nothing about any real generator.
+"""
+
+from math import prod
+from typing import Final
+
+import numpy as np
+import torch
+
+from detector.types import FloatArray
+
+SPLIT_HZ: Final = 4_000.0
+WIDTH: Final = 8  # latent and hidden channels
+
+
+def decode_through(
+    audio: FloatArray, sample_rate_hz: int, strides: tuple[int, ...], seed: int
+) -> FloatArray:
+    """Return ``audio`` [channels, n] with its upper bands painted by a simulated decoder.
+
+    Args:
+        audio: float32, full scale at 1.
+        sample_rate_hz: of ``audio``; the clock then runs at this over the product of strides.
+        strides: of the transposed convolutions, the first at the frame rate.
+        seed: of weights and latents.
+    """
+    hop = prod(strides)
+    low, high = _split(audio, sample_rate_hz)
+    frames = -(-audio.shape[1] // hop)
+    painted = _paint(len(audio), frames, strides, seed)[:, : audio.shape[1]]
+    painted = _split(painted, sample_rate_hz)[1]
+    painted = painted * (_level(high, hop) / painted.std(axis=1, keepdims=True))
+    out: FloatArray = (low + painted).astype(np.float32)
+    return out
+
+
+def _paint(channels: int, frames: int, strides: tuple[int, ...], seed: int) -> FloatArray:
+    """Return [channels, frames * hop]: random latents through random upsampling layers."""
+    generator = torch.Generator().manual_seed(seed)
+    signal = torch.randn(1, WIDTH, frames, generator=generator)
+    for index, stride in enumerate(strides):
+        outputs = channels if index == len(strides) - 1 else WIDTH
+        weight = torch.randn(WIDTH, outputs, 2 * stride, generator=generator)
+        signal = torch.nn.functional.conv_transpose1d(signal, weight, stride=stride)
+        signal = signal[..., : -stride or None]  # each layer reaches one frame too far
+        if index < len(strides) - 1:
+            signal = torch.nn.functional.leaky_relu(signal / signal.std(), 0.2)
+    painted: FloatArray = signal[0].numpy()
+    return painted
+
+
+def _split(audio: FloatArray, sample_rate_hz: int) -> tuple[FloatArray, FloatArray]:
+    """Return what lies below and above 4 kHz."""
+    length = audio.shape[1]
+    size = 1 << (length - 1).bit_length()
+    spectrum = np.fft.rfft(audio, size)
+    spectrum[:, : int(SPLIT_HZ / sample_rate_hz * size)] = 0
+    high = np.fft.irfft(spectrum, size)[:, :length].astype(np.float32)
+    return audio - high, high
+
+
+def _level(audio: FloatArray, hop: int) -> FloatArray:
+    """Return the root mean square of each frame, drawn smoothly through the frames."""
+    frames = audio.shape[1] // hop
+    power = np.square(audio[:, : frames * hop]).reshape(len(audio), frames, hop).mean(axis=2)
+    centres = (np.arange(frames) + 0.5) * hop
+    at = np.arange(audio.shape[1])
+    level = np.stack([np.interp(at, centres, row) for row in np.sqrt(power)])
+    return level.astype(np.float32)
