@@ -1,41 +1,45 @@
-"""One file in, one answer out, without a broker: what data people use."""
+"""One file's answer as plain data: a JSON object with the same keys for every file."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from detector.errors import InvalidAudio
-from detector.listen import listen
+from detector.errors import BadInput
 from detector.model import Model
 from detector.observation import Observation
+from detector.types import Heard
 
 
-def analyze(path: Path, model: Model, *, alpha: float, max_duration_s: float) -> dict[str, Any]:
-    """Return the analysis of one file as plain data; a bad file is ``rejected``, not raised."""
-    named: dict[str, Any] = {"path": str(path), "model": f"{model.name} {model.version}"}
-    try:
-        if not path.exists():
-            raise InvalidAudio("missing_file", "no such file")
-        if not path.is_file():
-            raise InvalidAudio("not_a_file", "a folder or a special file")
-        heard = listen(path, max_duration_s=max_duration_s)
-    except InvalidAudio as error:
-        return named | {
-            "status": "rejected",
-            "reason": error.reason,
-            "detail": error.detail,
-            "outcome": None,
-            "score": None,
-            "probability": None,
-            "p_value": None,
-            "segments": [],
-            "generator": None,
-            "duration_s": None,
-        }
+def analysed(path: str, heard: Heard, model: Model, alpha: float) -> dict[str, Any]:
+    """Return the analysis of a file that was heard (``status`` ok)."""
     answer = model.assess([Observation.from_bytes(heard.observation)], alpha)[0]
     return (
-        named
-        | {"status": "ok", "duration_s": heard.audio.duration_s}
+        {"path": path, "status": "ok"}
         | asdict(answer)
+        | {"duration_s": heard.audio.duration_s}
+        | _model(model)
         | {"audio": asdict(heard.audio)}
     )
+
+
+def rejected(path: str, error: BadInput, model: Model) -> dict[str, Any]:
+    """Return the same keys for a file that could not be heard (``status`` rejected)."""
+    return {
+        "path": path,
+        "status": "rejected",
+        "outcome": None,
+        "reason": error.reason,
+        "detail": error.detail,
+        "score": None,
+        "probability": None,
+        "p_value": None,
+        "extent": None,
+        "coverage": None,
+        "segments": [],
+        "generator": None,
+        "evidence": [],
+        "duration_s": None,
+    } | _model(model)
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return {"model": {"name": model.name, "version": model.version, "digest": model.digest}}

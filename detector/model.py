@@ -123,6 +123,8 @@ class Model:
         assessable: dict[Geometry, list[int]] = defaultdict(list)
         for index, observed in enumerate(observations):
             reason = reason_against(observed)
+            if reason is None and population(observed.sample_rate_hz) not in self.calibrations:
+                reason = "uncalibrated"
             if reason is None:
                 assessable[observed.geometry].append(index)
             else:
@@ -198,7 +200,7 @@ def _sentence(score: float, rate: Rate, calibration: Calibration) -> str:
     if calibration.p_value(score) >= HUMAN_LIKELY_P:
         return f"No decoder clock was found in the energy above 4.5 kHz; {compared}."
     known = (
-        f", the frame rate of {' and '.join(rate.known_for)}"
+        f", the frame rate of {_listed(rate.known_for)}"
         if rate.known_for
         else f", a rate that decoders can have ({rate.origin})"
     )
@@ -206,6 +208,13 @@ def _sentence(score: float, rate: Rate, calibration: Calibration) -> str:
         f"The energy above 4.5 kHz pulses at exactly {rate.hz:.2f} Hz and its multiples{known}; "
         f"{compared}."
     )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Return names as a sentence lists them; of many, the three best known."""
+    if len(names) > 3:
+        names = (*names[:3], "others")
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _locate(answer: Assessment, observed: Observation, rate: Rate) -> Assessment:

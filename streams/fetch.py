@@ -8,6 +8,7 @@ fsspec and only where the operator allows them.
 import hashlib
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,9 +80,10 @@ class Fetcher:
         deadline = time.monotonic() + self.timeout_s
         digest = hashlib.sha256()
         size = 0
-        target = spool / f"{os.getpid()}-{time.monotonic_ns()}"
+        descriptor, name = tempfile.mkstemp(dir=spool)
+        target = Path(name)
         try:
-            with self._open(scheme, uri) as source, target.open("wb") as copy:
+            with os.fdopen(descriptor, "wb") as copy, self._open(scheme, uri) as source:
                 while block := source.read(BLOCK):
                     size += len(block)
                     if size > self.max_bytes:

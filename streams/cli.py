@@ -1,0 +1,227 @@
+"""The one command line: ``earmark``. Modules are imported where a command needs them."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detector.errors import EarmarkError
+from streams.state import DEFAULT, State
+
+if TYPE_CHECKING:
+    from streams.gather import Passed
+    from streams.records import Upload
+    from streams.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
+
+
+class WorkerName(StrEnum):
+    """The processes of an installation."""
+
+    FINGERPRINT = "fingerprint"
+    CLASSIFY = "classify"
+    DECIDE = "decide"
+    LEDGER = "ledger"
+    CATALOGUE = "catalogue"
+
+
+@app.command()
+def up(
+    audio: Annotated[
+        str, typer.Option(help="File or folder (several: quoted); none: self-made samples.")
+    ] = "",
+    once: Annotated[bool, typer.Option(help="Exit when every upload has ended.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the ends as JSON lines.")] = None,
+    state: StateOption = Path(DEFAULT),
+    seed: Annotated[int, typer.Option(help="Seed of the self-made samples.")] = 1,
+) -> None:
+    """Run everything on this machine and decide about AUDIO."""
+    from rich.console import Console
+
+    from streams import logs
+    from streams.up import up as run_all
+
+    logs.configure("warning")
+    here = State(state)
+
+    def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Passed]":
+        return _uploads(audio, settings) if audio else _samples(here.samples, seed)
+
+    raise SystemExit(run_all(here, items, once=once, out=out, console=Console()))
+
+
+@app.command()
+def submit(
+    names: Annotated[list[str], typer.Argument(help="Files, folders, URIs; - reads a manifest.")],
+    wait: Annotated[bool, typer.Option(help="Wait for the decisions and print them.")] = True,
+    state: StateOption = Path(DEFAULT),
+) -> None:
+    """Send tracks to a running Earmark (the one of --state, else EARMARK_BROKERS)."""
+    from rich.console import Console
+
+    from streams.settings import Settings
+    from streams.submit import submit as send
+
+    settings = State(state).announced() or Settings.from_env()
+    items = _manifest() if names == ["-"] else _named(names, settings)
+    raise SystemExit(send(settings, items, wait=wait, console=Console()))
+
+
+@app.command()
+def analyze(
+    files: Annotated[list[str], typer.Argument(help="Files or folders.")],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    model: Annotated[Path | None, typer.Option(help="Folder of a released model.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="False-positive rate to read by.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Decode processes.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Analyse files without a broker; the same answer as the pipeline's."""
+    import orjson
+
+    from detector.model import Model
+    from streams.offline import analyze as answers
+    from streams.settings import Settings
+
+    given = {"model": model, "alpha": alpha, "decode_workers": jobs}
+    settings = Settings.model_validate(
+        Settings.from_env().model_dump() | {k: v for k, v in given.items() if v is not None}
+    )
+    released = Model.load(settings.model, device)
+    released.check_alpha(settings.alpha)
+
+    async def run() -> None:
+        async for answer in answers(files, released, settings):
+            line = orjson.dumps(answer).decode() if json else _plain(answer)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+    asyncio.run(run())
+
+
+@app.command()
+def worker(name: WorkerName) -> None:
+    """Run one process of the installation; settings come from the environment."""
+    from streams.settings import Settings
+
+    settings = Settings.from_env()
+    match name:
+        case WorkerName.FINGERPRINT:
+            from streams.fingerprint import FINGERPRINT
+            from streams.processor import run
+
+            raise SystemExit(run(FINGERPRINT, settings))
+        case WorkerName.CLASSIFY:
+            from streams.classify import CLASSIFY
+            from streams.processor import run
+
+            raise SystemExit(run(CLASSIFY, settings))
+        case WorkerName.DECIDE:
+            from streams.decide import DECIDE
+            from streams.processor import run
+
+            raise SystemExit(run(DECIDE, settings))
+        case WorkerName.LEDGER:
+            from streams.project import run_ledger
+
+            raise SystemExit(run_ledger(settings))
+        case WorkerName.CATALOGUE:
+            from streams.catalogue import run_catalogue
+
+            raise SystemExit(run_catalogue(settings))
+
+
+@app.command()
+def catalogue() -> None:
+    """Run the reference catalogue consumer (the same as ``worker catalogue``)."""
+    worker(WorkerName.CATALOGUE)
+
+
+@app.command()
+def topics() -> None:
+    """Create the topics that are missing on EARMARK_BROKERS."""
+    from streams.broker import ensure_topics
+    from streams.settings import Settings
+
+    ensure_topics(Settings.from_env())
+
+
+@app.command(name="settings")
+def settings_command() -> None:
+    """Print every setting with its meaning, default and current value."""
+    from streams.settings import PREFIX, Settings
+
+    current = Settings.from_env()
+    for name, field in Settings.model_fields.items():
+        sys.stdout.write(
+            f"{PREFIX}{name.upper()}={getattr(current, name)}\n"
+            f"    {field.description} (default {field.default})\n"
+        )
+
+
+def _uploads(audio: str, settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
+    from streams.gather import named
+
+    return _named(named(audio), settings)
+
+
+def _named(names: list[str], settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
+    from streams.submit import uploads
+
+    return uploads(names, settings.fetch_max_bytes)
+
+
+def _manifest() -> "Iterator[tuple[str, Upload] | Passed]":
+    from streams.submit import manifest
+
+    return manifest(sys.stdin)
+
+
+def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Passed]":
+    from models.commands import write_samples
+    from streams.ingest import upload_from_file
+    from streams.records import Declaration, Tool
+
+    for sample in write_samples(folder, seed):
+        tools = (Tool(name=sample.tool, agreement_id=sample.agreement_id),) if sample.tool else ()
+        declared = Declaration(contains_ai=sample.contains_ai, tools=tools)
+        yield (
+            sample.title,
+            upload_from_file(sample.path, title=sample.title, declared=declared),
+        )
+
+
+def _plain(answer: dict[str, object]) -> str:
+    if answer["status"] == "rejected":
+        return f"{answer['path']}: rejected: {answer['reason']}: {answer['detail']}"
+    said = f"{answer['path']}: {answer['outcome']}"
+    if answer["reason"]:
+        said += f" ({answer['reason']})"
+    if answer["probability"] is not None:
+        said += f", p(AI) {answer['probability']}, p-value {answer['p_value']}"
+    evidence = answer["evidence"]
+    if isinstance(evidence, (list, tuple)):
+        said += "".join(f"\n    {one['sentence']}" for one in evidence)
+    return said
+
+
+def main() -> None:
+    """Run the command line; an error on purpose is one line and exit code 1."""
+    from models.commands import app as models_app
+
+    app.registered_commands.extend(models_app.registered_commands)
+    try:
+        app()
+    except EarmarkError as error:
+        sys.stderr.write(f"earmark: {error}\n")
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What people name on the command line, as uploads: files, folders, URIs, manifests.
+
+Nothing named is dropped in silence: what is not an upload comes back as a ``Passed`` with
+one sentence.
+"""
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+AUDIO_SUFFIXES: Final = frozenset(
+    f".{name}"
+    for name in (
+        *("aac", "aif", "aifc", "aiff", "alac", "ape", "caf", "flac", "m4a", "m4b", "mka", "mov"),
+        *("mp2", "mp3", "mp4", "oga", "ogg", "opus", "w64", "wav", "wave", "webm", "wma", "wv"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Something that was named and is not sent, with the reason."""
+
+    path: str
+    reason: str
+    detail: str
+
+
+def named(audio: str) -> list[str]:
+    """Split a make variable: one path (with spaces if that exists), or several, quoted."""
+    return [audio] if os.path.lexists(audio) else shlex.split(audio)
+
+
+def gather(names: list[str]) -> Iterator[Path | Passed]:
+    """Yield files to send; folders are walked in order, their non-audio files passed over.
+
+    A file named itself is sent whatever it is called: the decoder will judge. Links are
+    followed for files, never for folders (no loops).
+    """
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            found = False
+            for item in _walk(path):
+                found = True
+                yield item
+            if not found:
+                yield Passed(name, "empty_folder", "no files in this folder")
+        else:
+            yield _judge(path)
+
+
+def _walk(folder: Path) -> Iterator[Path | Passed]:
+    for here, folders, files in os.walk(folder, onerror=None):
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        for name in sorted(files):
+            path = Path(here) / name
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() not in AUDIO_SUFFIXES:
+                yield Passed(
+                    str(path), "not_audio_name", "not named like audio; name the file to send it"
+                )
+            else:
+                yield _judge(path)
+
+
+def _judge(path: Path) -> Path | Passed:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        detail = "a link to nothing" if path.is_symlink() else "no such file"
+        return Passed(str(path), "missing_file", detail)
+    except OSError as error:
+        return Passed(str(path), "unreadable_file", error.strerror or "cannot be read")
+    if not stat.S_ISREG(mode):
+        return Passed(str(path), "not_a_file", "a special file (pipe, device or socket)")
+    if not os.access(path, os.R_OK):
+        return Passed(str(path), "unreadable_file", "no permission to read it")
+    return path

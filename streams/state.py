@@ -1,0 +1,102 @@
+"""The one folder in which ``earmark up`` keeps everything, and how others find it.
+
+.earmark/run.json     the running instance: broker, settings; gone when nothing runs
+        /lock         held while one runs
+        /ledger.db    what was decided; survives everything
+        /artefacts/   observations
+        /logs/        one file per process
+        /samples/     self-made tracks
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from detector.errors import Fatal
+from streams.settings import PREFIX, Settings
+
+DEFAULT: Final = ".earmark"
+
+
+class StateBusy(Fatal):
+    """Another instance runs from this folder."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Paths of one state folder."""
+
+    folder: Path
+
+    @property
+    def logs(self) -> Path:
+        """Log files."""
+        return self.folder / "logs"
+
+    @property
+    def samples(self) -> Path:
+        """Self-made tracks."""
+        return self.folder / "samples"
+
+    @property
+    def run(self) -> Path:
+        """The running instance."""
+        return self.folder / "run.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; the lock goes with the process, however it ends.
+
+        Raises:
+            StateBusy: another instance holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StateBusy(
+                    f"an Earmark is running from {self.folder} already; "
+                    "send it tracks with `earmark submit`, or end it first"
+                ) from error
+            try:
+                yield
+            finally:
+                self.run.unlink(missing_ok=True)
+
+    def settings(self, brokers: str | None) -> Settings:
+        """Return the settings of a one-machine instance: the environment, then our defaults.
+
+        ``brokers`` is the embedded broker's address, or None for the one of the environment.
+        """
+        folder = self.folder.resolve()
+        ours = {
+            "STORE": f"file://{folder}/artefacts",
+            "LEDGER": f"sqlite:///{folder}/ledger.db",
+            "FILE_ROOTS": "/",  # one person's machine: what they name is what they may read
+            "DECODE_WORKERS": str(max(1, min(8, os.cpu_count() or 1))),
+        }
+        if brokers is not None:
+            # the embedded broker answers fetches and joins after half of the longest wait
+            ours |= {"BROKERS": brokers, "SESSION_TIMEOUT_S": "6", "FETCH_MAX_WAIT_MS": "50"}
+        return Settings.from_env(
+            {PREFIX + name: value for name, value in ours.items()} | os.environ
+        )
+
+    def announce(self, settings: Settings) -> None:
+        """Let ``submit`` and ``show`` find the running instance."""
+        self.run.write_bytes(orjson.dumps(settings.environment(), option=orjson.OPT_INDENT_2))
+
+    def announced(self) -> Settings | None:
+        """Return the settings of the running instance, if one runs from here."""
+        try:
+            said = orjson.loads(self.run.read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            return None
+        return Settings.from_env(said | os.environ)

@@ -1,0 +1,114 @@
+"""Fetching refuses what it must, and never blocks on it."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from detector.errors import Fatal
+from streams.fetch import Fetcher, RefusedUri
+from streams.settings import Settings
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    return folder
+
+
+def fetcher(root: Path, *, max_bytes: int = 1_000, schemes: str = "file") -> Fetcher:
+    return Fetcher.from_settings(
+        Settings(file_roots=str(root), fetch_max_bytes=max_bytes, uri_schemes=schemes)
+    )
+
+
+def refused(fetcher: Fetcher, uri: str, spool: Path, sha256: str | None = None) -> str:
+    with pytest.raises(RefusedUri) as caught:
+        fetcher.fetch(uri, sha256, spool)
+    assert list(spool.iterdir()) == [], "a refused upload leaves nothing behind"
+    return caught.value.reason
+
+
+def test_copies_and_hashes(root: Path, spool: Path) -> None:
+    file = root / "a b%é.wav"
+    file.write_bytes(b"audio")
+    expected = hashlib.sha256(b"audio").hexdigest()
+    fetched = fetcher(root).fetch(file.as_uri(), expected, spool)
+    assert (fetched.path.read_bytes(), fetched.sha256, fetched.size) == (b"audio", expected, 5)
+
+
+def test_a_name_that_is_not_utf8(root: Path, spool: Path) -> None:
+    raw = os.fsencode(root) + b"/\xff\n.wav"
+    Path(os.fsdecode(raw)).write_bytes(b"x")
+    assert fetcher(root).fetch(Path(os.fsdecode(raw)).as_uri(), None, spool).size == 1
+
+
+def test_refuses_what_is_not_a_file_under_the_roots(root: Path, spool: Path) -> None:
+    outside = root.parent / "outside.wav"
+    outside.write_bytes(b"x")
+    (root / "link.wav").symlink_to(outside)
+    (root / "loop.wav").symlink_to(root / "loop.wav")
+    os.mkfifo(root / "pipe.wav")
+    one = fetcher(root)
+    assert refused(one, outside.as_uri(), spool) == "refused_path"
+    assert refused(one, (root / "link.wav").as_uri(), spool) == "refused_path"
+    assert refused(one, (root / "loop.wav").as_uri(), spool) == "refused_path"
+    assert refused(one, f"{root.as_uri()}/../outside.wav", spool) == "refused_path"
+    assert refused(one, f"{root.as_uri()}/%2e%2e/outside.wav", spool) == "refused_path"
+    assert refused(one, (root / "pipe.wav").as_uri(), spool) == "not_a_file"
+    assert refused(one, root.as_uri(), spool) == "not_a_file"
+    assert refused(one, (root / "none.wav").as_uri(), spool) == "missing_file"
+    assert refused(one, "file:///dev/zero", spool) == "refused_path"
+    assert refused(one, "file://elsewhere/etc/passwd", spool) == "refused_path"
+    assert refused(one, "file:relative.wav", spool) == "refused_path"
+    assert refused(one, "file:///a%00b", spool) == "refused_path"
+
+
+def test_no_roots_means_no_local_files(root: Path, spool: Path) -> None:
+    (root / "a.wav").write_bytes(b"x")
+    none = Fetcher.from_settings(Settings(file_roots=""))
+    assert refused(none, (root / "a.wav").as_uri(), spool) == "refused_path"
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1/a", "ftp://x/a", "memory://a", "a.wav", ""])
+def test_refuses_schemes_that_are_not_allowed(uri: str, root: Path, spool: Path) -> None:
+    assert refused(fetcher(root), uri, spool) == "refused_scheme"
+
+
+def test_refuses_more_bytes_than_allowed_before_copying(root: Path, spool: Path) -> None:
+    sparse = root / "sparse.wav"
+    with sparse.open("wb") as file:
+        file.truncate(2 * 2**30)
+    assert refused(fetcher(root), sparse.as_uri(), spool) == "too_large"
+
+
+def test_refuses_another_content(root: Path, spool: Path) -> None:
+    (root / "a.wav").write_bytes(b"x")
+    assert refused(fetcher(root), (root / "a.wav").as_uri(), spool, "0" * 64) == "hash_mismatch"
+
+
+def test_other_stores_come_through_fsspec(root: Path, spool: Path) -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe_file("/bucket/a.wav", b"remote")
+    one = fetcher(root, schemes="file,memory")
+    fetched = one.fetch("memory://bucket/a.wav", None, spool)
+    assert fetched.path.read_bytes() == b"remote"
+    fetched.path.unlink()
+    assert refused(one, "memory://bucket/none.wav", spool) == "missing_file"
+    store.pipe_file("/bucket/big.wav", b"x" * 2_000)
+    assert refused(one, "memory://bucket/big.wav", spool) == "too_large"
+
+
+def test_a_scheme_without_its_package_is_said_at_start(root: Path) -> None:
+    with pytest.raises(Fatal, match="EARMARK_URI_SCHEMES allows nosuchscheme"):
+        fetcher(root, schemes="file,nosuchscheme")
