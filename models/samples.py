@@ -30,6 +30,11 @@ Kind = Literal[
 ]
 TOOL: Final = "Earmark Sample Generator"
 AGREEMENT: Final = "AGR-SAMPLE-1"
+_CODECS: Final[dict[str, Literal["pcm_s16le", "flac", "libmp3lame"]]] = {
+    ".wav": "pcm_s16le",
+    ".flac": "flac",
+    ".mp3": "libmp3lame",
+}
 _FRAME: Final = 4_608  # samples of one frame handed to an encoder
 
 
@@ -91,7 +96,7 @@ def write_audio(
     path: Path, audio: FloatArray, *, sample_rate_hz: int = RATE_HZ, title: str = ""
 ) -> None:
     """Encode float32 [1 or 2, n] by the file's ending: wav, flac (16 bit), mp3 (128 kbit/s)."""
-    codec = {".wav": "pcm_s16le", ".flac": "flac", ".mp3": "libmp3lame"}[path.suffix]
+    codec = _CODECS[path.suffix]
     layout = "stereo" if len(audio) == 2 else "mono"
     planar = codec == "libmp3lame"
     integers = np.rint(audio * 32_767).clip(-32_768, 32_767).astype(np.int16)

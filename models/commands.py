@@ -1,0 +1,44 @@
+"""Commands on models, for the command line to mount; each prints what it made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.samples import Sample, write_samples
+from models.train import train as train_model
+
+__all__ = ["Sample", "train", "write_samples"]
+
+_Manifest = Annotated[Path, typer.Option(help="CSV with path, label, generator, repo.")]
+_Root = Annotated[
+    Path | None, typer.Option(help="Folder that the paths start from; the manifest's by default.")
+]
+_Cache = Annotated[Path, typer.Option(help="Observations, kept by content.")]
+_Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
+_CACHE = Path(".earmark/observations")
+
+
+def train(
+    manifest: _Manifest,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")],
+    audio_root: _Root = None,
+    version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    seed: Annotated[int, typer.Option(help="Recorded; the same seed gives the same model.")] = 0,
+    cache: _Cache = _CACHE,
+    workers: _Workers = 2,
+) -> None:
+    """Train a model from labelled recordings and write its folder."""
+    made = train_model(
+        manifest,
+        audio_root or manifest.parent,
+        out,
+        name=name,
+        version=version,
+        seed=seed,
+        cache=cache,
+        workers=workers,
+    )
+    typer.echo(made.report)
+    typer.echo(f"\n{made.folder}: sha256 {made.digest}")

@@ -1,0 +1,113 @@
+"""Raw clock scores of many recordings, as the released model computes them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+
+from detector.clock import Lattice, score_tracks
+from detector.model import population, reason_against
+from detector.observation import Geometry
+from models.data import AI
+from models.figures import BoolVector, FloatVector
+from models.observing import Observed
+
+_BATCH: Final = 32
+SCORE_DIGITS: Final = 4  # as answers are rounded, so that ties with the calibration set count
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One recording with its score; ``reason`` says why it has none, then it abstains."""
+
+    observed: Observed
+    score: float
+    rate_hz: float
+    reason: str | None
+
+    @property
+    def population(self) -> str:
+        """Which calibration applies."""
+        return population(self.observed.observation.sample_rate_hz)
+
+    @property
+    def is_ai(self) -> bool:
+        """The label."""
+        return self.observed.track.label == AI
+
+    @property
+    def group(self) -> str:
+        """What is never split."""
+        return self.observed.track.group
+
+    @property
+    def maker(self) -> str:
+        """Generator or source."""
+        return self.observed.track.maker
+
+
+def score_all(heard: Sequence[Observed], lattice: Lattice) -> list[Scored]:
+    """Score every recording, in order."""
+    by_geometry: dict[Geometry, list[int]] = defaultdict(list)
+    for index, one in enumerate(heard):
+        by_geometry[one.observation.geometry].append(index)
+    scored: dict[int, Scored] = {}
+    for geometry, indexes in by_geometry.items():
+        for start in range(0, len(indexes), _BATCH):
+            part = indexes[start : start + _BATCH]
+            members = [heard[index].observation for index in part]
+            found = score_tracks(
+                torch.from_numpy(np.stack([one.clock for one in members])),
+                torch.tensor([one.groups for one in members]),
+                geometry,
+                lattice,
+            )
+            for index, score, best in zip(
+                part, found.score.tolist(), found.best.tolist(), strict=True
+            ):
+                scored[index] = Scored(
+                    heard[index],
+                    round(score, SCORE_DIGITS),
+                    lattice.rates[best].hz,
+                    reason_against(heard[index].observation),
+                )
+    return [scored[index] for index in range(len(heard))]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The assessable recordings of one population, as arrays."""
+
+    name: str
+    tracks: tuple[Scored, ...]
+
+    @property
+    def scores(self) -> FloatVector:
+        """Score of each track."""
+        return np.array([one.score for one in self.tracks])
+
+    @property
+    def labels(self) -> BoolVector:
+        """True where AI."""
+        return np.array([one.is_ai for one in self.tracks], bool)
+
+    @property
+    def groups(self) -> list[str]:
+        """Group of each track."""
+        return [one.group for one in self.tracks]
+
+    def side(self, *, ai: bool) -> "Population":
+        """Return one class alone."""
+        return Population(self.name, tuple(one for one in self.tracks if one.is_ai is ai))
+
+
+def populations(scored: Sequence[Scored]) -> list[Population]:
+    """Return the populations that are present, by name, with what can be assessed."""
+    by_name: dict[str, list[Scored]] = defaultdict(list)
+    for one in scored:
+        if one.reason is None:
+            by_name[one.population].append(one)
+    return [Population(name, tuple(by_name[name])) for name in sorted(by_name)]

@@ -1,0 +1,248 @@
+"""From labelled recordings to a released model folder.
+
+The clock branch is not trained on AI tracks: its knowledge is the lattice of rates. What
+is learned here is what its scores mean. Human recordings give the conformal p-value; AI
+and human ones together the probability, in which every generator and every human source
+counts alike; and each rate is told which generators ran on it. Equal inputs on one machine
+give equal bytes, and so an equal digest.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import safetensors.numpy
+
+from detector import observation as observing
+from detector.clock import Lattice, standard_lattice
+from detector.errors import BadInput
+from detector.model import MANIFEST, RATES, WEIGHTS, write_rates
+from models.card import write_card
+from models.data import AI, HUMAN, Track, describe, digest, read_manifest, usable
+from models.figures import PLATT_CLIP, auroc, conformal_p, fit_platt, left_out_p, tpr_at
+from models.observing import observe
+from models.scoring import Population, Scored, populations, score_all
+
+CARD: Final = "CARD.md"
+KNOWN_MIN_TRACKS: Final = 3
+KNOWN_MIN_SHARE: Final = 0.3
+KNOWN_P: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training made: the folder, the model's digest, a report for people."""
+
+    folder: Path
+    digest: str
+    report: str
+
+
+def train(
+    manifest: Path,
+    audio_root: Path,
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    seed: int,
+    cache: Path,
+    workers: int,
+) -> Trained:
+    """Train and write the model folder ``out``; see the module docstring.
+
+    Raises:
+        BadInput: ``manifest`` (files, columns, too few makers) or ``polarity``.
+    """
+    tracks = read_manifest(manifest, audio_root)
+    used = usable(tracks)
+    heard, unheard = observe(used, cache, workers)
+    scored = score_all(heard, standard_lattice())
+    made = release(scored, out, name=name, version=version, seed=seed)
+    notes = [f"could not be heard: {one.track.path.name}: {one.reason}" for one in unheard]
+    return replace(made, report="\n".join([describe(tracks), *notes, made.report]))
+
+
+def release(scored: Sequence[Scored], out: Path, *, name: str, version: str, seed: int) -> Trained:
+    """Calibrate scores and write the model folder."""
+    present = populations(scored)
+    for one in present:
+        _check(one)
+    lattice = with_known(standard_lattice(), present)
+    figures = {one.name: figures_of(one) for one in present}
+    tracks = [one.observed.track for one in scored]
+    parts = {
+        WEIGHTS: safetensors.numpy.save(
+            {
+                f"human_scores.{one.name}": np.sort(one.side(ai=False).scores).astype(np.float32)
+                for one in present
+            }
+        ),
+        RATES: write_rates(lattice).encode(),
+    }
+    description: dict[str, Any] = {
+        "name": name,
+        "version": version,
+        "observation_version": observing.VERSION,
+        "branches": ["clock"],
+        "calibration": {one.name: _calibration(one) for one in present},
+        "data": {
+            "digest": digest(tracks),
+            "abstained": dict(sorted(Counter(one.reason for one in scored if one.reason).items())),
+            "generators": _groups(tracks, AI),
+            "human_repositories": _groups(tracks, HUMAN),
+        },
+        "code_digest": code_digest(),
+        "seed": seed,
+        "figures": figures,
+    }
+    parts[CARD] = write_card(description).encode()
+    description["files"] = {
+        file: hashlib.sha256(data).hexdigest() for file, data in sorted(parts.items())
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for file, data in parts.items():
+        (out / file).write_bytes(data)
+    written = orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+    (out / MANIFEST).write_bytes(written)
+    return Trained(out, hashlib.sha256(written).hexdigest(), _report(description))
+
+
+def _check(one: Population) -> None:
+    """Refuse what cannot be calibrated, and classes that were taken for each other."""
+    ai, human = one.side(ai=True), one.side(ai=False)
+    if len(set(ai.groups)) < 2 or len(set(human.groups)) < 2:
+        raise BadInput(
+            "manifest",
+            f"population {one.name} needs two generators and two human repositories, "
+            f"has {len(set(ai.groups))} and {len(set(human.groups))}",
+        )
+    separation = auroc(ai.scores, human.scores)
+    if separation <= 0.5:
+        raise BadInput(
+            "polarity",
+            f"AI tracks of population {one.name} score below human ones (AUROC "
+            f"{separation:.2f}): are the labels swapped?",
+        )
+
+
+def _calibration(one: Population) -> dict[str, Any]:
+    platt = fit_platt(one.scores, one.labels, one.groups)
+    human = one.side(ai=False)
+    return {
+        "slope": round(platt.slope, 6),
+        "intercept": round(platt.intercept, 6),
+        "clip": list(PLATT_CLIP),
+        "humans": len(human.tracks),
+        "human_repositories": len(set(human.groups)),
+        "smallest_alpha": round(1 / (len(human.tracks) + 1), 6),
+    }
+
+
+def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
+    """Return the lattice with each rate's generators: those whose found tracks ran on it."""
+    known: dict[float, Counter[str]] = defaultdict(Counter)
+    for one in present:
+        human = one.side(ai=False).scores
+        by_maker: dict[str, list[float]] = defaultdict(list)
+        for track in one.side(ai=True).tracks:
+            if conformal_p(np.array([track.score]), human)[0] <= KNOWN_P:
+                by_maker[track.maker].append(track.rate_hz)
+        for maker, rates in by_maker.items():
+            for hz, count in Counter(rates).items():
+                if count >= KNOWN_MIN_TRACKS and count >= KNOWN_MIN_SHARE * len(rates):
+                    known[hz][maker] += count
+    return Lattice(
+        tuple(
+            replace(rate, known_for=tuple(maker for maker, _ in known[rate.hz].most_common()))
+            for rate in lattice.rates
+        )
+    )
+
+
+def figures_of(one: Population) -> dict[str, Any]:
+    """Return the figures of a population.
+
+    No AI track shapes a score, so each generator is unseen; its p-values compare with all
+    human tracks. A human track's p-value compares with other repositories' only.
+    """
+    ai, human = one.side(ai=True), one.side(ai=False)
+    ai_p = conformal_p(ai.scores, human.scores)
+    human_p = left_out_p(human.scores, human.groups)
+    return {
+        "ai": len(ai.tracks),
+        "human": len(human.tracks),
+        "auroc": round(auroc(ai.scores, human.scores), 4),
+        "tpr_at_fpr": {
+            str(fpr): round(tpr_at(ai.scores, human.scores, fpr), 4) for fpr in (0.01, 0.05)
+        },
+        "realised_fpr": {
+            str(alpha): round(float((human_p <= alpha).mean()), 4) for alpha in (0.01, 0.02, 0.05)
+        },
+        "generators": _by_maker(ai, ai_p),
+        "human_sources": _by_maker(human, human_p),
+    }
+
+
+def _by_maker(side: Population, p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    table = {}
+    for maker in sorted({track.maker for track in side.tracks}):
+        own = [index for index, track in enumerate(side.tracks) if track.maker == maker]
+        rates = Counter(side.tracks[index].rate_hz for index in own)
+        most = max(rates.values())
+        table[maker] = {
+            "tracks": len(own),
+            "found_at_1": round(float((p[own] <= 0.01).mean()), 4),
+            "found_at_5": round(float((p[own] <= 0.05).mean()), 4),
+            "median_score": round(float(np.median(side.scores[own])), 2),
+            "rate_hz": round(float(np.max([hz for hz in rates if rates[hz] == most])), 3),
+        }
+    return table
+
+
+def _groups(tracks: Sequence[Track], label: str) -> list[str]:
+    return sorted({track.group for track in tracks if track.label == label})
+
+
+def code_digest() -> str:
+    """Return the SHA-256 of the code that hears, scores and calibrates."""
+    total = hashlib.sha256()
+    for package, names in (
+        ("detector", ("decode", "framing", "spectra", "observation", "listen", "clock", "model")),
+        ("models", ("data", "observing", "scoring", "figures", "train")),
+    ):
+        for name in names:
+            total.update(files(package).joinpath(f"{name}.py").read_bytes())
+    return total.hexdigest()
+
+
+def _report(description: dict[str, Any]) -> str:
+    lines = []
+    for name, figures in description["figures"].items():
+        calibration = description["calibration"][name]
+        lines += [
+            "",
+            f"{name}: AUROC {figures['auroc']:.3f}, TPR {figures['tpr_at_fpr']['0.01']:.2f} at 1 % "
+            f"and {figures['tpr_at_fpr']['0.05']:.2f} at 5 % FPR",
+            f"  {calibration['humans']} human recordings of {calibration['human_repositories']} "
+            f"repositories support alpha >= {calibration['smallest_alpha']:.4f}",
+            f"  {'generator (unseen)':32s} tracks  p<=.01  p<=.05  median   rate Hz",
+            *_rows(figures["generators"]),
+            f"  {'human source (left out)':32s}",
+            *_rows(figures["human_sources"]),
+        ]
+    return "\n".join(lines)
+
+
+def _rows(table: dict[str, Any]) -> list[str]:
+    return [
+        f"  {maker:32s} {row['tracks']:6d} {row['found_at_1']:7.2f} {row['found_at_5']:7.2f} "
+        f"{row['median_score']:7.2f} {row['rate_hz']:9.2f}"
+        for maker, row in table.items()
+    ]
