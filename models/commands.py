@@ -1,24 +1,46 @@
-"""Commands on models, for the command line to mount; each prints what it made."""
+"""Commands on models, for the command line to mount; each prints what it made.
+
+Modules are imported where a command needs them: torch takes a second.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.samples import Sample, write_samples
-from models.train import train as train_model
+if TYPE_CHECKING:
+    from models.samples import Sample
 
-__all__ = ["Sample", "train", "write_samples"]
+app = typer.Typer()
 
 _Manifest = Annotated[Path, typer.Option(help="CSV with path, label, generator, repo.")]
 _Root = Annotated[
     Path | None, typer.Option(help="Folder that the paths start from; the manifest's by default.")
 ]
-_Cache = Annotated[Path, typer.Option(help="Observations, kept by content.")]
+_Cache = Annotated[Path, typer.Option(help="Folder of observations, kept by content.")]
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
 _CACHE = Path(".earmark/observations")
 
 
+def write_samples(folder: Path, seed: int) -> "list[Sample]":
+    """Write the self-made tracks; see ``models.samples``."""
+    from models.samples import write_samples as write
+
+    return write(folder, seed)
+
+
+@app.command()
+def samples(
+    folder: Annotated[Path, typer.Argument(help="Folder to write them into.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same tracks.")] = 1,
+) -> None:
+    """Write self-made tracks, one for each way that an upload can go."""
+    for sample in write_samples(folder, seed):
+        declared = f", declared {sample.contains_ai}" if sample.contains_ai else ""
+        typer.echo(f"{sample.path}: {sample.kind}{declared}")
+
+
+@app.command()
 def train(
     manifest: _Manifest,
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
@@ -30,6 +52,8 @@ def train(
     workers: _Workers = 2,
 ) -> None:
     """Train a model from labelled recordings and write its folder."""
+    from models.train import train as train_model
+
     made = train_model(
         manifest,
         audio_root or manifest.parent,
