@@ -30,17 +30,6 @@ def write_samples(folder: Path, seed: int) -> "list[Sample]":
 
 
 @app.command()
-def samples(
-    folder: Annotated[Path, typer.Argument(help="Folder to write them into.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same tracks.")] = 1,
-) -> None:
-    """Write self-made tracks, one for each way that an upload can go."""
-    for sample in write_samples(folder, seed):
-        declared = f", declared {sample.contains_ai}" if sample.contains_ai else ""
-        typer.echo(f"{sample.path}: {sample.kind}{declared}")
-
-
-@app.command()
 def train(
     manifest: _Manifest,
     out: Annotated[Path, typer.Option(help="Model folder to write.")],

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.errors import InvalidAudio
+from detector.listen import listen
+from detector.model import Model
+from detector.observation import Observation
+from detector.types import Assessment
+from models.music import render
+from models.samples import Sample, write_samples
+
+RELEASED = Path(__file__).parents[2] / "models" / "clock-1"
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    return write_samples(tmp_path_factory.mktemp("samples"), seed=1)
+
+
+@pytest.fixture(scope="module")
+def answers(samples: list[Sample]) -> dict[str, list[Assessment]]:
+    model = Model.load(RELEASED)
+    found: dict[str, list[Assessment]] = {}
+    for sample in samples:
+        if sample.kind == "truncated":
+            continue
+        heard = listen(sample.path, max_duration_s=600)
+        observation = Observation.from_bytes(heard.observation)
+        found.setdefault(sample.kind, []).extend(model.assess([observation], 0.01))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["human", "re_encoded", "edited"])
+def test_what_people_play_is_human_likely(kind: str, answers: dict[str, list[Assessment]]) -> None:
+    assert [answer.outcome for answer in answers[kind]] == ["human_likely"] * len(answers[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_hz"),
+    [("decoder", 43.07), ("licensed_ai", 86.13), ("undisclosed_ai", 50.0)],
+)
+def test_simulated_decoders_are_found_at_their_rate(
+    kind: str, rate_hz: float, answers: dict[str, list[Assessment]]
+) -> None:
+    (answer,) = answers[kind]
+    assert answer.outcome == "ai_likely"
+    assert answer.extent == "All"
+    assert answer.evidence[0].rate_hz == pytest.approx(rate_hz, abs=0.01)
+
+
+def test_short_and_silent_tracks_abstain(answers: dict[str, list[Assessment]]) -> None:
+    assert [one.reason for one in answers["too_short"]] == ["too_short"]
+    assert [one.reason for one in answers["silent"]] == ["silent"]
+
+
+def test_the_broken_upload_cannot_be_heard(samples: list[Sample]) -> None:
+    (broken,) = [sample for sample in samples if sample.kind == "truncated"]
+    with pytest.raises(InvalidAudio):
+        listen(broken.path, max_duration_s=600)
+
+
+def test_declarations_cover_the_cases_of_a_policy(samples: list[Sample]) -> None:
+    licensed = next(sample for sample in samples if sample.kind == "licensed_ai")
+    assert (licensed.contains_ai, licensed.tool, licensed.agreement_id) == (
+        "All",
+        "Earmark Sample Generator",
+        "AGR-SAMPLE-1",
+    )
+    undisclosed = next(sample for sample in samples if sample.kind == "undisclosed_ai")
+    assert (undisclosed.contains_ai, undisclosed.tool) == ("None", None)
+
+
+def test_same_seed_same_samples() -> None:
+    assert np.array_equal(render(5, 6.0), render(5, 6.0))
+    assert not np.array_equal(render(5, 6.0), render(6, 6.0))
