@@ -152,7 +152,7 @@ class _Life(Generic[E]):
         while True:
             self._health.beat()
             if self._worker is not None:
-                self._worker.observe()
+                await self._worker.observe()
             await asyncio.sleep(BEAT_S)
 
     async def _connect(self) -> None:

@@ -6,6 +6,7 @@ events at a rebalance (the acker drains, with a limit), and its own producer idl
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,11 @@ COMMIT_INTERVAL_S = 0.5  # what a killed worker repeats at most, besides what wa
 QUEUE = 64  # events waiting between the consumer and the acker: small, they are redone
 
 
+JOIN_PATIENCE = 2.5  # rebalances that one may take before we think that it is stuck
+
+
 class WorkerCrashed(Fatal):
-    """Faust's consumer, or what carries it, has failed."""
+    """Faust's consumer, or what carries it, has failed or is stuck."""
 
 
 class FaustAssignment:
@@ -95,6 +99,7 @@ class Worker:
             drain_s=settings.drain_s,
         )
         self._starting: asyncio.Task[None] | None = None
+        self._joining_since: float | None = time.monotonic()
 
     def start(self, work: Work) -> None:
         """Join the group and begin to work, in the background."""
@@ -122,9 +127,19 @@ class Worker:
             self.failure = error
             self.failed.set()
 
-    def observe(self) -> None:
-        """Set the gauges; call about every second."""
+    async def observe(self) -> None:
+        """Set the gauges and look whether the consumer still lives; call every second."""
         self._acker.observe()
+        since = self._joining_since
+        patience = JOIN_PATIENCE * self._app.conf.broker_rebalance_timeout
+        if since is not None and time.monotonic() - since > patience:
+            await self.fail(WorkerCrashed(f"no assignment from the group for {patience:.0f} s"))
+        # An error of the group (a refused join, say) is kept for the next poll, and Faust
+        # does not poll without partitions: it would wait for ever.
+        consumer = getattr(getattr(self._app._consumer, "_thread", None), "_consumer", None)
+        error = getattr(getattr(consumer, "_coordinator", None), "_pending_exception", None)
+        if error is not None:
+            await self.fail(WorkerCrashed(f"the group failed us: {error!r}"))
 
     async def stop(self, drain_s: float) -> None:
         """Drain for at most ``drain_s``, commit what is done, leave the group."""
@@ -149,10 +164,12 @@ class Worker:
 
     async def _on_assigned(self, sender: Any, assigned: set[Any], **_: Any) -> None:
         self._acker.opened()
+        self._joining_since = None
         self._health.set("partitions_assigned", True)
         log.info("partitions_assigned", partitions=sorted(tp.partition for tp in assigned))
 
     async def _on_revoked(self, sender: Any, revoked: set[Any], **_: Any) -> None:
+        self._joining_since = time.monotonic()
         self._health.set("partitions_assigned", False)
         await self._acker.revoked()
         if revoked:
@@ -178,6 +195,7 @@ def _app(group: str, settings: Settings, datadir: Path) -> Any:
         stream_wait_empty=False,
         stream_buffer_maxsize=QUEUE,
         topic_disable_leader=True,
+        table_standby_replicas=0,  # without tables and standbys Faust assigns round robin
         topic_allow_declare=False,
         store="memory://",
         datadir=datadir,

@@ -50,6 +50,8 @@ def echo(target: str) -> Handler[Ping]:
                 raise Transient("told to be away for good")
             case "fatal":
                 raise Fatal("told to stop")
+            case "crawl":
+                await asyncio.sleep(0.05)
             case "slow":
                 await asyncio.sleep(1.0)
             case "stuck":
