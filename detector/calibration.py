@@ -45,10 +45,14 @@ class Calibration:
         return len(self.human_scores) - below
 
     def probability(self, score: float) -> float:
-        """Return the calibrated probability of AI at even prior odds."""
+        """Return the calibrated probability of AI at even prior odds.
+
+        It stays away from 0 and 1 by what n recordings can tell at all: 1 / (n + 2).
+        """
         low, high = self.clip
         logit = self.slope * min(max(score, low), high) + self.intercept
-        return 1 / (1 + exp(-logit))
+        margin = 1 / (len(self.human_scores) + 2)
+        return min(max(1 / (1 + exp(-logit)), margin), 1 - margin)
 
     def check_alpha(self, alpha: float) -> None:
         """Refuse a false-positive rate that this set cannot support.

@@ -139,7 +139,7 @@ def worker(name: WorkerName) -> None:
 
 @app.command()
 def catalogue() -> None:
-    """Run the reference catalogue consumer (the same as ``worker catalogue``)."""
+    """Run the reference catalogue consumer (the same as "worker catalogue")."""
     worker(WorkerName.CATALOGUE)
 
 

@@ -148,4 +148,15 @@ class Settings(BaseModel):
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in self}
 
 
+def table() -> str:
+    """Return all settings as a Markdown table (README shows it; a test compares)."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Path):
+            default = default.relative_to(HERE.parent)
+        rows.append(f"| `{PREFIX}{name.upper()}` | `{default}` | {field.description} |")
+    return "\n".join(rows)
+
+
 NOT_SETTINGS = frozenset({PREFIX + "CORPUS"})  # read by the tests alone

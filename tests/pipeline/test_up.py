@@ -1,0 +1,182 @@
+"""The whole house on one machine: ``earmark up`` as people run it, on a real broker."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detector.types import FloatArray
+from tests.audio import write_wav
+
+pytestmark = pytest.mark.pipeline
+
+RATE_HZ = 44_100
+WORKERS = ("fingerprint", "classify", "decide", "ledger", "catalogue")
+
+
+def start(state: Path, *arguments: str) -> "subprocess.Popen[str]":
+    environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
+    return subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "up", "--state", str(state), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+
+
+def run_once(state: Path, out: Path, *arguments: str) -> tuple[list[dict[str, Any]], str]:
+    process = start(state, "--once", "--out", str(out), *arguments)
+    try:
+        said, _ = process.communicate(timeout=180)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    return [json.loads(line) for line in out.read_text().splitlines()], said
+
+
+def count(state: Path, table: str) -> int:
+    with sqlite3.connect(state / "ledger.db") as ledger:
+        (rows,) = ledger.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - ours
+    return int(rows)
+
+
+def noise(seed: int, seconds: float = 6.0) -> FloatArray:
+    random = np.random.default_rng(seed)
+    return random.normal(0, 0.1, (1, int(RATE_HZ * seconds))).astype(np.float32)
+
+
+def workers_of(parent: int) -> dict[str, int]:
+    """Return the process ids of the workers, by name."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            stat = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            command = (folder / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if int(stat[1]) == parent and "worker" in command:
+            found[command[command.index("worker") + 1]] = int(folder.name)
+    return found
+
+
+def test_self_made_tracks_go_every_way(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    ends, said = run_once(state, tmp_path / "first.jsonl")
+    outcomes = Counter(end.get("outcome") for end in ends)
+    assert outcomes["ai_likely"] >= 1
+    assert outcomes["human_likely"] + outcomes["uncertain"] >= 1
+    assert outcomes["not_assessable"] >= 1
+    assert any(end["status"] == "dead_letter" for end in ends)
+    assert any(end.get("review_task_id") for end in ends)
+    (licensed,) = [end for end in ends if end.get("licensed")]
+    assert licensed["extent"] == "All", "the label stays"
+    actions = licensed["actions"]
+    assert actions.pop("display") != "none", "and is shown"
+    assert set(actions.values()) <= {"allow", "attach"}, "and bears no penalty"
+    for place in ("metrics", "ledger", "logs"):
+        assert place in said
+
+    decided = {end["path"]: end["decision_id"] for end in ends if end["status"] == "decided"}
+    assert count(state, "decisions") == len(decided)
+    again, _ = run_once(state, tmp_path / "second.jsonl")
+    assert {e["path"]: e["decision_id"] for e in again if e["status"] == "decided"} == decided
+    assert count(state, "decisions") == len(decided), "no second decision of the same content"
+    assert not (state / "run.json").exists()
+
+
+def test_strange_things_among_the_audio_stop_nothing(tmp_path: Path) -> None:
+    audio = tmp_path / "my music"
+    (audio / "album").mkdir(parents=True)
+    write_wav(audio / "album" / "good.wav", noise(1))
+    (audio / "notes.txt").write_text("not audio")
+    (audio / "text.mp3").write_text("not audio either")
+    (audio / "empty.mp3").write_bytes(b"")
+    (audio / "gone.mp3").symlink_to(audio / "nothing")
+    (audio / "none").mkdir()
+    with (audio / "sparse.wav").open("wb") as sparse:
+        sparse.truncate(2 * 2**30)
+    ends, said = run_once(tmp_path / "state", tmp_path / "out.jsonl", "--audio", str(audio))
+    by_name = {Path(end["path"]).name: end for end in ends}
+    assert {name: (end["status"], end["reason"]) for name, end in by_name.items()} == {
+        "good.wav": ("decided", None),
+        "notes.txt": ("not_sent", "not_audio_name"),
+        "text.mp3": ("dead_letter", "unsupported_format"),
+        "empty.mp3": ("dead_letter", "empty_file"),
+        "gone.mp3": ("not_sent", "missing_file"),
+        "sparse.wav": ("dead_letter", "too_large"),
+    }
+    for name in by_name:
+        (line,) = [line for line in said.splitlines() if f"/{name}" in line]
+        assert len(line) < 300
+
+
+def test_every_worker_killed_while_busy_and_nothing_lost(tmp_path: Path) -> None:
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    tracks = 80
+    for number in range(tracks):
+        write_wav(audio / f"{number:03}.wav", noise(number))
+    state, out = tmp_path / "state", tmp_path / "out.jsonl"
+    process = start(state, "--once", "--out", str(out), "--audio", str(audio))
+    killed: list[str] = []
+
+    def kill_all() -> None:
+        for name in WORKERS:
+            deadline = time.monotonic() + 90
+            while time.monotonic() < deadline:  # some have ended, some have not
+                ended = len(out.read_text().splitlines()) if out.exists() else 0
+                if len(killed) * 10 < ended < tracks and name in (w := workers_of(process.pid)):
+                    os.kill(w[name], signal.SIGKILL)
+                    killed.append(name)
+                    break
+                time.sleep(0.02)
+
+    killer = threading.Thread(target=kill_all, daemon=True)
+    killer.start()
+    try:
+        said, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert "fingerprint" in killed
+    assert len(killed) >= 3, f"killed only {killed}"
+    ends = [json.loads(line) for line in out.read_text().splitlines()]
+    assert Counter(end["status"] for end in ends) == {"decided": tracks}
+    assert len({end["decision_id"] for end in ends}) == tracks
+    assert count(state, "decisions") == tracks
+    assert count(state, "uploads") == tracks
+
+
+def test_ctrl_c_ends_every_child_in_time(tmp_path: Path) -> None:
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    write_wav(audio / "one.wav", noise(1))
+    out = tmp_path / "out.jsonl"
+    process = start(tmp_path / "state", "--out", str(out), "--audio", str(audio))
+    try:
+        deadline = time.monotonic() + 90
+        while not (out.exists() and out.read_text()) and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.1)
+        children = workers_of(process.pid)
+        assert set(children) == set(WORKERS)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=15) == 0
+        assert time.monotonic() - began < 10
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
+    finally:
+        process.kill()
