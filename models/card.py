@@ -63,8 +63,8 @@ def write_card(description: dict[str, Any]) -> str:
         ]
         for table in ("generators", "human_sources"):
             figures += [
-                f"| {maker} | {row['tracks']} | {row['found_at_1']:.0%} | {row['found_at_5']:.0%} "
-                f"| {row['median_score']:.2f} |"
+                f"| {maker} | {row['tracks']} | {row['flagged_at_1']:.0%} "
+                f"| {row['flagged_at_5']:.0%} | {row['median_score']:.2f} |"
                 for maker, row in one[table].items()
             ]
     return _TEXT.format(

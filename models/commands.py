@@ -55,3 +55,26 @@ def train(
     )
     typer.echo(made.report)
     typer.echo(f"\n{made.folder}: sha256 {made.digest}")
+
+
+@app.command()
+def evaluate(
+    manifest: _Manifest,
+    model: Annotated[Path, typer.Option(help="Folder of the model.")],
+    audio_root: _Root = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for evaluation.json, .txt and scores.csv.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap and the permutations.")] = 0,
+    cache: _Cache = _CACHE,
+    workers: _Workers = 2,
+) -> None:
+    """Measure a model on labelled recordings, each maker left out."""
+    from models.evaluate import evaluate as evaluate_model
+
+    found = evaluate_model(
+        manifest, audio_root or manifest.parent, model, cache=cache, workers=workers, seed=seed
+    )
+    typer.echo(found.text)
+    if out is not None:
+        found.write(out)

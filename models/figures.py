@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.errors import BadInput
+
 FloatVector = NDArray[np.float64]
 BoolVector = NDArray[np.bool_]
 
@@ -29,6 +31,21 @@ def auroc(ai: FloatVector, human: FloatVector) -> float:
 def tpr_at(ai: FloatVector, human: FloatVector, fpr: float) -> float:
     """Return the share of AI tracks above the human quantile at 1 - ``fpr``."""
     return float((ai > np.quantile(human, 1 - fpr)).mean())
+
+
+def check_polarity(ai: FloatVector, human: FloatVector, name: str) -> None:
+    """Refuse classes that were taken for each other.
+
+    Raises:
+        BadInput: reason ``polarity``.
+    """
+    separation = auroc(ai, human)
+    if separation <= 0.5:
+        raise BadInput(
+            "polarity",
+            f"AI tracks of {name} score below human ones (AUROC {separation:.2f}): "
+            "are the labels swapped?",
+        )
 
 
 def cluster_bootstrap(

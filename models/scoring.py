@@ -104,10 +104,12 @@ class Population:
         return Population(self.name, tuple(one for one in self.tracks if one.is_ai is ai))
 
 
+def assessable(scored: Sequence[Scored], name: str) -> Population:
+    """Return those that can be assessed."""
+    return Population(name, tuple(one for one in scored if one.reason is None))
+
+
 def populations(scored: Sequence[Scored]) -> list[Population]:
     """Return the populations that are present, by name, with what can be assessed."""
-    by_name: dict[str, list[Scored]] = defaultdict(list)
-    for one in scored:
-        if one.reason is None:
-            by_name[one.population].append(one)
-    return [Population(name, tuple(by_name[name])) for name in sorted(by_name)]
+    names = sorted({one.population for one in scored if one.reason is None})
+    return [assessable([one for one in scored if one.population == name], name) for name in names]

@@ -25,9 +25,10 @@ from detector.errors import BadInput
 from detector.model import MANIFEST, RATES, WEIGHTS, write_rates
 from models.card import write_card
 from models.data import AI, HUMAN, Track, describe, digest, read_manifest, usable
-from models.figures import PLATT_CLIP, auroc, conformal_p, fit_platt, left_out_p, tpr_at
+from models.figures import PLATT_CLIP, auroc, check_polarity, conformal_p, fit_platt, tpr_at
 from models.observing import observe
-from models.scoring import Population, Scored, populations, score_all
+from models.scoring import Population, Scored, assessable, populations, score_all
+from models.tables import HEADING, by_maker, p_values, realised_fpr, rounded, rows
 
 CARD: Final = "CARD.md"
 KNOWN_MIN_TRACKS: Final = 3
@@ -75,7 +76,10 @@ def release(scored: Sequence[Scored], out: Path, *, name: str, version: str, see
     for one in present:
         _check(one)
     lattice = with_known(standard_lattice(), present)
-    figures = {one.name: figures_of(one) for one in present}
+    figures = {
+        one.name: figures_of([track for track in scored if track.population == one.name])
+        for one in present
+    }
     tracks = [one.observed.track for one in scored]
     parts = {
         WEIGHTS: safetensors.numpy.save(
@@ -123,13 +127,7 @@ def _check(one: Population) -> None:
             f"population {one.name} needs two generators and two human repositories, "
             f"has {len(set(ai.groups))} and {len(set(human.groups))}",
         )
-    separation = auroc(ai.scores, human.scores)
-    if separation <= 0.5:
-        raise BadInput(
-            "polarity",
-            f"AI tracks of population {one.name} score below human ones (AUROC "
-            f"{separation:.2f}): are the labels swapped?",
-        )
+    check_polarity(ai.scores, human.scores, f"population {one.name}")
 
 
 def _calibration(one: Population) -> dict[str, Any]:
@@ -166,44 +164,27 @@ def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
     )
 
 
-def figures_of(one: Population) -> dict[str, Any]:
-    """Return the figures of a population.
+def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
+    """Return the figures of a population, its tracks that abstain included.
 
-    No AI track shapes a score, so each generator is unseen; its p-values compare with all
-    human tracks. A human track's p-value compares with other repositories' only.
+    No AI track shapes a score, so each generator is unseen as it stands.
     """
-    ai, human = one.side(ai=True), one.side(ai=False)
-    ai_p = conformal_p(ai.scores, human.scores)
-    human_p = left_out_p(human.scores, human.groups)
+    heard = assessable(members, "")
+    ai, human = heard.side(ai=True), heard.side(ai=False)
+    p = p_values(members)
     return {
-        "ai": len(ai.tracks),
-        "human": len(human.tracks),
-        "auroc": round(auroc(ai.scores, human.scores), 4),
+        "ai": sum(one.is_ai for one in members),
+        "human": sum(not one.is_ai for one in members),
+        "auroc": rounded(auroc(ai.scores, human.scores)),
         "tpr_at_fpr": {
-            str(fpr): round(tpr_at(ai.scores, human.scores, fpr), 4) for fpr in (0.01, 0.05)
+            str(fpr): rounded(tpr_at(ai.scores, human.scores, fpr)) for fpr in (0.01, 0.05)
         },
         "realised_fpr": {
-            str(alpha): round(float((human_p <= alpha).mean()), 4) for alpha in (0.01, 0.02, 0.05)
+            str(alpha): realised_fpr(members, p, alpha) for alpha in (0.01, 0.02, 0.05)
         },
-        "generators": _by_maker(ai, ai_p),
-        "human_sources": _by_maker(human, human_p),
+        "generators": by_maker(members, p, ai=True),
+        "human_sources": by_maker(members, p, ai=False),
     }
-
-
-def _by_maker(side: Population, p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
-    table = {}
-    for maker in sorted({track.maker for track in side.tracks}):
-        own = [index for index, track in enumerate(side.tracks) if track.maker == maker]
-        rates = Counter(side.tracks[index].rate_hz for index in own)
-        most = max(rates.values())
-        table[maker] = {
-            "tracks": len(own),
-            "found_at_1": round(float((p[own] <= 0.01).mean()), 4),
-            "found_at_5": round(float((p[own] <= 0.05).mean()), 4),
-            "median_score": round(float(np.median(side.scores[own])), 2),
-            "rate_hz": round(float(np.max([hz for hz in rates if rates[hz] == most])), 3),
-        }
-    return table
 
 
 def _groups(tracks: Sequence[Track], label: str) -> list[str]:
@@ -232,17 +213,9 @@ def _report(description: dict[str, Any]) -> str:
             f"and {figures['tpr_at_fpr']['0.05']:.2f} at 5 % FPR",
             f"  {calibration['humans']} human recordings of {calibration['human_repositories']} "
             f"repositories support alpha >= {calibration['smallest_alpha']:.4f}",
-            f"  {'generator (unseen)':32s} tracks  p<=.01  p<=.05  median   rate Hz",
-            *_rows(figures["generators"]),
-            f"  {'human source (left out)':32s}",
-            *_rows(figures["human_sources"]),
+            f"  {'generator (unseen)':32s}{HEADING}",
+            *rows(figures["generators"]),
+            f"  {'human source (left out)':32s}{HEADING}",
+            *rows(figures["human_sources"]),
         ]
     return "\n".join(lines)
-
-
-def _rows(table: dict[str, Any]) -> list[str]:
-    return [
-        f"  {maker:32s} {row['tracks']:6d} {row['found_at_1']:7.2f} {row['found_at_5']:7.2f} "
-        f"{row['median_score']:7.2f} {row['rate_hz']:9.2f}"
-        for maker, row in table.items()
-    ]
