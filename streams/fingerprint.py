@@ -90,6 +90,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
         ThreadPoolExecutor(settings.decode_workers + 4, thread_name_prefix="fetch") as threads,
         HearingPool(settings) as pool,
     ):
+        await pool.warm()
         slots = asyncio.Semaphore(settings.decode_workers + 2)
         yield Fingerprinting(fetcher, store, pool, threads, Path(spool), slots).handle
 

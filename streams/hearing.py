@@ -29,6 +29,7 @@ class HearingPool:
     def __init__(self, settings: Settings) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["detector.listen"])
+        self._workers = settings.decode_workers
         self._timeout_s = settings.decode_timeout_s
         self._max_duration_s = settings.decode_max_duration_s
         self._pool = ProcessPool(
@@ -44,6 +45,11 @@ class HearingPool:
     def __exit__(self, *_: object) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]  # pebble left this one out
         self._pool.join(timeout=5)
+
+    async def warm(self) -> None:
+        """Start the children now, so that the first upload need not wait for them."""
+        jobs = [self._pool.schedule(_nothing) for _ in range(self._workers)]
+        await asyncio.gather(*map(asyncio.wrap_future, jobs))
 
     async def hear(self, path: Path) -> Heard:
         """Hear one file.
@@ -81,6 +87,10 @@ def _become_child(max_memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _nothing() -> None:
+    """Do nothing, in a child."""
 
 
 def _listen(path: Path, max_duration_s: float) -> Heard:

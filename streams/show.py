@@ -101,5 +101,6 @@ def summary(console: Console, ends: Sequence[Ended], not_sent: int) -> None:
     parts = [f"{count} {outcome}" for outcome, count in outcomes.most_common()]
     console.print(
         f"{len(ends)} uploads ended: {', '.join(parts) or 'none'}; "
-        f"{reviews} review requests; {not_sent} not sent"
+        f"{reviews} review requests; {not_sent} not sent",
+        soft_wrap=True,
     )

@@ -19,7 +19,7 @@ from streams.watch import Watcher
 STALL_S = 300.0
 
 
-def uploads(names: list[str], hash_up_to: int) -> Iterator[Named | Passed]:
+def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Passed]:
     """Yield an upload for each file and URI that is named."""
     for name in names:
         if "://" in name:
@@ -30,16 +30,16 @@ def uploads(names: list[str], hash_up_to: int) -> Iterator[Named | Passed]:
                 yield item
                 continue
             try:
-                yield str(item), upload_from_file(item, hash_up_to=hash_up_to)
+                yield str(item), upload_from_file(item, max_hash_bytes=max_hash_bytes)
             except RefusedUpload as error:  # it went away since we looked
                 yield Passed(str(item), error.reason, error.detail)
 
 
 def manifest(lines: TextIO) -> Iterator[Named | Passed]:
     """Yield the uploads of a JSON-lines manifest (one ``Upload`` object a line)."""
-    for item in read_manifest(lines):
+    for number, item in read_manifest(lines):
         if isinstance(item, RefusedUpload):
-            yield Passed("manifest", item.reason, item.detail)
+            yield Passed(f"line {number}", item.reason, item.detail)
         else:
             yield item.title or item.uri, item
 

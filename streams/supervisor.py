@@ -24,8 +24,9 @@ from streams.settings import Settings
 
 log = structlog.get_logger()
 
-STOP_PATIENCE_S: Final = 8.0
-FIRST_BACKOFF_S: Final = 0.5
+COMMAND = ["-m", "streams.cli", "worker"]
+STOP_PATIENCE_S = 8.0
+FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
 GOOD_SERVICE_S: Final = 60.0
 
@@ -40,7 +41,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     restarts: int = 0
-    backoff_s: float = FIRST_BACKOFF_S
+    backoff_s: float = field(default_factory=lambda: FIRST_BACKOFF_S)
     not_before: float = 0.0
     _log: IO[bytes] | None = field(default=None, repr=False)
 
@@ -55,7 +56,7 @@ class Child:
             self._log = self.log_path.open("ab")
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "worker", self.name],
+            [sys.executable, *COMMAND, self.name],
             env=kept | self.settings.environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._log,

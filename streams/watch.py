@@ -32,7 +32,7 @@ class Watcher:
 
     def __init__(self, settings: Settings) -> None:
         self._consumer = KafkaConsumer(
-            **kafka_client_settings(settings, "watch"),
+            **kafka_client_settings(settings),
             enable_auto_commit=False,
             fetch_max_wait_ms=settings.fetch_max_wait_ms,
         )

@@ -1,0 +1,159 @@
+"""Scoring in batches: company changes nothing, a rebalance loses nobody else's answer."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.errors import Fatal
+from detector.model import Model
+from detector.observation import VERSION, Observation, Observer
+from detector.types import Assessment
+from streams.artefacts import ArtefactStore, LostArtefact
+from streams.classify import Batcher, Classifying
+from streams.records import (
+    AudioFacts,
+    ModelRef,
+    ObservationRef,
+    Outcome,
+    TrackClassified,
+    TrackFingerprinted,
+    Upload,
+)
+from streams.settings import Settings
+
+RATE_HZ = 44_100
+MODEL = Model.load(Settings().model)
+
+
+def observation(seed: int, seconds: float = 13.0, rate_hz: int = RATE_HZ) -> Observation:
+    observer = Observer(rate_hz)
+    noise = np.random.default_rng(seed).normal(0, 0.1, int(rate_hz * seconds))
+    observer.feed(noise.astype(np.float32))
+    return Observation.from_bytes(observer.finish().to_bytes())
+
+
+@dataclass
+class CountingModel:
+    """The released model, with a note of every batch."""
+
+    batches: list[int] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def assess(self, observations: Sequence[Observation], alpha: float) -> list[Assessment]:
+        self.batches.append(len(observations))
+        if self.fault is not None:
+            raise self.fault
+        return MODEL.assess(observations, alpha)
+
+
+async def with_batcher(
+    model: CountingModel, observations: list[Observation], *, size: int, cancel: int | None = None
+) -> list[Assessment | BaseException]:
+    batcher = Batcher(model, 0.01, size, 0.05)  # type: ignore[arg-type]  # counts, then is the model
+    scoring = asyncio.create_task(batcher.run())
+    waiting = [asyncio.create_task(batcher.assess(one)) for one in observations]
+    if cancel is not None:
+        await asyncio.sleep(0)
+        waiting[cancel].cancel()
+    answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
+    scoring.cancel()
+    return answers
+
+
+def test_what_waits_goes_together_and_company_changes_no_answer() -> None:
+    observations = [observation(seed) for seed in range(5)]
+    observations += [observation(9, rate_hz=48_000), observation(10, seconds=2.0)]
+    model = CountingModel()
+    answers = asyncio.run(with_batcher(model, observations, size=4))
+    assert model.batches == [4, 3]
+    alone = [MODEL.assess([one], 0.01)[0] for one in observations]
+    assert answers == alone
+    assert alone[-1].reason == "too_short"
+
+
+def test_a_cancelled_event_does_not_disturb_the_others() -> None:
+    observations = [observation(seed) for seed in range(3)]
+    answers = asyncio.run(with_batcher(CountingModel(), observations, size=8, cancel=1))
+    assert isinstance(answers[1], asyncio.CancelledError)
+    assert [answers[0], answers[2]] == MODEL.assess([observations[0], observations[2]], 0.01)
+
+
+def test_a_device_that_fails_stops_the_worker() -> None:
+    model = CountingModel(fault=RuntimeError("device lost"))
+    answers = asyncio.run(with_batcher(model, [observation(1)], size=8))
+    assert isinstance(answers[0], Fatal)
+
+
+def event(reference: ObservationRef) -> TrackFingerprinted:
+    return TrackFingerprinted(
+        upload_id="upl_1",
+        upload=Upload(track_id="T-1", uri="file:///a.wav"),
+        uploaded_at=datetime(2026, 1, 1, tzinfo=UTC),
+        content_sha256="ab" * 32,
+        audio=AudioFacts(
+            container="wav",
+            codec="pcm_s16le",
+            sample_rate_hz=RATE_HZ,
+            channels=1,
+            duration_s=13.0,
+            silent_share=0.0,
+        ),
+        fingerprint=None,
+        observation=reference,
+    )
+
+
+async def classified(store: ArtefactStore, *references: ObservationRef) -> list[TrackClassified]:
+    batcher = Batcher(MODEL, 0.01, 8, 0.0)
+    scoring = asyncio.create_task(batcher.run())
+    reference = ModelRef(name=MODEL.name, version=MODEL.version, digest=MODEL.digest)
+    with ThreadPoolExecutor(2) as threads:
+        work = Classifying(reference, 0.01, store, batcher, threads)
+        outputs = [await work.handle(event(one)) for one in references]
+    scoring.cancel()
+    records = [output.record for (output,) in outputs]
+    assert all(isinstance(record, TrackClassified) for record in records)
+    return [record for record in records if isinstance(record, TrackClassified)]
+
+
+def put(store: ArtefactStore, data: bytes, version: int = VERSION) -> ObservationRef:
+    digest = hashlib.sha256(data).hexdigest()
+    path = f"{store.root}/{digest}.obs"
+    store.filesystem.pipe_file(path, data)
+    uri = store.filesystem.unstrip_protocol(path)
+    return ObservationRef(uri=uri, version=version, sha256=digest)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtefactStore:
+    return ArtefactStore.open(f"file://{tmp_path}")
+
+
+def test_the_same_event_gives_the_same_record(store: ArtefactStore) -> None:
+    reference = put(store, observation(1).to_bytes())
+    first, second = asyncio.run(classified(store, reference, reference))
+    assert first.to_bytes() == second.to_bytes()
+    assert first.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert first.analysis.model.digest == MODEL.digest
+
+
+def test_an_observation_of_another_version_gets_no_score(store: ArtefactStore) -> None:
+    reference = put(store, b"from the future", version=VERSION + 1)
+    (record,) = asyncio.run(classified(store, reference))
+    assert record.analysis.outcome is Outcome.NOT_ASSESSABLE
+    assert record.analysis.reason == "observation_version"
+    assert record.analysis.score is None
+
+
+def test_an_unreadable_observation_is_a_dead_letter(store: ArtefactStore) -> None:
+    reference = put(store, b"garbage")
+    with pytest.raises(LostArtefact) as caught:
+        asyncio.run(classified(store, reference))
+    assert caught.value.reason == "observation_unreadable"

@@ -1,0 +1,72 @@
+"""Children are started again when they end, and all end in time."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from streams import supervisor
+from streams.settings import Settings
+from streams.supervisor import Child, Supervisor
+
+STUBBORN = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("here", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
+    """Real processes that ignore SIGTERM instead of workers."""
+    monkeypatch.setattr(supervisor, "COMMAND", ["-c", STUBBORN])
+    monkeypatch.setattr(supervisor, "STOP_PATIENCE_S", 0.5)
+    monkeypatch.setattr(supervisor, "FIRST_BACKOFF_S", 0.2)
+    with Supervisor(["one", "two"], Settings(), tmp_path) as all_of_them:
+        eventually(lambda: all("here" in c.log_path.read_text() for c in all_of_them.children))
+        yield all_of_them
+
+
+def eventually(holds: Callable[[], bool], patience_s: float = 10.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def pid(child: Child) -> int:
+    assert child.process is not None
+    return child.process.pid
+
+
+def test_a_killed_child_comes_back_after_its_back_off(children: Supervisor) -> None:
+    one, two = children.children
+    before, other = pid(one), pid(two)
+    os.kill(before, signal.SIGKILL)
+
+    def back() -> bool:
+        children.watch()
+        return one.process is not None and one.process.pid != before
+
+    eventually(back)
+    assert (one.restarts, two.restarts) == (1, 0)
+    assert pid(two) == other
+    assert one.backoff_s > supervisor.FIRST_BACKOFF_S
+
+
+def test_stubborn_children_are_killed(children: Supervisor) -> None:
+    pids = [pid(child) for child in children.children]
+    began = time.monotonic()
+    children.stop()
+    assert time.monotonic() - began < 5
+    assert not any(Path(f"/proc/{one}").exists() for one in pids)
+
+
+def test_every_child_has_its_own_port_and_settings(children: Supervisor) -> None:
+    one, two = (child.settings for child in children.children)
+    assert one.metrics_port != two.metrics_port
+    assert Settings.from_env(one.environment()) == one
