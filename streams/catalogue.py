@@ -1,0 +1,96 @@
+"""The reference catalogue: how a platform applies Earmark's decisions. Copy and adapt.
+
+Three things make it right, whatever a platform does in ``_apply``:
+
+1. The same decision applied twice changes nothing (it is known by its ``decision_id``).
+2. An older decision never undoes a newer one. Newer means: about a later upload, or later
+   about the same upload (the broker's time), as after a new policy or a repeat of the log.
+3. It answers with ``DecisionApplied`` and commits its offset only once that is stored, so
+   that silence means "not applied yet".
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select
+
+from streams import metrics, topics
+from streams.batches import Answer, Handled, Handler, read_each
+from streams.consuming import consume
+from streams.dead_letters import Message
+from streams.ledger import Ledger
+from streams.ledger_tables import Moment, Words
+from streams.records import Actions, DecisionApplied, TrackDecided, parse
+from streams.settings import Settings
+
+METADATA: Final = MetaData()
+TRACKS: Final = Table(
+    "catalogue_tracks",
+    METADATA,
+    Column("track_id", Words, primary_key=True),
+    Column("decision_id", Words, nullable=False),
+    Column("uploaded_at", Moment, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    *(Column(dimension, Words, nullable=False) for dimension in Actions.model_fields),
+)
+
+
+def run_catalogue(settings: Settings) -> int:
+    """Run the catalogue's process; return its exit code."""
+    return consume("catalogue", [topics.DECIDED], settings, _open)
+
+
+@contextmanager
+def _open(settings: Settings) -> Iterator[Handler]:
+    database = Ledger.open(settings.ledger, METADATA)
+    try:
+        yield lambda batch: apply(database, batch)
+    finally:
+        database.close()
+
+
+def apply(database: Ledger, batch: Sequence[Message]) -> Handled:
+    """Apply a batch of decisions in one transaction; answer each."""
+    good, refused = read_each(batch, lambda message: parse(TrackDecided, message.value))
+    answers = []
+    with database.transaction() as connection:
+        for message, decision in good:
+            said = DecisionApplied(
+                decision_id=decision.decision_id,
+                upload_id=decision.upload_id,
+                track_id=decision.track_id,
+                result=_apply(connection, decision, _time_of(message)),
+            )
+            answers.append(Answer(message, topics.DECISIONS_APPLIED, said))
+            metrics.APPLIED.labels(said.result).inc()
+    return Handled(refused, answers)
+
+
+def _apply(
+    connection: Connection, decision: TrackDecided, decided_at: datetime
+) -> Literal["applied", "already_applied", "stale"]:
+    mine = TRACKS.c.track_id == decision.track_id
+    # One partition holds all decisions of a track, so nobody else writes this row now.
+    known = connection.execute(select(TRACKS).where(mine)).one_or_none()
+    if known is not None:
+        if known.decision_id == decision.decision_id:
+            return "already_applied"
+        if (decision.uploaded_at, decided_at) < (known.uploaded_at, known.decided_at):
+            return "stale"
+        connection.execute(delete(TRACKS).where(mine))
+    connection.execute(
+        insert(TRACKS).values(
+            track_id=decision.track_id,
+            decision_id=decision.decision_id,
+            uploaded_at=decision.uploaded_at,
+            decided_at=decided_at,
+            **decision.actions.model_dump(),
+        )
+    )
+    return "applied"
+
+
+def _time_of(message: Message) -> datetime:
+    return datetime.fromtimestamp(message.timestamp_ms / 1_000, UTC)

@@ -1,0 +1,121 @@
+"""Questions to the ledger, for the command line and whoever else reads it."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, Select, Table, func, select
+
+from streams.ledger import Ledger
+from streams.ledger_tables import (
+    ANALYSES,
+    APPLIED,
+    DEAD_LETTERS,
+    DECISIONS,
+    FINGERPRINTS,
+    LABELS,
+    METADATA,
+    REVIEW_TASKS,
+    UPLOADS,
+)
+from streams.records import TrackDecided, parse
+
+# In the order in which one upload meets them: it settles ties of a story.
+STORY: Final = (UPLOADS, FINGERPRINTS, ANALYSES, LABELS, DECISIONS, REVIEW_TASKS, APPLIED)
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class BuriedLetter:
+    """A dead letter as the ledger keeps it, with what a replay needs."""
+
+    dead_letter_id: str
+    source: str
+    processor: str
+    reason: str
+    detail: str
+    origin: str
+    upload_id: str | None
+    track_id: str | None
+    key: bytes | None
+    value: bytes | None
+    omitted: bool
+    headers: tuple[tuple[str, bytes], ...]
+    recorded_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that the ledger knows of a track: its table, its time, its record."""
+
+    table: str
+    recorded_at: datetime | None
+    record: Mapping[str, Any]
+
+
+def counts(ledger: Ledger) -> dict[str, int]:
+    """Return how many rows each table has."""
+    with ledger.reading() as connection:
+        return {
+            table.name: connection.scalars(select(func.count()).select_from(table)).one()
+            for table in METADATA.sorted_tables
+        }
+
+
+def decision_of(ledger: Ledger, upload_id: str) -> TrackDecided | None:
+    """Return the latest decision about an upload."""
+    found = _decisions(ledger, DECISIONS.c.upload_id == upload_id, limit=1)
+    return found[0] if found else None
+
+
+def latest_decisions(ledger: Ledger, limit: int) -> list[TrackDecided]:
+    """Return the latest decisions, latest first."""
+    return _decisions(ledger, None, limit)
+
+
+def _decisions(
+    ledger: Ledger, condition: ColumnElement[bool] | None, limit: int
+) -> list[TrackDecided]:
+    question = select(DECISIONS.c.record)
+    if condition is not None:
+        question = question.where(condition)
+    with ledger.reading() as connection:
+        texts = connection.scalars(_latest_first(question, DECISIONS).limit(limit)).all()
+    return [parse(TrackDecided, text.encode()) for text in texts]
+
+
+def dead_letters(ledger: Ledger, limit: int, source: str | None = None) -> list[BuriedLetter]:
+    """Return the latest dead letters (of the topic ``source``, where given), latest first."""
+    question = select(DEAD_LETTERS)
+    if source is not None:
+        question = question.where(DEAD_LETTERS.c.source == source)
+    with ledger.reading() as connection:
+        rows = connection.execute(_latest_first(question, DEAD_LETTERS).limit(limit)).mappings()
+        return [BuriedLetter(**{**row, "headers": _headers(row["headers"])}) for row in rows]
+
+
+def story(ledger: Ledger, track_id: str) -> list[Entry]:
+    """Return everything about a track, as it happened."""
+    entries: list[Entry] = []
+    with ledger.reading() as connection:
+        for table in STORY:
+            question = select(table.c.recorded_at, table.c.record)
+            for at, text in connection.execute(question.where(table.c.track_id == track_id)):
+                entries.append(Entry(table.name, at, orjson.loads(text)))
+        question = select(DEAD_LETTERS).where(DEAD_LETTERS.c.track_id == track_id)
+        for row in connection.execute(question).mappings():
+            said = {name: row[name] for name in ("source", "processor", "reason", "detail")}
+            entries.append(Entry(DEAD_LETTERS.name, row["recorded_at"], said))
+    return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)
+
+
+def _latest_first(question: Select[Any], table: Table) -> Select[Any]:
+    key = next(iter(table.primary_key.columns))
+    return question.order_by(table.c.recorded_at.desc(), key)
+
+
+def _headers(text: str) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, b64decode(value)) for name, value in orjson.loads(text))

@@ -1,0 +1,225 @@
+"""The tables of the ledger. See ``streams.ledger``.
+
+``recorded_at`` is the time at which the broker took the record; ``uploaded_at`` is the
+delivery's own. ``record`` is the record's JSON as it lay on its topic (of a label: the
+label's).
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class Words(TypeDecorator[str]):
+    """Text. PostgreSQL stores no NUL, so none is stored anywhere; ``record`` escapes it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace what cannot be stored."""
+        return value if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, always UTC and always aware; SQLite forgets zones by itself."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store in UTC."""
+        return value if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return an aware time."""
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _id(name: str) -> Column[str]:
+    return Column(name, Words, primary_key=True)
+
+
+def _words(name: str) -> Column[str]:
+    return Column(name, Words, nullable=False)
+
+
+def _maybe(name: str) -> Column[str]:
+    return Column(name, Words)
+
+
+def _recorded() -> tuple[Column[datetime], Column[str]]:
+    return Column("recorded_at", Moment), _words("record")
+
+
+def _answered() -> tuple[Column[str], ...]:
+    """Which model and which policy spoke."""
+    names = ("model", "model_version", "model_digest", "policy", "policy_version", "policy_digest")
+    return tuple(_words(name) for name in names)
+
+
+METADATA: Final = MetaData()
+
+UPLOADS: Final = Table(
+    "uploads",
+    METADATA,
+    _id("upload_id"),
+    _words("track_id"),
+    _words("uri"),
+    _maybe("title"),
+    _maybe("isrc"),
+    _maybe("distributor"),
+    _maybe("contains_ai"),
+    Column("uploaded_at", Moment, nullable=False),
+    *_recorded(),
+)
+
+FINGERPRINTS: Final = Table(
+    "fingerprints",
+    METADATA,
+    _id("upload_id"),
+    _id("content_sha256"),
+    _words("track_id"),
+    _words("container"),
+    _words("codec"),
+    Column("sample_rate_hz", Integer, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    _words("observation_uri"),
+    Column("observation_version", Integer, primary_key=True),
+    *_recorded(),
+)
+
+# An analysis belongs to content, model and alpha: uploads of the same content share its id.
+ANALYSES: Final = Table(
+    "analyses",
+    METADATA,
+    _id("analysis_id"),
+    _id("upload_id"),
+    _words("track_id"),
+    _words("content_sha256"),
+    _words("outcome"),
+    _maybe("reason"),
+    _words("extent"),
+    Column("score", Float),
+    Column("probability", Float),
+    Column("p_value", Float),
+    Column("alpha", Float, nullable=False),
+    Column("coverage", Float),
+    _maybe("generator"),
+    _words("model"),
+    _words("model_version"),
+    _words("model_digest"),
+    *_recorded(),
+)
+
+LABELS: Final = Table(
+    "labels",
+    METADATA,
+    _id("label_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("analysis_id"),
+    _words("subject"),
+    _words("extent"),
+    _words("certainty"),
+    _words("source"),
+    _maybe("generator"),
+    Column("licensed", Boolean, nullable=False),
+    _maybe("agreement_id"),
+    Column("effective", Boolean, nullable=False),
+    *_answered(),
+    *_recorded(),
+)
+
+DECISIONS: Final = Table(
+    "decisions",
+    METADATA,
+    _id("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("content_sha256"),
+    _words("analysis_id"),
+    _words("outcome"),
+    _words("extent"),
+    _words("certainty"),
+    _words("source"),
+    Column("licensed", Boolean, nullable=False),
+    _words("display"),
+    _words("recommendation"),
+    _words("availability"),
+    _words("monetisation"),
+    _words("profile"),
+    _words("automation"),
+    _maybe("review_task_id"),
+    Column("uploaded_at", Moment, nullable=False),
+    *_answered(),
+    *_recorded(),
+)
+
+REVIEW_TASKS: Final = Table(
+    "review_tasks",
+    METADATA,
+    _id("task_id"),
+    _words("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("queue"),
+    Column("priority", Integer, nullable=False),
+    Column("requested_for", Moment, nullable=False),
+    *_answered(),
+    *_recorded(),
+)
+
+# What the catalogue said first; it repeats itself whenever a decision comes again.
+APPLIED: Final = Table(
+    "applied",
+    METADATA,
+    _id("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("result"),
+    *_recorded(),
+)
+
+# A dead letter is no record: its exact bytes and headers stand here instead of JSON.
+DEAD_LETTERS: Final = Table(
+    "dead_letters",
+    METADATA,
+    _id("dead_letter_id"),
+    _words("source"),
+    _words("processor"),
+    _words("reason"),
+    _words("detail"),
+    _words("origin"),
+    _maybe("upload_id"),
+    _maybe("track_id"),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("omitted", Boolean, nullable=False),
+    _words("headers"),
+    Column("recorded_at", Moment),
+)
+
+for _table in METADATA.sorted_tables:
+    Index(f"ix_{_table.name}_track", _table.c.track_id)
+    if not _table.c.upload_id.primary_key or _table is ANALYSES:
+        Index(f"ix_{_table.name}_upload", _table.c.upload_id)
+Index("ix_decisions_recorded", DECISIONS.c.recorded_at)
+Index("ix_decisions_content", DECISIONS.c.content_sha256)
+Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)

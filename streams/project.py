@@ -1,0 +1,46 @@
+"""The ledger's processor: every topic, projected into rows.
+
+A batch goes into one transaction, and its offsets are committed after that; a batch that
+comes again adds nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from streams import metrics, topics
+from streams.batches import Handled, Handler, read_each
+from streams.consuming import consume
+from streams.dead_letters import Message
+from streams.ledger import Ledger
+from streams.ledger_rows import rows_of
+from streams.settings import Settings
+
+NAME = "ledger"
+
+
+def run_ledger(settings: Settings) -> int:
+    """Run the ledger's process; return its exit code."""
+    return consume(NAME, topics.ALL, settings, _open)
+
+
+@contextmanager
+def _open(settings: Settings) -> Iterator[Handler]:
+    ledger = Ledger.open(settings.ledger)
+    try:
+        yield lambda batch: project(ledger, batch)
+    finally:
+        ledger.close()
+
+
+def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
+    """Write the rows of a batch in one transaction.
+
+    Raises:
+        LedgerAway: nothing was written; later it may be.
+        Unstorable: nothing was written, because of one of these messages.
+    """
+    good, refused = read_each(batch, rows_of)
+    new = ledger.write(row for _, rows in good for row in rows)
+    for table, count in new.items():
+        metrics.LEDGER_ROWS.labels(table).inc(count)
+    return Handled(refused)
