@@ -41,6 +41,7 @@ class Decoder:
     samples: int = 0
     decode_errors: int = 0
     _fifo: AudioFifo = field(default_factory=AudioFifo)
+    _shape: tuple[str, int] = ("", 0)
 
     def chunks(self) -> Iterator[FloatArray]:
         """Yield float32 arrays [channels, n] of about 65,536 samples at the native rate.
@@ -118,11 +119,11 @@ class Decoder:
             return
         frame.pts = None  # the FIFO would insist on contiguous times; damaged files have none
         frame.time_base = Fraction(1, self.sample_rate_hz)
-        try:
-            self._fifo.write(frame)
-        except ValueError:  # layout or sample format changed mid-stream: start a new FIFO
+        shape = (frame.format.name, frame.layout.nb_channels)
+        if shape != self._shape:  # changed mid-stream: a new FIFO (it does not check channels)
             yield from self._rest()
-            self._fifo.write(frame)
+            self._shape = shape
+        self._fifo.write(frame)
         while self._fifo.samples >= CHUNK_SAMPLES:
             yield self._read(CHUNK_SAMPLES)
 
