@@ -11,7 +11,6 @@ loop. How it may fail, and what follows, stands in ``streams.handling``.
 """
 
 import asyncio
-import logging
 import os
 import random
 import signal
@@ -75,7 +74,6 @@ def run(processor: Processor[E], settings: Settings) -> int:
     it, at most ``GRACE_S`` after the drain.
     """
     logs.configure(settings.log_level, processor=processor.name, pid=str(os.getpid()))
-    logging.captureWarnings(True)  # they would be bare text on standard error
     health = Health(*CONDITIONS)
     port = serve(health, settings.metrics_host, settings.metrics_port)
     log.info("processor_started", source=processor.source, brokers=settings.brokers, port=port)

@@ -235,7 +235,7 @@ class TrackFingerprinted(Record):
     uploaded_at: AwareDatetime
     content_sha256: Sha256
     audio: AudioFacts
-    fingerprint: Fingerprint | None
+    fingerprint: Fingerprint | None = None
     observation: ObservationRef
 
     @property

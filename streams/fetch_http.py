@@ -1,0 +1,174 @@
+"""http(s) uploads: never to an address inside (server-side request forgery).
+
+An uploader chooses the URI, so the host name, its address and every redirect are hostile.
+The name is resolved once, each address is judged, and the connection goes to the judged
+address itself: a resolver that answers differently the next time changes nothing.
+Only addresses that are publicly routable pass; not loopback, private, link-local (cloud
+metadata), shared, multicast or reserved ones, nor IPv6 forms that carry such an IPv4
+address. Proxies of the environment are not used.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any, Final
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, LocationParseError, MaxRetryError
+from urllib3.util import Retry, Timeout
+
+from detector.errors import BadInput, Transient
+
+Address = IPv4Address | IPv6Address
+Resolver = Callable[[str, int], list[str]]
+
+MAX_REDIRECTS: Final = 3
+CONNECT_S: Final = 10.0
+READ_S: Final = 20.0
+# IPv6 that a gateway turns into IPv4: the embedded address decides, so none of it passes
+_TRANSLATED: Final = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")))
+
+
+class RefusedAddress(BadInput):
+    """A name leads inside, or nowhere (reasons ``refused_address``, ``unknown_host``)."""
+
+
+class Http:
+    """Opens http(s) URIs under the rules above; safe to use from several threads."""
+
+    def __init__(
+        self,
+        timeout_s: float,
+        resolver: Resolver | None = None,
+        allowed: Callable[[Address], bool] | None = None,
+    ) -> None:
+        self._pool = urllib3.PoolManager(
+            num_pools=16,
+            timeout=Timeout(connect=min(CONNECT_S, timeout_s), read=min(READ_S, timeout_s)),
+            retries=Retry(total=MAX_REDIRECTS, redirect=MAX_REDIRECTS, connect=0, read=0, status=0),
+        )
+        guard = _Guard(resolver or resolve, allowed or is_public)
+        self._pool.pool_classes_by_scheme = {
+            "http": _pool_class(HTTPConnectionPool, HTTPConnection, guard),
+            "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, guard),
+        }
+
+    @contextmanager
+    def open(self, uri: str) -> Iterator[Any]:
+        """Yield a readable response with ``length``; closes the connection after.
+
+        Raises:
+            BadInput: refused address, unknown host, an answer that will not change.
+            Transient: no connection, a server error, too many requests.
+        """
+        try:
+            response = self._pool.request("GET", uri, preload_content=False, decode_content=False)
+        except MaxRetryError as error:
+            raise _cause(error) from error
+        except (LocationParseError, UnicodeError, ValueError) as error:
+            raise BadInput("refused_address", "the URI cannot be parsed") from error
+        except HTTPError as error:
+            raise Transient(f"http: {type(error).__name__}") from error
+        try:
+            _check_status(response.status)
+            yield _Body(response)
+        finally:
+            response.close()
+
+
+class _Body:
+    """Reads with urllib3's errors told apart."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._response = response
+        length = response.headers.get("Content-Length", "")
+        self.size = int(length) if length.isdigit() else None
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._response.read(size)
+        except HTTPError as error:
+            raise Transient(f"http body: {type(error).__name__}") from error
+
+
+class _Guard:
+    """Resolves, judges and connects."""
+
+    def __init__(self, resolver: Resolver, allowed: Callable[[Address], bool]) -> None:
+        self._resolver, self._allowed = resolver, allowed
+
+    def connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
+        addresses = self._resolver(host.strip("[]").rstrip("."), port)
+        if not all(self._allowed(ip_address(one.partition("%")[0])) for one in addresses):
+            raise RefusedAddress("refused_address", f"{host} leads to an address inside")
+        deadline = time.monotonic() + (timeout_s or CONNECT_S)
+        failure: OSError | None = None
+        for address in addresses:
+            try:
+                left = max(0.1, deadline - time.monotonic())
+                return socket.create_connection((address, port), left)
+            except OSError as error:
+                failure = error
+        raise failure or OSError(f"{host} has no address")
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return all addresses of a host.
+
+    Raises:
+        RefusedAddress: the name does not exist.
+        OSError: the resolver does not answer.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)):
+            raise RefusedAddress("unknown_host", f"no such host: {host}") from error
+        raise
+    except UnicodeError as error:
+        raise RefusedAddress("unknown_host", "the host name cannot be encoded") from error
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is routable on the public internet."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if any(address in network for network in _TRANSLATED) or address.teredo:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _pool_class(pool: Any, connection: Any, guard: _Guard) -> Any:
+    """Return a connection pool whose connections go through the guard."""
+
+    class Guarded(connection):
+        def _new_conn(self) -> socket.socket:
+            timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
+            try:
+                return guard.connect(self._dns_host, self.port, timeout)
+            except OSError as error:
+                raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+
+    return type("GuardedPool", (pool,), {"ConnectionCls": Guarded})
+
+
+def _cause(error: MaxRetryError) -> BadInput | Transient:
+    if isinstance(error.reason, urllib3.exceptions.ResponseError):
+        return BadInput("too_many_redirects", f"more than {MAX_REDIRECTS} redirects")
+    return Transient(f"http: {type(error.reason).__name__}")
+
+
+def _check_status(status: int) -> None:
+    if status == 200:
+        return
+    if status in (404, 410):
+        raise BadInput("missing_file", f"the server answers {status}")
+    if status in (408, 425, 429) or status >= 500:
+        raise Transient(f"the server answers {status}")
+    raise BadInput("refused_by_server", f"the server answers {status}")
