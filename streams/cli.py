@@ -143,6 +143,35 @@ def catalogue() -> None:
     worker(WorkerName.CATALOGUE)
 
 
+@app.command(name="show")
+def show_command(
+    name: Annotated[str, typer.Argument(help="Track id, upload id, or the path of a file.")],
+    state: StateOption = Path(DEFAULT),
+) -> None:
+    """Tell the story of one track, from the ledger."""
+    from streams.ledger import Ledger
+    from streams.tell import story
+
+    lines = list(story(Ledger.open(State(state).settings(None).ledger), name))
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if not lines:
+        sys.stderr.write(f"earmark: the ledger knows nothing of {name}\n")
+        raise SystemExit(1)
+
+
+@app.command()
+def dead(
+    limit: Annotated[int, typer.Option(min=1, help="How many, latest first.")] = 50,
+    state: StateOption = Path(DEFAULT),
+) -> None:
+    """List dead letters with their reasons, from the ledger."""
+    from streams.ledger import Ledger
+    from streams.tell import dead as lines
+
+    for line in lines(Ledger.open(State(state).settings(None).ledger), limit):
+        sys.stdout.write(line + "\n")
+
+
 @app.command()
 def topics() -> None:
     """Create the topics that are missing on EARMARK_BROKERS."""
@@ -192,7 +221,7 @@ def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Passed]"
         tools = (Tool(name=sample.tool, agreement_id=sample.agreement_id),) if sample.tool else ()
         declared = Declaration(contains_ai=sample.contains_ai, tools=tools)
         yield (
-            sample.title,
+            f"{sample.title} [{sample.kind}]",
             upload_from_file(sample.path, title=sample.title, declared=declared),
         )
 

@@ -1,0 +1,86 @@
+"""The ledger in plain words: the story of one track, and what died."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from streams import ledger_reads, show
+from streams.ledger import Ledger
+from streams.records import Actions, stable_id
+
+
+def dead(ledger: Ledger, limit: int) -> Iterator[str]:
+    """Yield a line for each of the latest dead letters."""
+    for letter in ledger_reads.dead_letters(ledger, limit):
+        yield (
+            f"{letter.dead_letter_id}  {letter.recorded_at}  {letter.source} by {letter.processor}"
+            f"\n    {letter.reason}: {letter.detail}"
+            f"\n    track {letter.track_id}, upload {letter.upload_id}, from {letter.origin}"
+        )
+
+
+def story(ledger: Ledger, name: str) -> Iterator[str]:
+    """Yield what happened to a track, by its id, an upload's id, or the path of a file."""
+    track_id = name
+    if Path(name).exists():
+        track_id = stable_id("trk", Path(name).resolve().as_uri())
+    elif (decision := ledger_reads.decision_of(ledger, name)) is not None:
+        track_id = decision.track_id
+    for entry in ledger_reads.story(ledger, track_id):
+        said = _SENTENCES[entry.table](entry.record)
+        when = entry.recorded_at.isoformat(timespec="milliseconds") if entry.recorded_at else "?"
+        yield f"{when}  {entry.table:13} {said}"
+
+
+def _uploaded(record: Mapping[str, Any]) -> str:
+    upload = record["upload"]
+    declared = upload.get("declared", {}).get("contains_ai", "nothing")
+    return f"{record['upload_id']} of {upload['uri']}, declared AI: {declared}"
+
+
+def _heard(record: Mapping[str, Any]) -> str:
+    audio = record["audio"]
+    return (
+        f"{audio['duration_s']} s of {audio['codec']} at {audio['sample_rate_hz']} Hz, "
+        f"content {record['content_sha256'][:12]}"
+    )
+
+
+def _analysed(record: Mapping[str, Any]) -> str:
+    analysis = record["analysis"]
+    reason = f" ({analysis['reason']})" if analysis.get("reason") else ""
+    sentences = " ".join(one["sentence"] for one in analysis.get("evidence", ()))
+    return (
+        f"{analysis['outcome']}{reason}, p-value {analysis.get('p_value')}, "
+        f"model {analysis['model']['name']} {analysis['model']['digest'][:12]}. {sentences}"
+    )
+
+
+def _labelled(label: Mapping[str, Any]) -> str:
+    licensed = f", licensed by {label['agreement_id']}" if label.get("licensed") else ""
+    return f"AI extent {label['extent']}, {label['certainty']} by {label['source']}{licensed}"
+
+
+def _decided(record: Mapping[str, Any]) -> str:
+    done = show.restrictions(Actions.model_validate(record["actions"]))
+    what = ", ".join(f"{key}={value}" for key, value in done.items()) or "nothing restricted"
+    rules = ", ".join(hit["rule_id"] for hit in record["rules"]) or "none"
+    policy = record["policy"]
+    return (
+        f"{record['decision_id']}: {what}; rules: {rules}; "
+        f"policy {policy['name']} {policy['digest'][:12]}"
+    )
+
+
+_SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "uploads": _uploaded,
+    "fingerprints": _heard,
+    "analyses": _analysed,
+    "labels": _labelled,
+    "decisions": _decided,
+    "review_tasks": lambda r: (
+        f"{r['task_id']} in queue {r['queue']}: {', '.join(r['reason_codes'])}"
+    ),
+    "applied": lambda r: f"the catalogue says {r['result']} to {r['decision_id']}",
+    "dead_letters": lambda r: f"{r['source']} by {r['processor']}: {r['reason']}: {r['detail']}",
+}
