@@ -1,0 +1,161 @@
+"""The wire format. A golden line that must change is a change that other releases see."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from detector.errors import BadInput
+from streams.decide import decide
+from streams.records import (
+    MAX_RECORD_BYTES,
+    Contributor,
+    DecisionApplied,
+    Declaration,
+    InvalidRecord,
+    Outcome,
+    Record,
+    TrackDecided,
+    Upload,
+    UploadReceived,
+    parse,
+    stable_id,
+)
+from tests.streams.events import SAMPLE_TOOL, UPLOADED_AT, classified, fingerprinted
+from tests.streams.policy.policies import bundle, rule
+
+GOLDEN = Path(__file__).parent / "golden" / "records.jsonl"
+
+
+def examples() -> dict[str, Record]:
+    upload = Upload(
+        track_id="T-1",
+        uri="file:///audio/one.wav",
+        sha256="c" * 64,
+        title='Año "Nuevo"\x00🎵',
+        isrc="USRC17607839",
+        identifiers={"upc": "00602557111111"},
+        artists=("An Artist",),
+        contributors=(Contributor(name="A Singer", roles=("vocalist",), ai_contribution="None"),),
+        declared=Declaration(contains_ai="None", components=("lyrics",), tools=(SAMPLE_TOOL,)),
+        distributor="Acme",
+        territories=("DE", "NO"),
+        release_date=date(2026, 12, 1),
+    )
+    received = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=UPLOADED_AT)
+    event = classified(Outcome.AI_LIKELY, declared=Declaration(contains_ai="None"))
+    review = {"requires": "human", "review": {"queue": "disclosure", "priority": 70}}
+    policy = bundle(rule(actions={"display": "ai_badge"}, public="Made with AI.", **review))
+    policy.__dict__["digest"] = "b" * 64  # a cached property; the rules' format may grow
+    labelled, decided, requested = decide(event, policy)
+    assert requested is not None
+    applied = DecisionApplied(
+        decision_id=decided.decision_id,
+        upload_id=decided.upload_id,
+        track_id=decided.track_id,
+        result="applied",
+    )
+    records = (received, fingerprinted(), event, labelled, decided, requested, applied)
+    return {type(record).__name__: record for record in records}
+
+
+def golden() -> dict[str, bytes]:
+    lines = (line.split(b" ", 1) for line in GOLDEN.read_bytes().splitlines())
+    return {name.decode(): text for name, text in lines}
+
+
+@pytest.mark.parametrize("name", list(golden()))
+def test_the_wire_format_stays(name: str) -> None:
+    record = examples()[name]
+    assert record.to_bytes() == golden()[name]
+    assert parse(type(record), golden()[name]) == record
+
+
+def test_every_record_has_a_golden_line() -> None:
+    assert golden().keys() == examples().keys()
+
+
+@pytest.mark.parametrize("name", list(golden()))
+def test_an_older_reader_survives_a_newer_writer(name: str) -> None:
+    def newer(value: Any) -> Any:
+        if isinstance(value, dict):
+            # The keys of identifiers are content and not fields.
+            inner = {key: one if key == "identifiers" else newer(one) for key, one in value.items()}
+            return inner | {"of_tomorrow": 1}
+        return [newer(one) for one in value] if isinstance(value, list) else value
+
+    record, content = examples()[name], orjson.loads(golden()[name])
+    assert parse(type(record), orjson.dumps(newer(content))) == record
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "no value"),
+        (b"", "Invalid JSON"),
+        (b"\xff\xfe", "Invalid JSON"),
+        (b'{"a": 1', "Invalid JSON"),
+        (b"[]", "record: Input should be an object"),
+        (b"{}", "upload_id: Field required; upload: Field required"),
+        (b'{"schema_version": 2}', "schema_version: Input should be 1"),
+        (b" " * (MAX_RECORD_BYTES + 1), "exceed"),
+    ],
+)
+def test_what_is_no_record_says_so(value: bytes | None, said: str) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        parse(UploadReceived, value)
+    assert isinstance(caught.value, BadInput)
+    assert caught.value.reason == "invalid_record"
+    assert said in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("upload", "isrc"), "not an isrc", "upload.isrc"),
+        (("upload", "territories"), ["Germany"], "upload.territories.0"),
+        (("upload", "declared", "contains_ai"), "Some", "upload.declared.contains_ai"),
+        (("upload", "track_id"), "", "upload.track_id"),
+        (("upload", "sha256"), "C" * 64, "upload.sha256"),
+        (("uploaded_at",), "2026-11-23T12:00:00", "uploaded_at"),
+    ],
+)
+def test_a_wrong_field_is_named(path: tuple[str, ...], value: object, field: str) -> None:
+    content = orjson.loads(golden()["UploadReceived"])
+    inner = content
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    with pytest.raises(InvalidRecord, match=field):
+        parse(UploadReceived, orjson.dumps(content))
+
+
+def test_what_cannot_be_said_in_json_is_left_out() -> None:
+    decided = parse(TrackDecided, golden()["TrackDecided"])
+    analysis = decided.analysis.model_copy(update={"score": float("inf")})
+    text = decided.model_copy(update={"analysis": analysis}).to_bytes()
+    assert parse(TrackDecided, text).analysis.score is None
+
+
+def test_the_same_delivery_is_the_same_upload() -> None:
+    one = Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64)
+    assert one.upload_id == Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64).upload_id
+    moved = one.model_copy(update={"uri": "file:///b.wav"})
+    assert moved.upload_id == one.upload_id  # the content is known, wherever it lies
+    unhashed = one.model_copy(update={"sha256": None})
+    assert unhashed.upload_id != unhashed.model_copy(update={"uri": "file:///b.wav"}).upload_id
+    assert one.upload_id != one.model_copy(update={"title": "Other"}).upload_id
+
+
+def test_ids_do_not_run_together() -> None:
+    assert stable_id("x", "ab", "c") != stable_id("x", "a", "bc")
+    assert stable_id("x", "a") != stable_id("y", "a")
+    assert stable_id("x", "é") == stable_id("x", "é")
+    assert len(stable_id("x")) == 2 + 24
+
+
+def test_records_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        examples()["TrackDecided"].track_id = "T-2"  # type: ignore[attr-defined]
