@@ -1,8 +1,9 @@
 """Bring an upload's bytes to a local file: limits first, hash as they arrive.
 
-Local files must lie under one of the configured roots after links are resolved, and must
-be regular files (a FIFO would block, a device would never end). Other schemes go through
-fsspec and only where the operator allows them.
+Only the schemes that the operator allows are fetched. Local files must lie under one of
+the configured roots after links are resolved, and must be regular files (a FIFO would
+block, a device would never end). http and https never lead to an address inside, see
+``streams.fetch_http``. Other schemes go through fsspec.
 """
 
 import hashlib
@@ -20,9 +21,11 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import fsspec
 
 from detector.errors import BadInput, Fatal, Transient
+from streams.fetch_http import Http
 from streams.settings import Settings
 
 BLOCK: Final = 2**20
+HTTP: Final = frozenset({"http", "https"})
 
 
 class RefusedUri(BadInput):
@@ -50,6 +53,7 @@ class Fetcher:
     roots: tuple[Path, ...]
     max_bytes: int
     timeout_s: float
+    http: Http
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Fetcher":
@@ -59,13 +63,14 @@ class Fetcher:
             Fatal: a scheme is allowed whose fsspec package is not installed.
         """
         schemes = frozenset(filter(None, settings.uri_schemes.split(",")))
-        for scheme in schemes - {"file"}:
+        for scheme in schemes - {"file", *HTTP}:
             try:
                 fsspec.get_filesystem_class(scheme)
             except (ImportError, ValueError) as error:
                 raise Fatal(f"EARMARK_URI_SCHEMES allows {scheme}, but: {error}") from error
         roots = tuple(Path(root).resolve() for root in settings.file_roots.split(":") if root)
-        return cls(schemes, roots, settings.fetch_max_bytes, settings.fetch_timeout_s)
+        timeout_s = settings.fetch_timeout_s
+        return cls(schemes, roots, settings.fetch_max_bytes, timeout_s, Http(timeout_s))
 
     def fetch(self, uri: str, expected_sha256: str | None, spool: Path) -> Fetched:
         """Copy what lies at ``uri`` into ``spool``; the caller owns and removes the file.
@@ -109,7 +114,8 @@ class Fetcher:
                 yield local
             return
         try:
-            with fsspec.open(uri, "rb", block_size=BLOCK) as remote:
+            opened = self.http.open(uri) if scheme in HTTP else fsspec.open(uri, "rb")
+            with opened as remote:
                 size = getattr(remote, "size", None)
                 if size is not None and size > self.max_bytes:
                     raise RefusedUri("too_large", f"{size} bytes exceed {self.max_bytes}")
