@@ -82,7 +82,7 @@ def write_samples(folder: Path, seed: int) -> list[Sample]:
     ]
     quiet = np.zeros((2, 20 * RATE_HZ), np.float32)
     audio = (
-        harbour, boats, painted, harbour, _edit(harbour), glass, north, boats,
+        harbour, boats, painted, harbour, _edit(harbour), glass, north, boats[:, :RATE_HZ],
         boats[:, 5 * RATE_HZ : 7 * RATE_HZ], quiet,
     )  # fmt: skip
     for sample, wave in zip(samples, audio, strict=True):
@@ -102,7 +102,8 @@ def write_audio(
     integers = np.rint(audio * 32_767).clip(-32_768, 32_767).astype(np.int16)
     with av.open(str(path), "w") as container:
         container.metadata["title"] = title
-        stream = container.add_stream(codec, rate=sample_rate_hz, layout=layout)
+        options = {"compression_level": "0"} if codec == "flac" else {}  # quick; size is no matter
+        stream = container.add_stream(codec, rate=sample_rate_hz, layout=layout, options=options)
         stream.codec_context.thread_count = 1
         if planar:
             stream.bit_rate = 128_000
