@@ -86,7 +86,7 @@ def consume(name: str, sources: Sequence[str], settings: Settings, opening: Open
             )
             consumer = BatchConsumer(name, sources, settings, health, stop)
             stack.callback(consumer.close)
-            if handler is not None and patience.awaited("broker_reachable", consumer.open):
+            if handler is not None and patience.awaited("topics_exist", consumer.open):
                 consumer.run(handler, patience)
     except EarmarkError as error:
         log.error("processor_failed", error=str(error))
@@ -127,9 +127,9 @@ class BatchConsumer:
         if self._consumer is None:
             self._consumer = open_consumer(self._settings, self._name, self._sources)
         missing = sorted(set(self._sources) - self._consumer.topics())
+        self._health.set("broker_reachable", True)
         if missing:
             raise BrokerAway(f"these topics do not exist yet: {', '.join(missing)}")
-        self._health.set("topics_exist", True)
         return True
 
     def close(self) -> None:

@@ -1,0 +1,237 @@
+"""The batch loop with a consumer and a producer of the tests' own."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+from kafka.errors import CommitFailedError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from detector.errors import BadInput, Fatal, Transient
+from streams import consuming, dead_letters, topics
+from streams.batches import Answer, Handled, Handler, Refused, message_of, read_each
+from streams.consuming import BatchConsumer
+from streams.dead_letters import DeadLetterLimit, Message
+from streams.health import Health
+from streams.patience import Patience
+from streams.records import DecisionApplied
+from streams.settings import Settings
+
+PARTITION = TopicPartition(topics.DECIDED, 0)
+SAID = DecisionApplied(decision_id="dec_1", upload_id="u", track_id="T", result="applied")
+
+
+class Found:
+    """What kafka-python calls a record."""
+
+    def __init__(self, offset: int, **changes: Any) -> None:
+        self.topic, self.partition, self.offset = topics.DECIDED, 0, offset
+        self.key: bytes | None = b"T"
+        self.value: bytes | None = b"v"
+        self.headers: list[tuple[str, bytes | None]] = []
+        self.timestamp = 1_000
+        self.__dict__.update(changes)
+
+
+class Broker:
+    """A log of one partition, its consumer and its producer; everything in one order."""
+
+    def __init__(self, *log: Found) -> None:
+        self.log = list(log)
+        self.position = 0
+        self.events: list[tuple[Any, ...]] = []
+        self.fail: dict[str, list[Exception]] = {"commit": [], "send": [], "ack": []}
+        self.stop = threading.Event()
+
+    def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Found]]:
+        found = self.log[self.position : self.position + max_records]
+        if not found:
+            self.stop.set()
+            return {}
+        self.position += len(found)
+        return {PARTITION: found}
+
+    def assignment(self) -> set[Any]:
+        return {PARTITION}
+
+    def seek(self, partition: Any, offset: int) -> None:
+        self.position = offset
+        self.events.append(("seek", offset))
+
+    def commit(self, offsets: dict[Any, Any]) -> None:
+        self._fail("commit")
+        self.events.append(("commit", {key.partition: at.offset for key, at in offsets.items()}))
+
+    def send(self, topic: str, **sent: Any) -> "Broker":
+        self._fail("send")
+        self.events.append(("send", topic, sent))
+        return self
+
+    def get(self, timeout: float) -> None:
+        self._fail("ack")
+        self.events.append(("ack",))
+
+    def _fail(self, what: str) -> None:
+        if self.fail[what]:
+            raise self.fail[what].pop(0)
+
+    def done(self, kind: str) -> list[Any]:
+        return [event[1:] for event in self.events if event[0] == kind]
+
+
+Run = Callable[..., Broker]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the loop until the log is read; what it raises is raised."""
+
+    def run_it(broker: Broker, handler: Handler, **settings: Any) -> Broker:
+        quick = Settings(retry_base_s=0.001, retry_attempts=3, **settings)
+        health = Health(*consuming.CONDITIONS)
+        consumer = BatchConsumer("test", [topics.DECIDED], quick, health, broker.stop)
+        consumer._consumer = consumer._producer = broker
+        consumer.run(handler, Patience("test", quick, health, broker.stop))
+        return broker
+
+    return run_it
+
+
+def offsets(batch: Sequence[Message]) -> list[int]:
+    return [message.offset for message in batch]
+
+
+def test_offsets_are_committed_after_the_batch_is_handled(run: Run) -> None:
+    broker = Broker(*(Found(n) for n in range(3)))
+
+    def handler(batch: Sequence[Message]) -> Handled:
+        broker.events.append(("handled", offsets(batch)))
+        return Handled()
+
+    run(broker, handler)
+    assert broker.events == [("handled", [0, 1, 2]), ("commit", {0: 3})]
+
+
+def test_answers_and_dead_letters_are_acknowledged_before_the_commit(run: Run) -> None:
+    broker = Broker(Found(0, headers=[("trace", b"1"), ("empty", None)]), Found(1))
+
+    def handler(batch: Sequence[Message]) -> Handled:
+        refused = Refused(batch[1], BadInput("invalid_record", "why"))
+        return Handled([refused], [Answer(batch[0], topics.DECISIONS_APPLIED, SAID)])
+
+    run(broker, handler)
+    assert [event[0] for event in broker.events] == ["send", "send", "ack", "ack", "commit"]
+    (first, answer), (second, letter) = broker.done("send")
+    assert (first, second) == (topics.DECISIONS_APPLIED, topics.dead(topics.DECIDED))
+    assert answer["key"] == b"T"
+    assert answer["value"] == SAID.to_bytes()
+    assert answer["headers"] == [("trace", b"1"), ("empty", b"")]
+    assert (letter["key"], letter["value"]) == (b"T", b"v")
+    said = dict(letter["headers"])
+    assert said[dead_letters.REASON] == b"invalid_record"
+    assert said[dead_letters.ORIGIN] == b"tracks.decided/0/1"
+    assert broker.done("commit") == [({0: 2},)]
+
+
+def test_a_passing_failure_goes_back_to_the_start_of_the_batch(run: Run) -> None:
+    broker = Broker(*(Found(n) for n in range(3)))
+    seen: list[list[int]] = []
+
+    def handler(batch: Sequence[Message]) -> Handled:
+        seen.append(offsets(batch))
+        if len(seen) < 3:
+            raise Transient("locked")
+        return Handled()
+
+    run(broker, handler)
+    assert seen == [[0, 1, 2]] * 3
+    assert broker.events == [("seek", 0), ("seek", 0), ("commit", {0: 3})]
+
+
+def test_a_failure_that_does_not_pass_stops(run: Run) -> None:
+    broker = Broker(Found(0))
+    tries: list[int] = []
+
+    def handler(batch: Sequence[Message]) -> Handled:
+        tries.append(1)
+        raise Transient("stopped")
+
+    with pytest.raises(Transient, match="stopped"):
+        run(broker, handler)
+    assert len(tries) == 3
+    assert broker.done("commit") == []
+
+
+@pytest.mark.parametrize("what", ["send", "ack", "commit"])
+def test_a_broker_in_trouble_means_again(run: Run, what: str) -> None:
+    broker = Broker(Found(0))
+    broker.fail[what] = [KafkaTimeoutError("away")]
+    run(broker, lambda batch: Handled((), [Answer(batch[0], topics.DECISIONS_APPLIED, SAID)]))
+    assert broker.done("seek") == [(0,)]
+    assert broker.done("commit") == [({0: 1},)]
+
+
+def test_partitions_that_have_moved_are_others_to_commit(run: Run) -> None:
+    broker = Broker(Found(0))
+    broker.fail["commit"] = [CommitFailedError()]
+    run(broker, lambda batch: Handled())
+    assert broker.events == []
+
+
+def test_a_fatal_error_stops_at_once(run: Run) -> None:
+    def handler(batch: Sequence[Message]) -> Handled:
+        raise Fatal("ours")
+
+    broker = Broker(Found(0))
+    with pytest.raises(Fatal):
+        run(broker, handler)
+    assert broker.events == []
+
+
+def test_a_deploy_that_refuses_everything_stops(run: Run) -> None:
+    broker = Broker(*(Found(n) for n in range(50)))
+
+    def handler(batch: Sequence[Message]) -> Handled:
+        return Handled([Refused(message, BadInput("no", "no")) for message in batch])
+
+    with pytest.raises(DeadLetterLimit):
+        run(broker, handler, dead_letter_window=10, dead_letter_share=0.5)
+
+
+def test_a_message_of_nothing_can_be_buried(run: Run) -> None:
+    broker = Broker(Found(0, key=None, value=None))
+    run(broker, lambda batch: Handled([Refused(batch[0], BadInput("no", "no"))]))
+    ((topic, letter),) = broker.done("send")
+    found = dead_letters.read(topic, letter["key"], letter["value"], letter["headers"])
+    assert (found.key, found.value, found.omitted) == (None, None, False)
+
+
+def test_a_message_too_large_with_our_headers_sheds_its_value(run: Run) -> None:
+    broker = Broker(Found(0, headers=[("x", b"y" * 1_000)]))
+    broker.fail["send"] = [MessageSizeTooLargeError()]
+    run(broker, lambda batch: Handled([Refused(batch[0], BadInput("no", "no"))]))
+    ((topic, letter),) = broker.done("send")
+    found = dead_letters.read(topic, b"", letter["value"], letter["headers"])
+    assert (found.value, found.omitted, found.reason) == (None, True, "no")
+    assert "x" not in dict(letter["headers"])
+
+
+def test_messages_are_read_one_by_one() -> None:
+    batch = [message_of(Found(n, value=value)) for n, value in enumerate((b"1", b"x", b"", b"4"))]
+
+    def read(message: Message) -> int:
+        if not message.value:
+            raise BadInput("empty", "nothing there")
+        return int(message.value)
+
+    good, refused = read_each(batch, read)
+    assert [number for _, number in good] == [1, 4]
+    assert [one.error.reason for one in refused] == ["unexpected_error", "empty"]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [(None, 0), (-1, 0), (5, 5), (10**18, 253_402_300_799_000)]
+)
+def test_any_timestamp_is_a_time(given: int | None, read: int) -> None:
+    assert message_of(Found(0, timestamp=given)).timestamp_ms == read
