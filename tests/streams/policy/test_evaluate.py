@@ -2,6 +2,7 @@ from typing import Any, get_args
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -201,6 +202,8 @@ def test_restricted_means_more_than_a_badge() -> None:
 
 # --- properties ----------------------------------------------------------------------------
 
+unhurried = hypothesis_settings(deadline=None)  # machines are shared
+
 EXTENTS = [extent.value for extent in Extent]
 SOURCES = [source.value for source in LabelSource]
 DECLARED = ["All", "Partly", "None", "absent"]
@@ -274,6 +277,7 @@ def detector_alone(snapshot: Features) -> bool:
     return snapshot.source is LabelSource.DETECTOR and snapshot.declared in ("None", "absent")
 
 
+@unhurried
 @given(loadable_rules(), snapshots)
 def test_no_policy_that_loads_punishes_on_a_score_alone(
     given_rules: list[dict[str, Any]], snapshot: Features
@@ -287,6 +291,7 @@ def test_no_policy_that_loads_punishes_on_a_score_alone(
         assert said.review is not None
 
 
+@unhurried
 @given(loadable_rules(), snapshots, st.randoms(use_true_random=False))
 def test_the_order_of_rules_changes_nothing(
     given_rules: list[dict[str, Any]], snapshot: Features, random: Any
@@ -298,6 +303,7 @@ def test_the_order_of_rules_changes_nothing(
     assert ordered.digest == shuffled.digest
 
 
+@unhurried
 @given(loadable_rules(), snapshots)
 def test_the_same_input_gives_the_same_output(
     given_rules: list[dict[str, Any]], snapshot: Features
@@ -307,6 +313,7 @@ def test_the_same_input_gives_the_same_output(
     assert evaluate(again, reread) == evaluate(snapshot, bundle(*given_rules))
 
 
+@unhurried
 @given(loadable_rules(), snapshots)
 def test_a_licensed_track_bears_no_penalty(
     given_rules: list[dict[str, Any]], snapshot: Features
