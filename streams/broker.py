@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 5.0
+CONNECT_PATIENCE_S = 5.0
 TOPICS_PATIENCE_S = 30.0
 PR_SET_PDEATHSIG = 1
 
@@ -82,6 +83,8 @@ class EmbeddedBroker:
                 its log is.
         """
         self._port = self._port or _free_port()
+        if _answers(self.bootstrap):
+            raise BrokerFailed(f"something else answers at {self.bootstrap} already")
         self._log = self._log_file.open("ab") if self._log_file else None
         address = f"tcp://{self.bootstrap}"
         self._process = subprocess.Popen(
@@ -161,6 +164,7 @@ def ensure_topics(settings: Settings) -> None:
             bootstrap_servers=settings.brokers.split(","),
             client_id="earmark-topics",
             request_timeout_ms=int(TOPICS_PATIENCE_S * 1000),
+            bootstrap_timeout_ms=int(CONNECT_PATIENCE_S * 1000),
         )
     except KafkaError as error:
         raise BrokerAway(f"no broker answers at {settings.brokers}: {error!r}") from error
