@@ -1,6 +1,6 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit clean
+.PHONY: help setup run test lint unit kafka clean
 BIN := .venv/bin
 
 help: ## this list
@@ -26,6 +26,9 @@ lint: setup ## style, types, import directions
 
 unit: setup ## the tests that need no broker
 	$(BIN)/pytest -m 'not pipeline'
+
+kafka: setup ## an Apache Kafka to try things on (Java, Maven); SECURE=1 adds TLS and SASL
+	@$(BIN)/python -m tests.kafka $(if $(SECURE),--secure)
 
 clean: ## remove the environment and the state (ledger included)
 	rm -rf .venv .earmark build *.egg-info
