@@ -131,6 +131,7 @@ def up(
         0; 1 where ``once`` could not see every upload end.
     """
     with state.locked(), _terminable(), ExitStack() as stack:
+        writer = stack.enter_context(out.open("w")) if out else None
         settings = _broker(state, stack, console)
         ensure_topics(settings)
         supervisor = stack.enter_context(Supervisor(list(WORKERS), settings, state.logs))
@@ -142,7 +143,6 @@ def up(
             )
         state.announce(settings)
         _say_where(console, settings, supervisor, state)
-        writer = stack.enter_context(out.open("w")) if out else None
         batch = Batch(console, writer)
         watcher = stack.enter_context(Watcher(settings))
         hook = stack.enter_context(IngestHook(settings))
@@ -155,7 +155,7 @@ def up(
             return 0
         if batch.failure is not None:
             raise batch.failure
-        missing = _missing_in_ledger(settings, batch)
+        missing = _missing_in_ledger(settings, batch, supervisor)
         show.summary(console, list(batch.ends.values()), batch.not_sent)
         if not batch.complete or missing:
             left = sorted(batch.sent_at.keys() - batch.ends.keys())
@@ -214,7 +214,7 @@ def _follow(
                 progress.console.print("still running; Ctrl-C ends it")
 
 
-def _missing_in_ledger(settings: Settings, batch: Batch) -> list[str]:
+def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor) -> list[str]:
     """Wait until the ledger holds the end of every upload; return those it lacks."""
     ledger = Ledger.open(settings.ledger)
     deadline = time.monotonic() + LEDGER_PATIENCE_S
@@ -222,12 +222,13 @@ def _missing_in_ledger(settings: Settings, batch: Batch) -> list[str]:
         missing = sorted(batch.ends.keys() - ledger.ended_uploads(batch.ends.keys()))
         if not missing or time.monotonic() > deadline:
             return missing
+        supervisor.watch()  # the ledger may have died just now
         time.sleep(0.2)
 
 
 def _say_where(console: Console, settings: Settings, supervisor: Supervisor, state: State) -> None:
     console.print(f"broker   {settings.brokers}")
-    console.print(f"ledger   {settings.ledger}")
+    console.print(f"ledger   {settings.shown()['ledger']}")
     console.print(f"logs     {state.logs}/")
     for child in supervisor.children:
         console.print(f"metrics  {child.metrics_url}  {child.name}")
