@@ -8,14 +8,11 @@ seconds: it withholds fetches and joins for half of what the client allows.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -27,6 +24,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from detector.errors import Fatal, Transient
 from streams import topics
+from streams.processes import dying_with, free_port
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -35,7 +33,6 @@ START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 5.0
 CONNECT_PATIENCE_S = 5.0
 TOPICS_PATIENCE_S = 30.0
-PR_SET_PDEATHSIG = 1
 
 # A dead letter is its source plus a few headers, so its topic must take more than the
 # source's topic does (Kafka's default: 1,048,588 bytes).
@@ -82,7 +79,7 @@ class EmbeddedBroker:
             BrokerFailed: it ended at once, or does not answer; the message says where
                 its log is.
         """
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         if _answers(self.bootstrap):
             raise BrokerFailed(f"something else answers at {self.bootstrap} already")
         self._log = self._log_file.open("ab") if self._log_file else None
@@ -98,7 +95,7 @@ class EmbeddedBroker:
             stderr=subprocess.STDOUT,
             env={"PATH": os.environ.get("PATH", ""), "RUST_LOG": "warn"},
             process_group=0,
-            preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,
+            preexec_fn=dying_with(os.getpid()),
         )
         try:
             self._await_answer()
@@ -201,30 +198,8 @@ def _await_topics(admin: Any) -> None:
         time.sleep(0.1)
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def _answers(bootstrap: str) -> bool:
     host, port = bootstrap.split(":")
     with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
         return True
     return False
-
-
-def _dying_with(parent: int) -> Callable[[], None]:
-    """Return what the child runs before it becomes the broker.
-
-    libc is loaded here, in the parent: between fork and exec a child of a threaded
-    process should do as little as it can.
-    """
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def child() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked to be told
-            os._exit(1)
-
-    return child
