@@ -1,22 +1,21 @@
 """A released model: a folder whose every byte is accounted for, and what it answers.
 
     models/<name>/manifest.json        what it is, SHA-256 of the other files, figures
-                 /weights.safetensors  calibration scores (and weights of learned branches)
+                 /weights.safetensors  calibration scores, templates of generators
                  /rates.toml           the lattice of decoder rates, with who is known for each
                  /CARD.md              what it is for, what it cannot do, measured figures
 
 Nothing is unpickled. A file that does not match its SHA-256 stops the process. The
-model's digest is the SHA-256 of its manifest, so it covers everything.
+model's digest is the SHA-256 of its manifest, so it covers everything. The manifest names
+the branches: ``clock`` always, ``templates`` where the model has them.
 """
 
 import hashlib
-import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -25,27 +24,25 @@ import safetensors.numpy
 import torch
 
 from detector import observation as observing
-from detector.calibration import Calibration
-from detector.clock import Lattice, Rate, score_segments, score_tracks
+from detector.answer import SCORE_DIGITS, Scores, TemplateMatch, abstain, answer
+from detector.calibration import Branch, Calibration, HumanScores
+from detector.clock import Lattice, score_tracks
 from detector.errors import ModelError
 from detector.observation import Geometry, Observation
-from detector.types import Assessment, Evidence, SegmentScore
+from detector.rates import read_rates
+from detector.templates import Attribution, Bank, residual
+from detector.types import Assessment
+
+__all__ = ["Model", "abstain", "population", "reason_against"]
 
 MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
 RATES: Final = "rates.toml"
 
-FULL_RATE_HZ: Final = (
-    44_100  # lower rates are a population of their own: other decoders, other nulls
-)
+FULL_RATE_HZ: Final = 44_100  # lower rates are a population of their own: other decoders and nulls
 MIN_DURATION_S: Final = 5.0
 MAX_SILENT_SHARE: Final = 0.95
 SILENT_PEAK: Final = 10 ** (-60 / 20)
-HUMAN_LIKELY_BELOW: Final = 0.2  # probability; and the p-value must not be small either
-HUMAN_LIKELY_P: Final = 0.1
-SEGMENT_PRESENT: Final = 1.0  # S at one fixed rate: 99 % of human segments lie below 0.6
-COVERAGE_ALL: Final = 0.7
-COVERAGE_PARTLY: Final = 0.45
 
 
 def population(sample_rate_hz: int) -> str:
@@ -63,6 +60,8 @@ class Model:
     lattice: Lattice
     calibrations: dict[str, Calibration]
     device: torch.device
+    bank: Bank | None = None
+    attribution: Attribution | None = None
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "Model":
@@ -74,35 +73,21 @@ class Model:
         try:
             manifest_bytes = (folder / MANIFEST).read_bytes()
             manifest = orjson.loads(manifest_bytes)
-            files = {}
-            for name, expected in manifest["files"].items():
-                data = (folder / name).read_bytes()
-                if hashlib.sha256(data).hexdigest() != expected:
-                    raise ModelError(f"{folder / name} is not the released file (SHA-256 differs)")
-                files[name] = data
-            if manifest["observation_version"] != observing.VERSION:
-                raise ModelError(
-                    f"{folder.name} reads observation version {manifest['observation_version']}, "
-                    f"this build makes version {observing.VERSION}"
-                )
+            files = _verified(folder, manifest)
             tensors = safetensors.numpy.load(files[WEIGHTS])
-            calibrations = {
-                name: Calibration(
-                    population=name,
-                    human_scores=tensors[f"human_scores.{name}"],
-                    slope=float(values["slope"]),
-                    intercept=float(values["intercept"]),
-                    clip=(float(values["clip"][0]), float(values["clip"][1])),
-                )
-                for name, values in manifest["calibration"].items()
-            }
+            templates = "templates" in manifest["branches"]
             return cls(
                 name=str(manifest["name"]),
                 version=str(manifest["version"]),
                 digest=hashlib.sha256(manifest_bytes).hexdigest(),
                 lattice=read_rates(files[RATES].decode()),
-                calibrations=calibrations,
+                calibrations={
+                    name: _calibration(name, values, tensors)
+                    for name, values in manifest["calibration"].items()
+                },
                 device=torch.device(device),
+                bank=_bank(manifest["templates"], tensors) if templates else None,
+                attribution=_attribution(manifest["templates"]) if templates else None,
             )
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
             raise ModelError(f"{folder} is not a model folder: {error!r}") from error
@@ -130,27 +115,32 @@ class Model:
             else:
                 answers[index] = abstain(reason)
         for geometry, indexes in assessable.items():
+            calibration = self.calibrations[population(geometry.sample_rate_hz)]
             members = [observations[index] for index in indexes]
-            answers.update(zip(indexes, self._score(members, geometry, alpha), strict=True))
+            for index, one, scores in zip(
+                indexes, members, self._score(members, geometry), strict=True
+            ):
+                answers[index] = answer(scores, one, calibration, alpha)
         return [answers[index] for index in range(len(observations))]
 
-    def _score(
-        self, members: list[Observation], geometry: Geometry, alpha: float
-    ) -> list[Assessment]:
+    def _score(self, members: list[Observation], geometry: Geometry) -> list[Scores]:
         lines = torch.from_numpy(np.stack([one.clock for one in members])).to(self.device)
         groups = torch.tensor([one.groups for one in members], device=self.device)
-        scores = score_tracks(lines, groups, geometry, self.lattice)
-        calibration = self.calibrations[population(geometry.sample_rate_hz)]
-        answers = []
-        for one, score, best in zip(
-            members, scores.score.tolist(), scores.best.tolist(), strict=True
-        ):
-            rate = self.lattice.rates[best]
-            answer = _answer(score, rate, calibration, alpha)
-            if answer.outcome == "ai_likely":
-                answer = _locate(answer, one, rate)
-            answers.append(answer)
-        return answers
+        found = score_tracks(lines, groups, geometry, self.lattice)
+        return [
+            Scores(round(score, SCORE_DIGITS), self.lattice.rates[best], self._match(one))
+            for one, score, best in zip(
+                members, found.score.tolist(), found.best.tolist(), strict=True
+            )
+        ]
+
+    def _match(self, observed: Observation) -> TemplateMatch | None:
+        if self.bank is None or self.attribution is None:
+            return None
+        scores = self.bank.scores(residual(observed))
+        best = int(scores.argmax())
+        named = self.attribution.name(self.bank, scores, population(observed.sample_rate_hz))
+        return TemplateMatch(round(float(scores[best]), SCORE_DIGITS), self.bank.names[best], named)
 
 
 def reason_against(observed: Observation) -> str | None:
@@ -164,117 +154,53 @@ def reason_against(observed: Observation) -> str | None:
     return None
 
 
-def abstain(reason: str) -> Assessment:
-    """Return the answer of a detector that cannot know, with its reason."""
-    return Assessment("not_assessable", reason, None, None, None, "Unknown", None, (), None, ())
-
-
-def _answer(score: float, rate: Rate, calibration: Calibration, alpha: float) -> Assessment:
-    score = round(score, 4)  # the last bits depend on the batch and the device; answers must not
-    p_value = calibration.p_value(score)
-    probability = calibration.probability(score)
-    if p_value <= alpha:
-        outcome, extent = "ai_likely", "All"
-    elif p_value >= HUMAN_LIKELY_P and probability <= HUMAN_LIKELY_BELOW:
-        outcome, extent = "human_likely", "None"
-    else:
-        outcome, extent = "uncertain", "Unknown"
-    evidence = Evidence("clock", score, _sentence(score, rate, calibration), rate.hz)
-    return Assessment(
-        outcome=outcome,
-        reason=None,
-        score=score,
-        probability=round(probability, 4),
-        p_value=round(p_value, 5),
-        extent=extent,
-        coverage=None,
-        segments=(),
-        generator=None,
-        evidence=(evidence,),
-    )
-
-
-def _sentence(score: float, rate: Rate, calibration: Calibration) -> str:
-    strong, count = calibration.as_strong(score), len(calibration.human_scores)
-    compared = f"{strong} of {count} human recordings have a pulse as strong"
-    if calibration.p_value(score) >= HUMAN_LIKELY_P:
-        return f"No decoder clock was found in the energy above 4.5 kHz; {compared}."
-    known = (
-        f", the frame rate of {_listed(rate.known_for)}"
-        if rate.known_for
-        else f", a rate that decoders can have ({rate.origin})"
-    )
-    return (
-        f"The energy above 4.5 kHz pulses at exactly {rate.hz:.2f} Hz and its multiples{known}; "
-        f"{compared}."
-    )
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    """Return names as a sentence lists them; of many, the three best known."""
-    if len(names) > 3:
-        names = (*names[:3], "others")
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def _locate(answer: Assessment, observed: Observation, rate: Rate) -> Assessment:
-    """Add the segments at the winning rate, and what they say about the extent."""
-    scores = score_segments(torch.from_numpy(observed.timeline), rate.hz, observed.geometry)
-    heights = scores.tolist()
-    smooth = [float(np.median(heights[max(0, i - 1) : i + 2])) for i in range(len(heights))]
-    coverage = float(np.mean([height > SEGMENT_PRESENT for height in smooth]))
-    extent = answer.extent
-    if len(smooth) >= 3:  # shorter tracks are one stretch
-        extent = (
-            "All"
-            if coverage >= COVERAGE_ALL
-            else "Partly"
-            if coverage < COVERAGE_PARTLY
-            else "Unknown"
+def _verified(folder: Path, manifest: dict[str, Any]) -> dict[str, bytes]:
+    """Return the files of a folder, each of which must be the released one."""
+    files = {}
+    for name, expected in manifest["files"].items():
+        files[name] = data = (folder / name).read_bytes()
+        if hashlib.sha256(data).hexdigest() != expected:
+            raise ModelError(f"{folder / name} is not the released file (SHA-256 differs)")
+    if manifest["observation_version"] != observing.VERSION:
+        raise ModelError(
+            f"{folder.name} reads observation version {manifest['observation_version']}, "
+            f"this build makes version {observing.VERSION}"
         )
-    segments = tuple(
-        SegmentScore(round(start, 2), round(end, 2), round(height, 3))
-        for (start, end), height in zip(segment_times(observed), heights, strict=True)
-    )
-    return replace(answer, extent=extent, coverage=round(coverage, 3), segments=segments)
+    return files
 
 
-def segment_times(observed: Observation) -> list[tuple[float, float]]:
-    """Return start and end of each timeline segment in seconds; they overlap by half."""
-    half = observed.geometry.segment_s / 2
-    edges = [index * half for index in range(len(observed.timeline) + 2)]
-    return [
-        (start, min(start + 2 * half, observed.duration_s))
-        for start, _ in list(pairwise(edges))[: len(observed.timeline)]
-    ]
-
-
-def read_rates(text: str) -> Lattice:
-    """Read ``rates.toml``: tables ``[[rate]]`` with hz, penalty, origin, known_for."""
-    return Lattice(
-        tuple(
-            Rate(
-                hz=float(row["hz"]),
-                penalty=float(row["penalty"]),
-                origin=str(row["origin"]),
-                known_for=tuple(str(name) for name in row.get("known_for", ())),
-            )
-            for row in tomllib.loads(text)["rate"]
+def _calibration(
+    name: str, values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]
+) -> Calibration:
+    humans = HumanScores(tensors[f"human_scores.{name}"])
+    branches = {
+        branch: Branch(
+            HumanScores(tensors[f"human_scores.{name}.{branch}"]),
+            float(scale["middle"]),
+            float(scale["spread"]),
         )
+        for branch, scale in values.get("branches", {}).items()
+    }
+    return Calibration(
+        population=name,
+        humans=humans,
+        slope=float(values["slope"]),
+        intercept=float(values["intercept"]),
+        clip=(float(values["clip"][0]), float(values["clip"][1])),
+        branches=branches or {"clock": Branch(humans, 0.0, 1.0)},
     )
 
 
-def write_rates(lattice: Lattice) -> str:
-    """Return the text of ``rates.toml``."""
-    lines = ["# Candidate clock rates of neural decoders; a new generator is one measured rate."]
-    for rate in lattice.rates:
-        lines += [
-            "",
-            "[[rate]]",
-            f"hz = {rate.hz!r}",
-            f"penalty = {rate.penalty!r}",
-            f"origin = {orjson.dumps(rate.origin).decode()}",
-        ]
-        if rate.known_for:
-            lines.append(f"known_for = {orjson.dumps(list(rate.known_for)).decode()}")
-    return "\n".join(lines) + "\n"
+def _bank(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> Bank:
+    parts = {
+        part: tensors[f"templates.{part}"].astype(np.float32)
+        for part in ("human_mean", "vectors", "middle", "spread")
+    }
+    return Bank(names=tuple(str(name) for name in values["names"]), **parts)
+
+
+def _attribution(values: dict[str, Any]) -> Attribution:
+    rule = values["attribution"]
+    return Attribution(
+        float(rule["min_score"]), float(rule["min_margin"]), tuple(rule["populations"])
+    )

@@ -22,7 +22,8 @@ import safetensors.numpy
 from detector import observation as observing
 from detector.clock import Lattice, standard_lattice
 from detector.errors import BadInput
-from detector.model import MANIFEST, RATES, WEIGHTS, write_rates
+from detector.model import MANIFEST, RATES, WEIGHTS
+from detector.rates import write_rates
 from models.card import write_card
 from models.data import AI, HUMAN, Track, describe, digest, read_manifest, usable
 from models.figures import PLATT_CLIP, auroc, check_polarity, conformal_p, fit_platt, tpr_at

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.calibration import Calibration
+from detector.calibration import Branch, Calibration, HumanScores
 from detector.errors import ModelError
 
 SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)
@@ -11,7 +11,9 @@ SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)
 
 def calibration(scores: list[float]) -> Calibration:
     ordered = np.sort(np.array(scores, np.float32))
-    return Calibration("full_rate", ordered, slope=2.0, intercept=-4.0, clip=(0.0, 8.0))
+    humans = HumanScores(ordered)
+    branches = {"clock": Branch(humans, 0.0, 1.0)}
+    return Calibration("full_rate", humans, 2.0, -4.0, clip=(0.0, 8.0), branches=branches)
 
 
 @given(SCORES, st.integers(-60, 60))
@@ -20,8 +22,8 @@ def test_the_p_value_counts_human_recordings_and_the_track_itself(
 ) -> None:
     as_high = sum(other >= score for other in scores)
     found = calibration(scores)
-    assert found.p_value(score) == pytest.approx((1 + as_high) / (len(scores) + 1))
-    assert found.as_strong(score) == as_high
+    assert found.humans.p_value(score) == pytest.approx((1 + as_high) / (len(scores) + 1))
+    assert found.humans.as_strong(score) == as_high
 
 
 @given(SCORES, st.sampled_from([0.02, 0.05, 0.1, 0.2]))
@@ -30,7 +32,7 @@ def test_at_most_a_share_alpha_of_exchangeable_tracks_is_flagged(
 ) -> None:
     """Each of n + 1 tracks in turn against the n others: the guarantee, exactly."""
     flagged = [
-        calibration(scores[:index] + scores[index + 1 :]).p_value(score) <= alpha
+        calibration(scores[:index] + scores[index + 1 :]).humans.p_value(score) <= alpha
         for index, score in enumerate(scores)
         if len(scores) > 1
     ]
@@ -54,3 +56,11 @@ def test_a_rate_that_the_set_cannot_support_is_refused_with_the_number_it_takes(
         found.check_alpha(0.009)
     with pytest.raises(ModelError, match=r"0.001 needs at least 999"):
         found.check_alpha(0.001)
+
+
+def test_branches_share_a_scale_without_a_bound_for_none() -> None:
+    branch = Branch(HumanScores(np.zeros(3, np.float32)), middle=0.5, spread=0.25)
+    assert branch.scaled(0.5) == 0
+    assert branch.scaled(0.75) == 1
+    assert branch.scaled(99) == 10
+    assert branch.scaled(-99) == -2

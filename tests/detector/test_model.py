@@ -9,8 +9,9 @@ import pytest
 from detector import observation as observing
 from detector.clock import Lattice, Rate, standard_lattice
 from detector.errors import ModelError
-from detector.model import Model, read_rates, write_rates
+from detector.model import Model
 from detector.observation import Observation, Observer
+from detector.rates import read_rates, write_rates
 from detector.types import FloatArray
 from models.music import render
 from models.simulate import decode_through

@@ -204,9 +204,9 @@ def test_the_labelled_corpus_trains_and_separates(tmp_path: Path) -> None:
     assert figures["full_rate"]["tpr_at_fpr"]["0.05"] > 0.85
     assert figures["full_rate"]["realised_fpr"]["0.05"] < 0.1
     assert figures["low_rate"]["auroc"] > 0.8
-    humans = len(model.calibrations["full_rate"].human_scores)
+    humans = len(model.calibrations["full_rate"].humans.values)
     model_alpha = 1 / (humans + 1)
     model.calibrations["full_rate"].check_alpha(model_alpha)
     with pytest.raises(ModelError, match=f"has {humans}"):
         model.calibrations["full_rate"].check_alpha(0.01)
-    assert np.all(np.diff(model.calibrations["full_rate"].human_scores) >= 0)
+    assert np.all(np.diff(model.calibrations["full_rate"].humans.values) >= 0)
