@@ -117,7 +117,7 @@ def score_tracks(
     winner = scores.argmax(dim=1)
     humming = (winner >= len(lattice.rates)).nonzero()[:, 0]
     if len(humming):
-        mask = _mains_mask(geometry).to(z.device)
+        mask = mains_mask(geometry).to(z.device)
         quiet = _score(z[humming] * mask, groups[humming], geometry, lattice)
         scores[humming] = quiet
     scores = scores[:, : len(lattice.rates)]
@@ -178,24 +178,26 @@ def _means(matrix: torch.Tensor, z: torch.Tensor, probed: int) -> torch.Tensor:
 
 @lru_cache(maxsize=64)
 def _comb(geometry: Geometry, probed: tuple[float, ...]) -> _Comb:
-    allowed = _allowed(geometry)
+    allowed = allowed_bins(geometry)
     nothing = np.empty(0, np.int64)
     contrast: list[NDArray[np.int64]] = []
     guard: list[NDArray[np.int64]] = []
     root = []
     for hz in probed:
-        on = _bins(geometry, allowed, hz, 1)
+        on = lattice_bins(geometry, allowed, hz, 1)
         enough = len(on) >= MIN_LINES
         contrast.append(on if enough else nothing)
         for orders, rows in ((CONTRAST_ORDERS, contrast), (GUARD_ORDERS, guard)):
-            rows.extend(_bins(geometry, allowed, hz, q) if enough else nothing for q in orders)
+            rows.extend(
+                lattice_bins(geometry, allowed, hz, q) if enough else nothing for q in orders
+            )
         root.append(sqrt(len(on)) if enough else 0.0)
     return _Comb(
         _averaging(contrast, geometry.bins), _averaging(guard, geometry.bins), torch.tensor(root)
     )
 
 
-def _allowed(geometry: Geometry) -> NDArray[np.bool_]:
+def allowed_bins(geometry: Geometry) -> NDArray[np.bool_]:
     """Return which bins are looked at: those away from MP3's frame rates."""
     hz = np.arange(geometry.bins) * geometry.bin_hz
     distances = [np.abs(hz - np.round(hz / frame) * frame) for frame in MP3_FRAME_HZ]
@@ -203,7 +205,9 @@ def _allowed(geometry: Geometry) -> NDArray[np.bool_]:
     return allowed
 
 
-def _bins(geometry: Geometry, allowed: NDArray[np.bool_], hz: float, q: int) -> NDArray[np.int64]:
+def lattice_bins(
+    geometry: Geometry, allowed: NDArray[np.bool_], hz: float, q: int
+) -> NDArray[np.int64]:
     """Return the bins at (k - p/q) * hz, p/q in lowest terms; at k * hz for q = 1."""
     step = hz / q
     index = np.arange(int(LOW_HZ / step), int(HIGH_HZ / step) + 2)
@@ -230,7 +234,7 @@ def _averaging(rows: list[NDArray[np.int64]], bins: int) -> torch.Tensor:
 
 
 @lru_cache(maxsize=16)
-def _mains_mask(geometry: Geometry) -> torch.Tensor:
+def mains_mask(geometry: Geometry) -> torch.Tensor:
     """Return [bins], 0 at all multiples of 100 and 120 Hz."""
     hz = torch.arange(geometry.bins) * geometry.bin_hz
     mask = torch.ones(geometry.bins)

@@ -1,0 +1,181 @@
+"""Where in a track does a clock run? A decoder's part inside someone's recording.
+
+A part of 15 to 60 s drowns in the average over a long track. So windows of about 24 s of
+the observation's timeline are scored on their own, at the plausible rates only (those
+without penalty), and the best window counts. Taking the best of many lifts the score of
+human tracks as well, the more the longer they are: the score has a null of its own, from
+whole human tracks of 24 s and more (``bar_at``).
+
+Then, at the best window's rate alone, where nothing is chosen any more and the null is
+tight (99 % of human segments below 0.6), each segment of 12 s says whether the clock runs
+there. A part that covers only some of a segment leaves lines as high there as the share of
+the segment's window that it fills, and half-overlapping Hann windows add up to one: the
+shares to the left of a segment inside the part add up to the way to the part's edge.
+"""
+
+from dataclasses import dataclass
+from math import floor, inf
+from typing import Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detector.calibration import HumanScores
+from detector.clock import (
+    Lattice,
+    Rate,
+    allowed_bins,
+    lattice_bins,
+    score_segments,
+    score_tracks,
+)
+from detector.observation import Observation
+from detector.types import FloatArray, SegmentScore
+
+Extent = Literal["All", "Partly", "None", "Unknown"]
+
+WINDOW_SEGMENTS: Final = 3  # half-overlapping segments of 11.9 s: 23.8 s
+MIN_SEGMENTS: Final = 3  # shorter tracks are one window: their own score says it all
+PRESENT: Final = 1.0  # S at one fixed rate
+EDGE_SEGMENTS: Final = 2  # beyond a run whose windows may still reach into the part
+COVERAGE_ALL: Final = 0.7
+COVERAGE_PARTLY: Final = 0.45
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where a clock runs.
+
+    ``score`` is the best window's, ``rate`` its clock. ``segments`` are the stretches in
+    seconds, each with its mean S; they are empty, and the extent is None, where the score
+    is under the bar. ``coverage`` is their share of the track.
+    """
+
+    score: float
+    rate: Rate
+    segments: tuple[SegmentScore, ...]
+    coverage: float
+    extent: Extent
+
+
+def best_window(observation: Observation, lattice: Lattice) -> tuple[float, Rate, int]:
+    """Return score, rate and first segment of the best window of about 24 s.
+
+    Tracks without any timeline score 0.
+    """
+    plausible = Lattice(tuple(rate for rate in lattice.rates if rate.penalty == 0))
+    if len(observation.timeline) == 0:
+        return 0.0, plausible.rates[0], 0
+    windows = torch.from_numpy(_windows(observation.timeline))[:, None]
+    heard = torch.ones(len(windows), 1, dtype=torch.bool)
+    found = score_tracks(windows, heard, observation.geometry, plausible)
+    where = int(found.score.argmax())
+    rate = plausible.rates[int(found.best[where])]
+    return round(float(found.score[where]), 4), rate, where
+
+
+def bar_at(humans: HumanScores, alpha: float) -> float:
+    """Return the least score whose conformal p-value is at most ``alpha``.
+
+    It is infinite where the set is too small for that alpha. ``humans`` are the scores of
+    ``best_window`` on whole human tracks.
+    """
+    allowed = floor(alpha * (len(humans.values) + 1) + 1e-9) - 1
+    if allowed < 0:
+        return inf
+    return float(np.nextafter(humans.values[len(humans.values) - 1 - allowed], np.float32(inf)))
+
+
+def find_parts(observation: Observation, lattice: Lattice, bar: float) -> Parts:
+    """Return where a clock runs, if the best window scores at least ``bar``.
+
+    Args:
+        observation: of a whole track.
+        lattice: the model's rates; those with a penalty are not looked at.
+        bar: from the null of whole human tracks (``bar_at``).
+    """
+    score, rate, where = best_window(observation, lattice)
+    if score < bar:
+        return Parts(score, rate, (), 0.0, "None")
+    heights = score_segments(
+        torch.from_numpy(observation.timeline), rate.hz, observation.geometry
+    ).numpy()
+    stretches = _stretches(heights, where)
+    amplitude = _amplitude(observation, rate.hz)
+    located = tuple(
+        _located(heights, amplitude, first, last, observation) for first, last in stretches
+    )
+    coverage = sum(one.end_s - one.start_s for one in located) / observation.duration_s
+    return Parts(score, rate, located, round(coverage, 3), _extent(coverage, len(heights)))
+
+
+def _windows(timeline: FloatArray) -> FloatArray:
+    """Return means [windows, bins] over neighbouring segments, every segment a start."""
+    size = min(WINDOW_SEGMENTS, len(timeline))
+    count = len(timeline) - size + 1
+    total = sum(timeline[shift : shift + count] for shift in range(size))
+    means: FloatArray = np.asarray(total, np.float32) / np.float32(size)
+    return means
+
+
+def _stretches(heights: FloatArray, where: int) -> list[tuple[int, int]]:
+    """Return first and last segment of each run in which the clock is present.
+
+    The running median closes gaps of one and drops single segments; the best window's own
+    run stays, if need be with its highest segment alone.
+    """
+    padded = np.pad(heights, 1, mode="edge")
+    smooth = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
+    present = smooth > PRESENT
+    inside = slice(where, where + WINDOW_SEGMENTS)
+    if not present[inside].any():
+        present[where + int(heights[inside].argmax())] = True
+    changes = np.flatnonzero(np.diff(np.concatenate(([False], present, [False])).astype(int)))
+    return [(int(a), int(b) - 1) for a, b in zip(changes[::2], changes[1::2], strict=True)]
+
+
+def _amplitude(observation: Observation, hz: float) -> FloatArray:
+    """Return the mean amplitude [segments] of the lines at ``hz``, above what lies between.
+
+    The timeline is in nepers of power, so half of it is in nepers of amplitude; a line
+    between two bins stands in both.
+    """
+    geometry, timeline = observation.geometry, observation.timeline
+    allowed = allowed_bins(geometry)
+
+    def mean(bins: NDArray[np.int64]) -> FloatArray:
+        sides = (timeline[:, (bins + shift).clip(0, geometry.bins - 1)] for shift in (-1, 0, 1))
+        height: FloatArray = np.exp(np.maximum.reduce(list(sides)) / 2).mean(axis=1)
+        return height
+
+    on, off = (mean(lattice_bins(geometry, allowed, hz, order)) for order in (1, 2))
+    above: FloatArray = np.maximum(on - off, 0)
+    return above
+
+
+def _located(
+    heights: FloatArray, amplitude: FloatArray, first: int, last: int, observation: Observation
+) -> SegmentScore:
+    """Return a run in seconds; where it reaches either end of the track, up to that end."""
+    half = observation.geometry.segment_s / 2
+    run = amplitude[first : last + 1]
+    level = float(np.quantile(run, 0.75) if len(run) < 4 else np.median(run[1:-1]))
+    share = (amplitude / max(level, 1e-6)).clip(0, 1)
+    share[first + 1 : last] = 1
+    inside = first + int(run.argmax())
+    centre = (inside + 1) * half
+    before = share[max(first - EDGE_SEGMENTS, 0) : inside].sum()
+    after = share[inside + 1 : last + 1 + EDGE_SEGMENTS].sum()
+    start_s = 0.0 if first == 0 else max(centre - half * (0.5 + float(before)), 0.0)
+    end_s = observation.duration_s
+    if last < len(heights) - 1:
+        end_s = min(centre + half * (0.5 + float(after)), end_s)
+    score = float(heights[first : last + 1].mean())
+    return SegmentScore(round(start_s, 2), round(end_s, 2), round(score, 3))
+
+
+def _extent(coverage: float, segments: int) -> Extent:
+    if segments < MIN_SEGMENTS or coverage >= COVERAGE_ALL:
+        return "All"
+    return "Partly" if coverage < COVERAGE_PARTLY else "Unknown"
