@@ -1,0 +1,81 @@
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+import torchaudio.functional
+
+from detector.observation import Observation, Observer
+from detector.speed import SpeedFind, search
+from detector.types import FloatArray
+from models.music import RATE_HZ, render
+from models.simulate import decode_through
+
+HUMAN_1_PERCENT = 5.2  # the score that about 1 % of human recordings exceed
+
+
+def observe(samples: FloatArray, rate: int = RATE_HZ) -> Observation:
+    observer = Observer(rate)
+    observer.feed(samples)
+    return observer.finish()
+
+
+@lru_cache
+def played() -> FloatArray:
+    return render(21, 26.0)
+
+
+def at_speed(samples: FloatArray, percent: int) -> FloatArray:
+    """Play faster (100 + percent): as tape does, with the pitch."""
+    wave = torch.from_numpy(np.ascontiguousarray(samples))
+    return torchaudio.functional.resample(wave, 100 + percent, 100).numpy()
+
+
+@pytest.mark.parametrize(
+    ("strides", "hz", "percent"),
+    [
+        ((8, 8, 8), 86.13, 3),
+        ((8, 8, 8, 4), 21.53, -3),
+        ((7, 7, 6, 3), 50.0, 5),
+        ((7, 7, 6), 150, -7),
+    ],
+)
+def test_a_changed_speed_is_found_at_its_scale(
+    strides: tuple[int, ...], hz: float, percent: int
+) -> None:
+    painted = decode_through(played(), RATE_HZ, strides, seed=4).mean(axis=0)
+    found = search(observe(at_speed(painted, percent)))
+    assert found.score > HUMAN_1_PERCENT
+    assert found.heard_hz == pytest.approx(hz * (1 + percent / 100), rel=1e-3)
+    assert found.scale == pytest.approx(1 + percent / 100, abs=1e-3)
+    assert f"altered by {percent:+d}.0%" in found.sentence
+
+
+def test_what_people_play_stays_below() -> None:
+    for percent in (0, 3):
+        assert search(observe(at_speed(played().mean(axis=0), percent))).score < 4
+
+
+@pytest.mark.parametrize("mains", [100.0, 120.0])
+def test_mains_buzz_is_no_altered_clock(mains: float) -> None:
+    time = np.arange(26 * RATE_HZ)
+    noise = 0.1 * np.random.default_rng(6).standard_normal(len(time))
+    buzz = np.where((time * mains / RATE_HZ) % 1 < 0.02, 1.0, 0.02) * noise
+    mixed = played().mean(axis=0) + buzz.astype(np.float32)
+    assert search(observe(mixed)).score < HUMAN_1_PERCENT
+
+
+def test_the_frames_of_aac_are_no_candidates() -> None:
+    painted = decode_through(played(), RATE_HZ, (8, 8, 4, 4), seed=4).mean(axis=0)
+    found = search(observe(painted))  # 43.07 Hz, as it stands: the clock's own business
+    assert abs(found.heard_hz - 44_100 / 1_024) > 0.05
+
+
+def test_without_high_bands_there_is_nothing_to_find() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, 8_000 * 12).astype(np.float32)
+    assert search(observe(noise, 8_000)).score == 0.0
+
+
+def test_of_two_rates_with_the_same_lines_the_lesser_change_counts() -> None:
+    assert SpeedFind(6.0, 21.533203, 1.03).stands_where(SpeedFind(6.0, 23.4375, 0.9463))
+    assert not SpeedFind(6.0, 21.533203, 1.03).stands_where(SpeedFind(6.0, 21.533203, 1.04))
