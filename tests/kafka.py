@@ -122,6 +122,8 @@ class ApacheKafka:
             NoKafka: there is no Java, Maven or openssl, or the jars cannot be fetched.
             RuntimeError: it did not start; the message ends with its log.
         """
+        if self.running:
+            raise RuntimeError("it runs already")
         if not self._jars:
             self._jars = f"{jars()}/*"
             self._prepare()
@@ -282,8 +284,10 @@ def apache_kafka(folder: Path, **options: Any) -> Iterator[ApacheKafka]:
         kafka.start()
     except NoKafka as error:
         pytest.skip(str(error))
-    with kafka:
+    try:
         yield kafka
+    finally:
+        kafka.kill()
 
 
 def jars() -> Path:
