@@ -25,6 +25,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from detector.errors import Fatal, Transient
 from streams import topics
 from streams.processes import dying_with, free_port
+from streams.security import client_security, explained
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -154,6 +155,7 @@ def ensure_topics(settings: Settings) -> None:
 
     Raises:
         BrokerAway: no broker answers at ``settings.brokers``.
+        BrokerRefuses: one answers, and does not let us in.
         BrokerFailed: the broker refuses a topic (rights, replication ...).
     """
     try:
@@ -161,10 +163,11 @@ def ensure_topics(settings: Settings) -> None:
             bootstrap_servers=settings.brokers.split(","),
             client_id="earmark-topics",
             request_timeout_ms=int(TOPICS_PATIENCE_S * 1000),
+            **client_security(settings),
             bootstrap_timeout_ms=int(CONNECT_PATIENCE_S * 1000),
         )
     except KafkaError as error:
-        raise BrokerAway(f"no broker answers at {settings.brokers}: {error!r}") from error
+        raise BrokerAway(explained(settings, error)) from error
     try:
         there = set(admin.list_topics())
         missing = {name: _options(name, settings) for name in topics.ALL if name not in there}

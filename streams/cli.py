@@ -183,11 +183,12 @@ def topics() -> None:
 
 @app.command(name="settings")
 def settings_command() -> None:
-    """Print every setting with its meaning, default and current value."""
+    """Print every setting with its meaning, default and current value; secrets hidden."""
     from streams.settings import PREFIX, Settings
 
-    current = Settings.from_env()
+    current = Settings.from_env().shown()
     for name, field in Settings.model_fields.items():
+        default = "none" if field.default in (None, "") else field.default
         sys.stdout.write(
             f"{PREFIX}{name.upper()}={getattr(current, name)}\n"
             f"    {field.description} (default {field.default})\n"

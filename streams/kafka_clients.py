@@ -1,4 +1,4 @@
-"""kafka-python clients, set up in one place (whatever TLS or SASL needs goes here too).
+"""kafka-python clients, set up in one place; TLS and SASL come from ``streams.security``.
 
 They serve what lives outside the Faust processors: the ingest hook, the ledger, the
 catalogue. Topics are never created by using them: a misspelt name is an error.
@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from streams.broker import MAX_DEAD_LETTER_BYTES, BrokerAway
+from streams.security import client_security, explained
 from streams.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one try; whoever can wait tries again
@@ -24,6 +25,7 @@ def kafka_client_settings(settings: Settings) -> dict[str, Any]:
         "bootstrap_servers": [server.strip() for server in settings.brokers.split(",")],
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
         "allow_auto_create_topics": False,
+        **client_security(settings),
     }
 
 
@@ -34,6 +36,7 @@ def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
 
     Raises:
         BrokerAway: no broker answers.
+        BrokerRefuses: one answers, and does not let us in.
     """
     timeout_ms = int(settings.request_timeout_s * 1000)
     try:
@@ -48,7 +51,25 @@ def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
             max_block_ms=timeout_ms,
         )
     except KafkaError as error:
-        raise BrokerAway(f"no broker answers at {settings.brokers}: {error!r}") from error
+        raise BrokerAway(explained(settings, error)) from error
+
+
+def open_reader(settings: Settings) -> KafkaConsumer:
+    """Return a consumer outside of any group, for whoever only looks.
+
+    Raises:
+        BrokerAway: no broker answers.
+        BrokerRefuses: one answers, and does not let us in.
+    """
+    try:
+        return KafkaConsumer(
+            **kafka_client_settings(settings),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        )
+    except KafkaError as error:
+        raise BrokerAway(explained(settings, error)) from error
 
 
 def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> KafkaConsumer:
@@ -59,6 +80,7 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
 
     Raises:
         BrokerAway: no broker answers.
+        BrokerRefuses: one answers, and does not let us in.
     """
     session_ms = int(settings.session_timeout_s * 1000)
     try:
@@ -75,4 +97,4 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
             request_timeout_ms=max(session_ms + 1_000, int(settings.request_timeout_s * 1000)),
         )
     except KafkaError as error:
-        raise BrokerAway(f"no broker answers at {settings.brokers}: {error!r}") from error
+        raise BrokerAway(explained(settings, error)) from error

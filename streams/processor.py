@@ -25,6 +25,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from detector.errors import Fatal
 from streams import logs, topics
 from streams.broker import BrokerAway
 from streams.handling import Handler, Handling, Output
@@ -164,7 +165,9 @@ class _Life(Generic[E]):
                     await self._publisher.start()
                     connected = True
                 missing = needed - await self._publisher.topics()
-            except Exception as error:  # noqa: BLE001 - a wrong name, a refusal: said, and retried
+            except Fatal:  # refused: no waiting changes a password
+                raise
+            except Exception as error:  # noqa: BLE001 - a wrong name, a limit: said, and retried
                 self._health.set("broker_reachable", False)
                 log.warning("broker_awaited", brokers=self._settings.brokers, error=repr(error))
             else:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from detector.errors import BadInput, Fatal
-from streams.broker import MAX_DEAD_LETTER_BYTES
+from streams.broker import MAX_DEAD_LETTER_BYTES, BrokerAway
+from streams.security import client_security, explained
 from streams.settings import Settings
 
 LINGER_MS = 5  # gathers what many events publish at once; longer only adds latency
@@ -66,7 +67,8 @@ class KafkaPublisher:
         """Connect.
 
         Raises:
-            aiokafka.errors.KafkaError: no broker answers; start again later.
+            BrokerAway: no broker answers; start again later.
+            BrokerRefuses: one answers, and does not let us in.
         """
         producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.brokers.split(","),
@@ -75,9 +77,13 @@ class KafkaPublisher:
             linger_ms=LINGER_MS,
             request_timeout_ms=int(self._settings.request_timeout_s * 1000),
             max_request_size=MAX_DEAD_LETTER_BYTES,
+            **client_security(self._settings),
         )
         try:
             await producer.start()
+        except KafkaError as error:
+            await producer.stop()
+            raise BrokerAway(await asyncio.to_thread(explained, self._settings, error)) from error
         except BaseException:
             await producer.stop()
             raise

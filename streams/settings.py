@@ -5,16 +5,32 @@ with its name, and so are names that do not exist (a typo must not be silence).
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from detector.errors import Fatal
 
 PREFIX = "EARMARK_"
 HERE = Path(__file__).resolve().parent
+HIDDEN = "***"
+IN_URL = re.compile(  # what is secret in a URL: user:HERE@host, ?password=HERE
+    r"((?<=://)[^/?#:]*:)[^/?#]*(?=@)"
+    r"|((?:[?&])[^=&]*(?:password|passfile|secret|token|key)[^=&]*=)[^&]*",
+    re.IGNORECASE,
+)
 
 
 class SettingsError(Fatal):
@@ -22,12 +38,13 @@ class SettingsError(Fatal):
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Given = BeforeValidator(lambda value: None if value == "" else value)  # "" is not given
 
 
 class Settings(BaseModel):
     """Resolved configuration of one process. Field names are the variable names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     # broker
     brokers: Annotated[str, Field(description="Kafka bootstrap servers, host:port[,...]")] = (
@@ -45,6 +62,45 @@ class Settings(BaseModel):
     request_timeout_s: Annotated[
         Seconds, Field(description="a send that the broker does not answer stops the worker")
     ] = 40.0
+
+    # security of every connection to the broker; checked together, see _fits
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Field(description="what the brokers' listener speaks; SSL means TLS"),
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
+        Given,
+        Field(validate_default=True, description="how the password is proved, with `SASL_*`"),
+    ] = None
+    sasl_username: Annotated[
+        str | None, Given, Field(validate_default=True, description="user name, with `SASL_*`")
+    ] = None
+    sasl_password_file: Annotated[
+        Path | None,
+        Given,
+        Field(validate_default=True, description="file that holds the password, read at start"),
+    ] = None
+    sasl_password: Annotated[
+        SecretStr | None,
+        Given,
+        Field(validate_default=True, description="or the password itself; never shown"),
+    ] = None
+    tls_ca_file: Annotated[
+        Path | None,
+        Given,
+        Field(validate_default=True, description="PEM: whom to trust; none: the system's list"),
+    ] = None
+    tls_cert_file: Annotated[
+        Path | None,
+        Given,
+        Field(validate_default=True, description="PEM: our certificate, where brokers want one"),
+    ] = None
+    tls_key_file: Annotated[
+        Path | None,
+        Given,
+        Field(validate_default=True, description="PEM: its key, unencrypted; none: as above"),
+    ] = None
 
     # audio
     file_roots: Annotated[
@@ -120,6 +176,45 @@ class Settings(BaseModel):
                 raise ValueError(f"{server!r} is not host:port")
         return value
 
+    @field_validator("sasl_mechanism", "sasl_username", "sasl_password_file", "sasl_password")
+    @classmethod
+    def _sasl_fits(cls, value: Any, info: ValidationInfo) -> Any:
+        """Each is there where the protocol needs it, and only there: silence hides mistakes."""
+        protocol = info.data.get("security_protocol")
+        if protocol is None:  # wrong itself, and reported
+            return value
+        with_sasl = protocol.startswith("SASL")
+        by_file = info.data.get("sasl_password_file") is not None
+        if value is not None and not with_sasl:
+            raise ValueError(f"has no meaning with {PREFIX}SECURITY_PROTOCOL={protocol}")
+        match info.field_name:
+            case "sasl_password_file":
+                _check_file(value)
+            case "sasl_password" if by_file and value is not None:
+                raise ValueError(f"and {PREFIX}SASL_PASSWORD_FILE exclude each other")
+            case "sasl_password" if by_file or "sasl_password_file" not in info.data:
+                pass
+            case _ if value is None and with_sasl:
+                raise ValueError(f"is needed with {PREFIX}SECURITY_PROTOCOL={protocol}")
+        return value
+
+    @field_validator("tls_ca_file", "tls_cert_file", "tls_key_file")
+    @classmethod
+    def _tls_fits(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        protocol = info.data.get("security_protocol")
+        if value is None or protocol is None:
+            return value
+        if not protocol.endswith("SSL"):
+            raise ValueError(f"has no meaning with {PREFIX}SECURITY_PROTOCOL={protocol}")
+        if info.field_name == "tls_key_file" and info.data.get("tls_cert_file", value) is None:
+            raise ValueError(f"is of no use without {PREFIX}TLS_CERT_FILE")
+        _check_file(value)
+        return value
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What ``repr`` and ``str`` show: everything, secrets hidden."""
+        yield from self.shown().items()
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read all ``EARMARK_*`` variables.
@@ -144,8 +239,48 @@ class Settings(BaseModel):
             raise SettingsError("wrong settings:\n  " + "\n  ".join(sorted(faults))) from error
 
     def environment(self) -> dict[str, str]:
-        """Return the settings as variables for a child process."""
-        return {f"{PREFIX}{name.upper()}": str(value) for name, value in self}
+        """Return the settings as variables for a child process.
+
+        The secrets are among them: they go nowhere but into a child's environment, which
+        only its own user can read.
+        """
+        return {
+            f"{PREFIX}{name.upper()}": str(
+                value.get_secret_value() if isinstance(value, SecretStr) else value
+            )
+            for name, value in self
+            if value is not None
+        }
+
+    def shown(self) -> dict[str, str]:
+        """Return what people and files may see: no password, not even inside of a URL."""
+        return {name: _shown(value) for name, value in self}
+
+    def announcement(self) -> dict[str, str]:
+        """Return the settings as variables that may be written down: secrets are left out.
+
+        Whoever reads them brings the password in its own environment.
+        """
+        hidden = {name for name, value in self if value is None or isinstance(value, SecretStr)}
+        shown = self.shown().items()
+        return {f"{PREFIX}{name.upper()}": text for name, text in shown if name not in hidden}
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    return IN_URL.sub(lambda found: (found[1] or found[2]) + HIDDEN, str(value))
+
+
+def _check_file(path: Path | None) -> None:
+    if path is not None:
+        try:
+            with path.open("rb"):
+                return
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error}") from error
 
 
 def table() -> str:
@@ -155,6 +290,7 @@ def table() -> str:
         default = field.default
         if isinstance(default, Path):
             default = default.relative_to(HERE.parent)
+        default = "" if default is None else default
         rows.append(f"| `{PREFIX}{name.upper()}` | `{default}` | {field.description} |")
     return "\n".join(rows)
 

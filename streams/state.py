@@ -90,8 +90,8 @@ class State:
         )
 
     def announce(self, settings: Settings) -> None:
-        """Let ``submit`` and ``show`` find the running instance."""
-        self.run.write_bytes(orjson.dumps(settings.environment(), option=orjson.OPT_INDENT_2))
+        """Let ``submit`` and ``show`` find the running instance; no secret is written."""
+        self.run.write_bytes(orjson.dumps(settings.announcement(), option=orjson.OPT_INDENT_2))
 
     def announced(self) -> Settings | None:
         """Return the settings of the running instance, if one runs from here."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from streams import dead_letters, topics
-from streams.kafka_clients import kafka_client_settings
+from streams.kafka_clients import open_reader
 from streams.records import InvalidRecord, TrackDecided, parse
 from streams.settings import Settings
 
@@ -31,11 +31,7 @@ class Watcher:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._consumer = KafkaConsumer(
-            **kafka_client_settings(settings),
-            enable_auto_commit=False,
-            fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        )
+        self._consumer = open_reader(settings)
         partitions = [
             TopicPartition(topic, number)
             for topic in (topics.DECIDED, *topics.DEAD)

@@ -19,6 +19,7 @@ from detector.errors import Fatal
 from streams import kafka_quirks, rebalance_gate
 from streams.acks import OrderedAcker, Partition, Work
 from streams.health import Health
+from streams.security import client_security, faust_credentials
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ class FaustAssignment:
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             fetch_max_wait_ms=self._settings.fetch_max_wait_ms,
+            **client_security(self._settings),
         )
         await consumer.start()
         try:
@@ -182,6 +184,7 @@ def _app(group: str, settings: Settings, datadir: Path) -> Any:
         group,
         broker=[f"kafka://{server}" for server in settings.brokers.split(",")],
         broker_client_id=group,
+        broker_credentials=faust_credentials(settings),
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 4,
         # A drain must end before the group gives up waiting for us.
