@@ -190,8 +190,7 @@ def settings_command() -> None:
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, "") else field.default
         sys.stdout.write(
-            f"{PREFIX}{name.upper()}={getattr(current, name)}\n"
-            f"    {field.description} (default {field.default})\n"
+            f"{PREFIX}{name.upper()}={current[name]}\n    {field.description} (default {default})\n"
         )
 
 
