@@ -1,0 +1,162 @@
+"""What a person is shown about one recording: the evidence as data, before it is drawn.
+
+The same numbers are written as JSON, so that whoever doubts a picture can check it. Line
+heights are those that the clock scores (``clock.line_heights``, mean of the bands heard).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+
+from detector.calibration import HumanScores
+from detector.clock import (
+    HIGH_HZ,
+    LOW_HZ,
+    allowed_bins,
+    lattice_bins,
+    line_heights,
+    score_segments,
+)
+from detector.observation import Observation
+from detector.types import Assessment, FloatArray, SegmentScore
+
+# Heights in the calibration set's human recordings, each of them counting alike. They hardly
+# depend on the frequency from 150 to 1,500 Hz: the lines are standardised.
+HUMAN_MEDIAN: Final = 0.0
+HUMAN_99_HEIGHT: Final = {"full_rate": 1.05, "low_rate": 1.53}  # of a single frequency
+HUMAN_99_COMB: Final = {"full_rate": 2.74, "low_rate": 3.40}  # of sqrt(n) times a mean of n
+FOUND_P: Final = 0.1  # from here on the sentence says that no clock was found
+FOLD_HZ: Final = 12.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One multiple of the rate: which, where in Hz, how high, and whether above the humans."""
+
+    order: int
+    hz: float
+    height: float
+    stands_out: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything that is drawn.
+
+    ``spectrum_hz`` and ``spectrum`` [bins] are the modulation spectrum from 0 to 1,500 Hz in
+    standard deviations; ``lines`` the multiples of ``rate_hz``; ``fold_hz`` and ``fold`` [n]
+    the mean height at each distance from the multiples, against ``fold_human``;
+    ``segments`` S at that rate over time. Without anything to show, arrays are empty and
+    ``rate_hz`` is None; ``found`` says whether the clock's evidence is there at all.
+    """
+
+    title: str
+    outcome: str
+    sentence: str
+    found: bool
+    duration_s: float
+    human_height: float
+    rate_hz: float | None
+    spectrum_hz: FloatArray
+    spectrum: FloatArray
+    lines: tuple[Line, ...]
+    fold_hz: FloatArray
+    fold: FloatArray
+    fold_human: float
+    segments: tuple[SegmentScore, ...]
+
+
+def picture_of(
+    title: str,
+    observation: Observation,
+    answer: Assessment,
+    humans: HumanScores | None,
+    population: str,
+) -> Picture:
+    """Return what to draw.
+
+    Args:
+        title: the name of the recording.
+        observation: what was heard.
+        answer: the model's assessment of it.
+        humans: the clock's human scores of this population; None where it is not assessed.
+        population: ``model.population`` of its sample rate.
+    """
+    clock = next((one for one in answer.evidence if one.kind == "clock"), None)
+    human_height = HUMAN_99_HEIGHT[population]
+    nothing = np.empty(0, np.float32)
+    if clock is None or clock.rate_hz is None or humans is None:
+        reason = (answer.reason or "no clock evidence").replace("_", " ")
+        return Picture(
+            title, answer.outcome, f"This recording cannot be assessed: {reason}.", False,
+            observation.duration_s, human_height, None, nothing, nothing, (), nothing, nothing,
+            0.0, (),
+        )  # fmt: skip
+    geometry, hz = observation.geometry, clock.rate_hz
+    heard = torch.tensor(observation.groups)
+    z: FloatArray = (
+        line_heights(torch.from_numpy(observation.clock), geometry)[heard].mean(dim=0).numpy()
+    )
+    shown = z[: int(HIGH_HZ / geometry.bin_hz)]
+    lines = _lines(z, observation, hz, human_height)
+    fold_hz, fold = _fold(z, observation, hz)
+    return Picture(
+        title=title,
+        outcome=answer.outcome,
+        sentence=clock.sentence,
+        found=humans.p_value(clock.score) < FOUND_P,
+        duration_s=observation.duration_s,
+        human_height=human_height,
+        rate_hz=hz,
+        spectrum_hz=(np.arange(len(shown)) * geometry.bin_hz).astype(np.float32),
+        spectrum=shown,
+        lines=lines,
+        fold_hz=fold_hz,
+        fold=fold,
+        fold_human=HUMAN_99_COMB[population] / max(len(lines), 1) ** 0.5,
+        segments=_segments(observation, hz),
+    )
+
+
+def _lines(
+    z: FloatArray, observation: Observation, hz: float, human_height: float
+) -> tuple[Line, ...]:
+    geometry = observation.geometry
+    bins = lattice_bins(geometry, allowed_bins(geometry), hz, 1)
+    return tuple(
+        Line(
+            order=round(at * geometry.bin_hz / hz),
+            hz=round(at * geometry.bin_hz, 3),
+            height=round(float(z[at]), 3),
+            stands_out=bool(z[at] > human_height),
+        )
+        for at in bins
+    )
+
+
+def _fold(z: FloatArray, observation: Observation, hz: float) -> tuple[FloatArray, FloatArray]:
+    """Return (distances in Hz, mean height over all multiples at each distance)."""
+    geometry = observation.geometry
+    reach = int(min(FOLD_HZ, hz / 2) / geometry.bin_hz)
+    offsets = np.arange(-reach, reach + 1)
+    first, last = int(np.ceil(LOW_HZ / hz)), int(HIGH_HZ / hz)
+    centres = np.rint(np.arange(first, last + 1) * hz / geometry.bin_hz).astype(int)
+    at = (centres[:, None] + offsets).clip(0, len(z) - 1)
+    return (offsets * geometry.bin_hz).astype(np.float32), z[at].mean(axis=0)
+
+
+def _segments(observation: Observation, hz: float) -> tuple[SegmentScore, ...]:
+    """Return S at ``hz`` of each segment, over the stretch that is nearest to its centre."""
+    half = observation.geometry.segment_s / 2
+    scores = score_segments(torch.from_numpy(observation.timeline), hz, observation.geometry)
+    count = len(scores)
+    return tuple(
+        SegmentScore(
+            0.0 if index == 0 else (index + 0.5) * half,
+            min((index + 2 if index == count - 1 else index + 1.5) * half, observation.duration_s),
+            round(score, 3),
+        )
+        for index, score in enumerate(scores.tolist())
+    )

@@ -1,0 +1,190 @@
+"""The evidence drawn for a person: three panels and the sentence, as SVG and PNG.
+
+Above, the modulation spectrum with the multiples of the rate marked against what human
+recordings show; below, where in the track the clock runs, and all multiples laid over each
+other. Where the evidence is not there, the picture says so and marks nothing.
+
+Figures are made without pyplot: no display, no state between calls. They stand on a white
+card of their own, so they read on dark pages as on white ones.
+"""
+
+import textwrap
+from dataclasses import asdict
+from math import ceil
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+import orjson
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from detector.clock import LOW_HZ
+from detector.listen import listen
+from detector.model import Model, population
+from detector.observation import Observation
+from detector.picture import HUMAN_MEDIAN, Picture, picture_of
+
+INK: Final = "#1f2933"
+QUIET: Final = "#6b7785"
+TRACE: Final = "#aab4be"
+HUMAN: Final = "#d9e2ec"
+FOUND: Final = "#c2410c"  # reads on white and on the human band, also without red-green sight
+PRESENT: Final = 1.0  # S at one rate from which the clock counts as present
+SIZE_INCHES: Final = (10.0, 6.6)
+PNG_DPI: Final = 150
+TRACE_DPI: Final = 200
+LABEL_SPACING_HZ: Final = 60.0
+TITLE_LETTERS: Final = 64
+LABEL_BOX: Final = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
+STYLE: Final[dict[Any, Any]] = {
+    "font.size": 10,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
+    "svg.hashsalt": "earmark",
+}
+OUTCOMES: Final = {
+    "ai_likely": "AI likely",
+    "human_likely": "human likely",
+    "uncertain": "uncertain",
+    "not_assessable": "not assessable",
+}
+
+
+def evidence(
+    path: Path, model: Model, out: Path, alpha: float, max_duration_s: float
+) -> list[Path]:
+    """Hear a file and write its evidence into ``out`` (made if need be): JSON, SVG, PNG.
+
+    Raises:
+        InvalidAudio: the file cannot be heard.
+    """
+    observation = Observation.from_bytes(listen(path, max_duration_s=max_duration_s).observation)
+    (answer,) = model.assess([observation], alpha)
+    name = population(observation.sample_rate_hz)
+    calibration = model.calibrations.get(name)
+    humans = calibration.branches["clock"].humans if calibration else None
+    return write(picture_of(path.name, observation, answer, humans, name), out, path.stem)
+
+
+def write(picture: Picture, folder: Path, stem: str) -> list[Path]:
+    """Write ``stem``.json, .svg and .png; equal pictures give equal bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{stem}.{ending}" for ending in ("json", "svg", "png")]
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2
+    paths[0].write_bytes(orjson.dumps(asdict(picture), option=options) + b"\n")
+    with mpl.rc_context(STYLE):
+        figure = draw(picture)
+        figure.savefig(paths[1], metadata={"Date": None, "Title": picture.title})
+        figure.savefig(paths[2], dpi=PNG_DPI)
+    return paths
+
+
+def draw(picture: Picture) -> Figure:
+    """Return the figure; call it under ``matplotlib.rc_context(STYLE)``."""
+    figure = Figure(figsize=SIZE_INCHES, facecolor="white", dpi=TRACE_DPI)
+    long = len(picture.title) > TITLE_LETTERS
+    title = picture.title[: TITLE_LETTERS - 4] + " ..." if long else picture.title
+    figure.text(0.065, 0.965, title, fontsize=13, fontweight="bold", va="top")
+    figure.text(
+        0.975, 0.965, OUTCOMES.get(picture.outcome, picture.outcome), fontsize=13,
+        fontweight="bold", va="top", ha="right",
+        color=FOUND if picture.outcome == "ai_likely" else INK,
+    )  # fmt: skip
+    figure.text(
+        0.065, 0.917, "\n".join(textwrap.wrap(picture.sentence, 118)), va="top", linespacing=1.4
+    )
+    if picture.rate_hz is None:
+        return figure
+    grid = figure.add_gridspec(
+        2, 2, left=0.065, right=0.975, bottom=0.08, top=0.77, hspace=0.44, wspace=0.18,
+        width_ratios=(2.2, 1), height_ratios=(1.25, 1),
+    )  # fmt: skip
+    _spectrum(figure.add_subplot(grid[0, :]), picture, picture.rate_hz)
+    _time(figure.add_subplot(grid[1, 0]), picture, picture.rate_hz)
+    _fold(figure.add_subplot(grid[1, 1]), picture, picture.rate_hz)
+    return figure
+
+
+def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
+    """Draw the modulation spectrum; its trace as pixels, or the SVG would weigh megabytes."""
+    axes.axhspan(HUMAN_MEDIAN, picture.human_height, color=HUMAN, lw=0, zorder=0)
+    axes.plot(
+        picture.spectrum_hz, picture.spectrum, color=TRACE, lw=0.35, rasterized=True, zorder=1
+    )
+    if picture.found:
+        for line in picture.lines:
+            axes.plot(
+                [line.hz], [line.height], "o", ms=4.5, color=FOUND, zorder=3,
+                mfc=FOUND if line.stands_out else "white",
+            )  # fmt: skip
+            if line.stands_out:
+                axes.vlines(line.hz, HUMAN_MEDIAN, line.height, color=FOUND, lw=1.0, zorder=2)
+        step = ceil(LABEL_SPACING_HZ / rate_hz)
+        for line in (one for one in picture.lines if one.order % step == 0):
+            axes.annotate(
+                f"{line.order}r" if line.order > 1 else "r", (line.hz, 4.15), ha="center",
+                va="bottom", fontsize=9, color=FOUND, annotation_clip=False,
+            )  # fmt: skip
+        out = sum(line.stands_out for line in picture.lines)
+        note = (
+            f"r = {rate_hz:.2f} Hz: {out} of {len(picture.lines)} multiples stand above "
+            "99 % of human heights (filled)"
+        )
+    else:
+        note = "no rate has multiples that stand out together: nothing is marked"
+    axes.set_title(note, loc="right", fontsize=9, color=FOUND if picture.found else QUIET, pad=16)
+    axes.set_title("Pulsing of the energy above 4.5 kHz", loc="left", fontsize=10, pad=16)
+    axes.set_xlim(0, 1_500)
+    axes.set_ylim(-1.5, 4.1)
+    axes.axvspan(0, LOW_HZ, color="white", alpha=0.65, lw=0, zorder=1.5)
+    small: dict[str, Any] = {"fontsize": 8, "va": "center", "zorder": 4, "bbox": LABEL_BOX}
+    axes.text(LOW_HZ / 2, -1.2, "not scored", ha="center", **small)
+    axes.text(1_494, -1.2, "shaded: human recordings, median to 99 %", ha="right", **small)
+    axes.set_xlabel("modulation frequency (Hz)")
+    axes.set_ylabel("line height (std. dev.)")
+
+
+def _time(axes: Axes, picture: Picture, rate_hz: float) -> None:
+    starts = [one.start_s for one in picture.segments]
+    widths = [one.end_s - one.start_s for one in picture.segments]
+    heights = [max(one.score, 0.0) for one in picture.segments]
+    present = [picture.found and height > PRESENT for height in heights]
+    axes.bar(
+        starts, heights, widths, align="edge", lw=0.6, edgecolor="white",
+        color=[FOUND if here else TRACE for here in present],
+    )  # fmt: skip
+    axes.axhline(PRESENT, color=INK, lw=0.8, ls=(0, (4, 3)))
+    axes.set_xlim(0, picture.duration_s)
+    axes.set_ylim(0, max([*heights, 4.0]) * 1.12)
+    axes.set_title("dashed: clock present from here on", loc="right", fontsize=8, color=QUIET)
+    share = sum(width for width, here in zip(widths, present, strict=True) if here)
+    note = f" (in {share / sum(widths):.0%} of the track)" if picture.found else ""
+    axes.set_title(f"Where in the track{note}", loc="left", fontsize=10)
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 1.5, 2, 3, 6, 10]))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda at, _: f"{int(at) // 60}:{int(at) % 60:02d}")
+    )
+    axes.set_xlabel("time (min:s)")
+    axes.set_ylabel(f"score at {rate_hz:.2f} Hz")
+
+
+def _fold(axes: Axes, picture: Picture, rate_hz: float) -> None:
+    axes.axhspan(HUMAN_MEDIAN, picture.fold_human, color=HUMAN, lw=0, zorder=0)
+    middle = np.abs(picture.fold_hz) <= 3.5 * float(picture.fold_hz[1] - picture.fold_hz[0])
+    axes.plot(picture.fold_hz, picture.fold, color=QUIET, lw=0.8, zorder=1)
+    if picture.found:
+        axes.plot(picture.fold_hz[middle], picture.fold[middle], color=FOUND, lw=1.8, zorder=2)
+    axes.set_title("All multiples laid over each other", loc="left", fontsize=10)
+    axes.set_xlim(float(picture.fold_hz[0]), float(picture.fold_hz[-1]))
+    axes.set_ylim(-1.0, max(2.0, float(picture.fold.max()) * 1.1))
+    axes.set_xlabel(f"distance from k \N{MULTIPLICATION SIGN} {rate_hz:.2f} Hz (Hz)")
+    axes.set_ylabel("mean height")

@@ -1,0 +1,107 @@
+import re
+import xml.etree.ElementTree as ElementTree
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from detector.errors import InvalidAudio
+from detector.model import Model
+from detector.observation import Observer
+from detector.picture import Picture, picture_of
+from detector.plot import evidence, write
+from detector.types import FloatArray
+from models.music import RATE_HZ, render
+from models.samples import write_audio
+from models.simulate import decode_through
+
+RELEASED = Path(__file__).parents[2] / "models" / "clock-1"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load(RELEASED)
+
+
+@pytest.fixture(scope="module")
+def played() -> FloatArray:
+    return render(21, 30.0)
+
+
+def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> Picture:
+    observer = Observer(RATE_HZ)
+    observer.feed(samples)
+    observation = observer.finish()
+    (answer,) = model.assess([observation], 0.01)
+    humans = model.calibrations["full_rate"].branches["clock"].humans
+    return picture_of(title, observation, answer, humans, "full_rate")
+
+
+def text_of(svg: Path) -> str:
+    """The words of an SVG in reading order, joined where a sentence wraps."""
+    found = re.findall(r"<text[^>]*>(.*?)</text>", svg.read_text(), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", one)).strip() for one in found)
+
+
+def test_the_picture_shows_the_lines_and_says_the_sentence(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    painted = decode_through(played, RATE_HZ, (7, 7, 6, 3), seed=4).mean(axis=0)
+    picture = pictured(painted, model)
+    assert picture.found
+    assert picture.rate_hz == 50.0
+    assert [line.hz for line in picture.lines] == pytest.approx(
+        [50 * line.order for line in picture.lines], abs=0.05
+    )
+    assert sum(line.stands_out for line in picture.lines) > 0.9 * len(picture.lines)
+    assert picture.fold_hz[picture.fold.argmax()] == pytest.approx(0, abs=0.1)
+    assert picture.fold.max() > 2 * picture.fold_human
+
+    paths = write(picture, tmp_path / "new", "one")
+    assert [path.suffix for path in paths] == [".json", ".svg", ".png"]
+    words = text_of(paths[1])
+    assert " ".join(picture.sentence.split()) in " ".join(words.split())
+    labels = ["AI likely", "modulation frequency (Hz)", "time (min:s)", "score at 50.00 Hz", "4r"]
+    for label in [*labels, f"of {len(picture.lines)} multiples stand above"]:
+        assert label in words
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+    data = orjson.loads(paths[0].read_bytes())
+    assert data["sentence"] == picture.sentence
+    assert len(data["lines"]) == len(picture.lines)
+    assert len(data["spectrum"]) == len(data["spectrum_hz"])
+
+
+def test_without_evidence_the_picture_says_so(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    picture = pictured(played.mean(axis=0), model)
+    assert not picture.found
+    words = text_of(write(picture, tmp_path, "one")[1])
+    assert "No decoder clock was found" in words
+    assert "nothing is marked" in words
+    assert "multiples stand above" not in words
+
+
+def test_what_cannot_be_assessed_is_said_without_panels(model: Model, tmp_path: Path) -> None:
+    picture = pictured(np.zeros(RATE_HZ * 2, np.float32), model)
+    words = text_of(write(picture, tmp_path, "one")[1])
+    assert words.endswith("This recording cannot be assessed: too short.")
+
+
+def test_equal_pictures_give_equal_files(model: Model, played: FloatArray, tmp_path: Path) -> None:
+    picture = pictured(played.mean(axis=0), model, "<odd & long> " + "name" * 40)
+    first, again = (write(picture, tmp_path / name, "one") for name in ("a", "b"))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+    ElementTree.parse(first[1])  # noqa: S314 - our own file: names are escaped
+
+
+def test_evidence_of_a_file(model: Model, played: FloatArray, tmp_path: Path) -> None:
+    path = tmp_path / "song.flac"
+    write_audio(path, played[:, : 14 * RATE_HZ])
+    written = evidence(path, model, tmp_path / "out", 0.01, 600)
+    assert [one.name for one in written] == ["song.json", "song.svg", "song.png"]
+    path.write_bytes(b"no audio")
+    with pytest.raises(InvalidAudio):
+        evidence(path, model, tmp_path / "out", 0.01, 600)
