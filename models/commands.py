@@ -36,6 +36,9 @@ def train(
     name: Annotated[str, typer.Option(help="Name of the model.")],
     audio_root: _Root = None,
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    templates: Annotated[
+        bool, typer.Option(help="Also learn templates of the generators.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Recorded; the same seed gives the same model.")] = 0,
     cache: _Cache = _CACHE,
     workers: _Workers = 2,
@@ -52,6 +55,7 @@ def train(
         seed=seed,
         cache=cache,
         workers=workers,
+        branches=("clock", "templates") if templates else ("clock",),
     )
     typer.echo(made.report)
     typer.echo(f"\n{made.folder}: sha256 {made.digest}")

@@ -1,7 +1,8 @@
 """What a model is worth on recordings of makers it does not know.
 
 Everything is counted with the maker left out. The clock branch learns nothing from AI
-tracks, so each generator is unseen as it stands; a human track is compared only with other
+tracks, so each generator is unseen as it stands; templates are refitted on this manifest
+for each maker without it (``models.bank``). A human track is compared only with other
 repositories' tracks, and probabilities are refitted without the maker's fold. Abstentions
 stay in the denominators: they are neither finds nor false alarms.
 
@@ -22,6 +23,7 @@ import numpy as np
 import orjson
 
 from detector.model import MANIFEST, Model
+from models.bank import fuse
 from models.confounds import fold_of, probe
 from models.data import AI, describe, digest, read_manifest, usable
 from models.figures import (
@@ -74,6 +76,8 @@ def evaluate(
     tracks = read_manifest(manifest, audio_root)
     heard, unheard = observe(usable(tracks), cache, workers)
     scored = score_all(heard, model.lattice)
+    if model.bank is not None:
+        scored = fuse(scored).scored
     subsets = {
         "44.1 kHz and up": [one for one in scored if one.population == "full_rate"],
         "below 44.1 kHz": [one for one in scored if one.population == "low_rate"],
@@ -237,14 +241,14 @@ def _csv(scored: Sequence[Scored], root: Path) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["path", "label", "maker", "repository", "sample_rate_hz", "score", "rate_hz", "p_value",
-         "abstained"]
+        ["path", "label", "maker", "repository", "sample_rate_hz", "score", "clock", "rate_hz",
+         "template", "p_value", "abstained"]
     )  # fmt: skip
     for one, value in zip(scored, p, strict=True):
         track = one.observed.track
         writer.writerow(
             [track.path.relative_to(root), track.label, track.maker, track.repository,
-             one.observed.observation.sample_rate_hz, one.score, one.rate_hz,
-             f"{value:.5f}", one.reason or ""]
+             one.observed.observation.sample_rate_hz, one.score, one.clock,
+             one.rate_hz, one.template, f"{value:.5f}", one.reason or ""]
         )  # fmt: skip
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""Raw clock scores of many recordings, as the released model computes them."""
+"""Raw scores of many recordings, as the released model computes them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from detector.answer import SCORE_DIGITS
 from detector.clock import Lattice, score_tracks
 from detector.model import population, reason_against
 from detector.observation import Geometry
@@ -16,17 +17,22 @@ from models.figures import BoolVector, FloatVector
 from models.observing import Observed
 
 _BATCH: Final = 32
-SCORE_DIGITS: Final = 4  # as answers are rounded, so that ties with the calibration set count
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One recording with its score; ``reason`` says why it has none, then it abstains."""
+    """One recording with its score; ``reason`` says why it has none, then it abstains.
+
+    ``score`` is what is calibrated: the clock's, or clock and templates together (then
+    ``template`` is the best template's, its maker left out).
+    """
 
     observed: Observed
     score: float
+    clock: float
     rate_hz: float
     reason: str | None
+    template: float = 0.0
 
     @property
     def population(self) -> str:
@@ -50,7 +56,7 @@ class Scored:
 
 
 def score_all(heard: Sequence[Observed], lattice: Lattice) -> list[Scored]:
-    """Score every recording, in order."""
+    """Score every recording by its clock, in order."""
     by_geometry: dict[Geometry, list[int]] = defaultdict(list)
     for index, one in enumerate(heard):
         by_geometry[one.observation.geometry].append(index)
@@ -68,9 +74,11 @@ def score_all(heard: Sequence[Observed], lattice: Lattice) -> list[Scored]:
             for index, score, best in zip(
                 part, found.score.tolist(), found.best.tolist(), strict=True
             ):
+                rounded = round(score, SCORE_DIGITS)
                 scored[index] = Scored(
                     heard[index],
-                    round(score, SCORE_DIGITS),
+                    rounded,
+                    rounded,
                     lattice.rates[best].hz,
                     reason_against(heard[index].observation),
                 )

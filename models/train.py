@@ -1,10 +1,11 @@
 """From labelled recordings to a released model folder.
 
-The clock branch is not trained on AI tracks: its knowledge is the lattice of rates. What
-is learned here is what its scores mean. Human recordings give the conformal p-value; AI
-and human ones together the probability, in which every generator and every human source
-counts alike; and each rate is told which generators ran on it. Equal inputs on one machine
-give equal bytes, and so an equal digest.
+The clock branch is not trained on AI tracks: its knowledge is the lattice of rates. The
+templates branch (``models.bank``) is, and every score that is calibrated or reported leaves
+a track's own maker out. What is learned here is what scores mean. Human recordings give the
+conformal p-value; AI and human ones together the probability, in which every generator and
+every human source counts alike; and each rate is told which generators ran on it. Equal
+inputs on one machine give equal bytes, and so an equal digest.
 """
 
 import hashlib
@@ -18,15 +19,18 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import safetensors.numpy
+from numpy.typing import NDArray
 
 from detector import observation as observing
 from detector.clock import Lattice, standard_lattice
 from detector.errors import BadInput
 from detector.model import MANIFEST, RATES, WEIGHTS
 from detector.rates import write_rates
+from models.bank import Fused, fuse, manifest_of, scales_of, tensors_of
 from models.card import write_card
 from models.data import AI, HUMAN, Track, describe, digest, read_manifest, usable
 from models.figures import PLATT_CLIP, auroc, check_polarity, conformal_p, fit_platt, tpr_at
+from models.nulls import part_scores, speed_scores
 from models.observing import observe
 from models.scoring import Population, Scored, assessable, populations, score_all
 from models.tables import HEADING, by_maker, p_values, realised_fpr, rounded, rows
@@ -56,6 +60,7 @@ def train(
     seed: int,
     cache: Path,
     workers: int,
+    branches: Sequence[str] = ("clock",),
 ) -> Trained:
     """Train and write the model folder ``out``; see the module docstring.
 
@@ -66,13 +71,24 @@ def train(
     used = usable(tracks)
     heard, unheard = observe(used, cache, workers)
     scored = score_all(heard, standard_lattice())
-    made = release(scored, out, name=name, version=version, seed=seed)
+    fused = fuse(scored) if "templates" in branches else None
+    made = release(scored, fused, out, name=name, version=version, seed=seed)
     notes = [f"could not be heard: {one.track.path.name}: {one.reason}" for one in unheard]
     return replace(made, report="\n".join([describe(tracks), *notes, made.report]))
 
 
-def release(scored: Sequence[Scored], out: Path, *, name: str, version: str, seed: int) -> Trained:
-    """Calibrate scores and write the model folder."""
+def release(
+    scored: Sequence[Scored],
+    fused: Fused | None,
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    seed: int,
+) -> Trained:
+    """Calibrate scores and write the model folder; ``fused`` where it has templates."""
+    if fused is not None:
+        scored = fused.scored
     present = populations(scored)
     for one in present:
         _check(one)
@@ -82,21 +98,26 @@ def release(scored: Sequence[Scored], out: Path, *, name: str, version: str, see
         for one in present
     }
     tracks = [one.observed.track for one in scored]
+    tensors: dict[str, NDArray[Any]] = {
+        f"human_scores.{one.name}": np.sort(one.side(ai=False).scores).astype(np.float32)
+        for one in present
+    }
+    for one in present:  # the second looks have nulls of their own
+        humans = one.side(ai=False).tracks
+        tensors[f"human_scores.{one.name}.parts"] = part_scores(humans, lattice)
+        tensors[f"human_scores.{one.name}.speed"] = speed_scores(humans)
+    if fused is not None:
+        tensors |= tensors_of(fused)
     parts = {
-        WEIGHTS: safetensors.numpy.save(
-            {
-                f"human_scores.{one.name}": np.sort(one.side(ai=False).scores).astype(np.float32)
-                for one in present
-            }
-        ),
+        WEIGHTS: safetensors.numpy.save(tensors),
         RATES: write_rates(lattice).encode(),
     }
     description: dict[str, Any] = {
         "name": name,
         "version": version,
         "observation_version": observing.VERSION,
-        "branches": ["clock"],
-        "calibration": {one.name: _calibration(one) for one in present},
+        "branches": ["clock"] if fused is None else ["clock", "templates"],
+        "calibration": {one.name: _calibration(one, fused) for one in present},
         "data": {
             "digest": digest(tracks),
             "abstained": dict(sorted(Counter(one.reason for one in scored if one.reason).items())),
@@ -107,6 +128,8 @@ def release(scored: Sequence[Scored], out: Path, *, name: str, version: str, see
         "seed": seed,
         "figures": figures,
     }
+    if fused is not None:
+        description["templates"] = manifest_of(fused)
     parts[CARD] = write_card(description).encode()
     description["files"] = {
         file: hashlib.sha256(data).hexdigest() for file, data in sorted(parts.items())
@@ -131,7 +154,7 @@ def _check(one: Population) -> None:
     check_polarity(ai.scores, human.scores, f"population {one.name}")
 
 
-def _calibration(one: Population) -> dict[str, Any]:
+def _calibration(one: Population, fused: Fused | None) -> dict[str, Any]:
     platt = fit_platt(one.scores, one.labels, one.groups)
     human = one.side(ai=False)
     return {
@@ -141,17 +164,17 @@ def _calibration(one: Population) -> dict[str, Any]:
         "humans": len(human.tracks),
         "human_repositories": len(set(human.groups)),
         "smallest_alpha": round(1 / (len(human.tracks) + 1), 6),
-    }
+    } | ({} if fused is None else {"branches": scales_of(fused, one.name)})
 
 
 def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
     """Return the lattice with each rate's generators: those whose found tracks ran on it."""
     known: dict[float, Counter[str]] = defaultdict(Counter)
     for one in present:
-        human = one.side(ai=False).scores
+        human = np.array([track.clock for track in one.side(ai=False).tracks])
         by_maker: dict[str, list[float]] = defaultdict(list)
         for track in one.side(ai=True).tracks:
-            if conformal_p(np.array([track.score]), human)[0] <= KNOWN_P:
+            if conformal_p(np.array([track.clock]), human)[0] <= KNOWN_P:
                 by_maker[track.maker].append(track.rate_hz)
         for maker, rates in by_maker.items():
             for hz, count in Counter(rates).items():
@@ -168,7 +191,7 @@ def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
 def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
     """Return the figures of a population, its tracks that abstain included.
 
-    No AI track shapes a score, so each generator is unseen as it stands.
+    Scores are out of fold, so each generator is unseen and each human source unknown.
     """
     heard = assessable(members, "")
     ai, human = heard.side(ai=True), heard.side(ai=False)
@@ -196,10 +219,11 @@ def code_digest() -> str:
     """Return the SHA-256 of the code that hears, scores and calibrates."""
     total = hashlib.sha256()
     for package, names in (
-        ("detector", ("decode", "framing", "spectra", "observation", "listen", "clock", "model")),
-        ("models", ("data", "observing", "scoring", "figures", "train")),
+        ("detector", "decode framing spectra observation listen clock templates"),
+        ("detector", "calibration partly speed answer model"),
+        ("models", "data observing scoring bank nulls figures tables train"),
     ):
-        for name in names:
+        for name in names.split():
             total.update(files(package).joinpath(f"{name}.py").read_bytes())
     return total.hexdigest()
 
