@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import EarmarkError
+from streams.dlq import app as dlq_app
 from streams.state import DEFAULT, State
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(dlq_app, name="dlq")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
 
 
@@ -157,19 +159,6 @@ def show_command(
     if not lines:
         sys.stderr.write(f"earmark: the ledger knows nothing of {name}\n")
         raise SystemExit(1)
-
-
-@app.command()
-def dead(
-    limit: Annotated[int, typer.Option(min=1, help="How many, latest first.")] = 50,
-    state: StateOption = Path(DEFAULT),
-) -> None:
-    """List dead letters with their reasons, from the ledger."""
-    from streams.ledger import Ledger
-    from streams.tell import dead as lines
-
-    for line in lines(Ledger.open(State(state).settings(None).ledger), limit):
-        sys.stdout.write(line + "\n")
 
 
 @app.command()

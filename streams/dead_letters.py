@@ -5,9 +5,14 @@ plus the headers below. Nothing is re-encoded, so that a replay is the original.
 things cannot lie on a topic as they came, and ``earmark.dead.value`` says so: a message
 without key *and* value (clients refuse it: its value is empty bytes and the header says
 ``null``), and one so large that the broker takes it no more with our headers on it (its
-value is left out, the header says ``omitted``, the origin says where it lies). The limit
-guards against the bad deploy that would drain a whole topic into its dead letters:
-over it, the worker stops and people look.
+value is left out, the header says ``omitted``, the origin says where it lies).
+
+A replay (``earmark dlq replay``) is the original again, on its source topic, with two
+headers that say so. They travel on with whatever becomes of it, a further dead letter
+included, so that attempts are counted over repeated deaths.
+
+The limit guards against the bad deploy that would drain a whole topic into its dead
+letters: over it, the worker stops and people look.
 """
 
 from collections import deque
@@ -25,6 +30,12 @@ ORIGIN: Final = HEADER_PREFIX + "origin"  # topic/partition/offset
 ORIGIN_TIME: Final = HEADER_PREFIX + "origin-time-ms"
 VALUE: Final = HEADER_PREFIX + "value"  # null | omitted; absent: the exact bytes
 
+REPLAY_PREFIX: Final = "earmark.replay."
+REPLAY_OF: Final = REPLAY_PREFIX + "of"  # the dead letter that was replayed last
+REPLAY_ATTEMPT: Final = REPLAY_PREFIX + "attempt"  # 1 for the first replay
+MAX_ATTEMPT: Final = 2**31 - 1  # headers may say anything
+
+MIN_PROOF: Final = 10  # events; fewer are no proof of anything
 MAX_DETAIL = 1_000  # characters; a detail may quote a hostile file
 
 
@@ -61,6 +72,22 @@ def headers_for(message: Message, processor: str, error: BadInput) -> list[tuple
         ORIGIN_TIME: str(message.timestamp_ms),
     }
     return kept + [(name, value.encode(errors="replace")) for name, value in ours.items()]
+
+
+def headers_of_replay(
+    headers: Iterable[tuple[str, bytes]], dead_letter_id: str, attempt: int
+) -> list[tuple[str, bytes]]:
+    """Return the headers that the source had, and ours that say what this is."""
+    ours = (HEADER_PREFIX, REPLAY_PREFIX)
+    kept = [(name, value) for name, value in headers if not name.startswith(ours)]
+    said = {REPLAY_OF: dead_letter_id, REPLAY_ATTEMPT: str(attempt)}
+    return kept + [(name, value.encode()) for name, value in said.items()]
+
+
+def attempts(headers: Iterable[tuple[str, bytes]]) -> int:
+    """Return how often a message with these headers has been replayed before."""
+    said = dict(headers).get(REPLAY_ATTEMPT, b"")
+    return min(int(said), MAX_ATTEMPT) if said.isdigit() and len(said) < 20 else 0
 
 
 @dataclass(frozen=True)
@@ -101,11 +128,17 @@ def read(
 
 @dataclass
 class Limit:
-    """Share of dead letters over the last ``window`` events; judged once it is full."""
+    """Share of dead letters over the last ``window`` events; judged once it is full.
+
+    A process in which nothing has ended well yet is judged after a quarter of that: a
+    supervisor starts a broken deployment again and again, and each start costs so many
+    events (and a growing pause), not a whole window.
+    """
 
     share: float
     window: int
     _recent: deque[bool] = field(default_factory=deque)
+    _proved: bool = False  # something has ended well
 
     def count(self, *, dead: bool) -> None:
         """Count one ended event.
@@ -114,6 +147,12 @@ class Limit:
             DeadLetterLimit: the share is exceeded.
         """
         self._recent.append(dead)
+        self._proved = self._proved or not dead
+        if not self._proved and len(self._recent) > max(MIN_PROOF, self.window // 4):
+            raise DeadLetterLimit(
+                f"the first {len(self._recent)} events since the start are dead letters, all of "
+                "them: fix the cause, then replay them"
+            )
         if len(self._recent) <= self.window:
             return
         self._recent.popleft()

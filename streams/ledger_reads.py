@@ -1,6 +1,5 @@
 """Questions to the ledger, for the command line and whoever else reads it."""
 
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from streams.ledger import Ledger
 from streams.ledger_tables import (
     ANALYSES,
     APPLIED,
+    DEAD_LETTER_ACTIONS,
     DEAD_LETTERS,
     DECISIONS,
     FINGERPRINTS,
@@ -26,25 +26,6 @@ from streams.records import TrackDecided, parse
 # In the order in which one upload meets them: it settles ties of a story.
 STORY: Final = (UPLOADS, FINGERPRINTS, ANALYSES, LABELS, DECISIONS, REVIEW_TASKS, APPLIED)
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class BuriedLetter:
-    """A dead letter as the ledger keeps it, with what a replay needs."""
-
-    dead_letter_id: str
-    source: str
-    processor: str
-    reason: str
-    detail: str
-    origin: str
-    upload_id: str | None
-    track_id: str | None
-    key: bytes | None
-    value: bytes | None
-    omitted: bool
-    headers: tuple[tuple[str, bytes], ...]
-    recorded_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -87,16 +68,6 @@ def _decisions(
     return [parse(TrackDecided, text.encode()) for text in texts]
 
 
-def dead_letters(ledger: Ledger, limit: int, source: str | None = None) -> list[BuriedLetter]:
-    """Return the latest dead letters (of the topic ``source``, where given), latest first."""
-    question = select(DEAD_LETTERS)
-    if source is not None:
-        question = question.where(DEAD_LETTERS.c.source == source)
-    with ledger.reading() as connection:
-        rows = connection.execute(_latest_first(question, DEAD_LETTERS).limit(limit)).mappings()
-        return [BuriedLetter(**{**row, "headers": _headers(row["headers"])}) for row in rows]
-
-
 def story(ledger: Ledger, track_id: str) -> list[Entry]:
     """Return everything about a track, as it happened."""
     entries: list[Entry] = []
@@ -109,13 +80,14 @@ def story(ledger: Ledger, track_id: str) -> list[Entry]:
         for row in connection.execute(question).mappings():
             said = {name: row[name] for name in ("source", "processor", "reason", "detail")}
             entries.append(Entry(DEAD_LETTERS.name, row["recorded_at"], said))
+        question = select(DEAD_LETTER_ACTIONS).where(DEAD_LETTER_ACTIONS.c.track_id == track_id)
+        entries.extend(
+            Entry(DEAD_LETTER_ACTIONS.name, row["recorded_at"], dict(row))
+            for row in connection.execute(question).mappings()
+        )
     return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)
 
 
 def _latest_first(question: Select[Any], table: Table) -> Select[Any]:
     key = next(iter(table.primary_key.columns))
     return question.order_by(table.c.recorded_at.desc(), key)
-
-
-def _headers(text: str) -> tuple[tuple[str, bytes], ...]:
-    return tuple((name, b64decode(value)) for name, value in orjson.loads(text))

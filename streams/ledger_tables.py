@@ -216,10 +216,28 @@ DEAD_LETTERS: Final = Table(
     Column("recorded_at", Moment),
 )
 
+# What people did about dead letters, as it happened; the latest says how one stands. The
+# letters themselves never change, so a letter that is delivered again resets nothing.
+DEAD_LETTER_ACTIONS: Final = Table(
+    "dead_letter_actions",
+    METADATA,
+    Column("action_id", Integer, primary_key=True, autoincrement=True),
+    _words("dead_letter_id"),
+    _maybe("upload_id"),
+    _maybe("track_id"),
+    _words("action"),
+    Column("attempt", Integer, nullable=False),
+    _maybe("sent_to"),
+    _words("who"),
+    _words("why"),
+    Column("recorded_at", Moment, nullable=False),
+)
+
 for _table in METADATA.sorted_tables:
     Index(f"ix_{_table.name}_track", _table.c.track_id)
     if not _table.c.upload_id.primary_key or _table is ANALYSES:
         Index(f"ix_{_table.name}_upload", _table.c.upload_id)
+Index("ix_dead_letter_actions_letter", DEAD_LETTER_ACTIONS.c.dead_letter_id)
 Index("ix_decisions_recorded", DECISIONS.c.recorded_at)
 Index("ix_decisions_content", DECISIONS.c.content_sha256)
 Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)

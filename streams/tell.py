@@ -1,4 +1,4 @@
-"""The ledger in plain words: the story of one track, and what died."""
+"""The ledger in plain words: the story of one track. Dead letters: ``tell_letters``."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -7,16 +7,7 @@ from typing import Any
 from streams import ledger_reads, show
 from streams.ledger import Ledger
 from streams.records import Actions, stable_id
-
-
-def dead(ledger: Ledger, limit: int) -> Iterator[str]:
-    """Yield a line for each of the latest dead letters."""
-    for letter in ledger_reads.dead_letters(ledger, limit):
-        yield (
-            f"{letter.dead_letter_id}  {letter.recorded_at}  {letter.source} by {letter.processor}"
-            f"\n    {letter.reason}: {letter.detail}"
-            f"\n    track {letter.track_id}, upload {letter.upload_id}, from {letter.origin}"
-        )
+from streams.tell_letters import printable
 
 
 def story(ledger: Ledger, name: str) -> Iterator[str]:
@@ -29,7 +20,7 @@ def story(ledger: Ledger, name: str) -> Iterator[str]:
     for entry in ledger_reads.story(ledger, track_id):
         said = _SENTENCES[entry.table](entry.record)
         when = entry.recorded_at.isoformat(timespec="milliseconds") if entry.recorded_at else "?"
-        yield f"{when}  {entry.table:13} {said}"
+        yield f"{when}  {entry.table:19} {said}"
 
 
 def _uploaded(record: Mapping[str, Any]) -> str:
@@ -82,5 +73,10 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"{r['task_id']} in queue {r['queue']}: {', '.join(r['reason_codes'])}"
     ),
     "applied": lambda r: f"the catalogue says {r['result']} to {r['decision_id']}",
-    "dead_letters": lambda r: f"{r['source']} by {r['processor']}: {r['reason']}: {r['detail']}",
+    "dead_letters": lambda r: (
+        f"{r['source']} by {r['processor']}: {r['reason']}: {printable(r['detail'])}"
+    ),
+    "dead_letter_actions": lambda r: (
+        f"{r['dead_letter_id']} {r['action']} by {printable(r['who'])}: {printable(r['why'])}"
+    ),
 }

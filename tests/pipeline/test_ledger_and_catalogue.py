@@ -19,12 +19,13 @@ from kafka import KafkaConsumer, TopicPartition
 from sqlalchemy import select
 
 from detector.errors import Transient
-from streams import dead_letters, ledger_reads, topics
+from streams import dead_letters, ledger_letters, ledger_reads, topics
 from streams.broker import EmbeddedBroker, ensure_topics
 from streams.decide import decide
 from streams.ingest import IngestHook
 from streams.kafka_clients import open_producer
 from streams.ledger import Ledger
+from streams.ledger_letters import Wanted
 from streams.ledger_reads import counts
 from streams.ledger_tables import UPLOADS
 from streams.policy.bundle import load
@@ -190,6 +191,7 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
         "review_tasks": 1,
         "applied": 1,
         "dead_letters": 0,
+        "dead_letter_actions": 0,
     }
     wait_until(lambda: house.rows() == expected)
     ledger = Ledger.open(house.settings.ledger)
@@ -255,7 +257,7 @@ def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house
     wait_until(lambda: len(buried()) == 2)  # each of the two could not read it
     ledger = Ledger.open(house.settings.ledger)
     wait_until(lambda: ledger_reads.decision_of(ledger, decided.upload_id) == decided)
-    wait_until(lambda: len(ledger_reads.dead_letters(ledger, 9)) == 1)  # it is one message
+    wait_until(lambda: len(ledger_letters.find(ledger, Wanted())) == 1)  # it is one message
     said = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in buried()]
     assert Counter(letter.processor for letter in said) == {"ledger": 1, "catalogue": 1}
     assert {letter.reason for letter in said} == {"invalid_record"}

@@ -47,9 +47,28 @@ def test_any_detail_becomes_a_header_of_bounded_size(detail: str) -> None:
 
 def test_the_limit_stops_a_deploy_that_kills_everything() -> None:
     limit = Limit(share=0.5, window=10)
-    for _ in range(10):  # judged only once the window is full
+    limit.count(dead=False)
+    for _ in range(9):  # judged only once the window is full
         limit.count(dead=True)
     with pytest.raises(DeadLetterLimit, match="10 of the last 10"):
+        limit.count(dead=True)
+
+
+def test_a_process_in_which_nothing_ends_well_is_stopped_sooner() -> None:
+    """A broken deployment is started again and again; each time it is given a few events."""
+    limit = Limit(share=0.9, window=200)
+    for _ in range(50):
+        limit.count(dead=True)
+    with pytest.raises(DeadLetterLimit, match="first 51 events since the start"):
+        limit.count(dead=True)
+
+
+def test_one_good_end_buys_the_whole_window() -> None:
+    limit = Limit(share=0.9, window=200)
+    limit.count(dead=False)
+    for _ in range(199):
+        limit.count(dead=True)
+    with pytest.raises(DeadLetterLimit, match="200 of the last 200"):
         limit.count(dead=True)
 
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 
 from detector.errors import BadInput
-from streams import dead_letters, ledger_reads, topics
+from streams import dead_letters, ledger_letters, ledger_reads, topics
 from streams import ledger as ledger_module
 from streams.batches import Handled, Refused
 from streams.catalogue import METADATA as CATALOGUE
@@ -20,6 +20,7 @@ from streams.consuming import _handle
 from streams.dead_letters import Message
 from streams.decide import decide
 from streams.ledger import Ledger, LedgerAway, LedgerError, Unstorable
+from streams.ledger_letters import Wanted
 from streams.ledger_tables import LABELS, METADATA, UPLOADS
 from streams.policy.bundle import load
 from streams.project import project
@@ -32,7 +33,6 @@ from streams.records import (
     UploadReceived,
 )
 from streams.settings import Settings
-from tests.postgres import private_postgres
 from tests.streams.events import (
     UPLOADED_AT,
     classified,
@@ -44,32 +44,7 @@ from tests.streams.policy.policies import bundle, rule
 
 POLICY = load(Settings().policy)
 TABLES = [table.name for table in METADATA.sorted_tables]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    with private_postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.db"
-    served: str = request.getfixturevalue("postgres")
-    engine = sqlalchemy.create_engine(served.replace("postgresql", "postgresql+psycopg"))
-    with engine.begin() as connection:
-        METADATA.drop_all(connection)
-        CATALOGUE.drop_all(connection)
-    engine.dispose()
-    return served
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    opened = Ledger.open(url)
-    yield opened
-    opened.close()
+ONCE = dict.fromkeys(TABLES, 1) | {"labels": 2, "dead_letter_actions": 0}
 
 
 def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record") -> Message:
@@ -109,20 +84,20 @@ def whole_story() -> list[Message]:
 
 def test_every_topic_has_its_rows(ledger: Ledger) -> None:
     assert project(ledger, whole_story()) == Handled([])
-    assert ledger_reads.counts(ledger) == dict.fromkeys(TABLES, 1) | {"labels": 2}
+    assert ledger_reads.counts(ledger) == ONCE
 
 
 def test_what_comes_again_adds_nothing(ledger: Ledger) -> None:
     for _ in range(2):
         project(ledger, whole_story())
     project(ledger, whole_story() * 3)
-    assert ledger_reads.counts(ledger) == dict.fromkeys(TABLES, 1) | {"labels": 2}
+    assert ledger_reads.counts(ledger) == ONCE
 
 
 def test_any_order_gives_the_same_rows(ledger: Ledger) -> None:
     for told in reversed(whole_story()):
         project(ledger, [told])
-    assert ledger_reads.counts(ledger) == dict.fromkeys(TABLES, 1) | {"labels": 2}
+    assert ledger_reads.counts(ledger) == ONCE
 
 
 def test_the_first_record_of_an_id_stays(ledger: Ledger) -> None:
@@ -192,7 +167,7 @@ EDGE = "0001-01-01T00:00:00+14:00"
 def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     value = received().to_bytes()
     project(ledger, [letter(value)])
-    (found,) = ledger_reads.dead_letters(ledger, 10)
+    (found,) = ledger_letters.find(ledger, Wanted())
     assert (found.source, found.processor, found.reason) == (
         topics.UPLOADED,
         "fingerprint",
@@ -201,7 +176,7 @@ def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     assert (found.key, found.value, found.origin) == (b"T-1", value, "tracks.uploaded/0/3")
     assert dict(found.headers)["trace"] == b"\x00\xff"
     assert found.upload_id == received().upload_id
-    assert ledger_reads.dead_letters(ledger, 10, source=topics.DECIDED) == []
+    assert ledger_letters.find(ledger, Wanted(topic=topics.DECIDED)) == []
 
 
 def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> None:
