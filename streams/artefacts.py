@@ -8,8 +8,11 @@ content says, so hearing a file again, here or on another machine, changes nothi
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import fsspec
 from pydantic import ValidationError
@@ -103,8 +106,31 @@ class ArtefactStore:
         return f"{self.root}/heard/v{version}/{content_sha256[:2]}/{content_sha256}.{suffix}"
 
     def _write(self, path: str, data: bytes) -> None:
-        """Write so that a reader sees all or nothing."""
+        """Write so that a reader sees all or nothing, at any time."""
+        if "file" in self.filesystem.protocol:
+            _write_file(Path(path), data)
+            return
         handle = self.filesystem.open(path, "wb", autocommit=False)
         handle.write(data)
         handle.close()
         handle.commit()
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    """Write beside ``path``, then rename.
+
+    fsspec would write into the folder for temporary files and *copy* from there where the
+    store is another disk: a reader could meet half of an observation, and a full disk would
+    leave half of one where a whole one had been.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # the event that names it is acknowledged after this
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

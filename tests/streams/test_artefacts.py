@@ -1,5 +1,9 @@
 """The artefact store: whole or nothing, and the same for good."""
 
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,3 +63,34 @@ def test_a_store_that_fails_is_transient(tmp_path: Path) -> None:
     store = ArtefactStore.open(f"file://{tmp_path}/file")
     with pytest.raises(Transient):
         store.keep(CONTENT, HEARD)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let every write beyond ``size`` fail, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_what_was_there_and_no_rest(tmp_path: Path) -> None:
+    store = ArtefactStore.open(f"file://{tmp_path}/store")
+    kept = store.keep(CONTENT, HEARD)
+    before = {path.name for path in (tmp_path / "store").rglob("*")}
+    larger = replace(HEARD, observation=b"x" * 100_000)
+    with files_of_at_most(50_000), pytest.raises(Transient, match="artefact store"):
+        store.keep(CONTENT, larger)
+    assert store.read(kept.observation) == b"observation"
+    assert {path.name for path in (tmp_path / "store").rglob("*")} == before
+
+
+def test_nothing_goes_through_the_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be another disk, from which a file cannot be renamed, only copied bit by bit."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    store = ArtefactStore.open(f"file://{tmp_path}/store")
+    assert store.read(store.keep(CONTENT, HEARD).observation) == b"observation"
