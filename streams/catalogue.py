@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select
+from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select, update
 
 from streams import metrics, topics
 from streams.batches import Answer, Handled, Handler, read_each
@@ -75,9 +75,13 @@ def _apply(
     # One partition holds all decisions of a track, so nobody else writes this row now.
     known = connection.execute(select(TRACKS).where(mine)).one_or_none()
     if known is not None:
+        older = (decision.uploaded_at, decided_at) < (known.uploaded_at, known.decided_at)
         if known.decision_id == decision.decision_id:
+            if not older:  # the same upload, delivered again: it is the newest from now on
+                times = {"uploaded_at": decision.uploaded_at, "decided_at": decided_at}
+                connection.execute(update(TRACKS).where(mine).values(times))
             return "already_applied"
-        if (decision.uploaded_at, decided_at) < (known.uploaded_at, known.decided_at):
+        if older:
             return "stale"
         connection.execute(delete(TRACKS).where(mine))
     connection.execute(
