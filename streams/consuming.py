@@ -40,6 +40,7 @@ from streams.broker import BrokerAway
 from streams.dead_letters import Message
 from streams.health import Health, serve
 from streams.kafka_clients import kafka_client_settings, open_consumer, open_producer
+from streams.kafka_hurry import without_hurry
 from streams.patience import Patience
 from streams.settings import Settings
 
@@ -126,6 +127,7 @@ class BatchConsumer:
             self._producer = open_producer(self._settings, self._name)
         if self._consumer is None:
             self._consumer = open_consumer(self._settings, self._name, self._sources)
+            without_hurry(self._consumer)
         missing = sorted(set(self._sources) - self._consumer.topics())
         self._health.set("broker_reachable", True)
         if missing:
