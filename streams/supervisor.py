@@ -94,18 +94,25 @@ class Child:
 
 
 class Supervisor:
-    """All workers of one machine; use as a context manager."""
+    """All workers of one machine; use as a context manager.
+
+    A name may stand there several times: they share the work of that stage, and the second
+    one's log is ``NAME-2.log``.
+    """
 
     def __init__(self, names: list[str], settings: Settings, log_folder: Path) -> None:
         log_folder.mkdir(parents=True, exist_ok=True)
-        self.children = [
-            Child(
-                name,
-                settings.model_copy(update={"metrics_port": free_port(settings.metrics_host)}),
-                log_folder / f"{name}.log",
+        self.children = []
+        for place, name in enumerate(names):
+            number = names[:place].count(name) + 1
+            port = free_port(settings.metrics_host)
+            self.children.append(
+                Child(
+                    name,
+                    settings.model_copy(update={"metrics_port": port}),
+                    log_folder / (f"{name}.log" if number == 1 else f"{name}-{number}.log"),
+                )
             )
-            for name in names
-        ]
 
     def __enter__(self) -> "Supervisor":
         for child in self.children:
