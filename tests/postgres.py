@@ -2,49 +2,88 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
 import pytest
+
+from streams.processes import free_port
+
+PATIENCE_S: Final = 60.0
+
+
+class NoPostgres(RuntimeError):
+    """PostgreSQL cannot be had here; the message says what is missing."""
+
+
+class PrivatePostgres:
+    """A server in a temporary folder, a context manager; ``stop`` and ``start`` keep its data."""
+
+    def __init__(self) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if not found:
+            raise NoPostgres("no PostgreSQL here: /usr/lib/postgresql/*/bin/initdb is missing")
+        self._programs = found[-1].parent
+        self._as_user: list[str] = []
+        if os.geteuid() == 0:  # the server refuses root
+            if shutil.which("runuser") is None:
+                raise NoPostgres("PostgreSQL refuses root, and there is no runuser")
+            self._as_user = ["runuser", "-u", "postgres", "--"]
+        self._folder = tempfile.TemporaryDirectory(prefix="earmark-pg-")
+        self._data, self._port = f"{self._folder.name}/data", free_port()
+
+    @property
+    def url(self) -> str:
+        """Its SQLAlchemy URL."""
+        return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it, the first time or again, and wait for it."""
+        folder = self._folder.name
+        options = f"-c listen_addresses=127.0.0.1 -p {self._port} -k {folder} -c fsync=off"
+        self._control("-l", f"{folder}/log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """End it at once; whoever is connected is thrown out."""
+        self._control("-m", "immediate", "stop")
+
+    def __enter__(self) -> Self:
+        Path(self._folder.name).chmod(0o777)
+        locale = ("-E", "UTF8", "--locale=C.UTF-8")
+        self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-N", *locale)
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            self._folder.cleanup()
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", self._data, "-w", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as_user, str(self._programs / program), *arguments]
+        subprocess.run(command, check=True, timeout=PATIENCE_S, stdout=subprocess.DEVNULL, cwd="/")
 
 
 @contextmanager
 def private_postgres() -> Iterator[str]:
-    """Start a server in a temporary folder; yield its SQLAlchemy URL. Skips without one."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("no PostgreSQL here: /usr/lib/postgresql/*/bin/initdb is missing")
-    programs = found[-1].parent
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # the server refuses root
-        if shutil.which("runuser") is None:
-            pytest.skip("PostgreSQL refuses root, and there is no runuser to become another")
-        as_user = ["runuser", "-u", "postgres", "--"]
-
-    def run(*command: str) -> None:
-        subprocess.run(
-            [*as_user, *command], check=True, timeout=60, stdout=subprocess.DEVNULL, cwd="/"
-        )
-
-    with tempfile.TemporaryDirectory(prefix="earmark-pg-") as folder:
-        Path(folder).chmod(0o777)
-        data, port = f"{folder}/data", _free_port()
-        locale = ["-E", "UTF8", "--locale=C.UTF-8"]
-        run(f"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N", *locale)
-        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
-        control = (f"{programs}/pg_ctl", "-D", data, "-w")
-        run(*control, "-l", f"{folder}/log", "-o", options, "start")
-        try:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            run(*control, "-m", "immediate", "stop")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Start a server; yield its SQLAlchemy URL. Skips without one."""
+    try:
+        server = PrivatePostgres()
+    except NoPostgres as error:
+        pytest.skip(str(error))
+    with server:
+        yield server.url

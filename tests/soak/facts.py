@@ -1,0 +1,200 @@
+"""What the topics say: every message of every topic, read from the start, outside any group."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from streams import dead_letters, topics
+from streams.kafka_clients import kafka_client_settings, open_reader
+from streams.settings import Settings
+
+QUIET: Final = 4  # polls without a message: nothing more lies there
+POLL_MS: Final = 300
+
+# Who commits on which topics; the names are those of the workers.
+GROUPS: Final = {
+    "fingerprint": (topics.UPLOADED,),
+    "classify": (topics.FINGERPRINTED,),
+    "decide": (topics.CLASSIFIED,),
+    "ledger": topics.ALL,
+    "catalogue": (topics.DECIDED,),
+}
+# The field that names a record of each topic, besides the upload.
+IDS: Final = {
+    topics.FINGERPRINTED: "content_sha256",
+    topics.CLASSIFIED: "content_sha256",
+    topics.LABELLED: "analysis_id",
+    topics.DECIDED: "decision_id",
+    topics.REVIEWS_REQUESTED: "task_id",
+}
+TIMES: Final = ("uploaded_at", "requested_for")  # of the delivery; another of each delivery
+
+
+@dataclass(frozen=True)
+class Newest:
+    """A decision and its place among the decisions of its track."""
+
+    uploaded_at: str
+    decided_at: int
+    decision_id: str
+
+
+@dataclass
+class Facts:
+    """Grows while messages are taken; nothing is kept of them but ids and digests."""
+
+    messages: Counter[str] = field(default_factory=Counter)
+    delivered: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    decided: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    dead: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    letters: set[tuple[str, bytes]] = field(default_factory=set)
+    reasons: Counter[str] = field(default_factory=Counter)
+    records: defaultdict[tuple[str, ...], set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    """Topic, upload, id, and time of the delivery -> digests of the exact bytes."""
+    timeless: defaultdict[tuple[str, ...], set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    """Topic, upload and id -> digests of everything but the time of the delivery."""
+    answers: defaultdict[tuple[str, ...], set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    """Upload, content, model and policy -> decision ids."""
+    labels: set[str] = field(default_factory=set)
+    applied: set[str] = field(default_factory=set)
+    newest: dict[str, Newest] = field(default_factory=dict)
+    strangers: int = 0
+
+    def take(self, message: Any) -> None:
+        """Take note of one message."""
+        self.messages[message.topic] += 1
+        if message.topic in topics.DEAD:
+            self._take_letter(message)
+            return
+        try:
+            said = json.loads(message.value)
+            upload_id = said["upload_id"]
+            if message.topic == topics.UPLOADED:
+                self.delivered[upload_id].add(said["uploaded_at"])
+            elif message.topic == topics.DECISIONS_APPLIED:
+                self.applied.add(said["decision_id"])
+            else:
+                self._take_record(message, said, upload_id)
+        except (ValueError, KeyError, TypeError):
+            self.strangers += 1
+
+    def conflicts(self) -> int:
+        """Count records that come twice and differ, and uploads with two answers."""
+        several = (*self.records.values(), *self.timeless.values(), *self.answers.values())
+        return sum(len(found) > 1 for found in several)
+
+    def distinct(self, topic: str) -> int:
+        """Count the records of a topic, each once."""
+        return sum(key[0] == topic for key in self.timeless)
+
+    def ids(self, topic: str) -> set[str]:
+        """Return the ids of the records of a topic."""
+        return {key[2] for key in self.timeless if key[0] == topic}
+
+    def _take_letter(self, message: Any) -> None:
+        letter = dead_letters.read(message.topic, message.key, message.value, message.headers)
+        if (letter.origin, message.value) not in self.letters:
+            self.letters.add((letter.origin, message.value))
+            self.reasons[letter.reason] += 1
+        try:
+            upload_id = json.loads(message.value)["upload_id"]
+        except (ValueError, KeyError, TypeError):
+            self.strangers += 1
+        else:
+            self.dead[upload_id].add(letter.reason)
+
+    def _take_record(self, message: Any, said: dict[str, Any], upload_id: str) -> None:
+        identity = (message.topic, upload_id, said[IDS[message.topic]])
+        times = [said.pop(name) for name in TIMES if name in said]
+        self.records[*identity, *times].add(_digest(message.value))
+        self.timeless[identity].add(_digest(json.dumps(said).encode()))
+        if message.topic == topics.LABELLED:
+            self.labels |= {label["label_id"] for label in said["labels"]}
+        if message.topic == topics.DECIDED:
+            decision_id = said["decision_id"]
+            self.decided[upload_id].add(decision_id)
+            versions = (said["model"]["digest"], said["policy"]["digest"])
+            self.answers[upload_id, said["content_sha256"], *versions].add(decision_id)
+            newest = Newest(times[0], message.timestamp, decision_id)
+            known = self.newest.get(said["track_id"], newest)
+            later = (newest.uploaded_at, newest.decided_at) >= (known.uploaded_at, known.decided_at)
+            self.newest[said["track_id"]] = newest if later else known
+
+
+class Log:
+    """Reads all topics as far as they go; again for what has come since."""
+
+    def __init__(self, settings: Settings, facts: Facts) -> None:
+        self._facts = facts
+        self._consumer = open_reader(settings)
+        self._partitions = [
+            TopicPartition(topic, number)
+            for topic in topics.ALL
+            for number in sorted(self._consumer.partitions_for_topic(topic) or ())
+        ]
+        self._consumer.assign(self._partitions)
+        self._consumer.seek_to_beginning(*self._partitions)
+
+    def read(self) -> int:
+        """Read until nothing more comes; return how many messages came."""
+        quiet = count = 0
+        while quiet < QUIET:
+            polled = self._consumer.poll(timeout_ms=POLL_MS)
+            quiet = 0 if polled else quiet + 1
+            for messages in polled.values():
+                for message in messages:
+                    self._facts.take(message)
+                    count += 1
+        return count
+
+    def ends(self) -> dict[TopicPartition, int]:
+        """Return where each partition ends: as read, or as the broker says, if that is more.
+
+        The embedded broker's own answer may lie within its last batch.
+        """
+        said = self._consumer.end_offsets(self._partitions)
+        return {at: max(self._consumer.position(at), said[at]) for at in self._partitions}
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+
+def stuck(settings: Settings, ends: dict[TopicPartition, int]) -> dict[str, int]:
+    """Return by group and partition how many messages are not committed."""
+    admin = KafkaAdminClient(**_admin(settings))
+    try:
+        left: dict[str, int] = {}
+        for worker, sources in GROUPS.items():
+            group = f"{settings.group_prefix}.{worker}"
+            committed = admin.list_group_offsets([group])[group]
+            for at, end in ends.items():
+                if at.topic not in sources:
+                    continue
+                offset = getattr(committed.get(at), "offset", 0) or 0
+                if max(0, offset) != end:
+                    left[f"{worker} {at.topic}/{at.partition}"] = end - max(0, offset)
+        return left
+    finally:
+        admin.close()
+
+
+def _admin(settings: Settings) -> dict[str, Any]:
+    known = kafka_client_settings(settings)
+    known.pop("allow_auto_create_topics", None)
+    return known
+
+
+def _digest(value: bytes) -> str:
+    return hashlib.sha256(value).hexdigest()
