@@ -1,37 +1,65 @@
 """Bytes to samples, once, in constant memory (PyAV, that is FFmpeg's libraries).
 
-Uploads are hostile: only demuxers on the allow-list are ever asked (no playlists, no
-concat, no images), no protocol but the local file, one thread, audio streams only. A packet
-that cannot be decoded is counted and passed over; a file without any audio is refused.
-Time and memory are limited by whoever runs this in a child process.
+Uploads are hostile: only demuxers and decoders on the allow-lists are ever asked (no
+playlists, no concat, no images, not even for a cover picture), no protocol but the one open
+file, one thread, the first audio stream only. A packet that cannot be decoded is counted
+and passed over; a file without any audio is refused. Time and memory are limited by whoever
+runs this in a child process.
 """
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import av
 import numpy as np
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.container import InputContainer
 
 from detector.errors import InvalidAudio
 from detector.types import FloatArray
 
-DEMUXERS = ("wav", "w64", "mp3", "flac", "ogg", "mov", "aac", "aiff", "matroska", "caf", "wv")
-CHUNK_SAMPLES = 65_536  # a frame is a thousand samples: handling frames one by one costs more
+DEMUXERS: Final = (
+    *("wav", "w64", "mp3", "flac", "ogg", "mov", "aac", "aiff", "matroska", "caf", "wv"),
+)
+DECODERS: Final = frozenset(
+    (
+        *("aac", "aac_latm", "ac3", "alac", "eac3", "flac", "gsm_ms", "libopus"),
+        *("mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "opus", "vorbis", "wavpack"),
+        *("adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "pcm_alaw", "pcm_mulaw", "pcm_bluray"),
+        *(
+            f"pcm_{kind}{bits}{end}"
+            for kind in "su"
+            for bits in (16, 24, 32)
+            for end in ("be", "le")
+        ),
+        *("pcm_s8", "pcm_u8", "pcm_s64be", "pcm_s64le", "pcm_s16le_planar", "pcm_s24le_planar"),
+        *("pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_s8_planar", "pcm_lxf"),
+    )
+)
+CHUNK_SAMPLES: Final = 65_536  # a frame is a thousand samples: handling them singly costs more
+CHUNK_VALUES: Final = 2**20  # of all channels together: 4 MB, as often as it is copied
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
-MAX_CHANNELS = 64
-MAX_DECODE_ERRORS = 10_000
+MAX_CHANNELS: Final = 64
+MAX_DECODE_ERRORS: Final = 10_000
+MAX_PROOF_PACKETS: Final = 1_000
 
 
 @dataclass
 class Decoder:
-    """One file being decoded; facts are complete when ``chunks`` is exhausted."""
+    """One file being decoded; facts are complete when ``chunks`` is exhausted.
 
-    path: Path
+    ``source`` is a path, or the descriptor of a file that is open for reading (which is
+    left open): a process that may open nothing can still decode that one.
+    """
+
+    source: Path | int
     max_duration_s: float
     container: str = ""
     codec: str = ""
@@ -42,53 +70,73 @@ class Decoder:
     decode_errors: int = 0
     _fifo: AudioFifo = field(default_factory=AudioFifo)
     _shape: tuple[str, int] = ("", 0)
+    _chunk: int = CHUNK_SAMPLES
 
     def chunks(self) -> Iterator[FloatArray]:
-        """Yield float32 arrays [channels, n] of about 65,536 samples at the native rate.
+        """Yield float32 arrays [channels, n] of up to 65,536 samples at the native rate.
 
         Raises:
-            InvalidAudio: empty_file, unsupported_format, undecodable, no_audio, too_long.
+            InvalidAudio: empty_file, unsupported_format, undecodable, no_audio, too_long,
+                too_much_memory.
         """
-        if self.path.stat().st_size == 0:
-            raise InvalidAudio("empty_file", "the file has no bytes")
-        try:
-            container = av.open(
-                str(self.path),
-                options={"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"},
-                metadata_errors="replace",
-            )
-        except (av.error.FFmpegError, ValueError, UnicodeError) as error:
-            raise InvalidAudio(
-                "unsupported_format", "no demuxer on the allow-list reads this file"
-            ) from error
-        with container:
-            if not container.streams.audio:
-                raise InvalidAudio("no_audio", f"{container.format.name} without an audio stream")
-            stream = container.streams.audio[0]
-            self._describe(container.format.name, stream)
-            yield from self._decode(container, stream)
-        if self.samples == 0:
-            raise InvalidAudio(
-                "undecodable", f"{self.codec} in {self.container}: no sample could be decoded"
-            )
+        given = isinstance(self.source, int)
+        with open(self.source, "rb", buffering=0, closefd=not given) as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise InvalidAudio("empty_file", "the file has no bytes")
+            with _opened(file.fileno()) as (container, stream):
+                claims = self._claims_too_long(container, stream)
+                if not claims:
+                    yield from self._hear(container, stream)
+                elif self._proves_too_long(container, stream):
+                    raise self._too_long()
+            if claims:  # a lie, and the container stands somewhere in the middle: afresh
+                with _opened(file.fileno()) as (container, stream):
+                    yield from self._hear(container, stream)
 
     @property
     def duration_s(self) -> float:
         """Decoded duration so far."""
         return self.samples / self.sample_rate_hz if self.sample_rate_hz else 0.0
 
-    def _describe(self, container: str, stream: AudioStream) -> None:
+    def _claims_too_long(self, container: InputContainer, stream: AudioStream) -> bool:
+        claims = [(container.duration or 0) / av.time_base]
+        if stream.duration and stream.time_base:
+            claims.append(float(stream.duration * stream.time_base))
+        return max(claims) > self.max_duration_s
+
+    def _proves_too_long(self, container: InputContainer, stream: AudioStream) -> bool:
+        """Tell whether a packet lies where the header says that one should.
+
+        Headers lie, and cut files keep theirs: a claim alone refuses nothing. But ten
+        hours of silence need not be decoded to be believed.
+        """
+        if stream.time_base is None:
+            return False
+        limit = int(self.max_duration_s / stream.time_base)
+        try:
+            container.seek(limit, stream=stream)
+            for number, packet in enumerate(container.demux(stream)):
+                if packet.size and packet.pts is not None and packet.pts >= limit:
+                    return True
+                if number > MAX_PROOF_PACKETS:
+                    break
+        except (av.error.FFmpegError, ValueError, OverflowError) as error:
+            _check_memory(error)
+        return False
+
+    def _hear(self, container: InputContainer, stream: AudioStream) -> Iterator[FloatArray]:
         context = stream.codec_context
-        if context is None:
-            raise InvalidAudio("undecodable", f"{container}: no decoder for its audio stream")
         context.thread_type = "NONE"
-        self.container, self.codec = container, context.name
+        self.container, self.codec = container.format.name, context.name
         self.sample_rate_hz, self.channels = context.sample_rate, context.channels
         self.bit_rate = context.bit_rate or None
+        yield from self._decode(container, stream)
+        if self.samples == 0:
+            raise InvalidAudio(
+                "undecodable", f"{self.codec} in {self.container}: no sample could be decoded"
+            )
 
-    def _decode(
-        self, container: "av.container.InputContainer", stream: AudioStream
-    ) -> Iterator[FloatArray]:
+    def _decode(self, container: InputContainer, stream: AudioStream) -> Iterator[FloatArray]:
         packets = container.demux(stream)
         while True:
             try:
@@ -97,6 +145,7 @@ class Decoder:
                     break
                 frames = packet.decode()
             except (av.error.FFmpegError, ValueError) as error:
+                _check_memory(error)
                 self.decode_errors += 1
                 if self.decode_errors > MAX_DECODE_ERRORS or isinstance(error, av.error.EOFError):
                     break
@@ -114,7 +163,7 @@ class Decoder:
                 raise InvalidAudio("unsupported_format", f"{self.sample_rate_hz} Hz sample rate")
             if not 1 <= self.channels <= MAX_CHANNELS:
                 raise InvalidAudio("unsupported_format", f"{self.channels} channels")
-        if frame.sample_rate != self.sample_rate_hz:
+        if frame.sample_rate != self.sample_rate_hz or frame.layout.nb_channels > MAX_CHANNELS:
             self.decode_errors += 1  # a foreign piece in the stream: not this recording
             return
         frame.pts = None  # the FIFO would insist on contiguous times; damaged files have none
@@ -123,9 +172,10 @@ class Decoder:
         if shape != self._shape:  # changed mid-stream: a new FIFO (it does not check channels)
             yield from self._rest()
             self._shape = shape
+            self._chunk = min(CHUNK_SAMPLES, CHUNK_VALUES // shape[1])
         self._fifo.write(frame)
-        while self._fifo.samples >= CHUNK_SAMPLES:
-            yield self._read(CHUNK_SAMPLES)
+        while self._fifo.samples >= self._chunk:
+            yield self._read(self._chunk)
 
     def _rest(self) -> Iterator[FloatArray]:
         if self._fifo.samples:
@@ -137,8 +187,48 @@ class Decoder:
         assert frame is not None  # noqa: S101 - the FIFO holds at least ``count``
         self.samples += frame.samples
         if self.duration_s > self.max_duration_s:
-            raise InvalidAudio("too_long", f"longer than {self.max_duration_s:.0f} s")
+            raise self._too_long()
         return to_float(frame)
+
+    def _too_long(self) -> InvalidAudio:
+        return InvalidAudio("too_long", f"longer than {self.max_duration_s:.0f} s")
+
+
+@contextmanager
+def _opened(descriptor: int) -> Iterator[tuple[InputContainer, AudioStream]]:
+    """Open the container in an open file, from its start, with its first audio stream."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    options = {
+        "fd": str(descriptor),
+        "protocol_whitelist": "fd",
+        "format_whitelist": ",".join(DEMUXERS),
+        "codec_whitelist": ",".join(sorted(DECODERS)),
+    }
+    try:
+        container = av.open("fd:", options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError, UnicodeError) as error:
+        _check_memory(error)
+        raise InvalidAudio(
+            "unsupported_format", "no demuxer on the allow-list reads this file"
+        ) from error
+    with container:
+        name = container.format.name
+        if not container.streams.audio:
+            raise InvalidAudio("no_audio", f"{name} without an audio stream")
+        stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise InvalidAudio("undecodable", f"{name}: no decoder for its audio stream")
+        if stream.codec_context.name not in DECODERS:
+            raise InvalidAudio(
+                "unsupported_format", f"{name} with {stream.codec_context.name} in it"
+            )
+        yield container, stream
+
+
+def _check_memory(error: Exception) -> None:
+    """Stop where FFmpeg had no memory: going on would hear another file than is there."""
+    if isinstance(error, MemoryError):
+        raise InvalidAudio("too_much_memory", "decoding needs more memory than allowed") from error
 
 
 def to_float(frame: AudioFrame) -> FloatArray:

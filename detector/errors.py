@@ -34,8 +34,21 @@ class BadInput(EarmarkError):
 class InvalidAudio(BadInput):
     """The bytes are not audio that can be heard.
 
-    Reasons: ``empty_file``, ``unsupported_format``, ``undecodable``, ``no_audio``,
-    ``too_long``, ``decode_timeout``, ``decoder_crashed``.
+    Reasons, by the decoder:
+
+    ``empty_file``          no bytes
+    ``unsupported_format``  no container, codec, sample rate or channel count that is allowed
+    ``no_audio``            a container that is read, without an audio stream (video, cover)
+    ``undecodable``         an audio stream of which not one sample can be decoded
+    ``too_long``            longer than the operator allows
+
+    and by whoever runs it in a process of its own (``streams.hearing``):
+
+    ``too_large``           more bytes than the operator allows (``earmark analyze``)
+    ``not_a_file``          a folder, a device, a pipe, or not to be read
+    ``decode_timeout``      too much time, of the clock or of the processor
+    ``too_much_memory``     more memory than the operator allows
+    ``decoder_crashed``     the process died or failed otherwise
     """
 
 

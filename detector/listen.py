@@ -14,13 +14,15 @@ from detector.types import AudioFacts, Heard
 SILENCE_PEAK = 10 ** (-60 / 20)
 
 
-def listen(path: Path, *, max_duration_s: float, device: str = "cpu") -> Heard:
-    """Decode ``path`` once; return facts, acoustic fingerprint and observation.
+def listen(source: Path | int, *, max_duration_s: float, device: str = "cpu") -> Heard:
+    """Decode a file, given by path or descriptor, once; return what it holds.
+
+    That is: facts, acoustic fingerprint and observation.
 
     Raises:
         InvalidAudio: with its reason; never for a file that merely has damaged parts.
     """
-    decoder = Decoder(path, max_duration_s)
+    decoder = Decoder(source, max_duration_s)
     observer: Observer | None = None
     fingerprinter: Fingerprinter | None = None
     channel_power = mix_power = 0.0

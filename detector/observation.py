@@ -113,7 +113,8 @@ class Observation:
     duration_s: float
     clock: FloatArray
     groups: tuple[bool, bool, bool]
-    timeline: FloatArray
+    timeline_steps: NDArray[np.int8]
+    """The timeline in steps of 0.25 neper: hours of audio make hundreds of MB as floats."""
     shares: FloatArray
     share_frames: int
     ltas: FloatArray
@@ -124,6 +125,11 @@ class Observation:
     def geometry(self) -> Geometry:
         """The geometry of this sample rate."""
         return Geometry(self.sample_rate_hz)
+
+    @property
+    def timeline(self) -> FloatArray:
+        """Lines of each segment, in nepers; made at every call."""
+        return self.timeline_steps.astype(np.float32) * np.float32(_TIMELINE_STEP)
 
     def to_bytes(self) -> bytes:
         """Return the compressed form (safetensors in zstandard; no pickle anywhere)."""
@@ -136,7 +142,7 @@ class Observation:
         }
         tensors = {
             "clock": self.clock.astype(np.float16),
-            "timeline": quantise_timeline(self.timeline),
+            "timeline": self.timeline_steps,
             "shares": np.rint(self.shares * self.share_frames).astype(np.uint32),
             "ltas": np.rint((self.ltas - LTAS_FLOOR_DB) * 2).clip(0, 255).astype(np.uint8),
             "peaks": np.rint(self.peaks * 255).clip(0, 255).astype(np.uint8),
@@ -164,7 +170,7 @@ class Observation:
                 duration_s=float(header["duration_s"]),
                 clock=tensors["clock"].astype(np.float32),
                 groups=tuple(bool(flag) for flag in header["groups"]),  # type: ignore[arg-type]  # three by construction
-                timeline=tensors["timeline"].astype(np.float32) * _TIMELINE_STEP,
+                timeline_steps=tensors["timeline"],
                 shares=tensors["shares"].astype(np.float32) / np.float32(max(frames, 1)),
                 share_frames=frames,
                 ltas=tensors["ltas"].astype(np.float32) / np.float32(2) + np.float32(LTAS_FLOOR_DB),
@@ -199,7 +205,7 @@ class Observer:
         self._last: torch.Tensor | None = None
         self._power = torch.zeros(3, geometry.bins, dtype=torch.float64)
         self._count = torch.zeros(3, dtype=torch.float64)
-        self._timeline: list[FloatArray] = []
+        self._timeline = bytearray()  # one piece: it would have to be copied to become one
         self._spectra = Spectra(geometry, self._device)
         self._peak = Framer(
             max(1, int(PEAK_S * sample_rate_hz)), max(1, int(PEAK_S * sample_rate_hz))
@@ -234,11 +240,7 @@ class Observer:
             duration_s=self._samples / geometry.sample_rate_hz,
             clock=sharpen(mean.float(), geometry).cpu().numpy(),
             groups=tuple(bool(n) for n in self._count > 0),  # type: ignore[arg-type]  # three groups
-            timeline=(
-                np.stack(self._timeline)
-                if self._timeline
-                else np.empty((0, geometry.bins), np.float32)
-            ),
+            timeline_steps=np.frombuffer(self._timeline, np.int8).reshape(-1, geometry.bins),
             shares=shares,
             share_frames=frames,
             ltas=ltas,
@@ -287,7 +289,7 @@ class Observer:
         """Add one segment [filters, up to segment] to the average and to the timeline."""
         geometry = self.geometry
         if len(envelope) == 0:  # at 8 kHz and below no filter lies in any band
-            self._timeline.append(np.zeros(geometry.bins, np.float32))
+            self._timeline += bytes(geometry.bins)
             return
         length = envelope.shape[1]
         heard = envelope[:, ::16].median(dim=1).values >= EMPTY_BAND
@@ -308,7 +310,7 @@ class Observer:
             lines = sharpen(torch.stack(together).mean(dim=0, keepdim=True), geometry)[0]
         else:
             lines = torch.zeros(geometry.bins)
-        self._timeline.append(lines.numpy())
+        self._timeline += quantise_timeline(lines.numpy()).tobytes()
 
 
 def sharpen(power: torch.Tensor, geometry: Geometry) -> torch.Tensor:

@@ -4,15 +4,20 @@ Share of maxima: how often each bin is the maximum of its neighbourhood of 13. I
 of level, every frame counts alike, and the fixed lines that a generator's decoder leaves
 stand out of the music. Frames more than 60 dB under the loudest do not count; the loudest
 is only known at the end, so counts are kept by level in steps of 1 dB.
+
+What is kept of every frame goes to flat arrays: thousands of small tensors that live on
+between the large ones that do not would keep the heap from shrinking (80 MB an hour).
 """
 
 import math
+from array import array
 from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from detector.framing import Framer
 from detector.types import FloatArray
@@ -53,9 +58,11 @@ class Spectra:
             lambda: torch.zeros(BINS, dtype=torch.int32, device=device)
         )
         self._frames: dict[int, int] = defaultdict(int)
-        self._ltas: list[tuple[torch.Tensor, int]] = []
+        self._ltas = array("d")
+        self._window_sum = np.zeros(LTAS_BANDS)
+        self._window_frames = 0
         self._frame = 0
-        self._loudness: list[torch.Tensor] = []
+        self._loudness = array("f")
 
     def feed(self, mono: FloatArray) -> None:
         """Take samples."""
@@ -80,25 +87,22 @@ class Spectra:
     @property
     def loudness(self) -> FloatArray:
         """K-weighted mean square of each frame so far."""
-        if not self._loudness:
-            return np.empty(0, np.float32)
-        return torch.cat(self._loudness).cpu().numpy()
+        return np.array(self._loudness, np.float32)
 
     def _levels(self) -> FloatArray:
-        if not self._ltas:
-            return np.empty((0, LTAS_BANDS), np.float32)
-        mean = torch.stack([total / count for total, count in self._ltas]).clamp(min=1e-20)
-        level = (10 * mean.log10()).clamp(min=LTAS_FLOOR_DB).float()
-        return level.cpu().numpy()
+        self._close_window()
+        mean = np.array(self._ltas).reshape(-1, LTAS_BANDS).clip(1e-20)
+        level: FloatArray = (10 * np.log10(mean)).clip(LTAS_FLOOR_DB).astype(np.float32)
+        return level
 
     def _take(self, frames: list[FloatArray]) -> None:
         wave = torch.from_numpy(np.stack(frames)).to(self._device)
         spectrum = torch.fft.rfft(wave * self._window)
         power = (spectrum.real.square() + spectrum.imag.square()) * self._scale
         self._take_shares(power)
-        self._take_levels(power @ self._bands)
+        self._take_levels((power @ self._bands).cpu().numpy().astype(np.float64))
         # a Hann window passes 3/8 of the power of a frame; half of a sine's square is its power
-        self._loudness.append((power @ self._k_power) * (0.5 / 1.5))
+        self._loudness.extend(((power @ self._k_power) * (0.5 / 1.5)).tolist())
 
     def _take_shares(self, power: torch.Tensor) -> None:
         near = power[:, self._nearest]
@@ -118,17 +122,22 @@ class Spectra:
             self._counts[step][: near.shape[1]] += highest[members].sum(dim=0, dtype=torch.int32)
             self._frames[step] += int(members.sum())
 
-    def _take_levels(self, bands: torch.Tensor) -> None:
+    def _take_levels(self, bands: NDArray[np.float64]) -> None:
         hop_s = self._fft // 2 / self._geometry.sample_rate_hz
         window_s = self._geometry.segment_s / 2
         for row in bands:
             window = int((self._frame + 1) * hop_s / window_s)  # by the frame's centre
-            if window >= len(self._ltas):
-                self._ltas.append((row.double(), 1))
-            else:
-                total, count = self._ltas[-1]
-                self._ltas[-1] = (total + row, count + 1)
+            if window > len(self._ltas) // LTAS_BANDS:
+                self._close_window()
+            self._window_sum += row
+            self._window_frames += 1
             self._frame += 1
+
+    def _close_window(self) -> None:
+        if self._window_frames:
+            self._ltas.extend((self._window_sum / self._window_frames).tolist())
+        self._window_sum = np.zeros(LTAS_BANDS)
+        self._window_frames = 0
 
 
 def fft_length(sample_rate_hz: int) -> int:
