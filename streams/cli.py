@@ -170,6 +170,16 @@ def topics() -> None:
     ensure_topics(Settings.from_env())
 
 
+@app.command()
+def schemas(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("schemas"),
+) -> None:
+    """Write a JSON Schema for every topic, and an AsyncAPI document about all of them."""
+    from streams.contract import write
+
+    sys.stdout.write("".join(f"{path}\n" for path in write(out)))
+
+
 @app.command(name="settings")
 def settings_command() -> None:
     """Print every setting with its meaning, default and current value; secrets hidden."""
