@@ -2,5 +2,6 @@
 
 Read in the order in which data flows: errors, types, decode, fingerprint, observation,
 listen (the one pass over the audio), clock and templates (evidence), calibration, model
-(a released folder that scores observations), analyze (all of it for one file).
+(a released folder that scores observations), analyze (all of it for one file); then the
+second looks, partly and speed, and picture and plot, which show the evidence to a person.
 """

@@ -82,3 +82,34 @@ def evaluate(
     typer.echo(found.text)
     if out is not None:
         found.write(out)
+
+
+@app.command()
+def robustness(
+    manifest: _Manifest,
+    model: Annotated[list[Path], typer.Option(help="Folder of a model; several are compared.")],
+    out: Annotated[Path, typer.Option(help="Folder for robustness.json, .md and .html.")],
+    audio_root: _Root = None,
+    tracks: Annotated[int, typer.Option(min=1, help="Recordings of each class.")] = 40,
+    seeds: Annotated[int, typer.Option(min=1, help="Of each kind of hard negative.")] = 5,
+    alpha: Annotated[float, typer.Option(help="False-positive rate of the threshold.")] = 0.01,
+    seed: Annotated[int, typer.Option(help="Of the sample, noise, cuts and intervals.")] = 0,
+    workers: _Workers = 2,
+) -> None:
+    """Measure what deliveries do to the answers, and which sounds fool a model."""
+    from models.robustness import measure
+    from models.robustness_report import markdown, write
+
+    figures = measure(
+        manifest,
+        audio_root or manifest.parent,
+        model,
+        tracks=tracks,
+        seeds=seeds,
+        alpha=alpha,
+        seed=seed,
+        workers=workers,
+    )
+    typer.echo(markdown(figures))
+    for path in write(figures, out):
+        typer.echo(path)

@@ -1,0 +1,207 @@
+"""Figures of ``models.robustness`` as text, as a Markdown table and as one HTML page.
+
+The page needs nothing beside it: styles and pictures (SVG) are inside.
+"""
+
+import html
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import orjson
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+FOUND: Final = "#c2410c"
+HUMAN: Final = "#2563a8"
+UNCERTAIN: Final = "#f3c9a8"
+RULE: Final = "#cbd2d9"
+STYLE: Final[dict[Any, Any]] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "earmark",
+}
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Robustness of {models}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff;
+       max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e4e7eb; }}
+th:first-child, td:first-child {{ text-align: left; }}
+svg {{ max-width: 100%; height: auto; }}
+</style></head><body>
+<h1>Robustness of {models}</h1>
+<p>{summary}</p>
+{body}
+</body></html>
+"""
+
+
+def write(figures: dict[str, Any], folder: Path) -> list[Path]:
+    """Write robustness.json, .md and .html."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n"
+    texts = {
+        "robustness.json": data.decode(),
+        "robustness.md": markdown(figures),
+        "robustness.html": page(figures),
+    }
+    paths = []
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        paths.append(folder / name)
+    return paths
+
+
+def summary(figures: dict[str, Any]) -> str:
+    """Return one sentence on what was measured."""
+    ai, human = figures["data"]["ai"], figures["data"]["human"]
+    return (
+        f"{sum(ai.values())} AI excerpts from {len(ai)} generators and {sum(human.values())} human "
+        f"ones from {len(human)} repositories, {figures['excerpt_s']:g} s each, 44.1 kHz and up; "
+        f"flagged means AI likely at the frozen threshold of alpha {figures['alpha']:g}. "
+        "Intervals (95 %) resample generators and repositories."
+    )
+
+
+def markdown(figures: dict[str, Any]) -> str:
+    """Return the tables in Markdown, which is also what the command prints."""
+    lines = [summary(figures), ""]
+    for title, key in (("delivery", "cells"), ("window", "windows")):
+        lines += [
+            f"| {title} | model | AI | found | AI uncertain | human | flagged | abstained |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row['cell']} | {row['model']} | {row['tpr']['n']} | {_of(row['tpr'])} "
+            f"| {_share(row['tpr']['uncertain'])} | {row['fpr']['n']} | {_of(row['fpr'])} "
+            f"| {_share(row['fpr']['abstained'])} |"
+            for row in figures[key]
+        ]
+        lines.append("")
+    lines += [
+        "| hard negative | model | made | flagged | uncertain | abstained | highest score |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['kind']} | {row['model']} | {row['made']} | {_share(row['flagged'])} "
+        f"| {_share(row['uncertain'])} | {_share(row['abstained'])} "
+        f"| {_share(row['highest_score'])} |"
+        for row in figures["negatives"]
+    ]
+    lines += ["", "Not made:", ""]
+    lines += [f"- {kind}: {reason}" for kind, reason in figures["skipped"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def page(figures: dict[str, Any]) -> str:
+    """Return the HTML page."""
+    with mpl.rc_context(STYLE):
+        body = _body(figures)
+    return _PAGE.format(
+        models=html.escape(", ".join(figures["models"])),
+        summary=html.escape(summary(figures)),
+        body="\n".join(body),
+    )
+
+
+def _body(figures: dict[str, Any]) -> list[str]:
+    body = []
+    for model in figures["models"]:
+        cells, windows, negatives = (
+            [row for row in figures[key] if row["model"] == model]
+            for key in ("cells", "windows", "negatives")
+        )
+        body += [
+            f"<h2>{html.escape(model)}</h2>",
+            "<h3>Deliveries</h3>", _shares_svg(cells), _html_table(cells),
+            "<h3>Length of the excerpt</h3>", _shares_svg(windows), _html_table(windows),
+            "<h3>Hard negatives</h3>",
+            "<p>Made, not recorded. Each bar is the share of seeds that is flagged.</p>",
+            _negatives_svg(negatives),
+        ]  # fmt: skip
+    skipped = "".join(
+        f"<li>{html.escape(kind)}: {html.escape(reason)}</li>"
+        for kind, reason in figures["skipped"].items()
+    )
+    body.append(f"<h3>Not made</h3><ul>{skipped}</ul>" if skipped else "")
+    return body
+
+
+def _shares_svg(rows: list[dict[str, Any]]) -> str:
+    """Draw found and falsely flagged shares with their intervals, a line for each row."""
+    figure, axes = _chart(len(rows), 0.24)
+    for at, row in enumerate(rows):
+        for side, colour, marker, shift in (
+            ("tpr", FOUND, "o", -0.16),
+            ("fpr", HUMAN, "s", 0.16),
+        ):
+            if row[side]["share"] is not None:
+                axes.plot(row[side]["interval"], [at + shift] * 2, color=colour, lw=1.2)
+                axes.plot([row[side]["share"]], [at + shift], marker, color=colour, ms=4)
+    axes.set_yticks(range(len(rows)), [row["cell"] for row in rows])
+    axes.set_xlabel("share flagged (orange, round: AI; blue, square: human)")
+    return _svg(figure)
+
+
+def _negatives_svg(rows: list[dict[str, Any]]) -> str:
+    figure, axes = _chart(len(rows), 0.18)
+    at, flagged = range(len(rows)), [row["flagged"] for row in rows]
+    axes.barh(at, flagged, 0.6, color=FOUND)
+    axes.barh(at, [row["uncertain"] for row in rows], 0.6, left=flagged, color=UNCERTAIN)
+    axes.set_yticks(at, [row["kind"] for row in rows], fontsize=7)
+    axes.set_xlabel("share of seeds (dark: flagged; light: uncertain)")
+    return _svg(figure)
+
+
+def _chart(rows: int, row_inches: float) -> tuple[Figure, Axes]:
+    height = row_inches * rows + 0.8
+    figure = Figure(figsize=(8.5, height))
+    axes = figure.add_axes((0.26, 0.55 / height, 0.71, 1 - 0.65 / height))
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_xlim(-0.02, 1.02)
+    axes.grid(axis="x", color=RULE, lw=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _svg(figure: Figure) -> str:
+    """Return the figure as an element to put into a page."""
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def _html_table(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        "<tr>"
+        + "".join(
+            f"<td>{html.escape(text)}</td>"
+            for text in (
+                row["cell"], str(row["tpr"]["n"]), _of(row["tpr"]), _share(row["tpr"]["uncertain"]),
+                str(row["fpr"]["n"]), _of(row["fpr"]), _share(row["fpr"]["abstained"]),
+            )
+        )
+        + "</tr>"
+        for row in rows
+    ]  # fmt: skip
+    names = ("", "AI", "found", "AI uncertain", "human", "flagged", "human abstained")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(cells)}</tbody></table>"
+
+
+def _of(one: dict[str, Any]) -> str:
+    if one["share"] is None:
+        return "-"
+    low, high = one["interval"]
+    return f"{one['share']:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
