@@ -42,6 +42,7 @@ from streams.health import Health, serve
 from streams.kafka_clients import kafka_client_settings, open_consumer, open_producer
 from streams.kafka_hurry import without_hurry
 from streams.patience import Patience
+from streams.processes import end_within
 from streams.settings import Settings
 
 __all__ = ["BatchConsumer", "consume", "kafka_client_settings"]
@@ -52,6 +53,8 @@ CONDITIONS: Final = ("ledger_open", "broker_reachable", "topics_exist", "partiti
 POLL_MS: Final = 500
 BATCH: Final = 500
 PROBE_S: Final = 5.0
+CLOSE_S: Final = 5.0  # for the good-bye to a broker that may not hear it
+GRACE_S: Final = 25.0  # from a signal on; then the process ends without ceremony
 MOVED: Final = (
     CommitFailedError,
     IllegalGenerationError,
@@ -74,8 +77,14 @@ def consume(name: str, sources: Sequence[str], settings: Settings, opening: Open
     """
     logs.configure(settings.log_level, processor=name)
     stop = threading.Event()
+
+    def stopped(*_: object) -> None:
+        if not stop.is_set():
+            stop.set()
+            end_within(GRACE_S)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, stopped)
     health = Health(*CONDITIONS)
     port = serve(health, settings.metrics_host, settings.metrics_port)
     log.info("processor_started", brokers=settings.brokers, port=port)
@@ -136,10 +145,12 @@ class BatchConsumer:
 
     def close(self) -> None:
         """Leave the group and disconnect."""
-        for client in (self._consumer, self._producer):
-            if client is not None:
-                with suppress(KafkaError):
-                    client.close()
+        with suppress(KafkaError):
+            if self._producer is not None:
+                self._producer.close(timeout=CLOSE_S)
+        with suppress(KafkaError):
+            if self._consumer is not None:
+                self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_S * 1000))
 
     def run(self, handler: Handler, patience: Patience) -> None:
         """Consume until told to stop.
@@ -232,7 +243,8 @@ class BatchConsumer:
             partition = TopicPartition(message.topic, message.partition)
             offsets[partition] = OffsetAndMetadata(message.offset + 1, "", -1)
         try:
-            self._consumer.commit(offsets)
+            # Without a limit it would try for ever, deaf to signals.
+            self._consumer.commit(offsets, int(self._settings.request_timeout_s * 1000))
         except MOVED as error:
             log.info("commit_skipped", error=repr(error))
         except KafkaError as error:

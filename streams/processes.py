@@ -5,8 +5,13 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import Final
+
+import structlog
+
+log = structlog.get_logger()
 
 PR_SET_PDEATHSIG: Final = 1
 
@@ -39,3 +44,18 @@ def dying_with(parent: int) -> Callable[[], None] | None:
             os._exit(1)
 
     return child
+
+
+def end_within(seconds: float) -> None:
+    """End this process in any case: a stuck thread or library must not keep it.
+
+    A worker that hangs keeps its partitions, since its heartbeats come from a thread.
+    """
+
+    def end() -> None:
+        log.error("processor_killed_itself", after_s=seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()

@@ -15,7 +15,6 @@ import os
 import random
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
@@ -30,6 +29,7 @@ from streams import logs, topics
 from streams.broker import BrokerAway
 from streams.handling import Handler, Handling, Output
 from streams.health import Health, serve
+from streams.processes import end_within
 from streams.publisher import KafkaPublisher
 from streams.records import Record
 from streams.settings import Settings
@@ -94,7 +94,7 @@ async def _run(processor: Processor[E], settings: Settings, health: Health) -> i
             return await life.live(stack)
     except Exception:
         log.exception("processor_failed")
-        _end_within(GRACE_S)
+        end_within(GRACE_S)
         return 1
     finally:
         beat.cancel()
@@ -124,7 +124,7 @@ class _Life(Generic[E]):
         health.set("resources_open", True)
         stack.push_async_callback(self._publisher.stop)
         if not await self._unless_stopped(self._connect()):
-            _end_within(GRACE_S)
+            end_within(GRACE_S)
             return 0
         datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="earmark-"))
         worker = Worker(processor.name, processor.source, settings, health, Path(datadir))
@@ -139,7 +139,7 @@ class _Life(Generic[E]):
         health.set("partitions_assigned", False)
         failure = worker.failure  # what fails from here on only makes its events come again
         drain_s = settings.drain_s if failure is None else min(settings.drain_s, FAILURE_DRAIN_S)
-        _end_within(drain_s + GRACE_S)
+        end_within(drain_s + GRACE_S)
         log.info("processor_stopping", drain_s=drain_s, failure=failure and repr(failure))
         await worker.stop(drain_s)
         if failure is not None:
@@ -211,18 +211,3 @@ class _Life(Generic[E]):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-
-
-def _end_within(seconds: float) -> None:
-    """End the process in any case: a stuck thread or library must not keep it.
-
-    A worker that hangs keeps its partitions, since its heartbeats come from a thread.
-    """
-
-    def end() -> None:
-        log.error("processor_killed_itself", after_s=seconds)
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()

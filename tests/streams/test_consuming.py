@@ -59,7 +59,8 @@ class Broker:
         self.position = offset
         self.events.append(("seek", offset))
 
-    def commit(self, offsets: dict[Any, Any]) -> None:
+    def commit(self, offsets: dict[Any, Any], timeout_ms: int) -> None:
+        assert 0 < timeout_ms < 120_000, "without a limit it would try for ever"
         self._fail("commit")
         self.events.append(("commit", {key.partition: at.offset for key, at in offsets.items()}))
 
