@@ -15,6 +15,7 @@ from streams.security import client_security, explained
 from streams.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one try; whoever can wait tries again
+RECONNECT_MS: Final = 3_000
 HEARTBEATS_PER_SESSION: Final = 4
 LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
 
@@ -24,6 +25,8 @@ def kafka_client_settings(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap_servers": [server.strip() for server in settings.brokers.split(",")],
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        # After an outage a client should not sit out another half minute (its default).
+        "reconnect_backoff_max_ms": RECONNECT_MS,
         "allow_auto_create_topics": False,
         **client_security(settings),
     }
