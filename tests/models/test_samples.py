@@ -11,7 +11,7 @@ from detector.types import Assessment
 from models.music import render
 from models.samples import Sample, write_samples
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-1"
+RELEASED = Path(__file__).parents[2] / "models"
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +20,24 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
 
 
 @pytest.fixture(scope="module")
-def answers(samples: list[Sample]) -> dict[str, list[Assessment]]:
-    model = Model.load(RELEASED)
+def heard(samples: list[Sample]) -> dict[Path, Observation]:
+    return {
+        sample.path: Observation.from_bytes(listen(sample.path, max_duration_s=600).observation)
+        for sample in samples
+        if sample.kind != "truncated"
+    }
+
+
+@pytest.fixture(scope="module", params=["clock-1", "ensemble-1"])
+def answers(
+    samples: list[Sample], heard: dict[Path, Observation], request: pytest.FixtureRequest
+) -> dict[str, list[Assessment]]:
+    model = Model.load(RELEASED / request.param)
     found: dict[str, list[Assessment]] = {}
     for sample in samples:
-        if sample.kind == "truncated":
-            continue
-        heard = listen(sample.path, max_duration_s=600)
-        observation = Observation.from_bytes(heard.observation)
-        found.setdefault(sample.kind, []).extend(model.assess([observation], 0.01))
+        if sample.path in heard:
+            answer = model.assess([heard[sample.path]], 0.01)
+            found.setdefault(sample.kind, []).extend(answer)
     return found
 
 
