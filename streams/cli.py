@@ -240,13 +240,13 @@ def _plain(answer: dict[str, object]) -> str:
 
 
 def main() -> None:
-    """Run the command line; an error on purpose is one line and exit code 1."""
+    """Run the command line; an error of the input or of the machine is one line, exit code 1."""
     from models.commands import app as models_app
 
     app.registered_commands.extend(models_app.registered_commands)
     try:
         app()
-    except EarmarkError as error:
+    except (EarmarkError, OSError) as error:
         sys.stderr.write(f"earmark: {error}\n")
         raise SystemExit(1) from error
 
