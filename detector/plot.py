@@ -22,7 +22,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from detector.clock import LOW_HZ
-from detector.listen import listen
 from detector.model import Model, population
 from detector.observation import Observation
 from detector.picture import HUMAN_MEDIAN, Picture, picture_of
@@ -60,19 +59,15 @@ OUTCOMES: Final = {
 
 
 def evidence(
-    path: Path, model: Model, out: Path, alpha: float, max_duration_s: float
+    observation: Observation, name: str, model: Model, out: Path, alpha: float
 ) -> list[Path]:
-    """Hear a file and write its evidence into ``out`` (made if need be): JSON, SVG, PNG.
-
-    Raises:
-        InvalidAudio: the file cannot be heard.
-    """
-    observation = Observation.from_bytes(listen(path, max_duration_s=max_duration_s).observation)
+    """Write the evidence about the recording ``name`` into ``out``: JSON, SVG, PNG."""
     (answer,) = model.assess([observation], alpha)
-    name = population(observation.sample_rate_hz)
-    calibration = model.calibrations.get(name)
+    heard_in = population(observation.sample_rate_hz)
+    calibration = model.calibrations.get(heard_in)
     humans = calibration.branches["clock"].humans if calibration else None
-    return write(picture_of(path.name, observation, answer, humans, name), out, path.stem)
+    picture = picture_of(name, observation, answer, humans, heard_in)
+    return write(picture, out, Path(name).stem)
 
 
 def write(picture: Picture, folder: Path, stem: str) -> list[Path]:

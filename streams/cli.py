@@ -108,6 +108,28 @@ def analyze(
 
 
 @app.command()
+def evidence(
+    file: Annotated[Path, typer.Argument(help="One audio file.")],
+    out: Annotated[Path, typer.Option(help="Folder for JSON, SVG and PNG.")] = Path(),
+    model: Annotated[Path | None, typer.Option(help="Folder of a released model.")] = None,
+) -> None:
+    """Draw what the detector found in a file: the lines, where they are, the sentence."""
+    from detector.model import Model
+    from detector.observation import Observation
+    from detector.plot import evidence as draw
+    from streams.hearing import HearingPool
+    from streams.settings import Settings
+
+    settings = Settings.from_env()
+    with HearingPool(settings) as pool:
+        heard = asyncio.run(pool.hear(file))
+    released = Model.load(model or settings.model)
+    observation = Observation.from_bytes(heard.observation)
+    for path in draw(observation, file.name, released, out, settings.alpha):
+        sys.stdout.write(f"{path}\n")
+
+
+@app.command()
 def worker(name: WorkerName) -> None:
     """Run one process of the installation; settings come from the environment."""
     from streams.settings import Settings
