@@ -202,8 +202,9 @@ class BatchConsumer:
         try:
             sent = [self._send_answer(answer) for answer in handled.answers]
             sent += [self._bury(refused) for refused in handled.refused]
+            deadline = time.monotonic() + 2 * self._settings.request_timeout_s
             for future in sent:
-                future.get(timeout=2 * self._settings.request_timeout_s)
+                future.get(timeout=max(0.001, deadline - time.monotonic()))
         except KafkaError as error:
             raise BrokerAway(f"no acknowledgement: {error!r}") from error
 

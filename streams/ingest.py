@@ -11,6 +11,7 @@ unknown ones: a misspelt ``declared`` would be a lost declaration, hence a wrong
 
 import hashlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -121,7 +122,9 @@ class IngestHook:
         remaining = iter(uploads)
         while window := list(islice(remaining, WINDOW)):
             pending = [self._send(upload, uploaded_at or datetime.now(UTC)) for upload in window]
-            deliveries.extend(self._settle(delivery, sent) for delivery, sent in pending)
+            # The producer gives up by itself; the margin only guards against its silence.
+            deadline = time.monotonic() + 2 * self._settings.request_timeout_s
+            deliveries.extend(_settle(delivery, sent, deadline) for delivery, sent in pending)
         return deliveries
 
     def _send(self, upload: Upload, uploaded_at: datetime) -> tuple[Delivery, Any]:
@@ -157,16 +160,16 @@ class IngestHook:
             raise RefusedUpload("invalid_upload", " ".join(str(error).split())) from error
         return value
 
-    def _settle(self, delivery: Delivery, sent: Any) -> Delivery:
-        """Wait for the broker's word on one upload."""
-        if sent is None:
-            return delivery
-        try:
-            # The producer gives up by itself; the margin only guards against its silence.
-            lies = sent.get(timeout=2 * self._settings.request_timeout_s)
-        except KafkaError as error:
-            return replace(delivery, error=_reason(error))
-        return replace(delivery, partition=lies.partition, offset=lies.offset)
+
+def _settle(delivery: Delivery, sent: Any, deadline: float) -> Delivery:
+    """Wait for the broker's word on one upload."""
+    if sent is None:
+        return delivery
+    try:
+        lies = sent.get(timeout=max(0.001, deadline - time.monotonic()))
+    except KafkaError as error:
+        return replace(delivery, error=_reason(error))
+    return replace(delivery, partition=lies.partition, offset=lies.offset)
 
 
 def _id_of(upload: Upload) -> str:

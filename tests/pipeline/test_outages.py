@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,13 @@ from kafka.admin import KafkaAdminClient
 
 from streams import dead_letters, topics
 from streams.broker import ensure_topics
+from streams.ingest import IngestHook
 from streams.settings import Settings
 from tests.kafka import ApacheKafka, apache_kafka
 from tests.pipeline.backpressure import resident_mb
 from tests.pipeline.test_processor_on_broker import Process, Stage, at_most, ping, wait_until
 from tests.soak.house import Tansu
+from tests.streams.events import upload
 
 pytestmark = pytest.mark.pipeline
 
@@ -150,6 +153,36 @@ def test_a_broker_that_is_killed_while_events_are_published_is_waited_for(
     assert numbers(stage) == set(range(PINGS))
     assert worker.popen.poll() is None
     assert worker.end() == 0
+
+
+def test_the_hook_answers_in_time_during_an_outage_and_works_after_it(kafka: ApacheKafka) -> None:
+    """An idempotent producer of kafka-python would be stuck for good."""
+    settings = Settings(brokers=kafka.bootstrap, request_timeout_s=4)
+    ensure_topics(settings)
+    stop = threading.Event()
+    sent: list[tuple[float, int]] = []
+
+    def send(hook: IngestHook) -> None:
+        while not stop.is_set():
+            uploads = [upload(f"T-{len(sent)}-{number}") for number in range(50)]
+            began = time.monotonic()
+            failed = sum(one.error is not None for one in hook.submit_many(uploads))
+            sent.append((time.monotonic() - began, failed))
+
+    with IngestHook(settings) as hook:
+        sender = threading.Thread(target=send, args=(hook,), daemon=True)
+        sender.start()
+        wait_until(lambda: len(sent) > 5, 20)
+        kafka.kill()  # with batches on their way
+        time.sleep(10)
+        kafka.start()
+        before = len(sent)
+        wait_until(lambda: len(sent) > before + 5, 30)
+        stop.set()
+        sender.join(20)
+    assert max(seconds for seconds, _ in sent) < 2 * settings.request_timeout_s + 2
+    assert sum(failed for _, failed in sent) >= 50, "the outage was not noticed"
+    assert [failed for _, failed in sent[-3:]] == [0, 0, 0]
 
 
 def test_an_output_that_the_broker_refuses_makes_a_dead_letter_and_the_others_stand(
