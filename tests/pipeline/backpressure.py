@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,8 @@ from streams.settings import Settings
 SOURCE, TARGET = "waiting", "waited"
 PADDING = "x" * 4_000
 WINDOW = 5_000
-SETTLED_S = 6.0  # imports, the join, the first fetches
+SETTLED_S = 5.0  # from the first assignment on: the first fetches
+ASSIGNED_PATIENCE_S = 60.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -52,20 +54,25 @@ def resident_mb(pid: int) -> float:
 
 
 def measure(events: int, seconds: float) -> list[tuple[float, float]]:
-    """Return seconds since the worker's start, and MB, once a second after it has settled."""
-    with EmbeddedBroker() as broker:
+    """Return seconds since the assignment, and MB, once a second after it has settled."""
+    with EmbeddedBroker() as broker, tempfile.NamedTemporaryFile() as log:
         settings = Settings(brokers=broker.bootstrap, session_timeout_s=6, fetch_max_wait_ms=50)
         fill(settings, events)
         worker = subprocess.Popen(
             [sys.executable, "-m", "tests.pipeline.echo", SOURCE, TARGET],
             cwd=ROOT,
             env=os.environ | settings.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
-        began = time.monotonic()
         sizes: list[tuple[float, float]] = []
         try:
+            deadline = time.monotonic() + ASSIGNED_PATIENCE_S
+            while b"partitions_assigned" not in Path(log.name).read_bytes():
+                if time.monotonic() > deadline:
+                    raise TimeoutError(Path(log.name).read_text())
+                time.sleep(0.1)
+            began = time.monotonic()
             while (now := time.monotonic() - began) < SETTLED_S + seconds:
                 if now > SETTLED_S:
                     sizes.append((now, resident_mb(worker.pid)))
