@@ -81,9 +81,13 @@ class Bank:
     spread: FloatArray
 
     def scores(self, vector: FloatArray) -> FloatArray:
-        """Return one recording's score against each template."""
-        cosine = self.vectors @ unit(vector, self.human_mean)
-        found: FloatArray = (cosine - self.middle) / self.spread
+        """Return one recording's score against each template.
+
+        In double precision: how a library splits a product over threads changes its last
+        bits, and those of a rounded score must not depend on that.
+        """
+        cosine = self.vectors.astype(np.float64) @ unit(vector, self.human_mean).astype(np.float64)
+        found: FloatArray = ((cosine - self.middle) / self.spread).astype(np.float32)
         return found
 
 

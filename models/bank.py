@@ -103,10 +103,15 @@ def fit(members: Sequence[Scored], vectors: FloatArray, used: BoolVector) -> Ban
     units = unit(vectors, human_mean)
     templates = np.stack([units[used & is_ai & (makers == name)].mean(axis=0) for name in names])
     templates /= np.linalg.norm(templates, axis=1, keepdims=True)
-    middle, high = np.quantile(
-        units[used & ~is_ai] @ templates.T, (0.5, HUMAN_QUANTILE), axis=0
-    ).astype(np.float32)
-    return Bank(tuple(names), human_mean, templates, middle, np.maximum(high - middle, 1e-6))
+    cosines = units[used & ~is_ai].astype(np.float64) @ templates.T.astype(np.float64)
+    middle, high = np.quantile(cosines, (0.5, HUMAN_QUANTILE), axis=0)
+    return Bank(
+        tuple(names),
+        human_mean,
+        templates,
+        middle.round(6).astype(np.float32),
+        np.maximum(high - middle, 1e-6).round(6).astype(np.float32),
+    )
 
 
 def out_of_fold(members: Sequence[Scored], vectors: FloatArray) -> FloatVector:
