@@ -1,6 +1,6 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit kafka clean
+.PHONY: help setup run test lint unit kafka soak clean
 BIN := .venv/bin
 
 help: ## this list
@@ -29,6 +29,10 @@ unit: setup ## the tests that need no broker
 
 kafka: setup ## an Apache Kafka to try things on (Java, Maven); SECURE=1 adds TLS and SASL
 	@$(BIN)/python -m tests.kafka $(if $(SECURE),--secure)
+
+soak: setup ## UPLOADS=20000 and KILLS=20 faults, then the sums; BROKER=tansu|kafka, none: both
+	@for broker in $(or $(BROKER),tansu kafka); do $(BIN)/python -m tests.soak \
+	  --uploads $(or $(UPLOADS),20000) --kills $(or $(KILLS),20) --broker $$broker || exit 1; done
 
 clean: ## remove the environment and the state (ledger included)
 	rm -rf .venv .earmark build *.egg-info
