@@ -39,7 +39,7 @@ DECODERS: Final = frozenset(
             for bits in (16, 24, 32)
             for end in ("be", "le")
         ),
-        *("pcm_s8", "pcm_u8", "pcm_s64be", "pcm_s64le", "pcm_s16le_planar", "pcm_s24le_planar"),
+        *("pcm_s8", "pcm_u8", "pcm_s16le_planar", "pcm_s24le_planar"),
         *("pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_s8_planar", "pcm_lxf"),
     )
 )

@@ -35,9 +35,9 @@ from scipy.ndimage import rank_filter
 from detector.errors import ModelError
 from detector.framing import Framer
 from detector.spectra import LTAS_FLOOR_DB, Spectra
-from detector.types import FloatArray
+from detector.types import OBSERVATION_VERSION, FloatArray
 
-VERSION: Final = 1
+VERSION: Final = OBSERVATION_VERSION
 
 # modulation front end
 FILTER_TAPS: Final = 32  # samples at 48 kHz and below; scaled up above (see Geometry)

@@ -1,11 +1,15 @@
 """Value objects that cross the boundaries of the detector; all frozen, numpy not torch."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+
+OBSERVATION_VERSION: Final = 1
+"""Of ``detector.observation``; here for those who name it and need no torch."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from uuid import uuid4
 import fsspec
 from pydantic import ValidationError
 
-from detector import observation
 from detector.errors import BadInput, Transient
-from detector.types import Heard
+from detector.types import OBSERVATION_VERSION, Heard
 from streams.records import AudioFacts, Fingerprint, ObservationRef, Record
 
 
@@ -73,7 +72,7 @@ class ArtefactStore:
             ),
             observation=ObservationRef(
                 uri=self.filesystem.unstrip_protocol(path),
-                version=observation.VERSION,
+                version=OBSERVATION_VERSION,
                 sha256=hashlib.sha256(heard.observation).hexdigest(),
             ),
         )
@@ -102,7 +101,7 @@ class ArtefactStore:
         return data
 
     def _path(self, content_sha256: str, suffix: str) -> str:
-        version = observation.VERSION
+        version = OBSERVATION_VERSION
         return f"{self.root}/heard/v{version}/{content_sha256[:2]}/{content_sha256}.{suffix}"
 
     def _write(self, path: str, data: bytes) -> None:

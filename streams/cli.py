@@ -88,9 +88,11 @@ def analyze(
     import orjson
 
     from detector.model import Model
+    from streams import logs
     from streams.offline import analyze as answers
     from streams.settings import Settings
 
+    logs.configure("warning")  # on standard error: the answers have the other to themselves
     given = {"model": model, "alpha": alpha, "decode_workers": jobs}
     settings = Settings.model_validate(
         Settings.from_env().model_dump() | {k: v for k, v in given.items() if v is not None}

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from detector.errors import Transient
 from streams import metrics, topics
 from streams.artefacts import ArtefactStore, HeardFacts
@@ -21,6 +23,8 @@ from streams.hearing import HearingPool
 from streams.processor import Handler, Output, Processor
 from streams.records import TrackFingerprinted, UploadReceived
 from streams.settings import Settings
+
+log = structlog.get_logger()
 
 NAME = "fingerprint"
 
@@ -90,7 +94,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
         ThreadPoolExecutor(settings.decode_workers + 4, thread_name_prefix="fetch") as threads,
         HearingPool(settings) as pool,
     ):
-        await pool.warm()
+        log.info("decode_sandboxed", **await pool.warm())
         slots = asyncio.Semaphore(settings.decode_workers + 2)
         yield Fingerprinting(fetcher, store, pool, threads, Path(spool), slots).handle
 

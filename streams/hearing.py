@@ -1,99 +1,90 @@
 """Decoding in child processes: a crash, a hang or a bomb costs one upload, no worker.
 
-Each child has a limit of memory and dies with its parent; a decode that takes too long is
-killed and its child replaced (pebble does both). Children start from a fork server that
-has torch loaded already, so a replacement takes milliseconds and shares its memory.
+Each child is confined (``streams.sandbox``) and is handed one open file at a time; this
+side keeps the clock (``streams.ear``). A child that takes too long is killed, one that died
+or has grown is replaced, all from a fork server that has torch loaded already, so that a
+replacement takes a fraction of a second and shares its memory.
 """
 
 import asyncio
-import contextlib
-import ctypes
-import multiprocessing
-import resource
-import signal
-import sys
+import os
+import stat
+import threading
 from pathlib import Path
-
-from pebble import ProcessExpired, ProcessPool
+from queue import SimpleQueue
+from typing import Final
 
 from detector.errors import InvalidAudio
 from detector.types import Heard
+from streams.ear import Ear, Job
+from streams.hearing_child import Hear, hear
+from streams.sandbox import Protections
 from streams.settings import Settings
 
-PR_SET_PDEATHSIG = 1
+WATCH_S: Final = 0.1
 
 
 class HearingPool:
     """Hears files in parallel; use as a context manager."""
 
-    def __init__(self, settings: Settings) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["detector.listen"])
-        self._workers = settings.decode_workers
-        self._timeout_s = settings.decode_timeout_s
-        self._max_duration_s = settings.decode_max_duration_s
-        self._pool = ProcessPool(
-            max_workers=settings.decode_workers,
-            context=context,
-            initializer=_become_child,
-            initargs=[settings.decode_max_memory_mb],
-        )
+    def __init__(self, settings: Settings, hear_file: Hear = hear) -> None:
+        """Prepare; ``hear_file`` is what the children do (tests put faults there)."""
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._ears = [Ear(settings, hear_file, self._jobs) for _ in range(settings.decode_workers)]
+        self._closed = threading.Event()
 
     def __enter__(self) -> "HearingPool":
+        for ear in self._ears:
+            ear.start()
+        threading.Thread(target=self._watch, name="hearing-watch", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble left this one out
-        self._pool.join(timeout=5)
+        self._closed.set()
+        for ear in self._ears:
+            ear.close()
+            self._jobs.put(None)
+        for ear in self._ears:
+            ear.join(timeout=5)
 
-    async def warm(self) -> None:
-        """Start the children now, so that the first upload need not wait for them."""
-        jobs = [self._pool.schedule(_nothing) for _ in range(self._workers)]
-        await asyncio.gather(*map(asyncio.wrap_future, jobs))
+    async def warm(self) -> Protections:
+        """Wait for the children, so that the first upload need not; return what confines them.
+
+        Raises:
+            Fatal: they do not start.
+        """
+        started = [asyncio.wrap_future(ear.started) for ear in self._ears]
+        return (await asyncio.gather(*started))[0]
+
+    def processes(self) -> list[int]:
+        """Return the ids of the children."""
+        return [ear.pid for ear in self._ears if ear.pid]
 
     async def hear(self, path: Path) -> Heard:
         """Hear one file.
 
         Raises:
-            InvalidAudio: also for a decode that crashed or took too long.
+            InvalidAudio: also for a decode that crashed or took too long or too much.
         """
-        job = self._pool.schedule(
-            _listen, args=[path, self._max_duration_s], timeout=self._timeout_s
-        )
+        job = Job(_open(path))
+        self._jobs.put(job)
         try:
-            heard: Heard = await asyncio.wrap_future(job)
-        except TimeoutError as error:
-            raise InvalidAudio(
-                "decode_timeout", f"decoding took longer than {self._timeout_s:g} s"
-            ) from error
-        except (ProcessExpired, MemoryError) as error:
-            raise InvalidAudio(
-                "decoder_crashed", f"the decode process died: {type(error).__name__}"
-            ) from error
-        return heard
+            return await asyncio.wrap_future(job.future)
+        finally:
+            job.abandoned = True
+
+    def _watch(self) -> None:
+        while not self._closed.wait(WATCH_S):
+            for ear in self._ears:
+                ear.watch()
 
 
-def _become_child(max_memory_mb: int) -> None:
-    """Set a child up: limits, one thread, no signals of the terminal."""
-    import torch
-
-    torch.set_num_threads(1)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole terminal; the parent decides
-    limit = max_memory_mb * 2**20
-    with contextlib.suppress(ValueError, OSError):  # a lower hard limit stands already
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _nothing() -> None:
-    """Do nothing, in a child."""
-
-
-def _listen(path: Path, max_duration_s: float) -> Heard:
-    from detector.listen import listen  # torch is loaded here, not in the worker
-
-    return listen(path, max_duration_s=max_duration_s)
+def _open(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise InvalidAudio("not_a_file", error.strerror or "cannot be opened") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidAudio("not_a_file", "a folder or a special file")
+    return descriptor

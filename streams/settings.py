@@ -113,10 +113,13 @@ class Settings(BaseModel):
     fetch_timeout_s: Annotated[Seconds, Field(description="longest fetch of one upload")] = 60.0
     decode_timeout_s: Annotated[
         Seconds, Field(description="longest decode of one upload, then its process is killed")
-    ] = 120.0
+    ] = 240.0
+    decode_cpu_s: Annotated[
+        Seconds, Field(description="most processor time of one decode (4 hours take about 70 s)")
+    ] = 180.0
     decode_max_memory_mb: Annotated[
-        int, Field(ge=512, description="address space of a decode process, in MB")
-    ] = 8_192
+        int, Field(ge=64, description="MB that a decode may take beyond what its process has idle")
+    ] = 320
     decode_max_duration_s: Annotated[Seconds, Field(description="longest track")] = 14_400.0
     decode_workers: Annotated[int, Field(ge=1, le=256, description="decode processes")] = 2
 
