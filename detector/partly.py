@@ -36,6 +36,7 @@ from detector.types import FloatArray, SegmentScore
 Extent = Literal["All", "Partly", "None", "Unknown"]
 
 WINDOW_SEGMENTS: Final = 3  # half-overlapping segments of 11.9 s: 23.8 s
+WINDOWS_TOGETHER: Final = 64  # scored at once: hours of audio need no more memory than minutes
 MIN_SEGMENTS: Final = 3  # shorter tracks are one window: their own score says it all
 PRESENT: Final = 1.0  # S at one fixed rate
 EDGE_SEGMENTS: Final = 2  # beyond a run whose windows may still reach into the part
@@ -65,14 +66,17 @@ def best_window(observation: Observation, lattice: Lattice) -> tuple[float, Rate
     Tracks without any timeline score 0.
     """
     plausible = Lattice(tuple(rate for rate in lattice.rates if rate.penalty == 0))
-    if len(observation.timeline) == 0:
-        return 0.0, plausible.rates[0], 0
-    windows = torch.from_numpy(_windows(observation.timeline))[:, None]
-    heard = torch.ones(len(windows), 1, dtype=torch.bool)
-    found = score_tracks(windows, heard, observation.geometry, plausible)
-    where = int(found.score.argmax())
-    rate = plausible.rates[int(found.best[where])]
-    return round(float(found.score[where]), 4), rate, where
+    best = (-inf, plausible.rates[0], 0)
+    windows = _windows(observation.timeline)
+    for first in range(0, len(windows), WINDOWS_TOGETHER):
+        block = torch.from_numpy(windows[first : first + WINDOWS_TOGETHER])[:, None]
+        heard = torch.ones(len(block), 1, dtype=torch.bool)
+        found = score_tracks(block, heard, observation.geometry, plausible)
+        where = int(found.score.argmax())
+        if found.score[where] > best[0]:
+            rate = plausible.rates[int(found.best[where])]
+            best = (round(float(found.score[where]), 4), rate, first + where)
+    return best if len(windows) else (0.0, *best[1:])
 
 
 def bar_at(humans: HumanScores, alpha: float) -> float:
@@ -113,10 +117,14 @@ def find_parts(observation: Observation, lattice: Lattice, bar: float) -> Parts:
 def _windows(timeline: FloatArray) -> FloatArray:
     """Return means [windows, bins] over neighbouring segments, every segment a start."""
     size = min(WINDOW_SEGMENTS, len(timeline))
+    if size == 0:
+        return timeline
     count = len(timeline) - size + 1
-    total = sum(timeline[shift : shift + count] for shift in range(size))
-    means: FloatArray = np.asarray(total, np.float32) / np.float32(size)
-    return means
+    total = timeline[:count].copy()
+    for shift in range(1, size):
+        total += timeline[shift : shift + count]
+    total /= np.float32(size)
+    return total
 
 
 def _stretches(heights: FloatArray, where: int) -> list[tuple[int, int]]:
