@@ -49,7 +49,7 @@ def up(
     from streams import logs
     from streams.up import up as run_all
 
-    logs.configure("warning")
+    logs.configure("error")  # what is wrong is on the screen and in the workers' logs
     here = State(state)
 
     def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Passed]":
@@ -92,7 +92,7 @@ def analyze(
     from streams.offline import analyze as answers
     from streams.settings import Settings
 
-    logs.configure("warning")  # on standard error: the answers have the other to themselves
+    logs.configure("error")  # what is wrong is on the screen and in the workers' logs  # on standard error: the answers have the other to themselves
     given = {"model": model, "alpha": alpha, "decode_workers": jobs}
     settings = Settings.model_validate(
         Settings.from_env().model_dump() | {k: v for k, v in given.items() if v is not None}

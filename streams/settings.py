@@ -133,7 +133,7 @@ class Settings(BaseModel):
 
     # answers
     model: Annotated[Path, Field(description="folder of the released model")] = (
-        HERE.parent / "models" / "clock-1"
+        HERE.parent / "models" / "ensemble-1"
     )
     policy: Annotated[Path, Field(description="policy file")] = HERE / "policy" / "default.yaml"
     alpha: Annotated[
