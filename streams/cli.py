@@ -92,7 +92,7 @@ def analyze(
     from streams.offline import analyze as answers
     from streams.settings import Settings
 
-    logs.configure("error")  # what is wrong is on the screen and in the workers' logs  # on standard error: the answers have the other to themselves
+    logs.configure("warning")  # on standard error: the answers have the other to themselves
     given = {"model": model, "alpha": alpha, "decode_workers": jobs}
     settings = Settings.model_validate(
         Settings.from_env().model_dump() | {k: v for k, v in given.items() if v is not None}
