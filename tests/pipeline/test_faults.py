@@ -17,7 +17,7 @@ PATIENCE_S = 420
 def soak(logs: Path, *arguments: str) -> str:
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.soak", "--logs", str(logs), *arguments],
+        [sys.executable, "-m", "tests.soak", "--pause", "8", "--logs", str(logs), *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -49,6 +49,7 @@ class Options:
     broker: str
     seed: int = 1
     postgres: bool = False
+    pause: float = 20.0
     logs: Path | None = None
 
 
@@ -61,7 +62,7 @@ class Soak:
         self._said = 0.0
         self._watcher = Watcher(house.settings)
         self._ended: set[str] = set()
-        self.faults = Faults(house, options.kills, random.Random(options.seed))
+        self.faults = Faults(house, options.kills, random.Random(options.seed), options.pause)
         broker_pid = house.broker._process.pid  # type: ignore[attr-defined] # of either kind
         self.watching = Watching(house.supervisor.children, {"broker": broker_pid})
         files = write_files(folder / "audio", options.seed, min(FILES, options.uploads))
@@ -189,6 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--broker", choices=["tansu", "kafka"], default="tansu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true", help="the ledger on PostgreSQL")
+    parser.add_argument("--pause", type=float, default=20.0, help="seconds of every freeze")
     parser.add_argument("--logs", type=Path, help="copy the workers' logs here")
     options = Options(**vars(parser.parse_args(arguments)))
     logs.configure("error")

@@ -19,10 +19,9 @@ from streams.up import WORKERS
 from tests.kafka import ApacheKafka
 from tests.soak.house import House
 
-PAUSE_S = 20.0
 OUTAGE_S = (5.0, 28.0)  # of Kafka, besides the time that its start takes
 STORE_S, DATABASE_S = 10.0, 10.0
-SLOW_S, SLOW_STOPPED_S, SLOW_RUNNING_S = 20.0, 0.4, 0.1
+SLOW_STOPPED_S, SLOW_RUNNING_S = 0.4, 0.1
 FIRST, LAST = 0.03, 0.92  # progress between which faults begin
 
 Steps = Iterator[float]
@@ -46,6 +45,7 @@ class Faults:
     house: House
     count: int
     dice: random.Random
+    pause_s: float
     injected: list[Fault] = field(default_factory=list)
     _waiting: list[tuple[float, str]] = field(default_factory=list)
     _active: list[tuple[Fault, Steps, float]] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Faults:
             case ["term", _]:
                 return self._signal(fault, signal.SIGTERM, None)
             case ["pause", "broker"]:
-                return _between(house.broker.pause, house.broker.resume, PAUSE_S)
+                return _between(house.broker.pause, house.broker.resume, self.pause_s)
             case ["pause", "worker"]:
                 return self._pause(fault)
             case ["slow", _]:
@@ -132,7 +132,7 @@ class Faults:
     def _pause(self, fault: Fault) -> Steps:
         while not _send(fault, signal.SIGSTOP, self._victim(None)):
             yield 0.2
-        yield PAUSE_S
+        yield self.pause_s
         with suppress(ProcessLookupError):
             os.kill(fault.pid, signal.SIGCONT)
 
@@ -140,7 +140,7 @@ class Faults:
         """Let a worker have a fifth of its time: it lives, answers, and is slow."""
         while not _send(fault, signal.SIGSTOP, self._victim(None)):
             yield 0.2
-        until = time.monotonic() + SLOW_S
+        until = time.monotonic() + self.pause_s
         with suppress(ProcessLookupError):
             while time.monotonic() < until:
                 yield SLOW_STOPPED_S

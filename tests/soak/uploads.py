@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.samples import write_samples
 from streams.ingest import DeliveryFailed, IngestHook
 from streams.records import Declaration, Upload
 from streams.settings import Settings
@@ -25,6 +26,7 @@ BATCH = 50
 LONG_S, SHORT_S = 5.2, 1.0  # assessable, and too short to be
 RATE_HZ = 44_100
 PAUSE_S = 0.2  # of a sender that is far ahead, or refused
+AI = ("decoder", "licensed_ai", "undisclosed_ai")  # samples that persons must look at
 TWICE = 0.05  # share of uploads that are sent twice
 
 
@@ -46,10 +48,11 @@ class Planned:
 
 
 def write_files(folder: Path, seed: int, count: int) -> list[File]:
-    """Write noise of two lengths, and one file in twelve that is no audio."""
+    """Write noise of two lengths, one file in twelve that is no audio, and some AI music."""
     folder.mkdir()
     dice = random.Random(seed)
-    files = []
+    made = (one.path for one in write_samples(folder / "samples", seed) if one.kind in AI)
+    files = [_file(path, good=True) for path in made]
     for number in range(count):
         path = folder / f"{number:04}.wav"
         good = number % 12 != 11
@@ -59,8 +62,13 @@ def write_files(folder: Path, seed: int, count: int) -> list[File]:
             write_wav(path, noise.astype(np.float32))
         else:
             path.write_bytes(dice.randbytes(dice.choice([0, 40, 4_000])))
-        files.append(File(path, hashlib.sha256(path.read_bytes()).hexdigest(), good))
+        files.append(_file(path, good=good))
+    dice.shuffle(files)
     return files
+
+
+def _file(path: Path, *, good: bool) -> File:
+    return File(path, hashlib.sha256(path.read_bytes()).hexdigest(), good)
 
 
 def plan(files: list[File], seed: int, count: int) -> Iterator[Planned]:
