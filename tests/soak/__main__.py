@@ -171,7 +171,7 @@ def _judge(run: Soak, house: House) -> list[Sum]:
         *ledger_sums(house.settings.ledger, facts, run.sender.good),
         Sum("STUCK partitions", len(left), 0),
         Sum("faults", len(faults), run.faults.count),
-        Sum("of them kills", len(kills)),
+        Sum("of them kills", len(kills), run.faults.kills),
         Sum("exits of workers", len(exits)),
         Sum("exits without an explanation", len(unexplained), 0),
         Sum("uploads that the hook was refused, and sent again", run.sender.refused),
@@ -186,7 +186,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--uploads", type=int, default=20_000)
-    parser.add_argument("--kills", type=int, default=20, help="how many faults, kills among them")
+    parser.add_argument(
+        "--kills", type=int, default=20, help="kills, and half as many other faults"
+    )
     parser.add_argument("--broker", choices=["tansu", "kafka"], default="tansu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true", help="the ledger on PostgreSQL")

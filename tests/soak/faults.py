@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 
 from streams.supervisor import Child
 from streams.up import WORKERS
@@ -40,22 +41,22 @@ class Fault:
 
 @dataclass
 class Faults:
-    """Injects ``count`` faults while the run goes on; call ``step`` all the time."""
+    """Injects ``kills`` kills, and half as many other faults; call ``step`` all the time."""
 
     house: House
-    count: int
+    kills: int
     dice: random.Random
     pause_s: float
+    count: int = 0
     injected: list[Fault] = field(default_factory=list)
     _waiting: list[tuple[float, str]] = field(default_factory=list)
     _active: list[tuple[Fault, Steps, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        kinds: list[str] = []
-        while len(kinds) < self.count:
-            deck = self._kinds()
-            kinds += deck[: self.count - len(kinds)]
+        kinds = list(islice(cycle(self._kills()), self.kills))
+        kinds += islice(cycle(self._others()), self.kills // 2)
         self.dice.shuffle(kinds)
+        self.count = len(kinds)
         moments = sorted(self.dice.uniform(FIRST, LAST) for _ in kinds)
         self._waiting = list(zip(moments, kinds, strict=True))
 
@@ -93,11 +94,14 @@ class Faults:
         except StopIteration:
             fault.ended = time.monotonic()
 
-    def _kinds(self) -> list[str]:
+    def _kills(self) -> list[str]:
         kinds = [f"kill {name}" for name in WORKERS]
         if isinstance(self.house.broker, ApacheKafka):
             kinds.append("kill broker")
-        kinds += ["store away", "database away", "pause broker", "term worker", "pause worker"]
+        return kinds
+
+    def _others(self) -> list[str]:
+        kinds = ["store away", "database away", "pause broker", "term worker", "pause worker"]
         if self.house.store.mounted:
             kinds.append("store full")
         return [*kinds, "slow worker"]
