@@ -73,23 +73,55 @@ def measure(
         seed: of the sample, of noise and cuts, and of the bootstrap.
         workers: processes.
     """
-    models = [Model.load(folder) for folder in folders]
     chosen = sample(usable(read_manifest(manifest, audio_root)), tracks, seed)
-    jobs = [("track", track, folders, alpha, seed) for track in chosen] + [
-        ("negative", index, folders, alpha, seed * 1_000 + number)
-        for index, kind in enumerate(KINDS)
-        if kind.missing is None
-        for number in range(seeds)
-    ]
+    jobs = jobs_of(chosen, folders, seeds=seeds, alpha=alpha, seed=seed)
     answers: list[Answered] = []
     if workers > 1:
         context = multiprocessing.get_context("spawn")  # a forked child of threads may hang
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for part in pool.map(_answer, jobs):
+            for part in pool.map(answer, jobs):
                 answers += part
     else:
         for job in jobs:
-            answers += _answer(job)
+            answers += answer(job)
+    return figures_of(answers, chosen, folders, seeds=seeds, alpha=alpha, seed=seed)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording in all cells and windows, or one hard negative; for one process."""
+
+    subject: Track | str
+    folders: tuple[Path, ...]
+    alpha: float
+    seed: int
+
+
+def jobs_of(
+    chosen: Sequence[Track], folders: Sequence[Path], *, seeds: int, alpha: float, seed: int
+) -> list[Job]:
+    """Return what there is to do, each of it on its own."""
+    recordings = [Job(track, tuple(folders), alpha, seed) for track in chosen]
+    negatives = [
+        Job(kind.name, tuple(folders), alpha, seed * 1_000 + number)
+        for number in range(seeds)
+        for kind in KINDS
+        if kind.missing is None
+    ]
+    return recordings + negatives
+
+
+def figures_of(
+    answers: Sequence[Answered],
+    chosen: Sequence[Track],
+    folders: Sequence[Path],
+    *,
+    seeds: int,
+    alpha: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the figures of answers to the recordings ``chosen`` and to hard negatives."""
+    models = [Model.load(folder) for folder in folders]
     return {
         "alpha": alpha,
         "seed": seed,
@@ -147,32 +179,31 @@ def excerpt(audio: FloatArray, rate_hz: int, seconds: float) -> FloatArray:
     return audio[:, start : start + count]
 
 
-def _answer(job: tuple[str, Any, Sequence[Path], float, int]) -> list[Answered]:
+def answer(job: Job) -> list[Answered]:
     """Answer for one recording in all cells and windows, or for one hard negative."""
-    what, subject, folders, alpha, seed = job
     torch.set_num_threads(1)
-    models = [_loaded(folder) for folder in folders]
+    models = [_loaded(folder) for folder in job.folders]
     cases: list[tuple[str, str, str, Observation]] = []
-    if what == "negative":
-        kind = KINDS[subject]
-        cases.append(("negative", kind.name, kind.family, observe(*negative(kind, seed))))
+    if isinstance(job.subject, str):
+        kind = next(one for one in KINDS if one.name == job.subject)
+        cases.append(("negative", kind.name, kind.family, observe(*negative(kind, job.seed))))
         label, group = "negative", kind.name
     else:
-        label, group = subject.label, subject.group
-        whole, rate_hz = _decoded(subject.path)
+        label, group = job.subject.label, job.subject.group
+        whole, rate_hz = _decoded(job.subject.path)
         part = excerpt(whole, rate_hz, EXCERPT_S)
         for cell in CELLS:
-            heard = observe(*deliver(cell, part, rate_hz, seed))
+            heard = observe(*deliver(cell, part, rate_hz, job.seed))
             cases.append(("delivery", cell.name, cell.family, heard))
         for seconds in WINDOWS_S:
             if whole.shape[1] >= seconds * rate_hz:
                 heard = observe(excerpt(whole, rate_hz, seconds), rate_hz)
                 cases.append(("window", f"{seconds} s", "window", heard))
     return [
-        Answered(part, cell, family, model.name, label, group, answer.outcome, answer.score)
+        Answered(where, cell, family, model.name, label, group, given.outcome, given.score)
         for model in models
-        for (part, cell, family, heard) in cases
-        for answer in model.assess([heard], alpha)
+        for (where, cell, family, heard) in cases
+        for given in model.assess([heard], job.alpha)
     ]
 
 
