@@ -172,7 +172,7 @@ class Ear(threading.Thread):
             return Heard(*said.heard, observation)
         if said.refused and said.refused[0] != "too_much_memory":
             raise InvalidAudio(*said.refused)
-        self._drop("failed")
+        self._drop(said.refused[0] if said.refused else "failed")
         if said.fatal:
             raise Fatal(said.fatal)
         raise _Broken(*(said.refused or ("decoder_crashed", said.failed or "it said nothing")))
@@ -188,21 +188,19 @@ class Ear(threading.Thread):
             name="earmark-decode",
             daemon=True,
         )
-        with _processes:
-            context.set_forkserver_preload(["detector.listen", "streams.hearing_child"])
-            process.start()
-        theirs.close()
         with self._lock:
             self._child, self._connection, self._files = process, ours, 0
-            if self._closed:
-                self._kill()
         try:
-            if not ours.poll(START_PATIENCE_S):
+            with _processes:
+                context.set_forkserver_preload(["detector.listen", "streams.hearing_child"])
+                process.start()
+            theirs.close()
+            if self._closed or not ours.poll(START_PATIENCE_S):
                 self._kill()
             protections: Protections = orjson.loads(ours.recv_bytes(MAX_SAID))
         except (OSError, EOFError) as error:
             code = self._drop("start")
-            raise Fatal(f"a decode process does not start: exit code {code}") from error
+            raise Fatal(f"a decode process does not start: exit code {code}, {error!r}") from error
         self._rest_mb = _resident_mb(process.pid)
         return protections
 
@@ -226,6 +224,8 @@ class Ear(threading.Thread):
         if connection is not None:
             connection.close()
         if child is None:
+            return None
+        if child.pid is None:  # it never started
             return None
         wait([child.sentinel], timeout=5)
         with _processes:

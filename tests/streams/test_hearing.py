@@ -21,7 +21,7 @@ from tests.audio import write_wav
 
 T = TypeVar("T")
 
-TIMEOUT_S = 6.0
+TIMEOUT_S = 40.0
 CPU_S = 1.0
 MEMORY_MB = 256
 
@@ -140,7 +140,6 @@ def test_hears_and_refuses(pool: HearingPool, noise: Path, tmp_path: Path) -> No
         (crash, "decoder_crashed", "SIGSEGV"),
         (abort, "decoder_crashed", "SIGABRT"),
         (leave, "decoder_crashed", "exit code 3"),
-        (hang, "decode_timeout", "longer than 6 s"),
         (spin, "decode_timeout", "over 1 s of processor"),
         (fill_memory_at_once, "too_much_memory", "memory"),
         (fill_memory_by_and_by, "too_much_memory", "memory"),
@@ -165,6 +164,18 @@ def test_a_fault_costs_one_upload(
     assert detail in caught.value.detail
     assert hear(pool, noise).audio.duration_s == 8.0, "the next upload is heard"
     assert pool.processes() != before, "by another child"
+
+
+def test_a_hang_ends_at_the_deadline(noise: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_text("hang")
+    with HearingPool(Settings(decode_workers=1, decode_timeout_s=4), hear_or_fail) as pool:
+        hear(pool, noise)
+        began = time.monotonic()
+        with pytest.raises(InvalidAudio, match=r"decode_timeout: .* longer than 4 s"):
+            hear(pool, bad)
+        assert time.monotonic() - began < 10
+        assert hear(pool, noise).audio.duration_s == 8.0
 
 
 def test_disorder_that_one_file_leaves_does_not_cost_the_next(
@@ -202,7 +213,7 @@ def test_nobody_waits_so_nobody_works(pool: HearingPool, noise: Path, tmp_path: 
             await asyncio.wait_for(pool.hear(bad), 0.5)
         began = time.monotonic()
         await pool.hear(noise)
-        assert time.monotonic() - began < TIMEOUT_S - 2
+        assert time.monotonic() - began < TIMEOUT_S / 2
 
     asyncio.run(_within(leave_early()))
 

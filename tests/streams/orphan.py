@@ -1,0 +1,35 @@
+"""A worker with a child that hangs, to be killed by its test."""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from detector.types import Heard
+from streams.hearing import HearingPool
+from streams.settings import Settings
+
+
+def hang(descriptor: int, max_duration_s: float) -> Heard:
+    """Sleep for longer than anybody waits."""
+    while True:
+        time.sleep(100)
+
+
+async def main() -> None:
+    """Say the child's process id once it hangs."""
+    with HearingPool(Settings(decode_workers=1), hang) as pool:
+        await pool.warm()
+        with tempfile.NamedTemporaryFile() as file:
+            hearing = asyncio.create_task(pool.hear(Path(file.name)))
+            await asyncio.sleep(0.5)
+            sys.stdout.write(f"{pool.processes()[0]}\n")
+            sys.stdout.flush()
+            await hearing
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    asyncio.run(main())
