@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -195,6 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pause", type=float, default=20.0, help="seconds of every freeze")
     parser.add_argument("--logs", type=Path, help="copy the workers' logs here")
     options = Options(**vars(parser.parse_args(arguments)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # workers and disks are given back
     logs.configure("error")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it tells of every outage we make
     try:
@@ -202,6 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NoKafka, NoPostgres) as error:
         _print(f"earmark: {error}")
         return 2
+    except KeyboardInterrupt:
+        _print("stopped before its end: no sums")
+        return 1
     return int(any(one.wrong for one in sums))
 
 
