@@ -164,6 +164,18 @@ def worker(name: WorkerName) -> None:
 
 
 @app.command()
+def samples(
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same tracks.")] = 1,
+) -> None:
+    """Write the self-made tracks: one for each way that an upload can go."""
+    from models.commands import write_samples
+
+    for sample in write_samples(folder, seed):
+        sys.stdout.write(f"{sample.path}  {sample.kind}: {sample.title}\n")
+
+
+@app.command()
 def catalogue() -> None:
     """Run the reference catalogue consumer (the same as "worker catalogue")."""
     worker(WorkerName.CATALOGUE)

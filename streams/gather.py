@@ -31,8 +31,17 @@ class Passed:
 
 
 def named(audio: str) -> list[str]:
-    """Split a make variable: one path (with spaces if that exists), or several, quoted."""
-    return [audio] if os.path.lexists(audio) else shlex.split(audio)
+    """Split a make variable: one path (with spaces if that exists), or several, quoted.
+
+    Where none of several exists, the text was one path with a slip in it.
+    """
+    if os.path.lexists(Path(audio).expanduser()):
+        return [str(Path(audio).expanduser())]
+    try:
+        several = [str(Path(name).expanduser()) for name in shlex.split(audio)]
+    except ValueError:  # a lone apostrophe
+        return [audio]
+    return several if any(map(os.path.lexists, several)) else [audio]
 
 
 def gather(names: list[str]) -> Iterator[Path | Passed]:

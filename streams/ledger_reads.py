@@ -52,6 +52,14 @@ def decision_of(ledger: Ledger, upload_id: str) -> TrackDecided | None:
     return found[0] if found else None
 
 
+def track_of(ledger: Ledger, upload_id: str) -> str | None:
+    """Return the track that an upload is of, or None where the upload is not known."""
+    question = select(UPLOADS.c.track_id).where(UPLOADS.c.upload_id == upload_id)
+    with ledger.reading() as connection:
+        found: str | None = connection.scalars(question).first()
+    return found
+
+
 def latest_decisions(ledger: Ledger, limit: int) -> list[TrackDecided]:
     """Return the latest decisions, latest first."""
     return _decisions(ledger, None, limit)

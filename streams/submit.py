@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
@@ -20,10 +21,14 @@ STALL_S = 300.0
 
 
 def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Passed]:
-    """Yield an upload for each file and URI that is named."""
+    """Yield an upload for each file and URI that is named, and those of .jsonl manifests."""
     for name in names:
         if "://" in name:
             yield name, Upload(track_id=stable_id("trk", name), uri=name)
+            continue
+        if name.endswith(".jsonl"):
+            with Path(name).open() as lines:
+                yield from manifest(lines)
             continue
         for item in gather([name]):
             if isinstance(item, Passed):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+import orjson
 import structlog
 
 from streams.processes import dying_with, free_port
@@ -29,6 +30,7 @@ STOP_PATIENCE_S = 8.0
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
 GOOD_SERVICE_S: Final = 60.0
+GIVE_UP_RESTARTS: Final = 2
 
 
 @dataclass
@@ -74,6 +76,19 @@ class Child:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def last_words(self) -> str:
+        """Return what its log says last of why it ended; empty where it does not."""
+        with contextlib.suppress(OSError):
+            for line in reversed(self.log_path.read_text(errors="replace").splitlines()[-50:]):
+                with contextlib.suppress(orjson.JSONDecodeError, AttributeError):
+                    said = orjson.loads(line)
+                    why = said.get("error") or str(said.get("exception", "")).splitlines()[-1:]
+                    if why:
+                        return why if isinstance(why, str) else str(why[0])
+                if line.startswith("earmark: "):
+                    return line.removeprefix("earmark: ")
+        return ""
 
     def watch(self) -> None:
         """Start it again where it has ended and its back-off is over."""
@@ -128,32 +143,31 @@ class Supervisor:
             child.watch()
 
     def wait_ready(self, patience_s: float) -> list[str]:
-        """Wait until all are ready; return the names of those that are not."""
+        """Wait until all are ready; return those that are not, with their last words."""
         waiting = list(self.children)
         deadline = time.monotonic() + patience_s
         while waiting and time.monotonic() < deadline:
             self.watch()
+            if any(child.restarts >= GIVE_UP_RESTARTS for child in waiting):
+                break  # it cannot start: waiting will not help
             waiting = [child for child in waiting if not child.ready()]
             if waiting:
                 time.sleep(0.1)
-        return [child.name for child in waiting]
+        return [f"{child.name} ({child.last_words() or 'still starting'})" for child in waiting]
 
     def stop(self) -> None:
         """End all within ten seconds: ask, wait, kill."""
         alive = [child.process for child in self.children if child.process is not None]
         for process in alive:
-            _signal(process, signal.SIGTERM)
+            # the worker alone: its decode processes finish what they hold while it drains
+            process.terminate()
         deadline = time.monotonic() + STOP_PATIENCE_S
         for process in alive:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.05, deadline - time.monotonic()))
         for process in alive:
-            _signal(process, signal.SIGKILL)  # also what a worker may have left in its group
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # also what a worker left in its group
             process.wait()
         for child in self.children:
             child.process = None
-
-
-def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)

@@ -15,8 +15,8 @@ def story(ledger: Ledger, name: str) -> Iterator[str]:
     track_id = name
     if Path(name).exists():
         track_id = stable_id("trk", Path(name).resolve().as_uri())
-    elif (decision := ledger_reads.decision_of(ledger, name)) is not None:
-        track_id = decision.track_id
+    elif (found := ledger_reads.track_of(ledger, name)) is not None:
+        track_id = found
     for entry in ledger_reads.story(ledger, track_id):
         said = _SENTENCES[entry.table](entry.record)
         when = entry.recorded_at.isoformat(timespec="milliseconds") if entry.recorded_at else "?"

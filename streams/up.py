@@ -75,6 +75,8 @@ class Batch:
             self._send(hook, waiting)
         except EarmarkError as error:
             self.failure = error
+        except Exception as error:  # noqa: BLE001 - told in the main thread, which ends
+            self.failure = Fatal(f"sending stopped: {error!r}")
         finally:
             self.all_sent = True
 
@@ -138,9 +140,7 @@ def up(
         with console.status("starting the processors"):
             late = supervisor.wait_ready(READY_PATIENCE_S)
         if late:
-            raise Fatal(
-                f"not ready after {READY_PATIENCE_S:.0f} s: {', '.join(late)}; see {state.logs}"
-            )
+            raise Fatal(f"not ready: {'; '.join(late)}; logs: {state.logs}")
         state.announce(settings)
         _say_where(console, settings, supervisor, state)
         batch = Batch(console, writer)
@@ -157,6 +157,8 @@ def up(
             raise batch.failure
         missing = _missing_in_ledger(settings, batch, supervisor)
         show.summary(console, list(batch.ends.values()), batch.not_sent)
+        if not batch.sent_at and batch.not_sent:
+            return 1
         if not batch.complete or missing:
             left = sorted(batch.sent_at.keys() - batch.ends.keys())
             console.print(
