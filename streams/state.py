@@ -80,6 +80,7 @@ class State:
             "STORE": f"file://{folder}/artefacts",
             "LEDGER": f"sqlite:///{folder}/ledger.db",
             "FILE_ROOTS": "/",  # one person's machine: what they name is what they may read
+            "DRAIN_S": "3",  # Ctrl-C ends everything within ten seconds
             "DECODE_WORKERS": str(max(1, min(8, os.cpu_count() or 1))),
         }
         if brokers is not None:
