@@ -11,6 +11,7 @@ import typer
 
 from detector.errors import EarmarkError
 from streams.dlq import app as dlq_app
+from streams.ledger_cli import app as ledger_app
 from streams.state import DEFAULT, State
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(ledger_app, name="ledger")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
 
 

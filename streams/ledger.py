@@ -32,11 +32,12 @@ from sqlalchemy.exc import (
 )
 
 from detector.errors import BadInput, Fatal, Transient
+from streams import ledger_upgrade
 from streams.ledger_tables import DEAD_LETTERS, DECISIONS, METADATA
+from streams.ledger_upgrade import Upgraded
 
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5
-SCHEMA_LOCK: Final = 0x6561726D61726B  # PostgreSQL: one process at a time creates tables
 CHUNK: Final = 500  # ids in one question
 
 
@@ -71,19 +72,38 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str, metadata: MetaData = METADATA) -> "Ledger":
-        """Connect, and create the tables of ``metadata`` that are missing.
+        """Connect, and bring the ledger's tables up to this release (``ledger_upgrade``).
+
+        Of other ``metadata`` (the catalogue's), tables that are missing are created.
 
         Raises:
             LedgerError: the URL is none, or names a database of another kind.
             LedgerAway: it does not answer; try again later.
         """
-        ledger = cls(_engine(url))
+        ledger = cls(connect(url))
+        if metadata is METADATA:
+            ledger.upgrade()
+            return ledger
         with ledger.transaction() as connection:
-            if connection.dialect.name == "postgresql":
-                lock = sqlalchemy.func.pg_advisory_xact_lock(SCHEMA_LOCK)
-                connection.execute(sqlalchemy.select(lock))
+            ledger_upgrade.lock(connection)
             metadata.create_all(connection)
         return ledger
+
+    def upgrade(self) -> Upgraded:
+        """Run the migrations that are missing, one process at a time.
+
+        Raises:
+            LedgerAway: nothing was changed; try again later.
+        """
+        with self.reading() as connection:
+            revision = ledger_upgrade.current(connection)
+            if revision == ledger_upgrade.HEAD and connection.dialect.has_table(
+                connection, ledger_upgrade.TABLE
+            ):
+                return Upgraded(revision, revision)  # the usual case waits for no lock
+        with self.transaction() as connection:
+            ledger_upgrade.lock(connection)
+            return ledger_upgrade.upgrade(connection)
 
     def close(self) -> None:
         """Close all connections."""
@@ -165,7 +185,12 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0]
 
 
-def _engine(url: str) -> Engine:
+def connect(url: str) -> Engine:
+    """Return the engine of a database; nothing is connected yet.
+
+    Raises:
+        LedgerError: the URL is none, or names a database of another kind.
+    """
     try:
         target = make_url(url)
     except ArgumentError as error:

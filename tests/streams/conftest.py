@@ -27,6 +27,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     with engine.begin() as connection:
         METADATA.drop_all(connection)
         CATALOGUE.drop_all(connection)
+        connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS alembic_version"))
     engine.dispose()
     return served
 

@@ -1,0 +1,95 @@
+"""The ledger's tables through their history, on both databases."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from typer.testing import CliRunner
+
+from streams import ledger_reads, ledger_upgrade, topics
+from streams.cli import app
+from streams.ledger import Ledger, LedgerAway, connect
+from streams.ledger_tables import METADATA
+from streams.ledger_upgrade import FIRST, HEAD, Upgraded
+from streams.project import project
+from tests.streams.events import message, received
+
+
+def before_migrations(url: str) -> Ledger:
+    """Open a database as release 0.1 left it: the first tables, no word of a revision."""
+    ledger = Ledger(connect(url))
+    config = Config()
+    config.set_main_option("script_location", str(ledger_upgrade.SCRIPTS))
+    from alembic import command
+
+    with ledger.transaction() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, FIRST)
+        connection.execute(sqlalchemy.text("DROP TABLE alembic_version"))
+    return ledger
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(ledger: Ledger) -> None:
+    with ledger.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_revisions_are_one_line_of_numbers() -> None:
+    scripts = ScriptDirectory(str(ledger_upgrade.SCRIPTS))
+    line = [revision.revision for revision in scripts.walk_revisions()][::-1]
+    assert line == [f"{number:04}" for number in range(1, len(line) + 1)]
+    assert scripts.get_heads() == [HEAD]
+
+
+def test_a_ledger_from_before_the_migrations_goes_on(url: str) -> None:
+    old = before_migrations(url)
+    project(old, [message(topics.UPLOADED, received())])
+    assert old.upgrade() == Upgraded(FIRST, HEAD)
+    assert ledger_reads.counts(old)["uploads"] == 1
+    with old.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    assert Ledger.open(url).upgrade() == Upgraded(HEAD, HEAD)
+
+
+def test_a_ledger_of_a_later_release_is_left_alone(url: str) -> None:
+    ledger = Ledger.open(url)
+    with ledger.transaction() as connection:
+        connection.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '9999'"))
+    assert Ledger.open(url).upgrade() == Upgraded("9999", "9999")
+    project(ledger, [message(topics.UPLOADED, received())])
+
+
+def test_many_open_a_new_ledger_at_once(url: str) -> None:
+    with ThreadPoolExecutor(4) as openers:
+        for opened in openers.map(Ledger.open, [url] * 4):
+            assert ledger_reads.counts(opened)["uploads"] == 0
+            opened.close()
+
+
+def test_a_migration_that_fails_changes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: sqlalchemy.Connection) -> Upgraded:
+        ledger_upgrade_upgrade(connection)
+        raise LedgerAway("the connection broke")
+
+    ledger_upgrade_upgrade = ledger_upgrade.upgrade
+    monkeypatch.setattr(ledger_upgrade, "upgrade", broken)
+    ledger = Ledger(connect(url))
+    with pytest.raises(LedgerAway, match="broke"):
+        ledger.upgrade()
+    with ledger.reading() as connection:
+        assert ledger_upgrade.current(connection) is None
+
+
+def test_the_command_says_what_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARMARK_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
+    said = [CliRunner().invoke(app, ["ledger", "upgrade"]).output for _ in range(2)]
+    assert said == [
+        f"upgraded from an empty database to {HEAD}\n",
+        f"the ledger is at {HEAD} already\n",
+    ]
