@@ -1,7 +1,8 @@
 """tracks.fingerprinted -> tracks.classified: score observations in batches on the device.
 
 Scoring runs in one thread, off the event loop: whatever has arrived when the device is free
-goes together, up to the batch size, waiting a few milliseconds for company at most.
+goes together, up to the batch size, waiting a few milliseconds for company at most. A
+shadow model, where one is set, answers after the released one (``streams.shadow``).
 """
 
 import asyncio
@@ -25,27 +26,33 @@ from streams.records import (
     Analysis,
     ModelRef,
     ObservationRef,
+    ShadowAnalysis,
     TrackClassified,
     TrackFingerprinted,
     stable_id,
 )
 from streams.settings import Settings
+from streams.shadow import Shadow
 
 NAME = "classify"
+
+
+Answers = tuple[Assessment, ShadowAnalysis | None]
 
 
 class Batcher:
     """Collects observations into batches for one scoring thread."""
 
-    def __init__(self, model: Model, alpha: float, size: int, wait_s: float) -> None:
+    def __init__(
+        self, model: Model, alpha: float, size: int, wait_s: float, shadow: Shadow | None = None
+    ) -> None:
         self._model, self._alpha, self._size, self._wait_s = model, alpha, size, wait_s
-        self._waiting: asyncio.Queue[tuple[Observation, asyncio.Future[Assessment]]] = (
-            asyncio.Queue()
-        )
+        self._shadow = shadow
+        self._waiting: asyncio.Queue[tuple[Observation, asyncio.Future[Answers]]] = asyncio.Queue()
 
-    async def assess(self, observation: Observation) -> Assessment:
-        """Return the answer for one observation, scored with whatever else is waiting."""
-        answer: asyncio.Future[Assessment] = asyncio.get_running_loop().create_future()
+    async def assess(self, observation: Observation) -> Answers:
+        """Return the answers for one observation, scored with whatever else is waiting."""
+        answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         await self._waiting.put((observation, answer))
         return await answer
 
@@ -59,9 +66,7 @@ class Batcher:
                 metrics.BATCH_SIZE.observe(len(batch))
                 try:
                     with metrics.STAGE_SECONDS.labels(NAME, "score").time():
-                        answers = await loop.run_in_executor(
-                            scoring, self._model.assess, observations, self._alpha
-                        )
+                        answers = await loop.run_in_executor(scoring, self._score, observations)
                 except Exception as error:  # noqa: BLE001 - each waiting event must hear of it
                     for _, waiting in batch:
                         if not waiting.done():
@@ -71,7 +76,14 @@ class Batcher:
                     if not waiting.done():  # cancelled by a rebalance
                         waiting.set_result(answer)
 
-    async def _collect(self) -> list[tuple[Observation, "asyncio.Future[Assessment]"]]:
+    def _score(self, observations: list[Observation]) -> list[Answers]:
+        decided = self._model.assess(observations, self._alpha)
+        if self._shadow is None:
+            return [(one, None) for one in decided]
+        beside = self._shadow.assess(observations, decided, self._alpha)
+        return list(zip(decided, beside, strict=True))
+
+    async def _collect(self) -> list[tuple[Observation, "asyncio.Future[Answers]"]]:
         batch = [await self._waiting.get()]
         loop = asyncio.get_running_loop()
         until = loop.time() + self._wait_s
@@ -95,7 +107,7 @@ class Classifying:
 
     async def handle(self, event: TrackFingerprinted) -> Sequence[Output]:
         """Return the classified event."""
-        answer = await self._answer(event.observation)
+        answer, shadow = await self._answer(event.observation)
         analysis = Analysis(
             analysis_id=stable_id(
                 "ana",
@@ -118,12 +130,13 @@ class Classifying:
             content_sha256=event.content_sha256,
             audio=event.audio,
             analysis=analysis,
+            shadow=shadow,
         )
         return [Output(topics.CLASSIFIED, said)]
 
-    async def _answer(self, reference: ObservationRef) -> Assessment:
+    async def _answer(self, reference: ObservationRef) -> Answers:
         if reference.version != VERSION:  # another build listened: no answer beats a wrong one
-            return abstain("observation_version")
+            return abstain("observation_version"), None
         loop = asyncio.get_running_loop()
         observation = await loop.run_in_executor(self.threads, self._read, reference)
         return await self.batcher.assess(observation)
@@ -143,7 +156,14 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Tra
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Model.load(settings.model, device)
     model.check_alpha(settings.alpha)
-    batcher = Batcher(model, settings.alpha, settings.batch_size, settings.batch_wait_ms / 1_000)
+    shadow = (
+        Shadow.load(settings.shadow_model, device, model, settings.alpha)
+        if settings.shadow_model is not None
+        else None
+    )
+    batcher = Batcher(
+        model, settings.alpha, settings.batch_size, settings.batch_wait_ms / 1_000, shadow
+    )
     scoring = asyncio.create_task(batcher.run(), name="batcher")
     reference = ModelRef(name=model.name, version=model.version, digest=model.digest)
     store = ArtefactStore.open(settings.store)

@@ -55,6 +55,18 @@ SCORES: Final = Histogram(
     ["model"],
     buckets=(-2, -1, 0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 25),
 )
+SHADOW: Final = Counter(
+    "earmark_shadow_total",
+    "Answers of the shadow model beside the released one: agrees | flips_to_ai | flips_from_ai | "
+    "differs (neither says AI) | failed (no answer)",
+    ["model", "shadow", "result"],
+)
+SHADOW_DISTANCE: Final = Histogram(
+    "earmark_shadow_probability_distance",
+    "How far apart the probabilities of the shadow model and the released one are",
+    ["model", "shadow"],
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1),
+)
 DECISIONS: Final = Counter(
     "earmark_decisions_total",
     "Decisions, by extent of the label and whether any dimension is restricted",

@@ -295,8 +295,24 @@ class Analysis(Record):
     model: ModelRef
 
 
+class ShadowAnalysis(Record):
+    """What a candidate model answers about the same observation; it decides nothing."""
+
+    model: ModelRef
+    outcome: Outcome
+    reason: str | None = None
+    score: float | None = None
+    probability: float | None = None
+    p_value: float | None = None
+    extent: Extent
+    generator: str | None = None
+
+
 class TrackClassified(Record):
-    """tracks.classified: the detector has answered."""
+    """tracks.classified: the detector has answered.
+
+    ``shadow`` is there where a shadow model runs beside the released one.
+    """
 
     schema_version: Literal[1] = 1
     upload_id: Identifier
@@ -305,6 +321,7 @@ class TrackClassified(Record):
     content_sha256: Sha256
     audio: AudioFacts
     analysis: Analysis
+    shadow: ShadowAnalysis | None = None
 
     @property
     def track_id(self) -> str:

@@ -135,6 +135,14 @@ class Settings(BaseModel):
     model: Annotated[Path, Field(description="folder of the released model")] = (
         HERE.parent / "models" / "ensemble-1"
     )
+    shadow_model: Annotated[
+        Path | None,
+        Given,
+        Field(
+            description="folder of a model that answers beside the released one and decides "
+            "nothing; none: no shadow",
+        ),
+    ] = None
     policy: Annotated[Path, Field(description="policy file")] = HERE / "policy" / "default.yaml"
     alpha: Annotated[
         float, Field(gt=0, lt=0.5, description="false-positive rate that the operator accepts")

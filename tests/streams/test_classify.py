@@ -4,17 +4,20 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from detector.errors import Fatal
+from detector.calibration import HumanScores
+from detector.errors import Fatal, ModelError
 from detector.model import Model
 from detector.observation import VERSION, Observation, Observer
 from detector.types import Assessment
+from streams import metrics
 from streams.artefacts import ArtefactStore, LostArtefact
 from streams.classify import Batcher, Classifying
 from streams.records import (
@@ -27,6 +30,7 @@ from streams.records import (
     Upload,
 )
 from streams.settings import Settings
+from streams.shadow import Shadow, compare
 
 RATE_HZ = 44_100
 MODEL = Model.load(Settings().model)
@@ -55,7 +59,7 @@ class CountingModel:
 
 async def with_batcher(
     model: CountingModel, observations: list[Observation], *, size: int, cancel: int | None = None
-) -> list[Assessment | BaseException]:
+) -> list[Any]:
     batcher = Batcher(model, 0.01, size, 0.05)  # type: ignore[arg-type]  # counts, then is the model
     scoring = asyncio.create_task(batcher.run())
     waiting = [asyncio.create_task(batcher.assess(one)) for one in observations]
@@ -64,7 +68,7 @@ async def with_batcher(
         waiting[cancel].cancel()
     answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
     scoring.cancel()
-    return answers
+    return [one if isinstance(one, BaseException) else one[0] for one in answers]
 
 
 def test_what_waits_goes_together_and_company_changes_no_answer() -> None:
@@ -110,8 +114,10 @@ def event(reference: ObservationRef) -> TrackFingerprinted:
     )
 
 
-async def classified(store: ArtefactStore, *references: ObservationRef) -> list[TrackClassified]:
-    batcher = Batcher(MODEL, 0.01, 8, 0.0)
+async def classified(
+    store: ArtefactStore, *references: ObservationRef, shadow: Shadow | None = None
+) -> list[TrackClassified]:
+    batcher = Batcher(MODEL, 0.01, 8, 0.0, shadow)
     scoring = asyncio.create_task(batcher.run())
     reference = ModelRef(name=MODEL.name, version=MODEL.version, digest=MODEL.digest)
     with ThreadPoolExecutor(2) as threads:
@@ -157,3 +163,60 @@ def test_an_unreadable_observation_is_a_dead_letter(store: ArtefactStore) -> Non
     with pytest.raises(LostArtefact) as caught:
         asyncio.run(classified(store, reference))
     assert caught.value.reason == "observation_unreadable"
+
+
+# --- a model in the shadow -----------------------------------------------------------------------
+
+
+def counted(name: str, result: str) -> float:
+    return metrics.SHADOW.labels(MODEL.name, name, result)._value.get()
+
+
+def test_a_shadow_answers_beside_and_decides_nothing(store: ArtefactStore) -> None:
+    reference = put(store, observation(1).to_bytes())
+    candidate = replace(MODEL, name="candidate", digest="ab" * 32)
+    (alone,) = asyncio.run(classified(store, reference))
+    (beside,) = asyncio.run(classified(store, reference, shadow=Shadow(candidate, MODEL.name)))
+    assert alone.shadow is None
+    assert b"shadow" not in alone.to_bytes()
+    assert beside.shadow is not None
+    assert (beside.shadow.model.name, beside.shadow.model.digest) == ("candidate", "ab" * 32)
+    assert beside.shadow.p_value == beside.analysis.p_value
+    assert beside.model_copy(update={"shadow": None}).to_bytes() == alone.to_bytes()
+    assert counted("candidate", "agrees") == 1
+
+
+def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
+    reference = put(store, observation(1).to_bytes())
+    eager = replace(  # to it, every recording stands out
+        MODEL,
+        name="eager",
+        calibrations={
+            name: replace(one, humans=HumanScores(one.humans.values - 100))
+            for name, one in MODEL.calibrations.items()
+        },
+    )
+    (said,) = asyncio.run(classified(store, reference, shadow=Shadow(eager, MODEL.name)))
+    assert said.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert said.shadow is not None
+    assert said.shadow.outcome is Outcome.AI_LIKELY
+    assert counted("eager", "flips_to_ai") == 1
+    (human,), (ai,) = (one.assess([observation(1)], 0.01) for one in (MODEL, eager))
+    assert compare(ai, human) == "flips_from_ai"
+    assert compare(human, replace(human, outcome="uncertain")) == "differs"
+
+
+def test_a_shadow_that_fails_costs_no_answer(store: ArtefactStore) -> None:
+    reference = put(store, observation(1).to_bytes())
+    broken = replace(MODEL, name="broken", lattice=None)  # type: ignore[arg-type]  # that is the fault
+    (said,) = asyncio.run(classified(store, reference, shadow=Shadow(broken, MODEL.name)))
+    assert said.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert said.shadow is None
+    assert counted("broken", "failed") == 1
+
+
+def test_a_shadow_must_support_the_alpha_too(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="needs at least 9999"):
+        Shadow.load(Settings().model, "cpu", MODEL, 0.0001)
+    with pytest.raises(ModelError, match="is not a model folder"):
+        Shadow.load(tmp_path, "cpu", MODEL, 0.01)

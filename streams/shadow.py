@@ -1,0 +1,83 @@
+"""A candidate model beside the released one: it sees the same observations, decides nothing.
+
+Its answers ride along on tracks.classified and move metrics: how often the two agree, how
+often a track would flip, how far apart their probabilities are. Where it fails, the
+released model's answer stands and the failure is counted and logged.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from detector.model import Model
+from detector.observation import Observation
+from detector.types import Assessment
+from streams import metrics
+from streams.records import ModelRef, Outcome, ShadowAnalysis
+
+log = logging.getLogger(__name__)
+
+
+class Shadow:
+    """The candidate, bound to the released model's name for its metrics."""
+
+    def __init__(self, candidate: Model, released: str) -> None:
+        self._model, self._released = candidate, released
+        self._reference = ModelRef(
+            name=candidate.name, version=candidate.version, digest=candidate.digest
+        )
+
+    @classmethod
+    def load(cls, folder: Path, device: str, released: Model, alpha: float) -> "Shadow":
+        """Load a candidate.
+
+        Raises:
+            ModelError: it is no model folder, or its calibration does not support ``alpha``.
+        """
+        candidate = Model.load(folder, device)
+        candidate.check_alpha(alpha)
+        return cls(candidate, released.name)
+
+    def assess(
+        self, observations: Sequence[Observation], decided: Sequence[Assessment], alpha: float
+    ) -> list[ShadowAnalysis | None]:
+        """Answer beside each decided answer; None where the candidate fails."""
+        try:
+            answers = self._model.assess(observations, alpha)
+        except Exception:
+            log.exception("shadow_failed", extra={"shadow": self._model.name})
+            self._count("failed", len(observations))
+            return [None] * len(observations)
+        for answer, beside in zip(decided, answers, strict=True):
+            self._count(compare(answer, beside))
+            if answer.probability is not None and beside.probability is not None:
+                metrics.SHADOW_DISTANCE.labels(self._released, self._model.name).observe(
+                    abs(answer.probability - beside.probability)
+                )
+        return [
+            ShadowAnalysis(
+                model=self._reference,
+                outcome=Outcome(one.outcome),
+                reason=one.reason,
+                score=one.score,
+                probability=one.probability,
+                p_value=one.p_value,
+                extent=one.extent,
+                generator=one.generator,
+            )
+            for one in answers
+        ]
+
+    def _count(self, result: str, times: int = 1) -> None:
+        metrics.SHADOW.labels(self._released, self._model.name, result).inc(times)
+
+
+def compare(decided: Assessment, beside: Assessment) -> str:
+    """Return agrees | flips_to_ai | flips_from_ai | differs."""
+    if decided.outcome == beside.outcome:
+        return "agrees"
+    if beside.outcome == Outcome.AI_LIKELY:
+        return "flips_to_ai"
+    if decided.outcome == Outcome.AI_LIKELY:
+        return "flips_from_ai"
+    return "differs"
