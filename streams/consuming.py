@@ -209,10 +209,9 @@ class BatchConsumer:
             raise BrokerAway(f"no acknowledgement: {error!r}") from error
 
     def _send_answer(self, answer: Answer) -> Any:
-        key: str = answer.record.track_id  # type: ignore[attr-defined] # every event has one
         return self._producer.send(
             answer.topic,
-            key=key.encode(),
+            key=answer.record.key.encode(),
             value=answer.record.to_bytes(),
             headers=[
                 (name, value)

@@ -24,6 +24,8 @@ from streams.records import (
     TrackLabelled,
     UploadReceived,
 )
+from streams.records_reviews import AppealChanged, ReviewDecided
+from streams.records_rights import RightsChanged
 
 PUBLISHED: Final = Path(__file__).resolve().parent / "schemas"
 ASYNCAPI: Final = "asyncapi.json"
@@ -38,9 +40,12 @@ RECORDS: Final[dict[str, type[Record]]] = {
     topics.DECIDED: TrackDecided,
     topics.REVIEWS_REQUESTED: ReviewRequested,
     topics.DECISIONS_APPLIED: DecisionApplied,
+    topics.REVIEWS_DECIDED: ReviewDecided,
+    topics.APPEALS_CHANGED: AppealChanged,
+    topics.RIGHTS_CHANGED: RightsChanged,
 }
 # Who takes part, seen from Earmark: it receives what others say and sends what it found.
-RECEIVED: Final = (topics.UPLOADED, topics.DECISIONS_APPLIED)
+RECEIVED: Final = (topics.UPLOADED, topics.DECISIONS_APPLIED, topics.RIGHTS_CHANGED)
 HEADERS: Final = {
     dead_letters.PROCESSOR: "who could not process it",
     dead_letters.REASON: "a short stable code: missing_file, undecodable ...",
@@ -93,7 +98,7 @@ def asyncapi() -> dict[str, Any]:
             "summary": inspect.getdoc(record),
             "contentType": "application/json",
             "payload": {"schemaFormat": JSON_SCHEMA, "schema": {"$ref": schema_name(topic)}},
-            "bindings": {"kafka": {"key": _key(), "bindingVersion": "0.5.0"}},
+            "bindings": {"kafka": {"key": _key(topic), "bindingVersion": "0.5.0"}},
         }
         channels[topic] = _channel(topic, name)
         dead = topics.dead(topic)
@@ -173,7 +178,9 @@ def _operation(action: str, topic: str) -> dict[str, Any]:
     return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
 
 
-def _key() -> dict[str, str]:
+def _key(topic: str) -> dict[str, str]:
+    if topic == topics.RIGHTS_CHANGED:
+        return {"type": "string", "description": "entry_id: versions of an entry keep their order"}
     return {"type": "string", "description": "track_id: what is about one track keeps its order"}
 
 

@@ -39,7 +39,7 @@ Ending = Literal["emitted", "dead_letter", "revoked"]
 
 @dataclass(frozen=True)
 class Output:
-    """A record and where it goes; its Kafka key is its ``track_id``."""
+    """A record and where it goes; its Kafka key is its ``key``."""
 
     topic: str
     record: Record
@@ -187,10 +187,9 @@ def message_of(delivery: Any) -> Message:
 
 
 def _outgoing(output: Output, headers: tuple[tuple[str, bytes], ...]) -> Outgoing:
-    track_id: str = output.record.track_id  # type: ignore[attr-defined] # every event has one
     value = output.record.to_bytes()
     if len(value) > MAX_RECORD_BYTES:
         raise RecordTooLarge(
             detail=f"the output for {output.topic} has {len(value)} bytes, over {MAX_RECORD_BYTES}"
         )
-    return Outgoing(output.topic, track_id.encode(), value, headers)
+    return Outgoing(output.topic, output.record.key.encode(), value, headers)

@@ -16,13 +16,16 @@ from streams.dead_letters import Message
 from streams.ledger import Row
 from streams.ledger_tables import (
     ANALYSES,
+    APPEALS,
     APPLIED,
     DEAD_LETTERS,
     DECISIONS,
     FINGERPRINTS,
     LABELS,
     REVIEW_TASKS,
+    RIGHTS,
     UPLOADS,
+    VERDICTS,
 )
 from streams.records import (
     DecisionApplied,
@@ -38,6 +41,8 @@ from streams.records import (
     parse,
     stable_id,
 )
+from streams.records_reviews import AppealChanged, ReviewDecided
+from streams.records_rights import RightsChanged
 
 
 def rows_of(message: Message) -> list[Row]:
@@ -177,6 +182,58 @@ def _applied(said: DecisionApplied, recorded: dict[str, Any]) -> list[Row]:
     return [Row(APPLIED, values | recorded)]
 
 
+def _review_decided(said: ReviewDecided, recorded: dict[str, Any]) -> list[Row]:
+    values = {
+        "verdict_id": said.verdict_id,
+        "task_id": said.task_id,
+        "decision_id": said.decision_id,
+        "upload_id": said.upload_id,
+        "track_id": said.track_id,
+        "reviewer": said.reviewer.id,
+        "outcome": said.outcome,
+        "extent": said.extent and said.extent.value,
+        "second_review_of": said.second_review_of,
+        "undoes": said.undoes,
+        "decided_at": said.decided_at,
+    }
+    return [Row(VERDICTS, values | recorded)]
+
+
+def _appeal_changed(said: AppealChanged, recorded: dict[str, Any]) -> list[Row]:
+    values = {
+        "change_id": said.change_id,
+        "appeal_id": said.appeal_id,
+        "sequence": said.sequence,
+        "decision_id": said.decision_id,
+        "upload_id": said.upload_id,
+        "track_id": said.track_id,
+        "state": said.state,
+        "grounds": said.grounds,
+        "assigned_to": said.assigned_to,
+        "received_at": said.received_at,
+        "window_ends_at": said.window_ends_at,
+        "changed_at": said.changed_at,
+    }
+    return [Row(APPEALS, values | recorded)]
+
+
+def _rights_changed(said: RightsChanged, recorded: dict[str, Any]) -> list[Row]:
+    entry, generator = said.entry, said.generator
+    values = {
+        "entry_id": said.entry_id,
+        "version": said.version,
+        "kind": "generator" if entry is None else "entry",
+        "agreement_id": entry and entry.agreement_id,
+        "generator_id": generator and generator.generator_id,
+        "permission": entry and entry.permission,
+        "valid_from": entry and entry.valid_from,
+        "valid_until": entry and entry.valid_until,
+        "changed_by": said.changed_by,
+        "changed_at": said.changed_at,
+    }
+    return [Row(RIGHTS, values | recorded)]
+
+
 _PROJECTIONS: Final[dict[str, tuple[type[Record], Callable[..., list[Row]]]]] = {
     topics.UPLOADED: (UploadReceived, _uploaded),
     topics.FINGERPRINTED: (TrackFingerprinted, _fingerprinted),
@@ -185,6 +242,9 @@ _PROJECTIONS: Final[dict[str, tuple[type[Record], Callable[..., list[Row]]]]] = 
     topics.DECIDED: (TrackDecided, _decided),
     topics.REVIEWS_REQUESTED: (ReviewRequested, _review_requested),
     topics.DECISIONS_APPLIED: (DecisionApplied, _applied),
+    topics.REVIEWS_DECIDED: (ReviewDecided, _review_decided),
+    topics.APPEALS_CHANGED: (AppealChanged, _appeal_changed),
+    topics.RIGHTS_CHANGED: (RightsChanged, _rights_changed),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -197,6 +198,59 @@ APPLIED: Final = Table(
     *_recorded(),
 )
 
+VERDICTS: Final = Table(
+    "verdicts",
+    METADATA,
+    _id("verdict_id"),
+    _words("task_id"),
+    _words("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("reviewer"),
+    _words("outcome"),
+    _maybe("extent"),
+    _maybe("second_review_of"),
+    _maybe("undoes"),
+    Column("decided_at", Moment, nullable=False),
+    *_recorded(),
+)
+
+# Every change of every appeal; of an appeal the highest sequence says how it stands.
+APPEALS: Final = Table(
+    "appeals",
+    METADATA,
+    _id("change_id"),
+    _words("appeal_id"),
+    Column("sequence", Integer, nullable=False),
+    _words("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("state"),
+    _words("grounds"),
+    _maybe("assigned_to"),
+    Column("received_at", Moment, nullable=False),
+    Column("window_ends_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    *_recorded(),
+)
+
+# Every version of every entry; the highest speaks.
+RIGHTS: Final = Table(
+    "rights",
+    METADATA,
+    _id("entry_id"),
+    Column("version", Integer, primary_key=True),
+    _words("kind"),
+    _maybe("agreement_id"),
+    _maybe("generator_id"),
+    _maybe("permission"),
+    Column("valid_from", Date),
+    Column("valid_until", Date),
+    _words("changed_by"),
+    Column("changed_at", Moment, nullable=False),
+    *_recorded(),
+)
+
 # A dead letter is no record: its exact bytes and headers stand here instead of JSON.
 DEAD_LETTERS: Final = Table(
     "dead_letters",
@@ -234,10 +288,14 @@ DEAD_LETTER_ACTIONS: Final = Table(
 )
 
 for _table in METADATA.sorted_tables:
+    if _table is RIGHTS:  # the registry is about many tracks
+        continue
     Index(f"ix_{_table.name}_track", _table.c.track_id)
     if not _table.c.upload_id.primary_key or _table is ANALYSES:
         Index(f"ix_{_table.name}_upload", _table.c.upload_id)
 Index("ix_dead_letter_actions_letter", DEAD_LETTER_ACTIONS.c.dead_letter_id)
+Index("ix_appeals_appeal", APPEALS.c.appeal_id)
+Index("ix_rights_agreement", RIGHTS.c.agreement_id)
 Index("ix_decisions_recorded", DECISIONS.c.recorded_at)
 Index("ix_decisions_content", DECISIONS.c.content_sha256)
 Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)

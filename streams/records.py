@@ -11,6 +11,8 @@ Each event carries forward what the next processor needs (house rule), so the ch
     UploadReceived -> TrackFingerprinted -> TrackClassified -> TrackLabelled
                                                             -> TrackDecided -> DecisionApplied
                                                             -> ReviewRequested
+
+What people and registries say stands in ``records_reviews`` and ``records_rights``.
 """
 
 import hashlib
@@ -102,6 +104,12 @@ class Record(BaseModel):
     def to_bytes(self) -> bytes:
         """Return the record as canonical JSON (UTF-8)."""
         return self.model_dump_json(exclude_none=True).encode()
+
+    @property
+    def key(self) -> str:
+        """The Kafka key: the track, whose events keep their order."""
+        track_id: str = self.track_id  # type: ignore[attr-defined] # of every event but registries'
+        return track_id
 
 
 R = TypeVar("R", bound=Record)

@@ -1,4 +1,5 @@
-"""Topic names, in the order in which an upload meets them. The key is always track_id."""
+"""Topic names, in the order in which an upload meets them. The key is track_id, of the rights
+registry entry_id."""
 
 from typing import Final
 
@@ -9,6 +10,9 @@ LABELLED: Final = "tracks.labelled"
 DECIDED: Final = "tracks.decided"
 REVIEWS_REQUESTED: Final = "reviews.requested"
 DECISIONS_APPLIED: Final = "decisions.applied"
+REVIEWS_DECIDED: Final = "reviews.decided"
+APPEALS_CHANGED: Final = "appeals.changed"
+RIGHTS_CHANGED: Final = "rights.changed"
 
 EVENTS: Final = (
     UPLOADED,
@@ -18,6 +22,9 @@ EVENTS: Final = (
     DECIDED,
     REVIEWS_REQUESTED,
     DECISIONS_APPLIED,
+    REVIEWS_DECIDED,
+    APPEALS_CHANGED,
+    RIGHTS_CHANGED,
 )
 
 DEAD_SUFFIX: Final = ".dead"

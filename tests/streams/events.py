@@ -1,6 +1,6 @@
 """Records for tests, each complete; keywords change what a test is about."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from streams.dead_letters import Message
@@ -20,8 +20,29 @@ from streams.records import (
     Upload,
     UploadReceived,
 )
+from streams.records_reviews import (
+    AppealChanged,
+    AppealEvidence,
+    Appellant,
+    ReviewDecided,
+    Reviewer,
+    appeal_change_id,
+    appeal_id,
+    verdict_id,
+)
+from streams.records_rights import (
+    Compensation,
+    Party,
+    RightsChanged,
+    RightsConditions,
+    RightsEntry,
+    RightsSubject,
+    SourceShare,
+    rights_entry_id,
+)
 
 UPLOADED_AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+DECIDED_AT = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 CONTENT = "c" * 64
 MODEL = ModelRef(name="clock-1", version="1.0.0", digest="d" * 64)
 SAMPLE_TOOL = Tool(name="Earmark Sample Generator", agreement_id="AGR-SAMPLE-1")
@@ -103,10 +124,82 @@ def classified(
     )
 
 
-def message(topic: str, record: Record, offset: int = 0, **more: Any) -> Message:
-    track_id: str = record.track_id  # type: ignore[attr-defined]
+def verdict(**fields: Any) -> ReviewDecided:
+    """What a reviewer says about task ``tsk_1`` of the track."""
     known = {
-        "key": track_id.encode(),
+        "verdict_id": verdict_id("tsk_1", "rev-7", DECIDED_AT),
+        "task_id": "tsk_1",
+        "track_id": "T-1",
+        "upload_id": classified().upload_id,
+        "decision_id": "dec_1",
+        "content_sha256": CONTENT,
+        "reviewer": Reviewer(id="rev-7", role="reviewer"),
+        "outcome": "correct",
+        "extent": Extent.PARTLY,
+        "components": ("vocals",),
+        "reason_codes": ("HEARD-VOCALS",),
+        "confidence": "high",
+        "time_spent_ms": 48_000,
+        "decided_at": DECIDED_AT,
+    }
+    return ReviewDecided.model_validate(known | fields)
+
+
+def appeal(**fields: Any) -> AppealChanged:
+    """An appeal against decision ``dec_1``, as it came in."""
+    appeal = appeal_id("dec_1", "upl-9", DECIDED_AT)
+    known = {
+        "change_id": appeal_change_id(appeal, fields.get("sequence", 0)),
+        "appeal_id": appeal,
+        "sequence": 0,
+        "track_id": "T-1",
+        "upload_id": classified().upload_id,
+        "decision_id": "dec_1",
+        "content_sha256": CONTENT,
+        "appellant": Appellant(type="artist", id="upl-9"),
+        "state": "received",
+        "grounds": "not_ai",
+        "statement": "I played every note of it.",
+        "evidence": (AppealEvidence(type="stems", uri="https://example.org/stems.zip"),),
+        "received_at": DECIDED_AT,
+        "window_ends_at": DECIDED_AT + timedelta(days=184),
+        "changed_by": "upl-9",
+        "changed_at": DECIDED_AT,
+    }
+    return AppealChanged.model_validate(known | fields)
+
+
+def agreement(version: int = 1, **fields: Any) -> RightsChanged:
+    """An agreement for one generator's output; fields are those of the entry."""
+    known = {
+        "agreement_id": "AGR-1",
+        "grantor": Party(party_id="P-1", name="A Label"),
+        "grantee": "A Platform",
+        "subject": RightsSubject(wildcard=True),
+        "uses": ("generate", "distribute_output"),
+        "permission": "opt_in",
+        "conditions": RightsConditions(generator_ids=("songmaker",)),
+        "valid_from": date(2026, 1, 1),
+        "compensation": Compensation(
+            model="contract_split",
+            basis="net_revenue",
+            shares=(SourceShare(source="P-1", share=0.5),),
+        ),
+        "verification": "verified",
+    }
+    entry = RightsEntry.model_validate(known | fields)
+    return RightsChanged(
+        entry_id=rights_entry_id(entry),
+        version=version,
+        entry=entry,
+        changed_by="rights-desk",
+        changed_at=DECIDED_AT,
+    )
+
+
+def message(topic: str, record: Record, offset: int = 0, **more: Any) -> Message:
+    known = {
+        "key": record.key.encode(),
         "value": record.to_bytes(),
         "timestamp_ms": 1_795_000_000_000,
     }

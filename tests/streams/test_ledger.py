@@ -35,10 +35,13 @@ from streams.records import (
 from streams.settings import Settings
 from tests.streams.events import (
     UPLOADED_AT,
+    agreement,
+    appeal,
     classified,
     fingerprinted,
     message,
     received,
+    verdict,
 )
 from tests.streams.policy.policies import bundle, rule
 
@@ -55,7 +58,7 @@ def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record")
 
 
 def whole_story() -> list[Message]:
-    """One message for every topic, all about track T-1 (and two labels in one of them)."""
+    """One message for every topic, all about track T-1 but one (and two labels in one)."""
     labelled, decided, requested = decide(
         classified(declared=Declaration(contains_ai="None")), POLICY
     )
@@ -74,6 +77,9 @@ def whole_story() -> list[Message]:
         topics.DECIDED: decided,
         topics.REVIEWS_REQUESTED: requested,
         topics.DECISIONS_APPLIED: applied,
+        topics.REVIEWS_DECIDED: verdict(),
+        topics.APPEALS_CHANGED: appeal(),
+        topics.RIGHTS_CHANGED: agreement(),
     }
     told = [
         message(topic, record, timestamp_ms=1_795_000_000_000 + 10 * place)

@@ -14,6 +14,7 @@ from streams.records import (
     Contributor,
     DecisionApplied,
     Declaration,
+    Extent,
     InvalidRecord,
     Outcome,
     Record,
@@ -23,9 +24,26 @@ from streams.records import (
     parse,
     stable_id,
 )
-from tests.streams.events import SAMPLE_TOOL, UPLOADED_AT, classified, fingerprinted
+from streams.records_reviews import AppealOutcome
+from streams.records_rights import RightsChanged
+from tests.streams.events import (
+    SAMPLE_TOOL,
+    UPLOADED_AT,
+    agreement,
+    appeal,
+    classified,
+    fingerprinted,
+    verdict,
+)
 from tests.streams.policy.policies import bundle, rule
 
+UPHELD = AppealOutcome(reasons="The stems hold only one bounced track.")
+RIGHTS: dict[str, Any] = {
+    "entry_id": "rgt_1",
+    "version": 1,
+    "changed_by": "x",
+    "changed_at": UPLOADED_AT,
+}
 GOLDEN = Path(__file__).parent / "golden" / "records.jsonl"
 
 
@@ -57,7 +75,10 @@ def examples() -> dict[str, Record]:
         track_id=decided.track_id,
         result="applied",
     )
-    records = (received, fingerprinted(), event, labelled, decided, requested, applied)
+    records = (
+        *(received, fingerprinted(), event, labelled, decided, requested, applied),
+        *(verdict(undoes="vrd_0"), appeal(), agreement()),
+    )
     return {type(record).__name__: record for record in records}
 
 
@@ -159,3 +180,31 @@ def test_ids_do_not_run_together() -> None:
 def test_records_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         examples()["TrackDecided"].track_id = "T-2"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: verdict(reason_codes=()), "reason_codes"),
+        (lambda: verdict(extent=None), "needs an extent"),
+        (lambda: verdict(outcome="escalate"), "states no extent"),
+        (lambda: verdict(verdict_id="vrd_0", undoes="vrd_0"), "cannot undo itself"),
+        (lambda: appeal(state="overturned"), "needs outcome"),
+        (lambda: appeal(state="in_review", outcome=UPHELD), "has no outcome"),
+        (lambda: appeal(state="overturned", outcome=UPHELD), "needs an extent or findings"),
+        (lambda: agreement(valid_until=date(2025, 1, 1)), "swap the days"),
+        (lambda: agreement(subject={}), "names nothing"),
+        (lambda: RightsChanged(**RIGHTS, entry=None), "either entry or generator"),
+    ],
+)
+def test_what_people_and_registries_cannot_say(made: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        made()
+
+
+def test_ids_of_people_and_registries_are_deterministic() -> None:
+    assert verdict().verdict_id == verdict(extent=Extent.ALL).verdict_id
+    assert appeal(sequence=1).change_id != appeal().change_id
+    assert appeal(sequence=1).appeal_id == appeal().appeal_id
+    assert agreement(2).entry_id == agreement(1, permission="revoked").entry_id
+    assert agreement().key == agreement().entry_id
