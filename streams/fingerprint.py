@@ -5,7 +5,6 @@ again: its facts and observation are taken from the store.
 """
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from streams.hearing import HearingPool
 from streams.processor import Handler, Output, Processor
 from streams.records import TrackFingerprinted, UploadReceived
 from streams.settings import Settings
+from streams.spool import spool
 
 log = structlog.get_logger()
 
@@ -90,13 +90,13 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
     fetcher = Fetcher.from_settings(settings)
     store = ArtefactStore.open(settings.store)
     with (
-        tempfile.TemporaryDirectory(prefix="earmark-spool-") as spool,
+        spool() as folder,
         ThreadPoolExecutor(settings.decode_workers + 4, thread_name_prefix="fetch") as threads,
         HearingPool(settings) as pool,
     ):
         log.info("decode_sandboxed", **await pool.warm())
         slots = asyncio.Semaphore(settings.decode_workers + 2)
-        yield Fingerprinting(fetcher, store, pool, threads, Path(spool), slots).handle
+        yield Fingerprinting(fetcher, store, pool, threads, folder, slots).handle
 
 
 FINGERPRINT = Processor(name=NAME, source=topics.UPLOADED, record_type=UploadReceived, open=_open)

@@ -1,0 +1,21 @@
+"""The order of a run: the longest first, so that no core waits for a last one alone.
+
+``make test`` runs files side by side (``--dist loadfile``): the pipeline's tests wait for
+brokers and time limits most of the time, the others compute.
+"""
+
+from pathlib import Path
+
+import pytest
+
+# Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
+LONGEST = ("test_faults", "test_outages", "test_start_and_stop", "test_up")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> tuple[int, int]:
+        name = Path(item.fspath).stem
+        long = LONGEST.index(name) if name in LONGEST else len(LONGEST)
+        return (long, 0 if item.get_closest_marker("pipeline") else 1)
+
+    items.sort(key=rank)  # stable: within a file and a rank nothing moves
