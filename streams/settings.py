@@ -53,6 +53,12 @@ class Settings(BaseModel):
     group_prefix: Annotated[str, Field(description="prefix of consumer group names")] = "earmark"
     partitions: Annotated[int, Field(ge=1, le=10_000, description="partitions of new topics")] = 4
     replication: Annotated[int, Field(ge=1, le=9, description="replicas of new topics")] = 1
+    retention_h: Annotated[
+        int, Field(ge=-1, le=876_000, description="hours that topics keep events; -1: for ever")
+    ] = 168
+    dead_retention_h: Annotated[
+        int, Field(ge=-1, le=876_000, description="hours that topics keep dead letters")
+    ] = 720
     session_timeout_s: Annotated[
         Seconds, Field(description="a silent worker loses its partitions after this")
     ] = 15.0
@@ -177,6 +183,13 @@ class Settings(BaseModel):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="lowest level logged")
     ] = "info"
+
+    @field_validator("retention_h", "dead_retention_h")
+    @classmethod
+    def _kept_at_all(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("0 would delete events before they are read; -1: for ever")
+        return value
 
     @field_validator("brokers")
     @classmethod

@@ -1,0 +1,127 @@
+"""Dockerfile and compose.yaml: style, schema, and that they fit the program."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from streams.cli import WorkerName
+from streams.settings import PREFIX, Settings
+from tests.deploy.published import compose_schema
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+RUNS = {"topics", "migrate", "submit", *WorkerName}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return dict(yaml.safe_load((DEPLOY / "compose.yaml").read_text()))
+
+
+def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: one for name, one in compose["services"].items() if name in RUNS}
+
+
+def dockerfile() -> str:
+    return (DEPLOY / "Dockerfile").read_text()
+
+
+def test_hadolint_finds_nothing() -> None:
+    hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    assert hadolint is not None  # a wheel among the development packages
+    done = subprocess.run(
+        [hadolint, str(DEPLOY / "Dockerfile")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    last_stage = dockerfile().rsplit("\nFROM ", 1)[1]
+    assert "\nUSER 65532:65532\n" in last_stage  # a number: Kubernetes' runAsNonRoot reads no names
+    assert "\nHEALTHCHECK " in last_stage
+    assert "/live" in last_stage
+    assert "org.earmark.sbom.path=" in last_stage
+
+
+def test_the_image_builds_with_the_pinned_backend() -> None:
+    assert "hatchling==1.33.0" in (ROOT / "pyproject.toml").read_text()
+    assert "pip install --no-cache-dir hatchling==1.33.0" in dockerfile()
+
+
+def test_what_the_image_copies_is_sent_to_the_build() -> None:
+    sent = {
+        line.removeprefix("!")
+        for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    copied = {
+        name
+        for line in dockerfile().splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for name in line.split()[1:-1]
+    }
+    assert copied == sent
+    assert all((ROOT / name).exists() for name in sent)
+
+
+def test_every_variable_in_the_image_is_a_setting() -> None:
+    names = {
+        word.split("=")[0].split("'")[0] for word in dockerfile().split() if word.startswith(PREFIX)
+    }
+    assert names
+    assert {name.removeprefix(PREFIX).lower() for name in names} <= Settings.model_fields.keys()
+
+
+def test_compose_follows_its_published_schema(compose: dict[str, Any]) -> None:
+    jsonschema.validate(compose, json.loads(compose_schema().read_text()))
+
+
+def test_compose_runs_every_process(compose: dict[str, Any]) -> None:
+    workers = {
+        service["command"][1]
+        for service in ours(compose).values()
+        if service["command"][0] == "worker"
+    }
+    assert workers == set(WorkerName)
+    jobs = {tuple(one["command"]) for name, one in ours(compose).items() if name not in workers}
+    assert {("topics", "apply"), ("ledger", "upgrade")} <= jobs
+
+
+def test_compose_settings_are_settings(compose: dict[str, Any]) -> None:
+    for service in ours(compose).values():
+        given = {
+            name: "auto" if name == PREFIX + "DEVICE" else value
+            for name, value in service["environment"].items()
+        }
+        assert Settings.from_env(given).brokers == "kafka:9092"
+
+
+def test_compose_gives_our_containers_no_rights(compose: dict[str, Any]) -> None:
+    for service in ours(compose).values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert any(mount.startswith("/tmp") for mount in service["tmpfs"])  # noqa: S108
+
+
+def test_every_file_that_compose_mounts_is_there(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./"):
+                assert (DEPLOY / source).exists(), source
+
+
+def test_prometheus_of_compose_asks_every_process(compose: dict[str, Any]) -> None:
+    config = yaml.safe_load((DEPLOY / "compose" / "prometheus.yml").read_text())
+    (job,) = config["scrape_configs"]
+    (discovery,) = job["dns_sd_configs"]
+    asked = {compose["services"][name]["command"][1] for name in discovery["names"]}
+    assert asked == set(WorkerName)
+    assert f"EARMARK_METRICS_PORT={discovery['port']}" in dockerfile()

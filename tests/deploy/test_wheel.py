@@ -1,0 +1,145 @@
+"""What the image installs: the wheel in a bare environment, far from the source tree.
+
+Bare means: of all that is installed here, it sees the wheel and what the wheel declares that
+it needs (and what those need), and nothing else: no test tool, no editable install.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+
+from tests.audio import write_wav
+
+ROOT = Path(__file__).parents[2]
+NOT_LINKED = {"__pycache__", "bin", ".."}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("earmark-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the environment's folder."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=False)
+    (site,) = folder.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    (installed,) = Distribution.discover(path=[str(site)])
+    for needed in _closure(installed):
+        for name in _top_levels(needed):
+            if not (site / name).exists():
+                (site / name).symlink_to(Path(str(needed.locate_file(name))).resolve())
+    script = folder / "bin" / "earmark"
+    # as installers write it; children that start by "spawn" import it again
+    script.write_text(
+        f"#!{folder}/bin/python\nimport sys\nfrom streams.cli import main\n"
+        'if __name__ == "__main__":\n    sys.exit(main())\n'
+    )
+    script.chmod(0o755)
+    return folder
+
+
+def _closure(root: Distribution) -> Iterator[Distribution]:
+    """Yield what a distribution needs to run here, and what that needs."""
+    waiting: list[tuple[Distribution, tuple[str, ...]]] = [(root, ("",))]
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    while waiting:
+        needing, extras = waiting.pop()
+        for text in needing.requires or ():
+            one = Requirement(text)
+            if one.marker and not any(one.marker.evaluate({"extra": extra}) for extra in extras):
+                continue
+            known = (one.name.lower(), tuple(sorted(one.extras)))
+            if known in seen:
+                continue
+            seen.add(known)
+            try:
+                found = distribution(one.name)
+            except PackageNotFoundError:
+                continue  # for another platform's build of it
+            yield found
+            waiting.append((found, ("", *one.extras)))
+
+
+def _top_levels(needed: Distribution) -> set[str]:
+    return {file.parts[0] for file in needed.files or ()} - NOT_LINKED
+
+
+def run(bare: Path, where: Path, *arguments: str) -> str:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
+    done = subprocess.run(
+        [str(bare / "bin" / "earmark"), *arguments],
+        cwd=where,
+        env=kept | {"PYTHONPATH": "", "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for wanted in (
+        "streams/policy/default.yaml",
+        "streams/schemas/asyncapi.json",
+        "streams/schemas/tracks.decided.v1.json",
+        "streams/migrations/versions/0001_first.py",
+        "models/ensemble-1/manifest.json",
+        "models/ensemble-1/weights.safetensors",
+        "models/ensemble-1/rates.toml",
+        "streams/py.typed",
+    ):
+        assert wanted in names
+    assert not [name for name in names if name.startswith(("tests/", "deploy/"))]
+
+
+def test_defaults_lie_inside_the_installation(bare: Path, tmp_path: Path) -> None:
+    said = run(bare, tmp_path, "settings")
+    values = dict(
+        line.split("=", 1)
+        for line in said.splitlines()
+        if line.startswith("EARMARK_") and "=" in line
+    )
+    for name in ("EARMARK_MODEL", "EARMARK_POLICY"):
+        assert Path(values[name]).is_relative_to(bare)
+        assert Path(values[name]).exists()
+
+
+def test_it_analyses_a_file(bare: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(9)
+    write_wav(tmp_path / "one.wav", random.normal(0, 0.1, (1, 8 * 44_100)).astype(np.float32))
+    answer: dict[str, Any] = json.loads(run(bare, tmp_path, "analyze", "--json", "one.wav"))
+    assert answer["status"] == "ok"
+    assert answer["model"]["name"] == "ensemble-1"
+    assert answer["outcome"] in {"human_likely", "uncertain", "ai_likely"}
+
+
+def test_it_migrates_a_ledger_and_reads_its_policy(bare: Path, tmp_path: Path) -> None:
+    assert "upgraded" in run(bare, tmp_path, "ledger", "upgrade", "--state", str(tmp_path / "s"))
+    assert "tracks.decided.v1.json" in run(bare, tmp_path, "schemas", "--out", "out")
+    load = "from streams.policy.bundle import load; from streams.settings import Settings; "
+    command = [str(bare / "bin" / "python"), "-c", load + "print(load(Settings().policy).digest)"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(done.stdout.strip()) == 64
