@@ -20,6 +20,7 @@ _Root = Annotated[
 _Cache = Annotated[Path, typer.Option(help="Folder of observations, kept by content.")]
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
 _CACHE = Path(".earmark/observations")
+_CELLS = Path(".earmark/cells")
 
 
 def write_samples(folder: Path, seed: int) -> "list[Sample]":
@@ -90,13 +91,19 @@ def robustness(
     model: Annotated[list[Path], typer.Option(help="Folder of a model; several are compared.")],
     out: Annotated[Path, typer.Option(help="Folder for robustness.json, .md and .html.")],
     audio_root: _Root = None,
-    tracks: Annotated[int, typer.Option(min=1, help="Recordings of each class.")] = 40,
-    seeds: Annotated[int, typer.Option(min=1, help="Of each kind of hard negative.")] = 5,
+    per_maker: Annotated[
+        int, typer.Option(min=1, help="Recordings of each generator and human source.")
+    ] = 4,
+    seeds: Annotated[int, typer.Option(min=1, help="Of each kind of hard negative.")] = 3,
     alpha: Annotated[float, typer.Option(help="False-positive rate of the threshold.")] = 0.01,
     seed: Annotated[int, typer.Option(help="Of the sample, noise, cuts and intervals.")] = 0,
+    cells: Annotated[Path, typer.Option(help="Folder that keeps what was heard.")] = _CELLS,
     workers: _Workers = 2,
 ) -> None:
-    """Measure what deliveries do to the answers, and which sounds fool a model."""
+    """Measure what deliveries do to the answers, and which sounds fool a model.
+
+    About half a minute of one core per recording, once: what was heard is kept.
+    """
     from models.robustness import measure
     from models.robustness_report import markdown, write
 
@@ -104,7 +111,8 @@ def robustness(
         manifest,
         audio_root or manifest.parent,
         model,
-        tracks=tracks,
+        cells=cells,
+        per_maker=per_maker,
         seeds=seeds,
         alpha=alpha,
         seed=seed,

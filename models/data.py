@@ -47,6 +47,11 @@ class Track:
     sha256: str
 
     @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+    @property
     def group(self) -> str:
         """What must not be split: the generator of an AI track, a human one's repository."""
         return self.maker if self.label == AI else self.repository

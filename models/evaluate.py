@@ -23,8 +23,9 @@ import numpy as np
 import orjson
 
 from detector.model import MANIFEST, Model
+from models import confounds
 from models.bank import fuse
-from models.confounds import fold_of, probe
+from models.confounds import fold_of
 from models.data import AI, describe, digest, read_manifest, usable
 from models.figures import (
     FloatVector,
@@ -144,7 +145,7 @@ def figures_of(members: Sequence[Scored], name: str, seed: int) -> dict[str, Any
         "human_sources": by_maker(members, p, ai=False),
         "probability": probability_figures(heard),
         "permuted_auroc": permuted_auroc(heard, seed),
-        "confounds_auroc": rounded(probe(heard, FOLDS)),
+        "confounds": confounds.figures_of(heard, confounds.measure(heard)),
     }
 
 
@@ -209,7 +210,7 @@ def _text(figures: dict[str, Any]) -> list[str]:
             f"{name}: {one['ai']} AI ({one['abstained_ai']} abstained), {one['human']} human "
             f"({one['abstained_human']} abstained)",
             f"  AUROC {one['auroc']:.3f} [{low:.3f}, {high:.3f}]; labels permuted "
-            f"{one['permuted_auroc']:.2f}; confounds alone {one['confounds_auroc']:.2f}",
+            f"{one['permuted_auroc']:.2f}; confounds alone {one['confounds']['auroc']:.2f}",
         ]
         for fpr, point in one["tpr_at_fpr"].items():
             low, high = point["interval"]

@@ -7,7 +7,7 @@ repositories (cluster bootstrap): tracks of one maker are no independent evidenc
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,36 @@ def auroc(ai: FloatVector, human: FloatVector) -> float:
 def tpr_at(ai: FloatVector, human: FloatVector, fpr: float) -> float:
     """Return the share of AI tracks above the human quantile at 1 - ``fpr``."""
     return float((ai > np.quantile(human, 1 - fpr)).mean())
+
+
+def weighted_auroc(
+    ai: FloatVector, ai_weights: FloatVector, human: FloatVector, human_weights: FloatVector
+) -> float:
+    """Return the AUROC where each track counts by its weight; ties count half."""
+    order = np.argsort(human)
+    total = np.concatenate(([0.0], np.cumsum(human_weights[order])))
+    below = total[np.searchsorted(human[order], ai, side="left")]
+    upto = total[np.searchsorted(human[order], ai, side="right")]
+    return float(np.average((below + upto) / 2 / total[-1], weights=ai_weights))
+
+
+def weighted_tpr_at(
+    ai: FloatVector,
+    ai_weights: FloatVector,
+    human: FloatVector,
+    human_weights: FloatVector,
+    fpr: float,
+) -> float:
+    """Return the weighted share of AI tracks above what a share ``fpr`` of humans exceeds."""
+    order = np.argsort(human)
+    below = np.cumsum(human_weights[order]) / human_weights.sum()
+    threshold = human[order][min(int(np.searchsorted(below, 1 - fpr)), len(human) - 1)]
+    return float(np.average(ai > threshold, weights=ai_weights))
+
+
+def rounded(value: float | np.floating[Any]) -> float:
+    """Return a figure to four places: more would be noise, and would break equal digests."""
+    return round(float(value), 4)
 
 
 def check_polarity(ai: FloatVector, human: FloatVector, name: str) -> None:

@@ -1,6 +1,6 @@
 """Machines that play by the clock, for hard negatives: sequencers, old consoles, grains."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,3 +110,66 @@ def granular(rng: np.random.Generator, audio: FloatArray, hop: int) -> FloatArra
             grain = np.interp(at - start, np.arange(len(part)), part)
             out[channel, start : start + size] += window * grain.astype(np.float32)
     return out
+
+
+def arranged(rng: np.random.Generator, seconds: float, per_minute: float) -> FloatArray:
+    """Return dance music [2, n] as a sequencer plays it: everything on the grid, to the sample.
+
+    Kick, clap and hats are the same samples each time; bass and arpeggio start at the same
+    phase on every sixteenth; a pad ducks under each kick.
+    """
+    length = int(seconds * RATE_HZ)
+    step = RATE_HZ * 60 / per_minute / 4
+    starts = np.round(np.arange(int(length / step)) * step).astype(int)
+    time = np.arange(int(4 * step)) / RATE_HZ
+    kick = np.sin(2 * np.pi * (45 * time + 9 * (1 - np.exp(-time * 30)))) * np.exp(-time * 9)
+    clap, closed, opened = (hiss(rng, len(time)) * np.exp(-time * fall) for fall in (25, 60, 14))
+    scale = rng.permutation(np.array([0, 3, 5, 7, 10, 12, 15, 19]))
+    ducked = np.ones(length)
+    out = np.zeros((2, length))
+    for index, start in enumerate(starts):
+        note = 33 + int(rng.integers(0, 2)) * 3 if index % 16 == 0 else 33
+        saw = _saw(note + float(scale[index % 8]) + 24, time[: int(step)])
+        bass = _saw(float(note), time[: int(2 * step)]) if index % 4 == 2 else np.zeros(1)
+        strokes: list[tuple[NDArray[Any], float]] = [(saw, 0.07), (bass, 0.12)]
+        strokes.append((opened if index % 4 == 2 else closed, 0.08))
+        if index % 4 == 0:
+            strokes.append((kick, 0.5))
+            fade = 1 - 0.8 * np.exp(-time * 8)
+            ducked[start : start + len(fade)] = fade[: length - start]
+        if index % 8 == 4:
+            strokes.append((clap, 0.15))
+        for stroke, level in strokes:
+            part = stroke[: length - start]
+            out[:, start : start + len(part)] += level * part * np.array([[1.0], [0.9]])
+    whole = np.arange(length) / RATE_HZ
+    for pitch in (57, 60, 64):
+        out += 0.03 * ducked * _saw(pitch + 0.07 * rng.standard_normal(), whole)
+    mixed: FloatArray = (0.8 * out / np.abs(out).max()).astype(np.float32)
+    return mixed
+
+
+def _saw(pitch: float, time: FloatVector) -> FloatVector:
+    """Return a sawtooth with harmonics up to 16 kHz, from one period; ``pitch`` as in MIDI."""
+    hz = 440 * 2 ** ((pitch - 69) / 12)
+    orders = np.arange(1, max(2, min(60, int(16_000 / hz))))
+    at = np.arange(2_048) / 2_048
+    period = (np.sin(2 * np.pi * at[:, None] * orders) / orders).sum(axis=1)
+    tone: FloatVector = np.interp(hz * time, at, period, period=1)
+    return tone
+
+
+def converted(audio: FloatArray, rate_hz: int, target_hz: int, *, joined: bool) -> FloatArray:
+    """Return the audio at another rate by the cheapest means: no filter at all.
+
+    Each new sample is the nearest old one, or lies on the line between two (``joined``).
+    Where the new samples fall between the old ones repeats with the greatest common divisor
+    of both rates: 300 Hz between 44.1 and 48 kHz, 100 Hz between 44.1 kHz and 8, 16 or 32.
+    """
+    at = np.arange(int(audio.shape[1] * target_hz / rate_hz)) * (rate_hz / target_hz)
+    if joined:
+        lines = [np.interp(at, np.arange(audio.shape[1]), channel) for channel in audio]
+        out: FloatArray = np.stack(lines).astype(np.float32)
+        return out
+    nearest: FloatArray = audio[:, np.rint(at).astype(int).clip(max=audio.shape[1] - 1)]
+    return nearest

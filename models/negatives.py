@@ -17,8 +17,9 @@ import numpy as np
 from detector.types import FloatArray
 from models.coders import Coder, through
 from models.effects import limited, resampled, stretched
-from models.machines import chip_music, granular, hats, hiss
+from models.machines import arranged, chip_music, converted, granular, hats, hiss
 from models.music import RATE_HZ, render
+from models.speech import speak
 
 Audio = tuple[FloatArray, int]
 Make = Callable[[np.random.Generator, float], Audio]
@@ -26,6 +27,9 @@ SECONDS: Final = 26.0
 HAT_TEMPI: Final = (90, 120, 125, 126, 128, 140, 150, 174)
 CHIP_FRAMES_HZ: Final = (49.92, 50.0, 59.94, 60.0, 60.0988)
 TREMOLO_HZ: Final = (44_100 / 2_048, 25.0, 44_100 / 1_024, 50.0, 75.0, 44_100 / 512, 150.0)
+DAW_TEMPI: Final = (100, 120, 124, 126, 128, 140, 150, 160, 174)
+CONVERSIONS: Final = ((44_100, 48_000), (48_000, 44_100), (32_000, 44_100), (22_050, 44_100),
+                      (16_000, 44_100))  # fmt: skip
 OVERLAP_HOPS: Final = (441, 512, 882, 1_024, 2_048)
 SPEECH: Final = {
     "gsm": Coder("libgsm", "wav", 13_000, 8_000, 1),
@@ -173,6 +177,35 @@ def _speech(name: str, coder: Coder, *, inside: bool) -> Kind:
     return Kind(f"{name}-{where}", "speech coder", make, coder.missing)
 
 
+def _telephone(name: str, coder: Coder, *, inside: bool) -> Kind:
+    """Make speech through a speech coder; see ``_speech``."""
+
+    def make(rng: np.random.Generator, seconds: float) -> Audio:
+        audio, rate_hz = through(speak(rng, seconds), RATE_HZ, coder)
+        return (resampled(audio, rate_hz, RATE_HZ), RATE_HZ) if inside else (audio, rate_hz)
+
+    where = "in-44.1k" if inside else "native"
+    return Kind(f"telephone-{name}-{where}", "telephone", make, coder.missing)
+
+
+def _daw(per_minute: int) -> Kind:
+    def make(rng: np.random.Generator, seconds: float) -> Audio:
+        return arranged(rng, seconds, per_minute), RATE_HZ
+
+    return Kind(f"daw-{per_minute}", "daw", make)
+
+
+def _conversion(from_hz: int, to_hz: int, *, joined: bool) -> Kind:
+    """Make music whose rate was once converted without a filter, as old tools and games do."""
+
+    def make(rng: np.random.Generator, seconds: float) -> Audio:
+        audio = resampled(_music(rng, seconds), RATE_HZ, from_hz)
+        return converted(audio, from_hz, to_hz, joined=joined), to_hz
+
+    how = "linear" if joined else "nearest"
+    return Kind(f"resampled-{how}-{from_hz}-{to_hz}", "resampling", make)
+
+
 def _overlap(hop: int) -> Kind:
     """A simple pitch corrector: grains of fixed length, each shifted to the nearest note."""
 
@@ -210,6 +243,12 @@ KINDS: Final = (
     *(_buzz(hz) for hz in (100.0, 120.0)),
     *(_speech(name, coder, inside=False) for name, coder in SPEECH.items()),
     *(_speech(name, coder, inside=True) for name, coder in SPEECH.items()),
+    Kind("speech", "speech", lambda rng, seconds: (speak(rng, seconds), RATE_HZ)),
+    *(_telephone(name, coder, inside=False) for name, coder in SPEECH.items()),
+    *(_telephone(name, coder, inside=True) for name, coder in SPEECH.items()),
+    *(_daw(per_minute) for per_minute in DAW_TEMPI),
+    *(_conversion(*rates, joined=False) for rates in CONVERSIONS),
+    *(_conversion(*rates, joined=True) for rates in CONVERSIONS),
     *(_overlap(hop) for hop in OVERLAP_HOPS),
     *(_stretch(hop) for hop in (256, 441, 512)),
     *(_pumping(per_minute) for per_minute in (120, 128)),

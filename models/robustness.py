@@ -1,39 +1,32 @@
 """What deliveries do to the answers, and which sounds fool them: cells, windows, negatives.
 
 Nothing is fitted here: a released model answers at its frozen threshold, and each cell of
-the delivery simulator is counted apart. Excerpts come from as many generators and human
-repositories as the manifest has; intervals resample those. One decoding serves all cells
-and all models, so models are compared on the same samples.
+the delivery simulator is counted apart. Excerpts come from every generator and human source
+that the manifest has, as many of each (``sample``), so no maker's habits decide a row;
+intervals resample generators and repositories. What is heard is kept (``rehearing``), so
+all models answer about the same samples, and another model costs a minute.
 """
 
-import multiprocessing
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import av
 import numpy as np
-import torch
 from scipy.stats import beta
 
-from detector.decode import Decoder
 from detector.model import Model, population
-from detector.observation import Observation, Observer
 from detector.types import FloatArray
 from models.data import AI, HUMAN, Track, digest, read_manifest, usable
-from models.deliver import CELLS, deliver
-from models.figures import cluster_bootstrap
-from models.negatives import KINDS, negative
-from models.tables import rounded
+from models.figures import cluster_bootstrap, rounded
+from models.negatives import KINDS
+from models.rehearing import Negative, Recording, Subject, hear, heard
 
-EXCERPT_S: Final = 30.0
-MIN_TRACK_S: Final = 10.0
-WINDOWS_S: Final = (6, 12, 24, 48, 120)
+EXCERPT_S: Final = 40.0
+MIN_TRACK_S: Final = 9.9  # ten seconds, as cut by any tool
 FLAGGED: Final = "ai_likely"
-MAX_DURATION_S: Final = 3_600.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,8 @@ def measure(
     audio_root: Path,
     folders: Sequence[Path],
     *,
-    tracks: int,
+    cells: Path,
+    per_maker: int,
     seeds: int,
     alpha: float,
     seed: int,
@@ -67,48 +61,50 @@ def measure(
         manifest: labelled recordings, see ``models.data``.
         audio_root: where its paths start.
         folders: released models.
-        tracks: how many of each class, of 44.1 kHz and up.
+        cells: folder in which what was heard is kept.
+        per_maker: how many of each generator and human source, of 44.1 kHz and up.
         seeds: how many of each kind of hard negative.
         alpha: the operator's false-positive rate.
         seed: of the sample, of noise and cuts, and of the bootstrap.
-        workers: processes.
+        workers: processes that hear.
     """
-    chosen = sample(usable(read_manifest(manifest, audio_root)), tracks, seed)
-    jobs = jobs_of(chosen, folders, seeds=seeds, alpha=alpha, seed=seed)
-    answers: list[Answered] = []
-    if workers > 1:
-        context = multiprocessing.get_context("spawn")  # a forked child of threads may hang
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for part in pool.map(answer, jobs):
-                answers += part
-    else:
-        for job in jobs:
-            answers += answer(job)
-    return figures_of(answers, chosen, folders, seeds=seeds, alpha=alpha, seed=seed)
+    chosen = sample(usable(read_manifest(manifest, audio_root)), per_maker, seed)
+    subjects = subjects_of(chosen, seeds=seeds, seed=seed)
+    hear(subjects, cells, workers)
+    answers = answers_of(subjects, [Model.load(folder) for folder in folders], cells, alpha)
+    tracks = [track for track, _ in chosen]
+    return figures_of(answers, tracks, folders, seeds=seeds, alpha=alpha, seed=seed)
 
 
-@dataclass(frozen=True)
-class Job:
-    """One recording in all cells and windows, or one hard negative; for one process."""
-
-    subject: Track | str
-    folders: tuple[Path, ...]
-    alpha: float
-    seed: int
-
-
-def jobs_of(
-    chosen: Sequence[Track], folders: Sequence[Path], *, seeds: int, alpha: float, seed: int
-) -> list[Job]:
-    """Return what there is to do, each of it on its own."""
-    recordings = [Job(track, tuple(folders), alpha, seed) for track in chosen]
+def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int) -> list[Subject]:
+    """Return what there is to hear, each of it on its own; ``chosen`` with their seconds."""
+    recordings = [Recording(track, seconds, EXCERPT_S, seed) for track, seconds in chosen]
     negatives = [
-        Job(kind.name, tuple(folders), alpha, seed * 1_000 + number)
+        Negative(kind.name, seed * 1_000 + number)
         for number in range(seeds)
         for kind in KINDS
         if kind.missing is None
     ]
-    return recordings + negatives
+    return [*recordings, *negatives]
+
+
+def answers_of(
+    subjects: Sequence[Subject], models: Sequence[Model], cells: Path, alpha: float
+) -> list[Answered]:
+    """Return every model's answers to what was heard."""
+    answers = []
+    for subject in subjects:
+        cases = heard(subject, cells)
+        for model in models:
+            given = model.assess([observation for _, observation in cases], alpha)
+            answers += [
+                Answered(
+                    case.part, case.cell, case.family, model.name, subject.label, subject.group,
+                    one.outcome, one.score,
+                )
+                for (case, _), one in zip(cases, given, strict=True)
+            ]  # fmt: skip
+    return answers
 
 
 def figures_of(
@@ -136,30 +132,29 @@ def figures_of(
         },
         "cells": table(answers, "delivery", seed),
         "windows": table(answers, "window", seed),
+        "families": families(answers, seed),
         "negatives": negatives_table(answers, seeds),
         "skipped": {kind.name: kind.missing for kind in KINDS if kind.missing is not None},
     }
 
 
-def sample(tracks: Iterable[Track], count: int, seed: int) -> list[Track]:
-    """Return ``count`` tracks of each class in turn from all groups, at 44.1 kHz and up."""
-    chosen: list[Track] = []
+def sample(tracks: Iterable[Track], per_maker: int, seed: int) -> list[tuple[Track, float]]:
+    """Return as many tracks of each generator and human source, with their seconds.
+
+    Drawn by ``seed`` from those of 44.1 kHz and up and ten seconds or more; makers that
+    have fewer give all.
+    """
     rng = np.random.default_rng(seed)
-    by_label: dict[str, dict[str, list[Track]]] = defaultdict(lambda: defaultdict(list))
+    by_maker: dict[tuple[str, str], list[tuple[Track, float]]] = defaultdict(list)
     for track in tracks:
         rate_hz, duration_s = probe(track.path)
         if population(rate_hz) == "full_rate" and duration_s >= MIN_TRACK_S:
-            by_label[track.label][track.group].append(track)
-    for label in sorted(by_label):
-        queues = [
-            [members[index] for index in rng.permutation(len(members))]
-            for _, members in sorted(by_label[label].items())
-        ]
-        drawn: list[Track] = []
-        while len(drawn) < count and any(queues):
-            drawn += [queue.pop() for queue in queues if queue][: count - len(drawn)]
-        chosen += drawn
-    return chosen
+            by_maker[track.label, track.maker].append((track, duration_s))
+    return [
+        members[index]
+        for _, members in sorted(by_maker.items())
+        for index in rng.permutation(len(members))[:per_maker]
+    ]
 
 
 def probe(path: Path) -> tuple[int, float]:
@@ -170,64 +165,6 @@ def probe(path: Path) -> tuple[int, float]:
             return stream.codec_context.sample_rate, (container.duration or 0) / 1e6
     except (av.error.FFmpegError, IndexError):
         return 0, 0.0
-
-
-def excerpt(audio: FloatArray, rate_hz: int, seconds: float) -> FloatArray:
-    """Return the middle of the audio [channels, n], at most ``seconds`` of it."""
-    count = min(int(seconds * rate_hz), audio.shape[1])
-    start = (audio.shape[1] - count) // 2
-    return audio[:, start : start + count]
-
-
-def answer(job: Job) -> list[Answered]:
-    """Answer for one recording in all cells and windows, or for one hard negative."""
-    torch.set_num_threads(1)
-    models = [_loaded(folder) for folder in job.folders]
-    cases: list[tuple[str, str, str, Observation]] = []
-    if isinstance(job.subject, str):
-        kind = next(one for one in KINDS if one.name == job.subject)
-        cases.append(("negative", kind.name, kind.family, observe(*negative(kind, job.seed))))
-        label, group = "negative", kind.name
-    else:
-        label, group = job.subject.label, job.subject.group
-        whole, rate_hz = _decoded(job.subject.path)
-        part = excerpt(whole, rate_hz, EXCERPT_S)
-        for cell in CELLS:
-            heard = observe(*deliver(cell, part, rate_hz, job.seed))
-            cases.append(("delivery", cell.name, cell.family, heard))
-        for seconds in WINDOWS_S:
-            if whole.shape[1] >= seconds * rate_hz:
-                heard = observe(excerpt(whole, rate_hz, seconds), rate_hz)
-                cases.append(("window", f"{seconds} s", "window", heard))
-    return [
-        Answered(where, cell, family, model.name, label, group, given.outcome, given.score)
-        for model in models
-        for (where, cell, family, heard) in cases
-        for given in model.assess([heard], job.alpha)
-    ]
-
-
-def observe(audio: FloatArray, rate_hz: int) -> Observation:
-    """Return the observation as stored, with the rounding that the service sees."""
-    observer = Observer(rate_hz)
-    observer.feed(np.ascontiguousarray(audio.mean(axis=0), dtype=np.float32))
-    return Observation.from_bytes(observer.finish().to_bytes())
-
-
-def _decoded(path: Path) -> tuple[FloatArray, int]:
-    decoder = Decoder(path, MAX_DURATION_S)
-    audio = np.concatenate(list(decoder.chunks()), axis=1)
-    return audio[:2], decoder.sample_rate_hz  # coders take one channel or two
-
-
-_MODELS: dict[Path, Model] = {}
-
-
-def _loaded(folder: Path) -> Model:
-    """Return a model, read once in each process."""
-    if folder not in _MODELS:
-        _MODELS[folder] = Model.load(folder)
-    return _MODELS[folder]
 
 
 def table(answers: Sequence[Answered], part: str, seed: int) -> list[dict[str, Any]]:
@@ -278,6 +215,19 @@ def interval(flagged: FloatArray, groups: Sequence[str], seed: int) -> list[floa
     return [rounded(low), rounded(high)]
 
 
+def families(answers: Sequence[Answered], seed: int) -> list[dict[str, Any]]:
+    """Return one row per family of hard negatives and model: its measured false positives."""
+    rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
+    for one in answers:
+        if one.part == "negative":
+            rows[one.family, one.model].append(one)
+            rows["all kinds", one.model].append(one)
+    return [
+        {"family": family, "model": model} | _share(members, seed)
+        for (family, model), members in sorted(rows.items())
+    ]
+
+
 def negatives_table(answers: Sequence[Answered], seeds: int) -> list[dict[str, Any]]:
     """Return one row per kind and model: how many of its seeds are flagged, highest score."""
     rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
@@ -305,5 +255,5 @@ def _counts(tracks: Sequence[Track], label: str) -> dict[str, int]:
     counts: dict[str, int] = defaultdict(int)
     for track in tracks:
         if track.label == label:
-            counts[track.group] += 1
+            counts[track.maker] += 1
     return dict(sorted(counts.items()))

@@ -64,7 +64,7 @@ def summary(figures: dict[str, Any]) -> str:
     ai, human = figures["data"]["ai"], figures["data"]["human"]
     return (
         f"{sum(ai.values())} AI excerpts from {len(ai)} generators and {sum(human.values())} human "
-        f"ones from {len(human)} repositories, {figures['excerpt_s']:g} s each, 44.1 kHz and up; "
+        f"ones from {len(human)} sources, {figures['excerpt_s']:g} s each, 44.1 kHz and up; "
         f"flagged means AI likely at the frozen threshold of alpha {figures['alpha']:g}. "
         "Intervals (95 %) resample generators and repositories."
     )
@@ -86,6 +86,16 @@ def markdown(figures: dict[str, Any]) -> str:
         ]
         lines.append("")
     lines += [
+        "| family of hard negatives | model | made | flagged | uncertain | abstained |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['family']} | {row['model']} | {row['n']} | {_of(row)} "
+        f"| {_share(row['uncertain'])} | {_share(row['abstained'])} |"
+        for row in figures["families"]
+    ]
+    lines += [
+        "",
         "| hard negative | model | made | flagged | uncertain | abstained | highest score |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -114,9 +124,9 @@ def page(figures: dict[str, Any]) -> str:
 def _body(figures: dict[str, Any]) -> list[str]:
     body = []
     for model in figures["models"]:
-        cells, windows, negatives = (
+        cells, windows, negatives, families = (
             [row for row in figures[key] if row["model"] == model]
-            for key in ("cells", "windows", "negatives")
+            for key in ("cells", "windows", "negatives", "families")
         )
         body += [
             f"<h2>{html.escape(model)}</h2>",
@@ -124,7 +134,7 @@ def _body(figures: dict[str, Any]) -> list[str]:
             "<h3>Length of the excerpt</h3>", _shares_svg(windows), _html_table(windows),
             "<h3>Hard negatives</h3>",
             "<p>Made, not recorded. Each bar is the share of seeds that is flagged.</p>",
-            _negatives_svg(negatives),
+            _families_table(families), _negatives_svg(negatives),
         ]  # fmt: skip
     skipped = "".join(
         f"<li>{html.escape(kind)}: {html.escape(reason)}</li>"
@@ -194,6 +204,17 @@ def _html_table(rows: list[dict[str, Any]]) -> str:
     names = ("", "AI", "found", "AI uncertain", "human", "flagged", "human abstained")
     head = "".join(f"<th>{name}</th>" for name in names)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(cells)}</tbody></table>"
+
+
+def _families_table(rows: list[dict[str, Any]]) -> str:
+    cells = "".join(
+        f"<tr><td>{html.escape(row['family'])}</td><td>{row['n']}</td><td>{_of(row)}</td>"
+        f"<td>{_share(row['uncertain'])}</td><td>{_share(row['abstained'])}</td></tr>"
+        for row in rows
+    )
+    names = ("family", "made", "flagged", "uncertain", "abstained")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
 
 
 def _of(one: dict[str, Any]) -> str:

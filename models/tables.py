@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.figures import FloatVector, conformal_p, left_out_p
+from models.figures import rounded as rounded
 from models.scoring import Scored, populations
 
 
@@ -65,8 +66,3 @@ def rows(table: dict[str, Any]) -> list[str]:
 
 
 HEADING = f"{'tracks':>8s} {'abstained':>9s}  p<=.01  p<=.05  median   rate Hz"
-
-
-def rounded(value: Any) -> float:
-    """Return a figure to four places: more would be noise, and would break equal digests."""
-    return round(float(value), 4)

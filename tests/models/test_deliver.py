@@ -11,7 +11,7 @@ from models.coders import Coder, through
 from models.deliver import CELLS, Cell, deliver
 from models.effects import limited, pitched, stretched
 from models.music import RATE_HZ, render
-from models.robustness import observe
+from models.rehearing import observe
 from models.simulate import decode_through
 
 RELEASED = Path(__file__).parents[2] / "models" / "clock-1"

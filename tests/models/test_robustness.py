@@ -6,12 +6,13 @@ import numpy as np
 import orjson
 import pytest
 
-from models import robustness
+from detector.types import FloatArray
+from models import rehearing, robustness
 from models.data import AI, HUMAN, read_manifest, usable
 from models.deliver import CELLS
 from models.music import RATE_HZ, render
 from models.negatives import KINDS
-from models.robustness import Answered, interval, measure, probe, sample, table
+from models.robustness import Answered, interval, measure, probe, sample, subjects_of, table
 from models.robustness_report import markdown, page, write
 from models.samples import write_audio
 from models.simulate import decode_through
@@ -43,18 +44,19 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cells and two kinds instead of all."""
     names = ("original", "rate-48000", "hats-120", "g726-native", "speex-native")
-    monkeypatch.setattr(robustness, "CELLS", [one for one in CELLS if one.name in names])
+    monkeypatch.setattr(rehearing, "CELLS", [one for one in CELLS if one.name in names])
     monkeypatch.setattr(robustness, "KINDS", [one for one in KINDS if one.name in names])
-    monkeypatch.setattr(robustness, "WINDOWS_S", (6, 12, 24))
+    monkeypatch.setattr(rehearing, "WINDOWS_S", (6, 12, 24))
 
 
 @pytest.mark.usefixtures("few")
 def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     figures = measure(
-        manifest, manifest.parent, [RELEASED], tracks=2, seeds=1, alpha=0.01, seed=1, workers=1
-    )
+        manifest, manifest.parent, [RELEASED], cells=tmp_path / "cells", per_maker=1, seeds=1,
+        alpha=0.01, seed=1, workers=1,
+    )  # fmt: skip
     assert figures["data"]["ai"] == {"Deep": 1, "Wide": 1}
-    assert figures["data"]["human"] == {"r3": 1, "r4": 1}
+    assert figures["data"]["human"] == {"Ann": 1, "Bob": 1}
     assert [row["cell"] for row in figures["cells"]] == ["original", "rate-48000"]
     for row in figures["cells"]:
         assert (row["tpr"]["share"], row["fpr"]["share"]) == (1.0, 0.0)
@@ -70,18 +72,43 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert "| original | clock-1 | 2 | 1.00 [0.16, 1.00] |" in paths[1].read_text()
     text = paths[2].read_text()
     assert text.count("<svg") == 3
+    assert "all kinds" in text
     # nothing is fetched: no addresses but the names of XML's vocabularies
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", text)
     assert page(figures) == text
     assert markdown(figures) == paths[1].read_text()
 
 
-def test_the_sample_takes_groups_in_turn(manifest: Path) -> None:
+def test_the_sample_takes_as_many_of_each_maker(manifest: Path) -> None:
     tracks = usable(read_manifest(manifest, manifest.parent))
-    chosen = sample(tracks, 3, seed=1)
-    assert [track.group for track in chosen] == ["Deep", "Wide", "Deep", "r3", "r4", "r3"]
-    assert chosen == sample(tracks, 3, seed=1)
+    chosen = sample(tracks, 1, seed=1)
+    assert [track.maker for track, _ in chosen] == ["Deep", "Wide", "Ann", "Bob"]
+    assert chosen == sample(tracks, 1, seed=1)
+    assert [seconds for _, seconds in chosen] == pytest.approx([13.0] * 4, abs=0.1)
     assert len(sample(tracks, 99, seed=1)) == 6  # the short one is not taken
+
+
+@pytest.mark.usefixtures("few")
+def test_what_was_heard_is_heard_once(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = sample(usable(read_manifest(manifest, manifest.parent)), 1, seed=1)[:1]
+    subjects = subjects_of(chosen, seeds=0, seed=1)
+    rehearing.hear(subjects, tmp_path, 1)
+    first = [observed.to_bytes() for _, observed in rehearing.heard(subjects[0], tmp_path)]
+    (tmp_path / subjects[0].cases()[0].key[:2]).rename(tmp_path / "gone")
+    decoded: list[Path] = []
+
+    def decode(path: Path) -> tuple[FloatArray, int]:
+        decoded.append(path)
+        return whole(path)
+
+    whole = rehearing.decoded
+    monkeypatch.setattr(rehearing, "decoded", decode)
+    rehearing.hear(subjects, tmp_path, 1)  # what is lacking is heard again
+    rehearing.hear(subjects, tmp_path, 1)  # and then nothing is
+    assert len(decoded) == 1
+    assert [one.to_bytes() for _, one in rehearing.heard(subjects[0], tmp_path)] == first
 
 
 def test_a_file_without_a_header_is_not_chosen(tmp_path: Path) -> None:

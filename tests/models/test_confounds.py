@@ -1,0 +1,92 @@
+"""Files of two classes that differ, or do not, in how they were published."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.errors import BadInput
+from detector.observation import Observation, Observer
+from detector.spectra import LTAS_BANDS
+from detector.types import AudioFacts
+from models.confounds import LIMIT, figures_of, measure
+from models.data import Track
+from models.observing import Observed
+from models.scoring import Population, Scored
+
+
+@lru_cache
+def nothing() -> Observation:
+    observer = Observer(44_100)
+    observer.feed(np.zeros(6 * 44_100, np.float32))
+    return replace(observer.finish(), ltas=np.full((1, LTAS_BANDS), -40, np.float32))
+
+
+def published(label: str, maker: int, take: int, kbit: float, score: float) -> Scored:
+    name = f"{label} {maker}"
+    facts = AudioFacts(
+        "mp3", "mp3", 44_100, 2, 100.0 + 7 * ((maker + take) % 5), int(kbit * 1_000), -14.0, -1.0,
+        0.0, 0,
+    )  # fmt: skip
+    track = Track(Path(f"{name}-{take}"), label, name, name, f"{label}{maker}{take}")
+    return Scored(Observed(track, facts, nothing()), score, score, 50.0, None)
+
+
+def population(ai_kbit: tuple[float, ...], human_kbit: tuple[float, ...]) -> Population:
+    """Six makers of each class, twenty tracks each; bit rates by turns."""
+    rng = np.random.default_rng(4)
+    return Population(
+        "full_rate",
+        tuple(
+            published(label, maker, take, rates[take % len(rates)], score + rng.standard_normal())
+            for label, rates, score in (("ai", ai_kbit, 6.0), ("human", human_kbit, 0.0))
+            for maker in range(6)
+            for take in range(20)
+        ),
+    )
+
+
+def test_files_published_alike_tell_nothing() -> None:
+    heard = population((128, 192), (128, 192))
+    found = measure(heard)
+    assert found.auroc < LIMIT
+    assert not found.confounded
+    found.check("full_rate")
+
+
+def test_a_class_with_its_own_bit_rate_fails_a_release() -> None:
+    heard = population((64,), (256,))
+    found = measure(heard)
+    assert found.delivered["bit rate"] == 1
+    assert found.strongest in ("bit rate", "all five")
+    with pytest.raises(BadInput, match=r"confounds.*alone tells AI from human.*add recordings"):
+        found.check("full_rate")
+
+
+def test_where_bit_rates_overlap_the_weights_cure_it_and_the_figures_are_weighed() -> None:
+    rates = (64.0, 64.0, 64.0, 128.0), (128.0, 256.0, 256.0, 128.0)
+    heard = population(*rates)
+    found = measure(heard)
+    assert found.confounded
+    assert found.cured
+    found.check("full_rate")
+    overlapping = np.array([one.observed.facts.bit_rate == 128_000 for one in heard.tracks])
+    for side in (heard.labels, ~heard.labels):  # what counts is what both classes have
+        assert found.weights[side & overlapping].sum() > 0.5 * found.weights[side].sum()
+    figures = figures_of(heard, found)
+    assert figures["strongest"] in ("bit rate", "all five")
+    assert figures["weighed"]["auroc"] > 0.99
+    assert figures["weighed"]["tpr_at_fpr"]["0.01"] > 0.9
+
+
+def test_a_detector_that_only_knows_the_bit_rate_is_worth_nothing_when_weighed() -> None:
+    heard = population((64.0, 64.0, 64.0, 128.0), (128.0, 256.0, 256.0, 128.0))
+    rule = Population(
+        "full_rate",
+        tuple(replace(one, score=-float(one.observed.facts.bit_rate or 0)) for one in heard.tracks),
+    )
+    figures = figures_of(rule, measure(rule))
+    assert figures["auroc"] > 0.9
+    assert figures["weighed"]["auroc"] < 0.75
