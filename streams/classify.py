@@ -167,6 +167,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Tra
     scoring = asyncio.create_task(batcher.run(), name="batcher")
     reference = ModelRef(name=model.name, version=model.version, digest=model.digest)
     store = ArtefactStore.open(settings.store)
+    metrics.MODEL_INFO.labels(model.name, model.digest).set(1)
     try:
         with ThreadPoolExecutor(4, thread_name_prefix="read") as threads:
             yield Classifying(reference, settings.alpha, store, batcher, threads).handle

@@ -35,6 +35,7 @@ class WorkerName(StrEnum):
     DECIDE = "decide"
     LEDGER = "ledger"
     CATALOGUE = "catalogue"
+    MONITOR = "monitor"
 
 
 @app.command()
@@ -165,6 +166,10 @@ def worker(name: WorkerName) -> None:
             from streams.catalogue import run_catalogue
 
             raise SystemExit(run_catalogue(settings))
+        case WorkerName.MONITOR:
+            from streams.monitor import run_monitor
+
+            raise SystemExit(run_monitor(settings))
 
 
 @app.command()

@@ -86,6 +86,7 @@ def decide(
 @asynccontextmanager
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[TrackClassified]]:
     bundle = await asyncio.to_thread(load, settings.policy)
+    metrics.POLICY_INFO.labels(bundle.name, bundle.digest).set(1)
 
     async def handle(event: TrackClassified) -> Sequence[Output]:
         labelled, decided, requested = decide(event, bundle)

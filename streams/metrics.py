@@ -86,3 +86,49 @@ APPLIED: Final = Counter(
     "What the catalogue did: applied | already_applied | stale",
     ["result"],
 )
+MODEL_INFO: Final = Gauge(
+    "earmark_model_info", "1 for the model that this worker scores with", ["model", "digest"]
+)
+POLICY_INFO: Final = Gauge(
+    "earmark_policy_info", "1 for the policy that this worker decides by", ["policy", "digest"]
+)
+
+# measured by the monitor, of the whole installation
+LAG: Final = Gauge(
+    "earmark_consumer_lag",
+    "Events that a process has still to do, by the broker's count",
+    ["processor", "topic", "partition"],
+)
+CONSUMED: Final = Gauge(
+    "earmark_consumer_offset",
+    "Offset up to which a process has done its events",
+    ["processor", "topic", "partition"],
+)
+TOPIC_DIFFERENCES: Final = Gauge(
+    "earmark_topic_differences",
+    "What `earmark topics plan` would say of a topic: create | configure | grow | note",
+    ["topic", "kind"],
+)
+UNAPPLIED: Final = Gauge(
+    "earmark_decisions_unapplied",
+    "Decisions of the last day that the catalogue has not answered within five minutes",
+    ["processor"],
+)
+OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Review tasks without a verdict", ["queue"])
+OLDEST_TASK: Final = Gauge(
+    "earmark_review_task_oldest_seconds", "Age of the oldest one of these", ["queue"]
+)
+DISK_FREE: Final = Gauge(
+    "earmark_disk_free_bytes", "Free on the disk of a place: store | ledger", ["place"]
+)
+DISK_SIZE: Final = Gauge("earmark_disk_size_bytes", "Size of that disk", ["place"])
+CERTIFICATE_ENDS: Final = Gauge(
+    "earmark_certificate_not_after_seconds",
+    "When a certificate ends, in seconds since 1970: ca | client | a broker's host:port",
+    ["certificate"],
+)
+MONITOR_FAILURES: Final = Counter(
+    "earmark_monitor_failures_total",
+    "Checks of the monitor that failed: broker | ledger | disks | certificates",
+    ["check"],
+)

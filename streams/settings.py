@@ -174,6 +174,9 @@ class Settings(BaseModel):
         int, Field(ge=10, description="events over which that share is taken")
     ] = 200
     drain_s: Annotated[Seconds, Field(description="time for work in flight at a rebalance")] = 5.0
+    monitor_interval_s: Annotated[
+        Seconds, Field(description="how often the monitor asks the broker; the ledger every fourth")
+    ] = 15.0
     metrics_host: Annotated[str, Field(description="address of /metrics, /live, /ready")] = (
         "127.0.0.1"
     )

@@ -1,0 +1,1 @@
+"""What the monitor asks, one place each: broker, ledger, disks, certificates."""
