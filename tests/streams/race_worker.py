@@ -16,7 +16,9 @@ from streams.processor import run
 from streams.settings import Settings
 from tests.pipeline.echo import processor
 
-AFTER_SEEK_S = 3.0
+# The next revocation comes one heartbeat (1 s) after an assignment, the next assignment two
+# seconds later: the stale recovery must end between the two.
+AFTER_SEEK_S = 2.0
 
 
 def prepare(variant: str) -> None:

@@ -4,6 +4,9 @@ One worker whose seeks are stretched, a backlog, and another member of its group
 joins or leaves each time the worker has just been given partitions. Three variants run
 side by side: without any protection events are lost for good; with the acker's guard
 alone the worker stops in time; with the gate it goes on and nothing is lost.
+
+A race is a matter of moments, and a busy machine can miss them: a variant that was not
+provoked is tried again.
 """
 
 import asyncio
@@ -12,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,18 +34,24 @@ ROOT = Path(__file__).parents[2]
 EVENTS = 600
 PARTITIONS = 2  # the worker must keep one of them when the other member comes
 BOUNCES = 2
-ASSIGNED_PATIENCE_S = 15
+TRIES = 4
+ASSIGNED_PATIENCE_S = 30
 QUIET_S = 20  # no output for so long: nothing more comes
 SHORT_QUIET_S = 5  # the same where that is what we expect
 
 
-class Race:
-    """One variant: its worker, its topics, what came out."""
+class NotProvoked(AssertionError):
+    """The race did not happen, so nothing was shown."""
 
-    def __init__(self, variant: str, bootstrap: str, folder: Path) -> None:
+
+class Race:
+    """One try of one variant: its worker, its topics, what came out."""
+
+    def __init__(self, variant: str, number: int, bootstrap: str, folder: Path) -> None:
         self.variant = variant
-        self.source, self.target = f"race.{variant}", f"race.{variant}.out"
-        self.log = folder / f"{variant}.log"
+        self.source = f"race.{variant}.{number}"
+        self.target = f"{self.source}.out"
+        self.log = folder / f"{variant}.{number}.log"
         self.settings = Settings(
             brokers=bootstrap, session_timeout_s=4, fetch_max_wait_ms=50, in_flight=4, drain_s=2
         )
@@ -128,16 +137,21 @@ class Race:
 
 async def _full(race: Race) -> None:
     await race.run()
-    assert race.lines("resume_refused"), "the race was not provoked"
     assert not race.lost
+    if not race.lines("resume_refused"):
+        raise NotProvoked("nothing was resumed too late")
 
 
 async def _guard(race: Race) -> None:
     await race.feed()
     with race.worker() as worker:
         await race.bounce(worker)
-        assert await asyncio.to_thread(worker.wait, 30) == 1
-    assert race.lines("records_lost"), "the race was not provoked"
+        try:
+            code = await asyncio.to_thread(worker.wait, 30)
+        except subprocess.TimeoutExpired as error:
+            raise NotProvoked("the worker found no hole") from error
+    assert code == 1
+    assert race.lines("records_lost")
     with race.worker() as worker:
         await race.collect(worker)
     assert not race.lost
@@ -145,22 +159,40 @@ async def _guard(race: Race) -> None:
 
 async def _bare(race: Race) -> None:
     await race.run(SHORT_QUIET_S)
-    assert race.lost, "nothing was lost without protection: this test proves nothing"
+    if not race.lost:
+        raise NotProvoked("nothing was lost without protection")
+
+
+Check = Callable[[Race], Awaitable[None]]
+
+
+async def _tried(variant: str, check: Check, bootstrap: str, folder: Path) -> None:
+    for number in range(TRIES):
+        race = Race(variant, number, bootstrap, folder)
+        await asyncio.to_thread(_create, bootstrap, race)
+        try:
+            await check(race)
+        except NotProvoked:
+            if number == TRIES - 1:
+                raise
+        else:
+            return
+
+
+def _create(bootstrap: str, race: Race) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    for topic in (race.source, race.target, f"{race.source}.dead"):
+        admin.create_topics({topic: {"num_partitions": PARTITIONS, "replication_factor": 1}})
+    admin.close()
 
 
 def test_the_gate_prevents_and_the_guard_catches_what_faust_loses(tmp_path: Path) -> None:
-    checks = {"full": _full, "guard": _guard, "bare": _bare}
+    checks: dict[str, Check] = {"full": _full, "guard": _guard, "bare": _bare}
 
     async def all_variants(bootstrap: str) -> None:
         await asyncio.gather(
-            *(check(Race(name, bootstrap, tmp_path)) for name, check in checks.items())
+            *(_tried(name, check, bootstrap, tmp_path) for name, check in checks.items())
         )
 
     with EmbeddedBroker() as broker:
-        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
-        for name in checks:
-            for topic in (f"race.{name}", f"race.{name}.out", f"race.{name}.dead"):
-                partitions = {"num_partitions": PARTITIONS, "replication_factor": 1}
-                admin.create_topics({topic: partitions})
-        admin.close()
         asyncio.run(all_variants(broker.bootstrap))
