@@ -68,7 +68,7 @@ def evaluate(
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
     audio_root: _Root = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for evaluation.json, .txt and scores.csv.")
+        Path | None, typer.Option(help="Folder for evaluation.html, .json, .txt and scores.csv.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and the permutations.")] = 0,
     cache: _Cache = _CACHE,
@@ -82,7 +82,8 @@ def evaluate(
     )
     typer.echo(found.text)
     if out is not None:
-        found.write(out)
+        for path in found.write(out):
+            typer.echo(path)
 
 
 @app.command()

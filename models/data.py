@@ -3,8 +3,9 @@
 A manifest is a CSV file beside or above the audio. Columns: ``path`` (relative to the
 audio's root), ``label`` (``ai`` or ``human``; anything else is listed but not used),
 ``generator`` (of an AI track) or source (of a human one), and ``repo`` or ``source_repo``,
-where it was published. Lists of several makers differ in little else; other columns are
-ignored.
+where it was published. Where there are ``sha256`` (then it must be the file's), ``version``
+of the generator, ``lineage`` (what shares it was made from the same recording) and
+``licence``, they are read too; other columns are ignored.
 
 Tracks that share a maker share its tools, rooms and encoders, so nothing is ever split at
 random: AI by generator, human by repository.
@@ -45,6 +46,9 @@ class Track:
     maker: str
     repository: str
     sha256: str
+    version: str = ""
+    lineage: str = ""
+    licence: str = ""
 
     @property
     def size(self) -> int:
@@ -83,7 +87,12 @@ def read_manifest(manifest: Path, root: Path) -> list[Track]:
     for row, path in zip(rows, paths, strict=True):
         sha256 = file_sha256(path)
         repository = row.get("repo") or row.get("source_repo") or row["generator"]
-        track = Track(path, row["label"], row["generator"], repository, sha256)
+        if row.get("sha256") and row["sha256"].lower() != sha256:
+            raise BadInput("manifest", f"{path} is not the listed file (SHA-256 differs)")
+        track = Track(
+            path, row["label"], row["generator"], repository, sha256,
+            *(row.get(name) or "" for name in ("version", "lineage", "licence")),
+        )  # fmt: skip
         if tracks.setdefault(sha256, track).label != track.label:
             raise BadInput(
                 "manifest",

@@ -6,16 +6,16 @@ for each maker without it (``models.bank``). A human track is compared only with
 repositories' tracks, and probabilities are refitted without the maker's fold. Abstentions
 stay in the denominators: they are neither finds nor false alarms.
 
-Three checks on the evaluation itself: labels permuted between makers must give an AUROC
-near 0.5; classes taken for each other are refused; and what bit rate, duration, loudness,
-sample rate and cut-off alone can tell is printed beside the detector (a data set in which
-they tell much proves little).
+Checks on the evaluation itself: labels permuted between makers must give an AUROC near 0.5;
+classes taken for each other are refused; what bit rate, duration, loudness, sample rate and
+cut-off alone tell, and the figures weighed so that these tell nothing (``confounds``);
+simpler rules and a published method on the same folds (``baselines``); and everything
+chosen on one half of the makers and judged on the other (``nested``).
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,46 +23,59 @@ import numpy as np
 import orjson
 
 from detector.model import MANIFEST, Model
-from models import confounds
+from models import attribution, baselines, confounds, reliability
 from models.bank import fuse
-from models.confounds import fold_of
-from models.data import AI, describe, digest, read_manifest, usable
+from models.data import AI, read_manifest, usable
+from models.data_report import report
+from models.evaluation_report import page
+from models.evaluation_text import scores_csv, text_of
 from models.figures import (
     FloatVector,
     auroc,
-    balanced_weights,
-    brier,
     check_polarity,
     cluster_bootstrap,
-    expected_calibration_error,
-    fit_platt,
+    rounded,
     tpr_at,
 )
+from models.nested import nested
 from models.observing import Observed, observe
 from models.scoring import Population, Scored, assessable, score_all
-from models.tables import HEADING, by_maker, p_values, realised_fpr, rounded, rows
+from models.tables import by_maker, p_values, realised_fpr
 
 FPRS: Final = (0.01, 0.05)
 ALPHAS: Final = (0.01, 0.02, 0.05)
-FOLDS: Final = 5
 PERMUTATIONS: Final = 100
+HALVINGS: Final = 3
+WORST: Final = 12
+SUBSETS: Final = {
+    "44.1 kHz and up": ("full_rate",),
+    "below 44.1 kHz": ("low_rate",),
+    "all rates": ("full_rate", "low_rate"),
+}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures as plain data, the same as text, and the scores as CSV."""
+    """Figures as plain data, the same as text and as a page, and the scores as CSV."""
 
     figures: dict[str, Any]
     text: str
+    html: str
     scores_csv: str
 
-    def write(self, folder: Path) -> None:
-        """Write evaluation.json, evaluation.txt and scores.csv."""
+    def write(self, folder: Path) -> list[Path]:
+        """Write evaluation.json, .txt, .html and scores.csv."""
         folder.mkdir(parents=True, exist_ok=True)
-        figures = orjson.dumps(self.figures, option=orjson.OPT_INDENT_2)
-        (folder / "evaluation.json").write_bytes(figures + b"\n")
-        (folder / "evaluation.txt").write_text(self.text + "\n")
-        (folder / "scores.csv").write_text(self.scores_csv)
+        figures = orjson.dumps(self.figures, option=orjson.OPT_INDENT_2).decode() + "\n"
+        parts = {
+            "evaluation.json": figures,
+            "evaluation.txt": self.text + "\n",
+            "evaluation.html": self.html,
+            "scores.csv": self.scores_csv,
+        }
+        for name, text in parts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return [folder / name for name in parts]
 
 
 def evaluate(
@@ -76,27 +89,42 @@ def evaluate(
     model = Model.load(folder)
     tracks = read_manifest(manifest, audio_root)
     heard, unheard = observe(usable(tracks), cache, workers)
-    scored = score_all(heard, model.lattice)
-    if model.bank is not None:
-        scored = fuse(scored).scored
-    subsets = {
-        "44.1 kHz and up": [one for one in scored if one.population == "full_rate"],
-        "below 44.1 kHz": [one for one in scored if one.population == "low_rate"],
-        "all rates": scored,
-    }
-    figures: dict[str, Any] = {
+    scored = scored_by(model, heard)
+    figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},
-        "data": {"digest": digest(one.track for one in heard), "unheard": len(unheard)},
+        "data": report(tracks, heard, [(one.track, one.reason) for one in unheard]),
         "seed": seed,
-        "subsets": {
-            name: figures_of(members, name, seed)
-            for name, members in subsets.items()
-            if _comparable(assessable(members, name))
-        },
+        **figures_of(scored, model, cache, seed),
         "as_released": as_released(heard, model, folder),
     }
-    text = "\n".join([describe(tracks), *_text(figures)])
-    return Evaluation(figures, text, _csv(scored, audio_root))
+    root = audio_root.resolve()
+    return Evaluation(
+        figures, text_of(figures), page(figures), scores_csv(scored, p_values(scored), root)
+    )
+
+
+def scored_by(model: Model, heard: Sequence[Observed]) -> list[Scored]:
+    """Return out-of-fold scores by the model's branches."""
+    scored = score_all(heard, model.lattice)
+    return scored if model.bank is None else fuse(scored).scored
+
+
+def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -> dict[str, Any]:
+    """Return the figures of all subsets that have both classes, and of the attribution."""
+    subsets, halved = {}, {}
+    for name, names in SUBSETS.items():
+        members = [one for one in scored if one.population in names]
+        heard = assessable(members, names[0] if len(names) == 1 else name)
+        if not _comparable(heard):
+            continue
+        subsets[name] = subset_figures(members, heard, cache, seed)
+        if model.bank is not None and len(names) == 1:
+            halved[name] = nested(heard, model.lattice, range(seed, seed + HALVINGS))
+    return {
+        "subsets": subsets,
+        "nested": halved,
+        "attribution": None if model.bank is None else attribution.measure(scored),
+    }
 
 
 def _comparable(heard: Population) -> bool:
@@ -104,27 +132,22 @@ def _comparable(heard: Population) -> bool:
     return all(len(set(heard.side(ai=ai).groups)) > 1 for ai in (False, True))
 
 
-def figures_of(members: Sequence[Scored], name: str, seed: int) -> dict[str, Any]:
-    """Return all figures of one subset."""
-    heard = assessable(members, name)
+def subset_figures(
+    members: Sequence[Scored], heard: Population, cache: Path, seed: int
+) -> dict[str, Any]:
+    """Return all figures of one subset: ``members``, of which ``heard`` could be assessed."""
     ai, human = heard.side(ai=True), heard.side(ai=False)
-    check_polarity(ai.scores, human.scores, name)
+    check_polarity(ai.scores, human.scores, heard.name)
     sides = (ai.scores, ai.groups, human.scores, human.groups)
     all_ai = sum(one.is_ai for one in members)
     assessed = len(ai.tracks) / all_ai
-    points = {}
-    for fpr in FPRS:
 
-        def found(a: FloatVector, h: FloatVector, fpr: float = fpr) -> float:
-            return assessed * tpr_at(a, h, fpr)
+    def found(a: FloatVector, h: FloatVector, fpr: float) -> float:
+        return assessed * tpr_at(a, h, fpr)
 
-        points[str(fpr)] = {
-            "tpr": rounded(found(ai.scores, human.scores)),
-            "interval": _interval(cluster_bootstrap(*sides, found, seed=seed)),
-            "threshold": rounded(np.quantile(human.scores, 1 - fpr)),
-        }
     p = p_values(members)
     is_ai = np.array([one.is_ai for one in members])
+    heard_p = p[[one.reason is None for one in members]]
     return {
         "ai": all_ai,
         "human": len(members) - all_ai,
@@ -132,7 +155,16 @@ def figures_of(members: Sequence[Scored], name: str, seed: int) -> dict[str, Any
         "abstained_human": len(members) - all_ai - len(human.tracks),
         "auroc": rounded(auroc(ai.scores, human.scores)),
         "auroc_interval": _interval(cluster_bootstrap(*sides, auroc, seed=seed)),
-        "tpr_at_fpr": points,
+        "tpr_at_fpr": {
+            str(fpr): {
+                "tpr": rounded(found(ai.scores, human.scores, fpr)),
+                "interval": _interval(
+                    cluster_bootstrap(*sides, partial(found, fpr=fpr), seed=seed)
+                ),
+                "threshold": rounded(np.quantile(human.scores, 1 - fpr)),
+            }
+            for fpr in FPRS
+        },
         "conformal": {
             str(alpha): {
                 "tpr": rounded((p[is_ai] <= alpha).mean()),
@@ -141,27 +173,53 @@ def figures_of(members: Sequence[Scored], name: str, seed: int) -> dict[str, Any
             }
             for alpha in ALPHAS
         },
-        "generators": by_maker(members, p, ai=True),
+        "generators": _generators(members, p, heard),
         "human_sources": by_maker(members, p, ai=False),
-        "probability": probability_figures(heard),
+        "worst_humans": _worst(human, p_values(human.tracks)),
+        "outcomes": reliability.outcomes(heard, heard_p, ALPHAS[0]),
+        "probability": reliability.figures_of(heard),
         "permuted_auroc": permuted_auroc(heard, seed),
         "confounds": confounds.figures_of(heard, confounds.measure(heard)),
+        "baselines": baselines.compare(heard, cache, seed),
+        "curves": _curves(ai.scores, human.scores),
     }
 
 
-def probability_figures(heard: Population) -> dict[str, float]:
-    """Return Brier score and ECE of probabilities refitted without each maker's fold."""
-    fold = np.array(fold_of(heard, FOLDS))
-    names = np.array(heard.groups)
-    p = np.zeros(len(fold))
-    for number in sorted(set(fold.tolist())):
-        rest = fold != number
-        platt = fit_platt(heard.scores[rest], heard.labels[rest], names[rest].tolist())
-        p[~rest] = platt.probability(heard.scores[~rest])
-    weights = balanced_weights(heard.labels, heard.groups)
+def _generators(
+    members: Sequence[Scored], p: FloatVector, heard: Population
+) -> dict[str, dict[str, Any]]:
+    """Return ``by_maker`` of the generators, each with its own AUROC against all humans."""
+    human = heard.side(ai=False).scores
+    rows = by_maker(members, p, ai=True)
+    for maker, row in rows.items():
+        own = np.array([one.score for one in heard.tracks if one.is_ai and one.maker == maker])
+        row["auroc"] = rounded(auroc(own, human)) if len(own) else None
+    return rows
+
+
+def _worst(human: Population, p: FloatVector) -> list[dict[str, Any]]:
+    """Return the human recordings that look most like a generator's: whom it would hurt."""
+    order = np.argsort(-human.scores, kind="stable")[:WORST]
+    return [
+        {
+            "track": one.observed.track.path.name,
+            "source": one.maker,
+            "score": one.score,
+            "clock": one.clock,
+            "rate_hz": rounded(one.rate_hz),
+            "template": one.template,
+            "p_value": rounded(p[index]),
+        }
+        for index, one in ((int(index), human.tracks[int(index)]) for index in order)
+    ]
+
+
+def _curves(ai: FloatVector, human: FloatVector) -> dict[str, list[float]]:
+    """Return the ROC curve at the false-positive rates that can be told apart."""
+    thresholds = np.unique(human)[::-1]
     return {
-        "brier": rounded(brier(p, heard.labels, weights)),
-        "ece": rounded(expected_calibration_error(p, heard.labels, weights)),
+        "fpr": [rounded((human >= at).mean()) for at in thresholds],
+        "tpr": [rounded((ai >= at).mean()) for at in thresholds],
     }
 
 
@@ -199,57 +257,3 @@ def as_released(heard: Sequence[Observed], model: Model, folder: Path) -> dict[s
 
 def _interval(pair: tuple[float, float]) -> list[float]:
     return [rounded(pair[0]), rounded(pair[1])]
-
-
-def _text(figures: dict[str, Any]) -> list[str]:
-    lines = []
-    for name, one in figures["subsets"].items():
-        low, high = one["auroc_interval"]
-        lines += [
-            "",
-            f"{name}: {one['ai']} AI ({one['abstained_ai']} abstained), {one['human']} human "
-            f"({one['abstained_human']} abstained)",
-            f"  AUROC {one['auroc']:.3f} [{low:.3f}, {high:.3f}]; labels permuted "
-            f"{one['permuted_auroc']:.2f}; confounds alone {one['confounds']['auroc']:.2f}",
-        ]
-        for fpr, point in one["tpr_at_fpr"].items():
-            low, high = point["interval"]
-            lines.append(
-                f"  found {point['tpr']:.3f} [{low:.2f}, {high:.2f}] at {float(fpr):.0%} false "
-                f"positives (score above {point['threshold']:.2f})"
-            )
-        for alpha, point in one["conformal"].items():
-            lines.append(
-                f"  alpha {float(alpha):.0%}: found {point['tpr']:.3f}, realised false positives "
-                f"{point['realised_fpr']:.3f}"
-                + ("" if point["supported"] else " (too few human recordings for this alpha)")
-            )
-        calibrated = one["probability"]
-        lines += [
-            f"  probability: Brier {calibrated['brier']:.3f}, ECE {calibrated['ece']:.3f}",
-            f"  {'generator (unseen)':32s}{HEADING}",
-            *rows(one["generators"]),
-            f"  {'human source (left out)':32s}{HEADING}",
-            *rows(one["human_sources"]),
-        ]
-    if figures["as_released"]:
-        lines += ["", f"as released, on makers that training never met: {figures['as_released']}"]
-    return lines
-
-
-def _csv(scored: Sequence[Scored], root: Path) -> str:
-    p = p_values(scored)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["path", "label", "maker", "repository", "sample_rate_hz", "score", "clock", "rate_hz",
-         "template", "p_value", "abstained"]
-    )  # fmt: skip
-    for one, value in zip(scored, p, strict=True):
-        track = one.observed.track
-        writer.writerow(
-            [track.path.relative_to(root), track.label, track.maker, track.repository,
-             one.observed.observation.sample_rate_hz, one.score, one.clock,
-             one.rate_hz, one.template, f"{value:.5f}", one.reason or ""]
-        )  # fmt: skip
-    return out.getvalue()

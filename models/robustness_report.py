@@ -4,43 +4,14 @@ The page needs nothing beside it: styles and pictures (SVG) are inside.
 """
 
 import html
-from io import StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import matplotlib as mpl
 import orjson
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-FOUND: Final = "#c2410c"
-HUMAN: Final = "#2563a8"
-UNCERTAIN: Final = "#f3c9a8"
-RULE: Final = "#cbd2d9"
-STYLE: Final[dict[Any, Any]] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "earmark",
-}
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Robustness of {models}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff;
-       max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e4e7eb; }}
-th:first-child, td:first-child {{ text-align: left; }}
-svg {{ max-width: 100%; height: auto; }}
-</style></head><body>
-<h1>Robustness of {models}</h1>
-<p>{summary}</p>
-{body}
-</body></html>
-"""
+from models.pages import FOUND, HUMAN, UNCERTAIN, paragraph, rows_chart, style, svg
+from models.pages import page as whole_page
+from models.pages import table as html_table
 
 
 def write(figures: dict[str, Any], folder: Path) -> list[Path]:
@@ -112,13 +83,10 @@ def markdown(figures: dict[str, Any]) -> str:
 
 def page(figures: dict[str, Any]) -> str:
     """Return the HTML page."""
-    with mpl.rc_context(STYLE):
+    with style():
         body = _body(figures)
-    return _PAGE.format(
-        models=html.escape(", ".join(figures["models"])),
-        summary=html.escape(summary(figures)),
-        body="\n".join(body),
-    )
+    title = f"Robustness of {', '.join(figures['models'])}"
+    return whole_page(title, [paragraph(summary(figures)), *body])
 
 
 def _body(figures: dict[str, Any]) -> list[str]:
@@ -130,8 +98,8 @@ def _body(figures: dict[str, Any]) -> list[str]:
         )
         body += [
             f"<h2>{html.escape(model)}</h2>",
-            "<h3>Deliveries</h3>", _shares_svg(cells), _html_table(cells),
-            "<h3>Length of the excerpt</h3>", _shares_svg(windows), _html_table(windows),
+            "<h3>Deliveries</h3>", _shares_svg(cells), _cells_table(cells),
+            "<h3>Length of the excerpt</h3>", _shares_svg(windows), _cells_table(windows),
             "<h3>Hard negatives</h3>",
             "<p>Made, not recorded. Each bar is the share of seeds that is flagged.</p>",
             _families_table(families), _negatives_svg(negatives),
@@ -146,7 +114,7 @@ def _body(figures: dict[str, Any]) -> list[str]:
 
 def _shares_svg(rows: list[dict[str, Any]]) -> str:
     """Draw found and falsely flagged shares with their intervals, a line for each row."""
-    figure, axes = _chart(len(rows), 0.24)
+    figure, axes = rows_chart(len(rows), 0.24)
     for at, row in enumerate(rows):
         for side, colour, marker, shift in (
             ("tpr", FOUND, "o", -0.16),
@@ -157,64 +125,40 @@ def _shares_svg(rows: list[dict[str, Any]]) -> str:
                 axes.plot([row[side]["share"]], [at + shift], marker, color=colour, ms=4)
     axes.set_yticks(range(len(rows)), [row["cell"] for row in rows])
     axes.set_xlabel("share flagged (orange, round: AI; blue, square: human)")
-    return _svg(figure)
+    return svg(figure)
 
 
 def _negatives_svg(rows: list[dict[str, Any]]) -> str:
-    figure, axes = _chart(len(rows), 0.18)
+    figure, axes = rows_chart(len(rows), 0.18)
     at, flagged = range(len(rows)), [row["flagged"] for row in rows]
     axes.barh(at, flagged, 0.6, color=FOUND)
     axes.barh(at, [row["uncertain"] for row in rows], 0.6, left=flagged, color=UNCERTAIN)
     axes.set_yticks(at, [row["kind"] for row in rows], fontsize=7)
     axes.set_xlabel("share of seeds (dark: flagged; light: uncertain)")
-    return _svg(figure)
+    return svg(figure)
 
 
-def _chart(rows: int, row_inches: float) -> tuple[Figure, Axes]:
-    height = row_inches * rows + 0.8
-    figure = Figure(figsize=(8.5, height))
-    axes = figure.add_axes((0.26, 0.55 / height, 0.71, 1 - 0.65 / height))
-    axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_xlim(-0.02, 1.02)
-    axes.grid(axis="x", color=RULE, lw=0.6)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
-def _svg(figure: Figure) -> str:
-    """Return the figure as an element to put into a page."""
-    text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()[text.getvalue().index("<svg") :]
-
-
-def _html_table(rows: list[dict[str, Any]]) -> str:
-    cells = [
-        "<tr>"
-        + "".join(
-            f"<td>{html.escape(text)}</td>"
-            for text in (
-                row["cell"], str(row["tpr"]["n"]), _of(row["tpr"]), _share(row["tpr"]["uncertain"]),
-                str(row["fpr"]["n"]), _of(row["fpr"]), _share(row["fpr"]["abstained"]),
+def _cells_table(rows: list[dict[str, Any]]) -> str:
+    return html_table(
+        ("", "AI", "found", "AI uncertain", "human", "flagged", "human abstained"),
+        (
+            (
+                row["cell"], row["tpr"]["n"], _of(row["tpr"]), _share(row["tpr"]["uncertain"]),
+                row["fpr"]["n"], _of(row["fpr"]), _share(row["fpr"]["abstained"]),
             )
-        )
-        + "</tr>"
-        for row in rows
-    ]  # fmt: skip
-    names = ("", "AI", "found", "AI uncertain", "human", "flagged", "human abstained")
-    head = "".join(f"<th>{name}</th>" for name in names)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(cells)}</tbody></table>"
+            for row in rows
+        ),
+    )  # fmt: skip
 
 
 def _families_table(rows: list[dict[str, Any]]) -> str:
-    cells = "".join(
-        f"<tr><td>{html.escape(row['family'])}</td><td>{row['n']}</td><td>{_of(row)}</td>"
-        f"<td>{_share(row['uncertain'])}</td><td>{_share(row['abstained'])}</td></tr>"
-        for row in rows
+    return html_table(
+        ("family", "made", "flagged", "uncertain", "abstained"),
+        (
+            (row["family"], row["n"], _of(row), _share(row["uncertain"]), _share(row["abstained"]))
+            for row in rows
+        ),
     )
-    names = ("family", "made", "flagged", "uncertain", "abstained")
-    head = "".join(f"<th>{name}</th>" for name in names)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>"
 
 
 def _of(one: dict[str, Any]) -> str:

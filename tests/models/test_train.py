@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from detector.errors import BadInput, ModelError
 from detector.model import Model
 from models.commands import app
-from models.data import describe, read_manifest, usable
+from models.data import describe, file_sha256, read_manifest, usable
 from models.evaluate import evaluate
 from models.music import RATE_HZ, render
 from models.observing import observe
@@ -139,6 +139,14 @@ def test_manifests_are_checked(folder: Path, tmp_path: Path) -> None:
         read_manifest(tmp_path / "missing.csv", folder)
     write_manifest(tmp_path / "twice.csv", [row, row])
     assert len(read_manifest(tmp_path / "twice.csv", folder)) == 1
+    named = ("path", "label", "generator", "repo", "sha256", "licence")
+    for sha256, licence in (("0" * 64, ""), (file_sha256(folder / row[0]).upper(), "CC0")):
+        with (tmp_path / "sealed.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([named, (*row, sha256, licence)])
+        if not licence:
+            with pytest.raises(BadInput, match="not the listed file"):
+                read_manifest(tmp_path / "sealed.csv", folder)
+    assert read_manifest(tmp_path / "sealed.csv", folder)[0].licence == "CC0"
     write_manifest(tmp_path / "torn.csv", [row, ("human-0-0.wav", "ai", "x", "org")])
     with pytest.raises(BadInput, match="but another label"):
         read_manifest(tmp_path / "torn.csv", folder)
@@ -177,6 +185,7 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "labels permuted" in done.output
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "evaluation.html",
         "evaluation.json",
         "evaluation.txt",
         "scores.csv",
