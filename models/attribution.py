@@ -11,12 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
-
-from detector.templates import residual
-from models.bank import ATTRIBUTION, MIN_TRACKS, fit
 from models.figures import rounded
 from models.scoring import Scored
+from models.strangers import names
 
 FAMILY_SHARE: Final = 0.2  # of a generator's tracks that get another's name
 
@@ -26,26 +23,11 @@ def measure(scored: Sequence[Scored]) -> dict[str, Any]:
 
     Only populations in which names are given count; abstentions are not named.
     """
-    members = [one for one in scored if one.reason is None]
-    vectors = np.stack([residual(one.observed.observation) for one in members])
-    is_ai = np.array([one.is_ai for one in members])
-    makers = np.array([one.maker for one in members])
-    repositories = np.array([one.observed.track.repository for one in members])
-    named_in = np.array([one.population in ATTRIBUTION.populations for one in members])
     known: Counter[tuple[str, str]] = Counter()
     unseen: Counter[tuple[str, str]] = Counter()
-    for repository in sorted(set(repositories[is_ai & named_in])):
-        rest = repositories != repository
-        bank = fit(members, vectors, rest)
-        for index in np.flatnonzero(is_ai & named_in & ~rest):
-            maker = str(makers[index])
-            scores = bank.scores(vectors[index])
-            if maker in bank.names:
-                known[maker, _name(bank, scores, members[index])] += 1
-            else:
-                unseen[maker, _name(bank, scores, members[index])] += 1
+    for one in names([track for track in scored if track.reason is None]):
+        (known if one.known else unseen)[one.maker, one.name] += 1
     return {
-        "min_tracks": MIN_TRACKS,
         "known": _shares(known),
         "unseen": _shares(unseen),
         "confusions": {
@@ -57,10 +39,6 @@ def measure(scored: Sequence[Scored]) -> dict[str, Any]:
         },
         "families": families(known + unseen),
     }
-
-
-def _name(bank: Any, scores: Any, one: Scored) -> str:
-    return ATTRIBUTION.name(bank, scores, one.population) or ""
 
 
 def _shares(counts: Counter[tuple[str, str]]) -> dict[str, float]:

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 
 from detector.calibration import FUSION_CLIP
 from detector.clock import Lattice
-from detector.templates import residual
 from detector.types import FloatArray
-from models.bank import fit, out_of_fold
 from models.clock_constants import GRID, Constants, Lines, measured
 from models.figures import FloatVector, auroc, conformal_p, rounded, tpr_at
 from models.scoring import Population, Scored
+from models.strangers import across, vectors_of
 
 KNOWN_P: Final = 0.02
 KNOWN_MIN_TRACKS: Final = 3
@@ -39,7 +38,7 @@ def nested(heard: Population, lattice: Lattice, seeds: Sequence[int]) -> list[di
     Halves without two generators and two human repositories are passed over.
     """
     lines = measured(heard.tracks, lattice)
-    vectors = np.stack([residual(one.observed.observation) for one in heard.tracks])
+    vectors = vectors_of(heard.tracks)
     sides = ((seed, side) for seed in seeds for side in _both(halves(heard.tracks, seed)))
     return [
         {"seed": seed} | _row(heard, lines, vectors, side)
@@ -98,12 +97,7 @@ def _row(
     constants, plausible = _choose(heard, lines, chosen_on)
     clock = lines.scores(constants, plausible).max(axis=1)
     ai, human = heard.labels, ~heard.labels
-    inside = [one for one, own in zip(heard.tracks, chosen_on, strict=True) if own]
-    templates = np.zeros(len(heard.tracks))
-    templates[chosen_on] = out_of_fold(inside, vectors[chosen_on])
-    bank = fit(heard.tracks, vectors, chosen_on)
-    for index in np.flatnonzero(~chosen_on):
-        templates[index] = bank.scores(vectors[index]).max()
+    templates = across(heard.tracks, vectors, chosen_on)
     fused = sum(_scaled(scores, scores[chosen_on & human]) for scores in (clock, templates))
     judged = ~chosen_on
     figures: dict[str, Any] = {

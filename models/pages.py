@@ -22,6 +22,7 @@ STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "earmark",
 }
+WORDS: Final = 6  # letters from which a cell is words
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -60,12 +61,15 @@ def style() -> Any:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a table; cells are escaped."""
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     names = "".join(f"<th>{html.escape(name)}</th>" for name in head)
     return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    """Return a cell; sentences and names begin at the left, figures end at the right."""
+    words = isinstance(value, str) and sum(letter.isalpha() for letter in value) > WORDS
+    return f"<td{' class=words' if words else ''}>{html.escape(str(value))}</td>"
 
 
 def paragraph(text: str) -> str:

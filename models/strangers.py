@@ -1,0 +1,64 @@
+"""Templates that have not met whom they are asked about: for halves, and for whole repositories."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.templates import residual
+from detector.types import FloatArray
+from models.bank import ATTRIBUTION, fit, out_of_fold
+from models.figures import FloatVector
+from models.scoring import Scored
+
+
+@dataclass(frozen=True)
+class Named:
+    """An AI track whose repository no template has seen: was it named, and as what?
+
+    ``known``: its generator has a template, from other repositories. ``name`` is empty
+    where none was clear enough.
+    """
+
+    maker: str
+    known: bool
+    name: str
+
+
+def vectors_of(tracks: Sequence[Scored]) -> FloatArray:
+    """Return what templates compare, one row a track."""
+    return np.stack([residual(one.observed.observation) for one in tracks])
+
+
+def across(
+    tracks: Sequence[Scored], vectors: FloatArray, chosen_on: NDArray[np.bool_]
+) -> FloatVector:
+    """Return template scores [tracks] by templates of those ``chosen_on`` alone.
+
+    Of these themselves, each without its maker; all others are strangers anyway.
+    """
+    inside = [one for one, own in zip(tracks, chosen_on, strict=True) if own]
+    scores = np.zeros(len(tracks))
+    scores[chosen_on] = out_of_fold(inside, vectors[chosen_on])
+    bank = fit(tracks, vectors, chosen_on)
+    for index in np.flatnonzero(~chosen_on):
+        scores[index] = bank.scores(vectors[index]).max()
+    return scores
+
+
+def names(tracks: Sequence[Scored]) -> list[Named]:
+    """Return every AI track of the populations in which names are given."""
+    vectors = vectors_of(tracks)
+    repositories = np.array([one.observed.track.repository for one in tracks])
+    asked = np.array(
+        [one.is_ai and one.population in ATTRIBUTION.populations for one in tracks], bool
+    )
+    found = []
+    for repository in sorted(set(repositories[asked])):
+        bank = fit(tracks, vectors, repositories != repository)
+        for index in np.flatnonzero(asked & (repositories == repository)).tolist():
+            one = tracks[index]
+            name = ATTRIBUTION.name(bank, bank.scores(vectors[index]), one.population)
+            found.append(Named(one.maker, one.maker in bank.names, name or ""))
+    return found
