@@ -3,44 +3,36 @@
 Nothing is fitted here: a released model answers at its frozen threshold, and each cell of
 the delivery simulator is counted apart. Excerpts come from every generator and human source
 that the manifest has, as many of each (``sample``), so no maker's habits decide a row;
-intervals resample generators and repositories. What is heard is kept (``rehearing``), so
-all models answer about the same samples, and another model costs a minute.
+intervals resample generators and repositories. A model with templates has met the
+generators: it answers twice, as released (``known``) and with the templates of the track's
+maker, and of all makers in its repositories, taken away. What is heard is kept
+(``rehearing``), so all models answer about the same samples, and another costs a minute.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 import av
 import numpy as np
-from scipy.stats import beta
 
 from detector.model import Model, population
-from detector.types import FloatArray
+from detector.partly import find_parts
+from detector.types import SegmentScore
+from models import splices
 from models.data import AI, HUMAN, Track, digest, read_manifest, usable
-from models.figures import cluster_bootstrap, rounded
 from models.negatives import KINDS
 from models.rehearing import Negative, Recording, Subject, hear, heard
+from models.robustness_tables import Answered, families, negatives_table, table
+from models.splices import FLAGGED, Located, Splice
+from models.strangers import without
 
 EXCERPT_S: Final = 40.0
 MIN_TRACK_S: Final = 9.9  # ten seconds, as cut by any tool
-FLAGGED: Final = "ai_likely"
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One answer: to what (``cell`` of ``part``), by which model, about whose recording."""
-
-    part: str
-    cell: str
-    family: str
-    model: str
-    label: str
-    group: str
-    outcome: str
-    score: float | None
+KNOWN: Final = ", generators known"
+NEGATIVE: Final = "negative"
 
 
 def measure(
@@ -68,12 +60,23 @@ def measure(
         seed: of the sample, of noise and cuts, and of the bootstrap.
         workers: processes that hear.
     """
-    chosen = sample(usable(read_manifest(manifest, audio_root)), per_maker, seed)
+    tracks = usable(read_manifest(manifest, audio_root))
+    chosen = sample(tracks, per_maker, seed)
     subjects = subjects_of(chosen, seeds=seeds, seed=seed)
     hear(subjects, cells, workers)
-    answers = answers_of(subjects, [Model.load(folder) for folder in folders], cells, alpha)
-    tracks = [track for track, _ in chosen]
-    return figures_of(answers, tracks, folders, seeds=seeds, alpha=alpha, seed=seed)
+    models = [Model.load(folder) for folder in folders]
+    beside = makers_beside(tracks)
+    answers = answers_of(subjects, models, cells, alpha, beside)
+    spliced = splices_of(tracks, per_maker, seed)
+    hear(spliced, cells, workers)
+    figures = figures_of(
+        answers, [track for track, _ in chosen], models, seeds=seeds, alpha=alpha, seed=seed
+    )
+    located = {
+        model.name: splices.table(located_by(model, spliced, cells, alpha, beside))
+        for model in models
+    }
+    return figures | {"splices": located}
 
 
 def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int) -> list[Subject]:
@@ -88,36 +91,85 @@ def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int)
     return [*recordings, *negatives]
 
 
+def makers_beside(tracks: Iterable[Track]) -> dict[str, frozenset[str]]:
+    """Return for each generator all generators that stand in its repositories, it included."""
+    by_repository: dict[str, set[str]] = defaultdict(set)
+    by_maker: dict[str, set[str]] = defaultdict(set)
+    for track in tracks:
+        if track.label == AI:
+            by_repository[track.repository].add(track.maker)
+            by_maker[track.maker].add(track.repository)
+    return {
+        maker: frozenset().union(*(by_repository[name] for name in repositories))
+        for maker, repositories in by_maker.items()
+    }
+
+
 def answers_of(
-    subjects: Sequence[Subject], models: Sequence[Model], cells: Path, alpha: float
+    subjects: Sequence[Subject],
+    models: Sequence[Model],
+    cells: Path,
+    alpha: float,
+    beside: Mapping[str, frozenset[str]],
 ) -> list[Answered]:
     """Return every model's answers to what was heard."""
     answers = []
     for subject in subjects:
         cases = heard(subject, cells)
+        observations = [observation for _, observation in cases]
         for model in models:
-            given = model.assess([observation for _, observation in cases], alpha)
-            answers += [
-                Answered(
-                    case.part, case.cell, case.family, model.name, subject.label, subject.group,
-                    one.outcome, one.score,
-                )
-                for (case, _), one in zip(cases, given, strict=True)
-            ]  # fmt: skip
+            asked = {model.name: without(model, beside.get(subject.group, ()))}
+            if model.bank is not None and subject.label != NEGATIVE:
+                asked[f"{model.name}{KNOWN}"] = model
+            for name, one in asked.items():
+                answers += [
+                    Answered(
+                        case.part, case.cell, case.family, name, subject.label, subject.group,
+                        given.outcome, given.score,
+                    )
+                    for (case, _), given in zip(
+                        cases, one.assess(observations, alpha), strict=True
+                    )
+                ]  # fmt: skip
     return answers
+
+
+def splices_of(tracks: Iterable[Track], per_maker: int, seed: int) -> list[Splice]:
+    """Return splices of tracks of 44.1 kHz and up."""
+    known = ((track, probe(track.path)) for track in tracks)
+    long = [(track, seconds) for track, (hz, seconds) in known if population(hz) == "full_rate"]
+    return splices.choose(long, per_maker, seed)
+
+
+def located_by(
+    model: Model,
+    spliced: Sequence[Splice],
+    cells: Path,
+    alpha: float,
+    beside: Mapping[str, frozenset[str]],
+) -> list[Located]:
+    """Return the model's answers about splices, makers unseen, and where it puts the part."""
+    found = []
+    for splice in spliced:
+        ((_, observation),) = heard(splice, cells)
+        (answer,) = without(model, beside.get(splice.group, ())).assess([observation], alpha)
+        stretches: tuple[SegmentScore, ...] = ()
+        if answer.outcome == FLAGGED:
+            stretches = find_parts(observation, model.lattice, -inf).segments
+        found.append(Located(splice, answer, stretches))
+    return found
 
 
 def figures_of(
     answers: Sequence[Answered],
     chosen: Sequence[Track],
-    folders: Sequence[Path],
+    models: Sequence[Model],
     *,
     seeds: int,
     alpha: float,
     seed: int,
 ) -> dict[str, Any]:
     """Return the figures of answers to the recordings ``chosen`` and to hard negatives."""
-    models = [Model.load(folder) for folder in folders]
     return {
         "alpha": alpha,
         "seed": seed,
@@ -165,90 +217,6 @@ def probe(path: Path) -> tuple[int, float]:
             return stream.codec_context.sample_rate, (container.duration or 0) / 1e6
     except (av.error.FFmpegError, IndexError):
         return 0, 0.0
-
-
-def table(answers: Sequence[Answered], part: str, seed: int) -> list[dict[str, Any]]:
-    """Return one row per cell and model: TPR, FPR and how many are left uncertain."""
-    rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
-    for one in answers:
-        if one.part == part:
-            rows[one.cell, one.model].append(one)
-    return [
-        {"cell": cell, "family": members[0].family, "model": model}
-        | {
-            name: _share([one for one in members if one.label == label], seed)
-            for name, label in (("tpr", AI), ("fpr", HUMAN))
-        }
-        for (cell, model), members in rows.items()
-    ]
-
-
-def _share(members: Sequence[Answered], seed: int) -> dict[str, Any]:
-    """Return the share flagged with its interval, and the shares of the other outcomes."""
-    if not members:
-        return {"n": 0, "share": None, "interval": None, "uncertain": None, "abstained": None}
-    flagged = np.array([float(one.outcome == FLAGGED) for one in members])
-    return {
-        "n": len(members),
-        "share": rounded(flagged.mean()),
-        "interval": interval(flagged, [one.group for one in members], seed),
-        "uncertain": rounded(np.mean([one.outcome == "uncertain" for one in members])),
-        "abstained": rounded(np.mean([one.outcome == "not_assessable" for one in members])),
-    }
-
-
-def interval(flagged: FloatArray, groups: Sequence[str], seed: int) -> list[float]:
-    """Return a 95 % interval of a share: resampled groups, at least as wide as by chance alone.
-
-    Where none or all are flagged, resampling has nothing to say: then the exact binomial
-    interval holds, as if tracks were independent (with few groups it is wider in truth).
-    """
-    count, total = int(flagged.sum()), len(flagged)
-    if count in (0, total):
-        low = float(beta.ppf(0.025, count, total - count + 1)) if count else 0.0
-        high = float(beta.ppf(0.975, count + 1, total - count)) if count < total else 1.0
-        return [rounded(low), rounded(high)]
-    values = flagged.astype(np.float64)
-    low, high = cluster_bootstrap(
-        values, groups, values, groups, lambda drawn, _: float(drawn.mean()), seed=seed
-    )
-    return [rounded(low), rounded(high)]
-
-
-def families(answers: Sequence[Answered], seed: int) -> list[dict[str, Any]]:
-    """Return one row per family of hard negatives and model: its measured false positives."""
-    rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
-    for one in answers:
-        if one.part == "negative":
-            rows[one.family, one.model].append(one)
-            rows["all kinds", one.model].append(one)
-    return [
-        {"family": family, "model": model} | _share(members, seed)
-        for (family, model), members in sorted(rows.items())
-    ]
-
-
-def negatives_table(answers: Sequence[Answered], seeds: int) -> list[dict[str, Any]]:
-    """Return one row per kind and model: how many of its seeds are flagged, highest score."""
-    rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
-    for one in answers:
-        if one.part == "negative":
-            rows[one.cell, one.model].append(one)
-    return [
-        {
-            "kind": kind,
-            "family": members[0].family,
-            "model": model,
-            "made": seeds,
-            "flagged": rounded(np.mean([one.outcome == FLAGGED for one in members])),
-            "uncertain": rounded(np.mean([one.outcome == "uncertain" for one in members])),
-            "abstained": rounded(np.mean([one.outcome == "not_assessable" for one in members])),
-            "highest_score": max(
-                (one.score for one in members if one.score is not None), default=None
-            ),
-        }
-        for (kind, model), members in rows.items()
-    ]
 
 
 def _counts(tracks: Sequence[Track], label: str) -> dict[str, int]:

@@ -5,13 +5,18 @@ The page needs nothing beside it: styles and pictures (SVG) are inside.
 
 import html
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from models.pages import FOUND, HUMAN, UNCERTAIN, paragraph, rows_chart, style, svg
 from models.pages import page as whole_page
 from models.pages import table as html_table
+
+SPLICES: Final = (
+    "part", "parts", "found", "of these called Partly", "overlap >= 0.5", "median overlap",
+    "median edge error", "human parts", "flagged",
+)  # fmt: skip
 
 
 def write(figures: dict[str, Any], folder: Path) -> list[Path]:
@@ -37,7 +42,8 @@ def summary(figures: dict[str, Any]) -> str:
         f"{sum(ai.values())} AI excerpts from {len(ai)} generators and {sum(human.values())} human "
         f"ones from {len(human)} sources, {figures['excerpt_s']:g} s each, 44.1 kHz and up; "
         f"flagged means AI likely at the frozen threshold of alpha {figures['alpha']:g}. "
-        "Intervals (95 %) resample generators and repositories."
+        "Intervals (95 %) resample generators and repositories. A model with templates answers as "
+        "if it had never met the track's generator; rows with generators known are as released."
     )
 
 
@@ -56,6 +62,16 @@ def markdown(figures: dict[str, Any]) -> str:
             for row in figures[key]
         ]
         lines.append("")
+    for model, rows in figures["splices"].items():
+        if rows:
+            lines += [
+                f"A generator's part inside two minutes of a recording, {model}:",
+                "",
+                f"| {' | '.join(SPLICES)} |",
+                "|" + "---|" * len(SPLICES),
+                *("| " + " | ".join(_splice(row)) + " |" for row in rows),
+                "",
+            ]
     lines += [
         "| family of hard negatives | model | made | flagged | uncertain | abstained |",
         "|---|---|---|---|---|---|",
@@ -91,7 +107,7 @@ def page(figures: dict[str, Any]) -> str:
 
 def _body(figures: dict[str, Any]) -> list[str]:
     body = []
-    for model in figures["models"]:
+    for model in dict.fromkeys(row["model"] for row in figures["cells"]):
         cells, windows, negatives, families = (
             [row for row in figures[key] if row["model"] == model]
             for key in ("cells", "windows", "negatives", "families")
@@ -100,9 +116,9 @@ def _body(figures: dict[str, Any]) -> list[str]:
             f"<h2>{html.escape(model)}</h2>",
             "<h3>Deliveries</h3>", _shares_svg(cells), _cells_table(cells),
             "<h3>Length of the excerpt</h3>", _shares_svg(windows), _cells_table(windows),
-            "<h3>Hard negatives</h3>",
-            "<p>Made, not recorded. Each bar is the share of seeds that is flagged.</p>",
-            _families_table(families), _negatives_svg(negatives),
+            *_splices_html(figures["splices"].get(model)),
+            "<h3>Hard negatives</h3>" if negatives else "",
+            *_negatives(families, negatives),
         ]  # fmt: skip
     skipped = "".join(
         f"<li>{html.escape(kind)}: {html.escape(reason)}</li>"
@@ -136,6 +152,31 @@ def _negatives_svg(rows: list[dict[str, Any]]) -> str:
     axes.set_yticks(at, [row["kind"] for row in rows], fontsize=7)
     axes.set_xlabel("share of seeds (dark: flagged; light: uncertain)")
     return svg(figure)
+
+
+def _negatives(families: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    told = "Made, not recorded. Each bar is the share of seeds that is flagged."
+    return [paragraph(told), _families_table(families), _negatives_svg(rows)]
+
+
+def _splices_html(rows: list[dict[str, Any]] | None) -> list[str]:
+    if not rows:
+        return []
+    return [
+        "<h3>A generator's part inside two minutes of a recording</h3>",
+        html_table(SPLICES, map(_splice, rows)),
+    ]
+
+
+def _splice(row: dict[str, Any]) -> list[str]:
+    error = row["edge_error_s"]
+    return [
+        f"{row['seconds']} s", str(row["ai"]), _share(row["found"]), _share(row["called_partly"]),
+        _share(row["overlap_half"]), _share(row["overlap_median"]),
+        "-" if error is None else f"{error:.1f} s", str(row["human"]), _share(row["false"]),
+    ]  # fmt: skip
 
 
 def _cells_table(rows: list[dict[str, Any]]) -> str:

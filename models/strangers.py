@@ -1,11 +1,12 @@
-"""Templates that have not met whom they are asked about: for halves, and for whole repositories."""
+"""Templates that have not met whom they are asked about: by halves, repositories, makers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.model import Model
 from detector.templates import residual
 from detector.types import FloatArray
 from models.bank import ATTRIBUTION, fit, out_of_fold
@@ -62,3 +63,24 @@ def names(tracks: Sequence[Scored]) -> list[Named]:
             name = ATTRIBUTION.name(bank, bank.scores(vectors[index]), one.population)
             found.append(Named(one.maker, one.maker in bank.names, name or ""))
     return found
+
+
+def without(model: Model, makers: Collection[str]) -> Model:
+    """Return a released model as if it had never met some makers: their templates are gone.
+
+    Everything else stays as released, thresholds above all.
+    """
+    bank = model.bank
+    if bank is None or not set(makers) & set(bank.names):
+        return model
+    kept = [index for index, name in enumerate(bank.names) if name not in makers]
+    return replace(
+        model,
+        bank=replace(
+            bank,
+            names=tuple(bank.names[index] for index in kept),
+            vectors=bank.vectors[kept],
+            middle=bank.middle[kept],
+            spread=bank.spread[kept],
+        ),
+    )

@@ -6,18 +6,22 @@ import numpy as np
 import orjson
 import pytest
 
+from detector.model import Model
 from detector.types import FloatArray
 from models import rehearing, robustness
-from models.data import AI, HUMAN, read_manifest, usable
+from models.data import AI, HUMAN, Track, read_manifest, usable
 from models.deliver import CELLS
 from models.music import RATE_HZ, render
 from models.negatives import KINDS
-from models.robustness import Answered, interval, measure, probe, sample, subjects_of, table
+from models.robustness import makers_beside, measure, probe, sample, subjects_of
 from models.robustness_report import markdown, page, write
+from models.robustness_tables import Answered, interval, table
 from models.samples import write_audio
 from models.simulate import decode_through
+from models.strangers import without
 
 RELEASED = Path(__file__).parents[2] / "models" / "clock-1"
+ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-1"
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,32 @@ def test_a_file_without_a_header_is_not_chosen(tmp_path: Path) -> None:
     path = tmp_path / "x.flac"
     path.write_bytes(b"nothing of the kind")
     assert probe(path) == (0, 0.0)
+
+
+def test_who_stands_beside_whom() -> None:
+    rows = [("one", "a"), ("two", "a"), ("two", "b"), ("three", "b"), ("four", "c")]
+    tracks = [
+        Track(Path(f"{maker}{repository}"), AI, maker, repository, f"{maker}{repository}")
+        for maker, repository in rows
+    ]
+    tracks.append(Track(Path("x"), HUMAN, "band", "c", "x"))
+    assert makers_beside(tracks) == {
+        "one": {"one", "two"},
+        "two": {"one", "two", "three"},
+        "three": {"two", "three"},
+        "four": {"four"},
+    }
+
+
+def test_a_model_can_forget_a_generator() -> None:
+    model = Model.load(ENSEMBLE)
+    assert model.bank is not None
+    names = model.bank.names
+    forgetful = without(model, {names[0], "nobody"})
+    assert forgetful.bank is not None
+    assert forgetful.bank.names == names[1:]
+    assert np.array_equal(forgetful.bank.vectors, model.bank.vectors[1:])
+    assert without(model, {"nobody"}) is model
 
 
 def test_intervals_are_never_of_no_width() -> None:
