@@ -95,10 +95,10 @@ class House:
         producer.close()
 
     def rows(self) -> dict[str, int]:
-        """Rows by table."""
+        """Rows by table, of those that have any."""
         ledger = Ledger.open(self.settings.ledger)
         try:
-            return counts(ledger)
+            return {name: number for name, number in counts(ledger).items() if number}
         finally:
             ledger.close()
 
@@ -184,14 +184,11 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
     house.publish(told)
     expected = {
         "uploads": 1,
-        "fingerprints": 0,
         "analyses": 1,
         "labels": 2,
         "decisions": 1,
         "review_tasks": 1,
         "applied": 1,
-        "dead_letters": 0,
-        "dead_letter_actions": 0,
     }
     wait_until(lambda: house.rows() == expected)
     ledger = Ledger.open(house.settings.ledger)

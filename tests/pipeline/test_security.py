@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from detector.errors import EarmarkError
-from streams import broker, topics
+from streams import topic_plan, topics
 from streams.broker import BrokerAway, ensure_topics
 from streams.ingest import IngestHook
 from streams.kafka_clients import open_producer, open_reader
@@ -145,7 +145,7 @@ def test_the_wrong_protocol_is_suspected(kafka: ApacheKafka) -> None:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that is refused tries again until its patience ends: here that is short."""
-    monkeypatch.setattr(broker, "CONNECT_PATIENCE_S", 1.0)
+    monkeypatch.setattr(topic_plan, "CONNECT_MS", 1_000)
 
 
 def refusals(settings: Settings) -> list[EarmarkError]:

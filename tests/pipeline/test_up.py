@@ -175,7 +175,7 @@ def test_ctrl_c_ends_every_child_in_time(tmp_path: Path) -> None:
         assert set(children) == set(WORKERS)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=60) == 0
         assert time.monotonic() - began < 10
         assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
     finally:
