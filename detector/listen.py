@@ -1,5 +1,6 @@
 """The one pass over the audio: a local file in, everything that later stages need out."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from detector.decode import Decoder
 from detector.errors import InvalidAudio
 from detector.fingerprint import Fingerprinter
+from detector.landmarks import Landmarker
 from detector.observation import Observer
 from detector.spectra import gated_loudness
 from detector.types import AudioFacts, Heard
@@ -17,7 +19,7 @@ SILENCE_PEAK = 10 ** (-60 / 20)
 def listen(source: Path | int, *, max_duration_s: float, device: str = "cpu") -> Heard:
     """Decode a file, given by path or descriptor, once; return what it holds.
 
-    That is: facts, acoustic fingerprint and observation.
+    That is: facts, acoustic fingerprint, landmarks, hash of the samples and observation.
 
     Raises:
         InvalidAudio: with its reason; never for a file that merely has damaged parts.
@@ -25,17 +27,25 @@ def listen(source: Path | int, *, max_duration_s: float, device: str = "cpu") ->
     decoder = Decoder(source, max_duration_s)
     observer: Observer | None = None
     fingerprinter: Fingerprinter | None = None
+    landmarker: Landmarker | None = None
+    samples = hashlib.sha256()
     channel_power = mix_power = 0.0
     for chunk in decoder.chunks():
-        if observer is None or fingerprinter is None:
+        if observer is None or fingerprinter is None or landmarker is None:
             observer = Observer(decoder.sample_rate_hz, device)
             fingerprinter = Fingerprinter(decoder.sample_rate_hz)
+            landmarker = Landmarker(decoder.sample_rate_hz)
+            samples.update(str(decoder.sample_rate_hz).encode())
         mono = chunk.mean(axis=0) if len(chunk) > 1 else chunk[0]
         channel_power += float(np.vdot(chunk, chunk))
         mix_power += float(np.vdot(mono, mono))
         observer.feed(mono)
         fingerprinter.feed(mono)
-    if observer is None or fingerprinter is None:  # chunks() raises before this can happen
+        landmarker.feed(mono)
+        samples.update(np.ascontiguousarray(mono, "<f4").data)
+    if (
+        observer is None or fingerprinter is None or landmarker is None
+    ):  # chunks() raises before this can happen
         raise InvalidAudio("undecodable", "no sample could be decoded")
     observation = observer.finish()
     peaks = observation.peaks
@@ -56,7 +66,13 @@ def listen(source: Path | int, *, max_duration_s: float, device: str = "cpu") ->
         silent_share=round(float((peaks < SILENCE_PEAK).mean()) if len(peaks) else 1.0, 4),
         decode_errors=decoder.decode_errors,
     )
-    return Heard(facts, fingerprinter.finish(), observation.to_bytes())
+    return Heard(
+        facts,
+        fingerprinter.finish(),
+        observation.to_bytes(),
+        pcm_sha256=samples.hexdigest(),
+        landmarks=landmarker.finish().to_bytes(),
+    )
 
 
 def _rounded(level: float | None) -> float | None:

@@ -47,6 +47,10 @@ class Heard:
     audio: AudioFacts
     fingerprint: Fingerprint | None
     observation: bytes
+    pcm_sha256: str = ""
+    """Of the decoded mono mix, float32: the same from WAV, FLAC and any other lossless form."""
+    landmarks: bytes = b""
+    """The second fingerprint, see ``detector.landmarks``."""
 
 
 @dataclass(frozen=True)

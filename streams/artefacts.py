@@ -2,9 +2,12 @@
 
     <root>/heard/v<observation version>/<ab>/<sha256>.obs    the observation
                                               <sha256>.json   facts, fingerprint, its hash
+                                              <sha256>.landmarks<version>
 
-The JSON is written last and only once: what it names is what every later event of the same
-content says, so hearing a file again, here or on another machine, changes nothing.
+The landmarks, with the hash of the decoded samples before them, have a version and a file of
+their own: neither is part of the observation. The JSON is written last and only once: what it
+names is what every later event of the same content says, so hearing a file again, here or on
+another machine, changes nothing.
 """
 
 import hashlib
@@ -18,6 +21,7 @@ import fsspec
 from pydantic import ValidationError
 
 from detector.errors import BadInput, Transient
+from detector.landmarks import LANDMARKS_VERSION
 from detector.types import OBSERVATION_VERSION, Heard
 from streams.records import AudioFacts, Fingerprint, ObservationRef, Record
 
@@ -32,6 +36,14 @@ class HeardFacts(Record):
     audio: AudioFacts
     fingerprint: Fingerprint | None = None
     observation: ObservationRef
+
+
+@dataclass(frozen=True)
+class Acoustics:
+    """What recognises a recording: the hash of its samples and its landmarks."""
+
+    pcm_sha256: str
+    landmarks: bytes
 
 
 @dataclass(frozen=True)
@@ -78,10 +90,34 @@ class ArtefactStore:
         )
         try:
             self._write(path, heard.observation)
+            self._keep_acoustics(content_sha256, heard)
             self._write(self._path(content_sha256, "json"), facts.to_bytes())
         except Exception as error:
             raise Transient(f"artefact store: {error!r}") from error
         return facts
+
+    def keep_acoustics(self, content_sha256: str, heard: Heard) -> Acoustics:
+        """Store the landmarks alone, beside what an earlier release heard."""
+        try:
+            return self._keep_acoustics(content_sha256, heard)
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+
+    def _keep_acoustics(self, content_sha256: str, heard: Heard) -> Acoustics:
+        path = self._path(content_sha256, f"landmarks{LANDMARKS_VERSION}")
+        self._write(path, bytes.fromhex(heard.pcm_sha256) + heard.landmarks)
+        return Acoustics(heard.pcm_sha256, heard.landmarks)
+
+    def acoustics(self, content_sha256: str) -> Acoustics | None:
+        """Return what recognises this content, or None where this version was not kept."""
+        path = self._path(content_sha256, f"landmarks{LANDMARKS_VERSION}")
+        try:
+            data: bytes = self.filesystem.cat_file(path)
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        return Acoustics(data[:32].hex(), data[32:])
 
     def read(self, reference: ObservationRef) -> bytes:
         """Return the bytes of an observation.

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from detector.errors import Fatal, InvalidAudio, Transient
 from detector.types import AudioFacts, Fingerprint, Heard
 from streams.hearing_child import Hear, serve
+from streams.records import Sha256
 from streams.sandbox import Protections
 from streams.settings import Settings
 
@@ -36,6 +37,7 @@ MAX_FILES: Final = 500  # then a child is replaced, whatever it looks like
 MAX_GROWTH_MB: Final = 160
 MAX_SAID: Final = 2**20
 MAX_OBSERVATION: Final = 2**27
+MAX_LANDMARKS: Final = 2**22
 START_PATIENCE_S: Final = 60.0
 
 
@@ -44,7 +46,7 @@ class _Said(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    heard: tuple[AudioFacts, Fingerprint | None] | None = None
+    heard: tuple[AudioFacts, Fingerprint | None, Sha256] | None = None
     refused: tuple[str, str] | None = None
     fatal: str | None = None
     failed: str | None = None
@@ -162,6 +164,7 @@ class Ear(threading.Thread):
             send_handle(connection, job.descriptor, child.pid)
             said = _Said.model_validate_json(connection.recv_bytes(MAX_SAID))
             observation = connection.recv_bytes(MAX_OBSERVATION)
+            landmarks = connection.recv_bytes(MAX_LANDMARKS)
         except (OSError, EOFError, ValidationError) as error:
             raise self._post_mortem() from error
         finally:
@@ -169,7 +172,8 @@ class Ear(threading.Thread):
                 self._job = None
         self._files += 1
         if said.heard:
-            return Heard(*said.heard, observation)
+            audio, fingerprint, pcm_sha256 = said.heard
+            return Heard(audio, fingerprint, observation, pcm_sha256, landmarks)
         if said.refused and said.refused[0] != "too_much_memory":
             raise InvalidAudio(*said.refused)
         self._drop(said.refused[0] if said.refused else "failed")

@@ -1,8 +1,8 @@
 """The child process that hears: confined before the first upload, one open file at a time.
 
 It is sent a descriptor that may be read and answers with plain bytes: JSON of facts or of
-a reason, then the observation. No pickle comes back: whoever takes over a decoder may lie
-about his own file, and that is all.
+a reason, then the observation, then the landmarks. No pickle comes back: whoever takes over a
+decoder may lie about his own file, and that is all.
 """
 
 import os
@@ -63,7 +63,7 @@ def _answer(
     connection: Connection, hear_file: Hear, descriptor: int, max_duration_s: float
 ) -> None:
     said: dict[str, object]
-    observation = b""
+    observation = landmarks = b""
     try:
         heard = hear_file(descriptor, max_duration_s)
     except InvalidAudio as error:
@@ -75,10 +75,11 @@ def _answer(
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch's own
             said = {"refused": ("too_much_memory", "decoding needs more memory than allowed")}
     else:
-        observation = heard.observation
-        said = {"heard": (heard.audio, heard.fingerprint)}
+        observation, landmarks = heard.observation, heard.landmarks
+        said = {"heard": (heard.audio, heard.fingerprint, heard.pcm_sha256)}
     connection.send_bytes(orjson.dumps(said))
     connection.send_bytes(observation)
+    connection.send_bytes(landmarks)
 
 
 def _warm() -> None:

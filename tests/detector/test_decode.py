@@ -10,6 +10,7 @@ from av.audio.frame import AudioFrame
 
 from detector.decode import Decoder
 from detector.errors import InvalidAudio
+from detector.landmarks import Landmarks
 from detector.listen import listen
 from detector.types import FloatArray
 from tests.audio import write_wav
@@ -185,3 +186,15 @@ def test_another_sample_rate_midway_is_left_out_and_counted(tmp_path: Path) -> N
     assert decoder.sample_rate_hz == RATE
     assert decoder.duration_s == pytest.approx(2, abs=0.2)
     assert decoder.decode_errors > 10
+
+
+def test_the_same_samples_have_the_same_hash_whatever_carries_them(tmp_path: Path) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.1, (2, 3 * RATE)).astype(np.float32)
+    hashes = {}
+    for suffix in ("wav", "flac", "mp3"):
+        codec = {"wav": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame"}[suffix]
+        encode(tmp_path / f"a.{suffix}", samples, codec, RATE)
+        heard = listen(tmp_path / f"a.{suffix}", max_duration_s=60)
+        hashes[suffix] = heard.pcm_sha256
+        assert len(Landmarks.from_bytes(heard.landmarks)) > 0
+    assert hashes["wav"] == hashes["flac"] != hashes["mp3"]

@@ -11,13 +11,15 @@ import pytest
 
 from detector.errors import Transient
 from detector.types import AudioFacts, Fingerprint, Heard
-from streams.artefacts import ArtefactStore, LostArtefact
+from streams.artefacts import Acoustics, ArtefactStore, LostArtefact
 
 CONTENT = "ab" * 32
 HEARD = Heard(
     AudioFacts("wav", "pcm_s16le", 44_100, 2, 12.5, None, None, -3.0, 0.0, 0),
     Fingerprint("chromaprint-2", "AQAA", 12.5),
     b"observation",
+    "cd" * 32,
+    b"landmarks",
 )
 
 
@@ -33,6 +35,21 @@ def test_what_is_kept_is_found_and_read(store: ArtefactStore) -> None:
     assert store.find(CONTENT) == kept
     assert kept.audio.sample_rate_hz == 44_100
     assert store.read(kept.observation) == b"observation"
+
+
+def test_landmarks_are_kept_beside_it(store: ArtefactStore) -> None:
+    assert store.acoustics(CONTENT) is None
+    store.keep(CONTENT, HEARD)
+    assert store.acoustics(CONTENT) == Acoustics("cd" * 32, b"landmarks")
+
+
+def test_landmarks_are_added_to_what_an_earlier_release_heard(store: ArtefactStore) -> None:
+    kept = store.keep(CONTENT, HEARD)
+    store.filesystem.rm(store._path(CONTENT, "landmarks1"))
+    assert store.acoustics(CONTENT) is None
+    store.keep_acoustics(CONTENT, replace(HEARD, observation=b"of another release"))
+    assert store.acoustics(CONTENT) == Acoustics("cd" * 32, b"landmarks")
+    assert store.read(kept.observation) == b"observation", "what it heard stays"
 
 
 def test_hearing_again_says_the_same(store: ArtefactStore) -> None:

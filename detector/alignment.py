@@ -1,0 +1,300 @@
+"""Alignment: how two recordings lie over each other, from their landmarks alone.
+
+Quads that both have in common vote for a speed and a shift of pitch, then for where one
+starts in the other; what remains is checked landmark by landmark. An excerpt, an edit with
+a part cut out, a medley: each place where one starts in the other is a ``stretch`` of its own.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.landmarks import STEPS_PER_SEMITONE, TICKS_PER_S, Landmarks
+from detector.quads import Quads, index_keys, quads_of
+
+MAX_SPEED: Final = 0.13  # speeds further from 1 are not looked for
+MAX_SHIFT: Final = 2.6  # semitones
+CLOSE_S: Final = 0.06  # landmarks that coincide
+CLOSE_SEMITONES: Final = 0.4
+WINDOW_S: Final = 5.0  # agreement is judged over this, every second
+AGREE: Final = 0.25  # share of landmarks that coincide by chance: 0.03 to 0.10
+MAX_STRETCHES: Final = 8
+MIN_QUADS: Final = 12  # in common at one speed, shift and start
+
+_SPEED_BIN: Final = 0.01
+_SHIFT_BIN: Final = 0.25
+_MAX_PAIRS: Final = 400_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Landmarks with what comparing needs, each made when it is first asked for."""
+
+    landmarks: Landmarks
+    _cache: dict[str, Quads] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def quads(self) -> Quads:
+        """All quads by rising hash."""
+        if "quads" not in self._cache:
+            self._cache["quads"] = quads_of(self.landmarks).sorted()
+        return self._cache["quads"]
+
+    @cached_property
+    def keys(self) -> NDArray[np.uint32]:
+        """What an index finds it by."""
+        return index_keys(self.quads)
+
+    @cached_property
+    def seconds(self) -> NDArray[np.float64]:
+        """Time of each landmark."""
+        return self.landmarks.ticks / TICKS_PER_S
+
+    @cached_property
+    def semitones(self) -> NDArray[np.float64]:
+        """Pitch of each landmark above 200 Hz."""
+        return self.landmarks.steps / STEPS_PER_SEMITONE
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One stretch of the query, and where it begins in the reference; seconds."""
+
+    start_s: float
+    end_s: float
+    reference_s: float
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How a query lies over a reference.
+
+    ``score`` is the share of landmarks that coincide where they overlap, 0 to 1;
+    ``offset_s`` where in the reference the longest stretch of the query begins (negative:
+    so much comes before it); ``speed_ratio`` how much faster the query runs, ``pitch_ratio``
+    how much higher it sounds; ``coincident`` how many landmarks agree.
+    """
+
+    score: float
+    offset_s: float
+    overlap_s: float
+    speed_ratio: float
+    pitch_ratio: float
+    coincident: int
+    distinct_pitches: int
+    """Semitones on which they agree: a tone or an alarm has few."""
+    stretches: tuple[Stretch, ...]
+
+
+def align(query: Recording, reference: Recording) -> Alignment | None:
+    """Return how ``query`` lies over ``reference``; None where they have too little in common."""
+    pairs = _common(query, reference)
+    if len(pairs.query_s) < MIN_QUADS:
+        return None
+    voted = _speed_and_shift(pairs)
+    if voted is None:
+        return None
+    shift, mine = voted
+    pairs = pairs.chosen(mine)
+    slope = _slope(pairs)
+    starts = _starts(pairs, slope)
+    if not starts:
+        return None
+    slope, starts = _refined(pairs, slope, starts)
+    return _checked(query, reference, slope, shift, starts)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Quads in common: their times in both, speed (reference time per query time), shift."""
+
+    query_s: NDArray[np.float64]
+    reference_s: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    def chosen(self, mine: NDArray[np.bool_]) -> "_Pairs":
+        return _Pairs(
+            self.query_s[mine], self.reference_s[mine], self.slope[mine], self.shift[mine]
+        )
+
+
+def _common(query: Recording, reference: Recording) -> _Pairs:
+    ours, theirs = query.quads, reference.quads
+    low = np.searchsorted(theirs.hashes, ours.hashes, "left")
+    count = np.searchsorted(theirs.hashes, ours.hashes, "right") - low
+    count[count > 16] = 0  # a figure that is repeated all along says nothing of where
+    if count.sum() > _MAX_PAIRS:  # hours against hours: every n-th will do
+        count[np.arange(len(count)) % (1 + int(count.sum()) // _MAX_PAIRS) > 0] = 0
+    mine = np.repeat(np.arange(len(ours)), count)
+    within = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count)
+    other = low[mine] + within
+    a, b = ours.first[mine], theirs.first[other]
+    query_span = query.seconds[ours.last[mine]] - query.seconds[a]
+    reference_span = reference.seconds[theirs.last[other]] - reference.seconds[b]
+    slope = reference_span / query_span
+    shift = query.semitones[a] - reference.semitones[b]
+    near = (np.abs(np.log(slope)) < MAX_SPEED) & (np.abs(shift) < MAX_SHIFT)
+    return _Pairs(query.seconds[a], reference.seconds[b], slope, shift).chosen(near)
+
+
+def _speed_and_shift(pairs: _Pairs) -> tuple[float, NDArray[np.bool_]] | None:
+    """Return the shift that most pairs agree on, and the pairs of that shift and its speed."""
+    if len(pairs.slope) < MIN_QUADS:
+        return None
+    x, y = np.log(pairs.slope) / _SPEED_BIN, pairs.shift / _SHIFT_BIN
+    wide, high = int(MAX_SPEED / _SPEED_BIN) + 1, int(MAX_SHIFT / _SHIFT_BIN) + 1
+    votes = np.zeros((2 * wide + 3, 2 * high + 3))
+    np.add.at(votes, (np.rint(x).astype(int) + wide + 1, np.rint(y).astype(int) + high + 1), 1)
+    around = sum(np.roll(votes, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
+    top = np.unravel_index(int(np.argmax(around)), votes.shape)
+    best_x, best_y = int(top[0]) - wide - 1, int(top[1]) - high - 1
+    mine = (np.abs(x - best_x) <= 2) & (np.abs(y - best_y) <= 1.5)
+    if int(mine.sum()) < MIN_QUADS:
+        return None
+    return float(np.median(pairs.shift[mine])), mine
+
+
+def _slope(pairs: _Pairs) -> float:
+    """Return the speed: the median of what pairs say alone, then of what distant pairs say."""
+    slope = float(np.median(pairs.slope))
+    count = len(pairs.query_s)
+    rng = np.random.default_rng(count)
+    for apart, within in ((4.0, 0.02), (20.0, 0.006)):
+        a, b = rng.integers(0, count, (2, 20_000))
+        run = pairs.query_s[b] - pairs.query_s[a]
+        far = run > apart
+        if int(far.sum()) < 50:
+            break
+        found = (pairs.reference_s[b] - pairs.reference_s[a])[far] / run[far]
+        found = found[np.abs(found - slope) < within]
+        if len(found) < 20:
+            break
+        bins = np.histogram(found, 41, (slope - within, slope + within))
+        top = int(np.argmax(np.convolve(bins[0], (1, 1, 1), "same")))
+        near = found[np.abs(found - (bins[1][top] + bins[1][top + 1]) / 2) < within / 12]
+        slope = float(np.median(near))
+    return slope
+
+
+def _starts(pairs: _Pairs, slope: float) -> list[float]:
+    """Return where in the reference the query's time 0 lies, the best supported first."""
+    starts = pairs.reference_s - slope * pairs.query_s
+    bins = np.floor(starts / 0.1).astype(np.int64)
+    found: list[float] = []
+    for _ in range(MAX_STRETCHES):
+        if len(bins) < MIN_QUADS:
+            break
+        values, counts = np.unique(bins, return_counts=True)
+        # neighbours count too: the border of a bin may run through the middle
+        beside = counts.astype(np.int64)
+        follows = np.flatnonzero(np.diff(values) == 1)
+        beside[follows] += counts[follows + 1]
+        beside[follows + 1] += counts[follows]
+        top = int(np.argmax(beside))
+        if beside[top] < MIN_QUADS:
+            break
+        mine = np.abs(bins - values[top]) <= 1
+        found.append(float(np.median(starts[mine])))
+        away = np.abs(bins - values[top]) > 2
+        starts, bins = starts[away], bins[away]
+    return found
+
+
+def _refined(pairs: _Pairs, slope: float, starts: list[float]) -> tuple[float, list[float]]:
+    """Fit speed and the first start to the pairs near them."""
+    first = starts[0]
+    for within in (0.25, 0.1):
+        near = np.abs(pairs.reference_s - slope * pairs.query_s - first) < within
+        if int(near.sum()) < MIN_QUADS or np.ptp(pairs.query_s[near]) < 5:
+            break
+        slope, first = (
+            float(one) for one in np.polyfit(pairs.query_s[near], pairs.reference_s[near], 1)
+        )
+    return slope, [first, *starts[1:]]
+
+
+def _checked(
+    query: Recording, reference: Recording, slope: float, shift: float, starts: list[float]
+) -> Alignment | None:
+    """Count the landmarks that coincide; each second of the query belongs to one start."""
+    duration = query.landmarks.duration_s
+    seconds = int(np.ceil(duration)) + 1
+    taken = np.full(seconds, -1)
+    agreed = np.zeros(seconds)
+    hit_by = [_coincident(query, reference, slope, start, shift) for start in starts]
+    second = query.seconds.astype(int)
+    for number, hit in enumerate(hit_by):
+        share = _agreement(second, hit, seconds)
+        better = (share >= AGREE) & (share > agreed + (0.1 if number else 0.0))
+        taken[better], agreed[better] = number, share[better]
+    if not (taken >= 0).any():
+        return None
+    inside = taken[second] >= 0
+    hit = np.zeros(len(second), bool)
+    for number, one in enumerate(hit_by):
+        hit |= one & (taken[second] == number)
+    stretches = _stretches(taken, starts, slope, duration, reference.landmarks.duration_s)
+    overlap = sum(one.end_s - one.start_s for one in stretches)
+    if not stretches or overlap <= 0:
+        return None
+    longest = max(stretches, key=lambda one: one.end_s - one.start_s)
+    return Alignment(
+        score=round(float(hit.sum() / max(1, inside.sum())), 4),
+        offset_s=round(longest.reference_s - slope * longest.start_s, 2),
+        overlap_s=round(overlap, 2),
+        speed_ratio=round(slope, 4),
+        pitch_ratio=round(2 ** (shift / 12), 4),
+        coincident=int(hit.sum()),
+        distinct_pitches=len(np.unique(np.rint(query.semitones[hit]))),
+        stretches=tuple(stretches),
+    )
+
+
+def _coincident(
+    query: Recording, reference: Recording, slope: float, start: float, shift: float
+) -> NDArray[np.bool_]:
+    """Tell of each landmark of the query whether the reference has one in its place."""
+    time, pitch = slope * query.seconds + start, query.semitones - shift
+    low = np.searchsorted(reference.seconds, time - CLOSE_S)
+    high = np.searchsorted(reference.seconds, time + CLOSE_S)
+    hit = np.zeros(len(time), bool)
+    last = len(reference.seconds) - 1
+    for step in range(int((high - low).max(initial=0))):
+        other = np.minimum(low + step, last)
+        close = np.abs(reference.semitones[other] - pitch) < CLOSE_SEMITONES
+        hit |= (low + step < high) & close
+    return hit
+
+
+def _agreement(
+    second: NDArray[np.int64], hit: NDArray[np.bool_], seconds: int
+) -> NDArray[np.float64]:
+    """Return the share of landmarks that coincide in five seconds around each second."""
+    window = np.ones(int(WINDOW_S))
+    total = np.convolve(np.bincount(second, minlength=seconds), window, "same")
+    good = np.convolve(np.bincount(second[hit], minlength=seconds), window, "same")
+    share: NDArray[np.float64] = good / np.maximum(total, 10)
+    return share
+
+
+def _stretches(
+    taken: NDArray[np.int64], starts: list[float], slope: float, duration: float, other: float
+) -> list[Stretch]:
+    found: list[Stretch] = []
+    edges = np.flatnonzero(np.diff(taken, prepend=-1, append=-1))
+    for begin, end in pairwise(edges):
+        number = int(taken[begin])
+        if number < 0:
+            continue
+        # no further than either recording goes
+        low = max(float(begin), -starts[number] / slope)
+        high = min(float(end), duration, (other - starts[number]) / slope)
+        if high - low >= 2:
+            place = slope * low + starts[number]
+            found.append(Stretch(round(low, 2), round(high, 2), round(max(0.0, place), 2)))
+    return found

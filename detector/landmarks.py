@@ -1,0 +1,293 @@
+"""Landmarks: the second fingerprint, for excerpts and for changed speed or pitch.
+
+A landmark is a spectral peak: the loudest point of its neighbourhood on a plane of time and
+*logarithmic* frequency. There a change of speed moves all peaks alike, a change of level or
+of tone colour moves none, and noise removes some and adds others. So what two recordings
+share is a set of peaks that one shift and one stretch lay over each other (Wang, "An
+industrial-strength audio search algorithm", 2003; constant-Q and ratios of distances so that
+speed may differ: Six and Leman, "Panako", 2014; Sonnleitner and Widmer, "Robust quad-based
+audio fingerprinting", 2016). ``landmark_hashes`` makes what an index finds them by.
+
+The samples are decimated to about 11 kHz, cut into frames of 0.19 s every 32 ms, and the
+power of each third of a semitone is the largest of its bins, so that a neighbourhood is as
+wide at any pitch. Peaks are then placed between the grid by parabolas: to a hundredth of a
+second and a sixteenth of a semitone, since ratios of distances must survive.
+
+Changing anything here changes ``LANDMARKS_VERSION``: an index holds one version only.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import scipy.fft
+import zstandard
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+
+from detector.errors import BadInput
+from detector.framing import Framer
+from detector.types import FloatArray
+
+LANDMARKS_VERSION: Final = 1
+
+TICKS_PER_S: Final = 128
+STEPS_PER_SEMITONE: Final = 16
+LOWEST_HZ: Final = 200.0
+HIGHEST_HZ: Final = 4_400.0
+
+_RATE_HZ: Final = 11_025  # about; whatever whole factor comes nearest
+_TAPS: Final = 16  # of the low pass, per sample that is left out
+_CUT_OFF: Final = 0.47  # of the new rate; what folds back lands above HIGHEST_HZ
+_OUTPUTS: Final = 32
+_FRAME_S: Final = 0.186
+_HOP_S: Final = 0.032
+_BINS_PER_SEMITONE: Final = 3
+_SIDE_FRAMES: Final = 9  # a peak is the loudest of 0.6 s ...
+_SIDE_BINS: Final = 11  # ... and of seven semitones
+_BLOCK: Final = 256  # frames handled together; memory does not grow with the track
+_FLOOR: Final = 1e-9  # of power: -90 dB of a sine at full scale
+_RANGE: Final = 1e-5  # peaks more than 50 dB under the loudest around them do not count
+_MAX_BYTES: Final = 2**24
+_MAX_LANDMARKS: Final = 2**21  # four hours hold a quarter of that
+
+
+class NotLandmarks(BadInput):
+    """Bytes that are no landmarks of this version."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("not_landmarks", detail)
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Peaks in order of time, then pitch; arrays are read-only by convention."""
+
+    ticks: NDArray[np.uint32]
+    """Time in 1/128 s."""
+    steps: NDArray[np.uint16]
+    """Pitch in sixteenths of a semitone above 200 Hz."""
+    duration_s: float
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def to_bytes(self) -> bytes:
+        """Return about 2.5 bytes a landmark: distances and pitches, compressed."""
+        head = np.array([LANDMARKS_VERSION, len(self), round(self.duration_s * 1_000)], "<u4")
+        gaps = np.diff(self.ticks, prepend=np.uint32(0)).astype("<u4")
+        # equal bytes of all numbers together compress better than number by number
+        planes = gaps.view(np.uint8).reshape(-1, 4).T.tobytes()
+        planes += self.steps.astype("<u2").view(np.uint8).reshape(-1, 2).T.tobytes()
+        return zstandard.ZstdCompressor(level=6).compress(head.tobytes() + planes)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Landmarks":
+        """Read what ``to_bytes`` wrote; safe on bytes of any origin.
+
+        Raises:
+            NotLandmarks: another version, or not landmarks at all.
+        """
+        try:
+            plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_BYTES)
+        except zstandard.ZstdError as error:
+            raise NotLandmarks(str(error)) from error
+        if len(plain) < 12:
+            raise NotLandmarks("too few bytes")
+        version, count, duration_ms = (int(one) for one in np.frombuffer(plain, "<u4", 3))
+        if version != LANDMARKS_VERSION:
+            raise NotLandmarks(f"version {version}, not {LANDMARKS_VERSION}")
+        if count > _MAX_LANDMARKS or len(plain) != 12 + 6 * count:
+            raise NotLandmarks("its size is not what it says")
+        body = np.frombuffer(plain, np.uint8, 6 * count, 12)
+        gaps = np.ascontiguousarray(body[: 4 * count].reshape(4, -1).T).view("<u4")[:, 0]
+        steps = np.ascontiguousarray(body[4 * count :].reshape(2, -1).T).view("<u2")[:, 0]
+        ticks = np.cumsum(gaps.astype(np.uint64))
+        if count and ticks[-1] >= 2**32:
+            raise NotLandmarks("times that no track has")
+        return cls(ticks.astype(np.uint32), steps.astype(np.uint16), duration_ms / 1_000)
+
+
+class Landmarker:
+    """Takes mono samples of any number of calls; ``finish`` gives the landmarks.
+
+    The result does not depend on how the samples are cut into calls.
+    """
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._geometry = geometry = _Geometry.of(sample_rate_hz)
+        self._decimation = _Decimation.by(geometry.factor)
+        self._raw: list[FloatArray] = []
+        self._frames = Framer(geometry.fft + (_BLOCK - 1) * geometry.hop, _BLOCK * geometry.hop)
+        self._levels = np.zeros((_SIDE_FRAMES, geometry.bins), np.float32)
+        self._power = np.zeros((_SIDE_FRAMES, geometry.starts[-1] + 1), np.float32)
+        self._first = -_SIDE_FRAMES  # number of the first frame that is held
+        self._found: list[NDArray[np.float64]] = []
+        self._samples = 0
+
+    def feed(self, mono: FloatArray) -> None:
+        """Take float32 samples, full scale at 1."""
+        self._samples += len(mono)
+        self._raw.append(mono)
+        self._decimate()
+
+    def finish(self) -> Landmarks:
+        """Return the landmarks of all that was fed."""
+        self._raw.append(np.zeros(self._decimation.width, np.float32))
+        self._decimate()
+        geometry, rest = self._geometry, self._frames.rest
+        if len(rest) >= geometry.fft:
+            self._take(rest)
+        self._find(np.pad(self._levels, ((0, _SIDE_FRAMES), (0, 0))), self._power)
+        found = np.concatenate(self._found) if self._found else np.zeros((0, 2))
+        found = found[found[:, 0] < self._samples / geometry.native_hz * TICKS_PER_S]
+        ticks = np.rint(found[:, 0]).clip(0).astype(np.uint32)
+        steps = np.rint(found[:, 1]).clip(0, 2**16 - 1).astype(np.uint16)
+        order = np.lexsort((steps, ticks))
+        return Landmarks(ticks[order], steps[order], round(self._samples / geometry.native_hz, 3))
+
+    def _decimate(self) -> None:
+        low, rest = self._decimation(np.concatenate(self._raw))
+        self._raw = [rest]
+        for block in self._frames.feed(low):
+            self._take(block)
+
+    def _take(self, samples: FloatArray) -> None:
+        geometry = self._geometry
+        frames = np.lib.stride_tricks.sliding_window_view(samples, geometry.fft)[:: geometry.hop]
+        spectrum = scipy.fft.rfft(frames * geometry.window)
+        spectrum = spectrum[:, : geometry.starts[-1] + 1]
+        power = spectrum.real**2 + spectrum.imag**2
+        levels = np.maximum.reduceat(power[:, :-1], geometry.starts[:-1], axis=1)
+        self._levels = np.concatenate((self._levels, levels))
+        self._power = np.concatenate((self._power, power))
+        if len(self._levels) > 2 * _SIDE_FRAMES:
+            self._find(self._levels, self._power)
+            kept = len(self._levels) - 2 * _SIDE_FRAMES
+            self._levels, self._power = self._levels[kept:], self._power[kept:]
+            self._first += kept
+
+    def _find(self, levels: FloatArray, power: FloatArray) -> None:
+        """Add the peaks of all frames but the first and last nine."""
+        geometry, side = self._geometry, _SIDE_FRAMES
+        inner = levels[side : len(levels) - side]
+        if len(inner) == 0:
+            return
+        around = maximum_filter1d(levels, 2 * side + 1, axis=0, mode="constant")[side:-side]
+        loudest = around.max(axis=1, keepdims=True)
+        around = maximum_filter1d(around, 2 * _SIDE_BINS + 1, axis=1, mode="constant")
+        rows, bins = np.nonzero((inner == around) & (inner > _FLOOR) & (inner > _RANGE * loudest))
+        if len(rows) == 0:
+            return
+        rows += side
+        time = (
+            self._first
+            + rows
+            + _vertex(
+                levels[rows - 1, bins],
+                levels[rows, bins],
+                levels[np.minimum(rows + 1, len(levels) - 1), bins],
+            )
+        )
+        ticks = (time * geometry.hop + geometry.fft / 2) / geometry.rate_hz * TICKS_PER_S
+        self._found.append(np.stack((ticks, geometry.steps(power, rows, bins)), axis=1))
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """How one sample rate is cut up."""
+
+    native_hz: int
+    factor: int
+    rate_hz: float
+    fft: int
+    hop: int
+    starts: NDArray[np.intp]
+    """First FFT bin of each third of a semitone, and the end of the last."""
+    window: FloatArray
+
+    @classmethod
+    @lru_cache(maxsize=16)
+    def of(cls, native_hz: int) -> "_Geometry":
+        factor = max(1, round(native_hz / _RATE_HZ))
+        rate = native_hz / factor
+        fft = scipy.fft.next_fast_len(round(_FRAME_S * rate), real=True)
+        fft += fft % 2
+        highest = min(HIGHEST_HZ, 0.9 * rate / 2)
+        count = int(12 * _BINS_PER_SEMITONE * np.log2(highest / LOWEST_HZ))
+        edges = LOWEST_HZ * 2 ** (np.arange(count + 1) / (12 * _BINS_PER_SEMITONE))
+        starts = np.rint(edges * fft / rate).astype(np.intp)
+        window = np.hanning(fft + 1)[:-1].astype(np.float32)
+        # a sine at full scale reads 1
+        window *= np.float32(2 / window.sum())
+        return cls(native_hz, factor, rate, fft, round(_HOP_S * rate), starts, window)
+
+    @property
+    def bins(self) -> int:
+        """Bins of the logarithmic grid."""
+        return len(self.starts) - 1
+
+    def steps(
+        self, power: FloatArray, rows: NDArray[np.intp], bins: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return the pitch of peaks, by a parabola through the FFT bins around each."""
+        width = int(np.diff(self.starts).max())
+        columns = self.starts[bins][:, None] + np.arange(max(1, width))
+        values = power[rows[:, None], columns]
+        values[columns >= np.maximum(self.starts[bins + 1], self.starts[bins] + 1)[:, None]] = -1
+        top = self.starts[bins] + values.argmax(axis=1)
+        exact = top + _vertex(power[rows, top - 1], power[rows, top], power[rows, top + 1])
+        pitch = 12 * np.log2(exact * self.rate_hz / self.fft / LOWEST_HZ)
+        steps: NDArray[np.float64] = pitch * STEPS_PER_SEMITONE
+        return steps
+
+
+def _vertex(before: FloatArray, top: FloatArray, after: FloatArray) -> NDArray[np.float64]:
+    """Return where between -0.5 and 0.5 the parabola through three levels in dB is highest."""
+    low, middle, high = (
+        np.log(np.maximum(one, 1e-20).astype(np.float64)) for one in (before, top, after)
+    )
+    bend = low - 2 * middle + high
+    shift = np.where(bend < -1e-9, 0.5 * (low - high) / np.minimum(bend, -1e-9), 0.0)
+    found: NDArray[np.float64] = shift.clip(-0.5, 0.5)
+    return found
+
+
+@dataclass(frozen=True)
+class _Decimation:
+    """Low pass and every n-th sample, as one matrix product over many outputs at once."""
+
+    step: int
+    """Samples that one row of outputs moves on by."""
+    matrix: FloatArray | None
+
+    @classmethod
+    @lru_cache(maxsize=16)
+    def by(cls, factor: int) -> "_Decimation":
+        if factor == 1:
+            return cls(1, None)
+        taps = _TAPS * factor + 1
+        time = np.arange(taps) - taps // 2
+        low_pass = np.sinc(2 * _CUT_OFF * time / factor) * np.kaiser(taps, 5.0)
+        low_pass /= low_pass.sum()
+        step = _OUTPUTS * factor
+        matrix = np.zeros((step + taps - factor, _OUTPUTS), np.float32)
+        for output in range(_OUTPUTS):
+            matrix[output * factor : output * factor + taps, output] = low_pass
+        return cls(step, matrix)
+
+    @property
+    def width(self) -> int:
+        """Samples that one row of outputs needs."""
+        return 1 if self.matrix is None else len(self.matrix)
+
+    def __call__(self, samples: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the samples that are left, and those that wait for more."""
+        if self.matrix is None:
+            return samples, samples[:0]
+        if len(samples) < self.width:
+            return samples[:0], samples
+        rows = np.lib.stride_tricks.sliding_window_view(samples, self.width)[:: self.step]
+        low: FloatArray = (rows @ self.matrix).ravel()
+        return low, samples[len(rows) * self.step :]

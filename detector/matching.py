@@ -1,0 +1,91 @@
+"""Whether a recording is a known one, and how: one frozen set of thresholds for everything.
+
+``exact`` is said of equal bytes or equal samples, by whoever looks them up; the rest comes
+from an alignment of landmarks:
+
+- ``near_duplicate``: the same recording from end to end (another encoding, level, tone; a trim);
+- ``contained``: at least ten seconds in common, in a track that has more of its own: an
+  excerpt, a medley, an intro added;
+- ``sped_up``: in common, but faster, slower, higher or lower.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from detector.alignment import Alignment, Recording
+
+
+class MatchClass(StrEnum):
+    """How a recording is known, strongest first."""
+
+    EXACT = "exact"
+    NEAR_DUPLICATE = "near_duplicate"
+    CONTAINED = "contained"
+    SPED_UP = "sped_up"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What two recordings must have in common; measured over all pairs (KNOWN.md)."""
+
+    min_score: float = 0.35
+    """Share of landmarks that coincide where they overlap."""
+    min_overlap_s: float = 10.0
+    min_coincident: int = 50
+    """Landmarks that coincide: the "unique items" of other matchers."""
+    min_distinct_pitches: int = 10
+    """Semitones on which they do: tones, alarms and drones have fewer."""
+    max_offset_share: float = 0.15
+    """Of either track, what may stand alone in a near duplicate."""
+    max_speed_change: float = 0.008
+    max_pitch_change: float = 0.008
+
+
+THRESHOLDS: Final = Thresholds()
+
+# a recording below these is never added, never looked up: silence, tones, clicks, jingles
+MIN_LANDMARKS: Final = 60
+MIN_DISTINCT_PITCHES: Final = 12
+MIN_KEYS: Final = 8
+
+
+def indistinct(recording: Recording) -> str | None:
+    """Return why a recording has too little of its own to be told from others, or None."""
+    if len(recording.landmarks) < MIN_LANDMARKS:
+        return f"{len(recording.landmarks)} landmarks, fewer than {MIN_LANDMARKS}"
+    pitches = len(np.unique(np.rint(recording.semitones)))
+    if pitches < MIN_DISTINCT_PITCHES:
+        return f"landmarks on {pitches} semitones, fewer than {MIN_DISTINCT_PITCHES}"
+    if len(recording.keys) < MIN_KEYS:
+        return f"{len(recording.keys)} different index keys, fewer than {MIN_KEYS}"
+    return None
+
+
+def classify(
+    found: Alignment | None,
+    query_s: float,
+    reference_s: float,
+    thresholds: Thresholds = THRESHOLDS,
+) -> MatchClass:
+    """Return the class of an alignment between tracks of these durations."""
+    if (
+        found is None
+        or found.score < thresholds.min_score
+        or found.overlap_s < thresholds.min_overlap_s
+        or found.coincident < thresholds.min_coincident
+        or found.distinct_pitches < thresholds.min_distinct_pitches
+    ):
+        return MatchClass.NONE
+    if (
+        abs(found.speed_ratio - 1) > thresholds.max_speed_change
+        or abs(found.pitch_ratio - 1) > thresholds.max_pitch_change
+    ):
+        return MatchClass.SPED_UP
+    in_common = 1 - thresholds.max_offset_share
+    if found.overlap_s >= in_common * max(query_s, reference_s):
+        return MatchClass.NEAR_DUPLICATE
+    return MatchClass.CONTAINED
