@@ -136,6 +136,23 @@ class ArtefactStore:
             raise LostArtefact("observation_altered", f"{reference.uri} is not what was stored")
         return data
 
+    def find_file(self, path: str) -> bytes | None:
+        """Return what lies at a path of the store, or None (Transient where the store fails)."""
+        try:
+            data: bytes = self.filesystem.cat_file(f"{self.root}/{path}")
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        return data
+
+    def keep_file(self, path: str, data: bytes) -> None:
+        """Store what can be made again (pictures), whole or not at all."""
+        try:
+            self._write(f"{self.root}/{path}", data)
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+
     def _path(self, content_sha256: str, suffix: str) -> str:
         version = OBSERVATION_VERSION
         return f"{self.root}/heard/v{version}/{content_sha256[:2]}/{content_sha256}.{suffix}"

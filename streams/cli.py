@@ -36,6 +36,7 @@ class WorkerName(StrEnum):
     LEDGER = "ledger"
     CATALOGUE = "catalogue"
     MONITOR = "monitor"
+    CONSOLE = "console"
 
 
 @app.command()
@@ -170,6 +171,10 @@ def worker(name: WorkerName) -> None:
             from streams.monitor import run_monitor
 
             raise SystemExit(run_monitor(settings))
+        case WorkerName.CONSOLE:
+            from streams.console.server import run_console
+
+            raise SystemExit(run_console(settings))
 
 
 @app.command()
@@ -188,6 +193,21 @@ def samples(
 def catalogue() -> None:
     """Run the reference catalogue consumer (the same as "worker catalogue")."""
     worker(WorkerName.CATALOGUE)
+
+
+@app.command()
+def link(
+    name: Annotated[str, typer.Argument(help="A user's name; none: the first admin.")] = "",
+    state: StateOption = Path(DEFAULT),
+) -> None:
+    """Print a one-time link into the console: for a first password, or a forgotten one."""
+    from streams.accounts.sessions import new_link
+    from streams.console.address import address_of
+    from streams.ledger import Ledger
+
+    settings = State(state).announced() or State(state).settings(None)
+    token = new_link(Ledger.open(settings.ledger), name)
+    sys.stdout.write(f"{address_of(settings, settings.console_port)}/enter/{token}\n")
 
 
 @app.command(name="show")

@@ -54,6 +54,8 @@ class Fetcher:
     max_bytes: int
     timeout_s: float
     http: Http
+    own: str = ""
+    """Where audio lies that came by HTTP (see ``streams.kept_uploads``): always allowed."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Fetcher":
@@ -70,7 +72,12 @@ class Fetcher:
                 raise Fatal(f"EARMARK_URI_SCHEMES allows {scheme}, but: {error}") from error
         roots = tuple(Path(root).resolve() for root in settings.file_roots.split(":") if root)
         timeout_s = settings.fetch_timeout_s
-        return cls(schemes, roots, settings.fetch_max_bytes, timeout_s, Http(timeout_s))
+        store, path = fsspec.core.url_to_fs(settings.store)
+        own = f"{store.unstrip_protocol(path).rstrip('/')}/uploads/"
+        if "file" in store.protocol:
+            roots += (Path(f"{path}/uploads").resolve(),)
+        http = Http(timeout_s)
+        return cls(schemes, roots, settings.fetch_max_bytes, timeout_s, http, own)
 
     def fetch(self, uri: str, expected_sha256: str | None, spool: Path) -> Fetched:
         """Copy what lies at ``uri`` into ``spool``; the caller owns and removes the file.
@@ -79,9 +86,7 @@ class Fetcher:
             RefusedUri: with its reason.
             Transient: the store did not answer in time or failed.
         """
-        scheme = urlsplit(uri).scheme
-        if scheme not in self.schemes:
-            raise RefusedUri("refused_scheme", f"scheme {scheme or '(none)'!r} is not allowed")
+        scheme = self._scheme(uri)
         deadline = time.monotonic() + self.timeout_s
         digest = hashlib.sha256()
         size = 0
@@ -106,6 +111,34 @@ class Fetcher:
             target.unlink(missing_ok=True)
             raise
         return Fetched(target, digest.hexdigest(), size)
+
+    def _scheme(self, uri: str) -> str:
+        """Return the scheme of a URI that may be fetched; what came by HTTP always may."""
+        scheme = urlsplit(uri).scheme
+        own = bool(self.own) and uri.startswith(self.own) and ".." not in uri
+        if scheme not in self.schemes and not own:
+            raise RefusedUri("refused_scheme", f"scheme {scheme or '(none)'!r} is not allowed")
+        return scheme
+
+    def open_seekable(self, uri: str) -> IO[bytes]:
+        """Open what lies at ``uri`` so that parts of it can be read; the caller closes it.
+
+        Raises:
+            RefusedUri: with its reason; http and https are always refused.
+            Transient: the store failed.
+        """
+        scheme = self._scheme(uri)
+        if scheme == "file":
+            return self._open_local(uri)
+        if scheme in HTTP:
+            raise RefusedUri("refused_scheme", "it lies on a web server, which is not asked twice")
+        try:
+            opened: IO[bytes] = fsspec.open(uri, "rb").open()
+        except FileNotFoundError as error:
+            raise RefusedUri("missing_file", f"nothing at {uri}") from error
+        except Exception as error:
+            raise Transient(f"{scheme} store: {error!r}") from error
+        return opened
 
     @contextmanager
     def _open(self, scheme: str, uri: str) -> Iterator[IO[bytes]]:

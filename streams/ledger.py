@@ -131,7 +131,13 @@ class Ledger:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def write(self, rows: Iterable[Row]) -> Counter[str]:
-        """Add rows in one transaction; those that are there already stay as they are.
+        """Add rows in one transaction; see ``add``."""
+        with self.transaction() as connection:
+            return self.add(connection, rows)
+
+    @staticmethod
+    def add(connection: Connection, rows: Iterable[Row]) -> Counter[str]:
+        """Add rows in the caller's transaction; those that are there already stay as they are.
 
         Returns:
             How many rows are new, by table.
@@ -140,16 +146,11 @@ class Ledger:
         for row in rows:
             by_table.setdefault(row.table, []).append(row.values)
         new: Counter[str] = Counter()
-        with self.transaction() as connection:
-            for table, values in by_table.items():
-                found = connection.execute(self._insert(table), values)
-                new[table.name] += max(0, found.rowcount)
+        on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+        for table, values in by_table.items():
+            found = connection.execute(on.insert(table).on_conflict_do_nothing(), values)
+            new[table.name] += max(0, found.rowcount)
         return new
-
-    def _insert(self, table: Table) -> sqlalchemy.Insert:
-        if self.engine.dialect.name == "postgresql":
-            return postgresql.insert(table).on_conflict_do_nothing()
-        return sqlite.insert(table).on_conflict_do_nothing()
 
     def ended_uploads(self, upload_ids: Collection[str]) -> set[str]:
         """Return those of ``upload_ids`` that have a decision or a dead letter here."""

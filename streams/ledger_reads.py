@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, Table, func, select
 from streams.ledger import Ledger
 from streams.ledger_tables import (
     ANALYSES,
+    APPEALS,
     APPLIED,
     DEAD_LETTER_ACTIONS,
     DEAD_LETTERS,
@@ -20,11 +21,15 @@ from streams.ledger_tables import (
     METADATA,
     REVIEW_TASKS,
     UPLOADS,
+    VERDICTS,
 )
 from streams.records import TrackDecided, parse
 
 # In the order in which one upload meets them: it settles ties of a story.
-STORY: Final = (UPLOADS, FINGERPRINTS, ANALYSES, LABELS, DECISIONS, REVIEW_TASKS, APPLIED)
+STORY: Final = (
+    *(UPLOADS, FINGERPRINTS, ANALYSES, LABELS, DECISIONS, REVIEW_TASKS, VERDICTS, APPEALS),
+    APPLIED,
+)
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -38,17 +43,24 @@ class Entry:
 
 
 def counts(ledger: Ledger) -> dict[str, int]:
-    """Return how many rows each table has."""
+    """Return how many rows each projection of a topic has."""
     with ledger.reading() as connection:
         return {
             table.name: connection.scalars(select(func.count()).select_from(table)).one()
             for table in METADATA.sorted_tables
+            if not table.info.get("people")
         }
 
 
 def decision_of(ledger: Ledger, upload_id: str) -> TrackDecided | None:
     """Return the latest decision about an upload."""
     found = _decisions(ledger, DECISIONS.c.upload_id == upload_id, limit=1)
+    return found[0] if found else None
+
+
+def decision(ledger: Ledger, decision_id: str) -> TrackDecided | None:
+    """Return a decision by its id."""
+    found = _decisions(ledger, DECISIONS.c.decision_id == decision_id, limit=1)
     return found[0] if found else None
 
 

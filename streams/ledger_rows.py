@@ -37,12 +37,15 @@ from streams.records import (
     TrackDecided,
     TrackFingerprinted,
     TrackLabelled,
+    Upload,
     UploadReceived,
     parse,
     stable_id,
 )
 from streams.records_reviews import AppealChanged, ReviewDecided
 from streams.records_rights import RightsChanged
+
+RELEASE_NAMES: Final = ("upc", "ean", "icpn", "grid", "release_id")  # of upload.identifiers
 
 
 def rows_of(message: Message) -> list[Row]:
@@ -69,9 +72,16 @@ def _uploaded(said: UploadReceived, recorded: dict[str, Any]) -> list[Row]:
         "isrc": upload.isrc,
         "distributor": upload.distributor,
         "contains_ai": upload.declared.contains_ai,
+        "release_id": release_of(upload),
         "uploaded_at": said.uploaded_at,
     }
     return [Row(UPLOADS, values | recorded)]
+
+
+def release_of(upload: Upload) -> str | None:
+    """Return the release that a track belongs to, where the delivery names one."""
+    names = {name.lower(): value for name, value in upload.identifiers.items()}
+    return next((names[name] for name in RELEASE_NAMES if name in names), None)
 
 
 def _fingerprinted(said: TrackFingerprinted, recorded: dict[str, Any]) -> list[Row]:

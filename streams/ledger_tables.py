@@ -87,6 +87,7 @@ UPLOADS: Final = Table(
     _maybe("isrc"),
     _maybe("distributor"),
     _maybe("contains_ai"),
+    _maybe("release_id"),
     Column("uploaded_at", Moment, nullable=False),
     *_recorded(),
 )
@@ -299,3 +300,7 @@ Index("ix_rights_agreement", RIGHTS.c.agreement_id)
 Index("ix_decisions_recorded", DECISIONS.c.recorded_at)
 Index("ix_decisions_content", DECISIONS.c.content_sha256)
 Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)
+Index("ix_uploads_recorded", UPLOADS.c.recorded_at)
+Index("ix_uploads_release", UPLOADS.c.release_id)
+Index("ix_verdicts_task", VERDICTS.c.task_id)
+Index("ix_verdicts_undoes", VERDICTS.c.undoes)

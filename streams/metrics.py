@@ -132,3 +132,10 @@ MONITOR_FAILURES: Final = Counter(
     "Checks of the monitor that failed: broker | ledger | disks | certificates",
     ["check"],
 )
+OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")
+OUTBOX_OLDEST_SECONDS: Final = Gauge(
+    "earmark_outbox_oldest_seconds", "Age of the oldest event that waits in the outbox; 0: none"
+)
+WEBHOOKS: Final = Counter(
+    "earmark_webhook_posts_total", "Posts to webhooks: delivered | failed | given_up", ["result"]
+)

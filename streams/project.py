@@ -13,7 +13,9 @@ from streams.consuming import consume
 from streams.dead_letters import Message
 from streams.ledger import Ledger
 from streams.ledger_rows import rows_of
+from streams.review import tasks
 from streams.settings import Settings
+from streams.webhooks import deliveries
 
 NAME = "ledger"
 
@@ -40,7 +42,11 @@ def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
         Unstorable: nothing was written, because of one of these messages.
     """
     good, refused = read_each(batch, rows_of)
-    new = ledger.write(row for _, rows in good for row in rows)
+    rows = [row for _, found in good for row in found]
+    with ledger.transaction() as connection:
+        new = ledger.add(connection, rows)
+        tasks.follow(connection, rows)
+        deliveries.enqueue(connection, [message for message, _ in good])
     for table, count in new.items():
         metrics.LEDGER_ROWS.labels(table).inc(count)
     return Handled(refused)

@@ -183,6 +183,46 @@ class Settings(BaseModel):
     metrics_port: Annotated[
         int, Field(ge=0, le=65_535, description="port of /metrics, /live, /ready; 0: any free")
     ] = 0
+    console_host: Annotated[str, Field(description="address of the console and the HTTP API")] = (
+        "127.0.0.1"
+    )
+    console_port: Annotated[
+        int, Field(ge=0, le=65_535, description="port of the console and the API; 0: any free")
+    ] = 8_300
+    console_url: Annotated[
+        str | None,
+        Given,
+        Field(
+            validate_default=True,
+            description="where browsers reach the console; https makes its cookies secure",
+        ),
+    ] = None
+    api_rate_per_minute: Annotated[
+        int, Field(ge=1, description="requests of one API key in a minute, per process")
+    ] = 600
+    review_sla_hours: Annotated[
+        float, Field(gt=0, le=10_000, description="a review task is late after this")
+    ] = 48.0
+    oidc_issuer: Annotated[
+        str | None,
+        Given,
+        Field(validate_default=True, description="OpenID provider for logging in; none: passwords"),
+    ] = None
+    oidc_client_id: Annotated[
+        str | None, Given, Field(validate_default=True, description="our name at that provider")
+    ] = None
+    oidc_client_secret: Annotated[
+        SecretStr | None,
+        Given,
+        Field(validate_default=True, description="our secret at that provider; never shown"),
+    ] = None
+    oidc_role_claim: Annotated[
+        str, Field(description="claim of the ID token that holds a role's name")
+    ] = "earmark_role"
+    oidc_default_role: Annotated[
+        Literal["viewer", "reviewer", "none"],
+        Field(description="role of those without that claim; none: they do not get in"),
+    ] = "viewer"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="lowest level logged")
     ] = "info"
@@ -236,6 +276,20 @@ class Settings(BaseModel):
         if info.field_name == "tls_key_file" and info.data.get("tls_cert_file", value) is None:
             raise ValueError(f"is of no use without {PREFIX}TLS_CERT_FILE")
         _check_file(value)
+        return value
+
+    @field_validator("console_url")
+    @classmethod
+    def _is_an_origin(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/?#@\\s]+/?", value):
+            raise ValueError("must be like https://earmark.example, without a path")
+        return value and value.rstrip("/")
+
+    @field_validator("oidc_client_id", "oidc_client_secret")
+    @classmethod
+    def _oidc_fits(cls, value: Any, info: ValidationInfo) -> Any:
+        if (info.data.get("oidc_issuer") is None) is not (value is None):
+            raise ValueError(f"and {PREFIX}OIDC_ISSUER need each other")
         return value
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:

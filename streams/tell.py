@@ -72,6 +72,15 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "review_tasks": lambda r: (
         f"{r['task_id']} in queue {r['queue']}: {', '.join(r['reason_codes'])}"
     ),
+    "verdicts": lambda r: (
+        f"{r['verdict_id']} by {r['reviewer']['id']}: "
+        + (f"undoes {r['undoes']}" if r.get("undoes") else r["outcome"])
+        + (f", AI extent {r['extent']}" if r.get("extent") else "")
+        + f" ({', '.join(r['reason_codes'])})"
+    ),
+    "appeals": lambda r: (
+        f"{r['appeal_id']} by the {r['appellant']['type']} ({r['grounds']}): {r['state']}"
+    ),
     "applied": lambda r: f"the catalogue says {r['result']} to {r['decision_id']}",
     "dead_letters": lambda r: (
         f"{r['source']} by {r['processor']}: {r['reason']}: {printable(r['detail'])}"

@@ -22,7 +22,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from detector.errors import EarmarkError, Fatal
 from streams import show
+from streams.accounts.sessions import first_link
 from streams.broker import EmbeddedBroker, ensure_topics
+from streams.console.address import address_of
 from streams.gather import Passed
 from streams.ingest import IngestHook
 from streams.ledger import Ledger
@@ -32,7 +34,7 @@ from streams.state import State
 from streams.supervisor import Supervisor
 from streams.watch import Ended, Watcher
 
-WORKERS: Final = ("fingerprint", "classify", "decide", "ledger", "catalogue")
+WORKERS: Final = ("console", "fingerprint", "classify", "decide", "ledger", "catalogue")
 READY_PATIENCE_S: Final = 120.0
 STALL_S: Final = 300.0
 LEDGER_PATIENCE_S: Final = 60.0
@@ -134,7 +136,7 @@ def up(
     """
     with state.locked(), _terminable(), ExitStack() as stack:
         writer = stack.enter_context(out.open("w")) if out else None
-        settings = _broker(state, stack, console)
+        settings = _with_console(_broker(state, stack, console))
         ensure_topics(settings)
         supervisor = stack.enter_context(Supervisor(list(WORKERS), settings, state.logs))
         with console.status("starting the processors"):
@@ -183,6 +185,14 @@ def _broker(state: State, stack: ExitStack, console: Console) -> Settings:
     return state.settings(broker.bootstrap)
 
 
+def _with_console(settings: Settings) -> Settings:
+    """Let the console have its port, or another where that is taken."""
+    from streams.processes import free_port
+
+    port = free_port(settings.console_host, settings.console_port)
+    return settings.model_copy(update={"console_port": port})
+
+
 def _follow(
     batch: Batch, watcher: Watcher, supervisor: Supervisor, console: Console, *, once: bool
 ) -> None:
@@ -229,6 +239,14 @@ def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor)
 
 
 def _say_where(console: Console, settings: Settings, supervisor: Supervisor, state: State) -> None:
+    ledger = Ledger.open(settings.ledger)
+    link = first_link(ledger, always=True)
+    ledger.close()
+    address = address_of(settings, settings.console_port)
+    enter = f"{address}/enter/{link}" if link else address
+    console.print(f"console  {enter}", soft_wrap=True, highlight=False)
+    if link:
+        console.print("         open it to check a track; it signs you in, once", style="dim")
     console.print(f"broker   {settings.brokers}")
     console.print(f"ledger   {settings.shown()['ledger']}")
     console.print(f"logs     {state.logs}/")

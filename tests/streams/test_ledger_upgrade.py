@@ -16,8 +16,20 @@ from streams.cli import app
 from streams.ledger import Ledger, LedgerAway, connect
 from streams.ledger_tables import METADATA
 from streams.ledger_upgrade import FIRST, HEAD, Upgraded
+from streams.people_tables import TASK_STATES
 from streams.project import project
 from tests.streams.events import message, received
+
+OLD_UPLOAD = """
+INSERT INTO uploads (upload_id, track_id, uri, uploaded_at, record)
+VALUES ('upl_1', 'T-1', 'file:///one.wav', '2026-11-23 12:00:00', '{}')
+"""
+OLD_TASK = """
+INSERT INTO review_tasks (task_id, decision_id, upload_id, track_id, queue, priority, requested_for,
+  model, model_version, model_digest, policy, policy_version, policy_digest, record)
+VALUES ('tsk_1', 'dec_1', 'upl_1', 'T-1', 'borderline', 30, '2026-11-23 12:00:00',
+  'm', '1', 'd', 'p', '1', 'd', '{}')
+"""
 
 
 def before_migrations(url: str) -> Ledger:
@@ -47,39 +59,44 @@ def test_the_revisions_are_one_line_of_numbers() -> None:
     assert scripts.get_heads() == [HEAD]
 
 
-def test_a_ledger_from_before_the_migrations_goes_on(url: str) -> None:
-    old = before_migrations(url)
-    project(old, [message(topics.UPLOADED, received())])
+def test_a_ledger_from_before_the_migrations_goes_on(empty_url: str) -> None:
+    old = before_migrations(empty_url)
+    with old.transaction() as connection:
+        connection.execute(sqlalchemy.text(OLD_UPLOAD))
+        connection.execute(sqlalchemy.text(OLD_TASK))
     assert old.upgrade() == Upgraded(FIRST, HEAD)
     assert ledger_reads.counts(old)["uploads"] == 1
     with old.reading() as connection:
+        assert connection.scalars(sqlalchemy.select(TASK_STATES.c.state)).all() == ["open"]
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
-    assert Ledger.open(url).upgrade() == Upgraded(HEAD, HEAD)
+    assert Ledger.open(empty_url).upgrade() == Upgraded(HEAD, HEAD)
 
 
-def test_a_ledger_of_a_later_release_is_left_alone(url: str) -> None:
-    ledger = Ledger.open(url)
+def test_a_ledger_of_a_later_release_is_left_alone(empty_url: str) -> None:
+    ledger = Ledger.open(empty_url)
     with ledger.transaction() as connection:
         connection.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '9999'"))
-    assert Ledger.open(url).upgrade() == Upgraded("9999", "9999")
+    assert Ledger.open(empty_url).upgrade() == Upgraded("9999", "9999")
     project(ledger, [message(topics.UPLOADED, received())])
 
 
-def test_many_open_a_new_ledger_at_once(url: str) -> None:
+def test_many_open_a_new_ledger_at_once(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as openers:
-        for opened in openers.map(Ledger.open, [url] * 4):
+        for opened in openers.map(Ledger.open, [empty_url] * 4):
             assert ledger_reads.counts(opened)["uploads"] == 0
             opened.close()
 
 
-def test_a_migration_that_fails_changes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_changes_nothing(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(connection: sqlalchemy.Connection) -> Upgraded:
         ledger_upgrade_upgrade(connection)
         raise LedgerAway("the connection broke")
 
     ledger_upgrade_upgrade = ledger_upgrade.upgrade
     monkeypatch.setattr(ledger_upgrade, "upgrade", broken)
-    ledger = Ledger(connect(url))
+    ledger = Ledger(connect(empty_url))
     with pytest.raises(LedgerAway, match="broke"):
         ledger.upgrade()
     with ledger.reading() as connection:

@@ -1,0 +1,99 @@
+"""Taking an upload in: one transaction, whatever door it came through.
+
+The event waits in the outbox, its row is in the ledger at once, and an idempotency key gives
+the same answer again. The id is made of the content, so even without a key the same delivery
+is the same upload.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import delete, insert, select
+
+from streams import audit, topics
+from streams.api.problems import ProblemError
+from streams.ingest import upload_from_fields
+from streams.kept_uploads import KeptFile
+from streams.ledger import Ledger
+from streams.people_tables import REQUESTS
+from streams.records import Upload, UploadReceived, stable_id
+from streams.review.verdicts import publish
+
+KEPT: Final = timedelta(days=7)
+LONGEST_KEY: Final = 200
+SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """An upload that was taken in; ``again``: the same request had been answered before."""
+
+    upload_id: str
+    track_id: str
+    again: bool = False
+
+
+def from_file(metadata: bytes, kept: KeptFile, file_name: str) -> Upload:
+    """Return the upload of a file that came in a form.
+
+    Without a ``track_id`` the content names the track; without a title, the file's name does.
+
+    Raises:
+        ProblemError: the metadata are none.
+        RefusedUpload: a field is wrong.
+    """
+    fields = parsed(metadata) if metadata.strip() else {}
+    if given := [name for name in SERVER_FIELDS if name in fields]:
+        raise ProblemError(422, "invalid_upload", f"{given[0]} is ours to say where a file comes")
+    stem = PurePosixPath(file_name.replace("\\", "/")).stem
+    made = {"track_id": stable_id("trk", kept.sha256), "title": stem[:2_000] or None}
+    mine = {"uri": kept.uri, "sha256": kept.sha256}
+    return upload_from_fields(made | fields | mine)
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        ProblemError: it is none.
+    """
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ProblemError(400, "invalid_json", f"not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ProblemError(422, "invalid_upload", "an upload is a JSON object")
+    return fields
+
+
+def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None) -> TakenIn:
+    """Take an upload in.
+
+    Raises:
+        ProblemError: the idempotency key was used for another request.
+        LedgerAway: nothing was taken; send it again.
+    """
+    now = datetime.now(UTC)
+    said = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
+    digest = hashlib.sha256(upload.to_bytes()).hexdigest()
+    with ledger.transaction() as connection:
+        if key is not None:
+            mine = (REQUESTS.c.caller == caller) & (REQUESTS.c.key == key)
+            before = connection.execute(select(REQUESTS).where(mine)).one_or_none()
+            if before is not None:
+                if before.request_sha256 != digest:
+                    raise ProblemError(
+                        422, "key_reused", "this idempotency key was used for another upload"
+                    )
+                return TakenIn(said.upload_id, said.track_id, again=True)
+            row = {"caller": caller, "key": key, "request_sha256": digest, "at": now}
+            connection.execute(insert(REQUESTS).values(row | {"answer": said.upload_id}))
+            connection.execute(delete(REQUESTS).where(REQUESTS.c.at < now - KEPT))
+        publish(connection, topics.UPLOADED, said)
+        detail = {"track": said.track_id}
+        audit.append(connection, [audit.Entry(caller, "uploaded", said.upload_id, detail)])
+    return TakenIn(said.upload_id, said.track_id)

@@ -1,0 +1,107 @@
+"""Errors as ``application/problem+json`` (RFC 9457): a stable ``code``, a sentence, no secrets."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from detector.errors import BadInput, Transient
+
+log = structlog.get_logger()
+
+MEDIA: Final = "application/problem+json"
+TITLES: Final = {
+    400: "Bad request",
+    401: "Who are you?",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Cannot be processed",
+    429: "Too many requests",
+    500: "Our mistake",
+    503: "Try again later",
+}
+
+
+class Problem(BaseModel):
+    """What went wrong. ``code`` is stable; ``detail`` is for people."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str = Field(examples=["no_such_upload"])
+    detail: str
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(code)
+        self.status, self.code, self.detail = status, code, detail
+        self.headers = dict(headers or {})
+
+
+def response(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a problem as a response."""
+    said = Problem(title=TITLES.get(status, "Problem"), status=status, code=code, detail=detail)
+    return JSONResponse(said.model_dump(), status, dict(headers or {}), MEDIA)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of problems with these statuses."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": TITLES[status], "content": {MEDIA: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Turn every error of the API into a problem."""
+
+    @app.exception_handler(ProblemError)
+    def ours(request: Request, error: ProblemError) -> Response:
+        return response(error.status, error.code, error.detail, error.headers)
+
+    @app.exception_handler(BadInput)
+    def bad(request: Request, error: BadInput) -> Response:
+        return response(422, error.reason, error.detail or error.reason)
+
+    @app.exception_handler(Transient)
+    def away(request: Request, error: Transient) -> Response:
+        log.warning("request_failed", path=request.url.path, error=str(error))
+        return response(
+            503, "try_again", "a part that this needs is away just now", {"Retry-After": "5"}
+        )
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors()[:5]
+        )
+        return response(422, "invalid_request", faults)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
+        code = TITLES.get(error.status_code, "problem").lower().replace(" ", "_")
+        return response(error.status_code, code.strip("?"), str(error.detail), error.headers)
+
+    @app.exception_handler(Exception)
+    def bug(request: Request, error: Exception) -> Response:
+        log.error("request_broke", path=request.url.path, exc_info=error)
+        return response(500, "our_mistake", "it is noted in the log")

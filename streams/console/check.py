@@ -1,0 +1,98 @@
+"""Check a track: drop a file, watch it go through the house, read what was found."""
+
+from typing import Annotated, Any
+
+import orjson
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from sqlalchemy import select
+from starlette.responses import JSONResponse, Response
+
+from streams.accounts.roles import Right
+from streams.api import intake, multipart
+from streams.api.house import house_of
+from streams.api.pages import Id
+from streams.api.progress import progress_of
+from streams.console import visitors, waveform
+from streams.console.render import page
+from streams.console.story import upload_of
+from streams.console.visitors import PageError, Visitor, needs
+from streams.ledger_tables import FINGERPRINTS, UPLOADS
+
+router = APIRouter()
+RECENT = 12
+
+
+@router.get("/check")
+def check(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) -> Response:
+    """Show where to drop a file, and what came lately."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "check_seen")
+    return page(
+        request,
+        "check.html",
+        visitor,
+        most=house.settings.fetch_max_bytes,
+        recent=_recent(request),
+    )
+
+
+@router.post("/check")
+async def receive(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) -> Response:
+    """Take a file in; the page's script follows where it goes."""
+    visitors.token_needed(request, visitor)
+    house = house_of(request)
+    async with multipart.received(request, house.uploads) as form:
+        kept = await to_thread.run_sync(form.file.keep)
+        upload = intake.from_file(form.metadata, kept, form.file_name)
+    taken = await to_thread.run_sync(intake.take_in, house.ledger, upload, visitor.user.user_id)
+    house.relay.wake()
+    return JSONResponse({"upload_id": taken.upload_id, "page": f"/check/{taken.upload_id}"}, 202)
+
+
+@router.get("/check/{upload_id}")
+def result(
+    request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
+) -> Response:
+    """Show how far an upload is and, once it is decided, everything about it."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "upload_seen", upload_id)
+    with house.ledger.reading() as connection:
+        found = progress_of(connection, upload_id)
+        upload = connection.scalar(select(UPLOADS.c.record).where(UPLOADS.c.upload_id == upload_id))
+        heard = connection.scalar(
+            select(FINGERPRINTS.c.record)
+            .where(FINGERPRINTS.c.upload_id == upload_id)
+            .order_by(FINGERPRINTS.c.observation_version.desc())
+            .limit(1)
+        )
+    if found is None:
+        raise PageError(404, "There is no such upload.")
+    facts: dict[str, Any] = orjson.loads(heard) if heard else {}
+    return page(
+        request,
+        "result.html",
+        visitor,
+        progress=found,
+        upload=upload_of(upload, found.track_id or upload_id),
+        heard=facts,
+        wave=waveform.of(house, facts, found.decision),
+    )
+
+
+@router.get("/check/{upload_id}/state")
+def state(
+    request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
+) -> Response:
+    """Say how far an upload is, to the page's script."""
+    with house_of(request).ledger.reading() as connection:
+        found = progress_of(connection, upload_id)
+    if found is None:
+        raise PageError(404, "There is no such upload.")
+    return JSONResponse({"status": found.status, "ended": found.ended})
+
+
+def _recent(request: Request) -> list[dict[str, Any]]:
+    from streams.console.listing import listed
+
+    return listed(house_of(request).ledger, limit=RECENT)

@@ -1,0 +1,62 @@
+"""Lists of tracks: one statement for a page, whatever its length."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from streams.ledger import Ledger
+from streams.ledger_tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
+
+
+def listed(
+    ledger: Ledger,
+    *,
+    limit: int,
+    offset: int = 0,
+    condition: ColumnElement[bool] | None = None,
+) -> list[dict[str, Any]]:
+    """Return uploads with their latest decision or what they died of, latest first."""
+    shown = select(
+        *(UPLOADS.c.upload_id, UPLOADS.c.track_id, UPLOADS.c.title, UPLOADS.c.distributor),
+        *(UPLOADS.c.contains_ai, UPLOADS.c.recorded_at),
+    )
+    if condition is not None:
+        shown = shown.where(condition)
+    page = (
+        shown.order_by(UPLOADS.c.recorded_at.desc(), UPLOADS.c.upload_id)
+        .limit(limit)
+        .offset(offset)
+        .subquery()
+    )
+    place = func.row_number().over(
+        partition_by=DECISIONS.c.upload_id, order_by=DECISIONS.c.recorded_at.desc()
+    )
+    ids = select(page.c.upload_id)
+    latest = (
+        select(
+            *(DECISIONS.c.upload_id, DECISIONS.c.analysis_id, DECISIONS.c.outcome),
+            *(DECISIONS.c.extent, DECISIONS.c.source, DECISIONS.c.review_task_id),
+            place.label("place"),
+        )
+        .where(DECISIONS.c.upload_id.in_(ids))
+        .subquery()
+    )
+    died = (
+        select(DEAD_LETTERS.c.upload_id, func.max(DEAD_LETTERS.c.reason).label("reason"))
+        .where(DEAD_LETTERS.c.upload_id.in_(ids))
+        .group_by(DEAD_LETTERS.c.upload_id)
+        .subquery()
+    )
+    question = (
+        select(page, latest, ANALYSES.c.probability, died.c.reason)
+        .outerjoin(latest, (latest.c.upload_id == page.c.upload_id) & (latest.c.place == 1))
+        .outerjoin(
+            ANALYSES,
+            (ANALYSES.c.analysis_id == latest.c.analysis_id)
+            & (ANALYSES.c.upload_id == page.c.upload_id),
+        )
+        .outerjoin(died, died.c.upload_id == page.c.upload_id)
+        .order_by(page.c.recorded_at.desc(), page.c.upload_id)
+    )
+    with ledger.reading() as connection:
+        return [dict(row) for row in connection.execute(question).mappings()]

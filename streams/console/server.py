@@ -1,0 +1,90 @@
+"""``earmark worker console``: one process with the console and the HTTP API."""
+
+import asyncio
+import socket
+import sys
+from contextlib import suppress
+from typing import Final
+
+import structlog
+import uvicorn
+
+from detector.errors import EarmarkError, Fatal
+from streams import logs
+from streams.accounts.sessions import first_link
+from streams.api.house import House
+from streams.console.address import address_of
+from streams.console.app import create
+from streams.health import Health, serve
+from streams.processes import end_within
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+CONDITIONS: Final = ("ledger_open", "serving")
+GRACE_S: Final = 5
+
+
+def run_console(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    logs.configure(settings.log_level, processor="console")
+    health = Health(*CONDITIONS)
+    port = serve(health, settings.metrics_host, settings.metrics_port)
+    log.info("console_started", port=port)
+    try:
+        return asyncio.run(_serve(settings, health))
+    except EarmarkError as error:
+        log.error("console_failed", error=str(error))
+        return 1
+    except Exception:
+        log.exception("console_failed")
+        return 1
+
+
+async def _serve(settings: Settings, health: Health) -> int:
+    listener = _listen(settings)
+    with House.open(settings) as house:
+        health.set("ledger_open", True)
+        address = address_of(settings, listener.getsockname()[1])
+        link = first_link(house.ledger, always=False)
+        if link is not None:
+            # On the terminal alone: a log is read by more people than may come in.
+            sys.stdout.write(f"console  {address}/enter/{link}  (once, signs in the first admin)\n")
+            sys.stdout.flush()
+        config = uvicorn.Config(
+            create(house, address),
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=32 * 1024,
+        )
+        server = uvicorn.Server(config)
+        beating = asyncio.create_task(_beat(server, health))
+        log.info("console_serving", address=address)
+        with suppress(KeyboardInterrupt):
+            await server.serve(sockets=[listener])
+        end_within(GRACE_S + 15)
+        beating.cancel()
+    log.info("console_stopped")
+    return 0
+
+
+async def _beat(server: uvicorn.Server, health: Health) -> None:
+    while True:
+        health.beat()
+        health.set("serving", server.started)
+        await asyncio.sleep(0.2)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.console_host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.console_host, settings.console_port))
+    except OSError as error:
+        at = f"{settings.console_host}:{settings.console_port}"
+        raise Fatal(f"the console cannot listen at {at}: {error.strerror}") from error
+    return listener

@@ -1,0 +1,222 @@
+"""A task: hear, see, decide. The verdict form, undo, and the lease beneath them."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Any, get_args
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from streams.accounts.roles import Right
+from streams.api.house import House, house_of
+from streams.api.pages import Id
+from streams.console import visitors, waveform
+from streams.console.render import page
+from streams.console.story import TaskStory, task_story
+from streams.console.visitors import PageError, Visitor, needs, text, texts
+from streams.records import Component, Extent
+from streams.review import tasks, verdicts
+from streams.review.tasks import NotYours
+from streams.review.verdicts import BadVerdict
+
+router = APIRouter()
+COMPONENTS = get_args(Component)
+LONGEST_MS = 24 * 3_600_000
+
+
+@router.get("/tasks/{task_id}")
+def task(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+    said: str = "",
+) -> Response:
+    """Show a task and everything that helps to decide it."""
+    house_of(request).seen(visitor.user.user_id, "task_seen", task_id)
+    return _page(request, task_id, visitor, said=said[:300])
+
+
+@router.post("/tasks/{task_id}/take")
+def take(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: visitors.Form,
+) -> Response:
+    """Hold a task, so that nobody else decides it meanwhile."""
+    try:
+        tasks.take(house_of(request).ledger, task_id, visitor.user)
+    except NotYours as error:
+        return _page(request, task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
+    return RedirectResponse(f"/tasks/{task_id}", 303)
+
+
+@router.post("/tasks/{task_id}/renew")
+def renew(
+    request: Request, task_id: Id, visitor: Annotated[Visitor, needs(Right.REVIEW)]
+) -> Response:
+    """Hold it longer: the page's script asks while the page is open."""
+    visitors.token_needed(request, visitor)
+    try:
+        until = tasks.take(house_of(request).ledger, task_id, visitor.user)
+    except NotYours as error:
+        raise PageError(409, error.detail) from error
+    return JSONResponse({"until": until.isoformat()})
+
+
+@router.post("/tasks/{task_id}/put-back")
+def put_back(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: visitors.Form,
+) -> Response:
+    """Give a task back."""
+    tasks.put_back(house_of(request).ledger, task_id, visitor.user)
+    return RedirectResponse("/queue", 303)
+
+
+@router.post("/tasks/{task_id}/verdict")
+def verdict(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: visitors.Form,
+) -> Response:
+    """Give a verdict, also about duplicates that were ticked, each on its own."""
+    house = house_of(request)
+    story = task_story(house, task_id, visitor.user)
+    if story is None:
+        raise PageError(404, "There is no such task.")
+    try:
+        given = _form(form, story)
+        verdicts.give(house.ledger, task_id, visitor.user, given)
+    except (BadVerdict, ValidationError) as error:
+        detail = error.detail if isinstance(error, BadVerdict) else "A text is too long."
+        return _page(request, task_id, visitor, 422, fault=detail, form=form)
+    except NotYours as error:
+        return _page(request, task_id, visitor, 409, fault=f"Not saved: {error.detail}.", form=form)
+    house.relay.wake()
+    said = "Verdict saved."
+    ticked = [one for one in texts(form, "also") if one in {row["task_id"] for row in story.alike}]
+    if ticked:
+        done = sum(_also(house, one, visitor, given) for one in ticked)
+        said = f"Verdict saved, and {done} of {len(ticked)} duplicates with it."
+    return RedirectResponse(f"/tasks/{task_id}?said={quote(said)}", 303)
+
+
+def _also(house: House, task_id: str, visitor: Visitor, given: verdicts.Form) -> bool:
+    try:
+        tasks.take(house.ledger, task_id, visitor.user)
+        verdicts.give(house.ledger, task_id, visitor.user, given)
+    except NotYours:
+        return False
+    return True
+
+
+@router.post("/verdicts/{verdict_id}/undo")
+def undo(
+    request: Request,
+    verdict_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: visitors.Form,
+) -> Response:
+    """Take a verdict back; the task is open again."""
+    house = house_of(request)
+    try:
+        task_id = verdicts.undo(house.ledger, verdict_id, visitor.user)
+    except NotYours as error:
+        raise PageError(409, f"Not undone: {error.detail}.") from error
+    house.relay.wake()
+    said = "Undone. The task is open again, and yours."
+    return RedirectResponse(f"/tasks/{task_id}?said={quote(said)}", 303)
+
+
+def _form(form: FormData, story: TaskStory) -> verdicts.Form:
+    """Return the verdict that a form says; the reviewer states facts, the outcome follows."""
+    finding = text(form, "finding", 40)
+    current = story.decision.label.extent if story.decision else Extent.UNKNOWN
+    extent: Extent | None = None
+    outcome: verdicts.Outcome
+    match finding:
+        case "All" | "Partly" | "None":
+            extent = Extent(finding)
+            if extent is current:
+                outcome = "confirm"
+            else:
+                outcome = "reject_flag" if extent is Extent.NONE else "correct"
+        case "insufficient_evidence":
+            outcome = "insufficient_evidence"
+        case "escalate":
+            outcome = "escalate"
+        case _:
+            raise BadVerdict("Say what you found.")
+    spent = text(form, "time_spent_ms", 12)
+    confidence = text(form, "confidence", 10)
+    return verdicts.Form(
+        form_id=text(form, "form_id", 100) or secrets.token_hex(8),
+        outcome=outcome,
+        extent=extent,
+        components=tuple(one for one in COMPONENTS if one in texts(form, "component")),
+        reason_codes=texts(form, "reason"),
+        notes=text(form, "notes") or None,
+        note_public=text(form, "note_public", 2_000) or None,
+        confidence=confidence if confidence in ("low", "high") else "medium",  # type: ignore[arg-type]
+        time_spent_ms=min(int(spent), LONGEST_MS) if spent.isascii() and spent.isdigit() else 0,
+        blind=story.blind,
+        training_use_allowed=text(form, "training") == "on",
+    )
+
+
+def _page(
+    request: Request,
+    task_id: str,
+    visitor: Visitor,
+    status: int = 200,
+    *,
+    said: str = "",
+    fault: str = "",
+    form: FormData | None = None,
+) -> Response:
+    house = house_of(request)
+    story = task_story(house, task_id, visitor.user)
+    if story is None:
+        raise PageError(404, "There is no such task.")
+    shown = None if story.blind else story.decision
+    return page(
+        request,
+        "task.html",
+        visitor,
+        status,
+        story=story,
+        wave=waveform.of(house, story.heard, shown),
+        components=COMPONENTS,
+        said=said,
+        fault=fault,
+        form_id=_given(form, "form_id") or secrets.token_hex(16),
+        given=_Given(form),
+        now=datetime.now(UTC),
+    )
+
+
+class _Given:
+    """What was filled in before a form came back with a fault."""
+
+    def __init__(self, form: FormData | None) -> None:
+        self._form = form
+
+    def one(self, name: str) -> str:
+        """Return a field's text."""
+        return _given(self._form, name)
+
+    def has(self, name: str, value: str) -> bool:
+        """Whether a box was ticked."""
+        return self._form is not None and value in self._form.getlist(name)
+
+
+def _given(form: FormData | None, name: str) -> str:
+    value: Any = form.get(name, "") if form is not None else ""
+    return value if isinstance(value, str) else ""

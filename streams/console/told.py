@@ -1,0 +1,151 @@
+"""The story of a track, sentence by sentence, for those who answer for us."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from streams.console import words
+from streams.ledger_reads import Entry
+from streams.records import Actions
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing that happened; ``kind`` chooses its mark, ``link`` leads to more."""
+
+    at: datetime | None
+    kind: str
+    text: str
+    detail: str = ""
+    link: str = ""
+
+
+def told(entries: Iterable[Entry], names: Mapping[str, str]) -> list[Sentence]:
+    """Return the story, as it happened."""
+    found = []
+    for entry in entries:
+        tell = _TELL.get(entry.table)
+        if tell is not None:
+            found.append(tell(entry.recorded_at, entry.record, names))
+    return found
+
+
+def _uploaded(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    upload = record["upload"]
+    declared = upload.get("declared", {}).get("contains_ai")
+    claim = {
+        "All": "declared as made with AI",
+        "Partly": "declared as made with AI in part",
+        "None": "declared as made without AI",
+        None: "without a statement about AI",
+    }[declared]
+    by = f" by {upload['distributor']}" if upload.get("distributor") else ""
+    return Sentence(at, "upload", f"Delivered{by}, {claim}.", record["upload_id"])
+
+
+def _heard(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    audio = record["audio"]
+    said = (
+        f"Heard: {audio['duration_s'] / 60:.1f} minutes of {audio['codec']} at "
+        f"{audio['sample_rate_hz'] / 1000:g} kHz."
+    )
+    return Sentence(at, "heard", said, f"content {record['content_sha256'][:16]}")
+
+
+def _analysed(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    analysis = record["analysis"]
+    outcome = words.said(analysis["outcome"])
+    model = analysis["model"]
+    evidence = " ".join(one["sentence"] for one in analysis.get("evidence", ()))
+    said = f"Our analysis says: {outcome.lower()}. {evidence}".strip()
+    return Sentence(at, "analysis", said, f"model {model['name']} {model['digest'][:12]}")
+
+
+def _labelled(at: datetime | None, label: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    if label.get("neg"):
+        said = f"The label of {words.said(label['source'])} was withdrawn."
+    else:
+        extent = words.said(label["extent"])
+        said = (
+            f"Label “{extent}”, {words.CERTAINTY[label['certainty']]}, by "
+            f"{words.said(label['source'])}."
+        )
+    if label.get("licensed"):
+        said += f" It is licensed under {label.get('agreement_id')}."
+    return Sentence(at, "label", said, label["label_id"])
+
+
+def _decided(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    known = {name: record["actions"][name] for name in Actions.model_fields}
+    done = words.consequences(Actions.model_validate(known))
+    rules = ", ".join(f"{one['rule_id']} v{one['rule_version']}" for one in record["rules"])
+    policy = record["policy"]
+    said = "Decided: " + ("; ".join(done) + "." if done else "nothing is restricted or shown.")
+    version = f"{policy['name']} {policy['version']} {policy['digest'][:12]}"
+    detail = f"rules {rules or 'none'} · policy {version}"
+    return Sentence(at, "decision", said, detail)
+
+
+def _task(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    reasons = ", ".join(record["reason_codes"])
+    said = f"A person was asked to look (queue {record['queue']}: {reasons})."
+    return Sentence(at, "task", said, record["task_id"], f"/tasks/{record['task_id']}")
+
+
+def _verdict(at: datetime | None, record: Mapping[str, Any], names: Mapping[str, str]) -> Sentence:
+    who = names.get(record["reviewer"]["id"], record["reviewer"]["id"])
+    if record.get("undoes"):
+        said = f"{who} took the verdict back."
+    elif record.get("second_review_of"):
+        said = f"{who} looked a second time, to measure reviewers: {words.said(record['outcome'])}."
+    else:
+        extent = f": {words.said(record['extent'])}" if record.get("extent") else ""
+        said = f"{who} reviewed it, {words.said(record['outcome'])}{extent}."
+    detail = ", ".join(record["reason_codes"])
+    return Sentence(at, "verdict", said, detail, f"/tasks/{record['task_id']}")
+
+
+def _appeal(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    if record["sequence"] == 0:
+        who = words.said(record["appellant"]["type"])
+        said = f"An appeal by the {who}: {words.said(record['grounds'])}."
+    else:
+        said = f"The appeal: {words.said(record['state'])}."
+        if record.get("outcome"):
+            said += f" {record['outcome']['reasons']}"
+    return Sentence(at, "appeal", said, record["appeal_id"], f"/appeals/{record['appeal_id']}")
+
+
+def _applied(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    result = {
+        "applied": "The catalogue has applied the decision.",
+        "already_applied": "The catalogue had applied the decision before.",
+        "stale": "The catalogue keeps a newer decision.",
+    }
+    return Sentence(at, "applied", result[record["result"]])
+
+
+def _died(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    said = f"It could not be processed ({words.said(record['reason'])}): {record['detail']}"
+    return Sentence(at, "dead", said, f"{record['source']}, {record['processor']}")
+
+
+def _done(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    said = f"{record['who']} {record['action']} the dead letter: {record['why']}"
+    return Sentence(at, "dead", said, record["dead_letter_id"])
+
+
+_TELL: dict[str, Any] = {
+    "uploads": _uploaded,
+    "fingerprints": _heard,
+    "analyses": _analysed,
+    "labels": _labelled,
+    "decisions": _decided,
+    "review_tasks": _task,
+    "verdicts": _verdict,
+    "appeals": _appeal,
+    "applied": _applied,
+    "dead_letters": _died,
+    "dead_letter_actions": _done,
+}

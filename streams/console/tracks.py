@@ -1,0 +1,116 @@
+"""Tracks: find one, and tell its whole story in plain words to whoever was asked about it."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import ColumnElement, or_
+from starlette.responses import Response
+
+from streams import ledger_reads
+from streams.accounts import users
+from streams.accounts.roles import Right
+from streams.api.house import house_of
+from streams.api.pages import Id
+from streams.console import waveform
+from streams.console.listing import listed
+from streams.console.render import page
+from streams.console.story import upload_of
+from streams.console.told import told
+from streams.console.visitors import PageError, Visitor, needs
+from streams.ledger_tables import UPLOADS
+from streams.pictures import MEDIA, Pictures
+from streams.records import TrackDecided, Upload
+from streams.review import appeals
+
+router = APIRouter()
+PAGE: Final = 50
+
+
+@router.get("/tracks")
+def tracks(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+    search: Annotated[str, Query(max_length=200)] = "",
+    start: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Response:
+    """List what came, latest first, or what fits a search."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "tracks_seen")
+    search = search.strip()
+    rows = listed(house.ledger, limit=PAGE + 1, offset=start, condition=_condition(search))
+    return page(
+        request,
+        "tracks.html",
+        visitor,
+        rows=rows[:PAGE],
+        more=len(rows) > PAGE,
+        start=start,
+        size=PAGE,
+        search=search,
+    )
+
+
+def _condition(search: str) -> ColumnElement[bool] | None:
+    if not search:
+        return None
+    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return or_(
+        UPLOADS.c.track_id == search,
+        UPLOADS.c.upload_id == search,
+        UPLOADS.c.isrc == search.upper().replace("-", ""),
+        UPLOADS.c.title.ilike(f"%{escaped}%", escape="\\"),
+    )
+
+
+@router.get("/tracks/{track_id:path}")
+def track(
+    request: Request, track_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
+) -> Response:
+    """Tell the story of a track."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "track_seen", track_id)
+    story = ledger_reads.story(house.ledger, track_id)
+    if not story:
+        raise PageError(404, "The ledger knows nothing of this track.")
+    decided = [one.record for one in story if one.table == "decisions"]
+    decision = TrackDecided.model_validate(decided[-1]) if decided else None
+    heard: list[Any] = [one.record for one in story if one.table == "fingerprints"]
+    uploads = [one.record for one in story if one.table == "uploads"]
+    with house.ledger.reading() as connection:
+        open_appeals = appeals.of_track(connection, track_id)
+        names = users.names(connection)
+    return page(
+        request,
+        "track.html",
+        visitor,
+        track_id=track_id,
+        decision=decision,
+        upload=Upload.model_validate(uploads[-1]["upload"])
+        if uploads
+        else upload_of(None, track_id),
+        upload_id=uploads[-1]["upload_id"] if uploads else "",
+        heard=heard[-1] if heard else {},
+        wave=waveform.of(house, heard[-1] if heard else {}, decision),
+        told=told(story, names),
+        appeals=open_appeals,
+    )
+
+
+@router.get("/evidence/{decision_id}.{ending}")
+def picture(
+    request: Request,
+    decision_id: Id,
+    ending: str,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+) -> Response:
+    """Return the picture of a decision's evidence; the first time it is drawn."""
+    house = house_of(request)
+    if ending not in MEDIA:
+        raise PageError(404, "There is no such picture.")
+    decision = ledger_reads.decision(house.ledger, decision_id)
+    if decision is None:
+        raise PageError(404, "There is no such decision.")
+    house.seen(visitor.user.user_id, "evidence_seen", decision_id)
+    drawn = Pictures(house.ledger, house.store, house.settings).of(decision, ending)
+    headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
+    return Response(drawn, media_type=MEDIA[ending], headers=headers)

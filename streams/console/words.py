@@ -1,0 +1,123 @@
+"""What codes mean, in words that people outside of the team understand."""
+
+from typing import Final
+
+from streams.records import Actions, Analysis, Extent, Label, LabelSource, Outcome
+
+WORDS: Final = {
+    "ai_likely": "AI likely",
+    "human_likely": "Human likely",
+    "uncertain": "Uncertain",
+    "not_assessable": "Not assessable",
+    "All": "All AI",
+    "Partly": "Partly AI",
+    "None": "No AI",
+    "Unknown": "Unknown",
+    "detector": "our analysis",
+    "declaration": "the deliverer's statement",
+    "provenance": "provenance in the file",
+    "registry": "the registry",
+    "reviewer": "a reviewer",
+    "appeal": "an appeal",
+    "confirm": "confirmed",
+    "correct": "corrected",
+    "reject_flag": "suspicion rejected",
+    "insufficient_evidence": "insufficient evidence",
+    "escalate": "asked for another pair of ears",
+    "received": "received",
+    "fingerprinted": "heard",
+    "classified": "analysed",
+    "decided": "decided",
+    "dead_letter": "not processable",
+    "upheld": "decision stands",
+    "overturned": "decision overturned",
+    "partially_overturned": "partly overturned",
+    "rejected_inadmissible": "not admissible",
+    "in_review": "in review",
+    "info_requested": "waiting for information",
+    "external_dispute": "before an outside body",
+    "not_ai": "it is not AI",
+    "partly_ai": "it is AI only in part",
+    "licensed": "it is licensed",
+    "not_impersonation": "it imitates nobody",
+    "wrong_party": "the wrong party",
+    "wrong_territory": "the wrong territory",
+    "procedural": "the procedure was wrong",
+}
+HEADLINES: Final = {
+    Outcome.AI_LIKELY: "Probably made with AI",
+    Outcome.HUMAN_LIKELY: "No trace of AI found",
+    Outcome.UNCERTAIN: "Not certain either way",
+    Outcome.NOT_ASSESSABLE: "This recording cannot be assessed",
+}
+CANNOT: Final = {
+    "too_short": "It is shorter than five seconds.",
+    "silent": "There is nothing to hear.",
+    "band_limited": "It holds nothing above 4.5 kHz, where traces of AI would be.",
+    "observation_version": "It was heard by another version of the analysis.",
+}
+ACTIONS: Final = {
+    ("display", "ai_badge"): "Listeners see an AI badge",
+    ("display", "partly_ai_badge"): "Listeners see a “partly AI” badge",
+    ("recommendation", "exclude_algorithmic"): "Left out of algorithmic recommendations",
+    ("recommendation", "exclude_editorial"): "Left out of editorial recommendations",
+    ("recommendation", "exclude_all"): "Left out of all recommendations",
+    ("availability", "hold"): "Held back from listeners",
+    ("availability", "takedown"): "Taken down",
+    ("availability", "geo_block"): "Blocked in some territories",
+    ("monetisation", "hold"): "Royalties held",
+    ("monetisation", "exclude"): "Excluded from royalties",
+    ("profile", "await_approval"): "Waits for the artist's approval",
+    ("profile", "detach"): "Not attached to the artist's profile",
+}
+CERTAINTY: Final = {
+    "confirmed": "confirmed",
+    "declared": "declared, not verified",
+    "suspected": "suspected, not proved",
+}
+
+
+def said(code: object) -> str:
+    """Return the words for a code; a code that has none is made readable."""
+    text = str(code)
+    return WORDS.get(text, text.replace("_", " "))
+
+
+def headline(label: Label, analysis: Analysis) -> str:
+    """Return what is known of a recording, in one line."""
+    if label.source in (LabelSource.DETECTOR, LabelSource.DECLARATION):
+        if label.source is LabelSource.DECLARATION and label.extent in (Extent.ALL, Extent.PARTLY):
+            return "Declared as made with AI" + (
+                ", in part" if label.extent is Extent.PARTLY else ""
+            )
+        return HEADLINES[analysis.outcome]
+    return {
+        Extent.ALL: "Made with AI",
+        Extent.PARTLY: "Made with AI in part",
+        Extent.NONE: "Not made with AI",
+        Extent.UNKNOWN: "Not known",
+    }[label.extent]
+
+
+def tone(label: Label, analysis: Analysis) -> str:
+    """Return the colour of a recording's headline: ai, human, open or none."""
+    if label.extent in (Extent.ALL, Extent.PARTLY) or analysis.outcome is Outcome.AI_LIKELY:
+        return "human" if label.extent is Extent.NONE else "ai"
+    if label.extent is Extent.NONE:
+        return "human"
+    return "none" if analysis.outcome is Outcome.NOT_ASSESSABLE else "open"
+
+
+def consequences(actions: Actions) -> list[str]:
+    """Return what is done about a track, each in words."""
+    neutral = Actions().model_dump()
+    return [
+        ACTIONS.get((name, str(value)), f"{name}: {value}")
+        for name, value in actions.model_dump().items()
+        if name in neutral and value != neutral[name]
+    ]
+
+
+def cannot(reason: str | None) -> str:
+    """Return why a recording cannot be assessed."""
+    return CANNOT.get(reason or "", (reason or "no reason given").replace("_", " "))

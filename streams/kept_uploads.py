@@ -1,0 +1,153 @@
+"""Audio that came by HTTP, kept in the artefact store under its SHA-256.
+
+    <root>/uploads/<ab>/<sha256>          the file as it came
+    <root>/uploads/.arriving/<random>     one that is still arriving; gone when it breaks off
+
+Only what has arrived whole gets its name, in one step, so nobody reads half a file. What a
+killed process left behind is cleaned away at the next start, once it is old.
+"""
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+from uuid import uuid4
+
+import fsspec
+
+from detector.errors import BadInput, Transient
+from streams.settings import Settings
+
+ARRIVING: Final = ".arriving"
+STALE_S: Final = 3_600.0
+
+
+class TooLarge(BadInput):
+    """More bytes than an upload may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("too_large", f"a file has at most {most} bytes")
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file that has arrived: what it hashes to, its size, and where the pipeline finds it."""
+
+    sha256: str
+    size: int
+    uri: str
+
+
+@dataclass(frozen=True)
+class KeptUploads:
+    """The store's folder of uploads; methods block, so call them from a thread."""
+
+    filesystem: Any
+    root: str
+    spool: Path
+    max_bytes: int
+
+    @classmethod
+    def open(cls, settings: Settings) -> "KeptUploads":
+        """Open the folder beside the artefacts; arriving files lie on the local disk."""
+        filesystem, root = fsspec.core.url_to_fs(settings.store)
+        root = f"{root.rstrip('/')}/uploads"
+        local = "file" in filesystem.protocol
+        if local:
+            filesystem.auto_mkdir = True
+        name = hashlib.sha256(settings.store.encode()).hexdigest()[:12]
+        spool = Path(root) / ARRIVING if local else Path(f"/var/tmp/earmark-{name}")  # noqa: S108 - made 0700, names random
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(filesystem, root, spool, settings.fetch_max_bytes)
+
+    def arrive(self) -> "Arriving":
+        """Begin to take a file in; use it as a context manager."""
+        return Arriving(self)
+
+    def clean(self) -> int:
+        """Remove what killed processes left; return how many files."""
+        count = 0
+        for path in self.spool.iterdir():
+            try:
+                if time.time() - path.stat().st_mtime > STALE_S:
+                    path.unlink()
+                    count += 1
+            except FileNotFoundError:
+                continue
+        return count
+
+    def path(self, sha256: str) -> str:
+        """Return where a file of this content lies."""
+        return f"{self.root}/{sha256[:2]}/{sha256}"
+
+    def _keep(self, arrived: Path, sha256: str) -> str:
+        path = self.path(sha256)
+        try:
+            if "file" in self.filesystem.protocol:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                arrived.replace(path)
+            elif not self.filesystem.exists(path):
+                self.filesystem.put_file(str(arrived), path)
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        return str(self.filesystem.unstrip_protocol(path))
+
+
+class Arriving:
+    """A file that is arriving: ``write`` its bytes, then ``keep`` it. Else nothing remains."""
+
+    def __init__(self, kept: KeptUploads) -> None:
+        self._kept = kept
+        self._path = kept.spool / uuid4().hex
+        self._file: IO[bytes] | None = None
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("xb")
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            TooLarge: these are too many.
+        """
+        self._size += len(data)
+        if self._size > self._kept.max_bytes:
+            raise TooLarge(self._kept.max_bytes)
+        self._digest.update(data)
+        self._open.write(data)
+
+    @property
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            raise RuntimeError("use it as a context manager")
+        return self._file
+
+    def keep(self) -> KeptFile:
+        """Give the file its name; it has arrived whole.
+
+        Raises:
+            BadInput: it is empty.
+            Transient: the store does not take it.
+        """
+        if self._size == 0:
+            raise BadInput("empty_file", "the file has no bytes")
+        self._open.flush()
+        os.fsync(self._open.fileno())
+        sha256 = self._digest.hexdigest()
+        return KeptFile(sha256, self._size, self._kept._keep(self._path, sha256))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,198 @@
+"""The queue: how tasks stand, and who holds which.
+
+A task's state follows from ``review_tasks`` and ``verdicts`` and is worked out again whenever
+either gets a row (``follow``), in any order and as often as it comes. Only the lease is
+the queue's own: one statement takes it, so of two people one wins.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy import ColumnElement, Connection, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from detector.errors import BadInput
+from streams import audit
+from streams.accounts.users import User
+from streams.ledger import Ledger, Row
+from streams.ledger_tables import REVIEW_TASKS, VERDICTS
+from streams.people_tables import TASK_STATES as STATES
+
+LEASE: Final = timedelta(minutes=10)
+CHUNK: Final = 500
+State = Literal["open", "closed", "cancelled"]
+
+
+class NotYours(BadInput):
+    """The task is held by somebody else, is closed, or is not for this reviewer."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("not_yours", detail)
+
+
+def follow(connection: Connection, rows: Iterable[Row]) -> None:
+    """Bring the states of all tasks up to date that these new rows are about."""
+    kept = list(rows)
+    opened = [row.values for row in kept if row.table is REVIEW_TASKS]
+    decided = {str(row.values["task_id"]) for row in kept if row.table is VERDICTS}
+    if opened:
+        values = [
+            {
+                "task_id": row["task_id"],
+                "kind": "review",
+                "decision_id": row["decision_id"],
+                "upload_id": row["upload_id"],
+                "track_id": row["track_id"],
+                "queue": row["queue"],
+                "priority": row["priority"],
+                "opened_at": row["requested_for"],
+                "state": "open",
+            }
+            for row in opened
+        ]
+        on = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(on.insert(STATES).on_conflict_do_nothing(), values)
+    refresh(connection, decided | {str(row["task_id"]) for row in opened})
+    _cancel_older(connection, {str(row["upload_id"]) for row in opened})
+
+
+def standing() -> ColumnElement[bool]:
+    """Of verdicts: it closes its task. It was not undone, and it is no mere call for help."""
+    later = VERDICTS.alias("later")
+    return (
+        VERDICTS.c.undoes.is_(None)
+        & (VERDICTS.c.outcome != "escalate")
+        & ~exists().where(later.c.undoes == VERDICTS.c.verdict_id)
+    )
+
+
+def refresh(connection: Connection, task_ids: Collection[str]) -> None:
+    """Work out the states of these tasks from the verdicts about them."""
+    ids = sorted(task_ids)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        question = (
+            select(VERDICTS.c.task_id, VERDICTS.c.verdict_id)
+            .where(VERDICTS.c.task_id.in_(part), standing())
+            .order_by(VERDICTS.c.decided_at, VERDICTS.c.verdict_id)
+        )
+        closed = {row.task_id: row.verdict_id for row in connection.execute(question)}
+        for task_id, verdict_id in closed.items():
+            connection.execute(
+                update(STATES)
+                .where(STATES.c.task_id == task_id)
+                .values(state="closed", verdict_id=verdict_id, leased_by=None, leased_until=None)
+            )
+        again = STATES.c.task_id.in_(set(part) - closed.keys()) & (STATES.c.state == "closed")
+        connection.execute(update(STATES).where(again).values(state="open", verdict_id=None))
+
+
+def _cancel_older(connection: Connection, upload_ids: Collection[str]) -> None:
+    """Of several open tasks about one upload, the latest asks the question that still counts."""
+    ids = sorted(upload_ids)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        question = (
+            select(STATES.c.upload_id, STATES.c.task_id)
+            .join(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
+            .where(
+                STATES.c.upload_id.in_(part), STATES.c.state == "open", STATES.c.kind == "review"
+            )
+            .order_by(REVIEW_TASKS.c.recorded_at, STATES.c.task_id)
+        )
+        latest: dict[str, str] = {}
+        for upload_id, task_id in connection.execute(question).all():
+            if upload_id in latest:
+                older = STATES.c.task_id == latest[upload_id]
+                connection.execute(update(STATES).where(older).values(state="cancelled"))
+            latest[upload_id] = task_id
+
+
+def takeable(user: User, now: datetime) -> ColumnElement[bool]:
+    """Of task states: this reviewer may take it now."""
+    free = (
+        STATES.c.leased_by.is_(None)
+        | (STATES.c.leased_by == user.user_id)
+        | (STATES.c.leased_until < now)
+    )
+    mine = STATES.c.excluded.is_(None) | (STATES.c.excluded != user.user_id)
+    return (STATES.c.state == "open") & free & mine
+
+
+def take(ledger: Ledger, task_id: str, user: User) -> datetime:
+    """Hold a task, or hold it longer; return until when.
+
+    Raises:
+        NotYours: somebody else holds it, or it is not open.
+    """
+    now = datetime.now(UTC)
+    until = now + LEASE
+    with ledger.transaction() as connection:
+        before = connection.scalar(select(STATES.c.leased_by).where(STATES.c.task_id == task_id))
+        lease = update(STATES).where(STATES.c.task_id == task_id, takeable(user, now))
+        took = connection.execute(lease.values(leased_by=user.user_id, leased_until=until))
+        if took.rowcount == 1:
+            if before != user.user_id:
+                audit.append(connection, [audit.Entry(user.user_id, "task_taken", task_id)])
+            return until
+    raise NotYours(why_not(ledger, task_id, user))
+
+
+def take_next(ledger: Ledger, user: User, condition: ColumnElement[bool]) -> str | None:
+    """Take the most urgent task of those that fit, or None where there is none."""
+    for _ in range(20):  # each time somebody else was quicker
+        question = (
+            select(STATES.c.task_id)
+            .where(takeable(user, datetime.now(UTC)), condition)
+            .order_by(STATES.c.priority.desc(), STATES.c.opened_at, STATES.c.task_id)
+            .limit(1)
+        )
+        with ledger.reading() as connection:
+            found = connection.scalar(question)
+        if found is None:
+            return None
+        try:
+            take(ledger, found, user)
+        except NotYours:
+            continue
+        return str(found)
+    return None
+
+
+def put_back(ledger: Ledger, task_id: str, user: User) -> None:
+    """Give a task back to the queue; where it is not held by this user, nothing happens."""
+    with ledger.transaction() as connection:
+        mine = (STATES.c.task_id == task_id) & (STATES.c.leased_by == user.user_id)
+        done = connection.execute(
+            update(STATES).where(mine).values(leased_by=None, leased_until=None)
+        )
+        if done.rowcount:
+            audit.append(connection, [audit.Entry(user.user_id, "task_put_back", task_id)])
+
+
+def why_not(ledger: Ledger, task_id: str, user: User) -> str:
+    """Return in a sentence why somebody cannot hold a task."""
+    with ledger.reading() as connection:
+        row = connection.execute(select(STATES).where(STATES.c.task_id == task_id)).one_or_none()
+    if row is None:
+        return "there is no such task"
+    if row.state == "cancelled":
+        return "a later decision about this upload has taken its place"
+    if row.state != "open":
+        return "it has been decided"
+    if row.excluded == user.user_id:
+        return "it is about a verdict of your own; somebody else must look"
+    return "somebody else is working on it"
+
+
+def open_extra(
+    connection: Connection, original: Row, kind: Literal["second", "golden"], task_id: str
+) -> bool:
+    """Add a task that only measures: a second, blind look at something already decided."""
+    on = postgresql if connection.dialect.name == "postgresql" else sqlite
+    added = connection.execute(
+        on.insert(STATES).on_conflict_do_nothing(),
+        dict(original.values) | {"task_id": task_id, "kind": kind, "state": "open"},
+    )
+    return bool(added.rowcount == 1)

@@ -1,0 +1,200 @@
+"""Users, sessions, links and keys, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy
+from argon2 import PasswordHasher
+
+from streams.accounts import keys, sessions, users
+from streams.accounts.roles import PEOPLE, RIGHTS, Right, Role, rights_of
+from streams.accounts.sessions import BadLink
+from streams.accounts.users import AccountError, TooManyTries, User, WrongLogin
+from streams.ledger import Ledger
+from streams.people_tables import AUDIT, LINKS, SESSIONS, USERS
+
+PASSWORD = "correct horse battery"  # noqa: S105 - of a test
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real algorithm, with less work."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(users, "HASHER", hasher)
+    monkeypatch.setattr(users, "NOBODY", hasher.hash("no such user"))
+
+
+@pytest.fixture
+def ada(ledger: Ledger) -> User:
+    with ledger.transaction() as connection:
+        return users.create(connection, "Ada", "reviewer", "start", password=PASSWORD)
+
+
+def test_a_password_lets_in_and_a_wrong_one_does_not(ledger: Ledger, ada: User) -> None:
+    assert users.log_in(ledger, "Ada", PASSWORD, "10.0.0.1") == ada
+    for name, password in (("Ada", "wrong"), ("nobody", PASSWORD), ("Ada", ""), ("", "")):
+        with pytest.raises(WrongLogin, match="do not go together"):
+            users.log_in(ledger, name, password, "10.0.0.2")
+
+
+def test_no_password_no_log_in(ledger: Ledger) -> None:
+    with ledger.transaction() as connection:
+        users.create(connection, "Link", "viewer", "start")
+    for password in ("", "no such user"):
+        with pytest.raises(WrongLogin):
+            users.log_in(ledger, "Link", password, "10.0.0.1")
+
+
+def test_guessing_is_throttled_by_name_and_by_address(ledger: Ledger, ada: User) -> None:
+    for _ in range(users.TRIES_OF_NAME):
+        with pytest.raises(WrongLogin):
+            users.log_in(ledger, "Ada", "guess", "10.0.0.9")
+    with pytest.raises(TooManyTries):
+        users.log_in(ledger, "Ada", PASSWORD, "10.0.0.9")
+    for number in range(users.TRIES_OF_ADDRESS - users.TRIES_OF_NAME):
+        with pytest.raises(WrongLogin):
+            users.log_in(ledger, f"name {number}", "guess", "10.0.0.9")
+    with pytest.raises(TooManyTries):
+        users.log_in(ledger, "somebody else", "guess", "10.0.0.9")
+
+
+def test_success_forgets_the_failures(ledger: Ledger, ada: User) -> None:
+    for _ in range(3):
+        for _ in range(users.TRIES_OF_NAME - 1):
+            with pytest.raises(WrongLogin):
+                users.log_in(ledger, "Ada", "guess", "10.0.0.9")
+        users.log_in(ledger, "Ada", PASSWORD, "10.0.0.9")
+
+
+def test_only_hashes_are_stored(ledger: Ledger, ada: User) -> None:
+    with ledger.transaction() as connection:
+        token = sessions.begin(connection, ada)
+        link = sessions.link(connection, ada, "start")
+        key = keys.create(connection, "pipeline", "ingest", ada.user_id)
+    with ledger.reading() as connection:
+        dump = "".join(
+            str(tuple(row))
+            for table in (USERS, SESSIONS, LINKS, AUDIT, keys.API_KEYS)
+            for row in connection.execute(sqlalchemy.select(table))
+        )
+    for secret in (PASSWORD, token, link, key.partition(".")[2]):
+        assert secret not in dump
+
+
+def test_a_session_is_found_until_it_ends(ledger: Ledger, ada: User) -> None:
+    with ledger.transaction() as connection:
+        token = sessions.begin(connection, ada)
+        other = sessions.begin(connection, ada)
+    assert token != other
+    found = sessions.find(ledger, token)
+    assert found is not None
+    assert found.user == ada
+    assert found.accepts(found.csrf)
+    assert not found.accepts("")
+    with ledger.transaction() as connection:
+        sessions.end(connection, token, ada)
+    assert sessions.find(ledger, token) is None
+    assert sessions.find(ledger, "invented") is None
+
+
+@pytest.mark.parametrize("column", ["expires_at", "seen_at"])
+def test_an_old_or_idle_session_is_over(ledger: Ledger, ada: User, column: str) -> None:
+    with ledger.transaction() as connection:
+        token = sessions.begin(connection, ada)
+        old = {column: datetime.now(UTC) - timedelta(hours=13)}
+        connection.execute(sqlalchemy.update(SESSIONS).values(old))
+    assert sessions.find(ledger, token) is None
+
+
+def test_closing_an_account_or_a_new_password_ends_its_sessions(ledger: Ledger, ada: User) -> None:
+    for end in (
+        lambda c: users.set_password(c, ada, "another long one", "usr_admin"),
+        lambda c: users.change(c, ada, role="reviewer", active=False, by="usr_admin"),
+    ):
+        with ledger.transaction() as connection:
+            users.create(connection, f"root {id(end)}", "admin", "start")
+            token = sessions.begin(connection, ada)
+            end(connection)
+        assert sessions.find(ledger, token) is None
+
+
+def test_the_last_admin_stays(ledger: Ledger) -> None:
+    with ledger.transaction() as connection:
+        root = users.create(connection, "root", "admin", "start")
+        for role, active in (("viewer", True), ("admin", False)):
+            with pytest.raises(AccountError, match="somebody must remain"):
+                users.change(connection, root, role=role, active=active, by=root.user_id)
+        users.create(connection, "root 2", "admin", "start")
+        users.change(connection, root, role="viewer", active=True, by=root.user_id)
+        assert users.find(connection, root.user_id).role == "viewer"
+
+
+def test_the_first_link_works_once(ledger: Ledger) -> None:
+    link = sessions.first_link(ledger, always=False)
+    assert link is not None
+    token = sessions.enter(ledger, link, "127.0.0.1")
+    found = sessions.find(ledger, token)
+    assert found is not None
+    assert found.user.role == "admin"
+    for bad in (link, "invented", ""):
+        with pytest.raises(BadLink):
+            sessions.enter(ledger, bad, "127.0.0.1")
+    assert sessions.first_link(ledger, always=False) is None  # somebody has got in
+    again = sessions.first_link(ledger, always=True)
+    assert again is not None
+    assert len(users.everybody(ledger)) == 1
+
+
+def test_a_newer_link_ends_the_older_one_and_age_ends_any(ledger: Ledger, ada: User) -> None:
+    with ledger.transaction() as connection:
+        old = sessions.link(connection, ada, "start")
+        new = sessions.link(connection, ada, "start")
+    with pytest.raises(BadLink):
+        sessions.enter(ledger, old, "127.0.0.1")
+    with ledger.transaction() as connection:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        connection.execute(sqlalchemy.update(LINKS).values(expires_at=past))
+    with pytest.raises(BadLink):
+        sessions.enter(ledger, new, "127.0.0.1")
+
+
+def test_keys_come_and_go(ledger: Ledger) -> None:
+    with ledger.transaction() as connection:
+        presented = keys.create(connection, "pipeline", "ingest", "usr_1")
+    key = keys.find(ledger, presented)
+    assert key is not None
+    assert key.may(Right.UPLOAD)
+    assert not key.may(Right.ADMIN)
+    for wrong in ("", ".", key.key_id, f"{key.key_id}.", f"{key.key_id}.guess", "x" + presented):
+        assert keys.find(ledger, wrong) is None
+    with ledger.transaction() as connection:
+        keys.revoke(connection, key.key_id, "usr_1")
+    assert keys.find(ledger, presented) is None
+    assert [one.revoked_at is not None for one in keys.all_keys(ledger)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "password"),
+    [
+        ("", "viewer", PASSWORD),
+        ("a\nb", "viewer", PASSWORD),
+        ("x" * 101, "viewer", PASSWORD),
+        ("Ada", "viewer", PASSWORD),
+        ("new", "ingest", PASSWORD),
+        ("new", "emperor", PASSWORD),
+        ("new", "viewer", "short"),
+        ("new", "viewer", "x" * 2_000),
+    ],
+)
+def test_accounts_that_will_not_do(
+    ledger: Ledger, ada: User, name: str, role: str, password: str
+) -> None:
+    with ledger.transaction() as connection, pytest.raises(AccountError):
+        users.create(connection, name, role, "start", password=password)
+
+
+def test_each_role_of_people_may_do_at_least_what_a_viewer_may() -> None:
+    for role in PEOPLE:
+        assert RIGHTS[Role.VIEWER] <= RIGHTS[role]
+    assert rights_of("emperor") == frozenset()
+    assert rights_of("admin") == frozenset(Right)

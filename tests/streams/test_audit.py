@@ -1,0 +1,87 @@
+"""The audit log: it only grows, and whoever changes it is found out; on both databases."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy
+
+from streams import audit
+from streams.audit import Entry, Views
+from streams.ledger import Ledger
+from streams.people_tables import AUDIT
+
+
+def write(ledger: Ledger, *entries: Entry) -> None:
+    with ledger.transaction() as connection:
+        audit.append(connection, entries)
+
+
+def test_the_chain_holds(ledger: Ledger) -> None:
+    assert audit.verify(ledger) == audit.Verified(0, audit.START)
+    write(ledger, Entry("usr_1", "login"), Entry("usr_1", "task_taken", "tsk_1", {"a": [1, "é"]}))
+    write(ledger, Entry("nul \0", "odd", "\ud800 \u202e 🎵", {"nul": "\0", "half": "\ud83d"}))
+    found = audit.verify(ledger)
+    assert (found.entries, found.fault) == (3, None)
+    assert found.last_hash != audit.START
+
+
+def test_many_writers_make_one_chain(ledger: Ledger) -> None:
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(lambda n: write(ledger, Entry(f"usr_{n}", "login")), range(20)))
+    found = audit.verify(ledger)
+    assert (found.entries, found.fault) == (20, None)
+
+
+def test_what_is_rolled_back_leaves_no_entry(ledger: Ledger) -> None:
+    def fail() -> None:
+        with ledger.transaction() as connection:
+            audit.append(connection, [Entry("usr_1", "login")])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    write(ledger, Entry("usr_2", "login"))
+    assert audit.verify(ledger).entries == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log WHERE sequence = 2"],
+)
+def test_the_database_refuses_changes(ledger: Ledger, statement: str) -> None:
+    write(ledger, *(Entry("usr_1", "login") for _ in range(3)))
+    with pytest.raises(Exception, match="append-only"), ledger.transaction() as connection:
+        connection.execute(sqlalchemy.text(statement))
+    assert audit.verify(ledger).entries == 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE audit_log SET actor = 'nobody' WHERE sequence = 2", "entry 2 has been changed"),
+        ("DELETE FROM audit_log WHERE sequence = 2", "entry 2 is missing"),
+        ("UPDATE audit_log SET previous = 'x' WHERE sequence = 3", "entry 3 follows another entry"),
+    ],
+)
+def test_a_change_past_the_triggers_is_seen(ledger: Ledger, statement: str, fault: str) -> None:
+    write(ledger, *(Entry("usr_1", "login") for _ in range(3)))
+    with ledger.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sqlalchemy.text("ALTER TABLE audit_log DISABLE TRIGGER ALL"))
+        else:
+            for name in ("update", "delete"):
+                connection.execute(sqlalchemy.text(f"DROP TRIGGER audit_log_no_{name}"))
+        connection.execute(sqlalchemy.text(statement))
+    assert audit.verify(ledger).fault == fault
+
+
+def test_views_are_written_a_moment_later(ledger: Ledger) -> None:
+    views = Views(ledger)
+    views.start()
+    for number in range(50):
+        views.note(Entry("usr_1", "track_seen", f"T-{number}"))
+    views.stop()
+    with ledger.reading() as connection:
+        subjects = connection.scalars(sqlalchemy.select(AUDIT.c.subject)).all()
+    assert sorted(subjects) == sorted(f"T-{number}" for number in range(50))
+    assert audit.verify(ledger).fault is None
