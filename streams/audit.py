@@ -128,6 +128,7 @@ class Views:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._waiting: queue.Queue[Entry | None] = queue.Queue(MOST_VIEWS)
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
     def start(self) -> None:
@@ -143,24 +144,23 @@ class Views:
 
     def stop(self) -> None:
         """Write what is left and end."""
+        self._stop.set()
         if self._thread.is_alive():
             self._waiting.put(None)
             self._thread.join(5)
 
     def _run(self) -> None:
-        stopped = threading.Event()
-        while not stopped.is_set():
-            entries: list[Entry] = []
-            taken = self._waiting.get()
-            stopped.wait(0 if taken is None else GATHER_S)
-            while taken is not None:
-                entries.append(taken)
-                try:
-                    taken = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-            if taken is None:
-                stopped.set()
+        more = True
+        while more:
+            first = self._waiting.get()
+            self._stop.wait(GATHER_S)
+            entries = [] if first is None else [first]
+            more = first is not None
+            while not self._waiting.empty():
+                entry = self._waiting.get_nowait()
+                more = more and entry is not None
+                if entry is not None:
+                    entries.append(entry)
             self._write(entries)
 
     def _write(self, entries: list[Entry]) -> None:

@@ -66,13 +66,12 @@ class Pictures:
 
     def _draw(self, decision: TrackDecided) -> None:
         observation = self._store.read(self._observation(decision))
-        title = decision.track_id
         with tempfile.TemporaryDirectory(prefix="earmark-picture-") as folder:
             source = Path(folder) / "observation"
             source.write_bytes(observation)
             asked = {
                 "observation": str(source),
-                "title": title,
+                "title": f"content {decision.content_sha256[:16]}",
                 "model": str(self._settings.model),
                 "digest": decision.analysis.model.digest,
                 "alpha": decision.analysis.alpha,

@@ -34,7 +34,8 @@ from streams.state import State
 from streams.supervisor import Supervisor
 from streams.watch import Ended, Watcher
 
-WORKERS: Final = ("console", "fingerprint", "classify", "decide", "ledger", "catalogue")
+WORKERS: Final = ("fingerprint", "classify", "decide", "ledger", "catalogue")
+EVERYTHING: Final = ("console", *WORKERS)
 READY_PATIENCE_S: Final = 120.0
 STALL_S: Final = 300.0
 LEDGER_PATIENCE_S: Final = 60.0
@@ -138,7 +139,7 @@ def up(
         writer = stack.enter_context(out.open("w")) if out else None
         settings = _with_console(_broker(state, stack, console))
         ensure_topics(settings)
-        supervisor = stack.enter_context(Supervisor(list(WORKERS), settings, state.logs))
+        supervisor = stack.enter_context(Supervisor(list(EVERYTHING), settings, state.logs))
         with console.status("starting the processors"):
             late = supervisor.wait_ready(READY_PATIENCE_S)
         if late:

@@ -79,7 +79,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(BadInput)
     def bad(request: Request, error: BadInput) -> Response:
-        return response(422, error.reason, error.detail or error.reason)
+        status = 413 if error.reason == "too_large" else 422
+        return response(status, error.reason, error.detail or error.reason)
 
     @app.exception_handler(Transient)
     def away(request: Request, error: Transient) -> Response:

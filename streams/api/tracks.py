@@ -37,9 +37,41 @@ class Track(BaseModel):
     upload_ids: list[str]
 
 
-@router.get("/tracks/{track_id}", response_model=Track, responses=READ)
+@router.get("/tracks/{track_id:path}/labels", response_model=Page, responses=READ)
+def labels(
+    request: Request,
+    track_id: pages.Id,
+    caller: Annotated[Key, needs(Right.READ)],
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = pages.DEFAULT,
+) -> Page:
+    """Return every label that a track ever had, latest first."""
+    items, cursor = pages.page(
+        *(house_of(request).ledger, LABELS, LABELS.c.recorded_at),
+        *([LABELS.c.track_id == track_id], cursor, limit),
+    )
+    return Page(items=items, next_cursor=cursor)
+
+
+@router.get("/tracks/{track_id:path}/decisions", response_model=Page, responses=READ)
+def decisions(
+    request: Request,
+    track_id: pages.Id,
+    caller: Annotated[Key, needs(Right.READ)],
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = pages.DEFAULT,
+) -> Page:
+    """Return every decision about a track, latest first."""
+    items, cursor = pages.page(
+        *(house_of(request).ledger, DECISIONS, DECISIONS.c.recorded_at),
+        *([DECISIONS.c.track_id == track_id], cursor, limit),
+    )
+    return Page(items=items, next_cursor=cursor)
+
+
+@router.get("/tracks/{track_id:path}", response_model=Track, responses=READ)
 def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]) -> Track:
-    """Return a track as it stands. A slash in an id is sent as %2F."""
+    """Return a track as it stands. An id may hold slashes."""
     with house_of(request).ledger.reading() as connection:
         ids = connection.scalars(
             select(UPLOADS.c.upload_id)
@@ -57,38 +89,6 @@ def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Rig
         raise ProblemError(404, "no_such_track", f"there is no track {track_id}")
     decided = None if text is None else parse(TrackDecided, text.encode())
     return Track(track_id=track_id, decision=decided, upload_ids=list(ids))
-
-
-@router.get("/tracks/{track_id}/labels", response_model=Page, responses=READ)
-def labels(
-    request: Request,
-    track_id: pages.Id,
-    caller: Annotated[Key, needs(Right.READ)],
-    cursor: pages.Cursor = None,
-    limit: pages.Limit = pages.DEFAULT,
-) -> Page:
-    """Return every label that a track ever had, latest first."""
-    items, cursor = pages.page(
-        *(house_of(request).ledger, LABELS, LABELS.c.recorded_at),
-        *([LABELS.c.track_id == track_id], cursor, limit),
-    )
-    return Page(items=items, next_cursor=cursor)
-
-
-@router.get("/tracks/{track_id}/decisions", response_model=Page, responses=READ)
-def decisions(
-    request: Request,
-    track_id: pages.Id,
-    caller: Annotated[Key, needs(Right.READ)],
-    cursor: pages.Cursor = None,
-    limit: pages.Limit = pages.DEFAULT,
-) -> Page:
-    """Return every decision about a track, latest first."""
-    items, cursor = pages.page(
-        *(house_of(request).ledger, DECISIONS, DECISIONS.c.recorded_at),
-        *([DECISIONS.c.track_id == track_id], cursor, limit),
-    )
-    return Page(items=items, next_cursor=cursor)
 
 
 @router.get("/decisions/{decision_id}", response_model=TrackDecided, responses=READ)

@@ -16,9 +16,13 @@ from streams.api import app as api
 from streams.api.house import House
 from streams.api.problems import ProblemError
 from streams.console import (
+    admin,
+    appeals,
     audio,
     check,
+    dead,
     entrance,
+    quality,
     queue,
     task,
     tracks,
@@ -51,7 +55,7 @@ HEADERS: Final = (
     ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
     ("x-frame-options", "DENY"),
 )
-PAGES: Final = (entrance, check, queue, task, tracks, audio)
+PAGES: Final = (entrance, check, queue, task, tracks, audio, appeals, quality, admin, dead)
 
 
 def create(house: House, address: str) -> ASGIApp:
@@ -85,7 +89,8 @@ def _install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(BadInput)
     def bad(request: Request, error: BadInput) -> Response:
-        return error_page(request, 422, error.detail or error.reason)
+        status = 413 if error.reason == "too_large" else 422
+        return error_page(request, status, error.detail or error.reason)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -89,7 +89,7 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
             current=current,
             upload=upload_of(upload.record if upload else None, row.track_id),
             uploaded_at=upload.uploaded_at if upload else None,
-            heard=_heard(connection, row.upload_id),
+            heard=heard_of(connection, row.upload_id),
             verdicts=verdicts_of(connection, task_id),
             names=users.names(connection),
             mine=mine,
@@ -108,7 +108,8 @@ def upload_of(record: str | None, track_id: str) -> Upload:
     return parse(UploadReceived, record.encode()).upload
 
 
-def _heard(connection: Connection, upload_id: str) -> dict[str, Any]:
+def heard_of(connection: Connection, upload_id: str) -> dict[str, Any]:
+    """Return what was heard of an upload; empty where nothing is known."""
     text = connection.scalar(
         select(FINGERPRINTS.c.record)
         .where(FINGERPRINTS.c.upload_id == upload_id)

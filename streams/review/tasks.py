@@ -184,15 +184,3 @@ def why_not(ledger: Ledger, task_id: str, user: User) -> str:
     if row.excluded == user.user_id:
         return "it is about a verdict of your own; somebody else must look"
     return "somebody else is working on it"
-
-
-def open_extra(
-    connection: Connection, original: Row, kind: Literal["second", "golden"], task_id: str
-) -> bool:
-    """Add a task that only measures: a second, blind look at something already decided."""
-    on = postgresql if connection.dialect.name == "postgresql" else sqlite
-    added = connection.execute(
-        on.insert(STATES).on_conflict_do_nothing(),
-        dict(original.values) | {"task_id": task_id, "kind": kind, "state": "open"},
-    )
-    return bool(added.rowcount == 1)

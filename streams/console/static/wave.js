@@ -5,7 +5,7 @@ const figure = document.querySelector(".wave");
 const svg = figure?.querySelector("svg");
 const line = svg?.querySelector(".now");
 const duration = Number(figure?.dataset.duration ?? 0);
-const stretches = [...(svg?.querySelectorAll("rect") ?? [])];
+const stretches = [...(svg?.querySelectorAll("rect[data-start]") ?? [])];
 
 function hear(at) {
   const play = () => { audio.currentTime = Math.min(at, (audio.duration || at) - 0.05); audio.play().catch(() => {}); };
@@ -23,7 +23,7 @@ if (audio) {
   audio.addEventListener("error", () => { audio.hidden = true; document.querySelectorAll(".gone").forEach((one) => { one.hidden = false; }); });
   audio.addEventListener("timeupdate", mark);
   svg?.addEventListener("click", (event) => {
-    const rect = event.target.closest("rect");
+    const rect = event.target.closest("rect[data-start]");
     const box = svg.getBoundingClientRect();
     hear(rect ? Number(rect.dataset.start) : ((event.clientX - box.left) / box.width) * duration);
   });

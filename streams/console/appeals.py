@@ -1,0 +1,207 @@
+"""Appeals: take one in, look, decide. Never by who reviewed the track before."""
+
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from streams import ledger_reads
+from streams.accounts import users
+from streams.accounts.roles import Right
+from streams.api.house import house_of
+from streams.api.pages import Id
+from streams.console import visitors, waveform
+from streams.console.render import page
+from streams.console.story import heard_of
+from streams.console.visitors import PageError, Visitor, needs, text, texts
+from streams.policy.evaluate import STRICTNESS
+from streams.records import Extent
+from streams.records_reviews import DECIDED_STATES, PENDING_STATES, AppealOutcome, Appellant
+from streams.review import appeals
+from streams.review.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
+
+router = APIRouter()
+PAGE: Final = 50
+
+
+@router.get("/appeals")
+def listed(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+    show: Annotated[str, Query(max_length=20)] = "open",
+    start: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Response:
+    """List the appeals that wait, or those that were decided."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "appeals_seen")
+    rows = appeals.listed(house.ledger, pending=show != "ended", limit=PAGE + 1, offset=start)
+    return page(
+        request,
+        "appeals.html",
+        visitor,
+        rows=rows[:PAGE],
+        more=len(rows) > PAGE,
+        start=start,
+        size=PAGE,
+        show=show,
+    )
+
+
+@router.get("/appeals/new")
+def new(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
+    decision: Annotated[str, Query(max_length=256)] = "",
+) -> Response:
+    """Show the form for an appeal that came by letter or telephone."""
+    found = ledger_reads.decision(house_of(request).ledger, decision)
+    if found is None:
+        raise PageError(404, "There is no such decision.")
+    return _new(request, visitor, decision)
+
+
+@router.post("/appeals")
+def receive(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
+    form: visitors.Form,
+) -> Response:
+    """Take an appeal in."""
+    house, decision_id = house_of(request), text(form, "decision", 256)
+    address = text(form, "evidence_uri", 4_000)
+    evidence = [{"type": "other", "uri": address}] if address else []
+    try:
+        said = appeals.receive(
+            house.ledger,
+            decision_id,
+            appellant=Appellant.model_validate(
+                {"type": text(form, "appellant", 40), "id": text(form, "appellant_id", 200)}
+            ),
+            grounds=text(form, "grounds", 40),
+            statement=text(form, "statement"),
+            evidence=evidence,
+            by=visitor.user.user_id,
+        )
+    except ValidationError:
+        return _new(
+            request, visitor, decision_id, 422, "Say who appeals, on what grounds, and why."
+        )
+    except BadAppeal as error:
+        return _new(request, visitor, decision_id, 422, f"{error.detail.capitalize()}.")
+    house.relay.wake()
+    return RedirectResponse(f"/appeals/{said.appeal_id}", 303)
+
+
+def _new(
+    request: Request, visitor: Visitor, decision_id: str, status: int = 200, fault: str = ""
+) -> Response:
+    return page(
+        request,
+        "appeal_new.html",
+        visitor,
+        status,
+        decision_id=decision_id,
+        fault=fault,
+        grounds=GROUNDS,
+        appellants=APPELLANTS,
+    )
+
+
+@router.get("/appeals/{appeal_id}")
+def appeal(
+    request: Request,
+    appeal_id: Id,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+    said: Annotated[str, Query(max_length=300)] = "",
+) -> Response:
+    """Show an appeal: what was decided, what is said against it, what happened since."""
+    house_of(request).seen(visitor.user.user_id, "appeal_seen", appeal_id)
+    return _appeal(request, appeal_id, visitor, said=said)
+
+
+@router.post("/appeals/{appeal_id}/step")
+def step(
+    request: Request,
+    appeal_id: Id,
+    visitor: Annotated[Visitor, needs(Right.APPEALS)],
+    form: visitors.Form,
+) -> Response:
+    """Take an appeal one step further."""
+    house, state = house_of(request), text(form, "state", 40)
+    sequence = text(form, "sequence", 6)
+    relief = text(form, "relief", 4)
+    try:
+        wanted = Step(
+            state=state,  # type: ignore[arg-type] # go_on refuses what is no step
+            outcome=_outcome(form) if state in DECIDED_STATES else None,
+            interim_relief={"on": True, "off": False}.get(relief),
+        )
+        number = int(sequence) if sequence.isascii() and sequence.isdigit() else -1
+        changed = appeals.go_on(house.ledger, appeal_id, number, wanted, visitor.user)
+    except (BadAppeal, ValidationError) as error:
+        said = (
+            f"{error.detail.capitalize()}."
+            if isinstance(error, BadAppeal)
+            else "Say how much of it is AI, and give reasons that the appellant can follow."
+        )
+        return _appeal(request, appeal_id, visitor, 422, fault=said)
+    house.relay.wake()
+    said = f"Saved: {changed.state.replace('_', ' ')}."
+    return RedirectResponse(f"/appeals/{appeal_id}?said={quote(said)}", 303)
+
+
+def _outcome(form: Any) -> AppealOutcome:
+    extent = text(form, "extent", 10)
+    return AppealOutcome.model_validate(
+        {
+            "extent": Extent(extent) if extent in ("All", "Partly", "None") else None,
+            "findings": [
+                one for one in texts(form, "finding") if one in ("licensed", "not_impersonation")
+            ],
+            "reversed_dimensions": [one for one in STRICTNESS if one in texts(form, "reversed")],
+            "reasons": text(form, "reasons"),
+        }
+    )
+
+
+def _appeal(
+    request: Request,
+    appeal_id: str,
+    visitor: Visitor,
+    status: int = 200,
+    *,
+    said: str = "",
+    fault: str = "",
+) -> Response:
+    house = house_of(request)
+    with house.ledger.reading() as connection:
+        try:
+            found = appeals.one(connection, appeal_id)
+        except BadAppeal as error:
+            raise PageError(404, "There is no such appeal.") from error
+        changes = appeals.history(connection, appeal_id)
+        excluded = appeals.first_reviewers(connection, found.upload_id)
+        names = users.names(connection)
+        heard = heard_of(connection, found.upload_id)
+    decision = ledger_reads.decision(house.ledger, found.decision_id)
+    return page(
+        request,
+        "appeal.html",
+        visitor,
+        status,
+        appeal=found,
+        changes=changes,
+        names=names,
+        decision=decision,
+        current=ledger_reads.decision_of(house.ledger, found.upload_id),
+        wave=waveform.of(house, heard, decision),
+        steps=NEXT.get(found.state, ()),
+        pending=found.state in PENDING_STATES,
+        decided=DECIDED_STATES,
+        mine=visitor.may("appeals") and visitor.user.user_id not in excluded,
+        excluded=visitor.user.user_id in excluded,
+        said=said,
+        fault=fault,
+    )
