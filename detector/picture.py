@@ -45,16 +45,20 @@ class Line:
 class Picture:
     """Everything that is drawn.
 
-    ``spectrum_hz`` and ``spectrum`` [bins] are the modulation spectrum from 0 to 1,500 Hz in
-    standard deviations; ``lines`` the multiples of ``rate_hz``; ``fold_hz`` and ``fold`` [n]
-    the mean height at each distance from the multiples, against ``fold_human``;
+    ``sentences`` are those of all evidence; ``p_value`` and ``probability`` are the answer's,
+    None where there is none. ``spectrum_hz`` and ``spectrum`` [bins] are the modulation
+    spectrum from 0 to 1,500 Hz in standard deviations; ``lines`` the multiples of ``rate_hz``;
+    ``fold_hz`` and ``fold`` [n] the mean height at each distance from the multiples, against
+    ``fold_human``;
     ``segments`` S at that rate over time. Without anything to show, arrays are empty and
     ``rate_hz`` is None; ``found`` says whether the clock's evidence is there at all.
     """
 
     title: str
     outcome: str
-    sentence: str
+    p_value: float | None
+    probability: float | None
+    sentences: tuple[str, ...]
     found: bool
     duration_s: float
     human_height: float
@@ -84,17 +88,18 @@ def picture_of(
         humans: the clock's human scores of this population; None where it is not assessed.
         population: ``model.population`` of its sample rate.
     """
-    clock = next((one for one in answer.evidence if one.kind == "clock"), None)
+    shown_clock = _clock(answer, humans)
     human_height = HUMAN_99_HEIGHT[population]
     nothing = np.empty(0, np.float32)
-    if clock is None or clock.rate_hz is None or humans is None:
+    if shown_clock is None:
         reason = (answer.reason or "no clock evidence").replace("_", " ")
         return Picture(
-            title, answer.outcome, f"This recording cannot be assessed: {reason}.", False,
-            observation.duration_s, human_height, None, nothing, nothing, (), nothing, nothing,
-            0.0, (),
+            title, answer.outcome, None, None, (f"This recording cannot be assessed: {reason}.",),
+            False, observation.duration_s, human_height, None, nothing, nothing, (), nothing,
+            nothing, 0.0, (),
         )  # fmt: skip
-    geometry, hz = observation.geometry, clock.rate_hz
+    found, hz = shown_clock
+    geometry = observation.geometry
     heard = torch.tensor(observation.groups)
     z: FloatArray = (
         line_heights(torch.from_numpy(observation.clock), geometry)[heard].mean(dim=0).numpy()
@@ -105,8 +110,10 @@ def picture_of(
     return Picture(
         title=title,
         outcome=answer.outcome,
-        sentence=clock.sentence,
-        found=humans.p_value(clock.score) < FOUND_P,
+        p_value=answer.p_value,
+        probability=answer.probability,
+        sentences=tuple(one.sentence for one in answer.evidence),
+        found=found,
         duration_s=observation.duration_s,
         human_height=human_height,
         rate_hz=hz,
@@ -118,6 +125,22 @@ def picture_of(
         fold_human=HUMAN_99_COMB[population] / max(len(lines), 1) ** 0.5,
         segments=_segments(observation, hz),
     )
+
+
+def _clock(answer: Assessment, humans: HumanScores | None) -> tuple[bool, float] | None:
+    """Return whether a clock was found, and its rate in Hz; None where nothing was looked for.
+
+    Where the first look found none, a second one (a part of the track, an altered speed) that
+    has something to say is what is drawn.
+    """
+    rates = [one for one in answer.evidence if one.rate_hz is not None]
+    clock = next((one for one in rates if one.kind == "clock"), None)
+    if clock is None or clock.rate_hz is None or humans is None:
+        return None
+    if humans.p_value(clock.score) < FOUND_P:
+        return True, clock.rate_hz
+    second = [one.rate_hz for one in rates if one is not clock and one.rate_hz is not None]
+    return (True, second[0]) if second else (False, clock.rate_hz)
 
 
 def _lines(

@@ -32,11 +32,14 @@ TRACE: Final = "#aab4be"
 HUMAN: Final = "#d9e2ec"
 FOUND: Final = "#c2410c"  # reads on white and on the human band, also without red-green sight
 PRESENT: Final = 1.0  # S at one rate from which the clock counts as present
-SIZE_INCHES: Final = (10.0, 6.6)
+SIZE_INCHES: Final = (10.0, 6.8)
 PNG_DPI: Final = 150
 TRACE_DPI: Final = 200
 LABEL_SPACING_HZ: Final = 60.0
 TITLE_LETTERS: Final = 64
+SENTENCE_LETTERS: Final = 118
+LINE_INCHES: Final = 0.21
+SENTENCES_INCHES: Final = 0.73  # from the top
 LABEL_BOX: Final = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
 STYLE: Final[dict[Any, Any]] = {
     "font.size": 10,
@@ -85,28 +88,53 @@ def write(picture: Picture, folder: Path, stem: str) -> list[Path]:
 
 def draw(picture: Picture) -> Figure:
     """Return the figure; call it under ``matplotlib.rc_context(STYLE)``."""
-    figure = Figure(figsize=SIZE_INCHES, facecolor="white", dpi=TRACE_DPI)
-    long = len(picture.title) > TITLE_LETTERS
-    title = picture.title[: TITLE_LETTERS - 4] + " ..." if long else picture.title
-    figure.text(0.065, 0.965, title, fontsize=13, fontweight="bold", va="top")
-    figure.text(
-        0.975, 0.965, OUTCOMES.get(picture.outcome, picture.outcome), fontsize=13,
-        fontweight="bold", va="top", ha="right",
-        color=FOUND if picture.outcome == "ai_likely" else INK,
-    )  # fmt: skip
-    figure.text(
-        0.065, 0.917, "\n".join(textwrap.wrap(picture.sentence, 118)), va="top", linespacing=1.4
-    )
+    lines = [line for one in picture.sentences for line in textwrap.wrap(one, SENTENCE_LETTERS)]
+    width, height = SIZE_INCHES
+    height += LINE_INCHES * max(0, len(lines) - 2)
+    figure = Figure(figsize=(width, height), facecolor="white", dpi=TRACE_DPI)
+
+    def down(inches: float) -> float:
+        return 1 - inches / height
+
+    _header(figure, picture, down(0.23), down(0.49))
+    figure.text(0.065, down(SENTENCES_INCHES), "\n".join(lines), va="top", linespacing=1.4)
     if picture.rate_hz is None:
         return figure
+    top = down(SENTENCES_INCHES + LINE_INCHES * max(2, len(lines)) + 0.52)
     grid = figure.add_gridspec(
-        2, 2, left=0.065, right=0.975, bottom=0.08, top=0.77, hspace=0.44, wspace=0.18,
-        width_ratios=(2.2, 1), height_ratios=(1.25, 1),
+        2, 2, left=0.065, right=0.975, bottom=0.53 / height, top=top, hspace=0.44,
+        wspace=0.18, width_ratios=(2.2, 1), height_ratios=(1.25, 1),
     )  # fmt: skip
     _spectrum(figure.add_subplot(grid[0, :]), picture, picture.rate_hz)
     _time(figure.add_subplot(grid[1, 0]), picture, picture.rate_hz)
     _fold(figure.add_subplot(grid[1, 1]), picture, picture.rate_hz)
     return figure
+
+
+def _header(figure: Figure, picture: Picture, first: float, second: float) -> None:
+    """Write the title, the outcome, and what it rests on in figures."""
+    long = len(picture.title) > TITLE_LETTERS
+    title = picture.title[: TITLE_LETTERS - 4] + " ..." if long else picture.title
+    big: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top"}
+    figure.text(0.065, first, title, **big)
+    figure.text(
+        0.975, first, OUTCOMES.get(picture.outcome, picture.outcome), ha="right",
+        color=FOUND if picture.outcome == "ai_likely" else INK, **big,
+    )  # fmt: skip
+    if picture.p_value is not None and picture.probability is not None:
+        figure.text(
+            0.975, second,
+            f"p-value {picture.p_value:.2g}: the share of human recordings that look as much like "
+            f"a generator's; probability {_sure(picture.probability)} at even odds",
+            fontsize=8, va="top", ha="right", color=QUIET,
+        )  # fmt: skip
+
+
+def _sure(probability: float) -> str:
+    """Return a probability in words that promise no certainty."""
+    if probability > 0.99:
+        return "over 99 %"
+    return "under 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
 
 
 def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
@@ -129,23 +157,49 @@ def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
                 f"{line.order}r" if line.order > 1 else "r", (line.hz, 4.15), ha="center",
                 va="bottom", fontsize=9, color=FOUND, annotation_clip=False,
             )  # fmt: skip
+        for order in _left_out(picture, rate_hz):
+            axes.annotate(
+                f"({order}r)", (order * rate_hz, 4.15), ha="center", va="bottom", fontsize=8,
+                color=QUIET, annotation_clip=False,
+            )  # fmt: skip
         out = sum(line.stands_out for line in picture.lines)
         note = (
             f"r = {rate_hz:.2f} Hz: {out} of {len(picture.lines)} multiples stand above "
             "99 % of human heights (filled)"
         )
     else:
-        note = "no rate has multiples that stand out together: nothing is marked"
+        note = (
+            "single lines are notes and beats; no rate shows all its multiples: nothing is marked"
+        )
     axes.set_title(note, loc="right", fontsize=9, color=FOUND if picture.found else QUIET, pad=16)
     axes.set_title("Pulsing of the energy above 4.5 kHz", loc="left", fontsize=10, pad=16)
     axes.set_xlim(0, 1_500)
     axes.set_ylim(-1.5, 4.1)
     axes.axvspan(0, LOW_HZ, color="white", alpha=0.65, lw=0, zorder=1.5)
     small: dict[str, Any] = {"fontsize": 8, "va": "center", "zorder": 4, "bbox": LABEL_BOX}
+    if picture.found and _left_out(picture, rate_hz):
+        axes.text(
+            LOW_HZ + 8, -1.2, "in brackets: not counted, MP3 frames pulse there", ha="left", **small
+        )
     axes.text(LOW_HZ / 2, -1.2, "not scored", ha="center", **small)
-    axes.text(1_494, -1.2, "shaded: human recordings, median to 99 %", ha="right", **small)
+    axes.text(
+        1_494,
+        -1.2,
+        "shaded: median to 99 % of single lines in human recordings",
+        ha="right",
+        **small,
+    )
     axes.set_xlabel("modulation frequency (Hz)")
     axes.set_ylabel("line height (std. dev.)")
+
+
+def _left_out(picture: Picture, rate_hz: float) -> list[int]:
+    """Return the multiples that are not counted because MP3 frames pulse there, if few labels."""
+    if rate_hz < LABEL_SPACING_HZ:
+        return []
+    counted = {line.order for line in picture.lines}
+    orders = range(ceil(LOW_HZ / rate_hz), int(1_499 / rate_hz) + 1)
+    return [order for order in orders if order not in counted]
 
 
 def _time(axes: Axes, picture: Picture, rate_hz: float) -> None:

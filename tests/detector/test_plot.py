@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import numpy as np
 import orjson
 import pytest
 
+from detector.calibration import HumanScores
 from detector.model import Model
 from detector.observation import Observer
 from detector.picture import Picture, picture_of
 from detector.plot import evidence, write
-from detector.types import FloatArray
+from detector.types import Evidence, FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
 
@@ -60,15 +62,37 @@ def test_the_picture_shows_the_lines_and_says_the_sentence(
     paths = write(picture, tmp_path / "new", "one")
     assert [path.suffix for path in paths] == [".json", ".svg", ".png"]
     words = text_of(paths[1])
-    assert " ".join(picture.sentence.split()) in " ".join(words.split())
+    assert " ".join(picture.sentences[0].split()) in " ".join(words.split())
+    assert f"p-value {picture.p_value:.2g}" in words
     labels = ["AI likely", "modulation frequency (Hz)", "time (min:s)", "score at 50.00 Hz", "4r"]
     for label in [*labels, f"of {len(picture.lines)} multiples stand above"]:
         assert label in words
     assert paths[2].read_bytes().startswith(b"\x89PNG")
     data = orjson.loads(paths[0].read_bytes())
-    assert data["sentence"] == picture.sentence
+    assert data["sentences"] == list(picture.sentences)
     assert len(data["lines"]) == len(picture.lines)
     assert len(data["spectrum"]) == len(data["spectrum_hz"])
+
+
+def test_all_evidence_is_said_and_a_second_look_is_drawn(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    first = pictured(played.mean(axis=0), model)
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    (answer,) = model.assess([observation], 0.01)
+    second = Evidence("speed", 6.0, "It pulses at 51.50 Hz: " + "so it was altered. " * 9, 51.5)
+    answer = replace(answer, evidence=(*answer.evidence, second))
+    humans = HumanScores(np.full(99, 99, np.float32))
+    picture = picture_of("x", observation, answer, humans, "full_rate")
+    assert not first.found
+    assert picture.found
+    assert picture.rate_hz == 51.5
+    assert picture.sentences == (*first.sentences, second.sentence)
+    words = text_of(write(picture, tmp_path, "one")[1])
+    assert "No decoder clock was found" in words
+    assert "r = 51.50 Hz" in words
 
 
 def test_without_evidence_the_picture_says_so(
