@@ -1,54 +1,38 @@
 """Scores of one recording to the answer that people and policies read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from math import log
 from typing import Final
 
 import numpy as np
 import torch
 
-from detector.calibration import Calibration
-from detector.clock import Rate, score_segments
+from detector.calibration import Calibration, HumanScores
+from detector.clock import score_segments
+from detector.looks import (
+    CLOCK,
+    LEARNED,
+    MAIN,
+    PARTS,
+    SCORE_DIGITS,
+    SPEED,
+    TEMPLATES,
+    Looks,
+)
 from detector.observation import Observation
+from detector.partly import COVERAGE_ALL, COVERAGE_PARTLY, MIN_SEGMENTS, PRESENT, Window, locate
 from detector.types import Assessment, Evidence, SegmentScore
 
 HUMAN_LIKELY_BELOW: Final = 0.2  # probability; and the p-value must not be small either
 HUMAN_LIKELY_P: Final = 0.1
-SEGMENT_PRESENT: Final = 1.0  # S at one fixed rate: 99 % of human segments lie below 0.6
-COVERAGE_ALL: Final = 0.7
-COVERAGE_PARTLY: Final = 0.45
-SCORE_DIGITS: Final = 4  # the last bits depend on the batch and the device; answers must not
-
-
-@dataclass(frozen=True)
-class TemplateMatch:
-    """The best template's score, whose it is, and whether it is clear enough to name."""
-
-    score: float
-    nearest: str
-    named: str | None
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What the branches found in one recording; ``template`` is None without that branch."""
-
-    clock: float
-    rate: Rate
-    template: TemplateMatch | None = None
-
-    def fused(self, calibration: Calibration) -> float:
-        """Return the score that the calibration is of."""
-        if self.template is None:
-            return self.clock
-        clock, templates = (calibration.branches[name] for name in ("clock", "templates"))
-        return round(clock.scaled(self.clock) + templates.scaled(self.template.score), SCORE_DIGITS)
+SPEAKS: Final = log(20)  # nats from which a second look is worth a sentence
 
 
 def answer(
-    scores: Scores, observed: Observation, calibration: Calibration, alpha: float
+    looks: Looks, observed: Observation, calibration: Calibration, alpha: float
 ) -> Assessment:
     """Return the answer for a recording that can be assessed."""
-    score = scores.fused(calibration)
+    score, look = looks.whole(calibration)
     p_value = calibration.humans.p_value(score)
     probability = calibration.probability(score)
     if p_value <= alpha:
@@ -57,9 +41,6 @@ def answer(
         outcome, extent = "human_likely", "None"
     else:
         outcome, extent = "uncertain", "Unknown"
-    evidence = [_clock_evidence(scores, calibration)]
-    if scores.template is not None:
-        evidence.append(_template_evidence(scores.template, calibration))
     found = Assessment(
         outcome=outcome,
         reason=None,
@@ -70,15 +51,41 @@ def answer(
         coverage=None,
         segments=(),
         generator=None,
-        evidence=tuple(evidence),
+        evidence=_evidence(looks, observed, calibration),
     )
     if outcome != "ai_likely":
         return found
-    if scores.template is not None:
-        found = replace(found, generator=scores.template.named)
-    if calibration.branches["clock"].humans.p_value(scores.clock) > alpha:
-        return replace(found, extent="Unknown")  # only a clock says where in the track
-    return _locate(found, observed, scores.rate)
+    return _located(
+        replace(found, generator=_generator(looks, look)),
+        looks,
+        look,
+        observed,
+        calibration.looks[CLOCK].p_value(looks.clock) <= alpha,
+    )
+
+
+def _generator(looks: Looks, look: str) -> str | None:
+    if look == LEARNED and looks.learned is not None:
+        return looks.learned.name
+    return None if looks.template is None else looks.template.named
+
+
+def _located(
+    found: Assessment, looks: Looks, look: str, observed: Observation, clocked: bool
+) -> Assessment:
+    """Add where in the track the trace is, by the clock of the look that decided."""
+    if look == PARTS and looks.parts is not None:
+        parts = locate(observed, looks.parts)
+        return replace(
+            _timeline(found, observed, looks.parts.rate.hz),
+            extent=parts.extent,
+            coverage=parts.coverage,
+        )
+    if look == SPEED and looks.speed is not None:
+        return _timeline(found, observed, looks.speed.heard_hz)
+    if look == MAIN and clocked:
+        return _timeline(found, observed, looks.rate.hz)
+    return replace(found, extent="Unknown")  # only a clock says where in the track
 
 
 def abstain(reason: str) -> Assessment:
@@ -86,12 +93,51 @@ def abstain(reason: str) -> Assessment:
     return Assessment("not_assessable", reason, None, None, None, "Unknown", None, (), None, ())
 
 
-def _clock_evidence(scores: Scores, calibration: Calibration) -> Evidence:
-    humans, rate = calibration.branches["clock"].humans, scores.rate
-    strong, count = humans.as_strong(scores.clock), len(humans.values)
-    compared = f"{strong} of {count} human recordings have a pulse as strong"
-    if humans.p_value(scores.clock) >= HUMAN_LIKELY_P:
-        sentence = f"No decoder clock was found in the energy above 4.5 kHz; {compared}."
+def _evidence(
+    looks: Looks, observed: Observation, calibration: Calibration
+) -> tuple[Evidence, ...]:
+    """Return one sentence of each kind: clock and templates always, the others if they speak."""
+    evidence = [_clock_evidence(looks, calibration)]
+    if looks.template is not None:
+        evidence.append(_template_evidence(looks, calibration))
+    if looks.learned is not None and looks.learned.surprise >= SPEAKS:
+        evidence.append(
+            Evidence(
+                LEARNED,
+                round(looks.learned.surprise, SCORE_DIGITS),
+                "The fixed lines of the spectrum match those of the few known tracks of "
+                f"{looks.learned.name}.",
+            )
+        )
+    if looks.parts is not None and calibration.looks[PARTS].surprise(looks.parts.score) >= SPEAKS:
+        evidence.append(_parts_evidence(looks.parts, observed, calibration))
+    if looks.speed is not None and calibration.looks[SPEED].surprise(looks.speed.score) >= SPEAKS:
+        humans = calibration.looks[SPEED]
+        evidence.append(
+            Evidence(
+                SPEED,
+                looks.speed.score,
+                f"{looks.speed.sentence} {_compared(humans, looks.speed.score, 'fit as well')}",
+                looks.speed.heard_hz,
+            )
+        )
+    return tuple(evidence)
+
+
+def _compared(humans: HumanScores, score: float, what: str) -> str:
+    return f"{humans.as_strong(score)} of {len(humans.values)} human recordings {what}."
+
+
+def _clock_evidence(looks: Looks, calibration: Calibration) -> Evidence:
+    humans, rate = calibration.looks[CLOCK], looks.rate
+    compared = _compared(humans, looks.clock, "have a pulse as strong")
+    if looks.looped:
+        sentence = (
+            "The energy above 4.5 kHz pulses as repetition to the sample makes it pulse, at many "
+            f"rates; that is no decoder's clock. {compared}"
+        )
+    elif humans.p_value(looks.clock) >= HUMAN_LIKELY_P:
+        sentence = f"No decoder clock was found in the energy above 4.5 kHz; {compared}"
     else:
         known = (
             f"the frame rate of {_listed(rate.known_for)}"
@@ -100,25 +146,52 @@ def _clock_evidence(scores: Scores, calibration: Calibration) -> Evidence:
         )
         sentence = (
             f"The energy above 4.5 kHz pulses at exactly {rate.hz:.2f} Hz and its multiples, "
-            f"{known}; {compared}."
+            f"{known}; {compared}"
         )
-    return Evidence("clock", scores.clock, sentence, rate.hz)
+        if looks.common_and_faint:
+            sentence += " So faint, old game machines and trackers pulse there too."
+    return Evidence(CLOCK, looks.clock, sentence, rate.hz)
 
 
-def _template_evidence(match: TemplateMatch, calibration: Calibration) -> Evidence:
-    humans = calibration.branches["templates"].humans
-    strong, count = humans.as_strong(match.score), len(humans.values)
-    compared = f"{strong} of {count} human recordings match a known generator as well"
+def _template_evidence(looks: Looks, calibration: Calibration) -> Evidence:
+    match = looks.template
+    assert match is not None  # noqa: S101 - the caller has seen it
+    humans = calibration.looks[TEMPLATES]
+    compared = _compared(humans, match.score, "match a known decoder as well")
     if humans.p_value(match.score) >= HUMAN_LIKELY_P:
-        sentence = f"The fixed lines of the spectrum match no known generator; {compared}."
+        sentence = f"The fixed lines of the spectrum match no known decoder; {compared}"
+    elif looks.looped:
+        sentence = (
+            f"The fixed lines of the spectrum resemble those of {match.nearest}, but repetition "
+            f"to the sample draws such lines too; {compared}"
+        )
     elif match.named is not None:
-        sentence = f"The fixed lines of the spectrum match those of {match.named}; {compared}."
+        sentence = f"The fixed lines of the spectrum match those of {match.named}; {compared}"
     else:
         sentence = (
             f"The fixed lines of the spectrum resemble those of {match.nearest}, not clearly "
-            f"enough to name it; {compared}."
+            f"enough to name it; {compared}"
         )
-    return Evidence("templates", match.score, sentence)
+    return Evidence(TEMPLATES, match.score, sentence)
+
+
+def _parts_evidence(window: Window, observed: Observation, calibration: Calibration) -> Evidence:
+    stretches = [one for one in locate(observed, window).segments if one.score > 0]
+    where = _listed(tuple(f"{_clock_time(a.start_s)} to {_clock_time(a.end_s)}" for a in stretches))
+    compared = _compared(
+        calibration.looks[PARTS], window.score, "have a stretch with a pulse as strong"
+    )
+    return Evidence(
+        PARTS,
+        window.score,
+        f"In part of the track, {where}, the energy above 4.5 kHz pulses at exactly "
+        f"{window.rate.hz:.2f} Hz and its multiples; {compared}",
+        window.rate.hz,
+    )
+
+
+def _clock_time(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -128,14 +201,14 @@ def _listed(names: tuple[str, ...]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _locate(found: Assessment, observed: Observation, rate: Rate) -> Assessment:
-    """Add the segments at the winning rate, and what they say about the extent."""
-    scores = score_segments(torch.from_numpy(observed.timeline), rate.hz, observed.geometry)
+def _timeline(found: Assessment, observed: Observation, hz: float) -> Assessment:
+    """Add the segments' scores at one rate, and what they say about the extent."""
+    scores = score_segments(torch.from_numpy(observed.timeline), hz, observed.geometry)
     heights = scores.tolist()
     smooth = [float(np.median(heights[max(0, i - 1) : i + 2])) for i in range(len(heights))]
-    coverage = float(np.mean([height > SEGMENT_PRESENT for height in smooth]))
+    coverage = float(np.mean([height > PRESENT for height in smooth]))
     extent = found.extent
-    if len(smooth) >= 3:  # shorter tracks are one stretch
+    if len(smooth) >= MIN_SEGMENTS:  # shorter tracks are one stretch
         extent = (
             "All"
             if coverage >= COVERAGE_ALL

@@ -11,7 +11,8 @@ human source counting alike; it is for people and for ranking. Decisions use the
 """
 
 from dataclasses import dataclass
-from math import ceil, exp
+from functools import cached_property
+from math import ceil, exp, log
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 
 from detector.errors import ModelError
 
-FUSION_CLIP: Final = (-2.0, 10.0)  # no branch may outvote the other without bound
+TAIL_FROM: Final = 0.90
+LEAST_SPREAD: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -37,30 +39,34 @@ class HumanScores:
         """Return the conformal p-value of a score."""
         return (1 + self.as_strong(score)) / (len(self.values) + 1)
 
+    def surprise(self, score: float) -> float:
+        """Return how surprising a score is among them: minus the logarithm of the share above.
 
-@dataclass(frozen=True)
-class Branch:
-    """How one branch's scores lie among human recordings, for fusion and for sentences.
+        Up to the 90 % point a straight line through the median and that point; beyond, where
+        recordings are few, the exponential tail with their mean excess. It puts branches on
+        one scale, and it never ends: what stands far above all of them is worth more.
+        """
+        middle, high, excess = self._shape
+        if score >= high:
+            return log(10) + (score - high) / excess
+        return max(log(2) + (score - middle) / (high - middle) * log(5), 0.0)
 
-    ``middle`` is their median and ``spread`` the way from there to their 90 % point.
-    """
-
-    humans: HumanScores
-    middle: float
-    spread: float
-
-    def scaled(self, score: float) -> float:
-        """Return the score on the scale that branches share."""
-        low, high = FUSION_CLIP
-        return min(max((score - self.middle) / self.spread, low), high)
+    @cached_property
+    def _shape(self) -> tuple[float, float, float]:
+        """Median, 90 % point, and the mean way beyond it."""
+        values = self.values.astype(np.float64)
+        middle, high = np.quantile(values, (0.5, TAIL_FROM))
+        above = values[values > high] - high
+        excess = max(float(above.mean()) if len(above) else 0.0, LEAST_SPREAD)
+        return float(middle), max(float(high), float(middle) + LEAST_SPREAD), excess
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Calibration of one population of recordings.
 
-    ``slope`` and ``intercept`` belong to the logit of the score clipped to ``clip``. With
-    one branch the score is that branch's; with several it is the sum of their scaled ones.
+    ``humans`` are scores of the whole answer; ``slope`` and ``intercept`` belong to its logit,
+    clipped to ``clip``. ``looks`` are the human scores of each kind of evidence by itself.
     """
 
     population: str
@@ -68,7 +74,7 @@ class Calibration:
     slope: float
     intercept: float
     clip: tuple[float, float]
-    branches: dict[str, Branch]
+    looks: dict[str, HumanScores]
 
     def probability(self, score: float) -> float:
         """Return the calibrated probability of AI at even prior odds."""

@@ -15,7 +15,10 @@ needs no AI-generated training data; which rates are in the lattice is the knowl
 Guards against false clocks: sample-exact loops light every fraction of a rate (ratio guard:
 where an off-lattice mean, q up to 24, exceeds 0.8 of ``on``, S is at most 1); mains buzz
 (where 100 or 120 Hz wins, all their multiples are masked and the rest is scored again);
-MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict.
+MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict. Where what the
+ratio guard takes away was stronger than anything that is left, the recording is *looped*:
+repetition to the sample also draws fixed lines into the spectrum, so that other evidence must
+know of it.
 
 Everything is a sparse matrix product, so CPU and CUDA run the same code in any batch size.
 """
@@ -42,6 +45,7 @@ CONTRAST_ORDERS: Final = range(2, 9)
 GUARD_ORDERS: Final = range(9, 25)  # beyond those of the contrast
 GUARD_RATIO: Final = 0.8
 GUARD_CAP: Final = 1.0
+LOOP_FROM: Final = 1.5  # S without the guard; of people's playing 9 in 10 stay below 0.6
 MIN_LINES: Final = 4
 MP3_FRAME_HZ: Final = (44_100 / 1_152, 48_000 / 1_152, 32_000 / 1_152)
 MP3_WIDTH_HZ: Final = 0.15
@@ -74,11 +78,15 @@ class Lattice:
 
 @dataclass(frozen=True)
 class ClockScores:
-    """Scores of a batch: ``score`` [B], ``best`` [B] index into the rates, ``all`` [B, rates]."""
+    """Scores of a batch: ``score`` [B], ``best`` [B] index into the rates, ``all`` [B, rates].
+
+    ``looped`` [B] says whose strongest pulse was a repetition's.
+    """
 
     score: torch.Tensor
     best: torch.Tensor
     all: torch.Tensor
+    looped: torch.Tensor
 
 
 def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
@@ -113,23 +121,24 @@ def score_tracks(
         Scores on the device of ``lines``; 0 where no band was heard.
     """
     z = line_heights(lines, geometry) * groups[..., None]
-    scores = _score(z, groups, geometry, lattice)
+    scores, loop = _score(z, groups, geometry, lattice)
+    looped = loop > scores.amax(dim=1).clamp(min=LOOP_FROM)
     winner = scores.argmax(dim=1)
     humming = (winner >= len(lattice.rates)).nonzero()[:, 0]
     if len(humming):
         mask = mains_mask(geometry).to(z.device)
-        quiet = _score(z[humming] * mask, groups[humming], geometry, lattice)
+        quiet, _ = _score(z[humming] * mask, groups[humming], geometry, lattice)
         scores[humming] = quiet
     scores = scores[:, : len(lattice.rates)]
     penalised = scores - torch.tensor([rate.penalty for rate in lattice.rates], device=z.device)
     best = penalised.max(dim=1)
-    return ClockScores(best.values, best.indices, penalised)
+    return ClockScores(best.values, best.indices, penalised, looped)
 
 
 def _score(
     z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
-) -> torch.Tensor:
-    """Return S [B, probed] with the ratio guard applied."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return S [B, probed] with the ratio guard applied, and the most that it took away [B]."""
     comb = _comb(geometry, lattice.probed)
     batch, bands, bins = z.shape
     used = groups.sum(dim=1).clamp(min=1)[:, None]
@@ -144,7 +153,8 @@ def _score(
     far = _means(comb.guard, together, len(lattice.probed))
     off_any = torch.maximum(near[..., 1:].amax(dim=-1), far.amax(dim=-1))
     looped = off_any > GUARD_RATIO * near[..., 0]
-    return torch.where(looped, score.clamp(max=GUARD_CAP), score)
+    loop = torch.where(looped, score, torch.zeros_like(score)).amax(dim=1)
+    return torch.where(looped, score.clamp(max=GUARD_CAP), score), loop
 
 
 def score_segments(timeline: torch.Tensor, hz: float, geometry: Geometry) -> torch.Tensor:

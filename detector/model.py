@@ -7,7 +7,7 @@
 
 Nothing is unpickled. A file that does not match its SHA-256 stops the process. The
 model's digest is the SHA-256 of its manifest, so it covers everything. The manifest names
-the branches: ``clock`` always, ``templates`` where the model has them.
+the branches: ``clock`` always; ``templates``, ``parts`` and ``speed`` where the model has them.
 """
 
 import hashlib
@@ -22,16 +22,27 @@ import orjson
 import safetensors
 import safetensors.numpy
 import torch
+from numpy.typing import NDArray
 
 from detector import observation as observing
-from detector.answer import SCORE_DIGITS, Scores, TemplateMatch, abstain, answer
-from detector.calibration import Branch, Calibration, HumanScores
+from detector.answer import abstain, answer
+from detector.calibration import Calibration, HumanScores
 from detector.clock import Lattice, score_tracks
 from detector.errors import ModelError
+from detector.looks import (
+    BRANCHES,
+    CLOCK,
+    SCORE_DIGITS,
+    TEMPLATES,
+    LearnedMatch,
+    Looks,
+    TemplateMatch,
+    look_again,
+)
 from detector.observation import Geometry, Observation
 from detector.rates import read_rates
-from detector.templates import Attribution, Bank, residual
-from detector.types import Assessment
+from detector.templates import Attribution, Bank, Learned, residual
+from detector.types import Assessment, FloatArray
 
 __all__ = ["Model", "abstain", "population", "reason_against"]
 
@@ -57,11 +68,13 @@ class Model:
     name: str
     version: str
     digest: str
+    branches: tuple[str, ...]
     lattice: Lattice
     calibrations: dict[str, Calibration]
     device: torch.device
     bank: Bank | None = None
     attribution: Attribution | None = None
+    learned: tuple[Learned, ...] = ()
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "Model":
@@ -75,19 +88,25 @@ class Model:
             manifest = orjson.loads(manifest_bytes)
             files = _verified(folder, manifest)
             tensors = safetensors.numpy.load(files[WEIGHTS])
-            templates = "templates" in manifest["branches"]
+            branches = tuple(str(name) for name in manifest["branches"])
+            unknown = set(branches) - set(BRANCHES)
+            if unknown or CLOCK not in branches:
+                raise ValueError(f"branches {branches}")
+            with_bank = TEMPLATES in branches
             return cls(
                 name=str(manifest["name"]),
                 version=str(manifest["version"]),
                 digest=hashlib.sha256(manifest_bytes).hexdigest(),
+                branches=branches,
                 lattice=read_rates(files[RATES].decode()),
                 calibrations={
                     name: _calibration(name, values, tensors)
                     for name, values in manifest["calibration"].items()
                 },
                 device=torch.device(device),
-                bank=_bank(manifest["templates"], tensors) if templates else None,
-                attribution=_attribution(manifest["templates"]) if templates else None,
+                bank=_bank(manifest["templates"], tensors) if with_bank else None,
+                attribution=_attribution(manifest["templates"]) if with_bank else None,
+                learned=_learned(manifest.get("learned", []), tensors) if with_bank else (),
             )
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
             raise ModelError(f"{folder} is not a model folder: {error!r}") from error
@@ -117,30 +136,47 @@ class Model:
         for geometry, indexes in assessable.items():
             calibration = self.calibrations[population(geometry.sample_rate_hz)]
             members = [observations[index] for index in indexes]
-            for index, one, scores in zip(
-                indexes, members, self._score(members, geometry), strict=True
+            for index, one, looks in zip(
+                indexes, members, self.look(members, geometry, calibration), strict=True
             ):
-                answers[index] = answer(scores, one, calibration, alpha)
+                answers[index] = answer(looks, one, calibration, alpha)
         return [answers[index] for index in range(len(observations))]
 
-    def _score(self, members: list[Observation], geometry: Geometry) -> list[Scores]:
+    def look(
+        self, members: Sequence[Observation], geometry: Geometry, calibration: Calibration
+    ) -> list[Looks]:
+        """Return what all branches find in observations of one geometry."""
         lines = torch.from_numpy(np.stack([one.clock for one in members])).to(self.device)
         groups = torch.tensor([one.groups for one in members], device=self.device)
         found = score_tracks(lines, groups, geometry, self.lattice)
-        return [
-            Scores(round(score, SCORE_DIGITS), self.lattice.rates[best], self._match(one))
-            for one, score, best in zip(
-                members, found.score.tolist(), found.best.tolist(), strict=True
+        looks = []
+        for one, score, best, looped in zip(
+            members, found.score.tolist(), found.best.tolist(), found.looped.tolist(), strict=True
+        ):
+            template, learned = self._match(one)
+            first = Looks(
+                round(score, SCORE_DIGITS), self.lattice.rates[best], looped, template, learned
             )
-        ]
+            looks.append(look_again(first, one, self.lattice, self.branches, calibration))
+        return looks
 
-    def _match(self, observed: Observation) -> TemplateMatch | None:
+    def _match(self, observed: Observation) -> tuple[TemplateMatch | None, LearnedMatch | None]:
         if self.bank is None or self.attribution is None:
-            return None
-        scores = self.bank.scores(residual(observed))
+            return None, None
+        heard_in = population(observed.sample_rate_hz)
+        units = self.bank.unit(residual(observed))
+        scores = self.bank.scores(units)
         best = int(scores.argmax())
-        named = self.attribution.name(self.bank, scores, population(observed.sample_rate_hz))
-        return TemplateMatch(round(float(scores[best]), SCORE_DIGITS), self.bank.names[best], named)
+        named = self.attribution.name(self.bank, scores, heard_in)
+        spoken = [
+            LearnedMatch(round(nats, SCORE_DIGITS), one.name)
+            for one in self.learned
+            if (nats := one.surprise(units, heard_in, observed.sample_rate_hz)) is not None
+        ]
+        return (
+            TemplateMatch(round(float(scores[best]), SCORE_DIGITS), self.bank.names[best], named),
+            max(spoken, key=lambda one: one.surprise, default=None),
+        )
 
 
 def reason_against(observed: Observation) -> str | None:
@@ -172,31 +208,62 @@ def _verified(folder: Path, manifest: dict[str, Any]) -> dict[str, bytes]:
 def _calibration(
     name: str, values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]
 ) -> Calibration:
-    humans = HumanScores(tensors[f"human_scores.{name}"])
-    branches = {
-        branch: Branch(
-            HumanScores(tensors[f"human_scores.{name}.{branch}"]),
-            float(scale["middle"]),
-            float(scale["spread"]),
-        )
-        for branch, scale in values.get("branches", {}).items()
-    }
     return Calibration(
         population=name,
-        humans=humans,
+        humans=HumanScores(tensors[f"human_scores.{name}"]),
         slope=float(values["slope"]),
         intercept=float(values["intercept"]),
         clip=(float(values["clip"][0]), float(values["clip"][1])),
-        branches=branches or {"clock": Branch(humans, 0.0, 1.0)},
+        looks={
+            str(look): HumanScores(tensors[f"human_scores.{name}.{look}"])
+            for look in values["looks"]
+        },
     )
 
 
 def _bank(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> Bank:
     parts = {
         part: tensors[f"templates.{part}"].astype(np.float32)
-        for part in ("human_mean", "vectors", "middle", "spread")
+        for part in ("human_mean", "human_axes", "middle", "spread")
     }
-    return Bank(names=tuple(str(name) for name in values["names"]), **parts)
+    return Bank(
+        names=tuple(str(name) for name in values["names"]),
+        generators=frozenset(str(name) for name in values["generators"]),
+        vectors=widened(tensors["templates.vectors"], tensors["templates.steps"]),
+        **parts,
+    )
+
+
+def narrowed(vectors: FloatArray) -> tuple[NDArray[np.int8], FloatArray]:
+    """Return unit vectors [n, bins] in whole steps, and the step [n] of each: a byte a number."""
+    steps: FloatArray = (np.abs(vectors).max(axis=1) / 127).clip(min=1e-9).astype(np.float32)
+    return np.rint(vectors / steps[:, None]).astype(np.int8), steps
+
+
+def widened(whole: NDArray[Any], steps: NDArray[Any]) -> FloatArray:
+    """Return what ``narrowed`` took, at length 1 again."""
+    vectors = whole.astype(np.float32) * steps[:, None].astype(np.float32)
+    unit_length: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+    return unit_length
+
+
+def _learned(
+    values: Sequence[dict[str, Any]], tensors: dict[str, np.ndarray[Any, Any]]
+) -> tuple[Learned, ...]:
+    return tuple(
+        Learned(
+            name=str(one["name"]),
+            vector=widened(
+                tensors[f"learned.{index}.vector"][None], tensors[f"learned.{index}.step"]
+            )[0],
+            humans=HumanScores(tensors[f"learned.{index}.humans"]),
+            population=str(one["population"]),
+            sample_rates_hz=tuple(int(rate) for rate in one["sample_rates_hz"]),
+            rate_hz=one["rate_hz"],
+            tracks=int(one["tracks"]),
+        )
+        for index, one in enumerate(values)
+    )
 
 
 def _attribution(values: dict[str, Any]) -> Attribution:

@@ -14,8 +14,9 @@ shares to the left of a segment inside the part add up to the way to the part's 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import floor, inf
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ Extent = Literal["All", "Partly", "None", "Unknown"]
 
 WINDOW_SEGMENTS: Final = 3  # half-overlapping segments of 11.9 s: 23.8 s
 WINDOWS_TOGETHER: Final = 64  # scored at once: hours of audio need no more memory than minutes
+MIN_PART_S: Final = 24.0  # two windows; a shorter track is one stretch and has no parts
 MIN_SEGMENTS: Final = 3  # shorter tracks are one window: their own score says it all
 PRESENT: Final = 1.0  # S at one fixed rate
 EDGE_SEGMENTS: Final = 2  # beyond a run whose windows may still reach into the part
@@ -60,13 +62,18 @@ class Parts:
     extent: Extent
 
 
-def best_window(observation: Observation, lattice: Lattice) -> tuple[float, Rate, int]:
-    """Return score, rate and first segment of the best window of about 24 s.
+class Window(NamedTuple):
+    """Score, rate and first segment of a window of about 24 s."""
 
-    Tracks without any timeline score 0.
-    """
-    plausible = Lattice(tuple(rate for rate in lattice.rates if rate.penalty == 0))
-    best = (-inf, plausible.rates[0], 0)
+    score: float
+    rate: Rate
+    first: int
+
+
+def best_window(observation: Observation, lattice: Lattice) -> Window:
+    """Return the best window; tracks without any timeline score 0."""
+    plausible = _plausible(lattice)
+    best = Window(-inf, plausible.rates[0], 0)
     windows = _windows(observation.timeline)
     for first in range(0, len(windows), WINDOWS_TOGETHER):
         block = torch.from_numpy(windows[first : first + WINDOWS_TOGETHER])[:, None]
@@ -75,8 +82,13 @@ def best_window(observation: Observation, lattice: Lattice) -> tuple[float, Rate
         where = int(found.score.argmax())
         if found.score[where] > best[0]:
             rate = plausible.rates[int(found.best[where])]
-            best = (round(float(found.score[where]), 4), rate, first + where)
-    return best if len(windows) else (0.0, *best[1:])
+            best = Window(round(float(found.score[where]), 4), rate, first + where)
+    return best if len(windows) else best._replace(score=0.0)
+
+
+@lru_cache(maxsize=8)
+def _plausible(lattice: Lattice) -> Lattice:
+    return Lattice(tuple(rate for rate in lattice.rates if rate.penalty == 0))
 
 
 def bar_at(humans: HumanScores, alpha: float) -> float:
@@ -99,9 +111,15 @@ def find_parts(observation: Observation, lattice: Lattice, bar: float) -> Parts:
         lattice: the model's rates; those with a penalty are not looked at.
         bar: from the null of whole human tracks (``bar_at``).
     """
-    score, rate, where = best_window(observation, lattice)
-    if score < bar:
-        return Parts(score, rate, (), 0.0, "None")
+    window = best_window(observation, lattice)
+    if window.score < bar:
+        return Parts(window.score, window.rate, (), 0.0, "None")
+    return locate(observation, window)
+
+
+def locate(observation: Observation, window: Window) -> Parts:
+    """Return where the clock of a window runs, in the window and elsewhere."""
+    score, rate, where = window
     heights = score_segments(
         torch.from_numpy(observation.timeline), rate.hz, observation.geometry
     ).numpy()

@@ -68,7 +68,7 @@ def evidence(
     (answer,) = model.assess([observation], alpha)
     heard_in = population(observation.sample_rate_hz)
     calibration = model.calibrations.get(heard_in)
-    humans = calibration.branches["clock"].humans if calibration else None
+    humans = calibration.looks["clock"] if calibration else None
     picture = picture_of(name, observation, answer, humans, heard_in)
     return write(picture, out, Path(name).stem)
 

@@ -4,12 +4,15 @@ A generator's decoder leaves lines at the same frequencies in everything that it
 The share of frames in which a bin is the maximum of its neighbourhood shows them free of
 level (``observation.shares``). What is left of it over a median of 9 bins, in two bands
 that weigh alike (1 to 8 kHz outlives low MP3 rates, 5 to 16 kHz says most), is the
-recording's vector; the mean of the unit vectors of a generator's tracks, after what human
-recordings have in common is taken off, is its template. A score is the cosine, stated on
-the scale of human recordings: 0 is their median and 1 their 95 % point for that template.
+recording's vector. What human recordings have in common is taken off: their mean, and the
+few directions in which they differ most among each other (scales, tunings, band edges). The
+mean of what is left, at length 1, over a decoder's tracks is its template. A score is the
+cosine, stated on the scale of human recordings: 0 is their median and 1 their 95 % point for
+that template.
 
-Unlike the clock this knows generators one by one. Unseen ones often share a decoder, or
-its relatives, with known ones: that is what it adds.
+Unlike the clock this knows decoders one by one: those of generators, of singing synthesis
+and of neural codecs. Unseen generators often share a decoder, or its relatives, with known
+ones: that is what it adds.
 """
 
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from detector.calibration import HumanScores
 from detector.observation import Observation
 from detector.spectra import BIN_HZ, LTAS_BAND_HZ
 from detector.types import FloatArray
@@ -29,6 +33,7 @@ BANDS_HZ: Final = ((1_000, 8_000), (5_000, 16_000))
 GATE_BAND_HZ: Final = 500.0  # a band this wide is empty or not
 GATE_DB: Final = 95.0  # below the loudest band between 0.25 and 4 kHz: nothing but dither
 LOUDEST_HZ: Final = (250.0, 4_000.0)
+FULL_RATE: Final = "full_rate"  # the population of 44.1 kHz and up
 
 
 def residual(observed: Observation) -> FloatArray:
@@ -57,10 +62,18 @@ def _empty_bands(ltas: FloatArray) -> NDArray[np.bool_]:
     return empty
 
 
-def unit(vectors: FloatArray, human_mean: FloatArray) -> FloatArray:
-    """Return vectors [..., 6686] without the human mean and their own, at length 1."""
+def unit(vectors: FloatArray, human_mean: FloatArray, axes: FloatArray | None = None) -> FloatArray:
+    """Return vectors [..., 6686] without what is human, each at length 1.
+
+    Args:
+        vectors: residuals.
+        human_mean: [6686] is taken off, then each vector's own mean.
+        axes: [n, 6686], orthonormal: directions that are taken out.
+    """
     centred = vectors - human_mean
     centred = centred - centred.mean(axis=-1, keepdims=True)
+    if axes is not None:
+        centred = centred - (centred @ axes.T) @ axes
     length = np.linalg.norm(centred, axis=-1, keepdims=True)
     scaled: FloatArray = centred / np.maximum(length, 1e-9)
     return scaled
@@ -68,34 +81,74 @@ def unit(vectors: FloatArray, human_mean: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Bank:
-    """Templates of known generators.
+    """Templates of known decoders.
 
-    ``human_mean`` [6686]; ``vectors`` [generators, 6686] at length 1; ``middle`` and
-    ``spread`` [generators]: median of human recordings, and from there to their 95 % point.
+    ``human_mean`` [6686] and ``human_axes`` [n, 6686] are what is taken off; ``vectors``
+    [decoders, 6686] at length 1; ``middle`` and ``spread`` [decoders]: median of human
+    recordings, and from there to their 95 % point. ``generators`` are those names that make
+    music by themselves; the others are codecs and voices.
     """
 
     names: tuple[str, ...]
+    generators: frozenset[str]
     human_mean: FloatArray
+    human_axes: FloatArray
     vectors: FloatArray
     middle: FloatArray
     spread: FloatArray
 
-    def scores(self, vector: FloatArray) -> FloatArray:
-        """Return one recording's score against each template.
+    def unit(self, vectors: FloatArray) -> FloatArray:
+        """Return residuals [..., 6686] as this bank compares them."""
+        return unit(vectors, self.human_mean, self.human_axes)
+
+    def scores(self, units: FloatArray) -> FloatArray:
+        """Return one recording's score against each template; ``units`` [6686] by ``unit``.
 
         In double precision: how a library splits a product over threads changes its last
         bits, and those of a rounded score must not depend on that.
         """
-        cosine = self.vectors.astype(np.float64) @ unit(vector, self.human_mean).astype(np.float64)
+        cosine = self.vectors.astype(np.float64) @ units.astype(np.float64)
         found: FloatArray = ((cosine - self.middle) / self.spread).astype(np.float32)
         return found
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A template from a few tracks of one new generator, with a null of its own.
+
+    It is no member of the bank: there, the best of many must stand out against the best of
+    many. ``vector`` [6686] is at length 1, and zero above the band that all its tracks
+    filled; ``humans`` are the cosines of human recordings. It speaks only about recordings of
+    its own population and, below 44.1 kHz, of its own sample rates.
+    """
+
+    name: str
+    vector: FloatArray
+    humans: HumanScores
+    population: str
+    sample_rates_hz: tuple[int, ...]
+    rate_hz: float | None
+    tracks: int
+
+    def surprise(self, units: FloatArray, population: str, sample_rate_hz: int) -> float | None:
+        """Return how surprising a recording's match is; None where it does not speak."""
+        if population != self.population:
+            return None
+        if population != FULL_RATE and sample_rate_hz not in self.sample_rates_hz:
+            return None
+        return self.humans.surprise(self.cosine(units))
+
+    def cosine(self, units: FloatArray) -> float:
+        """Return the match of one recording [6686]."""
+        return float(self.vector.astype(np.float64) @ units.astype(np.float64))
 
 
 @dataclass(frozen=True)
 class Attribution:
     """When a template's score names its generator.
 
-    The margin keeps apart generators with one decoder; then none is named.
+    The margin keeps apart generators with one decoder; then none is named. Codecs and voices
+    are never named as generators.
     """
 
     min_score: float
@@ -107,7 +160,7 @@ class Attribution:
         if population not in self.populations:
             return None
         order = np.argsort(scores)
-        best = float(scores[order[-1]])
+        name, best = bank.names[int(order[-1])], float(scores[order[-1]])
         margin = best - float(scores[order[-2]]) if len(order) > 1 else best
         clear = best >= self.min_score and margin >= self.min_margin
-        return bank.names[int(order[-1])] if clear else None
+        return name if clear and name in bank.generators else None

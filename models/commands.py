@@ -20,6 +20,7 @@ _Root = Annotated[
 _Cache = Annotated[Path, typer.Option(help="Folder of observations, kept by content.")]
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
 _CACHE = Path(".earmark/observations")
+RELEASED = Path(__file__).parent / "ensemble-2"
 _CELLS = Path(".earmark/cells")
 
 
@@ -37,9 +38,9 @@ def train(
     name: Annotated[str, typer.Option(help="Name of the model.")],
     audio_root: _Root = None,
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
-    templates: Annotated[
-        bool, typer.Option(help="Also learn templates of the generators.")
-    ] = False,
+    branches: Annotated[
+        str, typer.Option(help="Kinds of evidence, ',' between; clock always takes part.")
+    ] = "clock,templates,parts,speed",
     seed: Annotated[int, typer.Option(help="Recorded; the same seed gives the same model.")] = 0,
     cache: _Cache = _CACHE,
     workers: _Workers = 2,
@@ -56,10 +57,39 @@ def train(
         seed=seed,
         cache=cache,
         workers=workers,
-        branches=("clock", "templates") if templates else ("clock",),
+        branches=[name.strip() for name in branches.split(",")],
     )
     typer.echo(made.report)
     typer.echo(f"\n{made.folder}: sha256 {made.digest}")
+
+
+@app.command()
+def learn(
+    files: Annotated[list[Path], typer.Argument(help="Tracks of one generator: 3, better 5.")],
+    generator: Annotated[str, typer.Option(help="Its name.")],
+    out: Annotated[Path, typer.Option(help="Folder of the candidate to write.")],
+    model: Annotated[Path, typer.Option(help="Folder of the model that learns it.")] = RELEASED,
+    controls: Annotated[
+        list[Path] | None,
+        typer.Option(help="People's recordings from the same source; give several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, and write nothing.")] = False,
+    cache: _Cache = _CACHE,
+    workers: _Workers = 2,
+) -> None:
+    """Teach a model a new generator from a few of its tracks, and compare old and new."""
+    from models.lessons import teach
+
+    taught = teach(
+        generator,
+        files,
+        controls or [],
+        model,
+        None if dry_run else out,
+        cache=cache,
+        workers=workers,
+    )
+    typer.echo(taught.report())
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """Labelled recordings: what a manifest lists, who belongs together, whom not to believe.
 
 A manifest is a CSV file beside or above the audio. Columns: ``path`` (relative to the
-audio's root), ``label`` (``ai`` or ``human``; anything else is listed but not used),
+audio's root), ``label`` (``ai`` or ``human``; ``codec`` and ``singing_ai`` give templates of
+their decoders and nothing else; anything else is listed but not used),
 ``generator`` (of an AI track) or source (of a human one), and ``repo`` or ``source_repo``,
 where it was published. Where there are ``sha256`` (then it must be the file's), ``version``
 of the generator, ``lineage`` (what shares it was made from the same recording) and
@@ -23,6 +24,9 @@ from detector.errors import BadInput
 
 AI: Final = "ai"
 HUMAN: Final = "human"
+CODEC: Final = "codec"  # people's recordings, re-synthesised by a neural codec or vocoder
+SINGING: Final = "singing_ai"
+TRACES: Final = (CODEC, SINGING)  # no AI music, but its decoders: templates are learned of them
 
 SUSPECTS: Final = {
     "GTSinger-GT": (
@@ -34,6 +38,12 @@ SUSPECTS: Final = {
         "16 kHz have lines at 62.5 Hz = 16,000 / 256 and are whole multiples of 256 samples "
         "long, like the vocoder output beside them"
     ),
+}
+
+NO_DECODERS: Final = {
+    "Musika-AE": "frames of a spectrogram put together: a phase vocoder leaves the same lines",
+    "GriffinLim-mel256": "phases are guessed, as time stretching does; nothing is decoded",
+    "GriffinLim-mel512": "phases are guessed, as time stretching does; nothing is decoded",
 }
 
 
@@ -114,6 +124,11 @@ def usable(tracks: Iterable[Track]) -> list[Track]:
         for track in tracks
         if track.label == AI or (track.label == HUMAN and track.suspect is None)
     ]
+
+
+def traces(tracks: Iterable[Track]) -> list[Track]:
+    """Return what shows decoders without being AI music: for templates alone."""
+    return [track for track in tracks if track.label in TRACES and track.maker not in NO_DECODERS]
 
 
 def folds(groups: Sequence[str], count: int) -> list[int]:

@@ -24,8 +24,7 @@ import orjson
 
 from detector.model import MANIFEST, Model
 from models import attribution, baselines, confounds, reliability
-from models.bank import fuse
-from models.data import AI, read_manifest, usable
+from models.data import AI, read_manifest, traces, usable
 from models.data_report import report
 from models.evaluation_report import page
 from models.evaluation_text import scores_csv, text_of
@@ -37,6 +36,7 @@ from models.figures import (
     rounded,
     tpr_at,
 )
+from models.fusing import fuse
 from models.nested import nested
 from models.observing import Observed, observe
 from models.scoring import Population, Scored, assessable, score_all
@@ -89,7 +89,8 @@ def evaluate(
     model = Model.load(folder)
     tracks = read_manifest(manifest, audio_root)
     heard, unheard = observe(usable(tracks), cache, workers)
-    scored = scored_by(model, heard)
+    beside, _ = observe(traces(tracks), cache, workers)
+    scored = scored_by(model, heard, beside)
     figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},
         "data": report(tracks, heard, [(one.track, one.reason) for one in unheard]),
@@ -103,10 +104,12 @@ def evaluate(
     )
 
 
-def scored_by(model: Model, heard: Sequence[Observed]) -> list[Scored]:
-    """Return out-of-fold scores by the model's branches."""
+def scored_by(
+    model: Model, heard: Sequence[Observed], beside: Sequence[Observed] = ()
+) -> list[Scored]:
+    """Return out-of-fold scores by the model's branches; ``beside`` gives templates alone."""
     scored = score_all(heard, model.lattice)
-    return scored if model.bank is None else fuse(scored).scored
+    return fuse(scored, beside, lattice=model.lattice, branches=model.branches).scored
 
 
 def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -> dict[str, Any]:

@@ -17,18 +17,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import FUSION_CLIP
+from detector.calibration import HumanScores
 from detector.clock import Lattice
-from detector.types import FloatArray
+from models import bank
 from models.clock_constants import GRID, Constants, Lines, measured
 from models.figures import FloatVector, auroc, conformal_p, rounded, tpr_at
 from models.scoring import Population, Scored
-from models.strangers import across, vectors_of
+from models.strangers import across, lines_of
 
 KNOWN_P: Final = 0.02
 KNOWN_MIN_TRACKS: Final = 3
 KNOWN_MIN_SHARE: Final = 0.3
-FUSION_QUANTILE: Final = 0.90
 FPRS: Final = (0.01, 0.05)
 
 
@@ -38,10 +37,10 @@ def nested(heard: Population, lattice: Lattice, seeds: Sequence[int]) -> list[di
     Halves without two generators and two human repositories are passed over.
     """
     lines = measured(heard.tracks, lattice)
-    vectors = vectors_of(heard.tracks)
+    spectra = lines_of(heard.tracks)
     sides = ((seed, side) for seed in seeds for side in _both(halves(heard.tracks, seed)))
     return [
-        {"seed": seed} | _row(heard, lines, vectors, side)
+        {"seed": seed} | _row(heard, lines, spectra, side)
         for seed, side in sides
         if all(_makers(heard, part) >= 2 for part in _parts(heard, side))
     ]
@@ -91,13 +90,13 @@ def _makers(heard: Population, part: NDArray[np.bool_]) -> int:
 
 
 def _row(
-    heard: Population, lines: Lines, vectors: FloatArray, chosen_on: NDArray[np.bool_]
+    heard: Population, lines: Lines, spectra: bank.Lines, chosen_on: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """Choose on the tracks ``chosen_on``, judge the others."""
     constants, plausible = _choose(heard, lines, chosen_on)
     clock = lines.scores(constants, plausible).max(axis=1)
     ai, human = heard.labels, ~heard.labels
-    templates = across(heard.tracks, vectors, chosen_on)
+    templates = across(spectra, chosen_on)
     fused = sum(_scaled(scores, scores[chosen_on & human]) for scores in (clock, templates))
     judged = ~chosen_on
     figures: dict[str, Any] = {
@@ -161,9 +160,8 @@ def _plausible(
 
 
 def _scaled(scores: FloatVector, humans: FloatVector) -> FloatVector:
-    middle, high = np.quantile(humans, (0.5, FUSION_QUANTILE))
-    scaled: FloatVector = ((scores - middle) / max(high - middle, 1e-3)).clip(*FUSION_CLIP)
-    return scaled
+    among = HumanScores(np.sort(humans).astype(np.float32))
+    return np.array([among.surprise(float(score)) for score in scores])
 
 
 def _names(heard: Population, used: NDArray[np.bool_]) -> dict[str, list[str]]:

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.answer import SCORE_DIGITS
-from detector.clock import Lattice, score_tracks
+from detector.clock import Lattice, Rate, score_tracks
+from detector.looks import MAIN, SCORE_DIGITS
 from detector.model import population, reason_against
 from detector.observation import Geometry
 from models.data import AI
@@ -23,16 +23,24 @@ _BATCH: Final = 32
 class Scored:
     """One recording with its score; ``reason`` says why it has none, then it abstains.
 
-    ``score`` is what is calibrated: the clock's, or clock and templates together (then
-    ``template`` is the best template's, its maker left out).
+    ``score`` is what is calibrated: the clock's until ``models.fusing`` has put all looks
+    together. ``template`` is then the best template's, its maker left out; ``look`` the one
+    that decided.
     """
 
     observed: Observed
     score: float
     clock: float
-    rate_hz: float
+    rate: Rate
+    looped: bool
     reason: str | None
     template: float = 0.0
+    look: str = MAIN
+
+    @property
+    def rate_hz(self) -> float:
+        """The clock's rate."""
+        return self.rate.hz
 
     @property
     def population(self) -> str:
@@ -71,15 +79,20 @@ def score_all(heard: Sequence[Observed], lattice: Lattice) -> list[Scored]:
                 geometry,
                 lattice,
             )
-            for index, score, best in zip(
-                part, found.score.tolist(), found.best.tolist(), strict=True
+            for index, score, best, looped in zip(
+                part,
+                found.score.tolist(),
+                found.best.tolist(),
+                found.looped.tolist(),
+                strict=True,
             ):
                 rounded = round(score, SCORE_DIGITS)
                 scored[index] = Scored(
                     heard[index],
                     rounded,
                     rounded,
-                    lattice.rates[best].hz,
+                    lattice.rates[best],
+                    looped,
                     reason_against(heard[index].observation),
                 )
     return [scored[index] for index in range(len(heard))]

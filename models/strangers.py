@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.model import Model
-from detector.templates import residual
-from detector.types import FloatArray
-from models.bank import ATTRIBUTION, fit, out_of_fold
+from models.bank import ATTRIBUTION, Lines, fit, out_of_fold
 from models.figures import FloatVector
 from models.scoring import Scored
 
@@ -27,40 +25,39 @@ class Named:
     name: str
 
 
-def vectors_of(tracks: Sequence[Scored]) -> FloatArray:
+def lines_of(tracks: Sequence[Scored]) -> Lines:
     """Return what templates compare, one row a track."""
-    return np.stack([residual(one.observed.observation) for one in tracks])
+    return Lines.of([one.observed for one in tracks])
 
 
-def across(
-    tracks: Sequence[Scored], vectors: FloatArray, chosen_on: NDArray[np.bool_]
-) -> FloatVector:
+def across(lines: Lines, chosen_on: NDArray[np.bool_]) -> FloatVector:
     """Return template scores [tracks] by templates of those ``chosen_on`` alone.
 
     Of these themselves, each without its maker; all others are strangers anyway.
     """
-    inside = [one for one, own in zip(tracks, chosen_on, strict=True) if own]
-    scores = np.zeros(len(tracks))
-    scores[chosen_on] = out_of_fold(inside, vectors[chosen_on])
-    bank = fit(tracks, vectors, chosen_on)
+    scores = np.zeros(len(chosen_on))
+    scores[chosen_on] = out_of_fold(lines.only(chosen_on))
+    bank = fit(lines, chosen_on)
     for index in np.flatnonzero(~chosen_on):
-        scores[index] = bank.scores(vectors[index]).max()
+        scores[index] = bank.scores(bank.unit(lines.vectors[index])).max()
     return scores
 
 
 def names(tracks: Sequence[Scored]) -> list[Named]:
     """Return every AI track of the populations in which names are given."""
-    vectors = vectors_of(tracks)
-    repositories = np.array([one.observed.track.repository for one in tracks])
+    lines = lines_of(tracks)
+    repositories = lines.repositories
     asked = np.array(
         [one.is_ai and one.population in ATTRIBUTION.populations for one in tracks], bool
     )
     found = []
     for repository in sorted(set(repositories[asked])):
-        bank = fit(tracks, vectors, repositories != repository)
+        bank = fit(lines, repositories != repository)
         for index in np.flatnonzero(asked & (repositories == repository)).tolist():
             one = tracks[index]
-            name = ATTRIBUTION.name(bank, bank.scores(vectors[index]), one.population)
+            name = ATTRIBUTION.name(
+                bank, bank.scores(bank.unit(lines.vectors[index])), one.population
+            )
             found.append(Named(one.maker, one.maker in bank.names, name or ""))
     return found
 
@@ -79,6 +76,7 @@ def without(model: Model, makers: Collection[str]) -> Model:
         bank=replace(
             bank,
             names=tuple(bank.names[index] for index in kept),
+            generators=bank.generators - set(makers),
             vectors=bank.vectors[kept],
             middle=bank.middle[kept],
             spread=bank.spread[kept],

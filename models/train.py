@@ -1,11 +1,12 @@
-"""From labelled recordings to a released model folder.
+"""From labelled recordings to a model folder.
 
-The clock branch is not trained on AI tracks: its knowledge is the lattice of rates. The
-templates branch (``models.bank``) is, and every score that is calibrated or reported leaves
-a track's own maker out. What is learned here is what scores mean. Human recordings give the
-conformal p-value; AI and human ones together the probability, in which every generator and
-every human source counts alike; and each rate is told which generators ran on it. Equal
-inputs on one machine give equal bytes, and so an equal digest.
+The clock is not trained on AI tracks: its knowledge is the lattice of rates. Templates
+(``models.bank``) are, and every score that is calibrated or reported leaves a track's own
+maker out. All looks are put together by ``models.fusing``. What is learned here is what
+scores mean. Human recordings give the conformal p-value; AI and human ones together the
+probability, in which every generator and every human source counts alike; and each rate is
+told which generators ran on it. Equal inputs on one machine give equal bytes, and so an
+equal digest.
 """
 
 import hashlib
@@ -24,14 +25,15 @@ from numpy.typing import NDArray
 from detector import observation as observing
 from detector.clock import Lattice, standard_lattice
 from detector.errors import BadInput
+from detector.looks import BRANCHES
 from detector.model import MANIFEST, RATES, WEIGHTS
 from detector.rates import write_rates
-from models.bank import Fused, fuse, manifest_of, scales_of, tensors_of
 from models.card import write_card
-from models.data import AI, HUMAN, Track, describe, digest, read_manifest, usable
+from models.data import AI, HUMAN, TRACES, Track, describe, digest, read_manifest, traces, usable
 from models.figures import PLATT_CLIP, auroc, check_polarity, conformal_p, fit_platt, tpr_at
-from models.nulls import part_scores, speed_scores
-from models.observing import observe
+from models.fusing import Fused, fuse
+from models.observing import Observed, observe
+from models.references import REFERENCES, pack
 from models.scoring import Population, Scored, assessable, populations, score_all
 from models.tables import HEADING, by_maker, p_values, realised_fpr, rounded, rows
 
@@ -60,7 +62,7 @@ def train(
     seed: int,
     cache: Path,
     workers: int,
-    branches: Sequence[str] = ("clock",),
+    branches: Sequence[str] = BRANCHES,
 ) -> Trained:
     """Train and write the model folder ``out``; see the module docstring.
 
@@ -68,27 +70,29 @@ def train(
         BadInput: ``manifest`` (files, columns, too few makers) or ``polarity``.
     """
     tracks = read_manifest(manifest, audio_root)
-    used = usable(tracks)
-    heard, unheard = observe(used, cache, workers)
+    heard, unheard = observe(usable(tracks), cache, workers)
+    beside, unheard_traces = observe(traces(tracks), cache, workers)
     scored = score_all(heard, standard_lattice())
-    fused = fuse(scored) if "templates" in branches else None
-    made = release(scored, fused, out, name=name, version=version, seed=seed)
-    notes = [f"could not be heard: {one.track.path.name}: {one.reason}" for one in unheard]
+    fused = fuse(scored, beside, lattice=standard_lattice(), branches=branches)
+    made = release(fused, beside, out, name=name, version=version, seed=seed)
+    notes = [
+        f"could not be heard: {one.track.path.name}: {one.reason}"
+        for one in (*unheard, *unheard_traces)
+    ]
     return replace(made, report="\n".join([describe(tracks), *notes, made.report]))
 
 
 def release(
-    scored: Sequence[Scored],
-    fused: Fused | None,
+    fused: Fused,
+    beside: Sequence[Observed],
     out: Path,
     *,
     name: str,
     version: str,
     seed: int,
 ) -> Trained:
-    """Calibrate scores and write the model folder; ``fused`` where it has templates."""
-    if fused is not None:
-        scored = fused.scored
+    """Calibrate scores and write the model folder; ``beside`` are the traces that were fused."""
+    scored = fused.scored
     present = populations(scored)
     for one in present:
         _check(one)
@@ -98,39 +102,46 @@ def release(
         for one in present
     }
     tracks = [one.observed.track for one in scored]
+    learned_of = [*tracks, *(one.track for one in beside)]
     tensors: dict[str, NDArray[Any]] = {
         f"human_scores.{one.name}": np.sort(one.side(ai=False).scores).astype(np.float32)
         for one in present
     }
-    for one in present:  # the second looks have nulls of their own
-        humans = one.side(ai=False).tracks
-        tensors[f"human_scores.{one.name}.parts"] = part_scores(humans, lattice)
-        tensors[f"human_scores.{one.name}.speed"] = speed_scores(humans)
-    if fused is not None:
-        tensors |= tensors_of(fused)
     parts = {
-        WEIGHTS: safetensors.numpy.save(tensors),
+        WEIGHTS: safetensors.numpy.save(tensors | fused.tensors()),
         RATES: write_rates(lattice).encode(),
     }
+    if fused.bank is not None and fused.lines is not None:
+        humans = [one.score for one in scored if one.reason is None and not one.is_ai]
+        parts[REFERENCES] = pack(fused.bank, fused.lines, humans)
     description: dict[str, Any] = {
         "name": name,
         "version": version,
         "observation_version": observing.VERSION,
-        "branches": ["clock"] if fused is None else ["clock", "templates"],
+        "branches": list(fused.branches),
         "calibration": {one.name: _calibration(one, fused) for one in present},
         "data": {
-            "digest": digest(tracks),
+            "digest": digest(learned_of),
             "abstained": dict(sorted(Counter(one.reason for one in scored if one.reason).items())),
             "generators": _groups(tracks, AI),
             "human_repositories": _groups(tracks, HUMAN),
+            "traces": sorted({one.maker for one in learned_of if one.label in TRACES}),
         },
         "code_digest": code_digest(),
         "seed": seed,
         "figures": figures,
     }
-    if fused is not None:
-        description["templates"] = manifest_of(fused)
-    parts[CARD] = write_card(description).encode()
+    description |= fused.manifest()
+    return Trained(out, write(out, description, parts), _report(description))
+
+
+def write(out: Path, description: dict[str, Any], parts: dict[str, bytes]) -> str:
+    """Write a model folder: the parts, the card, and the manifest with all their digests.
+
+    Returns:
+        the model's digest: the SHA-256 of the manifest.
+    """
+    parts = parts | {CARD: write_card(description).encode()}
     description["files"] = {
         file: hashlib.sha256(data).hexdigest() for file, data in sorted(parts.items())
     }
@@ -139,7 +150,7 @@ def release(
         (out / file).write_bytes(data)
     written = orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
     (out / MANIFEST).write_bytes(written)
-    return Trained(out, hashlib.sha256(written).hexdigest(), _report(description))
+    return hashlib.sha256(written).hexdigest()
 
 
 def _check(one: Population) -> None:
@@ -154,7 +165,7 @@ def _check(one: Population) -> None:
     check_polarity(ai.scores, human.scores, f"population {one.name}")
 
 
-def _calibration(one: Population, fused: Fused | None) -> dict[str, Any]:
+def _calibration(one: Population, fused: Fused) -> dict[str, Any]:
     platt = fit_platt(one.scores, one.labels, one.groups)
     human = one.side(ai=False)
     return {
@@ -164,7 +175,8 @@ def _calibration(one: Population, fused: Fused | None) -> dict[str, Any]:
         "humans": len(human.tracks),
         "human_repositories": len(set(human.groups)),
         "smallest_alpha": round(1 / (len(human.tracks) + 1), 6),
-    } | ({} if fused is None else {"branches": scales_of(fused, one.name)})
+        "looks": sorted(fused.looks[one.name]),
+    }
 
 
 def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
@@ -220,8 +232,8 @@ def code_digest() -> str:
     total = hashlib.sha256()
     for package, names in (
         ("detector", "decode framing spectra observation listen clock templates"),
-        ("detector", "calibration partly speed answer model"),
-        ("models", "data observing scoring bank nulls figures tables train"),
+        ("detector", "calibration partly speed looks answer model"),
+        ("models", "data observing scoring bank references fusing figures tables train"),
     ):
         for name in names.split():
             total.update(files(package).joinpath(f"{name}.py").read_bytes())

@@ -139,7 +139,7 @@ class Settings(BaseModel):
 
     # answers
     model: Annotated[Path, Field(description="folder of the released model")] = (
-        HERE.parent / "models" / "ensemble-1"
+        HERE.parent / "models" / "ensemble-2"
     )
     shadow_model: Annotated[
         Path | None,

@@ -106,9 +106,9 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
         "streams/schemas/asyncapi.json",
         "streams/schemas/tracks.decided.v1.json",
         "streams/migrations/versions/0001_first.py",
-        "models/ensemble-1/manifest.json",
-        "models/ensemble-1/weights.safetensors",
-        "models/ensemble-1/rates.toml",
+        "models/ensemble-2/manifest.json",
+        "models/ensemble-2/weights.safetensors",
+        "models/ensemble-2/rates.toml",
         "streams/py.typed",
     ):
         assert wanted in names
@@ -132,7 +132,7 @@ def test_it_analyses_a_file(bare: Path, tmp_path: Path) -> None:
     write_wav(tmp_path / "one.wav", random.normal(0, 0.1, (1, 8 * 44_100)).astype(np.float32))
     answer: dict[str, Any] = json.loads(run(bare, tmp_path, "analyze", "--json", "one.wav"))
     assert answer["status"] == "ok"
-    assert answer["model"]["name"] == "ensemble-1"
+    assert answer["model"]["name"] == "ensemble-2"
     assert answer["outcome"] in {"human_likely", "uncertain", "ai_likely"}
 
 

@@ -1,9 +1,11 @@
+from math import log
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.calibration import Branch, Calibration, HumanScores
+from detector.calibration import Calibration, HumanScores
 from detector.errors import ModelError
 
 SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)
@@ -12,8 +14,7 @@ SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)
 def calibration(scores: list[float]) -> Calibration:
     ordered = np.sort(np.array(scores, np.float32))
     humans = HumanScores(ordered)
-    branches = {"clock": Branch(humans, 0.0, 1.0)}
-    return Calibration("full_rate", humans, 2.0, -4.0, clip=(0.0, 8.0), branches=branches)
+    return Calibration("full_rate", humans, 2.0, -4.0, clip=(0.0, 8.0), looks={})
 
 
 @given(SCORES, st.integers(-60, 60))
@@ -58,9 +59,15 @@ def test_a_rate_that_the_set_cannot_support_is_refused_with_the_number_it_takes(
         found.check_alpha(0.001)
 
 
-def test_branches_share_a_scale_without_a_bound_for_none() -> None:
-    branch = Branch(HumanScores(np.zeros(3, np.float32)), middle=0.5, spread=0.25)
-    assert branch.scaled(0.5) == 0
-    assert branch.scaled(0.75) == 1
-    assert branch.scaled(99) == 10
-    assert branch.scaled(-99) == -2
+def test_surprise_is_minus_the_logarithm_of_the_share_above() -> None:
+    humans = HumanScores(np.sort(np.random.default_rng(1).exponential(2.0, 4_000)).astype("f4"))
+    for share in (0.5, 0.1, 0.01, 0.001):
+        assert humans.surprise(-2 * log(share)) == pytest.approx(-log(share), abs=0.15)
+    assert humans.surprise(80.0) == pytest.approx(40, rel=0.1)  # no end to it
+    assert humans.surprise(-1.0) == 0
+
+
+@given(SCORES, st.integers(-60, 60), st.integers(0, 20))
+def test_surprise_never_falls(scores: list[float], score: float, more: float) -> None:
+    humans = calibration(scores).humans
+    assert 0 <= humans.surprise(score) <= humans.surprise(score + more)

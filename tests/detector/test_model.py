@@ -16,7 +16,7 @@ from detector.types import FloatArray
 from models.music import render
 from models.simulate import decode_through
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-1"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-2"
 
 
 def observe(samples: FloatArray, rate: int = 44_100) -> Observation:

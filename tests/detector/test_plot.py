@@ -17,7 +17,7 @@ from detector.types import Evidence, FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-1"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-2"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> 
     observer.feed(samples)
     observation = observer.finish()
     (answer,) = model.assess([observation], 0.01)
-    humans = model.calibrations["full_rate"].branches["clock"].humans
+    humans = model.calibrations["full_rate"].looks["clock"]
     return picture_of(title, observation, answer, humans, "full_rate")
 
 

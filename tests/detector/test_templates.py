@@ -11,7 +11,7 @@ from detector.templates import Attribution, Bank, residual, unit
 from detector.types import FloatArray
 from models.music import render
 
-RELEASED = Path(__file__).parents[2] / "models" / "ensemble-1"
+RELEASED = Path(__file__).parents[2] / "models" / "ensemble-2"
 RATE = 44_100
 LENGTH = 6_686
 FIRST = 2_600  # bins of the band from 1 to 8 kHz
@@ -68,16 +68,18 @@ def bank_of(heard: list[Observation]) -> Bank:
     templates = np.stack([units[:3].mean(axis=0), units[4:7].mean(axis=0)])
     templates /= np.linalg.norm(templates, axis=1, keepdims=True)
     zero = np.zeros(2, np.float32)
-    return Bank(("fine", "coarse"), mean, templates, zero, zero + np.float32(0.1))
+    axes = np.zeros((1, LENGTH), np.float32)
+    both = frozenset(("fine", "coarse"))
+    return Bank(("fine", "coarse"), both, mean, axes, templates, zero, zero + np.float32(0.1))
 
 
 def test_a_track_matches_its_own_generator(heard: list[Observation]) -> None:
     bank = bank_of(heard)
-    fine, coarse = bank.scores(residual(heard[3])), bank.scores(residual(heard[7]))
+    fine, coarse = (bank.scores(bank.unit(residual(heard[at]))) for at in (3, 7))
     assert fine.argmax() == 0
     assert coarse.argmax() == 1
     assert fine[0] > 3 * fine[1]
-    noise = bank.scores(residual(observe(lined(1e9, seed=9))))
+    noise = bank.scores(bank.unit(residual(observe(lined(1e9, seed=9)))))
     assert fine[0] > 3 * noise.max()
 
 
@@ -106,7 +108,7 @@ def test_both_kinds_of_evidence_are_given() -> None:
     (answer,) = model.assess([playing], 0.01)
     assert answer.outcome == "human_likely"
     assert [one.kind for one in answer.evidence] == ["clock", "templates"]
-    assert "match no known generator" in answer.evidence[1].sentence
+    assert "match no known decoder" in answer.evidence[1].sentence
     assert answer.generator is None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detector.clock import Rate
 from detector.errors import BadInput
 from detector.observation import Observation, Observer
 from detector.spectra import LTAS_BANDS
@@ -31,7 +32,7 @@ def published(label: str, maker: int, take: int, kbit: float, score: float) -> S
         0.0, 0,
     )  # fmt: skip
     track = Track(Path(f"{name}-{take}"), label, name, name, f"{label}{maker}{take}")
-    return Scored(Observed(track, facts, nothing()), score, score, 50.0, None)
+    return Scored(Observed(track, facts, nothing()), score, score, Rate(50.0, 0.0, ""), False, None)
 
 
 def population(ai_kbit: tuple[float, ...], human_kbit: tuple[float, ...]) -> Population:

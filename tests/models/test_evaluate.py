@@ -10,11 +10,11 @@ import pytest
 from detector.clock import standard_lattice
 from detector.errors import BadInput
 from models import attribution, evaluate, nested, reliability
-from models.bank import fuse
 from models.clock_constants import Constants, measured
 from models.evaluation_report import page
 from models.evaluation_text import scores_csv, text_of
 from models.figures import auroc
+from models.fusing import fuse
 from models.scoring import Population, Scored, assessable, score_all
 from models.tables import p_values
 from tests.models.makers import observed
@@ -40,7 +40,7 @@ def heard() -> tuple[Scored, ...]:
         for band in range(4)
         for take in range(26)
     ]
-    return tuple(fuse(score_all(tracks, LATTICE)).scored)
+    return tuple(fuse(score_all(tracks, LATTICE), lattice=LATTICE).scored)
 
 
 def population() -> Population:

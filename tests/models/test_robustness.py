@@ -20,8 +20,8 @@ from models.samples import write_audio
 from models.simulate import decode_through
 from models.strangers import without
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-1"
-ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-1"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-2"
+ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-2"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     paths = write(figures, tmp_path / "out")
     assert [path.name for path in paths] == ["robustness.json", "robustness.md", "robustness.html"]
     assert orjson.loads(paths[0].read_bytes()) == figures
-    assert "| original | clock-1 | 2 | 1.00 [0.16, 1.00] |" in paths[1].read_text()
+    assert "| original | clock-2 | 2 | 1.00 [0.16, 1.00] |" in paths[1].read_text()
     text = paths[2].read_text()
     assert text.count("<svg") == 3
     assert "all kinds" in text

@@ -28,7 +28,7 @@ def heard(samples: list[Sample]) -> dict[Path, Observation]:
     }
 
 
-@pytest.fixture(scope="module", params=["clock-1", "ensemble-1"])
+@pytest.fixture(scope="module", params=["clock-2", "ensemble-2"])
 def answers(
     samples: list[Sample], heard: dict[Path, Observation], request: pytest.FixtureRequest
 ) -> dict[str, list[Assessment]]:

@@ -1,0 +1,140 @@
+"""What the kinds of evidence found in one recording, and what it is worth together.
+
+Each kind is first put on one scale: how surprising its score is among human recordings
+(``HumanScores.surprise``, in nats). Clock and templates are added, since a decoder shows in
+both and people's recordings seldom in either; the sum is put on that scale again. The other
+looks (parts of a track, an altered speed, generators learned from a few tracks) find what
+the sum cannot see, and find something in more human recordings the harder they look. So each pays
+a price for being one more look, and then the largest counts:
+
+    score = max(main, parts - price, speed - price, learned - price)
+
+The null of that maximum is measured as one (``Calibration.humans``): however many looks
+are taken, the false-positive rate of the whole answer stays the operator's.
+
+Guards. A recording that repeats itself to the sample has fixed lines of its own and a
+pulse at many rates: no evidence in it counts more than that of one human recording in ten.
+A faint clock at 50 Hz, on which players of old machines and trackers run too, counts no
+more than one in fifty without a second witness.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from math import inf, log
+from typing import Final
+
+from detector.calibration import Calibration
+from detector.clock import Lattice, Rate
+from detector.observation import Observation
+from detector.partly import MIN_PART_S, Window, best_window
+from detector.speed import SpeedFind, search
+
+CLOCK: Final = "clock"
+TEMPLATES: Final = "templates"
+MAIN: Final = "main"
+PARTS: Final = "parts"
+SPEED: Final = "speed"
+LEARNED: Final = "learned"
+BRANCHES: Final = (CLOCK, TEMPLATES, PARTS, SPEED)
+
+PRICE: Final = log(10)
+SETTLED: Final = 10.0  # nats of main: no second look is needed, or taken
+LOOPED_MOST: Final = log(10)
+COMMON_HZ: Final = 50.0
+COMMON_FAINT: Final = 5.0  # S
+COMMON_MOST: Final = log(50)
+SCORE_DIGITS: Final = 4  # the last bits depend on the batch and the device; answers must not
+
+
+@dataclass(frozen=True)
+class TemplateMatch:
+    """The best template's score, whose it is, and whether it is clear enough to name."""
+
+    score: float
+    nearest: str
+    named: str | None
+
+
+@dataclass(frozen=True)
+class LearnedMatch:
+    """The best match with a generator that was learned from a few tracks, in nats."""
+
+    surprise: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was found; None where a branch is not there or did not look."""
+
+    clock: float
+    rate: Rate
+    looped: bool = False
+    template: TemplateMatch | None = None
+    learned: LearnedMatch | None = None
+    parts: Window | None = None
+    speed: SpeedFind | None = None
+
+    @property
+    def common_and_faint(self) -> bool:
+        """Whether other things than decoders pulse like this, too."""
+        return self.rate.hz == COMMON_HZ and self.clock < COMMON_FAINT
+
+    def main(self, calibration: Calibration) -> float:
+        """Return clock and templates together, in nats."""
+        total = self.sum(calibration)
+        if self.template is None:
+            return total
+        return calibration.looks[MAIN].surprise(total)
+
+    def sum(self, calibration: Calibration) -> float:
+        """Return the sum of both, each in nats: what ``looks["main"]`` are scores of."""
+        total = self._nats(calibration, CLOCK, self.clock)
+        if self.common_and_faint:
+            total = min(total, COMMON_MOST)
+        if self.template is not None:
+            total += self._nats(calibration, TEMPLATES, self.template.score)
+        return round(total, SCORE_DIGITS)
+
+    def _nats(self, calibration: Calibration, look: str, score: float) -> float:
+        return self._unless_looped(calibration.looks[look].surprise(score))
+
+    def _unless_looped(self, nats: float) -> float:
+        return min(nats, LOOPED_MOST) if self.looped else nats
+
+    def settled(self, calibration: Calibration) -> bool:
+        """Whether clock and templates are so strong that no second look is taken."""
+        return self.main(calibration) >= SETTLED
+
+    def whole(self, calibration: Calibration) -> tuple[float, str]:
+        """Return the score of the answer, in nats, and the look that gave it."""
+        found = {MAIN: self.main(calibration)}
+        if self.parts is not None:
+            found[PARTS] = self._nats(calibration, PARTS, self.parts.score) - PRICE
+        if self.speed is not None:
+            found[SPEED] = self._nats(calibration, SPEED, self.speed.score) - PRICE
+        if self.learned is not None:
+            found[LEARNED] = self._unless_looped(self.learned.surprise) - PRICE
+        look, best = MAIN, -inf
+        for name, nats in found.items():
+            if nats > best:
+                look, best = name, nats
+        return round(best, SCORE_DIGITS), look
+
+
+def look_again(
+    looks: Looks,
+    observed: Observation,
+    lattice: Lattice,
+    branches: Collection[str],
+    calibration: Calibration,
+) -> Looks:
+    """Return the looks with those second ones that are due."""
+    if looks.settled(calibration):
+        return looks
+    long_enough = observed.duration_s >= MIN_PART_S
+    return replace(
+        looks,
+        parts=best_window(observed, lattice) if PARTS in branches and long_enough else None,
+        speed=search(observed) if SPEED in branches else None,
+    )
