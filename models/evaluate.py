@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
+from scipy.stats import binom
 
 from detector.model import MANIFEST, Model
 from models import attribution, baselines, confounds, reliability
@@ -172,6 +173,7 @@ def subset_figures(
             str(alpha): {
                 "tpr": rounded((p[is_ai] <= alpha).mean()),
                 "realised_fpr": realised_fpr(members, p, alpha),
+                "bound": rounded(binom.ppf(0.975, len(human.tracks), alpha) / len(human.tracks)),
                 "supported": alpha >= 1 / (len(human.tracks) + 1),
             }
             for alpha in ALPHAS

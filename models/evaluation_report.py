@@ -78,7 +78,8 @@ def _subset(one: dict[str, Any]) -> list[str]:
                 *((f"TPR at {float(fpr):.0%} FPR", percent(at["tpr"]), between(at["interval"]),
                    percent(float(fpr))) for fpr, at in one["tpr_at_fpr"].items()),
                 *((f"alpha {float(alpha):.0%}", percent(at["tpr"]), "",
-                   percent(at["realised_fpr"]) + ("" if at["supported"] else " (unsupported)"))
+                   f"{percent(at['realised_fpr'])}; up to {percent(at['bound'])} is chance"
+                   + ("" if at["supported"] else "; unsupported"))
                   for alpha, at in one["conformal"].items()),
             ],
         ),

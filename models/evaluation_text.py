@@ -59,7 +59,7 @@ def _subset(name: str, one: dict[str, Any]) -> list[str]:
     for alpha, point in one["conformal"].items():
         lines.append(
             f"  alpha {float(alpha):.0%}: flags {point['tpr']:.3f} of AI, "
-            f"{point['realised_fpr']:.3f} of human tracks"
+            f"{point['realised_fpr']:.3f} of human tracks (up to {point['bound']:.3f} is chance)"
             + ("" if point["supported"] else " (too few human recordings for this alpha)")
         )
     probability, given = one["probability"], one["outcomes"]

@@ -69,7 +69,7 @@ def markdown(figures: dict[str, Any]) -> str:
                 "",
                 f"| {' | '.join(SPLICES)} |",
                 "|" + "---|" * len(SPLICES),
-                *("| " + " | ".join(_splice(row)) + " |" for row in rows),
+                *("| " + " | ".join(splice_cells(row)) + " |" for row in rows),
                 "",
             ]
     lines += [
@@ -166,11 +166,12 @@ def _splices_html(rows: list[dict[str, Any]] | None) -> list[str]:
         return []
     return [
         "<h3>A generator's part inside two minutes of a recording</h3>",
-        html_table(SPLICES, map(_splice, rows)),
+        html_table(SPLICES, map(splice_cells, rows)),
     ]
 
 
-def _splice(row: dict[str, Any]) -> list[str]:
+def splice_cells(row: dict[str, Any]) -> list[str]:
+    """Return a row of the table of splices, under ``SPLICES``."""
     error = row["edge_error_s"]
     return [
         f"{row['seconds']} s", str(row["ai"]), _share(row["found"]), _share(row["called_partly"]),

@@ -10,6 +10,7 @@ import pytest
 from detector.clock import standard_lattice
 from detector.errors import BadInput
 from models import attribution, evaluate, nested, reliability
+from models.card_tables import sections
 from models.clock_constants import Constants, measured
 from models.evaluation_report import page
 from models.evaluation_text import scores_csv, text_of
@@ -167,7 +168,7 @@ def test_names_are_judged_without_the_tracks_repository() -> None:
 def test_report_and_scores() -> None:
     data = {
         "listed": {"ai": 36, "human": 120}, "suspects": [], "unheard": [],
-        "unstated": {"licence": 156},
+        "unstated": {"licence": 156}, "not_used": 0,
         "used": {label: {"tracks": 1, "makers": 1, "repositories": 1, "hours": 1.0, "by_maker": {}}
                  for label in ("ai", "human")},
     }  # fmt: skip
@@ -186,6 +187,10 @@ def test_report_and_scores() -> None:
     assert "x&lt;y" in shown
     # nothing is fetched: no addresses but the names of XML's vocabularies
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", shown)
+    card = sections(everything, None, "x<y")
+    assert "| this model |" in card
+    assert "is within chance) and" in card
+    assert "confounded as delivered" in card or "below the limit" in card
     rows = scores_csv(heard(), p_values(heard()), Path.cwd()).splitlines()
     assert len(rows) == 1 + len(heard())
     assert rows[0].startswith("path,sha256,label,maker,repository")

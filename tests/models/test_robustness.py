@@ -9,6 +9,7 @@ import pytest
 from detector.model import Model
 from detector.types import FloatArray
 from models import rehearing, robustness
+from models.card_tables import robustness_lines
 from models.data import AI, HUMAN, Track, read_manifest, usable
 from models.deliver import CELLS
 from models.music import RATE_HZ, render
@@ -81,6 +82,9 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", text)
     assert page(figures) == text
     assert markdown(figures) == paths[1].read_text()
+    told = "\n".join(robustness_lines(figures, "clock-1"))
+    assert "| original | 2 | 100.0 % | [15.8, 100.0] | - | 2 | 0.0 % |" in told
+    assert "Flagged kinds: none." in told
 
 
 def test_the_sample_takes_as_many_of_each_maker(manifest: Path) -> None:
