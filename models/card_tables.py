@@ -156,7 +156,8 @@ def _attribution(found: dict[str, Any]) -> list[str]:
     lines = [
         f"At 44.1 kHz and up only. With the track's whole repository left out, of "
         f"{known['tracks']} tracks of generators known from other repositories "
-        f"{percent(known['right'])} are named rightly, {percent(known['wrong'])} wrongly, {percent(known['not_named'])} not at all; of "
+        f"{percent(known['right'])} are named rightly, {percent(known['wrong'])} wrongly, "
+        f"{percent(known['not_named'])} not at all; of "
         f"{unseen['tracks']} tracks of unseen generators {percent(unseen['wrong'])} are given "
         "another's name."
     ]
