@@ -152,3 +152,24 @@ def robustness(
     typer.echo(markdown(figures))
     for path in write(figures, out):
         typer.echo(path)
+
+
+@app.command()
+def recognition(
+    manifest: _Manifest,
+    audio_root: _Root = None,
+    tracks: Annotated[int, typer.Option(min=2, help="Recordings, drawn evenly by maker.")] = 150,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    cells: Annotated[Path, typer.Option(help="Folder that keeps landmarks.")] = _CELLS,
+    out: Annotated[Path | None, typer.Option(help="Markdown file to write, too.")] = None,
+) -> None:
+    """Measure how known tracks are recognised after what people do to them.
+
+    About eight seconds of one core per recording, once: what was heard is kept.
+    """
+    from models.known_grid import measure, sample
+
+    found = measure(sample(manifest, audio_root or manifest.parent, tracks, seed), cells)
+    typer.echo(found.text)
+    if out is not None:
+        out.write_text(f"{found.text}\n")

@@ -1,0 +1,46 @@
+"""Postings: votes counted by whole arrays are the votes counted one by one."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.postings import merged, pack, votes
+
+KEYS = st.lists(st.integers(0, 40) | st.just(2**32 - 1), max_size=12, unique=True)
+
+
+def keys(values: list[int]) -> np.ndarray:
+    return np.array(sorted(values), np.uint32)
+
+
+@given(st.lists(KEYS, max_size=8), KEYS, st.integers(1, 4))
+@settings(deadline=None)
+def test_votes_are_the_sizes_of_intersections(
+    recordings: list[list[int]], asked: list[int], parts: int
+) -> None:
+    packed = [pack(keys(one), number) for number, one in enumerate(recordings)]
+    spread = [merged(packed[start::parts]) for start in range(parts)]
+    numbers, counts = votes(spread, keys(asked))
+    expected = Counter({n: len(set(one) & set(asked)) for n, one in enumerate(recordings)})
+    assert dict(zip(numbers.tolist(), counts.tolist(), strict=True)) == dict(+expected)
+    assert counts.tolist() == sorted(counts.tolist(), reverse=True)
+
+
+def test_nothing_in_nothing() -> None:
+    for parts in ([], [np.zeros(0, np.uint64)]):
+        numbers, _ = votes(parts, keys([1, 2]))
+        assert len(numbers) == 0
+    numbers, _ = votes([pack(keys([1]), 0)], keys([]))
+    assert len(numbers) == 0
+
+
+def test_the_commonest_keys_give_way() -> None:
+    """A key that a thousand recordings have costs a search nothing and hides nobody."""
+    many = [pack(keys([1, 2]), number) for number in range(1_000)]
+    postings = merged([*many, pack(keys([1, 2, 3]), 5_000)])
+    numbers, counts = votes([postings], keys([1, 2, 3]), max_votes=1_500)
+    assert numbers[0] == 5_000
+    assert counts[0] == 2
+    assert len(numbers) == 1_001

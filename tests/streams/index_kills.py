@@ -1,0 +1,77 @@
+"""Kill a writer of the embedded index at random moments; what it said is there, all is whole.
+
+python -m tests.streams.index_kills 100
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from streams import index_embedded
+from streams.index import open_index
+from tests.streams.known import item, query, score
+
+MAX_S = 0.4  # a writer lives at most so long: some ten additions, segments and merges
+
+
+def write(url: str, start: int, said: Connection) -> None:
+    """Add and remove until killed; say what is done, after it is."""
+    index_embedded.FRESH_ITEMS, index_embedded.MERGE_FROM = 3, 3  # segments all the time
+    with open_index(url) as index:
+        seed = start
+        while True:
+            index.add([item(seed), item(seed + 1)])
+            said.send(("added", seed))
+            said.send(("added", seed + 1))
+            if seed % 3 == 0:
+                index.remove("catalogue", [f"T-{seed}"])
+                said.send(("removed", seed))
+            seed += 2
+
+
+def kills(folder: Path, rounds: int, seed: int) -> tuple[int, int]:
+    """Return (items that must be there and are, segments at the end); asserts on every round."""
+    url = f"file://{folder}/index"
+    rng = random.Random(seed)
+    fork = multiprocessing.get_context("fork")
+    added: set[int] = set()
+    removed: set[int] = set()
+    for number in range(rounds):
+        ours, theirs = fork.Pipe(duplex=False)
+        writer = fork.Process(target=write, args=(url, 1_000 * number, theirs), daemon=True)
+        writer.start()
+        theirs.close()
+        time.sleep(rng.uniform(0.02, MAX_S))
+        if writer.pid is not None:
+            os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        try:
+            while True:
+                done, which = ours.recv()
+                (added if done == "added" else removed).add(which)
+        except EOFError:
+            pass
+        with open_index(url) as index:
+            assert list(index.faults()) == [], f"round {number}"
+            there = {one.item_id for one in index.items()}
+            lost = {f"T-{one}" for one in added - removed} - there
+            # a removal that was not said any more may have happened to the last one
+            assert len(lost) <= 1, f"round {number}: lost {sorted(lost)}"
+            added -= {int(name[2:]) for name in lost}
+            assert not {f"T-{one}" for one in removed} & there, f"round {number}"
+            for one in rng.sample(sorted(added - removed), min(3, len(added - removed))):
+                names = [found.item.item_id for found in index.search(query(score(one)))]
+                assert names == [f"T-{one}"], f"round {number}"
+    with open_index(url) as index:
+        return len(added - removed), index.stats().segments
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        print(kills(Path(temporary), int(sys.argv[1]), seed=1))  # noqa: T201 - a command

@@ -1,0 +1,11 @@
+"""The embedded index survives SIGKILL (more rounds: python -m tests.streams.index_kills 100)."""
+
+from pathlib import Path
+
+from tests.streams.index_kills import kills
+
+
+def test_a_killed_writer_loses_nothing_that_it_said(tmp_path: Path) -> None:
+    items, segments = kills(tmp_path, rounds=10, seed=7)
+    assert items > 0
+    assert segments > 0
