@@ -46,10 +46,11 @@ def through(audio: FloatArray, rate_hz: int, coder: Coder) -> tuple[FloatArray, 
         rate_hz: of ``audio``; FFmpeg resamples where the coder has a rate of its own.
         coder: what to go through.
     """
-    return _decode(_encode(audio, rate_hz, coder))
+    return _decode(encoded(audio, rate_hz, coder))
 
 
-def _encode(audio: FloatArray, rate_hz: int, coder: Coder) -> bytes:
+def encoded(audio: FloatArray, rate_hz: int, coder: Coder) -> bytes:
+    """Return the file that the coder makes of ``audio``; see ``through``."""
     if coder.channels == 1:
         audio = audio.mean(axis=0, keepdims=True)
     elif coder.channels == 2 and len(audio) == 1:

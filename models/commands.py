@@ -31,6 +31,20 @@ def write_samples(folder: Path, seed: int) -> "list[Sample]":
     return write(folder, seed)
 
 
+def write_track(path: Path, seconds: float) -> None:
+    """Write a self-made piece for benchmarks, as mp3 (320 kbit/s), flac, m4a or opus."""
+    from models.coders import Coder, encoded
+    from models.music import RATE_HZ, render
+
+    coders = {
+        ".mp3": Coder("libmp3lame", "mp3", 320_000),
+        ".flac": Coder("flac", "flac"),
+        ".m4a": Coder("aac", "ipod", 192_000),
+        ".opus": Coder("libopus", "ogg", 128_000, rate_hz=48_000),
+    }
+    path.write_bytes(encoded(render(1, seconds), RATE_HZ, coders[path.suffix]))
+
+
 @app.command()
 def train(
     manifest: _Manifest,

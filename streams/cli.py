@@ -298,7 +298,10 @@ def _plain(answer: dict[str, object]) -> str:
 def main() -> None:
     """Run the command line; an error of the input or of the machine is one line, exit code 1."""
     from models.commands import app as models_app
+    from models.commands import write_track
+    from streams.bench.cli import mount
 
+    app.add_typer(mount(write_track), name="bench")
     app.registered_commands.extend(models_app.registered_commands)
     try:
         app()

@@ -1,0 +1,113 @@
+"""``earmark bench``: one command for each question about cost."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.bench.table import Report
+
+app = typer.Typer(no_args_is_help=True, help="What Earmark costs, beside a peer or a limit.")
+
+FOLDER: Final = Path(".earmark/bench")
+TRACK_S: Final = 180.0
+
+FORMATS: Final = (".mp3", ".flac", ".m4a", ".opus")
+
+_Write = Callable[[Path, float], None]
+_writers: list[_Write] = []
+
+_Audio = Annotated[
+    Path | None, typer.Option(help="A file to measure on; none: a self-made MP3 of 180 s.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
+_Rounds = Annotated[int, typer.Option(min=1, help="Turns of each.")]
+
+
+def mount(write: _Write) -> typer.Typer:
+    """Return the commands; ``write(path, seconds)`` makes a track, its format by its ending."""
+    _writers[:] = [write]
+    return app
+
+
+@app.command()
+def decode(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
+    """Our decoding beside ffmpeg, soundfile and torchaudio, as far as they are here."""
+    from streams.bench.decode import bench_decode
+
+    files = [audio] if audio else [_track(suffix) for suffix in FORMATS]
+    _say(bench_decode(files, rounds), json)
+
+
+@app.command()
+def stages(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
+    """Where the CPU of one track goes, against decoding it to nothing."""
+    from detector.model import Model
+    from streams.bench.stages import bench_stages
+    from streams.settings import Settings
+
+    settings = Settings.from_env()
+    model = Model.load(settings.model)
+    _say(bench_stages(audio or _track(".mp3"), model, settings.alpha, rounds), json)
+
+
+@app.command()
+def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
+    """Stored observations answered per second, by batch and device."""
+    from detector.listen import listen
+    from detector.model import Model
+    from streams.bench.score import bench_score
+    from streams.settings import Settings
+
+    settings = Settings.from_env()
+    heard = listen(audio or _track(".mp3"), max_duration_s=settings.decode_max_duration_s)
+    report = bench_score(
+        [heard.observation],
+        lambda device: Model.load(settings.model, device),
+        settings.alpha,
+        rounds,
+    )
+    _say(report, json)
+
+
+@app.command()
+def chain(
+    tracks: Annotated[int, typer.Option(min=2, help="Tracks at each load.")] = 60,
+    brokers: Annotated[str | None, typer.Option(help="Kafka; none: an embedded broker.")] = None,
+    json: _Json = False,
+) -> None:
+    """The whole pipeline: tracks a second, CPU by worker, waits at 25, 50 and 80 % load."""
+    import tempfile
+
+    from streams import logs
+    from streams.bench.chain import bench_chain
+    from streams.bench.files import copies
+
+    logs.configure("error")
+    track = _track(".mp3")
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        _say(bench_chain(copies(track, Path(folder)), FOLDER, tracks, brokers), json)
+
+
+def _track(suffix: str) -> Path:
+    """Return the self-made track in one format; made once, kept in the state folder."""
+    path = FOLDER / f"track-{TRACK_S:.0f}s{suffix}"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"new{suffix}")
+        _writers[0](beside, TRACK_S)
+        beside.replace(path)
+    return path
+
+
+def _say(report: "Report", json: bool) -> None:
+    import orjson
+    from rich.console import Console
+
+    if json:
+        sys.stdout.write(orjson.dumps(report.data()).decode() + "\n")
+    else:
+        report.show(Console())

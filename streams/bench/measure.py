@@ -1,0 +1,87 @@
+"""How it is taken: CPU seconds of this thread, of a program, of a running process with its
+children; several things by turns."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+PAGE_MB: Final = os.sysconf("SC_PAGE_SIZE") / 2**20
+
+Job = Callable[[], float]
+
+
+def by_turns(jobs: Mapping[str, Job], rounds: int) -> dict[str, tuple[float, ...]]:
+    """Run each job once to warm up, then all of them ``rounds`` times, one after the other."""
+    for job in jobs.values():
+        job()
+    found: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            found[name].append(job())
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def cpu_here(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that ``work`` takes in this process."""
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+def cpu_of(command: Sequence[str | os.PathLike[str]]) -> float:
+    """Return the CPU seconds of a program, from its start to its end.
+
+    Raises:
+        OSError: it is not there.
+        subprocess.CalledProcessError: it failed.
+    """
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, list(map(str, command)))
+    return used.ru_utime + used.ru_stime
+
+
+def tree(root: int) -> list[int]:
+    """Return the ids of a process and of all below it."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and (fields := _stat(int(folder.name))):
+            parents.setdefault(int(fields[1]), []).append(int(folder.name))
+    found, waiting = [], [root]
+    while waiting:
+        one = waiting.pop()
+        found.append(one)
+        waiting += parents.get(one, ())
+    return found
+
+
+def cpu_of_tree(root: int) -> float:
+    """Return the CPU seconds of a running process and all below it, the ended ones included."""
+    # utime, stime, and those of children that were waited for
+    ticks = (sum(map(int, fields[11:15])) for one in tree(root) if (fields := _stat(one)))
+    return sum(ticks) / TICKS
+
+
+def resident_mb(root: int) -> float:
+    """Return the memory of a process and all below it; shared pages count once for each."""
+    total = 0.0
+    for one in tree(root):
+        try:
+            total += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * PAGE_MB
+        except OSError:
+            continue
+    return total
+
+
+def _stat(process: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the name: state, parent ...; none if it is gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -1,0 +1,74 @@
+"""``earmark bench score``: stored observations answered per second, by batch and device.
+
+The limit on a GPU is the bare copy of the same input to the device; on the CPU it is reading
+the observations (decompress and parse), which every re-scoring must do.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from detector.model import Model
+from detector.observation import Observation
+from streams.bench.measure import Job, by_turns
+from streams.bench.table import Report, Row
+
+BATCHES = (1, 8, 32, 64)
+
+
+def bench_score(
+    observed: Sequence[bytes], load: Callable[[str], Model], alpha: float, rounds: int
+) -> Report:
+    """Measure ``load(device)``'s model on these observations, on every device that is here."""
+    most = max(BATCHES)
+    data = [observed[number % len(observed)] for number in range(most)]
+    ready = [Observation.from_bytes(one) for one in data]
+    jobs: dict[str, Job] = {
+        "read": lambda: _wall(lambda: [Observation.from_bytes(o) for o in data])
+    }
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    for device in devices:
+        model = load(device)
+        for size in BATCHES:
+            jobs[f"{device}, batches of {size}"] = _scoring(model, ready, size, alpha)
+    if "cuda" in devices:
+        lines = np.stack([one.clock for one in ready])
+        jobs["copy to the device"] = lambda: _wall(lambda: _copy(lines))
+    found = by_turns(jobs, rounds)
+    rates = {name: tuple(most / value for value in values) for name, values in found.items()}
+    read = Row("", rates["read"], "").median
+    rows = tuple(
+        Row(name, values, "observations/s", Row("", values, "").median / read)
+        for name, values in rates.items()
+    )
+    best = max(row.median for row in rows if row.name.startswith(devices[-1]))
+    whole = 1 / (1 / read + 1 / best)
+    return Report(
+        "score",
+        "read",
+        rows,
+        {"observations_per_second": best, "rescored_per_second": whole},
+        ("rescored: read and scored, one after the other in one process",),
+    )
+
+
+def _scoring(model: Model, ready: list[Observation], size: int, alpha: float) -> Job:
+    def work() -> None:
+        for start in range(0, len(ready), size):
+            model.assess(ready[start : start + size], alpha)
+
+    return lambda: _wall(work)
+
+
+def _wall(work: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - before
+
+
+def _copy(lines: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> torch.Tensor:
+    return torch.from_numpy(lines).to("cuda")

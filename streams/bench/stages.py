@@ -1,0 +1,119 @@
+"""``earmark bench stages``: where the CPU of one track goes, against decoding it to nothing.
+
+In one process and one thread, without a broker: what the stages themselves cost. What Kafka,
+the child processes and the database add to it is ``bench chain``'s to say.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from detector.decode import Decoder
+from detector.fingerprint import Fingerprinter
+from detector.listen import listen
+from detector.model import Model
+from detector.observation import Observation, Observer
+from detector.types import FloatArray
+from streams.bench.decode import LONGEST_S, bare, bare_peer
+from streams.bench.measure import Job, by_turns, cpu_here
+from streams.bench.table import Report, Row
+
+SUM: Final = "sum"
+AT_ONCE: Final = 16  # observations in one scoring batch
+
+
+@dataclass(frozen=True)
+class _Track:
+    """A file, and what its stages hand on."""
+
+    file: Path
+    rate_hz: int
+    mono: list[FloatArray]
+    observation: Observation
+
+
+def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
+    """Measure each stage on one file."""
+    torch.set_num_threads(1)  # CPU seconds of several threads include their waiting
+    track = _heard(file)
+    peer = bare_peer()
+    jobs: dict[str, Job] = {peer: bare(file)}
+    stages: dict[str, Callable[[], object]] = {
+        "hash the file": lambda: hashlib.sha256(file.read_bytes()).hexdigest(),
+        "decode": lambda: _decode(file),
+        "mix to mono": lambda: _mono(_decode(file)),
+        "fingerprint": lambda: _fingerprint(track),
+        "observe": lambda: _observe(track),
+        "pack": lambda: track.observation.to_bytes(),
+        "score": lambda: model.assess([track.observation] * AT_ONCE, alpha),
+    }
+    jobs |= {name: _job(work) for name, work in stages.items()}
+    jobs["hear (decode to pack, as a worker does)"] = lambda: cpu_here(
+        lambda: listen(file, max_duration_s=LONGEST_S)
+    )
+    found = by_turns(jobs, rounds)
+    found["score"] = tuple(value / AT_ONCE for value in found["score"])
+    found["mix to mono"] = tuple(
+        max(0.0, both - alone)
+        for both, alone in zip(found["mix to mono"], found["decode"], strict=True)
+    )
+    found[SUM] = tuple(
+        sum(values) for values in zip(*(found[name] for name in stages), strict=True)
+    )
+    limit = Row("", found[peer], "").median
+    rows = tuple(
+        Row(name, values, "CPU-s", Row("", values, "").median / limit)
+        for name, values in found.items()
+    )
+    total = Row("", found[SUM], "").median
+    seconds = track.observation.duration_s
+    return Report(
+        "stages",
+        peer,
+        rows,
+        {
+            "ratio_to_bare_decode": total / limit,
+            "cpu_seconds_per_track": total,
+            "track_seconds": seconds,
+        },
+        (f"one file of {seconds:.0f} s, {file.suffix[1:]}; decoding is in the sum once",),
+    )
+
+
+def _job(work: Callable[[], object]) -> Job:
+    return lambda: cpu_here(work)
+
+
+def _heard(file: Path) -> _Track:
+    decoder = Decoder(file, LONGEST_S)
+    mono = _mono(list(decoder.chunks()))
+    observer = Observer(decoder.sample_rate_hz)
+    for part in mono:
+        observer.feed(part)
+    return _Track(file, decoder.sample_rate_hz, mono, observer.finish())
+
+
+def _decode(file: Path) -> list[FloatArray]:
+    return list(Decoder(file, LONGEST_S).chunks())
+
+
+def _mono(chunks: list[FloatArray]) -> list[FloatArray]:
+    return [chunk.mean(axis=0) if len(chunk) > 1 else chunk[0] for chunk in chunks]
+
+
+def _fingerprint(track: _Track) -> None:
+    fingerprinter = Fingerprinter(track.rate_hz)
+    for part in track.mono:
+        fingerprinter.feed(part)
+    fingerprinter.finish()
+
+
+def _observe(track: _Track) -> None:
+    observer = Observer(track.rate_hz)
+    for part in track.mono:
+        observer.feed(part)
+    observer.finish()
