@@ -36,10 +36,13 @@ class Refused:
 
 @dataclass(frozen=True)
 class Handled:
-    """What a batch ended as; messages that are not refused are done."""
+    """What a batch ended as; messages that are not refused are done.
+
+    ``answers`` may be made while they are sent: one message can give rise to very many.
+    """
 
     refused: Sequence[Refused] = ()
-    answers: Sequence[Answer] = ()
+    answers: Iterable[Answer] = ()
 
 
 # Handles a batch, all or nothing. Raises BadInput where it cannot tell which message is to

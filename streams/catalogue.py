@@ -35,6 +35,15 @@ TRACKS: Final = Table(
     Column("decided_at", Moment, nullable=False),
     *(Column(dimension, Words, nullable=False) for dimension in Actions.model_fields),
 )
+# Territories in which something else holds than in TRACKS; replaced with it, as one.
+TERRITORIES: Final = Table(
+    "catalogue_territories",
+    METADATA,
+    Column("track_id", Words, primary_key=True),
+    Column("territory", Words, primary_key=True),
+    Column("decision_id", Words, nullable=False),
+    *(Column(dimension, Words, nullable=False) for dimension in Actions.model_fields),
+)
 
 
 def run_catalogue(settings: Settings) -> int:
@@ -93,6 +102,19 @@ def _apply(
             **decision.actions.model_dump(),
         )
     )
+    connection.execute(delete(TERRITORIES).where(TERRITORIES.c.track_id == decision.track_id))
+    elsewhere = [
+        {
+            "track_id": decision.track_id,
+            "territory": territory,
+            "decision_id": decision.decision_id,
+            **scoped.actions.model_dump(),
+        }
+        for scoped in decision.territorial
+        for territory in scoped.territories
+    ]
+    if elsewhere:
+        connection.execute(insert(TERRITORIES), elsewhere)
     return "applied"
 
 

@@ -34,6 +34,7 @@ class WorkerName(StrEnum):
     CLASSIFY = "classify"
     DECIDE = "decide"
     LEDGER = "ledger"
+    REDECIDE = "redecide"
     CATALOGUE = "catalogue"
     MONITOR = "monitor"
     CONSOLE = "console"
@@ -159,6 +160,10 @@ def worker(name: WorkerName) -> None:
             from streams.processor import run
 
             raise SystemExit(run(DECIDE, settings))
+        case WorkerName.REDECIDE:
+            from streams.redecide import run_redecide
+
+            raise SystemExit(run_redecide(settings))
         case WorkerName.LEDGER:
             from streams.project import run_ledger
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Final
 
 import structlog
@@ -52,6 +53,7 @@ log = structlog.get_logger()
 CONDITIONS: Final = ("ledger_open", "broker_reachable", "topics_exist", "partitions_assigned")
 POLL_MS: Final = 500
 BATCH: Final = 500
+AT_ONCE: Final = 5_000  # answers on their way
 PROBE_S: Final = 5.0
 CLOSE_S: Final = 5.0  # for the good-bye to a broker that may not hear it
 GRACE_S: Final = 25.0  # from a signal on; then the process ends without ceremony
@@ -200,13 +202,21 @@ class BatchConsumer:
     def _publish(self, handled: Handled) -> None:
         """Send everything and wait until the broker has it."""
         try:
-            sent = [self._send_answer(answer) for answer in handled.answers]
-            sent += [self._bury(refused) for refused in handled.refused]
-            deadline = time.monotonic() + 2 * self._settings.request_timeout_s
-            for future in sent:
-                future.get(timeout=max(0.001, deadline - time.monotonic()))
+            sent: list[Any] = []
+            for answer in handled.answers:
+                sent.append(self._send_answer(answer))
+                if len(sent) == AT_ONCE:
+                    self._await(sent)
+                    sent = []
+            self._await([*sent, *(self._bury(refused) for refused in handled.refused)])
         except KafkaError as error:
             raise BrokerAway(f"no acknowledgement: {error!r}") from error
+
+    def _await(self, sent: Sequence[Any]) -> None:
+        deadline = time.monotonic() + 2 * self._settings.request_timeout_s
+        for future in sent:
+            future.get(timeout=max(0.001, deadline - time.monotonic()))
+        self._health.beat()
 
     def _send_answer(self, answer: Answer) -> Any:
         return self._producer.send(
@@ -280,7 +290,7 @@ def _handle(batch: Sequence[Message], handler: Handler) -> Handled:
     parts = [_handle([message], handler) for message in batch]
     return Handled(
         [refused for part in parts for refused in part.refused],
-        [answer for part in parts for answer in part.answers],
+        chain.from_iterable(part.answers for part in parts),
     )
 
 

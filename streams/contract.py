@@ -24,6 +24,8 @@ from streams.records import (
     TrackLabelled,
     UploadReceived,
 )
+from streams.records_credits import CreditsDerived, UsageAttributed
+from streams.records_policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
 from streams.records_reviews import AppealChanged, ReviewDecided
 from streams.records_rights import RightsChanged
 
@@ -43,6 +45,12 @@ RECORDS: Final[dict[str, type[Record]]] = {
     topics.REVIEWS_DECIDED: ReviewDecided,
     topics.APPEALS_CHANGED: AppealChanged,
     topics.RIGHTS_CHANGED: RightsChanged,
+    topics.POLICIES_CHANGED: PolicyChanged,
+    topics.REOPENED: TrackReopened,
+    topics.POLICIES_SHADOWED: PolicyShadowed,
+    topics.STATEMENTS_WRITTEN: StatementWritten,
+    topics.USAGE_ATTRIBUTED: UsageAttributed,
+    topics.CREDITS_DERIVED: CreditsDerived,
 }
 # Who takes part, seen from Earmark: it receives what others say and sends what it found.
 RECEIVED: Final = (topics.UPLOADED, topics.DECISIONS_APPLIED, topics.RIGHTS_CHANGED)
@@ -181,6 +189,8 @@ def _operation(action: str, topic: str) -> dict[str, Any]:
 def _key(topic: str) -> dict[str, str]:
     if topic == topics.RIGHTS_CHANGED:
         return {"type": "string", "description": "entry_id: versions of an entry keep their order"}
+    if topic == topics.POLICIES_CHANGED:
+        return {"type": "string", "description": "name of the policy: its changes keep their order"}
     return {"type": "string", "description": "track_id: what is about one track keeps its order"}
 
 

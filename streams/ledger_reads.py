@@ -13,6 +13,7 @@ from streams.ledger_tables import (
     ANALYSES,
     APPEALS,
     APPLIED,
+    CREDITS,
     DEAD_LETTER_ACTIONS,
     DEAD_LETTERS,
     DECISIONS,
@@ -20,7 +21,10 @@ from streams.ledger_tables import (
     LABELS,
     METADATA,
     REVIEW_TASKS,
+    SHADOW_HITS,
+    STATEMENTS,
     UPLOADS,
+    USAGES,
     VERDICTS,
 )
 from streams.records import TrackDecided, parse
@@ -28,6 +32,7 @@ from streams.records import TrackDecided, parse
 # In the order in which one upload meets them: it settles ties of a story.
 STORY: Final = (
     *(UPLOADS, FINGERPRINTS, ANALYSES, LABELS, DECISIONS, REVIEW_TASKS, VERDICTS, APPEALS),
+    *(SHADOW_HITS, STATEMENTS, USAGES, CREDITS),
     APPLIED,
 )
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)

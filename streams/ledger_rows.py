@@ -18,15 +18,22 @@ from streams.ledger_tables import (
     ANALYSES,
     APPEALS,
     APPLIED,
+    CREDITS,
     DEAD_LETTERS,
     DECISIONS,
     FINGERPRINTS,
     LABELS,
+    POLICIES,
     REVIEW_TASKS,
     RIGHTS,
+    SHADOW_HITS,
+    STATEMENTS,
+    SUBJECTS,
     UPLOADS,
+    USAGES,
     VERDICTS,
 )
+from streams.policy.registry import keys_of_event
 from streams.records import (
     DecisionApplied,
     ModelRef,
@@ -42,6 +49,8 @@ from streams.records import (
     parse,
     stable_id,
 )
+from streams.records_credits import CreditsDerived, UsageAttributed
+from streams.records_policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
 from streams.records_reviews import AppealChanged, ReviewDecided
 from streams.records_rights import RightsChanged
 
@@ -116,7 +125,14 @@ def _classified(said: TrackClassified, recorded: dict[str, Any]) -> list[Row]:
         "coverage": analysis.coverage,
         "generator": analysis.generator,
     }
-    return [Row(ANALYSES, values | _model(analysis.model) | recorded)]
+    subjects = [
+        Row(
+            SUBJECTS,
+            {"kind": kind, "name": name, "upload_id": said.upload_id, "track_id": said.track_id},
+        )
+        for kind, name in sorted(keys_of_event(said))
+    ]
+    return [Row(ANALYSES, values | _model(analysis.model) | recorded), *subjects]
 
 
 def _labelled(said: TrackLabelled, recorded: dict[str, Any]) -> list[Row]:
@@ -165,6 +181,10 @@ def _decided(said: TrackDecided, recorded: dict[str, Any]) -> list[Row]:
         "automation": said.automation,
         "review_task_id": said.review_task_id,
         "uploaded_at": said.uploaded_at,
+        "previous_decision_id": said.previous_decision_id,
+        "facts_digest": said.facts_digest,
+        "statement_id": said.statement_id,
+        "reconsider_at": said.reconsider_at,
     }
     return [Row(DECISIONS, values | _model(said.model) | _policy(said.policy) | recorded)]
 
@@ -244,6 +264,80 @@ def _rights_changed(said: RightsChanged, recorded: dict[str, Any]) -> list[Row]:
     return [Row(RIGHTS, values | recorded)]
 
 
+def _policy_changed(said: PolicyChanged, recorded: dict[str, Any]) -> list[Row]:
+    values = {
+        "change_id": said.change_id,
+        "kind": said.kind,
+        "name": said.policy.name,
+        "version": said.policy.version,
+        "digest": said.policy.digest,
+        "state": said.state,
+        "rule_id": said.rule_id,
+        "changed_by": said.changed_by,
+        "changed_at": said.changed_at,
+    }
+    return [Row(POLICIES, values | recorded)]
+
+
+def _reopened(said: TrackReopened, recorded: dict[str, Any]) -> list[Row]:
+    return []  # a request is no fact: what came of it is a decision, which names its cause
+
+
+def _shadowed(said: PolicyShadowed, recorded: dict[str, Any]) -> list[Row]:
+    values = {
+        "shadow_id": said.shadow_id,
+        "decision_id": said.decision_id,
+        "upload_id": said.upload_id,
+        "track_id": said.track_id,
+        "policy_digest": said.policy.digest,
+        "changed_dimensions": ",".join(said.changed_dimensions),
+        "would_review": said.would_review,
+        "distributor": said.distributor,
+    }
+    return [
+        Row(
+            SHADOW_HITS,
+            {"rule_id": hit.rule_id, "rule_version": hit.rule_version} | values | recorded,
+        )
+        for hit in said.rules
+    ]
+
+
+def _statement(said: StatementWritten, recorded: dict[str, Any]) -> list[Row]:
+    values = {
+        "statement_id": said.statement_id,
+        "decision_id": said.decision_id,
+        "upload_id": said.upload_id,
+        "track_id": said.track_id,
+        "recipient": said.recipient,
+        "replaces": said.replaces,
+    }
+    return [Row(STATEMENTS, values | recorded)]
+
+
+def _usage(said: UsageAttributed, recorded: dict[str, Any]) -> list[Row]:
+    values = {
+        "usage_id": said.usage_id,
+        "decision_id": said.decision_id,
+        "upload_id": said.upload_id,
+        "track_id": said.track_id,
+        "agreement_id": said.agreement_id,
+        "ended": said.ended,
+        "from_at": said.from_at,
+    }
+    return [Row(USAGES, values | recorded)]
+
+
+def _credits(said: CreditsDerived, recorded: dict[str, Any]) -> list[Row]:
+    values = {
+        "credits_id": said.credits_id,
+        "decision_id": said.decision_id,
+        "upload_id": said.upload_id,
+        "track_id": said.track_id,
+    }
+    return [Row(CREDITS, values | recorded)]
+
+
 _PROJECTIONS: Final[dict[str, tuple[type[Record], Callable[..., list[Row]]]]] = {
     topics.UPLOADED: (UploadReceived, _uploaded),
     topics.FINGERPRINTED: (TrackFingerprinted, _fingerprinted),
@@ -255,6 +349,12 @@ _PROJECTIONS: Final[dict[str, tuple[type[Record], Callable[..., list[Row]]]]] = 
     topics.REVIEWS_DECIDED: (ReviewDecided, _review_decided),
     topics.APPEALS_CHANGED: (AppealChanged, _appeal_changed),
     topics.RIGHTS_CHANGED: (RightsChanged, _rights_changed),
+    topics.POLICIES_CHANGED: (PolicyChanged, _policy_changed),
+    topics.REOPENED: (TrackReopened, _reopened),
+    topics.POLICIES_SHADOWED: (PolicyShadowed, _shadowed),
+    topics.STATEMENTS_WRITTEN: (StatementWritten, _statement),
+    topics.USAGE_ATTRIBUTED: (UsageAttributed, _usage),
+    topics.CREDITS_DERIVED: (CreditsDerived, _credits),
 }
 
 

@@ -170,6 +170,10 @@ DECISIONS: Final = Table(
     _words("automation"),
     _maybe("review_task_id"),
     Column("uploaded_at", Moment, nullable=False),
+    _maybe("previous_decision_id"),
+    _maybe("facts_digest"),
+    _maybe("statement_id"),
+    Column("reconsider_at", Moment),
     *_answered(),
     *_recorded(),
 )
@@ -252,6 +256,84 @@ RIGHTS: Final = Table(
     *_recorded(),
 )
 
+# By which names registry entries may be about an upload (``streams.policy.registry``).
+SUBJECTS: Final = Table(
+    "subjects",
+    METADATA,
+    _id("kind"),
+    _id("name"),
+    _id("upload_id"),
+    _words("track_id"),
+)
+
+# Bundles and switches of rules, as they were proposed, approved, released, withdrawn.
+POLICIES: Final = Table(
+    "policies",
+    METADATA,
+    _id("change_id"),
+    _words("kind"),
+    _words("name"),
+    _words("version"),
+    _words("digest"),
+    _words("state"),
+    _maybe("rule_id"),
+    _words("changed_by"),
+    Column("changed_at", Moment, nullable=False),
+    *_recorded(),
+)
+
+# A row for every rule on trial that held for a decision.
+SHADOW_HITS: Final = Table(
+    "shadow_hits",
+    METADATA,
+    _id("shadow_id"),
+    _id("rule_id"),
+    Column("rule_version", Integer, primary_key=True),
+    _words("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("policy_digest"),
+    _words("changed_dimensions"),
+    Column("would_review", Boolean, nullable=False),
+    _maybe("distributor"),
+    *_recorded(),
+)
+
+STATEMENTS: Final = Table(
+    "statements",
+    METADATA,
+    _id("statement_id"),
+    _words("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _maybe("recipient"),
+    _maybe("replaces"),
+    *_recorded(),
+)
+
+USAGES: Final = Table(
+    "usages",
+    METADATA,
+    _id("usage_id"),
+    _words("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("agreement_id"),
+    Column("ended", Boolean, nullable=False),
+    Column("from_at", Moment, nullable=False),
+    *_recorded(),
+)
+
+CREDITS: Final = Table(
+    "credits",
+    METADATA,
+    _id("credits_id"),
+    _words("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    *_recorded(),
+)
+
 # A dead letter is no record: its exact bytes and headers stand here instead of JSON.
 DEAD_LETTERS: Final = Table(
     "dead_letters",
@@ -289,7 +371,7 @@ DEAD_LETTER_ACTIONS: Final = Table(
 )
 
 for _table in METADATA.sorted_tables:
-    if _table is RIGHTS:  # the registry is about many tracks
+    if _table in (RIGHTS, POLICIES):  # the registry and policies are about many tracks
         continue
     Index(f"ix_{_table.name}_track", _table.c.track_id)
     if not _table.c.upload_id.primary_key or _table is ANALYSES:
@@ -297,6 +379,11 @@ for _table in METADATA.sorted_tables:
 Index("ix_dead_letter_actions_letter", DEAD_LETTER_ACTIONS.c.dead_letter_id)
 Index("ix_appeals_appeal", APPEALS.c.appeal_id)
 Index("ix_rights_agreement", RIGHTS.c.agreement_id)
+Index("ix_policies_name", POLICIES.c.name)
+Index("ix_shadow_hits_rule", SHADOW_HITS.c.rule_id)
+Index("ix_usages_agreement", USAGES.c.agreement_id)
+Index("ix_decisions_reconsider", DECISIONS.c.reconsider_at)
+Index("ix_decisions_previous", DECISIONS.c.previous_decision_id)
 Index("ix_decisions_recorded", DECISIONS.c.recorded_at)
 Index("ix_decisions_content", DECISIONS.c.content_sha256)
 Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)

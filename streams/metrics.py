@@ -73,6 +73,21 @@ DECISIONS: Final = Counter(
     ["extent", "restricted"],
 )
 REVIEWS: Final = Counter("earmark_reviews_requested_total", "Review tasks opened", ["queue"])
+RULE_HITS: Final = Counter(
+    "earmark_rule_hits_total", "Rules that held, by what they may do", ["rule", "mode"]
+)
+RULES_TRIPPED: Final = Counter(
+    "earmark_rules_tripped_total", "Rules switched off because they held too often", ["rule"]
+)
+POLICY_REFUSED: Final = Counter(
+    "earmark_policies_refused_total", "Published policies that cannot be used; the old one stays"
+)
+REDECIDED: Final = Counter(
+    "earmark_redecided_total",
+    "Tracks looked at again, by cause and what came of it",
+    ["cause", "result"],
+)
+STATEMENTS: Final = Counter("earmark_statements_total", "Statements of reasons written")
 UPLOAD_TO_DECISION: Final = Histogram(
     "earmark_upload_to_decision_seconds",
     "From the hook's send to the decision",

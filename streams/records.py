@@ -18,7 +18,7 @@ What people and registries say stands in ``records_reviews`` and ``records_right
 import hashlib
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import orjson
 from pydantic import (
@@ -146,12 +146,57 @@ class Tool(Record):
     agreement_id: Identifier | None = None
 
 
-class Declaration(Record):
-    """What the deliverer states about AI use (DDEX ERN 4.3.2 terms)."""
+Contains = Literal["All", "Partly", "None"]  # DDEX ContainsAI and AiContribution
 
-    contains_ai: Literal["All", "Partly", "None"] | None = None
+
+class Declaration(Record):
+    """What the deliverer states about AI use (DDEX ERN 4.3.2 terms).
+
+    ``contains_ai`` is about the recording, ``artwork_contains_ai`` about its picture. What was
+    not stated is null, here and in ``Upload``: ids of uploads are made of what was.
+    """
+
+    contains_ai: Contains | None = None
     components: tuple[Component, ...] = ()
     tools: tuple[Tool, ...] = ()
+    artwork_contains_ai: Contains | None = None
+    has_vocal_performance: bool | None = None  # DDEX: a human one
+
+
+class Derivation(Record):
+    """What a recording is made from, as declared."""
+
+    type: Literal["cover", "remix", "mashup", "voice_swap", "stem_reuse", "continuation"]
+    source_isrcs: tuple[Isrc, ...] = ()
+    source_iswcs: tuple[Identifier, ...] = ()
+    source_artists: tuple[Identifier, ...] = ()  # names or ISNIs
+
+
+class VoiceClaim(Record):
+    """Whose voice is said to be heard without that person singing; by name, ISNI or voice id."""
+
+    depicted: Identifier
+    consent_id: Identifier | None = None
+
+
+class Uploader(Record):
+    """What the platform knows of the sending account, where it says so."""
+
+    account_id: Identifier | None = None
+    account_age_days: int | None = None
+    rate_24h: int | None = None
+    strikes: int | None = None
+    fraud_score: Annotated[float, Field(ge=0, le=1)] | None = None
+    profile_mismatch: bool | None = None
+
+
+class DdexMessage(Record):
+    """Where an upload came from, when it was read from a DDEX message."""
+
+    message_id: Identifier
+    ern_version: Identifier
+    sender_dpid: Identifier | None = None
+    resource_reference: Identifier | None = None
 
 
 class Contributor(Record):
@@ -159,7 +204,7 @@ class Contributor(Record):
 
     name: Identifier
     roles: tuple[Identifier, ...] = ()
-    ai_contribution: Literal["All", "Partly", "None"] | None = None
+    ai_contribution: Contains | None = None
     is_generative_ai: bool = False
 
 
@@ -178,6 +223,10 @@ class Upload(Record):
     distributor: Identifier | None = None
     territories: tuple[Territory, ...] = ("Worldwide",)
     release_date: date | None = None
+    derivation: Derivation | None = None
+    voice: VoiceClaim | None = None
+    uploader: Uploader | None = None
+    ddex: DdexMessage | None = None
 
     @property
     def upload_id(self) -> str:
@@ -234,6 +283,41 @@ class ObservationRef(Record):
     sha256: Sha256
 
 
+class Aigc(Record):
+    """The ``AIGC`` tag of GB 45438: 1 is, 2 may be, 3 suspected."""
+
+    label: Literal["1", "2", "3"]
+    producer: Text | None = None
+    produce_id: Text | None = None
+    propagator: Text | None = None
+    propagate_id: Text | None = None
+
+
+class Provenance(Record):
+    """What a file says of its own making: C2PA manifest, AIGC tag, reservations.
+
+    ``state``: ``trusted`` (valid, and signed by somebody whom the operator trusts),
+    ``untrusted`` (valid, signed by anybody), ``invalid`` (changed since, or broken). Only a
+    trusted one confirms anything; an untrusted one is a statement like a declaration.
+    """
+
+    state: Literal["absent", "invalid", "untrusted", "trusted"] = "absent"
+    codes: tuple[str, ...] = ()
+    signer: Text | None = None
+    signed_at: Text | None = None
+    claim_generator: Text | None = None
+    digital_source_types: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    software_agents: tuple[str, ...] = ()
+    ingredients: int = 0
+    extent: Extent = Extent.UNKNOWN
+    soft_bindings: tuple[str, ...] = ()
+    training_mining: dict[str, Literal["allowed", "notAllowed", "constrained"]] = Field(
+        default_factory=dict
+    )
+    aigc: Aigc | None = None
+
+
 class TrackFingerprinted(Record):
     """tracks.fingerprinted: the audio was heard once; nothing after this needs it."""
 
@@ -245,6 +329,7 @@ class TrackFingerprinted(Record):
     audio: AudioFacts
     fingerprint: Fingerprint | None = None
     observation: ObservationRef
+    provenance: Provenance | None = None
 
     @property
     def track_id(self) -> str:
@@ -330,6 +415,7 @@ class TrackClassified(Record):
     audio: AudioFacts
     analysis: Analysis
     shadow: ShadowAnalysis | None = None
+    provenance: Provenance | None = None
 
     @property
     def track_id(self) -> str:
@@ -353,6 +439,19 @@ class Label(Record):
     agreement_id: str | None = None
     licensed: bool = False
     neg: bool = False
+    origin: Identifier | None = None  # the verdict, appeal or registry entry behind it
+    asserted_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class LabelMappings(Record):
+    """The prevailing label in the words of others; see ``streams.policy.mappings``."""
+
+    ddex_contains_ai: Contains | None = None
+    iptc_digital_source_type: str | None = None
+    gb45438: Literal["1", "2", "3"] | None = None
+    eu_icon: Literal["fully_ai", "partially_ai", "deepfake"] | None = None
+    apple_tags: tuple[Literal["artwork", "track", "composition", "music_video"], ...] = ()
 
 
 class PolicyRef(Record):
@@ -375,6 +474,8 @@ class TrackLabelled(Record):
     policy: PolicyRef
     labels: tuple[Label, ...]
     effective: Label
+    artwork: Label | None = None
+    mappings: LabelMappings | None = None
 
 
 class Actions(Record):
@@ -388,15 +489,69 @@ class Actions(Record):
 
 
 class RuleHit(Record):
-    """One rule that matched, in order of evaluation."""
+    """One rule that matched, in order of evaluation.
+
+    ``pending``: it waits for a person, and what it does until then is the milder action.
+    """
 
     rule_id: str
     rule_version: int
     reason_code: str
+    mode: Literal["live", "canary", "shadow"] = "live"
+    pending: bool = False
+
+
+Dimension = Literal["display", "recommendation", "availability", "monetisation", "profile"]
+
+
+class Term(Record):
+    """One consequence: in which dimension and territories, from when until when, and why."""
+
+    dimension: Dimension
+    value: str
+    territories: tuple[Territory, ...]
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime | None = None
+    automation: Literal["fully", "partially", "none"]
+    rule_id: str
+    reason_code: str
+
+
+class TerritorialActions(Record):
+    """What holds in some territories instead of ``TrackDecided.actions``."""
+
+    territories: tuple[Territory, ...]
+    actions: Actions
+    licensed: bool = False
+
+
+class RightsUsed(Record):
+    """A registry entry that a decision rests on, in the version that it saw."""
+
+    entry_id: Identifier
+    version: int
+    agreement_id: Identifier | None = None
+    purpose: Literal["licence", "generator", "derivative", "voice"]
+    status: str
+
+
+class Cause(Record):
+    """Why a track was decided again."""
+
+    kind: Literal["verdict", "appeal", "rights", "expiry", "policy", "model", "operator"]
+    id: Identifier
+    version: int | None = None
 
 
 class TrackDecided(Record):
-    """tracks.decided: the consequences that the catalogue applies."""
+    """tracks.decided: the consequences that the catalogue applies.
+
+    ``actions`` hold wherever ``territorial`` says nothing else; ``terms`` spell out every
+    consequence with its dates. ``features`` is the snapshot that the rules saw (of the
+    territories for which ``actions`` hold): with ``policy.digest`` it replays the decision.
+    ``facts_digest`` names what people and registries had said; null: nothing.
+    ``reconsider_at`` is when one of those facts ends or begins.
+    """
 
     schema_version: Literal[1] = 1
     decision_id: Identifier
@@ -410,9 +565,24 @@ class TrackDecided(Record):
     rules: tuple[RuleHit, ...]
     reasons_public: tuple[str, ...]
     review_task_id: str | None = None
-    automation: Literal["fully", "partially"] = "fully"
+    automation: Literal["fully", "partially", "none"] = "fully"
     model: ModelRef
     policy: PolicyRef
+    territorial: tuple[TerritorialActions, ...] = ()
+    terms: tuple[Term, ...] = ()
+    reasons_internal: tuple[str, ...] = ()
+    rights: tuple[RightsUsed, ...] = ()
+    verdict_id: Identifier | None = None
+    appeal_id: Identifier | None = None
+    overrides: tuple[str, ...] = ()
+    missing_signals: tuple[str, ...] = ()
+    cause: Cause | None = None
+    previous_decision_id: Identifier | None = None
+    changed_dimensions: tuple[Dimension, ...] = ()
+    facts_digest: Sha256 | None = None
+    features: dict[str, Any] = Field(default_factory=dict)
+    reconsider_at: AwareDatetime | None = None
+    statement_id: Identifier | None = None
 
 
 class ReviewRequested(Record):
@@ -427,6 +597,7 @@ class ReviewRequested(Record):
     priority: Annotated[int, Field(ge=0, le=100)]
     reason_codes: tuple[str, ...]
     requested_for: AwareDatetime
+    sample: bool = False  # a sample of what went by itself, to measure it
     model: ModelRef
     policy: PolicyRef
 

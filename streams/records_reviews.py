@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from streams.records import (
     Component,
+    Dimension,
     Extent,
     Identifier,
     Record,
@@ -24,7 +25,6 @@ ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_-]*$", max
 Finding = Literal[
     "impersonation", "not_impersonation", "licensed", "unlicensed", "fraud", "not_fraud"
 ]
-Dimension = Literal["display", "recommendation", "availability", "monetisation", "profile"]
 LongText = Annotated[str, StringConstraints(max_length=10_000)]
 
 

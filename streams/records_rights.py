@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from streams.records import Identifier, Isrc, Record, Sha256, Territory, Text, stable_id
+from streams.records import Extent, Identifier, Isrc, Record, Sha256, Territory, Text, stable_id
 
 WORLDWIDE = "Worldwide"
 
@@ -116,6 +116,7 @@ class RightsEntry(Record):
     written: bool = False
     use_description: Text | None = None
     revocation: Revocation | None = None
+    extent: Extent | None = None  # what the registrant states of the recordings that it names
     source: Literal[
         "direct",
         "soundexchange",

@@ -150,6 +150,9 @@ class Settings(BaseModel):
         ),
     ] = None
     policy: Annotated[Path, Field(description="policy file")] = HERE / "policy" / "default.yaml"
+    redecide_per_s: Annotated[
+        float, Field(gt=0, le=100_000, description="reopened tracks decided again in a second")
+    ] = 1_000.0
     alpha: Annotated[
         float, Field(gt=0, lt=0.5, description="false-positive rate that the operator accepts")
     ] = 0.01

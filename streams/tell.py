@@ -57,9 +57,16 @@ def _decided(record: Mapping[str, Any]) -> str:
     what = ", ".join(f"{key}={value}" for key, value in done.items()) or "nothing restricted"
     rules = ", ".join(hit["rule_id"] for hit in record["rules"]) or "none"
     policy = record["policy"]
+    cause = record.get("cause")
+    again = ""
+    if cause:
+        again = (
+            f"; again because of {cause['kind']} {cause['id']}, "
+            f"instead of {record['previous_decision_id']}"
+        )
     return (
         f"{record['decision_id']}: {what}; rules: {rules}; "
-        f"policy {policy['name']} {policy['digest'][:12]}"
+        f"policy {policy['name']} {policy['digest'][:12]}{again}"
     )
 
 
@@ -81,6 +88,17 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "appeals": lambda r: (
         f"{r['appeal_id']} by the {r['appellant']['type']} ({r['grounds']}): {r['state']}"
     ),
+    "shadow_hits": lambda r: (
+        f"on trial: {', '.join(hit['rule_id'] for hit in r['rules'])}; would change: "
+        f"{', '.join(r['changed_dimensions']) or 'nothing'}"
+    ),
+    "statements": lambda r: (
+        f"{r['statement_id']} of reasons"
+        + (f", instead of {r['replaces']}" if r.get("replaces") else "")
+        + f"; objections until {r['redress']['deadline'][:10]}"
+    ),
+    "usages": lambda r: f"counts under {r['agreement_id']}" + (" no longer" if r["ended"] else ""),
+    "credits": lambda r: f"credited: AI {r['contains_ai']}, {len(r['lines'])} lines",
     "applied": lambda r: f"the catalogue says {r['result']} to {r['decision_id']}",
     "dead_letters": lambda r: (
         f"{r['source']} by {r['processor']}: {r['reason']}: {printable(r['detail'])}"

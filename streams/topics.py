@@ -1,5 +1,5 @@
 """Topic names, in the order in which an upload meets them. The key is track_id, of the rights
-registry entry_id."""
+registry entry_id, of policies their name."""
 
 from typing import Final
 
@@ -13,6 +13,12 @@ DECISIONS_APPLIED: Final = "decisions.applied"
 REVIEWS_DECIDED: Final = "reviews.decided"
 APPEALS_CHANGED: Final = "appeals.changed"
 RIGHTS_CHANGED: Final = "rights.changed"
+POLICIES_CHANGED: Final = "policies.changed"
+REOPENED: Final = "tracks.reopened"
+POLICIES_SHADOWED: Final = "policies.shadowed"
+STATEMENTS_WRITTEN: Final = "statements.written"
+USAGE_ATTRIBUTED: Final = "compensation.usage_attributed"
+CREDITS_DERIVED: Final = "credits.derived"
 
 EVENTS: Final = (
     UPLOADED,
@@ -25,6 +31,12 @@ EVENTS: Final = (
     REVIEWS_DECIDED,
     APPEALS_CHANGED,
     RIGHTS_CHANGED,
+    POLICIES_CHANGED,
+    REOPENED,
+    POLICIES_SHADOWED,
+    STATEMENTS_WRITTEN,
+    USAGE_ATTRIBUTED,
+    CREDITS_DERIVED,
 )
 
 DEAD_SUFFIX: Final = ".dead"

@@ -34,7 +34,7 @@ from streams.state import State
 from streams.supervisor import Supervisor
 from streams.watch import Ended, Watcher
 
-WORKERS: Final = ("fingerprint", "classify", "decide", "ledger", "catalogue")
+WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
 EVERYTHING: Final = ("console", *WORKERS)
 READY_PATIENCE_S: Final = 120.0
 STALL_S: Final = 300.0

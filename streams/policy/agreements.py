@@ -1,20 +1,24 @@
-"""Licence agreements that the policy recognises, until a rights registry holds them.
+"""Agreements that stand in a policy file: for a small installation, and for samples.
 
-What a deliverer claims is only a claim: an agreement counts when it stands in the bundle,
-names the tool, runs on the day of the upload and covers every territory of the delivery.
-One licensed tool does not cover another, so every declared tool needs its agreement.
+Everybody else keeps them in the rights registry (``rights.changed``), which prevails: an
+agreement id that stands there is taken from there.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from streams.policy.strict import Strict, fault
-from streams.records import Identifier, Territory, Tool
-
-WORLDWIDE = "Worldwide"
+from streams.records import Identifier, Territory
+from streams.records_rights import (
+    WORLDWIDE,
+    Party,
+    RightsChanged,
+    RightsConditions,
+    RightsEntry,
+    RightsSubject,
+)
 
 
 class Agreement(Strict):
@@ -33,25 +37,24 @@ class Agreement(Strict):
             raise fault(("valid_until",), "the agreement ends before it starts: swap the days")
         return self
 
-    def covers(self, tool: Tool, territories: Iterable[str], at: datetime) -> bool:
-        """Whether ``tool``, delivered at ``at`` for ``territories``, is licensed by this."""
-        day = at.astimezone(UTC).date()
-        return (
-            tool.agreement_id == self.id
-            and tool.name.casefold() in {name.casefold() for name in self.generators}
-            and self.valid_from <= day
-            and (self.valid_until is None or day <= self.valid_until)
-            and (WORLDWIDE in self.territories or set(territories) <= set(self.territories))
+    def entry(self) -> RightsChanged:
+        """Return it as an entry of the registry; its id is the agreement's."""
+        return RightsChanged(
+            entry_id=self.id,
+            version=1,
+            entry=RightsEntry(
+                agreement_id=self.id,
+                grantor=Party(party_id=self.grantee),
+                grantee=self.grantee,
+                subject=RightsSubject(wildcard=True),
+                uses=("generate", "distribute_output"),
+                permission="opt_in",
+                conditions=RightsConditions(generator_ids=self.generators),
+                territories=self.territories,
+                valid_from=self.valid_from,
+                valid_until=self.valid_until,
+                verification="verified",
+            ),
+            changed_by="policy",
+            changed_at=datetime.combine(self.valid_from, time(), UTC),
         )
-
-
-def licence(
-    tools: Iterable[Tool],
-    territories: Iterable[str],
-    at: datetime,
-    agreements: Iterable[Agreement],
-) -> str | None:
-    """Return the id of the agreement that licenses the first tool, if all tools are licensed."""
-    tools, territories, agreements = tuple(tools), tuple(territories), tuple(agreements)
-    licensed = all(any(one.covers(tool, territories, at) for one in agreements) for tool in tools)
-    return tools[0].agreement_id if tools and licensed else None

@@ -1,50 +1,76 @@
 """A policy file, loaded: typed, checked against the house rules, and named by its digest.
 
-Every fault of a file is reported at once, each with file, line and what to do. The
+Every fault of a file is reported at once, each with file, line, column and what to do. The
 digest is SHA-256 over the content and not over the text: comments, layout and the order
-of rules or agreements do not change it, because they change no decision.
+of rules, agreements, overrides or tests do not change it, because they change no decision.
 """
 
 import hashlib
 import json
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
 
 from detector.errors import Fatal
 from streams.policy import marked
 from streams.policy.agreements import Agreement
-from streams.policy.rules import Rule
+from streams.policy.cases import Case
+from streams.policy.conditions import Condition
+from streams.policy.faults import Fault, faults_of
+from streams.policy.overrides import Override, Parameter
+from streams.policy.rules import OnMissing, Rule
 from streams.policy.strict import MISPLACED, Strict, fault
 from streams.records import PolicyRef
 
+GATHER = "gather"  # validation context: the caller looks for faults of content by itself
+
 
 class BundleError(Fatal):
-    """A policy file cannot be used; each line of the message is ``file:line: what to do``."""
+    """A policy file cannot be used; each line is ``file:line:column: what to do``."""
+
+
+class Defaults(Strict):
+    """What rules do that do not say."""
+
+    on_missing: OnMissing | None = None
+
+
+class Redress(Strict):
+    """What a statement of reasons says about objecting; ``{decision_id}`` is filled in."""
+
+    internal_url: Annotated[str, StringConstraints(min_length=1, max_length=500)] = (
+        "/appeals/new?decision={decision_id}"
+    )
+    days: Annotated[int, Field(ge=184, le=3_650)] = 184  # six months at least (DSA Article 20)
+    out_of_court: Annotated[str, StringConstraints(min_length=1, max_length=500)] = (
+        "a certified out-of-court dispute settlement body (Article 21 DSA)"
+    )
+    terms_url: Annotated[str, StringConstraints(max_length=500)] = ""
 
 
 class Bundle(Strict):
-    """A policy: rules and the agreements that it recognises."""
+    """A policy: rules, thresholds, exceptions, and the tests that it must pass."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
     version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+    defaults: Defaults = Defaults()
+    params: dict[str, Parameter] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    overrides: tuple[Override, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    redress: Redress = Redress()
+    tests: tuple[Case, ...] = ()
 
     @model_validator(mode="after")
-    def _ids_are_unique(self) -> Self:
-        ids = {
-            "rules": [rule.id for rule in self.rules],
-            "agreements": [agreement.id for agreement in self.agreements],
-        }
-        for kind, given in ids.items():
-            for index, one in enumerate(given):
-                if one in given[:index]:
-                    raise fault((kind, index, "id"), f"id {one!r} stands twice: rename one")
+    def _is_sound(self, info: ValidationInfo) -> Self:
+        if not (info.context or {}).get(GATHER):
+            for found in faults_of(self):
+                raise fault(found.path, found.message)
         return self
 
     @cached_property
@@ -53,14 +79,52 @@ class Bundle(Strict):
         return tuple(sorted(self.rules, key=lambda rule: (-rule.priority, rule.id)))
 
     @cached_property
+    def running(self) -> tuple[Rule, ...]:
+        """The rules that are evaluated: neither drafts nor retired."""
+        return tuple(rule for rule in self.ordered if rule.mode not in ("draft", "retired"))
+
+    @cached_property
+    def _compiled(self) -> dict[tuple[str, ...], dict[str, Condition]]:
+        return {}
+
+    def conditions(self, overrides: tuple[str, ...] = ()) -> dict[str, Condition]:
+        """Return the compiled conditions of running rules, by id, under some overrides."""
+        compiled = self._compiled.get(overrides)
+        if compiled is None:
+            params = self.params_under(overrides)
+            compiled = {rule.id: Condition(rule.when, params) for rule in self.running}
+            self._compiled[overrides] = compiled
+        return compiled
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The features that any running rule reads."""
+        found = (name for one in self.conditions().values() for name in one.reads)
+        return tuple(dict.fromkeys(found))
+
+    def params_under(self, overrides: tuple[str, ...]) -> dict[str, bool | float | str]:
+        """Return the parameters under some overrides; later ids prevail."""
+        params = dict(self.params)
+        for one in sorted(self.overrides, key=lambda one: one.id):
+            if one.id in overrides:
+                params |= one.params
+        return params
+
+    def on_missing(self, rule: Rule) -> OnMissing:
+        """Return what a rule does about missing features."""
+        return rule.on_missing or self.defaults.on_missing or "skip"
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the canonical content.
 
         Values that equal their default are left out, so that a key which a later release
-        adds does not rename the policies written before it.
+        adds does not rename the policies written before it. Tests decide nothing.
         """
-        content: dict[str, Any] = self.model_dump(mode="json", exclude_defaults=True)
-        for kind in ("rules", "agreements"):
+        content: dict[str, Any] = self.model_dump(
+            mode="json", exclude_defaults=True, exclude={"tests"}
+        )
+        for kind in ("rules", "agreements", "overrides"):
             if kind in content:
                 content[kind] = sorted(content[kind], key=lambda entry: str(entry["id"]))
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -72,20 +136,33 @@ class Bundle(Strict):
         return PolicyRef(name=self.name, version=self.version, digest=self.digest)
 
 
-def load(path: Path) -> Bundle:
+def load(path: Path, today: date | None = None) -> Bundle:
     """Load a policy file.
+
+    Args:
+        path: where it is.
+        today: also refuse overrides that have expired by then; None: they do not apply any
+            more, and the rest does. A worker that starts must not die of a date.
 
     Raises:
         BundleError: it cannot be read, or its content is refused.
     """
+    return parse(read(path), str(path), today)
+
+
+def read(path: Path) -> str:
+    """Return the text of a policy file.
+
+    Raises:
+        BundleError: it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-    return parse(text, str(path))
 
 
-def parse(text: str, name: str) -> Bundle:
+def parse(text: str, name: str, today: date | None = None) -> Bundle:
     """Parse the text of a policy file that is called ``name`` in errors.
 
     Raises:
@@ -94,25 +171,44 @@ def parse(text: str, name: str) -> Bundle:
     try:
         content = marked.read(text)
     except marked.NotPlain as error:
-        raise BundleError(f"{name}:{error.line}: {error.message}") from error
+        raise BundleError(f"{name}:{error.line}:{error.column}: {error.message}") from error
     if not isinstance(content.data, dict):
-        raise BundleError(f"{name}:1: a policy is a mapping with name, version and rules")
+        raise BundleError(f"{name}:1:1: a policy is a mapping with name, version and rules")
     try:
-        return Bundle.model_validate(content.data)
+        bundle = Bundle.model_validate(content.data, context={GATHER: True})
     except ValidationError as error:
         # An item that is refused makes its list "too short" as well: one fault, not two.
         found = [one for one in error.errors(include_url=False) if not _follows(one)]
-        faults = sorted({_placed(one, content) for one in found})
-        raise BundleError("\n".join(f"{name}:{line}: {what}" for line, what in faults)) from error
+        placed = sorted({_placed(one, content) for one in found})
+        raise BundleError(_lines(name, placed)) from error
+    faults = faults_of(bundle, today)
+    if faults:
+        raise BundleError(_lines(name, sorted({_at(one, content) for one in faults})))
+    return bundle
+
+
+def _lines(name: str, faults: list[tuple[int, int, str]]) -> str:
+    return "\n".join(f"{name}:{line}:{column}: {what}" for line, column, what in faults)
+
+
+def _at(found: Fault, content: marked.Marked) -> tuple[int, int, str]:
+    line, column = content.place(found.path, found.offset)
+    where = ".".join(str(part) for part in found.path)
+    return line, column, f"{where}: {found.message}" if where else found.message
 
 
 def _follows(found: ErrorDetails) -> bool:
     return found["type"] == "too_short" and bool(found["input"])
 
 
-def _placed(found: ErrorDetails, content: marked.Marked) -> tuple[int, str]:
+def _placed(found: ErrorDetails, content: marked.Marked) -> tuple[int, int, str]:
     context = found.get("ctx", {})
     path = (*found["loc"], *(context["at"] if found["type"] == MISPLACED else ()))
+    while path and path not in content.spots and path[:-1] in content.spots:
+        if isinstance(path[-1], str) and path[-1] in ("bool", "float", "str"):
+            path = path[:-1]  # a branch of a union is no place in a file
+            continue
+        break
     where = ".".join(str(part) for part in path)
     match found["type"]:
         case "too_short":
@@ -125,4 +221,5 @@ def _placed(found: ErrorDetails, content: marked.Marked) -> tuple[int, str]:
             what = f"{where}: {found['input']!r} does not match {context['pattern']}"
         case _:
             what = f"{where}: {found['msg']}" if where else found["msg"]
-    return content.line(path), what
+    line, column = content.place(path)
+    return line, column, what

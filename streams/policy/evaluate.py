@@ -1,27 +1,39 @@
 """The decision: which rules hold, and what follows from all of them together.
 
-The strictest value wins in each dimension, whatever the order of the rules in the file.
-Then the licence speaks: a track whose effective label is licensed bears no penalty, in
-any dimension; its badge stays, because that is a fact. Reviews stay too: looking is no
-penalty.
+A pure function of a snapshot, a bundle and the track's key (which only chooses canaries and
+samples). In each dimension the strictest value wins, whatever the order of the rules in the
+file, unless a rule of higher priority lifts that dimension. Then the licence speaks: a licensed
+track bears no penalty but from rules that say ``despite_licence``; its badge stays, because
+that is a fact. While an appeal has interim relief, only the badge stays as well. Reviews stay
+too: looking is no penalty.
+
+Rules on trial (``shadow``, and canaries outside of their share) are evaluated beside: what
+they would change is said, and nothing follows from it.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 from streams.policy.bundle import Bundle
-from streams.policy.features import Features
-from streams.policy.rules import HUMAN_SOURCES, Rule
-from streams.records import Actions, RuleHit
+from streams.policy.conditions import context_of
+from streams.policy.reach import beyond_the_detector
+from streams.policy.rules import NEUTRAL, Rule, pending
+from streams.policy.schema import Value
+from streams.records import Actions, Dimension, RuleHit
 
 # Each dimension from lenient to strict.
-STRICTNESS: Final = {
+STRICTNESS: Final[dict[Dimension, tuple[str, ...]]] = {
     "display": ("none", "partly_ai_badge", "ai_badge"),
     "recommendation": ("allow", "exclude_algorithmic", "exclude_all"),
     "availability": ("allow", "hold", "takedown"),
     "monetisation": ("allow", "hold", "exclude"),
     "profile": ("attach", "await_approval", "detach"),
 }
+FACTUAL: Final = "display"  # a badge is a fact and not a penalty
+MISSING_QUEUE: Final = "missing-signals"
+SECOND_SIGNAL_QUEUE: Final = "second-signal"
+SAMPLE_QUEUE: Final = "sample"
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,17 @@ class ReviewNeed:
     queue: str
     priority: int
     reason_codes: tuple[str, ...]
+    sample: bool = False
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """What one rule does, as it stands: softened, lifted, lapsed."""
+
+    rule: Rule
+    actions: Actions
+    pending: bool = False
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,76 +63,239 @@ class Evaluation:
     actions: Actions
     hits: tuple[RuleHit, ...]
     reasons_public: tuple[str, ...]
+    reasons_internal: tuple[str, ...]
     review: ReviewNeed | None
-    automation: Literal["fully", "partially"]
+    automation: Literal["fully", "partially", "none"]
+    consequences: tuple[Consequence, ...] = ()
+    missing_signals: tuple[str, ...] = ()
+    shadow_hits: tuple[RuleHit, ...] = ()
+    would_be: Actions = field(default_factory=Actions)
+    would_review: bool = False
+    closed: tuple[str, ...] = ()  # rules that would hold and are switched off
+
+    def behind(self, dimension: Dimension) -> Rule | None:
+        """Return the rule of highest priority whose value stands in a dimension."""
+        value = getattr(self.actions, dimension)
+        if value == getattr(NEUTRAL, dimension):
+            return None
+        holding = (one.rule for one in self.consequences
+                   if getattr(one.actions, dimension) == value)  # fmt: skip
+        return next(holding, None)
 
 
 def restricted(actions: Actions) -> bool:
     """Whether any dimension but display is worse than the most lenient."""
     return any(
-        value != STRICTNESS[dimension][0] for dimension, value in actions if dimension != "display"
+        getattr(actions, dimension) != order[0]
+        for dimension, order in STRICTNESS.items()
+        if dimension != FACTUAL
     )
 
 
-def evaluate(features: Features, bundle: Bundle) -> Evaluation:
-    """Return what ``bundle`` says about a track with these features."""
-    matched = [rule for rule in bundle.ordered if rule.when.holds(features)]
-    consequences = [rule.consequences(features.source) for rule in matched]
-    actions = _strictest(consequences)
-    if features.licensed:
-        actions = Actions(display=actions.display)
-    by_person = features.source in HUMAN_SOURCES
-    review = None if by_person else _review(matched)
+def evaluate(
+    values: Mapping[str, Value],
+    bundle: Bundle,
+    *,
+    key: str = "",
+    overrides: tuple[str, ...] = (),
+    off: frozenset[str] = frozenset(),
+    lapsed: frozenset[str] = frozenset(),
+) -> Evaluation:
+    """Return what ``bundle`` says about a track.
+
+    Args:
+        values: a full snapshot.
+        bundle: the policy.
+        key: the track's id.
+        overrides: ids of the overrides that apply, sorted.
+        off: rules that are switched off.
+        lapsed: rules whose consequences have run out.
+    """
+    closed = off | {name for one in bundle.overrides if one.id in overrides for name in one.off}
+    all_held = _held(values, bundle, overrides)
+    held = [one for one in all_held if one.rule.id not in closed]
+    switched = tuple(one.rule.id for one in all_held if one.rule.id in off)
+    acting = [one for one in held if one.rule.acts_on(key)]
+    on_trial = [one for one in held if not one.rule.acts_on(key) and not _skipped(bundle, one)]
+    said = _follow(values, bundle, acting, key, lapsed)
+    if not on_trial:
+        asked = said.review is not None
+        return replace(said, would_be=said.actions, would_review=asked, closed=switched)
+    would = _follow(values, bundle, held, key, lapsed)
+    return replace(
+        said,
+        shadow_hits=tuple(_hit(one, "shadow") for one in on_trial),
+        would_be=would.actions,
+        would_review=would.review is not None,
+        closed=switched,
+    )
+
+
+def _held(
+    values: Mapping[str, Value], bundle: Bundle, overrides: tuple[str, ...]
+) -> list[Consequence]:
+    """Return the rules that hold, in their order, with what they did not know."""
+    conditions = bundle.conditions(overrides)
+    context = context_of(values, bundle.reads)
+    found = []
+    for rule in bundle.running:
+        condition = conditions[rule.id]
+        holds = condition.holds(values, context)
+        if holds:
+            found.append(Consequence(rule, rule.actions))
+        elif holds is None:
+            missing = condition.missing(values)
+            match bundle.on_missing(rule):
+                case "match":
+                    found.append(Consequence(rule, rule.actions, missing=missing))
+                case "review":
+                    found.append(Consequence(rule, NEUTRAL, pending=True, missing=missing))
+                case _:
+                    found.append(Consequence(rule, NEUTRAL, missing=missing))
+    return found
+
+
+def _skipped(bundle: Bundle, one: Consequence) -> bool:
+    return bool(one.missing) and not one.pending and bundle.on_missing(one.rule) == "skip"
+
+
+def _follow(
+    values: Mapping[str, Value],
+    bundle: Bundle,
+    held: Sequence[Consequence],
+    key: str,
+    lapsed: frozenset[str],
+) -> Evaluation:
+    missing = tuple(dict.fromkeys(name for one in held for name in one.missing))
+    matched = [one for one in held if not _skipped(bundle, one)]
+    settled = [_settled(one, values, lapsed) for one in matched]
+    actions = _strictest(settled)
+    review = _review(settled, values, key)
+    by_person = bool(values["review.by_person"])
     return Evaluation(
         actions=actions,
-        hits=tuple(
-            RuleHit(rule_id=rule.id, rule_version=rule.version, reason_code=rule.reason_code)
-            for rule in matched
-        ),
-        reasons_public=_public(matched, consequences, actions),
+        hits=tuple(_hit(one, "live" if one.rule.mode == "live" else "canary") for one in settled),
+        reasons_public=_public(settled, actions),
+        reasons_internal=_internal(settled, missing),
         review=review,
-        automation="partially" if by_person or review else "fully",
+        automation="partially" if by_person or (review and not review.sample) else "fully",
+        consequences=tuple(settled),
+        missing_signals=missing,
     )
 
 
-def _strictest(consequences: list[Actions]) -> Actions:
-    return Actions.model_validate(
-        {
-            dimension: max(
-                (getattr(one, dimension) for one in consequences),
-                key=order.index,
-                default=order[0],
-            )
-            for dimension, order in STRICTNESS.items()
-        }
-    )
+def _settled(one: Consequence, values: Mapping[str, Value], lapsed: frozenset[str]) -> Consequence:
+    """Return a consequence as it stands: waiting for a person, lifted by a licence, run out."""
+    rule, actions, waits = one.rule, one.actions, one.pending
+    if rule.requires and not _decided_by_person(rule, values):
+        actions, waits = pending(actions), True
+    elif rule.severe and not rule.requires and not beyond_the_detector(values):
+        # No bundle that loads comes here (``faults``); should one, a person decides.
+        actions, waits = pending(actions), True
+    licensed = bool(values["label.licensed"]) and not rule.despite_licence
+    if licensed or values["review.interim_relief"] or rule.id in lapsed:
+        badge = actions.display if rule.id not in lapsed else NEUTRAL.display
+        actions = Actions(display=badge)
+    return replace(one, actions=actions, pending=waits)
 
 
-def _public(matched: list[Rule], consequences: list[Actions], actions: Actions) -> tuple[str, ...]:
+def _decided_by_person(rule: Rule, values: Mapping[str, Value]) -> bool:
+    if rule.finding is not None:
+        return rule.finding in _findings(values)
+    return bool(values["review.by_person"])
+
+
+def _findings(values: Mapping[str, Value]) -> tuple[str, ...]:
+    found = values["review.findings"]
+    return found if isinstance(found, tuple) else ()
+
+
+def _strictest(settled: Sequence[Consequence]) -> Actions:
+    chosen: dict[str, Any] = {}
+    for dimension, order in STRICTNESS.items():
+        lifted = max(
+            (one.rule.priority for one in settled if dimension in one.rule.lifts), default=-1
+        )
+        chosen[dimension] = max(
+            (
+                getattr(one.actions, dimension)
+                for one in settled
+                if one.rule.priority >= lifted or dimension == FACTUAL
+            ),
+            key=order.index,
+            default=order[0],
+        )
+    return Actions.model_construct(**chosen)
+
+
+def _public(settled: Iterable[Consequence], actions: Actions) -> tuple[str, ...]:
     """Return the texts of the rules that had a say in the outcome, each once.
 
     A rule that only states something always has; one whose consequences were outdone by
     stricter ones or lifted by a licence has not, and its text would be untrue.
     """
-    neutral = Actions()
     texts: dict[str, None] = {}
-    for rule, wanted in zip(matched, consequences, strict=True):
-        effects = [(name, value) for name, value in wanted if value != getattr(neutral, name)]
-        if rule.public and (
-            not effects or any(getattr(actions, name) == value for name, value in effects)
-        ):
-            texts[rule.public] = None
+    for one in settled:
+        if one.rule.public and has_a_say(one, actions):
+            texts[one.rule.public] = None
     return tuple(texts)
 
 
-def _review(matched: list[Rule]) -> ReviewNeed | None:
-    asking = [(rule, rule.review) for rule in matched if rule.review is not None]
-    if not asking:
-        return None
-    # max keeps the first of equals, so the order of the rules settles a tie.
-    first = max((review for _, review in asking), key=lambda review: review.priority)
-    return ReviewNeed(
-        queue=first.queue,
-        priority=first.priority,
-        reason_codes=tuple(dict.fromkeys(rule.reason_code for rule, _ in asking)),
+def has_a_say(one: Consequence, actions: Actions) -> bool:
+    """Whether a rule stands behind any of the actions, or wanted none."""
+    if one.missing and one.pending:
+        return False
+    wanted = [(name, value) for name, value in one.rule.actions if value != getattr(NEUTRAL, name)]
+    return not wanted or any(
+        getattr(one.actions, name) == getattr(actions, name) != getattr(NEUTRAL, name)
+        for name, _ in wanted
     )
+
+
+def _internal(settled: Iterable[Consequence], missing: Sequence[str]) -> tuple[str, ...]:
+    texts = [f"{one.rule.reason_code}: {one.rule.internal}" for one in settled if one.rule.internal]
+    if missing:
+        texts.append(f"not known: {', '.join(missing)}")
+    return tuple(dict.fromkeys(texts))
+
+
+def _hit(one: Consequence, mode: Literal["live", "canary", "shadow"]) -> RuleHit:
+    return RuleHit(
+        rule_id=one.rule.id,
+        rule_version=one.rule.version,
+        reason_code=one.rule.reason_code,
+        mode=mode,
+        pending=one.pending,
+    )
+
+
+def _asks(one: Consequence, values: Mapping[str, Value]) -> tuple[str, int] | None:
+    """Return the queue and the priority of the review that a rule asks for."""
+    rule = one.rule
+    if rule.requires is None:
+        return (SECOND_SIGNAL_QUEUE, 80) if one.pending else None
+    if rule.review is None:
+        return None
+    if rule.finding is not None:
+        found = _findings(values)
+        settled = rule.finding in found or f"not_{rule.finding}" in found
+        return None if settled else (rule.review.queue, rule.review.priority)
+    return None if values["review.by_person"] else (rule.review.queue, rule.review.priority)
+
+
+def _review(
+    settled: Sequence[Consequence], values: Mapping[str, Value], key: str
+) -> ReviewNeed | None:
+    asking = [(one.rule, asked) for one in settled if (asked := _asks(one, values)) is not None]
+    if asking:
+        # max keeps the first of equals, so the order of the rules settles a tie.
+        queue, priority = max((asked for _, asked in asking), key=lambda asked: asked[1])
+        codes = tuple(dict.fromkeys(rule.reason_code for rule, _ in asking))
+        return ReviewNeed(queue, priority, codes)
+    if values["review.by_person"]:
+        return None
+    sampled = [one.rule for one in settled if one.rule.sample_to_review and one.rule.sampled(key)]
+    if sampled:
+        codes = tuple(dict.fromkeys(rule.reason_code for rule in sampled))
+        return ReviewNeed(SAMPLE_QUEUE, 20, codes, sample=True)
+    return None

@@ -1,71 +1,164 @@
-"""What a rule may ask about a track: the published feature set, and nothing else.
+"""The snapshot: what rules may ask about one track, filled in.
 
-The evaluator sees only these, so a stored set of features replays a decision exactly. A
-value that is missing is None, and every condition says what it does then.
+It is plain data by the published schema (``streams.policy.schema``); stored in the decision,
+it replays it. Whatever depends on time or on a database has been settled before.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from detector.errors import BadInput
+from streams.policy.conflicts import conflicts
+from streams.policy.facts import Facts
+from streams.policy.labels import SAYS_AI, declared_extent, detected_extent
+from streams.policy.rights import Rights
+from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
+from streams.records import (
+    Extent,
+    Label,
+    LabelSource,
+    Outcome,
+    TrackClassified,
+)
 
-from streams.policy.labels import declared_extent, detected_extent
-from streams.records import Certainty, Extent, Label, LabelSource, Outcome, TrackClassified
-
-Declared = Literal["All", "Partly", "None", "absent"]
-
-
-class Features(BaseModel):
-    """A snapshot of one track: the effective label, the answer behind it, the delivery.
-
-    ``disclosure_mismatch``: the detector found AI where the declaration says there is
-    none, or all of a recording where it says part. False where either side is silent.
-    It adds nothing to the detector's score: it *is* that score, next to a claim.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    extent: Extent
-    certainty: Certainty
-    source: LabelSource
-    licensed: bool
-    generator: str | None
-    outcome: Outcome
-    p_value: float | None
-    probability: float | None
-    coverage: float | None
-    declared: Declared
-    disclosure_mismatch: bool
-    distributor: str | None
-    duration_s: float
-    silent_share: float
+Snapshot = Mapping[str, Value]
+HUMAN_SOURCES: Final = frozenset({LabelSource.REVIEWER, LabelSource.APPEAL})
 
 
-def features_of(event: TrackClassified, label: Label) -> Features:
+class WrongSnapshot(BadInput):
+    """Values that are not of the schema."""
+
+    def __init__(self, reason: str = "wrong_snapshot", detail: str = "") -> None:
+        super().__init__(reason, detail)
+
+
+def features_of(
+    event: TrackClassified,
+    facts: Facts,
+    rights: Rights,
+    labels: tuple[Label, ...],
+    label: Label,
+    artwork: Label | None,
+) -> dict[str, Value]:
     """Take the snapshot of a track whose effective label is ``label``."""
-    analysis, declared = event.analysis, declared_extent(event)
+    upload, analysis, audio = event.upload, event.analysis, event.audio
+    declared = declared_extent(event)
     found = detected_extent(event) if analysis.outcome is Outcome.AI_LIKELY else None
-    return Features(
-        extent=label.extent,
-        certainty=label.certainty,
-        source=label.source,
-        licensed=label.licensed,
-        generator=label.generator,
-        outcome=analysis.outcome,
-        p_value=analysis.p_value,
-        probability=analysis.probability,
-        coverage=analysis.coverage,
-        declared=_DECLARED[declared],
-        disclosure_mismatch=found is not None
-        and (declared is Extent.NONE or (declared is Extent.PARTLY and found is Extent.ALL)),
-        distributor=event.upload.distributor,
-        duration_s=event.audio.duration_s,
-        silent_share=event.audio.silent_share,
+    mismatch = found is not None and (
+        declared is Extent.NONE or (declared is Extent.PARTLY and found is Extent.ALL)
     )
+    provenance, uploader = event.provenance, upload.uploader
+    said_by = {one.source for one in labels if not one.neg and one.subject == "recording"
+               and one.extent in SAYS_AI}  # fmt: skip
+    if found is not None:
+        said_by.add(LabelSource.DETECTOR)
+    return {
+        "label.extent": label.extent.value,
+        "label.certainty": label.certainty.value,
+        "label.source": label.source.value,
+        "label.licensed": label.licensed,
+        "label.generator": _low(label.generator),
+        "label.components": tuple(label.components),
+        "artwork.extent": "Unknown" if artwork is None else artwork.extent.value,
+        "ai.outcome": analysis.outcome.value,
+        "ai.extent": detected_extent(event).value,
+        "ai.p_value": _known(analysis.p_value),
+        "ai.probability": _known(analysis.probability),
+        "ai.coverage": _known(analysis.coverage),
+        "ai.generator": _low(analysis.generator),
+        "declared.ai": "absent" if declared is None else declared.value,
+        "declared.mismatch": mismatch,
+        "declared.components": tuple(upload.declared.components),
+        "declared.tools": tuple(dict.fromkeys(t.name.casefold() for t in upload.declared.tools)),
+        "declared.conflicts": conflicts(upload),
+        "declared.derivation": "none" if upload.derivation is None else upload.derivation.type,
+        "declared.voice": upload.voice is not None
+        or (upload.derivation is not None and upload.derivation.type == "voice_swap"),
+        "provenance.state": "absent" if provenance is None else provenance.state,
+        "provenance.extent": "Unknown" if provenance is None else provenance.extent.value,
+        "provenance.aigc": "none"
+        if provenance is None or provenance.aigc is None
+        else provenance.aigc.label,
+        "provenance.opt_out": provenance is not None
+        and "notAllowed" in provenance.training_mining.values(),
+        "rights.generator_status": rights.generator_status,
+        "rights.agreement": rights.agreement,
+        "rights.derivative": rights.derivative,
+        "rights.voice_consent": rights.voice_consent,
+        "review.by_person": label.source in HUMAN_SOURCES,
+        "review.findings": facts.findings,
+        "review.appeal_open": facts.appeal_open,
+        "review.interim_relief": facts.interim_relief,
+        "delivery.distributor": upload.distributor,
+        "delivery.territories": tuple(upload.territories),
+        "delivery.profile_mismatch": bool(uploader and uploader.profile_mismatch),
+        "uploader.fraud_score": _known(uploader.fraud_score) if uploader else None,
+        "uploader.rate_24h": _known(uploader.rate_24h) if uploader else None,
+        "uploader.strikes": _known(uploader.strikes) if uploader else None,
+        "audio.duration_s": float(audio.duration_s),
+        "audio.silent_share": float(audio.silent_share),
+        "signals.independent": float(len(said_by)),
+    }
 
 
-_DECLARED: dict[Extent | None, Declared] = {
-    Extent.ALL: "All",
-    Extent.PARTLY: "Partly",
-    Extent.NONE: "None",
-    None: "absent",
-}
+def snapshot(given: Mapping[str, Any]) -> dict[str, Value]:
+    """Return a full snapshot from some values, flat or nested; the rest is unknown.
+
+    Raises:
+        WrongSnapshot: a name or a value that the schema does not have.
+    """
+    values = dict(DEFAULTS)
+    for name, value in flattened(given).items():
+        if name not in FEATURES:
+            raise WrongSnapshot(detail=f"there is no feature {name!r}")
+        values[name] = _typed(name, value)
+    return values
+
+
+def flattened(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested groups as dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found |= flattened(value, f"{name}.")
+        else:
+            found[name] = value
+    return found
+
+
+def _typed(name: str, value: Any) -> Value:
+    feature = FEATURES[name]
+    if value is None:
+        if not feature.missing:
+            raise WrongSnapshot(detail=f"{name} is never null")
+        return None
+    match feature.kind:
+        case Kind.BOOL:
+            good = isinstance(value, bool)
+        case Kind.NUMBER:
+            good = isinstance(value, int | float) and not isinstance(value, bool)
+            value = float(value) if good else value
+        case Kind.TEXT:
+            good = isinstance(value, str) and (not feature.values or value in feature.values)
+        case Kind.TEXTS:
+            items = tuple(value) if isinstance(value, list | tuple) else ()
+            good = isinstance(value, list | tuple) and all(
+                isinstance(one, str) and (not feature.values or one in feature.values)
+                for one in items
+            )
+            value = items
+    if not good:
+        words = f"one of {', '.join(feature.values)}" if feature.values else f"a {feature.kind}"
+        raise WrongSnapshot(detail=f"{name} is {words}, not {value!r}")
+    typed: Value = value
+    return typed
+
+
+def _low(name: str | None) -> str | None:
+    return None if name is None else name.casefold()
+
+
+def _known(value: float | None) -> float | None:
+    """Not-a-number is not known."""
+    return None if value is None or value != value else float(value)

@@ -1,4 +1,4 @@
-"""YAML with line numbers, and only the part of YAML that says what it seems to say.
+"""YAML with lines and columns, and only the part of YAML that says what it seems to say.
 
 ``no`` is a country here and not false, 3.10 as text stays text where quoted, days stay
 text until the schema reads them, and there are no tags, aliases or repeated keys: the
@@ -15,11 +15,11 @@ Path = tuple[str | int, ...]
 
 
 class NotPlain(Exception):
-    """The text is not plain YAML; ``line`` counts from 1."""
+    """The text is not plain YAML; ``line`` and ``column`` count from 1."""
 
-    def __init__(self, line: int, message: str) -> None:
+    def __init__(self, at: tuple[int, int], message: str) -> None:
         super().__init__(message)
-        self.line = line
+        self.line, self.column = at
         self.message = message
 
 
@@ -40,18 +40,58 @@ for _kind, _pattern, _first in _SCALARS:
     )
 
 
+@dataclass(frozen=True)
+class Spot:
+    """Where a key stands and where its text begins; all count from 1.
+
+    ``style`` is how YAML quotes it; ``whole``: the text is on one line as it is written.
+    """
+
+    line: int
+    column: int
+    text_line: int
+    text_column: int
+    style: str | None = None
+    whole: bool = True
+
+
 @dataclass
 class Marked:
-    """Plain data, and the line of every key and item by its path."""
+    """Plain data, and the place of every key and item by its path."""
 
     data: Any
-    lines: dict[Path, int] = field(default_factory=dict)
+    spots: dict[Path, Spot] = field(default_factory=dict)
+    text: str = ""
 
-    def line(self, path: Path) -> int:
-        """Return the line of ``path``, or of what encloses it."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
+    def place(self, path: Path, offset: int | None = None) -> tuple[int, int]:
+        """Return line and column of ``path``, or of what encloses it.
+
+        Args:
+            path: keys and indices from the top.
+            offset: a character of the text that stands there, counted from 0.
+        """
+        while path and path not in self.spots:
+            path, offset = path[:-1], None
+        spot = self.spots.get(path)
+        if spot is None:
+            return 1, 1
+        if offset is None:
+            return spot.line, spot.column
+        if spot.style == "|":
+            before = self._value(path)[:offset]
+            line = spot.text_line + 1 + before.count("\n")
+            written = self.text.splitlines()[line - 1 : line] or [""]
+            indent = len(written[0]) - len(written[0].lstrip())
+            return line, indent + 1 + len(before) - (before.rfind("\n") + 1)
+        if not spot.whole:  # folded over lines: its first one
+            return spot.text_line, spot.text_column
+        return spot.text_line, spot.text_column + (spot.style is not None) + offset
+
+    def _value(self, path: Path) -> str:
+        value = self.data
+        for step in path:
+            value = value[step]
+        return str(value)
 
 
 def read(text: str) -> Marked:
@@ -64,44 +104,49 @@ def read(text: str) -> Marked:
         for event in yaml.parse(text, _Loader):
             if isinstance(event, yaml.AliasEvent):
                 raise NotPlain(
-                    _line(event.start_mark), "aliases are not allowed: write the value out"
+                    _at(event.start_mark), "aliases are not allowed: write the value out"
                 )
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
-        line = _line(error.problem_mark or error.context_mark)
-        raise NotPlain(line, f"this is not YAML: {error.problem or error.context}") from error
+        at = _at(error.problem_mark or error.context_mark)
+        raise NotPlain(at, f"this is not YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:  # characters that YAML does not allow
-        raise NotPlain(1, f"this is not YAML: {' '.join(str(error).split())}") from error
-    found = Marked(None)
+        raise NotPlain((1, 1), f"this is not YAML: {' '.join(str(error).split())}") from error
+    found = Marked(None, text=text)
     if node is not None:
-        found.data = _plain(node, (), found.lines)
+        found.data = _plain(node, (), found.spots)
     return found
 
 
-def _line(mark: Any) -> int:
-    return 1 if mark is None else int(mark.line) + 1
+def _at(mark: Any) -> tuple[int, int]:
+    return (1, 1) if mark is None else (int(mark.line) + 1, int(mark.column) + 1)
 
 
-def _plain(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
-    line = _line(node.start_mark)
-    lines.setdefault(path, line)
+def _spot(node: yaml.Node, key: tuple[int, int]) -> Spot:
+    whole = bool(node.start_mark.line == node.end_mark.line)
+    style = node.style if isinstance(node, yaml.ScalarNode) else None
+    return Spot(*key, *_at(node.start_mark), style, whole)
+
+
+def _plain(node: yaml.Node, path: Path, spots: dict[Path, Spot]) -> Any:
+    spots.setdefault(path, _spot(node, _at(node.start_mark)))
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key, value in node.value:
-            at = _line(key.start_mark)
+            at = _at(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
                 raise NotPlain(at, "a key must be a plain word")
             if key.value in mapping:
                 raise NotPlain(at, f"key {key.value!r} stands twice: keep one")
-            lines[(*path, key.value)] = at
-            mapping[key.value] = _plain(value, (*path, key.value), lines)
+            spots[(*path, key.value)] = _spot(value, at)
+            mapping[key.value] = _plain(value, (*path, key.value), spots)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), lines) for index, item in enumerate(node.value)]
-    return _scalar(node, line)
+        return [_plain(item, (*path, index), spots) for index, item in enumerate(node.value)]
+    return _scalar(node)
 
 
-def _scalar(node: yaml.Node, line: int) -> Any:
+def _scalar(node: yaml.Node) -> Any:
     text = str(node.value)
     match node.tag.removeprefix("tag:yaml.org,2002:"):
         case "str":
@@ -115,4 +160,4 @@ def _scalar(node: yaml.Node, line: int) -> Any:
         case "float":
             return float(text)
         case tag:
-            raise NotPlain(line, f"tag {tag!r} is not allowed: write a plain value")
+            raise NotPlain(_at(node.start_mark), f"tag {tag!r} is not allowed: write a plain value")

@@ -21,7 +21,7 @@ from tests.audio import write_wav
 pytestmark = pytest.mark.pipeline
 
 RATE_HZ = 44_100
-WORKERS = ("fingerprint", "classify", "decide", "ledger", "catalogue")
+WORKERS = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
 
 
 def start(state: Path, *arguments: str) -> "subprocess.Popen[str]":

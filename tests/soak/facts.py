@@ -21,6 +21,13 @@ GROUPS: Final = {
     "fingerprint": (topics.UPLOADED,),
     "classify": (topics.FINGERPRINTED,),
     "decide": (topics.CLASSIFIED,),
+    "redecide": (
+        topics.DECIDED,
+        topics.REVIEWS_DECIDED,
+        topics.APPEALS_CHANGED,
+        topics.RIGHTS_CHANGED,
+        topics.REOPENED,
+    ),
     "ledger": topics.ALL,
     "catalogue": (topics.DECIDED,),
 }
@@ -31,6 +38,10 @@ IDS: Final = {
     topics.LABELLED: "analysis_id",
     topics.DECIDED: "decision_id",
     topics.REVIEWS_REQUESTED: "task_id",
+    topics.POLICIES_SHADOWED: "shadow_id",
+    topics.STATEMENTS_WRITTEN: "statement_id",
+    topics.USAGE_ATTRIBUTED: "usage_id",
+    topics.CREDITS_DERIVED: "credits_id",
 }
 TIMES: Final = ("uploaded_at", "requested_for")  # of the delivery; another of each delivery
 

@@ -7,12 +7,14 @@ from streams.dead_letters import Message
 from streams.records import (
     Analysis,
     AudioFacts,
+    Cause,
     Declaration,
     Extent,
     Fingerprint,
     ModelRef,
     ObservationRef,
     Outcome,
+    PolicyRef,
     Record,
     Tool,
     TrackClassified,
@@ -20,6 +22,7 @@ from streams.records import (
     Upload,
     UploadReceived,
 )
+from streams.records_policy import PolicyChanged, TrackReopened
 from streams.records_reviews import (
     AppealChanged,
     AppealEvidence,
@@ -195,6 +198,26 @@ def agreement(version: int = 1, **fields: Any) -> RightsChanged:
         changed_by="rights-desk",
         changed_at=DECIDED_AT,
     )
+
+
+def policy_changed(**fields: Any) -> PolicyChanged:
+    """A bundle that goes live."""
+    known = {
+        "change_id": "pol_1",
+        "kind": "bundle",
+        "policy": PolicyRef(name="earmark-default", version="9.0.0", digest="b" * 64),
+        "state": "live",
+        "text": "name: earmark-default",
+        "approved_by": ("alice", "bob"),
+        "changed_by": "bob",
+        "changed_at": DECIDED_AT,
+    }
+    return PolicyChanged.model_validate(known | fields)
+
+
+def reopened(**fields: Any) -> TrackReopened:
+    known = {"track_id": "T-1", "cause": Cause(kind="rights", id="rgt_1", version=2)}
+    return TrackReopened.model_validate(known | fields)
 
 
 def message(topic: str, record: Record, offset: int = 0, **more: Any) -> Message:

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 from prometheus_client import REGISTRY
 
@@ -16,6 +17,8 @@ from streams.records import (
     TrackLabelled,
     parse,
 )
+from streams.records_credits import CreditsDerived
+from streams.records_policy import StatementWritten
 from streams.settings import Settings
 from tests.streams.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified
 from tests.streams.policy.policies import bundle, rule
@@ -93,12 +96,14 @@ def test_ids_change_with_upload_content_analysis_and_policy_and_nothing_else() -
     assert decide(later, POLICY)[1].decision_id == said[0][1].decision_id
 
 
-def test_the_processor_publishes_in_order_and_counts() -> None:
+def test_the_processor_publishes_in_order_and_counts(tmp_path: Path) -> None:
     def counted(name: str, **labels: str) -> float:
         return REGISTRY.get_sample_value(name, labels) or 0.0
 
+    settings = Settings(ledger=f"sqlite:///{tmp_path}/ledger.db")
+
     async def handled() -> list[tuple[str, type]]:
-        async with DECIDE.open(Settings(), Health()) as handler:
+        async with DECIDE.open(settings, Health()) as handler:
             return [(output.topic, type(output.record)) for output in await handler(MISMATCH)]
 
     names = [
@@ -111,6 +116,8 @@ def test_the_processor_publishes_in_order_and_counts() -> None:
         (topics.LABELLED, TrackLabelled),
         (topics.DECIDED, TrackDecided),
         (topics.REVIEWS_REQUESTED, ReviewRequested),
+        (topics.STATEMENTS_WRITTEN, StatementWritten),
+        (topics.CREDITS_DERIVED, CreditsDerived),
     ]
     assert [counted(name, **labels) for name, labels in names] == [one + 1 for one in before]
     assert (DECIDE.name, DECIDE.source) == ("decide", topics.CLASSIFIED)

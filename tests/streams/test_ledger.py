@@ -19,6 +19,7 @@ from streams.catalogue import TRACKS, apply
 from streams.consuming import _handle
 from streams.dead_letters import Message
 from streams.decide import decide
+from streams.deciding import decide_all
 from streams.ledger import Ledger, LedgerAway, LedgerError, Unstorable
 from streams.ledger_letters import Wanted
 from streams.ledger_tables import LABELS, METADATA, UPLOADS
@@ -28,10 +29,13 @@ from streams.records import (
     DecisionApplied,
     Declaration,
     InvalidRecord,
+    RuleHit,
     TrackDecided,
     Upload,
     UploadReceived,
 )
+from streams.records_credits import UsageAttributed
+from streams.records_policy import PolicyShadowed
 from streams.settings import Settings
 from tests.streams.events import (
     UPLOADED_AT,
@@ -40,14 +44,16 @@ from tests.streams.events import (
     classified,
     fingerprinted,
     message,
+    policy_changed,
     received,
+    reopened,
     verdict,
 )
 from tests.streams.policy.policies import bundle, rule
 
 POLICY = load(Settings().policy)
 TABLES = [table.name for table in METADATA.sorted_tables if not table.info]
-ONCE = dict.fromkeys(TABLES, 1) | {"labels": 2, "dead_letter_actions": 0}
+ONCE = dict.fromkeys(TABLES, 1) | {"labels": 2, "dead_letter_actions": 0, "subjects": 0}
 
 
 def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record") -> Message:
@@ -59,10 +65,17 @@ def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record")
 
 def whole_story() -> list[Message]:
     """One message for every topic, all about track T-1 but one (and two labels in one)."""
-    labelled, decided, requested = decide(
-        classified(declared=Declaration(contains_ai="None")), POLICY
-    )
+    event = classified(declared=Declaration(contains_ai="None"))
+    said = decide_all(event, POLICY)
+    labelled, decided, requested = said.labelled, said.decided, said.requested
     assert requested is not None
+    assert said.statement is not None
+    assert said.credits is not None
+    about = {
+        "decision_id": decided.decision_id,
+        "upload_id": decided.upload_id,
+        "track_id": decided.track_id,
+    }
     applied = DecisionApplied(
         decision_id=decided.decision_id,
         upload_id=decided.upload_id,
@@ -80,6 +93,31 @@ def whole_story() -> list[Message]:
         topics.REVIEWS_DECIDED: verdict(),
         topics.APPEALS_CHANGED: appeal(),
         topics.RIGHTS_CHANGED: agreement(),
+        topics.POLICIES_CHANGED: policy_changed(),
+        topics.REOPENED: reopened(),
+        topics.POLICIES_SHADOWED: PolicyShadowed(
+            shadow_id="shd_1",
+            policy=decided.policy,
+            rules=(RuleHit(rule_id="r", rule_version=1, reason_code="R-R", mode="shadow"),),
+            actions=decided.actions,
+            would_be=decided.actions,
+            **about,
+        ),
+        topics.STATEMENTS_WRITTEN: said.statement,
+        topics.USAGE_ATTRIBUTED: UsageAttributed(
+            usage_id="use_1",
+            agreement_id="AGR-1",
+            entry_id="rgt_1",
+            entry_version=1,
+            sources=(),
+            basis="contract_split",
+            method="net_revenue",
+            period="monthly",
+            territories=("Worldwide",),
+            from_at=UPLOADED_AT,
+            **about,
+        ),
+        topics.CREDITS_DERIVED: said.credits,
     }
     told = [
         message(topic, record, timestamp_ms=1_795_000_000_000 + 10 * place)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from detector.errors import BadInput
-from streams.decide import decide
+from streams.deciding import decide_all
 from streams.records import (
     MAX_RECORD_BYTES,
     Contributor,
@@ -18,6 +18,7 @@ from streams.records import (
     InvalidRecord,
     Outcome,
     Record,
+    Tool,
     TrackDecided,
     Upload,
     UploadReceived,
@@ -33,9 +34,11 @@ from tests.streams.events import (
     appeal,
     classified,
     fingerprinted,
+    policy_changed,
+    reopened,
     verdict,
 )
-from tests.streams.policy.policies import bundle, rule
+from tests.streams.policy.policies import bundle, facts, rule
 
 UPHELD = AppealOutcome(reasons="The stems hold only one bounced track.")
 RIGHTS: dict[str, Any] = {
@@ -65,10 +68,29 @@ def examples() -> dict[str, Record]:
     received = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=UPLOADED_AT)
     event = classified(Outcome.AI_LIKELY, declared=Declaration(contains_ai="None"))
     review = {"requires": "human", "review": {"queue": "disclosure", "priority": 70}}
-    policy = bundle(rule(actions={"display": "ai_badge"}, public="Made with AI.", **review))
+    trial = rule("trial", mode="shadow", actions={"display": "partly_ai_badge"})
+    policy = bundle(rule(actions={"display": "ai_badge"}, public="Made with AI.", **review), trial)
     policy.__dict__["digest"] = "b" * 64  # a cached property; the rules' format may grow
-    labelled, decided, requested = decide(event, policy)
+    granted = agreement(credit_requirements=("A Singer",))
+    licensed = event.model_copy(
+        update={
+            "upload": event.upload.model_copy(
+                update={
+                    "declared": Declaration(
+                        contains_ai="All",
+                        tools=(Tool(name="Songmaker", agreement_id="AGR-1"),),
+                    )
+                }
+            )
+        }
+    )
+    covered = decide_all(licensed, policy, facts(licensed, granted))
+    said = decide_all(event, policy)
+    labelled, decided, requested = said.labelled, said.decided, said.requested
     assert requested is not None
+    assert said.shadowed is not None
+    assert said.statement is not None
+    assert covered.credits is not None
     applied = DecisionApplied(
         decision_id=decided.decision_id,
         upload_id=decided.upload_id,
@@ -78,6 +100,8 @@ def examples() -> dict[str, Record]:
     records = (
         *(received, fingerprinted(), event, labelled, decided, requested, applied),
         *(verdict(undoes="vrd_0"), appeal(), agreement()),
+        *(policy_changed(), reopened(), said.shadowed, said.statement),
+        *(covered.usages[0], covered.credits),
     )
     return {type(record).__name__: record for record in records}
 
@@ -102,8 +126,9 @@ def test_every_record_has_a_golden_line() -> None:
 def test_an_older_reader_survives_a_newer_writer(name: str) -> None:
     def newer(value: Any) -> Any:
         if isinstance(value, dict):
-            # The keys of identifiers are content and not fields.
-            inner = {key: one if key == "identifiers" else newer(one) for key, one in value.items()}
+            # The keys of these are content and not fields.
+            free = ("identifiers", "features", "fields", "texts")
+            inner = {key: one if key in free else newer(one) for key, one in value.items()}
             return inner | {"of_tomorrow": 1}
         return [newer(one) for one in value] if isinstance(value, list) else value
 

@@ -1,30 +1,45 @@
-"""Features and policies for tests."""
+"""Snapshots, facts and policies for tests."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from streams.policy.bundle import Bundle
-from streams.policy.features import Features
-from streams.records import Certainty, Extent, LabelSource, Outcome
+from streams.policy.facts import Facts, Said, facts_of
+from streams.policy.features import snapshot
+from streams.policy.registry import Registry
+from streams.policy.schema import Value
+from streams.records import TrackClassified
+from streams.records_rights import RightsChanged
+
+NOTHING_SAID = Said()
+SUSPECTED = {
+    "label.extent": "All",
+    "ai.outcome": "ai_likely",
+    "ai.extent": "All",
+    "ai.p_value": 0.002,
+    "ai.probability": 0.99,
+    "ai.coverage": 0.9,
+    "audio.duration_s": 180.0,
+}
 
 
-def features(**changes: Any) -> Features:
-    plain: dict[str, Any] = {
-        "extent": Extent.ALL,
-        "certainty": Certainty.SUSPECTED,
-        "source": LabelSource.DETECTOR,
-        "licensed": False,
-        "generator": None,
-        "outcome": Outcome.AI_LIKELY,
-        "p_value": 0.002,
-        "probability": 0.99,
-        "coverage": 0.9,
-        "declared": "absent",
-        "disclosure_mismatch": False,
-        "distributor": None,
-        "duration_s": 180.0,
-        "silent_share": 0.0,
-    }
-    return Features.model_validate(plain | changes)
+def features(changes: dict[str, Any] | None = None) -> dict[str, Value]:
+    """A snapshot of a track that only the detector suspects, with changes by dotted name."""
+    return snapshot(SUSPECTED | (changes or {}))
+
+
+def facts(
+    event: TrackClassified,
+    *entries: RightsChanged,
+    said: Said = NOTHING_SAID,
+    at: datetime | None = None,
+    off: Iterable[str] = (),
+) -> Facts:
+    """What holds about a track, as of its upload unless another moment is given."""
+    return facts_of(
+        event, at or event.uploaded_at, said=said, registry=Registry(entries), off=frozenset(off)
+    )
 
 
 def rule(rule_id: str = "one", **changes: Any) -> dict[str, Any]:
@@ -32,7 +47,7 @@ def rule(rule_id: str = "one", **changes: Any) -> dict[str, Any]:
         "id": rule_id,
         "version": 1,
         "priority": 100,
-        "when": {"extent": ["All"]},
+        "when": 'label.extent == "All"',
         "actions": {},
         "reason_code": f"R-{rule_id.upper()}",
     }
@@ -40,7 +55,13 @@ def rule(rule_id: str = "one", **changes: Any) -> dict[str, Any]:
 
 
 def bundle(*rules: dict[str, Any], **changes: Any) -> Bundle:
-    plain = {"schema_version": 1, "name": "test", "version": "1.0.0", "rules": list(rules)}
+    plain = {
+        "schema_version": 2,
+        "name": "test",
+        "version": "1.0.0",
+        "defaults": {"on_missing": "skip"},
+        "rules": list(rules),
+    }
     return Bundle.model_validate(plain | changes)
 
 

@@ -1,93 +1,170 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
 from detector.errors import Fatal
-from streams.policy.bundle import BundleError, load, parse
+from streams.policy.bundle import Bundle, BundleError, load, parse
 from streams.settings import Settings
 
 HEAD = """\
-schema_version: 1
+schema_version: 2
 name: test
 version: 1.0.0
+params: {sure: 0.01}
 rules:
 """
 RULE = """\
   - id: one
     version: 1
     priority: 10
-    when: {extent: [All], source: [detector]}
+    when: label.extent == "All" && label.source == "detector"
+    on_missing: skip
     actions: {display: ai_badge}
     reason_code: R-ONE
 """
 GOOD = HEAD + RULE
+WHEN = 'label.extent == "All" && label.source == "detector"'
+TODAY = date(2026, 11, 25)
 
 
-def refusal(text: str) -> str:
+def refusal(text: str, today: date | None = None) -> str:
     with pytest.raises(BundleError) as caught:
-        parse(text, "policy.yaml")
+        parse(text, "policy.yaml", today)
     assert isinstance(caught.value, Fatal)
     return str(caught.value)
 
 
-def test_the_default_policy_loads() -> None:
-    bundle = load(Settings().policy)
+def test_the_default_policy_loads_today_and_passes_its_own_tests() -> None:
+    bundle = load(Settings().policy, TODAY)
     assert [agreement.id for agreement in bundle.agreements] == ["AGR-SAMPLE-1"]
     assert bundle.ref.name == "earmark-default"
     assert len(bundle.ref.digest) == 64
+    assert len(bundle.tests) >= 8
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("display: ai_badge", "displya: ai_badge", "policy.yaml:9: rules.0.actions.displya: "
+        # --- form ---
+        ("display: ai_badge", "displya: ai_badge", "policy.yaml:11:15: rules.0.actions.displya: "
          "unknown key 'displya'; did you mean 'display'?"),
-        ("extent: [All]", "ai: true", "policy.yaml:8: rules.0.when.ai: unknown key 'ai'; "
-         "known here: certainty, coverage"),
-        ("ai_badge", "badge", "policy.yaml:9: rules.0.actions.display: 'badge' is not one of "
+        ("ai_badge", "badge", "policy.yaml:11:15: rules.0.actions.display: 'badge' is not one of "
          "'none', 'ai_badge' or 'partly_ai_badge'"),
-        ("[All]", "[Al]", "policy.yaml:8: rules.0.when.extent.0: 'Al' is not one of"),
-        ("[All]", "[]", "policy.yaml:8: rules.0.when.extent is empty"),
-        ("{extent: [All], source: [detector]}", "{}", "policy.yaml:8: rules.0.when: a rule "
-         "without a condition"),
-        ("    reason_code: R-ONE\n", "", "policy.yaml:5: rules.0.reason_code is missing: add it"),
-        ("R-ONE", "because", "policy.yaml:10: rules.0.reason_code: 'because' does not match"),
-        ("version: 1.0.0", "version: '1'", "policy.yaml:3: version: '1' does not match"),
-        ("name: test", "name: test\nname: again", "policy.yaml:3: key 'name' stands twice"),
-        ("source: [detector]", "p_value: {min: 0.5, max: 0.1}", "policy.yaml:8: "
-         "rules.0.when.p_value.min: min 0.5 is above max 0.1"),
-        ("source: [detector]", "p_value: {}", "rules.0.when.p_value: a range needs"),
-        ("source: [detector]", "p_value: {max: .nan}", "p_value.max: Input should be a"),
-        ("source: [detector]", "distributor: {any_of: [A], none_of: [B]}", "either any_of or"),
-        ("display: ai_badge", "availability: hold", "policy.yaml:9: rules.0.actions.availability: "
-         "'hold' waits for somebody: add requires: human"),
-        ("reason_code", "requires: human\n    reason_code", "policy.yaml:10: rules.0.requires: "
+        ("    reason_code: R-ONE\n", "", "policy.yaml:6:5: rules.0.reason_code is missing: add it"),
+        ("R-ONE", "because", "policy.yaml:12:5: rules.0.reason_code: 'because' does not match"),
+        ("version: 1.0.0", "version: '1'", "policy.yaml:3:1: version: '1' does not match"),
+        ("name: test", "name: test\nname: again", "policy.yaml:3:1: key 'name' stands twice"),
+        ("display: ai_badge", "availability: hold", "policy.yaml:11:15: "
+         "rules.0.actions.availability: 'hold' waits for somebody: add requires: human"),
+        ("reason_code", "requires: human\n    reason_code", "policy.yaml:12:5: rules.0.requires: "
          "requires: human needs review"),
         ("reason_code", "review: {queue: q, priority: 1}\n    reason_code", "a review needs"),
-        ("source: [detector]", "outcome: &a [uncertain], source: *a", "policy.yaml:8: aliases"),
+        ("reason_code", "mode: canary 200%\n    reason_code", "policy.yaml:12:5: rules.0.mode: "
+         "a canary takes more than 0%"),
+        ("reason_code", "mode: trial\n    reason_code", "rules.0.mode: 'trial' does not match"),
+        ("reason_code", "ends_after: soon\n    reason_code", "write 72h or 30d"),
+        ("reason_code", "finding: fraud\n    reason_code", "only a person can find that"),
+        ("name: test", "name: &a test\ndefaults: *a", "policy.yaml:3:11: aliases"),
         ("name: test", "name: !!python/name:os.system x", "tag"),
         ("rules:", "rules: [", "this is not YAML"),
+        # --- conditions ---
+        (WHEN, "{extent: [All]}", "policy.yaml:9:5: rules.0.when: a condition is CEL text"),
+        (WHEN, 'label.extend == "All"', "policy.yaml:9:11: rules.0.when: there is no feature "
+         "'label.extend'; did you mean 'label.extent'?"),
+        (WHEN, 'label.extent == "all"', "policy.yaml:9:27: rules.0.when: label.extent is never "
+         "'all'; did you mean 'All'?"),
+        (WHEN, "label.extent == 1", "policy.yaml:9:24: rules.0.when: a text and a number are "
+         "never equal"),
+        (WHEN, "label.extent = 'All'", "policy.yaml:9:24: rules.0.when: '=' is not CEL: write "
+         "'=='"),
+        (WHEN, "ai.p_value < params.sur", "policy.yaml:9:24: rules.0.when: there is no parameter "
+         "'sur'; did you mean 'sure'?"),
+        (WHEN, "ai.p_value", "a condition is true or false, and this is a number"),
+        (WHEN, "label.licensed &&", "the condition ends too early"),
+        (WHEN, "os.system('x') == 1", "there is no method 'system'"),
+        (WHEN, "__import__ == 1", "there is no feature '__import__'"),
+        (WHEN, '"|\n      label.licensed', "this is not YAML"),
+        (WHEN, "|\n      label.licensed\n      && label.extnt == 'All'", "policy.yaml:11:10: "
+         "rules.0.when: there is no feature 'label.extnt'"),
+        (WHEN, 'label.extent == "All" && label.extent == "None"', "policy.yaml:9:11: rules.0.when: "
+         "this can never hold"),
+        (WHEN, "ai.p_value < 0.1 && ai.p_value > 0.5", "this can never hold"),
+        (WHEN, "signals.independent > 3 && !label.licensed && label.licensed", "can never hold"),
+        ("    on_missing: skip\n", "", ""),
+        # --- overrides, tests ---
+        ("rules:", "overrides:\n  - {id: o, scope: {territories: [CN]}, params: {sure: high}, "
+         "expires: 2027-01-01, why: x}\nrules:", "policy.yaml:6:50: overrides.0.params.sure: "
+         "params.sure is 0.01: keep its type"),
+        ("rules:", "overrides:\n  - {id: o, scope: {}, params: {sure: 0.1}, expires: 2027-01-01, "
+         "why: x}\nrules:", "name a scope"),
+        ("rules:", "overrides:\n  - {id: o, scope: {territories: [CN]}, off: [two], "
+         "expires: 2027-01-01, why: x}\nrules:", "there is no rule 'two'"),
+        ("rules:", "tests:\n  - {name: t, given: {label.extent: All}, "
+         "expect: {display: none}}\nrules:", "policy.yaml:6:52: tests.0.expect.display: "
+         "test 't': display is ai_badge, expected none; rules that hold: [one]"),
+        ("rules:", "tests:\n  - {name: t, given: {label: {extent: All}}, "
+         "expect: {matched: [two]}}\nrules:", "there is no rule 'two'"),
+        ("rules:", "tests:\n  - {name: t, given: {label: {extnt: All}}, "
+         "expect: {matched: []}}\nrules:", "policy.yaml:6:31: tests.0.given.label.extnt: "
+         "there is no feature 'label.extnt'"),
+        ("rules:", "tests:\n  - {name: t, given: {ai: {p_value: low}}, "
+         "expect: {matched: []}}\nrules:", "ai.p_value is a number, not 'low'"),
     ],
 )  # fmt: skip
-def test_a_fault_is_named_with_its_line_and_what_to_do(old: str, new: str, said: str) -> None:
+def test_a_fault_is_named_with_its_place_and_what_to_do(old: str, new: str, said: str) -> None:
     assert old in GOOD
-    assert said in refusal(GOOD.replace(old, new, 1))
+    text = GOOD.replace(old, new, 1)
+    if said:
+        assert said in refusal(text)
+    else:
+        parse(text, "policy.yaml")
+
+
+def test_a_feature_that_may_be_missing_wants_a_word_about_that() -> None:
+    text = GOOD.replace(WHEN, "ai.p_value < params.sure")
+    parse(text, "p")
+    said = refusal(text.replace("    on_missing: skip\n", ""))
+    assert said.startswith("policy.yaml:9:11: rules.0.when: ai.p_value may be missing: say")
+    guarded = text.replace("    on_missing: skip\n", "").replace(
+        "ai.p_value < params.sure", "ai.coverage == null"
+    )
+    parse(guarded, "p")
+
+
+def test_an_expired_override_is_refused_where_a_day_is_given_and_does_not_apply() -> None:
+    text = GOOD.replace(
+        "rules:",
+        "overrides:\n  - {id: cn, scope: {territories: [CN]}, off: [one], "
+        "expires: 2026-11-24, why: a test}\nrules:",
+    )
+    assert (
+        "policy.yaml:6:54: overrides.0.expires: it expired on 2026-11-24: remove the "
+        "override, or agree on a new day" in refusal(text, TODAY)
+    )
+    assert isinstance(parse(text, "p"), Bundle)
+    assert isinstance(parse(text, "p", date(2026, 11, 24)), Bundle)
 
 
 def test_all_faults_are_reported_at_once_in_the_order_of_lines() -> None:
     text = GOOD.replace("1.0.0", "one").replace("priority: 10", "priority: high")
     lines = refusal(text.replace("ai_badge", "badge")).splitlines()
-    assert [line.split(": ")[0] for line in lines] == [f"policy.yaml:{at}" for at in (3, 7, 9)]
+    assert [line.split(": ")[0] for line in lines] == [
+        f"policy.yaml:{at}" for at in ("3:1", "8:5", "11:15")
+    ]
+    two = RULE.replace("id: one", "id: two").replace("label.extent", "label.extend")
+    lines = refusal(GOOD.replace('"detector"', '"radio"') + two).splitlines()
+    assert [line.split(":")[1] for line in lines] == ["9", "16"]
 
 
 @pytest.mark.parametrize("text", ["", "- 1", "just words", "\x00"])
 def test_what_is_no_policy_at_all(text: str) -> None:
-    assert refusal(text).startswith("policy.yaml:1: ")
+    assert refusal(text).startswith("policy.yaml:1:1: ")
 
 
 def test_ids_stand_once() -> None:
-    assert "policy.yaml:11: rules.1.id: id 'one' stands twice" in refusal(GOOD + RULE)
+    assert "policy.yaml:13:5: rules.1.id: id 'one' stands twice" in refusal(GOOD + RULE)
 
 
 def test_a_country_is_not_a_boolean() -> None:
@@ -108,37 +185,66 @@ agreements:
 @pytest.mark.parametrize(
     ("when", "loads"),
     [
-        ("{outcome: [ai_likely]}", False),
-        ("{extent: [All], p_value: {max: 0.000001}}", False),
-        ("{disclosure_mismatch: true, declared: [None]}", False),  # the same score twice
-        ("{source: [detector, reviewer]}", False),
-        ("{declared: [All, absent]}", False),
-        ("{distributor: {any_of: [Shady Music]}}", False),
-        ("{source: [reviewer, appeal]}", True),
-        ("{source: [registry]}", True),
-        ("{declared: [All]}", True),
+        ('ai.outcome == "ai_likely"', False),
+        ('label.extent == "All" && ai.p_value < 0.000001', False),
+        ('declared.mismatch && declared.ai == "None"', False),  # the same score twice
+        ('label.source in ["detector", "reviewer"]', False),
+        ('declared.ai in ["All", "absent"]', False),
+        ('delivery.distributor == "Shady Music"', False),
+        ('label.extent == "All" || uploader.fraud_score > 0.9', False),
+        ('!(label.source == "reviewer")', False),
+        ('rights.generator_status == "unlicensed"', False),  # the detector's own attribution
+        ("uploader.fraud_score > 0.1", False),  # a little of everything is in everybody
+        ('label.source in ["reviewer", "appeal"]', True),
+        ('label.source == "registry"', True),
+        ('declared.ai == "All"', True),
+        ('label.extent == "All" && uploader.fraud_score > 0.9', True),
+        ("signals.independent >= 2", True),
+        ('provenance.state == "trusted" && provenance.extent == "All"', True),
     ],
 )
 def test_no_single_score_removes_demonetises_or_detaches(
     dimension: str, value: str, when: str, loads: bool
 ) -> None:
-    text = GOOD.replace("{extent: [All], source: [detector]}", when).replace(
-        "display: ai_badge", f"{dimension}: {value}"
-    )
+    text = GOOD.replace(WHEN, f"'{when}'").replace("display: ai_badge", f"{dimension}: {value}")
     if loads:
         parse(text, "policy.yaml")
         return
     said = refusal(text)
-    assert said.startswith(f"policy.yaml:9: rules.0.actions.{dimension}: ")
+    assert said.startswith(f"policy.yaml:11:15: rules.0.actions.{dimension}: ")
     assert "single detector score" in said
     human = "requires: human\n    review: {queue: q, priority: 1}\n    reason_code"
     parse(text.replace("reason_code", human), "policy.yaml")
+
+
+def test_a_missing_signal_is_no_second_one_either() -> None:
+    text = GOOD.replace(WHEN, "uploader.fraud_score > 0.9").replace(
+        "display: ai_badge", "monetisation: exclude"
+    )
+    parse(text, "policy.yaml")
+    assert "single detector score" in refusal(text.replace("on_missing: skip", "on_missing: match"))
+
+
+def test_an_override_cannot_loosen_the_rule_either() -> None:
+    text = (
+        GOOD.replace(WHEN, "uploader.fraud_score > params.sure")
+        .replace("display: ai_badge", "monetisation: exclude")
+        .replace("sure: 0.01", "sure: 0.9")
+    )
+    parse(text, "p")
+    loosened = text.replace(
+        "rules:",
+        "overrides:\n  - {id: us, scope: {territories: [US]}, params: {sure: 0.1}, "
+        "expires: 2027-01-01, why: x}\nrules:",
+    )
+    assert "under override 'us'" in refusal(loosened)
 
 
 def test_the_digest_is_of_the_content_and_not_of_the_text(tmp_path: Path) -> None:
     default = Settings().policy
     content = yaml.safe_load(default.read_text())
     content["rules"].reverse()
+    content["tests"].pop()
     rewritten = tmp_path / "policy.yaml"
     rewritten.write_text("# another layout\n" + yaml.safe_dump(content, sort_keys=True))
     assert load(rewritten).digest == load(default).digest

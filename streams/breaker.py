@@ -1,0 +1,110 @@
+"""A breaker for rules: one that suddenly holds for far more tracks than before is switched off.
+
+A rule that held for 2 % of tracks and now holds for 30 % is either right about a flood or wrong
+about a release; both want a person. So the restrictive rule is switched off by an event
+(``policies.changed``, state ``tripped``), which every worker sees and the ledger keeps, and
+stays off until somebody switches it on again (``earmark policy switch``). What it did before
+stays. Rules without restrictive actions are never tripped: a badge too many is a smaller harm
+than a badge missing.
+
+Counted per worker, over the last ``WINDOW`` decisions against all before, by a binomial test.
+"""
+
+import math
+from collections import deque
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from streams import metrics
+from streams.deciding import Decided
+from streams.policy.bundle import Bundle
+from streams.policy.evaluate import restricted
+from streams.policy.rules import Rule
+from streams.records import stable_id
+from streams.records_policy import PolicyChanged
+
+log = structlog.get_logger()
+
+WINDOW: Final = 200
+BASELINE: Final = 1_000  # decisions before anything is judged
+JUMP: Final = 3.0  # times the rate of before, at least
+SURE: Final = 6.0  # standard deviations beyond it, at least
+FLOOR: Final = 0.02  # a rate of before below this counts as this
+
+
+class _Rate:
+    """How often one rule held: all before the window, and in the window."""
+
+    def __init__(self) -> None:
+        self.before = self.before_hits = 0
+        self.recent: deque[bool] = deque()
+        self.recent_hits = 0
+
+    def saw(self, hit: bool) -> None:
+        self.recent.append(hit)
+        self.recent_hits += hit
+        if len(self.recent) > WINDOW:
+            oldest = self.recent.popleft()
+            self.recent_hits -= oldest
+            self.before += 1
+            self.before_hits += oldest
+
+    @property
+    def jumped(self) -> bool:
+        if self.before < BASELINE or len(self.recent) < WINDOW:
+            return False
+        expected = max(FLOOR, (self.before_hits + 1) / (self.before + 2))
+        now = self.recent_hits / WINDOW
+        deviation = math.sqrt(expected * (1 - expected) / WINDOW) or 1.0
+        return now > JUMP * expected and (now - expected) / deviation > SURE
+
+
+class Breaker:
+    """Watches the rules of one worker."""
+
+    def __init__(self) -> None:
+        self._digest = ""
+        self._rates: dict[str, _Rate] = {}
+        self._tripped: set[str] = set()
+
+    def saw(self, said: Decided, bundle: Bundle, now: datetime) -> list[PolicyChanged]:
+        """Count one decision; return the switches of rules that must go off."""
+        if bundle.digest != self._digest:  # a new policy has no before
+            self._digest, self._rates, self._tripped = bundle.digest, {}, set()
+        hits = {hit.rule_id for hit in said.decided.rules}
+        found = []
+        for rule in bundle.running:
+            if not _restrictive(rule) or rule.id in self._tripped:
+                continue
+            rate = self._rates.setdefault(rule.id, _Rate())
+            rate.saw(rule.id in hits)
+            if rate.jumped:
+                self._tripped.add(rule.id)
+                found.append(_switch(rule, rate, bundle, now))
+        return found
+
+
+def _restrictive(rule: Rule) -> bool:
+    return rule.mode != "shadow" and restricted(rule.actions)
+
+
+def _switch(rule: Rule, rate: _Rate, bundle: Bundle, now: datetime) -> PolicyChanged:
+    before = rate.before_hits / max(1, rate.before)
+    why = (
+        f"it held for {rate.recent_hits} of the last {WINDOW} decisions, "
+        f"and for {before:.2%} of {rate.before} before"
+    )
+    metrics.RULES_TRIPPED.labels(rule.id).inc()
+    log.error("rule_tripped", rule=rule.id, why=why)
+    return PolicyChanged(
+        change_id=stable_id("pol", bundle.digest, rule.id, "tripped", now.isoformat()),
+        kind="rule",
+        policy=bundle.ref,
+        state="tripped",
+        rule_id=rule.id,
+        why=why,
+        changed_by="breaker",
+        changed_at=now,
+    )

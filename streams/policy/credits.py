@@ -1,0 +1,125 @@
+"""Compensation and credit: what a decision means for those whose work is in a track.
+
+Usage is attributed to the agreements that cover it, on the basis that they name; amounts are
+theirs to compute. Where an agreement no longer covers a track, that is said as well.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from streams.policy.judge import Judgement
+from streams.policy.labels import SAYS_AI
+from streams.policy.mappings import DDEX_CONTAINS_AI, credit_lines
+from streams.records import RightsUsed, TrackClassified, stable_id
+from streams.records_credits import CreditsDerived, UsageAttributed
+from streams.records_rights import RightsChanged, SourceShare
+
+
+def usage_of(
+    event: TrackClassified,
+    judgement: Judgement,
+    decision_id: str,
+    starts_at: datetime,
+    before: Iterable[RightsUsed] = (),
+) -> list[UsageAttributed]:
+    """Return under which agreements the track counts, and under which no longer.
+
+    Args:
+        event: the track.
+        judgement: what was decided.
+        decision_id: of the decision.
+        starts_at: since when it holds.
+        before: the registry entries of the decision that it supersedes.
+    """
+    where: dict[str, list[str]] = {}
+    entries: dict[str, RightsChanged] = {}
+    for scoped in judgement.everywhere:
+        if scoped.label.extent not in SAYS_AI:
+            continue
+        for one in scoped.rights.covering:
+            entries[one.entry_id] = one
+            where.setdefault(one.entry_id, []).extend(scoped.territories)
+    found = [
+        _usage(event, one, decision_id, starts_at, tuple(sorted(where[entry_id])))
+        for entry_id, one in sorted(entries.items())
+    ]
+    ended = [
+        one
+        for one in before
+        if one.purpose == "licence" and one.status == "in_force" and one.entry_id not in entries
+    ]
+    return found + [_ended(event, one, decision_id, starts_at) for one in ended]
+
+
+def _usage(
+    event: TrackClassified,
+    changed: RightsChanged,
+    decision_id: str,
+    starts_at: datetime,
+    territories: tuple[str, ...],
+) -> UsageAttributed:
+    entry = changed.entry
+    if entry is None:
+        raise ValueError("only an agreement is attributed to")
+    terms = entry.compensation
+    shares = terms.shares if terms and terms.shares else ()
+    return UsageAttributed(
+        usage_id=stable_id("use", decision_id, changed.entry_id),
+        decision_id=decision_id,
+        upload_id=event.upload_id,
+        track_id=event.track_id,
+        agreement_id=entry.agreement_id,
+        entry_id=changed.entry_id,
+        entry_version=changed.version,
+        sources=shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
+        basis=terms.model if terms else "contract_split",
+        method=(terms.share_table_ref or terms.basis) if terms else "agreement",
+        period=terms.reporting_period if terms else "monthly",
+        territories=territories,
+        from_at=starts_at,
+    )
+
+
+def _ended(
+    event: TrackClassified, used: RightsUsed, decision_id: str, starts_at: datetime
+) -> UsageAttributed:
+    return UsageAttributed(
+        usage_id=stable_id("use", decision_id, used.entry_id, "ended"),
+        decision_id=decision_id,
+        upload_id=event.upload_id,
+        track_id=event.track_id,
+        agreement_id=used.agreement_id or used.entry_id,
+        entry_id=used.entry_id,
+        entry_version=used.version,
+        sources=(),
+        basis="contract_split",
+        method="agreement",
+        period="monthly",
+        territories=("Worldwide",),
+        from_at=starts_at,
+        ended=True,
+    )
+
+
+def credits_of(
+    event: TrackClassified, judgement: Judgement, decision_id: str
+) -> CreditsDerived | None:
+    """Return contributor lines of a track with AI in it; None where there is nothing to say."""
+    label = judgement.default.label
+    contains = DDEX_CONTAINS_AI[label.extent]
+    if contains is None or label.extent not in SAYS_AI:
+        return None
+    credited: dict[str, None] = {}
+    for one in judgement.default.rights.covering:
+        if one.entry is not None:
+            credited |= dict.fromkeys(one.entry.credit_requirements)
+    if event.upload.derivation is not None:
+        credited |= dict.fromkeys(event.upload.derivation.source_artists)
+    return CreditsDerived(
+        credits_id=stable_id("crd", decision_id),
+        decision_id=decision_id,
+        upload_id=event.upload_id,
+        track_id=event.track_id,
+        contains_ai=contains,
+        lines=tuple(credit_lines(event, label, tuple(credited))),
+    )

@@ -1,0 +1,203 @@
+"""What can be wrong with the content of a bundle whose form is right.
+
+Types of conditions, unknown features, rules that can never hold, rules that would punish on a
+detector's score alone, missing signals that nobody thought of, expired overrides, and inline
+tests that fail. Every fault says what to do.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, get_args
+
+from streams.policy.cases import DIMENSIONS, NOBODY, Case
+from streams.policy.conditions import Condition
+from streams.policy.expressions import NotCel
+from streams.policy.features import WrongSnapshot, flattened, snapshot
+from streams.policy.reach import reachable, reachable_alone
+from streams.policy.rules import Rule
+from streams.records import Actions
+
+if TYPE_CHECKING:
+    from streams.policy.bundle import Bundle
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Where something is wrong: a path in the file, a character of the text there, and what."""
+
+    path: Path
+    message: str
+    offset: int | None = None
+
+
+def faults_of(bundle: "Bundle", today: date | None = None) -> list[Fault]:
+    """Return every fault; inline tests run only where there is no other."""
+    found = [*_ids(bundle), *_overrides(bundle, today)]
+    for index, rule in enumerate(bundle.rules):
+        found += _rule(bundle, index, rule)
+    return found or list(failed_cases(bundle))
+
+
+def _ids(bundle: "Bundle") -> Iterator[Fault]:
+    given = {
+        "rules": [rule.id for rule in bundle.rules],
+        "agreements": [one.id for one in bundle.agreements],
+        "overrides": [one.id for one in bundle.overrides],
+    }
+    for kind, ids in given.items():
+        for index, one in enumerate(ids):
+            if one in ids[:index]:
+                yield Fault((kind, index, "id"), f"id {one!r} stands twice: rename one")
+
+
+def _overrides(bundle: "Bundle", today: date | None) -> Iterator[Fault]:
+    rules = {rule.id for rule in bundle.rules}
+    for index, one in enumerate(bundle.overrides):
+        at: Path = ("overrides", index)
+        for name, value in one.params.items():
+            known = bundle.params.get(name)
+            if known is None:
+                yield Fault((*at, "params", name), f"there is no parameter {name!r} under params:")
+            elif isinstance(known, str | bool) is not isinstance(value, str | bool):
+                yield Fault((*at, "params", name), f"params.{name} is {known!r}: keep its type")
+        for place, rule_id in enumerate(one.off):
+            if rule_id not in rules:
+                yield Fault((*at, "off", place), f"there is no rule {rule_id!r}")
+        if today is not None and one.expires < today:
+            yield Fault(
+                (*at, "expires"),
+                f"it expired on {one.expires}: remove the override, or agree on a new day",
+            )
+
+
+def _rule(bundle: "Bundle", index: int, rule: Rule) -> Iterator[Fault]:
+    at: Path = ("rules", index)
+    variants: list[tuple[str, ...]] = [(), *((one.id,) for one in bundle.overrides if one.params)]
+    for variant in variants:
+        params = bundle.params_under(variant)
+        try:
+            condition = Condition(rule.when, params)
+        except NotCel as error:
+            yield Fault((*at, "when"), error.message, error.at)
+            return
+        yield from _condition(bundle, at, rule, condition, params, variant)
+
+
+def _condition(
+    bundle: "Bundle",
+    at: Path,
+    rule: Rule,
+    condition: Condition,
+    params: dict[str, bool | float | str],
+    variant: tuple[str, ...],
+) -> Iterator[Fault]:
+    under = f" (under override {variant[0]!r})" if variant else ""
+    policy = rule.on_missing or bundle.defaults.on_missing
+    if not variant and condition.open_reads and policy is None:
+        first = condition.open_reads[0]
+        yield Fault(
+            (*at, "when"),
+            f"{first.name} may be missing: say on_missing: skip, match or review in the rule or "
+            f"under defaults:, or ask {first.name} != null",
+            first.at,
+        )
+    if rule.on_missing == "review" and rule.review is None:
+        yield Fault((*at, "on_missing"), "review needs requires: human and a queue beside it")
+    if rule.mode == "retired":
+        return
+    if not variant and not reachable(condition.tree, params, on_missing=policy):
+        yield Fault(
+            (*at, "when"), "this can never hold: correct the condition, or set mode: retired", 0
+        )
+    lonely = rule.severe and not rule.requires
+    if lonely and reachable_alone(condition.tree, params, on_missing=policy):
+        dimension = rule.severe[0]
+        value = getattr(rule.actions, dimension)
+        yield Fault(
+            (*at, "actions", dimension),
+            f"{value!r} would rest on a single detector score{under}: add requires: human, or "
+            'a second signal to the condition (label.source != "detector", '
+            'declared.ai in ["All", "Partly"], signals.independent >= 2 ...); a disclosure '
+            "mismatch is none",
+        )
+
+
+def failed_cases(bundle: "Bundle") -> Iterator[Fault]:
+    """Yield the inline tests that do not pass, with what came instead."""
+    for index, case in enumerate(bundle.tests):
+        yield from _case(bundle, index, case)
+
+
+def _case(bundle: "Bundle", index: int, case: Case) -> Iterator[Fault]:
+    from streams.policy.evaluate import evaluate  # it stands on Bundle
+
+    at: Path = ("tests", index)
+    try:
+        values = snapshot(case.given)
+    except WrongSnapshot as error:
+        yield Fault(_given(at, case, error.detail), error.detail)
+        return
+    known = {one.id for one in bundle.overrides}
+    for place, name in enumerate(case.overrides):
+        if name not in known:
+            yield Fault((*at, "overrides", place), f"there is no override {name!r}")
+            return
+    unknown = _unknown_expectation(bundle, at, case)
+    if unknown is not None:
+        yield unknown
+        return
+    said = evaluate(values, bundle, overrides=tuple(sorted(case.overrides)), key=case.name)
+    expect = case.expect
+    got: dict[str, Any] = dict(said.actions)
+    got["review"] = NOBODY if said.review is None else said.review.queue
+    got["matched"] = sorted(hit.rule_id for hit in said.hits)
+    got["shadow"] = sorted(hit.rule_id for hit in said.shadow_hits)
+    for name in (*DIMENSIONS, "review", "matched", "shadow"):
+        wanted = getattr(expect, name)
+        wanted = sorted(wanted) if isinstance(wanted, tuple) else wanted
+        if wanted is not None and wanted != got[name]:
+            yield Fault(
+                (*at, "expect", name),
+                f"test {case.name!r}: {name} is {_said(got[name])}, expected {_said(wanted)}; "
+                f"rules that hold: {_said(got['matched'])}",
+            )
+    for name, wanted in expect.would_be.items():
+        found = getattr(said.would_be, name)
+        if found != wanted:
+            yield Fault(
+                (*at, "expect", "would_be", name),
+                f"test {case.name!r}: {name} would be {found}, expected {wanted}",
+            )
+
+
+def _unknown_expectation(bundle: "Bundle", at: Path, case: Case) -> Fault | None:
+    words = {name: get_args(one.annotation) for name, one in Actions.model_fields.items()}
+    for name in DIMENSIONS:
+        wanted = getattr(case.expect, name)
+        if wanted is not None and wanted not in words[name]:
+            return Fault((*at, "expect", name), f"{wanted!r} is none of {', '.join(words[name])}")
+    for name, wanted in case.expect.would_be.items():
+        if wanted not in words.get(name, ()):
+            return Fault((*at, "expect", "would_be", name), f"{name}: {wanted!r} is no action")
+    rules = {rule.id for rule in bundle.rules}
+    for name in ("matched", "shadow"):
+        for place, rule_id in enumerate(getattr(case.expect, name) or ()):
+            if rule_id not in rules:
+                return Fault((*at, "expect", name, place), f"there is no rule {rule_id!r}")
+    return None
+
+
+def _said(value: Iterable[str] | str) -> str:
+    return value if isinstance(value, str) else f"[{', '.join(value)}]"
+
+
+def _given(at: Path, case: Case, detail: str) -> Path:
+    """Return where in ``given`` a wrong name or value stands."""
+    for name in flattened(case.given):
+        if name in detail.split()[0] or f"{name!r}" in detail:
+            flat: Path = (*at, "given", name)
+            return flat if name in case.given else (*at, "given", *name.split("."))
+    return (*at, "given")

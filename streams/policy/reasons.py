@@ -1,0 +1,281 @@
+"""Statements of reasons (DSA Article 17), in the Transparency Database's field names.
+
+One for each decision that restricts anything: what was restricted where and until when, on
+what facts and grounds, whether a machine decided, and how to object. The texts come from
+templates and the policy, and hold no personal data. Whether a platform must submit them is
+a question for its lawyers: here they are made and stored, and nothing is sent.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from streams.policy.bundle import Bundle
+from streams.policy.evaluate import STRICTNESS, restricted
+from streams.policy.judge import Judgement, Scoped
+from streams.policy.rules import NEUTRAL, Category, Rule
+from streams.policy.transparency import AUTOMATED, CATEGORIES, EEA, MONETARY, VISIBILITY
+from streams.records import Dimension, Extent, Label, LabelSource, Term, TrackClassified, stable_id
+from streams.records_policy import Redress, StatementWritten
+from streams.records_rights import WORLDWIDE
+
+_DID: Final[dict[str, dict[tuple[str, str], str]]] = {
+    "en": {
+        ("display", "ai_badge"): "it carries the label that it was made with AI",
+        ("display", "partly_ai_badge"): "it carries the label that part of it was made with AI",
+        ("recommendation", "exclude_algorithmic"): "it is left out of algorithmic recommendations",
+        ("recommendation", "exclude_all"): "it is left out of all recommendations",
+        ("availability", "hold"): "it is not available for the time being",
+        ("availability", "takedown"): "it has been removed",
+        ("monetisation", "hold"): "its payments are on hold",
+        ("monetisation", "exclude"): "it takes no part in payments",
+        ("profile", "await_approval"): "it waits to be shown on the artist profile",
+        ("profile", "detach"): "it is not shown on the artist profile",
+    },
+    "de": {
+        ("display", "ai_badge"): "sie trägt den Hinweis, dass sie mit KI hergestellt wurde",
+        (
+            "display",
+            "partly_ai_badge",
+        ): "sie trägt den Hinweis, dass ein Teil mit KI hergestellt wurde",
+        (
+            "recommendation",
+            "exclude_algorithmic",
+        ): "sie ist von algorithmischen Empfehlungen ausgenommen",
+        ("recommendation", "exclude_all"): "sie ist von allen Empfehlungen ausgenommen",
+        ("availability", "hold"): "sie ist vorläufig nicht verfügbar",
+        ("availability", "takedown"): "sie wurde entfernt",
+        ("monetisation", "hold"): "ihre Vergütung ruht",
+        ("monetisation", "exclude"): "sie nimmt nicht an der Vergütung teil",
+        ("profile", "await_approval"): "sie erscheint vorerst nicht auf dem Künstlerprofil",
+        ("profile", "detach"): "sie erscheint nicht auf dem Künstlerprofil",
+    },
+}
+_SOURCE: Final[dict[str, dict[LabelSource, str]]] = {
+    "en": {
+        LabelSource.DETECTOR: "our automated analysis of the audio",
+        LabelSource.DECLARATION: "the declaration made at delivery",
+        LabelSource.PROVENANCE: "statements inside of the file",
+        LabelSource.REGISTRY: "an entry in a rights registry",
+        LabelSource.REVIEWER: "the judgement of a person who reviewed it",
+        LabelSource.APPEAL: "the outcome of an appeal",
+    },
+    "de": {
+        LabelSource.DETECTOR: "unsere automatische Analyse des Tons",
+        LabelSource.DECLARATION: "die Angabe bei der Einlieferung",
+        LabelSource.PROVENANCE: "Angaben in der Datei selbst",
+        LabelSource.REGISTRY: "ein Eintrag in einem Rechteregister",
+        LabelSource.REVIEWER: "das Urteil einer Person, die sie geprüft hat",
+        LabelSource.APPEAL: "das Ergebnis einer Beschwerde",
+    },
+}
+
+
+def due(judgement: Judgement) -> bool:
+    """Whether a statement is owed: something is restricted, or a badge is shown that the
+    deliverer did not declare itself."""
+    return any(_restrictions(one) for one in judgement.everywhere)
+
+
+def _restrictions(scoped: Scoped) -> bool:
+    imposed = (
+        scoped.said.actions.display != NEUTRAL.display
+        and scoped.label.source is not LabelSource.DECLARATION
+    )
+    return restricted(scoped.said.actions) or imposed
+
+
+def statement_id_of(decision_id: str) -> str:
+    """Return the id of a decision's statement."""
+    return stable_id("sor", decision_id)
+
+
+def statement_of(
+    event: TrackClassified,
+    judgement: Judgement,
+    bundle: Bundle,
+    decision_id: str,
+    replaces: str | None = None,
+) -> StatementWritten:
+    """Write the statement of a decision that restricts something."""
+    scopes = [one for one in judgement.everywhere if _restrictions(one)]
+    strictest = max(scopes, key=lambda one: sum(_places(one)))
+    restricted_in = {name for one in scopes for name in one.territories}
+    terms = [one for one in judgement.terms if set(one.territories) & restricted_in]
+    behind = _rules(strictest)
+    starts_at = terms[0].starts_at
+    statement_id = statement_id_of(decision_id)
+    fields = {
+        **_restriction(terms, strictest),
+        **_ground(behind, bundle),
+        "content_type": _content_type(strictest.label),
+        "content_date": event.uploaded_at.date().isoformat(),
+        "application_date": starts_at.date().isoformat(),
+        "decision_facts": _facts(strictest.label, behind, "en"),
+        "source_type": "SOURCE_VOLUNTARY",
+        "automated_detection": "Yes" if strictest.label.source is LabelSource.DETECTOR else "No",
+        "automated_decision": AUTOMATED[strictest.said.automation],
+        "territorial_scope": _scope(restricted_in),
+        "puid": statement_id,
+    }
+    redress = Redress(
+        internal_url=bundle.redress.internal_url.replace("{decision_id}", decision_id),
+        deadline=starts_at + timedelta(days=bundle.redress.days),
+        out_of_court=bundle.redress.out_of_court,
+        courts="the competent courts",
+    )
+    upload = event.upload
+    account = upload.uploader.account_id if upload.uploader else None
+    return StatementWritten(
+        statement_id=statement_id,
+        decision_id=decision_id,
+        upload_id=event.upload_id,
+        track_id=event.track_id,
+        recipient=account or upload.distributor,
+        fields={name: value for name, value in fields.items() if value not in (None, [], "")},
+        texts={
+            language: _text(language, strictest, behind, terms, redress)
+            for language in ("en", "de")
+        },
+        redress=redress,
+        replaces=replaces,
+        policy=bundle.ref,
+    )
+
+
+def _places(scoped: Scoped) -> list[int]:
+    return [order.index(getattr(scoped.said.actions, name)) for name, order in STRICTNESS.items()]
+
+
+def _rules(scoped: Scoped) -> list[Rule]:
+    """Return the rules behind the actions, those that weigh most first."""
+    order: tuple[Dimension, ...] = (
+        "availability",
+        "monetisation",
+        "profile",
+        "recommendation",
+        "display",
+    )
+    found = [scoped.said.behind(dimension) for dimension in order]
+    return list({rule.id: rule for rule in found if rule is not None}.values())
+
+
+def _restriction(terms: Iterable[Term], scoped: Scoped) -> dict[str, Any]:
+    said = [(term.dimension, term.value, term.ends_at) for term in terms]
+    visibility = sorted({VISIBILITY[(one, value)] for one, value, _ in said
+                         if (one, value) in VISIBILITY})  # fmt: skip
+    monetary = [MONETARY[value] for one, value, _ in said if one == "monetisation"]
+    fields: dict[str, Any] = {
+        "decision_visibility": visibility,
+        "decision_monetary": max(monetary, default=None, key=list(MONETARY.values()).index),
+        "end_date_visibility_restriction": _end(
+            ends for one, _, ends in said if one in ("recommendation", "availability", "profile")
+        ),
+        "end_date_monetary_restriction": _end(
+            ends for one, _, ends in said if one == "monetisation"
+        ),
+    }
+    if "DECISION_VISIBILITY_OTHER" in visibility:
+        fields["decision_visibility_other"] = (
+            _DID["en"][("profile", scoped.said.actions.profile)]
+            if scoped.said.actions.profile != NEUTRAL.profile
+            else "it is not shown on a profile"
+        )
+    return fields
+
+
+def _end(ends: Iterable[datetime | None]) -> str | None:
+    """The day on which all of it is over; None where any of it is open-ended."""
+    found = list(ends)
+    dated = [one for one in found if one is not None]
+    return max(dated).date().isoformat() if dated and len(dated) == len(found) else None
+
+
+def _ground(behind: list[Rule], bundle: Bundle) -> dict[str, Any]:
+    first = next((rule for rule in behind if rule.clause), behind[0] if behind else None)
+    category: Category = behind[0].category if behind else "terms"
+    name, keywords = CATEGORIES[category]
+    explanation = " ".join(rule.public for rule in behind if rule.public)
+    fields: dict[str, Any] = {
+        "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+        "incompatible_content_ground": (first.clause if first and first.clause else None)
+        or "Labelling of AI-generated recordings",
+        "incompatible_content_explanation": explanation
+        or "The recording falls under this part of the terms of service.",
+        "incompatible_content_illegal": "No",
+        "decision_ground_reference_url": bundle.redress.terms_url,
+        "category": name,
+        "category_specification": list(keywords),
+    }
+    return fields
+
+
+def _content_type(label: Label) -> list[str]:
+    synthetic = label.extent in (Extent.ALL, Extent.PARTLY)
+    return ["CONTENT_TYPE_AUDIO", *(["CONTENT_TYPE_SYNTHETIC_MEDIA"] if synthetic else [])]
+
+
+def _scope(territories: set[str]) -> list[str]:
+    if WORLDWIDE in territories:
+        return list(EEA)
+    return sorted(set(EEA) & territories)
+
+
+def _facts(label: Label, behind: list[Rule], language: str) -> str:
+    codes = ", ".join(rule.reason_code for rule in behind)
+    source = _SOURCE[language][label.source]
+    if language == "de":
+        return f"Grundlage ist {source}. Angewandte Regeln: {codes}."
+    return f"This rests on {source}. Rules applied: {codes}."
+
+
+def _text(
+    language: str,
+    scoped: Scoped,
+    behind: list[Rule],
+    terms: Iterable[Term],
+    redress: Redress,
+) -> str:
+    did = _DID[language]
+    done = dict.fromkeys(did[(term.dimension, term.value)] for term in terms)
+    where = sorted({name for term in terms for name in term.territories})
+    ends = _end(term.ends_at for term in terms)
+    until = redress.deadline.date().isoformat()
+    if language == "de":
+        reasons = [rule.public_de or rule.public for rule in behind]
+        place = "weltweit" if WORLDWIDE in where else f"in {', '.join(where)}"
+        machine = {
+            "fully": "Diese Entscheidung hat ein automatisches System getroffen.",
+            "partially": "An dieser Entscheidung waren ein automatisches System und Menschen "
+            "beteiligt.",
+            "none": "Diese Entscheidung haben Menschen getroffen.",
+        }[scoped.said.automation]
+        lines = [
+            f"Was wir mit Ihrer Aufnahme {place} getan haben: {'; '.join(done)}.",
+            f"Das gilt bis {ends}." if ends else "Das gilt bis auf Weiteres.",
+            " ".join(text for text in reasons if text),
+            _facts(scoped.label, behind, "de"),
+            machine,
+            f"Sie können bis zum {until} kostenlos widersprechen: {redress.internal_url}. Ein "
+            "Mensch entscheidet darüber. Danach stehen Ihnen eine zertifizierte außergerichtliche "
+            "Streitbeilegungsstelle (Artikel 21 DSA) und die Gerichte offen.",
+        ]
+    else:
+        reasons = [rule.public for rule in behind]
+        place = "worldwide" if WORLDWIDE in where else f"in {', '.join(where)}"
+        machine = {
+            "fully": "An automated system made this decision.",
+            "partially": "An automated system and people took part in this decision.",
+            "none": "People made this decision.",
+        }[scoped.said.automation]
+        lines = [
+            f"What we have done with your recording {place}: {'; '.join(done)}.",
+            f"This holds until {ends}." if ends else "This holds until further notice.",
+            " ".join(text for text in reasons if text),
+            _facts(scoped.label, behind, "en"),
+            machine,
+            f"You can object free of charge until {until}: {redress.internal_url}. A person "
+            f"decides about it. After that, {redress.out_of_court} and {redress.courts} are open "
+            "to you.",
+        ]
+    return "\n".join(line for line in lines if line)

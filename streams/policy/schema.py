@@ -1,0 +1,213 @@
+"""The published feature schema: what a condition may ask, of which type, and what it means.
+
+``alone`` says what a feature may be where nothing but the detector speaks of AI: from it
+follows whether a rule could rest on a single score. ``None`` there means anything: the
+feature is the detector's own, or says nothing about AI (a name, a duration).
+
+Published as JSON by ``earmark policy features --json``; additive evolution only.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+Value = str | float | bool | tuple[str, ...] | None
+
+
+class Kind(StrEnum):
+    """Types of features; a number is always a double."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOL = "bool"
+    TEXTS = "texts"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature.
+
+    Args:
+        kind: its type.
+        default: its value where nothing is known of it.
+        meaning: a sentence for whoever writes policy.
+        values: the only values it takes, of texts; empty: any.
+        missing: whether it may be null; a rule that reads it says ``on_missing``.
+        alone: its possible values where only the detector speaks; None: any.
+    """
+
+    kind: Kind
+    default: Value
+    meaning: str
+    values: tuple[str, ...] = ()
+    missing: bool = False
+    alone: tuple[Value, ...] | None = None
+
+
+EXTENTS: Final = ("All", "Partly", "None", "Unknown")
+DECLARED: Final = ("All", "Partly", "None", "absent")
+COMPONENTS: Final = (
+    "vocals",
+    "instrumentation",
+    "composition",
+    "lyrics",
+    "post_production",
+    "artwork",
+)
+FINDINGS: Final = (
+    "impersonation",
+    "not_impersonation",
+    "licensed",
+    "unlicensed",
+    "fraud",
+    "not_fraud",
+)
+DERIVATIONS: Final = (
+    "none",
+    "cover",
+    "remix",
+    "mashup",
+    "voice_swap",
+    "stem_reuse",
+    "continuation",
+)
+
+
+def _text(default: str, meaning: str, *values: str, alone: tuple[Value, ...] | None) -> Feature:
+    return Feature(Kind.TEXT, default, meaning, values, alone=alone)
+
+
+def _name(meaning: str) -> Feature:
+    return Feature(Kind.TEXT, None, meaning, missing=True)
+
+
+def _number(
+    meaning: str, default: float | None = None, alone: tuple[Value, ...] | None = None
+) -> Feature:
+    return Feature(Kind.NUMBER, default, meaning, missing=default is None, alone=alone)
+
+
+def _flag(meaning: str, alone: tuple[Value, ...] | None = (False,)) -> Feature:
+    return Feature(Kind.BOOL, False, meaning, alone=alone)
+
+
+def _list(meaning: str, *values: str, alone: tuple[Value, ...] | None = ((),)) -> Feature:
+    return Feature(Kind.TEXTS, (), meaning, values, alone=alone)
+
+
+FEATURES: Final[dict[str, Feature]] = {
+    # The label that prevails.
+    "label.extent": _text("Unknown", "how much of the recording is AI", *EXTENTS, alone=None),
+    "label.certainty": _text(
+        *("suspected", "how sure that is", "confirmed", "declared", "suspected"),
+        alone=("suspected",),
+    ),
+    "label.source": _text(
+        *("detector", "who says so", "detector", "declaration", "provenance", "registry"),
+        *("reviewer", "appeal"),
+        alone=("detector",),
+    ),
+    "label.licensed": _flag("an agreement covers the AI in this recording, in this territory"),
+    "label.generator": _name("the generator, in lower case, as the prevailing label names it"),
+    "label.components": _list("which parts are AI", *COMPONENTS, alone=None),
+    "artwork.extent": _text("Unknown", "the same of the artwork", *EXTENTS, alone=None),
+    # What the detector answers.
+    "ai.outcome": _text(
+        *("not_assessable", "what the detector answers", "ai_likely", "human_likely"),
+        *("uncertain", "not_assessable"),
+        alone=None,
+    ),
+    "ai.extent": _text("Unknown", "how much the detector finds", *EXTENTS, alone=None),
+    "ai.p_value": _number("share of human recordings that score at least as high"),
+    "ai.probability": _number("calibrated probability of AI at even prior odds"),
+    "ai.coverage": _number("share of the recording in which it was found"),
+    "ai.generator": _name("the generator that the detector attributes it to, in lower case"),
+    # What the deliverer says.
+    "declared.ai": _text(
+        "absent", "the declaration: DDEX ContainsAI", *DECLARED, alone=("None", "absent")
+    ),
+    "declared.mismatch": _flag(
+        "the detector finds AI where none is declared, or all where part is", None
+    ),
+    "declared.components": _list("which parts are declared to be AI", *COMPONENTS),
+    "declared.tools": _list("names of declared tools, in lower case"),
+    "declared.conflicts": _list(
+        "contradictions inside of the delivery's metadata (DDEX)",
+        *("ddex_all_with_human", "ddex_none_with_ai", "ddex_all_with_human_vocals"),
+        alone=None,
+    ),
+    "declared.derivation": _text("none", "what it is made from", *DERIVATIONS, alone=None),
+    "declared.voice": _flag("somebody's voice is said to be replicated"),
+    # What the file says of itself.
+    "provenance.state": _text(
+        *("absent", "signed provenance (C2PA): only trusted confirms", "absent", "invalid"),
+        *("untrusted", "trusted"),
+        alone=("absent", "invalid"),
+    ),
+    "provenance.extent": _text(
+        "Unknown", "what it says about AI", *EXTENTS, alone=("None", "Unknown")
+    ),
+    "provenance.aigc": _text(
+        *("none", "the AIGC tag's code: 1 is, 2 may be, 3 suspected", "none", "1", "2", "3"),
+        alone=("none",),
+    ),
+    "provenance.opt_out": _flag("the file reserves training and mining", None),
+    # What the rights registry says, in this territory.
+    "rights.generator_status": _text(
+        *("none", "licence status of the generators named", "none", "licensed", "unlicensed"),
+        *("disputed", "unknown"),
+        alone=None,  # the generator may be the detector's own attribution
+    ),
+    "rights.agreement": _text(
+        *("none", "the agreement claimed or found", "none", "in_force", "not_yet", "expired"),
+        *("revoked", "disputed", "out_of_scope", "unknown"),
+        alone=("none",),
+    ),
+    "rights.derivative": _text(
+        *("not_needed", "consent of the sources of a derivative", "not_needed", "granted"),
+        "missing",
+        alone=None,
+    ),
+    "rights.voice_consent": _text(
+        *("not_needed", "consent of the person whose voice it is", "not_needed", "granted"),
+        *("missing", "refused"),
+        alone=("not_needed",),
+    ),
+    # What people found.
+    "review.by_person": _flag("a reviewer or an appeal has settled the label"),
+    "review.findings": _list("what people found beside the extent", *FINDINGS),
+    "review.appeal_open": _flag("an appeal is being looked at", None),
+    "review.interim_relief": _flag("consequences rest while the appeal is open", None),
+    # The delivery and its sender.
+    "delivery.distributor": _name("who delivered, as named in the upload"),
+    "delivery.territories": _list("territories delivered for (Worldwide)", alone=None),
+    "delivery.profile_mismatch": _flag("it claims an artist profile that is not the uploader's"),
+    "uploader.fraud_score": _number(
+        "the platform's own fraud score of the uploader, 0 to 1", alone=(None, 0.0, 0.5)
+    ),
+    "uploader.rate_24h": _number("uploads of this account in 24 hours"),
+    "uploader.strikes": _number("strikes against the account", alone=(None, 0.0)),
+    "audio.duration_s": _number("seconds", 0.0),
+    "audio.silent_share": _number("share of silence", 0.0),
+    # How many kinds of sources independently say AI: detector, declaration, provenance,
+    # registry, a person.
+    "signals.independent": _number("independent sources that say AI", 0.0, alone=(0.0, 1.0)),
+}
+DEFAULTS: Final[dict[str, Value]] = {name: one.default for name, one in FEATURES.items()}
+
+
+def document() -> dict[str, Any]:
+    """Return the schema as plain data."""
+    return {
+        "schema_version": 1,
+        "features": {
+            name: {
+                "type": one.kind.value,
+                "meaning": one.meaning,
+                "default": list(one.default) if isinstance(one.default, tuple) else one.default,
+                "may_be_missing": one.missing,
+                **({"values": list(one.values)} if one.values else {}),
+            }
+            for name, one in FEATURES.items()
+        },
+    }
