@@ -271,7 +271,8 @@ def test_the_story_of_a_track(ledger: Ledger) -> None:
     told = ledger_reads.story(ledger, "T-1")
     assert [entry.table for entry in told] == [
         *("uploads", "fingerprints", "analyses", "labels", "labels"),
-        *("decisions", "review_tasks", "applied", "verdicts", "appeals", "dead_letters"),
+        *("decisions", "review_tasks", "applied", "verdicts", "appeals"),
+        *("shadow_hits", "statements", "usages", "credits", "dead_letters"),
     ]
     assert told[5].record["label"]["extent"] == "All"
     assert told[-1].record["reason"] == "invalid_record"
