@@ -29,6 +29,7 @@ KNOWN_P: Final = 0.02
 KNOWN_MIN_TRACKS: Final = 3
 KNOWN_MIN_SHARE: Final = 0.3
 FPRS: Final = (0.01, 0.05)
+SHUFFLE: Final = 0.5
 
 
 def nested(heard: Population, lattice: Lattice, seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -70,9 +71,9 @@ def halves(tracks: Sequence[Scored], seed: int) -> NDArray[np.bool_]:
     counts: dict[str, NDArray[np.int64]] = defaultdict(lambda: np.zeros(2, int))
     for name, one in zip(roots, tracks, strict=True):
         counts[name][int(one.is_ai)] += 1
-    shuffled = [sorted(counts)[index] for index in rng.permutation(len(counts))]
+    weights = {name: counts[name].max() * rng.lognormal(0, SHUFFLE) for name in sorted(counts)}
     filled, first = np.zeros((2, 2)), {}
-    for name in sorted(shuffled, key=lambda one: -counts[one].max()):
+    for name in sorted(weights, key=lambda one: -weights[one]):  # roughly the largest first
         kind = int(counts[name].argmax())
         side = int(filled[1, kind] < filled[0, kind])
         filled[side] += counts[name]
@@ -97,7 +98,7 @@ def _row(
     clock = lines.scores(constants, plausible).max(axis=1)
     ai, human = heard.labels, ~heard.labels
     templates = across(spectra, chosen_on)
-    fused = sum(_scaled(scores, scores[chosen_on & human]) for scores in (clock, templates))
+    fused = sum(_surprise(scores, scores[chosen_on & human]) for scores in (clock, templates))
     judged = ~chosen_on
     figures: dict[str, Any] = {
         "chosen_on": _names(heard, chosen_on),
@@ -159,9 +160,10 @@ def _plausible(
     return plausible
 
 
-def _scaled(scores: FloatVector, humans: FloatVector) -> FloatVector:
-    among = HumanScores(np.sort(humans).astype(np.float32))
-    return np.array([among.surprise(float(score)) for score in scores])
+def _surprise(scores: FloatVector, humans: FloatVector) -> FloatVector:
+    """Return scores in nats among some humans, as the released fusion counts them."""
+    null = HumanScores(np.sort(humans).astype(np.float32))
+    return np.array([null.surprise(score) for score in scores.tolist()])
 
 
 def _names(heard: Population, used: NDArray[np.bool_]) -> dict[str, list[str]]:
