@@ -7,6 +7,7 @@ is forgotten after a minute of good service. Children die with their parent.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
 GOOD_SERVICE_S: Final = 60.0
 GIVE_UP_RESTARTS: Final = 2
+UNCAUGHT: Final = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
 
 
 @dataclass
@@ -88,6 +90,8 @@ class Child:
                         return why if isinstance(why, str) else str(why[0])
                 if line.startswith("earmark: "):
                     return line.removeprefix("earmark: ")
+                if UNCAUGHT.match(line):  # a traceback's last line: it died before its log
+                    return line
         return ""
 
     def watch(self) -> None:

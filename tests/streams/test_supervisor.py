@@ -70,3 +70,20 @@ def test_every_child_has_its_own_port_and_settings(children: Supervisor) -> None
     one, two = (child.settings for child in children.children)
     assert one.metrics_port != two.metrics_port
     assert Settings.from_env(one.environment()) == one
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ('{"event": "started"}\n{"event": "broken", "error": "no broker"}\n', "no broker"),
+        ("earmark: EARMARK_ALPHA is too small\n", "EARMARK_ALPHA is too small"),
+        (
+            "Traceback (most recent call last):\n  File\nModuleNotFoundError: No module 'cel'\n",
+            "ModuleNotFoundError: No module 'cel'",
+        ),
+        ("listening on port 1\n", ""),
+    ],
+)
+def test_last_words_are_why_it_ended(log: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "one.log").write_text(log)
+    assert Child("one", Settings(), tmp_path / "one.log").last_words() == said
