@@ -3,10 +3,19 @@
 # skip and say why. Called by `make test`.
 command -v apt-get >/dev/null || exit 0
 [ "$(id -u)" = 0 ] || exit 0
-ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && exit 0
-echo "installing PostgreSQL for the tests"
 export DEBIAN_FRONTEND=noninteractive
-apt-get install -y -q postgresql >/dev/null 2>&1 ||
-    { apt-get update -q >/dev/null 2>&1 && apt-get install -y -q postgresql >/dev/null 2>&1; } ||
-    echo "PostgreSQL could not be installed: its tests will skip"
+
+# need WHAT PACKAGE...: with an old or empty package list, update it once and try again
+need() {
+    what=$1
+    shift
+    echo "installing $what for the tests"
+    apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1 ||
+        { apt-get update -q >/dev/null 2>&1 &&
+          apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1; } ||
+        echo "$what could not be installed: its tests will skip"
+}
+
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need PostgreSQL postgresql
+command -v chromium >/dev/null || need Chromium chromium
 exit 0

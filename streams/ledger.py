@@ -148,7 +148,11 @@ class Ledger:
         new: Counter[str] = Counter()
         on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
         for table, values in by_table.items():
-            found = connection.execute(on.insert(table).on_conflict_do_nothing(), values)
+            found = connection.execute(
+                on.insert(table).on_conflict_do_nothing(),
+                values,
+                execution_options={"preserve_rowcount": True},  # else of inserts it may be lost
+            )
             new[table.name] += max(0, found.rowcount)
         return new
 

@@ -43,7 +43,7 @@ def audio(
         raise PageError(404, "There is no such upload.")
     asked = request.headers.get("range")
     if asked is None or asked.startswith("bytes=0-"):
-        house.seen(visitor.user.user_id, "audio_heard", upload_id)
+        house.seen(visitor.user.user_id, "audio_opened", upload_id)
     source = _open(house, uri)
     try:
         return _answer(source, asked)

@@ -8,6 +8,12 @@ from streams.ledger import Ledger
 from streams.ledger_tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
 
 
+def contains(text: str) -> str:
+    """Return the LIKE pattern (escape: a backslash) of what contains a text, as it stands."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
 def listed(
     ledger: Ledger,
     *,

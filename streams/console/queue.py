@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from streams.accounts.roles import Right
 from streams.accounts.users import User
 from streams.api.house import House, house_of
+from streams.console.listing import contains
 from streams.console.render import page
 from streams.console.visitors import Form, Visitor, needs, text
 from streams.ledger_tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
@@ -46,7 +47,7 @@ class Filters:
             case _:
                 found &= STATES.c.state == "open"
         if self.search:
-            like = f"%{self.search}%"
+            like = contains(self.search)
             found &= or_(
                 STATES.c.track_id == self.search,
                 STATES.c.task_id == self.search,

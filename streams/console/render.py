@@ -50,6 +50,11 @@ def percent(value: float | None, digits: int = 0) -> str:
     return DASH if value is None else f"{100 * value:.{digits}f} %"
 
 
+def first_up(text: str) -> str:
+    """Return a sentence with a capital at its start, and nothing else changed."""
+    return text[:1].upper() + text[1:]
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -65,6 +70,7 @@ def _environment() -> Environment:
         clock=clock,
         number=number,
         percent=percent,
+        first_up=first_up,
         words=words.said,
     )
     made.globals.update(REASONS=REASONS, w=words)

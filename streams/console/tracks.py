@@ -12,7 +12,7 @@ from streams.accounts.roles import Right
 from streams.api.house import house_of
 from streams.api.pages import Id
 from streams.console import waveform
-from streams.console.listing import listed
+from streams.console.listing import contains, listed
 from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.told import told
@@ -53,12 +53,11 @@ def tracks(
 def _condition(search: str) -> ColumnElement[bool] | None:
     if not search:
         return None
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return or_(
         UPLOADS.c.track_id == search,
         UPLOADS.c.upload_id == search,
         UPLOADS.c.isrc == search.upper().replace("-", ""),
-        UPLOADS.c.title.ilike(f"%{escaped}%", escape="\\"),
+        UPLOADS.c.title.ilike(contains(search), escape="\\"),
     )
 
 

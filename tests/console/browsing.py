@@ -1,0 +1,54 @@
+"""Debian's Chromium, driven by Playwright; nothing is downloaded, nothing shared."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start it. Skips without one."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def watched(browser: Browser, **options: object) -> tuple[Page, list[str]]:
+    """Open a page of a new visitor; the list gathers what it complains of or fetches elsewhere."""
+    page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+    page.on(
+        "console",
+        lambda said: complaints.append(f"console: {said.text}") if said.type == "error" else None,
+    )
+    page.on(
+        "request",
+        lambda asked: (
+            complaints.append(f"elsewhere: {asked.url}")
+            if not asked.url.startswith("http://127.0.0.1")
+            else None
+        ),
+    )
+    return page, complaints
