@@ -12,6 +12,9 @@ import typer
 from detector.errors import EarmarkError
 from streams.dlq import app as dlq_app
 from streams.ledger_cli import app as ledger_app
+from streams.policy_cli import app as policy_app
+from streams.rights_cli import app as rights_app
+from streams.rights_cli import redecide
 from streams.state import DEFAULT, State
 from streams.topics_cli import app as topics_app
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(policy_app, name="policy")
+app.add_typer(rights_app, name="rights")
+app.command(name="redecide")(redecide)
 app.add_typer(topics_app, name="topics")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
 
@@ -80,6 +86,18 @@ def submit(
     settings = State(state).announced() or Settings.from_env()
     items = _manifest() if names == ["-"] else _named(names, settings)
     raise SystemExit(send(settings, items, wait=wait, console=Console()))
+
+
+@app.command()
+def ddex(
+    files: Annotated[list[Path], typer.Argument(help="ERN 4.3.2 messages (XML).")],
+) -> None:
+    """Turn DDEX messages into uploads, one JSON object a line: `earmark submit -` takes them."""
+    from streams.ddex import uploads
+
+    for file in files:
+        for one in uploads(file):
+            sys.stdout.write(one.model_dump_json(exclude_none=True) + "\n")
 
 
 @app.command()

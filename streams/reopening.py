@@ -153,3 +153,22 @@ def due(ledger: Ledger, now: datetime, limit: int = PAGE) -> list[tuple[str, str
     )
     with ledger.reading() as connection:
         return [(row.decision_id, row.track_id) for row in connection.execute(asked)]
+
+
+def tracks_since(ledger: Ledger, since: datetime | None, limit: int | None = None) -> Iterator[str]:
+    """Yield tracks that were decided since a moment, each once, in order of their ids."""
+    last, told = "", 0
+    while limit is None or told < limit:
+        size = PAGE if limit is None else min(PAGE, limit - told)
+        asked = select(DECISIONS.c.track_id).where(DECISIONS.c.track_id > last)
+        if since is not None:
+            asked = asked.where(DECISIONS.c.recorded_at >= since)
+        with ledger.reading() as connection:
+            page = connection.scalars(
+                asked.distinct().order_by(DECISIONS.c.track_id).limit(size)
+            ).all()
+        yield from page
+        told += len(page)
+        if len(page) < size:
+            return
+        last = page[-1]

@@ -1,0 +1,266 @@
+"""DDEX ERN 4.3.2 messages as uploads: who, what, and how much of it is AI.
+
+``ContainsAI`` and ``HasVocalPerformance`` of a sound recording, ``AiContribution`` and
+``SpecialContributor`` of its contributors, ``ContainsAI`` of the release's images. Nothing is
+concluded here: contradictions stay as they are, and ``policy.conflicts`` names them.
+
+Messages come from outside: no DTD, no entities, no external references are read (defusedxml),
+and size and depth are limited. Elements are found by their local names, so that a message of
+another 4.x version is read as far as it says the same.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, cast
+from urllib.parse import unquote, urlsplit
+from xml.etree.ElementTree import Element, ParseError
+
+import defusedxml
+from defusedxml.ElementTree import fromstring
+from pydantic import ValidationError
+
+from detector.errors import BadInput
+from streams.records import Contains, Contributor, DdexMessage, Declaration, Derivation, Upload
+
+MAX_BYTES: Final = 50_000_000
+MAX_DEPTH: Final = 60
+GENERATIVE: Final = "GenerativeAI"
+_CONTAINS: Final = ("All", "Partly", "None")
+_VERSION: Final = re.compile(r"/ern/(\d)(\d)(\d)?$")
+
+
+class WrongDdex(BadInput):
+    """The message cannot be read, or is none."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("wrong_ddex", detail)
+
+
+def uploads(path: Path) -> list[Upload]:
+    """Return an upload for every sound recording that comes with a file.
+
+    Relative file names are taken from the message's own folder.
+
+    Raises:
+        WrongDdex: saying what is wrong.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WrongDdex(f"{path}: cannot be read ({error})") from error
+    return parse(content, path.resolve().parent)
+
+
+def parse(content: bytes, folder: Path) -> list[Upload]:
+    """Return the uploads of a message; see ``uploads``."""
+    if len(content) > MAX_BYTES:
+        raise WrongDdex(f"{len(content)} bytes exceed {MAX_BYTES}")
+    try:
+        root = fromstring(content, forbid_dtd=True)
+    except defusedxml.DefusedXmlException as error:
+        raise WrongDdex(f"refused: {type(error).__name__}: no DTD and no entities") from error
+    except (ParseError, ValueError, LookupError) as error:
+        raise WrongDdex(f"this is not XML: {error}") from error
+    _check_depth(root)
+    if _local(root) not in ("NewReleaseMessage", "PurgeReleaseMessage"):
+        raise WrongDdex(f"{_local(root)} is no ERN message")
+    if _local(root) == "PurgeReleaseMessage":
+        return []
+    message = _Message(root, folder)
+    try:
+        return [one for recording in message.recordings() if (one := message.upload(recording))]
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise WrongDdex(f"{where}: {fault['msg']} ({fault['input']!r})") from error
+
+
+class _Message:
+    def __init__(self, root: Element, folder: Path) -> None:
+        self._root, self._folder = root, folder
+        self._parties = {
+            _text(party, "PartyReference"): _first(party, "FullName") or _first(party, "PartyName")
+            for party in root.iter()
+            if _local(party) == "Party"
+        }
+        self._message = _ddex_message(root)
+        self._territories = _territories(root)
+
+    def recordings(self) -> Iterator[Element]:
+        return (one for one in self._root.iter() if _local(one) == "SoundRecording")
+
+    def upload(self, recording: Element) -> Upload | None:
+        uri = _first(recording, "URI") or _first(recording, "FileName")
+        if uri is None:
+            return None  # a reference without a file: nothing was delivered
+        isrc = _first(recording, "ISRC")
+        reference = _text(recording, "ResourceReference")
+        contributors = tuple(self._contributors(recording))
+        sender = self._message.sender_dpid or "ddex"
+        name = isrc or f"{self._message.message_id}:{reference or uri}"
+        return Upload(
+            track_id=f"{sender}:{name}",
+            uri=_uri(uri, self._folder),
+            sha256=_sha256(recording),
+            title=_text(recording, "DisplayTitleText") or _first(recording, "TitleText"),
+            isrc=None if isrc is None else isrc.replace("-", "").upper(),
+            identifiers=self._identifiers(),
+            artists=tuple(dict.fromkeys(self._artists(recording))),
+            contributors=contributors,
+            declared=Declaration(
+                contains_ai=_contains(recording, "ContainsAI"),
+                artwork_contains_ai=self._artwork(),
+                has_vocal_performance=_flag(recording, "HasVocalPerformance"),
+            ),
+            distributor=self._message.sender_dpid,
+            territories=self._territories,
+            derivation=Derivation(type="cover") if _flag(recording, "IsCover") else None,
+            ddex=self._message.model_copy(update={"resource_reference": reference}),
+        )
+
+    def _contributors(self, recording: Element) -> Iterator[Contributor]:
+        for one in recording:
+            if _local(one) not in ("Contributor", "DisplayArtist"):
+                continue
+            special = _first(one, "SpecialContributor") or _first(one, "SpecialDisplayArtist")
+            machine = special == GENERATIVE
+            reference = _first(one, "ContributorPartyReference") or _first(
+                one, "ArtistPartyReference"
+            )
+            name = special or self._parties.get(reference) or reference
+            if name is None or (_local(one) == "DisplayArtist" and not machine):
+                continue
+            roles = [role for part in one if _local(part) in ("Role", "DisplayArtistRole")
+                     if (role := _value(part))]  # fmt: skip
+            given = _contains(one, "AiContribution")
+            # The standard: it defaults to All where the contributor is a machine.
+            contribution: Contains | None = given or ("All" if machine else None)
+            yield Contributor(
+                name=name,
+                roles=tuple(dict.fromkeys(roles)),
+                ai_contribution=contribution,
+                is_generative_ai=machine,
+            )
+
+    def _artists(self, recording: Element) -> Iterator[str]:
+        for one in recording:
+            if _local(one) == "DisplayArtist":
+                reference = _first(one, "ArtistPartyReference")
+                name = self._parties.get(reference)
+                if name:
+                    yield name
+        if not any(_local(one) == "DisplayArtist" for one in recording):
+            shown = _text(recording, "DisplayArtistName")
+            if shown:
+                yield shown
+
+    def _artwork(self) -> Contains | None:
+        """What is declared of the release's images: the most of it."""
+        found = [
+            _contains(one, "ContainsAI") for one in self._root.iter() if _local(one) == "Image"
+        ]
+        return next((word for word in ("All", "Partly", "None") if word in found), None)
+
+    def _identifiers(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for one in self._root.iter():
+            if _local(one) == "Release":
+                for name, key in (("ICPN", "upc"), ("GRid", "grid")):
+                    value = _first(one, name)
+                    if value:
+                        found.setdefault(key, value)
+        return found
+
+
+def _ddex_message(root: Element) -> DdexMessage:
+    header = next((one for one in root if _local(one) == "MessageHeader"), None)
+    namespace = root.tag[1:].split("}")[0] if root.tag.startswith("{") else ""
+    version = _VERSION.search(namespace)
+    if header is None:
+        raise WrongDdex("the message has no MessageHeader")
+    sender = next((one for one in header if _local(one) == "MessageSender"), None)
+    return DdexMessage(
+        message_id=_text(header, "MessageId") or "unknown",
+        ern_version=".".join(part for part in version.groups() if part) if version else "unknown",
+        sender_dpid=None if sender is None else _first(sender, "PartyId"),
+    )
+
+
+def _territories(root: Element) -> tuple[str, ...]:
+    """Return the territories of all deals; a message without deals says nothing: worldwide."""
+    found = [
+        (one.text or "").strip()
+        for deal in root.iter()
+        if _local(deal) == "DealTerms"
+        for one in deal.iter()
+        if _local(one) in ("TerritoryCode", "ApplicableTerritoryCode")
+    ]
+    names = tuple(dict.fromkeys(name for name in found if name))
+    return ("Worldwide",) if not names or "Worldwide" in names else names
+
+
+def _uri(given: str, folder: Path) -> str:
+    parts = urlsplit(given)
+    if parts.scheme and len(parts.scheme) > 1:
+        return given
+    return (folder / unquote(given)).resolve().as_uri()
+
+
+def _sha256(recording: Element) -> str | None:
+    for one in recording.iter():
+        if _local(one) == "HashSum":
+            algorithm = _first(one, "Algorithm") or _first(one, "HashSumAlgorithmType") or ""
+            value = _first(one, "HashSumValue") or _first(one, "HashSum")
+            if value and algorithm.upper().replace("-", "") in ("SHA256", "SHA2"):
+                digest = value.casefold()
+                return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
+    return None
+
+
+def _local(element: Element) -> str:
+    return element.tag.rsplit("}", 1)[-1] if isinstance(element.tag, str) else ""
+
+
+def _text(element: Element, name: str) -> str | None:
+    """Return the text of a direct child."""
+    for one in element:
+        if _local(one) == name and one.text and one.text.strip():
+            return one.text.strip()
+    return None
+
+
+def _first(element: Element, name: str) -> str | None:
+    """Return the text of the first descendant of a name."""
+    for one in element.iter():
+        if _local(one) == name and one.text and one.text.strip():
+            return one.text.strip()
+    return None
+
+
+def _value(element: Element) -> str | None:
+    text = (element.text or "").strip()
+    return text or _first(element, "Value")
+
+
+def _contains(element: Element, name: str) -> Contains | None:
+    said = _text(element, name)
+    if said is None:
+        return None
+    if said not in _CONTAINS:
+        raise WrongDdex(f"{name} is one of {', '.join(_CONTAINS)}, not {said!r}")
+    return cast(Contains, said)
+
+
+def _flag(element: Element, name: str) -> bool | None:
+    said = _text(element, name)
+    return None if said is None else said.casefold() in ("true", "1")
+
+
+def _check_depth(root: Element) -> None:
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        level = [child for one in level for child in one]
+        if not level:
+            return
+    raise WrongDdex(f"nested deeper than {MAX_DEPTH}")

@@ -1,0 +1,258 @@
+"""A licensed AI track from its label to the reversal of everything, on a real broker.
+
+Processes, topics, ledger and catalogue are the real ones; the command line is what a rights
+desk and a policy person would type. Only the audio is left out: the analysis is given.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from typer.testing import CliRunner
+
+from streams import ledger_reads, topics
+from streams.broker import EmbeddedBroker, ensure_topics
+from streams.catalogue import TRACKS
+from streams.cli import app
+from streams.kafka_clients import open_producer
+from streams.ledger import Ledger
+from streams.policy.reasons import statement_id_of
+from streams.policy.transparency import faults
+from streams.records import Declaration, Record, Tool, TrackDecided
+from streams.reopening import standing_decisions
+from streams.settings import Settings
+from streams.state import State
+from streams.supervisor import Supervisor
+from tests.streams.events import classified, verdict
+
+pytestmark = pytest.mark.pipeline
+
+DECLARED = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-77"),))
+GRANTED = """\
+agreement_id,grantor,grantee,wildcard,uses,permission,generator_ids,territories,valid_from,\
+compensation_model,compensation_basis,credit_requirements,verification
+AGR-77,Label,Platform,yes,generate;distribute_output,opt_in,Songmaker,Worldwide,2026-01-01,\
+equal_split,net_revenue,A Singer,verified
+"""
+
+
+class House:
+    """The processes behind a decision, and how to look at what they did."""
+
+    def __init__(self, settings: Settings, state: State) -> None:
+        self.settings, self.state = settings, state
+        self.ledger = Ledger.open(settings.ledger)
+
+    def tell(self, topic: str, record: Record) -> None:
+        producer = open_producer(self.settings, "test")
+        producer.send(topic, key=record.key.encode(), value=record.to_bytes()).get(20)
+        producer.close()
+
+    def run(self, *words: str) -> str:
+        """Type a command against this instance."""
+        said = CliRunner().invoke(app, [*words, "--state", str(self.state.folder)])
+        assert said.exit_code == 0, said.output
+        return said.output
+
+    def until(self, holds: Callable[[TrackDecided], bool], track_id: str = "T-1") -> TrackDecided:
+        """Wait for a standing decision, and until the catalogue has applied it."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            found = standing_decisions(self.ledger, [track_id]).get(track_id)
+            if found and holds(found.decided) and self.applied() == found.decided.decision_id:
+                return found.decided
+            time.sleep(0.1)
+        raise AssertionError(f"never: {ledger_reads.story(self.ledger, track_id)}")
+
+    def applied(self, track_id: str = "T-1") -> str | None:
+        with self.ledger.reading() as connection:
+            if not sqlalchemy.inspect(connection).has_table(TRACKS.name):
+                return None
+            asked = sqlalchemy.select(TRACKS.c.decision_id).where(TRACKS.c.track_id == track_id)
+            found: str | None = connection.scalars(asked).first()
+        return found
+
+    def rows(self, table: str, wanted: int) -> list[dict[str, Any]]:
+        """Wait until the story of the track has so many entries of a table."""
+        deadline = time.monotonic() + 30
+        while True:
+            story = ledger_reads.story(self.ledger, "T-1")
+            found = [dict(entry.record) for entry in story if entry.table == table]
+            if len(found) >= wanted or time.monotonic() > deadline:
+                assert len(found) == wanted, found
+                return found
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    tmp_path = tmp_path_factory.mktemp("house")
+    state = State(tmp_path / "state")
+    with EmbeddedBroker(log_file=tmp_path / "tansu.log") as broker:
+        settings = Settings(
+            brokers=broker.bootstrap,
+            ledger=f"sqlite:///{tmp_path}/state/ledger.db",
+            session_timeout_s=6,
+            fetch_max_wait_ms=50,
+        )
+        ensure_topics(settings)
+        workers = ["decide", "redecide", "ledger", "catalogue"]
+        with Supervisor(workers, settings, tmp_path / "logs") as supervisor:
+            assert supervisor.wait_ready(90) == []
+            state.folder.mkdir(exist_ok=True)
+            state.announce(settings)
+            yield House(settings, state)
+
+
+def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
+    # The agreement is brought into the registry, and the track comes in under it.
+    sheet = tmp_path / "agreements.csv"
+    sheet.write_text(GRANTED)
+    assert "1 of 1 would be new or changed" in house.run(
+        "rights", "import", str(sheet), "--dry-run"
+    )
+    house.run("rights", "import", str(sheet), "--by", "rights-desk")
+    event = classified(declared=DECLARED)
+    house.tell(topics.CLASSIFIED, event)
+    licensed = house.until(lambda one: one.label.licensed)
+    assert (licensed.label.extent, licensed.actions.display) == ("All", "ai_badge")
+    assert licensed.actions.recommendation == "allow"  # labelled, and not punished
+    (usage,) = house.rows("usages", 1)
+    assert (usage["agreement_id"], usage["basis"], usage["ended"]) == (
+        "AGR-77",
+        "equal_split",
+        False,
+    )
+    (credit,) = house.rows("credits", 1)
+    assert [line.get("special_contributor") or line["name"] for line in credit["lines"]] == [
+        "GenerativeAI",
+        "A Singer",
+    ]
+    assert house.rows("statements", 0) == []
+
+    # It is revoked: the consequence returns, the label stays, the catalogue is told.
+    sheet.write_text(GRANTED.replace("opt_in", "revoked"))
+    assert "about 1 tracks" in house.run("rights", "import", str(sheet), "--by", "rights-desk")
+    revoked = house.until(lambda one: not one.label.licensed)
+    assert (revoked.label.extent, revoked.actions.display) == ("All", "ai_badge")
+    assert revoked.actions.recommendation == "exclude_algorithmic"
+    assert revoked.previous_decision_id == licensed.decision_id
+    assert (revoked.cause and revoked.cause.kind) == "rights"
+    assert [(one.version, one.status) for one in revoked.rights] == [(2, "revoked")]
+    (statement,) = house.rows("statements", 1)
+    assert statement["statement_id"] == statement_id_of(revoked.decision_id) == revoked.statement_id
+    assert faults(statement["fields"]) == []
+    assert "DECISION_VISIBILITY_CONTENT_DEMOTED" in statement["fields"]["decision_visibility"]
+    assert "algorithmischen Empfehlungen" in statement["texts"]["de"]
+    assert [one["ended"] for one in house.rows("usages", 2)] == [False, True]
+
+    # A reviewer finds that a human made it: everything is reversed, in one decision.
+    said = verdict(
+        upload_id=event.upload_id, decision_id=revoked.decision_id,
+        outcome="reject_flag", extent=None, components=(),
+    )  # fmt: skip
+    house.tell(topics.REVIEWS_DECIDED, said)
+    reversed_ = house.until(lambda one: one.verdict_id is not None)
+    assert reversed_.previous_decision_id == revoked.decision_id
+    assert reversed_.changed_dimensions == ("display", "recommendation")
+    assert (reversed_.label.extent, reversed_.label.source) == ("None", "reviewer")
+    assert reversed_.terms == ()
+    assert reversed_.statement_id is None
+
+    # Each step is there to be seen, and nothing that was decided is gone.
+    steps = [one["decision_id"] for one in house.rows("decisions", 3)]
+    assert steps == [one.decision_id for one in (licensed, revoked, reversed_)]
+    assert [one["result"] for one in house.rows("applied", 3)] == ["applied"] * 3
+    told = house.run("show", "T-1")
+    for words in ("again because of rights", "again because of verdict", "no longer", "of reasons"):
+        assert words in told
+    explained = house.run("policy", "explain", "T-1")
+    assert "label: AI extent None, confirmed, says reviewer" in explained
+
+
+def test_a_policy_is_written_tested_backtested_and_shipped_in_shadow(
+    house: House, tmp_path: Path
+) -> None:
+    house.tell(topics.CLASSIFIED, classified(track_id="T-2", distributor="Acme"))
+    house.until(lambda one: True, "T-2")
+    text = house.settings.policy.read_text()
+    rule = """\
+  - id: acme-held
+    version: 1
+    mode: shadow
+    priority: 750
+    when: delivery.distributor == "Acme" && label.extent == "All" && !label.licensed
+    actions: {monetisation: hold}
+    requires: human
+    review: {queue: acme, priority: 50}
+    reason_code: R-ACME
+
+agreements:
+"""
+    mine = tmp_path / "policy.yaml"
+    mine.write_text(text.replace("version: 2.0.0", "version: 2.1.0").replace("agreements:\n", rule))
+    runner = CliRunner()
+    linted = runner.invoke(app, ["policy", "lint", str(mine)])
+    assert "2 shadow" in linted.output, linted.output
+    assert runner.invoke(app, ["policy", "test", str(mine)]).exit_code == 0
+    report = json.loads(house.run("policy", "backtest", str(mine), "--json"))
+    assert report["on_trial"]["acme-held"] == 1
+    assert report["flips"] == []
+    assert report["would_flip"] == [
+        {"dimension": "monetisation", "from": "allow", "to": "hold", "tracks": 1}
+    ]
+    published = house.run("policy", "publish", str(mine), "--by", "alice")
+    assert "is live, approved by alice" in published  # what is on trial restricts nothing
+
+    def by_new_policy(one: TrackDecided) -> bool:
+        return one.policy.version == "2.1.0"
+
+    deadline = time.monotonic() + 30
+    number = 0
+    while True:  # workers look every two seconds
+        number += 1
+        again = classified(track_id="T-2", uri=f"file:///audio/{number}.wav", distributor="Acme")
+        house.tell(topics.CLASSIFIED, again)
+        stands = standing_decisions(house.ledger, ["T-2"])
+        if by_new_policy(stands["T-2"].decided) or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    assert by_new_policy(house.until(by_new_policy, "T-2"))
+    hits = [
+        entry for entry in ledger_reads.story(house.ledger, "T-2") if entry.table == "shadow_hits"
+    ]
+    assert hits
+    assert hits[0].record["rules"][0]["rule_id"] == "acme-held"
+    assert (
+        house.until(by_new_policy, "T-2").actions.monetisation == "allow"
+    )  # the catalogue never saw it
+
+    # Live, it restricts: one person proposes, and nobody approves alone.
+    live = mine.read_text().replace(
+        "mode: shadow\n    priority: 750", "mode: live\n    priority: 750"
+    )
+    mine.write_text(live.replace("version: 2.1.0", "version: 2.2.0"))
+    assert "is proposed by alice" in house.run("policy", "publish", str(mine), "--by", "alice")
+    deadline = time.monotonic() + 20
+    while "policies" not in {
+        name for name, n in ledger_reads.counts(house.ledger).items() if n > 1
+    }:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    time.sleep(0.5)
+    assert "is proposed by alice" in house.run("policy", "publish", str(mine), "--by", "alice")
+    time.sleep(1.0)
+    assert "approved by alice and bob" in house.run("policy", "publish", str(mine), "--by", "bob")
+    deadline = time.monotonic() + 30
+    while True:
+        house.run("redecide", "--track", "T-2", "--yes")
+        held = standing_decisions(house.ledger, ["T-2"])["T-2"].decided
+        if held.actions.monetisation == "hold" or time.monotonic() > deadline:
+            break
+        time.sleep(1.0)
+    assert held.actions.monetisation == "hold"
+    assert (held.cause and held.cause.kind) == "operator"
