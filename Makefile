@@ -1,6 +1,6 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit kafka soak clean
+.PHONY: help setup run test lint unit kafka soak helm generate clean
 BIN := .venv/bin
 
 help: ## this list
@@ -33,6 +33,12 @@ kafka: setup ## an Apache Kafka to try things on (Java, Maven); SECURE=1 adds TL
 soak: setup ## UPLOADS=20000 and KILLS=20 faults, then the sums; BROKER=tansu|kafka, none: both
 	@for broker in $(or $(BROKER),tansu kafka); do $(BIN)/python -m tests.soak \
 	  --uploads $(or $(UPLOADS),20000) --kills $(or $(KILLS),20) --broker $$broker || exit 1; done
+
+helm: ## build helm for the tests of the chart (Go; two minutes, once)
+	@sh deploy/helm.sh
+
+generate: setup ## write what is generated: chart README and schema, dashboards, table of metrics
+	@$(BIN)/python -m deploy.generate
 
 clean: ## remove the environment and the state (ledger included)
 	rm -rf .venv .earmark build *.egg-info

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what only the tests use, where apt and root are there; without it those tests
 # skip and say why. Called by `make test`.
+sh deploy/helm.sh
 command -v apt-get >/dev/null || exit 0
 [ "$(id -u)" = 0 ] || exit 0
 export DEBIAN_FRONTEND=noninteractive
@@ -18,4 +19,5 @@ need() {
 
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need PostgreSQL postgresql
 command -v chromium >/dev/null || need Chromium chromium
+command -v promtool >/dev/null || need Prometheus prometheus
 exit 0

@@ -88,6 +88,7 @@ def consume(name: str, sources: Sequence[str], settings: Settings, opening: Open
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopped)
     health = Health(*CONDITIONS)
+    metrics.begin(name)
     port = serve(health, settings.metrics_host, settings.metrics_port)
     log.info("processor_started", brokers=settings.brokers, port=port)
     try:

@@ -58,6 +58,8 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Tra
             said, bundle = await asyncio.to_thread(decided, event)
             tripped = breaker.saw(said, bundle, datetime.now(UTC))
             count(said)
+            declared = event.upload.declared.contains_ai or "Unknown"
+            metrics.DECLARED.labels(declared, event.analysis.outcome.value).inc()
             return [*said.outputs(), *(Output(topics.POLICIES_CHANGED, one) for one in tripped)]
 
         yield handle

@@ -72,6 +72,11 @@ DECISIONS: Final = Counter(
     "Decisions, by extent of the label and whether any dimension is restricted",
     ["extent", "restricted"],
 )
+DECLARED: Final = Counter(
+    "earmark_declared_total",
+    "Decided tracks, by what was declared (nothing: Unknown) and what the detector answered",
+    ["declared", "outcome"],
+)
 REVIEWS: Final = Counter("earmark_reviews_requested_total", "Review tasks opened", ["queue"])
 RULE_HITS: Final = Counter(
     "earmark_rule_hits_total", "Rules that held, by what they may do", ["rule", "mode"]
@@ -129,7 +134,25 @@ UNAPPLIED: Final = Gauge(
     "Decisions of the last day that the catalogue has not answered within five minutes",
     ["processor"],
 )
-OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Review tasks without a verdict", ["queue"])
+OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Review tasks that wait", ["queue"])
+OPEN_APPEALS: Final = Gauge(
+    "earmark_appeals_open",
+    "Appeals that wait: received | admissible | in_review | info_requested",
+    ["state"],
+)
+REVIEW_SLA: Final = Gauge(
+    "earmark_review_sla_seconds", "When a review task is late (EARMARK_REVIEW_SLA_HOURS); 0: unset"
+)
+QUALITY: Final = Gauge(
+    "earmark_quality_share",
+    "Shares over the latest verdicts: precision_by_queue, overturned_by_rule, "
+    "overturned_by_model, agreement, appeals_granted; bound: share, or low and high of its 95 % "
+    "interval",
+    ["measure", "of", "bound"],
+)
+QUALITY_CASES: Final = Gauge(
+    "earmark_quality_cases", "How many verdicts such a share is made of", ["measure", "of"]
+)
 OLDEST_TASK: Final = Gauge(
     "earmark_review_task_oldest_seconds", "Age of the oldest one of these", ["queue"]
 )
@@ -144,7 +167,7 @@ CERTIFICATE_ENDS: Final = Gauge(
 )
 MONITOR_FAILURES: Final = Counter(
     "earmark_monitor_failures_total",
-    "Checks of the monitor that failed: broker | ledger | disks | certificates",
+    "Checks of the monitor that failed: broker | disks | ledger | quality | certificates",
     ["check"],
 )
 OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")
@@ -154,3 +177,17 @@ OUTBOX_OLDEST_SECONDS: Final = Gauge(
 WEBHOOKS: Final = Counter(
     "earmark_webhook_posts_total", "Posts to webhooks: delivered | failed | given_up", ["result"]
 )
+
+
+def begin_console() -> None:
+    """Let the counters of the console begin at 0."""
+    for result in ("delivered", "failed", "given_up"):
+        WEBHOOKS.labels(result)
+
+
+def begin(processor: str) -> None:
+    """Let the counters of a process begin at 0: the first increase must be seen as one."""
+    for counter in (RECEIVED, RETRIES, REBALANCES, STALE_RESUMES, OFFSET_GAPS):
+        counter.labels(processor)
+    for outcome in ("emitted", "dead_letter"):
+        ENDED.labels(processor, outcome)

@@ -30,6 +30,7 @@ NAME: Final = "monitor"
 CONDITIONS: Final = ("broker", "ledger")  # what must have been asked once with success
 BEAT_S: Final = 1.0
 LEDGER_EVERY: Final = 4  # intervals: questions to the database cost more
+QUALITY_EVERY: Final = 8
 CERTIFICATES_EVERY: Final = 40
 
 log = structlog.get_logger()
@@ -79,6 +80,7 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
             Check("broker", every_s, lag.measure, broker.GAUGES),
             Check("disks", every_s, lambda: disks.measure(settings), disks.GAUGES),
             Check("ledger", LEDGER_EVERY * every_s, waiting.measure, ledger.GAUGES),
+            Check("quality", QUALITY_EVERY * every_s, waiting.judge, ledger.QUALITY),
             Check(
                 "certificates",
                 CERTIFICATES_EVERY * every_s,

@@ -25,7 +25,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from detector.errors import Fatal
-from streams import logs, topics
+from streams import logs, metrics, topics
 from streams.broker import BrokerAway
 from streams.handling import Handler, Handling, Output
 from streams.health import Health, serve
@@ -76,6 +76,7 @@ def run(processor: Processor[E], settings: Settings) -> int:
     """
     logs.configure(settings.log_level, processor=processor.name, pid=str(os.getpid()))
     health = Health(*CONDITIONS)
+    metrics.begin(processor.name)
     port = serve(health, settings.metrics_host, settings.metrics_port)
     log.info("processor_started", source=processor.source, brokers=settings.brokers, port=port)
     code = asyncio.run(_run(processor, settings, health))

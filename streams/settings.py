@@ -284,7 +284,7 @@ class Settings(BaseModel):
     @field_validator("console_url")
     @classmethod
     def _is_an_origin(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https?://[^/?#@\\s]+/?", value):
+        if value is not None and not re.fullmatch(r"https?://[^/?#@\s]+/?", value):
             raise ValueError("must be like https://earmark.example, without a path")
         return value and value.rstrip("/")
 

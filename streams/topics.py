@@ -50,4 +50,4 @@ def dead(topic: str) -> str:
 DEAD: Final = tuple(dead(topic) for topic in EVENTS)
 ALL: Final = EVENTS + DEAD
 # What people decided and agreed: small, and worth keeping for ever.
-KEPT: Final = (REVIEWS_DECIDED, APPEALS_CHANGED, RIGHTS_CHANGED)
+KEPT: Final = (REVIEWS_DECIDED, APPEALS_CHANGED, RIGHTS_CHANGED, POLICIES_CHANGED)

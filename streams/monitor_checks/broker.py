@@ -16,6 +16,10 @@ READS: Final = {
     "classify": (topics.FINGERPRINTED,),
     "decide": (topics.CLASSIFIED,),
     "ledger": topics.ALL,
+    "redecide": (
+        *(topics.DECIDED, topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED),
+        *(topics.RIGHTS_CHANGED, topics.REOPENED),
+    ),
     "catalogue": (topics.DECIDED,),
 }
 GAUGES: Final = (metrics.LAG, metrics.CONSUMED, metrics.TOPIC_DIFFERENCES)

@@ -8,19 +8,23 @@ from sqlalchemy import Connection, func, select
 
 from streams import metrics
 from streams.ledger import Ledger, connect
-from streams.ledger_tables import APPLIED, DECISIONS, REVIEW_TASKS, VERDICTS
+from streams.ledger_tables import APPEALS, APPLIED, DECISIONS
+from streams.people_tables import TASK_STATES
+from streams.records_reviews import PENDING_STATES
+from streams.review.quality import Figures, Share, figures
 from streams.settings import Settings
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue may take that long to answer
 HORIZON: Final = timedelta(days=1)  # older ones have been an alert already; keeps it quick
-GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK)
+GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS)
+QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES)
 
 
 class Waiting:
     """Asks over one engine, opened when first needed; it never changes the tables."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.ledger
+        self._url, self._sla_s = settings.ledger, settings.review_sla_hours * 3_600
         self._ledger: Ledger | None = None
 
     def __enter__(self) -> Self:
@@ -41,12 +45,34 @@ class Waiting:
         Raises:
             LedgerAway: it does not answer, or has no tables yet.
         """
-        if self._ledger is None:
-            self._ledger = Ledger(connect(self._url))
         now = datetime.now(UTC)
-        with self._ledger.reading() as connection:
+        metrics.REVIEW_SLA.set(self._sla_s)
+        with self._opened().reading() as connection:
             metrics.UNAPPLIED.labels("catalogue").set(_unapplied(connection, now))
             _tasks(connection, now)
+            _appeals(connection)
+
+    def judge(self) -> None:
+        """Set the gauges of quality, from the latest verdicts.
+
+        Raises:
+            LedgerAway: as above.
+        """
+        found = figures(self._opened())
+        for gauge in QUALITY:
+            gauge.clear()
+        for measure, shares in _measures(found).items():
+            for share in shares:
+                if share.share is not None:
+                    low, high = share.interval
+                    for bound, value in (("share", share.share), ("low", low), ("high", high)):
+                        metrics.QUALITY.labels(measure, share.name, bound).set(value)
+                    metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
+
+    def _opened(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger(connect(self._url))
+        return self._ledger
 
 
 def _unapplied(connection: Connection, now: datetime) -> int:
@@ -61,14 +87,37 @@ def _unapplied(connection: Connection, now: datetime) -> int:
 
 
 def _tasks(connection: Connection, now: datetime) -> None:
-    judged = select(VERDICTS.c.task_id).where(VERDICTS.c.task_id == REVIEW_TASKS.c.task_id)
     question = (
-        select(REVIEW_TASKS.c.queue, func.count(), func.min(REVIEW_TASKS.c.requested_for))
-        .where(~judged.exists())
-        .group_by(REVIEW_TASKS.c.queue)
+        select(TASK_STATES.c.queue, func.count(), func.min(TASK_STATES.c.opened_at))
+        .where(TASK_STATES.c.state == "open", TASK_STATES.c.kind == "review")
+        .group_by(TASK_STATES.c.queue)
     )
     for gauge in (metrics.OPEN_TASKS, metrics.OLDEST_TASK):
         gauge.clear()  # queues come and go
     for queue, count, oldest in connection.execute(question):
         metrics.OPEN_TASKS.labels(queue).set(count)
         metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
+
+
+def _appeals(connection: Connection) -> None:
+    latest = (
+        select(APPEALS.c.appeal_id, func.max(APPEALS.c.sequence).label("sequence"))
+        .group_by(APPEALS.c.appeal_id)
+        .subquery()
+    )
+    same = (latest.c.appeal_id == APPEALS.c.appeal_id) & (latest.c.sequence == APPEALS.c.sequence)
+    question = select(APPEALS.c.state, func.count()).join(latest, same).group_by(APPEALS.c.state)
+    found = {row[0]: row[1] for row in connection.execute(question)}
+    for state in sorted(PENDING_STATES):
+        metrics.OPEN_APPEALS.labels(state).set(found.get(state, 0))
+
+
+def _measures(found: Figures) -> dict[str, list[Share]]:
+    """Return what is worth a gauge; deliverers are too many, the console shows those."""
+    return {
+        "precision_by_queue": found.precision,
+        "overturned_by_rule": found.overturned["rule"],
+        "overturned_by_model": found.overturned["model"],
+        "agreement": [found.agreement],
+        "appeals_granted": [found.appeals],
+    }

@@ -17,19 +17,26 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Table
 
 from streams import metrics, topics
+from streams.accounts.users import create
 from streams.broker import BrokerAway, EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.health import Health
 from streams.kafka_clients import open_consumer
 from streams.ledger import Ledger, Row
-from streams.ledger_tables import APPLIED, DECISIONS, REVIEW_TASKS, Moment
+from streams.ledger_tables import APPLIED, DECISIONS, Moment
 from streams.monitor import Check, run_check
 from streams.monitor_checks import certificates, disks
 from streams.monitor_checks.broker import READS, Lag
 from streams.monitor_checks.ledger import Waiting
+from streams.people_tables import TASK_STATES
 from streams.processes import free_port
+from streams.records import Extent
+from streams.review.reasons import REASONS
+from streams.review.tasks import take
+from streams.review.verdicts import Form, give
 from streams.settings import Settings
 from tests.certificates import make_certificates
+from tests.console.stories import a_task
 
 
 def value(name: str, **labels: str) -> float | None:
@@ -44,13 +51,16 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 
 def test_it_watches_what_each_process_reads() -> None:
+    from streams import redecide
     from streams.classify import CLASSIFY
     from streams.decide import DECIDE
     from streams.fingerprint import FINGERPRINT
 
     for processor in (FINGERPRINT, CLASSIFY, DECIDE):
         assert READS[processor.name] == (processor.source,)
-    assert READS.keys() >= {name.value for name in WorkerName} - {"monitor"}
+    assert READS["redecide"] == redecide.SOURCES
+    without_a_group = {"monitor", "console"}
+    assert READS.keys() == {name.value for name in WorkerName} - without_a_group
 
 
 @pytest.mark.pipeline
@@ -111,6 +121,10 @@ def row(table: Table, **given: Any) -> Row:
     return Row(table, fill | given)
 
 
+BOUNDS = ("low", "share", "high")
+OPEN = {"state": "open", "kind": "review"}
+
+
 def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     ledger = Ledger.open(url)
@@ -122,8 +136,8 @@ def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
             row(APPLIED, decision_id="answered"),
             row(DECISIONS, decision_id="silent", recorded_at=long_ago),
             row(DECISIONS, decision_id="fresh", recorded_at=lately),
-            row(REVIEW_TASKS, task_id="one", queue="appeals", requested_for=long_ago),
-            row(REVIEW_TASKS, task_id="two", queue="appeals", requested_for=lately),
+            row(TASK_STATES, task_id="one", queue="appeals", opened_at=long_ago, **OPEN),
+            row(TASK_STATES, task_id="two", queue="appeals", opened_at=lately, **OPEN),
         ]
     )
     with Waiting(Settings(ledger=url)) as waiting:
@@ -133,6 +147,31 @@ def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
     assert value("earmark_review_tasks_open", queue="appeals") == 2
     oldest = value("earmark_review_task_oldest_seconds", queue="appeals")
     assert oldest == pytest.approx(1200, abs=30)
+    assert value("earmark_review_sla_seconds") == 48 * 3_600
+    assert value("earmark_appeals_open", state="received") == 0
+
+
+def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    ledger = Ledger.open(url)
+    with ledger.transaction() as connection:
+        anna = create(connection, "anna", "reviewer", "test")
+    for number, outcome in enumerate(("confirm", "confirm", "correct")):
+        task_id = a_task(ledger, f"T-{number}")
+        take(ledger, task_id, anna)
+        extent = Extent.NONE if outcome == "correct" else Extent.ALL
+        give(ledger, task_id, anna, Form(f"f{number}", outcome, (next(iter(REASONS)),), extent))
+    ledger.close()
+    with Waiting(Settings(ledger=url)) as waiting:
+        waiting.judge()
+    labels = {"measure": "overturned_by_model", "of": "clock-1"}
+    shares = [value("earmark_quality_share", **labels, bound=one) for one in BOUNDS]
+    assert shares == [
+        pytest.approx(0.061, abs=0.01),
+        pytest.approx(1 / 3),
+        pytest.approx(0.792, abs=0.01),
+    ]
+    assert value("earmark_quality_cases", **labels) == 3
 
 
 def test_only_disks_of_ours_are_looked_at(tmp_path: Path) -> None:

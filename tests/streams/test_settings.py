@@ -66,3 +66,10 @@ def test_every_setting_is_described() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().partitions = 5  # type: ignore[misc]
+
+
+def test_the_address_of_the_console_may_hold_any_letter() -> None:
+    settings = Settings.from_env({"EARMARK_CONSOLE_URL": "https://labels.example.org/"})
+    assert settings.console_url == "https://labels.example.org"
+    with pytest.raises(SettingsError, match="EARMARK_CONSOLE_URL"):
+        Settings.from_env({"EARMARK_CONSOLE_URL": "https://labels example.org"})

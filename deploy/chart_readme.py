@@ -1,0 +1,146 @@
+"""``README.md`` of the chart: what stands around the table, and the table of all values.
+
+The table is made of the comments in ``values.yaml`` that begin with ``# --``; a value that
+has none, and is not explained by one above it, is an error.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+KEY: Final = re.compile(r"^( *)([A-Za-z][A-Za-z0-9_]*):")
+TEXT: Final = """\
+# Helm chart of Earmark
+
+A Deployment for every process, jobs for topics and tables, and what one expects around them:
+probes, disruption budgets, autoscaling on consumer lag (KEDA or HPA, off by default), GPUs and
+their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards.
+
+## Before
+
+Kubernetes 1.29 or newer, Helm 3.14 or newer, an Apache Kafka (4.1 is what we test on), a
+PostgreSQL, and either a ReadWriteMany volume or a bucket for the artefact store. Earmark's image,
+built by `deploy/Dockerfile`, in a registry that your cluster can pull from.
+
+## Install
+
+```sh
+kubectl create namespace earmark
+kubectl -n earmark create secret generic earmark-ledger \\
+  --from-literal=url='postgresql://earmark:PASSWORD@postgres:5432/earmark'
+helm upgrade --install earmark deploy/helm/earmark -n earmark --reset-values -f mine.yaml
+```
+
+with a `mine.yaml` such as
+
+```yaml
+image: {repository: registry.example.org/earmark, tag: 0.1.0}
+settings:
+  brokers: kafka-1:9092,kafka-2:9092
+  partitions: 24
+  uri_schemes: https
+podMonitor: {enabled: true}
+prometheusRule: {enabled: true}
+dashboards: {enabled: true}
+```
+
+`--reset-values` matters on upgrades: without it, and without `--set`, Helm uses the values of the
+release before and not those of the new chart. More examples are in `ci/`: `minimal` (one node),
+`gpu` (slices of GPUs, KEDA), `sasl` (a secured Kafka).
+
+## Upgrade and uninstall
+
+The migration job and every process that opens the ledger bring its tables up to the release; one
+at a time, so nothing needs to be stopped. `helm uninstall earmark -n earmark` leaves the claim of
+the artefact store, the topics and the ledger.
+
+- **Settings** are the project's own, by their names: the table in the project's README, without
+  the prefix and in lower case. A name that does not exist is refused by Helm.
+- **Partitions** limit how many copies of a process have work. The topics job never adds
+  any to an existing topic: `deploy/RUNBOOKS.md` says how.
+- **`monitor`** is one pod and must stay one. Everything else may be scaled.
+- **Probes**: `/live` says that the main loop turns, `/ready` that every condition holds. A broker
+  that is away makes pods unready and never restarts them for it.
+
+## Values
+
+"""
+
+
+class Unexplained(ValueError):
+    """A value without a comment."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One key of ``values.yaml`` with what it means."""
+
+    path: tuple[str, ...]
+    meaning: str
+    default: Any
+
+
+def readme(values: str) -> str:
+    """Return the README for the text of a ``values.yaml``.
+
+    Raises:
+        Unexplained: a leaf has no comment, nor has anything above it.
+    """
+    rows = [
+        f"| `{'.'.join(one.path)}` | {_shown(one.default)} | {one.meaning} |"
+        for one in explained(values)
+    ]
+    return TEXT + "\n".join(["| value | default | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def explained(values: str) -> list[Value]:
+    """Return every key that has a comment, in the order of the file."""
+    tree = yaml.safe_load(values)
+    found = list(_comments(values, tree))
+    covered = {one.path for one in found}
+    for path in _leaves(tree):
+        if not any(path[: depth + 1] in covered for depth in range(len(path))):
+            raise Unexplained(f"values.yaml: {'.'.join(path)} has no comment that begins with # --")
+    return found
+
+
+def _comments(values: str, tree: Any) -> Iterator[Value]:
+    path: list[tuple[int, str]] = []
+    comment: list[str] = []
+    for line in values.splitlines():
+        text = line.strip()
+        if text.startswith("# -- "):
+            comment = [text.removeprefix("# -- ")]
+        elif text.startswith("# ") and comment:
+            comment.append(text.removeprefix("# "))
+        elif found := KEY.match(line):
+            indent, name = len(found[1]), found[2]
+            path = [(depth, key) for depth, key in path if depth < indent] + [(indent, name)]
+            keys = tuple(key for _, key in path)
+            if comment:
+                yield Value(keys, " ".join(comment), _at(tree, keys))
+            comment = []
+        elif not text:
+            comment = []
+
+
+def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(tree, dict) and tree:
+        for name, value in tree.items():
+            yield from _leaves(value, (*path, name))
+    else:
+        yield path
+
+
+def _at(tree: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        tree = tree[key]
+    return tree
+
+
+def _shown(default: Any) -> str:
+    return f"`{json.dumps(default, separators=(', ', ': '))}`".replace("|", "\\|")

@@ -1,0 +1,143 @@
+"""*Detector*: what it answers, how sure it is, what a candidate would answer, how it runs."""
+
+from typing import Final
+
+from deploy.dashboards.panels import Board, Panel
+
+OUTCOMES: Final = 'earmark_outcomes_total{model=~"$model"}'
+ABSTAINED: Final = 'earmark_outcomes_total{model=~"$model", outcome=~"uncertain|not_assessable"}'
+SCORE: Final = (
+    "histogram_quantile({}, sum by (le) "
+    '(rate(earmark_score_bucket{{model=~"$model"}}[$__rate_interval])))'
+)
+SCORING: Final = (
+    "histogram_quantile({}, sum by (le) "
+    '(rate(earmark_stage_seconds_bucket{{processor="classify", stage="score"}}[$__rate_interval])))'
+)
+BATCH: Final = (
+    "sum(rate(earmark_batch_size_sum[$__rate_interval]))"
+    " / sum(rate(earmark_batch_size_count[$__rate_interval]))"
+)
+SHADOW: Final = 'earmark_shadow_total{model=~"$model"}'
+DISTANCE: Final = (
+    "histogram_quantile({}, sum by (le, shadow) "
+    "(rate(earmark_shadow_probability_distance_bucket[$__rate_interval])))"
+)
+
+BOARD: Final = Board(
+    "earmark-detector",
+    "Earmark / Detector",
+    "Answers, scores, abstentions, the shadow model, batches",
+    [
+        (
+            "Answers",
+            [
+                Panel(
+                    "Outcomes",
+                    "Share of each answer",
+                    [
+                        (
+                            f"sum by (outcome) (rate({OUTCOMES}[$__rate_interval]))"
+                            " / ignoring(outcome) group_left"
+                            f" sum(rate({OUTCOMES}[$__rate_interval]))",
+                            "{{outcome}}",
+                        )
+                    ],
+                    "percentunit",
+                    "stack",
+                ),
+                Panel(
+                    "Abstentions",
+                    "uncertain and not_assessable: a rise is a new generator or a new format",
+                    [
+                        (
+                            f"sum by (outcome) (increase({ABSTAINED}[$__range]))"
+                            " / ignoring(outcome) group_left"
+                            f" sum(increase({OUTCOMES}[$__range]))",
+                            "{{outcome}}",
+                        )
+                    ],
+                    "percentunit",
+                ),
+                Panel(
+                    "Models in service",
+                    "Workers by digest; two for longer than a rollout is an alert",
+                    [("count by (model, digest) (earmark_model_info)", "{{model}} {{digest}}")],
+                    "short",
+                    "table",
+                ),
+            ],
+        ),
+        (
+            "Scores",
+            [
+                Panel(
+                    "Score",
+                    "Raw scores, by bucket",
+                    [
+                        (
+                            "sum by (le) "
+                            '(increase(earmark_score_bucket{model=~"$model"}[$__rate_interval]))',
+                            "{{le}}",
+                        )
+                    ],
+                    "short",
+                    "heat",
+                    12,
+                ),
+                Panel(
+                    "Score, quantiles",
+                    "A drift of the whole distribution shows in the median",
+                    [
+                        (SCORE.format(one), f"p{int(float(one) * 100)}")
+                        for one in ("0.1", "0.5", "0.9")
+                    ],
+                    "short",
+                    width=12,
+                ),
+            ],
+        ),
+        (
+            "Shadow",
+            [
+                Panel(
+                    "The shadow model beside the released one",
+                    "What a candidate (EARMARK_SHADOW_MODEL) would have answered",
+                    [(f"sum by (result) (increase({SHADOW}[$__rate_interval]))", "{{result}}")],
+                    "short",
+                    "stack",
+                    12,
+                ),
+                Panel(
+                    "Distance of probabilities",
+                    "How far apart the two are",
+                    [(DISTANCE.format("0.5"), "p50"), (DISTANCE.format("0.95"), "p95")],
+                    "percentunit",
+                    width=12,
+                ),
+            ],
+        ),
+        (
+            "How it runs",
+            [
+                Panel(
+                    "Batch size", "Observations scored together, mean", [(BATCH, "mean")], "short"
+                ),
+                Panel(
+                    "Scoring",
+                    "Seconds for a batch",
+                    [(SCORING.format("0.5"), "p50"), (SCORING.format("0.95"), "p95")],
+                    "s",
+                ),
+                Panel(
+                    "Heard",
+                    "decoded, or reused since the content was known",
+                    [("sum by (how) (rate(earmark_heard_total[$__rate_interval]))", "{{how}}")],
+                    "ops",
+                    "stack",
+                ),
+            ],
+        ),
+    ],
+    variables=[("model", "earmark_outcomes_total", "model")],
+)

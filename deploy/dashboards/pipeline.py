@@ -1,0 +1,207 @@
+"""*Pipeline*: each stage's rate, time, faults and load. Where the on-call engineer looks."""
+
+from typing import Final
+
+from deploy.dashboards.panels import Board, Panel
+
+P: Final = 'processor=~"$processor"'
+STAGE: Final = (
+    "histogram_quantile(0.95, sum by (processor, stage, le) "
+    f"(rate(earmark_stage_seconds_bucket{{{P}}}[$__rate_interval])))"
+)
+
+
+def _rate(metric: str, by: str, more: str = "") -> str:
+    return f"sum by ({by}) (rate({metric}{{{P}{more}}}[$__rate_interval]))"
+
+
+def _increase(metric: str) -> str:
+    return f"sum by (processor) (increase({metric}{{{P}}}[$__rate_interval]))"
+
+
+BOARD: Final = Board(
+    "earmark-pipeline",
+    "Earmark / Pipeline",
+    "Each stage: rate, time, faults, lag, load",
+    [
+        (
+            "Flow",
+            [
+                Panel(
+                    "Taken",
+                    "Events from the broker",
+                    [(_rate("earmark_received_total", "processor"), "{{processor}}")],
+                    "ops",
+                ),
+                Panel(
+                    "Ended",
+                    "emitted, dead_letter, or revoked by a rebalance",
+                    [
+                        (
+                            _rate("earmark_ended_total", "processor, outcome"),
+                            "{{processor}}: {{outcome}}",
+                        )
+                    ],
+                    "ops",
+                ),
+                Panel(
+                    "Rows of the ledger",
+                    "New rows by table",
+                    [
+                        (
+                            "sum by (table) (rate(earmark_ledger_rows_total[$__rate_interval]))",
+                            "{{table}}",
+                        )
+                    ],
+                    "ops",
+                    "stack",
+                ),
+            ],
+        ),
+        (
+            "Time",
+            [
+                Panel(
+                    "Time by stage, p95",
+                    "fetch, hear, store, score, handle, publish, project",
+                    [(STAGE, "{{processor}}: {{stage}}")],
+                    "s",
+                    width=12,
+                ),
+                Panel(
+                    "Oldest event being worked on",
+                    "It should be minutes at most",
+                    [
+                        (
+                            f"max by (processor) (earmark_oldest_in_flight_seconds{{{P}}})",
+                            "{{processor}}",
+                        )
+                    ],
+                    "s",
+                    width=6,
+                    alarm=900,
+                ),
+                Panel(
+                    "In flight",
+                    "Events being worked on",
+                    [(f"sum by (processor) (earmark_in_flight{{{P}}})", "{{processor}}")],
+                    "short",
+                    width=6,
+                ),
+            ],
+        ),
+        (
+            "Lag",
+            [
+                Panel(
+                    "Lag by partition",
+                    "The ten that are furthest behind",
+                    [
+                        (
+                            "topk(10, max by (processor, topic, partition) "
+                            f"(earmark_consumer_lag{{{P}}}))",
+                            "{{processor}}: {{topic}} {{partition}}",
+                        )
+                    ],
+                    "short",
+                    width=12,
+                ),
+                Panel(
+                    "Progress",
+                    "Events a second that each group has put behind it",
+                    [
+                        (
+                            "sum by (processor) (max by (processor, topic, partition) "
+                            f"(deriv(earmark_consumer_offset{{{P}}}[$__rate_interval])))",
+                            "{{processor}}",
+                        )
+                    ],
+                    "ops",
+                    width=12,
+                ),
+            ],
+        ),
+        (
+            "Faults",
+            [
+                Panel(
+                    "Retries",
+                    "Something outside is away",
+                    [(_increase("earmark_retries_total"), "{{processor}}")],
+                    "short",
+                    "stack",
+                ),
+                Panel(
+                    "Rebalances",
+                    "Partitions were revoked",
+                    [(_increase("earmark_rebalances_total"), "{{processor}}")],
+                    "short",
+                    "stack",
+                ),
+                Panel(
+                    "Races that were prevented",
+                    "Stale resumes and offset gaps: each could have lost events, and did not",
+                    [
+                        (_increase("earmark_stale_resumes_total"), "{{processor}}: stale resume"),
+                        (_increase("earmark_offset_gaps_total"), "{{processor}}: gap"),
+                    ],
+                    "short",
+                    "stack",
+                ),
+                Panel(
+                    "The monitor's own failures",
+                    "While a check fails, its figures are missing",
+                    [
+                        (
+                            "sum by (check) "
+                            "(increase(earmark_monitor_failures_total[$__rate_interval]))",
+                            "{{check}}",
+                        )
+                    ],
+                    "short",
+                    "stack",
+                ),
+            ],
+        ),
+        (
+            "Load",
+            [
+                Panel(
+                    "Memory",
+                    "Resident, by process; without the decode processes",
+                    [
+                        (
+                            'max by (process) (process_resident_memory_bytes{job=~".*earmark.*"})',
+                            "{{process}}",
+                        )
+                    ],
+                    "bytes",
+                ),
+                Panel(
+                    "CPU",
+                    "Cores, by process; without the decode processes",
+                    [
+                        (
+                            "sum by (process) (rate(process_cpu_seconds_total"
+                            '{job=~".*earmark.*"}[$__rate_interval]))',
+                            "{{process}}",
+                        )
+                    ],
+                    "short",
+                ),
+                Panel(
+                    "Disk left",
+                    "Of the store, and of an SQLite ledger",
+                    [
+                        (
+                            "min by (place) (earmark_disk_free_bytes / earmark_disk_size_bytes)",
+                            "{{place}}",
+                        )
+                    ],
+                    "percentunit",
+                ),
+            ],
+        ),
+    ],
+    variables=[("processor", "earmark_received_total", "processor")],
+)

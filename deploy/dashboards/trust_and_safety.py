@@ -1,0 +1,215 @@
+"""*Trust and safety*: what was declared and what was found, what waits for whom."""
+
+from typing import Final
+
+from deploy.dashboards.panels import Board, Panel
+
+RESTRICTED: Final = (
+    'sum(increase(earmark_decisions_total{restricted="true"}[$__range]))'
+    " / sum(increase(earmark_decisions_total[$__range]))"
+)
+
+BOARD: Final = Board(
+    "earmark-trust-and-safety",
+    "Earmark / Trust and safety",
+    "Declarations against answers, decisions, reviews, the catalogue",
+    [
+        (
+            "Declared and detected",
+            [
+                Panel(
+                    "Declared against detected",
+                    "Tracks of the time shown, by what was declared and what the detector answered",
+                    [
+                        (
+                            "sum by (declared, outcome) "
+                            "(increase(earmark_declared_total[$__range]))",
+                            "{{declared}}: {{outcome}}",
+                        )
+                    ],
+                    "short",
+                    "table",
+                    12,
+                ),
+                Panel(
+                    "Declared None, answered ai_likely",
+                    "Contradictions by the hour: people look at these",
+                    [
+                        (
+                            "sum(increase(earmark_declared_total"
+                            '{declared="None", outcome="ai_likely"}[$__rate_interval]))',
+                            "contradictions",
+                        )
+                    ],
+                    "short",
+                    width=12,
+                ),
+            ],
+        ),
+        (
+            "Consequences",
+            [
+                Panel(
+                    "Restricted",
+                    "Share of decisions that restrict any dimension",
+                    [(RESTRICTED, "")],
+                    "percentunit",
+                    "stat",
+                ),
+                Panel(
+                    "Unanswered by the catalogue",
+                    "Decisions of the last day, older than five minutes, that are not in effect",
+                    [("max(earmark_decisions_unapplied)", "")],
+                    "short",
+                    "stat",
+                    alarm=1,
+                ),
+                Panel(
+                    "What the catalogue did",
+                    "applied, already_applied, stale",
+                    [
+                        (
+                            "sum by (result) "
+                            "(rate(earmark_decisions_applied_total[$__rate_interval]))",
+                            "{{result}}",
+                        )
+                    ],
+                    "ops",
+                    "stack",
+                ),
+            ],
+        ),
+        (
+            "Rules",
+            [
+                Panel(
+                    "Rules that held",
+                    "By rule and by what it may do; shadow and canary change nothing",
+                    [
+                        (
+                            "sum by (rule, mode) (rate(earmark_rule_hits_total[$__rate_interval]))",
+                            "{{rule}}: {{mode}}",
+                        )
+                    ],
+                    "ops",
+                ),
+                Panel(
+                    "Decided again",
+                    "By cause (verdict, appeal, rights, policy) and what came of it",
+                    [
+                        (
+                            "sum by (cause, result) "
+                            "(increase(earmark_redecided_total[$__rate_interval]))",
+                            "{{cause}}: {{result}}",
+                        )
+                    ],
+                    "short",
+                    "stack",
+                ),
+                Panel(
+                    "Statements of reasons",
+                    "Written for those whose tracks are restricted",
+                    [("sum(increase(earmark_statements_total[$__rate_interval]))", "statements")],
+                    "short",
+                ),
+            ],
+        ),
+        (
+            "Reviews",
+            [
+                Panel(
+                    "Tasks opened",
+                    "By queue",
+                    [
+                        (
+                            "sum by (queue) "
+                            "(increase(earmark_reviews_requested_total[$__rate_interval]))",
+                            "{{queue}}",
+                        )
+                    ],
+                    "short",
+                    "stack",
+                ),
+                Panel(
+                    "Tasks open",
+                    "Without a verdict, by queue",
+                    [("max by (queue) (earmark_review_tasks_open)", "{{queue}}")],
+                    "short",
+                ),
+                Panel(
+                    "Age of the oldest",
+                    "Against the service level (EARMARK_REVIEW_SLA_HOURS)",
+                    [
+                        ("max by (queue) (earmark_review_task_oldest_seconds)", "{{queue}}"),
+                        ("max(earmark_review_sla_seconds)", "service level"),
+                    ],
+                    "s",
+                ),
+            ],
+        ),
+        (
+            "Quality",
+            [
+                Panel(
+                    "Precision of automation",
+                    "Reviewers found AI where the detector did; with its 95 % interval",
+                    [
+                        (
+                            "max by (of, bound) "
+                            '(earmark_quality_share{measure="precision_by_queue"})',
+                            "{{of}}: {{bound}}",
+                        )
+                    ],
+                    "percentunit",
+                    width=12,
+                ),
+                Panel(
+                    "Overturned",
+                    "Verdicts against the decision, by rule and by model, with the interval",
+                    [
+                        (
+                            "max by (of, bound) "
+                            '(earmark_quality_share{measure=~"overturned_by_.*"})',
+                            "{{of}}: {{bound}}",
+                        )
+                    ],
+                    "percentunit",
+                    width=12,
+                ),
+            ],
+        ),
+        (
+            "Out of the house",
+            [
+                Panel(
+                    "Appeals that wait",
+                    "By state",
+                    [("max by (state) (earmark_appeals_open)", "{{state}}")],
+                    "short",
+                    "stack",
+                ),
+                Panel(
+                    "Outbox",
+                    "Age of the oldest verdict or appeal that is not published yet",
+                    [("max(earmark_outbox_oldest_seconds)", "oldest")],
+                    "s",
+                    alarm=300,
+                ),
+                Panel(
+                    "Webhook deliveries",
+                    "delivered, failed (tried again), given_up; and events that left the outbox",
+                    [
+                        (
+                            "sum by (result) "
+                            "(increase(earmark_webhook_posts_total[$__rate_interval]))",
+                            "webhook: {{result}}",
+                        ),
+                        ("sum(increase(earmark_outbox_sent_total[$__rate_interval]))", "outbox"),
+                    ],
+                    "short",
+                    "stack",
+                ),
+            ],
+        ),
+    ],
+)

@@ -1,0 +1,201 @@
+"""``values.schema.json`` of the chart: every key is known, and a wrong one is refused by name.
+
+The settings in it are those of ``streams.settings``, with their types and limits.
+"""
+
+from typing import Any, Final
+
+from streams.settings import Settings
+
+# The chart sets these itself, or they have a value of their own.
+NOT_IN_SETTINGS: Final = frozenset(
+    {"metrics_host", "metrics_port", "ledger", "security_protocol"}
+    | {"console_host", "console_port", "console_url"}
+    | {"oidc_issuer", "oidc_client_id", "oidc_client_secret"}
+    | {name for name in Settings.model_fields if name.startswith(("sasl_", "tls_"))}
+)
+PROCESSES: Final = (
+    *("fingerprint", "classify", "decide", "ledger", "redecide"),
+    *("catalogue", "console", "monitor"),
+)
+
+Schema = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+NAME: Final[Schema] = {"type": "string", "minLength": 1}
+FLAG: Final[Schema] = {"type": "boolean"}
+LIST: Final[Schema] = {"type": "array", "items": {"type": "object"}}
+NAMES: Final[Schema] = {"type": "array", "items": NAME}
+ANY_OBJECT: Final[Schema] = {"type": "object"}  # what Kubernetes checks, we do not
+WORDS: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
+PULL: Final[Schema] = {"enum": ["Always", "IfNotPresent", "Never"]}
+QUANTITY: Final[Schema] = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?([EPTGMK]i?|k|m)?$"}
+
+
+def schema() -> Schema:
+    """Return the whole schema."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Values of the chart earmark",
+        "definitions": {"process": _process(), "settings": _settings(), "image": _image()},
+        **_object(
+            fullnameOverride=TEXT,
+            nameOverride=TEXT,
+            commonLabels=WORDS,
+            image=_ref("image"),
+            imagePullSecrets=NAMES,
+            settings=_ref("settings"),
+            ledger=_object(existingSecret=TEXT, key=NAME, url=TEXT),
+            kafka=_kafka(),
+            policy=_object(content=TEXT, existingConfigMap=TEXT, key=NAME),
+            persistence=_object(
+                enabled=FLAG,
+                existingClaim=TEXT,
+                storageClass=TEXT,
+                accessModes={
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"enum": ["ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]},
+                },
+                size=QUANTITY,
+                annotations=WORDS,
+            ),
+            console=_console(),
+            topicsJob=_object(enabled=FLAG),
+            migrateJob=_object(enabled=FLAG),
+            common=_ref("process"),
+            processors=_object(**{name: _ref("process") for name in PROCESSES}),
+            serviceAccount=_object(create=FLAG, name=TEXT, annotations=WORDS),
+            podSecurityContext=ANY_OBJECT,
+            containerSecurityContext=ANY_OBJECT,
+            networkPolicy=_object(enabled=FLAG, metricsFrom=LIST, consoleFrom=LIST, egress=LIST),
+            podMonitor=_object(enabled=FLAG, interval=_duration(), labels=WORDS),
+            prometheusRule=_object(
+                enabled=FLAG, labels=WORDS, alertLabels=WORDS, disabled=NAMES, runbooks=NAME
+            ),
+            dashboards=_object(enabled=FLAG, label=NAME, labelValue=TEXT, annotations=WORDS),
+            extraObjects=LIST,
+            **{"global": ANY_OBJECT},  # Helm's own, where the chart is a part of another
+        ),
+    }
+
+
+def _process() -> Schema:
+    return _object(
+        enabled=FLAG,
+        replicas=_whole(0),
+        settings=_ref("settings"),
+        image=_ref("image"),
+        resources=_object(requests=ANY_OBJECT, limits=ANY_OBJECT, claims=LIST),
+        startupSeconds=_whole(5),
+        terminationGracePeriodSeconds=_whole(1),
+        autoscaling=_object(
+            kind={"enum": ["none", "hpa", "keda"]},
+            minReplicas=_whole(0),
+            maxReplicas={"type": ["integer", "null"], "minimum": 1},
+            lagThreshold=_whole(1),
+            activationLagThreshold=_whole(0),
+            pollingInterval=_whole(1),
+            cooldownPeriod=_whole(0),
+            stabilizationSeconds=_whole(0),
+        ),
+        pdb=_object(
+            enabled=FLAG,
+            maxUnavailable={
+                "anyOf": [_whole(0), {"type": "string", "pattern": "^[0-9]{1,3}%$"}],
+            },
+        ),
+        gpu=_object(
+            enabled=FLAG,
+            resource={"type": "string", "pattern": r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$"},
+            count=_whole(1),  # an extended resource has no halves
+            runtimeClassName=TEXT,
+            nodeSelector=WORDS,
+            tolerations=LIST,
+        ),
+        nodeSelector=WORDS,
+        tolerations=LIST,
+        affinity=ANY_OBJECT,
+        topologySpreadConstraints=LIST,
+        priorityClassName=TEXT,
+        podAnnotations=WORDS,
+        podLabels=WORDS,
+        tmpSize=QUANTITY,
+        extraEnv=LIST,
+        extraEnvFrom=LIST,
+        extraVolumes=LIST,
+        extraVolumeMounts=LIST,
+        extraContainers=LIST,
+        initContainers=LIST,
+    )
+
+
+def _kafka() -> Schema:
+    fields = Settings.model_fields
+    return _object(
+        securityProtocol={"enum": list(_literals(fields["security_protocol"].annotation))},
+        sasl=_object(
+            mechanism={"enum": list(_literals(fields["sasl_mechanism"].annotation))},
+            existingSecret=TEXT,
+            usernameKey=NAME,
+            passwordKey=NAME,
+        ),
+        tls=_object(existingSecret=TEXT, caKey=TEXT, certKey=TEXT, keyKey=TEXT),
+    )
+
+
+def _console() -> Schema:
+    return _object(
+        url={"type": "string", "pattern": "^(https?://[^/?#@ ]+/?)?$"},
+        oidc=_object(issuer=TEXT, clientId=NAME, existingSecret=TEXT, key=NAME),
+        service=_object(
+            type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+            port={"type": "integer", "minimum": 1, "maximum": 65_535},
+            annotations=WORDS,
+        ),
+        ingress=_object(enabled=FLAG, className=TEXT, host=TEXT, tlsSecret=TEXT, annotations=WORDS),
+    )
+
+
+def _settings() -> Schema:
+    known = Settings.model_json_schema()["properties"]
+    return _object(
+        **{
+            name: {
+                key: value
+                for key, value in said.items()
+                if key not in ("default", "title", "format")
+            }
+            for name, said in known.items()
+            if name not in NOT_IN_SETTINGS
+        }
+    )
+
+
+def _image() -> Schema:
+    digest = {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"}
+    return _object(repository=NAME, tag=TEXT, digest=digest, pullPolicy=PULL)
+
+
+def _literals(annotation: Any) -> list[str]:
+    """Return the words of a ``Literal``, also of one that may be None."""
+    words = [one for one in getattr(annotation, "__args__", ()) if isinstance(one, str)]
+    if words:
+        return words
+    return [word for part in getattr(annotation, "__args__", ()) for word in _literals(part)]
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _whole(least: int) -> Schema:
+    return {"type": "integer", "minimum": least}
+
+
+def _duration() -> Schema:
+    return {"type": "string", "pattern": "^([0-9]+(ms|[smhd]))+$"}

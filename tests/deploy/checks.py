@@ -1,0 +1,345 @@
+"""What must hold of every rendering of the chart, beyond what a schema can say.
+
+``problems`` returns one line for each thing that is wrong; the tests of planted faults count
+on each rule here to notice.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from streams import topics
+from streams.cli import WorkerName
+from streams.settings import PREFIX, Settings, SettingsError
+from tests.deploy.helm import CHART, Object, of_kind
+from tests.deploy.schemas import schema_problems
+
+PORT: Final = 9464
+CONSOLE_PORT: Final = 8300
+PROBES: Final = {
+    "startupProbe": "/live",
+    "livenessProbe": "/live",
+    "readinessProbe": "/ready",
+}
+JOBS: Final = {"topics": ["topics", "apply"], "migrate": ["ledger", "upgrade"]}
+LABELS: Final = (
+    "helm.sh/chart",
+    *(f"app.kubernetes.io/{name}" for name in ("name", "instance", "version", "managed-by")),
+)
+KAFKA_TRIGGER: Final = {
+    *("bootstrapServers", "consumerGroup", "topic", "lagThreshold", "activationLagThreshold"),
+    *("offsetResetPolicy", "sasl", "tls"),
+}
+COMPONENT: Final = "app.kubernetes.io/component"
+
+
+def problems(objects: Sequence[Object], kubernetes: str, files: Path) -> list[str]:
+    """Return what is wrong with a rendering.
+
+    Args:
+        objects: from ``helm.render``.
+        kubernetes: version whose schemas count.
+        files: an empty folder, for files that settings name.
+    """
+    return [
+        *schema_problems(objects, kubernetes),
+        *_of_all(objects),
+        *(line for one in of_kind(objects, "Deployment").values() for line in _of_pods(one)),
+        *(line for one in of_kind(objects, "Job").values() for line in _of_pods(one)),
+        *(line for one in of_kind(objects, "Deployment").values() for line in _of_worker(one)),
+        *_of_jobs(objects),
+        *_of_environments(objects, files),
+        *_of_selectors(objects),
+        *_of_scaling(objects),
+        *_of_monitoring(objects),
+        *_of_network(objects),
+        *_of_console(objects),
+    ]
+
+
+def pod(one: Object) -> Object:
+    """Return the pod template of a workload."""
+    return dict(one["spec"]["template"])
+
+
+def environment(one: Object, objects: Sequence[Object]) -> dict[str, str]:
+    """Return what the main container of a workload finds, secrets by their key's name."""
+    container = pod(one)["spec"]["containers"][0]
+    maps = of_kind(objects, "ConfigMap")
+    found: dict[str, str] = {}
+    for source in container["envFrom"]:
+        if "configMapRef" in source:
+            found |= maps[source["configMapRef"]["name"]]["data"]
+    for variable in container.get("env", []):
+        secret = variable.get("valueFrom", {}).get("secretKeyRef", {})
+        found[variable["name"]] = variable.get("value", secret.get("key", ""))
+    return found
+
+
+def _of_all(objects: Sequence[Object]) -> Iterator[str]:
+    names = Counter((one["kind"], one["metadata"]["name"]) for one in objects)
+    yield from (f"{kind} {name} is there twice" for (kind, name), n in names.items() if n > 1)
+    for one in objects:
+        name, labels = one["metadata"]["name"], one["metadata"].get("labels", {})
+        if not name.startswith("music-earmark"):
+            yield f"{one['kind']} {name}: the release's name is not in it"
+        if not name.endswith("-extra") and not all(label in labels for label in LABELS):
+            yield f"{one['kind']} {name}: labels are missing"
+
+
+def _of_pods(one: Object) -> Iterator[str]:
+    name, spec = one["metadata"]["name"], pod(one)["spec"]
+    security = spec.get("securityContext", {})
+    if not security.get("runAsNonRoot") or not security.get("seccompProfile"):
+        yield f"{name}: its pods may run as root, or without a seccomp profile"
+    if spec.get("automountServiceAccountToken") is not False:
+        yield f"{name}: its pods are given a token that they do not need"
+    if spec["serviceAccountName"] not in {"music-earmark", "default"}:
+        yield f"{name}: a service account that nobody makes"
+    container = spec["containers"][0]
+    rights = container.get("securityContext", {})
+    if (
+        not rights.get("readOnlyRootFilesystem")
+        or rights.get("allowPrivilegeEscalation") is not False
+        or rights.get("capabilities", {}).get("drop") != ["ALL"]
+    ):
+        yield f"{name}: its container has rights that it does not need"
+    volumes = {volume["name"] for volume in spec["volumes"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    if volumes != mounts.keys():
+        yield f"{name}: volumes {sorted(volumes)}, mounts {sorted(mounts)}"
+    if not {"/tmp", "/var/lib/earmark"} <= set(mounts.values()):  # noqa: S108
+        yield f"{name}: nowhere to write"
+    if "memory" not in container["resources"].get("requests", {"memory": ""}):
+        yield f"{name}: asks for CPU, not for memory"
+
+
+def _of_worker(one: Object) -> Iterator[str]:
+    name, container = one["metadata"]["name"], pod(one)["spec"]["containers"][0]
+    component = one["metadata"]["labels"][COMPONENT]
+    if container["args"] != ["worker", component] or component not in set(WorkerName):
+        yield f"{name}: runs {container['args']}"
+    if container["name"] != component or name != f"music-earmark-{component}":
+        yield f"{name}: is not called like its process"
+    ports = {"metrics": PORT} | ({"http": CONSOLE_PORT} if component == "console" else {})
+    if {port["name"]: port["containerPort"] for port in container["ports"]} != ports:
+        yield f"{name}: its ports are {container['ports']}"
+    for probe, path in PROBES.items():
+        asked = container.get(probe, {}).get("httpGet")
+        if asked != {"path": path, "port": "metrics"}:
+            yield f"{name}: {probe} asks {asked}"
+    if container["livenessProbe"]["failureThreshold"] < 3:
+        yield f"{name}: one slow answer restarts it"
+    for resource, amount in container["resources"].get("limits", {}).items():
+        if "/" in resource and not isinstance(amount, int):
+            yield f"{name}: {resource} must be a whole number, not {amount!r}"
+    if pod(one)["spec"]["terminationGracePeriodSeconds"] < 30:
+        yield f"{name}: killed before it has drained"
+    if "checksum/settings" not in pod(one)["metadata"]["annotations"]:
+        yield f"{name}: new settings do not restart it"
+
+
+def _of_jobs(objects: Sequence[Object]) -> Iterator[str]:
+    for name, job in of_kind(objects, "Job").items():
+        component = job["metadata"]["labels"][COMPONENT]
+        args = pod(job)["spec"]["containers"][0]["args"]
+        if args != JOBS.get(component):
+            yield f"{name}: runs {args}"
+        if pod(job)["spec"]["restartPolicy"] != "OnFailure" or job["spec"]["backoffLimit"] < 3:
+            yield f"{name}: gives up while the broker is still starting"
+
+
+def _of_environments(objects: Sequence[Object], files: Path) -> Iterator[str]:
+    for kind in ("Deployment", "Job"):
+        for name, one in of_kind(objects, kind).items():
+            yield from _of_environment(name, one, objects, files)
+
+
+def _of_environment(
+    name: str, one: Object, objects: Sequence[Object], files: Path
+) -> Iterator[str]:
+    maps = of_kind(objects, "ConfigMap")
+    strange = [key for key in maps["music-earmark-settings"]["data"] if not key.startswith(PREFIX)]
+    if strange:
+        yield f"{name}: no setting of ours is called {strange}"
+    found = {
+        key: value for key, value in environment(one, objects).items() if key.startswith(PREFIX)
+    }
+    mounts = [m["mountPath"] for m in pod(one)["spec"]["containers"][0]["volumeMounts"]]
+    for key, value in found.items():
+        if key.endswith("_FILE"):  # a file that is not there would be refused
+            if not any(value.startswith(f"{mount}/") for mount in mounts):
+                yield f"{name}: {key} names {value}, where nothing is mounted"
+            (files / Path(value).name).write_text("text")
+            found[key] = str(files / Path(value).name)
+    try:
+        settings = Settings.from_env(found)
+    except SettingsError as error:
+        yield f"{name}: {error}"
+        return
+    if (settings.metrics_host, settings.metrics_port) != ("0.0.0.0", PORT):  # noqa: S104
+        yield f"{name}: probes cannot reach it"
+    if settings.console_host != "0.0.0.0":  # noqa: S104 - in a pod
+        yield f"{name}: nobody could reach the console"
+    if PREFIX + "LEDGER" not in found:
+        yield f"{name}: without a ledger"
+
+
+def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:
+    deployments = of_kind(objects, "Deployment")
+    for name, one in deployments.items():
+        wanted = one["spec"]["selector"]["matchLabels"]
+        if not wanted.items() <= pod(one)["metadata"]["labels"].items():
+            yield f"{name}: selects pods that are not its own"
+        if any("version" in label or "chart" in label for label in wanted):
+            yield f"{name}: its selector, which cannot change, names a version"
+        for spread in pod(one)["spec"].get("topologySpreadConstraints", []):
+            if spread["labelSelector"]["matchLabels"] != wanted:
+                yield f"{name}: is spread over the pods of others"
+    for name, one in of_kind(objects, "PodDisruptionBudget").items():
+        if _matched(one["spec"]["selector"], deployments) != [name]:
+            yield f"PodDisruptionBudget {name}: protects other pods than {name}'s"
+    accounts = of_kind(objects, "ServiceAccount")
+    if any(one.get("automountServiceAccountToken") is not False for one in accounts.values()):
+        yield "the service account gives its token to everybody"
+
+
+def _matched(selector: Object, deployments: dict[str, Object]) -> list[str]:
+    wanted = selector["matchLabels"].items()
+    return [name for name, one in deployments.items() if wanted <= _pod_labels(one).items()]
+
+
+def _pod_labels(one: Object) -> dict[str, str]:
+    return dict(pod(one)["metadata"]["labels"])
+
+
+def _of_scaling(objects: Sequence[Object]) -> Iterator[str]:
+    deployments = of_kind(objects, "Deployment")
+    scaled: list[str] = []
+    for name, one in of_kind(objects, "ScaledObject").items():
+        scaled.append(name)
+        target = one["spec"]["scaleTargetRef"]["name"]
+        if target not in deployments or target != name:
+            yield f"ScaledObject {name}: scales {target}"
+            continue
+        yield from _of_trigger(name, one["spec"], environment(deployments[target], objects))
+        reference = one["spec"]["triggers"][0].get("authenticationRef", {}).get("name")
+        if reference is not None and reference not in of_kind(objects, "TriggerAuthentication"):
+            yield f"ScaledObject {name}: authenticates by {reference}, which is not there"
+    for name, one in of_kind(objects, "HorizontalPodAutoscaler").items():
+        scaled.append(name)
+        if one["spec"]["scaleTargetRef"] != {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": name,
+        }:
+            yield f"HorizontalPodAutoscaler {name}: scales something else"
+        metric = one["spec"]["metrics"][0]["external"]["metric"]
+        if metric["name"] != "earmark_consumer_lag":
+            yield f"HorizontalPodAutoscaler {name}: a metric that nobody has"
+        if f"music-earmark-{metric['selector']['matchLabels']['processor']}" != name:
+            yield f"HorizontalPodAutoscaler {name}: another's lag"
+    for name, one in deployments.items():
+        if ("replicas" in one["spec"]) == (name in scaled):
+            yield f"{name}: replicas and autoscaling fight, or it has neither"
+
+
+def _of_trigger(name: str, spec: Object, found: dict[str, str]) -> Iterator[str]:
+    (trigger,) = spec["triggers"]
+    given, component = trigger["metadata"], name.removeprefix("music-earmark-")
+    if trigger["type"] != "kafka" or not given.keys() <= KAFKA_TRIGGER:
+        yield f"ScaledObject {name}: KEDA does not know {trigger['type']} {sorted(given)}"
+    if given.get("consumerGroup") != f"{found.get(PREFIX + 'GROUP_PREFIX', 'earmark')}.{component}":
+        yield f"ScaledObject {name}: another's group"
+    if given.get("bootstrapServers") != found[PREFIX + "BROKERS"]:
+        yield f"ScaledObject {name}: another broker"
+    if "topic" in given and given["topic"] not in topics.EVENTS:
+        yield f"ScaledObject {name}: there is no topic {given['topic']}"
+    if (
+        not 0
+        <= spec["minReplicaCount"]
+        <= spec["maxReplicaCount"]
+        <= int(found[PREFIX + "PARTITIONS"])
+    ):
+        yield f"ScaledObject {name}: more replicas than partitions"
+    secured = found[PREFIX + "SECURITY_PROTOCOL"] != "PLAINTEXT"
+    if secured != ("authenticationRef" in trigger):
+        yield f"ScaledObject {name}: cannot get into the broker"
+
+
+def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
+    deployments = of_kind(objects, "Deployment")
+    for name, one in of_kind(objects, "PodMonitor").items():
+        if len(_matched(one["spec"]["selector"], deployments)) != len(deployments):
+            yield f"PodMonitor {name}: does not see every pod"
+        (endpoint,) = one["spec"]["podMetricsEndpoints"]
+        if (endpoint["port"], endpoint["path"]) != ("metrics", "/metrics"):
+            yield f"PodMonitor {name}: asks at the wrong place"
+        if [rule["targetLabel"] for rule in endpoint["relabelings"]] != ["process"]:
+            yield f"PodMonitor {name}: no label says which process it is"
+    file = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    known = {
+        rule["alert"] for group in file["groups"] for rule in group["rules"] if "alert" in rule
+    }
+    for name, one in of_kind(objects, "PrometheusRule").items():
+        rules = [rule for group in one["spec"]["groups"] for rule in group["rules"]]
+        if {rule["alert"] for rule in rules if "alert" in rule} != known:
+            yield f"PrometheusRule {name}: not the alerts of the file"
+        for rule in rules:
+            if "alert" in rule and not rule["annotations"]["runbook_url"].endswith(
+                f"RUNBOOKS.md#{rule['alert'].lower()}"
+            ):
+                yield f"PrometheusRule {name}: {rule['alert']} leads to no runbook"
+    for name, one in of_kind(objects, "ConfigMap").items():
+        if "-dashboard-" in name:
+            if one["metadata"]["labels"].get("grafana_dashboard") != "1":
+                yield f"{name}: Grafana's sidecar does not see it"
+            ((file_name, text),) = one["data"].items()
+            if json.loads(text) != json.loads((CHART / "files/dashboards" / file_name).read_text()):
+                yield f"{name}: not the dashboard of the file"
+
+
+def _of_network(objects: Sequence[Object]) -> Iterator[str]:
+    for name, one in of_kind(objects, "NetworkPolicy").items():
+        spec: Any = one["spec"]
+        if set(spec["policyTypes"]) != {"Ingress", "Egress"}:
+            yield f"NetworkPolicy {name}: closes one direction alone"
+        deployments = of_kind(objects, "Deployment")
+        if len(_matched(spec["podSelector"], deployments)) != len(deployments):
+            yield f"NetworkPolicy {name}: leaves pods out"
+        ports = {"metrics"} | ({"http"} if "music-earmark-console" in deployments else set())
+        if {port["port"] for rule in spec["ingress"] for port in rule["ports"]} != ports:
+            yield f"NetworkPolicy {name}: Prometheus is shut out, or others are let in"
+        open_ports = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
+        found = environment(next(iter(deployments.values())), objects)
+        brokers = {int(one.rpartition(":")[2]) for one in found[PREFIX + "BROKERS"].split(",")}
+        if not {53, *brokers} <= open_ports:
+            yield f"NetworkPolicy {name}: no way to {sorted(brokers)}, or none to DNS"
+
+
+def _of_console(objects: Sequence[Object]) -> Iterator[str]:
+    deployments, services = of_kind(objects, "Deployment"), of_kind(objects, "Service")
+    if ("music-earmark-console" in deployments) != ("music-earmark-console" in services):
+        yield "the console has no service, or a service no console"
+    for name, one in services.items():
+        if _matched({"matchLabels": one["spec"]["selector"]}, deployments) != [name]:
+            yield f"Service {name}: leads to other pods than {name}'s"
+        if [port["targetPort"] for port in one["spec"]["ports"]] != ["http"]:
+            yield f"Service {name}: leads to another port"
+    for name, one in of_kind(objects, "Ingress").items():
+        (rule,) = one["spec"]["rules"]
+        (path,) = rule["http"]["paths"]
+        if (path["path"], path["pathType"]) != ("/", "Prefix"):
+            yield f"Ingress {name}: not everything gets through"
+        if path["backend"]["service"] != {"name": name, "port": {"name": "http"}}:
+            yield f"Ingress {name}: leads elsewhere"
+        scheme = "https" if one["spec"].get("tls") else "http"
+        found = environment(deployments[name], objects)
+        if found.get(PREFIX + "CONSOLE_URL") != f"{scheme}://{rule['host']}":
+            yield f"Ingress {name}: the console does not know its address"
+        if any(rule["host"] not in tls["hosts"] for tls in one["spec"].get("tls", [])):
+            yield f"Ingress {name}: the certificate is for another host"

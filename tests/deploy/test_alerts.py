@@ -1,0 +1,270 @@
+"""Every alert: fires on what it is for, is silent beside it, says what to do."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from streams.metrics_table import exposed
+from tests.deploy.helm import CHART, ROOT
+from tests.deploy.prometheus import promtool
+
+FILE = CHART / "files" / "alerts.yaml"
+RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"
+NEVER_LATE = {
+    'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+10x600",
+    "earmark_upload_to_decision_seconds_count": "0+10x600",
+}
+OFTEN_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+8x600"}
+A_LITTLE_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+9.3x600"}
+LAG = 'earmark_consumer_lag{processor="decide",topic="tracks.classified",partition="1"}'
+OFFSET = 'earmark_consumer_offset{processor="decide",topic="tracks.classified",partition="1"}'
+HEARD = 'earmark_ended_total{processor="fingerprint",outcome="emitted"}'
+DECIDED = 'earmark_decisions_total{extent="All",restricted="true"}'
+MANY = 'earmark_outcomes_total{outcome="human_likely",model="m"}'
+AI = 'earmark_outcomes_total{outcome="ai_likely",model="m"}'
+UNSURE = 'earmark_outcomes_total{outcome="uncertain",model="m"}'
+FREE, SIZE = 'earmark_disk_free_bytes{place="store"}', 'earmark_disk_size_bytes{place="store"}'
+ENDS = 'earmark_certificate_not_after_seconds{certificate="client"}'
+DAY_S = 86_400
+SLA = "earmark_review_sla_seconds"
+LOW = 'earmark_quality_share{measure="overturned_by_rule",of="no-ai",bound="low"}'
+CASES_OF = 'earmark_quality_cases{measure="overturned_by_rule",of="no-ai"}'
+TASK = 'earmark_review_task_oldest_seconds{queue="appeals"}'
+
+# alert: when (minutes), series that make it fire, series that are near and do not
+CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
+    "EarmarkNoDecisions": (
+        40,
+        [{HEARD: "0+5x60"}, {HEARD: "0+5x60", DECIDED: "7x60"}],
+        [{HEARD: "0+5x60", DECIDED: "0+5x60"}, {HEARD: "7x60", DECIDED: "7x60"}],
+    ),
+    "EarmarkPartitionStuck": (
+        40,
+        [{LAG: "3x60", OFFSET: "9x60"}],
+        [
+            {LAG: "3x60", OFFSET: "0+1x60"},  # works, never caught up
+            {LAG: "0x60", OFFSET: "9x60"},  # nothing to do
+            {LAG: "0x30 3x30", OFFSET: "9x60"},  # has only just got something
+        ],
+    ),
+    "EarmarkLagGrowing": (
+        40,
+        [{LAG: "0+20x60"}],
+        [{LAG: "0+2x60"}, {LAG: "5000-20x60"}, {LAG: "500x60"}],
+    ),
+    "EarmarkDeadLetterShare": (
+        40,
+        [
+            {
+                'earmark_dead_letters_total{processor="fingerprint",reason="not_audio"}': "0+1x60",
+                'earmark_received_total{processor="fingerprint"}': "0+10x60",
+            }
+        ],
+        [
+            {
+                'earmark_dead_letters_total{processor="fingerprint",reason="not_audio"}': "0+1x60",
+                'earmark_received_total{processor="fingerprint"}': "0+100x60",
+            }
+        ],
+    ),
+    "EarmarkLateDecisionsFast": (90, [OFTEN_LATE], [NEVER_LATE, A_LITTLE_LATE]),
+    "EarmarkLateDecisionsSlow": (420, [OFTEN_LATE, A_LITTLE_LATE], [NEVER_LATE]),
+    "EarmarkEventStuck": (
+        40,
+        [{'earmark_oldest_in_flight_seconds{processor="fingerprint"}': "0+60x60"}],
+        [{'earmark_oldest_in_flight_seconds{processor="fingerprint"}': "240x60"}],
+    ),
+    "EarmarkRetrying": (
+        40,
+        [{'earmark_retries_total{processor="ledger"}': "0+5x60"}],
+        [{'earmark_retries_total{processor="ledger"}': "0+1x60"}],
+    ),
+    "EarmarkRebalancing": (
+        60,
+        [{'earmark_rebalances_total{processor="decide"}': "0+1x60"}],
+        [{'earmark_rebalances_total{processor="decide"}': "0x30 4x30"}],
+    ),
+    "EarmarkAiShareJump": (
+        1500,
+        [{MANY: "0+90x1600", AI: "0+10x1400 14000+60x200"}],
+        [
+            {MANY: "0+90x1600", AI: "0+10x1600"},
+            {MANY: "0+0.9x1600", AI: "0+0.1x1400 140+0.6x200"},  # too few to say
+        ],
+    ),
+    "EarmarkUncertainSurge": (
+        1500,
+        [{MANY: "0+90x1600", UNSURE: "0+10x1400 14000+60x200"}],
+        [{MANY: "0+90x1600", UNSURE: "0+10x1600"}],
+    ),
+    "EarmarkModelsDiffer": (
+        30,
+        [
+            {
+                'earmark_model_info{model="m",digest="a",instance="1"}': "1x60",
+                'earmark_model_info{model="m",digest="b",instance="2"}': "1x60",
+            }
+        ],
+        [
+            {
+                'earmark_model_info{model="m",digest="a",instance="1"}': "1x60",
+                'earmark_model_info{model="m",digest="a",instance="2"}': "1x60",
+            },
+            {
+                'earmark_model_info{model="m",digest="a",instance="1"}': "1x24 stale",
+                'earmark_model_info{model="m",digest="b",instance="1"}': "_x20 1x40",
+            },
+        ],
+    ),
+    "EarmarkPoliciesDiffer": (
+        30,
+        [
+            {
+                'earmark_policy_info{policy="p",digest="a",instance="1"}': "1x60",
+                'earmark_policy_info{policy="p",digest="b",instance="2"}': "1x60",
+            }
+        ],
+        [
+            {
+                'earmark_policy_info{policy="p",digest="a",instance="1"}': "0x60",  # was
+                'earmark_policy_info{policy="p",digest="b",instance="1"}': "1x60",
+            }
+        ],
+    ),
+    "EarmarkPolicyRefused": (
+        40,
+        [{"earmark_policies_refused_total": "0x20 1x90"}],
+        [{"earmark_policies_refused_total": "4x90"}],
+    ),
+    "EarmarkRuleTripped": (
+        40,
+        [{'earmark_rules_tripped_total{rule="r"}': "0x20 1x90"}],
+        [{'earmark_rules_tripped_total{rule="r"}': "1x90"}],
+    ),
+    "EarmarkCatalogueSilent": (
+        30,
+        [{'earmark_decisions_unapplied{processor="catalogue"}': "4x60"}],
+        [
+            {'earmark_decisions_unapplied{processor="catalogue"}': "0x60"},
+            {'earmark_decisions_unapplied{processor="catalogue"}': "0x25 3x2 0x30"},
+        ],
+    ),
+    "EarmarkReviewsLate": (
+        30,
+        [{TASK: f"{DAY_S + 9}x60", SLA: f"{DAY_S}x60"}],
+        [{TASK: f"{DAY_S // 2}x60", SLA: f"{DAY_S}x60"}],
+    ),
+    "EarmarkOverturned": (
+        60,
+        [{LOW: "0.3x90", CASES_OF: "40x90"}],
+        [
+            {LOW: "0.1x90", CASES_OF: "400x90"},
+            {LOW: "0.3x90", CASES_OF: "10x90"},
+        ],
+    ),
+    "EarmarkOutboxWaiting": (
+        30,
+        [{"earmark_outbox_oldest_seconds": "0+60x60"}],
+        [{"earmark_outbox_oldest_seconds": "20x60"}],
+    ),
+    "EarmarkWebhooksGivenUp": (
+        40,
+        [{'earmark_webhook_posts_total{result="given_up"}': "0x20 3x90"}],
+        [{'earmark_webhook_posts_total{result="delivered"}': "0+3x90"}],
+    ),
+    "EarmarkMonitorBlind": (
+        60,
+        [{'earmark_monitor_failures_total{check="broker"}': "0+1x90"}, {"up": "1x90"}],
+        [{'earmark_monitor_failures_total{check="broker"}': "0x90"}],
+    ),
+    "EarmarkDiskFilling": (
+        420,
+        [{FREE: "10x600", SIZE: "100x600"}, {FREE: "450000-120x600", SIZE: "1000000x600"}],
+        [{FREE: "30x600", SIZE: "100x600"}, {FREE: "900000-120x600", SIZE: "1000000x600"}],
+    ),
+    "EarmarkDiskFull": (
+        30,
+        [{FREE: "4x60", SIZE: "100x60"}],
+        [{FREE: "10x60", SIZE: "100x60"}],
+    ),
+    "EarmarkCertificateEnding": (
+        120,
+        [{ENDS: f"{13 * DAY_S}x200"}, {ENDS: "0x200"}],
+        [{ENDS: f"{15 * DAY_S}x200"}],
+    ),
+    "EarmarkTopicsDiffer": (
+        90,
+        [{'earmark_topic_differences{topic="tracks.uploaded",kind="grow"}': "1x120"}],
+        [{'earmark_topic_differences{topic="tracks.uploaded",kind="grow"}': "1x20 stale"}],
+    ),
+}
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load(FILE.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def alerts() -> dict[str, dict[str, Any]]:
+    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
+
+
+def test_every_alert_says_what_it_means_and_where_to_look() -> None:
+    sections = set(re.findall(r"^### (Earmark\w+)$", RUNBOOKS.read_text(), re.MULTILINE))
+    for name, alert in alerts().items():
+        assert alert["annotations"].keys() == {"summary", "impact"}, name
+        assert alert["labels"]["severity"] in {"critical", "warning", "info"}, name
+        assert "for" in alert, name
+    assert sections == alerts().keys()
+
+
+def test_alerts_ask_for_metrics_that_exist() -> None:
+    known = exposed()
+    for rule in rules():
+        asked = set(re.findall(r"\bearmark_\w+", rule["expr"]))
+        assert asked <= known, rule
+
+
+def test_every_alert_has_its_cases() -> None:
+    assert CASES.keys() == alerts().keys()
+
+
+def test_the_rules_are_well_formed() -> None:
+    done = subprocess.run(
+        [promtool(), "check", "rules", str(FILE)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_fires_and_stays_silent(name: str, tmp_path: Path) -> None:
+    at, loud, quiet = CASES[name]
+    firing = f'count(ALERTS{{alertname="{name}", alertstate="firing"}})'
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": key, "values": text} for key, text in series.items()],
+            "promql_expr_test": [
+                {
+                    "expr": firing + " or vector(0)",
+                    "eval_time": f"{at}m",
+                    "exp_samples": [{"labels": "{}", "value": expected}],
+                }
+            ],
+        }
+        for expected, several in ((1, loud), (0, quiet))
+        for series in several
+    ]
+    every = "5m" if at > 100 else "1m"  # a day's worth of evaluations is slow
+    file = tmp_path / "test.yaml"
+    file.write_text(
+        yaml.safe_dump({"rule_files": [str(FILE)], "evaluation_interval": every, "tests": tests})
+    )
+    done = subprocess.run(
+        [promtool(), "test", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
