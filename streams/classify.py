@@ -131,6 +131,7 @@ class Classifying:
             audio=event.audio,
             analysis=analysis,
             shadow=shadow,
+            matches=event.matches,
         )
         return [Output(topics.CLASSIFIED, said)]
 

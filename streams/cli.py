@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import EarmarkError
+from streams.bank_cli import app as bank_app
 from streams.dlq import app as dlq_app
 from streams.ledger_cli import app as ledger_app
 from streams.policy_cli import app as policy_app
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(bank_app, name="bank")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(policy_app, name="policy")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CANDIDATES: Final = 16
 """Items that are aligned in one search, those with most keys in common."""
 MIN_VOTES: Final = 2
+MAX_NAME: Final = 256
 
 
 class IndexUnusable(Fatal):
@@ -54,6 +55,12 @@ class Item:
     note: str | None = None
     keys: NDArray[np.uint32] | None = field(default=None, compare=False, repr=False)
     """Its index keys where they are known already; else they are made when it is added."""
+
+    def __post_init__(self) -> None:
+        for name in ("item_id", "generator", "licence"):  # they ride on events
+            value = getattr(self, name)
+            if value is not None and not 1 <= len(value.strip()) <= MAX_NAME:
+                raise Refused("item_wrong", f"{name} must have 1 to {MAX_NAME} characters")
 
     @classmethod
     def of(
@@ -137,6 +144,14 @@ class Changed:
     replaced: int = 0
     unchanged: int = 0
 
+    def and_also(self, other: "Changed") -> "Changed":
+        """Return the sum of both."""
+        return Changed(
+            self.added + other.added,
+            self.replaced + other.replaced,
+            self.unchanged + other.unchanged,
+        )
+
 
 class FingerprintIndex(Protocol):
     """See the module; every method may be called from any thread and may block."""
@@ -180,8 +195,9 @@ def strongest(found: Iterable[Found]) -> list[Found]:
 
 
 def folder_of(url: str) -> Path:
-    """Return the folder of an embedded index."""
-    return Path(unquote(urlsplit(url).path))
+    """Return the folder of an embedded index; a path without a host may be relative."""
+    parts = urlsplit(url)
+    return Path(unquote(parts.netloc + parts.path))
 
 
 def open_index(url: str) -> "SqlIndex":

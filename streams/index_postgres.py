@@ -16,7 +16,7 @@ from streams.index_sql import Keys, SqlIndex
 from streams.index_tables import ITEMS, POSTINGS
 
 _VOTES = sqlalchemy.text(
-    "SELECT number FROM postings WHERE key = ANY(:keys) GROUP BY number"
+    "SELECT number FROM index_postings WHERE key = ANY(:keys) GROUP BY number"
     " HAVING count(*) >= :least ORDER BY count(*) DESC, number LIMIT :most"
 )
 
@@ -28,7 +28,7 @@ class PostgresIndex(SqlIndex):
         raw = connection.connection.driver_connection
         if raw is None:  # pragma: no cover - a connection in use has one
             raise RuntimeError("no connection")
-        with raw.cursor().copy("COPY postings (key, number) FROM STDIN") as copy:
+        with raw.cursor().copy("COPY index_postings (key, number) FROM STDIN") as copy:
             for number, keys in numbered:
                 ending = f"\t{number}\n"
                 copy.write("".join(f"{key}{ending}" for key in _signed(keys)))

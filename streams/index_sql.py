@@ -2,7 +2,7 @@
 
 import abc
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Self
 
 import numpy as np
@@ -32,6 +32,8 @@ BATCH: Final = 1_000
 CHUNK: Final = 500  # ids in one question
 
 Keys = NDArray[np.uint32]
+Noted = Callable[[Connection, Sequence[str], Changed | None], None]
+"""Writes down, in the transaction of a change, which items were added or removed."""
 
 
 class SqlIndex(abc.ABC):
@@ -76,27 +78,29 @@ class SqlIndex(abc.ABC):
     def _sizes(self) -> tuple[int, int, int]:
         """Return postings, segments, bytes on disk."""
 
+    @abc.abstractmethod
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with what lies there; reads everything."""
+
     def _added(self) -> None:  # noqa: B027 - most backends have nothing to do
         """Tidy up after items were added."""
 
     # --- the interface ---------------------------------------------------------------------
 
-    def add(self, items: Iterable[Item]) -> Changed:
-        """See ``FingerprintIndex.add``; each thousand is one transaction."""
+    def add(self, items: Iterable[Item], noted: Noted | None = None) -> Changed:
+        """See ``FingerprintIndex.add``; each thousand is one transaction, ``noted`` in it."""
         total = Changed()
         waiting = iter(items)
         while batch := list(itertools.islice(waiting, BATCH)):
             # the last of one id is the one that stays
-            one = self._add(list({(item.bank, item.item_id): item for item in batch}.values()))
-            total = Changed(
-                total.added + one.added,
-                total.replaced + one.replaced,
-                total.unchanged + one.unchanged,
+            one = self._add(
+                list({(item.bank, item.item_id): item for item in batch}.values()), noted
             )
+            total = total.and_also(one)
             self._added()
         return total
 
-    def _add(self, items: Sequence[Item]) -> Changed:
+    def _add(self, items: Sequence[Item], noted: Noted | None) -> Changed:
         keyed = [item if item.keys is not None else _with_keys(item) for item in items]
         with self.database.transaction() as connection:
             given = _given(connection)  # from here on no other process adds
@@ -127,9 +131,12 @@ class SqlIndex(abc.ABC):
                     ],
                 )
                 self._changed(connection)
-        return Changed(len(new) - len(outdated), len(outdated), len(items) - len(new))
+            changed = Changed(len(new) - len(outdated), len(outdated), len(items) - len(new))
+            if new and noted is not None:
+                noted(connection, [one.item_id for one in new], changed)
+        return changed
 
-    def remove(self, bank: str, item_ids: Iterable[str]) -> int:
+    def remove(self, bank: str, item_ids: Iterable[str], noted: Noted | None = None) -> int:
         """See ``FingerprintIndex.remove``."""
         with self.database.transaction() as connection:
             rows = self._rows(connection, [(bank, item_id) for item_id in item_ids])
@@ -137,7 +144,13 @@ class SqlIndex(abc.ABC):
             self._remove(connection, numbers)
             if numbers:
                 self._changed(connection)
+                if noted is not None:
+                    noted(connection, [row["item_id"] for row in rows], None)
         return len(numbers)
+
+    def exclude(self, connection: Connection) -> None:
+        """Let no other process change anything until this transaction ends."""
+        _given(connection)
 
     def search(self, query: Query, candidates: int = CANDIDATES) -> list[Found]:
         """See ``FingerprintIndex.search``."""

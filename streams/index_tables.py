@@ -28,7 +28,7 @@ STATE: Final = Table(
 """``landmarks``: the version that is held. ``generation``: counts changes, for readers."""
 
 BANKS: Final = Table(
-    "banks",
+    "index_banks",
     METADATA,
     Column("name", Words, primary_key=True),
     Column("kind", Text, nullable=False),
@@ -43,7 +43,7 @@ BANKS: Final = Table(
 )
 
 ITEMS: Final = Table(
-    "items",
+    "index_items",
     METADATA,
     # a number is never given twice: postings of what was removed must not find another
     Column("number", Integer, primary_key=True, autoincrement=True),
@@ -57,13 +57,13 @@ ITEMS: Final = Table(
     Column("licence", Words),
     Column("note", Words),
     UniqueConstraint("bank", "item_id"),
-    Index("items_by_content", "content_sha256"),
-    Index("items_by_pcm", "pcm_sha256"),
+    Index("index_items_by_content", "content_sha256"),
+    Index("index_items_by_pcm", "pcm_sha256"),
     sqlite_autoincrement=True,
 )
 
 AUDIT: Final = Table(
-    "bank_audit",
+    "index_audit",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("at", Moment, nullable=False),
@@ -77,13 +77,13 @@ AUDIT: Final = Table(
 
 # Embedded only: index keys of the latest items, and the files that hold those of the others.
 FRESH: Final = Table(
-    "fresh_keys",
+    "index_fresh",
     METADATA,
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("keys", LargeBinary, nullable=False),
 )
 SEGMENTS: Final = Table(
-    "segments",
+    "index_segments",
     METADATA,
     Column("file", Text, primary_key=True),
     Column("first", Integer, nullable=False),
@@ -95,10 +95,10 @@ SEGMENTS: Final = Table(
 
 # PostgreSQL only: one row for each key of each item (the key as a signed number).
 POSTINGS: Final = Table(
-    "postings",
+    "index_postings",
     METADATA,
     Column("key", Integer, nullable=False),
     Column("number", Integer, nullable=False),
-    Index("postings_by_key", "key", "number"),
-    Index("postings_by_number", "number"),
+    Index("index_postings_by_key", "key", "number"),
+    Index("index_postings_by_number", "number"),
 )

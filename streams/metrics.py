@@ -43,7 +43,14 @@ OFFSET_GAPS: Final = Counter(
     ["processor"],
 )
 HEARD: Final = Counter(
-    "earmark_heard_total", "Uploads heard: decoded | reused (content known already)", ["how"]
+    "earmark_heard_total",
+    "Uploads heard: decoded | reused (content known already) | decoded_again (landmarks lacked)",
+    ["how"],
+)
+MATCHES: Final = Counter(
+    "earmark_matches_total",
+    "Known tracks recognised: exact | near_duplicate | contained | sped_up",
+    ["bank", "match_class"],
 )
 BATCH_SIZE: Final = Histogram(
     "earmark_batch_size", "Observations scored together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -157,7 +164,7 @@ OLDEST_TASK: Final = Gauge(
     "earmark_review_task_oldest_seconds", "Age of the oldest one of these", ["queue"]
 )
 DISK_FREE: Final = Gauge(
-    "earmark_disk_free_bytes", "Free on the disk of a place: store | ledger", ["place"]
+    "earmark_disk_free_bytes", "Free on the disk of a place: store | ledger | index", ["place"]
 )
 DISK_SIZE: Final = Gauge("earmark_disk_size_bytes", "Size of that disk", ["place"])
 CERTIFICATE_ENDS: Final = Gauge(

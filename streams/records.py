@@ -318,6 +318,28 @@ class Provenance(Record):
     aigc: Aigc | None = None
 
 
+class Match(Record):
+    """A known recording that this upload is, wholly or in part. Times in seconds.
+
+    ``offset_s`` is where in the known one this upload begins (negative: so much comes
+    before it); ``speed_ratio`` and ``pitch_ratio`` how much faster and higher it is. A
+    signal for the policy, with its sentence for a person; by itself no label and no action.
+    """
+
+    match_class: Literal["exact", "near_duplicate", "contained", "sped_up"]
+    bank: Identifier
+    bank_kind: Literal["catalogue", "registered_ai", "stay_down", "golden"]
+    item_id: Identifier
+    score: float
+    offset_s: float | None = None
+    overlap_s: float | None = None
+    speed_ratio: float | None = None
+    pitch_ratio: float | None = None
+    generator: Identifier | None = None
+    licence: Identifier | None = None
+    sentence: str
+
+
 class TrackFingerprinted(Record):
     """tracks.fingerprinted: the audio was heard once; nothing after this needs it."""
 
@@ -330,6 +352,7 @@ class TrackFingerprinted(Record):
     fingerprint: Fingerprint | None = None
     observation: ObservationRef
     provenance: Provenance | None = None
+    matches: tuple[Match, ...] = ()
 
     @property
     def track_id(self) -> str:
@@ -416,6 +439,7 @@ class TrackClassified(Record):
     analysis: Analysis
     shadow: ShadowAnalysis | None = None
     provenance: Provenance | None = None
+    matches: tuple[Match, ...] = ()
 
     @property
     def track_id(self) -> str:

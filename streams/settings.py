@@ -133,6 +133,15 @@ class Settings(BaseModel):
     store: Annotated[str, Field(description="fsspec URL of the artefact store")] = (
         "file://.earmark/artefacts"
     )
+    index: Annotated[
+        str | None,
+        Given,
+        Field(
+            validate_default=True,
+            description="index of known tracks: file:///folder or postgresql://; none: the "
+            "ledger's PostgreSQL, or the folder `index` beside its file",
+        ),
+    ] = None
     ledger: Annotated[str, Field(description="SQLAlchemy URL of the ledger")] = (
         "sqlite:///.earmark/ledger.db"
     )
@@ -335,6 +344,16 @@ class Settings(BaseModel):
             for name, value in self
             if value is not None
         }
+
+    @property
+    def index_url(self) -> str:
+        """Where the fingerprint index is."""
+        if self.index is not None:
+            return self.index
+        path = self.ledger.removeprefix("sqlite:///")
+        if path == self.ledger:
+            return self.ledger
+        return f"file://{Path(path.split('?')[0]).parent / 'index'}"
 
     def shown(self) -> dict[str, str]:
         """Return what people and files may see: no password, not even inside of a URL."""

@@ -84,6 +84,7 @@ def run(folder: Path, seed: int, count: int, **changes: Any) -> Sums:
                 "file_roots": str(root),
                 "uri_schemes": "file,http",
                 "store": f"file://{folder}/artefacts",
+                "index": f"file://{folder}/index",
                 "ledger": f"sqlite:///{folder}/ledger.db",
                 "dead_letter_share": 1.0,  # the limit is for deployments: here all is bad
                 **changes,

@@ -8,6 +8,7 @@ import fsspec
 from sqlalchemy.engine import make_url
 
 from streams import metrics
+from streams.index import folder_of
 from streams.settings import Settings
 
 GAUGES: Final = (metrics.DISK_FREE, metrics.DISK_SIZE)
@@ -26,7 +27,7 @@ def measure(settings: Settings) -> None:
 
 
 def places(settings: Settings) -> dict[str, Path]:
-    """Return the local folders: of the artefact store, of an SQLite ledger, of spool files."""
+    """Return the local folders: of the artefact store, of an SQLite ledger, of the index."""
     found: dict[str, Path] = {}
     filesystem, root = fsspec.core.url_to_fs(settings.store)
     if "file" in filesystem.protocol:
@@ -34,6 +35,8 @@ def places(settings: Settings) -> dict[str, Path]:
     ledger = make_url(settings.ledger)
     if ledger.get_backend_name() == "sqlite" and ledger.database not in (None, "", ":memory:"):
         found["ledger"] = Path(str(ledger.database)).parent
+    if settings.index_url.startswith("file:"):
+        found["index"] = folder_of(settings.index_url)
     return found
 
 

@@ -58,6 +58,7 @@ def test_a_replay_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             fetch_max_wait_ms=50,
             file_roots=str(tmp_path),
             store=f"file://{tmp_path}/artefacts",
+            index=f"file://{tmp_path}/index",
             ledger=f"sqlite:///{tmp_path}/ledger.db",
             decode_workers=1,
         )

@@ -35,6 +35,7 @@ def settings_for(folder: Path, brokers: str) -> Settings:
         decode_workers=1,
         file_roots=str(folder),
         store=f"file://{folder}/store",
+        index=f"file://{folder}/index",
         ledger=f"sqlite:///{folder}/ledger.db",
     )
 

@@ -11,6 +11,7 @@ from streams.records import (
     Declaration,
     Extent,
     Fingerprint,
+    Match,
     ModelRef,
     ObservationRef,
     Outcome,
@@ -82,7 +83,25 @@ def fingerprinted(track_id: str = "T-1") -> TrackFingerprinted:
         audio=audio(),
         fingerprint=Fingerprint(algorithm="chromaprint-2", value="AQAA", duration_s=120.0),
         observation=ObservationRef(uri="file:///observations/one", version=1, sha256="e" * 64),
+        matches=(match(),),
     )
+
+
+def match(**fields: Any) -> Match:
+    """A recording of the stay-down bank, played faster."""
+    known = {
+        "match_class": "sped_up",
+        "bank": "stay-down",
+        "bank_kind": "stay_down",
+        "item_id": "T-0",
+        "score": 0.85,
+        "offset_s": 0.0,
+        "overlap_s": 170.0,
+        "speed_ratio": 1.04,
+        "pitch_ratio": 1.04,
+        "sentence": "170 s of this track are T-0, on the stay-down list (stay-down).",
+    }
+    return Match.model_validate(known | fields)
 
 
 def analysis(

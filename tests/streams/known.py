@@ -24,13 +24,12 @@ def part(whole: Landmarks, start_s: float, end_s: float) -> Landmarks:
 
 
 def worn(whole: Landmarks, seed: int = 0, lost: float = 0.1, speed: float = 1.0) -> Landmarks:
-    """Return it with some landmarks gone, the others a little beside their place, and faster."""
+    """Return it faster, landmarks a little beside their place, some gone, others in their stead."""
     rng = np.random.default_rng(seed)
-    kept = rng.random(len(whole)) >= lost
-    ticks = np.rint((whole.ticks[kept] + rng.normal(0, 0.7, kept.sum())) / speed).clip(0)
-    steps = np.rint(
-        whole.steps[kept] + rng.normal(0, 0.5, kept.sum()) + 12 * 16 * np.log2(speed)
-    ).clip(0)
+    gone = rng.random(len(whole)) < lost
+    ticks = np.rint((whole.ticks + rng.normal(0, 0.7, len(whole))) / speed).clip(0)
+    steps = np.rint(whole.steps + rng.normal(0, 0.5, len(whole)) + 12 * 16 * np.log2(speed)).clip(0)
+    steps[gone] = rng.integers(0, 54 * 16, gone.sum())
     order = np.lexsort((steps, ticks))
     return Landmarks(
         ticks[order].astype(np.uint32), steps[order].astype(np.uint16), whole.duration_s / speed

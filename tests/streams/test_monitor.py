@@ -176,7 +176,11 @@ def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
 
 def test_only_disks_of_ours_are_looked_at(tmp_path: Path) -> None:
     here = Settings(store=f"file://{tmp_path}/store", ledger=f"sqlite:///{tmp_path}/l/ledger.db")
-    assert disks.places(here) == {"store": tmp_path / "store", "ledger": tmp_path / "l"}
+    assert disks.places(here) == {
+        "store": tmp_path / "store",
+        "ledger": tmp_path / "l",
+        "index": tmp_path / "l" / "index",
+    }
     disks.measure(here)  # neither folder exists yet
     free, size = (value(f"earmark_disk_{name}_bytes", place="store") for name in ("free", "size"))
     assert free is not None
