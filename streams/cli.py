@@ -252,6 +252,23 @@ def show_command(
 
 
 @app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    state: StateOption = Path(DEFAULT),
+) -> None:
+    """Check broker, topics, ledger, store, model, policy, device, clock; name the remedies."""
+    from streams.doctor import as_json, as_text, examine
+
+    running = State(state).announced()  # of `earmark up` in this folder; else the environment
+    faults = 0
+    for finding in examine(running.environment() if running else None):
+        faults += finding.state == "fault"
+        sys.stdout.write(f"{as_json(finding) if json else as_text(finding)}\n")
+        sys.stdout.flush()
+    raise SystemExit(1 if faults else 0)
+
+
+@app.command()
 def schemas(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("schemas"),
 ) -> None:
