@@ -187,3 +187,14 @@ def recognition(
     typer.echo(found.text)
     if out is not None:
         out.write_text(f"{found.text}\n")
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="Folder of the released model.")],
+    report: Annotated[Path, typer.Argument(help="Folder that evaluate and robustness wrote.")],
+) -> None:
+    """Write what was measured about a released model into its folder, as MEASURED.md."""
+    from models.measured import write_measured
+
+    typer.echo(write_measured(model, report))

@@ -12,6 +12,7 @@ from detector.model import Model
 from models.commands import app
 from models.data import describe, file_sha256, read_manifest, usable
 from models.evaluate import evaluate
+from models.measured import write_measured
 from models.music import RATE_HZ, render
 from models.observing import observe
 from models.samples import write_audio
@@ -192,6 +193,16 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
         "evaluation.txt",
         "scores.csv",
     }
+    places = [str(tmp_path / "model"), str(tmp_path / "figures")]
+    done = CliRunner().invoke(app, ["card", *places])
+    assert done.exit_code == 0, done.output
+    told = (tmp_path / "model" / "MEASURED.md").read_text()
+    assert Model.load(tmp_path / "model").digest in told
+    assert "| decoder 2 |" in told
+    with pytest.raises(BadInput, match="is about"):
+        write_measured(RELEASED, tmp_path / "figures")
+    with pytest.raises(BadInput, match="run earmark evaluate"):
+        write_measured(RELEASED, tmp_path)
 
 
 @pytest.mark.corpus
