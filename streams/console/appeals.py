@@ -193,6 +193,7 @@ def _appeal(
         status,
         appeal=found,
         changes=changes,
+        last=next((one for one in reversed(changes) if one.outcome is not None), None),
         names=names,
         decision=decision,
         current=ledger_reads.decision_of(house.ledger, found.upload_id),

@@ -103,8 +103,11 @@ def facts_of(
     verdicts = [one for one in said.verdicts if _is_about(one, event)]
     standing_verdicts, undone = _standing(verdicts)
     verdict = _labelling(standing_verdicts, at)
-    appeals = _newest([one for one in said.appeals if _is_about(one, event)])
-    won = [one for one in appeals if one.state in ("overturned", "partially_overturned")]
+    changes = [one for one in said.appeals if _is_about(one, event)]
+    appeals = _newest(changes)
+    # An outside body is asked about what was decided here; until it has spoken, that holds.
+    decided = _newest(one for one in changes if one.state != "external_dispute")
+    won = [one for one in decided if one.state in ("overturned", "partially_overturned")]
     appeal = max(won, key=lambda one: (one.changed_at, one.change_id), default=None)
     pending = [one for one in appeals if one.state in PENDING_STATES]
     entries = () if registry is None else registry.naming(keys_of_event(event))

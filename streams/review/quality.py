@@ -279,6 +279,7 @@ def _golden_verdicts(connection: Connection) -> Sequence[Any]:
 def _appealed(connection: Connection) -> Share:
     latest = (
         select(APPEALS.c.appeal_id, func.max(APPEALS.c.sequence).label("sequence"))
+        .where(APPEALS.c.state != "external_dispute")  # what was decided here stays decided
         .group_by(APPEALS.c.appeal_id)
         .subquery()
     )

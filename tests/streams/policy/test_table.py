@@ -113,6 +113,12 @@ WON = {
         ),
     )
 }
+TAKEN_FURTHER = {
+    "appeals": (
+        *WON["appeals"],
+        appeal(sequence=1, state="external_dispute"),
+    )
+}
 RELIEF = {"appeals": (appeal(state="in_review", interim_relief=True),)}
 LOST = {"appeals": (appeal(state="upheld", outcome=AppealOutcome(reasons="Nothing new.")),)}
 
@@ -206,6 +212,7 @@ TABLE: list[Row] = [
     (NOTHING, BORDER, {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
     (NONE,    AI,     {"said": WON},                    "None appeal",        False, FREE,  None),
     (NOTHING, AI,     {"said": WON | SAYS_AI},          "None appeal",        False, FREE,  None),
+    (NONE,    AI,     {"said": TAKEN_FURTHER},          "None appeal",        False, FREE,  None),
     (NOTHING, AI,     {"said": LOST},                   "All detector",       False, OUT,   None),
     (NOTHING, AI,     {"said": RELIEF},                 "All detector",       False, BADGE, None),
     (NONE,    HUMAN,  {"said": WON, "file": SIGNED_ALL}, "None appeal",       False, FREE,  None),
