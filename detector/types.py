@@ -51,6 +51,8 @@ class Heard:
     """Of the decoded mono mix, float32: the same from WAV, FLAC and any other lossless form."""
     landmarks: bytes = b""
     """The second fingerprint, see ``detector.landmarks``."""
+    provenance: bytes = b""
+    """What the file says of its own making, in the words of whoever asked for it."""
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ class Classifying:
             analysis=analysis,
             shadow=shadow,
             matches=event.matches,
+            provenance=event.provenance,
         )
         return [Output(topics.CLASSIFIED, said)]
 

@@ -165,6 +165,7 @@ class Ear(threading.Thread):
             said = _Said.model_validate_json(connection.recv_bytes(MAX_SAID))
             observation = connection.recv_bytes(MAX_OBSERVATION)
             landmarks = connection.recv_bytes(MAX_LANDMARKS)
+            provenance = connection.recv_bytes(MAX_SAID)
         except (OSError, EOFError, ValidationError) as error:
             raise self._post_mortem() from error
         finally:
@@ -173,7 +174,7 @@ class Ear(threading.Thread):
         self._files += 1
         if said.heard:
             audio, fingerprint, pcm_sha256 = said.heard
-            return Heard(audio, fingerprint, observation, pcm_sha256, landmarks)
+            return Heard(audio, fingerprint, observation, pcm_sha256, landmarks, provenance)
         if said.refused and said.refused[0] != "too_much_memory":
             raise InvalidAudio(*said.refused)
         self._drop(said.refused[0] if said.refused else "failed")

@@ -8,6 +8,8 @@ from streams import reopening
 from streams.ledger import Ledger
 from streams.ledger_tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, parse
+from streams.policy.evaluate import evaluate
+from streams.policy.features import snapshot
 from streams.records import TrackDecided
 from streams.records import parse as parse_record
 from streams.records_policy import PolicyChanged
@@ -57,12 +59,23 @@ def _rules(ledger: Ledger, decided: TrackDecided) -> Iterator[str]:
         return
     overrides = tuple(decided.features.get("overrides", ()))
     conditions = bundle.conditions(overrides)
+    again = evaluate(
+        snapshot(values),
+        bundle,
+        key=decided.track_id,
+        overrides=overrides,
+        off=frozenset(decided.features.get("off", ())),
+        lapsed=frozenset(decided.features.get("lapsed", ())),
+    )
+    trials = {hit.rule_id for hit in again.shadow_hits}
+    if again.actions != decided.actions:
+        yield "the snapshot does not give this decision any more: another release evaluated it"
     for rule in bundle.running:
         hit = hits.get(rule.id)
-        word = "HOLDS" if hit else "     "
+        word = "HOLDS" if hit else "TRIAL" if rule.id in trials else "     "
         waits = ", waits for a person" if hit and hit.pending else ""
         yield f"{word} {rule.id} ({rule.mode}{waits}): {' '.join(rule.when.split())}"
-        if hit:
+        if hit or rule.id in trials:
             seen = [f"{name} = {values.get(name)!r}" for name in conditions[rule.id].reads]
             yield f"      saw {', '.join(seen)}"
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from pydantic import ValidationError
 
-from detector.errors import Transient
+from detector.errors import Fatal, Transient
 from streams import metrics, topics
 from streams.artefacts import Acoustics, ArtefactStore, HeardFacts
 from streams.banks import Banks
@@ -23,14 +24,17 @@ from streams.health import Health
 from streams.hearing import HearingPool
 from streams.index import open_index
 from streams.processor import Handler, Output, Processor
+from streams.provenance import Listening
 from streams.recognise import Recogniser
-from streams.records import TrackFingerprinted, UploadReceived
+from streams.records import Provenance, TrackFingerprinted, UploadReceived
 from streams.settings import Settings
 from streams.spool import spool
 
 log = structlog.get_logger()
 
 NAME = "fingerprint"
+
+Known = tuple[HeardFacts, Acoustics, Provenance | None]  # of a content
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Fingerprinting:
     recogniser: Recogniser
     threads: ThreadPoolExecutor
     spool: Path
+    trust: str
     slots: asyncio.Semaphore
     """Bounds the spool: a few more files than decoders, whatever is in flight."""
     hearing: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -54,7 +59,7 @@ class Fingerprinting:
             with metrics.STAGE_SECONDS.labels(NAME, "fetch").time():
                 fetched = await self._fetch(event)
             try:
-                facts, acoustics = await self._hear_once(fetched)
+                facts, acoustics, provenance = await self._hear_once(fetched)
             finally:
                 fetched.path.unlink(missing_ok=True)
         with metrics.STAGE_SECONDS.labels(NAME, "recognise").time():
@@ -75,6 +80,7 @@ class Fingerprinting:
             fingerprint=facts.fingerprint,
             observation=facts.observation,
             matches=matches,
+            provenance=provenance,
         )
         return [Output(topics.FINGERPRINTED, said)]
 
@@ -88,7 +94,7 @@ class Fingerprinting:
         except TimeoutError as error:
             raise Transient(f"fetch hangs for {self.fetcher.timeout_s:g} s") from error
 
-    async def _hear_once(self, fetched: Fetched) -> tuple[HeardFacts, Acoustics]:
+    async def _hear_once(self, fetched: Fetched) -> Known:
         lock = self.hearing.setdefault(fetched.sha256, asyncio.Lock())
         try:
             async with lock:
@@ -97,39 +103,66 @@ class Fingerprinting:
             if not lock.locked():  # nobody waits for it: whoever comes finds it in the store
                 self.hearing.pop(fetched.sha256, None)
 
-    async def _hear(self, fetched: Fetched) -> tuple[HeardFacts, Acoustics]:
+    async def _hear(self, fetched: Fetched) -> Known:
         run, sha256 = asyncio.get_running_loop().run_in_executor, fetched.sha256
         known = await run(self.threads, self.store.find, sha256)
         acoustics = await run(self.threads, self.store.acoustics, sha256) if known else None
-        if known is not None and acoustics is not None:
+        said = await run(self.threads, self.store.find_file, self._place(sha256)) if known else None
+        if known is not None and acoustics is not None and said is not None:
             metrics.HEARD.labels("reused").inc()
-            return known, acoustics
+            return known, acoustics, _provenance(said)
         with metrics.STAGE_SECONDS.labels(NAME, "hear").time():
             heard = await self.pool.hear(fetched.path)
         with metrics.STAGE_SECONDS.labels(NAME, "store").time():
+            await run(self.threads, self.store.keep_file, self._place(sha256), heard.provenance)
             if known is not None:  # an earlier release heard it: what it said stays said
                 acoustics = await run(self.threads, self.store.keep_acoustics, sha256, heard)
                 metrics.HEARD.labels("decoded_again").inc()
-                return known, acoustics
+                return known, acoustics, _provenance(heard.provenance)
             facts = await run(self.threads, self.store.keep, sha256, heard)
         metrics.HEARD.labels("decoded").inc()
-        return facts, Acoustics(heard.pcm_sha256, heard.landmarks)
+        return facts, Acoustics(heard.pcm_sha256, heard.landmarks), _provenance(heard.provenance)
+
+    def _place(self, content_sha256: str) -> str:
+        """Where it lies what a file said of itself, as read under the present trust anchors."""
+        return f"provenance/{self.trust}/{content_sha256[:2]}/{content_sha256}.json"
+
+
+def _provenance(said: bytes) -> Provenance | None:
+    """Read what a child said; its word is not trusted."""
+    if not said:
+        return None
+    try:
+        return Provenance.model_validate_json(said)
+    except ValidationError:
+        return Provenance(state="invalid", codes=("unreadable",))
 
 
 @asynccontextmanager
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[UploadReceived]]:
     fetcher = Fetcher.from_settings(settings)
     store = ArtefactStore.open(settings.store)
+    listening = Listening(_anchors(settings))
     with (
         spool() as folder,
         ThreadPoolExecutor(settings.decode_workers + 4, thread_name_prefix="fetch") as threads,
-        HearingPool(settings) as pool,
+        HearingPool(settings, listening) as pool,
         open_index(settings.index_url) as index,
     ):
         log.info("decode_sandboxed", **await pool.warm())
         slots = asyncio.Semaphore(settings.decode_workers + 2)
         recogniser = Recogniser(Banks(index))
-        yield Fingerprinting(fetcher, store, pool, recogniser, threads, folder, slots).handle
+        trust = listening.trust
+        yield Fingerprinting(fetcher, store, pool, recogniser, threads, folder, trust, slots).handle
+
+
+def _anchors(settings: Settings) -> str:
+    if settings.trust_anchors is None:
+        return ""
+    try:
+        return settings.trust_anchors.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Fatal(f"EARMARK_TRUST_ANCHORS: {settings.trust_anchors}: {error}") from error
 
 
 FINGERPRINT = Processor(name=NAME, source=topics.UPLOADED, record_type=UploadReceived, open=_open)

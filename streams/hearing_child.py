@@ -1,8 +1,8 @@
 """The child process that hears: confined before the first upload, one open file at a time.
 
 It is sent a descriptor that may be read and answers with plain bytes: JSON of facts or of
-a reason, then the observation, then the landmarks. No pickle comes back: whoever takes over a
-decoder may lie about his own file, and that is all.
+a reason, then the observation, the landmarks, and what the file says of its making. No pickle
+comes back: whoever takes over a decoder may lie about his own file, and that is all.
 """
 
 import os
@@ -45,6 +45,9 @@ def serve(connection: Connection, hear_file: Hear, cpu_s: float, memory_mb: int)
     os.closerange(3, connection.fileno())
     os.closerange(connection.fileno() + 1, 4_096)
     _warm()
+    warm = getattr(hear_file, "warm", None)
+    if warm is not None:
+        warm()
     connection.send_bytes(orjson.dumps(sandbox.confine(memory_mb)))
     while True:
         try:
@@ -63,7 +66,7 @@ def _answer(
     connection: Connection, hear_file: Hear, descriptor: int, max_duration_s: float
 ) -> None:
     said: dict[str, object]
-    observation = landmarks = b""
+    observation = landmarks = provenance = b""
     try:
         heard = hear_file(descriptor, max_duration_s)
     except InvalidAudio as error:
@@ -76,10 +79,12 @@ def _answer(
             said = {"refused": ("too_much_memory", "decoding needs more memory than allowed")}
     else:
         observation, landmarks = heard.observation, heard.landmarks
+        provenance = heard.provenance
         said = {"heard": (heard.audio, heard.fingerprint, heard.pcm_sha256)}
     connection.send_bytes(orjson.dumps(said))
     connection.send_bytes(observation)
     connection.send_bytes(landmarks)
+    connection.send_bytes(provenance)
 
 
 def _warm() -> None:

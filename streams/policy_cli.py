@@ -60,9 +60,9 @@ def lint(bundle: BundlePath) -> None:
     _print(f"{len(checked.rules)} rules ({counted}), {len(checked.tests)} tests pass")
     tested = {name for case in checked.tests
               for name in (*(case.expect.matched or ()), *(case.expect.shadow or ()))}  # fmt: skip
-    for rule in checked.rules:
-        if rule.id not in tested and rule.mode != "retired":
-            _print(f"  hint: no test expects rule {rule.id} under matched: or shadow:")
+    untested = [one.id for one in checked.rules if one.id not in tested and one.mode != "retired"]
+    if untested:
+        _print(f"hint: no test names these under matched: or shadow: {', '.join(untested)}")
 
 
 @app.command()

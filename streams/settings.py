@@ -159,6 +159,10 @@ class Settings(BaseModel):
         ),
     ] = None
     policy: Annotated[Path, Field(description="policy file")] = HERE / "policy" / "default.yaml"
+    trust_anchors: Annotated[
+        Path | None,
+        Field(description="PEM: whose signatures (C2PA) confirm provenance; none: nobody's"),
+    ] = None
     redecide_per_s: Annotated[
         float, Field(gt=0, le=100_000, description="reopened tracks decided again in a second")
     ] = 1_000.0

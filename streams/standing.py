@@ -85,6 +85,12 @@ class Standing:
                 self._off = _off(parse(PolicyChanged, text.encode()) for text in texts)
                 self._policy_rows = policies
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """What the registry in memory is: it differs once anything was added."""
+        with self._lock:
+            return self._rights_rows, self._policy_rows
+
     def said(self, track_ids: Collection[str]) -> Mapping[str, Said]:
         """Return verdicts and appeals of tracks; those without any are left out."""
         ids = list(dict.fromkeys(track_ids))

@@ -131,7 +131,8 @@ def _name(node: Name, params: Parameters) -> Type:
         group = [name for name in FEATURES if name.startswith(f"{node.name}.")]
         if group:
             raise NotCel(node.at, f"{node.name!r} is a group; known in it: {', '.join(group)}")
-        raise NotCel(node.at, _unknown("feature", node.name, FEATURES))
+        mine = {f"{PARAMS}{name}": value for name, value in params.items()}
+        raise NotCel(node.at, _unknown("feature", node.name, {**FEATURES, **mine}))
     return Type(feature.kind, feature.values, feature.missing, node.name)
 
 

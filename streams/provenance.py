@@ -1,0 +1,231 @@
+"""What a file says of its own making: C2PA manifests, the AIGC tag, reservations of rights.
+
+Runs in the decode child, which can open no other file and no socket: the library that reads
+manifests is native and gets hostile bytes. It fetches nothing by itself (no remote manifests, no
+revocation lists, no time stamps). Only a valid manifest whose signer stands under one of the
+operator's trust anchors (``EARMARK_TRUST_ANCHORS``) confirms anything; a valid one by anybody
+else is a statement; one that does not fit the bytes any more says nothing but that.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from detector.types import Heard
+from streams.policy.mappings import extent_of_source_types
+from streams.records import Aigc, Provenance
+
+MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: reading a manifest hashes all of it
+MAX_ITEMS: Final = 50
+AIGC: Final = "aigc"
+TRAINING: Final = ("cawg.training-mining", "c2pa.training-mining")
+STATES: Final = {"Trusted": "trusted", "Valid": "untrusted", "Invalid": "invalid"}
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Hears a file and reads what it says of itself; what the children of the pool do."""
+
+    anchors: str = ""
+
+    def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
+        """Hear an open file. Provenance never makes a file undecodable."""
+        from dataclasses import replace
+
+        from detector.listen import listen
+
+        heard = listen(descriptor, max_duration_s=max_duration_s)
+        said = read(descriptor, self.anchors)
+        return heard if said is None else replace(heard, provenance=said.to_bytes())
+
+    def warm(self) -> None:
+        """Load the library before the process is confined."""
+        _manifest(b"RIFF\x04\x00\x00\x00WAVE", "audio/wav", self.anchors)
+
+    @property
+    def trust(self) -> str:
+        """Names whom we trust: what was read under other anchors is read again."""
+        return hashlib.sha256(self.anchors.encode()).hexdigest()[:12]
+
+
+def read(descriptor: int, anchors: str = "") -> Provenance | None:
+    """Return what an open file says of itself; None where it says nothing."""
+    kind = _kind(os.pread(descriptor, 64, 0), descriptor)
+    tag = _aigc(descriptor)
+    manifest: Provenance | None = None
+    if kind is not None and os.fstat(descriptor).st_size <= MAX_MANIFEST_BYTES:
+        manifest = _manifest(_content(descriptor), kind, anchors)
+    if manifest is None and tag is None:
+        return None
+    return (manifest or Provenance()).model_copy(update={"aigc": tag})
+
+
+def _content(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    parts, at = [], 0
+    while at < size:
+        part = os.pread(descriptor, min(1 << 24, size - at), at)
+        if not part:
+            break
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
+
+
+def _kind(head: bytes, descriptor: int) -> str | None:
+    """Return the media type by the bytes: nobody's file name is trusted."""
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if head[:4] == b"fLaC":
+        return "audio/flac"
+    if head[4:8] == b"ftyp":
+        return "audio/mp4"
+    if head[:3] == b"ID3":
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0),
+                                                                strict=True))  # fmt: skip
+        return "audio/flac" if os.pread(descriptor, 4, 10 + size) == b"fLaC" else "audio/mpeg"
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
+        return "audio/mpeg"
+    return None
+
+
+def _manifest(content: bytes, kind: str, anchors: str) -> Provenance | None:
+    """Read and validate the manifest of a file; None where it has none."""
+    if b"c2pa" not in content:
+        return None
+    import c2pa
+
+    settings: dict[str, Any] = {
+        "verify": {
+            "verify_cert_anchors": True,
+            "verify_timestamp_trust": False,
+            "remote_manifest_fetch": False,
+            "ocsp_fetch": False,
+        }
+    }
+    if anchors:
+        settings["trust"] = {"trust_anchors": anchors}
+    try:
+        context = c2pa.Context(c2pa.Settings.from_dict(settings))
+        reader = c2pa.Reader.try_create(kind, io.BytesIO(content), None, context)
+        if reader is None:
+            return None
+        with reader:
+            return _provenance(
+                json.loads(reader.json()), str(reader.get_validation_state()), bool(anchors)
+            )
+    except Exception as error:  # noqa: BLE001 - a broken manifest is a finding, no failure
+        code = type(error).__name__
+        return None if "NotFound" in code else Provenance(state="invalid", codes=(code[:100],))
+
+
+def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provenance:
+    manifests = store.get("manifests", {})
+    active = manifests.get(store.get("active_manifest"), {})
+    actions = list(_actions(active))
+    inside = [
+        kind
+        for one in active.get("ingredients", ())[:MAX_ITEMS]
+        for action in _actions(manifests.get(one.get("active_manifest"), {}))
+        if (kind := action.get("digitalSourceType"))
+    ]
+    types = _words(action.get("digitalSourceType") for action in actions)
+    found = STATES.get(state, "invalid")
+    if found == "trusted" and not anchored:
+        found = "untrusted"
+    signature = active.get("signature_info", {})
+    said = Provenance.model_validate(
+        {
+            "state": found,
+            "codes": _codes(store),
+            "signer": signature.get("common_name") or signature.get("issuer"),
+            "signed_at": signature.get("time"),
+            "claim_generator": _generator(active),
+            "digital_source_types": types,
+            "actions": _words(action.get("action") for action in actions),
+            "software_agents": _words(_agent(action) for action in actions),
+            "ingredients": len(active.get("ingredients", ())),
+            "soft_bindings": _words(
+                one.get("data", {}).get("alg") for one in _assertions(active, "c2pa.soft-binding")
+            ),
+            "training_mining": _training(active),
+        }
+    )
+    extent = extent_of_source_types(types, tuple(inside))
+    return said if found == "invalid" else said.model_copy(update={"extent": extent})
+
+
+def _assertions(manifest: Mapping[str, Any], *labels: str) -> Iterator[Mapping[str, Any]]:
+    for one in manifest.get("assertions", ())[:MAX_ITEMS]:
+        if str(one.get("label", "")).split("__")[0] in labels:
+            yield one
+
+
+def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for one in _assertions(manifest, "c2pa.actions", "c2pa.actions.v2"):
+        yield from one.get("data", {}).get("actions", ())[:MAX_ITEMS]
+
+
+def _agent(action: Mapping[str, Any]) -> str | None:
+    agent = action.get("softwareAgent")
+    return agent.get("name") if isinstance(agent, Mapping) else agent
+
+
+def _generator(manifest: Mapping[str, Any]) -> str | None:
+    for one in manifest.get("claim_generator_info") or ():
+        return f"{one.get('name', '')} {one.get('version', '')}".strip()[:200] or None
+    generator = manifest.get("claim_generator")
+    return str(generator)[:200] if generator else None
+
+
+def _training(manifest: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for one in _assertions(manifest, *TRAINING):
+        for name, entry in one.get("data", {}).get("entries", {}).items():
+            use = entry.get("use") if isinstance(entry, Mapping) else entry
+            if use in ("allowed", "notAllowed", "constrained"):
+                found[str(name)[:100]] = use
+    return found
+
+
+def _codes(store: Mapping[str, Any]) -> tuple[str, ...]:
+    failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", ())
+    return _words(one.get("code") for one in failures)
+
+
+def _words(values: Iterable[object]) -> tuple[str, ...]:
+    found = [str(one)[:200] for one in values if isinstance(one, str) and one]
+    return tuple(dict.fromkeys(found))[:MAX_ITEMS]
+
+
+def _aigc(descriptor: int) -> Aigc | None:
+    """Return the AIGC tag of the metadata: ID3, Vorbis comments, MP4, RIFF."""
+    import av
+
+    text: str | None = None
+    with suppress(Exception), os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        with av.open(file, mode="r") as container:
+            tags = {**container.metadata}
+            for stream in container.streams.audio:
+                tags |= stream.metadata
+            text = next((value for key, value in tags.items() if key.casefold() == AIGC), None)
+    if text is None:
+        return None
+    try:
+        said = json.loads(text)
+        fields = {
+            "label": str(said["Label"]),
+            "producer": said.get("ContentProducer") or None,
+            "produce_id": said.get("ProduceID") or None,
+            "propagator": said.get("ContentPropagator") or None,
+            "propagate_id": said.get("PropagateID") or None,
+        }
+        return Aigc.model_validate(fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
