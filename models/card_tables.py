@@ -178,7 +178,8 @@ def robustness_lines(found: dict[str, Any], model: str) -> list[str]:
         f"{sum(ai.values())} AI excerpts of {len(ai)} generators, {sum(human.values())} human "
         f"ones of {len(human)} sources, at most {found['excerpt_s']:g} s, 44.1 kHz and up, at the "
         f"frozen threshold of alpha {found['alpha']:g}. Unseen: as if the generator had never "
-        "been met. Known: as released.",
+        "been met. Known: as released. Human excerpts' own repositories are "
+        f"{found['human_scores'][model]} among the human scores.",
         "",
     ]
     for title, key in (("delivery", "cells"), ("length", "windows")):

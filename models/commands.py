@@ -147,7 +147,8 @@ def robustness(
 ) -> None:
     """Measure what deliveries do to the answers, and which sounds fool a model.
 
-    About half a minute of one core per recording, once: what was heard is kept.
+    About half a minute of one core per recording, once: what was heard is kept. Run `evaluate`
+    into the same folder first: its scores let human excerpts be judged as unknown ones.
     """
     from models.robustness import measure
     from models.robustness_report import markdown, write
@@ -157,6 +158,7 @@ def robustness(
         audio_root or manifest.parent,
         model,
         cells=cells,
+        report=out,
         per_maker=per_maker,
         seeds=seeds,
         alpha=alpha,

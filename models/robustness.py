@@ -5,12 +5,14 @@ the delivery simulator is counted apart. Excerpts come from every generator and 
 that the manifest has, as many of each (``sample``), so no maker's habits decide a row;
 intervals resample generators and repositories. A model with templates has met the
 generators: it answers twice, as released (``known``) and with the templates of the track's
-maker, and of all makers in its repositories, taken away. What is heard is kept
+maker, and of all makers in its repositories, taken away. Human excerpts are judged against
+other repositories' scores where these are known (``other_humans``). What is heard is kept
 (``rehearing``), so all models answer about the same samples, and another costs a minute.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +21,13 @@ import av
 import numpy as np
 
 from detector.model import Model, population
+from detector.observation import Observation
 from detector.partly import find_parts
-from detector.types import SegmentScore
+from detector.types import Assessment, SegmentScore
 from models import splices
-from models.data import AI, HUMAN, Track, digest, read_manifest, usable
+from models.data import AI, HUMAN, Track, digest, read_manifest, traces, usable
 from models.negatives import KINDS
+from models.other_humans import OtherHumans
 from models.rehearing import Negative, Recording, Subject, hear, heard
 from models.robustness_tables import Answered, families, negatives_table, table
 from models.splices import FLAGGED, Located, Splice
@@ -41,6 +45,7 @@ def measure(
     folders: Sequence[Path],
     *,
     cells: Path,
+    report: Path | None = None,
     per_maker: int,
     seeds: int,
     alpha: float,
@@ -54,29 +59,34 @@ def measure(
         audio_root: where its paths start.
         folders: released models.
         cells: folder in which what was heard is kept.
+        report: folder of ``earmark evaluate``, for human scores out of fold; if it is about
+            another model, that model's human figures are in sample, and say so.
         per_maker: how many of each generator and human source, of 44.1 kHz and up.
         seeds: how many of each kind of hard negative.
         alpha: the operator's false-positive rate.
         seed: of the sample, of noise and cuts, and of the bootstrap.
         workers: processes that hear.
     """
-    tracks = usable(read_manifest(manifest, audio_root))
+    listed = read_manifest(manifest, audio_root)
+    tracks = usable(listed)
     chosen = sample(tracks, per_maker, seed)
     subjects = subjects_of(chosen, seeds=seeds, seed=seed)
     hear(subjects, cells, workers)
     models = [Model.load(folder) for folder in folders]
-    beside = makers_beside(tracks)
-    answers = answers_of(subjects, models, cells, alpha, beside)
+    beside = makers_beside([*tracks, *traces(listed)])
+    others = {one.name: OtherHumans.read(report, one) if report else None for one in models}
+    answers = answers_of(subjects, models, cells, alpha, beside, others)
     spliced = splices_of(tracks, per_maker, seed)
     hear(spliced, cells, workers)
     figures = figures_of(
         answers, [track for track, _ in chosen], models, seeds=seeds, alpha=alpha, seed=seed
     )
     located = {
-        model.name: splices.table(located_by(model, spliced, cells, alpha, beside))
-        for model in models
+        one.name: splices.table(located_by(one, spliced, cells, alpha, beside, others[one.name]))
+        for one in models
     }
-    return figures | {"splices": located}
+    judged = {name: "left out" if one else "in sample" for name, one in others.items()}
+    return figures | {"splices": located, "human_scores": judged}
 
 
 def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int) -> list[Subject]:
@@ -92,11 +102,11 @@ def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int)
 
 
 def makers_beside(tracks: Iterable[Track]) -> dict[str, frozenset[str]]:
-    """Return for each generator all generators that stand in its repositories, it included."""
+    """Return for each maker of what is no recording all such makers in its repositories."""
     by_repository: dict[str, set[str]] = defaultdict(set)
     by_maker: dict[str, set[str]] = defaultdict(set)
     for track in tracks:
-        if track.label == AI:
+        if track.label != HUMAN:
             by_repository[track.repository].add(track.maker)
             by_maker[track.maker].add(track.repository)
     return {
@@ -111,6 +121,7 @@ def answers_of(
     cells: Path,
     alpha: float,
     beside: Mapping[str, frozenset[str]],
+    others: Mapping[str, OtherHumans | None],
 ) -> list[Answered]:
     """Return every model's answers to what was heard."""
     answers = []
@@ -122,16 +133,29 @@ def answers_of(
             if model.bank is not None and subject.label != NEGATIVE:
                 asked[f"{model.name}{KNOWN}"] = model
             for name, one in asked.items():
+                humans = others.get(model.name) if subject.label == HUMAN else None
                 answers += [
                     Answered(
                         case.part, case.cell, case.family, name, subject.label, subject.group,
-                        given.outcome, given.score,
+                        _outcome(given, observation, humans, [subject.group], alpha), given.score,
                     )
-                    for (case, _), given in zip(
+                    for (case, observation), given in zip(
                         cases, one.assess(observations, alpha), strict=True
                     )
                 ]  # fmt: skip
     return answers
+
+
+def _outcome(
+    given: Assessment,
+    observation: Observation,
+    humans: OtherHumans | None,
+    repositories: Sequence[str],
+    alpha: float,
+) -> str:
+    if humans is None:
+        return given.outcome
+    return humans.outcome(given, population(observation.sample_rate_hz), repositories, alpha)
 
 
 def splices_of(tracks: Iterable[Track], per_maker: int, seed: int) -> list[Splice]:
@@ -147,12 +171,16 @@ def located_by(
     cells: Path,
     alpha: float,
     beside: Mapping[str, frozenset[str]],
+    others: OtherHumans | None,
 ) -> list[Located]:
     """Return the model's answers about splices, makers unseen, and where it puts the part."""
     found = []
     for splice in spliced:
         ((_, observation),) = heard(splice, cells)
         (answer,) = without(model, beside.get(splice.group, ())).assess([observation], alpha)
+        neighbours = [splice.around.repository, splice.part.repository]
+        outcome = _outcome(answer, observation, others, neighbours, alpha)
+        answer = replace(answer, outcome=outcome)
         stretches: tuple[SegmentScore, ...] = ()
         if answer.outcome == FLAGGED:
             stretches = find_parts(observation, model.lattice, -inf).segments

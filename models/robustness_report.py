@@ -38,12 +38,14 @@ def write(figures: dict[str, Any], folder: Path) -> list[Path]:
 def summary(figures: dict[str, Any]) -> str:
     """Return one sentence on what was measured."""
     ai, human = figures["data"]["ai"], figures["data"]["human"]
+    judged = "; ".join(f"{name}: {how}" for name, how in figures["human_scores"].items())
     return (
         f"{sum(ai.values())} AI excerpts from {len(ai)} generators and {sum(human.values())} human "
         f"ones from {len(human)} sources, {figures['excerpt_s']:g} s each, 44.1 kHz and up; "
         f"flagged means AI likely at the frozen threshold of alpha {figures['alpha']:g}. "
         "Intervals (95 %) resample generators and repositories. A model with templates answers as "
-        "if it had never met the track's generator; rows with generators known are as released."
+        "if it had never met the track's generator; rows with generators known are as released. "
+        f"Human excerpts' own repositories among the human scores: {judged}."
     )
 
 

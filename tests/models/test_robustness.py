@@ -7,13 +7,14 @@ import orjson
 import pytest
 
 from detector.model import Model
-from detector.types import FloatArray
+from detector.types import Assessment, FloatArray
 from models import rehearing, robustness
 from models.card_tables import robustness_lines
 from models.data import AI, HUMAN, Track, read_manifest, usable
 from models.deliver import CELLS
 from models.music import RATE_HZ, render
 from models.negatives import KINDS
+from models.other_humans import OtherHumans
 from models.robustness import makers_beside, measure, probe, sample, subjects_of
 from models.robustness_report import markdown, page, write
 from models.robustness_tables import Answered, interval, table
@@ -82,9 +83,10 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", text)
     assert page(figures) == text
     assert markdown(figures) == paths[1].read_text()
-    told = "\n".join(robustness_lines(figures, "clock-1"))
+    told = "\n".join(robustness_lines(figures, "clock-2"))
     assert "| original | 2 | 100.0 % | [15.8, 100.0] | - | 2 | 0.0 % |" in told
     assert "Flagged kinds: none." in told
+    assert figures["human_scores"] == {"clock-2": "in sample"}
 
 
 def test_the_sample_takes_as_many_of_each_maker(manifest: Path) -> None:
@@ -138,6 +140,29 @@ def test_who_stands_beside_whom() -> None:
         "three": {"two", "three"},
         "four": {"four"},
     }
+
+
+def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None:
+    model = Model.load(RELEASED)
+    assert OtherHumans.read(tmp_path, model) is None
+    rows = ["label,repository,sample_rate_hz,score,abstained"]
+    rows += [f"human,own,44100,{9 if index < 2 else 0}," for index in range(40)]
+    rows += [f"human,other {index % 4},44100,{index / 200}," for index in range(120)]
+    rows += ["human,other 1,44100,50,silent", "ai,x,44100,60,", "human,low,16000,70,"]
+    (tmp_path / "scores.csv").write_text("\n".join(rows))
+    for digest, found in (("another", False), (model.digest, True)):
+        (tmp_path / "evaluation.json").write_bytes(orjson.dumps({"model": {"digest": digest}}))
+        assert (OtherHumans.read(tmp_path, model) is not None) is found
+    others = OtherHumans.read(tmp_path, model)
+    assert others is not None
+
+    def outcome(score: float, repositories: list[str], given: str = "uncertain") -> str:
+        answer = Assessment(given, None, score, 0.5, 0.5, "All", None, (), None, ())
+        return others.outcome(answer, "full_rate", repositories, 0.01)
+
+    assert outcome(5.0, []) == "uncertain"  # two of its own neighbours are higher: p 3/161
+    assert outcome(5.0, ["own"]) == "ai_likely"  # p 1/121
+    assert outcome(0.3, ["own"], "ai_likely") == "uncertain"
 
 
 def test_a_model_can_forget_a_generator() -> None:

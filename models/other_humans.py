@@ -1,0 +1,66 @@
+"""Human scores of other repositories: a released model has met the recordings it was calibrated on.
+
+A human excerpt that is delivered again would be compared with itself and its neighbours
+among the calibration recordings. So where ``earmark evaluate`` has written the out-of-fold
+scores of the same model, an excerpt is judged against the other repositories' alone.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from detector.model import Model, population
+from detector.types import Assessment
+from models.data import HUMAN
+
+FLAGGED = "ai_likely"
+
+
+@dataclass(frozen=True)
+class OtherHumans:
+    """Out-of-fold scores of human recordings by population and repository."""
+
+    scores: dict[str, dict[str, list[float]]]
+
+    @classmethod
+    def read(cls, report: Path, model: Model) -> "OtherHumans | None":
+        """Return them from a report about this very model; None where there is none."""
+        figures, scores = report / "evaluation.json", report / "scores.csv"
+        if not figures.is_file() or not scores.is_file():
+            return None
+        if orjson.loads(figures.read_bytes())["model"]["digest"] != model.digest:
+            return None
+        found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        with scores.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row["label"] == HUMAN and not row["abstained"]:
+                    heard_in = population(int(row["sample_rate_hz"]))
+                    found[heard_in][row["repository"]].append(float(row["score"]))
+        return cls({name: dict(by_repository) for name, by_repository in found.items()})
+
+    def outcome(
+        self, answer: Assessment, heard_in: str, repositories: Collection[str], alpha: float
+    ) -> str:
+        """Return the outcome with the human scores of ``repositories`` left out.
+
+        An answer that is no longer flagged becomes uncertain.
+        """
+        if answer.score is None:
+            return answer.outcome
+        others = np.array(
+            [
+                score
+                for repository, scores in self.scores.get(heard_in, {}).items()
+                if repository not in repositories
+                for score in scores
+            ]
+        )
+        p_value = (1 + int((others >= answer.score).sum())) / (len(others) + 1)
+        if p_value <= alpha:
+            return FLAGGED
+        return "uncertain" if answer.outcome == FLAGGED else answer.outcome
