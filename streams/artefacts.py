@@ -3,6 +3,7 @@
     <root>/heard/v<observation version>/<ab>/<sha256>.obs    the observation
                                               <sha256>.json   facts, fingerprint, its hash
                                               <sha256>.landmarks<version>
+    <root>/answers/<yz>/<name>.json                           what a model said of a content
 
 The landmarks, with the hash of the decoded samples before them, have a version and a file of
 their own: neither is part of the observation. The JSON is written last and only once: what it
@@ -10,6 +11,7 @@ names is what every later event of the same content says, so hearing a file agai
 another machine, changes nothing.
 """
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -108,6 +110,38 @@ class ArtefactStore:
         self._write(path, bytes.fromhex(heard.pcm_sha256) + heard.landmarks)
         return Acoustics(heard.pcm_sha256, heard.landmarks)
 
+    def answer(self, name: str) -> bytes | None:
+        """Return an answer that was kept, or None."""
+        try:
+            data: bytes = self.filesystem.cat_file(self._answer_path(name))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        return data
+
+    def keep_answer(self, name: str, data: bytes, *, replace: bool = False) -> bytes:
+        """Keep an answer; return the one that stands: of several at once, the first.
+
+        On a local disk exactly one is ever seen. Object stores are asked first and may, within
+        milliseconds, let a second one win; both say the same but for the device's rounding.
+        """
+        path = self._answer_path(name)
+        try:
+            if replace:
+                self._write(path, data)
+            elif "file" in self.filesystem.protocol:
+                _write_file(Path(path), data, exclusive=True)
+            elif not self.filesystem.exists(path):
+                self._write(path, data)
+            stands: bytes = self.filesystem.cat_file(path)
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        return stands
+
+    def _answer_path(self, name: str) -> str:
+        return f"{self.root}/answers/{name[-2:]}/{name}.json"
+
     def acoustics(self, content_sha256: str) -> Acoustics | None:
         """Return what recognises this content, or None where this version was not kept."""
         path = self._path(content_sha256, f"landmarks{LANDMARKS_VERSION}")
@@ -168,8 +202,8 @@ class ArtefactStore:
         handle.commit()
 
 
-def _write_file(path: Path, data: bytes) -> None:
-    """Write beside ``path``, then rename.
+def _write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:
+    """Write beside ``path``, then rename; ``exclusive``: unless there is one already.
 
     fsspec would write into the folder for temporary files and *copy* from there where the
     store is another disk: a reader could meet half of an observation, and a full disk would
@@ -182,7 +216,12 @@ def _write_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # the event that names it is acknowledged after this
-        beside.replace(path)
+        if exclusive:
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(beside)
+            beside.unlink()
+        else:
+            beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

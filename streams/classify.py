@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 
@@ -24,17 +25,34 @@ from streams.health import Health
 from streams.processor import Handler, Output, Processor
 from streams.records import (
     Analysis,
+    InvalidRecord,
     ModelRef,
     ObservationRef,
+    Record,
     ShadowAnalysis,
     TrackClassified,
     TrackFingerprinted,
+    parse,
     stable_id,
 )
 from streams.settings import Settings
 from streams.shadow import Shadow
 
 NAME = "classify"
+
+
+class StoredAnswer(Record):
+    """What the store keeps of an analysis."""
+
+    analysis: Analysis
+    shadow: ShadowAnalysis | None = None
+
+
+def _stored(data: bytes | None) -> StoredAnswer | None:
+    try:
+        return None if data is None else parse(StoredAnswer, data)
+    except InvalidRecord:
+        return None
 
 
 Answers = tuple[Assessment, ShadowAnalysis | None]
@@ -49,6 +67,11 @@ class Batcher:
         self._model, self._alpha, self._size, self._wait_s = model, alpha, size, wait_s
         self._shadow = shadow
         self._waiting: asyncio.Queue[tuple[Observation, asyncio.Future[Answers]]] = asyncio.Queue()
+
+    @property
+    def shadow_digest(self) -> str:
+        """The shadow model's digest; empty without one."""
+        return self._shadow.digest if self._shadow is not None else ""
 
     async def assess(self, observation: Observation) -> Answers:
         """Return the answers for one observation, scored with whatever else is waiting."""
@@ -106,20 +129,9 @@ class Classifying:
     threads: ThreadPoolExecutor
 
     async def handle(self, event: TrackFingerprinted) -> Sequence[Output]:
-        """Return the classified event."""
-        answer, shadow = await self._answer(event.observation)
-        analysis = Analysis(
-            analysis_id=stable_id(
-                "ana",
-                event.content_sha256,
-                event.observation.sha256,
-                self.model.digest,
-                repr(self.alpha),
-            ),
-            alpha=self.alpha,
-            model=self.model,
-            **asdict(answer),
-        )
+        """Return the classified event; content that was analysed before is not scored again."""
+        said_before = await self._said(event)
+        analysis, shadow = said_before.analysis, said_before.shadow
         metrics.OUTCOMES.labels(analysis.outcome.value, self.model.name).inc()
         if analysis.score is not None:
             metrics.SCORES.labels(self.model.name).observe(analysis.score)
@@ -135,6 +147,40 @@ class Classifying:
             provenance=event.provenance,
         )
         return [Output(topics.CLASSIFIED, said)]
+
+    async def _said(self, event: TrackFingerprinted) -> StoredAnswer:
+        """Return the answer that stands for this content, model, shadow and alpha.
+
+        Of two uploads of one file at once the first answer stands for both, whatever the
+        devices that they were scored on: they are decided alike.
+        """
+        analysis_id = stable_id(
+            "ana",
+            event.content_sha256,
+            event.observation.sha256,
+            self.model.digest,
+            repr(self.alpha),
+        )
+        name = stable_id("ans", analysis_id, self.batcher.shadow_digest)
+        run = asyncio.get_running_loop().run_in_executor
+        known = _stored(await run(self.threads, self.store.answer, name))
+        if known is not None:
+            metrics.CLASSIFIED.labels("reused").inc()
+            return known
+        answer, shadow = await self._answer(event.observation)
+        metrics.CLASSIFIED.labels("scored").inc()
+        analysis = Analysis(
+            analysis_id=analysis_id, alpha=self.alpha, model=self.model, **asdict(answer)
+        )
+        mine = StoredAnswer(analysis=analysis, shadow=shadow)
+        if event.observation.version != VERSION or (self.batcher.shadow_digest and not shadow):
+            return mine  # another build, or a shadow that mends itself, may say more
+        data = mine.to_bytes()
+        stands = _stored(await run(self.threads, self.store.keep_answer, name, data))
+        if stands is None:  # what lay there is damaged
+            await run(self.threads, partial(self.store.keep_answer, name, data, replace=True))
+            return mine
+        return stands
 
     async def _answer(self, reference: ObservationRef) -> Answers:
         if reference.version != VERSION:  # another build listened: no answer beats a wrong one

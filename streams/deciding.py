@@ -2,8 +2,9 @@
 
 Pure: the same analysis, facts, policy and superseded decision give the same records with the
 same ids. The id of a decision is made of what it rests on: upload, content, analysis, policy,
-and where people or registries have spoken the digest of that; a decision that supersedes
-another also has that one in its id, so that A, then B, then A again are three decisions.
+where people or registries have spoken the digest of that, and of the known recordings that it
+is; a decision that supersedes another also has that one in its id, so that A, then B, then A
+again are three decisions.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS
 from streams.policy.facts import Facts
 from streams.policy.judge import Judgement, Scoped, judge
+from streams.policy.known import matches_digest
 from streams.policy.labels import effective, effective_artwork, labels_of
 from streams.policy.mappings import mappings_of
 from streams.records import (
@@ -82,6 +84,7 @@ def decide_all(
     context = (
         bundle.digest,
         *((judged.facts_digest,) if judged.facts_digest else ()),
+        *((known,) if (known := matches_digest(event)) else ()),
         *((previous.decision_id,) if previous else ()),
     )
     decision_id = stable_id(
@@ -190,6 +193,7 @@ def _decided(
             "overrides": list(default.overrides),
         },
         reconsider_at=judged.reconsider_at,
+        matches=event.matches,
     )
 
 

@@ -47,6 +47,11 @@ HEARD: Final = Counter(
     "Uploads heard: decoded | reused (content known already) | decoded_again (landmarks lacked)",
     ["how"],
 )
+CLASSIFIED: Final = Counter(
+    "earmark_classified_total",
+    "Uploads classified: scored | reused (content, model and alpha known already)",
+    ["how"],
+)
 MATCHES: Final = Counter(
     "earmark_matches_total",
     "Known tracks recognised: exact | near_duplicate | contained | sped_up",

@@ -574,7 +574,8 @@ class TrackDecided(Record):
     consequence with its dates. ``features`` is the snapshot that the rules saw (of the
     territories for which ``actions`` hold): with ``policy.digest`` it replays the decision.
     ``facts_digest`` names what people and registries had said; null: nothing.
-    ``reconsider_at`` is when one of those facts ends or begins.
+    ``reconsider_at`` is when one of those facts ends or begins. ``matches`` are the known
+    recordings that this one is, with their sentences.
     """
 
     schema_version: Literal[1] = 1
@@ -607,6 +608,7 @@ class TrackDecided(Record):
     features: dict[str, Any] = Field(default_factory=dict)
     reconsider_at: AwareDatetime | None = None
     statement_id: Identifier | None = None
+    matches: tuple[Match, ...] = ()
 
 
 class ReviewRequested(Record):

@@ -38,6 +38,11 @@ class Shadow:
         candidate.check_alpha(alpha)
         return cls(candidate, released.name)
 
+    @property
+    def digest(self) -> str:
+        """The candidate's."""
+        return self._reference.digest
+
     def assess(
         self, observations: Sequence[Observation], decided: Sequence[Assessment], alpha: float
     ) -> list[ShadowAnalysis | None]:

@@ -193,6 +193,7 @@ OPPOSITES: Final = {
     "impersonation": "not_impersonation",
     "licensed": "unlicensed",
     "fraud": "not_fraud",
+    "removed_before": "not_removed_before",
 }
 
 

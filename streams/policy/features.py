@@ -10,6 +10,7 @@ from typing import Any, Final
 from detector.errors import BadInput
 from streams.policy.conflicts import conflicts
 from streams.policy.facts import Facts
+from streams.policy.known import known
 from streams.policy.labels import SAYS_AI, declared_extent, detected_extent
 from streams.policy.rights import Rights
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
@@ -95,6 +96,7 @@ def features_of(
         "uploader.fraud_score": _known(uploader.fraud_score) if uploader else None,
         "uploader.rate_24h": _known(uploader.rate_24h) if uploader else None,
         "uploader.strikes": _known(uploader.strikes) if uploader else None,
+        **known(event),
         "audio.duration_s": float(audio.duration_s),
         "audio.silent_share": float(audio.silent_share),
         "signals.independent": float(len(said_by)),

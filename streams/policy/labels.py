@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from streams.policy.facts import Facts
+from streams.policy.known import registered
 from streams.policy.registry import standing
 from streams.policy.rights import NO_RIGHTS, Rights
 from streams.records import (
@@ -57,6 +58,7 @@ def labels_of(
         *_declared(event),
         *_provenance(event.provenance),
         *_registry(event, facts),
+        *_recognised(event),
         *_people(facts),
     ]
     return tuple(_label(event, fact, rights, context) for fact in found)
@@ -128,6 +130,13 @@ def _registry(event: TrackClassified, facts: Facts) -> Iterable[_Fact]:
         if entry.verification == "verified" and standing(entry, territory, facts.at) == "in_force":
             made_by = next(iter(entry.conditions.generator_ids), None)
             yield _Fact(LabelSource.REGISTRY, entry.extent, made_by, origin=one.entry_id)
+
+
+def _recognised(event: TrackClassified) -> Iterable[_Fact]:
+    """The maker of a generator registered this recording as its output: stronger than any score."""
+    for match, extent in registered(event):
+        origin = f"{match.bank}:{match.item_id}"
+        yield _Fact(LabelSource.REGISTRY, extent, match.generator, origin=origin)
 
 
 def _people(facts: Facts) -> Iterable[_Fact]:

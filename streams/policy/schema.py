@@ -61,7 +61,10 @@ FINDINGS: Final = (
     "unlicensed",
     "fraud",
     "not_fraud",
+    "removed_before",
+    "not_removed_before",
 )
+MATCHES: Final = ("none", "exact", "near_duplicate", "contained", "sped_up")
 DERIVATIONS: Final = (
     "none",
     "cover",
@@ -189,6 +192,21 @@ FEATURES: Final[dict[str, Feature]] = {
     "uploader.strikes": _number("strikes against the account", alone=(None, 0.0)),
     "audio.duration_s": _number("seconds", 0.0),
     "audio.silent_share": _number("share of silence", 0.0),
+    # Known recordings that this one is, wholly or in part; test sets (golden) left out.
+    "known.stay_down": _text(
+        *("none", "how it is a recording that was removed", *MATCHES), alone=("none",)
+    ),
+    "known.registered_ai": _text(
+        *("none", "how it is a registered output of a generator", *MATCHES), alone=("none",)
+    ),
+    "known.catalogue": _text(
+        *("none", "how it is another track of the catalogue", *MATCHES), alone=None
+    ),
+    "known.class": _text("none", "the strongest of these", *MATCHES, alone=None),
+    "known.bank": _name("the bank of that match"),
+    "known.score": _number("share of landmarks that coincide in that match", 0.0),
+    "known.share": _number("share of this track that it covers", 0.0),
+    "known.speed": _number("how much faster this track is than that one: 1.04 is 4 %"),
     # How many kinds of sources independently say AI: detector, declaration, provenance,
     # registry, a person.
     "signals.independent": _number("independent sources that say AI", 0.0, alone=(0.0, 1.0)),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from detector.calibration import HumanScores
 from detector.errors import Fatal, ModelError
@@ -22,6 +23,7 @@ from streams.artefacts import ArtefactStore, LostArtefact
 from streams.classify import Batcher, Classifying
 from streams.records import (
     AudioFacts,
+    Match,
     ModelRef,
     ObservationRef,
     Outcome,
@@ -31,6 +33,7 @@ from streams.records import (
 )
 from streams.settings import Settings
 from streams.shadow import Shadow, compare
+from tests.streams.events import match
 
 RATE_HZ = 44_100
 MODEL = Model.load(Settings().model)
@@ -95,7 +98,7 @@ def test_a_device_that_fails_stops_the_worker() -> None:
     assert isinstance(answers[0], Fatal)
 
 
-def event(reference: ObservationRef) -> TrackFingerprinted:
+def event(reference: ObservationRef, matches: tuple[Match, ...] = ()) -> TrackFingerprinted:
     return TrackFingerprinted(
         upload_id="upl_1",
         upload=Upload(track_id="T-1", uri="file:///a.wav"),
@@ -111,18 +114,22 @@ def event(reference: ObservationRef) -> TrackFingerprinted:
         ),
         fingerprint=None,
         observation=reference,
+        matches=matches,
     )
 
 
 async def classified(
-    store: ArtefactStore, *references: ObservationRef, shadow: Shadow | None = None
+    store: ArtefactStore,
+    *references: ObservationRef,
+    shadow: Shadow | None = None,
+    matches: tuple[Match, ...] = (),
 ) -> list[TrackClassified]:
     batcher = Batcher(MODEL, 0.01, 8, 0.0, shadow)
     scoring = asyncio.create_task(batcher.run())
     reference = ModelRef(name=MODEL.name, version=MODEL.version, digest=MODEL.digest)
     with ThreadPoolExecutor(2) as threads:
         work = Classifying(reference, 0.01, store, batcher, threads)
-        outputs = [await work.handle(event(one)) for one in references]
+        outputs = [await work.handle(event(one, matches)) for one in references]
     scoring.cancel()
     records = [output.record for (output,) in outputs]
     assert all(isinstance(record, TrackClassified) for record in records)
@@ -140,6 +147,44 @@ def put(store: ArtefactStore, data: bytes, version: int = VERSION) -> Observatio
 @pytest.fixture
 def store(tmp_path: Path) -> ArtefactStore:
     return ArtefactStore.open(f"file://{tmp_path}")
+
+
+def classifications(how: str) -> float:
+    return REGISTRY.get_sample_value("earmark_classified_total", {"how": how}) or 0.0
+
+
+def test_content_is_scored_once_and_the_first_answer_stands(store: ArtefactStore) -> None:
+    reference = put(store, observation(1).to_bytes())
+    scored, reused = classifications("scored"), classifications("reused")
+    (first,) = asyncio.run(classified(store, reference))
+    store.filesystem.rm(reference.uri)  # it is not even read again
+    (again,) = asyncio.run(classified(store, reference))
+    assert again == first
+    assert (classifications("scored") - scored, classifications("reused") - reused) == (1, 1)
+    (answer,) = (Path(store.root) / "answers").rglob("*.json")
+    assert store.keep_answer(answer.stem, b"{}") == answer.read_bytes() != b"{}"
+
+
+def test_a_damaged_answer_is_made_anew(
+    store: ArtefactStore,
+) -> None:
+    reference = put(store, observation(1).to_bytes())
+    (first,) = asyncio.run(classified(store, reference))
+    (answer,) = (Path(store.root) / "answers").rglob("*.json")
+    answer.write_bytes(b"{")
+    (again,) = asyncio.run(classified(store, reference))
+    assert again == first
+    assert answer.read_bytes() != b"{"
+
+
+def test_what_it_is_known_as_travels_on_and_is_not_reused(store: ArtefactStore) -> None:
+    """New facts make a new event out of an old answer."""
+    reference = put(store, observation(1).to_bytes())
+    (first,) = asyncio.run(classified(store, reference))
+    (hit,) = asyncio.run(classified(store, reference, matches=(match(),)))
+    assert first.matches == ()
+    assert hit.matches == (match(),)
+    assert hit.analysis == first.analysis
 
 
 def test_the_same_event_gives_the_same_record(store: ArtefactStore) -> None:

@@ -1,0 +1,62 @@
+"""What follows from known recordings: features for rules, labels of registered AI outputs.
+
+Pure functions over the matches that an event carries; golden banks say nothing here.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+import orjson
+
+from streams.policy.schema import Value
+from streams.records import Extent, Match, TrackClassified
+
+WHOLE: Final = 0.85
+"""Share of a track from which on a registered AI output is all of it."""
+
+
+def known(event: TrackClassified) -> dict[str, Value]:
+    """Return the features of the group ``known``; matches come with the strongest first."""
+    found = [one for one in event.matches if one.bank_kind != "golden"]
+    first = found[0] if found else None
+    return {
+        **{
+            f"known.{kind}": next(
+                (one.match_class for one in found if one.bank_kind == kind), "none"
+            )
+            for kind in ("stay_down", "registered_ai", "catalogue")
+        },
+        "known.class": first.match_class if first else "none",
+        "known.bank": first.bank if first else None,
+        "known.score": first.score if first else 0.0,
+        "known.share": covered(event, first) if first else 0.0,
+        "known.speed": first.speed_ratio if first else None,
+    }
+
+
+def covered(event: TrackClassified, match: Match) -> float:
+    """Return the share of this track that a match covers, 0 to 1."""
+    if match.match_class in ("exact", "near_duplicate"):
+        return 1.0
+    return round(min(1.0, (match.overlap_s or 0.0) / max(event.audio.duration_s, 1e-9)), 4)
+
+
+def registered(event: TrackClassified) -> Iterable[tuple[Match, Extent]]:
+    """Yield the best match in each bank of registered AI outputs, and how much it says is AI."""
+    banks: set[str] = set()
+    for one in event.matches:
+        if one.bank_kind == "registered_ai" and one.bank not in banks:
+            banks.add(one.bank)
+            yield one, Extent.ALL if covered(event, one) >= WHOLE else Extent.PARTLY
+
+
+def matches_digest(event: TrackClassified) -> str | None:
+    """Return what the matches hash to, None without any: other matches, another decision."""
+    if not event.matches:
+        return None
+    said = [
+        (one.match_class, one.bank, one.bank_kind, one.item_id, one.generator, one.licence)
+        for one in event.matches
+    ]
+    return hashlib.sha256(orjson.dumps(said)).hexdigest()
