@@ -1,10 +1,10 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit kafka soak helm generate clean
+.PHONY: help setup run test lint unit kafka soak helm generate clean console-scale console-load
 BIN := .venv/bin
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 setup: .venv/.ready ## virtual environment, pinned packages, libchromaprint (a second when done)
 
@@ -39,6 +39,12 @@ helm: ## build helm for the tests of the chart (Go; two minutes, once)
 
 generate: setup ## write what is generated: chart README and schema, dashboards, table of metrics
 	@$(BIN)/python -m deploy.generate
+
+console-scale: setup ## how quick the console is with TRACKS=100000 TASKS=20000, on both databases
+	@$(BIN)/python -m tests.console.scale --tracks $(or $(TRACKS),100000) --tasks $(or $(TASKS),20000)
+
+console-load: setup ## memory of the API while 50 uploads of 10 MB arrive at once
+	@$(BIN)/python -m tests.console.load
 
 clean: ## remove the environment and the state (ledger included)
 	rm -rf .venv .earmark build *.egg-info

@@ -14,9 +14,10 @@ from streams.api import pages
 from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
-from streams.ledger_tables import DECISIONS, LABELS, UPLOADS
+from streams.ledger_tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
 from streams.pictures import Pictures
 from streams.records import TrackDecided, parse
+from streams.records_policy import StatementWritten
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)
@@ -97,6 +98,20 @@ def decision(
 ) -> TrackDecided:
     """Return one decision with its analysis, label, actions, rules and versions."""
     return _decision(request, decision_id)
+
+
+@router.get("/decisions/{decision_id}/statement", response_model=StatementWritten, responses=READ)
+def statement(
+    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> StatementWritten:
+    """Return the statement of reasons of a decision; 404 where it restricts nothing."""
+    found = _decision(request, decision_id).statement_id
+    question = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == found)
+    with house_of(request).ledger.reading() as connection:
+        text = connection.scalar(question) if found else None
+    if text is None:
+        raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
+    return parse(StatementWritten, text.encode())
 
 
 @router.get(

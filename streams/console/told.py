@@ -136,6 +136,12 @@ def _done(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) 
     return Sentence(at, "dead", said, record["dead_letter_id"])
 
 
+def _statement(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
+    texts = record["texts"]
+    said = texts.get("en") or next(iter(texts.values()), "")
+    return Sentence(at, "statement", f"Statement of reasons: {said}", record["statement_id"])
+
+
 _TELL: dict[str, Any] = {
     "uploads": _uploaded,
     "fingerprints": _heard,
@@ -145,6 +151,7 @@ _TELL: dict[str, Any] = {
     "review_tasks": _task,
     "verdicts": _verdict,
     "appeals": _appeal,
+    "statements": _statement,
     "applied": _applied,
     "dead_letters": _died,
     "dead_letter_actions": _done,

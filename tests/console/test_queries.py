@@ -12,7 +12,7 @@ from streams.review import appeals
 from tests.console.conftest import Console
 from tests.console.stories import tell
 
-MOST = 16  # statements of the dearest page (a task), session included
+MOST = 20  # statements of the dearest page (the story of a track), session included
 
 
 @contextmanager

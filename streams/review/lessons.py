@@ -1,0 +1,79 @@
+"""What reviewers decided, as a manifest for calibration and training.
+
+Only verdicts that stand, state an extent and allow it (``training_use_allowed``); nothing
+that only measured reviewers. The columns are those of ``models.data``; ``Partly`` is listed
+under a label that training does not use. Observations are named, so audio need not be there.
+"""
+
+import csv
+from typing import IO, Final
+from urllib.parse import unquote, urlsplit
+
+import orjson
+from sqlalchemy import select
+
+from streams.ledger import Ledger
+from streams.ledger_tables import FINGERPRINTS, UPLOADS, VERDICTS
+from streams.people_tables import TASK_STATES as STATES
+from streams.records import parse
+from streams.records_reviews import ReviewDecided
+
+LABELS: Final = {"All": "ai", "None": "human", "Partly": "partly"}
+COLUMNS: Final = (
+    *("path", "label", "generator", "source_repo", "sha256", "lineage", "licence"),
+    *("observation_uri", "observation_version", "upload_id", "verdict_id", "decided_at"),
+)
+
+
+def write(ledger: Ledger, out: IO[str]) -> int:
+    """Write the manifest; return how many tracks it lists, each content once."""
+    question = (
+        select(
+            *(VERDICTS.c.record, UPLOADS.c.uri, UPLOADS.c.record.label("upload")),
+            *(FINGERPRINTS.c.content_sha256, FINGERPRINTS.c.observation_uri),
+            FINGERPRINTS.c.observation_version,
+        )
+        .join(STATES, STATES.c.verdict_id == VERDICTS.c.verdict_id)
+        .join(UPLOADS, UPLOADS.c.upload_id == VERDICTS.c.upload_id)
+        .join(FINGERPRINTS, FINGERPRINTS.c.upload_id == VERDICTS.c.upload_id)
+        .where(
+            STATES.c.kind == "review", STATES.c.state == "closed", VERDICTS.c.extent.is_not(None)
+        )
+        .order_by(VERDICTS.c.decided_at.desc(), FINGERPRINTS.c.observation_version.desc())
+    )
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    seen: set[str] = set()
+    with ledger.reading() as connection:
+        for row in connection.execute(question):
+            verdict = parse(ReviewDecided, row.record.encode())
+            if not verdict.training_use_allowed or row.content_sha256 in seen:
+                continue
+            label = LABELS.get(str(verdict.extent and verdict.extent.value))
+            if label is None:
+                continue
+            seen.add(row.content_sha256)
+            upload = orjson.loads(row.upload)["upload"]
+            tools = upload.get("declared", {}).get("tools") or [{}]
+            writer.writerow(
+                {
+                    "path": _path(row.uri),
+                    "label": label,
+                    "generator": tools[0].get("name", "reviewed") if label == "ai" else "reviewed",
+                    "source_repo": upload.get("distributor") or "reviewed",
+                    "sha256": row.content_sha256,
+                    "lineage": upload["track_id"],
+                    "licence": "training use allowed by the reviewer",
+                    "observation_uri": row.observation_uri,
+                    "observation_version": row.observation_version,
+                    "upload_id": verdict.upload_id,
+                    "verdict_id": verdict.verdict_id,
+                    "decided_at": verdict.decided_at.isoformat(),
+                }
+            )
+    return len(seen)
+
+
+def _path(uri: str) -> str:
+    parts = urlsplit(uri)
+    return unquote(parts.path) if parts.scheme == "file" else uri

@@ -1,0 +1,185 @@
+"""How quick the pages are with many rows: ``make console-scale`` (TRACKS=100000 TASKS=20000).
+
+Fills a ledger of its own on each database, then asks every page and API list again and again
+over real HTTP routing (no network), and prints minimum, median and maximum. Exits 1 where a
+median is over the limit.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import sqlalchemy
+import typer
+from starlette.testclient import TestClient
+
+from streams import logs, topics
+from streams.accounts import keys, sessions, users
+from streams.api.house import House
+from streams.console.app import create
+from streams.console.visitors import COOKIE
+from streams.decide import decide
+from streams.ledger import Ledger, Row
+from streams.ledger_rows import rows_of
+from streams.ledger_tables import DECISIONS, FINGERPRINTS, UPLOADS
+from streams.records import Declaration, Outcome, SegmentScore, UploadReceived
+from streams.review import tasks
+from streams.settings import Settings
+from tests.console.stories import POLICY
+from tests.postgres import NoPostgres, PrivatePostgres
+from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
+
+LIMIT_S: Final = 0.2
+REPEATS: Final = 15
+BATCH: Final = 2_000
+LABELS_: Final = 40
+
+
+def fill(ledger: Ledger, tracks: int, asked: int) -> None:
+    """Write tracks, of which ``asked`` wait for a person; rows as the projector makes them."""
+    patterns = [_told(n) for n in range(3)]  # asked, likely, human
+    rows: list[Row] = []
+    for number in range(tracks):
+        kind = 0 if number < asked else 1 + number % 2
+        rows += _rows(patterns[kind], number)
+        if len(rows) >= BATCH * 8 or number == tracks - 1:
+            with ledger.transaction() as connection:
+                ledger.add(connection, rows)
+                tasks.follow(connection, rows)
+            rows = []
+    with ledger.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sqlalchemy.text("ANALYZE"))
+
+
+def _told(kind: int) -> list[tuple[str, Any]]:
+    outcome = (Outcome.AI_LIKELY, Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY)[kind]
+    declared = Declaration(contains_ai="None") if kind == 0 else Declaration()
+    event = classified(
+        outcome, declared=declared, track_id="T-0", title="Song 0", distributor="D-0"
+    )
+    segments = tuple(
+        SegmentScore(start_s=6.0 * n, end_s=6.0 * n + 12, score=2.0) for n in range(29)
+    )
+    analysis = event.analysis.model_copy(update={"segments": segments})
+    event = event.model_copy(update={"analysis": analysis})
+    made = decide(event, POLICY)
+    heard = fingerprinted("T-0").model_copy(
+        update={"upload": event.upload, "upload_id": event.upload_id}
+    )
+    received = UploadReceived(
+        upload_id=event.upload_id, upload=event.upload, uploaded_at=UPLOADED_AT
+    )
+    told = [(topics.UPLOADED, received), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
+    names = (topics.LABELLED, topics.DECIDED, topics.REVIEWS_REQUESTED)
+    return [*told, *((n, r) for n, r in zip(names, made, strict=True) if r is not None)]
+
+
+def _rows(told: list[tuple[str, Any]], number: int) -> Iterator[Row]:
+    """Yield the rows of one more track like this: every id gets the number in it."""
+    at = 1_790_000_000_000 + number * 10_000
+    for topic, record in told:
+        text = record.to_bytes().decode()
+        for prefix in ("upl_", "ana_", "dec_", "lbl_", "tsk_"):
+            text = text.replace(f'"{prefix}', f'"{prefix}{number:06}x')
+        text = text.replace('"T-0"', f'"T-{number}"').replace("Song 0", f"Song {number}")
+        text = text.replace('"D-0"', f'"D-{number % LABELS_}"')
+        text = text.replace('"' + "c" * 64, f'"{number:064x}')
+        later = (UPLOADED_AT - timedelta(days=90) + timedelta(seconds=60 * number)).isoformat()
+        text = text.replace(UPLOADED_AT.isoformat().replace("+00:00", "Z"), later)
+        known = type(record).model_validate_json(text)
+        yield from rows_of(message(topic, known, timestamp_ms=at))
+
+
+@contextmanager
+def databases(folder: Path) -> Iterator[dict[str, str]]:
+    """Give both, or SQLite alone where there is no PostgreSQL."""
+    urls = {"sqlite": f"sqlite:///{folder}/ledger.db"}
+    try:
+        with PrivatePostgres() as server:
+            yield urls | {"postgresql": server.url}
+    except NoPostgres as error:
+        sys.stdout.write(f"without PostgreSQL: {error}\n")
+        yield urls
+
+
+def measure(url: str, folder: Path, tracks: int, asked: int) -> list[tuple[str, list[float]]]:
+    """Fill one database and time every page."""
+    settings = Settings(ledger=url, store=f"file://{folder}/store", api_rate_per_minute=1_000_000)
+    with House.open(settings, relaying=False) as house:
+        began = time.monotonic()
+        fill(house.ledger, tracks, asked)
+        took = time.monotonic() - began
+        sys.stdout.write(f"{url.split(':')[0]}: {tracks} tracks written in {took:.0f} s\n")
+        with house.ledger.transaction() as connection:
+            admin = users.create(connection, "admin", "admin", "test")
+            token = sessions.begin(connection, admin)
+            key = keys.create(connection, "a program", "admin", "test")
+        client = TestClient(create(house, "http://testserver"), follow_redirects=False)
+        client.cookies.set(COOKIE, token)
+        client.headers["Authorization"] = f"Bearer {key}"
+        return [(path, _times(client, path)) for path in _paths(house.ledger)]
+
+
+def _paths(ledger: Ledger) -> list[str]:
+    with ledger.reading() as connection:
+        task = connection.scalar(sqlalchemy.text("SELECT task_id FROM task_states LIMIT 1"))
+        upload = connection.scalar(sqlalchemy.select(UPLOADS.c.upload_id).limit(1))
+        decision = connection.scalar(sqlalchemy.select(DECISIONS.c.decision_id).limit(1))
+        assert connection.scalar(sqlalchemy.select(FINGERPRINTS.c.upload_id).limit(1))
+    return [
+        *("/check", f"/check/{upload}", f"/check/{upload}/state"),
+        *("/queue", "/queue?show=late", "/queue?queue=disclosure&start=10000", "/queue?show=mine"),
+        *("/queue?search=Song+19", f"/tasks/{task}"),
+        *("/tracks", "/tracks?start=50000", "/tracks?search=T-777", "/tracks?search=Song+777"),
+        *("/tracks/T-5", "/appeals", "/quality", "/me"),
+        *("/admin", "/admin/keys", "/admin/webhooks", "/admin/versions", "/admin/dead-letters"),
+        *("/admin/audit", "/v1/uploads", "/v1/uploads?track_id=T-5", f"/v1/uploads/{upload}"),
+        *("/v1/tracks/T-5", "/v1/tracks/T-5/labels", f"/v1/decisions/{decision}"),
+    ]
+
+
+def _times(client: TestClient, path: str) -> list[float]:
+    found = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        answer = client.get(path)
+        found.append(time.perf_counter() - began)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
+    return found
+
+
+def main(
+    tracks: Annotated[int, typer.Option(help="Tracks in the ledger.")] = 100_000,
+    asked: Annotated[int, typer.Option("--tasks", help="Of these, review tasks.")] = 20_000,
+    out: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
+) -> None:
+    """Measure, print, and fail where a page is slow."""
+    logs.configure("error")
+    slow, figures = [], []
+    with tempfile.TemporaryDirectory() as name, databases(Path(name)) as urls:
+        for kind, url in urls.items():
+            for path, times in measure(url, Path(name), tracks, asked):
+                low, middle, high = min(times), statistics.median(times), max(times)
+                mark = "" if middle < LIMIT_S else "  OVER THE LIMIT"
+                sys.stdout.write(
+                    f"{kind:11} {1000 * low:7.1f} {1000 * middle:7.1f} {1000 * high:7.1f} ms"
+                    f"  {path[:60]}{mark}\n"
+                )
+                figures.append({"database": kind, "path": path, "median_ms": 1000 * middle})
+                slow += [path] if mark else []
+    if out is not None:
+        out.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    if slow:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
