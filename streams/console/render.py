@@ -8,6 +8,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from streams.api import problems
 from streams.console import words
 from streams.console.visitors import Visitor
 from streams.review.reasons import REASONS
@@ -94,7 +95,9 @@ def page(
 
 
 def error_page(request: Request, status: int, said: str) -> Response:
-    """Return what went wrong: as a page, or as JSON to our scripts."""
+    """Return what went wrong: as a page, as JSON to our scripts, as a problem to programs."""
+    if request.url.path.startswith("/v1/"):  # a path that not even the API's mount takes
+        return problems.response(status, "not_found" if status == 404 else "problem", said)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"status": status, "said": said}, status)
     visitor = getattr(request.state, "visitor", None)

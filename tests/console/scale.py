@@ -34,17 +34,17 @@ from streams.review import tasks
 from streams.settings import Settings
 from tests.console.stories import POLICY
 from tests.postgres import NoPostgres, PrivatePostgres
-from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
+from tests.streams.events import CONTENT, UPLOADED_AT, classified, fingerprinted, message
 
 LIMIT_S: Final = 0.2
 REPEATS: Final = 15
 BATCH: Final = 2_000
-LABELS_: Final = 40
+DELIVERERS: Final = 40
 
 
 def fill(ledger: Ledger, tracks: int, asked: int) -> None:
     """Write tracks, of which ``asked`` wait for a person; rows as the projector makes them."""
-    patterns = [_told(n) for n in range(3)]  # asked, likely, human
+    patterns = [_pattern(_told(n)) for n in range(3)]  # asked, likely, human
     rows: list[Row] = []
     for number in range(tracks):
         kind = 0 if number < asked else 1 + number % 2
@@ -82,20 +82,35 @@ def _told(kind: int) -> list[tuple[str, Any]]:
     return [*told, *((n, r) for n, r in zip(names, made, strict=True) if r is not None)]
 
 
-def _rows(told: list[tuple[str, Any]], number: int) -> Iterator[Row]:
-    """Yield the rows of one more track like this: every id gets the number in it."""
-    at = 1_790_000_000_000 + number * 10_000
+def _pattern(told: list[tuple[str, Any]]) -> list[Row]:
+    """Return the rows of one track; ids hold ``#`` where a number will stand."""
+    found = []
     for topic, record in told:
         text = record.to_bytes().decode()
         for prefix in ("upl_", "ana_", "dec_", "lbl_", "tsk_"):
-            text = text.replace(f'"{prefix}', f'"{prefix}{number:06}x')
-        text = text.replace('"T-0"', f'"T-{number}"').replace("Song 0", f"Song {number}")
-        text = text.replace('"D-0"', f'"D-{number % LABELS_}"')
-        text = text.replace('"' + "c" * 64, f'"{number:064x}')
-        later = (UPLOADED_AT - timedelta(days=90) + timedelta(seconds=60 * number)).isoformat()
-        text = text.replace(UPLOADED_AT.isoformat().replace("+00:00", "Z"), later)
+            text = text.replace(f'"{prefix}', f'"{prefix}#')
+        for old, new in (('"T-0"', '"T-#"'), ("Song 0", "Song #"), ('"D-0"', '"D-@"')):
+            text = text.replace(old, new)
         known = type(record).model_validate_json(text)
-        yield from rows_of(message(topic, known, timestamp_ms=at))
+        found += rows_of(message(topic, known, timestamp_ms=1_795_000_000_000))
+    return found
+
+
+def _rows(pattern: list[Row], number: int) -> Iterator[Row]:
+    """Yield the rows of one more track like this."""
+    at = UPLOADED_AT - timedelta(days=90) + timedelta(seconds=60 * number)
+    content, mine, deliverer = f"{number:064x}", str(number), str(number % DELIVERERS)
+    for row in pattern:
+        values = {
+            name: value.replace("#", mine).replace("@", deliverer).replace(CONTENT, content)
+            if isinstance(value, str)
+            else value
+            for name, value in row.values.items()
+        }
+        for name in ("recorded_at", "uploaded_at", "requested_for"):
+            if name in values:
+                values[name] = at
+        yield Row(row.table, values)
 
 
 @contextmanager
