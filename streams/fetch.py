@@ -64,7 +64,7 @@ class Fetcher:
         Raises:
             Fatal: a scheme is allowed whose fsspec package is not installed.
         """
-        schemes = frozenset(filter(None, settings.uri_schemes.split(",")))
+        schemes = settings.schemes
         for scheme in schemes - {"file", *HTTP}:
             try:
                 fsspec.get_filesystem_class(scheme)

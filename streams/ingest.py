@@ -64,7 +64,6 @@ class IngestHook:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._schemes = {scheme.strip() for scheme in settings.uri_schemes.split(",")}
         self._producer: KafkaProducer | None = None
 
     def __enter__(self) -> Self:
@@ -142,12 +141,7 @@ class IngestHook:
         return delivery, sent
 
     def _message(self, upload: Upload, uploaded_at: datetime) -> bytes:
-        scheme, separator, _ = upload.uri.partition("://")
-        if not separator or scheme not in self._schemes:
-            raise RefusedUpload(
-                "refused_scheme",
-                f"{upload.uri[:200]!r} is not a URI with one of {', '.join(sorted(self._schemes))}",
-            )
+        check_scheme(upload, self._settings)
         try:
             received = UploadReceived(
                 upload_id=_id_of(upload), upload=upload, uploaded_at=uploaded_at
@@ -159,6 +153,16 @@ class IngestHook:
         except (ValidationError, PydanticSerializationError) as error:
             raise RefusedUpload("invalid_upload", " ".join(str(error).split())) from error
         return value
+
+
+def check_scheme(upload: Upload, settings: Settings) -> None:
+    """Raise ``RefusedUpload`` where nobody would fetch what lies at the upload's URI."""
+    scheme, separator, _ = upload.uri.partition("://")
+    if not separator or scheme not in settings.schemes:
+        allowed = ", ".join(sorted(settings.schemes))
+        raise RefusedUpload(
+            "refused_scheme", f"{upload.uri[:200]!r} is not a URI with one of {allowed}"
+        )
 
 
 def _settle(delivery: Delivery, sent: Any, deadline: float) -> Delivery:

@@ -335,6 +335,11 @@ class Settings(BaseModel):
             ]
             raise SettingsError("wrong settings:\n  " + "\n  ".join(sorted(faults))) from error
 
+    @property
+    def schemes(self) -> frozenset[str]:
+        """The schemes that upload URIs may use."""
+        return frozenset(filter(None, map(str.strip, self.uri_schemes.split(","))))
+
     def environment(self) -> dict[str, str]:
         """Return the settings as variables for a child process.
 

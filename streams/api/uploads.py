@@ -13,7 +13,7 @@ from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
 from streams.api.progress import Progress, progress_of
-from streams.ingest import upload_from_fields
+from streams.ingest import check_scheme, upload_from_fields
 from streams.ledger_tables import UPLOADS
 from streams.records import TrackDecided, Upload
 
@@ -108,6 +108,7 @@ async def upload(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         given = upload_from_fields(intake.parsed(await _body(request)))
+        check_scheme(given, house.settings)
     else:
         async with multipart.received(request, house.uploads) as form:
             kept = await to_thread.run_sync(form.file.keep)

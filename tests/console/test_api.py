@@ -36,10 +36,10 @@ def program(console: Console) -> TestClient:
 
 
 def test_an_address_is_taken_in(console: Console, program: TestClient) -> None:
-    answer = program.post("uploads", json={"track_id": "T-1", "uri": "s3://deliveries/1.flac"})
+    answer = program.post("uploads", json={"track_id": "T-1", "uri": "file:///deliveries/1.flac"})
     assert answer.status_code == 202
     (said,) = waiting(console)
-    assert said.upload.uri == "s3://deliveries/1.flac"
+    assert said.upload.uri == "file:///deliveries/1.flac"
     assert answer.json() == {"upload_id": said.upload_id, "track_id": "T-1"}
     status = program.get(answer.headers["location"].removeprefix("/v1/")).json()
     assert (status["status"], status["decision_id"]) == ("received", None)
@@ -68,7 +68,7 @@ def test_the_same_file_twice_is_one_upload(console: Console, program: TestClient
 
 
 def test_an_idempotency_key_decides_once(console: Console, program: TestClient) -> None:
-    body = {"track_id": "T-1", "uri": "s3://deliveries/1.flac"}
+    body = {"track_id": "T-1", "uri": "file:///deliveries/1.flac"}
     first, again = (
         program.post("uploads", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)
     )
@@ -95,6 +95,9 @@ def test_an_idempotency_key_decides_once(console: Console, program: TestClient) 
         (b"{}", 422, "invalid_upload"),
         (b'{"track_id": "T", "uri": "x", "surprise": 1}', 422, "invalid_upload"),
         (b'{"track_id": "T", "uri": "x", "isrc": "no"}', 422, "invalid_upload"),
+        (b'{"track_id": "T", "uri": "x"}', 422, "refused_scheme"),
+        (b'{"track_id": "T", "uri": "s3://deliveries/1.flac"}', 422, "refused_scheme"),
+        (b'{"track_id": "T", "uri": "http://169.254.169.254/"}', 422, "refused_scheme"),
         (b'{"track_id": "' + b"x" * 300_000 + b'"}', 413, "too_large"),
         (b"\xff\xfe", 400, "invalid_json"),
     ],
@@ -272,7 +275,7 @@ def test_an_appeal_is_handed_in_once(console: Console, program: TestClient) -> N
 
 
 def test_everything_is_audited(console: Console, program: TestClient) -> None:
-    program.post("uploads", json={"track_id": "T-1", "uri": "s3://deliveries/1.flac"})
+    program.post("uploads", json={"track_id": "T-1", "uri": "file:///deliveries/1.flac"})
     program.get("uploads")
     console.house.views.stop()
     with console.house.ledger.reading() as connection:
