@@ -53,10 +53,19 @@ def seal(sequence: int, entry: Entry, detail: str, previous: str) -> str:
     return hashlib.sha256(orjson.dumps(said)).hexdigest()
 
 
-def append(connection: Connection, entries: Iterable[Entry]) -> None:
-    """Add entries in the caller's transaction; they are there when it commits, or not at all."""
+def lock(connection: Connection) -> None:
+    """Let no other writer of the log in until the caller's transaction ends.
+
+    Whoever looks before they write, and must not be overtaken in between, locks first: SQLite
+    has one writer at a time anyway, PostgreSQL shows each its own past.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
+def append(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Add entries in the caller's transaction; they are there when it commits, or not at all."""
+    lock(connection)
     question = select(AUDIT.c.sequence, AUDIT.c.hash).order_by(AUDIT.c.sequence.desc()).limit(1)
     last = connection.execute(question).one_or_none()
     sequence, previous = (last.sequence, last.hash) if last else (0, START)

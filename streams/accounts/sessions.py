@@ -100,6 +100,7 @@ def first_link(ledger: Ledger, *, always: bool) -> str | None:
     other ways.
     """
     with ledger.transaction() as connection:
+        audit.lock(connection)  # of two processes that start at once, one makes the first admin
         admin = select(*COLUMNS).where(USERS.c.role == "admin", USERS.c.active)
         row = connection.execute(admin.order_by(USERS.c.created_at).limit(1)).one_or_none()
         if row is None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -20,8 +21,9 @@ NOBODY: Final = HASHER.hash("no such user")  # checked where there is none: same
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 1_024
 WINDOW: Final = timedelta(minutes=15)
-TRIES_OF_NAME: Final = 5
+TRIES_OF_BOTH: Final = 5  # of one name from one address
 TRIES_OF_ADDRESS: Final = 30
+TRIES_OF_NAME: Final = 100  # from everywhere: so many that a stranger seldom locks somebody out
 LONGEST_NAME: Final = 100
 
 
@@ -86,6 +88,7 @@ def create(
         raise AccountError("bad_name", f"a name has 1 to {LONGEST_NAME} printable letters")
     if role not in PEOPLE:
         raise AccountError("bad_role", f"{role!r} is none of {', '.join(PEOPLE)}")
+    audit.lock(connection)
     if connection.scalar(select(USERS.c.user_id).where(USERS.c.name == name)):
         raise AccountError("name_taken", f"there is a user {name!r} already")
     user_id = new_id("usr")
@@ -133,6 +136,7 @@ def change(connection: Connection, user: User, *, role: str, active: bool, by: s
     """
     if role not in PEOPLE:
         raise AccountError("bad_role", f"{role!r} is none of {', '.join(PEOPLE)}")
+    audit.lock(connection)  # two who close each other's account at once must not both succeed
     others = select(func.count()).where(
         USERS.c.role == "admin", USERS.c.active, USERS.c.user_id != user.user_id
     )
@@ -181,8 +185,9 @@ def find(connection: Connection, user_id: str) -> User:
 def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
     """Return the user of a name and a password.
 
-    Failures count against the name and against the address, over all processes; a closed
-    door costs no hashing and tells nothing.
+    Failures count against the name, the address and both together, over all processes; a
+    closed door costs no hashing, writes nothing and tells nothing. The try that closes it is
+    in the audit log.
 
     Raises:
         WrongLogin: they do not go together.
@@ -190,18 +195,19 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
     """
     name = name.strip()[:LONGEST_NAME]
     now = datetime.now(UTC)
+    place = place_of(address)
+    with ledger.reading() as connection:
+        if _is_closed(connection, name, place, now):
+            raise TooManyTries
     with ledger.transaction() as connection:
-        if _tries(connection, name, address, now):
-            audit.append(connection, [audit.Entry(name, "login_throttled", "", {"from": address})])
-            closed = True
-        else:
-            # Counted before it is tried, so that many at once cannot slip through.
-            attempt = {"name": name, "address": address, "at": now}
-            connection.execute(insert(LOGIN_ATTEMPTS).values(attempt))
-            connection.execute(delete(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.at < now - WINDOW))
-            closed = False
-    if closed:
-        raise TooManyTries
+        audit.lock(connection)
+        if _is_closed(connection, name, place, now):
+            raise TooManyTries
+        # Counted before it is tried, so that many at once cannot slip through.
+        attempt = {"name": name, "address": place, "at": now}
+        connection.execute(insert(LOGIN_ATTEMPTS).values(attempt))
+        connection.execute(delete(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.at < now - WINDOW))
+        closes = _is_closed(connection, name, place, now)
     with ledger.reading() as connection:
         question = select(USERS.c.password_hash, *COLUMNS).where(USERS.c.name == name)
         row = connection.execute(question).one_or_none()
@@ -209,9 +215,11 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
     right = _verify(kept, password) and row is not None and kept is not NOBODY and row.active
     with ledger.transaction() as connection:
         if not right or row is None:
-            audit.append(connection, [audit.Entry(name, "login_failed", "", {"from": address})])
+            what = ("login_failed", "login_throttled") if closes else ("login_failed",)
+            detail = {"from": address}
+            audit.append(connection, [audit.Entry(name, one, "", detail) for one in what])
         else:
-            mine = (LOGIN_ATTEMPTS.c.name == name) & (LOGIN_ATTEMPTS.c.address == address)
+            mine = (LOGIN_ATTEMPTS.c.name == name) & (LOGIN_ATTEMPTS.c.address == place)
             connection.execute(delete(LOGIN_ATTEMPTS).where(mine))
             if HASHER.check_needs_rehash(kept):
                 better = update(USERS).where(USERS.c.user_id == row.user_id)
@@ -222,14 +230,26 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
     return User(*row[1:])
 
 
-def _tries(connection: Connection, name: str, address: str, now: datetime) -> bool:
+def place_of(address: str) -> str:
+    """Return what tries are counted by: an IPv6 customer has a whole /64 to come from."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:LONGEST_NAME]
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+
+
+def _is_closed(connection: Connection, name: str, place: str, now: datetime) -> bool:
     recent = LOGIN_ATTEMPTS.c.at > now - WINDOW
-    for column, value, most in (
-        (LOGIN_ATTEMPTS.c.name, name, TRIES_OF_NAME),
-        (LOGIN_ATTEMPTS.c.address, address, TRIES_OF_ADDRESS),
+    of_name, of_place = LOGIN_ATTEMPTS.c.name == name, LOGIN_ATTEMPTS.c.address == place
+    for these, most in (
+        (of_name & of_place, TRIES_OF_BOTH),
+        (of_place, TRIES_OF_ADDRESS),
+        (of_name, TRIES_OF_NAME),
     ):
-        count = connection.scalar(select(func.count()).where(recent, column == value)) or 0
-        if count >= most:
+        if (connection.scalar(select(func.count()).where(recent, these)) or 0) >= most:
             return True
     return False
 

@@ -81,6 +81,7 @@ def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None)
     said = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
     digest = hashlib.sha256(upload.to_bytes()).hexdigest()
     with ledger.transaction() as connection:
+        audit.lock(connection)  # the same key twice at once: the second must see the first
         if key is not None:
             mine = (REQUESTS.c.caller == caller) & (REQUESTS.c.key == key)
             before = connection.execute(select(REQUESTS).where(mine)).one_or_none()

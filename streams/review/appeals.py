@@ -85,6 +85,7 @@ def receive(
     """
     now = datetime.now(UTC)
     with ledger.transaction() as connection:
+        audit.lock(connection)  # of two at once, the second must see the first
         question = select(DECISIONS).where(DECISIONS.c.decision_id == decision_id)
         decision = connection.execute(question).one_or_none()
         if decision is None:

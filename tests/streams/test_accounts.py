@@ -46,21 +46,45 @@ def test_no_password_no_log_in(ledger: Ledger) -> None:
 
 
 def test_guessing_is_throttled_by_name_and_by_address(ledger: Ledger, ada: User) -> None:
-    for _ in range(users.TRIES_OF_NAME):
+    for _ in range(users.TRIES_OF_BOTH):
         with pytest.raises(WrongLogin):
             users.log_in(ledger, "Ada", "guess", "10.0.0.9")
     with pytest.raises(TooManyTries):
         users.log_in(ledger, "Ada", PASSWORD, "10.0.0.9")
-    for number in range(users.TRIES_OF_ADDRESS - users.TRIES_OF_NAME):
+    for number in range(users.TRIES_OF_ADDRESS - users.TRIES_OF_BOTH):
         with pytest.raises(WrongLogin):
             users.log_in(ledger, f"name {number}", "guess", "10.0.0.9")
     with pytest.raises(TooManyTries):
         users.log_in(ledger, "somebody else", "guess", "10.0.0.9")
 
 
+def test_a_stranger_locks_nobody_out_and_fills_no_log(ledger: Ledger, ada: User) -> None:
+    for number in range(users.TRIES_OF_ADDRESS + 20):
+        name = "Ada" if number < users.TRIES_OF_BOTH + 5 else f"name {number}"
+        with pytest.raises((WrongLogin, TooManyTries)):
+            users.log_in(ledger, name, "guess", f"2001:db8::{number:x}")  # all of one customer
+    assert users.log_in(ledger, "Ada", PASSWORD, "2001:db8:0:1::1") == ada
+    with ledger.reading() as connection:
+        question = sqlalchemy.select(AUDIT.c.action, sqlalchemy.func.count())
+        said = dict(connection.execute(question.group_by(AUDIT.c.action)).tuples().all())
+    assert said["login_failed"] == users.TRIES_OF_ADDRESS
+    assert said["login_throttled"] == 2  # once for her name from there, once for the address
+
+
+def test_a_name_is_closed_to_all_when_the_whole_world_guesses(
+    ledger: Ledger, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "TRIES_OF_NAME", 8)
+    for number in range(8):
+        with pytest.raises(WrongLogin):
+            users.log_in(ledger, "Ada", "guess", f"10.0.{number}.1")
+    with pytest.raises(TooManyTries):
+        users.log_in(ledger, "Ada", PASSWORD, "10.0.99.1")
+
+
 def test_success_forgets_the_failures(ledger: Ledger, ada: User) -> None:
     for _ in range(3):
-        for _ in range(users.TRIES_OF_NAME - 1):
+        for _ in range(users.TRIES_OF_BOTH - 1):
             with pytest.raises(WrongLogin):
                 users.log_in(ledger, "Ada", "guess", "10.0.0.9")
         users.log_in(ledger, "Ada", PASSWORD, "10.0.0.9")
