@@ -25,6 +25,7 @@ from streams.policy.overrides import Override, Parameter
 from streams.policy.rules import OnMissing, Rule
 from streams.policy.strict import MISPLACED, Strict, fault
 from streams.records import PolicyRef
+from streams.records_rights import RightsChanged
 
 GATHER = "gather"  # validation context: the caller looks for faults of content by itself
 
@@ -95,6 +96,11 @@ class Bundle(Strict):
             compiled = {rule.id: Condition(rule.when, params) for rule in self.running}
             self._compiled[overrides] = compiled
         return compiled
+
+    @cached_property
+    def own_entries(self) -> tuple[RightsChanged, ...]:
+        """The agreements of the file, as entries of the registry."""
+        return tuple(one.entry() for one in self.agreements)
 
     @cached_property
     def reads(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def _entries(event: TrackClassified, facts: Facts, bundle: Bundle) -> tuple[Righ
     if not bundle.agreements or not event.upload.declared.tools:
         return facts.entries
     known = {one.entry.agreement_id.casefold() for one in facts.entries if one.entry}
-    own = [one.entry() for one in bundle.agreements if one.id.casefold() not in known]
+    own = [one for one in bundle.own_entries if one.entry_id.casefold() not in known]
     claimed = {(tool.agreement_id or "").casefold() for tool in event.upload.declared.tools}
     mine = [one for one in own if one.entry_id.casefold() in claimed]
     return (*facts.entries, *mine)

@@ -101,6 +101,7 @@ def keys_of_event(event: TrackClassified) -> set[Key]:
     keys = keys_of_upload(event.upload)
     if event.analysis.generator:
         keys.add(("generator", event.analysis.generator.casefold()))
+    keys |= {("generator", one.generator.casefold()) for one in event.matches if one.generator}
     if event.provenance:
         keys |= {("generator", one.casefold()) for one in event.provenance.software_agents}
     return keys

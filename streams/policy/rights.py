@@ -86,6 +86,10 @@ def _generators(event: TrackClassified) -> tuple[list[Tool], bool]:
     provenance = event.provenance
     if provenance is not None and provenance.state == "trusted" and provenance.software_agents:
         return [Tool(name=name) for name in provenance.software_agents], True
+    registered = [one.generator for one in event.matches
+                  if one.bank_kind == "registered_ai" and one.generator]  # fmt: skip
+    if registered:
+        return [Tool(name=name) for name in dict.fromkeys(registered)], True
     if event.analysis.generator:
         return [Tool(name=event.analysis.generator)], False
     return [], False

@@ -114,7 +114,7 @@ def _unknown_words(fields: Mapping[str, Any]) -> list[str]:
     }  # fmt: skip
     found = []
     for name, words in known.items():
-        given = fields.get(name, ())
+        given = fields.get(name) or ()
         words_given = (given,) if isinstance(given, str) else tuple(given)
         found += [
             f"{name}: {one!r} is no word of the database" for one in words_given if one not in words

@@ -44,6 +44,11 @@ IDS: Final = {
     topics.CREDITS_DERIVED: "credits_id",
 }
 TIMES: Final = ("uploaded_at", "requested_for")  # of the delivery; another of each delivery
+# What is computed from them: since when something holds, and until when one may object.
+DATES: Final = frozenset(
+    {"starts_at", "ends_at", "reconsider_at", "from_at", "content_date", "application_date"}
+    | {"deadline", "texts"}
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ class Facts:
         identity = (message.topic, upload_id, said[IDS[message.topic]])
         times = [said.pop(name) for name in TIMES if name in said]
         self.records[*identity, *times].add(_digest(message.value))
-        self.timeless[identity].add(_digest(json.dumps(said).encode()))
+        self.timeless[identity].add(_digest(json.dumps(_undated(said)).encode()))
         if message.topic == topics.LABELLED:
             self.labels |= {label["label_id"] for label in said["labels"]}
         if message.topic == topics.DECIDED:
@@ -205,6 +210,12 @@ def _admin(settings: Settings) -> dict[str, Any]:
     known = kafka_client_settings(settings)
     known.pop("allow_auto_create_topics", None)
     return known
+
+
+def _undated(said: Any) -> Any:
+    if isinstance(said, dict):
+        return {key: _undated(value) for key, value in said.items() if key not in DATES}
+    return [_undated(one) for one in said] if isinstance(said, list) else said
 
 
 def _digest(value: bytes) -> str:

@@ -20,6 +20,7 @@ from streams.records import (
     Declaration,
     Derivation,
     Extent,
+    Match,
     Outcome,
     Provenance,
     Tool,
@@ -134,6 +135,10 @@ VOICE = {"voice": VoiceClaim(depicted="A Singer")}
 COVER = {"derivation": Derivation(type="cover", source_isrcs=("GBAYE0601498",))}
 FRAUD = {"uploader": Uploader(fraud_score=0.97)}
 CLEAN = {"uploader": Uploader(fraud_score=0.1)}
+REGISTERED = Match(match_class="exact", bank="songmaker-outputs", bank_kind="registered_ai",
+                   item_id="i-1", score=1.0, generator="Songmaker", sentence="known")  # fmt: skip
+TAKEN_DOWN = Match(match_class="near_duplicate", bank="stay-down", bank_kind="stay_down",
+                   item_id="i-2", score=0.9, sentence="known")  # fmt: skip
 IMPOSTOR = {"uploader": Uploader(profile_mismatch=True)}
 
 Row = tuple[Declaration, dict[str, Any], dict[str, Any], str, bool, dict[str, str], str | None]
@@ -241,6 +246,12 @@ TABLE: list[Row] = [
     (NOTHING, HUMAN,  FRAUD,                            "None detector",      False, FREE,  None),
     (LICENSED, AI,    {"rights": [GRANTED], **FRAUD},   "All declaration",    True,
                       BADGE | {"monetisation": "hold"}, "fraud"),
+    # --- a recording that is known: registered by its generator, or taken down before
+    (NONE,    HUMAN,  {"matches": [REGISTERED]},        "All registry",       False, OUT,   None),
+    (NONE,    HUMAN,  {"matches": [REGISTERED], "rights": [generator("licensed")]},
+                                                        "All registry",       True,  BADGE, None),
+    (NOTHING, HUMAN,  {"matches": [TAKEN_DOWN]},        "None detector",      False,
+                      {"availability": "hold"}, "stay-down"),
     # --- contributors speak too; conflicts of the metadata are on trial
     (NOTHING, HUMAN,  {"contributors": (Contributor(name="M", is_generative_ai=True),)},
                                                         "Partly declaration", False, WEAK,  None),
@@ -251,10 +262,11 @@ TABLE: list[Row] = [
 
 
 def event_of(declared: Declaration, detected: dict[str, Any], known: dict[str, Any]) -> Any:
-    own = {"file", "rights", "said", "at"}
+    own = {"file", "rights", "said", "at", "matches"}
     fields = {name: value for name, value in known.items() if name not in own}
     event = classified(**detected, declared=declared, **fields)
-    return event.model_copy(update={"provenance": known.get("file")})
+    more = {"provenance": known.get("file"), "matches": tuple(known.get("matches", ()))}
+    return event.model_copy(update=more)
 
 
 def decided(event: TrackClassified, known: dict[str, Any]) -> Decided:
