@@ -15,6 +15,13 @@ MAX_VOTES: Final = 400_000
 """Postings read for one search: the commonest keys of a query give way."""
 
 
+MIN_KEYS: Final = 2
+ALWAYS: Final = 3
+MARGIN_BITS: Final = 5.0
+KEYS_OF_A_RECORDING: Final = 300
+"""About; only the logarithm of how many recordings there are is needed."""
+
+
 def pack(keys: NDArray[np.uint32], number: int) -> Packed:
     """Return the postings of one recording (its keys sorted)."""
     return (keys.astype(np.uint64) << np.uint64(32)) | np.uint64(number)
@@ -29,32 +36,56 @@ def merged(parts: Iterable[Packed]) -> Packed:
 
 def votes(
     parts: Sequence[Packed], keys: NDArray[np.uint32], max_votes: int = MAX_VOTES
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Return the recordings that share keys with a query, and how many; most first.
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the recordings that share keys with a query, how many, and their weight in bits.
 
-    Where the keys' lists are longer together than ``max_votes``, the longest are left out:
-    what is in everything tells nothing apart.
+    The heaviest come first. The weight is how unlikely it is that another recording shares
+    those keys: one that a thousandth has weighs ten bits, one that half of all have weighs one.
+    Where the keys' lists are longer together than ``max_votes``, the longest are left out.
     """
     wanted = keys.astype(np.uint64) << np.uint64(32)
+    last = wanted + np.uint64(2**32 - 1)
     ranges = [
-        (
-            np.searchsorted(part, wanted),
-            np.searchsorted(part, wanted + np.uint64(2**32 - 1), "right"),
-        )
-        for part in parts
+        (np.searchsorted(part, wanted), np.searchsorted(part, last, "right")) for part in parts
     ]
     lengths = sum((high - low for low, high in ranges), np.zeros(len(keys), np.int64))
     order = np.argsort(lengths, kind="stable")
     asked = np.sort(order[np.cumsum(lengths[order]) <= max_votes])
+    bits = np.log2(1 + recordings(sum(map(len, parts))) / np.maximum(lengths, 1)).astype(np.float32)
     found = [
         _numbers(part, low[asked], high[asked])
         for part, (low, high) in zip(parts, ranges, strict=True)
     ]
-    numbers, counts = np.unique(
-        np.concatenate([np.zeros(0, np.uint32), *found]), return_counts=True
+    weights = [np.repeat(bits[asked], (high - low)[asked]) for low, high in ranges]
+    numbers, which, counts = np.unique(
+        np.concatenate([np.zeros(0, np.uint32), *found]), return_inverse=True, return_counts=True
     )
-    by_votes = np.lexsort((numbers, -counts))
-    return numbers[by_votes], counts[by_votes]
+    weight: NDArray[np.float64] = np.bincount(
+        which, np.concatenate([np.zeros(0, np.float32), *weights]), minlength=len(numbers)
+    ).astype(np.float64)
+    likeliest = np.lexsort((numbers, -weight))
+    return numbers[likeliest], counts[likeliest], weight[likeliest]
+
+
+def recordings(postings: int) -> float:
+    """Return about how many recordings so many postings belong to."""
+    return 1 + postings / KEYS_OF_A_RECORDING
+
+
+def promising(
+    numbers: NDArray[np.uint32],
+    counts: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    held: float,
+) -> list[int]:
+    """Return who is worth an alignment: the first few, then only what chance does not explain.
+
+    Among ``held`` recordings chance brings one to log2(held) bits. A single key is never enough.
+    """
+    worth = (counts >= MIN_KEYS) & (
+        (np.arange(len(numbers)) < ALWAYS) | (weights >= np.log2(held) + MARGIN_BITS)
+    )
+    return [int(number) for number in numbers[worth]]
 
 
 def _numbers(part: Packed, low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.uint32]:

@@ -43,7 +43,7 @@ class Quads:
 
     def sorted(self) -> "Quads":
         """Return the same quads by rising hash."""
-        order = np.argsort(self.hashes, kind="stable")
+        order = np.argsort(self.hashes)
         return Quads(self.hashes[order], self.first[order], self.last[order])
 
 

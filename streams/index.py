@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 CANDIDATES: Final = 16
 """Items that are aligned in one search, those with most keys in common."""
-MIN_VOTES: Final = 2
 MAX_NAME: Final = 256
 
 

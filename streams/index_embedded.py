@@ -26,9 +26,9 @@ import structlog
 from sqlalchemy import Connection, Row, RowMapping, delete, func, select
 
 from detector.errors import Transient
-from detector.postings import Packed, merged, pack, votes
+from detector.postings import Packed, merged, pack, promising, recordings, votes
 from streams.index import IndexUnusable
-from streams.index_sql import CHUNK, Keys, SqlIndex, enough
+from streams.index_sql import CHUNK, Keys, SqlIndex
 from streams.index_tables import FRESH, ITEMS, SEGMENTS
 
 log = structlog.get_logger()
@@ -69,7 +69,8 @@ class EmbeddedIndex(SqlIndex):
     # --- reading -----------------------------------------------------------------------------
 
     def _votes(self, keys: Keys, limit: int) -> list[int]:
-        return enough(*votes(self._parts(), keys), limit)
+        parts = self._parts()
+        return promising(*votes(parts, keys), recordings(sum(map(len, parts))))[:limit]
 
     def _parts(self) -> list[Packed]:
         """Return all postings as they stand now; segments that are mapped stay mapped."""

@@ -11,13 +11,19 @@ import numpy as np
 import sqlalchemy
 from sqlalchemy import Connection, delete, func, select
 
-from streams.index import MIN_VOTES
+from detector.postings import KEYS_OF_A_RECORDING, promising
 from streams.index_sql import Keys, SqlIndex
 from streams.index_tables import ITEMS, POSTINGS
 
+# As detector.postings.votes: by how unlikely it is that another item shares those keys.
 _VOTES = sqlalchemy.text(
-    "SELECT number FROM index_postings WHERE key = ANY(:keys) GROUP BY number"
-    " HAVING count(*) >= :least ORDER BY count(*) DESC, number LIMIT :most"
+    "WITH hits AS (SELECT key, number FROM index_postings WHERE key = ANY(:keys)),"
+    " lists AS (SELECT key, count(*) AS length FROM hits GROUP BY key),"
+    " held AS (SELECT 1 + greatest(reltuples, 0) / :mean AS items FROM pg_class"
+    " WHERE oid = 'index_postings'::regclass)"
+    " SELECT number, count(*), sum(ln(1 + items / length)) / ln(2), max(items)"
+    " FROM hits JOIN lists USING (key), held GROUP BY number"
+    " ORDER BY 3 DESC, number LIMIT :most"
 )
 
 
@@ -37,9 +43,13 @@ class PostgresIndex(SqlIndex):
         connection.execute(delete(POSTINGS).where(POSTINGS.c.number.in_(numbers)))
 
     def _votes(self, keys: Keys, limit: int) -> list[int]:
-        asked = {"keys": _signed(keys), "least": MIN_VOTES, "most": limit}
+        asked = {"keys": _signed(keys), "most": limit, "mean": KEYS_OF_A_RECORDING}
         with self.database.reading() as connection:
-            return list(connection.scalars(_VOTES, asked))
+            rows = connection.execute(_VOTES, asked).all()
+        if not rows:
+            return []
+        numbers, counts, weights, held = (np.array(column) for column in zip(*rows, strict=True))
+        return promising(numbers, counts, weights.astype(float), float(held[0]))
 
     def _sizes(self) -> tuple[int, int, int]:
         with self.database.reading() as connection:

@@ -16,7 +16,6 @@ from detector.matching import MatchClass, classify
 from streams import ledger_upgrade
 from streams.index import (
     CANDIDATES,
-    MIN_VOTES,
     Changed,
     Found,
     IndexStats,
@@ -328,8 +327,3 @@ def _compared(query: Recording, row: RowMapping) -> Found:
     answer = align(query, Recording(Landmarks.from_bytes(item.landmarks)))
     kind = classify(answer, query.landmarks.duration_s, item.duration_s)
     return Found(item, kind, answer)
-
-
-def enough(numbers: NDArray[np.uint32], counts: NDArray[np.int64], limit: int) -> list[int]:
-    """Return the numbers with enough votes, the first ``limit``."""
-    return [int(number) for number in numbers[counts >= MIN_VOTES][:limit]]

@@ -92,6 +92,25 @@ def chain(
         _say(bench_chain(copies(track, Path(folder)), FOLDER, tracks, brokers), json)
 
 
+@app.command()
+def index(
+    tracks: Annotated[list[int], typer.Option(min=100, help="Sizes; several.")] = [10_000],  # noqa: B006
+    searches: Annotated[int, typer.Option(min=10, help="Of each kind.")] = 100,
+    folder: Annotated[Path | None, typer.Option(help="To build in; emptied at the end.")] = None,
+    json: _Json = False,
+) -> None:
+    """An index of so many known tracks: build, open, memory, disk, search times, recall."""
+    import tempfile
+
+    from streams import logs
+    from streams.bench.index import bench_index
+
+    logs.configure("error")
+    for size in tracks:
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            _say(bench_index(Path(temporary), size, searches), json)
+
+
 def _track(suffix: str) -> Path:
     """Return the self-made track in one format; made once, kept in the state folder."""
     path = FOLDER / f"track-{TRACK_S:.0f}s{suffix}"

@@ -24,6 +24,7 @@ def write(url: str, start: int, said: Connection) -> None:
     """Add and remove until killed; say what is done, after it is."""
     index_embedded.FRESH_ITEMS, index_embedded.MERGE_FROM = 3, 3  # segments all the time
     with open_index(url) as index:
+        said.send(("opened", start))
         seed = start
         while True:
             index.add([item(seed), item(seed + 1)])
@@ -47,7 +48,8 @@ def kills(folder: Path, rounds: int, seed: int) -> tuple[int, int]:
         writer = fork.Process(target=write, args=(url, 1_000 * number, theirs), daemon=True)
         writer.start()
         theirs.close()
-        time.sleep(rng.uniform(0.02, MAX_S))
+        assert ours.recv()[0] == "opened"
+        time.sleep(rng.uniform(0, MAX_S))
         if writer.pid is not None:
             os.kill(writer.pid, signal.SIGKILL)
         writer.join()
