@@ -9,8 +9,9 @@ stay in the denominators: they are neither finds nor false alarms.
 Checks on the evaluation itself: labels permuted between makers must give an AUROC near 0.5;
 classes taken for each other are refused; what bit rate, duration, loudness, sample rate and
 cut-off alone tell, and the figures weighed so that these tell nothing (``confounds``);
-simpler rules and a published method on the same folds (``baselines``); and everything
-chosen on one half of the makers and judged on the other (``nested``).
+simpler rules and a published method on the same folds (``baselines``); what was tuned chosen
+on one half of the makers and judged on the other (``nested``); the decoder unknown as well
+(``unseen_decoders``); false positives by length and with the suspects (``strata``).
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,9 @@ import numpy as np
 import orjson
 from scipy.stats import binom
 
-from detector.model import MANIFEST, Model
-from models import attribution, baselines, confounds, reliability
+from detector.model import MANIFEST, Model, reason_against
+from models import attribution, baselines, confounds, reliability, strata, unseen_decoders
+from models.bank import Lines
 from models.data import AI, read_manifest, traces, usable
 from models.data_report import report
 from models.evaluation_report import page
@@ -91,12 +93,15 @@ def evaluate(
     tracks = read_manifest(manifest, audio_root)
     heard, unheard = observe(usable(tracks), cache, workers)
     beside, _ = observe(traces(tracks), cache, workers)
+    suspects, _ = observe([track for track in tracks if track.suspect], cache, workers)
     scored = scored_by(model, heard, beside)
     figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},
         "data": report(tracks, heard, [(one.track, one.reason) for one in unheard]),
         "seed": seed,
         **figures_of(scored, model, cache, seed),
+        "unseen_decoders": decoders_of(scored, model, beside),
+        "suspects": suspects_of(scored, model, suspects),
         "as_released": as_released(heard, model, folder),
     }
     root = audio_root.resolve()
@@ -129,6 +134,35 @@ def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -
         "nested": halved,
         "attribution": None if model.bank is None else attribution.measure(scored),
     }
+
+
+def decoders_of(
+    scored: Sequence[Scored], model: Model, beside: Sequence[Observed]
+) -> dict[str, Any]:
+    """Return what is found of each generator with its decoder unknown, by subset."""
+    if model.bank is None:
+        return {}
+    known = [one for one in beside if reason_against(one.observation) is None]
+    found = {}
+    for name, names in SUBSETS.items():
+        heard = assessable([one for one in scored if one.population in names], names[0])
+        if len(names) == 1 and _comparable(heard):
+            lines = Lines.of([*(one.observed for one in heard.tracks), *known])
+            found[name] = unseen_decoders.measure(heard, lines, model.lattice)
+    return found
+
+
+def suspects_of(
+    scored: Sequence[Scored], model: Model, suspects: Sequence[Observed]
+) -> dict[str, Any]:
+    """Return the false positives with the suspect recordings counted as people's, by subset."""
+    found = {}
+    for name, names in SUBSETS.items():
+        members = [one for one in scored if one.population in names]
+        own = strata.of_populations(suspects, names)
+        if own and members:
+            found[name] = strata.with_suspects(members, p_values(members), own, model)
+    return found
 
 
 def _comparable(heard: Population) -> bool:
@@ -180,6 +214,7 @@ def subset_figures(
         },
         "generators": _generators(members, p, heard),
         "human_sources": by_maker(members, p, ai=False),
+        "by_duration": strata.by_duration(members, p),
         "worst_humans": _worst(human, p_values(human.tracks)),
         "outcomes": reliability.outcomes(heard, heard_p, ALPHAS[0]),
         "probability": reliability.figures_of(heard),

@@ -2,6 +2,14 @@
 
 from typing import Any
 
+from models.card_tables import (
+    DECODERS,
+    DURATIONS,
+    decoder_rows,
+    decoders_text,
+    duration_rows,
+    suspects_text,
+)
 from models.evaluation_plots import curve, generators, reliability, sources
 from models.pages import between, paragraph, percent, picture, style, table
 from models.pages import page as whole_page
@@ -26,6 +34,7 @@ def page(figures: dict[str, Any]) -> str:
             body += [f"<h2>{name}</h2>", *_subset(one)]
             if name in figures["nested"]:
                 body += _nested(figures["nested"][name])
+            body += _strangers(figures, name)
         if figures["attribution"] is not None:
             body += ["<h2>Naming the generator</h2>", *_attribution(figures["attribution"])]
     if figures["as_released"]:
@@ -94,6 +103,8 @@ def _subset(one: dict[str, Any]) -> list[str]:
             ),
         ),
         picture(curve(one), "Found against falsely flagged; the left half is what matters."),
+        "<h3>By length</h3>",
+        table(DURATIONS, duration_rows(one["by_duration"])),
         "<h3>Generators, each unseen</h3>",
         picture(generators(one["generators"]), "Share flagged at 1 % (full) and 5 % (pale)."),
         _makers(one["generators"]),
@@ -124,6 +135,18 @@ def _subset(one: dict[str, Any]) -> list[str]:
         ),
         *_confounds(one["confounds"]),
     ]  # fmt: skip
+
+
+def _strangers(figures: dict[str, Any], name: str) -> list[str]:
+    """Return what is found with the decoder unknown, and what suspects would change."""
+    lines = []
+    if name in figures["unseen_decoders"]:
+        lines += ["<h3>The decoder unseen as well</h3>"]
+        found = figures["unseen_decoders"][name]
+        lines += [paragraph(decoders_text(found)), table(DECODERS, decoder_rows(found))]
+    if name in figures["suspects"]:
+        lines += ["<h3>With the suspects</h3>", paragraph(suspects_text(figures["suspects"][name]))]
+    return lines
 
 
 def _makers(rows: dict[str, Any]) -> str:
@@ -163,7 +186,8 @@ def _nested(rows: list[dict[str, Any]]) -> list[str]:
         "<h3>Chosen on one half, judged on the other</h3>",
         paragraph(
             "Constants of the clock, plausible rates, templates, scales of fusion and thresholds "
-            "all come from the makers that are not judged."
+            "come from the makers that are not judged. The form of the clock, its guards, the "
+            "wide list of possible rates and the observation are as released."
         ),
         table(
             ("judged", "AUROC", "TPR at 1 %", "TPR at 5 %", "frozen 1 %: TPR", "FPR",

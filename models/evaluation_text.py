@@ -20,6 +20,19 @@ def text_of(figures: dict[str, Any]) -> str:
         lines += ["", *_subset(name, one)]
     for name, halved in figures["nested"].items():
         lines += ["", *_nested(name, halved)]
+    for name, found in figures["unseen_decoders"].items():
+        listed, unlisted = found["all"]["listed"], found["all"]["unlisted"]
+        lines += [
+            "",
+            f"{name}: decoder unseen as well: AUROC {listed['auroc']:.3f}, TPR "
+            f"{listed['tpr_at_0.01']:.3f} at 1 %; its rates on no list: {unlisted['auroc']:.3f}, "
+            f"{unlisted['tpr_at_0.01']:.3f}",
+        ]
+    for name, found in figures["suspects"].items():
+        lines.append(
+            f"{name}: with {found['suspects']} suspects counted as people's, false positives "
+            f"{found['fpr_with']} instead of {found['fpr_without']}"
+        )
     if figures["attribution"] is not None:
         lines += ["", *_attribution(figures["attribution"])]
     if figures["as_released"]:
@@ -77,6 +90,12 @@ def _subset(name: str, one: dict[str, Any]) -> list[str]:
             f"  {name:32s}{row['auroc']:8.3f}{row['tpr_at_0.01']:8.3f}{row['tpr_at_0.05']:8.3f}"
             for name, row in one["baselines"].items()
         ),
+        "  human tracks flagged at 1, 2, 5 %, by length: "
+        + "; ".join(
+            f"from {row['from_s']:g} s ({row['human']}) "
+            + ", ".join("-" if share is None else f"{share:.3f}" for share in row["fpr"].values())
+            for row in one["by_duration"]
+        ),
         f"  {'generator (unseen)':32s}{HEADING}",
         *rows(one["generators"]),
         f"  {'human source (left out)':32s}{HEADING}",
@@ -99,7 +118,8 @@ def _confounds(found: dict[str, Any]) -> list[str]:
 
 def _nested(name: str, halved: Sequence[dict[str, Any]]) -> list[str]:
     lines = [
-        f"{name}: everything chosen on one half of the makers, judged on the other",
+        f"{name}: constants, rates, templates, thresholds of one half of the makers, "
+        "judged on the other",
         f"  {'judged':40s}{'AUROC':>8s}{'TPR 1%':>8s}{'TPR 5%':>8s}  frozen at 1%: TPR, FPR",
     ]
     for row in halved:

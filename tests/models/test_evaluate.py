@@ -9,7 +9,8 @@ import pytest
 
 from detector.clock import standard_lattice
 from detector.errors import BadInput
-from models import attribution, evaluate, nested, reliability
+from models import attribution, evaluate, nested, reliability, strata, unseen_decoders
+from models.bank import Lines
 from models.card_tables import sections
 from models.clock_constants import Constants, measured
 from models.evaluation_report import page
@@ -147,6 +148,32 @@ def test_nested_figures_judge_only_strangers() -> None:
     assert chosen <= {50.0, 43.0664, 25.0}  # nothing but what the half's generators run on
 
 
+@lru_cache
+def unseen() -> dict[str, object]:
+    lines = Lines.of([one.observed for one in heard()])
+    return unseen_decoders.measure(population(), lines, LATTICE)
+
+
+def test_with_the_decoder_unknown_its_relatives_are_no_help() -> None:
+    rows = unseen()["generators"]
+    assert set(rows["lines"]["templates_taken"]) == {"same lines", "lines again", "both"}
+    assert rows["ticks"]["templates_taken"] == []
+    assert rows["ticks"]["rates_hz"] == [50.0]
+    assert rows["ticks"]["listed"]["tpr_at_0.01"] == 1  # at a price the clock is still seen
+    assert rows["lines"]["listed"]["tpr_at_0.01"] < 0.7  # with lines alone it hardly is
+    assert rows["ticks"]["unlisted"]["auroc"] <= rows["ticks"]["listed"]["auroc"]
+
+
+def test_false_positives_are_counted_by_length() -> None:
+    p = np.where([one.is_ai for one in heard()], 0.001, 0.5)
+    rows = {row["from_s"]: row for row in strata.by_duration(heard(), p)}
+    assert rows[12.0]["human"] + rows[12.0]["ai"] == len(heard())  # all are 20 s
+    assert rows[12.0]["fpr"]["0.05"] == 0
+    assert rows[12.0]["tpr"]["0.01"] == 1
+    assert rows[60.0]["to_s"] is None
+    assert rows[60.0]["fpr"]["0.01"] is None
+
+
 def test_names_are_judged_without_the_tracks_repository() -> None:
     found = attribution.measure(heard())
     assert found["known"]["tracks"] == 36  # each generator stands in two repositories
@@ -178,6 +205,15 @@ def test_report_and_scores() -> None:
         "subsets": {"44.1 kHz and up": figures()},
         "nested": {"44.1 kHz and up": halved()},
         "attribution": attribution.measure(heard()),
+        "unseen_decoders": {"44.1 kHz and up": unseen()},
+        "suspects": {
+            "44.1 kHz and up": {
+                "suspects": 19,
+                "flagged": {"0.01": 19},
+                "fpr_without": {"0.01": 0.005},
+                "fpr_with": {"0.01": 0.09},
+            }
+        },
         "as_released": {},
     }
     text, shown = text_of(everything), page(everything)
@@ -190,6 +226,8 @@ def test_report_and_scores() -> None:
     card = sections(everything, None, "x<y")
     assert "| this model |" in card
     assert "is within chance) and" in card
+    assert "would be 9.0 % instead of 0.5 % at 1%" in card
+    assert "Decoder unseen as well" in card
     assert "confounded as delivered" in card or "below the limit" in card
     rows = scores_csv(heard(), p_values(heard()), Path.cwd()).splitlines()
     assert len(rows) == 1 + len(heard())
