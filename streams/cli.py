@@ -17,6 +17,7 @@ from streams.policy_cli import app as policy_app
 from streams.rights_cli import app as rights_app
 from streams.rights_cli import redecide
 from streams.state import DEFAULT, State
+from streams.statements_cli import statements
 from streams.topics_cli import app as topics_app
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(policy_app, name="policy")
 app.add_typer(rights_app, name="rights")
 app.command(name="redecide")(redecide)
+app.command(name="statements")(statements)
 app.add_typer(topics_app, name="topics")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
 

@@ -86,8 +86,6 @@ def features_of(
         "rights.agreement": rights.agreement,
         "rights.derivative": rights.derivative,
         "rights.voice_consent": rights.voice_consent,
-        "match.banks": _banks(event, "exact", "near_duplicate"),
-        "match.parts_of": _banks(event, "contained", "sped_up"),
         "review.by_person": label.source in HUMAN_SOURCES,
         "review.findings": facts.findings,
         "review.appeal_open": facts.appeal_open,
@@ -103,10 +101,6 @@ def features_of(
         "audio.silent_share": float(audio.silent_share),
         "signals.independent": float(len(said_by)),
     }
-
-
-def _banks(event: TrackClassified, *classes: str) -> tuple[str, ...]:
-    return tuple(sorted({one.bank_kind for one in event.matches if one.match_class in classes}))
 
 
 def snapshot(given: Mapping[str, Any]) -> dict[str, Value]:

@@ -121,16 +121,7 @@ def _provenance(said: Provenance | None) -> Iterable[_Fact]:
 
 
 def _registry(event: TrackClassified, facts: Facts) -> Iterable[_Fact]:
-    """A registrant states what a recording is that it names by its code or has registered.
-
-    An output that its generator registered and that is found again is better evidence than
-    any classifier's.
-    """
-    for match in event.matches:
-        whole = match.match_class in ("exact", "near_duplicate")
-        if match.bank_kind == "registered_ai" and whole:
-            origin = f"{match.bank}:{match.item_id}"
-            yield _Fact(LabelSource.REGISTRY, Extent.ALL, match.generator, origin=origin)
+    """A registrant states what a recording is that it names by its code."""
     for one in facts.entries:
         entry = one.entry
         if entry is None or entry.extent is None or event.upload.isrc not in entry.subject.isrcs:

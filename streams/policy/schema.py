@@ -176,15 +176,6 @@ FEATURES: Final[dict[str, Feature]] = {
         *("missing", "refused"),
         alone=("not_needed",),
     ),
-    # What it is known as.
-    "match.banks": _list(
-        "kinds of banks in which the same recording is known (exact or near duplicate)",
-        *("catalogue", "registered_ai", "stay_down", "golden"),
-    ),
-    "match.parts_of": _list(
-        "kinds of banks of which it contains a part, or that it is a sped up version of",
-        *("catalogue", "registered_ai", "stay_down", "golden"),
-    ),
     # What people found.
     "review.by_person": _flag("a reviewer or an appeal has settled the label"),
     "review.findings": _list("what people found beside the extent", *FINDINGS),
