@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from detector.errors import BadInput, Transient
+from streams.accounts.oidc import Oidc
 from streams.api import app as api
 from streams.api.house import House
 from streams.api.problems import ProblemError
@@ -64,6 +65,7 @@ def create(house: House, address: str) -> ASGIApp:
     app.state.house = house
     app.state.address = address
     app.state.secure = address.startswith("https://")
+    app.state.oidc = Oidc(house.settings, address) if house.settings.oidc_issuer else None
     for page in PAGES:
         app.include_router(page.router)
     app.mount("/v1", api.create(house))

@@ -1,12 +1,15 @@
 """In and out: log-in, one-time links, OIDC, log-out, one's own settings."""
 
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.accounts import sessions, users
+from streams.accounts.oidc import Oidc, OidcRefused, Started
 from streams.accounts.sessions import BadLink
 from streams.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.api.house import house_of
@@ -15,6 +18,7 @@ from streams.console.render import page
 from streams.console.visitors import COOKIE, Form, PageError, Visitor, needs, text
 
 router = APIRouter()
+OIDC = "earmark_oidc"
 BEFORE = "earmark_login"  # a form of a log-in page proves that it is of this browser by it
 
 
@@ -70,6 +74,60 @@ def enter(request: Request, token: str, form: Form) -> Response:
     answer = RedirectResponse("/", 303)
     visitors.remember(request, answer, session)
     return answer
+
+
+@router.get("/oidc/start")
+def oidc_start(request: Request, next: Annotated[str, Query(max_length=2_000)] = "/") -> Response:
+    """Send the browser to the OpenID provider."""
+    begun = _oidc(request).start()
+    answer = RedirectResponse(begun.url, 303)
+    kept = {"s": begun.state, "n": begun.nonce, "v": begun.verifier, "next": visitors.local(next)}
+    answer.set_cookie(
+        OIDC,
+        urlsafe_b64encode(orjson.dumps(kept)).decode(),
+        max_age=600,
+        httponly=True,
+        samesite="lax",  # the provider sends the browser back from another site
+        secure=request.app.state.secure,
+        path="/oidc",
+    )
+    return answer
+
+
+@router.get("/oidc/back")
+def oidc_back(
+    request: Request,
+    state: Annotated[str, Query(max_length=500)] = "",
+    code: Annotated[str, Query(max_length=5_000)] = "",
+    error: Annotated[str, Query(max_length=500)] = "",
+) -> Response:
+    """Log in whom the provider sends back."""
+    if error or not code:
+        raise PageError(403, "Your organisation's log-in did not let you in.")
+    try:
+        kept = orjson.loads(urlsafe_b64decode(request.cookies.get(OIDC, "")))
+        begun = Started("", kept["s"], kept["n"], kept["v"])
+        wanted = visitors.local(str(kept["next"]))
+    except (ValueError, KeyError, TypeError) as broken:
+        raise PageError(403, "This log-in was not begun in this browser; begin again.") from broken
+    house = house_of(request)
+    try:
+        user = _oidc(request).finish(house.ledger, begun, state, code)
+    except OidcRefused as refused:
+        raise PageError(403, f"{refused.detail[:1].upper()}{refused.detail[1:]}.") from refused
+    with house.ledger.transaction() as connection:
+        token = sessions.begin(connection, user)
+    answer = RedirectResponse(wanted, 303)
+    visitors.remember(request, answer, token)
+    answer.delete_cookie(OIDC, path="/oidc")
+    return answer
+
+
+def _oidc(request: Request) -> Oidc:
+    found: Oidc | None = request.app.state.oidc
+    if found is None:
+        raise PageError(404, "Logging in by an organisation is not set up here.")
+    return found
 
 
 @router.post("/logout")

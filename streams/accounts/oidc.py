@@ -1,0 +1,198 @@
+"""Log-in by an OpenID provider: authorization code with PKCE, the ID token verified.
+
+The provider says who somebody is and, by a claim, which role they have; both hold from that
+log-in on. Nobody becomes a user who was here before under the same name: accounts are known by
+the provider's subject alone.
+"""
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.httpx_client import OAuth2Client
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from sqlalchemy import select, update
+
+from detector.errors import BadInput, Transient
+from streams import audit
+from streams.accounts import users
+from streams.accounts.roles import PEOPLE
+from streams.accounts.users import COLUMNS, LONGEST_NAME, AccountError, User
+from streams.ledger import Ledger
+from streams.people_tables import USERS
+from streams.settings import Settings
+
+ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", never a shared secret
+ANSWER_S: Final = 10.0
+KEPT_S: Final = 3_600.0
+LEEWAY_S: Final = 60
+
+
+class OidcRefused(BadInput):
+    """The provider's answer does not let anybody in; the detail tells people why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("oidc_refused", detail)
+
+
+class ProviderAway(Transient):
+    """The provider does not answer, or not as one does."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A log-in under way: where the browser goes, and what it must bring back."""
+
+    url: str
+    state: str
+    nonce: str
+    verifier: str
+
+
+class Oidc:
+    """One provider; safe to share by threads."""
+
+    def __init__(self, settings: Settings, address: str) -> None:
+        if settings.oidc_issuer is None or settings.oidc_client_secret is None:
+            raise OidcRefused("no provider is set")
+        self._issuer = settings.oidc_issuer
+        self._client_id = settings.oidc_client_id or ""
+        self._secret = settings.oidc_client_secret.get_secret_value()
+        self._claim, self._default = settings.oidc_role_claim, settings.oidc_default_role
+        self._back = f"{address}/oidc/back"
+        self._lock = threading.Lock()
+        self._known: tuple[float, dict[str, Any]] | None = None
+
+    def start(self) -> Started:
+        """Begin a log-in.
+
+        Raises:
+            ProviderAway: it does not answer.
+        """
+        verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
+        with self._client() as client:
+            url, state = client.create_authorization_url(
+                self._metadata()["authorization_endpoint"], code_verifier=verifier, nonce=nonce
+            )
+        return Started(url, state, nonce, verifier)
+
+    def finish(self, ledger: Ledger, begun: Started, state: str, code: str) -> User:
+        """Return the user that the provider has sent back.
+
+        Raises:
+            OidcRefused: not from the same log-in, not a token for us, or no role here.
+            ProviderAway: it does not answer.
+        """
+        if not secrets.compare_digest(begun.state.encode(), state.encode(errors="replace")):
+            raise OidcRefused("this log-in was not begun in this browser; begin again")
+        claims = self._claims(begun, code)
+        return _user(ledger, f"{self._issuer}#{claims['sub']}", claims, self._role(claims))
+
+    def _claims(self, begun: Started, code: str) -> dict[str, Any]:
+        metadata = self._metadata()
+        try:
+            with self._client() as client:
+                token = client.fetch_token(
+                    metadata["token_endpoint"], code=code, code_verifier=begun.verifier
+                )
+            keys = KeySet.import_key_set(_fetched(metadata["jwks_uri"]))
+            decoded = jwt.decode(token["id_token"], keys, algorithms=ALGORITHMS)
+            registry = jwt.JWTClaimsRegistry(
+                leeway=LEEWAY_S,
+                iss={"essential": True, "value": self._issuer},
+                aud={"essential": True, "value": self._client_id},
+                exp={"essential": True},
+                sub={"essential": True},
+                nonce={"essential": True, "value": begun.nonce},
+            )
+            registry.validate(decoded.claims)
+        except (OAuthError, JoseError) as error:
+            raise OidcRefused(f"the provider's answer is not valid: {error.error}") from error
+        except httpx.HTTPError as error:
+            raise ProviderAway(f"the OpenID provider: {type(error).__name__}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise OidcRefused("the provider's answer is not one of OpenID") from error
+        return dict(decoded.claims)
+
+    def _role(self, claims: dict[str, Any]) -> str | None:
+        """Return the role that the claim gives, else the default; None: they do not get in."""
+        given = claims.get(self._claim)
+        for one in given if isinstance(given, list) else [given]:
+            if one in PEOPLE:
+                return str(one)
+        return None if self._default == "none" else self._default
+
+    def _metadata(self) -> dict[str, Any]:
+        with self._lock:
+            if self._known is not None and time.monotonic() - self._known[0] < KEPT_S:
+                return self._known[1]
+            url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
+            try:
+                said = _fetched(url)
+                complete = all(said[name] for name in ("authorization_endpoint", "token_endpoint"))
+                if said["issuer"] != self._issuer or not complete or not said["jwks_uri"]:
+                    raise ProviderAway("the OpenID provider names another issuer than is set")
+            except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
+                raise ProviderAway(f"the OpenID provider: {type(error).__name__}") from error
+            self._known = (time.monotonic(), said)
+            return dict(said)
+
+    def _client(self) -> Any:
+        return OAuth2Client(
+            self._client_id,
+            self._secret,
+            scope="openid profile email",
+            redirect_uri=self._back,
+            code_challenge_method="S256",
+            timeout=ANSWER_S,
+            trust_env=False,
+        )
+
+
+def _fetched(url: str) -> Any:
+    return httpx.get(url, timeout=ANSWER_S, trust_env=False).raise_for_status().json()
+
+
+def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str | None) -> User:
+    """Return the account of a subject, made at the first log-in, with the role that it has now."""
+    if role is None:
+        raise OidcRefused("your organisation gives you no role here; ask whoever runs Earmark")
+    with ledger.transaction() as connection:
+        question = select(*COLUMNS).where(USERS.c.oidc_subject == subject)
+        row = connection.execute(question).one_or_none()
+        if row is None:
+            user = _create(connection, subject, claims, role)
+        else:
+            user = User(*row)
+            if not user.active:
+                raise OidcRefused("this account is closed")
+            if user.role != role:
+                mine = update(USERS).where(USERS.c.user_id == user.user_id)
+                connection.execute(mine.values(role=role))
+                change = audit.Entry("oidc", "user_changed", user.user_id, {"role": role})
+                audit.append(connection, [change])
+                user = User(*connection.execute(question).one())
+        entry = audit.Entry(user.user_id, "login", "", {"by": "oidc"})
+        audit.append(connection, [entry])
+    return user
+
+
+def _create(connection: Any, subject: str, claims: dict[str, Any], role: str) -> User:
+    wanted = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
+    wanted = "".join(one for one in wanted if one.isprintable()).strip()[: LONGEST_NAME - 20]
+    host = urlsplit(subject).hostname or "oidc"
+    for name in (wanted or "somebody", f"{wanted} @{host}"[:LONGEST_NAME], None):
+        given = name or f"{wanted[:60]} {secrets.token_hex(4)}"
+        try:
+            return users.create(connection, given, role, "oidc", oidc_subject=subject)
+        except AccountError as error:
+            if error.reason != "name_taken":
+                raise
+    raise OidcRefused("no name could be found for this account")
