@@ -96,7 +96,7 @@ def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """
     first = round(BASELINE_ABOVE_HZ / geometry.bin_hz) + 1
     above = lines[..., first:]
-    middle = above.median(dim=-1, keepdim=True).values
+    middle = _median(above)
     spread = above.std(dim=-1, keepdim=True, unbiased=False).clamp(min=1e-6)
     z = (lines - middle) / spread
     joined = z.clone()
@@ -104,6 +104,14 @@ def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     joined[..., :-1] = torch.maximum(joined[..., :-1], NEIGHBOUR * z[..., 1:])
     joined = joined - joined[..., first:].mean(dim=-1, keepdim=True)
     return joined.clamp(*CLIP)
+
+
+def _median(rows: torch.Tensor) -> torch.Tensor:
+    """Return the lower median [..., 1]: the same value as torch's, which sorts everything."""
+    if rows.device.type != "cpu":
+        return rows.median(dim=-1, keepdim=True).values
+    at = (rows.shape[-1] - 1) // 2
+    return torch.from_numpy(np.partition(rows.numpy(), at, axis=-1)[..., at : at + 1])
 
 
 def score_tracks(
@@ -120,7 +128,15 @@ def score_tracks(
     Returns:
         Scores on the device of ``lines``; 0 where no band was heard.
     """
-    z = line_heights(lines, geometry) * groups[..., None]
+    return score_heights(
+        line_heights(lines, geometry) * groups[..., None], groups, geometry, lattice
+    )
+
+
+def score_heights(
+    z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
+) -> ClockScores:
+    """Score line heights [B, bands, bins], which are zero where a band was not heard."""
     scores, loop = _score(z, groups, geometry, lattice)
     looped = loop > scores.amax(dim=1).clamp(min=LOOP_FROM)
     winner = scores.argmax(dim=1)
@@ -157,6 +173,18 @@ def _score(
     return torch.where(looped, score.clamp(max=GUARD_CAP), score), loop
 
 
+def score_bounds(z: torch.Tensor, geometry: Geometry, lattice: Lattice) -> torch.Tensor:
+    """Return what line heights [rows, bins] can score at most: the lines without contrast.
+
+    With and without the mains, because where these win the rest is scored again.
+    """
+    on = _on(geometry, tuple(rate.hz for rate in lattice.rates)).to(z.device)
+    masked = z * mains_mask(geometry).to(z.device)
+    both = [torch.sparse.mm(on, one.T.contiguous()).amax(dim=0) for one in (z, masked)]
+    bounds: torch.Tensor = torch.maximum(both[0], both[1])
+    return bounds
+
+
 def score_segments(timeline: torch.Tensor, hz: float, geometry: Geometry) -> torch.Tensor:
     """Return S [segments] at one fixed rate, of all bands together.
 
@@ -177,6 +205,15 @@ class _Comb:
     contrast: torch.Tensor
     guard: torch.Tensor
     root: torch.Tensor
+
+
+@lru_cache(maxsize=32)
+def _on(geometry: Geometry, rates: tuple[float, ...]) -> torch.Tensor:
+    """Return [rates, bins]: the sum of a rate's lines over the root of their number."""
+    allowed = allowed_bins(geometry)
+    rows = [lattice_bins(geometry, allowed, hz, 1) for hz in rates]
+    rows = [row if len(row) >= MIN_LINES else row[:0] for row in rows]
+    return _averaging(rows, geometry.bins, power=0.5)
 
 
 def _means(matrix: torch.Tensor, z: torch.Tensor, probed: int) -> torch.Tensor:
@@ -229,15 +266,20 @@ def lattice_bins(
     return found
 
 
-def _averaging(rows: list[NDArray[np.int64]], bins: int) -> torch.Tensor:
-    """Return a CSR matrix whose product with z averages each row's bins."""
+def _averaging(rows: list[NDArray[np.int64]], bins: int, power: float = 1.0) -> torch.Tensor:
+    """Return a CSR matrix whose product with z averages each row's bins.
+
+    With a ``power`` below 1, sums over that power of their number.
+    """
     sizes = [len(row) for row in rows]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
         return torch.sparse_csr_tensor(
             torch.tensor(np.cumsum([0, *sizes])),
             torch.from_numpy(np.concatenate(rows)),
-            torch.from_numpy(np.concatenate([np.full(n, 1 / max(n, 1)) for n in sizes])).float(),
+            torch.from_numpy(
+                np.concatenate([np.full(n, 1 / max(n, 1) ** power) for n in sizes])
+            ).float(),
             (len(rows), bins),
             check_invariants=True,
         )

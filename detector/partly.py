@@ -28,8 +28,10 @@ from detector.clock import (
     Rate,
     allowed_bins,
     lattice_bins,
+    line_heights,
+    score_bounds,
+    score_heights,
     score_segments,
-    score_tracks,
 )
 from detector.observation import Observation
 from detector.types import FloatArray, SegmentScore
@@ -37,6 +39,7 @@ from detector.types import FloatArray, SegmentScore
 Extent = Literal["All", "Partly", "None", "Unknown"]
 
 WINDOW_SEGMENTS: Final = 3  # half-overlapping segments of 11.9 s: 23.8 s
+WINDOWS_CLOSELY: Final = 4  # of these, looked at together
 WINDOWS_TOGETHER: Final = 64  # scored at once: hours of audio need no more memory than minutes
 MIN_PART_S: Final = 24.0  # two windows; a shorter track is one stretch and has no parts
 MIN_SEGMENTS: Final = 3  # shorter tracks are one window: their own score says it all
@@ -76,13 +79,22 @@ def best_window(observation: Observation, lattice: Lattice) -> Window:
     best = Window(-inf, plausible.rates[0], 0)
     windows = _windows(observation.timeline)
     for first in range(0, len(windows), WINDOWS_TOGETHER):
-        block = torch.from_numpy(windows[first : first + WINDOWS_TOGETHER])[:, None]
-        heard = torch.ones(len(block), 1, dtype=torch.bool)
-        found = score_tracks(block, heard, observation.geometry, plausible)
-        where = int(found.score.argmax())
-        if found.score[where] > best[0]:
-            rate = plausible.rates[int(found.best[where])]
-            best = Window(round(float(found.score[where]), 4), rate, first + where)
+        block = torch.from_numpy(windows[first : first + WINDOWS_TOGETHER])
+        z = line_heights(block, observation.geometry)
+        bounds = score_bounds(z, observation.geometry, plausible)
+        # no window can score above its bound: the promising ones first, most never at all
+        order = torch.argsort(bounds, descending=True, stable=True)
+        for at in range(0, len(order), WINDOWS_CLOSELY):
+            few = order[at : at + WINDOWS_CLOSELY]
+            if bounds[few[0]] <= best.score:
+                break
+            heard = torch.ones(len(few), 1, dtype=torch.bool)
+            found = score_heights(z[few][:, None], heard, observation.geometry, plausible)
+            where = int(found.score.argmax())
+            if found.score[where] > best.score:
+                rate = plausible.rates[int(found.best[where])]
+                score = round(float(found.score[where]), 4)
+                best = Window(score, rate, first + int(few[where]))
     return best if len(windows) else best._replace(score=0.0)
 
 

@@ -12,6 +12,7 @@ candidates: at a tenth off, half the short list would reach them.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log
 from typing import Final
 
@@ -90,7 +91,7 @@ def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -
     z = _heights(observation)
     allowed = allowed_bins(geometry)
     candidates = sorted(
-        (candidate for hz in rates for candidate in _coarse(z, allowed, geometry, hz)),
+        (candidate for hz in rates for candidate in _coarse(z, geometry, hz)),
         reverse=True,
     )
     found = [SpeedFind(0.0, rates[0], 1.0)]
@@ -113,25 +114,44 @@ def _heights(observation: Observation) -> FloatArray:
     return z
 
 
-def _coarse(
-    z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float
-) -> list[tuple[float, float, float]]:
-    """Return (S without contrast, rate, scale), the best of each stretch of scales."""
-    steps = np.arange(log(SCALE_LOW), log(SCALE_HIGH), SCALE_STEP)
-    scales = np.exp(steps)
+@dataclass(frozen=True)
+class _Places:
+    """Where the lines of one rate stand at each scale: made once for a geometry.
+
+    ``scales`` [n]; ``bins`` [n, lines], beyond the last bin where a line does not count;
+    ``root`` [n], of the number of lines, infinite where a scale is no candidate.
+    """
+
+    scales: NDArray[np.float64]
+    bins: NDArray[np.int32]
+    root: FloatArray
+
+
+@lru_cache(maxsize=64)
+def _places(geometry: Geometry, hz: float) -> _Places:
+    scales = np.exp(np.arange(log(SCALE_LOW), log(SCALE_HIGH), SCALE_STEP))
     at = scales[:, None] * hz * np.arange(1, int(HIGH_HZ / (SCALE_LOW * hz)) + 1)
     position = np.rint(at / geometry.bin_hz).astype(np.int32).clip(max=geometry.bins - 1)
-    counted = (at >= LOW_HZ) & (at < HIGH_HZ) & allowed[position]
+    counted = (at >= LOW_HZ) & (at < HIGH_HZ) & allowed_bins(geometry)[position]
     lines = counted.sum(axis=1)
-    score = (z[position] * counted).sum(axis=1) / np.sqrt(lines.clip(min=1))
-    score[lines < MIN_LINES] = 0
+    root = np.where(lines < MIN_LINES, np.inf, np.sqrt(lines.clip(min=1)))
     for frame in AAC_FRAME_HZ:
-        score[np.abs(scales * hz - frame) < AAC_WIDTH * frame] = 0
-    found = []
-    for start in range(0, len(scales), SCALES_TOGETHER):
-        index = start + int(score[start : start + SCALES_TOGETHER].argmax())
-        found.append((float(score[index]), hz, float(scales[index])))
-    return found
+        root[np.abs(scales * hz - frame) < AAC_WIDTH * frame] = np.inf
+    bins = np.where(counted, position, geometry.bins).astype(np.int32)
+    return _Places(scales, bins, root.astype(np.float32))
+
+
+def _coarse(z: FloatArray, geometry: Geometry, hz: float) -> list[tuple[float, float, float]]:
+    """Return (S without contrast, rate, scale), the best of each stretch of scales."""
+    places = _places(geometry, hz)
+    score = np.append(z, np.float32(0))[places.bins].sum(axis=1) / places.root
+    starts = np.arange(0, len(score), SCALES_TOGETHER)
+    padded = np.pad(score, (0, -len(score) % SCALES_TOGETHER), constant_values=-np.inf)
+    best = starts + padded.reshape(-1, SCALES_TOGETHER).argmax(axis=1)
+    return [
+        (float(bound), hz, float(scale))
+        for bound, scale in zip(score[best], places.scales[best], strict=True)
+    ]
 
 
 def _fine(z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float) -> float:
@@ -145,6 +165,6 @@ def _fine(z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: flo
 
     off = max(between(CONTRAST_ORDERS), 0.0)
     score = (on - CONTRAST * off) * len(on_bins) ** 0.5
-    if max(off, between(GUARD_ORDERS)) > GUARD_RATIO * on:
-        score = min(score, GUARD_CAP)
+    if score > GUARD_CAP and max(off, between(GUARD_ORDERS)) > GUARD_RATIO * on:
+        score = GUARD_CAP
     return float(score)
