@@ -29,6 +29,7 @@ from detector.answer import abstain, answer
 from detector.calibration import Calibration, HumanScores
 from detector.clock import Lattice, score_tracks
 from detector.errors import ModelError
+from detector.fitness import reason_against
 from detector.looks import (
     BRANCHES,
     CLOCK,
@@ -44,16 +45,13 @@ from detector.rates import read_rates
 from detector.templates import Attribution, Bank, Learned, residual
 from detector.types import Assessment, FloatArray
 
-__all__ = ["Model", "abstain", "population", "reason_against"]
+__all__ = ["Model", "abstain", "population"]
 
 MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
 RATES: Final = "rates.toml"
 
 FULL_RATE_HZ: Final = 44_100  # lower rates are a population of their own: other decoders and nulls
-MIN_DURATION_S: Final = 5.0
-MAX_SILENT_SHARE: Final = 0.95
-SILENT_PEAK: Final = 10 ** (-60 / 20)
 
 
 def population(sample_rate_hz: int) -> str:
@@ -177,17 +175,6 @@ class Model:
             TemplateMatch(round(float(scores[best]), SCORE_DIGITS), self.bank.names[best], named),
             max(spoken, key=lambda one: one.surprise, default=None),
         )
-
-
-def reason_against(observed: Observation) -> str | None:
-    """Return why an observation cannot be assessed, or None."""
-    if observed.duration_s < MIN_DURATION_S:
-        return "too_short"
-    if len(observed.peaks) and float((observed.peaks < SILENT_PEAK).mean()) > MAX_SILENT_SHARE:
-        return "silent"
-    if not any(observed.groups):
-        return "band_limited"
-    return None
 
 
 def _verified(folder: Path, manifest: dict[str, Any]) -> dict[str, bytes]:

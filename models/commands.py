@@ -107,6 +107,31 @@ def learn(
 
 
 @app.command()
+def release(
+    candidate: Annotated[Path, typer.Argument(help="Folder that `earmark train` wrote.")],
+    manifest: _Manifest,
+    out: Annotated[Path, typer.Option(help="Folder to release, as models/NAME.")],
+    audio_root: _Root = None,
+    version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    cache: _Cache = _CACHE,
+    workers: _Workers = 2,
+) -> None:
+    """Release a candidate: make it again, pass the gates, write its folder with its figures."""
+    from models.release import release as release_model
+
+    made = release_model(
+        candidate,
+        manifest,
+        audio_root or manifest.parent,
+        out,
+        version=version,
+        cache=cache,
+        workers=workers,
+    )
+    typer.echo(made.report())
+
+
+@app.command()
 def evaluate(
     manifest: _Manifest,
     model: Annotated[Path, typer.Option(help="Folder of the model.")],

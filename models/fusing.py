@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detector.calibration import Calibration, HumanScores
 from detector.clock import Lattice
+from detector.fitness import reason_against
 from detector.looks import (
     BRANCHES,
     CLOCK,
@@ -25,7 +26,6 @@ from detector.looks import (
     TemplateMatch,
     look_again,
 )
-from detector.model import reason_against
 from detector.observation import Observation
 from detector.partly import MIN_PART_S, best_window
 from detector.speed import search

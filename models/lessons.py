@@ -16,7 +16,8 @@ import orjson
 import safetensors.numpy
 
 from detector.errors import BadInput
-from detector.model import MANIFEST, RATES, WEIGHTS, Model, narrowed, reason_against
+from detector.fitness import reason_against
+from detector.model import MANIFEST, RATES, WEIGHTS, Model, narrowed
 from detector.observation import Observation
 from detector.rates import write_rates
 from models.data import AI, HUMAN, Track, file_sha256

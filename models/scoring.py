@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from detector.clock import Lattice, Rate, score_tracks
+from detector.fitness import reason_against
 from detector.looks import MAIN, SCORE_DIGITS
-from detector.model import population, reason_against
+from detector.model import population
 from detector.observation import Geometry
 from models.data import AI
 from models.figures import BoolVector, FloatVector

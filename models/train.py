@@ -38,6 +38,7 @@ from models.scoring import Population, Scored, assessable, populations, score_al
 from models.tables import HEADING, by_maker, p_values, realised_fpr, rounded, rows
 
 CARD: Final = "CARD.md"
+REFERENCE_EDGES: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0)
 KNOWN_MIN_TRACKS: Final = 3
 KNOWN_MIN_SHARE: Final = 0.3
 KNOWN_P: Final = 0.02
@@ -74,7 +75,7 @@ def train(
     beside, unheard_traces = observe(traces(tracks), cache, workers)
     scored = score_all(heard, standard_lattice())
     fused = fuse(scored, beside, lattice=standard_lattice(), branches=branches)
-    made = release(fused, beside, out, name=name, version=version, seed=seed)
+    made = save(fused, beside, out, name=name, version=version, seed=seed)
     notes = [
         f"could not be heard: {one.track.path.name}: {one.reason}"
         for one in (*unheard, *unheard_traces)
@@ -82,16 +83,18 @@ def train(
     return replace(made, report="\n".join([describe(tracks), *notes, made.report]))
 
 
-def release(
-    fused: Fused,
-    beside: Sequence[Observed],
-    out: Path,
-    *,
-    name: str,
-    version: str,
-    seed: int,
+def save(
+    fused: Fused, beside: Sequence[Observed], out: Path, *, name: str, version: str, seed: int
 ) -> Trained:
     """Calibrate scores and write the model folder; ``beside`` are the traces that were fused."""
+    description, parts = describe_model(fused, beside, name=name, version=version, seed=seed)
+    return Trained(out, write(out, description, parts), _report(description))
+
+
+def describe_model(
+    fused: Fused, beside: Sequence[Observed], *, name: str, version: str, seed: int
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return a model's manifest, but for the digests of its files, and those files."""
     scored = fused.scored
     present = populations(scored)
     for one in present:
@@ -128,11 +131,12 @@ def release(
             "traces": sorted({one.maker for one in learned_of if one.label in TRACES}),
         },
         "code_digest": code_digest(),
+        "features_digest": features_digest(fused),
+        "reference": {one.name: histogram(one) for one in present},
         "seed": seed,
         "figures": figures,
     }
-    description |= fused.manifest()
-    return Trained(out, write(out, description, parts), _report(description))
+    return description | fused.manifest(), parts
 
 
 def write(out: Path, description: dict[str, Any], parts: dict[str, bytes]) -> str:
@@ -141,16 +145,20 @@ def write(out: Path, description: dict[str, Any], parts: dict[str, bytes]) -> st
     Returns:
         the model's digest: the SHA-256 of the manifest.
     """
-    parts = parts | {CARD: write_card(description).encode()}
-    description["files"] = {
-        file: hashlib.sha256(data).hexdigest() for file, data in sorted(parts.items())
-    }
     out.mkdir(parents=True, exist_ok=True)
-    for file, data in parts.items():
+    written = packed(description, parts)
+    for file, data in (parts | {CARD: write_card(description).encode()}).items():
         (out / file).write_bytes(data)
-    written = orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
     (out / MANIFEST).write_bytes(written)
     return hashlib.sha256(written).hexdigest()
+
+
+def packed(description: dict[str, Any], parts: dict[str, bytes]) -> bytes:
+    """Return the manifest with the digests of all files."""
+    files_of = parts | {CARD: write_card(description).encode()}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files_of.items())}
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    return orjson.dumps(description | {"files": digests}, option=options) + b"\n"
 
 
 def _check(one: Population) -> None:
@@ -223,6 +231,29 @@ def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
     }
 
 
+def features_digest(fused: Fused) -> str:
+    """Return the SHA-256 of what was learned from: lines, clocks and scores of every track."""
+    total = hashlib.sha256()
+    for one in fused.scored:
+        numbers = (one.clock, one.rate_hz, one.template, one.score)
+        total.update(orjson.dumps([one.observed.track.sha256, one.reason, numbers]))
+    if fused.lines is not None:
+        total.update(np.ascontiguousarray(fused.lines.vectors).tobytes())
+    return total.hexdigest()
+
+
+def histogram(one: Population) -> dict[str, Any]:
+    """Return how the scores of both classes lie: what scores in service are compared with."""
+    edges = [*REFERENCE_EDGES, np.inf]
+    return {
+        "edges": list(REFERENCE_EDGES),
+        **{
+            name: np.histogram(one.side(ai=ai).scores, edges)[0].tolist()
+            for name, ai in (("ai", True), ("human", False))
+        },
+    }
+
+
 def _groups(tracks: Sequence[Track], label: str) -> list[str]:
     return sorted({track.group for track in tracks if track.label == label})
 
@@ -232,7 +263,7 @@ def code_digest() -> str:
     total = hashlib.sha256()
     for package, names in (
         ("detector", "decode framing spectra observation listen clock templates"),
-        ("detector", "calibration partly speed looks answer model"),
+        ("detector", "calibration partly speed looks answer fitness model"),
         ("models", "data observing scoring bank references fusing figures tables train"),
     ):
         for name in names.split():

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from detector import observation as observing
 from detector.errors import ModelError
-from detector.model import reason_against
+from detector.fitness import reason_against
 from detector.observation import GROUPS_HZ, Geometry, Observation, Observer, quantise_timeline
 from detector.types import FloatArray
 

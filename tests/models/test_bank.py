@@ -18,7 +18,7 @@ from models.data import Track
 from models.fusing import fuse
 from models.observing import Observed
 from models.scoring import Scored, score_all
-from models.train import release
+from models.train import save
 
 GEOMETRY = Geometry(44_100)
 FACTS = AudioFacts("wav", "pcm_s16le", 44_100, 2, 30.0, None, -14.0, -1.0, 0.0, 0)
@@ -107,7 +107,7 @@ def test_fusion_finds_what_the_clock_misses(scored: list[Scored], tmp_path: Path
     assert np.median(human) == pytest.approx(np.log(2), abs=0.3)  # one in two
     assert min(relatives) > max(human)
     assert [one.clock for one in fused.scored] == [one.score for one in scored]
-    made = release(fused, [], tmp_path / "m", name="m", version="1", seed=0)
+    made = save(fused, [], tmp_path / "m", name="m", version="1", seed=0)
     model = Model.load(tmp_path / "m")
     assert model.digest == made.digest
     answers = model.assess([one.observed.observation for one in scored], 0.05)

@@ -1,0 +1,55 @@
+"""Can a recording be assessed at all? If not, the detector abstains and says why.
+
+``too_short``     under 5 s
+``silent``        nearly all of it
+``band_limited``  nothing is heard above 4.5 kHz (telephones, 8 kHz): no clock could be
+``unpitched``     speech, or strokes and noise alone: nothing in it holds a pitch, and there
+                  are pauses. Everything here was calibrated on music.
+
+``uncalibrated`` and ``observation_version`` are the model's own reasons.
+"""
+
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from detector.observation import Observation
+from detector.spectra import BIN_HZ
+
+MIN_DURATION_S: Final = 5.0
+MAX_SILENT_SHARE: Final = 0.95
+SILENT_PEAK: Final = 10 ** (-60 / 20)
+PITCH_HZ: Final = (110.0, 4_000.0)
+PITCH_BASELINE_BINS: Final = 31
+STEADIEST: Final = 20  # bins that count
+UNPITCHED_BELOW: Final = 0.08  # share of frames: music has 0.10 to 0.55, a made-up voice 0.07
+PAUSE_DB: Final = -20.0  # below the loud parts
+PAUSES_FROM: Final = 0.05  # share of the track
+MIN_FRAMES: Final = 60  # 11 s: in fewer, noise looks steady
+
+
+def reason_against(observed: Observation) -> str | None:
+    """Return why an observation cannot be assessed, or None."""
+    if observed.duration_s < MIN_DURATION_S:
+        return "too_short"
+    if len(observed.peaks) and float((observed.peaks < SILENT_PEAK).mean()) > MAX_SILENT_SHARE:
+        return "silent"
+    if not any(observed.groups):
+        return "band_limited"
+    if observed.share_frames >= MIN_FRAMES and _pauses(observed) and _unpitched(observed):
+        return "unpitched"
+    return None
+
+
+def _pauses(observed: Observation) -> bool:
+    loud = float(np.quantile(observed.peaks, 0.95)) * 10 ** (PAUSE_DB / 20)
+    return float((observed.peaks < loud).mean()) > PAUSES_FROM
+
+
+def _unpitched(observed: Observation) -> bool:
+    """Whether no spectral line stands still: a held note makes its bin a maximum for long."""
+    low, high = (round(hz / BIN_HZ) for hz in PITCH_HZ)
+    shares = observed.shares[low:high]
+    lines = shares - median_filter(shares, PITCH_BASELINE_BINS, mode="nearest")
+    return float(np.sort(lines)[-STEADIEST:].mean()) < UNPITCHED_BELOW
