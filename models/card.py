@@ -72,9 +72,10 @@ def _gates(description: dict[str, Any]) -> str:
         weighed = confounds["weighed"]
         lines.append(
             f"- {name}: labels dealt out anew between makers, AUROC "
-            f"{one['permuted_auroc']:.2f}. The strongest confound alone ({confounds['strongest']}) reaches {confounds['auroc']:.2f} "
-            f"as delivered and {weighed['probe_auroc']:.2f} among tracks published alike, where "
-            f"the detector has AUROC {weighed['auroc']:.3f} and finds "
+            f"{one['permuted_auroc']:.2f}. The strongest confound alone "
+            f"({confounds['strongest']}) reaches {confounds['auroc']:.2f} as delivered and "
+            f"{weighed['probe_auroc']:.2f} among tracks published alike, where the "
+            f"detector has AUROC {weighed['auroc']:.3f} and finds "
             f"{weighed['tpr_at_fpr']['0.01']:.0%} at 1 %."
         )
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ import numpy as np
 from detector.looks import PRICE
 from models.bank import Lines, fit
 from models.figures import BoolVector, FloatVector, rounded, tpr_at
-from models.learn import band_of, null, template
+from models.learn import band_of, null, strangers_among, template
 from models.scoring import Scored
 
 SHOTS: Final = (3, 5)
@@ -116,9 +116,11 @@ def _taught(
 ) -> FloatVector:
     """Return the whole score of every recording once the lesson has been learned."""
     shots = [known.tracks[index].observed.observation for index in lesson]
-    vector = template(units[lesson], units[controls], band_of(shots))
+    below_hz = band_of(shots)
+    vector = template(units[lesson], units[controls], below_hz)
     cosines = units.astype(np.float64) @ vector.astype(np.float64)
-    among = null(vector, units[humans], units[controls])
+    strangers = strangers_among(units[lesson], units[controls], below_hz)
+    among = null(vector, units[humans], strangers)
     nats = np.array([among.surprise(float(cosine)) for cosine in cosines])
     whole: FloatVector = np.maximum(known.scores, nats - PRICE)
     return whole

@@ -21,6 +21,7 @@ import torch
 
 from detector.calibration import HumanScores
 from detector.clock import (
+    CONTRAST,
     CONTRAST_ORDERS,
     HIGH_HZ,
     LOW_HZ,
@@ -34,7 +35,7 @@ from detector.clock import (
 )
 from detector.errors import BadInput
 from detector.looks import PRICE, SCORE_DIGITS
-from detector.model import Model, population
+from detector.model import Model, narrowed, population, widened
 from detector.observation import Geometry, Observation
 from detector.spectra import BIN_HZ, LTAS_BAND_HZ
 from detector.templates import BANDS_HZ, Learned, residual
@@ -105,11 +106,12 @@ def learn(
     if len(humans) == 0:
         raise BadInput("manifest", f"{model.name} knows no human recordings of {heard_in}")
     rate = clock_of(shots, model.lattice, name)
-    vector = template(units, control_units, band_of(shots))
+    below_hz = band_of(shots)
+    vector = template(units, control_units, below_hz)
     found = Learned(
         name=name,
         vector=vector,
-        humans=null(vector, humans, control_units),
+        humans=null(vector, humans, strangers_among(units, control_units, below_hz)),
         population=heard_in,
         sample_rates_hz=tuple(sorted({one.sample_rate_hz for one in shots})),
         rate_hz=None if rate is None else rate.hz,
@@ -140,7 +142,8 @@ def template(units: FloatArray, controls: FloatArray, below_hz: float) -> FloatA
         mean = mean - directions @ (directions.T @ mean)
     edges = [np.arange(round(low / BIN_HZ), round(high / BIN_HZ)) for low, high in BANDS_HZ]
     mean[np.concatenate(edges) * BIN_HZ >= below_hz] = 0
-    found: FloatArray = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    unit = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    found: FloatArray = widened(*narrowed(unit[None]))[0]  # as written: the null is of that
     return found
 
 
@@ -155,14 +158,31 @@ def cut_off_hz(observed: Observation) -> float:
     return float(np.flatnonzero(level > level.max() - CUT_OFF_DB).max() + 1) * LTAS_BAND_HZ
 
 
-def null(vector: FloatArray, humans: FloatArray, controls: FloatArray) -> HumanScores:
-    """Return the cosines of human recordings; raised, where controls lie above them."""
+def null(vector: FloatArray, humans: FloatArray, strangers: FloatVector) -> HumanScores:
+    """Return the cosines of human recordings [n, 6686]; raised, where controls lie above them.
+
+    Args:
+        vector: the template.
+        humans: unit vectors.
+        strangers: the cosine of each control with a template that has not met it.
+    """
     cosines = np.sort(humans.astype(np.float64) @ vector.astype(np.float64))
-    if len(controls):
-        own = controls.astype(np.float64) @ vector.astype(np.float64)
-        reach = float(own.mean() + CONTROL_DEVIATIONS * own.std())
+    if len(strangers):
+        reach = float(strangers.mean() + CONTROL_DEVIATIONS * strangers.std())
         cosines = cosines + max(reach - float(np.quantile(cosines, 0.9)), 0.0)
     return HumanScores(cosines.astype(np.float32))
+
+
+def strangers_among(units: FloatArray, controls: FloatArray, below_hz: float) -> FloatVector:
+    """Return the cosine of each control with the template that the other controls leave.
+
+    With its own it is zero: its direction was taken out.
+    """
+    found = [
+        float(template(units, np.delete(controls, index, axis=0), below_hz) @ one)
+        for index, one in enumerate(controls)
+    ]
+    return np.array(found, np.float64)
 
 
 def whole_null(references: References, learned: Sequence[Learned], heard_in: str) -> HumanScores:
@@ -256,4 +276,4 @@ def _strength(z: FloatVector | FloatArray, geometry: Geometry, hz: float) -> flo
         ),
         default=0.0,
     )
-    return float((float(z[on].mean()) - max(off, 0.0)) * len(on) ** 0.5)
+    return float((float(z[on].mean()) - CONTRAST * max(off, 0.0)) * len(on) ** 0.5)

@@ -54,6 +54,8 @@ CANNOT: Final = {
     "too_short": "It is shorter than five seconds.",
     "silent": "There is nothing to hear.",
     "band_limited": "It holds nothing above 4.5 kHz, where traces of AI would be.",
+    "unpitched": "Nothing in it holds a pitch: this is for music, not for speech or noise.",
+    "uncalibrated": "There are too few human recordings like it to compare it with.",
     "observation_version": "It was heard by another version of the analysis.",
 }
 ACTIONS: Final = {

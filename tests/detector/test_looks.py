@@ -1,0 +1,181 @@
+"""What evidence is worth together, and that no kind of it can be taken away unnoticed."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchaudio.functional
+
+from detector.calibration import Calibration, HumanScores
+from detector.clock import Rate, standard_lattice
+from detector.looks import (
+    COMMON_MOST,
+    LOOPED_MOST,
+    PRICE,
+    LearnedMatch,
+    Looks,
+    TemplateMatch,
+    look_again,
+)
+from detector.model import Model
+from detector.observation import Observation, Observer
+from detector.partly import Window
+from detector.speed import SpeedFind
+from detector.types import FloatArray
+from models.machines import hats
+from models.music import RATE_HZ, render
+from models.simulate import decode_through
+
+RELEASED = Path(__file__).parents[2] / "models" / "ensemble-2"
+PLAIN, FIFTY = Rate(86.13, 0.0, "44100/512"), Rate(50.0, 0.0, "32000/640")
+EXPONENTIAL = HumanScores(-np.log(np.arange(1_000, 0, -1, dtype=np.float32) / 1_001))
+CALIBRATION = Calibration(
+    "full_rate", EXPONENTIAL, 1.0, -4.0, (0.0, 8.0),
+    dict.fromkeys(("clock", "templates", "main", "parts", "speed"), EXPONENTIAL),
+)  # fmt: skip
+
+
+def lines(score: float) -> TemplateMatch:
+    return TemplateMatch(score, "some decoder", None)
+
+
+def test_clock_and_templates_are_added() -> None:
+    assert Looks(4.0, PLAIN).sum(CALIBRATION) == pytest.approx(4.0, abs=0.3)
+    assert Looks(4.0, PLAIN, template=lines(5.0)).sum(CALIBRATION) == pytest.approx(9, abs=0.5)
+    assert Looks(4.0, PLAIN).whole(CALIBRATION)[1] == "main"
+
+
+def test_every_other_look_pays_its_price_and_the_largest_counts() -> None:
+    weak = Looks(0.5, PLAIN)
+    assert replace(weak, parts=Window(8.0, PLAIN, 0)).whole(CALIBRATION) == (
+        pytest.approx(8 - PRICE, abs=0.4), "parts",
+    )  # fmt: skip
+    assert replace(weak, speed=SpeedFind(9.0, 50.0, 1.03)).whole(CALIBRATION)[1] == "speed"
+    assert replace(weak, learned=LearnedMatch(9.0, "new")).whole(CALIBRATION)[1] == "learned"
+    assert replace(weak, parts=Window(2.0, PLAIN, 0)).whole(CALIBRATION)[1] == "main"
+
+
+def test_in_an_exact_loop_no_evidence_counts_more_than_one_human_in_ten() -> None:
+    looped = Looks(
+        9.0, PLAIN, True, lines(9.0), LearnedMatch(30.0, "new"), Window(30.0, PLAIN, 0),
+        SpeedFind(30.0, 50.0, 1.03),
+    )  # fmt: skip
+    assert looped.sum(CALIBRATION) == pytest.approx(2 * LOOPED_MOST, abs=0.01)
+    assert looped.whole(CALIBRATION)[0] == pytest.approx(2 * LOOPED_MOST, abs=0.3)
+
+
+def test_a_faint_clock_at_50_hz_needs_a_second_witness() -> None:
+    assert Looks(4.5, FIFTY).sum(CALIBRATION) == pytest.approx(COMMON_MOST, abs=0.01)
+    assert Looks(4.5, FIFTY, template=lines(6.0)).sum(CALIBRATION) > 9.5
+    assert Looks(5.5, FIFTY).sum(CALIBRATION) == pytest.approx(5.5, abs=0.3)
+    assert Looks(4.5, PLAIN).sum(CALIBRATION) == pytest.approx(4.5, abs=0.3)
+
+
+def test_what_is_settled_is_not_looked_at_again() -> None:
+    observed = observe(render(3, 26.0).mean(axis=0))
+    branches, lattice = ("clock", "parts", "speed"), standard_lattice()
+    settled = look_again(Looks(12.0, PLAIN), observed, lattice, branches, CALIBRATION)
+    assert (settled.parts, settled.speed) == (None, None)
+    open_still = look_again(Looks(1.0, PLAIN), observed, lattice, branches, CALIBRATION)
+    assert open_still.parts is not None
+    assert open_still.speed is not None
+    short = replace(observed, duration_s=20.0)
+    assert look_again(Looks(1.0, PLAIN), short, lattice, branches, CALIBRATION).parts is None
+
+
+def test_the_null_of_the_whole_answer_keeps_alpha_however_many_looks_are_taken() -> None:
+    """Many independent looks at noise: the largest exceeds its own null in alpha of cases."""
+    rng = np.random.default_rng(5)
+
+    def scores(count: int) -> list[float]:
+        drawn = rng.exponential(1.0, (count, 5))
+        return [
+            Looks(
+                c, PLAIN, template=lines(t), learned=LearnedMatch(n, "x"),
+                parts=Window(p, PLAIN, 0), speed=SpeedFind(s, 50.0, 1.0),
+            ).whole(CALIBRATION)[0]
+            for c, t, n, p, s in drawn.tolist()
+        ]  # fmt: skip
+
+    null = HumanScores(np.sort(np.array(scores(1_000), np.float32)))
+    flagged = np.mean([null.p_value(score) <= 0.05 for score in scores(2_000)])
+    assert flagged == pytest.approx(0.05, abs=0.02)
+
+
+# --- the released model: each branch finds what no other does ---
+
+
+def observe(samples: FloatArray) -> Observation:
+    observer = Observer(RATE_HZ)
+    observer.feed(np.ascontiguousarray(samples, dtype=np.float32))
+    return Observation.from_bytes(observer.finish().to_bytes())
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load(RELEASED)
+
+
+@lru_cache
+def sped() -> Observation:
+    painted = decode_through(render(21, 40.0), RATE_HZ, (8, 8, 8), seed=4).mean(axis=0)
+    wave = torch.from_numpy(painted)
+    return observe(torchaudio.functional.resample(wave, 103, 100).numpy())
+
+
+@lru_cache
+def spliced() -> Observation:
+    """20 s half from a decoder between two minutes on either side."""
+    around, other = np.tile(render(21, 60.0), 2), render(22, 20.0)
+    painted = 0.4 * decode_through(other, RATE_HZ, (8, 8, 8), seed=4) + 0.6 * other
+    return observe(np.concatenate((around, painted, around), axis=1).mean(axis=0))
+
+
+def without(model: Model, branch: str) -> Model:
+    return replace(model, branches=tuple(one for one in model.branches if one != branch))
+
+
+def test_all_branches_are_in_the_released_model(model: Model) -> None:
+    assert model.branches == ("clock", "templates", "parts", "speed")
+
+
+def test_an_altered_speed_is_found_by_its_own_look_alone(model: Model) -> None:
+    (answer,) = model.assess([sped()], 0.01)
+    evidence = {one.kind: one for one in answer.evidence}
+    assert answer.outcome == "ai_likely"
+    assert "altered by +3.0%" in evidence["speed"].sentence
+    assert evidence["speed"].rate_hz == pytest.approx(86.13 * 1.03, rel=1e-3)
+    assert answer.coverage == pytest.approx(1, abs=0.2)  # at the rate as it is heard
+    (blind,) = without(model, "speed").assess([sped()], 0.01)
+    assert blind.outcome != "ai_likely"
+
+
+def test_a_short_part_of_a_long_track_is_found_by_its_own_look_alone(model: Model) -> None:
+    (answer,) = model.assess([spliced()], 0.01)
+    evidence = {one.kind: one for one in answer.evidence}
+    assert (answer.outcome, answer.extent) == ("ai_likely", "Partly")
+    assert "In part of the track, 1:59 to 2:20" in evidence["parts"].sentence
+    assert answer.coverage is not None
+    assert answer.coverage < 0.3
+    (blind,) = without(model, "parts").assess([spliced()], 0.01)
+    assert blind.outcome != "ai_likely"
+
+
+@pytest.mark.parametrize("per_minute", [125, 150])
+def test_bare_loops_are_not_flagged(model: Model, per_minute: int) -> None:
+    """Sample-exact strokes at 16ths of 125 and 150 BPM look like templates of 25 and 50 Hz."""
+    rng = np.random.default_rng(7)
+    period = round(RATE_HZ * 60 / per_minute / 4)
+    strokes = hats(rng, 26 * RATE_HZ, period, 2_000)
+    over = render(9, 26.0).mean(axis=0)
+    over = over + 0.5 * strokes * over.std() / strokes.std()
+    for samples in (strokes, over):
+        (answer,) = model.assess([observe(samples / np.abs(samples).max())], 0.01)
+        assert answer.outcome != "ai_likely"
+    (mixed,) = model.assess([observe(over / np.abs(over).max())], 0.01)
+    assert mixed.outcome == "not_assessable" or "repetition to the sample" in " ".join(
+        one.sentence for one in mixed.evidence
+    )
