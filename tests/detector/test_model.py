@@ -114,7 +114,7 @@ def test_answers(model: Model) -> None:
     assert (ai.outcome, ai.extent, ai.coverage) == ("ai_likely", "All", 1.0)
     assert ai.probability is not None
     assert ai.probability > 0.9
-    assert ai.p_value == pytest.approx(1 / 206, abs=1e-4)
+    assert ai.p_value == pytest.approx(1 / 200, abs=1e-4)  # 199 people, and the track
     assert "86.13 Hz" in ai.evidence[0].sentence
     assert ai.segments[0].start_s == 0
     assert ai.segments[-1].end_s <= 26

@@ -113,7 +113,8 @@ def _on_and_off(
         for k in range(1, int(HIGH_HZ / hz * q) + 2):
             at = k * hz / q
             bin_at = round(at / geometry.bin_hz)
-            if not LOW_HZ <= at < HIGH_HZ or np.gcd(k, q) != 1:
+            outside = not LOW_HZ <= at < HIGH_HZ or bin_at >= len(z)
+            if outside or np.gcd(k, q) != 1:
                 continue
             there = bin_at * geometry.bin_hz
             if all(abs(there - round(there / f) * f) > MP3_WIDTH_HZ for f in MP3_FRAME_HZ):
