@@ -24,7 +24,8 @@ import numpy as np
 import orjson
 from scipy.stats import binom
 
-from detector.model import MANIFEST, Model, reason_against
+from detector.fitness import reason_against
+from detector.model import MANIFEST, Model
 from models import attribution, baselines, confounds, reliability, strata, unseen_decoders
 from models.bank import Lines
 from models.data import AI, read_manifest, traces, usable
