@@ -50,7 +50,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 def _data(data: dict[str, Any]) -> list[str]:
     used = data["used"]
     text = "; ".join(
-        f"{used[label]['tracks']} {LABELS[label]} tracks of {used[label]['makers']} {makers} from "
+        f"{used[label]['tracks']} {LABELS[label]} tracks ({used[label]['performances']} "
+        f"performances) of {used[label]['makers']} {makers} from "
         f"{used[label]['repositories']} repositories, {used[label]['hours']:.1f} hours"
         for label, makers in (("ai", "generators"), ("human", "sources"))
     )

@@ -225,3 +225,19 @@ def card(
     from models.measured import write_measured
 
     typer.echo(write_measured(model, report))
+
+
+@app.command()
+def lineage(
+    manifest: _Manifest,
+    out: Annotated[Path, typer.Option(help="Manifest to write, with the column lineage.")],
+    audio_root: _Root = None,
+    cache: _Cache = _CACHE,
+) -> None:
+    """Find versions of one performance among human recordings: they are one witness, not two."""
+    from models.lineage import write_lineage
+
+    found = write_lineage(manifest, audio_root or manifest.parent, out, cache)
+    typer.echo(
+        f"{out}: {found['recordings']} human recordings of {found['performances']} performances"
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.data import AI, HUMAN, SUSPECTS, Track, digest, usable
 from models.figures import rounded
+from models.lineage import performances
 from models.observing import Observed
 
 
@@ -44,6 +45,7 @@ def _used(heard: Sequence[Observed], label: str) -> dict[str, Any]:
         by_maker[one.track.maker].append(one)
     return {
         "tracks": len(own),
+        "performances": performances([one.track for one in own]),
         "makers": len(by_maker),
         "repositories": len({one.track.repository for one in own}),
         "hours": rounded(sum(one.facts.duration_s for one in own) / 3_600),

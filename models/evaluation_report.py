@@ -50,7 +50,8 @@ def _data(data: dict[str, Any]) -> list[str]:
         used = data["used"][label]
         body.append(
             paragraph(
-                f"{LABELS[label]}: {used['tracks']} tracks, {used['makers']} {name}s, "
+                f"{LABELS[label]}: {used['tracks']} tracks ({used['performances']} performances), "
+                f"{used['makers']} {name}s, "
                 f"{used['repositories']} repositories, {used['hours']:.1f} hours."
             )
         )

@@ -46,8 +46,9 @@ def _data(data: dict[str, Any]) -> list[str]:
     for label, name in (("ai", "generator"), ("human", "source")):
         used = data["used"][label]
         lines.append(
-            f"{label}: {used['tracks']} from {used['makers']} {name}s, "
-            f"{used['repositories']} repositories, {used['hours']:.1f} hours"
+            f"{label}: {used['tracks']} ({used['performances']} performances) from "
+            f"{used['makers']} {name}s, {used['repositories']} repositories, "
+            f"{used['hours']:.1f} hours"
         )
     lines += [f"left out: {one['tracks']} of {one['maker']}: {one['why']}"
               for one in data["suspects"]]  # fmt: skip
