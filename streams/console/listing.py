@@ -22,34 +22,36 @@ def listed(
     condition: ColumnElement[bool] | None = None,
 ) -> list[dict[str, Any]]:
     """Return uploads with their latest decision or what they died of, latest first."""
-    shown = select(
-        *(UPLOADS.c.upload_id, UPLOADS.c.track_id, UPLOADS.c.title, UPLOADS.c.distributor),
-        *(UPLOADS.c.contains_ai, UPLOADS.c.recorded_at),
-    )
+    # First the ids alone, out of an index; then what is shown of these few.
+    chosen = select(UPLOADS.c.upload_id)
     if condition is not None:
-        shown = shown.where(condition)
+        chosen = chosen.where(condition)
+    latest_first = (UPLOADS.c.recorded_at.desc(), UPLOADS.c.upload_id.desc())
+    ids = chosen.order_by(*latest_first).limit(limit).offset(offset).subquery()
     page = (
-        shown.order_by(UPLOADS.c.recorded_at.desc(), UPLOADS.c.upload_id)
-        .limit(limit)
-        .offset(offset)
+        select(
+            *(UPLOADS.c.upload_id, UPLOADS.c.track_id, UPLOADS.c.title, UPLOADS.c.distributor),
+            *(UPLOADS.c.contains_ai, UPLOADS.c.recorded_at),
+        )
+        .join(ids, ids.c.upload_id == UPLOADS.c.upload_id)
         .subquery()
     )
     place = func.row_number().over(
         partition_by=DECISIONS.c.upload_id, order_by=DECISIONS.c.recorded_at.desc()
     )
-    ids = select(page.c.upload_id)
+    mine = select(page.c.upload_id)
     latest = (
         select(
             *(DECISIONS.c.upload_id, DECISIONS.c.analysis_id, DECISIONS.c.outcome),
             *(DECISIONS.c.extent, DECISIONS.c.source, DECISIONS.c.review_task_id),
             place.label("place"),
         )
-        .where(DECISIONS.c.upload_id.in_(ids))
+        .where(DECISIONS.c.upload_id.in_(mine))
         .subquery()
     )
     died = (
         select(DEAD_LETTERS.c.upload_id, func.max(DEAD_LETTERS.c.reason).label("reason"))
-        .where(DEAD_LETTERS.c.upload_id.in_(ids))
+        .where(DEAD_LETTERS.c.upload_id.in_(mine))
         .group_by(DEAD_LETTERS.c.upload_id)
         .subquery()
     )
@@ -62,7 +64,7 @@ def listed(
             & (ANALYSES.c.upload_id == page.c.upload_id),
         )
         .outerjoin(died, died.c.upload_id == page.c.upload_id)
-        .order_by(page.c.recorded_at.desc(), page.c.upload_id)
+        .order_by(page.c.recorded_at.desc(), page.c.upload_id.desc())
     )
     with ledger.reading() as connection:
         return [dict(row) for row in connection.execute(question).mappings()]

@@ -111,6 +111,11 @@ def _queues(house: House) -> list[tuple[str, int]]:
 
 def _rows(house: House, user: User, filters: Filters, start: int) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
+    # First which tasks, of narrow rows; then what is shown of these few.
+    chosen = select(STATES.c.task_id).where(filters.condition(user))
+    if filters.search:
+        chosen = chosen.outerjoin(UPLOADS, UPLOADS.c.upload_id == STATES.c.upload_id)
+    ids = chosen.order_by(*_order(filters)).limit(PAGE + 1).offset(start).subquery()
     question = (
         select(
             *(STATES.c.task_id, STATES.c.kind, STATES.c.state, STATES.c.track_id),
@@ -122,6 +127,7 @@ def _rows(house: House, user: User, filters: Filters, start: int) -> list[dict[s
             USERS.c.name.label("holder"),
             REVIEW_TASKS.c.record.label("record"),
         )
+        .join(ids, ids.c.task_id == STATES.c.task_id)
         .outerjoin(UPLOADS, UPLOADS.c.upload_id == STATES.c.upload_id)
         .outerjoin(DECISIONS, DECISIONS.c.decision_id == STATES.c.decision_id)
         .outerjoin(
@@ -131,10 +137,7 @@ def _rows(house: House, user: User, filters: Filters, start: int) -> list[dict[s
         )
         .outerjoin(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
         .outerjoin(USERS, USERS.c.user_id == STATES.c.leased_by)
-        .where(filters.condition(user))
         .order_by(*_order(filters))
-        .limit(PAGE + 1)
-        .offset(start)
     )
     with house.ledger.reading() as connection:
         rows = [dict(row) for row in connection.execute(question).mappings()]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select, union
 
 from streams.accounts import users
 from streams.accounts.roles import Right
@@ -137,17 +137,29 @@ def _alike(
     """Return other open tasks about the same content or of the same release."""
     if decision is None or task["state"] != "open" or task["kind"] != "review":
         return []
-    same = [DECISIONS.c.content_sha256 == decision.content_sha256]
+    # By content over the decisions' index, by release over the uploads': together they would
+    # look at every open task.
+    same = [
+        select(STATES.c.task_id)
+        .join(DECISIONS, DECISIONS.c.review_task_id == STATES.c.task_id)
+        .where(DECISIONS.c.content_sha256 == decision.content_sha256)
+    ]
     if upload is not None and upload.release_id:
-        same.append(UPLOADS.c.release_id == upload.release_id)
+        same.append(
+            select(STATES.c.task_id)
+            .join(UPLOADS, UPLOADS.c.upload_id == STATES.c.upload_id)
+            .where(UPLOADS.c.release_id == upload.release_id)
+        )
+    found = union(*same).subquery()
     question = (
         select(
             *(STATES.c.task_id, STATES.c.track_id, UPLOADS.c.title),
             (DECISIONS.c.content_sha256 == decision.content_sha256).label("same_content"),
         )
+        .join(found, found.c.task_id == STATES.c.task_id)
         .join(DECISIONS, DECISIONS.c.decision_id == STATES.c.decision_id)
         .outerjoin(UPLOADS, UPLOADS.c.upload_id == STATES.c.upload_id)
-        .where(STATES.c.state == "open", STATES.c.kind == "review", or_(*same))
+        .where(STATES.c.state == "open", STATES.c.kind == "review")
         .where(STATES.c.task_id != task["task_id"])
         .where(
             STATES.c.leased_by.is_(None)
