@@ -37,7 +37,11 @@ def answer(
     probability = calibration.probability(score)
     if p_value <= alpha:
         outcome, extent = "ai_likely", "All"
-    elif p_value >= HUMAN_LIKELY_P and probability <= HUMAN_LIKELY_BELOW:
+    elif (
+        p_value >= HUMAN_LIKELY_P
+        and probability <= HUMAN_LIKELY_BELOW
+        and not looks.looped  # repetition may cover a decoder's clock
+    ):
         outcome, extent = "human_likely", "None"
     else:
         outcome, extent = "uncertain", "Unknown"
@@ -177,14 +181,15 @@ def _template_evidence(looks: Looks, calibration: Calibration) -> Evidence:
 
 def _parts_evidence(window: Window, observed: Observation, calibration: Calibration) -> Evidence:
     stretches = [one for one in locate(observed, window).segments if one.score > 0]
-    where = _listed(tuple(f"{_clock_time(a.start_s)} to {_clock_time(a.end_s)}" for a in stretches))
+    times = tuple(f"{_clock_time(a.start_s)} to {_clock_time(a.end_s)}" for a in stretches)
+    where = f"In part of the track, {_listed(times)}," if times else "In some part of the track"
     compared = _compared(
         calibration.looks[PARTS], window.score, "have a stretch with a pulse as strong"
     )
     return Evidence(
         PARTS,
         window.score,
-        f"In part of the track, {where}, the energy above 4.5 kHz pulses at exactly "
+        f"{where} the energy above 4.5 kHz pulses at exactly "
         f"{window.rate.hz:.2f} Hz and its multiples; {compared}",
         window.rate.hz,
     )

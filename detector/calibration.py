@@ -22,6 +22,7 @@ from detector.errors import ModelError
 
 TAIL_FROM: Final = 0.90
 LEAST_SPREAD: Final = 1e-3
+ROUNDING: Final = 1e-6  # 1 / (1 / 200) must not ask for one recording more
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Calibration:
         Raises:
             ModelError: naming the number of human recordings that it would take.
         """
-        needed = ceil(1 / alpha) - 1
+        needed = ceil(1 / alpha - ROUNDING) - 1
         if len(self.humans.values) < needed:
             raise ModelError(
                 f"alpha {alpha:g} needs at least {needed} human recordings of population "

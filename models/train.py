@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -182,7 +183,7 @@ def _calibration(one: Population, fused: Fused) -> dict[str, Any]:
         "clip": list(PLATT_CLIP),
         "humans": len(human.tracks),
         "human_repositories": len(set(human.groups)),
-        "smallest_alpha": round(1 / (len(human.tracks) + 1), 6),
+        "smallest_alpha": ceil(1e6 / (len(human.tracks) + 1)) / 1e6,
         "looks": sorted(fused.looks[one.name]),
     }
 

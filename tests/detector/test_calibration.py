@@ -71,3 +71,8 @@ def test_surprise_is_minus_the_logarithm_of_the_share_above() -> None:
 def test_surprise_never_falls(scores: list[float], score: float, more: float) -> None:
     humans = calibration(scores).humans
     assert 0 <= humans.surprise(score) <= humans.surprise(score + more)
+
+
+@given(st.integers(1, 2_000))
+def test_the_smallest_alpha_of_a_set_is_supported(count: int) -> None:
+    calibration([0.0] * count).check_alpha(1 / (count + 1))

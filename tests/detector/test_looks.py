@@ -9,6 +9,7 @@ import pytest
 import torch
 import torchaudio.functional
 
+from detector.answer import answer
 from detector.calibration import Calibration, HumanScores
 from detector.clock import Rate, standard_lattice
 from detector.looks import (
@@ -179,3 +180,21 @@ def test_bare_loops_are_not_flagged(model: Model, per_minute: int) -> None:
     assert mixed.outcome == "not_assessable" or "repetition to the sample" in " ".join(
         one.sentence for one in mixed.evidence
     )
+
+
+def test_a_part_that_cannot_be_placed_is_still_a_sentence(model: Model) -> None:
+    """The best window may speak where no stretch of it stands out by itself."""
+    looks = Looks(1.0, PLAIN, parts=Window(9.0, Rate(21.0, 0.0, "test"), 0))
+    observed = observe(render(3, 26.0).mean(axis=0))
+    flat = replace(observed, timeline_steps=np.zeros_like(observed.timeline_steps))
+    given = answer(looks, flat, CALIBRATION, 0.01)
+    assert "In some part of the track the energy" in given.evidence[-1].sentence
+
+
+def test_a_loop_is_never_called_human(model: Model) -> None:
+    observed = observe(render(3, 26.0).mean(axis=0))
+    outcomes = [
+        answer(Looks(0.1, PLAIN, looped), observed, CALIBRATION, 0.01).outcome
+        for looped in (False, True)
+    ]
+    assert outcomes == ["human_likely", "uncertain"]
