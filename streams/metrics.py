@@ -165,6 +165,28 @@ QUALITY: Final = Gauge(
 QUALITY_CASES: Final = Gauge(
     "earmark_quality_cases", "How many verdicts such a share is made of", ["measure", "of"]
 )
+DRIFT: Final = Gauge(
+    "earmark_drift",
+    "How far the newest scores of a model are from those before: psi, ks, and what 95 % of windows "
+    "without drift stay below: psi_by_chance, ks_by_chance",
+    ["model", "measure"],
+)
+P_UNIFORM: Final = Gauge(
+    "earmark_p_value_distance",
+    "How far the p-values of recordings that a person found human are from uniform: ks, and "
+    "ks_by_chance",
+    ["model", "measure"],
+)
+DELIVERER_SHARE: Final = Gauge(
+    "earmark_deliverer_ai_share",
+    "Share of ai_likely among a deliverer's decisions of 1h and of 1d; the twenty largest",
+    ["deliverer", "window"],
+)
+DELIVERED: Final = Gauge(
+    "earmark_deliverer_decisions",
+    "How many decisions that share is made of",
+    ["deliverer", "window"],
+)
 OLDEST_TASK: Final = Gauge(
     "earmark_review_task_oldest_seconds", "Age of the oldest one of these", ["queue"]
 )
@@ -179,7 +201,7 @@ CERTIFICATE_ENDS: Final = Gauge(
 )
 MONITOR_FAILURES: Final = Counter(
     "earmark_monitor_failures_total",
-    "Checks of the monitor that failed: broker | disks | ledger | quality | certificates",
+    "Checks of the monitor that failed: broker | disks | ledger | quality | drift | certificates",
     ["check"],
 )
 OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")

@@ -23,7 +23,7 @@ from prometheus_client import Gauge
 
 from streams import logs, metrics
 from streams.health import Health, serve
-from streams.monitor_checks import broker, certificates, disks, ledger
+from streams.monitor_checks import broker, certificates, disks, drift, ledger
 from streams.settings import Settings
 
 NAME: Final = "monitor"
@@ -31,6 +31,7 @@ CONDITIONS: Final = ("broker", "ledger")  # what must have been asked once with 
 BEAT_S: Final = 1.0
 LEDGER_EVERY: Final = 4  # intervals: questions to the database cost more
 QUALITY_EVERY: Final = 8
+DRIFT_EVERY: Final = 8
 CERTIFICATES_EVERY: Final = 40
 
 log = structlog.get_logger()
@@ -81,6 +82,7 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
             Check("disks", every_s, lambda: disks.measure(settings), disks.GAUGES),
             Check("ledger", LEDGER_EVERY * every_s, waiting.measure, ledger.GAUGES),
             Check("quality", QUALITY_EVERY * every_s, waiting.judge, ledger.QUALITY),
+            Check("drift", DRIFT_EVERY * every_s, waiting.watch_drift, drift.GAUGES),
             Check(
                 "certificates",
                 CERTIFICATES_EVERY * every_s,

@@ -98,6 +98,30 @@ BOARD: Final = Board(
             ],
         ),
         (
+            "Drift",
+            [
+                Panel(
+                    "Drift of scores",
+                    'The newest against those before; below "by chance" it says nothing',
+                    [("max by (model, measure) (earmark_drift)", "{{model}}: {{measure}}")],
+                    "short",
+                    width=12,
+                ),
+                Panel(
+                    "p-values of human recordings",
+                    "Distance from uniform, where a person found no AI",
+                    [
+                        (
+                            "max by (model, measure) (earmark_p_value_distance)",
+                            "{{model}}: {{measure}}",
+                        )
+                    ],
+                    "short",
+                    width=12,
+                ),
+            ],
+        ),
+        (
             "Shadow",
             [
                 Panel(
@@ -131,8 +155,14 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Heard",
-                    "decoded, or reused since the content was known",
-                    [("sum by (how) (rate(earmark_heard_total[$__rate_interval]))", "{{how}}")],
+                    "Decoded and scored, or reused since the content was known",
+                    [
+                        ("sum by (how) (rate(earmark_heard_total[$__rate_interval]))", "{{how}}"),
+                        (
+                            "sum by (how) (rate(earmark_classified_total[$__rate_interval]))",
+                            "classified: {{how}}",
+                        ),
+                    ],
                     "ops",
                     "stack",
                 ),

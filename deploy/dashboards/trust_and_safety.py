@@ -47,6 +47,46 @@ BOARD: Final = Board(
             ],
         ),
         (
+            "Known tracks and deliverers",
+            [
+                Panel(
+                    "AI share by deliverer",
+                    "Of the last hour; the twenty that deliver most",
+                    [
+                        (
+                            'max by (deliverer) (earmark_deliverer_ai_share{window="1h"})',
+                            "{{deliverer}}",
+                        )
+                    ],
+                    "percentunit",
+                ),
+                Panel(
+                    "Decisions by deliverer",
+                    "Of the last day",
+                    [
+                        (
+                            'max by (deliverer) (earmark_deliverer_decisions{window="1d"})',
+                            "{{deliverer}}",
+                        )
+                    ],
+                    "short",
+                ),
+                Panel(
+                    "Known tracks recognised",
+                    "By bank and class of the match",
+                    [
+                        (
+                            "sum by (bank, match_class) "
+                            "(increase(earmark_matches_total[$__rate_interval]))",
+                            "{{bank}}: {{match_class}}",
+                        )
+                    ],
+                    "short",
+                    "stack",
+                ),
+            ],
+        ),
+        (
             "Consequences",
             [
                 Panel(

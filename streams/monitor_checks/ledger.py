@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from streams import metrics
 from streams.ledger import Ledger, connect
 from streams.ledger_tables import APPEALS, APPLIED, DECISIONS
+from streams.monitor_checks import drift
 from streams.people_tables import TASK_STATES
 from streams.records_reviews import PENDING_STATES
 from streams.review.quality import Figures, Share, figures
@@ -68,6 +69,14 @@ class Waiting:
                     for bound, value in (("share", share.share), ("low", low), ("high", high)):
                         metrics.QUALITY.labels(measure, share.name, bound).set(value)
                     metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
+
+    def watch_drift(self) -> None:
+        """Set the gauges of ``drift``.
+
+        Raises:
+            LedgerAway: as above.
+        """
+        drift.measure(self._opened())
 
     def _opened(self) -> Ledger:
         if self._ledger is None:

@@ -30,6 +30,10 @@ UNSURE = 'earmark_outcomes_total{outcome="uncertain",model="m"}'
 FREE, SIZE = 'earmark_disk_free_bytes{place="store"}', 'earmark_disk_size_bytes{place="store"}'
 ENDS = 'earmark_certificate_not_after_seconds{certificate="client"}'
 DAY_S = 86_400
+SHARE = 'earmark_deliverer_ai_share{{deliverer="d",window="{}"}}'
+OF = 'earmark_deliverer_decisions{{deliverer="d",window="{}"}}'
+PSI = 'earmark_drift{{model="m",measure="{}"}}'
+PV = 'earmark_p_value_distance{{model="m",measure="{}"}}'
 SLA = "earmark_review_sla_seconds"
 LOW = 'earmark_quality_share{measure="overturned_by_rule",of="no-ai",bound="low"}'
 CASES_OF = 'earmark_quality_cases{measure="overturned_by_rule",of="no-ai"}'
@@ -95,6 +99,27 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
             {MANY: "0+90x1600", AI: "0+10x1600"},
             {MANY: "0+0.9x1600", AI: "0+0.1x1400 140+0.6x200"},  # too few to say
         ],
+    ),
+    "EarmarkDelivererAiShareJump": (
+        40,
+        [{SHARE.format("1h"): "0.5x60", SHARE.format("1d"): "0.1x60", OF.format("1h"): "80x60"}],
+        [
+            {SHARE.format("1h"): "0.5x60", SHARE.format("1d"): "0.1x60", OF.format("1h"): "8x60"},
+            {SHARE.format("1h"): "0.1x60", SHARE.format("1d"): "0.1x60", OF.format("1h"): "80x60"},
+        ],
+    ),
+    "EarmarkDrift": (
+        90,
+        [{PSI.format("psi"): "0.6x120", PSI.format("psi_by_chance"): "0.01x120"}],
+        [
+            {PSI.format("psi"): "0.6x120", PSI.format("psi_by_chance"): "0.5x120"},  # few cases
+            {PSI.format("psi"): "0.1x120", PSI.format("psi_by_chance"): "0.01x120"},
+        ],
+    ),
+    "EarmarkMiscalibrated": (
+        90,
+        [{PV.format("ks"): "0.4x120", PV.format("ks_by_chance"): "0.1x120"}],
+        [{PV.format("ks"): "0.12x120", PV.format("ks_by_chance"): "0.1x120"}],
     ),
     "EarmarkUncertainSurge": (
         1500,

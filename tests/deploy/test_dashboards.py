@@ -1,8 +1,11 @@
 """Dashboards: sound as files, and every panel has data from a live pipeline."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,8 +138,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
                 for seed in (1, 2):  # rates need an increase that was watched
                     time.sleep(3)
                     _work(settings, folder / f"samples-{seed}", seed)
+                    if seed == 1:
+                        _bank(settings, next((folder / "samples-1").glob("01-*")))
                 _judge(settings)
-                time.sleep(10)  # the monitor asks about quality every eight seconds
+                time.sleep(18)  # the monitor asks about quality and drift every eight seconds
                 yield Live(settings, house, server)
 
 
@@ -146,6 +151,7 @@ def _work(settings: Settings, folder: Path, seed: int) -> None:
     (folder / "noise.wav").write_bytes(b"this is not audio" * 100 * seed)
     uploads = [_upload(one.path, one.contains_ai) for one in write_samples(folder, seed)]
     uploads.append(upload_from_file(folder / "noise.wav"))
+    uploads += [upload_from_file(known) for known in folder.parent.glob("again.*")]
     with IngestHook(settings) as hook:
         assert all(one.error is None for one in hook.submit_many(uploads))
     ids = [one.upload_id for one in uploads]
@@ -157,14 +163,29 @@ def _work(settings: Settings, folder: Path, seed: int) -> None:
     ledger.close()
 
 
+def _bank(settings: Settings, file: Path) -> None:
+    """Put a recording into a bank, so that it is known when it comes again."""
+    for command in (
+        ("create", "known", "--kind", "golden", "--owner", "test"),
+        ("add", "known", str(file), "--why", "a test"),
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "streams.cli", "bank", *command],
+            env=os.environ | settings.environment(),
+            check=True,
+            capture_output=True,
+        )
+    shutil.copy(file, file.parents[1] / f"again{file.suffix}")
+
+
 def _judge(settings: Settings) -> None:
-    """Have a reviewer confirm what waits: the quality of automation is made of that."""
+    """Have a reviewer correct what waits: quality and calibration are made of that."""
     ledger = Ledger.open(settings.ledger)
     with ledger.transaction() as connection:
         anna = create(connection, "anna", "reviewer", "test")
     task_id = take_next(ledger, anna, true())
     assert task_id is not None
-    give(ledger, task_id, anna, Form("f1", "confirm", (next(iter(REASONS)),), Extent.ALL))
+    give(ledger, task_id, anna, Form("f1", "correct", (next(iter(REASONS)),), Extent.NONE))
     ledger.close()
 
 

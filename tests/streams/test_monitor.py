@@ -8,13 +8,11 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Table
 
 from streams import metrics, topics
 from streams.accounts.users import create
@@ -22,8 +20,8 @@ from streams.broker import BrokerAway, EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.health import Health
 from streams.kafka_clients import open_consumer
-from streams.ledger import Ledger, Row
-from streams.ledger_tables import APPLIED, DECISIONS, Moment
+from streams.ledger import Ledger
+from streams.ledger_tables import APPLIED, DECISIONS
 from streams.monitor import Check, run_check
 from streams.monitor_checks import certificates, disks
 from streams.monitor_checks.broker import READS, Lag
@@ -37,6 +35,7 @@ from streams.review.verdicts import Form, give
 from streams.settings import Settings
 from tests.certificates import make_certificates
 from tests.console.stories import a_task
+from tests.streams.ledger_filling import row
 
 
 def value(name: str, **labels: str) -> float | None:
@@ -110,15 +109,6 @@ def test_a_failed_check_takes_its_figures_away() -> None:
     assert value("earmark_monitor_failures_total", check="broker") == before + 1
     assert value("earmark_consumer_lag", processor="decide", topic="old", partition="0") is None
     assert health.missing == ["broker"]
-
-
-def row(table: Table, **given: Any) -> Row:
-    """Return a row with something in every column."""
-    now = datetime.now(UTC)
-    fill = {column.name: now if isinstance(column.type, Moment) else "" for column in table.columns}
-    fill |= {name: False for name in ("licensed",) if name in fill}
-    fill |= {name: 0 for name in ("priority",) if name in fill}
-    return Row(table, fill | given)
 
 
 BOUNDS = ("low", "share", "high")

@@ -1,0 +1,23 @@
+"""Rows of the ledger for tests that care about a few columns alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Float, Integer, Table
+
+from streams.ledger import Row
+from streams.ledger_tables import Moment
+
+FILLERS: dict[type[Any], Any] = {Boolean: False, Integer: 0, Float: None}
+
+
+def row(table: Table, **given: Any) -> Row:
+    """Return a row with something in every column."""
+    now = datetime.now(UTC)
+    fill = {
+        column.name: now if isinstance(column.type, Moment) else FILLERS.get(type(column.type), "")
+        for column in table.columns
+    }
+    if "alpha" in fill:
+        fill["alpha"] = 0.01
+    return Row(table, fill | given)
