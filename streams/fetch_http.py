@@ -1,17 +1,18 @@
-"""http(s) uploads: never to an address inside (server-side request forgery).
+"""http(s) uploads and webhooks: never to an address inside (server-side request forgery).
 
-An uploader chooses the URI, so the host name, its address and every redirect are hostile.
+Somebody else chooses the URI, so the host name, its address and every redirect are hostile.
 The name is resolved once, each address is judged, and the connection goes to the judged
 address itself: a resolver that answers differently the next time changes nothing.
 Only addresses that are publicly routable pass; not loopback, private, link-local (cloud
 metadata), shared, multicast or reserved ones, nor IPv6 forms that carry such an IPv4
-address. Proxies of the environment are not used.
+address. Proxies of the environment are not used. Hosts that the operator names pass by name.
 """
 
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError, MaxRetryError
-from urllib3.util import Retry, Timeout
+from urllib3.util import Retry, Timeout, parse_url
 
 from detector.errors import BadInput, Transient
 
@@ -45,13 +46,15 @@ class Http:
         timeout_s: float,
         resolver: Resolver | None = None,
         allowed: Callable[[Address], bool] | None = None,
+        hosts: frozenset[str] = frozenset(),
     ) -> None:
+        self._timeout_s = timeout_s
         self._pool = urllib3.PoolManager(
             num_pools=16,
             timeout=Timeout(connect=min(CONNECT_S, timeout_s), read=min(READ_S, timeout_s)),
             retries=Retry(total=MAX_REDIRECTS, redirect=MAX_REDIRECTS, connect=0, read=0, status=0),
         )
-        guard = _Guard(resolver or resolve, allowed or is_public)
+        self._guard = guard = _Guard(resolver or resolve, allowed or is_public, hosts)
         self._pool.pool_classes_by_scheme = {
             "http": _pool_class(HTTPConnectionPool, HTTPConnection, guard),
             "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, guard),
@@ -65,19 +68,44 @@ class Http:
             BadInput: refused address, unknown host, an answer that will not change.
             Transient: no connection, a server error, too many requests.
         """
-        try:
+        with _told_apart():
             response = self._pool.request("GET", uri, preload_content=False, decode_content=False)
-        except MaxRetryError as error:
-            raise _cause(error) from error
-        except (LocationParseError, UnicodeError, ValueError) as error:
-            raise BadInput("refused_address", "the URI cannot be parsed") from error
-        except HTTPError as error:
-            raise Transient(f"http: {type(error).__name__}") from error
         try:
             _check_status(response.status)
             yield _Body(response)
         finally:
             response.close()
+
+    def post(self, uri: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post once, on a connection of its own; return the status, whatever it is.
+
+        No redirect is followed, what the answer says beyond its status is not read, and all
+        of it ends after ``timeout_s``, however slowly the other side talks.
+
+        Raises:
+            BadInput: refused address, unknown host, no URI.
+            Transient: no connection, no answer in time.
+        """
+        given = {**headers, "Connection": "close"}
+        with self._guard.ends_after(self._timeout_s) as is_over:
+            try:
+                with _told_apart():
+                    response = self._pool.request(
+                        *("POST", uri),
+                        body=body,
+                        headers=given,
+                        retries=False,
+                        redirect=False,
+                        preload_content=False,
+                    )
+            except Transient as error:
+                if is_over():
+                    raise Transient(f"no answer within {self._timeout_s:g} s") from error
+                raise
+            response.close()
+            if is_over():  # half of an answer looks like a whole one to http.client
+                raise Transient(f"no answer within {self._timeout_s:g} s")
+            return response.status
 
 
 class _Body:
@@ -98,12 +126,53 @@ class _Body:
 class _Guard:
     """Resolves, judges and connects."""
 
-    def __init__(self, resolver: Resolver, allowed: Callable[[Address], bool]) -> None:
-        self._resolver, self._allowed = resolver, allowed
+    def __init__(
+        self, resolver: Resolver, allowed: Callable[[Address], bool], hosts: frozenset[str]
+    ) -> None:
+        self._resolver, self._allowed, self._hosts = resolver, allowed, hosts
+        self._call = threading.local()
+
+    @contextmanager
+    def ends_after(self, seconds: float) -> Iterator[Callable[[], bool]]:
+        """Cut what this thread connects to meanwhile; yields whether that has happened."""
+        sockets: list[socket.socket] = []
+        over = threading.Event()
+
+        def cut() -> None:
+            over.set()
+            for one in sockets:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(seconds, cut)
+        timer.daemon = True
+        self._call.sockets, self._call.over = sockets, over
+        timer.start()
+        try:
+            yield over.is_set
+        finally:
+            timer.cancel()
+            self._call.sockets = None
+            for one in sockets:
+                one.close()
 
     def connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
-        addresses = self._resolver(host.strip("[]").rstrip("."), port)
-        if not all(self._allowed(ip_address(one.partition("%")[0])) for one in addresses):
+        connected = self._connect(host.strip("[]").rstrip("."), port, timeout_s)
+        sockets = getattr(self._call, "sockets", None)
+        if sockets is not None:
+            # TLS takes the descriptor over; a second one reaches the same connection.
+            sockets.append(connected.dup())
+            if self._call.over.is_set():
+                connected.close()
+                raise TimeoutError("it took too long to connect")
+        return connected
+
+    def _connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
+        addresses = self._resolver(host, port)
+        known = host.lower() in self._hosts
+        if not known and not all(
+            self._allowed(ip_address(one.partition("%")[0])) for one in addresses
+        ):
             raise RefusedAddress("refused_address", f"{host} leads to an address inside")
         deadline = time.monotonic() + (timeout_s or CONNECT_S)
         failure: OSError | None = None
@@ -114,6 +183,23 @@ class _Guard:
             except OSError as error:
                 failure = error
         raise failure or OSError(f"{host} has no address")
+
+
+def host_of(uri: str) -> str:
+    """Return the host of an http(s) URI, as it would be asked for.
+
+    Raises:
+        BadInput: it is none, or names a host that cannot be one.
+    """
+    try:
+        parts = parse_url(uri)
+        host = (parts.host or "").strip("[]")
+        host.encode("idna")  # what the resolver does
+    except (LocationParseError, UnicodeError, ValueError) as error:
+        raise BadInput("refused_address", "the URI cannot be parsed") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise BadInput("refused_address", "not http:// or https:// with a host")
+    return host
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -156,6 +242,19 @@ def _pool_class(pool: Any, connection: Any, guard: _Guard) -> Any:
                 raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
 
     return type("GuardedPool", (pool,), {"ConnectionCls": Guarded})
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Turn the library's errors into ours."""
+    try:
+        yield
+    except MaxRetryError as error:
+        raise _cause(error) from error
+    except (LocationParseError, UnicodeError, ValueError) as error:
+        raise BadInput("refused_address", "the URI cannot be parsed") from error
+    except HTTPError as error:
+        raise Transient(f"http: {type(error).__name__}") from error
 
 
 def _cause(error: MaxRetryError) -> BadInput | Transient:

@@ -7,6 +7,7 @@ with its name, and so are names that do not exist (a typo must not be silence).
 import os
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -213,6 +214,20 @@ class Settings(BaseModel):
             description="where browsers reach the console; https makes its cookies secure",
         ),
     ] = None
+    trusted_proxies: Annotated[
+        str,
+        Field(
+            description="addresses or networks of proxies before the console whose "
+            "X-Forwarded-For counts, ',' between; empty: none"
+        ),
+    ] = ""
+    webhook_hosts: Annotated[
+        str,
+        Field(
+            description="host names inside that webhooks may post to, ',' between; all others "
+            "must lead to public addresses"
+        ),
+    ] = ""
     api_rate_per_minute: Annotated[
         int, Field(ge=1, description="requests of one API key in a minute, per process")
     ] = 600
@@ -292,6 +307,13 @@ class Settings(BaseModel):
         if info.field_name == "tls_key_file" and info.data.get("tls_cert_file", value) is None:
             raise ValueError(f"is of no use without {PREFIX}TLS_CERT_FILE")
         _check_file(value)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for one in filter(None, map(str.strip, value.split(","))):
+            ip_network(one)  # its ValueError says what is wrong
         return value
 
     @field_validator("console_url")

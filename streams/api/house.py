@@ -48,7 +48,7 @@ class House:
             Fetcher.from_settings(settings),
             Relay(ledger, settings),
             Views(ledger),
-            Sender(ledger),
+            Sender.from_settings(ledger, settings),
         )
         house.uploads.clean()
         house.views.start()

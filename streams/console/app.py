@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from detector.errors import BadInput, Transient
 from streams.accounts.oidc import Oidc
 from streams.api import app as api
+from streams.api.callers import RateLimit
 from streams.api.house import House
 from streams.api.problems import ProblemError
 from streams.console import (
@@ -66,6 +67,7 @@ def create(house: House, address: str) -> ASGIApp:
     app.state.address = address
     app.state.secure = address.startswith("https://")
     app.state.oidc = Oidc(house.settings, address) if house.settings.oidc_issuer else None
+    app.state.login_limit = RateLimit(entrance.TRIES_PER_MINUTE)
     for page in PAGES:
         app.include_router(page.router)
     app.mount("/v1", api.create(house))

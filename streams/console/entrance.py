@@ -19,6 +19,7 @@ from streams.console.visitors import COOKIE, Form, PageError, Visitor, needs, te
 
 router = APIRouter()
 OIDC = "earmark_oidc"
+TRIES_PER_MINUTE = 30  # from one address; more are answered without asking the ledger
 BEFORE = "earmark_login"  # a form of a log-in page proves that it is of this browser by it
 
 
@@ -38,6 +39,7 @@ def login_page(request: Request, next: Annotated[str, Query(max_length=2_000)] =
 def login(request: Request, form: Form) -> Response:
     """Log in, where name and password go together."""
     _before(request, text(form, "before"))
+    _not_too_often(request)
     house, wanted = house_of(request), visitors.local(text(form, "next", 2_000))
     address = request.client.host if request.client else "?"
     name, password = text(form, "name", 200), str(form.get("password", ""))[:2_000]
@@ -66,6 +68,7 @@ def enter_page(request: Request, token: str) -> Response:
 def enter(request: Request, token: str, form: Form) -> Response:
     """Log in by a one-time link."""
     _before(request, text(form, "before"))
+    _not_too_often(request)
     address = request.client.host if request.client else "?"
     try:
         session = sessions.enter(house_of(request).ledger, token, address)
@@ -185,6 +188,12 @@ def _login(
     )
     _mark(request, answer, mark)
     return answer
+
+
+def _not_too_often(request: Request) -> None:
+    address = request.client.host if request.client else "?"
+    if request.app.state.login_limit.wait_s(users.place_of(address)):
+        raise PageError(429, "Too many tries from your address; wait a minute.")
 
 
 def _mark(request: Request, answer: Response, mark: str) -> None:

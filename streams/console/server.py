@@ -56,6 +56,8 @@ async def _serve(settings: Settings, health: Health) -> int:
             create(house, address),
             access_log=False,
             log_config=None,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,

@@ -18,6 +18,7 @@ from detector.errors import BadInput
 from streams import audit, topics
 from streams.accounts.tokens import new_id, new_token
 from streams.dead_letters import Message
+from streams.fetch_http import host_of
 from streams.ledger import Ledger
 from streams.people_tables import DELIVERIES, WEBHOOKS
 from streams.records import stable_id
@@ -28,6 +29,8 @@ EVENTS: Final = (
     topics.REVIEWS_DECIDED,
     topics.APPEALS_CHANGED,
 )
+# What reviewers write for each other leaves on the topic alone, which has readers of our own.
+KEPT_INSIDE: Final = {topics.REVIEWS_DECIDED: ("notes",)}
 
 
 class BadWebhook(BadInput):
@@ -54,10 +57,16 @@ def create(connection: Connection, url: str, events: Sequence[str], by: str) -> 
     Raises:
         BadWebhook: no http(s) address, or an event that there is not.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 2_000:
-        raise BadWebhook("the address must begin with http:// or https:// and name a host")
-    if parts.username or parts.password:
+    try:
+        host_of(url)
+        parts = urlsplit(url)
+        secret_in_it = parts.username is not None or parts.password is not None
+    except (BadInput, ValueError) as error:
+        said = "the address must begin with http:// or https:// and name a host"
+        raise BadWebhook(said) from error
+    if len(url) > 2_000:
+        raise BadWebhook("the address has more than 2000 letters")
+    if secret_in_it:
         raise BadWebhook("the address must not hold a password")
     if not events or any(event not in EVENTS for event in events):
         raise BadWebhook(f"events are some of {', '.join(EVENTS)}")
@@ -111,7 +120,10 @@ def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
                 continue
             value = (message.value or b"").decode()
             delivery_id = stable_id("whd", webhook_id, message.topic, value)
-            body = {"delivery_id": delivery_id, "event": message.topic, "data": orjson.loads(value)}
+            data = orjson.loads(value)
+            for name in KEPT_INSIDE.get(message.topic, ()):
+                data.pop(name, None)
+            body = {"delivery_id": delivery_id, "event": message.topic, "data": data}
             rows.append(
                 {
                     "delivery_id": delivery_id,

@@ -226,6 +226,20 @@ def test_log_in_needs_the_page_of_this_browser(console: Console) -> None:
         assert client.post("/login", data=form, headers=headers).status_code == 403
 
 
+def test_many_tries_from_one_address_do_not_reach_the_ledger(console: Console) -> None:
+    client = TestClient(console.app, base_url=ADDRESS, follow_redirects=False)
+    mark = re.search(r'name="before" value="(\w+)"', client.get("/login").text)
+    assert mark is not None
+    form = {"before": mark[1], "name": "Ada", "password": "x"}
+    answers = []
+    for path in ["/login"] * 25 + ["/enter/guess"] * 10:
+        answers.append(client.post(path, data=form, headers={"Sec-Fetch-Site": "same-origin"}))
+        found = re.search(r'name="before" value="(\w+)"', answers[-1].text)
+        form["before"] = found[1] if found else form["before"]
+    assert "from your address" in answers[-1].text
+    assert answers[-1].status_code == 429
+
+
 def test_looking_at_a_link_does_not_use_it_up(console: Console) -> None:
     ada = console.user("viewer", "Ada")
     with console.house.ledger.transaction() as connection:
