@@ -22,6 +22,8 @@ CLOSE_S: Final = 0.06  # landmarks that coincide
 CLOSE_SEMITONES: Final = 0.4
 WINDOW_S: Final = 5.0  # agreement is judged over this, every second
 AGREE: Final = 0.25  # share of landmarks that coincide by chance: 0.03 to 0.10
+SPARSE: Final = 5
+"""Landmarks in five seconds below which nothing can be said of them."""
 MAX_STRETCHES: Final = 8
 MIN_QUADS: Final = 12  # in common at one speed, shift and start
 
@@ -228,12 +230,14 @@ def _checked(
     agreed = np.zeros(seconds)
     hit_by = [_coincident(query, reference, slope, start, shift) for start in starts]
     second = query.seconds.astype(int)
+    total = _around(np.bincount(second, minlength=seconds))
     for number, hit in enumerate(hit_by):
-        share = _agreement(second, hit, seconds)
+        share = _agreement(total, second, hit)
         better = (share >= AGREE) & (share > agreed + (0.1 if number else 0.0))
         taken[better], agreed[better] = number, share[better]
     if not (taken >= 0).any():
         return None
+    taken = _bridged(taken, total)
     inside = taken[second] >= 0
     hit = np.zeros(len(second), bool)
     for number, one in enumerate(hit_by):
@@ -271,15 +275,32 @@ def _coincident(
     return hit
 
 
+def _around(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the sums over five seconds around each second."""
+    sums: NDArray[np.float64] = np.convolve(counts, np.ones(int(WINDOW_S)), "same")
+    return sums
+
+
 def _agreement(
-    second: NDArray[np.int64], hit: NDArray[np.bool_], seconds: int
+    total: NDArray[np.float64], second: NDArray[np.int64], hit: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the share of landmarks that coincide in five seconds around each second."""
-    window = np.ones(int(WINDOW_S))
-    total = np.convolve(np.bincount(second, minlength=seconds), window, "same")
-    good = np.convolve(np.bincount(second[hit], minlength=seconds), window, "same")
-    share: NDArray[np.float64] = good / np.maximum(total, 10)
+    good = _around(np.bincount(second[hit], minlength=len(total)))
+    share: NDArray[np.float64] = good / np.maximum(total, 2 * SPARSE)
     return share
+
+
+def _bridged(taken: NDArray[np.int64], total: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Let seconds with next to no landmarks (a rest, a quiet end) go with those before them.
+
+    There is nothing in them to agree or to disagree about; at the beginning they go with what
+    follows.
+    """
+    judged = np.flatnonzero(total >= SPARSE)
+    if len(judged) == 0:
+        return taken
+    before = np.searchsorted(judged, np.arange(len(taken)), "right") - 1
+    return taken[judged[np.maximum(before, 0)]]
 
 
 def _stretches(

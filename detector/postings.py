@@ -17,7 +17,7 @@ MAX_VOTES: Final = 400_000
 
 MIN_KEYS: Final = 2
 ALWAYS: Final = 3
-MARGIN_BITS: Final = 5.0
+DEVIATIONS: Final = 5.0
 KEYS_OF_A_RECORDING: Final = 300
 """About; only the logarithm of how many recordings there are is needed."""
 
@@ -36,12 +36,13 @@ def merged(parts: Iterable[Packed]) -> Packed:
 
 def votes(
     parts: Sequence[Packed], keys: NDArray[np.uint32], max_votes: int = MAX_VOTES
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.float64], float]:
     """Return the recordings that share keys with a query, how many, and their weight in bits.
 
     The heaviest come first. The weight is how unlikely it is that another recording shares
     those keys: one that a thousandth has weighs ten bits, one that half of all have weighs one.
-    Where the keys' lists are longer together than ``max_votes``, the longest are left out.
+    Where the keys' lists are longer together than ``max_votes``, the longest are left out. Last
+    comes the weight that chance explains: mean and five deviations of an unrelated recording.
     """
     wanted = keys.astype(np.uint64) << np.uint64(32)
     last = wanted + np.uint64(2**32 - 1)
@@ -51,7 +52,12 @@ def votes(
     lengths = sum((high - low for low, high in ranges), np.zeros(len(keys), np.int64))
     order = np.argsort(lengths, kind="stable")
     asked = np.sort(order[np.cumsum(lengths[order]) <= max_votes])
-    bits = np.log2(1 + recordings(sum(map(len, parts))) / np.maximum(lengths, 1)).astype(np.float32)
+    held = 1 + sum(map(len, parts)) / KEYS_OF_A_RECORDING
+    bits = np.log2(1 + held / np.maximum(lengths, 1)).astype(np.float32)
+    share = lengths[asked] / held
+    by_chance = explained(
+        float(share @ bits[asked]), float(share @ np.square(bits[asked], dtype=np.float64))
+    )
     found = [
         _numbers(part, low[asked], high[asked])
         for part, (low, high) in zip(parts, ranges, strict=True)
@@ -64,27 +70,25 @@ def votes(
         which, np.concatenate([np.zeros(0, np.float32), *weights]), minlength=len(numbers)
     ).astype(np.float64)
     likeliest = np.lexsort((numbers, -weight))
-    return numbers[likeliest], counts[likeliest], weight[likeliest]
+    return numbers[likeliest], counts[likeliest], weight[likeliest], by_chance
 
 
-def recordings(postings: int) -> float:
-    """Return about how many recordings so many postings belong to."""
-    return 1 + postings / KEYS_OF_A_RECORDING
+def explained(mean: float, variance: float) -> float:
+    """Return the weight in bits up to which a million unrelated recordings may come by chance."""
+    return float(mean + DEVIATIONS * np.sqrt(variance))
 
 
 def promising(
     numbers: NDArray[np.uint32],
     counts: NDArray[np.int64],
     weights: NDArray[np.float64],
-    held: float,
+    by_chance: float,
 ) -> list[int]:
     """Return who is worth an alignment: the first few, then only what chance does not explain.
 
-    Among ``held`` recordings chance brings one to log2(held) bits. A single key is never enough.
+    A single key in common is never enough.
     """
-    worth = (counts >= MIN_KEYS) & (
-        (np.arange(len(numbers)) < ALWAYS) | (weights >= np.log2(held) + MARGIN_BITS)
-    )
+    worth = (counts >= MIN_KEYS) & ((np.arange(len(numbers)) < ALWAYS) | (weights > by_chance))
     return [int(number) for number in numbers[worth]]
 
 

@@ -21,7 +21,7 @@ from detector.alignment import Alignment, Recording, align
 from detector.decode import Decoder
 from detector.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
 from detector.matching import MatchClass, classify, indistinct
-from detector.postings import merged, pack, promising, recordings, votes
+from detector.postings import merged, pack, promising, votes
 from detector.types import FloatArray
 from models.coders import Coder, through
 from models.effects import equalised, limited, low_passed, resampled, sped, stretched, with_noise
@@ -156,7 +156,7 @@ def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Gri
         for cell in CELLS:
             query = Recording(heard[path][cell.name])
             grid.queries += 1
-            asked = promising(*votes([postings], query.keys), recordings(len(postings)))
+            asked = promising(*votes([postings], query.keys))
             found = {n: _class(query, references[n][1]) for n in asked[:CANDIDATES]}
             kind, answer = found.pop(number, ("not_found", None))
             grid.classes[cell.name][kind] += 1

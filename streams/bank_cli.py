@@ -195,7 +195,7 @@ def stats(
 
 @app.command()
 def verify(state: StateOption = HERE) -> None:
-    """Prove that the index is whole: every file, every sum, every item findable."""
+    """Prove that the index is whole: every file and sum; a hundred items, then each hundredth."""
     from detector.alignment import Recording
     from detector.landmarks import Landmarks
     from streams.index import Query

@@ -26,7 +26,7 @@ import structlog
 from sqlalchemy import Connection, Row, RowMapping, delete, func, select
 
 from detector.errors import Transient
-from detector.postings import Packed, merged, pack, promising, recordings, votes
+from detector.postings import Packed, merged, pack, promising, votes
 from streams.index import IndexUnusable
 from streams.index_sql import CHUNK, Keys, SqlIndex
 from streams.index_tables import FRESH, ITEMS, SEGMENTS
@@ -69,8 +69,7 @@ class EmbeddedIndex(SqlIndex):
     # --- reading -----------------------------------------------------------------------------
 
     def _votes(self, keys: Keys, limit: int) -> list[int]:
-        parts = self._parts()
-        return promising(*votes(parts, keys), recordings(sum(map(len, parts))))[:limit]
+        return promising(*votes(self._parts(), keys))[:limit]
 
     def _parts(self) -> list[Packed]:
         """Return all postings as they stand now; segments that are mapped stay mapped."""

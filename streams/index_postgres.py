@@ -11,18 +11,21 @@ import numpy as np
 import sqlalchemy
 from sqlalchemy import Connection, delete, func, select
 
-from detector.postings import KEYS_OF_A_RECORDING, promising
+from detector.postings import KEYS_OF_A_RECORDING, explained, promising
 from streams.index_sql import Keys, SqlIndex
 from streams.index_tables import ITEMS, POSTINGS
 
 # As detector.postings.votes: by how unlikely it is that another item shares those keys.
 _VOTES = sqlalchemy.text(
     "WITH hits AS (SELECT key, number FROM index_postings WHERE key = ANY(:keys)),"
-    " lists AS (SELECT key, count(*) AS length FROM hits GROUP BY key),"
     " held AS (SELECT 1 + greatest(reltuples, 0) / :mean AS items FROM pg_class"
-    " WHERE oid = 'index_postings'::regclass)"
-    " SELECT number, count(*), sum(ln(1 + items / length)) / ln(2), max(items)"
-    " FROM hits JOIN lists USING (key), held GROUP BY number"
+    " WHERE oid = 'index_postings'::regclass),"
+    " lists AS (SELECT key, count(*) / max(items) AS share,"
+    " log(2.0, (1 + max(items) / count(*))::numeric)::float8 AS bits"
+    " FROM hits, held GROUP BY key),"
+    " chance AS (SELECT sum(share * bits) AS mean, sum(share * bits * bits) AS variance FROM lists)"
+    " SELECT number, count(*), sum(bits), max(chance.mean), max(variance)"
+    " FROM hits JOIN lists USING (key), chance GROUP BY number"
     " ORDER BY 3 DESC, number LIMIT :most"
 )
 
@@ -48,8 +51,8 @@ class PostgresIndex(SqlIndex):
             rows = connection.execute(_VOTES, asked).all()
         if not rows:
             return []
-        numbers, counts, weights, held = (np.array(column) for column in zip(*rows, strict=True))
-        return promising(numbers, counts, weights.astype(float), float(held[0]))
+        numbers, counts, weights, mean, variance = map(np.array, zip(*rows, strict=True))
+        return promising(numbers, counts, weights, explained(float(mean[0]), float(variance[0])))
 
     def _sizes(self) -> tuple[int, int, int]:
         with self.database.reading() as connection:
