@@ -83,17 +83,35 @@ class KeptUploads:
         """Return where a file of this content lies."""
         return f"{self.root}/{sha256[:2]}/{sha256}"
 
-    def _keep(self, arrived: Path, sha256: str) -> str:
+    def uri(self, sha256: str) -> str:
+        """Return where the pipeline finds a file of this content."""
+        return str(self.filesystem.unstrip_protocol(self.path(sha256)))
+
+    def forget(self, sha256: str) -> None:
+        """Remove a file that nothing names; one that is gone already is no matter.
+
+        Raises:
+            Transient: the store does not answer.
+        """
+        try:
+            self.filesystem.rm_file(self.path(sha256))
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+
+    def _keep(self, arrived: Path, sha256: str) -> bool:
         path = self.path(sha256)
         try:
+            new = not self.filesystem.exists(path)
             if "file" in self.filesystem.protocol:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 arrived.replace(path)
-            elif not self.filesystem.exists(path):
+            elif new:
                 self.filesystem.put_file(str(arrived), path)
         except Exception as error:
             raise Transient(f"artefact store: {error!r}") from error
-        return str(self.filesystem.unstrip_protocol(path))
+        return new
 
 
 class Arriving:
@@ -128,19 +146,29 @@ class Arriving:
             raise RuntimeError("use it as a context manager")
         return self._file
 
-    def keep(self) -> KeptFile:
-        """Give the file its name; it has arrived whole.
+    def whole(self) -> KeptFile:
+        """Return what it is now that it has arrived whole; it has no name yet.
 
         Raises:
             BadInput: it is empty.
-            Transient: the store does not take it.
         """
         if self._size == 0:
             raise BadInput("empty_file", "the file has no bytes")
+        sha256 = self._digest.hexdigest()
+        return KeptFile(sha256, self._size, self._kept.uri(sha256))
+
+    def keep(self) -> bool:
+        """Give the file its name.
+
+        Returns:
+            False where the same content lay there before.
+
+        Raises:
+            Transient: the store does not take it.
+        """
         self._open.flush()
         os.fsync(self._open.fileno())
-        sha256 = self._digest.hexdigest()
-        return KeptFile(sha256, self._size, self._kept._keep(self._path, sha256))
+        return self._kept._keep(self._path, self._digest.hexdigest())
 
     def __exit__(
         self,

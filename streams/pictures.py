@@ -5,10 +5,13 @@ child reads the observation and the released model, and writes JSON, SVG and PNG
 drawn once is read from the store from then on.
 """
 
+import hashlib
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +29,36 @@ from streams.settings import Settings
 log = structlog.get_logger()
 
 PATIENCE_S: Final = 90.0
+MANIFEST: Final = "manifest.json"  # as detector.model has it, which would load PyTorch
 ONE_AT_A_TIME: Final = threading.Semaphore(1)
+# Whoever waits holds a thread that pages need: few may, and not for long.
+WAITERS: Final = threading.Semaphore(3)
+WAIT_S: Final = 20.0
 MEDIA: Final = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 
 
 class NoPicture(BadInput):
     """There is nothing to draw from: no observation, or another model's version of it."""
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Draw one at a time.
+
+    Raises:
+        Transient: others are being drawn; ask again.
+    """
+    if not WAITERS.acquire(blocking=False):
+        raise Transient("too many pictures are asked for at once")
+    try:
+        if not ONE_AT_A_TIME.acquire(timeout=WAIT_S):
+            raise Transient("another picture is being drawn")
+        try:
+            yield
+        finally:
+            ONE_AT_A_TIME.release()
+    finally:
+        WAITERS.release()
 
 
 class Pictures:
@@ -50,7 +77,8 @@ class Pictures:
         path = self._path(decision, ending)
         if (kept := self._store.find_file(path)) is not None:
             return kept
-        with ONE_AT_A_TIME:
+        self._must_be_ours(decision)
+        with _turn():
             if (kept := self._store.find_file(path)) is not None:  # drawn while we waited
                 return kept
             self._draw(decision)
@@ -63,6 +91,15 @@ class Pictures:
         model = decision.analysis.model.digest[:16]
         content = decision.content_sha256
         return f"pictures/{model}/{content[:2]}/{content}.{ending}"
+
+    def _must_be_ours(self, decision: TrackDecided) -> None:
+        """Refuse before a child is started: only the model that answered can draw its evidence."""
+        try:
+            manifest = (self._settings.model / MANIFEST).read_bytes()
+        except OSError as error:
+            raise Transient(f"the released model cannot be read: {error}") from error
+        if hashlib.sha256(manifest).hexdigest() != decision.analysis.model.digest:
+            raise NoPicture("no_picture", "another model answered; its evidence was not drawn then")
 
     def _draw(self, decision: TrackDecided) -> None:
         observation = self._store.read(self._observation(decision))

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from streams.api import appeals, problems, tracks, uploads, webhooks
+from streams.api import appeals, multipart, problems, tracks, uploads, webhooks
 from streams.api.callers import RateLimit
 from streams.api.house import House
 from streams.records import Upload
@@ -25,6 +25,8 @@ def create(house: House) -> FastAPI:
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        # holds before a body is read, and so before anybody is asked who they are
+        max_body_size=multipart.SMALL_BYTES,
     )
     app.state.house = house
     app.state.rate_limit = RateLimit(house.settings.api_rate_per_minute)

@@ -6,6 +6,7 @@ is the same upload.
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
@@ -14,11 +15,15 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import delete, insert, select
 
-from streams import audit, topics
+from detector.errors import Transient
+from streams import audit, outbox, topics
+from streams.api.house import House
+from streams.api.multipart import Form
 from streams.api.problems import ProblemError
 from streams.ingest import upload_from_fields
 from streams.kept_uploads import KeptFile
 from streams.ledger import Ledger
+from streams.ledger_tables import UPLOADS
 from streams.people_tables import REQUESTS
 from streams.records import Upload, UploadReceived, stable_id
 from streams.review.verdicts import publish
@@ -53,6 +58,35 @@ def from_file(metadata: bytes, kept: KeptFile, file_name: str) -> Upload:
     made = {"track_id": stable_id("trk", kept.sha256), "title": stem[:2_000] or None}
     mine = {"uri": kept.uri, "sha256": kept.sha256}
     return upload_from_fields(made | fields | mine)
+
+
+def take_file_in(house: House, form: Form, caller: str, key: str | None = None) -> TakenIn:
+    """Take in a file that has arrived; where it is refused, nothing of it remains.
+
+    Raises:
+        ProblemError, RefusedUpload: the metadata or the key are wrong.
+        LedgerAway, Transient: nothing was taken; send it again.
+    """
+    arrived = form.file.whole()
+    upload = from_file(form.metadata, arrived, form.file_name)
+    new = form.file.keep()  # before the event that names it
+    try:
+        return take_in(house.ledger, upload, caller, key)
+    except BaseException:
+        if new:
+            with suppress(Transient):  # what the caller must hear is why it was refused
+                _forget(house, arrived)
+        raise
+
+
+def _forget(house: House, arrived: KeptFile) -> None:
+    """Remove a file, unless another request has taken the same content in meanwhile."""
+    with house.ledger.reading() as connection:
+        named = connection.scalar(
+            select(UPLOADS.c.upload_id).where(UPLOADS.c.uri == arrived.uri).limit(1)
+        )
+    if named is None:
+        house.uploads.forget(arrived.sha256)
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -94,7 +128,10 @@ def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None)
             row = {"caller": caller, "key": key, "request_sha256": digest, "at": now}
             connection.execute(insert(REQUESTS).values(row | {"answer": said.upload_id}))
             connection.execute(delete(REQUESTS).where(REQUESTS.c.at < now - KEPT))
-        publish(connection, topics.UPLOADED, said)
+        if not publish(connection, topics.UPLOADED, said):
+            # Known, but sent again: it goes out again, as the ingest hook does. A broker that
+            # keeps nothing may have forgotten it, or its file has been repaired meanwhile.
+            outbox.put(connection, topics.UPLOADED, said)
         detail = {"track": said.track_id}
         audit.append(connection, [audit.Entry(caller, "uploaded", said.upload_id, detail)])
     return TakenIn(said.upload_id, said.track_id)

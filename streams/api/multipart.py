@@ -22,6 +22,11 @@ HEADER_BYTES: Final = 8 * 1024
 OVERHEAD_BYTES: Final = METADATA_BYTES + 64 * 1024  # of a form around its file
 MOST_PARTS: Final = 8
 
+# Bodies are bounded by the framework before anything reads them; the routes that take files say
+# FILE_BYTES and count by themselves, since the largest file is a setting.
+SMALL_BYTES: Final = 512 * 1024
+FILE_BYTES: Final = 2**40
+
 
 @dataclass
 class Form:

@@ -10,7 +10,7 @@ from streams.accounts.keys import Key
 from streams.accounts.roles import Right
 from streams.api import intake, multipart, pages
 from streams.api.callers import needs
-from streams.api.house import house_of
+from streams.api.house import House, house_of
 from streams.api.problems import ProblemError, documented
 from streams.api.progress import Progress, progress_of
 from streams.ingest import check_scheme, upload_from_fields
@@ -91,6 +91,7 @@ class UploadPage(BaseModel):
     response_model=Accepted,
     openapi_extra=BODY,
     responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+    max_body_size=multipart.FILE_BYTES,
 )
 async def upload(
     request: Request,
@@ -111,11 +112,17 @@ async def upload(
         check_scheme(given, house.settings)
     else:
         async with multipart.received(request, house.uploads) as form:
-            kept = await to_thread.run_sync(form.file.keep)
-            given = intake.from_file(form.metadata, kept, form.file_name)
+            taken = await to_thread.run_sync(
+                intake.take_file_in, house, form, caller.key_id, idempotency_key
+            )
+        return _accepted(taken, house, response)
     taken = await to_thread.run_sync(
         intake.take_in, house.ledger, given, caller.key_id, idempotency_key
     )
+    return _accepted(taken, house, response)
+
+
+def _accepted(taken: intake.TakenIn, house: House, response: Response) -> Accepted:
     house.relay.wake()
     response.headers["Location"] = f"/v1/uploads/{taken.upload_id}"
     if taken.again:

@@ -16,6 +16,7 @@ from streams.accounts.oidc import Oidc
 from streams.api import app as api
 from streams.api.callers import RateLimit
 from streams.api.house import House
+from streams.api.multipart import SMALL_BYTES
 from streams.api.problems import ProblemError
 from streams.console import (
     admin,
@@ -62,7 +63,13 @@ PAGES: Final = (entrance, check, queue, task, tracks, audio, appeals, quality, a
 
 def create(house: House, address: str) -> ASGIApp:
     """Return everything that is served; ``address`` is where browsers reach it."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=SMALL_BYTES,
+    )
     app.state.house = house
     app.state.address = address
     app.state.secure = address.startswith("https://")

@@ -1,6 +1,17 @@
-"""The audio of an upload, by range requests, from where it lies; said plainly where it is gone."""
+"""The audio of an upload, by range requests, from where it lies; said plainly where it is gone.
 
+What lies there now may be another file than the one that was analysed: a deliverer can write to
+its own bucket, and a reviewer must not judge what was put there afterwards. So its SHA-256 is
+compared, once for each state of the file, and what was never heard is not served at all.
+"""
+
+import hashlib
+import io
+import os
 import re
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import IO, Annotated, Final
 
@@ -13,10 +24,12 @@ from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Id
 from streams.console.visitors import PageError, Visitor, needs
-from streams.ledger_tables import UPLOADS
+from streams.ledger_tables import FINGERPRINTS, UPLOADS
 
 router = APIRouter()
 BLOCK: Final = 2**18
+BELIEVED_S: Final = 600.0
+MOST_KNOWN: Final = 10_000
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 TYPES: Final = (  # by what the file begins with; never by what the uploader called it
     (b"RIFF", "audio/wav"),
@@ -30,6 +43,61 @@ TYPES: Final = (  # by what the file begins with; never by what the uploader cal
 )
 
 
+class Checked:
+    """SHA-256 of files, once for each state: where they lie, size, and time of their last change.
+
+    Where a store tells no time of change, a digest is believed for ``BELIEVED_S``.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, int, int | None], tuple[str, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def digest(self, source: IO[bytes], uri: str) -> str:
+        """Return the SHA-256 of an open file."""
+        try:
+            changed: int | None = os.fstat(source.fileno()).st_mtime_ns
+        except (AttributeError, OSError, io.UnsupportedOperation):
+            changed = None
+        state = (uri, source.seek(0, os.SEEK_END), changed)
+        with self._lock:
+            digest, until = self._known.get(state, ("", 0.0))
+        if time.monotonic() >= until:
+            source.seek(0)
+            total = hashlib.sha256()
+            while block := source.read(BLOCK):
+                total.update(block)
+            digest = total.hexdigest()
+            until = float("inf") if changed is not None else time.monotonic() + BELIEVED_S
+            with self._lock:
+                self._known[state] = (digest, until)
+                while len(self._known) > MOST_KNOWN:
+                    self._known.popitem(last=False)
+        return digest
+
+
+class Opened:
+    """Who has opened what already, so that one listening is one line of the audit log."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def first(self, name: str) -> bool:
+        """Whether this is the first time."""
+        with self._lock:
+            if name in self._seen:
+                return False
+            self._seen[name] = None
+            while len(self._seen) > MOST_KNOWN:
+                self._seen.popitem(last=False)
+            return True
+
+
+CHECKED: Final = Checked()
+OPENED: Final = Opened()
+
+
 @router.get("/audio/{upload_id}")
 @router.head("/audio/{upload_id}")
 def audio(
@@ -39,14 +107,23 @@ def audio(
     house = house_of(request)
     with house.ledger.reading() as connection:
         uri = connection.scalar(select(UPLOADS.c.uri).where(UPLOADS.c.upload_id == upload_id))
+        heard = connection.scalar(
+            select(FINGERPRINTS.c.content_sha256)
+            .where(FINGERPRINTS.c.upload_id == upload_id)
+            .limit(1)
+        )
     if uri is None:
         raise PageError(404, "There is no such upload.")
-    asked = request.headers.get("range")
-    if asked is None or asked.startswith("bytes=0-"):
+    if heard is None:
+        raise PageError(410, "This upload was not heard (yet), so there is nothing to play.")
+    if OPENED.first(f"{visitor.session.csrf} {upload_id}"):
         house.seen(visitor.user.user_id, "audio_opened", upload_id)
     source = _open(house, uri)
     try:
-        return _answer(source, asked)
+        if CHECKED.digest(source, uri) != heard:
+            said = "What lies there now is not the file that was analysed; it is not played."
+            raise PageError(410, said)
+        return _answer(source, request.headers.get("range"))
     except BaseException:
         source.close()
         raise

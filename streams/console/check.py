@@ -37,15 +37,13 @@ def check(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) ->
     )
 
 
-@router.post("/check")
+@router.post("/check", max_body_size=multipart.FILE_BYTES)
 async def receive(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) -> Response:
     """Take a file in; the page's script follows where it goes."""
     visitors.token_needed(request, visitor)
     house = house_of(request)
     async with multipart.received(request, house.uploads) as form:
-        kept = await to_thread.run_sync(form.file.keep)
-        upload = intake.from_file(form.metadata, kept, form.file_name)
-    taken = await to_thread.run_sync(intake.take_in, house.ledger, upload, visitor.user.user_id)
+        taken = await to_thread.run_sync(intake.take_file_in, house, form, visitor.user.user_id)
     house.relay.wake()
     return JSONResponse({"upload_id": taken.upload_id, "page": f"/check/{taken.upload_id}"}, 202)
 

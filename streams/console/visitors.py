@@ -22,7 +22,6 @@ from streams.api.house import house_of
 COOKIE: Final = "earmark_session"
 SAFE: Final = ("GET", "HEAD")
 MOST_FIELDS: Final = 1_000
-FORM_BYTES: Final = 512 * 1024
 
 
 class LoginNeeded(Exception):
@@ -105,12 +104,11 @@ def same_origin(request: Request) -> None:
 async def _form(request: Request) -> FormData:
     """Return a form of a page of this session.
 
+    How large it may be is the application's limit (``max_body_size``).
+
     Raises:
         PageError: it carries no token, or another session's.
     """
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > FORM_BYTES:
-        raise PageError(413, "This form is too large.")
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     if visitor is not None:

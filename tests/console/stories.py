@@ -10,7 +10,7 @@ from streams.policy.bundle import load
 from streams.project import project
 from streams.records import Declaration, Outcome, ReviewRequested, TrackDecided, UploadReceived
 from streams.settings import Settings
-from tests.streams.events import UPLOADED_AT, classified, message
+from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
 
 POLICY = load(Settings().policy)
 CLAIMS_NONE = Declaration(contains_ai="None")
@@ -52,6 +52,14 @@ def tell(
         ],
     )
     return decided, requested
+
+
+def hear(ledger: Ledger, decided: TrackDecided, content_sha256: str) -> None:
+    """Say that the audio of an upload was heard, and that it was this content."""
+    said = fingerprinted(decided.track_id).model_copy(
+        update={"upload_id": decided.upload_id, "content_sha256": content_sha256}
+    )
+    project(ledger, [message(topics.FINGERPRINTED, said)])
 
 
 def a_task(ledger: Ledger, track_id: str = "T-1", **more: Any) -> str:

@@ -1,6 +1,7 @@
 """The HTTP API over a real database; what it takes in waits in the outbox."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,37 @@ def test_the_same_file_twice_is_one_upload(console: Console, program: TestClient
     }
     assert len(ids) == 1
     assert len(files(console)) == 1
-    assert len(waiting(console)) == 1
+    assert len(waiting(console)) == 2, "sent again, it goes out again: a broker may have forgotten"
+
+
+def test_what_is_refused_leaves_no_file_behind(console: Console, program: TestClient) -> None:
+    headers = {"Idempotency-Key": "k"}
+    assert program.post("uploads", files={"file": ("a.wav", WAV)}, headers=headers).is_success
+    other = {"file": ("b.wav", WAV + b"x")}
+    for data, more in (({"metadata": '{"x": 1'}, {}), ({"metadata": '{"isrc": "?"}'}, {})):
+        assert program.post("uploads", files=other, data=data, headers=more).status_code in (
+            400,
+            422,
+        )
+    again = program.post("uploads", files=other, headers=headers)
+    assert (again.status_code, again.json()["code"]) == (422, "key_reused")
+    assert [path.read_bytes() for path in files(console)] == [WAV]
+
+
+def test_bodies_are_bounded_before_anybody_is_asked_who_they_are(console: Console) -> None:
+    stranger = TestClient(console.app, raise_server_exceptions=False)
+
+    def unannounced() -> Iterator[bytes]:
+        for _ in range(multipart.SMALL_BYTES // 2**16 + 2):
+            yield b"[" * 2**16
+
+    for path in ("/v1/appeals", "/v1/webhooks", "/login"):
+        kind = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
+        headers = {"Content-Type": kind}
+        body = b"[" * (multipart.SMALL_BYTES + 1)
+        assert stranger.post(path, content=body, headers=headers).status_code == 413, path
+        answer = stranger.post(path, content=unannounced(), headers=headers)  # says no length
+        assert answer.status_code == 413, path
 
 
 def test_an_idempotency_key_decides_once(console: Console, program: TestClient) -> None:

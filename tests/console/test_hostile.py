@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -10,10 +11,10 @@ from starlette.testclient import TestClient
 from streams.accounts import sessions, users
 from streams.accounts.roles import Right
 from streams.console.visitors import COOKIE, local
-from streams.people_tables import SESSIONS
+from streams.people_tables import AUDIT, SESSIONS
 from streams.records import Contributor, Declaration, Tool
 from tests.console.conftest import ADDRESS, Console
-from tests.console.stories import tell
+from tests.console.stories import hear, tell
 from tests.streams.test_ledger import letter
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}${7*7}javascript:alert(1)"
@@ -170,6 +171,7 @@ def test_audio_is_read_only_from_where_uploads_may_lie(console: Console) -> None
     own = f"file://{console.house.uploads.root}/../ledger.db"
     for number, uri in enumerate(("file:///etc/passwd", own, "http://127.0.0.1/x", "s3://b/k")):
         decided, _ = tell(console.house.ledger, f"T-{number}", uri=uri)
+        hear(console.house.ledger, decided, "c" * 64)
         answer = admin.get(f"/audio/{decided.upload_id}")
         assert answer.status_code == 410, uri
         assert "cannot be played" in answer.text
@@ -178,9 +180,12 @@ def test_audio_is_read_only_from_where_uploads_may_lie(console: Console) -> None
 def test_audio_comes_in_ranges(console: Console) -> None:
     with console.house.uploads.arrive() as arriving:
         arriving.write(b"RIFF" + bytes(range(200)))
-        kept = arriving.keep()
+        kept = arriving.whole()
+        assert arriving.keep()
     decided, _ = tell(console.house.ledger, uri=kept.uri)
     browser, path = console.browser("viewer"), f"/audio/{decided.upload_id}"
+    assert browser.get(path).status_code == 410, "what was never heard is not served"
+    hear(console.house.ledger, decided, kept.sha256)
     whole = browser.get(path)
     assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/wav")
     for asked, status, length, said in (
@@ -195,6 +200,27 @@ def test_audio_comes_in_ranges(console: Console) -> None:
         assert (answer.status_code, len(answer.content)) == (status, length), asked
         assert answer.headers["content-range"] == said
     assert browser.get(path, headers={"Range": "pages=1-2"}).status_code == 200
+    console.house.views.stop()  # writes what waits
+    with console.house.ledger.reading() as connection:
+        question = sqlalchemy.select(AUDIT.c.action).where(AUDIT.c.action == "audio_opened")
+        assert len(connection.execute(question).all()) == 1, "one listening is one line"
+
+
+def test_a_file_that_was_swapped_after_the_analysis_is_not_played(
+    console: Console, tmp_path: Path
+) -> None:
+    with console.house.uploads.arrive() as arriving:
+        arriving.write(b"RIFF" + bytes(range(200)))
+        kept = arriving.whole()
+        arriving.keep()
+    decided, _ = tell(console.house.ledger, uri=kept.uri)
+    hear(console.house.ledger, decided, kept.sha256)
+    browser, path = console.browser("reviewer"), f"/audio/{decided.upload_id}"
+    assert browser.get(path).status_code == 200
+    Path(console.house.uploads.path(kept.sha256)).write_bytes(b"RIFF" + bytes(200) + b"FREE")
+    answer = browser.get(path, headers={"Range": "bytes=1-"})
+    assert answer.status_code == 410
+    assert "not the file that was analysed" in answer.text
 
 
 def test_logging_in_gives_a_new_session_whatever_was_brought(console: Console) -> None:
