@@ -133,6 +133,10 @@ class Facts:
     def _take_record(self, message: Any, said: dict[str, Any], upload_id: str) -> None:
         identity = (message.topic, upload_id, said[IDS[message.topic]])
         times = [said.pop(name) for name in TIMES if name in said]
+        if message.topic == topics.STATEMENTS_WRITTEN:  # it says until when one may object
+            times.append(said["redress"]["deadline"])
+        if message.topic == topics.USAGE_ATTRIBUTED:
+            times.append(said["from_at"])
         self.records[*identity, *times].add(_digest(message.value))
         self.timeless[identity].add(_digest(json.dumps(_undated(said)).encode()))
         if message.topic == topics.LABELLED:
