@@ -132,6 +132,7 @@ def answers_of(
             asked = {model.name: without(model, beside.get(subject.group, ()))}
             if model.bank is not None and subject.label != NEGATIVE:
                 asked[f"{model.name}{KNOWN}"] = model
+            given_by = {id(one): one.assess(observations, alpha) for one in asked.values()}
             for name, one in asked.items():
                 humans = others.get(model.name) if subject.label == HUMAN else None
                 answers += [
@@ -139,9 +140,7 @@ def answers_of(
                         case.part, case.cell, case.family, name, subject.label, subject.group,
                         _outcome(given, observation, humans, [subject.group], alpha), given.score,
                     )
-                    for (case, observation), given in zip(
-                        cases, one.assess(observations, alpha), strict=True
-                    )
+                    for (case, observation), given in zip(cases, given_by[id(one)], strict=True)
                 ]  # fmt: skip
     return answers
 
