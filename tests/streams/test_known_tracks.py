@@ -67,7 +67,7 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
         yield (
             Fingerprinting(
                 Fetcher.from_settings(settings), ArtefactStore.open(settings.store), pool,
-                Recogniser(banks), threads, spool, asyncio.Semaphore(3),
+                Recogniser(banks), threads, spool, "", asyncio.Semaphore(3),
             ),
             banks,
         )  # fmt: skip
