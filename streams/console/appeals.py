@@ -24,6 +24,8 @@ from streams.review.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 
 router = APIRouter()
 PAGE: Final = 50
+# What may be found for an appellant beside the extent.
+FINDINGS: Final = ("licensed", "not_impersonation", "not_fraud", "not_removed_before")
 
 
 @router.get("/appeals")
@@ -157,9 +159,7 @@ def _outcome(form: Any) -> AppealOutcome:
     return AppealOutcome.model_validate(
         {
             "extent": Extent(extent) if extent in ("All", "Partly", "None") else None,
-            "findings": [
-                one for one in texts(form, "finding") if one in ("licensed", "not_impersonation")
-            ],
+            "findings": [one for one in FINDINGS if one in texts(form, "finding")],
             "reversed_dimensions": [one for one in STRICTNESS if one in texts(form, "reversed")],
             "reasons": text(form, "reasons"),
         }
@@ -201,6 +201,7 @@ def _appeal(
         steps=NEXT.get(found.state, ()),
         pending=found.state in PENDING_STATES,
         decided=DECIDED_STATES,
+        findings=FINDINGS,
         mine=visitor.may("appeals") and visitor.user.user_id not in excluded,
         excluded=visitor.user.user_id in excluded,
         said=said,

@@ -18,12 +18,14 @@ from streams.console.render import page
 from streams.console.story import TaskStory, task_story
 from streams.console.visitors import PageError, Visitor, needs, text, texts
 from streams.records import Component, Extent
+from streams.records_reviews import Finding
 from streams.review import tasks, verdicts
 from streams.review.tasks import NotYours
 from streams.review.verdicts import BadVerdict
 
 router = APIRouter()
 COMPONENTS = get_args(Component)
+FINDINGS = get_args(Finding)
 LONGEST_MS = 24 * 3_600_000
 
 
@@ -161,6 +163,7 @@ def _form(form: FormData, story: TaskStory) -> verdicts.Form:
         outcome=outcome,
         extent=extent,
         components=tuple(one for one in COMPONENTS if one in texts(form, "component")),
+        findings=tuple(one for one in FINDINGS if one in texts(form, "said")),
         reason_codes=texts(form, "reason"),
         notes=text(form, "notes") or None,
         note_public=text(form, "note_public", 2_000) or None,
@@ -194,6 +197,7 @@ def _page(
         story=story,
         wave=waveform.of(house, story.heard, shown),
         components=COMPONENTS,
+        findings=FINDINGS,
         said=said,
         fault=fault,
         form_id=_given(form, "form_id") or secrets.token_hex(16),

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from streams.policy.bundle import Bundle
 from streams.policy.conditions import context_of
+from streams.policy.facts import OPPOSITES
 from streams.policy.reach import beyond_the_detector
 from streams.policy.rules import NEUTRAL, Rule, pending
 from streams.policy.schema import Value
@@ -278,7 +279,7 @@ def _asks(one: Consequence, values: Mapping[str, Value]) -> tuple[str, int] | No
         return None
     if rule.finding is not None:
         found = _findings(values)
-        settled = rule.finding in found or f"not_{rule.finding}" in found
+        settled = rule.finding in found or OPPOSITES.get(rule.finding) in found
         return None if settled else (rule.review.queue, rule.review.priority)
     return None if values["review.by_person"] else (rule.review.queue, rule.review.priority)
 

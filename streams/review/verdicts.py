@@ -20,8 +20,9 @@ from streams.ledger import Ledger
 from streams.ledger_rows import rows_of
 from streams.ledger_tables import DECISIONS, VERDICTS
 from streams.people_tables import TASK_STATES as STATES
+from streams.policy.facts import OPPOSITES
 from streams.records import Component, Extent, Record, parse, stable_id
-from streams.records_reviews import ReviewDecided, Reviewer
+from streams.records_reviews import Finding, ReviewDecided, Reviewer
 from streams.review import tasks
 from streams.review.reasons import OTHER, REASONS, UNDO
 from streams.webhooks import deliveries
@@ -46,6 +47,7 @@ class Form:
     reason_codes: tuple[str, ...]
     extent: Extent | None = None
     components: tuple[Component, ...] = ()
+    findings: tuple[Finding, ...] = ()
     notes: str | None = None
     note_public: str | None = None
     confidence: Literal["low", "medium", "high"] = "medium"
@@ -65,6 +67,10 @@ class Form:
             raise BadVerdict("Say how much of the recording is AI.")
         if self.outcome in STATES_NO_EXTENT and self.extent is not None:
             raise BadVerdict("Without a finding there is no extent to state.")
+        if self.outcome == "escalate" and self.findings:
+            raise BadVerdict("Whoever looks next says what else was found.")
+        if any(OPPOSITES.get(one) in self.findings for one in self.findings):
+            raise BadVerdict("Two of the further findings contradict each other.")
 
 
 def give(ledger: Ledger, task_id: str, user: User, form: Form) -> ReviewDecided:
@@ -121,6 +127,7 @@ def _record(
         outcome=form.outcome,
         extent=extent,
         components=form.components if has_ai else (),
+        findings=form.findings,
         reason_codes=form.reason_codes,
         notes=(form.notes or "").strip() or None,
         note_public=(form.note_public or "").strip() or None,
@@ -158,6 +165,9 @@ def undo(ledger: Ledger, verdict_id: str, user: User) -> str:
                 "outcome": "insufficient_evidence",
                 "extent": None,
                 "components": (),
+                "findings": (),
+                "evidence_considered": (),
+                "pinned_until": None,
                 "reason_codes": (UNDO,),
                 "notes": None,
                 "note_public": None,

@@ -1,0 +1,93 @@
+"""Verdicts on the console's pages, and what the policy makes of them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from streams import topics
+from streams.decide import decide
+from streams.ledger_tables import VERDICTS
+from streams.people_tables import OUTBOX
+from streams.records import (
+    Derivation,
+    ReviewRequested,
+    TrackClassified,
+    VoiceClaim,
+    parse,
+)
+from streams.records_reviews import ReviewDecided
+from streams.standing import Standing
+from tests.console.conftest import Console
+from tests.console.stories import CLAIMS_NONE, POLICY, tell
+from tests.streams.events import classified
+
+REASON = "R-HUMAN-PERFORMANCE"
+
+
+def given(console: Console) -> list[ReviewDecided]:
+    """What has been said, oldest first."""
+    question = sqlalchemy.select(VERDICTS.c.record).order_by(VERDICTS.c.decided_at)
+    with console.house.ledger.reading() as connection:
+        return [parse(ReviewDecided, one.encode()) for one in connection.scalars(question)]
+
+
+def decided_again(console: Console, event: TrackClassified) -> ReviewRequested | None:
+    """What the policy still asks under everything that people have said."""
+    facts = Standing(console.house.ledger).facts(event, datetime.now(UTC), POLICY.name)
+    return decide(event, POLICY, facts)[2]
+
+
+VOICE = {"voice": VoiceClaim(depicted="A Singer")}
+COVER = {"derivation": Derivation(type="cover", source_isrcs=("GBAYE0601498",))}
+
+
+@pytest.mark.parametrize(
+    ("upload", "said"),
+    [
+        (VOICE, "impersonation"),
+        (VOICE, "not_impersonation"),
+        (COVER, "licensed"),
+        (COVER, "unlicensed"),
+    ],
+)
+def test_a_task_that_waits_for_a_finding_is_answered_by_it(
+    console: Console, upload: dict[str, Any], said: str
+) -> None:
+    ada = console.browser("reviewer")
+    decided, requested = tell(console.house.ledger, **upload)
+    assert requested is not None
+    event = classified(declared=CLAIMS_NONE, track_id="T-1", **upload).model_copy(
+        update={"content_sha256": decided.content_sha256}
+    )
+    path = f"/tasks/{requested.task_id}"
+    ada.submit(f"{path}/take")
+    assert f'name="said" value="{said}"' in ada.get(path).text
+    fields: dict[str, Any] = {"finding": "All", "reason": REASON}
+    assert ada.submit(f"{path}/verdict", **fields, said=said).status_code == 303
+    (verdict,) = given(console)
+    assert verdict.findings == (said,)
+    again = decided_again(console, event)
+    assert again is None, again.reason_codes
+    assert ada.submit(f"/verdicts/{verdict.verdict_id}/undo").status_code == 303
+    undone = given(console)[1]
+    assert (undone.undoes, undone.findings) == (verdict.verdict_id, ())
+    assert decided_again(console, event) is not None
+
+
+def test_findings_that_contradict_each_other_or_a_call_for_help_are_refused(
+    console: Console,
+) -> None:
+    ada = console.browser("reviewer")
+    _, requested = tell(console.house.ledger)
+    assert requested is not None
+    path = f"/tasks/{requested.task_id}"
+    ada.submit(f"{path}/take")
+    both = ada.submit(f"{path}/verdict", finding="All", reason=REASON, said=["fraud", "not_fraud"])
+    assert (both.status_code, "contradict" in both.text) == (422, True)
+    help_ = ada.submit(f"{path}/verdict", finding="escalate", reason=REASON, said="fraud")
+    assert (help_.status_code, "Whoever looks next" in help_.text) == (422, True)
+    with console.house.ledger.reading() as connection:
+        sent = sqlalchemy.select(OUTBOX.c.value).where(OUTBOX.c.topic == topics.REVIEWS_DECIDED)
+        assert connection.scalars(sent).all() == []
