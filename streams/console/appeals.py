@@ -182,7 +182,7 @@ def _appeal(
         except BadAppeal as error:
             raise PageError(404, "There is no such appeal.") from error
         changes = appeals.history(connection, appeal_id)
-        excluded = appeals.first_reviewers(connection, found.upload_id)
+        excluded = appeals.first_reviewers(connection, found)
         names = users.names(connection)
         heard = heard_of(connection, found.upload_id)
     decision = ledger_reads.decision(house.ledger, found.decision_id)

@@ -21,7 +21,7 @@ from streams.ledger_tables import (
 from streams.people_tables import TASK_STATES as STATES
 from streams.records import TrackDecided, Upload, UploadReceived, parse
 from streams.records_reviews import AppealChanged, ReviewDecided
-from streams.review import appeals
+from streams.review import appeals, tasks
 
 RECENT: Final = 200  # uploads of one deliverer that its history is told from
 ALIKE: Final = 50
@@ -59,7 +59,7 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
     now = datetime.now(UTC)
     with house.ledger.reading() as connection:
         row = connection.execute(
-            select(STATES, REVIEW_TASKS.c.record)
+            select(STATES, REVIEW_TASKS.c.record, tasks.excluded(user).label("never"))
             .outerjoin(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
             .where(STATES.c.task_id == task_id)
         ).one_or_none()
@@ -79,7 +79,7 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
         current = parse(TrackDecided, decisions[0].record.encode()) if decisions else None
         held = row.leased_by is not None and row.leased_until is not None
         free = not held or row.leased_by == user.user_id or row.leased_until < now
-        allowed = row.state == "open" and row.excluded != user.user_id and user.may(Right.REVIEW)
+        allowed = row.state == "open" and not row.never and user.may(Right.REVIEW)
         mine = allowed and row.leased_by == user.user_id and held and row.leased_until > now
         blind = row.state == "open" and (user.blind or row.kind in ("second", "golden"))
         return TaskStory(

@@ -138,7 +138,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
         same = step.state == before.state and before.state in PENDING_STATES
         if not same and step.state not in NEXT.get(before.state, ()):
             raise BadAppeal("no_such_step", f"from {before.state} there is no way to {step.state}")
-        if user.user_id in first_reviewers(connection, before.upload_id):
+        if user.user_id in first_reviewers(connection, before):
             raise BadAppeal(
                 "own_verdict", "you have reviewed this track; somebody else must decide"
             )
@@ -200,9 +200,17 @@ def listed(ledger: Ledger, *, pending: bool, limit: int, offset: int = 0) -> lis
         )
 
 
-def first_reviewers(connection: Connection, upload_id: str) -> frozenset[str]:
-    """Return who has given a verdict about an upload: they never decide an appeal against it."""
-    question = select(VERDICTS.c.reviewer).where(VERDICTS.c.upload_id == upload_id)
+def first_reviewers(connection: Connection, appeal: AppealChanged) -> frozenset[str]:
+    """Return who has given a verdict about the track: they never decide an appeal against it.
+
+    Not about this upload alone: a verdict holds for the same content, whenever delivered again.
+    """
+    same = select(DECISIONS.c.decision_id).where(
+        DECISIONS.c.content_sha256 == appeal.content_sha256
+    )
+    question = select(VERDICTS.c.reviewer).where(
+        (VERDICTS.c.track_id == appeal.track_id) | VERDICTS.c.decision_id.in_(same)
+    )
     return frozenset(connection.scalars(question.distinct()))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, exists, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
@@ -116,8 +116,19 @@ def takeable(user: User, now: datetime) -> ColumnElement[bool]:
         | (STATES.c.leased_by == user.user_id)
         | (STATES.c.leased_until < now)
     )
-    mine = STATES.c.excluded.is_(None) | (STATES.c.excluded != user.user_id)
-    return (STATES.c.state == "open") & free & mine
+    return (STATES.c.state == "open") & free & ~excluded(user)
+
+
+def excluded(user: User) -> ColumnElement[bool]:
+    """Of task states: this reviewer may never take it.
+
+    They asked for another pair of ears, or it measures a verdict of their own. Read from the
+    verdicts, so that whoever comes second takes nobody's place.
+    """
+    own = (VERDICTS.c.task_id == STATES.c.task_id) & (VERDICTS.c.outcome == "escalate")
+    about = VERDICTS.c.verdict_id == STATES.c.about_verdict
+    said = exists().where(VERDICTS.c.reviewer == user.user_id, own | about)
+    return (func.coalesce(STATES.c.excluded, "") == user.user_id) | said
 
 
 def take(ledger: Ledger, task_id: str, user: User) -> datetime:
@@ -174,13 +185,14 @@ def put_back(ledger: Ledger, task_id: str, user: User) -> None:
 def why_not(ledger: Ledger, task_id: str, user: User) -> str:
     """Return in a sentence why somebody cannot hold a task."""
     with ledger.reading() as connection:
-        row = connection.execute(select(STATES).where(STATES.c.task_id == task_id)).one_or_none()
+        question = select(STATES, excluded(user).label("never")).where(STATES.c.task_id == task_id)
+        row = connection.execute(question).one_or_none()
     if row is None:
         return "there is no such task"
     if row.state == "cancelled":
         return "a later decision about this upload has taken its place"
     if row.state != "open":
         return "it has been decided"
-    if row.excluded == user.user_id:
+    if row.never:
         return "it is about a verdict of your own; somebody else must look"
     return "somebody else is working on it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from detector.errors import BadInput
 from streams import audit, outbox, topics
@@ -101,7 +101,8 @@ def give(ledger: Ledger, task_id: str, user: User, form: Form) -> ReviewDecided:
                 connection.execute(
                     update(STATES)
                     .where(STATES.c.task_id == task_id)
-                    .values(leased_by=None, leased_until=None, priority=100, excluded=user.user_id)
+                    .values(leased_by=None, leased_until=None, priority=100)
+                    .values(excluded=func.coalesce(STATES.c.excluded, user.user_id))
                 )
     if not held:
         raise tasks.NotYours(tasks.why_not(ledger, task_id, user))

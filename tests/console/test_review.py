@@ -229,6 +229,23 @@ def test_escalation_goes_to_somebody_else(ledger: Ledger, person: Callable[..., 
     tasks.take(ledger, task_id, bob)
 
 
+def test_whoever_is_measured_never_takes_the_second_review_even_after_a_call_for_help(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
+    tasks.take(ledger, task_id, ada)
+    verdicts.give(ledger, task_id, ada, form(Extent.ALL))
+    assert quality.ask_twice(ledger, lead, 1) == 1
+    second = tasks.take_next(ledger, bob, sqlalchemy.true())
+    assert second is not None
+    verdicts.give(ledger, second, bob, form(None, outcome="escalate"))
+    for one in (ada, bob):
+        with pytest.raises(NotYours, match="your own"):
+            tasks.take(ledger, second, one)
+    assert tasks.take_next(ledger, ada, sqlalchemy.true()) is None
+    assert tasks.take_next(ledger, lead, sqlalchemy.true()) == second
+
+
 # --- appeals -------------------------------------------------------------------------------
 
 
@@ -279,6 +296,24 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
         ]
     assert appeals.listed(ledger, pending=True, limit=9) == []
     assert appeals.listed(ledger, pending=False, limit=9) == [said]
+
+
+@pytest.mark.parametrize("track_id", ["T-1", "T-2"])
+def test_a_first_reviewer_decides_no_appeal_about_the_same_content_delivered_again(
+    ledger: Ledger, person: Callable[..., User], track_id: str
+) -> None:
+    _, requested = tell(ledger, title="One song")
+    assert requested is not None
+    first = person("first", "lead")
+    tasks.take(ledger, requested.task_id, first)
+    verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
+    again, _ = tell(ledger, track_id, title="One song", uri="file:///audio/two.wav")
+    said = appealed(ledger, again.decision_id)
+    assert said.upload_id != requested.upload_id
+    with pytest.raises(BadAppeal, match="somebody else must decide"):
+        appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), first)
+    other = person("lea", "lead")
+    assert appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), other).sequence == 1
 
 
 def test_after_six_months_no_appeal_is_taken(ledger: Ledger) -> None:

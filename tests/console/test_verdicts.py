@@ -7,17 +7,20 @@ import pytest
 import sqlalchemy
 
 from streams import topics
+from streams.console.story import task_story
 from streams.decide import decide
 from streams.ledger_tables import VERDICTS
 from streams.people_tables import OUTBOX
 from streams.records import (
     Derivation,
+    Outcome,
     ReviewRequested,
     TrackClassified,
     VoiceClaim,
     parse,
 )
 from streams.records_reviews import ReviewDecided
+from streams.review import quality
 from streams.standing import Standing
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, tell
@@ -91,3 +94,20 @@ def test_findings_that_contradict_each_other_or_a_call_for_help_are_refused(
     with console.house.ledger.reading() as connection:
         sent = sqlalchemy.select(OUTBOX.c.value).where(OUTBOX.c.topic == topics.REVIEWS_DECIDED)
         assert connection.scalars(sent).all() == []
+
+
+def test_a_second_review_shows_nothing_of_what_came_of_the_first(console: Console) -> None:
+    ledger, ada, bob = console.house.ledger, console.browser("reviewer"), console.browser("lead")
+    _, requested = tell(ledger)
+    assert requested is not None
+    path = f"/tasks/{requested.task_id}"
+    ada.submit(f"{path}/take")
+    assert ada.submit(f"{path}/verdict", finding="None", reason=REASON).status_code == 303
+    quality.ask_twice(ledger, console.user("lead"), 1)
+    second = bob.submit("/queue/next").headers["location"]
+    tell(ledger, outcome=Outcome.HUMAN_LIKELY, at_ms=1_796_000_000_000)
+    story = task_story(console.house, second.rpartition("/")[2], console.user("lead"))
+    assert story is not None
+    assert story.blind
+    assert story.current != story.decision
+    assert "A later decision" not in bob.get(second).text
