@@ -101,6 +101,20 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
         )
 
 
+def taken_its_place(house: House, task_id: str) -> str | None:
+    """Return the open task that took a cancelled one's place, if there is one."""
+    task = STATES.alias("task")
+    question = (
+        select(STATES.c.task_id)
+        .join(task, task.c.upload_id == STATES.c.upload_id)
+        .where(task.c.task_id == task_id, task.c.state == "cancelled")
+        .where(STATES.c.state == "open", STATES.c.kind == "review")
+        .limit(1)
+    )
+    with house.ledger.reading() as connection:
+        return connection.scalar(question)
+
+
 def upload_of(record: str | None, track_id: str) -> Upload:
     """Return what was delivered; where its event has not come yet, only the track's name."""
     if record is None:

@@ -15,7 +15,7 @@ from streams.api.house import House, house_of
 from streams.api.pages import Id
 from streams.console import visitors, waveform
 from streams.console.render import page
-from streams.console.story import TaskStory, task_story
+from streams.console.story import TaskStory, taken_its_place, task_story
 from streams.console.visitors import PageError, Visitor, needs, text, texts
 from streams.records import Component, Extent
 from streams.records_reviews import Finding
@@ -37,7 +37,10 @@ def task(
     said: str = "",
 ) -> Response:
     """Show a task and everything that helps to decide it."""
-    house_of(request).seen(visitor.user.user_id, "task_seen", task_id)
+    house = house_of(request)
+    if (later := taken_its_place(house, task_id)) is not None:
+        return RedirectResponse(f"/tasks/{later}?said={quote(said[:300])}", 303)
+    house.seen(visitor.user.user_id, "task_seen", task_id)
     return _page(request, task_id, visitor, said=said[:300])
 
 

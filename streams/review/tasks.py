@@ -7,7 +7,7 @@ the queue's own: one statement takes it, so of two people one wins.
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +21,7 @@ from streams.people_tables import TASK_STATES as STATES
 
 LEASE: Final = timedelta(minutes=10)
 CHUNK: Final = 500
+LEASED: Final = ("leased_by", "leased_until")
 State = Literal["open", "closed", "cancelled"]
 
 
@@ -89,24 +90,35 @@ def refresh(connection: Connection, task_ids: Collection[str]) -> None:
 
 
 def _cancel_older(connection: Connection, upload_ids: Collection[str]) -> None:
-    """Of several open tasks about one upload, the latest asks the question that still counts."""
+    """Of several open tasks about one upload, the latest asks the question that still counts.
+
+    Whoever holds the older one holds the later, unless somebody has taken that already: they
+    are listening to the same recording.
+    """
     ids = sorted(upload_ids)
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         question = (
-            select(STATES.c.upload_id, STATES.c.task_id)
+            select(STATES)
             .join(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
             .where(
                 STATES.c.upload_id.in_(part), STATES.c.state == "open", STATES.c.kind == "review"
             )
             .order_by(REVIEW_TASKS.c.recorded_at, STATES.c.task_id)
         )
-        latest: dict[str, str] = {}
-        for upload_id, task_id in connection.execute(question).all():
-            if upload_id in latest:
-                older = STATES.c.task_id == latest[upload_id]
-                connection.execute(update(STATES).where(older).values(state="cancelled"))
-            latest[upload_id] = task_id
+        latest: dict[str, dict[str, Any]] = {}
+        for row in connection.execute(question).mappings().all():
+            task, older = dict(row), latest.get(str(row["upload_id"]))
+            if older is not None:
+                gone = STATES.c.task_id == older["task_id"]
+                cancelled = update(STATES).where(gone).values(state="cancelled")
+                connection.execute(cancelled.values(leased_by=None, leased_until=None))
+                kept = {} if task["leased_by"] else {key: older[key] for key in LEASED}
+                kept["excluded"] = task["excluded"] or older["excluded"]
+                task |= kept
+                same = STATES.c.task_id == task["task_id"]
+                connection.execute(update(STATES).where(same).values(**kept))
+            latest[str(task["upload_id"])] = task
 
 
 def takeable(user: User, now: datetime) -> ColumnElement[bool]:

@@ -218,6 +218,26 @@ def test_a_later_decision_takes_the_place_of_a_task(ledger: Ledger) -> None:
     assert (state(ledger, old).state, state(ledger, "tsk_newer").state) == ("cancelled", "open")
 
 
+def test_who_holds_a_task_holds_the_one_that_takes_its_place(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    _, requested = tell(ledger)
+    assert requested is not None
+    ada, bob = person("ada"), person("bob")
+    tasks.take(ledger, requested.task_id, ada)
+    said = verdicts.give(ledger, requested.task_id, ada, form())
+    verdicts.undo(ledger, said.verdict_id, ada)
+    newer = requested.model_copy(update={"task_id": "tsk_newer", "decision_id": "dec_newer"})
+    later = message(topics.REVIEWS_REQUESTED, newer, timestamp_ms=1_795_001_000_000)
+    project(ledger, [later, later])
+    old, now = state(ledger, requested.task_id), state(ledger, "tsk_newer")
+    assert (old.state, old.leased_by) == ("cancelled", None)
+    assert (now.state, now.leased_by) == ("open", ada.user_id)
+    with pytest.raises(NotYours, match="somebody else"):
+        tasks.take(ledger, "tsk_newer", bob)
+    assert verdicts.give(ledger, "tsk_newer", ada, form(form_id="two")).outcome == "reject_flag"
+
+
 def test_escalation_goes_to_somebody_else(ledger: Ledger, person: Callable[..., User]) -> None:
     task_id, ada, bob = a_task(ledger), person("ada"), person("bob")
     tasks.take(ledger, task_id, ada)

@@ -11,9 +11,9 @@ from streams.console.story import task_story
 from streams.decide import decide
 from streams.ledger_tables import VERDICTS
 from streams.people_tables import OUTBOX
+from streams.project import project
 from streams.records import (
     Derivation,
-    Outcome,
     ReviewRequested,
     TrackClassified,
     VoiceClaim,
@@ -24,7 +24,7 @@ from streams.review import quality
 from streams.standing import Standing
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, tell
-from tests.streams.events import classified
+from tests.streams.events import classified, message
 
 REASON = "R-HUMAN-PERFORMANCE"
 
@@ -98,16 +98,32 @@ def test_findings_that_contradict_each_other_or_a_call_for_help_are_refused(
 
 def test_a_second_review_shows_nothing_of_what_came_of_the_first(console: Console) -> None:
     ledger, ada, bob = console.house.ledger, console.browser("reviewer"), console.browser("lead")
-    _, requested = tell(ledger)
+    decided, requested = tell(ledger)
     assert requested is not None
     path = f"/tasks/{requested.task_id}"
     ada.submit(f"{path}/take")
     assert ada.submit(f"{path}/verdict", finding="None", reason=REASON).status_code == 303
     quality.ask_twice(ledger, console.user("lead"), 1)
     second = bob.submit("/queue/next").headers["location"]
-    tell(ledger, outcome=Outcome.HUMAN_LIKELY, at_ms=1_796_000_000_000)
+    later = decided.model_copy(update={"decision_id": "dec_later"})
+    project(ledger, [message(topics.DECIDED, later, timestamp_ms=1_796_000_000_000)])
     story = task_story(console.house, second.rpartition("/")[2], console.user("lead"))
     assert story is not None
     assert story.blind
     assert story.current != story.decision
     assert "A later decision" not in bob.get(second).text
+
+
+def test_a_task_whose_place_was_taken_leads_to_the_one_that_took_it(console: Console) -> None:
+    ledger, ada = console.house.ledger, console.browser("reviewer")
+    _, requested = tell(ledger)
+    assert requested is not None
+    newer = requested.model_copy(update={"task_id": "tsk_newer"})
+    later = message(topics.REVIEWS_REQUESTED, newer, timestamp_ms=1_796_000_000_000)
+    project(ledger, [later])
+    answer = ada.get(f"/tasks/{requested.task_id}?said=Undone.")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/tasks/tsk_newer?said=Undone.",
+    )
+    assert ada.get("/tasks/tsk_newer").status_code == 200
