@@ -32,25 +32,26 @@ def measure(heard: Population, lines: Lines, lattice: Lattice) -> dict[str, Any]
     """Return figures of each generator with its decoder unknown, and of all together.
 
     Args:
-        heard: tracks that can be assessed.
+        heard: tracks that can be assessed, their templates' scores out of fold. Human ones
+            were matched with every template, which can only make them higher.
         lines: of these, in order, and after them of what else templates are learned from.
         lattice: the model's rates.
     """
-    count = len(heard.tracks)
     clock_lines = measured(heard.tracks, lattice)
     plausible = np.array([rate.penalty == 0 for rate in lattice.rates], bool)
     known = clock_lines.scores(Constants(), plausible)
     human_clock = _null(known.max(axis=1)[~heard.labels])
     makers = np.array([one.maker for one in heard.tracks])
+    human_template = np.array([one.template for one in heard.tracks])[~heard.labels]
+    null = _null(human_template)
+    human = _nats(human_clock, known.max(axis=1)[~heard.labels]) + _nats(null, human_template)
     rows: dict[str, dict[str, Any]] = {}
     for maker in sorted(set(makers[heard.labels])):
         own = heard.labels & (makers == maker)
         rates = _rates_of(known[own])
         penalised = clock_lines.only(own).scores(Constants(), plausible & ~rates)
         left, taken = _templates_without(lines, str(maker))
-        template, human_template = _matches(lines, left, own, count)
-        null = _null(human_template)
-        human = _nats(human_clock, known.max(axis=1)[~heard.labels]) + _nats(null, human_template)
+        template = _matches(lines, left, own)
         matched = _nats(null, template)
         rows[str(maker)] = {
             "tracks": int(own.sum()),
@@ -106,22 +107,11 @@ def _templates_without(lines: Lines, maker: str) -> tuple[NDArray[np.bool_], lis
     return ~gone, alike
 
 
-def _matches(
-    lines: Lines, left: NDArray[np.bool_], own: NDArray[np.bool_], count: int
-) -> tuple[FloatVector, FloatVector]:
-    """Return the best template score of the generator's tracks and of human ones.
-
-    Human tracks are matched by the same templates; their own repository is among the humans.
-    """
+def _matches(lines: Lines, left: NDArray[np.bool_], own: NDArray[np.bool_]) -> FloatVector:
+    """Return the best template score of a generator's tracks, by what is left."""
     bank = fit(lines, left)
-    asked = np.flatnonzero(own)
-    human = np.flatnonzero(lines.human[:count])
-
-    def best(indexes: NDArray[np.int64]) -> FloatVector:
-        units = bank.unit(lines.vectors[indexes])
-        return np.array([float(bank.scores(one).max()) for one in units])
-
-    return best(asked), best(human)
+    units = bank.unit(lines.vectors[np.flatnonzero(own)])
+    return np.array([float(bank.scores(one).max()) for one in units])
 
 
 def _null(scores: FloatVector) -> HumanScores:
