@@ -66,7 +66,7 @@ def renew(
     """Hold it longer: the page's script asks while the page is open."""
     visitors.token_needed(request, visitor)
     try:
-        until = tasks.take(house_of(request).ledger, task_id, visitor.user)
+        until = tasks.renew(house_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
         raise PageError(409, error.detail) from error
     return JSONResponse({"until": until.isoformat()})
@@ -108,15 +108,19 @@ def verdict(
     said = "Verdict saved."
     ticked = [one for one in texts(form, "also") if one in {row["task_id"] for row in story.alike}]
     if ticked:
-        done = sum(_also(house, one, visitor, given) for one in ticked)
+        done = sum(_also(house, one, visitor, form) for one in ticked)
         said = f"Verdict saved, and {done} of {len(ticked)} duplicates with it."
     return RedirectResponse(f"/tasks/{task_id}?said={quote(said)}", 303)
 
 
-def _also(house: House, task_id: str, visitor: Visitor, given: verdicts.Form) -> bool:
+def _also(house: House, task_id: str, visitor: Visitor, form: FormData) -> bool:
+    """Say the same of a duplicate; whether that confirms its own label is worked out anew."""
+    story = task_story(house, task_id, visitor.user)
+    if story is None:
+        return False
     try:
         tasks.take(house.ledger, task_id, visitor.user)
-        verdicts.give(house.ledger, task_id, visitor.user, given)
+        verdicts.give(house.ledger, task_id, visitor.user, _form(form, story))
     except NotYours:
         return False
     return True

@@ -13,6 +13,7 @@ from streams.ledger_tables import VERDICTS
 from streams.people_tables import OUTBOX
 from streams.project import project
 from streams.records import (
+    Declaration,
     Derivation,
     ReviewRequested,
     TrackClassified,
@@ -23,7 +24,7 @@ from streams.records_reviews import ReviewDecided
 from streams.review import quality
 from streams.standing import Standing
 from tests.console.conftest import Console
-from tests.console.stories import CLAIMS_NONE, POLICY, tell
+from tests.console.stories import CLAIMS_NONE, POLICY, a_task, tell
 from tests.streams.events import classified, message
 
 REASON = "R-HUMAN-PERFORMANCE"
@@ -127,3 +128,37 @@ def test_a_task_whose_place_was_taken_leads_to_the_one_that_took_it(console: Con
         "/tasks/tsk_newer?said=Undone.",
     )
     assert ada.get("/tasks/tsk_newer").status_code == 200
+
+
+def test_a_forgotten_page_takes_nothing_back(console: Console) -> None:
+    ada, bob = console.browser("reviewer", "ada"), console.browser("reviewer", "bob")
+    path = f"/tasks/{a_task(console.house.ledger)}"
+    assert ada.submit(f"{path}/renew").status_code == 409
+    ada.submit(f"{path}/take")
+    assert ada.submit(f"{path}/renew").status_code == 200
+    ada.submit(f"{path}/put-back")
+    gone = ada.submit(f"{path}/renew")
+    assert (gone.status_code, "no longer hold" in gone.text) == (409, True)
+    assert bob.submit(f"{path}/take").status_code == 303
+    assert ada.submit(f"{path}/renew").status_code == 409
+
+
+def test_a_verdict_about_duplicates_confirms_or_corrects_each_ones_own_label(
+    console: Console,
+) -> None:
+    ledger, ada = console.house.ledger, console.browser("reviewer")
+    first = a_task(ledger, "T-1", title="One song")
+    partly = Declaration(contains_ai="Partly")
+    other = a_task(ledger, "T-2", title="One song", declared=partly, **VOICE)
+    labels = {}
+    for task_id in (first, other):
+        story = task_story(console.house, task_id, console.user("reviewer"))
+        assert story is not None
+        assert story.decision is not None
+        labels[task_id] = story.decision.label.extent
+    assert labels[first] is not labels[other]
+    ada.submit(f"/tasks/{first}/take")
+    fields: dict[str, Any] = {"finding": labels[first].value, "reason": REASON, "also": other}
+    assert ada.submit(f"/tasks/{first}/verdict", **fields).status_code == 303
+    said = {one.task_id: one.outcome for one in given(console)}
+    assert said == {first: "confirm", other: "correct"}
