@@ -55,7 +55,7 @@ def answer(
         coverage=None,
         segments=(),
         generator=None,
-        evidence=_evidence(looks, observed, calibration),
+        evidence=_evidence(looks, observed, calibration, alpha),
     )
     if outcome != "ai_likely":
         return found
@@ -98,12 +98,16 @@ def abstain(reason: str) -> Assessment:
 
 
 def _evidence(
-    looks: Looks, observed: Observation, calibration: Calibration
+    looks: Looks, observed: Observation, calibration: Calibration, alpha: float
 ) -> tuple[Evidence, ...]:
-    """Return one sentence of each kind: clock and templates always, the others if they speak."""
-    evidence = [_clock_evidence(looks, calibration)]
+    """Return one sentence of each kind: clock and templates always, the others if they speak.
+
+    Clock and templates name a generator or an exact rate only where their own p-value is at
+    most ``alpha``: many human recordings have a pulse that is fainter.
+    """
+    evidence = [_clock_evidence(looks, calibration, alpha)]
     if looks.template is not None:
-        evidence.append(_template_evidence(looks, calibration))
+        evidence.append(_template_evidence(looks, calibration, alpha))
     if looks.learned is not None and looks.learned.surprise >= SPEAKS:
         evidence.append(
             Evidence(
@@ -114,7 +118,7 @@ def _evidence(
             )
         )
     if looks.parts is not None and calibration.looks[PARTS].surprise(looks.parts.score) >= SPEAKS:
-        evidence.append(_parts_evidence(looks.parts, observed, calibration))
+        evidence.append(_parts_evidence(looks.parts, observed, calibration, alpha))
     if looks.speed is not None and calibration.looks[SPEED].surprise(looks.speed.score) >= SPEAKS:
         humans = calibration.looks[SPEED]
         evidence.append(
@@ -132,16 +136,22 @@ def _compared(humans: HumanScores, score: float, what: str) -> str:
     return f"{humans.as_strong(score)} of {len(humans.values)} human recordings {what}."
 
 
-def _clock_evidence(looks: Looks, calibration: Calibration) -> Evidence:
+def _clock_evidence(looks: Looks, calibration: Calibration, alpha: float) -> Evidence:
     humans, rate = calibration.looks[CLOCK], looks.rate
+    p_value = humans.p_value(looks.clock)
     compared = _compared(humans, looks.clock, "have a pulse as strong")
     if looks.looped:
         sentence = (
             "The energy above 4.5 kHz pulses as repetition to the sample makes it pulse, at many "
             f"rates; that is no decoder's clock. {compared}"
         )
-    elif humans.p_value(looks.clock) >= HUMAN_LIKELY_P:
+    elif p_value > alpha and p_value >= HUMAN_LIKELY_P:
         sentence = f"No decoder clock was found in the energy above 4.5 kHz; {compared}"
+    elif p_value > alpha:
+        sentence = (
+            f"A faint pulse near {rate.hz:.2f} Hz was found in the energy above 4.5 kHz, not "
+            f"above what human recordings show; {compared}"
+        )
     else:
         known = (
             f"the frame rate of {_listed(rate.known_for)}"
@@ -157,13 +167,19 @@ def _clock_evidence(looks: Looks, calibration: Calibration) -> Evidence:
     return Evidence(CLOCK, looks.clock, sentence, rate.hz)
 
 
-def _template_evidence(looks: Looks, calibration: Calibration) -> Evidence:
+def _template_evidence(looks: Looks, calibration: Calibration, alpha: float) -> Evidence:
     match = looks.template
     assert match is not None  # noqa: S101 - the caller has seen it
     humans = calibration.looks[TEMPLATES]
+    p_value = humans.p_value(match.score)
     compared = _compared(humans, match.score, "match a known decoder as well")
-    if humans.p_value(match.score) >= HUMAN_LIKELY_P:
+    if p_value > alpha and p_value >= HUMAN_LIKELY_P:
         sentence = f"The fixed lines of the spectrum match no known decoder; {compared}"
+    elif p_value > alpha:
+        sentence = (
+            "The fixed lines of the spectrum faintly resemble those of a known decoder, not "
+            f"above what human recordings show; {compared}"
+        )
     elif looks.looped:
         sentence = (
             f"The fixed lines of the spectrum resemble those of {match.nearest}, but repetition "
@@ -179,20 +195,21 @@ def _template_evidence(looks: Looks, calibration: Calibration) -> Evidence:
     return Evidence(TEMPLATES, match.score, sentence)
 
 
-def _parts_evidence(window: Window, observed: Observation, calibration: Calibration) -> Evidence:
+def _parts_evidence(
+    window: Window, observed: Observation, calibration: Calibration, alpha: float
+) -> Evidence:
     stretches = [one for one in locate(observed, window).segments if one.score > 0]
     times = tuple(f"{_clock_time(a.start_s)} to {_clock_time(a.end_s)}" for a in stretches)
     where = f"In part of the track, {_listed(times)}," if times else "In some part of the track"
-    compared = _compared(
-        calibration.looks[PARTS], window.score, "have a stretch with a pulse as strong"
+    humans = calibration.looks[PARTS]
+    compared = _compared(humans, window.score, "have a stretch with a pulse as strong")
+    pulse = (
+        f"the energy above 4.5 kHz pulses at exactly {window.rate.hz:.2f} Hz and its multiples"
+        if humans.p_value(window.score) <= alpha
+        else f"a faint pulse near {window.rate.hz:.2f} Hz was found in the energy above 4.5 kHz, "
+        "not above what human recordings show"
     )
-    return Evidence(
-        PARTS,
-        window.score,
-        f"{where} the energy above 4.5 kHz pulses at exactly "
-        f"{window.rate.hz:.2f} Hz and its multiples; {compared}",
-        window.rate.hz,
-    )
+    return Evidence(PARTS, window.score, f"{where} {pulse}; {compared}", window.rate.hz)
 
 
 def _clock_time(seconds: float) -> str:

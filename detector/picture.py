@@ -27,7 +27,6 @@ from detector.types import Assessment, FloatArray, SegmentScore
 HUMAN_MEDIAN: Final = 0.0
 HUMAN_99_HEIGHT: Final = {"full_rate": 1.05, "low_rate": 1.53}  # of a single frequency
 HUMAN_99_COMB: Final = {"full_rate": 2.74, "low_rate": 3.40}  # of sqrt(n) times a mean of n
-FOUND_P: Final = 0.1  # from here on the sentence says that no clock was found
 FOLD_HZ: Final = 12.0
 
 
@@ -78,6 +77,7 @@ def picture_of(
     answer: Assessment,
     humans: HumanScores | None,
     population: str,
+    alpha: float,
 ) -> Picture:
     """Return what to draw.
 
@@ -87,8 +87,9 @@ def picture_of(
         answer: the model's assessment of it.
         humans: the clock's human scores of this population; None where it is not assessed.
         population: ``model.population`` of its sample rate.
+        alpha: the share of human recordings above which a pulse is no finding, as for ``answer``.
     """
-    shown_clock = _clock(answer, humans)
+    shown_clock = _clock(answer, humans, alpha)
     human_height = HUMAN_99_HEIGHT[population]
     nothing = np.empty(0, np.float32)
     if shown_clock is None:
@@ -127,7 +128,9 @@ def picture_of(
     )
 
 
-def _clock(answer: Assessment, humans: HumanScores | None) -> tuple[bool, float] | None:
+def _clock(
+    answer: Assessment, humans: HumanScores | None, alpha: float
+) -> tuple[bool, float] | None:
     """Return whether a clock was found, and its rate in Hz; None where nothing was looked for.
 
     Where the first look found none, a second one (a part of the track, an altered speed) that
@@ -137,7 +140,7 @@ def _clock(answer: Assessment, humans: HumanScores | None) -> tuple[bool, float]
     clock = next((one for one in rates if one.kind == "clock"), None)
     if clock is None or clock.rate_hz is None or humans is None:
         return None
-    if humans.p_value(clock.score) < FOUND_P:
+    if humans.p_value(clock.score) <= alpha:
         return True, clock.rate_hz
     second = [one.rate_hz for one in rates if one is not clock and one.rate_hz is not None]
     return (True, second[0]) if second else (False, clock.rate_hz)

@@ -69,7 +69,7 @@ def evidence(
     heard_in = population(observation.sample_rate_hz)
     calibration = model.calibrations.get(heard_in)
     humans = calibration.looks["clock"] if calibration else None
-    picture = picture_of(name, observation, answer, humans, heard_in)
+    picture = picture_of(name, observation, answer, humans, heard_in, alpha)
     return write(picture, out, Path(name).stem)
 
 

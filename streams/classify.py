@@ -1,8 +1,9 @@
 """tracks.fingerprinted -> tracks.classified: score observations in batches on the device.
 
 Scoring runs in one thread, off the event loop: whatever has arrived when the device is free
-goes together, up to the batch size, waiting a few milliseconds for company at most. A
-shadow model, where one is set, answers after the released one (``streams.shadow``).
+goes together, up to the batch size, waiting a few milliseconds for company at most. Where a batch
+fails, its observations are scored one by one, and only the offender's event fails. A shadow
+model, where one is set, answers after the released one (``streams.shadow``).
 """
 
 import asyncio
@@ -56,6 +57,8 @@ def _stored(data: bytes | None) -> StoredAnswer | None:
 
 
 Answers = tuple[Assessment, ShadowAnalysis | None]
+# The device's fault, not an observation's: no dead letter, the worker stops.
+DEVICE_FAULTS = (torch.AcceleratorError, torch.OutOfMemoryError)
 
 
 class Batcher:
@@ -74,7 +77,12 @@ class Batcher:
         return self._shadow.digest if self._shadow is not None else ""
 
     async def assess(self, observation: Observation) -> Answers:
-        """Return the answers for one observation, scored with whatever else is waiting."""
+        """Return the answers for one observation, scored with whatever else is waiting.
+
+        Raises:
+            Fatal: the device failed.
+            Exception: what this observation, scored alone, makes the model raise.
+        """
         answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         await self._waiting.put((observation, answer))
         return await answer
@@ -96,11 +104,25 @@ class Batcher:
                             waiting.set_exception(Fatal(f"scoring failed: {error!r}"))
                     continue
                 for (_, waiting), answer in zip(batch, answers, strict=True):
-                    if not waiting.done():  # cancelled by a rebalance
+                    if waiting.done():  # cancelled by a rebalance
+                        continue
+                    if isinstance(answer, Exception):
+                        waiting.set_exception(answer)
+                    else:
                         waiting.set_result(answer)
 
-    def _score(self, observations: list[Observation]) -> list[Answers]:
-        decided = self._model.assess(observations, self._alpha)
+    def _score(self, observations: list[Observation]) -> list[Answers | Exception]:
+        """Return the answers to each observation, or what it alone makes the model raise."""
+        try:
+            decided = self._model.assess(observations, self._alpha)
+        except Exception as error:
+            if len(observations) > 1:
+                return [self._score([one])[0] for one in observations]
+            if isinstance(error, DEVICE_FAULTS):
+                raise
+            if isinstance(error, StopIteration):  # a Future refuses it
+                return [RuntimeError(repr(error))]
+            return [error]
         if self._shadow is None:
             return [(one, None) for one in decided]
         beside = self._shadow.assess(observations, decided, self._alpha)

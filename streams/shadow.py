@@ -5,9 +5,10 @@ often a track would flip, how far apart their probabilities are. Where it fails,
 released model's answer stands and the failure is counted and logged.
 """
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
+
+import structlog
 
 from detector.model import Model
 from detector.observation import Observation
@@ -15,7 +16,7 @@ from detector.types import Assessment
 from streams import metrics
 from streams.records import ModelRef, Outcome, ShadowAnalysis
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class Shadow:
@@ -50,7 +51,10 @@ class Shadow:
         try:
             answers = self._model.assess(observations, alpha)
         except Exception:
-            log.exception("shadow_failed", extra={"shadow": self._model.name})
+            if len(observations) > 1:  # one by one: an offender costs only its own answer
+                pairs = zip(observations, decided, strict=True)
+                return [self.assess([one], [said], alpha)[0] for one, said in pairs]
+            log.exception("shadow_failed", shadow=self._model.name)
             self._count("failed", len(observations))
             return [None] * len(observations)
         for answer, beside in zip(decided, answers, strict=True):

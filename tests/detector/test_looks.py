@@ -24,8 +24,9 @@ from detector.looks import (
 from detector.model import Model
 from detector.observation import Observation, Observer
 from detector.partly import Window
+from detector.picture import picture_of
 from detector.speed import SpeedFind
-from detector.types import FloatArray
+from detector.types import Assessment, Evidence, FloatArray
 from models.machines import hats
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
@@ -198,3 +199,33 @@ def test_a_loop_is_never_called_human(model: Model) -> None:
         for looped in (False, True)
     ]
     assert outcomes == ["human_likely", "uncertain"]
+
+
+@pytest.mark.parametrize(("alpha", "found"), [(0.01, False), (0.05, True)])
+def test_names_and_exact_rates_are_said_only_of_a_finding(
+    model: Model, alpha: float, found: bool
+) -> None:
+    """Clock, templates and parts each at p = 0.03, between the two alphas."""
+    humans = HumanScores(np.linspace(0, 1, 99, dtype=np.float32))
+    score = float(humans.values[-3]) + 0.001  # 2 of 99 are as strong
+    calibration = replace(
+        CALIBRATION, looks={**CALIBRATION.looks, "clock": humans, "templates": humans,
+                            "parts": humans},
+    )  # fmt: skip
+    rate = Rate(50.0, 0.0, "test", ("YuE",))
+    named = TemplateMatch(score, "Suno", "Suno")
+    looks = Looks(score, rate, template=named, parts=Window(score, rate, 0))
+    observed = observe(render(3, 26.0).mean(axis=0))
+    given = answer(looks, observed, calibration, alpha)
+    sentences = {one.kind: one.sentence for one in given.evidence}
+    said = " ".join(sentences.values())
+    assert all("2 of 99 human recordings" in one for one in sentences.values())
+    assert ("YuE" in said, "Suno" in said) == (found, found)
+    for kind in ("clock", "parts"):
+        assert ("pulses at exactly 50.00 Hz" in sentences[kind]) == found
+        assert ("faint pulse near 50.00 Hz" in sentences[kind]) == (not found)
+    picture = picture_of("x", observed, Assessment(
+        "uncertain", None, 0.0, 0.5, 0.03, "Unknown", None, (), None,
+        (Evidence("clock", score, sentences["clock"], 50.0),),
+    ), humans, "full_rate", alpha)  # fmt: skip
+    assert picture.found == found

@@ -36,7 +36,7 @@ def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> 
     observation = observer.finish()
     (answer,) = model.assess([observation], 0.01)
     humans = model.calibrations["full_rate"].looks["clock"]
-    return picture_of(title, observation, answer, humans, "full_rate")
+    return picture_of(title, observation, answer, humans, "full_rate", 0.01)
 
 
 def text_of(svg: Path) -> str:
@@ -85,7 +85,7 @@ def test_all_evidence_is_said_and_a_second_look_is_drawn(
     second = Evidence("speed", 6.0, "It pulses at 51.50 Hz: " + "so it was altered. " * 9, 51.5)
     answer = replace(answer, evidence=(*answer.evidence, second))
     humans = HumanScores(np.full(99, 99, np.float32))
-    picture = picture_of("x", observation, answer, humans, "full_rate")
+    picture = picture_of("x", observation, answer, humans, "full_rate", 0.01)
     assert not first.found
     assert picture.found
     assert picture.rate_hz == 51.5

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from prometheus_client import REGISTRY
 
 from detector.calibration import HumanScores
@@ -93,9 +94,34 @@ def test_a_cancelled_event_does_not_disturb_the_others() -> None:
 
 
 def test_a_device_that_fails_stops_the_worker() -> None:
-    model = CountingModel(fault=RuntimeError("device lost"))
+    model = CountingModel(fault=torch.AcceleratorError("device lost"))
     answers = asyncio.run(with_batcher(model, [observation(1)], size=8))
     assert isinstance(answers[0], Fatal)
+
+
+@dataclass(frozen=True)
+class Allergic:
+    """The released model, but for a bug that one observation triggers."""
+
+    cannot: Observation
+    name: str = "allergic"
+    version: str = "1"
+    digest: str = "cd" * 32
+
+    def assess(self, observations: Sequence[Observation], alpha: float) -> list[Assessment]:
+        if any(one is self.cannot for one in observations):
+            raise IndexError("tuple index out of range")
+        return MODEL.assess(observations, alpha)
+
+
+def test_one_bad_observation_fails_alone_and_scoring_goes_on() -> None:
+    observations = [observation(seed) for seed in range(4)]
+    model: Any = Allergic(observations[1])
+    answers = asyncio.run(with_batcher(model, observations, size=3))  # two batches
+    assert type(answers[1]) is IndexError  # a dead letter (streams.handling), not Fatal
+    others = [0, 2, 3]
+    expected = MODEL.assess([observations[index] for index in others], 0.01)
+    assert [answers[index] for index in others] == expected
 
 
 def event(reference: ObservationRef, matches: tuple[Match, ...] = ()) -> TrackFingerprinted:
@@ -258,6 +284,28 @@ def test_a_shadow_that_fails_costs_no_answer(store: ArtefactStore) -> None:
     assert said.analysis.outcome is Outcome.HUMAN_LIKELY
     assert said.shadow is None
     assert counted("broken", "failed") == 1
+
+
+def test_a_bad_observation_costs_the_others_no_answer_of_the_shadow() -> None:
+    """Whether the released model fails at it or the candidate."""
+    observations = [observation(seed) for seed in range(3)]
+    allergic: Any = Allergic(observations[1])
+
+    async def answers(model: Any, candidate: Any) -> list[Any]:
+        batcher = Batcher(model, 0.01, 3, 0.05, Shadow(candidate, MODEL.name))
+        scoring = asyncio.create_task(batcher.run())
+        waiting = (batcher.assess(one) for one in observations)
+        said = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
+        scoring.cancel()
+        return said
+
+    bad_input = asyncio.run(answers(allergic, replace(MODEL, name="sturdy")))
+    assert type(bad_input[1]) is IndexError
+    assert None not in (bad_input[0][1], bad_input[2][1])
+    assert (counted("sturdy", "agrees"), counted("sturdy", "failed")) == (2, 0)
+    bad_shadow = asyncio.run(answers(MODEL, allergic))
+    assert [beside is None for _, beside in bad_shadow] == [False, True, False]
+    assert (counted("allergic", "agrees"), counted("allergic", "failed")) == (2, 1)
 
 
 def test_a_shadow_must_support_the_alpha_too(tmp_path: Path) -> None:
