@@ -63,7 +63,7 @@ class House:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found = standing_decisions(self.ledger, [track_id]).get(track_id)
-            if found and holds(found.decided) and self.applied() == found.decided.decision_id:
+            if found and holds(found.decided) and self.applied(track_id) == found.decided.decision_id:
                 return found.decided
             time.sleep(0.1)
         raise AssertionError(f"never: {ledger_reads.story(self.ledger, track_id)}")
@@ -88,7 +88,7 @@ class House:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     tmp_path = tmp_path_factory.mktemp("house")
     state = State(tmp_path / "state")
@@ -194,10 +194,10 @@ def test_a_policy_is_written_tested_backtested_and_shipped_in_shadow(
 agreements:
 """
     mine = tmp_path / "policy.yaml"
-    mine.write_text(text.replace("version: 2.0.0", "version: 2.1.0").replace("agreements:\n", rule))
+    mine.write_text(text.replace("version: 2.1.0", "version: 2.2.0").replace("agreements:\n", rule))
     runner = CliRunner()
     linted = runner.invoke(app, ["policy", "lint", str(mine)])
-    assert "2 shadow" in linted.output, linted.output
+    assert "3 shadow" in linted.output, linted.output
     assert runner.invoke(app, ["policy", "test", str(mine)]).exit_code == 0
     report = json.loads(house.run("policy", "backtest", str(mine), "--json"))
     assert report["on_trial"]["acme-held"] == 1
@@ -209,7 +209,7 @@ agreements:
     assert "is live, approved by alice" in published  # what is on trial restricts nothing
 
     def by_new_policy(one: TrackDecided) -> bool:
-        return one.policy.version == "2.1.0"
+        return one.policy.version == "2.2.0"
 
     deadline = time.monotonic() + 30
     number = 0
@@ -235,7 +235,7 @@ agreements:
     live = mine.read_text().replace(
         "mode: shadow\n    priority: 750", "mode: live\n    priority: 750"
     )
-    mine.write_text(live.replace("version: 2.1.0", "version: 2.2.0"))
+    mine.write_text(live.replace("version: 2.2.0", "version: 2.3.0"))
     assert "is proposed by alice" in house.run("policy", "publish", str(mine), "--by", "alice")
     deadline = time.monotonic() + 20
     while "policies" not in {
