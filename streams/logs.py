@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from types import TracebackType
+from typing import TextIO, cast
 
 import structlog
 
@@ -29,11 +30,11 @@ def configure(level: str, **context: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(**context)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_StandardError())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
@@ -50,6 +51,22 @@ def configure(level: str, **context: str) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
+
+
+class _StandardError:
+    """Standard error as it is when something is said.
+
+    Loggers are cached for as long as the process lives, and whoever runs a command within
+    another program (tests do) gives it a standard error that is closed afterwards.
+    """
+
+    def write(self, text: str) -> int:
+        """Write."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush."""
+        sys.stderr.flush()
 
 
 class _NotAgain(logging.Filter):

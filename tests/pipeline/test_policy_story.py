@@ -63,7 +63,11 @@ class House:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found = standing_decisions(self.ledger, [track_id]).get(track_id)
-            if found and holds(found.decided) and self.applied(track_id) == found.decided.decision_id:
+            if (
+                found
+                and holds(found.decided)
+                and self.applied(track_id) == found.decided.decision_id
+            ):
                 return found.decided
             time.sleep(0.1)
         raise AssertionError(f"never: {ledger_reads.story(self.ledger, track_id)}")

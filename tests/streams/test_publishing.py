@@ -1,5 +1,6 @@
 """Releasing policies: two people, no restart, a wrong one changes nothing; breakers; back-tests."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,8 +47,11 @@ agreements:
 """
 
 
+LATER = itertools.count(1)
+
+
 def text_with(mode: str, version: str) -> str:
-    return TEXT.replace("version: 2.0.0", f"version: {version}").replace(
+    return TEXT.replace("version: 2.1.0", f"version: {version}").replace(
         "agreements:\n", RULE.replace("MODE", mode)
     )
 
@@ -63,22 +67,23 @@ def tell(ledger: Ledger, *records: PolicyChanged) -> None:
 
 def released(text: str, by: str, ledger: Ledger) -> PolicyChanged:
     live, made = running(ledger, LIVE), parse(text, "policy")
-    release = publish(made, text, live, said_about(ledger, made.name), by, "why", NOW)
+    at = NOW + timedelta(seconds=next(LATER))  # of two releases the later one counts
+    release = publish(made, text, live, said_about(ledger, made.name), by, "why", at)
     tell(ledger, release.changed)
     return release.changed
 
 
 def test_what_is_on_trial_takes_one_and_a_restriction_two(ledger: Ledger, quick: None) -> None:
     policies = Policies(Settings().policy, ledger)
-    assert released(text_with("shadow", "2.1.0"), "alice", ledger).state == "live"
-    assert policies.current().version == "2.1.0"
-    live = text_with("live", "2.2.0")
+    assert released(text_with("shadow", "2.2.0"), "alice", ledger).state == "live"
+    assert policies.current().version == "2.2.0"
+    live = text_with("live", "2.3.0")
     assert released(live, "alice", ledger).state == "proposed"
     assert released(live, "alice", ledger).state == "proposed"  # nobody approves alone
-    assert policies.current().version == "2.1.0"
+    assert policies.current().version == "2.2.0"
     second = released(live, "bob", ledger)
     assert (second.state, second.approved_by) == ("live", ("alice", "bob"))
-    assert policies.current().version == "2.2.0"
+    assert policies.current().version == "2.3.0"
 
 
 def test_a_wrong_bundle_changes_nothing(ledger: Ledger, quick: None) -> None:
@@ -109,7 +114,7 @@ def test_a_wrong_bundle_changes_nothing(ledger: Ledger, quick: None) -> None:
     [
         (TEXT, "running already"),
         (TEXT.replace("borderline: 0.02", "borderline: 0.03"), "is not above"),
-        (text_with("live", "2.1.0").replace("name: earmark-default", "name: other"), "is called"),
+        (text_with("live", "2.2.0").replace("name: earmark-default", "name: other"), "is called"),
     ],
 )
 def test_what_cannot_be_released(ledger: Ledger, text: str, said: str) -> None:
@@ -216,7 +221,7 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
     assert ids == [f"T-{number}" for number in range(6)]
     assert list(tracks_since(ledger, None, 2)) == ["T-0", "T-1"]
     assert list(tracks_since(ledger, datetime(2100, 1, 1, tzinfo=UTC))) == []
-    report = backtest(ledger, parse(text_with("live", "2.1.0"), "p"), NOW, ids).as_data()
+    report = backtest(ledger, parse(text_with("live", "2.2.0"), "p"), NOW, ids).as_data()
     assert report["tracks"] == 6
     assert report["hits"]["mine"] == 3
     assert report["flips"] == [
@@ -226,7 +231,7 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
     assert report["by_distributor"] == {"Acme": {"tracks": 6, "recommendation": 3}}
     assert [one["track_id"] for one in report["changed"]] == ["T-1", "T-3", "T-5"]
     assert report["precision"]["mine"] == {"reviewed": 1, "right": 0}
-    trial = backtest(ledger, parse(text_with("shadow", "2.1.0"), "p"), NOW, ids).as_data()
+    trial = backtest(ledger, parse(text_with("shadow", "2.2.0"), "p"), NOW, ids).as_data()
     assert (trial["flips"], trial["on_trial"]["mine"]) == ([], 3)
     assert trial["would_flip"][0]["tracks"] == 3
 
