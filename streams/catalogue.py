@@ -17,11 +17,11 @@ from typing import Final, Literal
 from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select, update
 
 from streams import metrics, topics
-from streams.batches import Answer, Handled, Handler, read_each
-from streams.consuming import consume
-from streams.dead_letters import Message
-from streams.ledger import Ledger
-from streams.ledger_tables import Moment, Words
+from streams.broker.batches import Answer, Handled, Handler, read_each
+from streams.broker.consuming import consume
+from streams.broker.dead_letters import Message
+from streams.ledger.database import Ledger
+from streams.ledger.tables import Moment, Words
 from streams.records import Actions, DecisionApplied, TrackDecided, parse
 from streams.settings import Settings
 

@@ -21,9 +21,9 @@ from detector.model import Model, abstain
 from detector.observation import VERSION, Observation
 from detector.types import Assessment
 from streams import metrics, topics
-from streams.artefacts import ArtefactStore, LostArtefact
+from streams.audio.artefacts import ArtefactStore, LostArtefact
+from streams.broker.processor import Handler, Output, Processor
 from streams.health import Health
-from streams.processor import Handler, Output, Processor
 from streams.records import (
     Analysis,
     InvalidRecord,

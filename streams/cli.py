@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import EarmarkError
-from streams.bank_cli import app as bank_app
-from streams.dlq import app as dlq_app
-from streams.ledger_cli import app as ledger_app
-from streams.policy_cli import app as policy_app
-from streams.rights_cli import app as rights_app
-from streams.rights_cli import redecide
-from streams.state import DEFAULT, State
-from streams.statements_cli import statements
-from streams.topics_cli import app as topics_app
+from streams.broker.dlq import app as dlq_app
+from streams.broker.topics_cli import app as topics_app
+from streams.governance.policy_cli import app as policy_app
+from streams.governance.rights_cli import app as rights_app
+from streams.governance.rights_cli import redecide
+from streams.governance.statements_cli import statements
+from streams.known.cli import app as bank_app
+from streams.ledger.cli import app as ledger_app
+from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
-    from streams.gather import Passed
+    from streams.local.gather import Passed
     from streams.records import Upload
     from streams.settings import Settings
 
@@ -64,7 +64,7 @@ def up(
     from rich.console import Console
 
     from streams import logs
-    from streams.up import up as run_all
+    from streams.local.up import up as run_all
 
     logs.configure("error")  # what is wrong is on the screen and in the workers' logs
     here = State(state)
@@ -84,8 +84,8 @@ def submit(
     """Send tracks to a running Earmark (the one of --state, else EARMARK_BROKERS)."""
     from rich.console import Console
 
+    from streams.local.submit import submit as send
     from streams.settings import Settings
-    from streams.submit import submit as send
 
     settings = State(state).announced() or Settings.from_env()
     items = _manifest() if names == ["-"] else _named(names, settings)
@@ -118,7 +118,7 @@ def analyze(
 
     from detector.model import Model
     from streams import logs
-    from streams.offline import analyze as answers
+    from streams.local.offline import analyze as answers
     from streams.settings import Settings
 
     logs.configure("warning")  # on standard error: the answers have the other to themselves
@@ -148,7 +148,7 @@ def evidence(
     from detector.model import Model
     from detector.observation import Observation
     from detector.plot import evidence as draw
-    from streams.hearing import HearingPool
+    from streams.audio.hearing import HearingPool
     from streams.settings import Settings
 
     settings = Settings.from_env()
@@ -168,18 +168,18 @@ def worker(name: WorkerName) -> None:
     settings = Settings.from_env()
     match name:
         case WorkerName.FINGERPRINT:
+            from streams.broker.processor import run
             from streams.fingerprint import FINGERPRINT
-            from streams.processor import run
 
             raise SystemExit(run(FINGERPRINT, settings))
         case WorkerName.CLASSIFY:
+            from streams.broker.processor import run
             from streams.classify import CLASSIFY
-            from streams.processor import run
 
             raise SystemExit(run(CLASSIFY, settings))
         case WorkerName.DECIDE:
+            from streams.broker.processor import run
             from streams.decide import DECIDE
-            from streams.processor import run
 
             raise SystemExit(run(DECIDE, settings))
         case WorkerName.REDECIDE:
@@ -187,7 +187,7 @@ def worker(name: WorkerName) -> None:
 
             raise SystemExit(run_redecide(settings))
         case WorkerName.LEDGER:
-            from streams.project import run_ledger
+            from streams.ledger.project import run_ledger
 
             raise SystemExit(run_ledger(settings))
         case WorkerName.CATALOGUE:
@@ -195,7 +195,7 @@ def worker(name: WorkerName) -> None:
 
             raise SystemExit(run_catalogue(settings))
         case WorkerName.MONITOR:
-            from streams.monitor import run_monitor
+            from streams.operate.monitor import run_monitor
 
             raise SystemExit(run_monitor(settings))
         case WorkerName.CONSOLE:
@@ -230,7 +230,7 @@ def link(
     """Print a one-time link into the console: for a first password, or a forgotten one."""
     from streams.accounts.sessions import new_link
     from streams.console.address import address_of
-    from streams.ledger import Ledger
+    from streams.ledger.database import Ledger
 
     settings = State(state).announced() or State(state).settings(None)
     token = new_link(Ledger.open(settings.ledger), name)
@@ -243,8 +243,8 @@ def show_command(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Tell the story of one track, from the ledger."""
-    from streams.ledger import Ledger
-    from streams.tell import story
+    from streams.ledger.database import Ledger
+    from streams.ledger.tell import story
 
     lines = list(story(Ledger.open(State(state).settings(None).ledger), name))
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -259,7 +259,7 @@ def doctor(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Check broker, topics, ledger, store, model, policy, device, clock; name the remedies."""
-    from streams.doctor import as_json, as_text, examine
+    from streams.operate.doctor import as_json, as_text, examine
 
     running = State(state).announced()  # of `earmark up` in this folder; else the environment
     faults = 0
@@ -294,19 +294,19 @@ def settings_command() -> None:
 
 
 def _uploads(audio: str, settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
-    from streams.gather import named
+    from streams.local.gather import named
 
     return _named(named(audio), settings)
 
 
 def _named(names: list[str], settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
-    from streams.submit import uploads
+    from streams.local.submit import uploads
 
     return uploads(names, settings.fetch_max_bytes)
 
 
 def _manifest() -> "Iterator[tuple[str, Upload] | Passed]":
-    from streams.submit import manifest
+    from streams.local.submit import manifest
 
     return manifest(sys.stdin)
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 import orjson
 
 from detector.errors import Fatal
-from streams import dead_letters, topics
+from streams import topics
+from streams.broker import dead_letters
 from streams.compatibility import ADVICE, breaks
 from streams.records import (
     DecisionApplied,

@@ -13,15 +13,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from streams import metrics, topics
-from streams.breaker import Breaker
+from streams.broker.processor import Handler, Output, Processor
 from streams.deciding import Decided, decide_all
+from streams.governance.breaker import Breaker
+from streams.governance.policies import Policies
+from streams.governance.standing import Standing
 from streams.health import Health
-from streams.ledger import Ledger
-from streams.policies import Policies
+from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
 from streams.policy.facts import Facts
-from streams.processor import Handler, Output, Processor
 from streams.records import (
     ReviewRequested,
     TrackClassified,
@@ -29,7 +30,6 @@ from streams.records import (
     TrackLabelled,
 )
 from streams.settings import Settings
-from streams.standing import Standing
 
 NAME = "decide"
 

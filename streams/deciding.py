@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams import topics
-from streams.handling import Output
+from streams.broker.handling import Output
 from streams.policy import credits, reasons
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS

@@ -2,7 +2,7 @@
 
 After this no later stage needs the audio. Content that was heard before is not decoded
 again: its facts, observation and landmarks are taken from the store. What the upload is known
-as (``streams.recognise``) is looked up each time: the banks may know more by now.
+as (``streams.known.recognise``) is looked up each time: the banks may know more by now.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from pydantic import ValidationError
 
 from detector.errors import Fatal, Transient
 from streams import metrics, topics
-from streams.artefacts import Acoustics, ArtefactStore, HeardFacts
-from streams.banks import Banks
-from streams.fetch import Fetched, Fetcher
+from streams.audio.artefacts import Acoustics, ArtefactStore, HeardFacts
+from streams.audio.fetch import Fetched, Fetcher
+from streams.audio.hearing import HearingPool
+from streams.audio.provenance import Listening
+from streams.audio.spool import spool
+from streams.broker.processor import Handler, Output, Processor
 from streams.health import Health
-from streams.hearing import HearingPool
-from streams.index import open_index
-from streams.processor import Handler, Output, Processor
-from streams.provenance import Listening
-from streams.recognise import Recogniser
+from streams.known.banks import Banks
+from streams.known.index import open_index
+from streams.known.recognise import Recogniser
 from streams.records import Provenance, TrackFingerprinted, UploadReceived
 from streams.settings import Settings
-from streams.spool import spool
 
 log = structlog.get_logger()
 

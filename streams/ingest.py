@@ -28,7 +28,7 @@ from pydantic_core import PydanticSerializationError
 
 from detector.errors import BadInput, Transient
 from streams import topics
-from streams.kafka_clients import open_producer
+from streams.broker.clients import open_producer
 from streams.records import InvalidRecord, Upload, UploadReceived, parse, stable_id
 from streams.settings import Settings
 

@@ -40,17 +40,20 @@ import orjson
 import structlog
 
 from detector.errors import EarmarkError, Transient
-from streams import metrics, reopening, topics
-from streams.batches import Answer, Handled, Handler, read_each
-from streams.consuming import consume
+from streams import metrics, topics
+from streams.broker.batches import Answer, Handled, Handler, read_each
+from streams.broker.clients import open_producer
+from streams.broker.consuming import consume
+from streams.broker.dead_letters import Message
 from streams.contract import RECORDS
-from streams.dead_letters import Message
 from streams.decide import count
 from streams.deciding import Decided, decide_all
-from streams.kafka_clients import open_producer
-from streams.ledger import Ledger
-from streams.ledger_rows import rows_of
-from streams.policies import Policies
+from streams.governance import reopening
+from streams.governance.policies import Policies
+from streams.governance.reopening import Standstill
+from streams.governance.standing import Standing
+from streams.ledger.database import Ledger
+from streams.ledger.rows import rows_of
 from streams.policy.bundle import Bundle
 from streams.policy.facts import Said
 from streams.policy.registry import keys_of_entry
@@ -58,9 +61,7 @@ from streams.records import Cause, Record, TrackDecided, parse
 from streams.records_policy import TrackReopened
 from streams.records_reviews import AppealChanged, ReviewDecided
 from streams.records_rights import RightsChanged
-from streams.reopening import Standstill
 from streams.settings import Settings
-from streams.standing import Standing
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import pytest
 
-from streams.processes import free_port
+from streams.local.processes import free_port
 
 PATIENCE_S: Final = 60.0
 

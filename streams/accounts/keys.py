@@ -7,12 +7,12 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from streams import audit
 from streams.accounts.roles import Right, Role, rights_of
 from streams.accounts.tokens import hashed, new_id, new_token
 from streams.accounts.users import LONGEST_NAME, AccountError
-from streams.ledger import Ledger
-from streams.people_tables import API_KEYS
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import API_KEYS
 
 USED_EVERY: Final = timedelta(minutes=1)
 

@@ -21,12 +21,12 @@ from joserfc.jwk import KeySet
 from sqlalchemy import select, update
 
 from detector.errors import BadInput, Transient
-from streams import audit
 from streams.accounts import users
 from streams.accounts.roles import PEOPLE
 from streams.accounts.users import COLUMNS, LONGEST_NAME, AccountError, User
-from streams.ledger import Ledger
-from streams.people_tables import USERS
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import USERS
 from streams.settings import Settings
 
 ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", never a shared secret

@@ -8,12 +8,12 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import BadInput
-from streams import audit
 from streams.accounts import users
 from streams.accounts.tokens import hashed, new_token
 from streams.accounts.users import COLUMNS, AccountError, User
-from streams.ledger import Ledger
-from streams.people_tables import LINKS, SESSIONS, USERS
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import LINKS, SESSIONS, USERS
 
 LASTS: Final = timedelta(hours=12)
 IDLE: Final = timedelta(hours=2)

@@ -10,11 +10,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import BadInput
-from streams import audit
 from streams.accounts.roles import PEOPLE, Right, rights_of
 from streams.accounts.tokens import new_id
-from streams.ledger import Ledger
-from streams.people_tables import LOGIN_ATTEMPTS, SESSIONS, USERS
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import LOGIN_ATTEMPTS, SESSIONS, USERS
 
 HASHER: Final = PasswordHasher()  # argon2id with the library's current defaults
 NOBODY: Final = HASHER.hash("no such user")  # checked where there is none: same time, no oracle

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from starlette.requests import Request
 
-from streams.artefacts import ArtefactStore
-from streams.audit import Entry, Views
-from streams.fetch import Fetcher
-from streams.kept_uploads import KeptUploads
-from streams.ledger import Ledger
-from streams.outbox import Relay
+from streams.audio.artefacts import ArtefactStore
+from streams.audio.fetch import Fetcher
+from streams.audio.kept_uploads import KeptUploads
+from streams.ledger.audit import Entry, Views
+from streams.ledger.database import Ledger
+from streams.ledger.outbox import Relay
 from streams.settings import Settings
 from streams.webhooks.sender import Sender
 

@@ -16,15 +16,16 @@ import orjson
 from sqlalchemy import delete, insert, select
 
 from detector.errors import Transient
-from streams import audit, outbox, topics
+from streams import topics
 from streams.api.house import House
 from streams.api.multipart import Form
 from streams.api.problems import ProblemError
+from streams.audio.kept_uploads import KeptFile
 from streams.ingest import upload_from_fields
-from streams.kept_uploads import KeptFile
-from streams.ledger import Ledger
-from streams.ledger_tables import UPLOADS
-from streams.people_tables import REQUESTS
+from streams.ledger import audit, outbox
+from streams.ledger.database import Ledger
+from streams.ledger.people import REQUESTS
+from streams.ledger.tables import UPLOADS
 from streams.records import Upload, UploadReceived, stable_id
 from streams.review.verdicts import publish
 

@@ -10,7 +10,7 @@ from fastapi import Path, Query
 from sqlalchemy import Column, ColumnElement, Table, select, tuple_
 
 from streams.api.problems import ProblemError
-from streams.ledger import Ledger
+from streams.ledger.database import Ledger
 
 DEFAULT: Final = 50
 Cursor = Annotated[str | None, Query(max_length=1_000, description="from the page before")]

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, literal, select, union_all
 
-from streams.ledger_tables import (
+from streams.ledger.tables import (
     ANALYSES,
     DEAD_LETTERS,
     DECISIONS,

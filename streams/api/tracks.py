@@ -14,8 +14,8 @@ from streams.api import pages
 from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
-from streams.ledger_tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
-from streams.pictures import Pictures
+from streams.audio.pictures import Pictures
+from streams.ledger.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
 from streams.records import TrackDecided, parse
 from streams.records_policy import StatementWritten
 

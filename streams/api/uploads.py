@@ -14,7 +14,7 @@ from streams.api.house import House, house_of
 from streams.api.problems import ProblemError, documented
 from streams.api.progress import Progress, progress_of
 from streams.ingest import check_scheme, upload_from_fields
-from streams.ledger_tables import UPLOADS
+from streams.ledger.tables import UPLOADS
 from streams.records import TrackDecided, Upload
 
 router = APIRouter(tags=["uploads"])

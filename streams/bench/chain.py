@@ -19,13 +19,13 @@ from detector.errors import Fatal
 from streams.bench.decode import bare, bare_peer
 from streams.bench.measure import by_turns, cpu_of_tree, resident_mb
 from streams.bench.table import Report, Row
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.ingest import IngestHook, upload_from_file
+from streams.local.state import State
+from streams.local.supervisor import Supervisor
+from streams.local.up import WORKERS
+from streams.local.watch import Watcher
 from streams.settings import Settings
-from streams.state import State
-from streams.supervisor import Supervisor
-from streams.up import WORKERS
-from streams.watch import Watcher
 
 READY_S: Final = 120.0
 STALL_S: Final = 120.0

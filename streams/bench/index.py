@@ -22,7 +22,7 @@ from detector.alignment import Recording
 from detector.landmarks import Landmarks
 from detector.quads import index_keys, quads_of
 from streams.bench.table import Report, Row
-from streams.index import Item, Query, open_index
+from streams.known.index import Item, Query, open_index
 
 KEYS_S: Final = 1.8
 TRACK_S: Final = 180.0

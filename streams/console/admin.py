@@ -15,8 +15,8 @@ from streams.api.pages import Id
 from streams.console import visitors
 from streams.console.render import page
 from streams.console.visitors import Visitor, needs, text, texts
-from streams.ledger_tables import DECISIONS
-from streams.people_tables import AUDIT, DELIVERIES
+from streams.ledger.people import AUDIT, DELIVERIES
+from streams.ledger.tables import DECISIONS
 from streams.webhooks import deliveries
 from streams.webhooks.deliveries import BadWebhook
 

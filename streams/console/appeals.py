@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from streams import ledger_reads
 from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.api.house import house_of
@@ -16,6 +15,7 @@ from streams.console import visitors, waveform
 from streams.console.render import page
 from streams.console.story import heard_of
 from streams.console.visitors import PageError, Visitor, needs, text, texts
+from streams.ledger import reads
 from streams.policy.evaluate import STRICTNESS
 from streams.records import Extent
 from streams.records_reviews import DECIDED_STATES, PENDING_STATES, AppealOutcome, Appellant
@@ -58,7 +58,7 @@ def new(
     decision: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the form for an appeal that came by letter or telephone."""
-    found = ledger_reads.decision(house_of(request).ledger, decision)
+    found = reads.decision(house_of(request).ledger, decision)
     if found is None:
         raise PageError(404, "There is no such decision.")
     return _new(request, visitor, decision)
@@ -185,7 +185,7 @@ def _appeal(
         excluded = appeals.first_reviewers(connection, found)
         names = users.names(connection)
         heard = heard_of(connection, found.upload_id)
-    decision = ledger_reads.decision(house.ledger, found.decision_id)
+    decision = reads.decision(house.ledger, found.decision_id)
     return page(
         request,
         "appeal.html",
@@ -196,7 +196,7 @@ def _appeal(
         last=next((one for one in reversed(changes) if one.outcome is not None), None),
         names=names,
         decision=decision,
-        current=ledger_reads.decision_of(house.ledger, found.upload_id),
+        current=reads.decision_of(house.ledger, found.upload_id),
         wave=waveform.of(house, heard, decision),
         steps=NEXT.get(found.state, ()),
         pending=found.state in PENDING_STATES,

@@ -17,7 +17,7 @@ from streams.console import visitors, waveform
 from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.visitors import PageError, Visitor, needs
-from streams.ledger_tables import FINGERPRINTS, UPLOADS
+from streams.ledger.tables import FINGERPRINTS, UPLOADS
 
 router = APIRouter()
 RECENT = 12

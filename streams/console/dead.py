@@ -6,16 +6,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from streams import audit, ledger_letters, replay
 from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Id
+from streams.broker import replay
+from streams.broker.clients import open_producer
+from streams.broker.replay import refusal
 from streams.console import visitors
 from streams.console.render import page
 from streams.console.visitors import PageError, Visitor, needs, text
-from streams.kafka_clients import open_producer
-from streams.ledger_letters import Letter, NoSuchLetter, Wanted
-from streams.replay import refusal
+from streams.ledger import audit, letters
+from streams.ledger.letters import Letter, NoSuchLetter, Wanted
 
 router = APIRouter()
 SHOWN: Final = 100
@@ -24,7 +25,7 @@ ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 
 
 @router.get("/admin/dead-letters")
-def letters(
+def overview(
     request: Request,
     visitor: ADMIN,
     standing: Annotated[str, Query(max_length=20)] = "open",
@@ -37,8 +38,8 @@ def letters(
     wanted = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
     return page(
         *(request, "dead_letters.html", visitor),
-        heaps=ledger_letters.heaps(ledger, Wanted(standing=wanted.standing)),
-        letters=list(reversed(ledger_letters.find(ledger, wanted, SHOWN))),
+        heaps=letters.heaps(ledger, Wanted(standing=wanted.standing)),
+        letters=list(reversed(letters.find(ledger, wanted, SHOWN))),
         standing=standing,
         reason=reason,
         said=said,
@@ -58,7 +59,7 @@ def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
         value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
         cut=len(value) > SHOWN_BYTES,
         size=len(value),
-        actions=ledger_letters.actions(house.ledger, dead_letter_id),
+        actions=letters.actions(house.ledger, dead_letter_id),
         refusal=refusal(found),
     )
 
@@ -95,6 +96,6 @@ def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: visitors.For
 
 def _one(house: House, dead_letter_id: str) -> Letter:
     try:
-        return ledger_letters.one(house.ledger, dead_letter_id)
+        return letters.one(house.ledger, dead_letter_id)
     except NoSuchLetter as error:
         raise PageError(404, "There is no such dead letter.") from error

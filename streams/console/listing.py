@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from streams.ledger import Ledger
-from streams.ledger_tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
+from streams.ledger.database import Ledger
+from streams.ledger.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
 
 
 def contains(text: str) -> str:

@@ -15,9 +15,9 @@ from streams.api.house import House, house_of
 from streams.console.listing import contains
 from streams.console.render import page
 from streams.console.visitors import Form, Visitor, needs, text
-from streams.ledger_tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
-from streams.people_tables import TASK_STATES as STATES
-from streams.people_tables import USERS
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.people import USERS
+from streams.ledger.tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
 from streams.review import tasks
 
 router = APIRouter()

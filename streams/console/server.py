@@ -16,7 +16,7 @@ from streams.api.house import House
 from streams.console.address import address_of
 from streams.console.app import create
 from streams.health import Health, serve
-from streams.processes import end_within
+from streams.local.processes import end_within
 from streams.settings import Settings
 
 log = structlog.get_logger()

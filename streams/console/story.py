@@ -11,14 +11,14 @@ from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.accounts.users import User
 from streams.api.house import House
-from streams.ledger_tables import (
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.tables import (
     DECISIONS,
     FINGERPRINTS,
     REVIEW_TASKS,
     UPLOADS,
     VERDICTS,
 )
-from streams.people_tables import TASK_STATES as STATES
 from streams.records import TrackDecided, Upload, UploadReceived, parse
 from streams.records_reviews import AppealChanged, ReviewDecided
 from streams.review import appeals, tasks

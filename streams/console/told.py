@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from streams.console import words
-from streams.ledger_reads import Entry
+from streams.ledger.reads import Entry
 from streams.records import Actions
 
 

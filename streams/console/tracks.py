@@ -6,19 +6,19 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import ColumnElement
 from starlette.responses import Response
 
-from streams import ledger_reads
 from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.api.house import house_of
 from streams.api.pages import Id
+from streams.audio.pictures import MEDIA, Pictures
 from streams.console import waveform
 from streams.console.listing import contains, listed
 from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.told import told
 from streams.console.visitors import PageError, Visitor, needs
-from streams.ledger_tables import UPLOADS
-from streams.pictures import MEDIA, Pictures
+from streams.ledger import reads
+from streams.ledger.tables import UPLOADS
 from streams.records import TrackDecided, Upload
 from streams.review import appeals
 
@@ -73,7 +73,7 @@ def track(
     """Tell the story of a track."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "track_seen", track_id)
-    story = ledger_reads.story(house.ledger, track_id)
+    story = reads.story(house.ledger, track_id)
     if not story:
         raise PageError(404, "The ledger knows nothing of this track.")
     decided = [one.record for one in story if one.table == "decisions"]
@@ -111,7 +111,7 @@ def picture(
     house = house_of(request)
     if ending not in MEDIA:
         raise PageError(404, "There is no such picture.")
-    decision = ledger_reads.decision(house.ledger, decision_id)
+    decision = reads.decision(house.ledger, decision_id)
     if decision is None:
         raise PageError(404, "There is no such decision.")
     house.seen(visitor.user.user_id, "evidence_seen", decision_id)

@@ -18,10 +18,11 @@ from typing import Any, Final, get_args
 from sqlalchemy import Connection, func, select
 
 from detector.errors import BadInput
-from streams import audit, topics
+from streams import topics
 from streams.accounts.users import User
-from streams.ledger import Ledger
-from streams.ledger_tables import APPEALS, DECISIONS, VERDICTS
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.tables import APPEALS, DECISIONS, VERDICTS
 from streams.records import parse
 from streams.records_reviews import (
     DECIDED_STATES,

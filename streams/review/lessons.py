@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from sqlalchemy import select
 
-from streams.ledger import Ledger
-from streams.ledger_tables import FINGERPRINTS, UPLOADS, VERDICTS
-from streams.people_tables import TASK_STATES as STATES
+from streams.ledger.database import Ledger
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.tables import FINGERPRINTS, UPLOADS, VERDICTS
 from streams.records import parse
 from streams.records_reviews import ReviewDecided
 

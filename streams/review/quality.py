@@ -18,12 +18,12 @@ from sqlalchemy import Connection, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
-from streams import audit
 from streams.accounts.users import User
-from streams.ledger import Ledger
-from streams.ledger_tables import APPEALS, DECISIONS, UPLOADS, VERDICTS
-from streams.people_tables import GOLDEN, USERS
-from streams.people_tables import TASK_STATES as STATES
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import GOLDEN, USERS
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.tables import APPEALS, DECISIONS, UPLOADS, VERDICTS
 from streams.records import stable_id
 from streams.records_reviews import DECIDED_STATES
 from streams.review.tasks import standing

@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
-from streams import audit
 from streams.accounts.users import User
-from streams.ledger import Ledger, Row
-from streams.ledger_tables import REVIEW_TASKS, VERDICTS
-from streams.people_tables import TASK_STATES as STATES
+from streams.ledger import audit
+from streams.ledger.database import Ledger, Row
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.tables import REVIEW_TASKS, VERDICTS
 
 LEASE: Final = timedelta(minutes=10)
 CHUNK: Final = 500

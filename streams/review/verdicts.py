@@ -12,14 +12,15 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, func, select, update
 
 from detector.errors import BadInput
-from streams import audit, outbox, topics
+from streams import topics
 from streams.accounts.roles import Right
 from streams.accounts.users import User
-from streams.dead_letters import Message
-from streams.ledger import Ledger
-from streams.ledger_rows import rows_of
-from streams.ledger_tables import DECISIONS, VERDICTS
-from streams.people_tables import TASK_STATES as STATES
+from streams.broker.dead_letters import Message
+from streams.ledger import audit, outbox
+from streams.ledger.database import Ledger
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.rows import rows_of
+from streams.ledger.tables import DECISIONS, VERDICTS
 from streams.policy.facts import OPPOSITES
 from streams.records import Component, Extent, Record, parse, stable_id
 from streams.records_reviews import Finding, ReviewDecided, Reviewer

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
-from streams import audit, topics
+from streams import topics
 from streams.accounts.tokens import new_id, new_token
-from streams.dead_letters import Message
-from streams.fetch_http import host_of
-from streams.ledger import Ledger
-from streams.people_tables import DELIVERIES, WEBHOOKS
+from streams.audio.fetch_http import host_of
+from streams.broker.dead_letters import Message
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import DELIVERIES, WEBHOOKS
 from streams.records import stable_id
 
 EVENTS: Final = (

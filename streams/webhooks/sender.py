@@ -9,7 +9,7 @@ Any answer of 2xx within ten seconds is good. Else it is tried again after 5 s, 
 2, 10, 50 minutes and 4 hours; then it is given up until somebody replays it. A webhook that
 fails rests for 5 s with all that it is owed; the others do not wait for it. Redirects are
 not followed, and nothing inside is posted to but hosts that the operator names (see
-``streams.fetch_http``). A delivery may come twice (a crash after the answer), never silently
+``streams.audio.fetch_http``). A delivery may come twice (a crash after the answer), never silently
 not at all.
 """
 
@@ -26,9 +26,9 @@ from sqlalchemy import Connection, func, select, update
 
 from detector.errors import EarmarkError
 from streams import metrics
-from streams.fetch_http import Http
-from streams.ledger import Ledger
-from streams.people_tables import DELIVERIES, WEBHOOKS
+from streams.audio.fetch_http import Http
+from streams.ledger.database import Ledger
+from streams.ledger.people import DELIVERIES, WEBHOOKS
 from streams.settings import Settings
 
 log = structlog.get_logger()

@@ -19,9 +19,9 @@ from typing import Final
 import httpx
 
 from streams.accounts import keys
-from streams.kept_uploads import KeptUploads
-from streams.ledger import Ledger
-from streams.processes import free_port
+from streams.audio.kept_uploads import KeptUploads
+from streams.ledger.database import Ledger
+from streams.local.processes import free_port
 from streams.settings import Settings
 
 FILES: Final = 50

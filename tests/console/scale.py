@@ -26,9 +26,9 @@ from streams.api.house import House
 from streams.console.app import create
 from streams.console.visitors import COOKIE
 from streams.decide import decide
-from streams.ledger import Ledger, Row
-from streams.ledger_rows import rows_of
-from streams.ledger_tables import DECISIONS, FINGERPRINTS, UPLOADS
+from streams.ledger.database import Ledger, Row
+from streams.ledger.rows import rows_of
+from streams.ledger.tables import DECISIONS, FINGERPRINTS, UPLOADS
 from streams.records import Declaration, Outcome, SegmentScore, UploadReceived
 from streams.review import tasks
 from streams.settings import Settings

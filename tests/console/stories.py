@@ -5,9 +5,9 @@ from typing import Any
 
 from streams import topics
 from streams.decide import decide
-from streams.ledger import Ledger
+from streams.ledger.database import Ledger
+from streams.ledger.project import project
 from streams.policy.bundle import load
-from streams.project import project
 from streams.records import Declaration, Outcome, ReviewRequested, TrackDecided, UploadReceived
 from streams.settings import Settings
 from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message

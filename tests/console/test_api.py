@@ -8,11 +8,12 @@ import pytest
 import sqlalchemy
 from starlette.testclient import TestClient
 
-from streams import audit, ledger_reads, topics
+from streams import topics
 from streams.api import multipart
 from streams.api.callers import RateLimit
-from streams.kept_uploads import KeptUploads
-from streams.people_tables import AUDIT, OUTBOX
+from streams.audio.kept_uploads import KeptUploads
+from streams.ledger import audit, reads
+from streams.ledger.people import AUDIT, OUTBOX
 from streams.records import UploadReceived, parse
 from tests.console.conftest import Console
 from tests.console.stories import tell
@@ -339,4 +340,4 @@ def test_the_console_needs_no_pytorch() -> None:
 
 def test_progress_needs_no_row_but_one(console: Console) -> None:
     decided, _ = tell(console.house.ledger)
-    assert ledger_reads.decision(console.house.ledger, decided.decision_id) == decided
+    assert reads.decision(console.house.ledger, decided.decision_id) == decided

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from streams.accounts import sessions, users
 from streams.accounts.roles import Right
 from streams.console.visitors import COOKIE, local
-from streams.people_tables import AUDIT, SESSIONS
+from streams.ledger.people import AUDIT, SESSIONS
 from streams.records import Contributor, Declaration, Tool
 from tests.console.conftest import ADDRESS, Console
 from tests.console.stories import hear, tell
@@ -57,7 +57,7 @@ def told_evil(console: Console) -> dict[str, str]:
         declared=Declaration(contains_ai="None", tools=(Tool(name=EVIL[:200], agreement_id="A"),)),
     )
     assert requested is not None
-    from streams.project import project
+    from streams.ledger.project import project
 
     project(ledger, [letter(EVIL.encode(), reason=EVIL)])
     program = console.program("lead")

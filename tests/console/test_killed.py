@@ -22,14 +22,15 @@ import orjson
 import pytest
 import sqlalchemy
 
-from streams import audit, topics
+from streams import topics
 from streams.accounts import sessions, users
 from streams.console.visitors import COOKIE
-from streams.ledger import Ledger, LedgerAway
-from streams.ledger_tables import VERDICTS
-from streams.people_tables import OUTBOX
-from streams.people_tables import TASK_STATES as STATES
-from streams.processes import free_port
+from streams.ledger import audit
+from streams.ledger.database import Ledger, LedgerAway
+from streams.ledger.people import OUTBOX
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.tables import VERDICTS
+from streams.local.processes import free_port
 from streams.settings import Settings
 from tests.console.stories import a_task
 from tests.postgres import NoPostgres, PrivatePostgres

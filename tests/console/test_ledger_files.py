@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from streams import audit, ledger_reads, topics
+from streams import topics
 from streams.accounts import keys, users
 from streams.accounts.users import User
-from streams.ledger import Ledger
-from streams.ledger_export import BadExport, all_rows, export, restore, tables
-from streams.ledger_verify import faults
-from streams.project import project
+from streams.ledger import audit, reads
+from streams.ledger.database import Ledger
+from streams.ledger.export import BadExport, all_rows, export, restore, tables
+from streams.ledger.project import project
+from streams.ledger.verify import faults
 from streams.records import Extent
 from streams.review import lessons, tasks, verdicts
 from tests.console.stories import a_task, tell
@@ -125,4 +126,4 @@ def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
     assert lessons.write(ledger, out) == 1
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))
     assert (row["label"], row["sha256"], row["path"]) == ("human", "a" * 64, "/audio/one.wav")
-    assert ledger_reads.counts(ledger)["verdicts"] == 2
+    assert reads.counts(ledger)["verdicts"] == 2

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from streams.accounts import users
 from streams.console.visitors import COOKIE
-from streams.people_tables import AUDIT, USERS
+from streams.ledger.people import AUDIT, USERS
 from streams.settings import Settings, SettingsError
 from tests.console.conftest import ADDRESS, Console
 

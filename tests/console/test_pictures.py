@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from detector.errors import Transient
-from streams import pictures
-from streams.pictures import NoPicture, Pictures
+from streams.audio import pictures
+from streams.audio.pictures import NoPicture, Pictures
 from tests.console.conftest import Console
 from tests.console.stories import tell
 

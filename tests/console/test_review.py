@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams import audit, topics
+from streams import topics
 from streams.accounts import users
 from streams.accounts.users import User
-from streams.ledger import Ledger
-from streams.ledger_tables import VERDICTS
-from streams.people_tables import OUTBOX
-from streams.people_tables import TASK_STATES as STATES
-from streams.project import project
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import OUTBOX
+from streams.ledger.people import TASK_STATES as STATES
+from streams.ledger.project import project
+from streams.ledger.tables import VERDICTS
 from streams.records import Declaration, Extent, Outcome
 from streams.records_reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
 from streams.review import appeals, quality, tasks, verdicts

@@ -9,9 +9,10 @@ import sqlalchemy
 from streams import topics
 from streams.console.story import task_story
 from streams.decide import decide
-from streams.ledger_tables import VERDICTS
-from streams.people_tables import OUTBOX
-from streams.project import project
+from streams.governance.standing import Standing
+from streams.ledger.people import OUTBOX
+from streams.ledger.project import project
+from streams.ledger.tables import VERDICTS
 from streams.records import (
     Declaration,
     Derivation,
@@ -22,7 +23,6 @@ from streams.records import (
 )
 from streams.records_reviews import ReviewDecided
 from streams.review import quality
-from streams.standing import Standing
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, a_task, tell
 from tests.streams.events import classified, message

@@ -17,18 +17,18 @@ from sqlalchemy import true
 
 from models.commands import write_samples
 from streams.accounts.users import create
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.ingest import IngestHook, upload_from_file
-from streams.ledger import Ledger
+from streams.ledger.database import Ledger
+from streams.local.processes import free_port
+from streams.local.supervisor import Supervisor
 from streams.metrics_table import ALL, exposed
-from streams.processes import free_port
 from streams.records import Declaration, Extent, Upload
 from streams.review.reasons import REASONS
 from streams.review.tasks import take_next
 from streams.review.verdicts import Form, give
 from streams.settings import Settings
-from streams.supervisor import Supervisor
 from tests.deploy.helm import CHART, ROOT
 from tests.deploy.prometheus import Server
 

@@ -105,7 +105,7 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
         "streams/policy/default.yaml",
         "streams/schemas/asyncapi.json",
         "streams/schemas/tracks.decided.v1.json",
-        "streams/migrations/versions/0001_first.py",
+        "streams/ledger/migrations/versions/0001_first.py",
         "models/ensemble-2/manifest.json",
         "models/ensemble-2/weights.safetensors",
         "models/ensemble-2/rates.toml",

@@ -16,8 +16,8 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient
 
 from streams import topics
-from streams.broker import EmbeddedBroker
-from streams.kafka_clients import open_producer
+from streams.broker.clients import open_producer
+from streams.broker.embedded import EmbeddedBroker
 from streams.settings import Settings
 
 SOURCE, TARGET = "waiting", "waited"

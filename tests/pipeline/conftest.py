@@ -7,7 +7,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from streams import topics
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.settings import Settings
 
 SettingsFor = Callable[..., Settings]

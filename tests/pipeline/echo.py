@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from detector.errors import BadInput, Fatal, Transient
-from streams.handling import Handler
+from streams.broker.handling import Handler
+from streams.broker.processor import Output, Processor, run
 from streams.health import Health
-from streams.processor import Output, Processor, run
 from streams.records import Record, stable_id
 from streams.settings import Settings
 

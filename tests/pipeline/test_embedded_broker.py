@@ -9,7 +9,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from streams import topics
-from streams.broker import BrokerAway, BrokerFailed, EmbeddedBroker, ensure_topics
+from streams.broker.embedded import BrokerAway, BrokerFailed, EmbeddedBroker, ensure_topics
 from streams.settings import Settings
 
 pytestmark = pytest.mark.pipeline
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.pipeline
 ROOT = Path(__file__).parents[2]
 PARENT = """
 import time
-from streams.broker import EmbeddedBroker
+from streams.broker.embedded import EmbeddedBroker
 broker = EmbeddedBroker()
 broker.start()
 print(broker._process.pid, flush=True)

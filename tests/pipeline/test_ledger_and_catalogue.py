@@ -19,17 +19,19 @@ from kafka import KafkaConsumer, TopicPartition
 from sqlalchemy import select
 
 from detector.errors import Transient
-from streams import dead_letters, ledger_letters, ledger_reads, topics
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams import topics
+from streams.broker import dead_letters
+from streams.broker.clients import open_producer
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.decide import decide
 from streams.ingest import IngestHook
-from streams.kafka_clients import open_producer
-from streams.ledger import Ledger
-from streams.ledger_letters import Wanted
-from streams.ledger_reads import counts
-from streams.ledger_tables import UPLOADS
+from streams.ledger import letters, reads
+from streams.ledger.database import Ledger
+from streams.ledger.letters import Wanted
+from streams.ledger.reads import counts
+from streams.ledger.tables import UPLOADS
+from streams.local.processes import free_port
 from streams.policy.bundle import load
-from streams.processes import free_port
 from streams.records import DecisionApplied, Declaration, Record, parse
 from streams.settings import Settings
 from tests.streams.events import classified, upload
@@ -192,7 +194,7 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
     }
     wait_until(lambda: house.rows() == expected)
     ledger = Ledger.open(house.settings.ledger)
-    assert ledger_reads.decision_of(ledger, delivery.upload_id) == decided
+    assert reads.decision_of(ledger, delivery.upload_id) == decided
     assert ledger.ended_uploads([delivery.upload_id]) == {delivery.upload_id}
     assert [worker.missing() for worker in house.workers] == [[], []]
 
@@ -253,8 +255,8 @@ def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house
 
     wait_until(lambda: len(buried()) == 2)  # each of the two could not read it
     ledger = Ledger.open(house.settings.ledger)
-    wait_until(lambda: ledger_reads.decision_of(ledger, decided.upload_id) == decided)
-    wait_until(lambda: len(ledger_letters.find(ledger, Wanted())) == 1)  # it is one message
+    wait_until(lambda: reads.decision_of(ledger, decided.upload_id) == decided)
+    wait_until(lambda: len(letters.find(ledger, Wanted())) == 1)  # it is one message
     said = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in buried()]
     assert Counter(letter.processor for letter in said) == {"ledger": 1, "catalogue": 1}
     assert {letter.reason for letter in said} == {"invalid_record"}

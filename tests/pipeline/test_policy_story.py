@@ -14,19 +14,20 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
-from streams import ledger_reads, topics
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams import topics
+from streams.broker.clients import open_producer
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.catalogue import TRACKS
 from streams.cli import app
-from streams.kafka_clients import open_producer
-from streams.ledger import Ledger
+from streams.governance.reopening import standing_decisions
+from streams.ledger import reads
+from streams.ledger.database import Ledger
+from streams.local.state import State
+from streams.local.supervisor import Supervisor
 from streams.policy.reasons import statement_id_of
 from streams.policy.transparency import faults
 from streams.records import Declaration, Record, Tool, TrackDecided
-from streams.reopening import standing_decisions
 from streams.settings import Settings
-from streams.state import State
-from streams.supervisor import Supervisor
 from tests.streams.events import classified, verdict
 
 pytestmark = pytest.mark.pipeline
@@ -70,7 +71,7 @@ class House:
             ):
                 return found.decided
             time.sleep(0.1)
-        raise AssertionError(f"never: {ledger_reads.story(self.ledger, track_id)}")
+        raise AssertionError(f"never: {reads.story(self.ledger, track_id)}")
 
     def applied(self, track_id: str = "T-1") -> str | None:
         with self.ledger.reading() as connection:
@@ -84,7 +85,7 @@ class House:
         """Wait until the story of the track has so many entries of a table."""
         deadline = time.monotonic() + 30
         while True:
-            story = ledger_reads.story(self.ledger, "T-1")
+            story = reads.story(self.ledger, "T-1")
             found = [dict(entry.record) for entry in story if entry.table == table]
             if len(found) >= wanted or time.monotonic() > deadline:
                 assert len(found) == wanted, found
@@ -226,9 +227,7 @@ agreements:
             break
         time.sleep(0.5)
     assert by_new_policy(house.until(by_new_policy, "T-2"))
-    hits = [
-        entry for entry in ledger_reads.story(house.ledger, "T-2") if entry.table == "shadow_hits"
-    ]
+    hits = [entry for entry in reads.story(house.ledger, "T-2") if entry.table == "shadow_hits"]
     assert hits
     assert hits[0].record["rules"][0]["rule_id"] == "acme-held"
     assert (
@@ -242,9 +241,7 @@ agreements:
     mine.write_text(live.replace("version: 2.2.0", "version: 2.3.0"))
     assert "is proposed by alice" in house.run("policy", "publish", str(mine), "--by", "alice")
     deadline = time.monotonic() + 20
-    while "policies" not in {
-        name for name, n in ledger_reads.counts(house.ledger).items() if n > 1
-    }:
+    while "policies" not in {name for name, n in reads.counts(house.ledger).items() if n > 1}:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     time.sleep(0.5)

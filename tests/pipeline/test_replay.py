@@ -11,16 +11,17 @@ from kafka import TopicPartition
 from typer.testing import CliRunner
 
 from detector.errors import Transient
-from streams import cli, dead_letters, ledger_letters, topics
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams import cli, topics
+from streams.broker import dead_letters
+from streams.broker.clients import open_producer, open_reader
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.ingest import IngestHook
-from streams.kafka_clients import open_producer, open_reader
-from streams.ledger import Ledger
-from streams.ledger_letters import Letter, Wanted
-from streams.ledger_reads import counts, decision_of
+from streams.ledger.database import Ledger
+from streams.ledger.letters import Letter, Wanted
+from streams.ledger.reads import counts, decision_of
+from streams.local.supervisor import Supervisor
 from streams.records import Upload, stable_id
 from streams.settings import Settings
-from streams.supervisor import Supervisor
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
@@ -77,7 +78,7 @@ def the_story(settings: Settings, folder: Path) -> None:
     track_id = stable_id("trk", uri)
 
     def letters(standing: str) -> list[Letter]:
-        return ledger_letters.find(ledger, Wanted(track_id=track_id, standing=standing))
+        return letters.find(ledger, Wanted(track_id=track_id, standing=standing))
 
     with IngestHook(settings) as hook:
         upload_id = hook.submit(Upload(track_id=track_id, uri=uri)).upload_id

@@ -13,18 +13,19 @@ from typing import Any
 import pytest
 
 from detector.errors import EarmarkError
-from streams import topic_plan, topics
-from streams.broker import BrokerAway, ensure_topics
+from streams import topics
+from streams.broker import topic_plan
+from streams.broker.clients import open_producer, open_reader
+from streams.broker.embedded import BrokerAway, ensure_topics
+from streams.broker.publisher import KafkaPublisher
+from streams.broker.security import BrokerRefuses
 from streams.ingest import IngestHook
-from streams.kafka_clients import open_producer, open_reader
-from streams.ledger import Ledger
-from streams.ledger_reads import counts
-from streams.publisher import KafkaPublisher
+from streams.ledger.database import Ledger
+from streams.ledger.reads import counts
+from streams.local.supervisor import Supervisor
+from streams.local.watch import Ended, Watcher
 from streams.records import Declaration
-from streams.security import BrokerRefuses
 from streams.settings import Settings
-from streams.supervisor import Supervisor
-from streams.watch import Ended, Watcher
 from tests.kafka import ApacheKafka, apache_kafka
 from tests.streams.events import classified, upload
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.ingest import IngestHook
-from streams.ledger import Ledger
-from streams.processes import free_port
+from streams.ledger.database import Ledger
+from streams.local.processes import free_port
+from streams.local.supervisor import Child, Supervisor
+from streams.local.up import WORKERS
 from streams.records import Upload
 from streams.settings import Settings
-from streams.supervisor import Child, Supervisor
-from streams.up import WORKERS
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from streams import logs
-from streams.watch import Watcher
+from streams.local.watch import Watcher
 from tests.kafka import NoKafka
 from tests.postgres import NoPostgres
 from tests.soak.facts import Facts, Log, stuck

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.local.supervisor import Supervisor
+from streams.local.up import WORKERS
 from streams.settings import Settings
-from streams.supervisor import Supervisor
-from streams.up import WORKERS
 from tests.kafka import ApacheKafka
 from tests.postgres import PrivatePostgres
 

@@ -10,9 +10,9 @@ from sqlalchemy import Column, select
 from streams import topics
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS
-from streams.ledger import Ledger
-from streams.ledger_reads import counts
-from streams.ledger_tables import APPLIED, DECISIONS, REVIEW_TASKS, UPLOADS
+from streams.ledger.database import Ledger
+from streams.ledger.reads import counts
+from streams.ledger.tables import APPLIED, DECISIONS, REVIEW_TASKS, UPLOADS
 from tests.soak.facts import Facts
 from tests.soak.watching import Watching
 

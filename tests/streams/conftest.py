@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 import sqlalchemy
 
-from streams.ledger import Ledger
+from streams.ledger.database import Ledger
 from tests.postgres import private_postgres
 
 BOTH: Final = ("sqlite", "postgresql")

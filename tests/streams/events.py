@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from streams.dead_letters import Message
+from streams.broker.dead_letters import Message
 from streams.records import (
     Analysis,
     AudioFacts,

@@ -13,8 +13,8 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from streams import index_embedded
-from streams.index import open_index
+from streams.known import embedded
+from streams.known.index import open_index
 from tests.streams.known import item, query, score
 
 MAX_S = 0.4  # a writer lives at most so long: some ten additions, segments and merges
@@ -22,7 +22,7 @@ MAX_S = 0.4  # a writer lives at most so long: some ten additions, segments and 
 
 def write(url: str, start: int, said: Connection) -> None:
     """Add and remove until killed; say what is done, after it is."""
-    index_embedded.FRESH_ITEMS, index_embedded.MERGE_FROM = 3, 3  # segments all the time
+    embedded.FRESH_ITEMS, embedded.MERGE_FROM = 3, 3  # segments all the time
     with open_index(url) as index:
         said.send(("opened", start))
         seed = start

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from detector.landmarks import Landmarks
-from streams.index import Item, Query
+from streams.known.index import Item, Query
 
 
 def score(seed: int, seconds: float = 60.0) -> Landmarks:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from detector.types import Heard
-from streams.hearing import HearingPool
+from streams.audio.hearing import HearingPool
 from streams.settings import Settings
 
 

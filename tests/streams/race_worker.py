@@ -10,9 +10,9 @@ from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer
 
-from streams import rebalance_gate
-from streams.acks import OrderedAcker
-from streams.processor import run
+from streams.broker import rebalance_gate
+from streams.broker.acks import OrderedAcker
+from streams.broker.processor import run
 from streams.settings import Settings
 from tests.pipeline.echo import processor
 

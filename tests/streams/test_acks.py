@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from streams import metrics
-from streams.acks import Alive, OffsetGap, OrderedAcker, Partition
+from streams.broker.acks import Alive, OffsetGap, OrderedAcker, Partition
 
 P0, P1 = ("topic", 0), ("topic", 1)
 

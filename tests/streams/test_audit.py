@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy
 
-from streams import audit
-from streams.audit import Entry, Views
-from streams.ledger import Ledger
-from streams.people_tables import AUDIT
+from streams.ledger import audit
+from streams.ledger.audit import Entry, Views
+from streams.ledger.database import Ledger
+from streams.ledger.people import AUDIT
 
 
 def write(ledger: Ledger, *entries: Entry) -> None:

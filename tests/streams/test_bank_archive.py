@@ -12,13 +12,13 @@ from typer.testing import CliRunner, Result
 from detector.errors import EarmarkError
 from models.music import RATE_HZ, render
 from models.samples import write_audio
-from streams import bank_archive
-from streams.artefacts import ArtefactStore
-from streams.bank_archive import WrongArchive
-from streams.bank_cli import app
-from streams.banks import Bank, BankKind, Banks, By
-from streams.index import open_index
-from streams.index_sql import SqlIndex
+from streams.audio.artefacts import ArtefactStore
+from streams.known import archives
+from streams.known.archives import WrongArchive
+from streams.known.banks import Bank, BankKind, Banks, By
+from streams.known.cli import app
+from streams.known.index import open_index
+from streams.known.sql import SqlIndex
 from tests.streams.known import item, query, score, worn
 from tests.streams.test_artefacts import HEARD
 
@@ -41,10 +41,10 @@ def banks(index: SqlIndex) -> Banks:
 
 
 def test_all_comes_back(banks: Banks, tmp_path: Path) -> None:
-    assert bank_archive.snapshot(banks, tmp_path / "a.banks") == 24
+    assert archives.snapshot(banks, tmp_path / "a.banks") == 24
     with open_index(f"file://{tmp_path}/other") as other:
         copy = Banks(other)
-        assert bank_archive.restore(copy, tmp_path / "a.banks", BY).added == 24
+        assert archives.restore(copy, tmp_path / "a.banks", BY).added == 24
         assert copy.all() == banks.all()
         assert list(other.items(["one"])) == list(banks.index.items(["one"]))
         assert [one.item for one in other.search(query(worn(score(5))))] == [
@@ -55,15 +55,15 @@ def test_all_comes_back(banks: Banks, tmp_path: Path) -> None:
             str((line.at, line.action, line.detail)) for line in copy.audit(limit=1_000)
         }
         with pytest.raises(EarmarkError, match="banks of these names: one, two"):
-            bank_archive.restore(copy, tmp_path / "a.banks", BY)
+            archives.restore(copy, tmp_path / "a.banks", BY)
 
 
 def test_some_banks_and_into_another(banks: Banks, tmp_path: Path) -> None:
-    assert bank_archive.snapshot(banks, tmp_path / "a.banks", ["two"]) == 12
+    assert archives.snapshot(banks, tmp_path / "a.banks", ["two"]) == 12
     banks.create(Bank(name="three", kind=BankKind.STAY_DOWN, owner="T&S"), BY)
-    changed = bank_archive.bring_in(banks, tmp_path / "a.banks", "three", BY)
+    changed = archives.bring_in(banks, tmp_path / "a.banks", "three", BY)
     assert changed.added == 12
-    assert bank_archive.bring_in(banks, tmp_path / "a.banks", "three", BY).unchanged == 12
+    assert archives.bring_in(banks, tmp_path / "a.banks", "three", BY).unchanged == 12
     found = {one.item.bank for one in banks.index.search(query(score(5)))}
     assert found == {"one", "two", "three"}
 
@@ -72,7 +72,7 @@ def test_what_is_cut_or_altered_is_refused_before_any_of_it_is_used(
     banks: Banks, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.banks"
-    bank_archive.snapshot(banks, path)
+    archives.snapshot(banks, path)
     data = path.read_bytes()
     plain = zstandard.ZstdDecompressor().stream_reader(data).read()
     compress = zstandard.ZstdCompressor().compress
@@ -93,14 +93,14 @@ def test_what_is_cut_or_altered_is_refused_before_any_of_it_is_used(
         for name, wrong in damaged.items():
             path.write_bytes(wrong)
             with pytest.raises(WrongArchive):
-                bank_archive.restore(copy, path, BY)
+                archives.restore(copy, path, BY)
             assert copy.all() == {}, name
         assert other.stats().items == {}
 
 
 def test_a_snapshot_that_fails_leaves_the_one_before(banks: Banks, tmp_path: Path) -> None:
     path = tmp_path / "a.banks"
-    bank_archive.snapshot(banks, path)
+    archives.snapshot(banks, path)
     before = path.read_bytes()
 
     def failing() -> object:
@@ -108,7 +108,7 @@ def test_a_snapshot_that_fails_leaves_the_one_before(banks: Banks, tmp_path: Pat
         raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
-        bank_archive.write(path, [], failing())  # type: ignore[arg-type]  # a generator will do
+        archives.write(path, [], failing())  # type: ignore[arg-type]  # a generator will do
     assert path.read_bytes() == before
     assert [one.name for one in tmp_path.iterdir() if one.name.endswith("banks")] == [path.name]
 
@@ -179,8 +179,8 @@ def test_what_cannot_be_done_says_why(run: Run, arguments: tuple[str, ...], said
 
 
 def test_keys_of_an_archive_are_what_is_made_of_its_landmarks(banks: Banks, tmp_path: Path) -> None:
-    bank_archive.snapshot(banks, tmp_path / "a.banks")
-    _, items = bank_archive.read(tmp_path / "a.banks")
+    archives.snapshot(banks, tmp_path / "a.banks")
+    _, items = archives.read(tmp_path / "a.banks")
     for one in items:
         number = int(one.item_id[2:])
         assert one.keys is not None

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.artefacts import Acoustics
-from streams.banks import Bank, BankError, BankKind, Banks, By, described
-from streams.index import Item, Refused, open_index
-from streams.recognise import Recogniser
+from streams.audio.artefacts import Acoustics
+from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
+from streams.known.index import Item, Refused, open_index
+from streams.known.recognise import Recogniser
 from streams.records import Match
 from tests.streams.known import digest, item, part, score, worn
 

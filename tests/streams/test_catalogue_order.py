@@ -11,7 +11,7 @@ from sqlalchemy import select
 from streams import topics
 from streams.catalogue import METADATA, TRACKS, apply
 from streams.decide import decide
-from streams.ledger import Ledger
+from streams.ledger.database import Ledger
 from streams.policy.bundle import load
 from streams.records import TrackDecided
 from streams.settings import Settings

@@ -9,12 +9,13 @@ from kafka import TopicPartition
 from kafka.errors import CommitFailedError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from detector.errors import BadInput, Fatal, Transient
-from streams import consuming, dead_letters, topics
-from streams.batches import Answer, Handled, Handler, Refused, message_of, read_each
-from streams.consuming import BatchConsumer
-from streams.dead_letters import DeadLetterLimit, Message
+from streams import topics
+from streams.broker import consuming, dead_letters
+from streams.broker.batches import Answer, Handled, Handler, Refused, message_of, read_each
+from streams.broker.consuming import BatchConsumer
+from streams.broker.dead_letters import DeadLetterLimit, Message
+from streams.broker.patience import Patience
 from streams.health import Health
-from streams.patience import Patience
 from streams.records import DecisionApplied
 from streams.settings import Settings
 

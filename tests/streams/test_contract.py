@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, create_model
 from streams import contract, topics
 from streams.compatibility import ADVICE, breaks
 from streams.contract import ContractBreaks
-from streams.ledger_rows import _PROJECTIONS
+from streams.ledger.rows import _PROJECTIONS
 from streams.records import Extent, TrackDecided, TrackLabelled, parse
 
 RELEASED = sorted((Path(__file__).parent / "golden" / "released").glob("*.jsonl"))

@@ -10,12 +10,12 @@ import torch
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from streams import doctor_checks
-from streams.broker import EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
-from streams.doctor import Finding, examine
-from streams.ledger import Ledger
-from streams.processes import free_port
+from streams.ledger.database import Ledger
+from streams.local.processes import free_port
+from streams.operate import doctor_checks
+from streams.operate.doctor import Finding, examine
 from streams.settings import Settings
 from tests.postgres import NoPostgres, PrivatePostgres
 

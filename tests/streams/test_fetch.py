@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from detector.errors import Fatal
-from streams.fetch import Fetcher, RefusedUri
+from streams.audio.fetch import Fetcher, RefusedUri
 from streams.settings import Settings
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
-from streams import ear, hearing_child
-from streams.hearing import HearingPool
+from streams.audio import ear, hearing_child
+from streams.audio.hearing import HearingPool
 from streams.settings import Settings
 from tests.audio import write_wav
 

@@ -15,8 +15,8 @@ import pytest
 from detector.decode import Decoder
 from detector.errors import InvalidAudio
 from detector.types import Heard
-from streams import hearing_child
-from streams.hearing import HearingPool
+from streams.audio import hearing_child
+from streams.audio.hearing import HearingPool
 from streams.settings import Settings
 from tests import hostile_bytes
 from tests.audio import write_wav
@@ -237,7 +237,7 @@ def test_what_holds_is_said(foreign: HearingPool) -> None:
 
 def test_a_system_without_landlock_and_seccomp_says_so_and_goes_on() -> None:
     script = (
-        "from streams import sandbox, hearing_child\n"
+        "from streams.audio import hearing_child, sandbox\n"
         "sandbox.CREATE_RULESET = 9_999\n"
         "sandbox.SYSTEM_CALLS.clear()\n"
         "held = sandbox.confine(400)\n"

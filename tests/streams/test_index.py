@@ -10,9 +10,9 @@ import pytest
 
 from detector.landmarks import Landmarks, NotLandmarks
 from detector.matching import MatchClass
-from streams import index_embedded
-from streams.index import Changed, IndexUnusable, Item, Query, Refused, open_index
-from streams.index_sql import SqlIndex
+from streams.known import embedded
+from streams.known.index import Changed, IndexUnusable, Item, Query, Refused, open_index
+from streams.known.sql import SqlIndex
 from tests.postgres import private_postgres
 from tests.streams.known import digest, item, part, query, score, worn
 
@@ -189,8 +189,8 @@ def test_writers_and_readers_at_once(url: str) -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_embedded, "FRESH_ITEMS", 4)
-    monkeypatch.setattr(index_embedded, "MERGE_FROM", 3)
+    monkeypatch.setattr(embedded, "FRESH_ITEMS", 4)
+    monkeypatch.setattr(embedded, "MERGE_FROM", 3)
 
 
 @pytest.mark.usefixtures("small")
@@ -232,7 +232,7 @@ def test_another_version_and_another_url_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_index(f"file://{tmp_path}/index").close()
-    monkeypatch.setattr("streams.index_sql.LANDMARKS_VERSION", 99)
+    monkeypatch.setattr("streams.known.sql.LANDMARKS_VERSION", 99)
     with pytest.raises(IndexUnusable, match="version 1, this release makes 99"):
         open_index(f"file://{tmp_path}/index")
     for wrong in ("", "index", "mysql://host/db", "s3://bucket/index"):

@@ -14,15 +14,15 @@ from detector.types import FloatArray
 from models.effects import sped
 from models.music import RATE_HZ, render
 from models.samples import write_audio
-from streams.artefacts import ArtefactStore
-from streams.banks import Bank, BankKind, Banks, By
+from streams.audio.artefacts import ArtefactStore
+from streams.audio.fetch import Fetcher
+from streams.audio.hearing import HearingPool
 from streams.decide import decide
-from streams.fetch import Fetcher
 from streams.fingerprint import Fingerprinting
-from streams.hearing import HearingPool
-from streams.index import Item, open_index
+from streams.known.banks import Bank, BankKind, Banks, By
+from streams.known.index import Item, open_index
+from streams.known.recognise import Recogniser
 from streams.policy.bundle import load
-from streams.recognise import Recogniser
 from streams.records import Outcome, TrackDecided, TrackFingerprinted
 from streams.settings import Settings
 from tests.streams.events import classified, match, received

@@ -11,20 +11,22 @@ import pytest
 import sqlalchemy
 
 from detector.errors import BadInput
-from streams import dead_letters, ledger_letters, ledger_reads, topics
-from streams import ledger as ledger_module
-from streams.batches import Handled, Refused
+from streams import topics
+from streams.broker import dead_letters
+from streams.broker.batches import Handled, Refused
+from streams.broker.consuming import _handle
+from streams.broker.dead_letters import Message
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS, apply
-from streams.consuming import _handle
-from streams.dead_letters import Message
 from streams.decide import decide
 from streams.deciding import decide_all
-from streams.ledger import Ledger, LedgerAway, LedgerError, Unstorable
-from streams.ledger_letters import Wanted
-from streams.ledger_tables import LABELS, METADATA, UPLOADS
+from streams.ledger import database as ledger_module
+from streams.ledger import letters, reads
+from streams.ledger.database import Ledger, LedgerAway, LedgerError, Unstorable
+from streams.ledger.letters import Wanted
+from streams.ledger.project import project
+from streams.ledger.tables import LABELS, METADATA, UPLOADS
 from streams.policy.bundle import load
-from streams.project import project
 from streams.records import (
     DecisionApplied,
     Declaration,
@@ -128,20 +130,20 @@ def whole_story() -> list[Message]:
 
 def test_every_topic_has_its_rows(ledger: Ledger) -> None:
     assert project(ledger, whole_story()) == Handled([])
-    assert ledger_reads.counts(ledger) == ONCE
+    assert reads.counts(ledger) == ONCE
 
 
 def test_what_comes_again_adds_nothing(ledger: Ledger) -> None:
     for _ in range(2):
         project(ledger, whole_story())
     project(ledger, whole_story() * 3)
-    assert ledger_reads.counts(ledger) == ONCE
+    assert reads.counts(ledger) == ONCE
 
 
 def test_any_order_gives_the_same_rows(ledger: Ledger) -> None:
     for told in reversed(whole_story()):
         project(ledger, [told])
-    assert ledger_reads.counts(ledger) == ONCE
+    assert reads.counts(ledger) == ONCE
 
 
 def test_the_first_record_of_an_id_stays(ledger: Ledger) -> None:
@@ -175,7 +177,7 @@ def test_a_bad_message_harms_no_other(ledger: Ledger) -> None:
     handled = project(ledger, [*whole_story(), bad])
     assert [refused.message for refused in handled.refused] == [bad]
     assert handled.refused[0].error.reason == "invalid_record"
-    assert ledger_reads.counts(ledger)["decisions"] == 1
+    assert reads.counts(ledger)["decisions"] == 1
 
 
 def test_any_text_can_be_stored(ledger: Ledger) -> None:
@@ -199,7 +201,7 @@ def test_a_row_that_no_database_takes_is_refused_alone(ledger: Ledger) -> None:
         project(ledger, [good, bad])
     handled = _handle([good, bad], lambda batch: project(ledger, batch))
     assert [refused.message for refused in handled.refused] == [bad]
-    assert ledger_reads.counts(ledger)["uploads"] == 1
+    assert reads.counts(ledger)["uploads"] == 1
 
 
 EDGE = "0001-01-01T00:00:00+14:00"
@@ -211,7 +213,7 @@ EDGE = "0001-01-01T00:00:00+14:00"
 def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     value = received().to_bytes()
     project(ledger, [letter(value)])
-    (found,) = ledger_letters.find(ledger, Wanted())
+    (found,) = letters.find(ledger, Wanted())
     assert (found.source, found.processor, found.reason) == (
         topics.UPLOADED,
         "fingerprint",
@@ -220,14 +222,14 @@ def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     assert (found.key, found.value, found.origin) == (b"T-1", value, "tracks.uploaded/0/3")
     assert dict(found.headers)["trace"] == b"\x00\xff"
     assert found.upload_id == received().upload_id
-    assert ledger_letters.find(ledger, Wanted(topic=topics.DECIDED)) == []
+    assert letters.find(ledger, Wanted(topic=topics.DECIDED)) == []
 
 
 def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> None:
     same_place = [letter(b"first life of the broker"), letter(b"second life of the broker")]
     other_place = letter(b"first life of the broker", offset=4)
     project(ledger, [*same_place, other_place, *same_place, letter(None), letter(None)])
-    assert ledger_reads.counts(ledger)["dead_letters"] == 4
+    assert reads.counts(ledger)["dead_letters"] == 4
 
 
 def test_uploads_that_have_ended(ledger: Ledger) -> None:
@@ -251,9 +253,9 @@ def test_decisions_latest_first(ledger: Ledger) -> None:
             for n, decision in enumerate(decisions)
         ],
     )
-    assert ledger_reads.latest_decisions(ledger, 2) == [decisions[2], decisions[1]]
-    assert ledger_reads.decision_of(ledger, decisions[0].upload_id) == decisions[0]
-    assert ledger_reads.decision_of(ledger, "upl_unknown") is None
+    assert reads.latest_decisions(ledger, 2) == [decisions[2], decisions[1]]
+    assert reads.decision_of(ledger, decisions[0].upload_id) == decisions[0]
+    assert reads.decision_of(ledger, "upl_unknown") is None
 
 
 def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: Ledger) -> None:
@@ -261,14 +263,14 @@ def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: L
     first, second = decide(event, POLICY)[1], decide(event, bundle(rule()))[1]
     for at, decision in ((1, first), (2, second)):
         project(ledger, [message(topics.DECIDED, decision, timestamp_ms=at)])
-    assert ledger_reads.counts(ledger)["decisions"] == 2
-    assert ledger_reads.decision_of(ledger, event.upload_id) == second
+    assert reads.counts(ledger)["decisions"] == 2
+    assert reads.decision_of(ledger, event.upload_id) == second
 
 
 def test_the_story_of_a_track(ledger: Ledger) -> None:
     project(ledger, whole_story())
     project(ledger, [message(topics.UPLOADED, received("T-other"))])
-    told = ledger_reads.story(ledger, "T-1")
+    told = reads.story(ledger, "T-1")
     assert [entry.table for entry in told] == [
         *("uploads", "fingerprints", "analyses", "labels", "labels"),
         *("decisions", "review_tasks", "applied", "verdicts", "appeals"),
@@ -292,7 +294,7 @@ def test_several_may_open_and_write_at_once(url: str) -> None:
 
     with ThreadPoolExecutor(4) as writers:
         list(writers.map(write, range(4)))
-    assert ledger_reads.counts(Ledger.open(url))["uploads"] == 41
+    assert reads.counts(Ledger.open(url))["uploads"] == 41
 
 
 def test_a_locked_database_is_away_and_then_back(
@@ -304,10 +306,10 @@ def test_a_locked_database_is_away_and_then_back(
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerAway, match="locked"):
         project(ledger, whole_story())
-    assert ledger_reads.counts(ledger)["uploads"] == 0  # readers do not wait for writers
+    assert reads.counts(ledger)["uploads"] == 0  # readers do not wait for writers
     other.rollback()
     project(ledger, whole_story())
-    assert ledger_reads.counts(ledger)["uploads"] == 1
+    assert reads.counts(ledger)["uploads"] == 1
 
 
 def test_a_stopped_database_is_away() -> None:
@@ -432,7 +434,7 @@ def test_uploads_of_one_content_share_an_analysis(ledger: Ledger) -> None:
     events = [classified(track_id=f"T-{n}") for n in range(2)]
     assert len({event.analysis.analysis_id for event in events}) == 1
     project(ledger, [message(topics.CLASSIFIED, event) for event in events])
-    assert ledger_reads.counts(ledger)["analyses"] == 2
+    assert reads.counts(ledger)["analyses"] == 2
 
 
 def test_an_upload_needs_no_optional_field(ledger: Ledger) -> None:

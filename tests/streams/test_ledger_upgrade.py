@@ -11,13 +11,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from typer.testing import CliRunner
 
-from streams import ledger_reads, ledger_upgrade, topics
+from streams import topics
 from streams.cli import app
-from streams.ledger import Ledger, LedgerAway, connect
-from streams.ledger_tables import METADATA
-from streams.ledger_upgrade import FIRST, HEAD, Upgraded
-from streams.people_tables import TASK_STATES
-from streams.project import project
+from streams.ledger import reads, upgrade
+from streams.ledger.database import Ledger, LedgerAway, connect
+from streams.ledger.people import TASK_STATES
+from streams.ledger.project import project
+from streams.ledger.tables import METADATA
+from streams.ledger.upgrade import FIRST, HEAD, Upgraded
 from tests.streams.events import message, received
 
 OLD_UPLOAD = """
@@ -36,7 +37,7 @@ def before_migrations(url: str) -> Ledger:
     """Open a database as release 0.1 left it: the first tables, no word of a revision."""
     ledger = Ledger(connect(url))
     config = Config()
-    config.set_main_option("script_location", str(ledger_upgrade.SCRIPTS))
+    config.set_main_option("script_location", str(upgrade.SCRIPTS))
     from alembic import command
 
     with ledger.transaction() as connection:
@@ -53,7 +54,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(ledger: Ledger) -> N
 
 
 def test_the_revisions_are_one_line_of_numbers() -> None:
-    scripts = ScriptDirectory(str(ledger_upgrade.SCRIPTS))
+    scripts = ScriptDirectory(str(upgrade.SCRIPTS))
     line = [revision.revision for revision in scripts.walk_revisions()][::-1]
     assert line == [f"{number:04}" for number in range(1, len(line) + 1)]
     assert scripts.get_heads() == [HEAD]
@@ -65,7 +66,7 @@ def test_a_ledger_from_before_the_migrations_goes_on(empty_url: str) -> None:
         connection.execute(sqlalchemy.text(OLD_UPLOAD))
         connection.execute(sqlalchemy.text(OLD_TASK))
     assert old.upgrade() == Upgraded(FIRST, HEAD)
-    assert ledger_reads.counts(old)["uploads"] == 1
+    assert reads.counts(old)["uploads"] == 1
     with old.reading() as connection:
         assert connection.scalars(sqlalchemy.select(TASK_STATES.c.state)).all() == ["open"]
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
@@ -83,7 +84,7 @@ def test_a_ledger_of_a_later_release_is_left_alone(empty_url: str) -> None:
 def test_many_open_a_new_ledger_at_once(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as openers:
         for opened in openers.map(Ledger.open, [empty_url] * 4):
-            assert ledger_reads.counts(opened)["uploads"] == 0
+            assert reads.counts(opened)["uploads"] == 0
             opened.close()
 
 
@@ -94,13 +95,13 @@ def test_a_migration_that_fails_changes_nothing(
         ledger_upgrade_upgrade(connection)
         raise LedgerAway("the connection broke")
 
-    ledger_upgrade_upgrade = ledger_upgrade.upgrade
-    monkeypatch.setattr(ledger_upgrade, "upgrade", broken)
+    ledger_upgrade_upgrade = upgrade.upgrade
+    monkeypatch.setattr(upgrade, "upgrade", broken)
     ledger = Ledger(connect(empty_url))
     with pytest.raises(LedgerAway, match="broke"):
         ledger.upgrade()
     with ledger.reading() as connection:
-        assert ledger_upgrade.current(connection) is None
+        assert upgrade.current(connection) is None
 
 
 def test_the_command_says_what_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,18 +16,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams import metrics, topics
 from streams.accounts.users import create
-from streams.broker import BrokerAway, EmbeddedBroker, ensure_topics
+from streams.broker.clients import open_consumer
+from streams.broker.embedded import BrokerAway, EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.health import Health
-from streams.kafka_clients import open_consumer
-from streams.ledger import Ledger
-from streams.ledger_tables import APPLIED, DECISIONS
-from streams.monitor import Check, run_check
-from streams.monitor_checks import certificates, disks
-from streams.monitor_checks.broker import READS, Lag
-from streams.monitor_checks.ledger import Waiting
-from streams.people_tables import TASK_STATES
-from streams.processes import free_port
+from streams.ledger.database import Ledger
+from streams.ledger.people import TASK_STATES
+from streams.ledger.tables import APPLIED, DECISIONS
+from streams.local.processes import free_port
+from streams.operate.checks import certificates, disks
+from streams.operate.checks.broker import READS, Lag
+from streams.operate.checks.ledger import Waiting
+from streams.operate.monitor import Check, run_check
 from streams.records import Extent
 from streams.review.reasons import REASONS
 from streams.review.tasks import take

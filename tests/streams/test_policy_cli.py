@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 from streams import topics
 from streams.cli import app
 from streams.deciding import decide_all
-from streams.ledger import Ledger
+from streams.ledger.database import Ledger
+from streams.ledger.project import project
+from streams.local.state import State
 from streams.policy.bundle import load
 from streams.policy.transparency import faults
-from streams.project import project
 from streams.settings import Settings
-from streams.state import State
 from tests.streams.events import agreement, classified, message
 
 POLICY = Settings().policy

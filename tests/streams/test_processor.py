@@ -1,4 +1,4 @@
-"""How one event ends (``streams.handling``), with a publisher in memory."""
+"""How one event ends (``streams.broker.handling``), with a publisher in memory."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from detector.errors import BadInput, Fatal, InvalidAudio, Transient
-from streams import dead_letters, metrics
-from streams.dead_letters import DeadLetterLimit
-from streams.handling import Handling, Output
-from streams.publisher import Outgoing, PublishFailed, RecordTooLarge
+from streams import metrics
+from streams.broker import dead_letters
+from streams.broker.dead_letters import DeadLetterLimit
+from streams.broker.handling import Handling, Output
+from streams.broker.publisher import Outgoing, PublishFailed, RecordTooLarge
 from streams.records import MAX_RECORD_BYTES, Record
 from streams.settings import Settings
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from streams.acks import Entry, OrderedAcker
-from streams.handling import Handling, Output
-from streams.publisher import Outgoing
+from streams.broker.acks import Entry, OrderedAcker
+from streams.broker.handling import Handling, Output
+from streams.broker.publisher import Outgoing
 from streams.records import Record
 from streams.settings import Settings
 

@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from streams.hearing import HearingPool
-from streams.provenance import Listening, read
+from streams.audio.hearing import HearingPool
+from streams.audio.provenance import Listening, read
 from streams.records import Aigc, Extent, Provenance
 from streams.settings import Settings
 from tests.signing import Signatory, wav

@@ -8,24 +8,24 @@ from typing import Any
 
 import pytest
 
-from streams import breaker as breaker_module
-from streams import policies as policies_module
 from streams import topics
-from streams.backtest import backtest
-from streams.breaker import BASELINE, WINDOW, Breaker
 from streams.deciding import decide_all
-from streams.ledger import Ledger
-from streams.policies import Policies
+from streams.governance import breaker as breaker_module
+from streams.governance import policies as policies_module
+from streams.governance.backtest import backtest
+from streams.governance.breaker import BASELINE, WINDOW, Breaker
+from streams.governance.policies import Policies
+from streams.governance.publishing import NotReleased, publish, running, said_about, switched
+from streams.governance.reopening import tracks_since
+from streams.governance.rights_files import WrongRights, read, versioned
+from streams.governance.standing import Standing
+from streams.ledger.database import Ledger
+from streams.ledger.project import project
 from streams.policy.bundle import BundleError, parse
 from streams.policy.changes import changes, needs_two
-from streams.project import project
-from streams.publishing import NotReleased, publish, running, said_about, switched
 from streams.records import Extent, Outcome
 from streams.records_policy import PolicyChanged
-from streams.reopening import tracks_since
-from streams.rights_files import WrongRights, read, versioned
 from streams.settings import Settings
-from streams.standing import Standing
 from tests.streams.events import agreement, classified, message, verdict
 from tests.streams.policy.policies import HUMAN, bundle, rule
 

@@ -11,14 +11,14 @@ import sqlalchemy
 from argon2 import PasswordHasher
 
 from detector.errors import EarmarkError
-from streams import audit
 from streams.accounts import sessions, users
 from streams.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.api import intake
 from streams.api.problems import ProblemError
-from streams.ledger import Ledger
-from streams.ledger_tables import APPEALS, UPLOADS
-from streams.people_tables import USERS
+from streams.ledger import audit
+from streams.ledger.database import Ledger
+from streams.ledger.people import USERS
+from streams.ledger.tables import APPEALS, UPLOADS
 from streams.records import Upload
 from streams.records_reviews import Appellant
 from streams.review import appeals

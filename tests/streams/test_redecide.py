@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams import reopening, topics
+from streams import topics
+from streams.broker.dead_letters import Message
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS, apply
-from streams.dead_letters import Message
 from streams.deciding import decide_all
-from streams.ledger import Ledger
-from streams.ledger_tables import DECISIONS
-from streams.policies import Policies
+from streams.governance import reopening
+from streams.governance.policies import Policies
+from streams.governance.standing import Standing
+from streams.ledger.database import Ledger
+from streams.ledger.project import project
+from streams.ledger.tables import DECISIONS
 from streams.policy.evaluate import restricted
-from streams.project import project
 from streams.records import (
     Cause,
     Declaration,
@@ -33,7 +35,6 @@ from streams.records_policy import TrackReopened
 from streams.records_reviews import AppealOutcome
 from streams.redecide import LedgerBehind, Redecide
 from streams.settings import Settings
-from streams.standing import Standing
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, message, verdict
 
 SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))

@@ -16,16 +16,18 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from typer.testing import CliRunner
 
 from detector.errors import BadInput
-from streams import cli, dead_letters, ledger_letters, ledger_reads, tell, tell_letters, topics
-from streams import ledger as ledger_module
-from streams.dead_letters import Message
-from streams.dlq import moment
-from streams.handling import Handling
-from streams.ledger import Ledger, LedgerAway
-from streams.ledger_letters import Letter, Wanted
-from streams.project import project
+from streams import cli, topics
+from streams.broker import dead_letters
+from streams.broker.dead_letters import Message
+from streams.broker.dlq import moment
+from streams.broker.handling import Handling
+from streams.broker.replay import drop, refusal, replay
+from streams.ledger import database as ledger_module
+from streams.ledger import letters, reads, tell, tell_letters
+from streams.ledger.database import Ledger, LedgerAway
+from streams.ledger.letters import Letter, Wanted
+from streams.ledger.project import project
 from streams.records import InvalidRecord, UploadReceived
-from streams.replay import drop, refusal, replay
 from streams.settings import Settings
 from tests.streams.events import received
 
@@ -84,8 +86,8 @@ def source(
     return Message(topic, 0, offset, track.encode(), event.to_bytes(), headers, NOW)
 
 
-def letters(ledger: Ledger, **wanted: Any) -> list[Letter]:
-    return ledger_letters.find(ledger, Wanted(**wanted))
+def stored(ledger: Ledger, **wanted: Any) -> list[Letter]:
+    return letters.find(ledger, Wanted(**wanted))
 
 
 def replayed(
@@ -172,7 +174,7 @@ def test_any_bytes_come_back_as_they_were(ledger: Ledger) -> None:
     ]
     project(ledger, [buried(one, at=NOW + one.offset) for one in originals])
     broker = Broker()
-    outcomes = replayed(ledger, broker, letters(ledger))
+    outcomes = replayed(ledger, broker, stored(ledger))
     assert [one.sent_to for one in outcomes] == ["tracks.uploaded/0/7"] * 30
     assert [(topic, key, value, said[:-2]) for topic, key, value, said in broker.sent] == [
         (one.topic, one.key, one.value, one.headers) for one in originals
@@ -186,13 +188,13 @@ def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
     large = Message(large.topic, 0, 0, large.key, b"", left_out, NOW + 1)
     project(ledger, [nothing, large])
     broker = Broker()
-    outcomes = replayed(ledger, broker, letters(ledger))
+    outcomes = replayed(ledger, broker, stored(ledger))
     assert [one.sent_to for one in outcomes] == [None, None]
     assert "neither key nor value" in str(outcomes[0].refused)
     assert "left out" in str(outcomes[1].refused)
     assert "tracks.uploaded/0/2" in str(outcomes[1].refused)
     assert broker.sent == []
-    assert {one.standing for one in letters(ledger)} == {"open"}
+    assert {one.standing for one in stored(ledger)} == {"open"}
 
 
 # --- how a letter stands ---------------------------------------------------------------------
@@ -201,26 +203,26 @@ def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
 def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
     told = [buried(source("T-1", 1)), buried(source("T-2", 2))]
     project(ledger, told)
-    first, second = letters(ledger)
+    first, second = stored(ledger)
     replayed(ledger, Broker(), [first])
     drop(ledger, [second], who="me", why="a test file")
     project(ledger, told)
-    assert {one.track_id: one.standing for one in letters(ledger)} == {
+    assert {one.track_id: one.standing for one in stored(ledger)} == {
         first.track_id: "replayed",
         second.track_id: "dropped",
     }
-    assert letters(ledger, standing="open") == []
-    (noted,) = ledger_letters.actions(ledger, second.dead_letter_id)
+    assert stored(ledger, standing="open") == []
+    (noted,) = letters.actions(ledger, second.dead_letter_id)
     assert (noted.action, noted.who, noted.why) == ("dropped", "me", "a test file")
     assert noted.recorded_at is not None
-    assert ledger_letters.one(ledger, second.dead_letter_id).value == second.value
+    assert letters.one(ledger, second.dead_letter_id).value == second.value
 
 
 def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
     broker = Broker()
     project(ledger, [buried(source())])
     for death in range(1, 4):
-        (letter,) = letters(ledger, standing="open")
+        (letter,) = stored(ledger, standing="open")
         assert letter.attempts == death - 1
         (outcome,) = replayed(ledger, broker, [letter])
         assert outcome.attempt == death
@@ -228,8 +230,8 @@ def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
         assert dict(said)[dead_letters.REPLAY_OF] == letter.dead_letter_id.encode()
         # It dies again, further down the house, where its headers have travelled to.
         project(ledger, [buried(Message(topic, 0, death, key, value, said, NOW))])
-    assert len(letters(ledger)) == 4
-    (letter,) = letters(ledger, standing="open")
+    assert len(stored(ledger)) == 4
+    (letter,) = stored(ledger, standing="open")
     (refused,) = replayed(ledger, broker, [letter], most=3)
     assert "replayed 3 times already" in refused.refused
     assert refusal(letter) is None  # by name it may be replayed all the same
@@ -239,7 +241,7 @@ def test_the_same_letter_may_be_replayed_twice(ledger: Ledger) -> None:
     project(ledger, [buried(source())])
     broker = Broker()
     for attempt in (1, 2):
-        (outcome,) = replayed(ledger, broker, letters(ledger))
+        (outcome,) = replayed(ledger, broker, stored(ledger))
         assert outcome.attempt == attempt
     assert [said[-1][1] for *_, said in broker.sent] == [b"1", b"2"]
 
@@ -247,16 +249,16 @@ def test_the_same_letter_may_be_replayed_twice(ledger: Ledger) -> None:
 def test_one_that_the_broker_refuses_stays_open_and_stops_no_other(ledger: Ledger) -> None:
     project(ledger, [buried(source(f"T-{n}", n), at=NOW + n) for n in range(4)])
     fails = {b"T-1": MessageSizeTooLargeError(), b"T-2": KafkaTimeoutError()}
-    outcomes = replayed(ledger, Broker(fails), letters(ledger))
+    outcomes = replayed(ledger, Broker(fails), stored(ledger))
     assert [one.refused is None for one in outcomes] == [True, False, False, True]
-    assert [one.track_id for one in letters(ledger, standing="open")] == ["T-1", "T-2"]
+    assert [one.track_id for one in stored(ledger, standing="open")] == ["T-1", "T-2"]
 
 
 def test_a_ledger_that_goes_away_midway_says_that_nothing_is_lost(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project(ledger, [buried(source())])
-    found = letters(ledger)
+    found = stored(ledger)
 
     def away(*_: object) -> None:
         raise LedgerAway("locked")
@@ -277,7 +279,7 @@ def test_filters(ledger: Ledger) -> None:
     at = datetime.fromtimestamp((NOW + 1_000) / 1_000, UTC)
 
     def tracks(**wanted: Any) -> list[str | None]:
-        return [one.track_id for one in letters(ledger, **wanted)]
+        return [one.track_id for one in stored(ledger, **wanted)]
 
     assert tracks() == ["T-1", "T-2", "T-3", "T-4"]
     assert tracks(topic=topics.DECIDED) == tracks(topic=topics.dead(topics.DECIDED)) == ["T-3"]
@@ -286,10 +288,10 @@ def test_filters(ledger: Ledger) -> None:
     assert tracks(until=at) == ["T-1"]
     assert tracks(upload_id=received("T-4").upload_id) == tracks(track_id="T-4") == ["T-4"]
     assert tracks(track_id="T-4", reason="too_large") == []
-    assert [one.track_id for one in ledger_letters.find(ledger, Wanted(), 2)] == ["T-3", "T-4"]
+    assert [one.track_id for one in letters.find(ledger, Wanted(), 2)] == ["T-3", "T-4"]
     assert Wanted(standing="open").anything
     assert not Wanted(reason="too_large").anything
-    heaps = ledger_letters.heaps(ledger, Wanted(standing="open"))
+    heaps = letters.heaps(ledger, Wanted(standing="open"))
     assert [(heap.count, heap.reason, heap.processor) for heap in heaps] == [
         (2, "missing_file", "fingerprint"),
         (1, "missing_file", "catalogue"),
@@ -312,9 +314,9 @@ def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
         NOW,
     )
     project(ledger, [buried(hostile)])
-    (letter,) = letters(ledger)
+    (letter,) = stored(ledger)
     drop(ledger, [letter], who="me\x1b", why="\x07")
-    done = ledger_letters.actions(ledger, letter.dead_letter_id)
+    done = letters.actions(ledger, letter.dead_letter_id)
     said = [*tell_letters.shown(letter, done), *tell.story(ledger, "T\x1b[31m")]
     assert not [char for line in said for char in line if not (char.isprintable() or char == "\n")]
     assert any("dropped by me" in line for line in said)
@@ -366,8 +368,8 @@ def test_the_commands(run: Run) -> None:
 
 def test_the_story_of_a_track_tells_it(ledger: Ledger) -> None:
     project(ledger, [buried(source())])
-    replayed(ledger, Broker(), letters(ledger))
-    assert [one.table for one in ledger_reads.story(ledger, "T-1")] == [
+    replayed(ledger, Broker(), stored(ledger))
+    assert [one.table for one in reads.story(ledger, "T-1")] == [
         "dead_letters",
         "dead_letter_actions",
     ]

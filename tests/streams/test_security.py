@@ -10,11 +10,11 @@ import structlog
 from pydantic import ValidationError
 
 from streams import cli
-from streams.kafka_clients import kafka_client_settings
-from streams.security import client_security, faust_credentials
+from streams.broker.clients import kafka_client_settings
+from streams.broker.security import client_security, faust_credentials
+from streams.local.state import State
+from streams.local.supervisor import Child
 from streams.settings import HIDDEN, Settings, SettingsError
-from streams.state import State
-from streams.supervisor import Child
 from tests.certificates import make_certificates
 
 SECRET = "correct-horse"  # noqa: S105 - a test's own

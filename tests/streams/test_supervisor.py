@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from streams import supervisor
+from streams.local import supervisor
+from streams.local.supervisor import Child, Supervisor
 from streams.settings import Settings
-from streams.supervisor import Child, Supervisor
 
 STUBBORN = """
 import signal, sys, time

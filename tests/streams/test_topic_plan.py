@@ -5,9 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from streams import topics
+from streams.broker.topic_plan import Shape, apply, on_broker, open_admin, plan, wanted
 from streams.cli import app
 from streams.settings import Settings
-from streams.topic_plan import Shape, apply, on_broker, open_admin, plan, wanted
 from tests.kafka import apache_kafka
 
 SETTINGS = Settings(partitions=6, replication=3, retention_h=24, dead_retention_h=48)

@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy
 
 from streams import topics
-from streams.fetch_http import Http, resolve
-from streams.ledger import Ledger
-from streams.people_tables import DELIVERIES, WEBHOOKS
+from streams.audio.fetch_http import Http, resolve
+from streams.ledger.database import Ledger
+from streams.ledger.people import DELIVERIES, WEBHOOKS
 from streams.webhooks import deliveries
 from streams.webhooks.deliveries import BadWebhook
 from streams.webhooks.sender import ATTEMPTS, Sender, signature

@@ -1,4 +1,4 @@
-"""When a worker gives up on its group (``streams.worker``), without a broker."""
+"""When a worker gives up on its group (``streams.broker.worker``), without a broker."""
 
 import asyncio
 import time
@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from streams import worker as worker_module
+from streams.broker import worker as worker_module
+from streams.broker.hurry import LEAST_WAIT_S, without_hurry
+from streams.broker.worker import Worker, WorkerCrashed
 from streams.health import Health
-from streams.kafka_hurry import LEAST_WAIT_S, without_hurry
 from streams.settings import Settings
-from streams.worker import Worker, WorkerCrashed
 
 
 def failure_after(folder: Path, change: Callable[[Worker], None]) -> BaseException | None:

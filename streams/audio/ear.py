@@ -1,0 +1,285 @@
+"""One decode process, seen from its parent: started, handed files, watched, replaced.
+
+The child's word is not trusted: what it says is plain bytes of limited size, checked
+against a schema, and nothing that it leaves undone lasts longer than the deadline.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import send_handle
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final
+
+import orjson
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from detector.errors import Fatal, InvalidAudio, Transient
+from detector.types import AudioFacts, Fingerprint, Heard
+from streams.audio.hearing_child import Hear, serve
+from streams.audio.sandbox import Protections
+from streams.records import Sha256
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+MAX_FILES: Final = 500  # then a child is replaced, whatever it looks like
+MAX_GROWTH_MB: Final = 160
+MAX_SAID: Final = 2**20
+MAX_OBSERVATION: Final = 2**27
+MAX_LANDMARKS: Final = 2**22
+START_PATIENCE_S: Final = 60.0
+
+
+class _Said(BaseModel):
+    """What a child says about a file; one of these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    heard: tuple[AudioFacts, Fingerprint | None, Sha256] | None = None
+    refused: tuple[str, str] | None = None
+    fatal: str | None = None
+    failed: str | None = None
+
+
+@dataclass
+class Job:
+    """One open file to hear; who submits it closes nothing."""
+
+    descriptor: int
+    future: "Future[Heard]" = field(default_factory=Future)
+    abandoned: bool = False
+
+
+class Ear(threading.Thread):
+    """One child and the thread that talks to it."""
+
+    def __init__(
+        self, settings: Settings, hear_file: Hear, jobs: "SimpleQueue[Job | None]"
+    ) -> None:
+        super().__init__(name="hearing", daemon=True)
+        self.started: Future[Protections] = Future()
+        self._settings = settings
+        self._hear_file = hear_file
+        self._jobs = jobs
+        self._lock = threading.Lock()  # of what the watching thread reads
+        self._job: Job | None = None
+        self._deadline = 0.0
+        self._verdict: tuple[str, str] | None = None
+        self._closed = False
+        self._child: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._files = 0
+        self._rest_mb = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child."""
+        child = self._child
+        return child.pid if child else None
+
+    def run(self) -> None:
+        """Answer jobs until there is a None."""
+        try:
+            self.started.set_result(self._start())
+        except BaseException as error:  # noqa: BLE001 - said to who waits
+            self.started.set_exception(error)
+        while (job := self._jobs.get()) is not None:
+            if not job.future.set_running_or_notify_cancel():
+                os.close(job.descriptor)
+                continue
+            try:
+                heard = self._hear(job)
+            except BaseException as error:  # noqa: BLE001 - said to who waits
+                job.future.set_exception(error)
+            else:
+                job.future.set_result(heard)
+            finally:
+                os.close(job.descriptor)
+            self._replace_spent()
+
+    def watch(self) -> None:
+        """Kill the child where its time is over or nobody waits any more."""
+        with self._lock:
+            if self._job is None or self._verdict is not None:
+                return
+            if time.monotonic() > self._deadline:
+                seconds = self._settings.decode_timeout_s
+                self._verdict = ("decode_timeout", f"decoding took longer than {seconds:g} s")
+            elif self._job.abandoned:
+                self._verdict = ("decode_timeout", "nobody waits for it")
+            else:
+                return
+            self._kill()
+
+    def close(self) -> None:
+        """Kill the child; the thread ends with its next job."""
+        with self._lock:
+            self._closed = True
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._child is not None:
+            with contextlib.suppress(OSError, AttributeError):
+                self._child.kill()
+
+    def _hear(self, job: Job) -> Heard:
+        """Hear; and once more in a fresh child where the fault may not be this file's.
+
+        An earlier file may have left the child in disorder, the kernel may have killed it.
+        """
+        fresh = self._files == 0
+        try:
+            return self._hear_once(job)
+        except _Broken as broken:
+            if fresh and not broken.from_outside:
+                raise InvalidAudio(broken.reason, broken.detail) from broken
+            log.warning("decode_tried_again", reason=broken.reason, detail=broken.detail)
+        try:
+            return self._hear_once(job)
+        except _Broken as broken:
+            raise InvalidAudio(broken.reason, broken.detail) from broken
+
+    def _hear_once(self, job: Job) -> Heard:
+        if self._child is None:
+            self._start()
+        child, connection = self._child, self._connection
+        if child is None or connection is None or child.pid is None:
+            raise Transient("the hearing pool is closed")
+        with self._lock:
+            self._job, self._verdict = job, None
+            self._deadline = time.monotonic() + self._settings.decode_timeout_s
+        try:
+            connection.send_bytes(repr(self._settings.decode_max_duration_s).encode())
+            send_handle(connection, job.descriptor, child.pid)
+            said = _Said.model_validate_json(connection.recv_bytes(MAX_SAID))
+            observation = connection.recv_bytes(MAX_OBSERVATION)
+            landmarks = connection.recv_bytes(MAX_LANDMARKS)
+            provenance = connection.recv_bytes(MAX_SAID)
+        except (OSError, EOFError, ValidationError) as error:
+            raise self._post_mortem() from error
+        finally:
+            with self._lock:
+                self._job = None
+        self._files += 1
+        if said.heard:
+            audio, fingerprint, pcm_sha256 = said.heard
+            return Heard(audio, fingerprint, observation, pcm_sha256, landmarks, provenance)
+        if said.refused and said.refused[0] != "too_much_memory":
+            raise InvalidAudio(*said.refused)
+        self._drop(said.refused[0] if said.refused else "failed")
+        if said.fatal:
+            raise Fatal(said.fatal)
+        raise _Broken(*(said.refused or ("decoder_crashed", said.failed or "it said nothing")))
+
+    def _start(self) -> Protections:
+        """Start a child and wait until it is confined."""
+        settings = self._settings
+        context = multiprocessing.get_context("forkserver")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=serve,
+            args=(theirs, self._hear_file, settings.decode_cpu_s, settings.decode_max_memory_mb),
+            name="earmark-decode",
+            daemon=True,
+        )
+        with self._lock:
+            self._child, self._connection, self._files = process, ours, 0
+        try:
+            with _processes:
+                context.set_forkserver_preload(["detector.listen", "streams.audio.hearing_child"])
+                process.start()
+            theirs.close()
+            if self._closed or not ours.poll(START_PATIENCE_S):
+                self._kill()
+            protections: Protections = orjson.loads(ours.recv_bytes(MAX_SAID))
+        except (OSError, EOFError) as error:
+            code = self._drop("start")
+            raise Fatal(f"a decode process does not start: exit code {code}, {error!r}") from error
+        self._rest_mb = _resident_mb(process.pid)
+        return protections
+
+    def _replace_spent(self) -> None:
+        """Replace a child that is gone, or has grown, or has heard many; not while one waits."""
+        if self._child is not None:
+            grown_mb = _resident_mb(self._child.pid) - self._rest_mb
+            if self._files < MAX_FILES and grown_mb < MAX_GROWTH_MB:
+                return
+            self._drop("spent")
+        if not self._closed:
+            with contextlib.suppress(Fatal):  # the next job tries again, and says so
+                self._start()
+
+    def _drop(self, why: str) -> int | None:
+        """Kill the child and forget it; return its exit code."""
+        child, connection = self._child, self._connection
+        with self._lock:
+            self._kill()
+            self._child = self._connection = None
+        if connection is not None:
+            connection.close()
+        if child is None:
+            return None
+        if child.pid is None:  # it never started
+            return None
+        wait([child.sentinel], timeout=5)
+        with _processes:
+            child.join(0)
+            code = child.exitcode
+        if not self._closed:
+            log.info("decode_process_replaced", why=why, files=self._files, exit_code=code)
+        return code
+
+    def _post_mortem(self) -> Exception:
+        """Return why the child stopped in the middle of a file."""
+        child = self._child
+        if child is not None:
+            wait([child.sentinel], timeout=1)  # it may be on its way out by itself
+        code = self._drop("died")
+        if self._closed:
+            return Transient("the hearing pool is closed")
+        if self._verdict is not None:
+            return InvalidAudio(*self._verdict)
+        if code == -signal.SIGXCPU:
+            seconds = self._settings.decode_cpu_s
+            return InvalidAudio("decode_timeout", f"decoding took over {seconds:g} s of processor")
+        detail = f"the decode process died: {_cause(code)}"
+        return _Broken("decoder_crashed", detail, from_outside=code == -signal.SIGKILL)
+
+
+_processes = threading.Lock()  # multiprocessing's own books are not for several threads
+
+
+class _Broken(Exception):
+    """The child died or is no longer to be trusted; ``from_outside``: not by its own doing."""
+
+    def __init__(self, reason: str, detail: str, *, from_outside: bool = False) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.from_outside = from_outside
+
+
+def _resident_mb(pid: int | None) -> int:
+    """Return the resident memory of a process, or 0 where the system does not say."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * resource.getpagesize() // 2**20
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"

@@ -1,0 +1,190 @@
+"""Bring an upload's bytes to a local file: limits first, hash as they arrive.
+
+Only the schemes that the operator allows are fetched. Local files must lie under one of
+the configured roots after links are resolved, and must be regular files (a FIFO would
+block, a device would never end). http and https never lead to an address inside, see
+``streams.audio.fetch_http``. Other schemes go through fsspec.
+"""
+
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import fsspec
+
+from detector.errors import BadInput, Fatal, Transient
+from streams.audio.fetch_http import Http
+from streams.settings import Settings
+
+BLOCK: Final = 2**20
+HTTP: Final = frozenset({"http", "https"})
+
+
+class RefusedUri(BadInput):
+    """The URI or what lies there is refused.
+
+    Reasons: ``refused_scheme``, ``refused_path``, ``missing_file``, ``not_a_file``,
+    ``unreadable_file``, ``too_large``, ``hash_mismatch``.
+    """
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A local copy of an upload."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """Fetches under the operator's limits; safe to use from several threads."""
+
+    schemes: frozenset[str]
+    roots: tuple[Path, ...]
+    max_bytes: int
+    timeout_s: float
+    http: Http
+    own: str = ""
+    """Where audio lies that came by HTTP (see ``streams.audio.kept_uploads``): always allowed."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Fetcher":
+        """Build from settings.
+
+        Raises:
+            Fatal: a scheme is allowed whose fsspec package is not installed.
+        """
+        schemes = settings.schemes
+        for scheme in schemes - {"file", *HTTP}:
+            try:
+                fsspec.get_filesystem_class(scheme)
+            except (ImportError, ValueError) as error:
+                raise Fatal(f"EARMARK_URI_SCHEMES allows {scheme}, but: {error}") from error
+        roots = tuple(Path(root).resolve() for root in settings.file_roots.split(":") if root)
+        timeout_s = settings.fetch_timeout_s
+        store, path = fsspec.core.url_to_fs(settings.store)
+        own = f"{store.unstrip_protocol(path).rstrip('/')}/uploads/"
+        if "file" in store.protocol:
+            roots += (Path(f"{path}/uploads").resolve(),)
+        http = Http(timeout_s)
+        return cls(schemes, roots, settings.fetch_max_bytes, timeout_s, http, own)
+
+    def fetch(self, uri: str, expected_sha256: str | None, spool: Path) -> Fetched:
+        """Copy what lies at ``uri`` into ``spool``; the caller owns and removes the file.
+
+        Raises:
+            RefusedUri: with its reason.
+            Transient: the store did not answer in time or failed.
+        """
+        scheme = self._scheme(uri)
+        deadline = time.monotonic() + self.timeout_s
+        digest = hashlib.sha256()
+        size = 0
+        descriptor, name = tempfile.mkstemp(dir=spool)
+        target = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as copy, self._open(scheme, uri) as source:
+                while block := source.read(BLOCK):
+                    size += len(block)
+                    if size > self.max_bytes:
+                        raise RefusedUri("too_large", f"more than {self.max_bytes} bytes")
+                    if time.monotonic() > deadline:
+                        raise Transient(f"fetch took longer than {self.timeout_s:g} s")
+                    digest.update(block)
+                    copy.write(block)
+            if expected_sha256 not in (None, digest.hexdigest()):
+                raise RefusedUri(
+                    "hash_mismatch",
+                    f"announced {expected_sha256}, the bytes hash to {digest.hexdigest()}",
+                )
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return Fetched(target, digest.hexdigest(), size)
+
+    def _scheme(self, uri: str) -> str:
+        """Return the scheme of a URI that may be fetched; what came by HTTP always may."""
+        scheme = urlsplit(uri).scheme
+        own = bool(self.own) and uri.startswith(self.own) and ".." not in uri
+        if scheme not in self.schemes and not own:
+            raise RefusedUri("refused_scheme", f"scheme {scheme or '(none)'!r} is not allowed")
+        return scheme
+
+    def open_seekable(self, uri: str) -> IO[bytes]:
+        """Open what lies at ``uri`` so that parts of it can be read; the caller closes it.
+
+        Raises:
+            RefusedUri: with its reason; http and https are always refused.
+            Transient: the store failed.
+        """
+        scheme = self._scheme(uri)
+        if scheme == "file":
+            return self._open_local(uri)
+        if scheme in HTTP:
+            raise RefusedUri("refused_scheme", "it lies on a web server, which is not asked twice")
+        try:
+            opened: IO[bytes] = fsspec.open(uri, "rb").open()
+        except FileNotFoundError as error:
+            raise RefusedUri("missing_file", f"nothing at {uri}") from error
+        except Exception as error:
+            raise Transient(f"{scheme} store: {error!r}") from error
+        return opened
+
+    @contextmanager
+    def _open(self, scheme: str, uri: str) -> Iterator[IO[bytes]]:
+        if scheme == "file":
+            with self._open_local(uri) as local:
+                yield local
+            return
+        try:
+            opened = self.http.open(uri) if scheme in HTTP else fsspec.open(uri, "rb")
+            with opened as remote:
+                size = getattr(remote, "size", None)
+                if size is not None and size > self.max_bytes:
+                    raise RefusedUri("too_large", f"{size} bytes exceed {self.max_bytes}")
+                yield remote
+        except FileNotFoundError as error:
+            raise RefusedUri("missing_file", f"nothing at {uri}") from error
+        except (BadInput, Transient):
+            raise
+        except Exception as error:
+            raise Transient(f"{scheme} store: {error!r}") from error
+
+    def _open_local(self, uri: str) -> IO[bytes]:
+        parts = urlsplit(uri)
+        if parts.netloc not in ("", "localhost"):
+            raise RefusedUri("refused_path", f"file URI with a host: {parts.netloc!r}")
+        raw = unquote_to_bytes(uri.removeprefix("file://").removeprefix(parts.netloc))
+        if not raw.startswith(b"/") or b"\0" in raw:
+            raise RefusedUri("refused_path", "file URIs must hold an absolute path")
+        try:
+            path = Path(os.fsdecode(raw)).resolve(strict=True)
+        except FileNotFoundError as error:
+            raise RefusedUri("missing_file", "no such file") from error
+        except (OSError, RuntimeError) as error:  # loops of links, names too long
+            raise RefusedUri("refused_path", f"path cannot be resolved: {error}") from error
+        if not any(path.is_relative_to(root) for root in self.roots):
+            raise RefusedUri("refused_path", "outside of EARMARK_FILE_ROOTS")
+        try:
+            # non-blocking: opening a FIFO must not wait for a writer
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise RefusedUri("unreadable_file", error.strerror or "cannot be opened") from error
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise RefusedUri("not_a_file", "a folder or a special file")
+        if status.st_size > self.max_bytes:
+            os.close(descriptor)
+            raise RefusedUri("too_large", f"{status.st_size} bytes exceed {self.max_bytes}")
+        return os.fdopen(descriptor, "rb")

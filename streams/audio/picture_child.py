@@ -1,0 +1,36 @@
+"""The child that draws one picture: ``python -m streams.audio.picture_child '{...}'``.
+
+Exits 2 with a sentence where there is nothing to draw (see ``streams.audio.pictures``).
+"""
+
+import sys
+from pathlib import Path
+
+import orjson
+
+
+def main() -> None:
+    """Draw what the first argument asks for."""
+    from detector.errors import ModelError
+    from detector.model import Model
+    from detector.observation import Observation
+    from detector.plot import evidence
+
+    asked = orjson.loads(sys.argv[1])
+    model = Model.load(Path(asked["model"]))
+    try:
+        observation = Observation.from_bytes(Path(asked["observation"]).read_bytes())
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from error
+    if model.digest != asked["digest"]:
+        sys.stderr.write("the model that decided is not the one that is released here\n")
+        raise SystemExit(2)
+    out = Path(asked["out"])
+    title = asked["title"].replace("/", " ").replace("\0", " ")[:100]  # it becomes a file's name
+    for path in evidence(observation, f"{title} ", model, out / "drawn", asked["alpha"]):
+        path.replace(out / f"evidence{path.suffix}")
+
+
+if __name__ == "__main__":
+    main()

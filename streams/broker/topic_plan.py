@@ -1,0 +1,211 @@
+"""What the topics should be, what a broker has, and the difference as changes.
+
+``wanted`` is the one place that says how many partitions, replicas and how much retention a
+topic gets. ``plan`` compares and touches nothing; ``apply`` does what can be done without
+harm. Two things it never does by itself: partitions are added only when asked for (a track's
+later events would go to another partition than those that still wait there, so its order is
+lost for as long as they wait), and replicas are moved by Kafka's own tools alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from detector.errors import Fatal, Transient
+from streams import topics
+from streams.broker.security import client_security, explained
+from streams.settings import Settings
+
+REQUEST_MS: Final = 30_000
+CONNECT_MS: Final = 5_000
+HOUR_MS: Final = 3_600_000
+FOR_EVER: Final = -1
+
+# A dead letter is its source plus a few headers, so its topic must take more than the
+# source's topic does (Kafka's default: 1,048,588 bytes).
+MAX_DEAD_LETTER_BYTES: Final = 2_097_152
+
+Kind = Literal["create", "configure", "grow", "note"]
+
+
+class BrokerAway(Transient):
+    """The broker does not answer (yet, or any more)."""
+
+
+class BrokerFailed(Fatal):
+    """The broker did not start, has ended, or refuses what it is asked for."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a topic is: its configuration as far as Earmark cares."""
+
+    partitions: int
+    replication: int
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference. ``note``: nothing here changes it; ``says`` tells what would."""
+
+    topic: str
+    kind: Kind
+    says: str
+    to: Shape
+
+
+def wanted(settings: Settings) -> dict[str, Shape]:
+    """Return every topic of this release, in the order in which an upload meets them."""
+    return {name: _shape(name, settings) for name in topics.ALL}
+
+
+def plan(wanted: Mapping[str, Shape], there: Mapping[str, Shape]) -> list[Change]:
+    """Return what differs, in the order of ``wanted``; empty: all is as it should be."""
+    changes: list[Change] = []
+    for name, shape in wanted.items():
+        if name not in there:
+            says = f"{shape.partitions} partitions, {shape.replication} replicas"
+            changes.append(Change(name, "create", says, shape))
+        else:
+            changes += _differences(name, shape, there[name])
+    return changes
+
+
+def apply(admin: Any, changes: Sequence[Change], *, grow: bool = False) -> list[Change]:
+    """Do what can be done; return the changes that were made.
+
+    Args:
+        admin: from ``open_admin``.
+        changes: from ``plan``.
+        grow: also add partitions.
+
+    Raises:
+        BrokerFailed: the broker refuses one; those before it are done.
+    """
+    done = []
+    for change in changes:
+        try:
+            match change.kind:
+                case "create":
+                    create(admin, change.topic, change.to)
+                case "configure":
+                    resource = ConfigResource(
+                        ConfigResourceType.TOPIC, change.topic, dict(change.to.configs)
+                    )
+                    admin.alter_configs([resource])
+                case "grow" if grow:
+                    admin.create_partitions({change.topic: change.to.partitions})
+                case _:
+                    continue
+        except (KafkaError, ValueError) as error:
+            raise BrokerFailed(f"{change.topic}: the broker refuses: {error!r}") from error
+        done.append(change)
+    return done
+
+
+def create(admin: Any, name: str, shape: Shape) -> None:
+    """Create a topic; one that is there already, perhaps since a moment ago, is left alone."""
+    options = {
+        "num_partitions": shape.partitions,
+        "replication_factor": shape.replication,
+        "configs": dict(shape.configs),
+    }
+    with suppress(TopicAlreadyExistsError):
+        admin.create_topics({name: options})
+
+
+def on_broker(admin: Any) -> dict[str, Shape]:
+    """Return the topics of ours that the broker has.
+
+    Raises:
+        BrokerFailed: the broker does not tell.
+    """
+    try:
+        names = sorted(set(admin.list_topics()) & set(topics.ALL))
+        described = admin.describe_topics(names) if names else []
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        said = admin.describe_configs(resources, config_filter="all") if names else {}
+    except (KafkaError, ValueError) as error:
+        raise BrokerFailed(f"the broker does not describe its topics: {error!r}") from error
+    configs = said.get("topic", {})
+    return {
+        topic["name"]: Shape(
+            len(topic["partitions"]),
+            min((len(one["replica_nodes"]) for one in topic["partitions"]), default=0),
+            {key: _value(value) for key, value in configs.get(topic["name"], {}).items()},
+        )
+        for topic in described
+    }
+
+
+@contextmanager
+def open_admin(settings: Settings) -> Iterator[Any]:
+    """Connect to the broker for administration.
+
+    Raises:
+        BrokerAway: no broker answers at ``settings.brokers``.
+        BrokerRefuses: one answers, and does not let us in.
+    """
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=[server.strip() for server in settings.brokers.split(",")],
+            client_id=f"{settings.group_prefix}-admin",
+            request_timeout_ms=REQUEST_MS,
+            bootstrap_timeout_ms=CONNECT_MS,
+            **client_security(settings),
+        )
+    except KafkaError as error:
+        raise BrokerAway(explained(settings, error)) from error
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def _shape(name: str, settings: Settings) -> Shape:
+    dead = name.endswith(topics.DEAD_SUFFIX)
+    hours = settings.dead_retention_h if dead else settings.retention_h
+    if name in topics.KEPT:
+        hours = FOR_EVER
+    configs = {
+        # Never compacted: a track may be uploaded twice, and both uploads are history.
+        "cleanup.policy": "delete",
+        "retention.ms": str(FOR_EVER if hours == FOR_EVER else hours * HOUR_MS),
+        # With one replica down, writing goes on; with more, it stops rather than lose.
+        "min.insync.replicas": str(max(1, settings.replication - 1)),
+    }
+    if dead:
+        return Shape(
+            1, settings.replication, configs | {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
+        )
+    return Shape(settings.partitions, settings.replication, configs)
+
+
+def _differences(name: str, shape: Shape, has: Shape) -> Iterator[Change]:
+    if has.partitions < shape.partitions:
+        says = f"partitions {has.partitions} -> {shape.partitions} (only with --grow: drain first)"
+        yield Change(name, "grow", says, shape)
+    elif has.partitions > shape.partitions:
+        says = f"has {has.partitions} partitions, not {shape.partitions}: Kafka takes none away"
+        yield Change(name, "note", says, shape)
+    if has.replication != shape.replication:
+        says = f"has {has.replication} replicas, not {shape.replication}: kafka-reassign-partitions"
+        yield Change(name, "note", says, shape)
+    # A broker that does not tell a value (the embedded one) is not asked to change it.
+    wrong = {
+        key: value
+        for key, value in shape.configs.items()
+        if key in has.configs and has.configs[key] != value
+    }
+    if wrong:
+        says = ", ".join(f"{key} {has.configs[key]} -> {value}" for key, value in wrong.items())
+        yield Change(name, "configure", says, Shape(shape.partitions, shape.replication, wrong))
+
+
+def _value(said: Any) -> str:
+    return str(said["value"] if isinstance(said, dict) else said)

@@ -1,0 +1,206 @@
+"""The Faust side of a processor: one topic, raw bytes, events given to the acker.
+
+Faust brings the consumer thread, the group and the rebalances; it is told to do nothing
+else: no tables, no web server, no topic creation, no (de)serialising, no waiting for
+events at a rebalance (the acker drains, with a limit), and its own producer idles.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from detector.errors import Fatal
+from streams.broker import quirks, rebalance_gate
+from streams.broker.acks import OrderedAcker, Partition, Work
+from streams.broker.security import client_security, faust_credentials
+from streams.health import Health
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+STOP_PATIENCE_S = 10.0
+COMMIT_INTERVAL_S = 0.5  # what a killed worker repeats at most, besides what was in flight
+QUEUE = 64  # events waiting between the consumer and the acker: small, they are redone
+
+
+JOIN_PATIENCE = 2.5  # rebalances that one may take before we think that it is stuck
+
+
+class WorkerCrashed(Fatal):
+    """Faust's consumer, or what carries it, has failed or is stuck."""
+
+
+class FaustAssignment:
+    """Answers the acker out of Faust's consumer."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    def generation(self) -> int:
+        """See ``acks.Assignment``."""
+        return int(self._app.consumer_generation_id)
+
+    def committed(self, partition: Partition) -> int | None:
+        """Return what Faust read when it last seeked."""
+        committed: int | None = self._app.consumer._committed_offset.get(partition)
+        return committed
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commit past Faust's own book-keeping, which a revocation empties first."""
+        await self._app.consumer._commit_offsets(dict(offsets))
+
+    async def first_offset(self, partition: Partition, start: int) -> int:
+        """Read the log with a consumer of its own, outside the group."""
+        at = TopicPartition(*partition)  # type: ignore[misc] # Faust's TP is such a tuple
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.brokers.split(","),
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=self._settings.fetch_max_wait_ms,
+            **client_security(self._settings),
+        )
+        await consumer.start()
+        try:
+            consumer.assign([at])
+            consumer.seek(at, start)
+            record = await asyncio.wait_for(consumer.getone(), self._settings.request_timeout_s)
+            return int(record.offset)
+        finally:
+            await consumer.stop()
+
+
+class Worker:
+    """Consumes one topic in one consumer group and gives each event to ``work``.
+
+    ``failed`` is set when the worker must end, ``failure`` says why.
+    """
+
+    def __init__(
+        self, processor: str, source: str, settings: Settings, health: Health, datadir: Path
+    ) -> None:
+        quirks.install(settings.fetch_max_wait_ms)
+        rebalance_gate.install(processor)
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        self._health = health
+        self._source = source
+        self._settings = settings
+        self._app = _app(f"{settings.group_prefix}.{processor}", settings, datadir)
+        self._acker = OrderedAcker(
+            processor,
+            FaustAssignment(self._app, settings),
+            self.fail,
+            limit=settings.in_flight,
+            drain_s=settings.drain_s,
+        )
+        self._starting: asyncio.Task[None] | None = None
+        self._joining_since: float | None = time.monotonic()
+
+    def start(self, work: Work) -> None:
+        """Join the group and begin to work, in the background."""
+        app = self._app
+        topic = app.topic(
+            self._source,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+
+        async def agent(stream: Any) -> None:
+            await self._acker.run(stream.noack().events(), work)
+
+        # One agent: the acker is what runs events side by side, in one book.
+        app.agent(topic, name=f"{app.conf.id}.agent", concurrency=1)(agent)
+        app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        app.on_partitions_revoked.connect(self._on_revoked, weak=False)
+        self._starting = asyncio.create_task(self._run())
+
+    async def fail(self, error: BaseException) -> None:
+        """Take note of what must end the worker; the first reason counts."""
+        if self.failure is None:
+            self.failure = error
+            self.failed.set()
+
+    async def observe(self) -> None:
+        """Set the gauges and look whether the consumer still lives; call every second."""
+        self._acker.observe()
+        since = self._joining_since
+        patience = JOIN_PATIENCE * self._app.conf.broker_rebalance_timeout
+        if since is not None and time.monotonic() - since > patience:
+            await self.fail(WorkerCrashed(f"no assignment from the group for {patience:.0f} s"))
+        # An error of the group (a refused join, say) is kept for the next poll, and Faust
+        # does not poll without partitions: it would wait for ever.
+        consumer = getattr(getattr(self._app._consumer, "_thread", None), "_consumer", None)
+        error = getattr(getattr(consumer, "_coordinator", None), "_pending_exception", None)
+        if error is not None:
+            await self.fail(WorkerCrashed(f"the group failed us: {error!r}"))
+
+    async def stop(self, drain_s: float) -> None:
+        """Drain for at most ``drain_s``, commit what is done, leave the group."""
+        await self._acker.close(drain_s)
+        try:
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                await self._app.stop()
+        except Exception as error:  # noqa: BLE001 - everything that matters is committed
+            log.warning("consumer_stop_failed", error=repr(error))
+        if self._starting is not None:
+            self._starting.cancel()
+
+    async def _run(self) -> None:
+        try:
+            await self._app.start()
+            await self._app.wait_until_stopped()
+        except Exception as error:  # noqa: BLE001 - told to the processor, which ends
+            await self.fail(error)
+        else:
+            reason = self._app.crash_reason or WorkerCrashed("Faust stopped by itself")
+            await self.fail(reason)
+
+    async def _on_assigned(self, sender: Any, assigned: set[Any], **_: Any) -> None:
+        self._acker.opened()
+        self._joining_since = None
+        self._health.set("partitions_assigned", True)
+        log.info("partitions_assigned", partitions=sorted(tp.partition for tp in assigned))
+
+    async def _on_revoked(self, sender: Any, revoked: set[Any], **_: Any) -> None:
+        self._joining_since = time.monotonic()
+        self._health.set("partitions_assigned", False)
+        await self._acker.revoked()
+        if revoked:
+            log.info("partitions_revoked", partitions=sorted(tp.partition for tp in revoked))
+
+
+def _app(group: str, settings: Settings, datadir: Path) -> Any:
+    session = settings.session_timeout_s
+    return faust.App(
+        group,
+        broker=[f"kafka://{server}" for server in settings.brokers.split(",")],
+        broker_client_id=group,
+        broker_credentials=faust_credentials(settings),
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 4,
+        # A drain must end before the group gives up waiting for us.
+        broker_rebalance_timeout=max(60.0, settings.drain_s + 30),
+        broker_request_timeout=max(settings.request_timeout_s, session + 5),
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        broker_max_poll_records=QUEUE,
+        consumer_auto_offset_reset="earliest",
+        producer_request_timeout=settings.request_timeout_s,
+        processing_guarantee="at_least_once",
+        stream_wait_empty=False,
+        stream_buffer_maxsize=QUEUE,
+        topic_disable_leader=True,
+        table_standby_replicas=0,  # without tables and standbys Faust assigns round robin
+        topic_allow_declare=False,
+        store="memory://",
+        datadir=datadir,
+        web_enabled=False,
+    )

@@ -1,0 +1,168 @@
+"""Back-test: what a policy would have said about tracks that were decided.
+
+The standing decision of each track is compared with what the given bundle says about the same
+analysis and the same facts as they are now. Nothing is written. Rules on trial are counted
+beside, with what they would change.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from streams.deciding import decide_all
+from streams.governance import reopening
+from streams.governance.standing import Standing
+from streams.ledger.database import Ledger
+from streams.policy.bundle import Bundle
+from streams.policy.evaluate import STRICTNESS
+from streams.policy.facts import Said
+from streams.records import Actions, Dimension, Extent
+
+PAGE = 500
+
+
+@dataclass
+class Report:
+    """What came of it; ``reviewed`` counts tracks on which people have spoken."""
+
+    tracks: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
+    on_trial: Counter[str] = field(default_factory=Counter)
+    flips: Counter[tuple[Dimension, str, str]] = field(default_factory=Counter)
+    would_flip: Counter[tuple[Dimension, str, str]] = field(default_factory=Counter)
+    by_distributor: defaultdict[str, Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
+    reviews: int = 0
+    reviews_before: int = 0
+    would_review: int = 0
+    right: Counter[str] = field(default_factory=Counter)
+    reviewed: Counter[str] = field(default_factory=Counter)
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "tracks": self.tracks,
+            "from": self.first and self.first.isoformat(),
+            "to": self.last and self.last.isoformat(),
+            "hits": dict(self.hits.most_common()),
+            "on_trial": dict(self.on_trial.most_common()),
+            "flips": _flips(self.flips),
+            "would_flip": _flips(self.would_flip),
+            "by_distributor": {name: dict(found) for name, found in self.by_distributor.items()},
+            "reviews": {
+                "before": self.reviews_before,
+                "now": self.reviews,
+                "with_trials": self.would_review,
+            },
+            "precision": {
+                rule: {"reviewed": count, "right": self.right[rule]}
+                for rule, count in self.reviewed.most_common()
+            },
+            "changed": self.changed,
+        }
+
+
+def _flips(found: Counter[tuple[Dimension, str, str]]) -> list[dict[str, Any]]:
+    return [
+        {"dimension": dimension, "from": was, "to": now, "tracks": count}
+        for (dimension, was, now), count in found.most_common()
+    ]
+
+
+def backtest(
+    ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[str], keep: int = 1_000
+) -> Report:
+    """Run a bundle over tracks as they stand in the ledger.
+
+    Args:
+        ledger: where they are.
+        bundle: the policy.
+        now: as of when facts hold.
+        track_ids: which; see ``reopening.tracks_since``.
+        keep: how many changed tracks to name.
+    """
+    report = Report()
+    standing = Standing(ledger)
+    standing.registry(bundle.name, fresh=True)
+    for page in _pages(track_ids):
+        stands = reopening.standing_decisions(ledger, page)
+        said = standing.said(list(stands))
+        for track_id, one in stands.items():
+            people = said.get(track_id, Said())
+            facts = standing.combined(one.event, now, bundle.name, people)
+            _count(report, one, decide_all(one.event, bundle, facts), people, keep)
+    return report
+
+
+def _pages(items: Iterable[str]) -> Iterator[list[str]]:
+    page: list[str] = []
+    for item in items:
+        page.append(item)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _count(report: Report, one: reopening.Standstill, new: Any, said: Said, keep: int) -> None:
+    before, decided = one.decided, new.decided
+    report.tracks += 1
+    at = before.uploaded_at
+    report.first = at if report.first is None else min(report.first, at)
+    report.last = at if report.last is None else max(report.last, at)
+    report.hits.update(hit.rule_id for hit in decided.rules)
+    trials = () if new.shadowed is None else new.shadowed.rules
+    report.on_trial.update(hit.rule_id for hit in trials)
+    report.reviews_before += before.review_task_id is not None
+    report.reviews += decided.review_task_id is not None
+    would = decided.actions if new.shadowed is None else new.shadowed.would_be
+    report.would_review += (
+        decided.review_task_id is not None if new.shadowed is None else new.shadowed.would_review
+    )
+    flipped = _differences(before.actions, decided.actions)
+    report.flips.update(flipped)
+    report.would_flip.update(_differences(decided.actions, would))
+    distributor = one.event.upload.distributor or "(none)"
+    report.by_distributor[distributor]["tracks"] += 1
+    for dimension, _, _ in flipped:
+        report.by_distributor[distributor][dimension] += 1
+    if (flipped or trials) and len(report.changed) < keep:
+        report.changed.append(
+            {
+                "track_id": before.track_id,
+                "distributor": one.event.upload.distributor,
+                "changes": {name: [was, now] for name, was, now in flipped},
+                "on_trial": [hit.rule_id for hit in trials],
+            }
+        )
+    truth = _truth(said)
+    if truth is not None:
+        # A rule that holds for what is AI is right where a person says that there is AI.
+        for rule_id in {hit.rule_id for hit in (*decided.rules, *trials, *before.rules)}:
+            report.reviewed[rule_id] += 1
+            report.right[rule_id] += truth
+
+
+def _truth(said: Said) -> bool | None:
+    """Whether the newest verdict says that there is AI; None where nobody has said."""
+    spoken = [one for one in said.verdicts if one.outcome in ("confirm", "correct", "reject_flag")]
+    if not spoken:
+        return None
+    newest = max(spoken, key=lambda one: one.decided_at)
+    extent = newest.extent or Extent.NONE
+    return None if extent is Extent.UNKNOWN else extent is not Extent.NONE
+
+
+def _differences(was: Actions, now: Actions) -> list[tuple[Dimension, str, str]]:
+    return [
+        (dimension, getattr(was, dimension), getattr(now, dimension))
+        for dimension in STRICTNESS
+        if getattr(was, dimension) != getattr(now, dimension)
+    ]

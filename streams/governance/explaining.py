@@ -1,0 +1,96 @@
+"""Why a track was decided as it was, in sentences, from the decision and its snapshot alone."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from streams.governance import reopening
+from streams.ledger.database import Ledger
+from streams.ledger.tables import POLICIES
+from streams.policy.bundle import Bundle, BundleError, parse
+from streams.policy.evaluate import evaluate
+from streams.policy.features import snapshot
+from streams.records import TrackDecided
+from streams.records import parse as parse_record
+from streams.records_policy import PolicyChanged
+from streams.settings import Settings
+
+
+def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
+    """Yield the explanation of the standing decision, line by line; nothing if there is none."""
+    found = reopening.standing_decisions(ledger, [track_id]).get(track_id)
+    if found is None:
+        return
+    decided = found.decided
+    label, policy = decided.label, decided.policy
+    yield f"{decided.decision_id} about {track_id} (upload {decided.upload_id})"
+    yield (
+        f"label: AI extent {label.extent.value}, {label.certainty.value}, says {label.source.value}"
+        + (f", licensed by {label.agreement_id or 'the generator'}" if label.licensed else "")
+    )
+    yield f"policy: {policy.name} {policy.version}, digest {policy.digest[:12]}"
+    done = [f"{name} {value}" for name, value in decided.actions
+            if value not in ("none", "allow", "attach")]  # fmt: skip
+    yield f"follows: {', '.join(done) or 'nothing'}; decided {decided.automation} by machine"
+    for scoped in decided.territorial:
+        there = [f"{name} {value}" for name, value in scoped.actions]
+        yield f"  in {', '.join(scoped.territories)}: {', '.join(there)}"
+    for term in decided.terms:
+        until = f" until {term.ends_at:%Y-%m-%d %H:%M} UTC" if term.ends_at else ""
+        yield f"  {term.dimension} {term.value}: rule {term.rule_id}, {term.reason_code}{until}"
+    if decided.cause is not None:
+        yield (
+            f"decided again because of {decided.cause.kind} {decided.cause.id}, instead of "
+            f"{decided.previous_decision_id}; changed: {', '.join(decided.changed_dimensions)}"
+        )
+    for used in decided.rights:
+        yield f"registry: {used.purpose} {used.entry_id} version {used.version}: {used.status}"
+    if decided.missing_signals:
+        yield f"not known: {', '.join(decided.missing_signals)}"
+    yield from _rules(ledger, decided)
+
+
+def _rules(ledger: Ledger, decided: TrackDecided) -> Iterator[str]:
+    hits = {hit.rule_id: hit for hit in decided.rules}
+    bundle = bundle_of(ledger, decided.policy.digest)
+    values = decided.features.get("values", {})
+    if bundle is None:
+        yield f"rules that held: {', '.join(hits) or 'none'} (the policy's text is not here)"
+        return
+    overrides = tuple(decided.features.get("overrides", ()))
+    conditions = bundle.conditions(overrides)
+    again = evaluate(
+        snapshot(values),
+        bundle,
+        key=decided.track_id,
+        overrides=overrides,
+        off=frozenset(decided.features.get("off", ())),
+        lapsed=frozenset(decided.features.get("lapsed", ())),
+    )
+    trials = {hit.rule_id for hit in again.shadow_hits}
+    if again.actions != decided.actions:
+        yield "the snapshot does not give this decision any more: another release evaluated it"
+    for rule in bundle.running:
+        hit = hits.get(rule.id)
+        word = "HOLDS" if hit else "TRIAL" if rule.id in trials else "     "
+        waits = ", waits for a person" if hit and hit.pending else ""
+        yield f"{word} {rule.id} ({rule.mode}{waits}): {' '.join(rule.when.split())}"
+        if hit or rule.id in trials:
+            seen = [f"{name} = {values.get(name)!r}" for name in conditions[rule.id].reads]
+            yield f"      saw {', '.join(seen)}"
+
+
+def bundle_of(ledger: Ledger, digest: str) -> Bundle | None:
+    """Return the policy with a digest: a published one, or the configured file."""
+    asked = select(POLICIES.c.record).where(POLICIES.c.digest == digest)
+    with ledger.reading() as connection:
+        texts = connection.scalars(asked.where(POLICIES.c.kind == "bundle")).all()
+    for text in texts:
+        changed = parse_record(PolicyChanged, text.encode())
+        if changed.text:
+            return parse(changed.text, changed.policy.name)
+    try:
+        configured = parse(Settings.from_env().policy.read_text(encoding="utf-8"), "policy")
+    except (OSError, BundleError):
+        return None
+    return configured if configured.digest == digest else None

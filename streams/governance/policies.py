@@ -1,0 +1,106 @@
+"""Which policy decides: the file that is configured, or a published one of a later version.
+
+``earmark policy publish`` sends a bundle; once it is live, every worker takes it up within
+seconds, without a restart. A bundle that cannot be used changes nothing: the running one stays,
+and metric and log say so. A published bundle of the same name wins over the file if its
+version is higher; to go back, publish the old content under a higher version.
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy import func, select
+
+from streams import metrics
+from streams.ledger.database import Ledger, LedgerAway
+from streams.ledger.tables import POLICIES
+from streams.policy.bundle import Bundle, BundleError, load
+from streams.policy.bundle import parse as parse_bundle
+from streams.records import parse
+from streams.records_policy import PolicyChanged
+
+log = structlog.get_logger()
+
+LOOK_S: Final = 2.0
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return a version as numbers, for comparison."""
+    return tuple(int(part) for part in text.split("."))
+
+
+class Policies:
+    """The policy in use; safe to share by threads.
+
+    Raises, when made:
+        BundleError: the configured file cannot be used, so there is nothing to decide by.
+    """
+
+    def __init__(self, path: Path, ledger: Ledger) -> None:
+        self._bundle = load(path)
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._rows = -1
+        self._looked = float("-inf")
+        self._refused: set[str] = set()
+        metrics.POLICY_INFO.labels(self._bundle.name, self._bundle.digest).set(1)
+        log.info("policy_loaded", **self._bundle.ref.model_dump())
+
+    def current(self) -> Bundle:
+        """Return the policy to decide by."""
+        with self._lock:
+            if time.monotonic() - self._looked > LOOK_S:
+                self._looked = time.monotonic()
+                self._look()
+            return self._bundle
+
+    def _look(self) -> None:
+        try:
+            with self._ledger.reading() as connection:
+                rows = connection.scalars(select(func.count()).select_from(POLICIES)).one()
+                if rows == self._rows:
+                    return
+                question = select(POLICIES.c.record).where(
+                    POLICIES.c.kind == "bundle", POLICIES.c.name == self._bundle.name
+                )
+                texts = connection.scalars(question).all()
+        except LedgerAway as error:  # the running policy is good enough until it is back
+            log.warning("policies_not_read", error=str(error))
+            return
+        self._rows = rows
+        newest = live_bundle(parse(PolicyChanged, text.encode()) for text in texts)
+        if newest is not None and newest.policy.digest != self._bundle.digest:
+            self._take(newest)
+
+    def _take(self, newest: PolicyChanged) -> None:
+        if version_of(newest.policy.version) <= version_of(self._bundle.version):
+            return
+        name = f"{newest.policy.name} {newest.policy.version}"
+        try:
+            bundle = parse_bundle(newest.text or "", name)
+            if bundle.digest != newest.policy.digest:
+                raise BundleError(f"{name}: its digest is {bundle.digest} here")
+        except BundleError as error:
+            if newest.change_id not in self._refused:
+                self._refused.add(newest.change_id)
+                metrics.POLICY_REFUSED.inc()
+                log.error("policy_refused", error=str(error), running=self._bundle.digest)
+            return
+        log.info("policy_changed", was=self._bundle.digest, **bundle.ref.model_dump())
+        metrics.POLICY_INFO.labels(self._bundle.name, self._bundle.digest).set(0)
+        metrics.POLICY_INFO.labels(bundle.name, bundle.digest).set(1)
+        self._bundle = bundle
+
+
+def live_bundle(changes: Iterable[PolicyChanged]) -> PolicyChanged | None:
+    """Return the bundle that is live: of those not withdrawn, the highest version."""
+    latest: dict[str, PolicyChanged] = {}
+    for one in sorted(changes, key=lambda one: (one.changed_at, one.change_id)):
+        if one.kind == "bundle":
+            latest[one.policy.digest] = one
+    live = [one for one in latest.values() if one.state == "live"]
+    return max(live, key=lambda one: version_of(one.policy.version), default=None)

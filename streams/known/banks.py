@@ -1,0 +1,229 @@
+"""Banks: sets of known recordings, each with an owner, thresholds and a switch.
+
+A bank says what its hits mean: ``catalogue`` (what the platform has), ``registered_ai`` (what a
+generator's maker registered as its output), ``stay_down`` (what was removed and must not come
+back), ``golden`` (recordings to measure with; they decide nothing). New banks are rolled out
+on a share of the uploads, chosen by content, so that the same file always gets the same
+answer; a bank that misbehaves is disabled until a time. Every change leaves a line in the audit
+log, in the transaction that makes it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from sqlalchemy import Connection, select
+
+from detector.errors import BadInput
+from streams.known.index import Changed, Found, Item
+from streams.known.sql import Noted, SqlIndex
+from streams.known.tables import AUDIT, BANKS
+
+NAMED_IDS: Final = 20
+"""Item ids that one audit line names."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+
+class BankKind(StrEnum):
+    """What a hit means."""
+
+    CATALOGUE = "catalogue"
+    REGISTERED_AI = "registered_ai"
+    STAY_DOWN = "stay_down"
+    GOLDEN = "golden"
+
+
+class BankError(BadInput):
+    """A bank that is not there, is there already, or is described wrongly."""
+
+
+class Bank(BaseModel):
+    """One bank as it stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    kind: BankKind
+    owner: Text
+    enabled_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the uploads that are looked up here; chosen by content."""
+    disabled_until: AwareDatetime | None = None
+    """Uploads from before this time are not looked up here."""
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Stricter than the frozen thresholds where it is above them; never laxer."""
+    min_overlap_s: Annotated[float, Field(ge=0)] = 0.0
+    generator: Text | None = None
+    """Of items that name none themselves."""
+    licence: Text | None = None
+    note: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+    def answers(self, content_sha256: str, uploaded_at: datetime) -> bool:
+        """Whether an upload is looked up here; the same for the same content at any worker."""
+        if self.disabled_until is not None and uploaded_at < self.disabled_until:
+            return False
+        chosen = hashlib.sha256(f"{self.name}:{content_sha256}".encode()).digest()
+        return int.from_bytes(chosen[:6]) < self.enabled_ratio * 2**48
+
+    def takes(self, found: Found) -> bool:
+        """Whether a match is strong enough for this bank."""
+        one = found.alignment
+        return one is None or (one.score >= self.min_score and one.overlap_s >= self.min_overlap_s)
+
+
+@dataclass(frozen=True)
+class By:
+    """Who changes something, why, and when."""
+
+    who: str
+    why: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """One change."""
+
+    at: datetime
+    who: str
+    action: str
+    bank: str
+    why: str | None
+    detail: dict[str, Any]
+
+
+class Banks:
+    """The banks of an index: the only way in which people and programs change what is known."""
+
+    def __init__(self, index: SqlIndex) -> None:
+        self.index = index
+
+    def all(self) -> dict[str, Bank]:
+        """Return every bank by name."""
+        with self.index.database.reading() as connection:
+            rows = connection.execute(select(BANKS).order_by(BANKS.c.name)).mappings()
+            return {row["name"]: Bank.model_validate(dict(row)) for row in rows}
+
+    def get(self, name: str) -> Bank:
+        """Return a bank.
+
+        Raises:
+            BankError: there is none of that name.
+        """
+        found = self.all().get(name)
+        if found is None:
+            raise BankError("no_bank", f"there is no bank {name}")
+        return found
+
+    def create(self, bank: Bank, by: By) -> None:
+        """Add an empty bank."""
+        with self.index.database.transaction() as connection:
+            self.index.exclude(connection)
+            if connection.scalar(select(BANKS.c.name).where(BANKS.c.name == bank.name)):
+                raise BankError("bank_exists", f"there is a bank {bank.name} already")
+            connection.execute(BANKS.insert(), _row(bank))
+            _note(connection, by, "create", bank.name, bank.model_dump(mode="json"))
+
+    def change(self, name: str, by: By, **changes: object) -> Bank:
+        """Change settings of a bank; the kind stays what it is."""
+        before = self.get(name)
+        after = described({**before.model_dump(), **changes})
+        if (after.name, after.kind) != (before.name, before.kind):
+            raise BankError("bank_is", "name and kind of a bank stay as they are")
+        changed = {
+            key: value
+            for key, value in after.model_dump(mode="json").items()
+            if value != before.model_dump(mode="json")[key]
+        }
+        if changed:
+            with self.index.database.transaction() as connection:
+                connection.execute(BANKS.update().where(BANKS.c.name == name), _row(after))
+                _note(connection, by, "change", name, changed)
+        return after
+
+    def add(self, name: str, items: Iterable[Item], by: By) -> Changed:
+        """Add items to a bank; see ``FingerprintIndex.add``."""
+        self.get(name)
+
+        def mine() -> Iterable[Item]:
+            for item in items:
+                if item.bank != name:
+                    raise BankError("other_bank", f"{item.item_id} is said to be in {item.bank}")
+                yield item
+
+        return self.index.add(mine(), noted=_noting(by, "add", name))
+
+    def remove(self, name: str, item_ids: Sequence[str], by: By) -> int:
+        """Remove items from a bank; return how many there were."""
+        self.get(name)
+        return self.index.remove(name, item_ids, noted=_noting(by, "remove", name))
+
+    def keep(self, line: AuditLine) -> None:
+        """Write an audit line as it was, of a bank that is restored."""
+        with self.index.database.transaction() as connection:
+            by = By(line.who, line.why, datetime.fromisoformat(str(line.at)))
+            _note(connection, by, line.action, line.bank, line.detail)
+
+    def audit(self, name: str | None = None, limit: int = 100) -> list[AuditLine]:
+        """Return the latest changes, of one bank or of all; the newest first."""
+        question = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
+        if name is not None:
+            question = question.where(AUDIT.c.bank == name)
+        with self.index.database.reading() as connection:
+            rows = connection.execute(question).mappings().all()
+        return [
+            AuditLine(
+                row["at"], row["who"], row["action"], row["bank"], row["why"],
+                orjson.loads(row["detail"]),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+
+def described(fields: dict[str, object]) -> Bank:
+    """Return the bank of these fields.
+
+    Raises:
+        BankError: naming each field that is wrong.
+    """
+    try:
+        return Bank.model_validate(fields)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise BankError("bank_wrong", faults) from error
+
+
+def _row(bank: Bank) -> dict[str, object]:
+    return {**bank.model_dump(), "kind": bank.kind.value}
+
+
+def _noting(by: By, action: str, bank: str) -> Noted:
+    def noted(connection: Connection, item_ids: Sequence[str], changed: Changed | None) -> None:
+        detail: dict[str, object] = {"items": len(item_ids), "first": list(item_ids[:NAMED_IDS])}
+        if changed is not None:
+            detail |= {"added": changed.added, "replaced": changed.replaced}
+        _note(connection, by, action, bank, detail)
+
+    return noted
+
+
+def _note(
+    connection: Connection, by: By, action: str, bank: str, detail: dict[str, object]
+) -> None:
+    line = {
+        "at": by.at or datetime.now(UTC),
+        "who": by.who,
+        "action": action,
+        "bank": bank,
+        "why": by.why,
+        "detail": orjson.dumps(detail).decode(),
+    }
+    connection.execute(AUDIT.insert(), line)

@@ -1,0 +1,302 @@
+"""``earmark bank``: what is known, who says so, and what its hits may do."""
+
+import asyncio
+import getpass
+import hashlib
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detector.errors import BadInput
+from streams.local.state import DEFAULT, State
+
+if TYPE_CHECKING:
+    from streams.known.banks import Banks, By
+    from streams.known.index import Changed, Item
+    from streams.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Banks of known tracks: add, remove, switch, back up.")
+
+Name = Annotated[str, typer.Argument(help="Name of the bank.")]
+Why = Annotated[str, typer.Option(help="Goes into the audit log.")]
+Who = Annotated[str, typer.Option("--by", help="Who does it; the system's user by default.")]
+StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
+Archive = Annotated[Path, typer.Argument(help="File of `bank snapshot`.", exists=True)]
+HERE = Path(DEFAULT)
+
+
+@app.command()
+def create(
+    name: Name,
+    kind: Annotated[str, typer.Option(help="catalogue, registered_ai, stay_down or golden.")],
+    owner: Annotated[str, typer.Option(help="Who answers for it.")],
+    enabled_ratio: Annotated[float, typer.Option(help="Share of uploads, 0 to 1.")] = 1.0,
+    min_score: Annotated[float, typer.Option(help="Stricter than Earmark's own, 0 to 1.")] = 0.0,
+    min_overlap_s: Annotated[float, typer.Option(help="Likewise, in seconds.")] = 0.0,
+    generator: Annotated[str | None, typer.Option(help="Of its items.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Of its items.")] = None,
+    note: Annotated[str | None, typer.Option(help="For people.")] = None,
+    why: Why = "",
+    who: Who = "",
+    state: StateOption = HERE,
+) -> None:
+    """Make an empty bank."""
+    from streams.known.banks import described
+
+    fields = {"name": name, "kind": kind, "owner": owner, "enabled_ratio": enabled_ratio,
+              "min_score": min_score, "min_overlap_s": min_overlap_s, "generator": generator,
+              "licence": licence, "note": note}  # fmt: skip
+    with _opened(state) as (banks, _):
+        banks.create(described(fields), _by(who, why))
+
+
+@app.command(name="set")
+def change(
+    name: Name,
+    why: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    enabled_ratio: Annotated[float | None, typer.Option(help="Share of uploads.")] = None,
+    disable_until: Annotated[
+        str | None, typer.Option(help="ISO 8601 time with zone; `now` enables it again.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="Who answers for it.")] = None,
+    min_score: Annotated[float | None, typer.Option(help="0: Earmark's own.")] = None,
+    min_overlap_s: Annotated[float | None, typer.Option(help="0: Earmark's own.")] = None,
+    generator: Annotated[str | None, typer.Option(help="Of its items.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Of its items.")] = None,
+    note: Annotated[str | None, typer.Option(help="For people.")] = None,
+    who: Who = "",
+    state: StateOption = HERE,
+) -> None:
+    """Change a bank: roll it out, switch it off for a while, make it stricter."""
+    given = {"enabled_ratio": enabled_ratio, "owner": owner, "min_score": min_score,
+             "min_overlap_s": min_overlap_s, "generator": generator, "licence": licence,
+             "note": note}  # fmt: skip
+    changes: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    if disable_until is not None:
+        changes["disabled_until"] = None if disable_until == "now" else disable_until
+    with _opened(state) as (banks, _):
+        _print(banks.change(name, _by(who, why), **changes).model_dump_json(indent=2))
+
+
+@app.command()
+def add(
+    name: Name,
+    things: Annotated[
+        list[str], typer.Argument(help="Files, or tracks that the ledger knows, or SHA-256s.")
+    ],
+    why: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    item_id: Annotated[
+        str | None, typer.Option("--id", help="Of a single one; its name or track id by default.")
+    ] = None,
+    generator: Annotated[str | None, typer.Option(help="That made it.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Under which it was made.")] = None,
+    note: Annotated[str | None, typer.Option(help="For people.")] = None,
+    who: Who = "",
+    state: StateOption = HERE,
+) -> None:
+    """Add recordings: files are heard, tracks and contents come from the artefact store."""
+    if item_id is not None and len(things) > 1:
+        raise BadInput("wrong_arguments", "--id names a single item")
+    more = {"generator": generator, "licence": licence, "note": note}
+    with _opened(state) as (banks, settings):
+        banks.get(name)
+        items = [_item(name, thing, item_id, more, settings) for thing in things]
+        _said(banks.add(name, items, _by(who, why)))
+
+
+@app.command()
+def remove(
+    name: Name,
+    item_ids: Annotated[list[str], typer.Argument(help="Ids of items.")],
+    why: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    who: Who = "",
+    state: StateOption = HERE,
+) -> None:
+    """Remove items."""
+    with _opened(state) as (banks, _):
+        count = banks.remove(name, item_ids, _by(who, why))
+    _print(f"{count} removed")
+    raise SystemExit(0 if count == len(set(item_ids)) else 1)
+
+
+@app.command(name="import")
+def bring_in(
+    name: Name, archive: Archive, why: Annotated[str, typer.Option(help="Goes into the audit.")],
+    who: Who = "", state: StateOption = HERE,
+) -> None:  # fmt: skip
+    """Add all items of an archive to a bank; the archive is checked to its end first."""
+    from streams.known import archives
+
+    with _opened(state) as (banks, _):
+        _said(archives.bring_in(banks, archive, name, _by(who, why)))
+
+
+@app.command()
+def snapshot(
+    archive: Annotated[Path, typer.Argument(help="File to write, all or nothing.")],
+    name: Annotated[list[str] | None, typer.Option("--bank", help="Only these; several.")] = None,
+    state: StateOption = HERE,
+) -> None:
+    """Write banks, their items and their audit log to one file."""
+    from streams.known import archives
+
+    with _opened(state) as (banks, _):
+        _print(f"{archives.snapshot(banks, archive, name)} items in {archive}")
+
+
+@app.command()
+def restore(archive: Archive, who: Who = "", state: StateOption = HERE) -> None:
+    """Bring back the banks of an archive, or copy them to another index (EARMARK_INDEX)."""
+    from streams.known import archives
+
+    with _opened(state) as (banks, _):
+        _said(archives.restore(banks, archive, _by(who, f"restored from {archive.name}")))
+
+
+@app.command()
+def stats(
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    state: StateOption = HERE,
+) -> None:
+    """Say what is there, and what it takes."""
+    import orjson
+
+    with _opened(state) as (banks, _):
+        found, all_of_them = banks.index.stats(), banks.all()
+    if json:
+        said = {
+            "banks": {
+                name: bank.model_dump(mode="json") | {"items": found.items.get(name, 0)}
+                for name, bank in all_of_them.items()
+            },
+            "postings": found.postings,
+            "segments": found.segments,
+            "bytes_on_disk": found.bytes_on_disk,
+        }
+        _print(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+        return
+    for name, bank in all_of_them.items():
+        off = f", disabled until {bank.disabled_until:%F %R %Z}" if bank.disabled_until else ""
+        _print(
+            f"{name}  {bank.kind}, {found.items.get(name, 0)} items, "
+            f"{bank.enabled_ratio:.0%} of uploads{off}; {bank.owner}"
+        )
+    _print(
+        f"{found.postings} index keys in {found.segments} segments, "
+        f"{found.bytes_on_disk / 1e6:.1f} MB on disk"
+    )
+
+
+@app.command()
+def verify(state: StateOption = HERE) -> None:
+    """Prove that the index is whole: every file and sum; a hundred items, then each hundredth."""
+    from detector.alignment import Recording
+    from detector.landmarks import Landmarks
+    from streams.known.index import Query
+
+    faults = checked = 0
+    with _opened(state) as (banks, _):
+        for fault in banks.index.faults():
+            faults += 1
+            _print(fault)
+        for number, item in enumerate(banks.index.items()):
+            if number % 100 == 0 or number < 100:
+                checked += 1
+                query = Query("0" * 64, None, Recording(Landmarks.from_bytes(item.landmarks)))
+                found = {(one.item.bank, one.item.item_id) for one in banks.index.search(query)}
+                if (item.bank, item.item_id) not in found:
+                    faults += 1
+                    _print(f"{item.item_id} of {item.bank} does not find itself")
+    _print(f"{faults} faults; {checked} items looked up")
+    raise SystemExit(1 if faults else 0)
+
+
+@app.command()
+def audit(
+    name: Annotated[str | None, typer.Argument(help="Of one bank.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Latest changes.")] = 50,
+    state: StateOption = HERE,
+) -> None:
+    """Print who changed what, and why."""
+    import orjson
+
+    with _opened(state) as (banks, _):
+        for line in reversed(banks.audit(name, limit)):
+            detail = orjson.dumps(line.detail).decode()
+            _print(
+                f"{line.at:%F %T} {line.who} {line.action} {line.bank}: {line.why or '-'} {detail}"
+            )
+
+
+@contextmanager
+def _opened(state: Path) -> "Iterator[tuple[Banks, Settings]]":
+    from streams import logs
+    from streams.known.banks import Banks
+    from streams.known.index import open_index
+
+    logs.configure("warning")
+    settings = State(state).settings(None)
+    with open_index(settings.index_url) as index:
+        yield Banks(index), settings
+
+
+def _by(who: str, why: str) -> "By":
+    from streams.known.banks import By
+
+    return By(who or getpass.getuser(), why or None, datetime.now(UTC))
+
+
+def _item(
+    bank: str, thing: str, item_id: str | None, more: dict[str, str | None], settings: "Settings"
+) -> "Item":
+    """Return the item of a file, of a content in the store, or of a track in the ledger."""
+    from streams.audio.artefacts import ArtefactStore
+    from streams.audio.hearing import HearingPool
+    from streams.known.index import Item
+
+    path = Path(thing)
+    if path.is_file():
+        with HearingPool(settings) as pool:
+            heard = asyncio.run(pool.hear(path))
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        landmarks, pcm = heard.landmarks, heard.pcm_sha256
+    else:
+        content = thing if re.fullmatch("[0-9a-f]{64}", thing) else _content_of(thing, settings)
+        acoustics = ArtefactStore.open(settings.store).acoustics(content)
+        if acoustics is None:
+            raise BadInput("not_heard", f"the store has no landmarks of {content}: name its file")
+        landmarks, pcm = acoustics.landmarks, acoustics.pcm_sha256
+    name = item_id or (path.name if path.is_file() else thing)
+    return Item.of(bank, name, content, landmarks, pcm_sha256=pcm, **more)
+
+
+def _content_of(track_id: str, settings: "Settings") -> str:
+    """Return the content of the latest upload of a track that was heard."""
+    from sqlalchemy import select
+
+    from streams.ledger.database import Ledger
+    from streams.ledger.tables import FINGERPRINTS
+
+    question = select(FINGERPRINTS.c.content_sha256).where(FINGERPRINTS.c.track_id == track_id)
+    with Ledger.open(settings.ledger).reading() as connection:
+        found = connection.scalar(question.order_by(FINGERPRINTS.c.recorded_at.desc()).limit(1))
+    if found is None:
+        raise BadInput(
+            "unknown_track", f"{track_id} is no file, and the ledger knows no such track"
+        )
+    return str(found)
+
+
+def _said(changed: "Changed") -> None:
+    _print(f"{changed.added} added, {changed.replaced} replaced, {changed.unchanged} there already")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

@@ -1,0 +1,271 @@
+"""The embedded index: one folder, for one machine; several processes may share it.
+
+    <folder>/index.db                items, banks, audit log; keys of the latest items
+    <folder>/postings/<name>.seg     keys of the others: immutable, sorted, memory-mapped
+
+SQLite is the log: what a transaction committed is there after any crash, and nothing else
+is. When a few thousand items are fresh their keys are written to a segment: the file first,
+whole and synced under a name that nobody knows, then one transaction that names it and
+forgets those keys. A file that no row names is the rest of a crash and is removed by the next
+writer. Small segments are merged the same way; a merge sorts at most half a gigabyte in memory.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+import sqlalchemy
+import structlog
+from sqlalchemy import Connection, Row, RowMapping, delete, func, select
+
+from detector.errors import Transient
+from detector.postings import Packed, merged, pack, promising, votes
+from streams.known.index import IndexUnusable
+from streams.known.sql import CHUNK, Keys, SqlIndex
+from streams.known.tables import FRESH, ITEMS, SEGMENTS
+
+log = structlog.get_logger()
+
+FRESH_ITEMS: Final = 4_096
+"""Items whose keys may lie in the database; then they become a segment."""
+MERGE_FROM: Final = 8
+"""Segments of one size that become one."""
+MAX_SEGMENT: Final = 2**26
+"""Postings of the largest segment: 0.5 GB."""
+MAX_PARTS: Final = 16  # fresh pieces held in memory; then they are sorted into one
+_TRIES: Final = 5
+
+
+class EmbeddedIndex(SqlIndex):
+    """See the module and ``FingerprintIndex``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._segments_folder = folder / "postings"
+        try:
+            self._segments_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IndexUnusable(f"the folder of EARMARK_INDEX cannot be made: {error}") from error
+        super().__init__(f"sqlite:///{folder / 'index.db'}")
+        self._lock = threading.Lock()
+        self._seen = -1
+        self._mapped: dict[str, Packed] = {}
+        self._fresh: list[Packed] = []
+        self._fresh_last = 0
+
+    def close(self) -> None:
+        """See ``FingerprintIndex.close``."""
+        with self._lock:
+            self._mapped, self._fresh, self._seen, self._fresh_last = {}, [], -1, 0
+        super().close()
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def _votes(self, keys: Keys, limit: int) -> list[int]:
+        return promising(*votes(self._parts(), keys))[:limit]
+
+    def _parts(self) -> list[Packed]:
+        """Return all postings as they stand now; segments that are mapped stay mapped."""
+        for _ in range(_TRIES):
+            with (
+                # a merge may take a file away between the question and the opening
+                contextlib.suppress(FileNotFoundError),
+                self._lock,
+                self.database.reading() as connection,
+            ):
+                generation = self._generation(connection)
+                if generation != self._seen:
+                    self._refresh(connection)
+                if generation == self._generation(connection):  # nothing moved meanwhile
+                    self._seen = generation
+                    return [*self._mapped.values(), *self._fresh]
+                self._seen = -1
+        raise Transient(f"the segments in {self.folder} do not stand still, or are missing")
+
+    def _refresh(self, connection: Connection) -> None:
+        names = set(connection.scalars(select(SEGMENTS.c.file)))
+        if names != set(self._mapped):
+            known = self._mapped
+            self._mapped = {
+                name: known[name] if name in known else _map(self._segments_folder / name)
+                for name in sorted(names)
+            }
+            self._fresh, self._fresh_last = [], 0  # some are in the segments now
+        rows = connection.execute(
+            select(FRESH).where(FRESH.c.number > self._fresh_last).order_by(FRESH.c.number)
+        ).all()
+        if rows:
+            self._fresh.append(_packed(rows))
+            self._fresh_last = rows[-1][0]
+        if len(self._fresh) > MAX_PARTS:
+            self._fresh = [merged(self._fresh)]
+
+    def _sizes(self) -> tuple[int, int, int]:
+        parts = self._parts()
+        size = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        return sum(len(part) for part in parts), len(self._mapped), size
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def _keep_keys(self, connection: Connection, numbered: Sequence[tuple[int, Keys]]) -> None:
+        rows = [{"number": n, "keys": keys.astype("<u4").tobytes()} for n, keys in numbered]
+        connection.execute(FRESH.insert(), rows)
+
+    def _drop_keys(self, connection: Connection, numbers: Sequence[int]) -> None:
+        # those in segments go with the next merge
+        connection.execute(delete(FRESH).where(FRESH.c.number.in_(numbers)))
+
+    def _added(self) -> None:
+        with self.database.reading() as connection:
+            fresh = connection.scalar(select(func.count()).select_from(FRESH)) or 0
+        if fresh >= FRESH_ITEMS:
+            self.compact()
+
+    def compact(self) -> None:
+        """Write fresh keys to a segment and merge small segments; nothing if another does."""
+        with self._writing() as alone:
+            if not alone:
+                return
+            self._sweep()
+            self._flush()
+            while small := self._mergeable():
+                self._merge(small)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[bool]:
+        with (self.folder / "compact.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    def _flush(self) -> None:
+        with self.database.reading() as connection:
+            rows = connection.execute(select(FRESH).order_by(FRESH.c.number)).all()
+        if not rows:
+            return
+        packed = _packed(rows)
+        first, last = rows[0][0], rows[-1][0]
+        segment = self._write(packed, first, last, len(rows))
+        with self.database.transaction() as connection:
+            connection.execute(SEGMENTS.insert(), segment)
+            connection.execute(delete(FRESH).where(FRESH.c.number.between(first, last)))
+            self._changed(connection)
+
+    def _mergeable(self) -> Sequence[RowMapping]:
+        """Return neighbours of about one size, or one segment of which half is gone."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(SEGMENTS).order_by(SEGMENTS.c.first)).mappings().all()
+            for row in rows:
+                here = ITEMS.c.number.between(row["first"], row["last"])
+                alive = connection.scalar(select(func.count()).where(here)) or 0
+                if 2 * alive < row["items"]:
+                    return [row]
+        for start in range(len(rows) - MERGE_FROM + 1):
+            some = rows[start : start + MERGE_FROM]
+            sizes = [max(1, row["postings"]) for row in some]
+            if sum(sizes) <= MAX_SEGMENT and max(sizes) <= MERGE_FROM * min(sizes):
+                return some
+        return ()
+
+    def _merge(self, small: Sequence[RowMapping]) -> None:
+        first, last = small[0]["first"], small[-1]["last"]
+        packed = merged(_map(self._segments_folder / row["file"]) for row in small)
+        alive = self._alive(first, last)
+        packed = packed[alive[(packed & np.uint64(2**32 - 1)) - np.uint64(first)]]
+        items = int(alive.sum())
+        segment = self._write(packed, first, last, items) if items else None
+        files = [row["file"] for row in small]
+        with self.database.transaction() as connection:
+            connection.execute(delete(SEGMENTS).where(SEGMENTS.c.file.in_(files)))
+            if segment is not None:
+                connection.execute(SEGMENTS.insert(), segment)
+            self._changed(connection)
+        for name in files:
+            (self._segments_folder / name).unlink(missing_ok=True)
+
+    def _alive(self, first: int, last: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+        alive = np.zeros(last - first + 1, np.bool_)
+        with self.database.reading() as connection:
+            question = select(ITEMS.c.number).where(ITEMS.c.number.between(first, last))
+            for some in connection.scalars(question).partitions(CHUNK):
+                alive[np.array(some) - first] = True
+        return alive
+
+    def _write(self, packed: Packed, first: int, last: int, items: int) -> dict[str, object]:
+        """Write a segment, durably; return the row that will name it."""
+        name = f"{first:010}-{last:010}-{uuid4().hex[:8]}.seg"
+        path = self._segments_folder / name
+        data = packed.astype("<u8", copy=False)
+        with path.open("xb") as file:
+            file.write(data.data)
+            file.flush()
+            os.fsync(file.fileno())
+        folder = os.open(self._segments_folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return {
+            "file": name,
+            "first": first,
+            "last": last,
+            "items": items,
+            "postings": len(packed),
+            "sha256": hashlib.sha256(data.data).hexdigest(),
+        }
+
+    def _sweep(self) -> None:
+        """Remove files that no row names: a writer died before it could say so."""
+        with self.database.reading() as connection:
+            named = set(connection.scalars(select(SEGMENTS.c.file)))
+        for path in self._segments_folder.glob("*.seg"):
+            if path.name not in named:
+                log.info("segment_swept", file=path.name)
+                path.unlink(missing_ok=True)
+
+    # --- proof -------------------------------------------------------------------------------
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with the folder; reads everything."""
+        with self.database.reading() as connection:
+            said = connection.scalar(sqlalchemy.text("PRAGMA integrity_check"))
+            if said != "ok":
+                yield f"index.db: {said}"
+            segments = connection.execute(select(SEGMENTS).order_by(SEGMENTS.c.first)).mappings()
+            named = list(segments)
+            fresh = connection.scalar(select(func.min(FRESH.c.number)))
+        last = 0
+        for row in named:
+            path = self._segments_folder / row["file"]
+            if not path.exists():
+                yield f"{row['file']} is missing"
+                continue
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != row["sha256"]:
+                yield f"{row['file']} is not what was written"
+            if row["first"] <= last:
+                yield f"{row['file']} overlaps the one before it"
+            last = row["last"]
+        if fresh is not None and fresh <= last:
+            yield "fresh keys lie in a segment too"
+
+
+def _packed(rows: Sequence[Row[int, bytes]]) -> Packed:
+    return merged(pack(np.frombuffer(keys, "<u4"), number) for number, keys in rows)
+
+
+def _map(path: Path) -> Packed:
+    size = path.stat().st_size
+    if size == 0:
+        return np.zeros(0, np.uint64)  # nothing can be mapped of an empty file
+    return np.memmap(path, "<u8", "r")

@@ -1,0 +1,235 @@
+"""The ledger: what happened, as tables that people and back-tests query.
+
+It is a projection of the topics. Rows are only ever added, each under the id that its
+record carries, so a record that comes again adds nothing. Events of different topics
+arrive in any order (a decision may overtake its upload), so no table refers to another
+by a foreign key; they meet in ``upload_id`` and ``track_id``.
+
+SQLite (one machine; readers beside one writer at a time, thanks to its write-ahead log)
+or PostgreSQL, by URL; the same statements on both.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, MetaData, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    StatementError,
+    TimeoutError,
+)
+
+from detector.errors import BadInput, Fatal, Transient
+from streams.ledger import upgrade
+from streams.ledger.tables import DEAD_LETTERS, DECISIONS, METADATA
+from streams.ledger.upgrade import Upgraded
+
+BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
+CONNECT_S: Final = 5
+CHUNK: Final = 500  # ids in one question
+
+
+class LedgerAway(Transient):
+    """The database is locked, stopped or out of reach."""
+
+
+class LedgerError(Fatal):
+    """``EARMARK_LEDGER`` names no database that can be used."""
+
+
+class Unstorable(BadInput):
+    """The database will never take this row."""
+
+    def __init__(self, reason: str = "unstorable", detail: str = "") -> None:
+        super().__init__(reason, detail)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of one table, all of its columns given."""
+
+    table: Table
+    values: Mapping[str, Any]
+
+
+class Ledger:
+    """One database; safe to share by threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str, metadata: MetaData = METADATA) -> "Ledger":
+        """Connect, and bring the ledger's tables up to this release (``ledger_upgrade``).
+
+        Of other ``metadata`` (the catalogue's), tables that are missing are created.
+
+        Raises:
+            LedgerError: the URL is none, or names a database of another kind.
+            LedgerAway: it does not answer; try again later.
+        """
+        ledger = cls(connect(url))
+        if metadata is METADATA:
+            ledger.upgrade()
+            return ledger
+        with ledger.transaction() as connection:
+            upgrade.lock(connection)
+            metadata.create_all(connection)
+        return ledger
+
+    def upgrade(self) -> Upgraded:
+        """Run the migrations that are missing, one process at a time.
+
+        Raises:
+            LedgerAway: nothing was changed; try again later.
+        """
+        with self.reading() as connection:
+            revision = upgrade.current(connection)
+            if revision == upgrade.HEAD and connection.dialect.has_table(connection, upgrade.TABLE):
+                return Upgraded(revision, revision)  # the usual case waits for no lock
+        with self.transaction() as connection:
+            upgrade.lock(connection)
+            return upgrade.upgrade(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Commit at the end, or roll everything back.
+
+        Raises:
+            LedgerAway: nothing was written, and it may succeed later.
+            Unstorable: nothing was written, and it never will be.
+        """
+        with _told_apart(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection for questions alone; it waits for no writer.
+
+        Raises:
+            LedgerAway: the database is out of reach.
+        """
+        with _told_apart(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def write(self, rows: Iterable[Row]) -> Counter[str]:
+        """Add rows in one transaction; see ``add``."""
+        with self.transaction() as connection:
+            return self.add(connection, rows)
+
+    @staticmethod
+    def add(connection: Connection, rows: Iterable[Row]) -> Counter[str]:
+        """Add rows in the caller's transaction; those that are there already stay as they are.
+
+        Returns:
+            How many rows are new, by table.
+        """
+        by_table: dict[Table, list[Mapping[str, Any]]] = {}
+        for row in rows:
+            by_table.setdefault(row.table, []).append(row.values)
+        new: Counter[str] = Counter()
+        on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+        for table, values in by_table.items():
+            found = connection.execute(
+                on.insert(table).on_conflict_do_nothing(),
+                values,
+                execution_options={"preserve_rowcount": True},  # else of inserts it may be lost
+            )
+            new[table.name] += max(0, found.rowcount)
+        return new
+
+    def ended_uploads(self, upload_ids: Collection[str]) -> set[str]:
+        """Return those of ``upload_ids`` that have a decision or a dead letter here."""
+        ids = list(upload_ids)
+        ended: set[str] = set()
+        with self.reading() as connection:
+            for start in range(0, len(ids), CHUNK):
+                asked = ids[start : start + CHUNK]
+                for column in (DECISIONS.c.upload_id, DEAD_LETTERS.c.upload_id):
+                    question = sqlalchemy.select(column).where(column.in_(asked))
+                    ended.update(connection.scalars(question))
+        return ended
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Turn the library's errors into ours; what is neither passes as it is: a bug."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, TimeoutError) as error:
+        raise LedgerAway(_first_line(error)) from error
+    except (DataError, IntegrityError, OverflowError, UnicodeError) as error:
+        raise Unstorable(detail=_first_line(error)) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise LedgerAway(_first_line(error)) from error
+        raise
+    except StatementError as error:  # a value could not even be handed to the driver
+        raise Unstorable(detail=_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
+def connect(url: str) -> Engine:
+    """Return the engine of a database; nothing is connected yet.
+
+    Raises:
+        LedgerError: the URL is none, or names a database of another kind.
+    """
+    try:
+        target = make_url(url)
+    except ArgumentError as error:
+        raise LedgerError(f"EARMARK_LEDGER is no SQLAlchemy URL: {error}") from error
+    match target.get_backend_name():
+        case "sqlite":
+            return _sqlite(target)
+        case "postgresql" | "postgres":
+            return sqlalchemy.create_engine(
+                target.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": CONNECT_S},
+            )
+        case other:
+            raise LedgerError(f"EARMARK_LEDGER must be sqlite or postgresql, not {other}")
+
+
+def _sqlite(target: URL) -> Engine:
+    if target.database and target.database != ":memory:":
+        try:
+            Path(target.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(f"the folder of EARMARK_LEDGER cannot be made: {error}") from error
+    engine = sqlalchemy.create_engine(target, connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def connected(raw: Any, _: Any) -> None:
+        raw.isolation_level = None  # transactions begin where we say, not where sqlite3 guesses
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=FULL")  # offsets are committed on the word of a commit
+        raw.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            # Take the write lock at once: a reader that turns writer midway cannot wait for it.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,142 @@
+"""The outbox: events that leave with the transaction that caused them, or not at all.
+
+Whoever changes the ledger and must tell a topic writes both in one transaction; a relay
+publishes what waits, in order, and marks it sent when the broker has it. A crash between the
+two repeats an event, which every reader bears; none is lost and none goes out that was
+rolled back.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from kafka.errors import KafkaError
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from detector.errors import EarmarkError
+from streams import metrics
+from streams.broker.clients import open_producer
+from streams.broker.embedded import BrokerAway
+from streams.ledger.database import Ledger
+from streams.ledger.people import OUTBOX
+from streams.records import Record
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+LOCK: Final = 0x6561726D6F7574  # PostgreSQL: one relay at a time
+BATCH: Final = 200
+LOOK_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 10.0
+KEPT: Final = timedelta(days=7)  # what was sent; the topic is the record of it
+
+
+def put(connection: Connection, topic: str, record: Record) -> None:
+    """Let a record go out when the caller's transaction commits."""
+    row = {
+        "topic": topic,
+        "key": record.key,
+        "value": record.to_bytes(),
+        "created_at": datetime.now(UTC),
+    }
+    connection.execute(insert(OUTBOX).values(row))
+
+
+class Relay:
+    """Publishes what waits, in a thread of its own, until stopped."""
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self._ledger, self._settings = ledger, settings
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._producer: Any = None  # kafka-python has no types
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something has just been put there: look now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the batch at hand and end."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+        if self._producer is not None:
+            self._producer.close(timeout=2)
+
+    def _run(self) -> None:
+        pause = LOOK_S
+        while not self._stop.is_set():
+            self._wake.wait(pause)
+            self._wake.clear()
+            try:
+                while self.relay() == BATCH and not self._stop.is_set():
+                    pass
+                pause = LOOK_S
+            except EarmarkError as error:
+                pause = min(LONGEST_PAUSE_S, 2 * pause)
+                log.warning("outbox_waits", error=str(error), pause_s=pause)
+            except Exception:
+                pause = LONGEST_PAUSE_S
+                log.exception("outbox_failed")
+
+    def relay(self) -> int:
+        """Publish one batch; return how many were sent.
+
+        Raises:
+            Transient: broker or database are away; what was not marked comes again.
+        """
+        with self._ledger.reading() as connection:
+            waiting = connection.execute(
+                select(OUTBOX.c.sequence).where(OUTBOX.c.sent_at.is_(None)).limit(1)
+            ).one_or_none()
+        metrics.OUTBOX_OLDEST_SECONDS.set(0)
+        if waiting is None:
+            return 0
+        with self._ledger.reading() as connection:
+            if connection.dialect.name != "postgresql":
+                return self._send(connection)
+            if not connection.scalar(select(func.pg_try_advisory_lock(LOCK))):
+                return 0  # another process is at it
+            try:
+                return self._send(connection)
+            finally:
+                connection.scalar(select(func.pg_advisory_unlock(LOCK)))
+
+    def _send(self, connection: Connection) -> int:
+        question = select(OUTBOX).where(OUTBOX.c.sent_at.is_(None))
+        rows = connection.execute(question.order_by(OUTBOX.c.sequence).limit(BATCH)).all()
+        if not rows:
+            return 0
+        oldest = (datetime.now(UTC) - rows[0].created_at).total_seconds()
+        metrics.OUTBOX_OLDEST_SECONDS.set(oldest)
+        self._publish(rows)
+        now = datetime.now(UTC)
+        with self._ledger.transaction() as writing:
+            sent = OUTBOX.c.sequence.in_([row.sequence for row in rows])
+            writing.execute(update(OUTBOX).where(sent).values(sent_at=now))
+            writing.execute(delete(OUTBOX).where(OUTBOX.c.sent_at < now - KEPT))
+        metrics.OUTBOX_SENT.inc(len(rows))
+        metrics.OUTBOX_OLDEST_SECONDS.set(0)
+        return len(rows)
+
+    def _publish(self, rows: Sequence[Any]) -> None:
+        if self._producer is None:
+            self._producer = open_producer(self._settings, "outbox")
+        try:
+            futures = [
+                self._producer.send(row.topic, key=row.key.encode(), value=bytes(row.value))
+                for row in rows
+            ]
+            deadline = time.monotonic() + 2 * self._settings.request_timeout_s
+            for future in futures:
+                future.get(timeout=max(0.001, deadline - time.monotonic()))
+        except KafkaError as error:
+            raise BrokerAway(f"the outbox was not acknowledged: {error!r}") from error

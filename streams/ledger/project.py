@@ -1,0 +1,52 @@
+"""The ledger's processor: every topic, projected into rows.
+
+A batch goes into one transaction, and its offsets are committed after that; a batch that
+comes again adds nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from streams import metrics, topics
+from streams.broker.batches import Handled, Handler, read_each
+from streams.broker.consuming import consume
+from streams.broker.dead_letters import Message
+from streams.ledger.database import Ledger
+from streams.ledger.rows import rows_of
+from streams.review import tasks
+from streams.settings import Settings
+from streams.webhooks import deliveries
+
+NAME = "ledger"
+
+
+def run_ledger(settings: Settings) -> int:
+    """Run the ledger's process; return its exit code."""
+    return consume(NAME, topics.ALL, settings, _open)
+
+
+@contextmanager
+def _open(settings: Settings) -> Iterator[Handler]:
+    ledger = Ledger.open(settings.ledger)
+    try:
+        yield lambda batch: project(ledger, batch)
+    finally:
+        ledger.close()
+
+
+def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
+    """Write the rows of a batch in one transaction.
+
+    Raises:
+        LedgerAway: nothing was written; later it may be.
+        Unstorable: nothing was written, because of one of these messages.
+    """
+    good, refused = read_each(batch, rows_of)
+    rows = [row for _, found in good for row in found]
+    with ledger.transaction() as connection:
+        new = ledger.add(connection, rows)
+        tasks.follow(connection, rows)
+        deliveries.enqueue(connection, [message for message, _ in good])
+    for table, count in new.items():
+        metrics.LEDGER_ROWS.labels(table).inc(count)
+    return Handled(refused)

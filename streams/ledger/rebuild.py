@@ -1,0 +1,79 @@
+"""The ledger out of the topics: everything that the broker still has, projected again.
+
+It reads from the first offset to where the ends were at the start, outside of any group, and
+adds what is missing; rows that are there stay. What only the ledger knows (accounts, the
+audit log, what was done about dead letters) is no event: that is in an export.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import structlog
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from streams import topics
+from streams.broker.batches import message_of, read_each
+from streams.broker.clients import open_reader
+from streams.broker.dead_letters import Message
+from streams.broker.embedded import BrokerAway
+from streams.ledger.database import Ledger
+from streams.ledger.rows import rows_of
+from streams.review import tasks
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+BATCH: Final = 500
+QUIET_POLLS: Final = 20  # of half a second: a partition whose end never comes was trimmed
+
+
+def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
+    """Project all topics; return how many rows are new by table, and how many were refused.
+
+    Raises:
+        BrokerAway: it does not answer; what was written stays, and it can be run again.
+    """
+    new: Counter[str] = Counter()
+    refused = 0
+    for batch in _batches(settings):
+        good, bad = read_each(batch, rows_of)
+        rows = [row for _, found in good for row in found]
+        with ledger.transaction() as connection:
+            new += ledger.add(connection, rows)
+            tasks.follow(connection, rows)
+        refused += len(bad)
+    return new, refused
+
+
+def _batches(settings: Settings) -> Iterator[list[Message]]:
+    try:
+        reader = open_reader(settings)
+        try:
+            yield from _read(reader)
+        finally:
+            reader.close()
+    except KafkaError as error:
+        raise BrokerAway(f"the topics cannot be read: {error!r}") from error
+
+
+def _read(reader: Any) -> Iterator[list[Message]]:
+    partitions = [
+        TopicPartition(topic, number)
+        for topic in topics.ALL
+        for number in sorted(reader.partitions_for_topic(topic) or ())
+    ]
+    reader.assign(partitions)
+    reader.seek_to_beginning(*partitions)
+    ends = reader.end_offsets(partitions)
+    quiet = 0
+    while quiet < QUIET_POLLS:
+        polled = reader.poll(timeout_ms=500, max_records=BATCH)
+        quiet = 0 if polled else quiet + 1
+        batch = [message_of(found) for records in polled.values() for found in records]
+        if batch:
+            yield batch
+        if all(reader.position(one) >= ends[one] for one in partitions):
+            return
+    log.warning("rebuild_ended_early", reason="some ends were not reached")

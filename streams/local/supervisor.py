@@ -1,0 +1,177 @@
+"""Processors as child processes: started, watched, restarted, ended in time.
+
+Each child is ``earmark worker NAME`` with its settings in the environment and its log in
+a file. One that ends is started again after a back-off that doubles up to 30 s and
+is forgotten after a minute of good service. Children die with their parent.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+import orjson
+import structlog
+
+from streams.local.processes import dying_with, free_port
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+COMMAND = ["-m", "streams.cli", "worker"]
+STOP_PATIENCE_S = 6.0
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S: Final = 30.0
+GOOD_SERVICE_S: Final = 60.0
+GIVE_UP_RESTARTS: Final = 2
+UNCAUGHT: Final = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
+
+
+@dataclass
+class Child:
+    """One supervised worker."""
+
+    name: str
+    settings: Settings
+    log_path: Path
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    restarts: int = 0
+    backoff_s: float = field(default_factory=lambda: FIRST_BACKOFF_S)
+    not_before: float = 0.0
+    _log: IO[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def metrics_url(self) -> str:
+        """Where its metrics are."""
+        return f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
+
+    def start(self) -> None:
+        """Start it."""
+        if self._log is None:
+            self._log = self.log_path.open("ab")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
+        self.process = subprocess.Popen(
+            [sys.executable, *COMMAND, self.name],
+            env=kept | self.settings.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            process_group=0,  # Ctrl-C on the terminal is ours to pass on, in order
+            preexec_fn=dying_with(os.getpid()),
+        )
+        self.started = time.monotonic()
+
+    def ready(self) -> bool:
+        """Ask its /ready."""
+        url = self.metrics_url.replace("/metrics", "/ready")
+        try:
+            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - our own address
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def last_words(self) -> str:
+        """Return what its log says last of why it ended; empty where it does not."""
+        with contextlib.suppress(OSError):
+            for line in reversed(self.log_path.read_text(errors="replace").splitlines()[-50:]):
+                with contextlib.suppress(orjson.JSONDecodeError, AttributeError):
+                    said = orjson.loads(line)
+                    why = said.get("error") or str(said.get("exception", "")).splitlines()[-1:]
+                    if why:
+                        return why if isinstance(why, str) else str(why[0])
+                if line.startswith("earmark: "):
+                    return line.removeprefix("earmark: ")
+                if UNCAUGHT.match(line):  # a traceback's last line: it died before its log
+                    return line
+        return ""
+
+    def watch(self) -> None:
+        """Start it again where it has ended and its back-off is over."""
+        now = time.monotonic()
+        if self.process is not None:
+            code = self.process.poll()
+            if code is None:
+                if now - self.started > GOOD_SERVICE_S:
+                    self.backoff_s = FIRST_BACKOFF_S
+                return
+            log.warning("worker_ended", worker=self.name, code=code, log=str(self.log_path))
+            self.process = None
+            self.restarts += 1
+            self.not_before = now + self.backoff_s
+            self.backoff_s = min(2 * self.backoff_s, LONGEST_BACKOFF_S)
+        if now >= self.not_before:
+            self.start()
+
+
+class Supervisor:
+    """All workers of one machine; use as a context manager.
+
+    A name may stand there several times: they share the work of that stage, and the second
+    one's log is ``NAME-2.log``.
+    """
+
+    def __init__(self, names: list[str], settings: Settings, log_folder: Path) -> None:
+        log_folder.mkdir(parents=True, exist_ok=True)
+        self.children = []
+        for place, name in enumerate(names):
+            number = names[:place].count(name) + 1
+            port = free_port(settings.metrics_host)
+            self.children.append(
+                Child(
+                    name,
+                    settings.model_copy(update={"metrics_port": port}),
+                    log_folder / (f"{name}.log" if number == 1 else f"{name}-{number}.log"),
+                )
+            )
+
+    def __enter__(self) -> "Supervisor":
+        for child in self.children:
+            child.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def watch(self) -> None:
+        """Look after every child; call it about once a second."""
+        for child in self.children:
+            child.watch()
+
+    def wait_ready(self, patience_s: float) -> list[str]:
+        """Wait until all are ready; return those that are not, with their last words."""
+        waiting = list(self.children)
+        deadline = time.monotonic() + patience_s
+        while waiting and time.monotonic() < deadline:
+            self.watch()
+            if any(child.restarts >= GIVE_UP_RESTARTS for child in waiting):
+                break  # it cannot start: waiting will not help
+            waiting = [child for child in waiting if not child.ready()]
+            if waiting:
+                time.sleep(0.1)
+        return [f"{child.name} ({child.last_words() or 'still starting'})" for child in waiting]
+
+    def stop(self) -> None:
+        """End all within ten seconds: ask, wait, kill."""
+        alive = [child.process for child in self.children if child.process is not None]
+        for process in alive:
+            # the worker alone: its decode processes finish what they hold while it drains
+            process.terminate()
+        deadline = time.monotonic() + STOP_PATIENCE_S
+        for process in alive:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.05, deadline - time.monotonic()))
+        for process in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # also what a worker left in its group
+            process.wait()
+        for child in self.children:
+            child.process = None

@@ -1,0 +1,81 @@
+"""Follow uploads to their end: a decision, or a dead letter on any topic."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from kafka import TopicPartition
+
+from streams import topics
+from streams.broker import dead_letters
+from streams.broker.clients import open_reader
+from streams.records import InvalidRecord, TrackDecided, parse
+from streams.settings import Settings
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one upload ended, and when (seconds since the epoch, by the broker's record)."""
+
+    upload_id: str
+    at: float
+    decision: TrackDecided | None = None
+    dead_letter: dead_letters.DeadLetter | None = None
+
+
+class Watcher:
+    """Reads decisions and dead letters from now on; outside of any consumer group.
+
+    Create it before uploads are sent: what ends afterwards is seen.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer = open_reader(settings)
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in (topics.DECIDED, *topics.DEAD)
+            for number in sorted(self._consumer.partitions_for_topic(topic) or ())
+        ]
+        self._consumer.assign(partitions)
+        # Tansu's end offset may lie a batch too low, never too high: old ends are ignored anyway
+        ends = self._consumer.end_offsets(partitions)
+        for partition in partitions:
+            self._consumer.seek(partition, max(0, ends[partition] - 1))
+
+    def __enter__(self) -> "Watcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def poll(self, timeout_s: float) -> Iterator[Ended]:
+        """Yield what has ended; wait up to ``timeout_s`` for the first."""
+        for messages in self._consumer.poll(timeout_ms=int(timeout_s * 1_000)).values():
+            for message in messages:
+                ended = _read(message)
+                if ended is not None:
+                    yield ended
+
+
+def _read(message: Any) -> Ended | None:
+    at = message.timestamp / 1_000 if message.timestamp else time.time()
+    if message.topic == topics.DECIDED:
+        try:
+            decision = parse(TrackDecided, message.value)
+        except InvalidRecord:
+            return None  # the ledger's matter
+        return Ended(decision.upload_id, at, decision=decision)
+    letter = dead_letters.read(message.topic, message.key, message.value, message.headers or ())
+    upload_id = _upload_id(message.value)
+    return Ended(upload_id, at, dead_letter=letter) if upload_id else None
+
+
+def _upload_id(value: bytes | None) -> str | None:
+    """Return the upload id of a dead letter's bytes, where they are readable enough."""
+    try:
+        upload_id = orjson.loads(value or b"")["upload_id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return upload_id if isinstance(upload_id, str) else None

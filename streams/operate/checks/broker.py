@@ -1,0 +1,98 @@
+"""How far each consumer group is behind, asked of the broker."""
+
+from types import TracebackType
+from typing import Any, Final, Self
+
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+
+from streams import metrics, topics
+from streams.broker.topic_plan import on_broker, open_admin, plan, wanted
+from streams.settings import Settings
+
+# What each process reads; a test compares it with the processes themselves.
+READS: Final = {
+    "fingerprint": (topics.UPLOADED,),
+    "classify": (topics.FINGERPRINTED,),
+    "decide": (topics.CLASSIFIED,),
+    "ledger": topics.ALL,
+    "redecide": (
+        *(topics.DECIDED, topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED),
+        *(topics.RIGHTS_CHANGED, topics.REOPENED),
+    ),
+    "catalogue": (topics.DECIDED,),
+}
+GAUGES: Final = (metrics.LAG, metrics.CONSUMED, metrics.TOPIC_DIFFERENCES)
+
+
+class Lag:
+    """Asks over one connection, which is opened when first needed and again after a failure."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin: Any = None
+        self._opened: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def measure(self) -> None:
+        """Set the gauges.
+
+        Raises:
+            Transient, Fatal, KafkaError: the broker does not answer, or does not tell.
+        """
+        try:
+            if self._admin is None:
+                self._opened = open_admin(self._settings)
+                self._admin = self._opened.__enter__()
+            self._measure(self._admin)
+        except Exception:
+            self._close()
+            raise
+
+    def _measure(self, admin: Any) -> None:
+        there = on_broker(admin)
+        metrics.TOPIC_DIFFERENCES.clear()
+        for change in plan(wanted(self._settings), there):
+            metrics.TOPIC_DIFFERENCES.labels(change.topic, change.kind).set(1)
+        partitions = [
+            TopicPartition(name, number)
+            for name, shape in there.items()
+            for number in range(shape.partitions)
+        ]
+        begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+        ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        groups = {name: f"{self._settings.group_prefix}.{name}" for name in READS}
+        committed = {name: _committed(admin, group) for name, group in groups.items()}
+        for gauge in (metrics.LAG, metrics.CONSUMED):
+            gauge.clear()  # partitions and groups may have gone
+        for name, read in READS.items():
+            for partition in partitions:
+                if partition.topic in read:
+                    # A group that has never committed here will start at the beginning.
+                    at = max(committed[name].get(partition, 0), begins[partition].offset)
+                    labels = (name, partition.topic, str(partition.partition))
+                    metrics.CONSUMED.labels(*labels).set(at)
+                    metrics.LAG.labels(*labels).set(max(0, ends[partition].offset - at))
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened.__exit__(None, None, None)
+        self._admin = self._opened = None
+
+
+def _committed(admin: Any, group: str) -> dict[TopicPartition, int]:
+    return {
+        partition: at.offset
+        for partition, at in admin.list_group_offsets({group: None})[group].items()
+        if at.offset >= 0
+    }

@@ -1,0 +1,62 @@
+"""Until when the certificates last: the brokers', and those in our files."""
+
+import socket
+import ssl
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from streams import metrics
+from streams.broker.security import client_security
+from streams.settings import Settings
+
+CONNECT_S: Final = 5.0
+GAUGES: Final = (metrics.CERTIFICATE_ENDS,)
+HAS_EXPIRED: Final = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
+
+
+def measure(settings: Settings) -> None:
+    """Set the gauge for each certificate; nothing to do without TLS.
+
+    Raises:
+        OSError, ValueError: one of them cannot be looked at; the others are set.
+    """
+    if not settings.security_protocol.endswith("SSL"):
+        return
+    failures: list[str] = []
+    for name, path in (("ca", settings.tls_ca_file), ("client", settings.tls_cert_file)):
+        if path is not None:
+            metrics.CERTIFICATE_ENDS.labels(name).set(_of_file(path))
+    context = client_security(settings)["ssl_context"]
+    for server in settings.brokers.split(","):
+        try:
+            metrics.CERTIFICATE_ENDS.labels(server.strip()).set(_of_server(server, context))
+        except OSError as error:
+            failures.append(f"{server.strip()}: {error}")
+    if failures:
+        raise OSError("; ".join(failures))
+
+
+def _of_file(path: Path) -> float:
+    """Return when the first of the file's certificates ends, in seconds since 1970."""
+    found = x509.load_pem_x509_certificates(path.read_bytes())
+    return min(one.not_valid_after_utc.timestamp() for one in found)
+
+
+def _of_server(server: str, context: ssl.SSLContext) -> float:
+    host, _, port = server.strip().rpartition(":")
+    host = host.strip("[]")
+    try:
+        with (
+            socket.create_connection((host, int(port)), timeout=CONNECT_S) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            ends = (secured.getpeercert() or {}).get("notAfter")
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code == HAS_EXPIRED:
+            return 0.0  # it does not tell since when: since 1970 is loud enough
+        raise
+    if not isinstance(ends, str):
+        raise OSError("the broker shows no certificate")
+    return float(ssl.cert_time_to_seconds(ends))

@@ -1,0 +1,132 @@
+"""What waits for somebody, asked of the ledger."""
+
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Final, Self
+
+from sqlalchemy import Connection, func, select
+
+from streams import metrics
+from streams.ledger.database import Ledger, connect
+from streams.ledger.people import TASK_STATES
+from streams.ledger.tables import APPEALS, APPLIED, DECISIONS
+from streams.operate.checks import drift
+from streams.records_reviews import PENDING_STATES
+from streams.review.quality import Figures, Share, figures
+from streams.settings import Settings
+
+GRACE: Final = timedelta(minutes=5)  # a catalogue may take that long to answer
+HORIZON: Final = timedelta(days=1)  # older ones have been an alert already; keeps it quick
+GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS)
+QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES)
+
+
+class Waiting:
+    """Asks over one engine, opened when first needed; it never changes the tables."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url, self._sla_s = settings.ledger, settings.review_sla_hours * 3_600
+        self._ledger: Ledger | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def measure(self) -> None:
+        """Set the gauges.
+
+        Raises:
+            LedgerAway: it does not answer, or has no tables yet.
+        """
+        now = datetime.now(UTC)
+        metrics.REVIEW_SLA.set(self._sla_s)
+        with self._opened().reading() as connection:
+            metrics.UNAPPLIED.labels("catalogue").set(_unapplied(connection, now))
+            _tasks(connection, now)
+            _appeals(connection)
+
+    def judge(self) -> None:
+        """Set the gauges of quality, from the latest verdicts.
+
+        Raises:
+            LedgerAway: as above.
+        """
+        found = figures(self._opened())
+        for gauge in QUALITY:
+            gauge.clear()
+        for measure, shares in _measures(found).items():
+            for share in shares:
+                if share.share is not None:
+                    low, high = share.interval
+                    for bound, value in (("share", share.share), ("low", low), ("high", high)):
+                        metrics.QUALITY.labels(measure, share.name, bound).set(value)
+                    metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
+
+    def watch_drift(self) -> None:
+        """Set the gauges of ``drift``.
+
+        Raises:
+            LedgerAway: as above.
+        """
+        drift.measure(self._opened())
+
+    def _opened(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger(connect(self._url))
+        return self._ledger
+
+
+def _unapplied(connection: Connection, now: datetime) -> int:
+    answered = select(APPLIED.c.decision_id).where(APPLIED.c.decision_id == DECISIONS.c.decision_id)
+    question = (
+        select(func.count())
+        .select_from(DECISIONS)
+        .where(DECISIONS.c.recorded_at.between(now - HORIZON, now - GRACE))
+        .where(~answered.exists())
+    )
+    return int(connection.scalar(question) or 0)
+
+
+def _tasks(connection: Connection, now: datetime) -> None:
+    question = (
+        select(TASK_STATES.c.queue, func.count(), func.min(TASK_STATES.c.opened_at))
+        .where(TASK_STATES.c.state == "open", TASK_STATES.c.kind == "review")
+        .group_by(TASK_STATES.c.queue)
+    )
+    for gauge in (metrics.OPEN_TASKS, metrics.OLDEST_TASK):
+        gauge.clear()  # queues come and go
+    for queue, count, oldest in connection.execute(question):
+        metrics.OPEN_TASKS.labels(queue).set(count)
+        metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
+
+
+def _appeals(connection: Connection) -> None:
+    latest = (
+        select(APPEALS.c.appeal_id, func.max(APPEALS.c.sequence).label("sequence"))
+        .group_by(APPEALS.c.appeal_id)
+        .subquery()
+    )
+    same = (latest.c.appeal_id == APPEALS.c.appeal_id) & (latest.c.sequence == APPEALS.c.sequence)
+    question = select(APPEALS.c.state, func.count()).join(latest, same).group_by(APPEALS.c.state)
+    found = {row[0]: row[1] for row in connection.execute(question)}
+    for state in sorted(PENDING_STATES):
+        metrics.OPEN_APPEALS.labels(state).set(found.get(state, 0))
+
+
+def _measures(found: Figures) -> dict[str, list[Share]]:
+    """Return what is worth a gauge; deliverers are too many, the console shows those."""
+    return {
+        "precision_by_queue": found.precision,
+        "overturned_by_rule": found.overturned["rule"],
+        "overturned_by_model": found.overturned["model"],
+        "agreement": [found.agreement],
+        "appeals_granted": [found.appeals],
+    }
