@@ -25,10 +25,10 @@ from streams.records import (
     TrackLabelled,
     UploadReceived,
 )
-from streams.records_credits import CreditsDerived, UsageAttributed
-from streams.records_policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
-from streams.records_reviews import AppealChanged, ReviewDecided
-from streams.records_rights import RightsChanged
+from streams.records.credits import CreditsDerived, UsageAttributed
+from streams.records.policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
+from streams.records.reviews import AppealChanged, ReviewDecided
+from streams.records.rights import RightsChanged
 
 PUBLISHED: Final = Path(__file__).resolve().parent / "schemas"
 ASYNCAPI: Final = "asyncapi.json"

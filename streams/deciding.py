@@ -31,8 +31,8 @@ from streams.records import (
     TrackLabelled,
     stable_id,
 )
-from streams.records_credits import CreditsDerived, UsageAttributed
-from streams.records_policy import PolicyShadowed, StatementWritten
+from streams.records.credits import CreditsDerived, UsageAttributed
+from streams.records.policy import PolicyShadowed, StatementWritten
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ from streams.policy.bundle import Bundle
 from streams.policy.facts import Said
 from streams.policy.registry import keys_of_entry
 from streams.records import Cause, Record, TrackDecided, parse
-from streams.records_policy import TrackReopened
-from streams.records_reviews import AppealChanged, ReviewDecided
-from streams.records_rights import RightsChanged
+from streams.records.policy import TrackReopened
+from streams.records.reviews import AppealChanged, ReviewDecided
+from streams.records.rights import RightsChanged
 from streams.settings import Settings
 
 log = structlog.get_logger()

@@ -12,7 +12,7 @@ from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
 from streams.records import Identifier
-from streams.records_reviews import AppealChanged, AppealEvidence, Appellant
+from streams.records.reviews import AppealChanged, AppealEvidence, Appellant
 from streams.review import appeals
 from streams.review.appeals import BadAppeal
 

@@ -17,7 +17,7 @@ from streams.api.problems import ProblemError, documented
 from streams.audio.pictures import Pictures
 from streams.ledger.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
 from streams.records import TrackDecided, parse
-from streams.records_policy import StatementWritten
+from streams.records.policy import StatementWritten
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)

@@ -18,7 +18,7 @@ from streams.console.visitors import PageError, Visitor, needs, text, texts
 from streams.ledger import reads
 from streams.policy.evaluate import STRICTNESS
 from streams.records import Extent
-from streams.records_reviews import DECIDED_STATES, PENDING_STATES, AppealOutcome, Appellant
+from streams.records.reviews import DECIDED_STATES, PENDING_STATES, AppealOutcome, Appellant
 from streams.review import appeals
 from streams.review.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 

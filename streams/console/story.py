@@ -20,7 +20,7 @@ from streams.ledger.tables import (
     VERDICTS,
 )
 from streams.records import TrackDecided, Upload, UploadReceived, parse
-from streams.records_reviews import AppealChanged, ReviewDecided
+from streams.records.reviews import AppealChanged, ReviewDecided
 from streams.review import appeals, tasks
 
 RECENT: Final = 200  # uploads of one deliverer that its history is told from

@@ -18,7 +18,7 @@ from streams.console.render import page
 from streams.console.story import TaskStory, taken_its_place, task_story
 from streams.console.visitors import PageError, Visitor, needs, text, texts
 from streams.records import Component, Extent
-from streams.records_reviews import Finding
+from streams.records.reviews import Finding
 from streams.review import tasks, verdicts
 from streams.review.tasks import NotYours
 from streams.review.verdicts import BadVerdict

@@ -23,7 +23,7 @@ from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
 from streams.policy.rules import Rule
 from streams.records import stable_id
-from streams.records_policy import PolicyChanged
+from streams.records.policy import PolicyChanged
 
 log = structlog.get_logger()
 

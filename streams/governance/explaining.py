@@ -12,7 +12,7 @@ from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
 from streams.records import TrackDecided
 from streams.records import parse as parse_record
-from streams.records_policy import PolicyChanged
+from streams.records.policy import PolicyChanged
 from streams.settings import Settings
 
 

@@ -21,7 +21,7 @@ from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.records import parse
-from streams.records_policy import PolicyChanged
+from streams.records.policy import PolicyChanged
 
 log = structlog.get_logger()
 

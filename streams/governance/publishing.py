@@ -22,7 +22,7 @@ from streams.policy.bundle import Bundle
 from streams.policy.bundle import parse as parse_bundle
 from streams.policy.changes import Change, changes, needs_two
 from streams.records import PolicyRef, Record, parse, stable_id
-from streams.records_policy import PolicyChanged
+from streams.records.policy import PolicyChanged
 from streams.settings import Settings
 
 

@@ -97,7 +97,7 @@ def redecide(
     from streams.policy.bundle import load
     from streams.policy.registry import keys_of_entry
     from streams.records import Cause
-    from streams.records_policy import TrackReopened
+    from streams.records.policy import TrackReopened
 
     settings, ledger = _settings(state), _ledger(state)
     bundle = running(ledger, load(settings.policy))

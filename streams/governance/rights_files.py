@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from detector.errors import BadInput
 from streams.policy.registry import Registry
-from streams.records_rights import (
+from streams.records.rights import (
     GeneratorEntry,
     RightsChanged,
     RightsEntry,

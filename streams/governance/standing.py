@@ -19,9 +19,9 @@ from streams.ledger.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
 from streams.policy.facts import Facts, Said, facts_of
 from streams.policy.registry import Registry
 from streams.records import TrackClassified, parse
-from streams.records_policy import PolicyChanged
-from streams.records_reviews import AppealChanged, ReviewDecided
-from streams.records_rights import RightsChanged
+from streams.records.policy import PolicyChanged
+from streams.records.reviews import AppealChanged, ReviewDecided
+from streams.records.rights import RightsChanged
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
 OFF_STATES: Final = frozenset({"tripped", "killed"})

@@ -18,7 +18,7 @@ from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.ledger.database import Ledger
-    from streams.records_policy import StatementWritten
+    from streams.records.policy import StatementWritten
 
 
 def statements(
@@ -59,7 +59,7 @@ def written(
 
     from streams.ledger.tables import STATEMENTS
     from streams.records import parse
-    from streams.records_policy import StatementWritten
+    from streams.records.policy import StatementWritten
 
     asked = select(STATEMENTS.c.record).order_by(
         STATEMENTS.c.recorded_at, STATEMENTS.c.statement_id

@@ -50,10 +50,10 @@ from streams.records import (
     parse,
     stable_id,
 )
-from streams.records_credits import CreditsDerived, UsageAttributed
-from streams.records_policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
-from streams.records_reviews import AppealChanged, ReviewDecided
-from streams.records_rights import RightsChanged
+from streams.records.credits import CreditsDerived, UsageAttributed
+from streams.records.policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
+from streams.records.reviews import AppealChanged, ReviewDecided
+from streams.records.rights import RightsChanged
 
 RELEASE_NAMES: Final = ("upc", "ean", "icpn", "grid", "release_id")  # of upload.identifiers
 

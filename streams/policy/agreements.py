@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from streams.policy.strict import Strict, fault
 from streams.records import Identifier, Territory
-from streams.records_rights import (
+from streams.records.rights import (
     WORLDWIDE,
     Party,
     RightsChanged,

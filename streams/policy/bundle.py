@@ -25,7 +25,7 @@ from streams.policy.overrides import Override, Parameter
 from streams.policy.rules import OnMissing, Rule
 from streams.policy.strict import MISPLACED, Strict, fault
 from streams.records import PolicyRef
-from streams.records_rights import RightsChanged
+from streams.records.rights import RightsChanged
 
 GATHER = "gather"  # validation context: the caller looks for faults of content by itself
 

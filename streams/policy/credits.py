@@ -11,8 +11,8 @@ from streams.policy.judge import Judgement
 from streams.policy.labels import SAYS_AI
 from streams.policy.mappings import DDEX_CONTAINS_AI, credit_lines
 from streams.records import RightsUsed, TrackClassified, stable_id
-from streams.records_credits import CreditsDerived, UsageAttributed
-from streams.records_rights import RightsChanged, SourceShare
+from streams.records.credits import CreditsDerived, UsageAttributed
+from streams.records.rights import RightsChanged, SourceShare
 
 
 def usage_of(

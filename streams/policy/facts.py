@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from streams.policy.registry import Registry, boundaries, keys_of_event, standing
 from streams.records import RightsUsed, TrackClassified
-from streams.records_reviews import PENDING_STATES, AppealChanged, ReviewDecided
-from streams.records_rights import RightsChanged
+from streams.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
+from streams.records.rights import RightsChanged
 
 STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 

@@ -19,7 +19,7 @@ from streams.policy.rights import Rights, rights_of
 from streams.policy.rules import NEUTRAL
 from streams.policy.schema import Value
 from streams.records import Actions, Label, RightsUsed, Term, TrackClassified
-from streams.records_rights import WORLDWIDE, RightsChanged
+from streams.records.rights import WORLDWIDE, RightsChanged
 
 MAX_TERRITORIES: Final = 300
 

@@ -33,7 +33,7 @@ from streams.records import (
     TrackClassified,
     stable_id,
 )
-from streams.records_rights import WORLDWIDE
+from streams.records.rights import WORLDWIDE
 
 ARTWORK: Final = "artwork"
 SAYS_AI: Final = (Extent.ALL, Extent.PARTLY)

@@ -20,7 +20,7 @@ from streams.records import (
     Provenance,
     TrackClassified,
 )
-from streams.records_credits import CreditLine
+from streams.records.credits import CreditLine
 
 DDEX_CONTAINS_AI: Final[dict[Extent, Contains | None]] = {
     Extent.ALL: "All",

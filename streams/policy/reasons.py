@@ -16,8 +16,8 @@ from streams.policy.judge import Judgement, Scoped
 from streams.policy.rules import NEUTRAL, Category, Rule
 from streams.policy.transparency import AUTOMATED, CATEGORIES, EEA, MONETARY, VISIBILITY
 from streams.records import Dimension, Extent, Label, LabelSource, Term, TrackClassified, stable_id
-from streams.records_policy import Redress, StatementWritten
-from streams.records_rights import WORLDWIDE
+from streams.records.policy import Redress, StatementWritten
+from streams.records.rights import WORLDWIDE
 
 _DID: Final[dict[str, dict[tuple[str, str], str]]] = {
     "en": {

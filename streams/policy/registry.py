@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 from streams.records import TrackClassified, Upload
-from streams.records_rights import (
+from streams.records.rights import (
     WORLDWIDE,
     GeneratorEntry,
     GeneratorLicence,

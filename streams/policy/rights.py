@@ -17,7 +17,7 @@ from streams.policy.registry import (
     standing,
 )
 from streams.records import RightsUsed, Tool, TrackClassified, Upload
-from streams.records_rights import RightsChanged, RightsEntry, Use
+from streams.records.rights import RightsChanged, RightsEntry, Use
 
 Purpose = Literal["licence", "generator", "derivative", "voice"]
 MAKES: Final = frozenset({"generate", "distribute_output"})

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from streams.policy.strict import Strict, fault
 from streams.records import Actions, Dimension
-from streams.records_reviews import Finding
+from streams.records.reviews import Finding
 
 # Consequences that take a person or a second signal, and what each is until then.
 SEVERE: Final = {"availability": "takedown", "monetisation": "exclude", "profile": "detach"}

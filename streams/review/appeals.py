@@ -24,7 +24,7 @@ from streams.ledger import audit
 from streams.ledger.database import Ledger
 from streams.ledger.tables import APPEALS, DECISIONS, VERDICTS
 from streams.records import parse
-from streams.records_reviews import (
+from streams.records.reviews import (
     DECIDED_STATES,
     PENDING_STATES,
     AppealChanged,

@@ -16,7 +16,7 @@ from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import FINGERPRINTS, UPLOADS, VERDICTS
 from streams.records import parse
-from streams.records_reviews import ReviewDecided
+from streams.records.reviews import ReviewDecided
 
 LABELS: Final = {"All": "ai", "None": "human", "Partly": "partly"}
 COLUMNS: Final = (

@@ -25,7 +25,7 @@ from streams.ledger.people import GOLDEN, USERS
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import APPEALS, DECISIONS, UPLOADS, VERDICTS
 from streams.records import stable_id
-from streams.records_reviews import DECIDED_STATES
+from streams.records.reviews import DECIDED_STATES
 from streams.review.tasks import standing
 
 LATEST: Final = 2_000  # verdicts that the figures are made of

@@ -23,7 +23,7 @@ from streams.ledger.rows import rows_of
 from streams.ledger.tables import DECISIONS, VERDICTS
 from streams.policy.facts import OPPOSITES
 from streams.records import Component, Extent, Record, parse, stable_id
-from streams.records_reviews import Finding, ReviewDecided, Reviewer
+from streams.records.reviews import Finding, ReviewDecided, Reviewer
 from streams.review import tasks
 from streams.review.reasons import OTHER, REASONS, UNDO
 from streams.webhooks import deliveries

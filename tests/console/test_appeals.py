@@ -1,7 +1,7 @@
 """Appeals on the console's pages: what was decided stays decided, whoever is asked next."""
 
 from streams.records import Extent
-from streams.records_reviews import AppealOutcome, Appellant
+from streams.records.reviews import AppealOutcome, Appellant
 from streams.review import appeals, quality
 from streams.review.appeals import Step
 from tests.console.conftest import Console

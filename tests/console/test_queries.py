@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy
 
-from streams.records_reviews import Appellant
+from streams.records.reviews import Appellant
 from streams.review import appeals
 from tests.console.conftest import Console
 from tests.console.stories import tell

@@ -18,7 +18,7 @@ from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.project import project
 from streams.ledger.tables import VERDICTS
 from streams.records import Declaration, Extent, Outcome
-from streams.records_reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
+from streams.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
 from streams.review import appeals, quality, tasks, verdicts
 from streams.review.appeals import BadAppeal, Step
 from streams.review.tasks import NotYours

@@ -21,7 +21,7 @@ from streams.records import (
     VoiceClaim,
     parse,
 )
-from streams.records_reviews import ReviewDecided
+from streams.records.reviews import ReviewDecided
 from streams.review import quality
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, a_task, tell

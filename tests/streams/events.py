@@ -23,8 +23,8 @@ from streams.records import (
     Upload,
     UploadReceived,
 )
-from streams.records_policy import PolicyChanged, TrackReopened
-from streams.records_reviews import (
+from streams.records.policy import PolicyChanged, TrackReopened
+from streams.records.reviews import (
     AppealChanged,
     AppealEvidence,
     Appellant,
@@ -34,7 +34,7 @@ from streams.records_reviews import (
     appeal_id,
     verdict_id,
 )
-from streams.records_rights import (
+from streams.records.rights import (
     Compensation,
     Party,
     RightsChanged,

@@ -17,8 +17,8 @@ from streams.records import (
     TrackLabelled,
     parse,
 )
-from streams.records_credits import CreditsDerived
-from streams.records_policy import StatementWritten
+from streams.records.credits import CreditsDerived
+from streams.records.policy import StatementWritten
 from streams.settings import Settings
 from tests.streams.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified
 from tests.streams.policy.policies import bundle, rule

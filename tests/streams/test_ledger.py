@@ -36,8 +36,8 @@ from streams.records import (
     Upload,
     UploadReceived,
 )
-from streams.records_credits import UsageAttributed
-from streams.records_policy import PolicyShadowed
+from streams.records.credits import UsageAttributed
+from streams.records.policy import PolicyShadowed
 from streams.settings import Settings
 from tests.streams.events import (
     UPLOADED_AT,

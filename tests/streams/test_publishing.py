@@ -24,7 +24,7 @@ from streams.ledger.project import project
 from streams.policy.bundle import BundleError, parse
 from streams.policy.changes import changes, needs_two
 from streams.records import Extent, Outcome
-from streams.records_policy import PolicyChanged
+from streams.records.policy import PolicyChanged
 from streams.settings import Settings
 from tests.streams.events import agreement, classified, message, verdict
 from tests.streams.policy.policies import HUMAN, bundle, rule

@@ -20,7 +20,7 @@ from streams.ledger.database import Ledger
 from streams.ledger.people import USERS
 from streams.ledger.tables import APPEALS, UPLOADS
 from streams.records import Upload
-from streams.records_reviews import Appellant
+from streams.records.reviews import Appellant
 from streams.review import appeals
 from streams.review.appeals import BadAppeal
 from streams.review.verdicts import publish

@@ -25,8 +25,8 @@ from streams.records import (
     parse,
     stable_id,
 )
-from streams.records_reviews import AppealOutcome
-from streams.records_rights import RightsChanged
+from streams.records.reviews import AppealOutcome
+from streams.records.rights import RightsChanged
 from tests.streams.events import (
     SAMPLE_TOOL,
     UPLOADED_AT,

@@ -31,8 +31,8 @@ from streams.records import (
     TrackDecided,
     parse,
 )
-from streams.records_policy import TrackReopened
-from streams.records_reviews import AppealOutcome
+from streams.records.policy import TrackReopened
+from streams.records.reviews import AppealOutcome
 from streams.redecide import LedgerBehind, Redecide
 from streams.settings import Settings
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, message, verdict

@@ -11,7 +11,7 @@ from streams.ledger.database import Ledger, connect
 from streams.ledger.people import TASK_STATES
 from streams.ledger.tables import APPEALS, APPLIED, DECISIONS
 from streams.operate.checks import drift
-from streams.records_reviews import PENDING_STATES
+from streams.records.reviews import PENDING_STATES
 from streams.review.quality import Figures, Share, figures
 from streams.settings import Settings
 

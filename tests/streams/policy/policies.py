@@ -10,7 +10,7 @@ from streams.policy.features import snapshot
 from streams.policy.registry import Registry
 from streams.policy.schema import Value
 from streams.records import TrackClassified
-from streams.records_rights import RightsChanged
+from streams.records.rights import RightsChanged
 
 NOTHING_SAID = Said()
 SUSPECTED = {

@@ -20,7 +20,7 @@ from streams.records import (
     Tool,
     TrackClassified,
 )
-from streams.records_reviews import AppealOutcome
+from streams.records.reviews import AppealOutcome
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, verdict
 from tests.streams.policy.policies import facts
 

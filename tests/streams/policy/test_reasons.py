@@ -5,7 +5,7 @@ import pytest
 from streams.policy.reasons import EEA
 from streams.policy.transparency import faults
 from streams.records import TrackDecided
-from streams.records_policy import StatementWritten
+from streams.records.policy import StatementWritten
 from tests.streams.policy.test_table import (
     AI,
     ALL,

@@ -28,8 +28,8 @@ from streams.records import (
     Uploader,
     VoiceClaim,
 )
-from streams.records_reviews import AppealOutcome
-from streams.records_rights import (
+from streams.records.reviews import AppealOutcome
+from streams.records.rights import (
     GeneratorEntry,
     GeneratorLicence,
     RightsChanged,

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from streams.records import Contains, Identifier, Record, Territory
-from streams.records_rights import SourceShare
+from streams.records.rights import SourceShare
 
 
 class UsageAttributed(Record):

@@ -1,0 +1,96 @@
+"""What classify says: the detector's answer, with its segments and its evidence."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from streams.records.heard import AudioFacts, Match, Provenance
+from streams.records.uploads import Upload
+from streams.records.words import Extent, Identifier, Outcome, Record, Sha256
+
+
+class SegmentScore(Record):
+    """Score of one stretch of the track; times in seconds from its start."""
+
+    start_s: float
+    end_s: float
+    score: float
+
+
+class Evidence(Record):
+    """One kind of evidence with the sentence that a person reads."""
+
+    kind: str
+    score: float
+    sentence: str
+    rate_hz: float | None = None
+
+
+class ModelRef(Record):
+    """Which released model answered: digest is SHA-256 over its manifest."""
+
+    name: str
+    version: str
+    digest: Sha256
+
+
+class Analysis(Record):
+    """The calibrated answer to "is this synthetic audio?".
+
+    ``score`` is raw and unsaturated; ``probability`` is calibrated at even prior odds;
+    ``p_value`` is conformal against human recordings; ``alpha`` is the false-positive
+    rate that the operator set and under which ``outcome`` was read.
+    """
+
+    analysis_id: Identifier
+    outcome: Outcome
+    reason: str | None = None
+    score: float | None = None
+    probability: float | None = None
+    p_value: float | None = None
+    alpha: float
+    extent: Extent
+    coverage: float | None = None
+    segments: tuple[SegmentScore, ...] = ()
+    generator: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    model: ModelRef
+
+
+class ShadowAnalysis(Record):
+    """What a candidate model answers about the same observation; it decides nothing."""
+
+    model: ModelRef
+    outcome: Outcome
+    reason: str | None = None
+    score: float | None = None
+    probability: float | None = None
+    p_value: float | None = None
+    extent: Extent
+    generator: str | None = None
+
+
+class TrackClassified(Record):
+    """tracks.classified: the detector has answered.
+
+    ``shadow`` is there where a shadow model runs beside the released one.
+    """
+
+    schema_version: Literal[1] = 1
+    upload_id: Identifier
+    upload: Upload
+    uploaded_at: AwareDatetime
+    content_sha256: Sha256
+    audio: AudioFacts
+    analysis: Analysis
+    shadow: ShadowAnalysis | None = None
+    provenance: Provenance | None = None
+    matches: tuple[Match, ...] = ()
+
+    @property
+    def track_id(self) -> str:
+        """The Kafka key."""
+        return self.upload.track_id
+
+
+# --- facts and consequences --------------------------------------------------------------

@@ -1,0 +1,119 @@
+"""What fingerprint says: audio facts, the fingerprint, where the observation lies, matches."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from streams.records.uploads import Upload
+from streams.records.words import Extent, Identifier, Record, Sha256, Text
+
+
+class AudioFacts(Record):
+    """What the one decoding pass measured. Loudness is BS.1770 integrated, in LUFS."""
+
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    duration_s: float
+    bit_rate: int | None = None
+    loudness_lufs: float | None = None
+    peak_dbfs: float | None = None
+    silent_share: float
+    decode_errors: int = 0
+
+
+class Fingerprint(Record):
+    """Acoustic fingerprint (libchromaprint, compressed base64 form, first 120 s)."""
+
+    algorithm: str
+    value: str
+    duration_s: float
+
+
+class ObservationRef(Record):
+    """Where the observation is, of which version, and what its bytes hash to."""
+
+    uri: str
+    version: int
+    sha256: Sha256
+
+
+class Aigc(Record):
+    """The ``AIGC`` tag of GB 45438: 1 is, 2 may be, 3 suspected."""
+
+    label: Literal["1", "2", "3"]
+    producer: Text | None = None
+    produce_id: Text | None = None
+    propagator: Text | None = None
+    propagate_id: Text | None = None
+
+
+class Provenance(Record):
+    """What a file says of its own making: C2PA manifest, AIGC tag, reservations.
+
+    ``state``: ``trusted`` (valid, and signed by somebody whom the operator trusts),
+    ``untrusted`` (valid, signed by anybody), ``invalid`` (changed since, or broken). Only a
+    trusted one confirms anything; an untrusted one is a statement like a declaration.
+    """
+
+    state: Literal["absent", "invalid", "untrusted", "trusted"] = "absent"
+    codes: tuple[str, ...] = ()
+    signer: Text | None = None
+    signed_at: Text | None = None
+    claim_generator: Text | None = None
+    digital_source_types: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    software_agents: tuple[str, ...] = ()
+    ingredients: int = 0
+    extent: Extent = Extent.UNKNOWN
+    soft_bindings: tuple[str, ...] = ()
+    training_mining: dict[str, Literal["allowed", "notAllowed", "constrained"]] = Field(
+        default_factory=dict
+    )
+    aigc: Aigc | None = None
+
+
+class Match(Record):
+    """A known recording that this upload is, wholly or in part. Times in seconds.
+
+    ``offset_s`` is where in the known one this upload begins (negative: so much comes
+    before it); ``speed_ratio`` and ``pitch_ratio`` how much faster and higher it is. A
+    signal for the policy, with its sentence for a person; by itself no label and no action.
+    """
+
+    match_class: Literal["exact", "near_duplicate", "contained", "sped_up"]
+    bank: Identifier
+    bank_kind: Literal["catalogue", "registered_ai", "stay_down", "golden"]
+    item_id: Identifier
+    score: float
+    offset_s: float | None = None
+    overlap_s: float | None = None
+    speed_ratio: float | None = None
+    pitch_ratio: float | None = None
+    generator: Identifier | None = None
+    licence: Identifier | None = None
+    sentence: str
+
+
+class TrackFingerprinted(Record):
+    """tracks.fingerprinted: the audio was heard once; nothing after this needs it."""
+
+    schema_version: Literal[1] = 1
+    upload_id: Identifier
+    upload: Upload
+    uploaded_at: AwareDatetime
+    content_sha256: Sha256
+    audio: AudioFacts
+    fingerprint: Fingerprint | None = None
+    observation: ObservationRef
+    provenance: Provenance | None = None
+    matches: tuple[Match, ...] = ()
+
+    @property
+    def track_id(self) -> str:
+        """The Kafka key."""
+        return self.upload.track_id
+
+
+# --- what the detector answers -----------------------------------------------------------
