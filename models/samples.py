@@ -30,6 +30,7 @@ Kind = Literal[
 ]
 TOOL: Final = "Earmark Sample Generator"
 AGREEMENT: Final = "AGR-SAMPLE-1"
+VERSION: Final = 1  # of how they sound: a folder of another version is written anew
 _CODECS: Final[dict[str, Literal["pcm_s16le", "flac", "libmp3lame"]]] = {
     ".wav": "pcm_s16le",
     ".flac": "flac",
@@ -56,19 +57,37 @@ def write_samples(folder: Path, seed: int) -> list[Sample]:
     Equal seeds give equal samples (and equal bytes with the same FFmpeg). Human-like are
     the ``human`` ones and the two made from the first of them; ``decoder`` is that same
     piece with its upper bands painted by a simulated neural decoder, as are the pieces
-    under the other AI kinds.
+    under the other AI kinds. A folder that holds them already is left as it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    samples = _samples(folder)
+    made, mark = folder / ".made", f"version {VERSION}, seed {seed}\n"
+    if made.exists() and made.read_text() == mark and all(one.path.exists() for one in samples):
+        return samples
+    made.unlink(missing_ok=True)
     harbour = render(_derived(seed, 1), 34)
     boats = render(_derived(seed, 2), 38)
     glass = decode_through(render(_derived(seed, 3), 32), RATE_HZ, (8, 8, 8), _derived(seed, 13))
     north = decode_through(render(_derived(seed, 4), 30), RATE_HZ, (7, 7, 6, 3), _derived(seed, 14))
     painted = decode_through(harbour, RATE_HZ, (8, 8, 4, 4), _derived(seed, 11))
+    quiet = np.zeros((2, 20 * RATE_HZ), np.float32)
+    audio = (
+        harbour, boats, painted, harbour, _edit(harbour), glass, north, boats[:, :RATE_HZ],
+        boats[:, 5 * RATE_HZ : 7 * RATE_HZ], quiet,
+    )  # fmt: skip
+    for sample, wave in zip(samples, audio, strict=True):
+        write_audio(sample.path, wave, title=sample.title)
+        if sample.kind == "truncated":  # the tag and a little more: no frame is whole
+            sample.path.write_bytes(sample.path.read_bytes()[:160])
+    made.write_text(mark)
+    return samples
 
+
+def _samples(folder: Path) -> list[Sample]:
     def at(name: str) -> Path:
         return folder / name
 
-    samples = [
+    return [
         Sample(at("01-harbour-lights.flac"), "Harbour Lights", "human", "None"),
         Sample(at("02-paper-boats.wav"), "Paper Boats", "human"),
         Sample(at("03-harbour-lights-decoded.flac"), "Harbour Lights (Decoded)", "decoder"),
@@ -80,16 +99,6 @@ def write_samples(folder: Path, seed: int) -> list[Sample]:
         Sample(at("09-two-seconds.wav"), "Two Seconds", "too_short"),
         Sample(at("10-nothing.flac"), "Nothing", "silent"),
     ]
-    quiet = np.zeros((2, 20 * RATE_HZ), np.float32)
-    audio = (
-        harbour, boats, painted, harbour, _edit(harbour), glass, north, boats[:, :RATE_HZ],
-        boats[:, 5 * RATE_HZ : 7 * RATE_HZ], quiet,
-    )  # fmt: skip
-    for sample, wave in zip(samples, audio, strict=True):
-        write_audio(sample.path, wave, title=sample.title)
-        if sample.kind == "truncated":  # the tag and a little more: no frame is whole
-            sample.path.write_bytes(sample.path.read_bytes()[:160])
-    return samples
 
 
 def write_audio(

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from detector.errors import InvalidAudio
 from detector.listen import listen
 from detector.model import Model
 from detector.observation import Observation
-from detector.types import Assessment
+from detector.types import Assessment, FloatArray
 from models.music import render
 from models.samples import Sample, write_samples
 
@@ -84,3 +85,23 @@ def test_declarations_cover_the_cases_of_a_policy(samples: list[Sample]) -> None
 def test_same_seed_same_samples() -> None:
     assert np.array_equal(render(5, 6.0), render(5, 6.0))
     assert not np.array_equal(render(5, 6.0), render(6, 6.0))
+
+
+def test_samples_that_are_there_are_left_and_others_made_anew(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def render(seed: int, seconds: float) -> FloatArray:
+        raise InterruptedError
+
+    monkeypatch.setattr("models.samples.render", render)
+    folder = tmp_path / "samples"
+    shutil.copytree(samples[0].path.parent, folder)
+    first = folder / samples[0].path.name
+    first.write_bytes(b"kept")
+    assert [one.path.name for one in write_samples(folder, 1)] == [s.path.name for s in samples]
+    assert first.read_bytes() == b"kept"
+    for _ in range(2):  # the second time nothing says that it is whole
+        with pytest.raises(InterruptedError):
+            write_samples(folder, 2)
+    with pytest.raises(InterruptedError):
+        write_samples(folder, 1)
