@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -20,7 +21,7 @@ from detector.errors import Fatal, ModelError
 from detector.model import Model, abstain
 from detector.observation import VERSION, Observation
 from detector.types import Assessment
-from streams import metrics, topics
+from streams import metrics, topics, tracing
 from streams.audio.artefacts import ArtefactStore, LostArtefact
 from streams.broker.processor import Handler, Output, Processor
 from streams.health import Health
@@ -61,6 +62,15 @@ Answers = tuple[Assessment, ShadowAnalysis | None]
 DEVICE_FAULTS = (torch.AcceleratorError, torch.OutOfMemoryError)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """An observation that waits for its answer; ``span``: where, if that is traced."""
+
+    observation: Observation
+    answer: "asyncio.Future[Answers]"
+    span: Any = None
+
+
 class Batcher:
     """Collects observations into batches for one scoring thread."""
 
@@ -69,7 +79,7 @@ class Batcher:
     ) -> None:
         self._model, self._alpha, self._size, self._wait_s = model, alpha, size, wait_s
         self._shadow = shadow
-        self._waiting: asyncio.Queue[tuple[Observation, asyncio.Future[Answers]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
 
     @property
     def shadow_digest(self) -> str:
@@ -84,8 +94,9 @@ class Batcher:
             Exception: what this observation, scored alone, makes the model raise.
         """
         answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
-        await self._waiting.put((observation, answer))
-        return await answer
+        with tracing.span(f"{NAME} score"):
+            await self._waiting.put(Waiting(observation, answer, tracing.here()))
+            return await answer
 
     async def run(self) -> None:
         """Score until cancelled."""
@@ -93,23 +104,30 @@ class Batcher:
         with ThreadPoolExecutor(1, thread_name_prefix="score") as scoring:
             while True:
                 batch = await self._collect()
-                observations = [observation for observation, _ in batch]
+                observations = [one.observation for one in batch]
                 metrics.BATCH_SIZE.observe(len(batch))
+                # Of no event's trace: it names those that it scores, and theirs say how long
+                # they waited for it.
+                spans = tracing.span(
+                    f"{NAME} batch",
+                    links=[one.span for one in batch],
+                    attributes={"earmark.batch": len(batch)},
+                )
                 try:
-                    with metrics.STAGE_SECONDS.labels(NAME, "score").time():
+                    with metrics.STAGE_SECONDS.labels(NAME, "score").time(), spans:
                         answers = await loop.run_in_executor(scoring, self._score, observations)
                 except Exception as error:  # noqa: BLE001 - each waiting event must hear of it
-                    for _, waiting in batch:
-                        if not waiting.done():
-                            waiting.set_exception(Fatal(f"scoring failed: {error!r}"))
+                    for one in batch:
+                        if not one.answer.done():
+                            one.answer.set_exception(Fatal(f"scoring failed: {error!r}"))
                     continue
-                for (_, waiting), answer in zip(batch, answers, strict=True):
-                    if waiting.done():  # cancelled by a rebalance
+                for one, answer in zip(batch, answers, strict=True):
+                    if one.answer.done():  # cancelled by a rebalance
                         continue
                     if isinstance(answer, Exception):
-                        waiting.set_exception(answer)
+                        one.answer.set_exception(answer)
                     else:
-                        waiting.set_result(answer)
+                        one.answer.set_result(answer)
 
     def _score(self, observations: list[Observation]) -> list[Answers | Exception]:
         """Return the answers to each observation, or what it alone makes the model raise."""
@@ -128,7 +146,7 @@ class Batcher:
         beside = self._shadow.assess(observations, decided, self._alpha)
         return list(zip(decided, beside, strict=True))
 
-    async def _collect(self) -> list[tuple[Observation, "asyncio.Future[Answers]"]]:
+    async def _collect(self) -> list[Waiting]:
         batch = [await self._waiting.get()]
         loop = asyncio.get_running_loop()
         until = loop.time() + self._wait_s

@@ -16,7 +16,7 @@ import structlog
 from pydantic import ValidationError
 
 from detector.errors import Fatal, Transient
-from streams import metrics, topics
+from streams import metrics, topics, tracing
 from streams.audio.artefacts import Acoustics, ArtefactStore, HeardFacts
 from streams.audio.fetch import Fetched, Fetcher
 from streams.audio.hearing import HearingPool
@@ -56,13 +56,13 @@ class Fingerprinting:
     async def handle(self, event: UploadReceived) -> Sequence[Output]:
         """Return the fingerprinted event."""
         async with self.slots:
-            with metrics.STAGE_SECONDS.labels(NAME, "fetch").time():
+            with tracing.stage(NAME, "fetch"):
                 fetched = await self._fetch(event)
             try:
                 facts, acoustics, provenance = await self._hear_once(fetched)
             finally:
                 fetched.path.unlink(missing_ok=True)
-        with metrics.STAGE_SECONDS.labels(NAME, "recognise").time():
+        with tracing.stage(NAME, "recognise"):
             matches = await asyncio.get_running_loop().run_in_executor(
                 self.threads,
                 self.recogniser.matches,
@@ -111,9 +111,9 @@ class Fingerprinting:
         if known is not None and acoustics is not None and said is not None:
             metrics.HEARD.labels("reused").inc()
             return known, acoustics, _provenance(said)
-        with metrics.STAGE_SECONDS.labels(NAME, "hear").time():
+        with tracing.stage(NAME, "hear"):
             heard = await self.pool.hear(fetched.path)
-        with metrics.STAGE_SECONDS.labels(NAME, "store").time():
+        with tracing.stage(NAME, "store"):
             await run(self.threads, self.store.keep_file, self._place(sha256), heard.provenance)
             if known is not None:  # an earlier release heard it: what it said stays said
                 acoustics = await run(self.threads, self.store.keep_acoustics, sha256, heard)

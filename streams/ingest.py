@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from detector.errors import BadInput, Transient
-from streams import topics
+from streams import topics, tracing
 from streams.broker.clients import open_producer
 from streams.records import InvalidRecord, Upload, UploadReceived, parse, stable_id
 from streams.settings import Settings
@@ -72,6 +72,7 @@ class IngestHook:
         Raises:
             DeliveryFailed: no broker answers, or it has no topic for uploads.
         """
+        tracing.configure(self._settings, "ingest")
         try:
             self._producer = open_producer(self._settings, "ingest")
             self._producer.partitions_for(topics.UPLOADED)
@@ -133,7 +134,21 @@ class IngestHook:
         delivery = Delivery(upload.track_id, _id_of(upload), uploaded_at)
         try:
             value = self._message(upload, uploaded_at)
-            sent = self._producer.send(topics.UPLOADED, value=value, key=upload.track_id.encode())
+            with tracing.span(
+                f"{topics.UPLOADED} publish",
+                "producer",
+                attributes={
+                    "messaging.system": "kafka",
+                    "messaging.destination.name": topics.UPLOADED,
+                    "earmark.upload_id": delivery.upload_id,
+                },
+            ):
+                sent = self._producer.send(
+                    topics.UPLOADED,
+                    value=value,
+                    key=upload.track_id.encode(),
+                    headers=list(tracing.carried(())),
+                )
         except RefusedUpload as error:
             return replace(delivery, error=error), None
         except KafkaError as error:

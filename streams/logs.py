@@ -9,6 +9,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from streams import tracing
+
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 REPEAT_S = 10.0  # a library says the same thing at most so often
 
@@ -23,6 +25,7 @@ def configure(level: str, **context: str) -> None:
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        tracing.for_logs,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -257,6 +257,18 @@ class Settings(BaseModel):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="lowest level logged")
     ] = "info"
+    traces_endpoint: Annotated[
+        str | None,
+        Given,
+        Field(
+            validate_default=True,
+            description="OpenTelemetry collector (OTLP over HTTP) that gets the traces, "
+            "http://collector:4318/v1/traces say; none: no traces",
+        ),
+    ] = None
+    traces_share: Annotated[
+        float, Field(ge=0, le=1, description="share of uploads that are traced, where any are")
+    ] = 1.0
 
     @field_validator("retention_h", "dead_retention_h")
     @classmethod
@@ -322,6 +334,13 @@ class Settings(BaseModel):
         if value is not None and not re.fullmatch(r"https?://[^/?#@\s]+/?", value):
             raise ValueError("must be like https://earmark.example, without a path")
         return value and value.rstrip("/")
+
+    @field_validator("traces_endpoint")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s]+/\S*", value):
+            raise ValueError("must be a whole URL, like http://collector:4318/v1/traces")
+        return value
 
     @field_validator("oidc_client_id", "oidc_client_secret")
     @classmethod

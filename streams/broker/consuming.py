@@ -35,7 +35,7 @@ from kafka.errors import (
 )
 
 from detector.errors import BadInput, EarmarkError, Transient
-from streams import logs, metrics, topics
+from streams import logs, metrics, topics, tracing
 from streams.broker import dead_letters
 from streams.broker.batches import Answer, Handled, Handler, Opening, Refused, message_of
 from streams.broker.clients import kafka_client_settings, open_consumer, open_producer
@@ -79,6 +79,7 @@ def consume(name: str, sources: Sequence[str], settings: Settings, opening: Open
         opening: opens what the handler needs; tried until it opens.
     """
     logs.configure(settings.log_level, processor=name)
+    tracing.configure(settings, name)
     stop = threading.Event()
 
     def stopped(*_: object) -> None:
@@ -187,12 +188,14 @@ class BatchConsumer:
 
     def _end(self, batch: Sequence[Message], handler: Handler) -> None:
         metrics.RECEIVED.labels(self._name).inc(len(batch))
-        with metrics.STAGE_SECONDS.labels(self._name, "project").time():
-            handled = _handle(batch, handler)
-        if handled.answers or handled.refused:
-            with metrics.STAGE_SECONDS.labels(self._name, "publish").time():
-                self._publish(handled)
-        self._commit(batch)
+        traced = (tracing.Traced(one.origin, one.headers, one.traced) for one in batch)
+        with tracing.many(f"{self._name} batch", "consumer", traced) as spans:
+            with metrics.STAGE_SECONDS.labels(self._name, "project").time():
+                handled = _handle(batch, handler)
+            if handled.answers or handled.refused:
+                with metrics.STAGE_SECONDS.labels(self._name, "publish").time():
+                    self._publish(handled, spans)
+            self._commit(batch)
         for refused in handled.refused:
             metrics.DEAD_LETTERS.labels(self._name, refused.error.reason).inc()
         dead = len(handled.refused)
@@ -201,16 +204,21 @@ class BatchConsumer:
         for index in range(len(batch)):
             self._limit.count(dead=index < dead)
 
-    def _publish(self, handled: Handled) -> None:
+    def _publish(self, handled: Handled, spans: tracing.Many) -> None:
         """Send everything and wait until the broker has it."""
         try:
             sent: list[Any] = []
             for answer in handled.answers:
-                sent.append(self._send_answer(answer))
+                with spans.within(answer.to.origin):
+                    sent.append(self._send_answer(answer))
                 if len(sent) == AT_ONCE:
                     self._await(sent)
                     sent = []
-            self._await([*sent, *(self._bury(refused) for refused in handled.refused)])
+            for refused in handled.refused:
+                with spans.within(refused.message.origin):
+                    tracing.failed(refused.error.reason)
+                    sent.append(self._bury(refused))
+            self._await(sent)
         except KafkaError as error:
             raise BrokerAway(f"no acknowledgement: {error!r}") from error
 
@@ -225,11 +233,7 @@ class BatchConsumer:
             answer.topic,
             key=answer.record.key.encode(),
             value=answer.record.to_bytes(),
-            headers=[
-                (name, value)
-                for name, value in answer.to.headers
-                if not name.startswith(dead_letters.HEADER_PREFIX)
-            ],
+            headers=list(tracing.carried(dead_letters.headers_of_life(answer.to))),
         )
 
     def _bury(self, refused: Refused) -> Any:

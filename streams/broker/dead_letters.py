@@ -60,10 +60,25 @@ class Message:
         """Where the message lies: ``topic/partition/offset``."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
+    @property
+    def traced(self) -> dict[str, str | int]:
+        """What a span says about it (``streams.tracing``), in OpenTelemetry's words."""
+        return {
+            "messaging.system": "kafka",
+            "messaging.destination.name": self.topic,
+            "messaging.destination.partition.id": str(self.partition),
+            "messaging.kafka.offset": self.offset,
+        }
+
+
+def headers_of_life(message: Message) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers that travel on to what a message becomes: not those of its death."""
+    return tuple(one for one in message.headers if not one[0].startswith(HEADER_PREFIX))
+
 
 def headers_for(message: Message, processor: str, error: BadInput) -> list[tuple[str, bytes]]:
     """Return the source's headers, followed by ours (those of an earlier death are replaced)."""
-    kept = [(name, value) for name, value in message.headers if not name.startswith(HEADER_PREFIX)]
+    kept = list(headers_of_life(message))
     ours = {
         PROCESSOR: processor,
         REASON: error.reason,

@@ -21,7 +21,7 @@ from typing import Any, Generic, Literal, TypeVar
 import structlog
 
 from detector.errors import BadInput, EarmarkError, Transient
-from streams import metrics, topics
+from streams import metrics, topics, tracing
 from streams.broker import dead_letters
 from streams.broker.acks import Alive
 from streams.broker.dead_letters import Message
@@ -72,8 +72,16 @@ class Handling(Generic[E]):
         """
         message = message_of(event.message)
         metrics.RECEIVED.labels(self._processor).inc()
-        with structlog.contextvars.bound_contextvars(
-            topic=message.topic, partition=message.partition, offset=message.offset
+        with (
+            structlog.contextvars.bound_contextvars(
+                topic=message.topic, partition=message.partition, offset=message.offset
+            ),
+            tracing.span(
+                f"{self._processor} {message.topic}",
+                "consumer",
+                headers=message.headers,
+                attributes=message.traced,
+            ),
         ):
             try:
                 ending = await self._end(message, alive)
@@ -89,7 +97,7 @@ class Handling(Generic[E]):
             outgoing = await self._outgoing(message, alive)
             if outgoing is None or not alive():
                 return "revoked"
-            with metrics.STAGE_SECONDS.labels(self._processor, "publish").time():
+            with tracing.stage(self._processor, "publish"):
                 await self._publisher.publish(outgoing)
         except BadInput as error:
             return await self._bury(message, error, alive)
@@ -102,15 +110,14 @@ class Handling(Generic[E]):
                 raise InvalidRecord("invalid_record", "the message has no key")
             record = parse(self._record_type, message.value)
             # Until the end of this event's task, so that the logs of its failure have it.
-            structlog.contextvars.bind_contextvars(upload_id=getattr(record, "upload_id", None))
+            upload_id = getattr(record, "upload_id", None)
+            structlog.contextvars.bind_contextvars(upload_id=upload_id)
+            if upload_id is not None:
+                tracing.note({"earmark.upload_id": upload_id})
             outputs = await self._handle(record, alive)
             if outputs is None:
                 return None
-            kept = tuple(
-                (name, value)
-                for name, value in message.headers
-                if not name.startswith(dead_letters.HEADER_PREFIX)
-            )
+            kept = tracing.carried(dead_letters.headers_of_life(message))
             return [_outgoing(output, kept) for output in outputs]
         except EarmarkError:
             raise
@@ -130,7 +137,7 @@ class Handling(Generic[E]):
         settings = self._settings
         for attempt in range(settings.retry_attempts):
             try:
-                with metrics.STAGE_SECONDS.labels(self._processor, "handle").time():
+                with tracing.stage(self._processor, "handle"):
                     return await self._handler(record)
             except Transient as error:
                 metrics.RETRIES.labels(self._processor).inc()
@@ -150,11 +157,12 @@ class Handling(Generic[E]):
             if not alive():
                 return "revoked"
             try:
-                with metrics.STAGE_SECONDS.labels(self._processor, "publish").time():
+                with tracing.stage(self._processor, "publish"):
                     await self._publisher.publish([letter])
             except RecordTooLarge:
                 continue
             metrics.DEAD_LETTERS.labels(self._processor, error.reason).inc()
+            tracing.failed(error.reason)
             log.warning("dead_letter_sent", reason=error.reason, detail=error.detail)
             return "dead_letter"
         raise error  # unreachable in practice: the last letter is a few hundred bytes

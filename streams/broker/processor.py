@@ -25,7 +25,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from detector.errors import Fatal
-from streams import logs, metrics, topics
+from streams import logs, metrics, topics, tracing
 from streams.broker.embedded import BrokerAway
 from streams.broker.handling import Handler, Handling, Output
 from streams.broker.publisher import KafkaPublisher
@@ -75,6 +75,7 @@ def run(processor: Processor[E], settings: Settings) -> int:
     it, at most ``GRACE_S`` after the drain.
     """
     logs.configure(settings.log_level, processor=processor.name, pid=str(os.getpid()))
+    tracing.configure(settings, processor.name)
     health = Health(*CONDITIONS)
     metrics.begin(processor.name)
     port = serve(health, settings.metrics_host, settings.metrics_port)

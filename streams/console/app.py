@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from detector.errors import BadInput, Transient
+from streams import tracing
 from streams.accounts.oidc import Oidc
 from streams.api import app as api
 from streams.api.callers import RateLimit
@@ -80,7 +81,7 @@ def create(house: House, address: str) -> ASGIApp:
     app.mount("/v1", api.create(house))
     app.mount("/static", StaticFiles(directory=STATIC))
     _install_errors(app)
-    return SecureHeaders(app, secure=app.state.secure)
+    return SecureHeaders(Traced(app), secure=app.state.secure)
 
 
 def _install_errors(app: FastAPI) -> None:
@@ -123,6 +124,26 @@ def _install_errors(app: FastAPI) -> None:
     def bug(request: Request, error: Exception) -> Response:
         log.error("page_broke", path=request.url.path, exc_info=error)
         return error_page(request, 500, "This is our mistake; it is noted in the log.")
+
+
+class Traced:
+    """Makes each request that changes something a span, in the trace of whoever asks."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, within a span."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        headers = tuple((name.decode("latin-1"), value) for name, value in scope["headers"])
+        method = scope["method"]
+        with tracing.span(method, "server", headers=headers):
+            await self.app(scope, receive, send)
+            route = getattr(scope.get("route"), "path", None)  # known once it has been answered
+            if route is not None:
+                tracing.note({"http.route": route}, f"{method} {scope['root_path']}{route}")
 
 
 class SecureHeaders:

@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 
 from detector.errors import EarmarkError, Fatal
-from streams import logs, metrics
+from streams import logs, metrics, tracing
 from streams.accounts.sessions import first_link
 from streams.api.house import House
 from streams.console.address import address_of
@@ -28,6 +28,7 @@ GRACE_S: Final = 5
 def run_console(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     logs.configure(settings.log_level, processor="console")
+    tracing.configure(settings, "console")
     health = Health(*CONDITIONS)
     metrics.begin_console()
     port = serve(health, settings.metrics_host, settings.metrics_port)

@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import EarmarkError
-from streams import metrics
+from streams import metrics, tracing
 from streams.broker.clients import open_producer
 from streams.broker.embedded import BrokerAway
 from streams.ledger.database import Ledger
@@ -36,7 +36,9 @@ KEPT: Final = timedelta(days=7)  # what was sent; the topic is the record of it
 
 def put(connection: Connection, topic: str, record: Record) -> None:
     """Let a record go out when the caller's transaction commits."""
+    headers = dict(tracing.carried(()))
     row = {
+        "traceparent": headers[tracing.TRACEPARENT].decode() if headers else None,
         "topic": topic,
         "key": record.key,
         "value": record.to_bytes(),
@@ -130,13 +132,28 @@ class Relay:
     def _publish(self, rows: Sequence[Any]) -> None:
         if self._producer is None:
             self._producer = open_producer(self._settings, "outbox")
+        traced = (
+            tracing.Traced(str(row.sequence), _headers(row), {"messaging.system": "kafka"})
+            for row in rows
+        )
         try:
-            futures = [
-                self._producer.send(row.topic, key=row.key.encode(), value=bytes(row.value))
-                for row in rows
-            ]
-            deadline = time.monotonic() + 2 * self._settings.request_timeout_s
-            for future in futures:
-                future.get(timeout=max(0.001, deadline - time.monotonic()))
+            with tracing.many("outbox publish", "producer", traced) as spans:
+                futures = [self._sent(row, spans) for row in rows]
+                deadline = time.monotonic() + 2 * self._settings.request_timeout_s
+                for future in futures:
+                    future.get(timeout=max(0.001, deadline - time.monotonic()))
         except KafkaError as error:
             raise BrokerAway(f"the outbox was not acknowledged: {error!r}") from error
+
+    def _sent(self, row: Any, spans: tracing.Many) -> Any:
+        with spans.within(str(row.sequence)):
+            return self._producer.send(
+                row.topic,
+                key=row.key.encode(),
+                value=bytes(row.value),
+                headers=list(tracing.carried(_headers(row))),
+            )
+
+
+def _headers(row: Any) -> tracing.Headers:
+    return ((tracing.TRACEPARENT, row.traceparent.encode()),) if row.traceparent else ()

@@ -108,6 +108,7 @@ OUTBOX: Final = _table(
     _column("value", LargeBinary),
     _column("created_at", Moment),
     Column("sent_at", Moment),
+    Column("traceparent", Words),
 )
 
 # Answers to requests that carried an idempotency key.

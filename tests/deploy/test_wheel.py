@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
+from streams.settings import Settings
 from tests.audio import write_wav
 
 ROOT = Path(__file__).parents[2]
+MODEL = Settings().model.name
 NOT_LINKED = {"__pycache__", "bin", ".."}
 
 
@@ -106,9 +108,10 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
         "streams/schemas/asyncapi.json",
         "streams/schemas/tracks.decided.v1.json",
         "streams/ledger/migrations/versions/0001_first.py",
-        "models/ensemble-2/manifest.json",
-        "models/ensemble-2/weights.safetensors",
-        "models/ensemble-2/rates.toml",
+        *(
+            f"models/{MODEL}/{name}"
+            for name in ("manifest.json", "weights.safetensors", "rates.toml")
+        ),
         "streams/py.typed",
     ):
         assert wanted in names
@@ -132,7 +135,7 @@ def test_it_analyses_a_file(bare: Path, tmp_path: Path) -> None:
     write_wav(tmp_path / "one.wav", random.normal(0, 0.1, (1, 8 * 44_100)).astype(np.float32))
     answer: dict[str, Any] = json.loads(run(bare, tmp_path, "analyze", "--json", "one.wav"))
     assert answer["status"] == "ok"
-    assert answer["model"]["name"] == "ensemble-2"
+    assert answer["model"]["name"] == MODEL
     assert answer["outcome"] in {"human_likely", "uncertain", "ai_likely"}
 
 
@@ -143,3 +146,16 @@ def test_it_migrates_a_ledger_and_reads_its_policy(bare: Path, tmp_path: Path) -
     command = [str(bare / "bin" / "python"), "-c", load + "print(load(Settings().policy).digest)"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert len(done.stdout.strip()) == 64
+
+
+def test_traces_without_their_packages_are_refused_with_what_to_install(bare: Path) -> None:
+    done = subprocess.run(
+        [str(bare / "bin" / "earmark"), "worker", "decide"],
+        env=os.environ | {"EARMARK_TRACES_ENDPOINT": "http://127.0.0.1:1/v1/traces"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "install earmark[tracing]" in done.stderr

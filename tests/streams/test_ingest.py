@@ -49,7 +49,7 @@ class Producer:
     def partitions_for(self, topic: str) -> set[int]:
         return {0, 1}
 
-    def send(self, topic: str, value: bytes, key: bytes) -> Sent:
+    def send(self, topic: str, value: bytes, key: bytes, headers: list[Any]) -> Sent:
         if key == b"away":
             raise KafkaTimeoutError("no metadata")
         self.sent.append((topic, key, value))
