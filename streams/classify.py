@@ -30,6 +30,7 @@ from streams.records import (
     InvalidRecord,
     ModelRef,
     ObservationRef,
+    Outcome,
     Record,
     ShadowAnalysis,
     TrackClassified,
@@ -41,6 +42,7 @@ from streams.settings import Settings
 from streams.shadow import Shadow
 
 NAME = "classify"
+SAYS_NOTHING = frozenset({Outcome.UNCERTAIN, Outcome.NOT_ASSESSABLE})
 
 
 class StoredAnswer(Record):
@@ -173,6 +175,9 @@ class Classifying:
         said_before = await self._said(event)
         analysis, shadow = said_before.analysis, said_before.shadow
         metrics.OUTCOMES.labels(analysis.outcome.value, self.model.name).inc()
+        if analysis.outcome in SAYS_NOTHING:
+            why = analysis.reason or analysis.outcome.value
+            metrics.ABSTAINED.labels(why, self.model.name).inc()
         if analysis.score is not None:
             metrics.SCORES.labels(self.model.name).observe(analysis.score)
         said = TrackClassified(

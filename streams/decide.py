@@ -80,6 +80,12 @@ def count(said: Decided) -> None:
             metrics.RULE_HITS.labels(hit.rule_id, hit.mode).inc()
     if said.requested is not None:
         metrics.REVIEWS.labels(said.requested.queue).inc()
+    for used in decided.rights:
+        metrics.RESTING.labels(used.purpose, used.status).inc()
+    for usage in said.usages:
+        metrics.USAGES.labels(usage.basis, str(usage.ended).lower()).inc()
+    if said.credits is not None:
+        metrics.CREDITS.inc()
     if said.statement is not None:
         metrics.STATEMENTS.inc()
     if decided.cause is None:

@@ -61,6 +61,11 @@ BATCH_SIZE: Final = Histogram(
     "earmark_batch_size", "Observations scored together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
 OUTCOMES: Final = Counter("earmark_outcomes_total", "Answers of the detector", ["outcome", "model"])
+ABSTAINED: Final = Counter(
+    "earmark_abstained_total",
+    "Answers that say nothing, by why: too_short | silent | band_limited ...; uncertain: no reason",
+    ["reason", "model"],
+)
 SCORES: Final = Histogram(
     "earmark_score",
     "Raw score of the detector",
@@ -104,6 +109,17 @@ REDECIDED: Final = Counter(
     "Tracks looked at again, by cause and what came of it",
     ["cause", "result"],
 )
+RESTING: Final = Counter(
+    "earmark_decisions_on_agreements_total",
+    "Decisions that rest on an entry of the registry, by for what and how that one stood",
+    ["purpose", "status"],
+)
+USAGES: Final = Counter(
+    "earmark_usages_total",
+    "Usages attributed under agreements, by basis; ended: the agreement covers the track no more",
+    ["basis", "ended"],
+)
+CREDITS: Final = Counter("earmark_credits_total", "Credits derived for decided tracks")
 STATEMENTS: Final = Counter("earmark_statements_total", "Statements of reasons written")
 UPLOAD_TO_DECISION: Final = Histogram(
     "earmark_upload_to_decision_seconds",
@@ -162,6 +178,11 @@ QUALITY: Final = Gauge(
     "interval",
     ["measure", "of", "bound"],
 )
+KAPPA: Final = Gauge(
+    "earmark_reviewer_kappa",
+    "Cohen's kappa of first and second reviews: agreement beyond what chance gives",
+    ["of"],
+)
 QUALITY_CASES: Final = Gauge(
     "earmark_quality_cases", "How many verdicts such a share is made of", ["measure", "of"]
 )
@@ -170,6 +191,33 @@ DRIFT: Final = Gauge(
     "How far the newest scores of a model are from those before: psi, ks, and what 95 % of windows "
     "without drift stay below: psi_by_chance, ks_by_chance",
     ["model", "measure"],
+)
+REFERENCE_DRIFT: Final = Gauge(
+    "earmark_reference_drift",
+    "How far the newest scores are from the release's (its manifest), whatever the share of AI: "
+    "psi, ks; each with _low and _high of its 95 % interval, and _by_chance; deliverer all: total",
+    ["model", "population", "deliverer", "measure"],
+)
+REFERENCE_CASES: Final = Gauge(
+    "earmark_reference_drift_cases",
+    "How many scores that distance is made of",
+    ["model", "population", "deliverer"],
+)
+ESTIMATED_AI_SHARE: Final = Gauge(
+    "earmark_estimated_ai_share",
+    "Share of AI that explains the newest scores best, without any threshold",
+    ["model", "population", "deliverer"],
+)
+AGREEMENTS: Final = Gauge(
+    "earmark_agreements",
+    "Agreements and consents by how they stand: in_force | not_yet | disputed | expired | revoked",
+    ["state"],
+)
+AGREEMENTS_ENDING: Final = Gauge(
+    "earmark_agreements_ending", "Of those in force, how many end within 7d, 30d, 90d", ["within"]
+)
+OPT_OUTS: Final = Gauge(
+    "earmark_opt_outs", "Refusals (opt_out) that hold, by where they come from", ["source"]
 )
 P_UNIFORM: Final = Gauge(
     "earmark_p_value_distance",
@@ -201,7 +249,8 @@ CERTIFICATE_ENDS: Final = Gauge(
 )
 MONITOR_FAILURES: Final = Counter(
     "earmark_monitor_failures_total",
-    "Checks of the monitor that failed: broker | disks | ledger | quality | drift | certificates",
+    "Checks of the monitor that failed: broker | disks | ledger | quality | drift | reference | "
+    "rights | certificates",
     ["check"],
 )
 OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")

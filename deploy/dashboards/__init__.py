@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from deploy.dashboards import detector, overview, pipeline, trust_and_safety
+from deploy.dashboards import detector, overview, pipeline, rights, trust_and_safety
 from deploy.dashboards.panels import Board, to_json
 
-BOARDS: Final = (overview.BOARD, detector.BOARD, trust_and_safety.BOARD, pipeline.BOARD)
+BOARDS: Final = (
+    *(overview.BOARD, detector.BOARD, trust_and_safety.BOARD),
+    *(pipeline.BOARD, rights.BOARD),
+)
 
 
 def files() -> Mapping[str, str]:

@@ -24,6 +24,11 @@ DISTANCE: Final = (
     "(rate(earmark_shadow_probability_distance_bucket[$__rate_interval])))"
 )
 
+EVERYBODY: Final = (
+    "max by (population, measure) "
+    '(earmark_reference_drift{{deliverer="all", model=~"$model", measure=~"{}"}})'
+)
+
 BOARD: Final = Board(
     "earmark-detector",
     "Earmark / Detector",
@@ -60,11 +65,28 @@ BOARD: Final = Board(
                     "percentunit",
                 ),
                 Panel(
+                    "Abstentions by reason",
+                    "uncertain: heard, and not sure; the others: it cannot know, and why. What is "
+                    "out of distribution (a new generator, a new format) shows here first",
+                    [
+                        (
+                            "sum by (reason) (increase("
+                            'earmark_abstained_total{model=~"$model"}[$__range]))'
+                            " / ignoring(reason) group_left"
+                            f" sum(increase({OUTCOMES}[$__range]))",
+                            "{{reason}}",
+                        )
+                    ],
+                    "percentunit",
+                    "stack",
+                ),
+                Panel(
                     "Models in service",
                     "Workers by digest; two for longer than a rollout is an alert",
                     [("count by (model, digest) (earmark_model_info)", "{{model}} {{digest}}")],
                     "short",
                     "table",
+                    24,
                 ),
             ],
         ),
@@ -94,6 +116,56 @@ BOARD: Final = Board(
                     ],
                     "short",
                     width=12,
+                ),
+            ],
+        ),
+        (
+            "Against the release",
+            [
+                Panel(
+                    "PSI from the release, with its 95 % interval",
+                    "The newest scores against the histogram in the model's manifest, whatever the "
+                    'share of AI; below "by chance" it says nothing',
+                    [(EVERYBODY.format("psi.*"), "{{population}}: {{measure}}")],
+                    "short",
+                ),
+                Panel(
+                    "KS from the release, with its 95 % interval",
+                    "The same as the largest distance of the two distributions",
+                    [(EVERYBODY.format("ks.*"), "{{population}}: {{measure}}")],
+                    "short",
+                ),
+                Panel(
+                    "Share of AI that explains the scores",
+                    "An estimate without threshold; with how many scores it is made of",
+                    [
+                        (
+                            "max by (model, population) "
+                            '(earmark_estimated_ai_share{deliverer="all", model=~"$model"})',
+                            "{{model}} {{population}}",
+                        )
+                    ],
+                    "percentunit",
+                ),
+                Panel(
+                    "By deliverer",
+                    "PSI of each of the twenty that deliver most; a new format or encoder is one "
+                    "deliverer's, a new generator everybody's",
+                    [
+                        (
+                            "max by (population, deliverer) "
+                            '(earmark_reference_drift{measure="psi", model=~"$model"})',
+                            "PSI",
+                        ),
+                        (
+                            "max by (population, deliverer) "
+                            '(earmark_reference_drift_cases{model=~"$model"})',
+                            "scores",
+                        ),
+                    ],
+                    "short",
+                    "table",
+                    24,
                 ),
             ],
         ),
@@ -145,13 +217,31 @@ BOARD: Final = Board(
             "How it runs",
             [
                 Panel(
-                    "Batch size", "Observations scored together, mean", [(BATCH, "mean")], "short"
+                    "Device use",
+                    "Share of the time in which the scoring thread has the device",
+                    [
+                        (
+                            "sum by (instance) (rate(earmark_stage_seconds_sum"
+                            '{processor="classify", stage="score"}[$__rate_interval]))',
+                            "{{instance}}",
+                        )
+                    ],
+                    "percentunit",
+                    width=6,
+                ),
+                Panel(
+                    "Batch size",
+                    "Observations scored together, mean",
+                    [(BATCH, "mean")],
+                    "short",
+                    width=6,
                 ),
                 Panel(
                     "Scoring",
                     "Seconds for a batch",
                     [(SCORING.format("0.5"), "p50"), (SCORING.format("0.95"), "p95")],
                     "s",
+                    width=6,
                 ),
                 Panel(
                     "Heard",
@@ -165,6 +255,7 @@ BOARD: Final = Board(
                     ],
                     "ops",
                     "stack",
+                    6,
                 ),
             ],
         ),

@@ -219,6 +219,30 @@ BOARD: Final = Board(
             ],
         ),
         (
+            "Reviewers",
+            [
+                Panel(
+                    "Agreement beyond chance",
+                    "Cohen's kappa of first and blind second reviews; below 0.6: mend the guidance",
+                    [("max by (of) (earmark_reviewer_kappa)", "{{of}}")],
+                    "short",
+                    width=12,
+                ),
+                Panel(
+                    "Agreement",
+                    "Share of second reviews that found the same, with its 95 % interval",
+                    [
+                        (
+                            'max by (bound) (earmark_quality_share{measure="agreement"})',
+                            "{{bound}}",
+                        )
+                    ],
+                    "percentunit",
+                    width=12,
+                ),
+            ],
+        ),
+        (
             "Out of the house",
             [
                 Panel(

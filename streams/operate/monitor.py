@@ -23,7 +23,7 @@ from prometheus_client import Gauge
 
 from streams import logs, metrics
 from streams.health import Health, serve
-from streams.operate.checks import broker, certificates, disks, drift, ledger
+from streams.operate.checks import broker, certificates, disks, drift, ledger, reference, rights
 from streams.settings import Settings
 
 NAME: Final = "monitor"
@@ -32,6 +32,7 @@ BEAT_S: Final = 1.0
 LEDGER_EVERY: Final = 4  # intervals: questions to the database cost more
 QUALITY_EVERY: Final = 8
 DRIFT_EVERY: Final = 8
+RIGHTS_EVERY: Final = 8
 CERTIFICATES_EVERY: Final = 40
 
 log = structlog.get_logger()
@@ -83,6 +84,13 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
             Check("ledger", LEDGER_EVERY * every_s, waiting.measure, ledger.GAUGES),
             Check("quality", QUALITY_EVERY * every_s, waiting.judge, ledger.QUALITY),
             Check("drift", DRIFT_EVERY * every_s, waiting.watch_drift, drift.GAUGES),
+            Check(
+                "reference",
+                DRIFT_EVERY * every_s,
+                waiting.hold_against_release,
+                reference.GAUGES,
+            ),
+            Check("rights", RIGHTS_EVERY * every_s, waiting.look_at_rights, rights.GAUGES),
             Check(
                 "certificates",
                 CERTIFICATES_EVERY * every_s,

@@ -34,6 +34,10 @@ SHARE = 'earmark_deliverer_ai_share{{deliverer="d",window="{}"}}'
 OF = 'earmark_deliverer_decisions{{deliverer="d",window="{}"}}'
 PSI = 'earmark_drift{{model="m",measure="{}"}}'
 PV = 'earmark_p_value_distance{{model="m",measure="{}"}}'
+REFERENCE = (
+    'earmark_reference_drift{{model="m",population="full_rate",deliverer="{}",measure="{}"}}'
+)
+OOD = 'earmark_abstained_total{reason="unlike_known",model="m"}'
 SLA = "earmark_review_sla_seconds"
 LOW = 'earmark_quality_share{measure="overturned_by_rule",of="no-ai",bound="low"}'
 CASES_OF = 'earmark_quality_cases{measure="overturned_by_rule",of="no-ai"}'
@@ -115,6 +119,38 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
             {PSI.format("psi"): "0.6x120", PSI.format("psi_by_chance"): "0.5x120"},  # few cases
             {PSI.format("psi"): "0.1x120", PSI.format("psi_by_chance"): "0.01x120"},
         ],
+    ),
+    "EarmarkReferenceDrift": (
+        90,
+        [
+            {
+                REFERENCE.format("d", "psi_low"): "0.4x120",
+                REFERENCE.format("d", "psi"): "0.6x120",
+                REFERENCE.format("d", "psi_by_chance"): "0.05x120",
+            }
+        ],
+        [
+            {  # few cases
+                REFERENCE.format("d", "psi_low"): "0.4x120",
+                REFERENCE.format("d", "psi"): "0.6x120",
+                REFERENCE.format("d", "psi_by_chance"): "0.5x120",
+            },
+            {  # one deliverer's distance is not held against another's chance
+                REFERENCE.format("d", "psi_low"): "0.1x120",
+                REFERENCE.format("d", "psi"): "0.6x120",
+                REFERENCE.format("e", "psi_by_chance"): "0.01x120",
+            },
+        ],
+    ),
+    "EarmarkAbstentionSurge": (
+        1500,
+        [{MANY: "0+90x1600", OOD: "0+10x1400 14000+60x200"}],
+        [{MANY: "0+90x1600", OOD: "0+10x1600"}, {MANY: "0+0.9x1600", OOD: "0x1400 0+0.9x200"}],
+    ),
+    "EarmarkAgreementsEnding": (
+        90,
+        [{'earmark_agreements_ending{within="7d"}': "2x120"}],
+        [{'earmark_agreements_ending{within="30d"}': "2x120"}],
     ),
     "EarmarkMiscalibrated": (
         90,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams import topics
+from streams import metrics, topics
 from streams.deciding import decide_all
 from streams.governance import breaker as breaker_module
 from streams.governance import policies as policies_module
@@ -178,6 +178,8 @@ def test_a_rule_that_jumps_is_switched_off_once() -> None:
     hit, miss = (decide_all(classified(outcome, p_value=0.5), policy)
                  for outcome in (Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY))  # fmt: skip
     breaker = Breaker()
+    moved = metrics.RULES_TRIPPED.labels("one")._value
+    before = moved.get()
     told: list[PolicyChanged] = []
     for number in range(BASELINE + WINDOW):  # one in fifty, as ever
         told += breaker.saw(hit if number % 50 == 0 else miss, policy, NOW)
@@ -187,6 +189,7 @@ def test_a_rule_that_jumps_is_switched_off_once() -> None:
     (tripped,) = told
     assert (tripped.state, tripped.rule_id, tripped.changed_by) == ("tripped", "one", "breaker")
     assert "of the last 200 decisions" in tripped.why
+    assert moved.get() == before + 1, "the alert EarmarkRuleTripped is made of this"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from streams import metrics
 from streams.ledger.database import Ledger, connect
 from streams.ledger.people import TASK_STATES
 from streams.ledger.tables import APPEALS, APPLIED, DECISIONS
-from streams.operate.checks import drift
+from streams.operate.checks import drift, reference, rights
 from streams.records.reviews import PENDING_STATES
 from streams.review.quality import Figures, Share, figures
 from streams.settings import Settings
@@ -18,7 +18,7 @@ from streams.settings import Settings
 GRACE: Final = timedelta(minutes=5)  # a catalogue may take that long to answer
 HORIZON: Final = timedelta(days=1)  # older ones have been an alert already; keeps it quick
 GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS)
-QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES)
+QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES, metrics.KAPPA)
 
 
 class Waiting:
@@ -26,7 +26,9 @@ class Waiting:
 
     def __init__(self, settings: Settings) -> None:
         self._url, self._sla_s = settings.ledger, settings.review_sla_hours * 3_600
+        self._settings, self._registered = settings, rights.Registered()
         self._ledger: Ledger | None = None
+        self._queues: set[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +52,9 @@ class Waiting:
         metrics.REVIEW_SLA.set(self._sla_s)
         with self._opened().reading() as connection:
             metrics.UNAPPLIED.labels("catalogue").set(_unapplied(connection, now))
-            _tasks(connection, now)
+            if self._queues is None:  # those that have emptied are there too, with 0
+                self._queues = set(connection.scalars(select(TASK_STATES.c.queue).distinct()))
+            self._queues |= _tasks(connection, now, self._queues)
             _appeals(connection)
 
     def judge(self) -> None:
@@ -62,6 +66,8 @@ class Waiting:
         found = figures(self._opened())
         for gauge in QUALITY:
             gauge.clear()
+        if found.kappa is not None:
+            metrics.KAPPA.labels("second reviews").set(found.kappa)
         for measure, shares in _measures(found).items():
             for share in shares:
                 if share.share is not None:
@@ -77,6 +83,23 @@ class Waiting:
             LedgerAway: as above.
         """
         drift.measure(self._opened())
+
+    def hold_against_release(self) -> None:
+        """Set the gauges of ``reference``.
+
+        Raises:
+            LedgerAway: as above.
+            OSError, ValueError, KeyError: the model's manifest cannot be read.
+        """
+        reference.measure(self._opened(), self._settings)
+
+    def look_at_rights(self) -> None:
+        """Set the gauges of ``rights``.
+
+        Raises:
+            LedgerAway: as above.
+        """
+        self._registered.measure(self._opened())
 
     def _opened(self) -> Ledger:
         if self._ledger is None:
@@ -95,17 +118,19 @@ def _unapplied(connection: Connection, now: datetime) -> int:
     return int(connection.scalar(question) or 0)
 
 
-def _tasks(connection: Connection, now: datetime) -> None:
+def _tasks(connection: Connection, now: datetime, known: set[str]) -> set[str]:
+    """Set the gauges of every queue; return those in which something waits."""
     question = (
         select(TASK_STATES.c.queue, func.count(), func.min(TASK_STATES.c.opened_at))
         .where(TASK_STATES.c.state == "open", TASK_STATES.c.kind == "review")
         .group_by(TASK_STATES.c.queue)
     )
-    for gauge in (metrics.OPEN_TASKS, metrics.OLDEST_TASK):
-        gauge.clear()  # queues come and go
-    for queue, count, oldest in connection.execute(question):
+    waiting = {row[0]: (row[1], row[2]) for row in connection.execute(question)}
+    for queue in known | waiting.keys():
+        count, oldest = waiting.get(queue, (0, now))
         metrics.OPEN_TASKS.labels(queue).set(count)
         metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
+    return set(waiting)
 
 
 def _appeals(connection: Connection) -> None:

@@ -1,0 +1,208 @@
+"""Whether the scores in service still lie as those that the model was released on.
+
+The release's manifest holds, for each population (full or low sample rate), histograms of the
+scores of people's recordings and of AI. How much of either a platform is sent is nobody's
+fault and changes by the day, so the window is held against that *mixture* of the two which
+explains it best: what no share of AI explains is drift. The share itself is a figure too: an
+estimate of how much is AI that counts no threshold and no abstention.
+
+PSI and KS come with a bootstrap interval, and with what 95 % of windows of that size would stay
+below if nothing had drifted (the reference is a few hundred recordings, and a sample itself).
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from streams import metrics
+from streams.ledger.database import Ledger
+from streams.ledger.tables import ANALYSES, FINGERPRINTS, UPLOADS
+from streams.settings import Settings
+
+LATEST: Final = 10_000  # scores that are looked at
+NEWEST: Final = 2_000  # of them, for all deliverers together
+FEWEST: Final = 10  # scores that make a window; what chance gives says how little so few say
+DELIVERERS: Final = 20  # that deliver most
+ALL: Final = "all"
+FULL_RATE_HZ: Final = 44_100  # as detector.model, which would bring PyTorch; a test compares
+SMOOTH: Final = 0.5  # of a case in each bin: an empty one is rare, not impossible
+STEPS: Final = 40  # of expectation-maximisation in one number: enough for three digits
+TIMES: Final = 200  # bootstrap
+GAUGES: Final = (metrics.REFERENCE_DRIFT, metrics.ESTIMATED_AI_SHARE, metrics.REFERENCE_CASES)
+
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """How the scores of a release lie in one population; the last bin has no upper end."""
+
+    edges: tuple[float, ...]
+    human: tuple[int, ...]
+    ai: tuple[int, ...]
+
+    def binned(self, scores: "NDArray[np.float64]") -> Counts:
+        """Return how many scores fall into each bin; below the first edge counts as the first."""
+        bins = np.clip(np.searchsorted(self.edges, scores, side="right") - 1, 0, None)
+        return np.bincount(bins, minlength=len(self.edges)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far a window is from the release; ``interval`` of 95 %."""
+
+    value: float
+    interval: tuple[float, float]
+    by_chance: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A window against the release."""
+
+    cases: int
+    ai_share: float
+    psi: Distance
+    ks: Distance
+
+
+@lru_cache(maxsize=8)
+def release(folder: Path) -> tuple[str, str, Mapping[str, Histograms]]:
+    """Return a release's name, its digest, and its histograms by population (none: no words).
+
+    Raises:
+        OSError, ValueError, KeyError: the manifest cannot be read.
+    """
+    data = (folder / "manifest.json").read_bytes()
+    said = orjson.loads(data)
+    histograms = {
+        name: Histograms(tuple(one["edges"]), tuple(one["human"]), tuple(one["ai"]))
+        for name, one in said.get("reference", {}).items()
+    }
+    return str(said["name"]), hashlib.sha256(data).hexdigest(), histograms
+
+
+def measure(ledger: Ledger, settings: Settings) -> None:
+    """Set the gauges.
+
+    Raises:
+        LedgerAway: the database does not answer.
+        OSError, ValueError, KeyError: the model's manifest cannot be read.
+    """
+    for gauge in GAUGES:
+        gauge.clear()
+    name, digest, histograms = release(settings.model)
+    if not histograms:
+        return
+    with ledger.reading() as connection:
+        windows = _windows(connection, digest)
+    for (population, deliverer), scores in windows.items():
+        if population not in histograms or len(scores) < FEWEST:
+            continue
+        found = compared(histograms[population], np.asarray(scores, np.float64))
+        of = (name, population, deliverer)
+        metrics.REFERENCE_CASES.labels(*of).set(found.cases)
+        metrics.ESTIMATED_AI_SHARE.labels(*of).set(found.ai_share)
+        for measure, distance in (("psi", found.psi), ("ks", found.ks)):
+            for suffix, value in (
+                ("", distance.value),
+                ("_low", distance.interval[0]),
+                ("_high", distance.interval[1]),
+                ("_by_chance", distance.by_chance),
+            ):
+                metrics.REFERENCE_DRIFT.labels(*of, measure + suffix).set(value)
+
+
+def compared(reference: Histograms, scores: "NDArray[np.float64]") -> Compared:
+    """Hold a window of scores against a release."""
+    window = reference.binned(scores)[None]
+    human, ai = (np.asarray(one, np.float64)[None] for one in (reference.human, reference.ai))
+    share, psi, ks = _distances(window, human, ai)
+    random = np.random.default_rng(0)  # the same data give the same figures
+
+    def again(counts: Counts) -> Counts:
+        drawn = random.multinomial(int(counts.sum()), counts[0] / counts.sum(), size=TIMES)
+        return drawn.astype(np.float64)
+
+    _, psi_again, ks_again = _distances(again(window), again(human), again(ai))
+    mixture = share[0] * _shares(ai) + (1 - share[0]) * _shares(human)
+    null = window.sum() * mixture  # windows that the release explains
+    _, psi_null, ks_null = _distances(again(null), again(human), again(ai))
+    return Compared(
+        cases=len(scores),
+        ai_share=float(share[0]),
+        psi=_distance(psi[0], psi_again, psi_null),
+        ks=_distance(ks[0], ks_again, ks_null),
+    )
+
+
+def _distance(value: float, again: Counts, null: Counts) -> Distance:
+    low, high = np.quantile(again, (0.025, 0.975))
+    return Distance(float(value), (float(low), float(high)), float(np.quantile(null, 0.95)))
+
+
+def _shares(counts: Counts) -> Counts:
+    total = counts + SMOOTH
+    shares: Counts = total / total.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _distances(window: Counts, human: Counts, ai: Counts) -> tuple[Counts, Counts, Counts]:
+    """Return the share of AI that explains each window [N, bins] best, and PSI and KS from it."""
+    of_human, of_ai = _shares(human), _shares(ai)
+    weights = window / window.sum(axis=1, keepdims=True)
+    share = np.full((len(window), 1), 0.5)
+    for _ in range(STEPS):
+        by_ai = share * of_ai
+        share = (weights * by_ai / (by_ai + (1 - share) * of_human)).sum(axis=1, keepdims=True)
+    expected = share * of_ai + (1 - share) * of_human
+    seen = _shares(window)
+    psi = ((seen - expected) * np.log(seen / expected)).sum(axis=1)
+    ks = np.abs(np.cumsum(weights - expected, axis=1)).max(axis=1)
+    return share[:, 0], psi, ks
+
+
+def _windows(connection: Connection, digest: str) -> dict[tuple[str, str], list[float]]:
+    """Return the newest scores of a model, by population and deliverer; ``all`` is everybody."""
+    same = (FINGERPRINTS.c.upload_id == ANALYSES.c.upload_id) & (
+        FINGERPRINTS.c.content_sha256 == ANALYSES.c.content_sha256
+    )
+    question = (
+        select(
+            ANALYSES.c.score,
+            FINGERPRINTS.c.sample_rate_hz,
+            func.coalesce(UPLOADS.c.distributor, "not named"),
+        )
+        .join(FINGERPRINTS, same)
+        .outerjoin(UPLOADS, UPLOADS.c.upload_id == ANALYSES.c.upload_id)
+        .where(ANALYSES.c.score.is_not(None), ANALYSES.c.model_digest == digest)
+        .order_by(ANALYSES.c.recorded_at.desc())
+        .limit(LATEST)
+    )
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    by_deliverer: dict[str, int] = defaultdict(int)
+    for score, rate_hz, deliverer in connection.execute(question):
+        population = "full_rate" if rate_hz >= FULL_RATE_HZ else "low_rate"
+        found[population, deliverer].append(score)
+        by_deliverer[deliverer] += 1
+        if len(found[population, ALL]) < NEWEST:
+            found[population, ALL].append(score)
+    return dict(_of_the_largest(found, by_deliverer))
+
+
+def _of_the_largest(
+    found: Mapping[tuple[str, str], list[float]], by_deliverer: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, str], list[float]]]:
+    largest = sorted(by_deliverer, key=lambda one: (-by_deliverer[one], one))[:DELIVERERS]
+    for key, scores in found.items():
+        if key[1] == ALL or key[1] in largest:
+            yield key, scores

@@ -1,0 +1,354 @@
+"""A Prometheus that has watched the whole house at work: dashboards, alerts, traces.
+
+One house for all of it: its start is what costs.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from models.commands import write_samples
+from models.samples import Sample
+from streams import topics, tracing
+from streams.accounts import keys
+from streams.accounts.users import User, create
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.cli import WorkerName
+from streams.governance.publishing import send
+from streams.ingest import IngestHook, upload_from_file
+from streams.ledger.database import Ledger
+from streams.ledger.people import TASK_STATES
+from streams.local.processes import free_port
+from streams.local.supervisor import Supervisor
+from streams.metrics_table import ALL
+from streams.records import Declaration, Extent, Tool, Upload
+from streams.records.rights import RightsConditions
+from streams.review.quality import ask_twice
+from streams.review.reasons import REASONS
+from streams.review.tasks import take_next
+from streams.review.verdicts import Form, give
+from streams.settings import Settings
+from tests.deploy.collector import Collector
+from tests.deploy.helm import ROOT
+from tests.deploy.prometheus import Server
+from tests.deploy.test_dashboards import ALERTS, FILES, expressions
+from tests.streams import events
+
+pytestmark = pytest.mark.pipeline
+
+SHADOW = max((ROOT / "models").glob("clock-*"))  # whichever is released
+PATIENCE_S = 150.0
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+# What a healthy minute does not move, and why.
+QUIET = {
+    "earmark_certificate_not_after_seconds": "no TLS here: tests/streams/test_monitor.py",
+    "earmark_rules_tripped": "no rule goes wrong here: tests/streams/test_publishing.py",
+    "earmark_topic_differences": "the topics are right: tests/streams/test_monitor.py",
+}
+# The last figures that the monitor works out: when they are there, all are.
+LAST = (
+    "earmark_reviewer_kappa",
+    "earmark_p_value_distance",
+    "earmark_estimated_ai_share",
+    'earmark_opt_outs{source="gema"}',
+    'earmark_redecided_total{cause="rights"}',
+)
+
+
+@dataclass
+class Live:
+    """The house at work, and who watches it."""
+
+    settings: Settings
+    house: Supervisor
+    server: Server
+    collector: Collector
+    logs: Path
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        return self.server.query(expression)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A Prometheus that has watched the whole house work on self-made tracks, twice."""
+    folder = tmp_path_factory.mktemp("live")
+    os.environ["OTEL_BSP_SCHEDULE_DELAY"] = "500"  # the children's spans need not wait for five s
+    with Collector() as collector, EmbeddedBroker(log_file=folder / "broker.log") as broker:
+        settings = Settings(
+            brokers=broker.bootstrap,
+            session_timeout_s=6,
+            fetch_max_wait_ms=50,
+            store=f"file://{folder}/store",
+            ledger=f"sqlite:///{folder}/ledger.db",
+            file_roots=str(folder),
+            monitor_interval_s=1,
+            shadow_model=SHADOW,
+            console_port=free_port(),
+            traces_endpoint=collector.endpoint,
+        )
+        ensure_topics(settings)
+        with Supervisor([name.value for name in WorkerName], settings, folder / "logs") as house:
+            assert house.wait_ready(PATIENCE_S) == []
+            targets = {
+                child.name: f"127.0.0.1:{child.settings.metrics_port}" for child in house.children
+            }
+            with Server(folder / "prometheus", targets, [_hurried(folder)]) as server:
+                for seed in (1, 2):  # rates need an increase that was watched
+                    time.sleep(3)
+                    _work(settings, folder / f"samples-{seed}", seed)
+                    if seed == 1:
+                        _bank(settings, next((folder / "samples-1").glob("01-*")))
+                        _register(settings)
+                _hand_in(settings, next((folder / "samples-1").glob("02-*")))
+                _judge(settings)
+                deadline = time.monotonic() + PATIENCE_S
+                while missing := [one for one in LAST if not server.query(one)]:
+                    assert time.monotonic() < deadline, missing
+                    time.sleep(0.5)
+                time.sleep(2.5)  # two scrapes make a rate
+                yield Live(settings, house, server, collector, folder / "logs")
+    tracing.install(None)
+    del os.environ["OTEL_BSP_SCHEDULE_DELAY"]
+
+
+def _work(settings: Settings, folder: Path, seed: int) -> None:
+    """Have the samples decided, and something that is no audio refused."""
+    folder.mkdir()
+    (folder / "noise.wav").write_bytes(b"this is not audio" * 100 * seed)
+    uploads = [_upload(one) for one in write_samples(folder, seed)]
+    uploads.append(upload_from_file(folder / "noise.wav"))
+    uploads += [upload_from_file(known) for known in folder.parent.glob("again.*")]
+    with IngestHook(settings) as hook:
+        assert all(one.error is None for one in hook.submit_many(uploads))
+    ids = [one.upload_id for one in uploads]
+    ledger = Ledger.open(settings.ledger)
+    deadline = time.monotonic() + PATIENCE_S
+    while ledger.ended_uploads(ids) != set(ids):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    ledger.close()
+
+
+def _bank(settings: Settings, file: Path) -> None:
+    """Put a recording into a bank, so that it is known when it comes again."""
+    for command in (
+        ("create", "known", "--kind", "golden", "--owner", "test"),
+        ("add", "known", str(file), "--why", "a test"),
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "streams.cli", "bank", *command],
+            env=os.environ | settings.environment(),
+            check=True,
+            capture_output=True,
+        )
+    shutil.copy(file, file.parents[1] / f"again{file.suffix}")
+
+
+def _register(settings: Settings) -> None:
+    """Enter the agreement that the samples name, which ends soon, and somebody's refusal."""
+    today = datetime.now(UTC).date()
+    agreed = events.agreement(
+        agreement_id="AGR-SAMPLE-1",
+        conditions=RightsConditions(generator_ids=("Earmark Sample Generator",)),
+        valid_until=today + timedelta(days=20),
+    )
+    refused = events.agreement(agreement_id="OUT-1", permission="opt_out", source="gema")
+    send(settings, topics.RIGHTS_CHANGED, [agreed, refused])
+
+
+def _hand_in(settings: Settings, file: Path) -> None:
+    """Hand a file in over HTTP, within a trace of the caller's own."""
+    ledger = Ledger.open(settings.ledger)
+    with ledger.transaction() as connection:
+        key = keys.create(connection, "a pipeline", "ingest", "test")
+    ledger.close()
+    body = {"track_id": "T-over-http", "uri": file.as_uri()}
+    answer = httpx.post(
+        f"http://127.0.0.1:{settings.console_port}/v1/uploads",
+        json=body,
+        headers={
+            "Authorization": f"Bearer {key}",
+            "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
+        },
+        timeout=30,
+    )
+    assert answer.status_code == 202, answer.text
+
+
+def _judge(settings: Settings) -> None:
+    """Have people review what waits, and somebody else the same again, blind.
+
+    Quality, calibration and kappa are made of that; kappa of findings that differ by track.
+    """
+    ledger = Ledger.open(settings.ledger)
+    with ledger.transaction() as connection:
+        anna, bob = (create(connection, name, "reviewer", "test") for name in ("anna", "bob"))
+    found = {}
+    for extent in (Extent.NONE, Extent.ALL):
+        task_id = take_next(ledger, anna, TASK_STATES.c.kind == "review")
+        assert task_id is not None
+        found[_verdict(ledger, task_id, anna, extent)] = extent
+    assert ask_twice(ledger, anna, 2) == 2
+    for _ in found:
+        task_id = take_next(ledger, bob, TASK_STATES.c.kind == "second")
+        assert task_id is not None
+        with ledger.reading() as connection:
+            mine = TASK_STATES.c.task_id == task_id
+            about = connection.scalar(select(TASK_STATES.c.about_verdict).where(mine))
+        _verdict(ledger, task_id, bob, found[about])
+    ledger.close()
+
+
+def _verdict(ledger: Ledger, task_id: str, user: User, extent: Extent) -> str:
+    outcome = "correct" if extent is Extent.NONE else "confirm"
+    form = Form(f"f-{task_id}", outcome, (next(iter(REASONS)),), extent)
+    return give(ledger, task_id, user, form).verdict_id
+
+
+def _upload(sample: Sample) -> Upload:
+    tool = Tool(name=sample.tool, agreement_id=sample.agreement_id) if sample.tool else None
+    declared = Declaration(contains_ai=sample.contains_ai, tools=(tool,) if tool else ())
+    return upload_from_file(sample.path, declared=declared, distributor="Sample Deliveries")
+
+
+def _hurried(folder: Path) -> Path:
+    """Return the alerts' file with the patience taken out: a test has no fifteen minutes."""
+    text = re.sub(r"for: \d+[mh]", "for: 1s", ALERTS.read_text())
+    text = text.replace("earmark:consumer_lag:sum > 100", "earmark:consumer_lag:sum > 3")
+    text = text.replace("offset 10m", "offset 4s")
+    path = folder / "alerts.yaml"
+    path.write_text(text)
+    return path
+
+
+def substituted(expression: str) -> str:
+    for name, value in (("$__rate_interval", "1m"), ("$__range", "5m")):
+        expression = expression.replace(name, value)
+    return re.sub(r"\$(model|processor)\b", ".*", expression)
+
+
+def test_every_panel_has_data(live: Live) -> None:
+    empty = []
+    for board, title, expression in expressions():
+        samples = live.query(substituted(expression))
+        if not [one for one in samples if one["value"][1] != "NaN"]:
+            empty.append(f"{board}: {title}: {expression}")
+    assert empty == []
+
+
+def test_every_variable_has_values(live: Live) -> None:
+    for file in FILES:
+        for variable in json.loads(file.read_text())["templating"]["list"][1:]:
+            metric, label = re.fullmatch(
+                r"label_values\((\w+), (\w+)\)", variable["query"]
+            ).groups()  # type: ignore[union-attr]
+            assert live.server.label_values(label, metric), variable["name"]
+
+
+def test_no_metric_is_there_that_nothing_moves(live: Live) -> None:
+    still = {
+        metric._name
+        for metric in ALL
+        for name in [
+            metric._name + {"counter": "_total", "histogram": "_count"}.get(metric._type, "")
+        ]
+        if not live.query(name)
+    }
+    assert still == QUIET.keys()
+
+
+def test_all_processes_are_scraped(live: Live) -> None:
+    assert {one["metric"]["process"] for one in live.query("up == 1")} == set(WorkerName)
+
+
+def test_one_trace_leads_from_the_request_to_the_acknowledgement(live: Live) -> None:
+    """Over real headers: HTTP, outbox, each topic; the ledger sees the acknowledgement."""
+    spans = live.collector.of(TRACE)
+    found = {(one.process.removeprefix("earmark-"), one.name) for one in spans}
+    assert found >= {
+        ("console", "POST /v1/uploads"),
+        ("console", "outbox publish"),
+        ("fingerprint", "fingerprint tracks.uploaded"),
+        ("fingerprint", "fingerprint fetch"),
+        ("fingerprint", "fingerprint publish"),
+        ("classify", "classify tracks.fingerprinted"),
+        ("decide", "decide tracks.classified"),
+        ("catalogue", "catalogue batch"),
+        ("ledger", "ledger batch"),
+    }
+    ids = {one.span_id for one in spans} | {"b7ad6b7169203331"}
+    assert {one.parent_id for one in spans} <= ids, "no span hangs in the air"
+    seen = {
+        one.attributes.get("messaging.destination.name")
+        for one in spans
+        if one.process == "earmark-ledger"
+    }
+    assert seen >= {topics.UPLOADED, topics.DECIDED, topics.DECISIONS_APPLIED}
+
+
+def test_the_hook_begins_a_trace_and_batches_link_to_theirs(live: Live) -> None:
+    spans = live.collector.spans
+    began = [one for one in spans if one.name == "tracks.uploaded publish"]
+    assert len({one.trace_id for one in began}) == len(began) >= 20
+    acknowledged = {one.trace_id for one in spans if one.process == "earmark-catalogue"}
+    decided = {one.trace_id for one in began if live.collector.of(one.trace_id)[1:]}
+    assert decided >= acknowledged & {one.trace_id for one in began}
+    scored = {one.span_id for one in spans if one.name == "classify score"}
+    batches = [one for one in spans if one.name == "classify batch"]
+    assert scored
+    assert scored == {link for one in batches for link in one.links}
+
+
+def test_a_log_line_leads_to_its_trace(live: Live) -> None:
+    (log,) = live.logs.glob("fingerprint*.log")
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    dead = {
+        (line["trace_id"], line["reason"]) for line in lines if line["event"] == "dead_letter_sent"
+    }
+    ended = [one for one in live.collector.spans if one.name == "fingerprint tracks.uploaded"]
+    assert dead
+    assert {(one.trace_id, one.failed) for one in ended if one.failed} == dead
+
+
+def test_the_dead_letter_alert_fires_on_the_live_pipeline(live: Live) -> None:
+    """One upload in about ten was no audio: 5 % is the limit."""
+    firing = live.query('ALERTS{alertname="EarmarkDeadLetterShare", alertstate="firing"}')
+    assert [one["metric"]["processor"] for one in firing] == ["fingerprint"]
+    # and what should be silent is
+    names = {one["metric"]["alertname"] for one in live.query('ALERTS{alertstate="firing"}')}
+    assert names.isdisjoint({"EarmarkModelsDiffer", "EarmarkMonitorBlind", "EarmarkNoDecisions"})
+
+
+def test_the_lag_alert_fires_when_a_stage_dies(live: Live, tmp_path: Path) -> None:
+    """The last test here: the house is not whole after it."""
+    (dead,) = (child for child in live.house.children if child.name == "decide")
+    assert dead.process is not None
+    dead.process.kill()
+    firing = 'ALERTS{alertname="EarmarkLagGrowing", alertstate="firing", processor="decide"}'
+    assert live.query(firing) == []
+    file = next(iter(write_samples(tmp_path, 3))).path
+    shutil.copy(file, Path(live.settings.file_roots) / "again.wav")
+    number = 0
+    with IngestHook(live.settings) as hook:
+        deadline = time.monotonic() + PATIENCE_S
+        while not live.query(firing):  # its lag is seen although it cannot report it
+            assert time.monotonic() < deadline
+            for _ in range(5):
+                number += 1
+                again = upload_from_file(Path(live.settings.file_roots) / "again.wav")
+                hook.submit(again.model_copy(update={"track_id": f"T-{number}"}))
+            time.sleep(1)
