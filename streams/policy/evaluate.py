@@ -19,8 +19,8 @@ from streams.policy.bundle import Bundle
 from streams.policy.conditions import context_of
 from streams.policy.facts import OPPOSITES
 from streams.policy.reach import beyond_the_detector
-from streams.policy.rules import NEUTRAL, Rule, pending
-from streams.policy.schema import Value
+from streams.policy.rules import NEUTRAL, Rule, pending, spared
+from streams.policy.schema import NO_AI, Value
 from streams.records import Actions, Dimension, RuleHit
 
 # Each dimension from lenient to strict.
@@ -189,7 +189,10 @@ def _settled(one: Consequence, values: Mapping[str, Value], lapsed: frozenset[st
     """Return a consequence as it stands: waiting for a person, lifted by a licence, run out."""
     rule, actions, waits = one.rule, one.actions, one.pending
     if rule.requires and not _decided_by_person(rule, values):
-        actions, waits = pending(actions), True
+        if rule.finding is None and values["review.by_person"]:
+            actions = spared(actions)  # a person has looked, and found no AI
+        else:
+            actions, waits = pending(actions), True
     elif rule.severe and not rule.requires and not beyond_the_detector(values):
         # No bundle that loads comes here (``faults``); should one, a person decides.
         actions, waits = pending(actions), True
@@ -203,7 +206,7 @@ def _settled(one: Consequence, values: Mapping[str, Value], lapsed: frozenset[st
 def _decided_by_person(rule: Rule, values: Mapping[str, Value]) -> bool:
     if rule.finding is not None:
         return rule.finding in _findings(values)
-    return bool(values["review.by_person"])
+    return bool(values["review.by_person"]) and values["label.extent"] not in NO_AI
 
 
 def _findings(values: Mapping[str, Value]) -> tuple[str, ...]:

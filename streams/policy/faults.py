@@ -5,6 +5,7 @@ detector's score alone, missing signals that nobody thought of, expired override
 tests that fail. Every fault says what to do.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from streams.policy.cases import DIMENSIONS, NOBODY, Case
 from streams.policy.conditions import Condition
 from streams.policy.expressions import NotCel
 from streams.policy.features import WrongSnapshot, flattened, snapshot
+from streams.policy.overrides import Override
 from streams.policy.reach import reachable, reachable_alone
 from streams.policy.rules import Rule
 from streams.records import Actions
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from streams.policy.bundle import Bundle
 
 Path = tuple[str | int, ...]
+MAX_TOGETHER = 8  # overrides of which every combination is tried
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,48 @@ def _overrides(bundle: "Bundle", today: date | None) -> Iterator[Fault]:
 
 def _rule(bundle: "Bundle", index: int, rule: Rule) -> Iterator[Fault]:
     at: Path = ("rules", index)
-    variants: list[tuple[str, ...]] = [(), *((one.id,) for one in bundle.overrides if one.params)]
-    for variant in variants:
-        params = bundle.params_under(variant)
+    if rule.severe and not rule.requires and len(_read_by(bundle, rule)) > MAX_TOGETHER:
+        yield Fault(
+            (*at, "when"),
+            f"more than {MAX_TOGETHER} overrides change what this rule reads, and it punishes: "
+            "join overrides, or add requires: human and a review queue",
+        )
+        return
+    for variant, params in _variants(bundle, rule):
         try:
             condition = Condition(rule.when, params)
         except NotCel as error:
             yield Fault((*at, "when"), error.message, error.at)
             return
         yield from _condition(bundle, at, rule, condition, params, variant)
+
+
+def _variants(
+    bundle: "Bundle", rule: Rule
+) -> Iterator[tuple[tuple[str, ...], dict[str, bool | float | str]]]:
+    """Yield the parameters by which a rule may be evaluated: as they stand, and overridden.
+
+    Where a rule would punish, every set of overrides counts that can apply together.
+    """
+    yield (), dict(bundle.params)
+    changing = sorted((one for one in bundle.overrides if one.params), key=lambda one: one.id)
+    for one in changing:
+        yield (one.id,), bundle.params_under((one.id,))
+    if rule.requires or not rule.severe:
+        return
+    read = _read_by(bundle, rule)
+    for count in range(2, len(read) + 1):
+        for some in itertools.combinations(read, count):
+            if all(one.meets(two) for one, two in itertools.combinations(some, 2)):
+                names = tuple(one.id for one in some)
+                yield names, bundle.params_under(names)
+
+
+def _read_by(bundle: "Bundle", rule: Rule) -> list[Override]:
+    """Return the overrides that change a parameter which a rule reads, by id."""
+    found = [one for one in bundle.overrides
+             if any(f"params.{name}" in rule.when for name in one.params)]  # fmt: skip
+    return sorted(found, key=lambda one: one.id)
 
 
 def _condition(
@@ -94,7 +130,7 @@ def _condition(
     params: dict[str, bool | float | str],
     variant: tuple[str, ...],
 ) -> Iterator[Fault]:
-    under = f" (under override {variant[0]!r})" if variant else ""
+    under = f" (under override {' and '.join(map(repr, variant))})" if variant else ""
     policy = rule.on_missing or bundle.defaults.on_missing
     if not variant and condition.open_reads and policy is None:
         first = condition.open_reads[0]
@@ -118,10 +154,11 @@ def _condition(
         value = getattr(rule.actions, dimension)
         yield Fault(
             (*at, "actions", dimension),
-            f"{value!r} would rest on a single detector score{under}: add requires: human, or "
-            'a second signal to the condition (label.source != "detector", '
-            'declared.ai in ["All", "Partly"], signals.independent >= 2 ...); a disclosure '
-            "mismatch is none",
+            f"{value!r} would rest on a single detector score{under}: add requires: human and a "
+            "review queue, or a second signal to the condition "
+            '(declared.ai in ["All", "Partly"]; signals.independent >= 2; label.extent == "All" '
+            '&& label.source != "detector"); a disclosure mismatch is none, and neither is '
+            "somebody who says that there is no AI",
         )
 
 

@@ -15,6 +15,7 @@ from streams.policy.labels import SAYS_AI, declared_extent, detected_extent
 from streams.policy.rights import Rights
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
 from streams.records import (
+    Certainty,
     Extent,
     Label,
     LabelSource,
@@ -50,7 +51,7 @@ def features_of(
     )
     provenance, uploader = event.provenance, upload.uploader
     said_by = {one.source for one in labels if not one.neg and one.subject == "recording"
-               and one.extent in SAYS_AI}  # fmt: skip
+               and one.extent in SAYS_AI and one.certainty is not Certainty.SUSPECTED}  # fmt: skip
     if found is not None:
         said_by.add(LabelSource.DETECTOR)
     return {

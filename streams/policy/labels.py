@@ -117,7 +117,15 @@ def _provenance(said: Provenance | None) -> Iterable[_Fact]:
             origin="c2pa",
         )
     if said.aigc is not None:
-        yield _Fact(LabelSource.PROVENANCE, Extent.ALL, said.aigc.producer, origin="aigc")
+        # 3 was written by a platform whose detector thought so, perhaps this one's.
+        guessed = Certainty.SUSPECTED if said.aigc.label == "3" else None
+        yield _Fact(
+            LabelSource.PROVENANCE,
+            Extent.ALL,
+            said.aigc.producer,
+            certainty=guessed,
+            origin="aigc",
+        )
 
 
 def _registry(event: TrackClassified, facts: Facts) -> Iterable[_Fact]:
@@ -236,8 +244,10 @@ def rank(label: Label) -> int:
     """Return how strong a label's word is; higher prevails.
 
     Provenance that is not confirmed is a statement in a file that anyone could have
-    written, so it ranks with the declaration.
+    written, so it ranks with the declaration; a mere suspicion in it, below our own detector.
     """
+    if label.source is LabelSource.PROVENANCE and label.certainty is Certainty.SUSPECTED:
+        return 0
     stated = label.source is LabelSource.DECLARATION or (
         label.source is LabelSource.PROVENANCE and label.certainty is not Certainty.CONFIRMED
     )

@@ -116,11 +116,13 @@ def mappings_of(
 def gb_code(label: Label) -> GbCode | None:
     """Return the code of GB 45438; None where nothing says AI.
 
-    A platform that finds the implicit tag in the file's metadata says 1, whoever wrote it.
+    A platform that finds the implicit tag in the file's metadata says 1, whoever wrote it; a
+    tag that only suspects (3) is passed on as such.
     """
     if label.extent in (Extent.NONE, Extent.UNKNOWN):
         return None
-    if label.source is LabelSource.PROVENANCE and label.origin == "aigc":
+    tagged = label.source is LabelSource.PROVENANCE and label.origin == "aigc"
+    if tagged and label.certainty is not Certainty.SUSPECTED:
         return "1"
     return GB_OF_CERTAINTY[label.certainty]
 

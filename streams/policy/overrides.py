@@ -60,6 +60,17 @@ class Override(Strict):
         """The first moment at which it no longer holds."""
         return datetime.combine(self.expires + timedelta(days=1), time(), UTC)
 
+    def meets(self, other: "Override") -> bool:
+        """Whether both can apply to one delivery in one territory."""
+        mine, theirs = self.scope, other.scope
+        places = set(mine.territories) & set(theirs.territories)
+        senders = {one.casefold() for one in mine.distributors} & {
+            one.casefold() for one in theirs.distributors
+        }
+        return (bool(places) or not (mine.territories and theirs.territories)) and (
+            bool(senders) or not (mine.distributors and theirs.distributors)
+        )
+
     def holds(
         self, territory: str, distributor: str | None, agreements: Iterable[str], at: datetime
     ) -> bool:

@@ -24,7 +24,7 @@ from streams.policy.expressions import (
     names,
     parts,
 )
-from streams.policy.schema import FEATURES, Kind, Value
+from streams.policy.schema import ABOUT_THE_LABEL, FEATURES, NO_AI, Kind, Value
 from streams.policy.types_of_cel import PARAMS, Parameters
 
 MAX_CASES: Final = 4_000
@@ -43,28 +43,37 @@ def reachable(node: Node, params: Parameters, *, on_missing: str | None) -> bool
 
 
 def reachable_alone(node: Node, params: Parameters, *, on_missing: str | None) -> bool:
-    """Whether a track can satisfy it about which only the detector says that it is AI."""
+    """Whether a track can satisfy it about which only the detector says that it is AI.
 
-    def alone(name: str) -> Iterable[Value]:
-        feature = FEATURES[name]
-        if feature.alone is None:
-            return _candidates(node, name, params)
-        return feature.alone
+    Either nobody else has said anything, or somebody has: that there is none.
+    """
 
-    return _possible(node, params, on_missing, alone)
+    def silent(name: str) -> Iterable[Value]:
+        alone = FEATURES[name].alone
+        return _candidates(node, name, params) if alone is None else alone
+
+    def cleared(name: str) -> Iterable[Value]:
+        if name == "label.extent":
+            return NO_AI
+        return _candidates(node, name, params) if name in ABOUT_THE_LABEL else silent(name)
+
+    return any(_possible(node, params, on_missing, of) for of in (silent, cleared))
 
 
 def beyond_the_detector(values: Mapping[str, Value]) -> bool:
     """Whether anything but the detector says that there is something the matter."""
+    cleared = values["label.extent"] in NO_AI
     for name, feature in FEATURES.items():
         if feature.alone is None or name == "signals.independent":
+            continue
+        if cleared and name in ABOUT_THE_LABEL:
             continue
         value = values[name]
         if feature.kind is Kind.NUMBER:
             known = [one for one in feature.alone if isinstance(one, float)]
             if isinstance(value, float) and value > max(known, default=math.inf):
                 return True
-        elif value not in feature.alone:
+        elif (tuple(sorted(value)) if isinstance(value, tuple) else value) not in feature.alone:
             return True
     return False
 

@@ -55,7 +55,8 @@ class Rule(Strict):
     ``lifts`` that dimension.
 
     ``requires: human`` opens a review task, and a severe consequence is only pending
-    (``PENDING``) until a person has settled the label, or with ``finding`` has found that.
+    (``PENDING``) until a person has confirmed that there is AI, or with ``finding`` has found
+    that. Where a person has found no AI, a rule without ``finding`` holds and removes nothing.
 
     A licensed track is touched by a rule only where it says ``despite_licence``.
 
@@ -153,6 +154,17 @@ def share_of(name: str, key: str) -> float:
     """Return where a track lies between 0 and 1, the same for ever, apart for each name."""
     digest = hashlib.sha256(f"{name}\x00{key}".encode()).digest()
     return int.from_bytes(digest[:4], "big") % BUCKETS / BUCKETS
+
+
+def spared(actions: Actions) -> Actions:
+    """Return actions without what only a person or a second signal can bring about."""
+    held = {
+        dimension: getattr(NEUTRAL, dimension)
+        if value in (SEVERE.get(dimension), PENDING.get(dimension))
+        else value
+        for dimension, value in actions
+    }
+    return Actions.model_validate(held)
 
 
 def pending(actions: Actions) -> Actions:

@@ -2,11 +2,14 @@
 
 ``alone`` says what a feature may be where nothing but the detector speaks of AI: from it
 follows whether a rule could rest on a single score. ``None`` there means anything: the
-feature is the detector's own, or says nothing about AI (a name, a duration).
+feature is the detector's own, or says nothing about AI (a name, a duration, that a file is
+signed, that an agreement ended). ``ABOUT_THE_LABEL`` says who settled the label; where it says
+that there is no AI, nobody but the detector speaks of it either.
 
 Published as JSON by ``earmark policy features --json``; additive evolution only.
 """
 
+import itertools
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -64,6 +67,8 @@ FINDINGS: Final = (
     "removed_before",
     "not_removed_before",
 )
+CLEARING: Final = ("licensed", "not_fraud", "not_impersonation", "not_removed_before")
+"""Findings for the deliverer: no signal against anybody."""
 MATCHES: Final = ("none", "exact", "near_duplicate", "contained", "sped_up")
 DERIVATIONS: Final = (
     "none",
@@ -132,7 +137,11 @@ FEATURES: Final[dict[str, Feature]] = {
     "declared.mismatch": _flag(
         "the detector finds AI where none is declared, or all where part is", None
     ),
-    "declared.components": _list("which parts are declared to be AI", *COMPONENTS),
+    "declared.components": _list(
+        # A drawn cover says nothing about the recording.
+        *("which parts are declared to be AI", *COMPONENTS),
+        alone=((), ("artwork",)),
+    ),
     "declared.tools": _list("names of declared tools, in lower case"),
     "declared.conflicts": _list(
         "contradictions inside of the delivery's metadata (DDEX)",
@@ -145,14 +154,14 @@ FEATURES: Final[dict[str, Feature]] = {
     "provenance.state": _text(
         *("absent", "signed provenance (C2PA): only trusted confirms", "absent", "invalid"),
         *("untrusted", "trusted"),
-        alone=("absent", "invalid"),
+        alone=None,  # that it is signed; what it says is provenance.extent
     ),
     "provenance.extent": _text(
         "Unknown", "what it says about AI", *EXTENTS, alone=("None", "Unknown")
     ),
     "provenance.aigc": _text(
         *("none", "the AIGC tag's code: 1 is, 2 may be, 3 suspected", "none", "1", "2", "3"),
-        alone=("none",),
+        alone=("none", "3"),  # 3: a platform's detector thought so, perhaps this one
     ),
     "provenance.opt_out": _flag("the file reserves training and mining", None),
     # What the rights registry says, in this territory.
@@ -164,7 +173,7 @@ FEATURES: Final[dict[str, Feature]] = {
     "rights.agreement": _text(
         *("none", "the agreement claimed or found", "none", "in_force", "not_yet", "expired"),
         *("revoked", "disputed", "out_of_scope", "unknown"),
-        alone=("none",),
+        alone=None,  # an agreement about a recording does not say that it is AI
     ),
     "rights.derivative": _text(
         *("not_needed", "consent of the sources of a derivative", "not_needed", "granted"),
@@ -178,7 +187,14 @@ FEATURES: Final[dict[str, Feature]] = {
     ),
     # What people found.
     "review.by_person": _flag("a reviewer or an appeal has settled the label"),
-    "review.findings": _list("what people found beside the extent", *FINDINGS),
+    "review.findings": _list(
+        *("what people found beside the extent", *FINDINGS),
+        alone=tuple(
+            words
+            for count in range(len(CLEARING) + 1)
+            for words in itertools.combinations(CLEARING, count)
+        ),
+    ),
     "review.appeal_open": _flag("an appeal is being looked at", None),
     "review.interim_relief": _flag("consequences rest while the appeal is open", None),
     # The delivery and its sender.
@@ -211,6 +227,8 @@ FEATURES: Final[dict[str, Feature]] = {
     # registry, a person.
     "signals.independent": _number("independent sources that say AI", 0.0, alone=(0.0, 1.0)),
 }
+ABOUT_THE_LABEL: Final = ("label.certainty", "label.source", "review.by_person")
+NO_AI: Final = ("None", "Unknown")
 DEFAULTS: Final[dict[str, Value]] = {name: one.default for name, one in FEATURES.items()}
 
 

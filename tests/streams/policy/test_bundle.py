@@ -195,8 +195,20 @@ agreements:
         ('!(label.source == "reviewer")', False),
         ('rights.generator_status == "unlicensed"', False),  # the detector's own attribution
         ("uploader.fraud_score > 0.1", False),  # a little of everything is in everybody
-        ('label.source in ["reviewer", "appeal"]', True),
-        ('label.source == "registry"', True),
+        # Somebody may have said that there is none.
+        ('label.source in ["reviewer", "appeal"]', False),
+        ('label.source == "registry" && ai.outcome == "ai_likely"', False),
+        ('review.by_person && ai.outcome == "ai_likely"', False),
+        ('size(review.findings) > 0 && ai.outcome == "ai_likely"', False),
+        ('"not_fraud" in review.findings && ai.outcome == "ai_likely"', False),
+        ('provenance.state == "trusted" && ai.outcome == "ai_likely"', False),
+        ('provenance.aigc == "3" && ai.outcome == "ai_likely"', False),  # a detector's word
+        ('size(declared.components) > 0 && ai.outcome == "ai_likely"', False),  # its cover
+        ('rights.agreement == "revoked" && ai.outcome == "ai_likely"', False),
+        ('label.extent == "All" && label.source in ["reviewer", "appeal"]', True),
+        ('label.extent == "All" && label.source == "registry"', True),
+        ('"impersonation" in review.findings', True),
+        ('provenance.aigc == "1"', True),
         ('declared.ai == "All"', True),
         ('label.extent == "All" && uploader.fraud_score > 0.9', True),
         ("signals.independent >= 2", True),
@@ -238,6 +250,33 @@ def test_an_override_cannot_loosen_the_rule_either() -> None:
         "expires: 2027-01-01, why: x}\nrules:",
     )
     assert "under override 'us'" in refusal(loosened)
+
+
+OVERRIDES = """\
+overrides:
+  - {id: us, scope: {territories: [US]}, params: {one: 0.0}, expires: 2027-01-01, why: x}
+  - {id: shady, scope: {SCOPE}, params: {two: 0.0}, expires: 2027-01-01, why: x}
+rules:"""
+
+
+@pytest.mark.parametrize(
+    ("scope", "meet"),
+    [("distributors: [Shady Music]", True), ("territories: [US, CA]", True),
+     ("territories: [CA]", False)],
+)  # fmt: skip
+def test_overrides_that_meet_cannot_loosen_it_together(scope: str, meet: bool) -> None:
+    either = ['(params.one < 0.5 || declared.ai == "All")',
+              '(params.two < 0.5 || declared.ai == "All")']  # fmt: skip
+    text = (
+        GOOD.replace(WHEN, f"'{' && '.join(either)}'")
+        .replace("display: ai_badge", "availability: takedown")
+        .replace("sure: 0.01", "one: 1.0, two: 1.0")
+        .replace("rules:", OVERRIDES.replace("SCOPE", scope))
+    )
+    if meet:
+        assert "under override 'shady' and 'us'" in refusal(text)
+    else:
+        parse(text, "policy.yaml")
 
 
 def test_the_digest_is_of_the_content_and_not_of_the_text(tmp_path: Path) -> None:

@@ -229,7 +229,8 @@ def test_zones_do_not_matter() -> None:
         (Provenance(state="trusted", extent=Extent.ALL), Extent.ALL, Certainty.CONFIRMED, True),
         (Provenance(state="untrusted", extent=Extent.ALL), Extent.ALL, Certainty.DECLARED, True),
         (Provenance(state="trusted", extent=Extent.NONE), Extent.NONE, Certainty.DECLARED, False),
-        (Provenance(aigc=Aigc(label="3")), Extent.ALL, Certainty.DECLARED, True),
+        (Provenance(aigc=Aigc(label="1")), Extent.ALL, Certainty.DECLARED, True),
+        (Provenance(aigc=Aigc(label="3")), Extent.ALL, Certainty.SUSPECTED, False),
     ],
 )
 def test_what_a_file_says_of_itself(
