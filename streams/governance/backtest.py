@@ -3,6 +3,9 @@
 The standing decision of each track is compared with what the given bundle says about the same
 analysis and the same facts as they are now. Nothing is written. Rules on trial are counted
 beside, with what they would change.
+
+For precision the bundle is asked once more without what people said: once a reviewer has settled
+a label, the rules that wrongly held before do not hold any more and would be right for ever.
 """
 
 from collections import Counter, defaultdict
@@ -11,13 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from streams.deciding import decide_all
+from streams.deciding import Decided, decide_all
 from streams.governance import reopening
 from streams.governance.standing import Standing
 from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS
-from streams.policy.facts import Said
+from streams.policy.facts import OPPOSITES, Facts, Said
+from streams.policy.rules import Rule
 from streams.records import Actions, Dimension, Extent
 
 PAGE = 500
@@ -96,7 +100,10 @@ def backtest(
         for track_id, one in stands.items():
             people = said.get(track_id, Said())
             facts = standing.combined(one.event, now, bundle.name, people)
-            _count(report, one, decide_all(one.event, bundle, facts), people, keep)
+            _count(report, one, decide_all(one.event, bundle, facts), keep)
+            if _extent(facts) is not None or facts.findings:
+                blind = standing.combined(one.event, now, bundle.name, Said())
+                _judge(report, bundle, decide_all(one.event, bundle, blind), facts)
     return report
 
 
@@ -111,7 +118,7 @@ def _pages(items: Iterable[str]) -> Iterator[list[str]]:
         yield page
 
 
-def _count(report: Report, one: reopening.Standstill, new: Any, said: Said, keep: int) -> None:
+def _count(report: Report, one: reopening.Standstill, new: Decided, keep: int) -> None:
     before, decided = one.decided, new.decided
     report.tracks += 1
     at = before.uploaded_at
@@ -142,22 +149,40 @@ def _count(report: Report, one: reopening.Standstill, new: Any, said: Said, keep
                 "on_trial": [hit.rule_id for hit in trials],
             }
         )
-    truth = _truth(said)
-    if truth is not None:
-        # A rule that holds for what is AI is right where a person says that there is AI.
-        for rule_id in {hit.rule_id for hit in (*decided.rules, *trials, *before.rules)}:
-            report.reviewed[rule_id] += 1
-            report.right[rule_id] += truth
 
 
-def _truth(said: Said) -> bool | None:
-    """Whether the newest verdict says that there is AI; None where nobody has said."""
-    spoken = [one for one in said.verdicts if one.outcome in ("confirm", "correct", "reject_flag")]
-    if not spoken:
-        return None
-    newest = max(spoken, key=lambda one: one.decided_at)
-    extent = newest.extent or Extent.NONE
-    return None if extent is Extent.UNKNOWN else extent is not Extent.NONE
+def _judge(report: Report, bundle: Bundle, blind: Decided, facts: Facts) -> None:
+    """Count which rules held before anybody looked, and which of them people bear out."""
+    trials = () if blind.shadowed is None else blind.shadowed.rules
+    held = {hit.rule_id for hit in (*blind.decided.rules, *trials)}
+    for rule in bundle.rules:
+        truth = _truth(rule, facts)
+        if rule.id in held and truth is not None:
+            report.reviewed[rule.id] += 1
+            report.right[rule.id] += truth
+
+
+def _truth(rule: Rule, facts: Facts) -> bool | None:
+    """Whether people say that a rule is right; None where nobody has said.
+
+    A rule that asks for a finding is right where that was found. Of all others a person can
+    only say whether there is AI.
+    """
+    if rule.finding is not None:
+        if rule.finding in facts.findings:
+            return True
+        return False if OPPOSITES[rule.finding] in facts.findings else None
+    extent = _extent(facts)
+    return None if extent in (None, Extent.UNKNOWN) else extent is not Extent.NONE
+
+
+def _extent(facts: Facts) -> Extent | None:
+    """How much AI people say there is; an appeal's word is the last."""
+    if facts.appeal is not None and facts.appeal.outcome is not None:
+        found = facts.appeal.outcome.extent
+        if found is not None:
+            return found
+    return None if facts.verdict is None else facts.verdict.extent or Extent.NONE
 
 
 def _differences(was: Actions, now: Actions) -> list[tuple[Dimension, str, str]]:

@@ -1,6 +1,7 @@
 """Why a track was decided as it was, in sentences, from the decision and its snapshot alone."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from sqlalchemy import select
 
@@ -10,10 +11,24 @@ from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
-from streams.records import TrackDecided
+from streams.records import LabelSource, TrackDecided
 from streams.records import parse as parse_record
 from streams.records.policy import PolicyChanged
 from streams.settings import Settings
+
+SAYS: Final = {
+    LabelSource.DETECTOR: "the detector says so",
+    LabelSource.DECLARATION: "the deliverer says so",
+    LabelSource.PROVENANCE: "the file says so",
+    LabelSource.REGISTRY: "a registry says so",
+    LabelSource.REVIEWER: "a reviewer says so",
+    LabelSource.APPEAL: "an appeal says so",
+}
+BY: Final = {
+    "fully": "by machine alone",
+    "partially": "by machine and people",
+    "none": "by people",
+}
 
 
 def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
@@ -25,13 +40,13 @@ def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
     label, policy = decided.label, decided.policy
     yield f"{decided.decision_id} about {track_id} (upload {decided.upload_id})"
     yield (
-        f"label: AI extent {label.extent.value}, {label.certainty.value}, says {label.source.value}"
+        f"label: AI extent {label.extent.value}, {label.certainty.value} ({SAYS[label.source]})"
         + (f", licensed by {label.agreement_id or 'the generator'}" if label.licensed else "")
     )
     yield f"policy: {policy.name} {policy.version}, digest {policy.digest[:12]}"
     done = [f"{name} {value}" for name, value in decided.actions
             if value not in ("none", "allow", "attach")]  # fmt: skip
-    yield f"follows: {', '.join(done) or 'nothing'}; decided {decided.automation} by machine"
+    yield f"follows: {', '.join(done) or 'nothing'}; decided {BY[decided.automation]}"
     for scoped in decided.territorial:
         there = [f"{name} {value}" for name, value in scoped.actions]
         yield f"  in {', '.join(scoped.territories)}: {', '.join(there)}"
@@ -68,11 +83,14 @@ def _rules(ledger: Ledger, decided: TrackDecided) -> Iterator[str]:
         lapsed=frozenset(decided.features.get("lapsed", ())),
     )
     trials = {hit.rule_id for hit in again.shadow_hits}
+    off = set(decided.features.get("off", ()))
+    off |= {name for one in bundle.overrides if one.id in overrides for name in one.off}
     if again.actions != decided.actions:
         yield "the snapshot does not give this decision any more: another release evaluated it"
     for rule in bundle.running:
         hit = hits.get(rule.id)
         word = "HOLDS" if hit else "TRIAL" if rule.id in trials else "     "
+        word = "OFF  " if rule.id in off else word
         waits = ", waits for a person" if hit and hit.pending else ""
         yield f"{word} {rule.id} ({rule.mode}{waits}): {' '.join(rule.when.split())}"
         if hit or rule.id in trials:

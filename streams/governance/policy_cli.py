@@ -125,11 +125,15 @@ def diff(
     new: Annotated[Path, typer.Argument(help="Policy file.")],
 ) -> None:
     """What differs between two policies, and whether it takes two people to release."""
+    from streams.governance.policies import version_of
     from streams.policy.changes import changes, needs_two
 
-    found = changes(_load(old), _load(new))
+    before, after = _load(old), _load(new)
+    found = changes(before, after)
     for one in found:
         _print(f"{one.what}{'   [restrictive]' if one.restrictive else ''}")
+    if found and version_of(after.version) <= version_of(before.version):
+        _print(f"version {after.version} is not above {before.version}: raise version: to publish")
     _print("nothing differs" if not found else "takes two approvers" if needs_two(found)
            else "takes one approver")  # fmt: skip
 
@@ -204,27 +208,27 @@ def publish(
 ) -> None:
     """Release a policy to a running Earmark; a restrictive change waits for a second person."""
     from streams import topics
+    from streams.governance.publishing import approver, named, running, said_about, send
     from streams.governance.publishing import publish as release
-    from streams.governance.publishing import running, said_about, send
     from streams.policy.bundle import load, read
 
     checked, settings, ledger = _load(bundle), _settings(state), _ledger(state)
     live = running(ledger, load(settings.policy))
     said = said_about(ledger, checked.name)
-    who = by or getpass.getuser()
+    who, shown = approver(ledger, by.strip() or getpass.getuser())
     made = release(checked, read(bundle), live, said, who, why, datetime.now(UTC))
     for one in made.changes:
         _print(f"{one.what}{'   [restrictive]' if one.restrictive else ''}")
     if not dry_run:
         send(settings, topics.POLICIES_CHANGED, [made.changed])
     name = f"{checked.name} {checked.version} ({checked.digest[:12]})"
-    approved = " and ".join(made.changed.approved_by)
+    approved = " and ".join(named(ledger, one) for one in made.changed.approved_by)
     verb = "would be" if dry_run else "is"
     if made.changed.state == "live":
         _print(f"{name} {verb} live, approved by {approved}; workers take it up within seconds")
     else:
         _print(
-            f"{name} {verb} proposed by {approved}; it restricts more than {live.version}, so "
+            f"{name} {verb} proposed by {shown}; it restricts more than {live.version}, so "
             f"another person must run: earmark policy publish {bundle} --by NAME"
         )
 
@@ -239,7 +243,7 @@ def switch(
 ) -> None:
     """Switch a rule off at once, whatever the policy says; or on again, as after a trip."""
     from streams import topics
-    from streams.governance.publishing import running, send, switched
+    from streams.governance.publishing import approver, running, send, switched
     from streams.policy.bundle import load
 
     if position not in ("off", "on"):
@@ -249,10 +253,13 @@ def switch(
     if rule not in {one.id for one in live.rules}:
         raise typer.BadParameter(f"{live.name} {live.version} has no rule {rule!r}")
     word = "killed" if position == "off" else "on"
-    who = by or getpass.getuser()
+    given = by.strip() or getpass.getuser()
+    # Whoever is on call may switch off; to switch on is to release again.
+    who, shown = (given, given) if position == "off" else approver(ledger, given)
     changed = switched(live.ref, rule, word, who, why, datetime.now(UTC))  # type: ignore[arg-type]
     send(settings, topics.POLICIES_CHANGED, [changed])
-    _print(f"rule {rule} is switched {position} by {who}; workers take it up within seconds")
+    _print(f"rule {rule} is switched {position} by {shown}; workers take it up within seconds")
+    _print("what was decided before stays until: earmark redecide --since 7d --yes")
 
 
 def _load(path: Path) -> "Bundle":

@@ -1,18 +1,24 @@
 """Releasing a policy: proposed, approved, live; rules switched off and on; tracks reopened.
 
 A change that can restrict more than before (``policy.changes``) goes live only when two people
-have approved it. Who somebody is, is taken on trust here, and noted; the console knows better.
+have approved it. Where two people or more have accounts that may release policies, approvers must
+be among them. That whoever runs the command is who they say is taken on trust, and noted: anyone
+who can write to the broker and the ledger could approve in any name. Keep both to people whom
+you would let release a policy.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from kafka.errors import KafkaError
 from sqlalchemy import select
 
 from detector.errors import BadInput
+from streams.accounts import users
+from streams.accounts.roles import Right
 from streams.broker.clients import open_producer
 from streams.broker.embedded import BrokerAway
 from streams.governance.policies import live_bundle, version_of
@@ -24,6 +30,8 @@ from streams.policy.changes import Change, changes, needs_two
 from streams.records import PolicyRef, Record, parse, stable_id
 from streams.records.policy import PolicyChanged
 from streams.settings import Settings
+
+PEOPLE_NEEDED: Final = 2
 
 
 class NotReleased(BadInput):
@@ -81,8 +89,11 @@ def publish(
     known = [one for one in said if one.kind == "bundle" and one.policy.digest == bundle.digest]
     newest = max(known, key=lambda one: (one.changed_at, one.change_id), default=None)
     before = newest.approved_by if newest and newest.state == "proposed" else ()
-    approved = tuple(dict.fromkeys((*before, by)))
-    state: Literal["proposed", "live"] = "proposed" if two and len(approved) < 2 else "live"
+    again = by.casefold() in {one.casefold() for one in before}
+    approved = before if again else (*before, by)
+    state: Literal["proposed", "live"] = (
+        "proposed" if two and len(approved) < PEOPLE_NEEDED else "live"
+    )
     changed = PolicyChanged(
         change_id=stable_id("pol", bundle.digest, state, *approved, now.isoformat()),
         kind="bundle",
@@ -95,6 +106,31 @@ def publish(
         changed_at=now,
     )
     return Release(changed, tuple(found), two)
+
+
+def approver(ledger: Ledger, given: str) -> tuple[str, str]:
+    """Return who approves, as events name them and as people do.
+
+    Raises:
+        NotReleased: nobody of that name may release policies here.
+    """
+    name = " ".join(unicodedata.normalize("NFKC", given).split())
+    people = [one for one in users.everybody(ledger) if one.may(Right.POLICY)]
+    if len(people) < PEOPLE_NEEDED:  # a trial on one machine: names are enough
+        return name, name
+    for one in people:
+        if name.casefold() in (one.name.casefold(), one.user_id.casefold()):
+            return one.user_id, one.name
+    known = ", ".join(sorted(one.name for one in people))
+    raise NotReleased(
+        f"{name!r} has no account here that may release policies: --by takes one of {known}"
+    )
+
+
+def named(ledger: Ledger, approved_by: str) -> str:
+    """Return what people call an approver."""
+    with ledger.reading() as connection:
+        return users.names(connection).get(approved_by, approved_by)
 
 
 def switched(

@@ -48,6 +48,8 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
             f"{analysis.outcome.value:14} {probability:>6} {decision.label.extent.value:8} "
             f"{seconds:7.1f}  {name}" + (f": {', '.join(done)}" if done else "")
         )
+        if name != decision.track_id:  # by which `show` and `policy explain` know it
+            text.append(f"  {decision.track_id}", "dim")
     outcome = ended.decision.analysis.outcome.value if ended.decision else "dead letter"
     text.stylize(COLOURS[outcome], 0, 14)
     return text

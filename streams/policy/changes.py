@@ -30,6 +30,7 @@ def changes(old: Bundle | None, new: Bundle) -> list[Change]:
     after = {rule.id: rule for rule in new.rules}
     return [
         *_rules(before, after),
+        *_defaults(old, new),
         *_params(old, new),
         *_overrides(old, new),
         *_agreements(old, new),
@@ -39,6 +40,19 @@ def changes(old: Bundle | None, new: Bundle) -> list[Change]:
 def needs_two(found: Iterable[Change]) -> bool:
     """Whether any of the changes is restrictive."""
     return any(one.restrictive for one in found)
+
+
+def _defaults(old: Bundle | None, new: Bundle) -> Iterator[Change]:
+    """What happens where a signal is missing, for the rules that leave it to the default."""
+    was, now = old and old.defaults.on_missing, new.defaults.on_missing
+    if old is not None and was != now:
+        heard = any(rule.on_missing is None and _acts(rule) for rule in new.rules)
+        yield Change(f"~ defaults.on_missing: {was} -> {now}", heard)
+
+
+def _acts(rule: Rule) -> bool:
+    """Whether a rule decides, now, what is restricted: it restricts, or keeps others from it."""
+    return bool(reach_of(rule)) and (_restricts(rule) or bool(rule.lifts))
 
 
 def reach_of(rule: Rule) -> float:
@@ -90,7 +104,8 @@ HARMLESS = frozenset(
 def _more(was: Rule, now: Rule, fields: Iterable[str]) -> bool:
     """Whether a changed rule can restrict more than before."""
     changed = set(fields) - HARMLESS
-    if "lifts" in changed and set(was.lifts) - set(now.lifts) and reach_of(was):
+    lifted = bool(was.lifts) and bool(reach_of(was))  # it may lift less than it did
+    if lifted and (changed & {"when", "on_missing", "priority"} or set(was.lifts) - set(now.lifts)):
         return True
     if not reach_of(now) or not _restricts(now):
         return bool(was.lifts) and reach_of(now) < reach_of(was)
@@ -116,7 +131,7 @@ def _params(old: Bundle | None, new: Bundle) -> Iterator[Change]:
             used = any(
                 f"{PARAMS}{name}" in {one.name for one in _names(rule, new)}
                 for rule in new.rules
-                if reach_of(rule) and _restricts(rule)
+                if _acts(rule)
             )
             yield Change(f"~ params.{name}: {was} -> {now}", used)
 
@@ -133,9 +148,20 @@ def _overrides(old: Bundle | None, new: Bundle) -> Iterator[Change]:
         if was == now:
             continue
         sign = "+" if was is None else "-" if now is None else "~"
-        lost = was is not None and bool(was.off) and (now is None or set(was.off) - set(now.off))
-        thresholds = (was is not None and bool(was.params)) or (now is not None and now.params)
-        yield Change(f"{sign} override {name}", bool(lost or thresholds))
+        lost = (
+            was is not None
+            and bool(was.off)
+            and (
+                now is None
+                or bool(set(was.off) - set(now.off))
+                or now.scope != was.scope
+                or now.expires < was.expires
+            )
+        )
+        thresholds = any(one is not None and one.params for one in (was, now))
+        lifting = {rule.id for rule in new.rules if rule.lifts and reach_of(rule)}
+        closed = now is not None and bool(lifting & set(now.off))
+        yield Change(f"{sign} override {name}", lost or thresholds or closed)
 
 
 def _agreements(old: Bundle | None, new: Bundle) -> Iterator[Change]:

@@ -97,7 +97,7 @@ def evaluate(
     values: Mapping[str, Value],
     bundle: Bundle,
     *,
-    key: str = "",
+    key: str | None = "",
     overrides: tuple[str, ...] = (),
     off: frozenset[str] = frozenset(),
     lapsed: frozenset[str] = frozenset(),
@@ -107,7 +107,7 @@ def evaluate(
     Args:
         values: a full snapshot.
         bundle: the policy.
-        key: the track's id.
+        key: the track's id; None: no track in particular, and no canary acts.
         overrides: ids of the overrides that apply, sorted.
         off: rules that are switched off.
         lapsed: rules whose consequences have run out.
@@ -164,7 +164,7 @@ def _follow(
     values: Mapping[str, Value],
     bundle: Bundle,
     held: Sequence[Consequence],
-    key: str,
+    key: str | None,
     lapsed: frozenset[str],
 ) -> Evaluation:
     missing = tuple(dict.fromkeys(name for one in held for name in one.missing))
@@ -288,7 +288,7 @@ def _asks(one: Consequence, values: Mapping[str, Value]) -> tuple[str, int] | No
 
 
 def _review(
-    settled: Sequence[Consequence], values: Mapping[str, Value], key: str
+    settled: Sequence[Consequence], values: Mapping[str, Value], key: str | None
 ) -> ReviewNeed | None:
     asking = [(one.rule, asked) for one in settled if (asked := _asks(one, values)) is not None]
     if asking:

@@ -189,12 +189,13 @@ def _newest(changes: Iterable[AppealChanged]) -> list[AppealChanged]:
     return [newest[appeal_id] for appeal_id in sorted(newest)]
 
 
-OPPOSITES: Final = {
+_PAIRS: Final = {
     "impersonation": "not_impersonation",
     "licensed": "unlicensed",
     "fraud": "not_fraud",
     "removed_before": "not_removed_before",
 }
+OPPOSITES: Final = _PAIRS | {value: key for key, value in _PAIRS.items()}
 
 
 def _findings(

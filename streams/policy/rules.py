@@ -139,14 +139,20 @@ class Rule(Strict):
         """The dimensions in which it does what takes a person or a second signal."""
         return tuple(name for name, value in self.actions if value == SEVERE.get(name))
 
-    def acts_on(self, key: str) -> bool:
-        """Whether it acts on a track: always if live, in its share of them if a canary."""
+    def acts_on(self, key: str | None) -> bool:
+        """Whether it acts on a track: always if live, in its share of them if a canary.
+
+        ``None`` is no track in particular: a canary then is on trial, if it leaves any out.
+        """
         if self.mode == "live":
             return True
-        return self.canary is not None and share_of(f"canary:{self.id}", key) < self.canary
+        share = 1.0 - 1.0 / BUCKETS if key is None else share_of(f"canary:{self.id}", key)
+        return self.canary is not None and share < self.canary
 
-    def sampled(self, key: str) -> bool:
+    def sampled(self, key: str | None) -> bool:
         """Whether a track on which it acted is looked at by a person all the same."""
+        if key is None:
+            return self.sample_to_review >= 1
         return share_of(f"sample:{self.id}:{self.version}", key) < self.sample_to_review
 
 

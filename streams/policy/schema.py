@@ -206,7 +206,7 @@ FEATURES: Final[dict[str, Feature]] = {
     ),
     "uploader.rate_24h": _number("uploads of this account in 24 hours"),
     "uploader.strikes": _number("strikes against the account", alone=(None, 0.0)),
-    "audio.duration_s": _number("seconds", 0.0),
+    "audio.duration_s": _number("seconds", 180.0),
     "audio.silent_share": _number("share of silence", 0.0),
     # Known recordings that this one is, wholly or in part; test sets (golden) left out.
     "known.stay_down": _text(

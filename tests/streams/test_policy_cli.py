@@ -81,12 +81,13 @@ def test_two_policies_are_compared(tmp_path: Path) -> None:
     said = run("policy", "diff", str(POLICY), str(mine))
     assert "~ params.fraud: 0.9 -> 0.8   [restrictive]" in said
     assert "takes two approvers" in said
+    assert "is not above" in said  # and could not be published
     assert "nothing differs" in run("policy", "diff", str(POLICY), str(POLICY))
 
 
 def test_a_decision_is_explained_and_back_tested(state: Path) -> None:
     said = run("policy", "explain", "T-1", "--state", str(state))
-    assert "label: AI extent All, suspected, says detector" in said
+    assert "label: AI extent All, suspected (the detector says so)" in said
     assert "HOLDS not-recommended (live)" in said
     assert "saw label.extent = 'All', label.licensed = False" in said
     assert "the snapshot does not give" not in said  # it replays

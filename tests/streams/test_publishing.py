@@ -9,20 +9,30 @@ from typing import Any
 import pytest
 
 from streams import metrics, topics
+from streams.accounts import users
 from streams.deciding import decide_all
 from streams.governance import breaker as breaker_module
 from streams.governance import policies as policies_module
 from streams.governance.backtest import backtest
 from streams.governance.breaker import BASELINE, WINDOW, Breaker
 from streams.governance.policies import Policies
-from streams.governance.publishing import NotReleased, publish, running, said_about, switched
+from streams.governance.publishing import (
+    NotReleased,
+    approver,
+    named,
+    publish,
+    running,
+    said_about,
+    switched,
+)
 from streams.governance.reopening import tracks_since
 from streams.governance.rights_files import WrongRights, read, versioned
 from streams.governance.standing import Standing
 from streams.ledger.database import Ledger
 from streams.ledger.project import project
-from streams.policy.bundle import BundleError, parse
+from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
+from streams.policy.facts import Said, facts_of
 from streams.records import Extent, Outcome
 from streams.records.policy import PolicyChanged
 from streams.settings import Settings
@@ -84,6 +94,30 @@ def test_what_is_on_trial_takes_one_and_a_restriction_two(ledger: Ledger, quick:
     second = released(live, "bob", ledger)
     assert (second.state, second.approved_by) == ("live", ("alice", "bob"))
     assert policies.current().version == "2.3.0"
+
+
+@pytest.mark.parametrize("name", ["Alice", " alice", "ALICE\u00a0"])
+def test_one_person_is_one_however_the_name_is_spelt(ledger: Ledger, name: str) -> None:
+    live = text_with("live", "2.2.0")
+    assert released(live, "alice", ledger).state == "proposed"
+    again = released(live, approver(ledger, name)[0], ledger)
+    assert (again.state, again.approved_by) == ("proposed", ("alice",))
+
+
+def test_where_there_are_accounts_approvers_have_one(ledger: Ledger) -> None:
+    assert approver(ledger, "anybody") == ("anybody", "anybody")
+    with ledger.transaction() as connection:
+        roles = {"Ada": "policy", "Bob": "admin", "Eve": "reviewer"}
+        made = {
+            name: users.create(connection, name, role, "root").user_id
+            for name, role in roles.items()
+        }
+    assert approver(ledger, "ada") == (made["Ada"], "Ada")
+    assert approver(ledger, made["Bob"]) == (made["Bob"], "Bob")
+    assert named(ledger, made["Bob"]) == "Bob"
+    for stranger in ("Eve", "anybody"):
+        with pytest.raises(NotReleased, match="Ada, Bob"):
+            approver(ledger, stranger)
 
 
 def test_a_wrong_bundle_changes_nothing(ledger: Ledger, quick: None) -> None:
@@ -163,6 +197,46 @@ def test_which_changes_take_two(
     assert needs_two(found) is restrictive
 
 
+LIFTER = rule("two", lifts=["recommendation"], priority=900)
+
+
+def override(**changes: Any) -> dict[str, Any]:
+    plain = {"id": "us", "scope": {"territories": ["US"]}, "off": ["one"], "why": "x"}
+    return plain | {"expires": "2027-01-01"} | changes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "restrictive"),
+    [
+        ({"rules": [rule(**OUT), LIFTER]},
+         {"rules": [rule(**OUT), LIFTER | {"when": "label.licensed"}]}, True),
+        ({"rules": [rule(**OUT), LIFTER]},
+         {"rules": [rule(**OUT), LIFTER | {"priority": 1}]}, True),
+        ({"rules": [rule(**OUT), LIFTER]},
+         {"rules": [rule(**OUT), LIFTER], "overrides": [override(off=["two"])]}, True),
+        ({"defaults": {"on_missing": "skip"}}, {"defaults": {"on_missing": "match"}}, True),
+        ({"rules": [rule()]},
+         {"rules": [rule()], "defaults": {"on_missing": "match"}}, False),
+        ({"overrides": [override()]}, {}, True),
+        ({"overrides": [override()]}, {"overrides": [override(expires="2026-12-01")]}, True),
+        ({"overrides": [override()]},
+         {"overrides": [override(scope={"territories": ["CA"]})]}, True),
+        ({"overrides": [override()]}, {"overrides": [override(expires="2027-12-01")]}, False),
+        ({}, {"overrides": [override()]}, False),
+    ],
+)  # fmt: skip
+def test_what_held_a_restriction_back_is_not_taken_away_by_one(
+    old: dict[str, Any], new: dict[str, Any], restrictive: bool
+) -> None:
+    def made(content: dict[str, Any]) -> Bundle:
+        fields = {"rules": [rule(**OUT)]} | content
+        return bundle(*fields.pop("rules"), **fields)
+
+    found = changes(made(old), made(new))
+    assert found
+    assert needs_two(found) is restrictive
+
+
 def test_a_threshold_that_a_restriction_reads_takes_two() -> None:
     one = rule(when="ai.p_value < params.sure", **OUT)
     old = bundle(one, params={"sure": 0.01, "other": 1.0})
@@ -217,9 +291,7 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
         event = classified(outcome, p_value=0.5, track_id=f"T-{number}", distributor="Acme")
         told += [message(topics.CLASSIFIED, event, number)]
         told += [message(topics.DECIDED, decide_all(event, LIVE).decided, number)]
-    wrong = verdict(track_id="T-1", content_sha256=None, outcome="reject_flag", extent=Extent.NONE,
-                    upload_id="upl_other")  # fmt: skip
-    project(ledger, [*told, message(topics.REVIEWS_DECIDED, wrong)])
+    project(ledger, told)
     ids = list(tracks_since(ledger, None))
     assert ids == [f"T-{number}" for number in range(6)]
     assert list(tracks_since(ledger, None, 2)) == ["T-0", "T-1"]
@@ -233,10 +305,46 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
     ]  # fmt: skip
     assert report["by_distributor"] == {"Acme": {"tracks": 6, "recommendation": 3}}
     assert [one["track_id"] for one in report["changed"]] == ["T-1", "T-3", "T-5"]
-    assert report["precision"]["mine"] == {"reviewed": 1, "right": 0}
+    assert report["precision"] == {}
     trial = backtest(ledger, parse(text_with("shadow", "2.2.0"), "p"), NOW, ids).as_data()
     assert (trial["flips"], trial["on_trial"]["mine"]) == ([], 3)
     assert trial["would_flip"][0]["tracks"] == 3
+
+
+def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
+    """And the decision that stands was made again after the verdict, as it is in a real house."""
+    told = []
+    said = {"T-0": ("confirm", Extent.ALL), "T-1": ("reject_flag", Extent.NONE), "T-2": None,
+            "T-3": ("reject_flag", Extent.NONE)}  # fmt: skip
+    for number, (track_id, found) in enumerate(said.items()):
+        event = classified(p_value=0.5, track_id=track_id)
+        about = {"track_id": track_id, "upload_id": event.upload_id, "components": ()}
+        spoken = []
+        if found is not None:
+            spoken.append(
+                verdict(outcome=found[0], extent=found[1], verdict_id=f"v{number}", **about)
+            )
+        if track_id == "T-3":  # taken back: nobody has said anything
+            spoken.append(
+                verdict(
+                    outcome="insufficient_evidence",
+                    extent=None,
+                    verdict_id="v9",
+                    undoes="v3",
+                    **about,
+                )
+            )
+        facts = facts_of(event, NOW, said=Said(verdicts=tuple(spoken)))
+        told += [message(topics.CLASSIFIED, event, number)]
+        told += [message(topics.DECIDED, decide_all(event, LIVE, facts).decided, number)]
+        told += [message(topics.REVIEWS_DECIDED, one) for one in spoken]
+    project(ledger, told)
+    policy = parse(text_with("shadow", "2.2.0"), "p")
+    report = backtest(ledger, policy, NOW, list(said)).as_data()
+    for name in ("suspected-all", "mine"):
+        assert report["precision"][name] == {"reviewed": 2, "right": 1}
+    assert "established-all" not in report["precision"]  # holds since a person said so
+    assert "fraud-suspected" not in report["precision"]
 
 
 # --- files of agreements -----------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""README, "Write a rule", followed to the letter: what is copied from there loads and passes."""
+
+import re
+import textwrap
+from datetime import date
+from pathlib import Path
+
+from streams.governance.policies import version_of
+from streams.policy.bundle import Bundle, load, parse
+from streams.policy.changes import changes, needs_two
+from streams.settings import Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+SECTION = README.split("### Write a rule\n")[1].split("\n## ")[0]
+TODAY = date(2026, 11, 25)
+
+
+def written(mode: str = "shadow", version: str | None = None) -> str:
+    """The policy file after step 2, or with another mode and version as in step 6."""
+    rule, case = (
+        textwrap.indent(textwrap.dedent(block), "  ")
+        for block in re.findall(r"   ```yaml\n(.*?)   ```\n", SECTION, re.DOTALL)
+    )
+    ((name, value),) = re.findall(r"under `params:`: `(\w+): (\d+)`", SECTION)
+    (raised,) = re.findall(r"s/\^version: \.\*/version: ([\d.]+)/", SECTION)
+    text = re.sub(
+        r"^version: .*", f"version: {version or raised}", Settings().policy.read_text(), flags=re.M
+    )
+    if mode == "live":
+        (outcome,) = re.findall(r"`(expect: \{recommendation:\s+exclude_all\})`", SECTION)
+        case = re.sub(r"expect: .*", " ".join(outcome.split()), case)
+    rule = rule.replace("mode: shadow", f"mode: {mode}")
+    for key, block in (("rules", rule), ("tests", case), ("params", f"  {name}: {value}\n")):
+        text = re.sub(rf"^{key}:\n", f"{key}:\n{block}", text, count=1, flags=re.M)
+    return text
+
+
+def parsed(text: str) -> Bundle:
+    return parse(text, "my-policy.yaml", TODAY)
+
+
+def test_the_rule_of_the_readme_ships_on_trial_by_one() -> None:
+    running, mine = load(Settings().policy), parsed(written())
+    assert version_of(mine.version) > version_of(running.version), "raise it in the README"
+    found = changes(running, mine)
+    assert found[0].what == "+ rule short-ai (shadow)"
+    assert not needs_two(found)
+
+
+def test_and_goes_live_in_steps_by_two() -> None:
+    trial = parsed(written())
+    canary = parsed(written("canary 5%", "2.3.0"))
+    half = parsed(written("canary 50%", "2.3.1"))  # a test does not hang on its own name
+    live = parsed(written("live", "2.4.0"))
+    for old, new in ((trial, canary), (canary, half), (half, live)):
+        assert needs_two(changes(old, new))
