@@ -30,6 +30,8 @@ MIN_QUADS: Final = 12  # in common at one speed, shift and start
 _SPEED_BIN: Final = 0.01
 _SHIFT_BIN: Final = 0.25
 _MAX_PAIRS: Final = 400_000
+_MARK_BITS: Final = 20
+_MARK_SHIFT: Final = np.uint64(64 - _MARK_BITS)
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,25 @@ class Recording:
             self._cache["quads"] = quads_of(self.landmarks).sorted()
         return self._cache["quads"]
 
+    def quads_among(self, marked: NDArray[np.bool_]) -> Quads:
+        """Return the quads that another recording may have too (its ``marked``), by rising hash."""
+        if "quads" in self._cache:
+            every = self._cache["quads"]
+            return every.chosen(marked[every.hashes >> _MARK_SHIFT])
+        every = quads_of(self.landmarks)
+        return every.chosen(marked[every.hashes >> _MARK_SHIFT]).sorted()
+
     @cached_property
-    def keys(self) -> NDArray[np.uint32]:
-        """What an index finds it by."""
-        return index_keys(self.quads)
+    def keys(self) -> NDArray[np.uint64]:
+        """What an index finds it by; see ``detector.postings``."""
+        return index_keys(self.quads, self.landmarks)
+
+    @cached_property
+    def marked(self) -> NDArray[np.bool_]:
+        """A table of which upper bits of hashes its quads have."""
+        table = np.zeros(2**_MARK_BITS, np.bool_)
+        table[self.quads.hashes >> _MARK_SHIFT] = True
+        return table
 
     @cached_property
     def seconds(self) -> NDArray[np.float64]:
@@ -126,7 +143,9 @@ class _Pairs:
 
 
 def _common(query: Recording, reference: Recording) -> _Pairs:
-    ours, theirs = query.quads, reference.quads
+    # most quads of a reference are none of the query's: they need no sorting
+    theirs = reference.quads_among(query.marked)
+    ours = query.quads
     low = np.searchsorted(theirs.hashes, ours.hashes, "left")
     count = np.searchsorted(theirs.hashes, ours.hashes, "right") - low
     count[count > 16] = 0  # a figure that is repeated all along says nothing of where

@@ -60,8 +60,9 @@ def indistinct(recording: Recording) -> str | None:
     pitches = len(np.unique(np.rint(recording.semitones)))
     if pitches < MIN_DISTINCT_PITCHES:
         return f"landmarks on {pitches} semitones, fewer than {MIN_DISTINCT_PITCHES}"
-    if len(recording.keys) < MIN_KEYS:
-        return f"{len(recording.keys)} different index keys, fewer than {MIN_KEYS}"
+    keys = len(np.unique(recording.keys >> np.uint64(8)))
+    if keys < MIN_KEYS:
+        return f"{keys} different index keys, fewer than {MIN_KEYS}"
     return None
 
 

@@ -1,101 +1,275 @@
-"""Postings: which recordings have which index keys; the search behind every index.
+"""Postings: which recordings have which index keys, and where; the search behind every index.
 
-One array, sorted, of 64-bit numbers: key in the upper half, recording in the lower. It may
-lie in memory or be mapped from a file; a search touches only what it needs.
+An *index key* is 40 bits: what a quad is (32) and the second, modulo 256, in which it starts (8).
+A *posting* is an index key with the number of its recording. They lie as lists: the distinct keys,
+where the list of each begins, and the entries of all lists, four bytes each. Lists may lie in
+memory or be mapped from a file; a search touches only what it needs.
+
+A search counts common keys, rare ones for more, and then asks whether what is in common lies in one
+order: the seconds of a true match lie on a line, at one speed, those of a stranger anywhere.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+Keys = NDArray[np.uint64]
+"""Index keys, sorted: the quad in bits 8 to 39, the second in bits 0 to 7."""
 Packed = NDArray[np.uint64]
+"""Postings as single numbers, sorted: quad (32 bits), recording (24), second (8)."""
+
+MAX_NUMBER: Final = 2**24 - 1
+"""The highest number that a recording may have."""
 MAX_VOTES: Final = 400_000
 """Postings read for one search: the commonest keys of a query give way."""
-
-
+ENOUGH_QUADS: Final = 128
+ENOUGH_SHARE: Final = 0.4
+"""So many quads of a query, or this share of a long one, are looked up: the rarest."""
 MIN_KEYS: Final = 2
-ALWAYS: Final = 3
-DEVIATIONS: Final = 5.0
+HEAVIEST: Final = 3
+MANY: Final = 200_000
+CLOSER: Final = 64
+"""Recordings, the heaviest, of which it is asked whether what is in common lies in line."""
+IN_LINE: Final = 3.5
+IN_LINE_OF: Final = 16
 KEYS_OF_A_RECORDING: Final = 300
 """About; only the logarithm of how many recordings there are is needed."""
 
+_MAX_SPEED: Final = 0.13
+_SLOPES: Final = 1 + np.linspace(-_MAX_SPEED, _MAX_SPEED, 13)
+_BIN_S: Final = 2
+_BINS: Final = 256 // _BIN_S
+_SLICES: Final = 64
+_PLACE_BITS: Final = np.uint64(24)
+_PLACE: Final = np.uint64(2**24 - 1)
 
-def pack(keys: NDArray[np.uint32], number: int) -> Packed:
-    """Return the postings of one recording (its keys sorted)."""
-    return (keys.astype(np.uint64) << np.uint64(32)) | np.uint64(number)
+
+@dataclass(frozen=True)
+class Postings:
+    """The lists of any number of recordings."""
+
+    quads: NDArray[np.uint32]
+    """Distinct quads, sorted [n]."""
+    starts: NDArray[np.uint64]
+    """Where the list of each begins, and the end of the last [n + 1]."""
+    entries: NDArray[np.uint32]
+    """Recording (upper 24 bits) and second (lower 8), sorted within each list."""
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @classmethod
+    def of(cls, packed: Packed) -> "Postings":
+        """Return the lists of sorted postings."""
+        quads = (packed >> np.uint64(32)).astype(np.uint32)
+        firsts = np.flatnonzero(np.diff(quads, prepend=quads[:1] ^ np.uint32(1)))
+        starts = np.append(firsts, len(quads)).astype(np.uint64)
+        return cls(quads[firsts], starts, packed.astype(np.uint32))
+
+    def slice(self, low: int, high: int) -> Packed:
+        """Return the postings of quads from ``low`` up to but not including ``high``."""
+        first, last = np.searchsorted(self.quads, np.array([low, high - 1], np.uint32), "left")
+        last += int(last < len(self.quads) and int(self.quads[last]) == high - 1)
+        starts = self.starts[first : last + 1].astype(np.int64)
+        quads = np.repeat(self.quads[first:last].astype(np.uint64), np.diff(starts))
+        begin, end = (int(starts[0]), int(starts[-1])) if len(starts) else (0, 0)
+        return (quads << np.uint64(32)) | self.entries[begin:end]
+
+    def lists(self, quads: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where the list of each quad begins and how long it is."""
+        if len(self.quads) == 0:
+            none = np.zeros(len(quads), np.int64)
+            return none, none
+        at = np.searchsorted(self.quads, quads)
+        there = np.minimum(at, len(self.quads) - 1)
+        found = self.quads[there] == quads
+        begin = self.starts[there].astype(np.int64)
+        length = self.starts[there + 1].astype(np.int64) - begin
+        return begin, np.where(found, length, 0)
 
 
-def merged(parts: Iterable[Packed]) -> Packed:
+def pack(keys: Keys, number: int) -> Packed:
+    """Return the postings of one recording."""
+    return ((keys >> np.uint64(8)) << np.uint64(32)) | (
+        np.uint64(number << 8) | (keys & np.uint64(255))
+    )
+
+
+def packed(parts: Iterable[Packed]) -> Packed:
     """Return all postings of several arrays, sorted."""
     together = np.concatenate([np.zeros(0, np.uint64), *parts])
     together.sort()
     return together
 
 
-def votes(
-    parts: Sequence[Packed], keys: NDArray[np.uint32], max_votes: int = MAX_VOTES
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.float64], float]:
-    """Return the recordings that share keys with a query, how many, and their weight in bits.
+def merged(parts: Sequence[Postings]) -> Iterator[Packed]:
+    """Yield all postings of several lists, sorted, in slices by quad: memory stays small."""
+    edges = np.linspace(0, 2**32, _SLICES + 1).astype(np.int64)
+    for low, high in pairwise(edges):
+        yield packed(part.slice(int(low), int(high)) for part in parts)
 
-    The heaviest come first. The weight is how unlikely it is that another recording shares
-    those keys: one that a thousandth has weighs ten bits, one that half of all have weighs one.
-    Where the keys' lists are longer together than ``max_votes``, the longest are left out. Last
-    comes the weight that chance explains: mean and five deviations of an unrelated recording.
-    """
-    wanted = keys.astype(np.uint64) << np.uint64(32)
-    last = wanted + np.uint64(2**32 - 1)
-    ranges = [
-        (np.searchsorted(part, wanted), np.searchsorted(part, last, "right")) for part in parts
+
+@dataclass(frozen=True)
+class Votes:
+    """Recordings that share at least two quads with a query: the heaviest, by falling weight."""
+
+    numbers: NDArray[np.uint32]
+    counts: NDArray[np.int64]
+    """Distinct quads in common."""
+    weights: NDArray[np.float64]
+    """In bits: how unlikely it is that another recording shares those quads."""
+    in_line: NDArray[np.int64]
+    """How many of them lie on one line, at one speed."""
+    held: float
+    """How many recordings there are, about."""
+
+    def promising(self) -> list[int]:
+        """Return who is worth an alignment, most in line first.
+
+        A single quad in common is never enough. Of a stranger that has ``n`` quads in common, about
+        one in a hundred has as many in line by chance as is asked for here. The heaviest are
+        looked at anyway: among few recordings a true match with little in common is one of
+        them; among very many chance puts strangers there.
+        """
+        worth = self.in_line >= IN_LINE + self.counts / IN_LINE_OF
+        if self.held < MANY:
+            worth[:HEAVIEST] = True
+        else:
+            worth[:1] |= self.in_line[:1] >= IN_LINE - 1
+        order = np.argsort(-self.in_line[worth], kind="stable")
+        return [int(number) for number in self.numbers[worth][order]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The quads of a query, and which of them are worth reading their lists."""
+
+    quads: NDArray[np.uint32]
+    seconds: NDArray[np.int64]
+    """Where each is in the query, the first time."""
+
+    @classmethod
+    def of(cls, keys: Keys) -> "Asked":
+        """Return the quads of index keys."""
+        quads, at = np.unique((keys >> np.uint64(8)).astype(np.uint32), return_index=True)
+        return cls(quads, (keys[at] & np.uint64(255)).astype(np.int64))
+
+    def rare(self, lengths: NDArray[np.int64], max_votes: int = MAX_VOTES) -> NDArray[np.int64]:
+        """Return places of the quads whose lists are read: the rarest, which tell most."""
+        order = np.argsort(lengths, kind="stable")[np.count_nonzero(lengths == 0) :]
+        order = order[: max(ENOUGH_QUADS, int(ENOUGH_SHARE * len(order)))]
+        chosen: NDArray[np.int64] = np.sort(order[np.cumsum(lengths[order]) <= max_votes])
+        return chosen
+
+    @staticmethod
+    def bits(lengths: NDArray[np.int64], held: float) -> NDArray[np.float64]:
+        """Return what each quad weighs: rare ones say more."""
+        weight: NDArray[np.float64] = np.log2(1 + held / np.maximum(lengths, 1))
+        return weight
+
+    def count(
+        self,
+        entries: NDArray[np.uint32],
+        which: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        held: float,
+    ) -> Votes:
+        """Count entries by recording.
+
+        A quad that a thousandth of the recordings has weighs ten bits, one that half of all have
+        weighs one.
+
+        Args:
+            entries: recording and second, of all lists that were read.
+            which: place of the quad to whose list each belongs.
+            lengths: of the lists of all quads.
+            held: how many recordings there are, about.
+        """
+        bits = self.bits(lengths, held)
+        number, which = entries >> np.uint32(8), which.astype(np.uint64)
+        code = (number.astype(np.uint64) << _PLACE_BITS) | which
+        code.sort()
+        code = code[np.diff(code, prepend=~code[:1]) != 0]  # a quad counts once for each recording
+        numbers = (code >> _PLACE_BITS).astype(np.uint32)
+        begin = np.flatnonzero(np.diff(numbers, prepend=~numbers[:1]))
+        counts = np.diff(begin, append=len(code))
+        begin, counts = begin[counts >= MIN_KEYS], counts[counts >= MIN_KEYS]
+        weights = _sums(bits[(code & _PLACE).astype(np.int64)], begin, counts)
+        if len(begin) > CLOSER:
+            heavy = np.argpartition(-weights, CLOSER)[:CLOSER]
+            begin, counts, weights = begin[heavy], counts[heavy], weights[heavy]
+        numbers = numbers[begin]
+        order = np.lexsort((numbers, -weights))
+        numbers = numbers[order]
+        place = np.full(int(number.max(initial=0)) + 1, -1, np.int8)
+        place[numbers] = np.arange(len(numbers))
+        owner = place[number]
+        near = owner >= 0
+        in_line = _in_line(
+            owner[near].astype(np.int64),
+            (entries[near] & np.uint32(255)).astype(np.int64),
+            self.seconds[which[near].astype(np.int64)],
+            len(numbers),
+        )
+        return Votes(numbers, counts[order], weights[order], in_line, held)
+
+
+def votes(parts: Sequence[Postings], keys: Keys, max_votes: int = MAX_VOTES) -> Votes:
+    """Return the recordings that share at least two quads with a query."""
+    asked = Asked.of(keys)
+    found = [part.lists(asked.quads) for part in parts]
+    lengths = sum((length for _, length in found), np.zeros(len(asked.quads), np.int64))
+    chosen = asked.rare(lengths, max_votes)
+    entries = [
+        _entries(part, begin[chosen], length[chosen])
+        for part, (begin, length) in zip(parts, found, strict=True)
     ]
-    lengths = sum((high - low for low, high in ranges), np.zeros(len(keys), np.int64))
-    order = np.argsort(lengths, kind="stable")
-    asked = np.sort(order[np.cumsum(lengths[order]) <= max_votes])
-    held = 1 + sum(map(len, parts)) / KEYS_OF_A_RECORDING
-    bits = np.log2(1 + held / np.maximum(lengths, 1)).astype(np.float32)
-    share = lengths[asked] / held
-    by_chance = explained(
-        float(share @ bits[asked]), float(share @ np.square(bits[asked], dtype=np.float64))
+    which = [np.repeat(chosen, length[chosen]) for _, length in found]
+    return asked.count(
+        np.concatenate([np.zeros(0, np.uint32), *entries]),
+        np.concatenate([np.zeros(0, np.int64), *which]),
+        lengths,
+        1 + sum(map(len, parts)) / KEYS_OF_A_RECORDING,
     )
-    found = [
-        _numbers(part, low[asked], high[asked])
-        for part, (low, high) in zip(parts, ranges, strict=True)
-    ]
-    weights = [np.repeat(bits[asked], (high - low)[asked]) for low, high in ranges]
-    numbers, which, counts = np.unique(
-        np.concatenate([np.zeros(0, np.uint32), *found]), return_inverse=True, return_counts=True
-    )
-    weight: NDArray[np.float64] = np.bincount(
-        which, np.concatenate([np.zeros(0, np.float32), *weights]), minlength=len(numbers)
-    ).astype(np.float64)
-    likeliest = np.lexsort((numbers, -weight))
-    return numbers[likeliest], counts[likeliest], weight[likeliest], by_chance
 
 
-def explained(mean: float, variance: float) -> float:
-    """Return the weight in bits up to which a million unrelated recordings may come by chance."""
-    return float(mean + DEVIATIONS * np.sqrt(variance))
+def _sums(
+    values: NDArray[np.float64], begin: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the sums of stretches of an array."""
+    total = np.concatenate((np.zeros(1), np.cumsum(values)))
+    sums: NDArray[np.float64] = total[begin + counts] - total[begin]
+    return sums
 
 
-def promising(
-    numbers: NDArray[np.uint32],
-    counts: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    by_chance: float,
-) -> list[int]:
-    """Return who is worth an alignment: the first few, then only what chance does not explain.
+def _in_line(
+    owner: NDArray[np.int64], there: NDArray[np.int64], here: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    """Return for each recording how many of its quads start where one speed and offset put them.
 
-    A single key in common is never enough.
+    Seconds are modulo 256, so offsets are too. Two bins of two seconds, side by side, are one
+    place.
     """
-    worth = (counts >= MIN_KEYS) & ((np.arange(len(numbers)) < ALWAYS) | (weights > by_chance))
-    return [int(number) for number in numbers[worth]]
+    if len(owner) == 0:
+        return np.zeros(count, np.int64)
+    offset = (there[:, None] - _SLOPES * here[:, None]) % 256
+    bins = (offset // _BIN_S).astype(np.int64) % _BINS
+    code = (owner[:, None] * len(_SLOPES) + np.arange(len(_SLOPES))) * _BINS + bins
+    sums = np.bincount(code.ravel(), minlength=count * len(_SLOPES) * _BINS)
+    sums = sums.reshape(count, len(_SLOPES), _BINS)
+    most: NDArray[np.int64] = (sums + np.roll(sums, -1, axis=2)).max(axis=(1, 2))
+    return most
 
 
-def _numbers(part: Packed, low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return the recordings of several ranges, without a loop over them."""
-    count = high - low
-    total = int(count.sum())
-    places = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(total)
-    numbers: NDArray[np.uint32] = part[places].astype(np.uint32)
-    return numbers
+def _entries(
+    part: Postings, begin: NDArray[np.int64], length: NDArray[np.int64]
+) -> NDArray[np.uint32]:
+    """Return the entries of several lists, without a loop over them."""
+    total = int(length.sum())
+    places = np.repeat(begin - (np.cumsum(length) - length), length) + np.arange(total)
+    entries: NDArray[np.uint32] = np.asarray(part.entries[places])
+    return entries

@@ -25,6 +25,7 @@ SHORTEST_TICKS: Final = TICKS_PER_S // 2
 LONGEST_TICKS: Final = 4 * TICKS_PER_S
 TIME_PARTS: Final = 12
 SAMPLED: Final = 200
+PLACES: Final = 4
 
 _COMBINATIONS: Final = np.array(list(combinations(range(1, FOLLOWING + 1), 3)))
 _AT_ONCE: Final = 2_048  # landmarks: 56 quads each, ten temporary arrays of them
@@ -40,6 +41,10 @@ class Quads:
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    def chosen(self, these: NDArray[np.bool_]) -> "Quads":
+        """Return some of them, in the same order."""
+        return Quads(self.hashes[these], self.first[these], self.last[these])
 
     def sorted(self) -> "Quads":
         """Return the same quads by rising hash."""
@@ -63,10 +68,23 @@ def quads_of(landmarks: Landmarks) -> Quads:
     )
 
 
-def index_keys(quads: Quads) -> NDArray[np.uint32]:
-    """Return the sampled keys by which an index finds a recording; sorted, each once."""
-    chosen = quads.hashes[(quads.hashes >> np.uint64(32)) < np.uint64(2**32 // SAMPLED)]
-    keys: NDArray[np.uint32] = np.unique(chosen.astype(np.uint32))
+def index_keys(quads: Quads, landmarks: Landmarks) -> NDArray[np.uint64]:
+    """Return the keys by which an index finds a recording: sampled quads and where they start.
+
+    Sorted; see ``detector.postings`` for what is in the 40 bits. Of a quad that comes again and
+    again the first four places are kept.
+    """
+    chosen = (quads.hashes >> np.uint64(32)) < np.uint64(2**32 // SAMPLED)
+    second = landmarks.ticks[quads.first[chosen]] // np.uint32(TICKS_PER_S)
+    quad = quads.hashes[chosen] & np.uint64(2**32 - 1)
+    places = np.unique((quad << np.uint64(32)) | second)
+    order = np.arange(len(places)) - np.searchsorted(
+        places >> np.uint64(32), places >> np.uint64(32)
+    )
+    places = places[order < PLACES]
+    keys: NDArray[np.uint64] = np.unique(
+        ((places >> np.uint64(32)) << np.uint64(8)) | (places & np.uint64(255))
+    )
     return keys
 
 

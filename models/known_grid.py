@@ -21,7 +21,7 @@ from detector.alignment import Alignment, Recording, align
 from detector.decode import Decoder
 from detector.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
 from detector.matching import MatchClass, classify, indistinct
-from detector.postings import merged, pack, promising, votes
+from detector.postings import Postings, pack, packed, votes
 from detector.types import FloatArray
 from models.coders import Coder, through
 from models.effects import equalised, limited, low_passed, resampled, sped, stretched, with_noise
@@ -150,13 +150,13 @@ def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Gri
         for path, cells in heard.items()
         if indistinct(Recording(cells[ORIGINAL])) is None
     ]
-    postings = merged(pack(one.keys, n) for n, (_, one) in enumerate(references))
+    postings = Postings.of(packed(pack(one.keys, n) for n, (_, one) in enumerate(references)))
     grid = Grid(tracks=len(references))
     for number, (path, _) in enumerate(references):
         for cell in CELLS:
             query = Recording(heard[path][cell.name])
             grid.queries += 1
-            asked = promising(*votes([postings], query.keys))
+            asked = votes([postings], query.keys).promising()
             found = {n: _class(query, references[n][1]) for n in asked[:CANDIDATES]}
             kind, answer = found.pop(number, ("not_found", None))
             grid.classes[cell.name][kind] += 1

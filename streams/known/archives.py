@@ -78,7 +78,7 @@ def write(
                     if keys is None:
                         keys = Recording(Landmarks.from_bytes(item.landmarks)).keys
                     header = {name: getattr(item, name) for name in _NAMES}
-                    tell({"item": header}, item.landmarks, keys.astype("<u4").tobytes())
+                    tell({"item": header}, item.landmarks, keys.astype("<u8").tobytes())
                     count += 1
                 tell({"end": count, "sha256": digest.hexdigest()})
             file.flush()
@@ -132,7 +132,7 @@ def _items(path: Path) -> Iterator[Item]:
     for header, landmarks, keys in _records(path):
         if "item" in header:
             known = {name: header["item"].get(name) for name in _NAMES}
-            yield Item(**known, landmarks=landmarks, keys=np.frombuffer(keys, "<u4"))
+            yield Item(**known, landmarks=landmarks, keys=np.frombuffer(keys, "<u8"))
 
 
 def _records(path: Path) -> Iterator[_Record]:

@@ -7,15 +7,13 @@ SQLite is the log: what a transaction committed is there after any crash, and no
 is. When a few thousand items are fresh their keys are written to a segment: the file first,
 whole and synced under a name that nobody knows, then one transaction that names it and
 forgets those keys. A file that no row names is the rest of a crash and is removed by the next
-writer. Small segments are merged the same way; a merge sorts at most half a gigabyte in memory.
+writer. Small segments are merged the same way, slice by slice (``segments``).
 """
 
 import contextlib
 import fcntl
-import hashlib
-import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -26,9 +24,10 @@ import structlog
 from sqlalchemy import Connection, Row, RowMapping, delete, func, select
 
 from detector.errors import Transient
-from detector.postings import Packed, merged, pack, promising, votes
+from detector.postings import MAX_NUMBER, Keys, Packed, Postings, merged, pack, packed, votes
+from streams.known import segments
 from streams.known.index import IndexUnusable
-from streams.known.sql import CHUNK, Keys, SqlIndex
+from streams.known.sql import CHUNK, SqlIndex
 from streams.known.tables import FRESH, ITEMS, SEGMENTS
 
 log = structlog.get_logger()
@@ -37,8 +36,6 @@ FRESH_ITEMS: Final = 4_096
 """Items whose keys may lie in the database; then they become a segment."""
 MERGE_FROM: Final = 8
 """Segments of one size that become one."""
-MAX_SEGMENT: Final = 2**26
-"""Postings of the largest segment: 0.5 GB."""
 MAX_PARTS: Final = 16  # fresh pieces held in memory; then they are sorted into one
 _TRIES: Final = 5
 
@@ -56,8 +53,8 @@ class EmbeddedIndex(SqlIndex):
         super().__init__(f"sqlite:///{folder / 'index.db'}")
         self._lock = threading.Lock()
         self._seen = -1
-        self._mapped: dict[str, Packed] = {}
-        self._fresh: list[Packed] = []
+        self._mapped: dict[str, Postings] = {}
+        self._fresh: list[Postings] = []
         self._fresh_last = 0
 
     def close(self) -> None:
@@ -69,9 +66,9 @@ class EmbeddedIndex(SqlIndex):
     # --- reading -----------------------------------------------------------------------------
 
     def _votes(self, keys: Keys, limit: int) -> list[int]:
-        return promising(*votes(self._parts(), keys))[:limit]
+        return votes(self._parts(), keys).promising()[:limit]
 
-    def _parts(self) -> list[Packed]:
+    def _parts(self) -> list[Postings]:
         """Return all postings as they stand now; segments that are mapped stay mapped."""
         for _ in range(_TRIES):
             with (
@@ -94,7 +91,7 @@ class EmbeddedIndex(SqlIndex):
         if names != set(self._mapped):
             known = self._mapped
             self._mapped = {
-                name: known[name] if name in known else _map(self._segments_folder / name)
+                name: known[name] if name in known else segments.read(self._segments_folder / name)
                 for name in sorted(names)
             }
             self._fresh, self._fresh_last = [], 0  # some are in the segments now
@@ -102,10 +99,11 @@ class EmbeddedIndex(SqlIndex):
             select(FRESH).where(FRESH.c.number > self._fresh_last).order_by(FRESH.c.number)
         ).all()
         if rows:
-            self._fresh.append(_packed(rows))
+            self._fresh.append(Postings.of(_packed(rows)))
             self._fresh_last = rows[-1][0]
         if len(self._fresh) > MAX_PARTS:
-            self._fresh = [merged(self._fresh)]
+            every = packed(part.slice(0, 2**32) for part in self._fresh)
+            self._fresh = [Postings.of(every)]
 
     def _sizes(self) -> tuple[int, int, int]:
         parts = self._parts()
@@ -115,7 +113,7 @@ class EmbeddedIndex(SqlIndex):
     # --- writing -----------------------------------------------------------------------------
 
     def _keep_keys(self, connection: Connection, numbered: Sequence[tuple[int, Keys]]) -> None:
-        rows = [{"number": n, "keys": keys.astype("<u4").tobytes()} for n, keys in numbered]
+        rows = [{"number": n, "keys": keys.astype("<u8").tobytes()} for n, keys in numbered]
         connection.execute(FRESH.insert(), rows)
 
     def _drop_keys(self, connection: Connection, numbers: Sequence[int]) -> None:
@@ -153,9 +151,8 @@ class EmbeddedIndex(SqlIndex):
             rows = connection.execute(select(FRESH).order_by(FRESH.c.number)).all()
         if not rows:
             return
-        packed = _packed(rows)
         first, last = rows[0][0], rows[-1][0]
-        segment = self._write(packed, first, last, len(rows))
+        segment = self._write([_packed(rows)], first, last, len(rows))
         with self.database.transaction() as connection:
             connection.execute(SEGMENTS.insert(), segment)
             connection.execute(delete(FRESH).where(FRESH.c.number.between(first, last)))
@@ -173,17 +170,17 @@ class EmbeddedIndex(SqlIndex):
         for start in range(len(rows) - MERGE_FROM + 1):
             some = rows[start : start + MERGE_FROM]
             sizes = [max(1, row["postings"]) for row in some]
-            if sum(sizes) <= MAX_SEGMENT and max(sizes) <= MERGE_FROM * min(sizes):
+            if max(sizes) <= MERGE_FROM * min(sizes):
                 return some
         return ()
 
     def _merge(self, small: Sequence[RowMapping]) -> None:
         first, last = small[0]["first"], small[-1]["last"]
-        packed = merged(_map(self._segments_folder / row["file"]) for row in small)
+        parts = [segments.read(self._segments_folder / row["file"]) for row in small]
         alive = self._alive(first, last)
-        packed = packed[alive[(packed & np.uint64(2**32 - 1)) - np.uint64(first)]]
         items = int(alive.sum())
-        segment = self._write(packed, first, last, items) if items else None
+        kept = (one[alive[_numbers(one) - first]] for one in merged(parts))
+        segment = self._write(kept, first, last, items) if items else None
         files = [row["file"] for row in small]
         with self.database.transaction() as connection:
             connection.execute(delete(SEGMENTS).where(SEGMENTS.c.file.in_(files)))
@@ -201,27 +198,19 @@ class EmbeddedIndex(SqlIndex):
                 alive[np.array(some) - first] = True
         return alive
 
-    def _write(self, packed: Packed, first: int, last: int, items: int) -> dict[str, object]:
+    def _write(
+        self, slices: Iterable[Packed], first: int, last: int, items: int
+    ) -> dict[str, object]:
         """Write a segment, durably; return the row that will name it."""
         name = f"{first:010}-{last:010}-{uuid4().hex[:8]}.seg"
-        path = self._segments_folder / name
-        data = packed.astype("<u8", copy=False)
-        with path.open("xb") as file:
-            file.write(data.data)
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(self._segments_folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        done = segments.write(self._segments_folder / name, slices)
         return {
             "file": name,
             "first": first,
             "last": last,
             "items": items,
-            "postings": len(packed),
-            "sha256": hashlib.sha256(data.data).hexdigest(),
+            "postings": done.postings,
+            "sha256": done.sha256,
         }
 
     def _sweep(self) -> None:
@@ -241,8 +230,8 @@ class EmbeddedIndex(SqlIndex):
             said = connection.scalar(sqlalchemy.text("PRAGMA integrity_check"))
             if said != "ok":
                 yield f"index.db: {said}"
-            segments = connection.execute(select(SEGMENTS).order_by(SEGMENTS.c.first)).mappings()
-            named = list(segments)
+            rows = connection.execute(select(SEGMENTS).order_by(SEGMENTS.c.first))
+            named = rows.mappings().all()
             fresh = connection.scalar(select(func.min(FRESH.c.number)))
         last = 0
         for row in named:
@@ -250,8 +239,7 @@ class EmbeddedIndex(SqlIndex):
             if not path.exists():
                 yield f"{row['file']} is missing"
                 continue
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() != row["sha256"]:
+            if segments.digest_of(path) != row["sha256"]:
                 yield f"{row['file']} is not what was written"
             if row["first"] <= last:
                 yield f"{row['file']} overlaps the one before it"
@@ -261,11 +249,8 @@ class EmbeddedIndex(SqlIndex):
 
 
 def _packed(rows: Sequence[Row[int, bytes]]) -> Packed:
-    return merged(pack(np.frombuffer(keys, "<u4"), number) for number, keys in rows)
+    return packed(pack(np.frombuffer(keys, "<u8"), number) for number, keys in rows)
 
 
-def _map(path: Path) -> Packed:
-    size = path.stat().st_size
-    if size == 0:
-        return np.zeros(0, np.uint64)  # nothing can be mapped of an empty file
-    return np.memmap(path, "<u8", "r")
+def _numbers(postings: Packed) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return ((postings >> np.uint64(8)) & np.uint64(MAX_NUMBER)).astype(np.int64)

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
-from numpy.typing import NDArray
-
 from detector.alignment import Alignment, Recording
 from detector.errors import BadInput, Fatal
 from detector.landmarks import Landmarks
 from detector.matching import MatchClass, indistinct
+from detector.postings import Keys
 
 if TYPE_CHECKING:
     from streams.known.sql import SqlIndex
@@ -52,7 +50,7 @@ class Item:
     generator: str | None = None
     licence: str | None = None
     note: str | None = None
-    keys: NDArray[np.uint32] | None = field(default=None, compare=False, repr=False)
+    keys: Keys | None = field(default=None, compare=False, repr=False)
     """Its index keys where they are known already; else they are made when it is added."""
 
     def __post_init__(self) -> None:

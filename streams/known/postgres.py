@@ -6,27 +6,29 @@ readers need nothing more: each addition is one transaction.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 import sqlalchemy
 from sqlalchemy import Connection, delete, func, select
 
-from detector.postings import KEYS_OF_A_RECORDING, explained, promising
-from streams.known.sql import Keys, SqlIndex
+from detector.postings import CLOSER, KEYS_OF_A_RECORDING, MIN_KEYS, Asked, Keys
+from streams.known.sql import SqlIndex
 from streams.known.tables import ITEMS, POSTINGS
 
-# As detector.postings.votes: by how unlikely it is that another item shares those keys.
-_VOTES = sqlalchemy.text(
-    "WITH hits AS (SELECT key, number FROM index_postings WHERE key = ANY(:keys)),"
-    " held AS (SELECT 1 + greatest(reltuples, 0) / :mean AS items FROM pg_class"
-    " WHERE oid = 'index_postings'::regclass),"
-    " lists AS (SELECT key, count(*) / max(items) AS share,"
-    " log(2.0, (1 + max(items) / count(*))::numeric)::float8 AS bits"
-    " FROM hits, held GROUP BY key),"
-    " chance AS (SELECT sum(share * bits) AS mean, sum(share * bits * bits) AS variance FROM lists)"
-    " SELECT number, count(*), sum(bits), max(chance.mean), max(variance)"
-    " FROM hits JOIN lists USING (key), chance GROUP BY number"
-    " ORDER BY 3 DESC, number LIMIT :most"
+# As detector.postings.votes: by how unlikely it is that another item shares those quads.
+_LISTS: Final = sqlalchemy.text(
+    "SELECT key, count(*), (SELECT 1 + greatest(reltuples, 0) / :mean FROM pg_class"
+    " WHERE oid = 'index_postings'::regclass)"
+    " FROM index_postings WHERE key = ANY(:keys) GROUP BY key"
+)
+_HEAVIEST: Final = sqlalchemy.text(
+    "WITH asked AS (SELECT * FROM unnest(:keys ::int[], :bits ::float8[]) AS asked(key, bits)),"
+    " heaviest AS (SELECT number FROM (SELECT DISTINCT key, number FROM index_postings"
+    "  WHERE key = ANY(:keys)) AS hits JOIN asked USING (key)"
+    "  GROUP BY number HAVING count(*) >= :least ORDER BY sum(bits) DESC, number LIMIT :most)"
+    " SELECT key, number, second FROM index_postings"
+    " WHERE number IN (SELECT number FROM heaviest) AND key = ANY(:keys)"
 )
 
 
@@ -37,22 +39,37 @@ class PostgresIndex(SqlIndex):
         raw = connection.connection.driver_connection
         if raw is None:  # pragma: no cover - a connection in use has one
             raise RuntimeError("no connection")
-        with raw.cursor().copy("COPY index_postings (key, number) FROM STDIN") as copy:
+        with raw.cursor().copy("COPY index_postings (key, number, second) FROM STDIN") as copy:
             for number, keys in numbered:
-                ending = f"\t{number}\n"
-                copy.write("".join(f"{key}{ending}" for key in _signed(keys)))
+                places = zip(_signed(keys), (keys & np.uint64(255)).tolist(), strict=True)
+                copy.write("".join(f"{quad}\t{number}\t{second}\n" for quad, second in places))
 
     def _drop_keys(self, connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(delete(POSTINGS).where(POSTINGS.c.number.in_(numbers)))
 
     def _votes(self, keys: Keys, limit: int) -> list[int]:
-        asked = {"keys": _signed(keys), "most": limit, "mean": KEYS_OF_A_RECORDING}
+        asked = Asked.of(keys)
+        quads = asked.quads.view(np.int32).tolist()
+        place = {quad: number for number, quad in enumerate(quads)}
         with self.database.reading() as connection:
-            rows = connection.execute(_VOTES, asked).all()
-        if not rows:
-            return []
-        numbers, counts, weights, mean, variance = map(np.array, zip(*rows, strict=True))
-        return promising(numbers, counts, weights, explained(float(mean[0]), float(variance[0])))
+            lists = connection.execute(_LISTS, {"keys": quads, "mean": KEYS_OF_A_RECORDING}).all()
+            if not lists:
+                return []
+            lengths = np.zeros(len(quads), np.int64)
+            for quad, length, _ in lists:
+                lengths[place[quad]] = length
+            held = float(lists[0][2])
+            chosen = asked.rare(lengths)
+            question = {
+                "keys": [quads[one] for one in chosen],
+                "bits": asked.bits(lengths, held)[chosen].tolist(),
+                "least": MIN_KEYS,
+                "most": CLOSER,
+            }
+            rows = connection.execute(_HEAVIEST, question).all()
+        entries = np.array([number << 8 | second for _, number, second in rows], np.uint32)
+        which = np.array([place[quad] for quad, _, _ in rows], np.int64)
+        return asked.count(entries, which, lengths, held).promising()[:limit]
 
     def _sizes(self) -> tuple[int, int, int]:
         with self.database.reading() as connection:
@@ -82,5 +99,5 @@ class PostgresIndex(SqlIndex):
 
 
 def _signed(keys: Keys) -> list[int]:
-    signed: list[int] = keys.view(np.int32).tolist()
+    signed: list[int] = (keys >> np.uint64(8)).astype(np.uint32).view(np.int32).tolist()
     return signed

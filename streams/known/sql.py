@@ -5,14 +5,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Self
 
-import numpy as np
 import sqlalchemy
-from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, delete, func, select
 
 from detector.alignment import Recording, align
 from detector.landmarks import LANDMARKS_VERSION, Landmarks
 from detector.matching import MatchClass, classify
+from detector.postings import MAX_NUMBER, Keys
 from streams.known.index import (
     CANDIDATES,
     Changed,
@@ -29,8 +28,8 @@ from streams.ledger.database import Ledger
 
 BATCH: Final = 1_000
 CHUNK: Final = 500  # ids in one question
+LAYOUT: Final = 2  # of index keys and postings
 
-Keys = NDArray[np.uint32]
 Noted = Callable[[Connection, Sequence[str], Changed | None], None]
 """Writes down, in the transaction of a change, which items were added or removed."""
 
@@ -42,22 +41,24 @@ class SqlIndex(abc.ABC):
         self.database = Ledger.open(url, METADATA)
         with self.database.transaction() as connection:
             upgrade.lock(connection)
-            held = connection.scalar(select(STATE.c.value).where(STATE.c.name == "landmarks"))
-            if held is None:
+            held = {row[0]: row[1] for row in connection.execute(select(STATE))}
+            if not held:
                 connection.execute(
                     STATE.insert(),
                     [
                         {"name": "landmarks", "value": LANDMARKS_VERSION},
+                        {"name": "layout", "value": LAYOUT},
                         {"name": "generation", "value": 0},
                         {"name": "numbers", "value": 0},
                     ],
                 )
-        if held not in (None, LANDMARKS_VERSION):
-            self.database.close()
-            raise IndexUnusable(
-                f"the index holds landmarks of version {held}, this release makes "
-                f"{LANDMARKS_VERSION}: build another from the artefact store"
-            )
+        for name, ours in (("landmarks", LANDMARKS_VERSION), ("layout", LAYOUT)):
+            if held and held.get(name) != ours:
+                self.database.close()
+                raise IndexUnusable(
+                    f"the index holds {name} of version {held.get(name, 1)}, this release makes "
+                    f"{ours}: build another from the artefact store"
+                )
 
     # --- what a backend adds ---------------------------------------------------------------
 
@@ -116,6 +117,10 @@ class SqlIndex(abc.ABC):
             self._remove(connection, outdated)
             if new:
                 numbers = range(given + 1, given + 1 + len(new))
+                if numbers[-1] > MAX_NUMBER:
+                    raise IndexUnusable(
+                        f"{MAX_NUMBER} items were added in all: bring the banks into a new index"
+                    )
                 _set(connection, "numbers", numbers[-1])
                 connection.execute(
                     ITEMS.insert(),

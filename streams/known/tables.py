@@ -10,6 +10,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -93,12 +94,13 @@ SEGMENTS: Final = Table(
     Column("sha256", Text, nullable=False),
 )
 
-# PostgreSQL only: one row for each key of each item (the key as a signed number).
+# PostgreSQL only: one row for each key of each item (its quad as a signed number).
 POSTINGS: Final = Table(
     "index_postings",
     METADATA,
     Column("key", Integer, nullable=False),
     Column("number", Integer, nullable=False),
+    Column("second", SmallInteger, nullable=False),
     Index("index_postings_by_key", "key", "number"),
     Index("index_postings_by_number", "number"),
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detector import quads
 from detector.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks, NotLandmarks
-from detector.quads import index_keys, quads_of
+from detector.quads import PLACES, index_keys, quads_of
 from tests.detector.known import RATE_HZ, changed, landmarks, music
 
 EMPTY = Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.uint16), 0.0)
@@ -51,7 +51,7 @@ def test_silence_has_none_and_nothing_fails_on_little() -> None:
     for samples in (0, 1, 500, 3_000, 20_000, 200_000):
         assert len(landmarks(np.zeros(samples, np.float32))) == 0
     assert len(quads_of(EMPTY)) == 0
-    assert len(index_keys(quads_of(EMPTY))) == 0
+    assert len(index_keys(quads_of(EMPTY), EMPTY)) == 0
 
 
 def test_they_are_small_and_come_back() -> None:
@@ -104,12 +104,29 @@ def test_quads_of_pieces_are_quads_of_the_whole(monkeypatch: pytest.MonkeyPatch)
         assert np.array_equal(getattr(pieces, name), getattr(whole, name))
 
 
+def chosen(found: Landmarks) -> np.ndarray:
+    """Return the quads of the index keys, without their places."""
+    return np.unique(index_keys(quads_of(found), found) >> np.uint64(8))
+
+
+def test_an_index_key_says_where_its_quad_starts() -> None:
+    wave = music(1)
+    there = index_keys(quads_of(whole := landmarks(wave)), whole)
+    late = landmarks(np.concatenate((np.zeros(30 * RATE_HZ, np.float32), wave)))
+    later = index_keys(quads_of(late), late)
+    moved = np.intersect1d(there + np.uint64(30), later)
+    assert len(moved) > 0.8 * len(there)
+    quads, times = np.unique(there >> np.uint64(8), return_counts=True)
+    assert times.max() <= PLACES
+    assert len(quads) > 30
+
+
 def test_query_and_reference_choose_the_same_keys() -> None:
     wave = music(1)
-    whole = index_keys(quads_of(landmarks(wave)))
-    part = index_keys(quads_of(landmarks(wave[20 * RATE_HZ : 40 * RATE_HZ])))
+    whole = chosen(landmarks(wave))
+    part = chosen(landmarks(wave[20 * RATE_HZ : 40 * RATE_HZ]))
     assert len(np.intersect1d(whole, part)) > 0.4 * len(part)
-    other = index_keys(quads_of(landmarks(music(2))))
+    other = chosen(landmarks(music(2)))
     assert len(np.intersect1d(whole, other)) < 0.1 * len(part)
 
 
