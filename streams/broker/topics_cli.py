@@ -1,9 +1,14 @@
 """``earmark topics``: what the topics should be, and making them so."""
 
 import sys
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from streams.broker.dlq import moment
+from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +59,41 @@ def apply(
     if left:
         sys.stdout.write("left as it is:\n")
         _say(left, "")
+
+
+@app.command()
+def rewind(
+    process: Annotated[str, typer.Argument(help="fingerprint, classify, decide, ledger ...")],
+    to: Annotated[
+        datetime,
+        typer.Option(parser=moment, metavar="TIME", help="Since when again: 6h, 7d, ISO 8601."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; otherwise it only tells.")] = False,
+    state: Annotated[Path, typer.Option(help="Folder of a one-machine instance.")] = Path(DEFAULT),
+) -> None:
+    """Let a process do again what came since a time; its workers must be stopped meanwhile."""
+    from streams.broker.rewind import moves
+    from streams.broker.rewind import rewind as move_back
+    from streams.broker.topic_plan import open_admin
+    from streams.operate.checks.broker import READS
+    from streams.settings import Settings
+
+    if process not in READS:
+        raise typer.BadParameter(f"no process {process!r}; there are {', '.join(READS)}")
+    settings = State(state).announced() or Settings.from_env()
+    group = f"{settings.group_prefix}.{process}"
+    with open_admin(settings) as admin:
+        found = moves(admin, group, READS[process], to)
+        if yes and found:
+            move_back(admin, group, found)
+    for one in found:
+        sys.stdout.write(
+            f"{one.topic}/{one.partition}: from {one.before} back to {one.after} (end {one.end})\n"
+        )
+    again = sum(one.before - one.after for one in found)
+    sys.stdout.write(f"{again} events {'will be' if yes else 'would be'} done again\n")
+    if not yes:
+        sys.stdout.write("nothing was changed; stop the workers of that process, then add --yes\n")
 
 
 def _say(found: "Sequence[Change]", nothing: str) -> None:

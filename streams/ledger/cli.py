@@ -1,5 +1,6 @@
 """``earmark ledger``: look after the ledger's database."""
 
+import getpass
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from streams.ledger.database import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="Look after the ledger's database.")
+LEFT = """\
+still hold it: the topics, until they forget it by age; the audit log, by ids; banks of known
+tracks (earmark bank remove); your backups. deploy/RUNBOOKS.md, "Deleting a person's data"
+"""
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
 
 
@@ -95,6 +100,29 @@ def reviewed(
 
     with out.open("w", newline="") as file:
         sys.stdout.write(f"{write(_ledger(state), file)} tracks written\n")
+
+
+@app.command()
+def forget(
+    tracks: Annotated[list[str], typer.Argument(help="Ids of tracks.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; otherwise it only tells.")] = False,
+    by: Annotated[str, typer.Option(help="Who does it; the system's user by default.")] = "",
+    state: StateOption = Path(DEFAULT),
+) -> None:
+    """Delete all that ledger and store hold about tracks; says what stays, and where."""
+    from streams.audio.artefacts import ArtefactStore
+    from streams.ledger.forget import forget as forget_tracks
+
+    settings = State(state).announced() or State(state).settings(None)
+    store = ArtefactStore.open(settings.store)
+    who = by or getpass.getuser()
+    found = forget_tracks(_ledger(state), store, tracks, who=who, really=yes)
+    _told(found.rows, "rows deleted" if yes else "rows would be deleted")
+    for path in found.files:
+        sys.stdout.write(f"          {path}\n")
+    for content in found.shared:
+        sys.stdout.write(f"          stays: content {content[:16]}, other tracks have it\n")
+    sys.stdout.write(LEFT if yes else "nothing was deleted; add --yes\n")
 
 
 def _ledger(state: Path) -> "Ledger":

@@ -5,18 +5,20 @@
         /ledger.db    what was decided; survives everything
         /artefacts/   observations
         /logs/        one file per process
+        /prometheus.yml  for a Prometheus that shall read them
         /samples/     self-made tracks
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import orjson
+import yaml
 
 from detector.errors import Fatal
 from streams.settings import PREFIX, Settings
@@ -48,6 +50,11 @@ class State:
     def run(self) -> Path:
         """The running instance."""
         return self.folder / "run.json"
+
+    @property
+    def prometheus(self) -> Path:
+        """How a Prometheus reads the running instance."""
+        return self.folder / "prometheus.yml"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -93,6 +100,16 @@ class State:
     def announce(self, settings: Settings) -> None:
         """Let ``submit`` and ``show`` find the running instance; no secret is written."""
         self.run.write_bytes(orjson.dumps(settings.announcement(), option=orjson.OPT_INDENT_2))
+
+    def scrape(self, targets: Mapping[str, str]) -> Path:
+        """Write a configuration with which a Prometheus reads all workers; return where it is."""
+        jobs = [
+            {"targets": [target], "labels": {"process": process}}
+            for process, target in targets.items()
+        ]
+        config = {"scrape_configs": [{"job_name": "earmark", "static_configs": jobs}]}
+        self.prometheus.write_text(yaml.safe_dump({"global": {"scrape_interval": "15s"}} | config))
+        return self.prometheus
 
     def announced(self) -> Settings | None:
         """Return the settings of the running instance, if one runs from here."""

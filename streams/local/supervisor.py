@@ -121,17 +121,32 @@ class Supervisor:
 
     def __init__(self, names: list[str], settings: Settings, log_folder: Path) -> None:
         log_folder.mkdir(parents=True, exist_ok=True)
-        self.children = []
-        for place, name in enumerate(names):
-            number = names[:place].count(name) + 1
-            port = free_port(settings.metrics_host)
-            self.children.append(
-                Child(
-                    name,
-                    settings.model_copy(update={"metrics_port": port}),
-                    log_folder / (f"{name}.log" if number == 1 else f"{name}-{number}.log"),
-                )
-            )
+        self._settings, self._log_folder = settings, log_folder
+        self.children: list[Child] = []
+        for name in names:
+            self.children.append(self._child(name))
+
+    def _child(self, name: str) -> Child:
+        number = sum(child.name == name for child in self.children) + 1
+        port = free_port(self._settings.metrics_host)
+        log_name = f"{name}.log" if number == 1 else f"{name}-{number}.log"
+        settings = self._settings.model_copy(update={"metrics_port": port})
+        return Child(name, settings, self._log_folder / log_name)
+
+    def add(self, name: str) -> Child:
+        """Start one more worker; nobody waits for it to be ready."""
+        child = self._child(name)
+        self.children.append(child)
+        child.start()
+        return child
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """Where each worker's metrics are, ``host:port``, by the name of its log."""
+        return {
+            child.log_path.stem: f"{child.settings.metrics_host}:{child.settings.metrics_port}"
+            for child in self.children
+        }
 
     def __enter__(self) -> "Supervisor":
         for child in self.children:

@@ -36,6 +36,7 @@ from streams.settings import PREFIX, Settings
 
 WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
 EVERYTHING: Final = ("console", *WORKERS)
+MONITOR_AFTER_S: Final = 30.0  # or once all is decided: the first decision comes first
 READY_PATIENCE_S: Final = 120.0
 STALL_S: Final = 300.0
 LEDGER_PATIENCE_S: Final = 60.0
@@ -152,7 +153,7 @@ def up(
         sender = threading.Thread(target=batch.send, args=(hook, items(settings)), daemon=True)
         sender.start()
         try:
-            _follow(batch, watcher, supervisor, console, once=once)
+            _follow(batch, watcher, supervisor, console, state, once=once)
         except KeyboardInterrupt:
             console.print("stopping")
             return 0
@@ -195,7 +196,13 @@ def _with_console(settings: Settings) -> Settings:
 
 
 def _follow(
-    batch: Batch, watcher: Watcher, supervisor: Supervisor, console: Console, *, once: bool
+    batch: Batch,
+    watcher: Watcher,
+    supervisor: Supervisor,
+    console: Console,
+    state: State,
+    *,
+    once: bool,
 ) -> None:
     console.print(show.HEADER, style="bold")
     columns = (
@@ -207,7 +214,8 @@ def _follow(
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("decided", total=None)
         looked = 0.0
-        done = False
+        done = watched = False
+        began = time.monotonic()
         while True:
             for ended in watcher.poll(0.1):
                 batch.take(ended, progress)
@@ -225,6 +233,11 @@ def _follow(
                 done = True
                 show.summary(progress.console, list(batch.ends.values()), batch.not_sent)
                 progress.console.print("still running; Ctrl-C ends it")
+            if not (once or watched) and (done or time.monotonic() - began > MONITOR_AFTER_S):
+                watched = True
+                monitor = supervisor.add("monitor")
+                progress.console.print(f"metrics  {monitor.metrics_url}  {monitor.name}")
+                progress.console.print(f"         all of them: {state.scrape(supervisor.targets)}")
 
 
 def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor) -> list[str]:
