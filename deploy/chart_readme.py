@@ -18,13 +18,24 @@ TEXT: Final = """\
 
 A Deployment for every process, jobs for topics and tables, and what one expects around them:
 probes, disruption budgets, autoscaling on consumer lag (KEDA or HPA, off by default), GPUs and
-their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards.
+their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`.
 
 ## Before
 
-Kubernetes 1.29 or newer, Helm 3.14 or newer, an Apache Kafka (4.1 is what we test on), a
-PostgreSQL, and either a ReadWriteMany volume or a bucket for the artefact store. Earmark's image,
-built by `deploy/Dockerfile`, in a registry that your cluster can pull from.
+- Kubernetes 1.29 or newer, Helm 3.14 or newer.
+- An Apache Kafka (4.1 is what we test on) with as many brokers as `settings.replication` (3).
+- A PostgreSQL with an empty database.
+- For the artefact store either a storage class that can ReadWriteMany, or a bucket. Without
+  either, on one node: `persistence.accessModes: [ReadWriteOnce]`.
+- Earmark's image in a registry that your cluster can pull from:
+
+  ```sh
+  docker build -f deploy/Dockerfile -t registry.example.org/earmark:0.1.0 .
+  docker push registry.example.org/earmark:0.1.0
+  ```
+
+  `--build-arg DEVICE=gpu` for CUDA; `--build-arg PACKAGES=s3fs` (or gcsfs, adlfs) where the
+  store or the uploads are in such buckets.
 
 ## Install
 
@@ -33,6 +44,8 @@ kubectl create namespace earmark
 kubectl -n earmark create secret generic earmark-ledger \\
   --from-literal=url='postgresql://earmark:PASSWORD@postgres:5432/earmark'
 helm upgrade --install earmark deploy/helm/earmark -n earmark --reset-values -f mine.yaml
+kubectl -n earmark wait --for=condition=available deployment --all --timeout=10m
+helm -n earmark test earmark --logs
 ```
 
 with a `mine.yaml` such as
@@ -43,14 +56,22 @@ settings:
   brokers: kafka-1:9092,kafka-2:9092
   partitions: 24
   uri_schemes: https
-podMonitor: {enabled: true}
-prometheusRule: {enabled: true}
+  # store: s3://labels/artefacts      # and persistence: {enabled: false}
+# these three need the Prometheus operator's kinds and Grafana's sidecar
+podMonitor: {enabled: true, labels: {release: prometheus}}
+prometheusRule: {enabled: true, labels: {release: prometheus}}
 dashboards: {enabled: true}
 ```
 
+`helm test` runs `earmark doctor` in a pod with the settings of all: it names each fault and its
+remedy. Pods that are not ready say why at `/ready`; they wait for broker, topics and tables as
+long as it takes, and are not restarted for it.
+
 `--reset-values` matters on upgrades: without it, and without `--set`, Helm uses the values of the
 release before and not those of the new chart. More examples are in `ci/`: `minimal` (one node),
-`gpu` (slices of GPUs, KEDA), `sasl` (a secured Kafka).
+`gpu` (slices of GPUs, KEDA), `sasl` (a secured Kafka). Certificates, passwords and a ConfigMap
+of your own are read at start: when they change, `kubectl -n earmark rollout restart deployment`,
+or let a controller do it (`common.annotations`).
 
 ## Upgrade and uninstall
 
@@ -63,6 +84,11 @@ the artefact store, the topics and the ledger.
 - **Partitions** limit how many copies of a process have work. The topics job never adds
   any to an existing topic: `deploy/RUNBOOKS.md` says how.
 - **`monitor`** is one pod and must stay one. Everything else may be scaled.
+- **Uploads** are fetched by URI: `uri_schemes` says which (https, s3 ...). http and https never
+  lead to an address inside. Credentials of buckets come by `common.extraEnvFrom` or the service
+  account.
+- **Traces**: `settings.traces_endpoint`, an OpenTelemetry collector's OTLP over HTTP; open its
+  port in `networkPolicy.egress`.
 - **Probes**: `/live` says that the main loop turns, `/ready` that every condition holds. A broker
   that is away makes pods unready and never restarts them for it.
 

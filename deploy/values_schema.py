@@ -63,6 +63,8 @@ def schema() -> Schema:
             console=_console(),
             topicsJob=_object(enabled=FLAG),
             migrateJob=_object(enabled=FLAG),
+            jobResources=_resources(),
+            doctor=_object(enabled=FLAG, resources=_resources()),
             common=_ref("process"),
             processors=_object(**{name: _ref("process") for name in PROCESSES}),
             serviceAccount=_object(create=FLAG, name=TEXT, annotations=WORDS),
@@ -80,13 +82,17 @@ def schema() -> Schema:
     }
 
 
+def _resources() -> Schema:
+    return _object(requests=ANY_OBJECT, limits=ANY_OBJECT, claims=LIST)
+
+
 def _process() -> Schema:
     return _object(
         enabled=FLAG,
         replicas=_whole(0),
         settings=_ref("settings"),
         image=_ref("image"),
-        resources=_object(requests=ANY_OBJECT, limits=ANY_OBJECT, claims=LIST),
+        resources=_resources(),
         startupSeconds=_whole(5),
         terminationGracePeriodSeconds=_whole(1),
         autoscaling=_object(
@@ -118,6 +124,7 @@ def _process() -> Schema:
         affinity=ANY_OBJECT,
         topologySpreadConstraints=LIST,
         priorityClassName=TEXT,
+        annotations=WORDS,
         podAnnotations=WORDS,
         podLabels=WORDS,
         tmpSize=QUANTITY,

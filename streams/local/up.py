@@ -36,7 +36,7 @@ from streams.settings import PREFIX, Settings
 
 WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
 EVERYTHING: Final = ("console", *WORKERS)
-MONITOR_AFTER_S: Final = 30.0  # or once all is decided: the first decision comes first
+MONITOR_AFTER_S: Final = 60.0  # or once all is decided: the first decision comes first
 READY_PATIENCE_S: Final = 120.0
 STALL_S: Final = 300.0
 LEDGER_PATIENCE_S: Final = 60.0

@@ -51,7 +51,9 @@ def problems(objects: Sequence[Object], kubernetes: str, files: Path) -> list[st
         *(line for one in of_kind(objects, "Deployment").values() for line in _of_pods(one)),
         *(line for one in of_kind(objects, "Job").values() for line in _of_pods(one)),
         *(line for one in of_kind(objects, "Deployment").values() for line in _of_worker(one)),
+        *(line for one in of_kind(objects, "Pod").values() for line in _of_pods(one)),
         *_of_jobs(objects),
+        *_of_doctor(objects),
         *_of_environments(objects, files),
         *_of_selectors(objects),
         *_of_scaling(objects),
@@ -62,8 +64,8 @@ def problems(objects: Sequence[Object], kubernetes: str, files: Path) -> list[st
 
 
 def pod(one: Object) -> Object:
-    """Return the pod template of a workload."""
-    return dict(one["spec"]["template"])
+    """Return the pod template of a workload; of a pod, itself."""
+    return dict(one if one["kind"] == "Pod" else one["spec"]["template"])
 
 
 def environment(one: Object, objects: Sequence[Object]) -> dict[str, str]:
@@ -153,8 +155,22 @@ def _of_jobs(objects: Sequence[Object]) -> Iterator[str]:
             yield f"{name}: gives up while the broker is still starting"
 
 
+def _of_doctor(objects: Sequence[Object]) -> Iterator[str]:
+    """``helm test`` runs the doctor, once, in a pod that Helm alone makes and removes."""
+    pods = of_kind(objects, "Pod")
+    if list(pods) != ["music-earmark-doctor"]:
+        yield f"helm test would run {list(pods)}"
+    for name, one in pods.items():
+        if one["metadata"].get("annotations", {}).get("helm.sh/hook") != "test":
+            yield f"{name}: runs at other times than helm test"
+        if one["spec"]["containers"][0]["args"] != ["doctor"]:
+            yield f"{name}: runs {one['spec']['containers'][0]['args']}"
+        if one["spec"]["restartPolicy"] != "Never":
+            yield f"{name}: what it finds would be asked again and again"
+
+
 def _of_environments(objects: Sequence[Object], files: Path) -> Iterator[str]:
-    for kind in ("Deployment", "Job"):
+    for kind in ("Deployment", "Job", "Pod"):
         for name, one in of_kind(objects, kind).items():
             yield from _of_environment(name, one, objects, files)
 

@@ -50,7 +50,13 @@ FAULTS = {
     ],
     "jobs.yaml": [
         ("default", '"topics" "apply"', '"topic" "apply"'),
-        ("default", "restartPolicy: OnFailure", "restartPolicy: Always"),
+        ("default", 'default "OnFailure"', 'default "Always"'),
+    ],
+    "tests/doctor.yaml": [
+        ("default", '(list "doctor")', '(list "docter")'),
+        ("default", '"helm.sh/hook" "test"', '"helm.sh/hook" "post-install"'),
+        ("default", '"Never"', '"Always"'),
+        ("default", "-doctor", "-fingerprint"),
     ],
     "pdb.yaml": [("default", "app.kubernetes.io/component: {{ $name }}\n{{- end", "\n{{- end")],
     "pvc.yaml": [("default", "accessModes:", "accessMode:")],
@@ -122,8 +128,9 @@ def test_helm_lint_finds_nothing(variant: str) -> None:
 
 
 def test_every_template_has_a_fault_planted() -> None:
-    templates = {path.name for path in (CHART / "templates").iterdir()} - {"NOTES.txt"}
-    assert templates == FAULTS.keys()
+    folder = CHART / "templates"
+    templates = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert templates - {"NOTES.txt"} == FAULTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -222,6 +229,14 @@ def test_extras_reach_the_pod() -> None:
     assert {"secretRef": {"name": "bucket"}} in spec["containers"][0]["envFrom"]
     assert spec["priorityClassName"] == "batch"
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_annotations_reach_the_deployment_and_not_its_pods() -> None:
+    said = ("--set", "common.annotations.reloader=auto", "--set", "common.podAnnotations.mesh=off")
+    decide = of_kind(render(*said), "Deployment")["music-earmark-decide"]
+    assert decide["metadata"]["annotations"] == {"reloader": "auto"}
+    annotations = pod(decide)["metadata"]["annotations"]
+    assert (annotations["mesh"], "reloader" in annotations) == ("off", False)
 
 
 def test_new_settings_make_new_jobs_and_restart_the_pods() -> None:
