@@ -8,6 +8,7 @@ again are three decisions.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from streams import topics
@@ -92,7 +93,7 @@ def decide_all(
     )
     labels = labels_of(event, facts, default.rights, context)
     decided = _decided(event, bundle, facts, judged, labels, decision_id, previous, cause)
-    statement = _statement(event, judged, bundle, decided, previous)
+    statement = _statement(event, judged, bundle, decided, previous, facts.at)
     if statement is not None:
         decided = decided.model_copy(update={"statement_id": statement.statement_id})
     elif previous is not None and reasons.due(judged):
@@ -269,6 +270,7 @@ def _statement(
     bundle: Bundle,
     decided: TrackDecided,
     previous: TrackDecided | None,
+    told_at: datetime,
 ) -> StatementWritten | None:
     """Return a statement where one is owed and the one before does not say it already."""
     if not reasons.due(judged):
@@ -278,4 +280,6 @@ def _statement(
         if same_rules and not decided.changed_dimensions:
             return None
     replaces = previous.statement_id if previous else None
-    return reasons.statement_of(event, judged, bundle, decided.decision_id, replaces)
+    return reasons.statement_of(
+        event, judged, bundle, decided.decision_id, replaces, told_at=told_at
+    )

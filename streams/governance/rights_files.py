@@ -2,20 +2,25 @@
 
 CSV columns are the entry's fields; lists are separated by ``;``: ``agreement_id, grantor,
 grantor_name, grantee, isrcs, iswcs, artists, artist_isnis, voices, catalogue_dpid, wildcard,
-uses, permission, generator_ids, generator_versions, territories, valid_from, valid_until,
-compensation_model, compensation_basis, credit_requirements, verification, source``. A row with
-``generator_id`` is a generator: ``generator_id, vendor, product, aliases, status, versions,
-territories, valid_from, valid_until, agreement_id``.
+uses, permission, generator_ids, generator_versions, products, max_volume, approval_required,
+territories, valid_from, valid_until, revoked_at, grace_days, compensation_model,
+compensation_basis, credit_requirements, verification, source, extent, use_description, entry_id``.
+A row with ``generator_id`` is a generator: ``generator_id, vendor, product, aliases, status,
+versions, territories, valid_from, valid_until, agreement_id, entry_id``; several rows of one are
+its licences, and the first that fits a track speaks.
+
+What is not understood is refused and never left out: a lost column is a lost condition.
 """
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from detector.errors import BadInput
 from streams.policy.registry import Registry
@@ -28,7 +33,21 @@ from streams.records.rights import (
 )
 
 Given = tuple[str | None, RightsEntry | GeneratorEntry]
+Kind = TypeVar("Kind", RightsEntry, GeneratorEntry)
 LISTS: Final = ("isrcs", "iswcs", "artists", "artist_isnis", "voices")
+COLUMNS: Final = frozenset(
+    {
+        *LISTS,
+        *("agreement_id", "grantor", "grantor_name", "grantee", "catalogue_dpid", "wildcard"),
+        *("uses", "permission", "generator_ids", "generator_versions", "products", "max_volume"),
+        *("approval_required", "territories", "valid_from", "valid_until", "revoked_at"),
+        *("grace_days", "compensation_model", "compensation_basis", "credit_requirements"),
+        *("verification", "source", "extent", "use_description", "entry_id"),
+        *("generator_id", "vendor", "product", "aliases", "status", "versions"),
+    }
+)
+YES: Final = ("1", "true", "yes")
+NO: Final = ("", "0", "false", "no")
 
 
 class WrongRights(BadInput):
@@ -48,7 +67,7 @@ def read(path: Path) -> Iterator[Given]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise WrongRights(f"{path}: cannot be read ({error})") from error
-    lines = _csv(text) if path.suffix.casefold() == ".csv" else _jsonl(text, path)
+    lines = _csv(text, path) if path.suffix.casefold() == ".csv" else _jsonl(text, path)
     for number, fields in lines:
         try:
             yield _given(fields)
@@ -56,8 +75,9 @@ def read(path: Path) -> Iterator[Given]:
             fault = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in fault["loc"])
             raise WrongRights(f"{path}:{number}: {where}: {fault['msg']}") from error
-        except (KeyError, ValueError, TypeError) as error:
-            raise WrongRights(f"{path}:{number}: {error!r}") from error
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            said = str(error) if isinstance(error, ValueError) else repr(error)
+            raise WrongRights(f"{path}:{number}: {said}") from error
 
 
 def versioned(
@@ -102,33 +122,85 @@ def _jsonl(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _given(fields: Mapping[str, Any]) -> Given:
     """Read a record of the topic, a bare entry or a bare generator."""
-    if "entry" in fields:
-        return fields.get("entry_id"), RightsEntry.model_validate(
-            _known(RightsEntry, fields["entry"])
-        )
-    if "generator" in fields:
-        return fields.get("entry_id"), GeneratorEntry.model_validate(fields["generator"])
     entry_id = fields.get("entry_id")
+    if fields.get("entry") is not None:
+        return entry_id, _all_of(RightsEntry, fields["entry"])
+    if fields.get("generator") is not None:
+        return entry_id, _all_of(GeneratorEntry, fields["generator"])
     rest = {name: value for name, value in fields.items() if name != "entry_id"}
     if "generator_id" in rest:
-        return entry_id, GeneratorEntry.model_validate(_known(GeneratorEntry, rest))
-    return entry_id, RightsEntry.model_validate(_known(RightsEntry, rest))
+        return entry_id, _all_of(GeneratorEntry, rest)
+    return entry_id, _all_of(RightsEntry, rest)
 
 
-def _known(kind: type[RightsEntry] | type[GeneratorEntry], fields: Any) -> Any:
-    """Refuse what the registry does not know: a misspelt field is a lost condition."""
-    unknown = sorted(set(fields) - kind.model_fields.keys())
-    if unknown:
-        raise ValueError(f"unknown field {unknown[0]!r}; known: {', '.join(kind.model_fields)}")
-    return fields
+def _all_of(kind: type[Kind], fields: Any) -> Kind:
+    """Refuse what the registry does not know, however deep: a misspelt field is lost."""
+    read_as = kind.model_validate(fields)
+    _nothing_lost(fields, read_as)
+    return read_as
 
 
-def _csv(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    rows = csv.DictReader(text.splitlines())
+def _nothing_lost(given: Any, read_as: Any, where: str = "") -> None:
+    if isinstance(read_as, BaseModel) and isinstance(given, Mapping):
+        known = type(read_as).model_fields
+        unknown = sorted(set(given) - known.keys())
+        if unknown:
+            raise ValueError(f"unknown field {where + unknown[0]!r}; known: {', '.join(known)}")
+        for name, value in given.items():
+            _nothing_lost(value, getattr(read_as, name), f"{where}{name}.")
+    elif isinstance(read_as, tuple) and isinstance(given, list):
+        for one, two in zip(given, read_as, strict=True):
+            _nothing_lost(one, two, where)
+
+
+def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    rows = csv.reader(io.StringIO(text, newline=""))
+    header = [name.strip() for name in next(rows, [])]
+    unknown = sorted(set(header) - COLUMNS)
+    if unknown or len(set(header)) < len(header):
+        what = f"unknown column {unknown[0]!r}" if unknown else "a column stands twice"
+        raise WrongRights(f"{path}:1: {what}; known: {', '.join(sorted(COLUMNS))}")
+    entries: dict[str, int] = {}
+    generators: dict[str, tuple[int, dict[str, Any]]] = {}
     for row in rows:
-        said = {name.strip(): (value or "").strip() for name, value in row.items() if name}
-        fields = _generator(said) if said.get("generator_id") else _entry(said)
-        yield rows.line_num, fields
+        number = rows.line_num
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            raise WrongRights(f"{path}:{number}: {len(row)} cells, and {len(header)} columns")
+        said = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
+        try:
+            fields = _generator(said) if said.get("generator_id") else _entry(said)
+        except ValueError as error:
+            raise WrongRights(f"{path}:{number}: {error}") from error
+        if said.get("generator_id"):
+            name = said.get("entry_id") or said["generator_id"].casefold()
+            first = generators.setdefault(name, (number, fields))[1]
+            if first is not fields:
+                first["licences"] += fields["licences"]
+                first["aliases"] += [
+                    one for one in fields["aliases"] if one not in first["aliases"]
+                ]
+            continue
+        # Two rows of one entry would be two versions of it, and only the last would count.
+        same = said.get("entry_id") or repr(
+            [fields[name] for name in ("subject", "uses", "grantor")]
+        )
+        same += said.get("agreement_id", "")
+        if same in entries:
+            raise WrongRights(
+                f"{path}:{number}: the same entry as in line {entries[same]}: join the rows, or "
+                "give each an entry_id"
+            )
+        entries[same] = number
+        yield number, fields
+    yield from generators.values()
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.casefold() not in (*YES, *NO):
+        raise ValueError(f"{name} is yes or no, not {text!r}")
+    return text.casefold() in YES
 
 
 def _list(text: str) -> list[str]:
@@ -150,12 +222,22 @@ def _entry(said: Mapping[str, str]) -> dict[str, Any]:
     }
     subject: dict[str, Any] = {name: _list(said.get(name, "")) for name in LISTS}
     subject["catalogue_dpid"] = said.get("catalogue_dpid") or None
-    subject["wildcard"] = said.get("wildcard", "").casefold() in ("1", "true", "yes")
+    subject["wildcard"] = _flag("wildcard", said.get("wildcard", ""))
     fields["subject"] = subject
     fields["uses"] = _list(said.get("uses", ""))
     fields["conditions"] = {
-        name: _list(said.get(name, "")) for name in ("generator_ids", "generator_versions")
+        **{
+            name: _list(said.get(name, ""))
+            for name in ("generator_ids", "generator_versions", "products")
+        },
+        "max_volume": said.get("max_volume") or None,
+        "approval_required": _flag("approval_required", said.get("approval_required", "")),
     }
+    if said.get("revoked_at"):
+        fields["revocation"] = {
+            "effective_at": said["revoked_at"],
+            "grace_days": said.get("grace_days") or 0,
+        }
     if said.get("territories"):
         fields["territories"] = _list(said["territories"])
     if said.get("compensation_model"):

@@ -50,6 +50,9 @@ class Redress(Strict):
     out_of_court: Annotated[str, StringConstraints(min_length=1, max_length=500)] = (
         "a certified out-of-court dispute settlement body (Article 21 DSA)"
     )
+    out_of_court_de: Annotated[str, StringConstraints(min_length=1, max_length=500)] = (
+        "eine zertifizierte außergerichtliche Streitbeilegungsstelle (Artikel 21 DSA)"
+    )
     terms_url: Annotated[str, StringConstraints(max_length=500)] = ""
 
 

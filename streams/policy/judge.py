@@ -78,7 +78,7 @@ def judge(event: TrackClassified, facts: Facts, bundle: Bundle) -> Judgement:
     groups.sort(key=lambda one: (WORLDWIDE not in one.territories, -len(one.territories),
                                  [-place for place in _places(one.said.actions)]))  # fmt: skip
     default, elsewhere = groups[0], tuple(groups[1:])
-    starts_at = _starts_at(event, facts, entries)
+    starts_at = _starts_at(event, facts, entries, bundle)
     terms = tuple(term for one in groups for term in _terms(one, starts_at))
     edges = [
         *facts.edges,
@@ -138,7 +138,7 @@ def _in(
     values = features_of(event, facts, rights, labels, label, artwork)
     key = event.track_id
     said = evaluate(values, bundle, key=key, overrides=overrides, off=facts.off)
-    lapsed = _lapsed(said, _starts_at(event, facts, entries), facts.at)
+    lapsed = _lapsed(said, _starts_at(event, facts, entries, bundle), facts.at)
     if lapsed:
         said = evaluate(values, bundle, key=key, overrides=overrides, off=facts.off, lapsed=lapsed)
     return Scoped((territory,), rights, values, said, overrides, lapsed, labels, label)
@@ -160,9 +160,16 @@ def _plain(rights: Rights) -> dict[str, Any]:
     return {name: getattr(rights, name) for name in Rights.__dataclass_fields__}
 
 
-def _starts_at(event: TrackClassified, facts: Facts, entries: Sequence[RightsChanged]) -> datetime:
-    """Return when the newest of the facts came to be: the same whenever it is asked."""
+def _starts_at(
+    event: TrackClassified, facts: Facts, entries: Sequence[RightsChanged], bundle: Bundle
+) -> datetime:
+    """Return when the newest of the facts came to be: the same whenever it is asked.
+
+    What ended or began by its date did so then, and not when it was written down.
+    """
     moments = [event.uploaded_at]
+    dated = (*facts.edges, *(one.ends_at for one in bundle.overrides))
+    moments += [edge for edge in dated if event.uploaded_at < edge <= facts.at]
     if facts.verdict is not None:
         moments.append(facts.verdict.decided_at)
     if facts.appeal is not None:

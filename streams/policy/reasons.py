@@ -7,7 +7,7 @@ a question for its lawyers: here they are made and stored, and nothing is sent.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from streams.policy.bundle import Bundle
@@ -62,12 +62,19 @@ _SOURCE: Final[dict[str, dict[LabelSource, str]]] = {
     },
     "de": {
         LabelSource.DETECTOR: "unsere automatische Analyse des Tons",
-        LabelSource.DECLARATION: "die Angabe bei der Einlieferung",
+        LabelSource.DECLARATION: "die Angabe bei der Anlieferung",
         LabelSource.PROVENANCE: "Angaben in der Datei selbst",
         LabelSource.REGISTRY: "ein Eintrag in einem Rechteregister",
         LabelSource.REVIEWER: "das Urteil einer Person, die sie geprüft hat",
         LabelSource.APPEAL: "das Ergebnis einer Beschwerde",
     },
+}
+
+
+_UNTIL: Final = {"en": " until ", "de": " bis "}
+_OPEN: Final = {
+    "en": ("This holds until further notice.", "What has no end here holds until further notice."),
+    "de": ("Das gilt bis auf Weiteres.", "Was hier kein Ende hat, gilt bis auf Weiteres."),
 }
 
 
@@ -96,21 +103,36 @@ def statement_of(
     bundle: Bundle,
     decision_id: str,
     replaces: str | None = None,
+    *,
+    told_at: datetime | None = None,
 ) -> StatementWritten:
-    """Write the statement of a decision that restricts something."""
+    """Write the statement of a decision that restricts something.
+
+    Args:
+        event: the analysis with its upload.
+        judgement: what was decided.
+        bundle: the policy.
+        decision_id: of the decision.
+        replaces: the statement that this one takes the place of.
+        told_at: when it was decided, where that is later than the facts it rests on: an
+            agreement or a policy may change years after an upload, and the time to object runs
+            from when one is told. Counted from the next midnight, so that a repetition on
+            the same day says the same.
+    """
     scopes = [one for one in judgement.everywhere if _restrictions(one)]
     strictest = max(scopes, key=lambda one: sum(_places(one)))
     restricted_in = {name for one in scopes for name in one.territories}
     terms = [one for one in judgement.terms if set(one.territories) & restricted_in]
     behind = _rules(strictest)
     starts_at = terms[0].starts_at
+    told = max(starts_at, told_at or starts_at)
     statement_id = statement_id_of(decision_id)
     fields = {
         **_restriction(terms, strictest),
         **_ground(behind, bundle),
         "content_type": _content_type(strictest.label),
         "content_date": event.uploaded_at.date().isoformat(),
-        "application_date": starts_at.date().isoformat(),
+        "application_date": told.date().isoformat(),
         "decision_facts": _facts(strictest.label, behind, "en"),
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes" if strictest.label.source is LabelSource.DETECTOR else "No",
@@ -118,9 +140,10 @@ def statement_of(
         "territorial_scope": _scope(restricted_in),
         "puid": statement_id,
     }
+    runs_from = told if told == starts_at else _next_midnight(told)
     redress = Redress(
         internal_url=bundle.redress.internal_url.replace("{decision_id}", decision_id),
-        deadline=starts_at + timedelta(days=bundle.redress.days),
+        deadline=runs_from + timedelta(days=bundle.redress.days),
         out_of_court=bundle.redress.out_of_court,
         courts="the competent courts",
     )
@@ -134,13 +157,21 @@ def statement_of(
         recipient=account or upload.distributor,
         fields={name: value for name, value in fields.items() if value not in (None, [], "")},
         texts={
-            language: _text(language, strictest, behind, terms, redress)
-            for language in ("en", "de")
+            language: _text(language, strictest, behind, terms, redress, body)
+            for language, body in (
+                ("en", bundle.redress.out_of_court),
+                ("de", bundle.redress.out_of_court_de),
+            )
         },
         redress=redress,
         replaces=replaces,
         policy=bundle.ref,
     )
+
+
+def _next_midnight(at: datetime) -> datetime:
+    day = at.astimezone(UTC).date() + timedelta(days=1)
+    return datetime.combine(day, time(), UTC)
 
 
 def _places(scoped: Scoped) -> list[int]:
@@ -168,10 +199,10 @@ def _restriction(terms: Iterable[Term], scoped: Scoped) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "decision_visibility": visibility,
         "decision_monetary": max(monetary, default=None, key=list(MONETARY.values()).index),
-        "end_date_visibility_restriction": _end(
+        "end_date_visibility_restriction": _end_day(
             ends for one, _, ends in said if one in ("recommendation", "availability", "profile")
         ),
-        "end_date_monetary_restriction": _end(
+        "end_date_monetary_restriction": _end_day(
             ends for one, _, ends in said if one == "monetisation"
         ),
     }
@@ -184,11 +215,16 @@ def _restriction(terms: Iterable[Term], scoped: Scoped) -> dict[str, Any]:
     return fields
 
 
-def _end(ends: Iterable[datetime | None]) -> str | None:
-    """The day on which all of it is over; None where any of it is open-ended."""
+def _end(ends: Iterable[datetime | None]) -> datetime | None:
+    """Return when all of it is over; None where any of it is open-ended."""
     found = list(ends)
     dated = [one for one in found if one is not None]
-    return max(dated).date().isoformat() if dated and len(dated) == len(found) else None
+    return max(dated) if dated and len(dated) == len(found) else None
+
+
+def _end_day(ends: Iterable[datetime | None]) -> str | None:
+    end = _end(ends)
+    return None if end is None else end.date().isoformat()
 
 
 def _ground(behind: list[Rule], bundle: Bundle) -> dict[str, Any]:
@@ -225,7 +261,7 @@ def _facts(label: Label, behind: list[Rule], language: str) -> str:
     codes = ", ".join(rule.reason_code for rule in behind)
     source = _SOURCE[language][label.source]
     if language == "de":
-        return f"Grundlage ist {source}. Angewandte Regeln: {codes}."
+        return f"Grundlage: {source}. Angewandte Regeln: {codes}."
     return f"This rests on {source}. Rules applied: {codes}."
 
 
@@ -235,15 +271,19 @@ def _text(
     behind: list[Rule],
     terms: Iterable[Term],
     redress: Redress,
+    out_of_court: str,
 ) -> str:
-    did = _DID[language]
-    done = dict.fromkeys(did[(term.dimension, term.value)] for term in terms)
-    where = sorted({name for term in terms for name in term.territories})
+    terms = list(terms)
+    done = _done(language, terms)
+    still = _OPEN[language][any(term.ends_at for term in terms)]
     ends = _end(term.ends_at for term in terms)
-    until = redress.deadline.date().isoformat()
+    until = _day(language, redress.deadline)
+    # What is known comes first, and then what follows from it.
+    told = sorted(behind, key=lambda rule: -rule.priority)
+    places = {term.territories for term in terms}
+    place = f" {_place(language, terms[0].territories)}" if len(places) == 1 else ""
     if language == "de":
-        reasons = [rule.public_de or rule.public for rule in behind]
-        place = "weltweit" if WORLDWIDE in where else f"in {', '.join(where)}"
+        reasons = [rule.public_de or rule.public for rule in told]
         machine = {
             "fully": "Diese Entscheidung hat ein automatisches System getroffen.",
             "partially": "An dieser Entscheidung waren ein automatisches System und Menschen "
@@ -251,31 +291,57 @@ def _text(
             "none": "Diese Entscheidung haben Menschen getroffen.",
         }[scoped.said.automation]
         lines = [
-            f"Was wir mit Ihrer Aufnahme {place} getan haben: {'; '.join(done)}.",
-            f"Das gilt bis {ends}." if ends else "Das gilt bis auf Weiteres.",
+            f"Was wir mit Ihrer Aufnahme{place} getan haben: {done}.",
+            f"Das gilt bis {_day(language, ends)}." if ends else still,
             " ".join(text for text in reasons if text),
             _facts(scoped.label, behind, "de"),
             machine,
             f"Sie können bis zum {until} kostenlos widersprechen: {redress.internal_url}. Ein "
-            "Mensch entscheidet darüber. Danach stehen Ihnen eine zertifizierte außergerichtliche "
-            "Streitbeilegungsstelle (Artikel 21 DSA) und die Gerichte offen.",
+            f"Mensch entscheidet darüber. Danach stehen Ihnen {out_of_court} und die Gerichte "
+            "offen.",
         ]
     else:
-        reasons = [rule.public for rule in behind]
-        place = "worldwide" if WORLDWIDE in where else f"in {', '.join(where)}"
+        reasons = [rule.public for rule in told]
         machine = {
             "fully": "An automated system made this decision.",
             "partially": "An automated system and people took part in this decision.",
             "none": "People made this decision.",
         }[scoped.said.automation]
         lines = [
-            f"What we have done with your recording {place}: {'; '.join(done)}.",
-            f"This holds until {ends}." if ends else "This holds until further notice.",
+            f"What we have done with your recording{place}: {done}.",
+            f"This holds until {_day(language, ends)}." if ends else still,
             " ".join(text for text in reasons if text),
             _facts(scoped.label, behind, "en"),
             machine,
             f"You can object free of charge until {until}: {redress.internal_url}. A person "
-            f"decides about it. After that, {redress.out_of_court} and {redress.courts} are open "
+            f"decides about it. After that, {out_of_court} and {redress.courts} are open "
             "to you.",
         ]
     return "\n".join(line for line in lines if line)
+
+
+def _done(language: str, terms: list[Term]) -> str:
+    """Return what was done; where and until when, wherever that is not the same for all."""
+    several_places = len({term.territories for term in terms}) > 1
+    several_ends = len({term.ends_at and term.ends_at.date() for term in terms}) > 1
+    said: dict[str, None] = {}
+    for term in terms:
+        one = _DID[language][(term.dimension, term.value)]
+        if several_places:
+            one += f" ({_place(language, term.territories)})"
+        if several_ends and term.ends_at is not None:
+            one += f"{_UNTIL[language]}{_day(language, term.ends_at)}"
+        said[one] = None
+    text = "; ".join(said)
+    return text[0].upper() + text[1:] if language == "de" else text
+
+
+def _place(language: str, territories: Iterable[str]) -> str:
+    names = sorted(territories)
+    if WORLDWIDE in names:
+        return "weltweit" if language == "de" else "worldwide"
+    return f"in {', '.join(names)}"
+
+
+def _day(language: str, at: datetime) -> str:
+    return f"{at:%d.%m.%Y}" if language == "de" else f"{at.day} {at:%B %Y}"

@@ -128,8 +128,8 @@ def keys_of_entry(changed: RightsChanged) -> set[Key]:
 
 def standing(entry: RightsEntry, territory: str, at: datetime) -> Standing:
     """Return how an entry stands in a territory at a time."""
-    if entry.permission == "revoked":
-        return "revoked"
+    if entry.permission == "revoked" and entry.revocation is None:
+        return "revoked"  # at once; with a revocation, from when it says
     if entry.revocation is not None and ends_by_revocation(entry) <= at:
         return "revoked"
     if entry.verification == "disputed":

@@ -3,6 +3,9 @@
 An agreement counts when it is verified or at least undisputed, in force, names the tool and
 covers the territory. One licensed tool does not cover another, so each needs its own. What a
 deliverer claims is only a claim: the entry must stand in the registry.
+
+Who opted out has the last word: an opt-out in force prevails over every grant, and over the
+licence of the generator. Nor does that licence help a delivery whose own agreement was revoked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +20,7 @@ from streams.policy.registry import (
     standing,
 )
 from streams.records import RightsUsed, Tool, TrackClassified, Upload
-from streams.records.rights import RightsChanged, RightsEntry, Use
+from streams.records.rights import RightsChanged, RightsEntry, RightsSubject, Use
 
 Purpose = Literal["licence", "generator", "derivative", "voice"]
 MAKES: Final = frozenset({"generate", "distribute_output"})
@@ -65,7 +68,8 @@ def rights_of(
     agreement, covering = look.agreement()
     generators, named_by_people = _generators(event)
     status = look.generator_status(generators)
-    licensed = agreement == "in_force" or (status == "licensed" and named_by_people)
+    by_generator = status == "licensed" and named_by_people and agreement != "revoked"
+    licensed = agreement == "in_force" or by_generator
     return Rights(
         licensed=licensed,
         agreement=agreement,
@@ -143,6 +147,8 @@ class _Look:
             if entry is None or not self._reaches(entry, tool.agreement_id):
                 continue
             stands = self._permits(entry, tool)
+            if self._refuses(entry):
+                return one, stands
             if best[0] is None or STANDINGS.index(stands) < STANDINGS.index(best[1]):
                 best = (one, stands)
         return best
@@ -152,30 +158,41 @@ class _Look:
     ) -> tuple[str, tuple[RightsChanged, ...]]:
         """No tool is named: an entry that names this very recording speaks for it."""
         isrc = self.upload.isrc
-        for one in granting:
-            if one.entry is not None and isrc is not None and isrc in one.entry.subject.isrcs:
-                stands = self._permits(one.entry, None)
-                self._use(one, "licence", stands)
-                return stands, (one,) if stands == "in_force" else ()
-        return "none", ()
+        about = [
+            (self._permits(one.entry, None), one)
+            for one in granting
+            if one.entry is not None and isrc is not None and isrc in one.entry.subject.isrcs
+        ]
+        if not about:
+            return "none", ()
+        refusing = [found for found in about if found[1].entry and self._refuses(found[1].entry)]
+        stands, one = min(refusing or about, key=lambda found: STANDINGS.index(found[0]))
+        self._use(one, "licence", stands)
+        return stands, (one,) if stands == "in_force" else ()
 
     def _reaches(self, entry: RightsEntry, claimed: str | None) -> bool:
         """Whether an entry is about this delivery: by its id, or by what it names."""
         subject, upload = entry.subject, self.upload
         by_id = claimed is not None and claimed.casefold() == entry.agreement_id.casefold()
-        if subject.wildcard:
-            return by_id
+        if subject.wildcard:  # whatever is delivered under the id; if by whom is said, by them
+            return by_id and (subject.catalogue_dpid is None or self._is_sent_by(subject))
         names = {one.casefold() for one in (*subject.artists, *subject.artist_isnis)}
         return (
             upload.isrc in subject.isrcs
             or bool(names & {one.casefold() for one in upload.artists})
-            or (subject.catalogue_dpid is not None and subject.catalogue_dpid in self._senders())
+            or self._is_sent_by(subject)
         )
 
-    def _senders(self) -> set[str]:
+    def _is_sent_by(self, subject: RightsSubject) -> bool:
         ddex = self.upload.ddex
-        found = {self.upload.distributor, ddex.sender_dpid if ddex else None}
-        return {one for one in found if one is not None}
+        senders = (self.upload.distributor, ddex.sender_dpid if ddex else None)
+        wanted = (subject.catalogue_dpid or "").casefold()
+        return bool(wanted) and wanted in {(one or "").casefold() for one in senders}
+
+    def _refuses(self, entry: RightsEntry) -> bool:
+        """Whether an entry is an opt-out, in force here and now."""
+        stands = standing(entry, self.territory, self.at)
+        return entry.permission == "opt_out" and stands == "in_force"
 
     def _permits(self, entry: RightsEntry, tool: Tool | None) -> Standing:
         stands = standing(entry, self.territory, self.at)
@@ -184,11 +201,12 @@ class _Look:
         if entry.permission == "opt_out":
             return "revoked"
         conditions = entry.conditions
-        if tool is not None and conditions.generator_ids:
-            if tool.name.casefold() not in {one.casefold() for one in conditions.generator_ids}:
-                return "out_of_scope"
-            if conditions.generator_versions and tool.version not in conditions.generator_versions:
-                return "out_of_scope"
+        named = {one.casefold() for one in conditions.generator_ids}
+        if tool is not None and named and tool.name.casefold() not in named:
+            return "out_of_scope"
+        versions = conditions.generator_versions
+        if tool is not None and versions and tool.version not in versions:
+            return "out_of_scope"
         # What only a person can see is not in force until one has approved it.
         return "out_of_scope" if conditions.approval_required or conditions.products else "in_force"
 
@@ -234,9 +252,11 @@ class _Look:
 
     def voice(self) -> str:
         """Whether the person whose voice it is has agreed."""
-        claim = self.upload.voice
+        claim, source = self.upload.voice, self.upload.derivation
         if claim is None:
-            return "not_needed"
+            # A voice was put in the place of another, and nobody says whose it is.
+            swapped = source is not None and source.type == "voice_swap"
+            return "missing" if swapped else "not_needed"
         wanted: frozenset[Use] = frozenset({"voice_replica"})
         found = [
             self._consents("voice", kind, claim.depicted, wanted) for kind in ("voices", "artists")

@@ -22,8 +22,9 @@ from streams import topics
 from streams.accounts.users import User
 from streams.ledger import audit
 from streams.ledger.database import Ledger
-from streams.ledger.tables import APPEALS, DECISIONS, VERDICTS
+from streams.ledger.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
 from streams.records import parse
+from streams.records.policy import StatementWritten
 from streams.records.reviews import (
     DECIDED_STATES,
     PENDING_STATES,
@@ -92,6 +93,7 @@ def receive(
         if decision is None:
             raise BadAppeal("no_such_decision", f"there is no decision {decision_id}")
         ends = (decision.recorded_at or decision.uploaded_at) + WINDOW
+        ends = max(ends, _promised(connection, decision) or ends)
         if now > ends:
             raise BadAppeal("window_passed", f"appeals were possible until {ends:%Y-%m-%d}")
         for earlier in _latest(connection, APPEALS.c.decision_id == decision_id):
@@ -122,6 +124,15 @@ def receive(
         detail = {"decision": decision_id, "grounds": grounds}
         audit.append(connection, [audit.Entry(by, "appeal_received", number, detail)])
     return said
+
+
+def _promised(connection: Connection, decision: Any) -> datetime | None:
+    """Return until when the statement of reasons says that one may object."""
+    if decision.statement_id is None:
+        return None
+    asked = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == decision.statement_id)
+    text = connection.execute(asked).scalar_one_or_none()
+    return None if text is None else parse(StatementWritten, text.encode()).redress.deadline
 
 
 def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) -> AppealChanged:

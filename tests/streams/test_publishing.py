@@ -1,6 +1,7 @@
 """Releasing policies: two people, no restart, a wrong one changes nothing; breakers; back-tests."""
 
 import itertools
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ from streams.policy.changes import changes, needs_two
 from streams.policy.facts import Said, facts_of
 from streams.records import Extent, Outcome
 from streams.records.policy import PolicyChanged
+from streams.records.rights import GeneratorEntry, RightsEntry
 from streams.settings import Settings
 from tests.streams.events import agreement, classified, message, verdict
 from tests.streams.policy.policies import HUMAN, bundle, rule
@@ -382,6 +384,45 @@ def test_a_sheet_of_agreements(tmp_path: Path, ledger: Ledger) -> None:
     assert (changed.entry_id, changed.version) == (first.entry_id, 2)
 
 
+def test_rows_of_one_generator_are_its_licences(tmp_path: Path) -> None:
+    sheet = tmp_path / "g.csv"
+    sheet.write_text(
+        "generator_id,aliases,status,territories\nSongmaker,SM,licensed,DE\n"
+        "Songmaker,Song Maker,unlicensed,Worldwide\n"
+    )
+    ((_, one),) = read(sheet)
+    assert isinstance(one, GeneratorEntry)
+    assert one.aliases == ("SM", "Song Maker")
+    assert [(each.status, each.territories) for each in one.licences] == [
+        ("licensed", ("DE",)),
+        ("unlicensed", ("Worldwide",)),
+    ]
+
+
+def test_conditions_come_along(tmp_path: Path) -> None:
+    sheet = tmp_path / "a.csv"
+    more = ",products,max_volume,approval_required,revoked_at,grace_days"
+    given = ",Studio,1000,no,2026-12-01T00:00:00Z,30"
+    header, first, *_ = CSV.splitlines()
+    sheet.write_text(f"{header}{more}\n{first}{given}\n")
+    ((_, one),) = read(sheet)
+    assert isinstance(one, RightsEntry)
+    assert (one.conditions.products, one.conditions.max_volume) == (("Studio",), 1000)
+    assert one.revocation is not None
+    assert (one.revocation.effective_at.month, one.revocation.grace_days) == (12, 30)
+
+
+def test_a_misspelt_condition_is_refused_however_deep(tmp_path: Path) -> None:
+    lines = tmp_path / "rights.jsonl"
+    content = json.loads(agreement().to_bytes())
+    content["entry"]["conditions"] = {"generator_id": ["Songmaker"]}
+    lines.write_text(json.dumps(content))
+    with pytest.raises(
+        WrongRights, match=r"rights\.jsonl:1: unknown field 'conditions\.generator_"
+    ):
+        list(read(lines))
+
+
 def test_the_registry_reads_its_own_records(tmp_path: Path) -> None:
     lines = tmp_path / "rights.jsonl"
     lines.write_bytes(agreement().to_bytes() + b"\n\n" + agreement().entry.to_bytes() + b"\n")  # type: ignore[union-attr]
@@ -397,6 +438,16 @@ def test_the_registry_reads_its_own_records(tmp_path: Path) -> None:
         (lambda text: text.replace("USRC17607839", "nonsense"), "a.csv:3: subject.isrcs.0"),
         (lambda text: text.replace("2026-01-01", "soon", 1), "a.csv:2: valid_from"),
         (lambda text: text.replace("AGR-1,Label", "AGR-1,"), "a.csv:2: grantor"),
+        # A lost column is a lost condition: this one would have been worldwide.
+        (lambda text: text.replace("territories", "territory"), "a.csv:1: unknown column 'territ"),
+        (lambda text: text.replace("isrcs,", "uses,"), "a.csv:1: a column stands twice"),
+        (lambda text: text.replace(",DE;NO", ""), "a.csv:2: 9 cells, and 10 columns"),
+        (lambda text: text.replace("DE;NO", "DE,NO"), "a.csv:2: 11 cells, and 10 columns"),
+        (lambda text: text.replace(",yes,", ",ja,"), "a.csv:2: wildcard is yes or no, not 'ja'"),
+        (
+            lambda text: text + text.splitlines()[1].replace("DE;NO", "FR") + "\n",
+            "a.csv:4: the same entry as in line 2: join the rows, or give each an entry_id",
+        ),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, spoilt: Callable[[str], str], said: str) -> None:

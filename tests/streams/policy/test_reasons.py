@@ -92,6 +92,29 @@ def test_a_hold_has_its_end() -> None:
     assert "end_date_visibility_restriction" not in said.fields  # not all of it has one
 
 
+def test_the_texts_say_where_and_until_when_each_thing_holds() -> None:
+    found, said = statement((ALL, AI, VOICE))
+    (held,) = [one for one in found.terms if one.dimension == "monetisation"]
+    assert held.ends_at is not None
+    english, german = said.texts["en"], said.texts["de"]
+    assert f"its payments are on hold until {held.ends_at.day} {held.ends_at:%B %Y};" in english
+    assert f"ihre Vergütung ruht bis {held.ends_at:%d.%m.%Y};" in german
+    assert "it carries the label that it was made with AI;" in english  # for good
+    _, said = statement((LICENSED, AI, {"rights": [IN_DE]}))
+    assert "left out of algorithmic recommendations (worldwide)" not in said.texts["en"]
+    assert said.texts["en"].startswith("What we have done with your recording worldwide: ")
+
+
+def test_a_text_names_the_fact_before_what_follows_from_it() -> None:
+    _, said = statement((NOTHING, AI, {}))
+    for language, fact, follows in (
+        ("en", "suggests that this recording", "are not part of algorithmic"),
+        ("de", "Unsere Analyse", "sind nicht Teil"),
+    ):
+        assert said.texts[language].index(fact) < said.texts[language].index(follows)
+    assert "Grundlage: unsere automatische Analyse des Tons." in said.texts["de"]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
