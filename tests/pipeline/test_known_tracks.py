@@ -1,0 +1,173 @@
+"""Known tracks from the hook to the decision: real audio, processes, broker and index."""
+
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
+
+from models.effects import sped
+from models.music import RATE_HZ, render
+from models.samples import write_audio
+from streams import topics
+from streams.broker.clients import open_reader
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.cli import app
+from streams.contract import RECORDS
+from streams.ingest import IngestHook, upload_from_file
+from streams.local.state import State
+from streams.local.supervisor import Supervisor
+from streams.records import (
+    R,
+    Record,
+    ReviewRequested,
+    TrackDecided,
+    TrackFingerprinted,
+    parse,
+)
+from streams.settings import Settings
+
+pytestmark = pytest.mark.pipeline
+
+WORKERS = ("fingerprint", "classify", "decide")
+SAID = (topics.FINGERPRINTED, topics.DECIDED, topics.REVIEWS_REQUESTED)
+PATIENCE_S = 90.0
+
+
+class House:
+    """Three workers, and what they said of each track."""
+
+    def __init__(self, settings: Settings, state: State, supervisor: Supervisor) -> None:
+        self.settings, self.state, self.supervisor = settings, state, supervisor
+        self.said: dict[tuple[type[Record], str], list[Record]] = defaultdict(list)
+        self.reader = open_reader(settings)
+        self.reader.assign(
+            [
+                TopicPartition(topic, number)
+                for topic in (*SAID, *topics.DEAD)
+                for number in self.reader.partitions_for_topic(topic) or ()
+            ]
+        )
+        self.reader.seek_to_beginning()
+
+    def decided(self, path: Path, *tracks: str) -> list[tuple[TrackFingerprinted, TrackDecided]]:
+        """Send a file as these tracks at once; return what was said of each."""
+        with IngestHook(self.settings) as hook:
+            uploads = [upload_from_file(path, track_id=track) for track in tracks]
+            assert [one.error for one in hook.submit_many(uploads)] == [None] * len(tracks)
+        return [
+            (self.of(TrackFingerprinted, track), self.of(TrackDecided, track)) for track in tracks
+        ]
+
+    def of(self, kind: type[R], track: str) -> R:
+        """Wait for the only record of a kind about a track."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.said[kind, track]:
+            words = [child.last_words() for child in self.supervisor.children]
+            assert time.monotonic() < deadline, f"no {kind.__name__} of {track}: {words}"
+            self.supervisor.watch()
+            for messages in self.reader.poll(200).values():
+                for one in messages:
+                    assert one.topic in SAID, f"a dead letter: {one}"
+                    record = parse(RECORDS[one.topic], one.value)
+                    self.said[type(record), one.key.decode()].append(record)
+        (only,) = self.said[kind, track]
+        assert isinstance(only, kind)
+        return only
+
+    def run(self, *words: str) -> str:
+        """Type a command against this instance."""
+        said = CliRunner().invoke(app, [*words, "--state", str(self.state.folder)])
+        assert said.exit_code == 0, said.output
+        return said.output
+
+    def counted(self, metric: str) -> dict[str, float]:
+        """Read a counter of the workers by its only label."""
+        found: dict[str, float] = defaultdict(float)
+        for child in self.supervisor.children:
+            with urllib.request.urlopen(child.metrics_url) as answer:  # noqa: S310 - our own address
+                text = answer.read().decode()
+            for family in text_string_to_metric_families(text):
+                for sample in family.samples:
+                    if sample.name == metric:
+                        (label,) = sample.labels.values()
+                        found[label] += sample.value
+        return found
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    state = State(folder / "state")
+    state.folder.mkdir()
+    with EmbeddedBroker(log_file=folder / "tansu.log") as broker:
+        settings = state.settings(broker.bootstrap).model_copy(update={"decode_workers": 1})
+        ensure_topics(settings)
+        with Supervisor(list(WORKERS), settings, state.logs) as supervisor:
+            assert supervisor.wait_ready(120) == []
+            state.announce(settings)
+            house = House(settings, state, supervisor)
+            yield house
+            house.reader.close()
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("music")
+    piece = render(3, 30.0)
+    for name, wave in (("piece.wav", piece), ("faster.flac", sped(piece, 4))):
+        write_audio(folder / name, wave, sample_rate_hz=RATE_HZ)
+    return folder
+
+
+def test_the_story_of_a_known_track(house: House, music: Path) -> None:
+    # Two uploads of one file at once: heard once, decided alike.
+    (heard, first), (heard_too, second) = house.decided(music / "piece.wav", "A", "B")
+    assert house.counted("earmark_heard_total") == {"decoded": 1, "reused": 1}
+    assert heard.observation == heard_too.observation
+    assert first.upload_id != second.upload_id
+    unnamed = {"label_id": ""}
+    assert first.label.model_copy(update=unnamed) == second.label.model_copy(update=unnamed)
+    assert (first.analysis, first.actions) == (second.analysis, second.actions)
+    assert first.matches == second.matches == ()
+
+    # The same content again, under another track id: the stored analysis is used.
+    before = house.counted("earmark_classified_total")
+    ((_, again),) = house.decided(music / "piece.wav", "C")
+    after = house.counted("earmark_classified_total")
+    assert (after["scored"], after["reused"]) == (before["scored"], before["reused"] + 1)
+    assert house.counted("earmark_heard_total") == {"decoded": 1, "reused": 2}
+    assert (again.analysis, again.actions) == (first.analysis, first.actions)
+
+    # It is known from now on, and comes back four per cent faster.
+    content = heard.content_sha256
+    house.run("bank", "create", "ours", "--kind", "catalogue", "--owner", "Catalogue")
+    house.run("bank", "add", "ours", content, "--id", "A", "--why", "released")
+    ((faster, told),) = house.decided(music / "faster.flac", "D")
+    (match,) = faster.matches
+    assert (match.match_class, match.bank, match.item_id) == ("sped_up", "ours", "A")
+    assert match.speed_ratio == pytest.approx(1.04, abs=0.002)
+    assert told.matches == faster.matches
+    assert told.features["values"]["known.catalogue"] == "sped_up"
+    assert told.actions == first.actions, "a match with the catalogue is on trial only"
+
+    # It is removed: what comes back is held, and a person is asked. The analysis is not made
+    # anew for that; the decision is.
+    house.run("bank", "create", "removed", "--kind", "stay_down", "--owner", "Trust and Safety")
+    house.run("bank", "add", "removed", content, "--id", "A", "--why", "notice 17")
+    before = house.counted("earmark_classified_total")
+    ((_, held),) = house.decided(music / "piece.wav", "E")
+    assert house.counted("earmark_classified_total")["scored"] == before["scored"]
+    assert held.analysis == first.analysis
+    assert {(one.bank, one.match_class) for one in held.matches} == {
+        ("ours", "exact"), ("removed", "exact"),
+    }  # fmt: skip
+    assert (held.actions.availability, held.actions.monetisation) == ("hold", "allow")
+    task = house.of(ReviewRequested, "E")
+    assert (task.task_id, task.queue) == (held.review_task_id, "stay-down")
+    assert task.reason_codes == ("R-STAY-DOWN",)
