@@ -57,6 +57,12 @@ MATCHES: Final = Counter(
     "Known tracks recognised: exact | near_duplicate | contained | sped_up",
     ["bank", "match_class"],
 )
+REMEMBERED: Final = Counter(
+    "earmark_remembered_total",
+    "Decided tracks brought into the catalogue bank: added | replaced | unchanged | indistinct | "
+    "not_heard",
+    ["result"],
+)
 BATCH_SIZE: Final = Histogram(
     "earmark_batch_size", "Observations scored together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )

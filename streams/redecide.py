@@ -22,6 +22,9 @@ What makes it complete, with nothing kept in memory:
 - What begins or ends by date (an agreement, an override, a pinned verdict, a hold) is written
   into the decision (``reconsider_at``); a thread asks for those that are due.
 
+Since it sees every decision once the ledger has it, it also fills the catalogue bank, where one is
+set (``streams.known.remember``).
+
 An entry of the registry may be about very many tracks. They are named on ``tracks.reopened``, one
 small message each, and examined from there: in batches, by as many workers as there are
 partitions, throttled (``EARMARK_REDECIDE_PER_S``), and visible as lag.
@@ -52,6 +55,7 @@ from streams.governance import reopening
 from streams.governance.policies import Policies
 from streams.governance.reopening import Standstill
 from streams.governance.standing import Standing
+from streams.known.remember import Remembering, remembering
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.policy.bundle import Bundle
@@ -114,11 +118,16 @@ def _open(settings: Settings) -> Iterator[Handler]:
     stop = threading.Event()
     clock = threading.Thread(target=_call_due, args=(settings, ledger, stop), daemon=True)
     try:
-        redecide = Redecide(
-            ledger, Policies(settings.policy, ledger), settings.redecide_per_s, LEDGER_PATIENCE_S
-        )
-        clock.start()
-        yield redecide.handle
+        with remembering(settings) as catalogue:
+            redecide = Redecide(
+                ledger,
+                Policies(settings.policy, ledger),
+                settings.redecide_per_s,
+                LEDGER_PATIENCE_S,
+                catalogue,
+            )
+            clock.start()
+            yield redecide.handle
     finally:
         stop.set()
         ledger.close()
@@ -128,9 +137,15 @@ class Redecide:
     """Examines tracks that something was said about."""
 
     def __init__(
-        self, ledger: Ledger, policies: Policies, per_s: float, patience_s: float = 0.0
+        self,
+        ledger: Ledger,
+        policies: Policies,
+        per_s: float,
+        patience_s: float = 0.0,
+        catalogue: Remembering | None = None,
     ) -> None:
         self._ledger, self._policies = ledger, policies
+        self._catalogue = catalogue
         self._standing = Standing(ledger)
         self._per_s, self._patience_s = per_s, patience_s
         self._mine: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
@@ -145,6 +160,8 @@ class Redecide:
         wanted = [one for message, record in good for one in _wanted(message, record)]
         decided = [record for _, record in good if isinstance(record, TrackDecided)]
         self._await_ledger(decided)
+        if self._catalogue is not None:
+            self._catalogue.remember(decided)
         answers = self._answers(wanted)
         rights = [(message, record) for message, record in good
                   if isinstance(record, RightsChanged)]  # fmt: skip

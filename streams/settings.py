@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -141,6 +142,15 @@ class Settings(BaseModel):
             validate_default=True,
             description="index of known tracks: file:///folder or postgresql://; none: the "
             "ledger's PostgreSQL, or the folder `index` beside its file",
+        ),
+    ] = None
+    catalogue_bank: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")] | None,
+        Given,
+        Field(
+            validate_default=True,
+            description="bank that every decided track becomes a known one of, `catalogue` say; "
+            "none: no track does by itself",
         ),
     ] = None
     ledger: Annotated[str, Field(description="SQLAlchemy URL of the ledger")] = (

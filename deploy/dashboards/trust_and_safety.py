@@ -73,13 +73,18 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Known tracks recognised",
-                    "By bank and class of the match",
+                    "By bank and class of the match; and what the catalogue bank took in",
                     [
                         (
                             "sum by (bank, match_class) "
                             "(increase(earmark_matches_total[$__rate_interval]))",
                             "{{bank}}: {{match_class}}",
-                        )
+                        ),
+                        (
+                            "sum by (result) "
+                            "(increase(earmark_remembered_total[$__rate_interval]))",
+                            "into the catalogue bank: {{result}}",
+                        ),
                     ],
                     "short",
                     "stack",

@@ -54,6 +54,7 @@ PATIENCE_S = 150.0
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 # What a healthy minute does not move, and why.
 QUIET = {
+    "earmark_remembered": "off unless set: tests/streams/test_remember.py",
     "earmark_certificate_not_after_seconds": "no TLS here: tests/streams/test_monitor.py",
     "earmark_rules_tripped": "no rule goes wrong here: tests/streams/test_publishing.py",
     "earmark_topic_differences": "the topics are right: tests/streams/test_monitor.py",

@@ -1,0 +1,87 @@
+"""The catalogue bank that fills itself: a track that was decided is a known one from then on.
+
+Switched on by ``EARMARK_CATALOGUE_BANK``, which names the bank; made where it is missing. What
+was heard of a track lies in the artefact store, so nothing is decoded. Adding the same again
+changes nothing, and the latest content of a track is the one that stays. Nothing is taken out:
+what a blocked track's recording means to the next upload is for a person (``bank remove``,
+``bank add`` to a stay-down list) and for the policy to say.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from detector.errors import Fatal
+from detector.landmarks import NotLandmarks
+from streams import metrics
+from streams.audio.artefacts import ArtefactStore
+from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
+from streams.known.index import Item, Refused, open_index
+from streams.records import TrackDecided
+from streams.settings import Settings
+
+WHO: Final = "earmark"
+WHY: Final = "decided"
+
+
+class Remembering:
+    """Adds what was decided to the catalogue bank; blocks, and may be called again at any time."""
+
+    def __init__(self, banks: Banks, store: ArtefactStore, bank: Bank) -> None:
+        """Take a bank as it is, or make it.
+
+        Raises:
+            Fatal: there is one of that name that is no catalogue.
+        """
+        self._banks, self._store, self._bank = banks, store, bank.name
+        if bank.name not in banks.all():
+            try:
+                banks.create(bank, By(WHO, "fills itself with what is decided"))
+            except BankError as error:
+                if error.reason != "bank_exists":  # another worker was quicker
+                    raise
+        kind = banks.get(bank.name).kind
+        if kind is not BankKind.CATALOGUE:
+            raise Fatal(f"EARMARK_CATALOGUE_BANK: {bank.name} is of kind {kind}, not catalogue")
+
+    def remember(self, decided: Iterable[TrackDecided]) -> None:
+        """Add the recordings of these decisions, in their order.
+
+        Raises:
+            Transient: the store or the index does not answer; the same again later.
+        """
+        items = {one.track_id: item for one in decided if (item := self._item(one)) is not None}
+        if not items:
+            return
+        changed = self._banks.add(self._bank, items.values(), By(WHO, WHY))
+        for result, count in vars(changed).items():
+            metrics.REMEMBERED.labels(result).inc(count)
+
+    def _item(self, decided: TrackDecided) -> Item | None:
+        kept = self._store.acoustics(decided.content_sha256)
+        if kept is None:  # the store was emptied, or an earlier release heard it
+            metrics.REMEMBERED.labels("not_heard").inc()
+            return None
+        try:
+            return Item.of(
+                self._bank,
+                decided.track_id,
+                decided.content_sha256,
+                kept.landmarks,
+                pcm_sha256=kept.pcm_sha256,
+            )
+        except (NotLandmarks, Refused):  # silence, a tone, a jingle: found everywhere or nowhere
+            metrics.REMEMBERED.labels("indistinct").inc()
+            return None
+
+
+@contextmanager
+def remembering(settings: Settings) -> Iterator[Remembering | None]:
+    """Open what it takes; None where the setting is off."""
+    name = settings.catalogue_bank
+    if name is None:
+        yield None
+        return
+    bank = described({"name": name, "kind": BankKind.CATALOGUE, "owner": "Earmark"})
+    with open_index(settings.index_url) as index:
+        yield Remembering(Banks(index), ArtefactStore.open(settings.store), bank)
