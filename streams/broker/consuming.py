@@ -41,6 +41,7 @@ from streams.broker.batches import Answer, Handled, Handler, Opening, Refused, m
 from streams.broker.clients import kafka_client_settings, open_consumer, open_producer
 from streams.broker.dead_letters import Message
 from streams.broker.embedded import BrokerAway
+from streams.broker.fetch_wait import FetchWait
 from streams.broker.hurry import without_hurry
 from streams.broker.patience import Patience
 from streams.health import Health, serve
@@ -130,6 +131,7 @@ class BatchConsumer:
         self._consumer: Any = None  # kafka-python has no types
         self._producer: Any = None
         self._probed = time.monotonic()
+        self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
 
     def open(self) -> bool:
         """Connect, and see that all topics are there.
@@ -184,7 +186,14 @@ class BatchConsumer:
         polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=BATCH)
         self._health.set("partitions_assigned", bool(self._consumer.assignment()))
         self._probe(answered=bool(polled))
+        if polled:
+            self._wait.busy()
+        else:
+            self._wait.look()
         return [message_of(found) for records in polled.values() for found in records]
+
+    def _set_wait(self, wait_ms: int) -> None:
+        self._consumer._fetcher.config["fetch_max_wait_ms"] = wait_ms  # read for each fetch
 
     def _end(self, batch: Sequence[Message], handler: Handler) -> None:
         metrics.RECEIVED.labels(self._name).inc(len(batch))

@@ -7,7 +7,7 @@ events at a rebalance (the acker drains, with a limit), and its own producer idl
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from detector.errors import Fatal
 from streams.broker import quirks, rebalance_gate
 from streams.broker.acks import OrderedAcker, Partition, Work
+from streams.broker.fetch_wait import FetchWait
 from streams.broker.security import client_security, faust_credentials
 from streams.health import Health
 from streams.settings import Settings
@@ -100,6 +101,7 @@ class Worker:
             limit=settings.in_flight,
             drain_s=settings.drain_s,
         )
+        self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
         self._starting: asyncio.Task[None] | None = None
         self._joining_since: float | None = time.monotonic()
 
@@ -115,7 +117,7 @@ class Worker:
         )
 
         async def agent(stream: Any) -> None:
-            await self._acker.run(stream.noack().events(), work)
+            await self._acker.run(self._noted(stream.noack().events()), work)
 
         # One agent: the acker is what runs events side by side, in one book.
         app.agent(topic, name=f"{app.conf.id}.agent", concurrency=1)(agent)
@@ -132,16 +134,31 @@ class Worker:
     async def observe(self) -> None:
         """Set the gauges and look whether the consumer still lives; call every second."""
         self._acker.observe()
+        self._wait.look()
         since = self._joining_since
         patience = JOIN_PATIENCE * self._app.conf.broker_rebalance_timeout
         if since is not None and time.monotonic() - since > patience:
             await self.fail(WorkerCrashed(f"no assignment from the group for {patience:.0f} s"))
         # An error of the group (a refused join, say) is kept for the next poll, and Faust
         # does not poll without partitions: it would wait for ever.
-        consumer = getattr(getattr(self._app._consumer, "_thread", None), "_consumer", None)
-        error = getattr(getattr(consumer, "_coordinator", None), "_pending_exception", None)
+        error = getattr(getattr(self._consumer, "_coordinator", None), "_pending_exception", None)
         if error is not None:
             await self.fail(WorkerCrashed(f"the group failed us: {error!r}"))
+
+    @property
+    def _consumer(self) -> Any:
+        """aiokafka's consumer under Faust's; None before there is one."""
+        return getattr(getattr(self._app._consumer, "_thread", None), "_consumer", None)
+
+    async def _noted(self, events: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for event in events:
+            self._wait.busy()
+            yield event
+
+    def _set_wait(self, wait_ms: int) -> None:
+        fetcher = getattr(self._consumer, "_fetcher", None)
+        if fetcher is not None:
+            fetcher._fetch_max_wait_ms = wait_ms  # read for each fetch
 
     async def stop(self, drain_s: float) -> None:
         """Drain for at most ``drain_s``, commit what is done, leave the group."""

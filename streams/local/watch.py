@@ -11,6 +11,7 @@ from kafka import TopicPartition
 from streams import topics
 from streams.broker import dead_letters
 from streams.broker.clients import open_reader
+from streams.broker.fetch_wait import FetchWait
 from streams.records import InvalidRecord, TrackDecided, parse
 from streams.settings import Settings
 
@@ -33,6 +34,7 @@ class Watcher:
 
     def __init__(self, settings: Settings) -> None:
         self._consumer = open_reader(settings)
+        self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
         partitions = [
             TopicPartition(topic, number)
             for topic in (topics.DECIDED, *topics.DEAD)
@@ -52,11 +54,19 @@ class Watcher:
 
     def poll(self, timeout_s: float) -> Iterator[Ended]:
         """Yield what has ended; wait up to ``timeout_s`` for the first."""
-        for messages in self._consumer.poll(timeout_ms=int(timeout_s * 1_000)).values():
+        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1_000))
+        if polled:
+            self._wait.busy()
+        else:
+            self._wait.look()
+        for messages in polled.values():
             for message in messages:
                 ended = _read(message)
                 if ended is not None:
                     yield ended
+
+    def _set_wait(self, wait_ms: int) -> None:
+        self._consumer._fetcher.config["fetch_max_wait_ms"] = wait_ms  # read for each fetch
 
 
 def _read(message: Any) -> Ended | None:
