@@ -66,15 +66,19 @@ def _match(found: Found, bank: Bank) -> Match:
         "generator": item.generator or bank.generator,
         "licence": item.licence or bank.licence,
         "sentence": _sentence(found, bank),
+        "content_sha256": item.content_sha256,
     }
     if one is None:
-        return Match(score=1.0, overlap_s=item.duration_s, **said)
+        return Match(score=1.0, overlap_s=item.duration_s, start_s=0.0, known_start_s=0.0, **said)
+    longest = max(one.stretches, key=lambda stretch: stretch.end_s - stretch.start_s)
     return Match(
         score=one.score,
         offset_s=one.offset_s,
         overlap_s=one.overlap_s,
         speed_ratio=one.speed_ratio,
         pitch_ratio=one.pitch_ratio,
+        start_s=longest.start_s,
+        known_start_s=longest.reference_s,
         **said,
     )
 

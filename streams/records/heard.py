@@ -78,8 +78,12 @@ class Match(Record):
     """A known recording that this upload is, wholly or in part. Times in seconds.
 
     ``offset_s`` is where in the known one this upload begins (negative: so much comes
-    before it); ``speed_ratio`` and ``pitch_ratio`` how much faster and higher it is. A
-    signal for the policy, with its sentence for a person; by itself no label and no action.
+    before it); ``speed_ratio`` and ``pitch_ratio`` how much faster and higher it is. The longest
+    stretch in common begins at ``start_s`` here and at ``known_start_s`` there: where a person
+    listens to both. ``content_sha256`` is the known one's: what the ledger has heard under it can
+    be played (an address would not last, and not be everybody's to read). ``item_id`` is its
+    track id in a catalogue, elsewhere whatever the bank's owner calls it. A signal for the
+    policy, with its sentence for a person; by itself no label and no action.
     """
 
     match_class: Literal["exact", "near_duplicate", "contained", "sped_up"]
@@ -94,6 +98,9 @@ class Match(Record):
     generator: Identifier | None = None
     licence: Identifier | None = None
     sentence: str
+    content_sha256: Sha256 | None = None
+    start_s: float | None = None
+    known_start_s: float | None = None
 
 
 class TrackFingerprinted(Record):

@@ -100,6 +100,9 @@ def match(**fields: Any) -> Match:
         "speed_ratio": 1.04,
         "pitch_ratio": 1.04,
         "sentence": "170 s of this track are T-0, on the stay-down list (stay-down).",
+        "content_sha256": "e" * 64,
+        "start_s": 1.5,
+        "known_start_s": 1.56,
     }
     return Match.model_validate(known | fields)
 

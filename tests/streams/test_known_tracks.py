@@ -116,6 +116,12 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
             assert [event.matches for event in others] == [(), ()]
             (faster,) = found[4].matches
             assert faster.speed_ratio == pytest.approx(1.04, abs=0.002)
+            # where a person listens to both: the excerpt begins at 8 s of the piece
+            (excerpt,) = found[3].matches
+            assert excerpt.start_s is not None
+            assert excerpt.known_start_s == pytest.approx(8 + excerpt.start_s, abs=0.1)
+            assert {event.matches[0].content_sha256 for event in found} == {first.content_sha256}
+            assert (found[0].matches[0].start_s, found[0].matches[0].known_start_s) == (0, 0)
 
             # an earlier release heard it and kept no landmarks: heard again, said as before
             again = counted("decoded_again")
