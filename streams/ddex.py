@@ -6,7 +6,8 @@ concluded here: contradictions stay as they are, and ``policy.conflicts`` names 
 
 Messages come from outside: no DTD, no entities, no external references are read (defusedxml),
 and size and depth are limited. Elements are found by their local names, so that a message of
-another 4.x version is read as far as it says the same.
+another 4.x version is read as far as it says the same; one of 3.x is refused. Files lie on a
+server or below the message's own folder, and nowhere else.
 """
 
 import re
@@ -67,13 +68,13 @@ def parse(content: bytes, folder: Path) -> list[Upload]:
         raise WrongDdex(f"{_local(root)} is no ERN message")
     if _local(root) == "PurgeReleaseMessage":
         return []
-    message = _Message(root, folder)
     try:
+        message = _Message(root, folder)
         return [one for recording in message.recordings() if (one := message.upload(recording))]
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in fault["loc"])
-        raise WrongDdex(f"{where}: {fault['msg']} ({fault['input']!r})") from error
+        raise WrongDdex(f"{where}: {fault['msg']} ({str(fault['input'])[:200]!r})") from error
 
 
 class _Message:
@@ -95,6 +96,7 @@ class _Message:
         if uri is None:
             return None  # a reference without a file: nothing was delivered
         isrc = _first(recording, "ISRC")
+        isrc = None if isrc is None else isrc.replace("-", "").upper()
         reference = _text(recording, "ResourceReference")
         contributors = tuple(self._contributors(recording))
         sender = self._message.sender_dpid or "ddex"
@@ -104,7 +106,7 @@ class _Message:
             uri=_uri(uri, self._folder),
             sha256=_sha256(recording),
             title=_text(recording, "DisplayTitleText") or _first(recording, "TitleText"),
-            isrc=None if isrc is None else isrc.replace("-", "").upper(),
+            isrc=isrc,
             identifiers=self._identifiers(),
             artists=tuple(dict.fromkeys(self._artists(recording))),
             contributors=contributors,
@@ -177,6 +179,9 @@ def _ddex_message(root: Element) -> DdexMessage:
     header = next((one for one in root if _local(one) == "MessageHeader"), None)
     namespace = root.tag[1:].split("}")[0] if root.tag.startswith("{") else ""
     version = _VERSION.search(namespace)
+    if version and version[1] < "4":
+        said = ".".join(part for part in version.groups() if part)
+        raise WrongDdex(f"ERN {said} is not read, it names artists elsewhere: send 4.3.2")
     if header is None:
         raise WrongDdex("the message has no MessageHeader")
     sender = next((one for one in header if _local(one) == "MessageSender"), None)
@@ -201,10 +206,18 @@ def _territories(root: Element) -> tuple[str, ...]:
 
 
 def _uri(given: str, folder: Path) -> str:
-    parts = urlsplit(given)
-    if parts.scheme and len(parts.scheme) > 1:
-        return given
-    return (folder / unquote(given)).resolve().as_uri()
+    """Return where a file lies: on a server, or below the message's own folder."""
+    try:
+        parts = urlsplit(given)
+        scheme = parts.scheme if len(parts.scheme) > 1 else ""
+        if scheme not in ("", "file"):
+            return given
+        path = (folder / unquote(parts.path if scheme else given)).resolve()
+    except ValueError as error:
+        raise WrongDdex(f"URI {given[:200]!r}: {error}") from error
+    if not path.is_relative_to(folder.resolve()):
+        raise WrongDdex(f"URI {given[:200]!r} leads out of the delivery's folder")
+    return path.as_uri()
 
 
 def _sha256(recording: Element) -> str | None:

@@ -48,6 +48,8 @@ def import_rights(
         about = sum(1 for _ in reopening.tracks_about(ledger, keys_of_entry(one)))
         name = one.entry.agreement_id if one.entry else f"generator {one.entry_id}"
         _print(f"{one.entry_id} version {one.version} ({name}): about {about} tracks")
+        if one.entry and one.entry.conditions.max_volume:
+            _print("  its max_volume decides nothing by itself: `earmark rights ls` counts")
     if not dry_run and changed:
         send(settings, topics.RIGHTS_CHANGED, changed)
     verb = "would be" if dry_run else "are"
@@ -57,10 +59,12 @@ def import_rights(
 @app.command("ls")
 def list_rights(state: StateOption = Path(DEFAULT)) -> None:
     """What stands in the registry today."""
+    from streams.governance import reopening
     from streams.governance.standing import Standing
-    from streams.policy.registry import standing
+    from streams.policy.registry import keys_of_entry, standing
 
-    registry, _ = Standing(_ledger(state)).registry("", fresh=True)
+    ledger = _ledger(state)
+    registry, _ = Standing(ledger).registry("", fresh=True)
     now = datetime.now(UTC)
     for one in sorted(registry, key=lambda one: one.entry_id):
         if one.entry is not None:
@@ -68,6 +72,11 @@ def list_rights(state: StateOption = Path(DEFAULT)) -> None:
             uses, where = ", ".join(one.entry.uses), ", ".join(one.entry.territories)
             _print(f"{one.entry_id} v{one.version} {one.entry.agreement_id}: "
                    f"{one.entry.permission}, {stands}; {uses}; {where}")  # fmt: skip
+            most = one.entry.conditions.max_volume
+            if most is not None:
+                count = sum(1 for _ in reopening.tracks_about(ledger, keys_of_entry(one)))
+                over = ", MORE THAN AGREED" if count > most else ""
+                _print(f"  about {count} tracks, of at most {most}{over}")
         if one.generator is not None:
             said = ", ".join(
                 f"{licence.status} in {', '.join(licence.territories)}"

@@ -12,6 +12,11 @@ class UsageAttributed(Record):
     """compensation.usage_attributed: this track counts under that agreement.
 
     A basis for payment: what the shares are of, and in which period, the agreement says.
+
+    Of a track, only what its standing decision says counts, and each decision says all of it
+    anew: events of an earlier ``decision_id`` end with that decision, and are never added up.
+    ``ended`` says so outright where a licence was lost and the track was decided again; a new
+    delivery or another model's answer just decides without it.
     """
 
     schema_version: Literal[1] = 1

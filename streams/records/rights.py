@@ -63,7 +63,11 @@ class RightsSubject(Record):
 
 
 class RightsConditions(Record):
-    """What must hold for ``conditional`` permission; empty means no condition."""
+    """What must hold for ``conditional`` permission; empty means no condition.
+
+    ``max_volume`` is counted in tracks and shown (``earmark rights ls``); nothing follows from
+    it by itself, because which track would be one too many depends on their order.
+    """
 
     products: tuple[Identifier, ...] = ()
     generator_ids: tuple[Identifier, ...] = ()

@@ -1,11 +1,48 @@
 """Appeals on the console's pages: what was decided stays decided, whoever is asked next."""
 
+from datetime import timedelta
+
+import pytest
+
+from streams import topics
+from streams.deciding import decide_all
+from streams.governance.reopening import standing_decisions
+from streams.ledger.project import project
 from streams.records import Extent
-from streams.records.reviews import AppealOutcome, Appellant
+from streams.records.reviews import AppealChanged, AppealOutcome, Appellant
 from streams.review import appeals, quality
-from streams.review.appeals import Step
+from streams.review.appeals import BadAppeal, Step
 from tests.console.conftest import Console
-from tests.console.stories import tell
+from tests.console.stories import POLICY, tell
+from tests.streams.events import message
+
+
+def test_an_appeal_is_taken_as_long_as_the_statement_promises(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = console.house.ledger
+    decided, _ = tell(ledger)
+    monkeypatch.setattr(appeals, "WINDOW", timedelta(0))
+
+    def object_to_it() -> AppealChanged:
+        return appeals.receive(
+            ledger,
+            decided.decision_id,
+            appellant=Appellant(type="artist", id="artist-7"),
+            grounds="not_ai",
+            statement="I sang it.",
+            by="key_1",
+        )
+
+    with pytest.raises(BadAppeal, match="appeals were possible until"):
+        object_to_it()
+    # As ``tell`` decided it; it told all but the statement.
+    event = standing_decisions(ledger, ["T-1"])["T-1"].event
+    statement = decide_all(event, POLICY).statement
+    assert statement is not None
+    assert statement.statement_id == decided.statement_id
+    project(ledger, [message(topics.STATEMENTS_WRITTEN, statement, 9)])
+    assert object_to_it().window_ends_at == statement.redress.deadline
 
 
 def test_an_outside_body_takes_back_nothing_that_was_won(console: Console) -> None:

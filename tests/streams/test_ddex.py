@@ -22,7 +22,7 @@ def only(content: bytes) -> Upload:
 def test_a_message_becomes_the_uploads_that_it_brings() -> None:
     one = only(message(SINGER.format(how="None"), "<ContainsAI>Partly</ContainsAI>"))
     assert one == Upload(
-        track_id="PADPIDA2014XYZ:US-RC1-76-07839",
+        track_id="PADPIDA2014XYZ:USRC17607839",
         uri="file:///deliveries/audio/one%20track.flac",
         sha256="a" * 64,
         title="One",
@@ -37,6 +37,15 @@ def test_a_message_becomes_the_uploads_that_it_brings() -> None:
     )
     assert one.ddex is not None
     assert (one.ddex.message_id, one.ddex.ern_version) == ("M-1", "4.3.2")
+
+
+def test_a_recording_is_one_track_however_its_isrc_is_written() -> None:
+    plain = only(message().replace(b"US-RC1-76-07839", b"usrc17607839"))
+    assert plain.track_id == only(message()).track_id
+    within = only(message().replace(FILE, b"file:///deliveries/two.flac"))
+    assert within.uri == "file:///deliveries/two.flac"
+    served = only(message().replace(FILE, b"https://example.org/two.flac"))
+    assert served.uri == "https://example.org/two.flac"
 
 
 def test_a_machine_contributes_all_unless_it_says_otherwise() -> None:
@@ -84,6 +93,7 @@ def test_contradictions_are_kept_and_named(
     assert conflicts(only(message(contributors, recording, image))) == found
 
 
+FILE = b"audio/one%20track.flac"
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>
 <x>&b;</x>"""
 READER = (
@@ -106,6 +116,12 @@ READER = (
         (message(recording="<ContainsAI>Some</ContainsAI>"), "ContainsAI is one of"),
         (message().replace(b"US-RC1-76-07839", b"nonsense"), "isrc"),
         (message().replace(b">DE<", b">Germany<"), "territories"),
+        (message().replace(b"M-1", b"M" * 5_000), "message_id"),
+        (message().replace(b"ern/432", b"ern/382"), "ERN 3.8.2 is not read"),
+        (message().replace(FILE, b"http://[bad/x.flac"), "Invalid IPv6"),
+        (message().replace(FILE, b"a%00b.flac"), "null byte"),
+        (message().replace(FILE, b"../another/one.flac"), "leads out of the delivery"),
+        (message().replace(FILE, b"file:///etc/passwd"), "leads out of the delivery"),
     ],
 )
 def test_what_is_refused_and_why(content: bytes, said: str) -> None:

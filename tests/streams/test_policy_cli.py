@@ -14,6 +14,7 @@ from streams.ledger.project import project
 from streams.local.state import State
 from streams.policy.bundle import load
 from streams.policy.transparency import faults
+from streams.records import Declaration, Tool
 from streams.settings import Settings
 from tests.streams.events import agreement, classified, message
 
@@ -102,6 +103,21 @@ def test_a_decision_is_explained_and_back_tested(state: Path) -> None:
 def test_the_registry_is_listed(state: Path) -> None:
     said = run("rights", "ls", "--state", str(state))
     assert "AGR-1: opt_in, in_force; generate, distribute_output; Worldwide" in said
+
+
+def test_the_volume_of_an_agreement_is_counted(state: Path, tmp_path: Path) -> None:
+    ledger = Ledger.open(State(state).settings(None).ledger)
+    given = agreement(2, conditions={"max_volume": 1})
+    project(ledger, [message(topics.RIGHTS_CHANGED, given, 50)])
+    assert "about 0 tracks, of at most 1\n" in run("rights", "ls", "--state", str(state))
+    tool = Tool(name="Songmaker", agreement_id="AGR-1")
+    told = []
+    for number in (1, 2):
+        event = classified(track_id=f"V-{number}", declared=Declaration(tools=(tool,)))
+        told.append(message(topics.CLASSIFIED, event, 60 + number))
+    project(ledger, told)
+    said = run("rights", "ls", "--state", str(state))
+    assert "about 2 tracks, of at most 1, MORE THAN AGREED" in said
 
 
 def test_statements_are_exported_as_the_database_takes_them(state: Path) -> None:
