@@ -10,7 +10,7 @@ import json
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
@@ -22,11 +22,20 @@ from streams.policy.cases import Case
 from streams.policy.conditions import Condition
 from streams.policy.faults import Fault, faults_of
 from streams.policy.overrides import Override, Parameter
-from streams.policy.rules import OnMissing, Rule
+from streams.policy.rules import MODE, REASON_CODE, OnMissing, Rule
 from streams.policy.strict import MISPLACED, Strict, fault
 from streams.records import PolicyRef
 from streams.records.rights import RightsChanged
 
+NAME: Final = r"^[a-z][a-z0-9-]*$"
+VERSION: Final = r"^\d+\.\d+\.\d+$"
+_MEANT: Final = {
+    NAME: "a name of small letters, digits and hyphens, as in my-rule-2",
+    VERSION: "a version of three numbers, as in 2.1.0",
+    MODE: "a mode: draft, shadow, canary 5%, live or retired",
+    REASON_CODE: "a reason code, as in R-MY-RULE",
+    r"^([A-Z]{2}|Worldwide)$": "a country's two letters, as in DE, or Worldwide",
+}
 GATHER = "gather"  # validation context: the caller looks for faults of content by itself
 
 
@@ -60,8 +69,8 @@ class Bundle(Strict):
     """A policy: rules, thresholds, exceptions, and the tests that it must pass."""
 
     schema_version: Literal[2]
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
-    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+    name: Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
+    version: Annotated[str, StringConstraints(pattern=VERSION)]
     defaults: Defaults = Defaults()
     params: dict[str, Parameter] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
@@ -227,7 +236,15 @@ def _placed(found: ErrorDetails, content: marked.Marked) -> tuple[int, int, str]
         case "literal_error" | "enum":
             what = f"{where}: {found['input']!r} is not one of {context['expected']}"
         case "string_pattern_mismatch":
-            what = f"{where}: {found['input']!r} does not match {context['pattern']}"
+            pattern = context["pattern"]
+            meant = _MEANT.get(pattern, f"text that matches {pattern}")
+            what = f"{where}: {found['input']!r} is not {meant}"
+        case "string_type":
+            what = f"{where}: {found['input']!r} is no text: put it into quotes"
+            if where == "version":
+                what = f"{where}: {found['input']!r} is not {_MEANT[VERSION]}"
+        case "date_from_datetime_parsing" | "date_parsing" | "date_type":
+            what = f"{where}: {found['input']!r} is no day: write it as 2027-01-31"
         case _:
             what = f"{where}: {found['msg']}" if where else found["msg"]
     line, column = content.place(path)

@@ -129,8 +129,14 @@ def parse(text: str) -> Node:
     parser = _Parser(_tokens(text))
     node = parser.choice()
     if parser.token.kind != "end":
-        raise NotCel(parser.token.at, f"{parser.token.text!r} is not expected here")
+        raise NotCel(parser.token.at, _unexpected(parser.token.text))
     return node
+
+
+def _unexpected(text: str) -> str:
+    instead = {"and": "&&", "or": "||", "not": "!"}.get(text.casefold())
+    hint = f": write {instead}" if instead else ""
+    return f"{text!r} is not expected here{hint}"
 
 
 def names(node: Node) -> list[Name]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+MAX_DEPTH: Final = 30
 Path = tuple[str | int, ...]
 
 
@@ -101,7 +102,12 @@ def read(text: str) -> Marked:
         NotPlain: broken YAML, or YAML beyond the part that is meant here.
     """
     try:
+        depth = 0
         for event in yaml.parse(text, _Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise NotPlain(_at(event.start_mark), f"nested deeper than {MAX_DEPTH}")
             if isinstance(event, yaml.AliasEvent):
                 raise NotPlain(
                     _at(event.start_mark), "aliases are not allowed: write the value out"

@@ -8,7 +8,6 @@ possible: a rule is refused rather than wrongly let through.
 
 import itertools
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -24,10 +23,12 @@ from streams.policy.expressions import (
     names,
     parts,
 )
+from streams.policy.patterns import finds
 from streams.policy.schema import ABOUT_THE_LABEL, FEATURES, NO_AI, Kind, Value
 from streams.policy.types_of_cel import PARAMS, Parameters
 
 MAX_CASES: Final = 4_000
+MATCHING: Final = "\x00matches "  # before a regular expression: some text that it finds
 MISSING: Final = "missing"  # a feature that is null was read: the rule's on_missing decides
 
 
@@ -124,10 +125,13 @@ def _candidates(node: Node, name: str, params: Parameters) -> Iterable[Value]:
             between = [(low + high) / 2 for low, high in itertools.pairwise(marks)]
             return (*marks, *between, marks[0] - 1.0, marks[-1] + 1.0, *missing)
         case Kind.TEXT:
-            words = feature.values or (*_words(node), "\x00some other text")
+            given_texts = [one for one in params.values() if isinstance(one, str)]
+            found = (*_words(node), *given_texts, *(f"{MATCHING}{one}" for one in given_texts))
+            words = feature.values or (*found, "\x00some other text")
             return (*words, *missing)
         case Kind.TEXTS:
-            words = feature.values or tuple(_words(node))
+            texts = [one for one in params.values() if isinstance(one, str)]
+            words = feature.values or (*_words(node), *texts)
             return ((), *((word,) for word in words), tuple(words), ("\x00some other text",))
 
 
@@ -141,6 +145,8 @@ def _numbers(node: Node) -> Iterable[float]:
 def _words(node: Node) -> Iterable[str]:
     if isinstance(node, Literal) and isinstance(node.value, str):
         yield node.value
+    if isinstance(node, Call) and node.function == "matches" and isinstance(node.argument, Literal):
+        yield f"{MATCHING}{node.argument.value}"
     for part in parts(node):
         yield from _words(part)
 
@@ -202,7 +208,9 @@ def _called(node: Call, values: Mapping[str, Value]) -> Any:
         case "contains":
             return argument in target
         case _:
-            return re.search(str(argument), target) is not None
+            if target.startswith(MATCHING):
+                return target == f"{MATCHING}{argument}"
+            return finds(str(argument), target)
 
 
 def _computed(operator: str, a: Any, b: Any) -> Any:

@@ -29,6 +29,7 @@ Sentence = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 # What a restriction is about, for a statement of reasons.
 Category = Literal["terms", "impersonation", "voice", "fraud", "copyright"]
 OnMissing = Literal["skip", "match", "review"]
+REASON_CODE: Final = r"^R-[A-Z0-9-]+$"
 MODE: Final = r"^(draft|shadow|live|retired|canary \d{1,3}(\.\d{1,2})?%)$"
 _SPAN: Final = re.compile(r"^(\d{1,4})(h|d)$")
 BUCKETS: Final = 10_000
@@ -75,7 +76,7 @@ class Rule(Strict):
     lifts: tuple[Dimension, ...] = ()
     despite_licence: bool = False
     ends_after: str | None = None
-    reason_code: Annotated[str, StringConstraints(pattern=r"^R-[A-Z0-9-]+$", max_length=64)]
+    reason_code: Annotated[str, StringConstraints(pattern=REASON_CODE, max_length=64)]
     public: Sentence | None = None
     public_de: Sentence | None = None
     internal: Sentence | None = None

@@ -6,7 +6,6 @@ matters. Here it is an error with its place.
 """
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +23,7 @@ from streams.policy.expressions import (
     Unary,
     parts,
 )
+from streams.policy.patterns import NoPattern, finds
 from streams.policy.schema import FEATURES, Kind
 
 Parameters = Mapping[str, str | float | bool]
@@ -176,12 +176,24 @@ def _call(node: Call, params: Parameters) -> Type:
         raise NotCel(node.at, f"{'/'.join(METHODS)} belong to texts")
     assert node.argument is not None  # noqa: S101 - methods have one
     _wants(node.argument, TEXT, params, f"the argument of {node.function}")
-    if node.function == "matches" and isinstance(node.argument, Literal):
-        try:
-            re.compile(str(node.argument.value))
-        except re.error as error:
-            raise NotCel(node.argument.at, f"no regular expression: {error}") from error
+    if node.function == "matches":
+        _regular(node.argument, params)
     return BOOL
+
+
+def _regular(argument: Node, params: Parameters) -> None:
+    """Refuse what would fail only when a track comes."""
+    match argument:
+        case Literal(value=value):
+            pattern = str(value)
+        case Name(name=name) if name.startswith(PARAMS):
+            pattern = str(params[name.removeprefix(PARAMS)])
+        case _:
+            raise NotCel(argument.at, "a regular expression is written out, or a parameter")
+    try:
+        finds(pattern, "")
+    except NoPattern as error:
+        raise NotCel(argument.at, str(error)) from error
 
 
 def _in(node: Binary, params: Parameters) -> Type:

@@ -53,8 +53,8 @@ def test_the_default_policy_loads_today_and_passes_its_own_tests() -> None:
         ("ai_badge", "badge", "policy.yaml:11:15: rules.0.actions.display: 'badge' is not one of "
          "'none', 'ai_badge' or 'partly_ai_badge'"),
         ("    reason_code: R-ONE\n", "", "policy.yaml:6:5: rules.0.reason_code is missing: add it"),
-        ("R-ONE", "because", "policy.yaml:12:5: rules.0.reason_code: 'because' does not match"),
-        ("version: 1.0.0", "version: '1'", "policy.yaml:3:1: version: '1' does not match"),
+        ("R-ONE", "because", "policy.yaml:12:5: rules.0.reason_code: 'because' is not a reason"),
+        ("version: 1.0.0", "version: '1'", "policy.yaml:3:1: version: '1' is not a version"),
         ("name: test", "name: test\nname: again", "policy.yaml:3:1: key 'name' stands twice"),
         ("display: ai_badge", "availability: hold", "policy.yaml:11:15: "
          "rules.0.actions.availability: 'hold' waits for somebody: add requires: human"),
@@ -63,7 +63,7 @@ def test_the_default_policy_loads_today_and_passes_its_own_tests() -> None:
         ("reason_code", "review: {queue: q, priority: 1}\n    reason_code", "a review needs"),
         ("reason_code", "mode: canary 200%\n    reason_code", "policy.yaml:12:5: rules.0.mode: "
          "a canary takes more than 0%"),
-        ("reason_code", "mode: trial\n    reason_code", "rules.0.mode: 'trial' does not match"),
+        ("reason_code", "mode: trial\n    reason_code", "rules.0.mode: 'trial' is not a mode"),
         ("reason_code", "ends_after: soon\n    reason_code", "write 72h or 30d"),
         ("reason_code", "finding: fraud\n    reason_code", "only a person can find that"),
         ("name: test", "name: &a test\ndefaults: *a", "policy.yaml:3:11: aliases"),
@@ -120,6 +120,58 @@ def test_a_fault_is_named_with_its_place_and_what_to_do(old: str, new: str, said
         assert said in refusal(text)
     else:
         parse(text, "policy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version: 1.0.0", "version: 1.0", "3:1: version: 1.0 is not a version of three numbers"),
+        ("priority: 10", "mode: lvie", "8:5: rules.0.mode: 'lvie' is not a mode: draft, shadow,"),
+        ("R-ONE", "one", "rules.0.reason_code: 'one' is not a reason code, as in R-MY-RULE"),
+        ("id: one", "id: One", "'One' is not a name of small letters"),
+        ("&&", "and", "9:33: rules.0.when: 'and' is not expected here: write &&"),
+        ("rules:", "x: " + "[" * 3_000 + "]" * 3_000 + "\nrules:", "5:33: nested deeper than 30"),
+    ],
+)
+def test_a_fault_is_told_without_patterns(old: str, new: str, said: str) -> None:
+    found = refusal(GOOD.replace(old, new, 1))
+    assert said in found
+    assert "^" not in found
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)b", "(", "a{1001}{1001}"])
+@pytest.mark.parametrize("by_parameter", [False, True])
+def test_what_the_library_cannot_find_is_refused_before_any_track_comes(
+    pattern: str, by_parameter: bool
+) -> None:
+    written = "params.who" if by_parameter else f'"{pattern}"'
+    text = GOOD.replace(WHEN, f"'delivery.distributor.matches({written})'")
+    said = refusal(text.replace("sure: 0.01", f"sure: 0.01, who: '{pattern}'"))
+    assert "rules.0.when: no regular expression: " in said
+
+
+def test_a_regular_expression_is_no_feature() -> None:
+    text = GOOD.replace(WHEN, "'delivery.distributor.matches(label.source)'")
+    assert "a regular expression is written out, or a parameter" in refusal(text)
+
+
+@pytest.mark.parametrize("when", ["delivery.distributor == params.who",
+                                  "delivery.distributor.matches(params.who)",
+                                  "params.who in declared.tools"])  # fmt: skip
+def test_a_word_may_stand_in_a_parameter(when: str) -> None:
+    text = GOOD.replace(WHEN, f"'{when}'").replace("sure: 0.01", "who: shady")
+    parse(text, "p")
+    if "tools" not in when:
+        assert "single detector score" in refusal(
+            text.replace("display: ai_badge", "profile: detach")
+        )
+
+
+@pytest.mark.parametrize("name", ["^Shady", "Shady.*$", "[A-Z]{3}-[0-9]+"])
+def test_a_regular_expression_may_hold(name: str) -> None:
+    parse(GOOD.replace(WHEN, f"delivery.distributor.matches('{name}')"), "p")
+    text = GOOD.replace(WHEN, f"delivery.distributor.matches('{name}') && label.extent == 'All'")
+    assert "single detector score" in refusal(text.replace("display: ai_badge", "profile: detach"))
 
 
 def test_a_feature_that_may_be_missing_wants_a_word_about_that() -> None:
