@@ -7,6 +7,7 @@ desk and a policy person would type. Only the audio is left out: the analysis is
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.streams.events import classified, verdict
 
 pytestmark = pytest.mark.pipeline
 
+NOTICE = timedelta(seconds=20)  # longer than a busy machine needs to decide
 DECLARED = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-77"),))
 GRANTED = """\
 agreement_id,grantor,grantee,wildcard,uses,permission,generator_ids,territories,valid_from,\
@@ -123,6 +125,7 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
     house.run("rights", "import", str(sheet), "--by", "rights-desk")
     event = classified(declared=DECLARED)
     house.tell(topics.CLASSIFIED, event)
+    ending = _under_notice(house, tmp_path)
     licensed = house.until(lambda one: one.label.licensed)
     assert (licensed.label.extent, licensed.actions.display) == ("All", "ai_badge")
     assert licensed.actions.recommendation == "allow"  # labelled, and not punished
@@ -177,6 +180,29 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
         assert words in told
     explained = house.run("policy", "explain", "T-1")
     assert "label: AI extent None, confirmed (a reviewer says so)" in explained
+
+    # And the agreement under notice has ended by itself: nobody said anything since.
+    ended = house.until(lambda one: not one.label.licensed, "T-3")
+    assert (ended.cause and ended.cause.kind) == "expiry"
+    assert ended.previous_decision_id == ending.decision_id
+    assert (ended.label.licensed, ended.actions.recommendation) == (False, "exclude_algorithmic")
+    assert [(one.version, one.status) for one in ended.rights] == [(1, "revoked")]
+    assert ending.reconsider_at in {one.starts_at for one in ended.terms}
+
+
+def _under_notice(house: House, tmp_path: Path) -> TrackDecided:
+    """Bring in a track under an agreement whose notice runs out in a while."""
+    until = datetime.now(UTC) + NOTICE
+    header, row = GRANTED.replace("AGR-77", "AGR-88").splitlines()
+    sheet = tmp_path / "under-notice.csv"
+    sheet.write_text(f"{header},revoked_at\n{row},{until.isoformat()}\n")
+    house.run("rights", "import", str(sheet), "--by", "rights-desk")
+    tool = Tool(name="Songmaker", agreement_id="AGR-88")
+    declared = Declaration(contains_ai="All", tools=(tool,))
+    house.tell(topics.CLASSIFIED, classified(track_id="T-3", declared=declared))
+    licensed = house.until(lambda one: one.label.licensed, "T-3")
+    assert licensed.reconsider_at == until
+    return licensed
 
 
 def test_a_policy_is_written_tested_backtested_and_shipped_in_shadow(
