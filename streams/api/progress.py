@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, literal, select, union_all
+from sqlalchemy import Connection, func, literal, select, union_all
 
-from streams.ledger.tables import (
-    ANALYSES,
-    DEAD_LETTERS,
-    DECISIONS,
-    FINGERPRINTS,
-    UPLOADS,
-)
+from streams.ledger.people import AUDIT
+from streams.ledger.tables import ANALYSES, DECISIONS, FINGERPRINTS, UPLOADS
+from streams.ledger.tables import DEAD_LETTER_ACTIONS as ACTIONS
+from streams.ledger.tables import DEAD_LETTERS as LETTERS
 from streams.records import TrackDecided, parse
 
 Stage = Literal["received", "fingerprinted", "classified", "decided", "dead_letter"]
@@ -20,7 +17,7 @@ ROWS: Final = {
     "fingerprinted": FINGERPRINTS,
     "classified": ANALYSES,
     "decided": DECISIONS,
-    "dead_letter": DEAD_LETTERS,
+    "dead_letter": LETTERS,
 }
 
 
@@ -56,14 +53,33 @@ def progress_of(connection: Connection, upload_id: str) -> Progress | None:
             question.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id).limit(1)
         ).one()
         return Progress(upload_id, track_id, "decided", parse(TrackDecided, text.encode()))
-    if "dead_letter" in found:
-        columns = (DEAD_LETTERS.c.dead_letter_id, DEAD_LETTERS.c.reason, DEAD_LETTERS.c.detail)
-        question = select(*columns).where(DEAD_LETTERS.c.upload_id == upload_id)
-        row = connection.execute(
-            question.order_by(DEAD_LETTERS.c.recorded_at.desc()).limit(1)
-        ).one()
-        return Progress(upload_id, track_id, "dead_letter", failure=dict(row._mapping))
+    if "dead_letter" in found and (failure := _failure(connection, upload_id)) is not None:
+        return Progress(upload_id, track_id, "dead_letter", failure=failure)
     stage: Stage = next(
-        name for name in ("classified", "fingerprinted", "received") if name in found
+        (name for name in ("classified", "fingerprinted") if name in found), "received"
     )
     return Progress(upload_id, track_id, stage)
+
+
+def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:
+    """Return what an upload died of; None where it was sent or replayed since, and goes on."""
+    columns = (LETTERS.c.dead_letter_id, LETTERS.c.reason, LETTERS.c.detail, LETTERS.c.recorded_at)
+    replayed = (
+        select(ACTIONS.c.action_id)
+        .where(ACTIONS.c.dead_letter_id == LETTERS.c.dead_letter_id, ACTIONS.c.action == "replayed")
+        .exists()
+    )
+    sent = (
+        select(func.max(AUDIT.c.at))
+        .where(AUDIT.c.subject == upload_id, AUDIT.c.action == "uploaded")
+        .scalar_subquery()
+    )
+    row = connection.execute(
+        select(*columns, replayed.label("replayed"), sent.label("sent"))
+        .where(LETTERS.c.upload_id == upload_id)
+        .order_by(LETTERS.c.recorded_at.desc())
+        .limit(1)
+    ).one()
+    if row.replayed or (row.sent and row.recorded_at and row.recorded_at < row.sent):
+        return None
+    return {name: row._mapping[name] for name in ("dead_letter_id", "reason", "detail")}

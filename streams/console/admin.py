@@ -1,5 +1,6 @@
 """Admin: users, API keys, webhooks, versions, the audit log."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from streams.webhooks.deliveries import BadWebhook
 
 router = APIRouter()
 PAGE = 100
+COUNTED_S = 60.0  # how long a count of all decisions is good for
 ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 
 
@@ -180,10 +182,17 @@ def _webhooks(
         counted: dict[str, dict[str, int]] = {}
         for webhook_id, state, count in connection.execute(question):
             counted.setdefault(webhook_id, {})[state] = count
+        failed = connection.execute(
+            select(DELIVERIES)
+            .where(DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up")))
+            .order_by(DELIVERIES.c.created_at.desc())
+            .limit(PAGE)
+        ).all()
     return page(
         *(request, "admin_webhooks.html", visitor, status),
         hooks=deliveries.all_webhooks(ledger),
         counted=counted,
+        failed=failed,
         events=deliveries.EVENTS,
         fault=fault,
         secret=secret,
@@ -195,8 +204,12 @@ def versions(request: Request, visitor: Annotated[Visitor, needs(Right.POLICY)])
     """Show which models and policies have decided, and which are set here."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "versions_seen")
-    found = {name: _versions(request, name) for name in ("model", "policy")}
-    return page(request, "admin_versions.html", visitor, found=found, settings=house.settings)
+    counted: tuple[float, dict[str, Any]] | None
+    counted = getattr(request.app.state, "versions", None)
+    if counted is None or time.monotonic() - counted[0] > COUNTED_S:
+        found = {name: _versions(request, name) for name in ("model", "policy")}
+        counted = request.app.state.versions = (time.monotonic(), found)
+    return page(request, "admin_versions.html", visitor, found=counted[1], settings=house.settings)
 
 
 def _versions(request: Request, name: str) -> list[dict[str, Any]]:

@@ -1,17 +1,45 @@
 """Lists of tracks: one statement for a page, whatever its length."""
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, column, func, select, table
 
 from streams.ledger.database import Ledger
 from streams.ledger.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
+
+MANY: Final = 5_000  # uploads: more make a text a common one
+FEWEST: Final = 3  # letters from which an index helps: it is one of trigrams
+# Of the index of SQLite (migration 0008): PostgreSQL's is an ordinary index on ``uploads``.
+TEXTS: Final = table("upload_texts", column("upload_id"), column("upload_texts"))
 
 
 def contains(text: str) -> str:
     """Return the LIKE pattern (escape: a backslash) of what contains a text, as it stands."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def has_text(ledger: Ledger, upload_id: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Return whether the title or the deliverer of a row's upload contains a text, as SQL.
+
+    PostgreSQL weighs for itself whether its index helps. SQLite cannot: it asks the index of
+    rare texts, and looks at a common one's uploads as they come, where enough are soon found.
+    """
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # as it is stored
+    like = contains(text)
+    said = UPLOADS.c.title.ilike(like, escape="\\") | UPLOADS.c.distributor.ilike(like, escape="\\")
+    if ledger.engine.dialect.name != "sqlite":
+        return upload_id.in_(select(UPLOADS.c.upload_id).where(said))
+    if len(text) >= FEWEST:
+        phrase = '"' + text.replace('"', '""') + '"'
+        found = select(TEXTS.c.upload_id).where(TEXTS.c.upload_texts.op("MATCH")(phrase))
+        with ledger.reading() as connection:
+            some = select(func.count()).select_from(found.limit(MANY).subquery())
+            if connection.execute(some).scalar_one() < MANY:
+                return upload_id.in_(found)
+    if upload_id is UPLOADS.c.upload_id:
+        return said
+    return select(UPLOADS.c.upload_id).where(UPLOADS.c.upload_id == upload_id, said).exists()
 
 
 def listed(

@@ -12,9 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from streams.accounts.roles import Right
 from streams.accounts.users import User
 from streams.api.house import House, house_of
-from streams.console.listing import contains
+from streams.console.listing import has_text
 from streams.console.render import page
 from streams.console.visitors import Form, Visitor, needs, text
+from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.people import USERS
 from streams.ledger.tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
@@ -32,7 +33,7 @@ class Filters:
     show: str = "open"
     search: str = ""
 
-    def condition(self, user: User) -> ColumnElement[bool]:
+    def condition(self, ledger: Ledger, user: User) -> ColumnElement[bool]:
         """Return it for SQL."""
         found: ColumnElement[bool] = true()
         if self.queue:
@@ -47,12 +48,10 @@ class Filters:
             case _:
                 found &= STATES.c.state == "open"
         if self.search:
-            like = contains(self.search)
             found &= or_(
                 STATES.c.track_id == self.search,
                 STATES.c.task_id == self.search,
-                UPLOADS.c.title.ilike(like, escape="\\"),
-                UPLOADS.c.distributor.ilike(like, escape="\\"),
+                has_text(ledger, STATES.c.upload_id, self.search),
             )
         return found
 
@@ -112,9 +111,7 @@ def _queues(house: House) -> list[tuple[str, int]]:
 def _rows(house: House, user: User, filters: Filters, start: int) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
     # First which tasks, of narrow rows; then what is shown of these few.
-    chosen = select(STATES.c.task_id).where(filters.condition(user))
-    if filters.search:
-        chosen = chosen.outerjoin(UPLOADS, UPLOADS.c.upload_id == STATES.c.upload_id)
+    chosen = select(STATES.c.task_id).where(filters.condition(house.ledger, user))
     ids = chosen.order_by(*_order(filters)).limit(PAGE + 1).offset(start).subquery()
     question = (
         select(

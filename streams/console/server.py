@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from detector.errors import EarmarkError, Fatal
 from streams import logs, metrics, tracing
@@ -53,17 +54,7 @@ async def _serve(settings: Settings, health: Health) -> int:
             # On the terminal alone: a log is read by more people than may come in.
             sys.stdout.write(f"console  {address}/enter/{link}  (once, signs in the first admin)\n")
             sys.stdout.flush()
-        config = uvicorn.Config(
-            create(house, address),
-            access_log=False,
-            log_config=None,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-            h11_max_incomplete_event_size=32 * 1024,
-        )
+        config = config_of(create(house, address), settings)
         server = uvicorn.Server(config)
         beating = asyncio.create_task(_beat(server, health))
         log.info("console_serving", address=address)
@@ -73,6 +64,21 @@ async def _serve(settings: Settings, health: Health) -> int:
         beating.cancel()
     log.info("console_stopped")
     return 0
+
+
+def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """Return how the app is served: which proxies are believed, and what is bounded."""
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
 
 
 async def _beat(server: uvicorn.Server, health: Health) -> None:

@@ -11,6 +11,7 @@ from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.accounts.users import User
 from streams.api.house import House
+from streams.console.claims import Alike, entries, known_recordings
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import (
     DECISIONS,
@@ -21,6 +22,7 @@ from streams.ledger.tables import (
 )
 from streams.records import TrackDecided, Upload, UploadReceived, parse
 from streams.records.reviews import AppealChanged, ReviewDecided
+from streams.records.rights import RightsChanged
 from streams.review import appeals, tasks
 
 RECENT: Final = 200  # uploads of one deliverer that its history is told from
@@ -46,6 +48,8 @@ class TaskStory:
     alike: list[dict[str, Any]] = field(default_factory=list)
     deliverer: dict[str, int] = field(default_factory=dict)
     appeals: list[AppealChanged] = field(default_factory=list)
+    known: list[Alike] = field(default_factory=list)
+    rights: list[RightsChanged] = field(default_factory=list)
 
     @property
     def standing(self) -> ReviewDecided | None:
@@ -82,14 +86,16 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
         allowed = row.state == "open" and not row.never and user.may(Right.REVIEW)
         mine = allowed and row.leased_by == user.user_id and held and row.leased_until > now
         blind = row.state == "open" and (user.blind or row.kind in ("second", "golden"))
+        delivered = upload_of(upload.record if upload else None, row.track_id)
+        heard = heard_of(connection, row.upload_id)
         return TaskStory(
             task=task,
             reasons=orjson.loads(row.record)["reason_codes"] if row.record else [],
             decision=decision,
             current=current,
-            upload=upload_of(upload.record if upload else None, row.track_id),
+            upload=delivered,
             uploaded_at=upload.uploaded_at if upload else None,
-            heard=heard_of(connection, row.upload_id),
+            heard=heard,
             verdicts=verdicts_of(connection, task_id),
             names=users.names(connection),
             mine=mine,
@@ -98,6 +104,8 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
             alike=_alike(connection, task, decision, upload, now, user),
             deliverer=_deliverer(connection, upload.distributor if upload else None),
             appeals=appeals.of_track(connection, row.track_id),
+            known=known_recordings(connection, row.upload_id, heard),
+            rights=entries(connection, delivered, decision),
         )
 
 

@@ -12,12 +12,13 @@ from streams.api.house import house_of
 from streams.api.pages import Id
 from streams.audio.pictures import MEDIA, Pictures
 from streams.console import waveform
-from streams.console.listing import contains, listed
+from streams.console.listing import has_text, listed
 from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.told import told
 from streams.console.visitors import PageError, Visitor, needs
 from streams.ledger import reads
+from streams.ledger.database import Ledger
 from streams.ledger.tables import UPLOADS
 from streams.records import TrackDecided, Upload
 from streams.review import appeals
@@ -38,7 +39,9 @@ def tracks(
     house.seen(visitor.user.user_id, "tracks_seen")
     search = search.strip()
     rows: list[dict[str, Any]] = []
-    for condition in _conditions(search):  # a name that fits exactly spares looking into titles
+    for condition in _conditions(
+        house.ledger, search
+    ):  # a name that fits exactly spares looking into titles
         rows = listed(house.ledger, limit=PAGE + 1, offset=start, condition=condition)
         if rows:
             break
@@ -54,7 +57,7 @@ def tracks(
     )
 
 
-def _conditions(search: str) -> list[ColumnElement[bool] | None]:
+def _conditions(ledger: Ledger, search: str) -> list[ColumnElement[bool] | None]:
     if not search:
         return [None]
     isrc = search.upper().replace("-", "")
@@ -62,7 +65,7 @@ def _conditions(search: str) -> list[ColumnElement[bool] | None]:
         UPLOADS.c.track_id == search,
         UPLOADS.c.upload_id == search,
         UPLOADS.c.isrc == isrc,
-        UPLOADS.c.title.ilike(contains(search), escape="\\"),
+        has_text(ledger, UPLOADS.c.upload_id, search),
     ]
 
 

@@ -70,7 +70,7 @@ def rebuild(
     new, refused = project_all(_ledger(state), settings)
     _told(new, "rows added")
     if refused:
-        sys.stdout.write(f"{refused} messages could not be read; they are dead letters\n")
+        sys.stdout.write(f"{refused} messages could not be read and were passed over\n")
 
 
 @app.command()

@@ -184,9 +184,10 @@ Index("ix_audit_log_subject", AUDIT.c.subject)
 Index("ix_outbox_sent", OUTBOX.c.sent_at, OUTBOX.c.sequence)
 Index("ix_webhook_deliveries_due", DELIVERIES.c.state, DELIVERIES.c.next_at)
 Index("ix_webhook_deliveries_webhook", DELIVERIES.c.webhook_id, DELIVERIES.c.created_at)
-Index(
-    "ix_task_states_queue",
-    *(TASK_STATES.c.state, TASK_STATES.c.priority, TASK_STATES.c.opened_at),
-)
+_ORDER: Final = (TASK_STATES.c.priority.desc(), TASK_STATES.c.opened_at, TASK_STATES.c.task_id)
+Index("ix_task_states_queue", TASK_STATES.c.state, *_ORDER)
+Index("ix_task_states_name", TASK_STATES.c.state, TASK_STATES.c.queue, *_ORDER)
+Index("ix_task_states_age", TASK_STATES.c.state, *_ORDER[1:])
+Index("ix_task_states_holder", TASK_STATES.c.leased_by)
 Index("ix_task_states_upload", TASK_STATES.c.upload_id)
 Index("ix_task_states_track", TASK_STATES.c.track_id)

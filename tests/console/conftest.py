@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -30,6 +31,14 @@ class Console:
     app: FastAPI
     settings: Settings
     made: dict[str, User] = field(default_factory=dict)
+
+    @property
+    def inner(self) -> FastAPI:
+        """The app beneath all that is wrapped around it."""
+        found: Any = self.app
+        while not isinstance(found, FastAPI):
+            found = found.app
+        return found
 
     def user(self, role: str, name: str = "") -> User:
         name = name or role

@@ -1,7 +1,10 @@
 """The HTTP API over a real database; what it takes in waits in the outbox."""
 
 import json
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,11 +15,14 @@ from streams import topics
 from streams.api import multipart
 from streams.api.callers import RateLimit
 from streams.audio.kept_uploads import KeptUploads
-from streams.ledger import audit, reads
+from streams.ledger import audit, letters, reads
 from streams.ledger.people import AUDIT, OUTBOX
+from streams.ledger.project import project
+from streams.ledger.tables import UPLOADS
 from streams.records import UploadReceived, parse
 from tests.console.conftest import Console
 from tests.console.stories import tell
+from tests.streams.test_ledger import letter
 
 WAV = b"RIFF" + bytes(range(256)) * 40
 
@@ -280,8 +286,9 @@ def test_the_rate_of_a_key_is_limited() -> None:
 def test_too_many_requests_are_told_when_to_come_back(console: Console) -> None:
     program = console.program("viewer")
     limit = RateLimit(2)
-    inner = console.app.app  # type: ignore[attr-defined] # beneath the headers
-    mounted = next(route.app for route in inner.routes if getattr(route, "path", "") == "/v1")
+    mounted = next(
+        route.app for route in console.inner.routes if getattr(route, "path", "") == "/v1"
+    )
     mounted.state.rate_limit = limit
     statuses = [program.get("uploads").status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
@@ -341,3 +348,33 @@ def test_the_console_needs_no_pytorch() -> None:
 def test_progress_needs_no_row_but_one(console: Console) -> None:
     decided, _ = tell(console.house.ledger)
     assert reads.decision(console.house.ledger, decided.decision_id) == decided
+
+
+def test_what_is_sent_again_after_it_died_is_under_way_again(
+    console: Console, program: TestClient
+) -> None:
+    sent = program.post("uploads", json={"track_id": "T-1", "uri": "file:///one.wav"})
+    upload_id = sent.json()["upload_id"]
+
+    def status() -> str:
+        return str(program.get(f"uploads/{upload_id}").json()["status"])
+
+    def dies(at: datetime, offset: int) -> None:
+        with console.house.ledger.reading() as connection:
+            text = connection.scalars(sqlalchemy.select(UPLOADS.c.record)).one()
+        died = letter(text.encode(), offset)
+        project(console.house.ledger, [replace(died, timestamp_ms=int(at.timestamp() * 1000))])
+
+    dies(datetime.now(UTC), 3)
+    assert status() == "dead_letter"
+    time.sleep(0.01)
+    program.post("uploads", json={"track_id": "T-1", "uri": "file:///one.wav"})
+    assert status() == "received"
+    dies(datetime.now(UTC) + timedelta(seconds=1), 4)
+    assert status() == "dead_letter"
+    newest = letters.find(console.house.ledger, letters.Wanted(upload_id=upload_id))[-1]
+    letters.note(
+        console.house.ledger,
+        [(newest, letters.Action(newest.dead_letter_id, "replayed", "me", "to see", 1))],
+    )
+    assert status() == "received"

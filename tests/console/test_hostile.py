@@ -1,6 +1,7 @@
 """What people and uploads say is text and never markup; what other sites send does nothing."""
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import pytest
 import sqlalchemy
 from starlette.testclient import TestClient
 
+from streams import topics
 from streams.accounts import sessions, users
 from streams.accounts.roles import Right
+from streams.console.server import config_of
 from streams.console.visitors import COOKIE, local
-from streams.ledger.people import AUDIT, SESSIONS
+from streams.ledger.people import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
 from streams.records import Contributor, Declaration, Tool
+from streams.webhooks import deliveries
 from tests.console.conftest import ADDRESS, Console
 from tests.console.stories import hear, tell
 from tests.streams.test_ledger import letter
@@ -312,3 +316,36 @@ def test_after_the_log_in_only_our_own_pages_follow(path: str, leads_to: str) ->
 
 def test_rights_are_words_that_templates_may_ask_for() -> None:
     assert {right.value for right in Right} >= {"read", "upload", "review", "admin"}
+
+
+@pytest.mark.parametrize(("trusted", "counted"), [("10.0.0.0/8", "203.0.113.7"), ("", "10.0.0.9")])
+def test_who_is_behind_a_proxy_is_believed_of_ours_alone(
+    opened: Callable[..., Console], tmp_path: Path, trusted: str, counted: str
+) -> None:
+    console = opened(f"sqlite:///{tmp_path}/ledger.db", trusted_proxies=trusted)
+    config = config_of(console.app, console.settings)
+    config.load()
+    client = TestClient(config.loaded_app, base_url=ADDRESS, client=("10.0.0.9", 4711))
+    mark = re.search(r'name="before" value="(\w+)"', client.get("/login").text)
+    assert mark is not None
+    forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "Sec-Fetch-Site": "same-origin"}
+    form = {"before": mark[1], "name": "Ada", "password": "x"}
+    assert client.post("/login", data=form, headers=forwarded).status_code == 401
+    with console.house.ledger.reading() as connection:
+        found = connection.scalars(sqlalchemy.select(LOGIN_ATTEMPTS.c.address)).all()
+    assert found == [counted]  # nor is what a stranger wrote before our proxy's own entry
+
+
+def test_what_could_not_be_delivered_is_told_to_the_admin(console: Console) -> None:
+    ledger = console.house.ledger
+    with ledger.transaction() as connection:
+        hook, _ = deliveries.create(connection, "https://hook.example/", [topics.DECIDED], "me")
+    tell(ledger)
+    admin = console.browser("admin")
+    assert "What could not be delivered" not in admin.get("/admin/webhooks").text
+    with ledger.transaction() as connection:
+        connection.execute(sqlalchemy.update(DELIVERIES).values(error=EVIL, attempts=3))
+    html = admin.get("/admin/webhooks").text
+    assert "What could not be delivered" in html
+    assert hook in html
+    assert Marks(html).found == []

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -47,10 +48,19 @@ def before_migrations(url: str) -> Ledger:
     return ledger
 
 
+def drift(connection: sqlalchemy.Connection) -> list[Any]:
+    """Return in what the tables differ from the code's; the index of texts is the migrations'."""
+
+    def ours(_: object, name: str | None, *__: object) -> bool:
+        return not (name or "").startswith("upload_texts")
+
+    options = {"compare_type": True, "include_object": ours}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+
+
 def test_the_migrations_make_the_tables_that_the_code_knows(ledger: Ledger) -> None:
     with ledger.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, METADATA) == []
+        assert drift(connection) == []
 
 
 def test_the_revisions_are_one_line_of_numbers() -> None:
@@ -69,7 +79,7 @@ def test_a_ledger_from_before_the_migrations_goes_on(empty_url: str) -> None:
     assert reads.counts(old)["uploads"] == 1
     with old.reading() as connection:
         assert connection.scalars(sqlalchemy.select(TASK_STATES.c.state)).all() == ["open"]
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        assert drift(connection) == []
     assert Ledger.open(empty_url).upgrade() == Upgraded(HEAD, HEAD)
 
 
