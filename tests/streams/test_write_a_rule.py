@@ -5,10 +5,14 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
+from streams.deciding import decide_all
 from streams.governance.policies import version_of
+from streams.local import show
+from streams.local.watch import Ended
 from streams.policy.bundle import Bundle, load, parse
 from streams.policy.changes import changes, needs_two
 from streams.settings import Settings
+from tests.streams.events import classified
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("### Write a rule\n")[1].split("\n## ")[0]
@@ -45,6 +49,14 @@ def test_the_rule_of_the_readme_ships_on_trial_by_one() -> None:
     found = changes(running, mine)
     assert found[0].what == "+ rule short-ai (shadow)"
     assert not needs_two(found)
+
+
+def test_what_submit_prints_names_the_track_to_explain() -> None:
+    decided = decide_all(classified(), parsed(written())).decided
+    said = show.line("a-short-track.wav", Ended(decided.upload_id, 0.0, decided), 1.0).plain
+    assert said.endswith(f"  {decided.track_id}")
+    again = show.line(decided.track_id, Ended(decided.upload_id, 0.0, decided), 1.0).plain
+    assert again.count(decided.track_id) == 1
 
 
 def test_and_goes_live_in_steps_by_two() -> None:
