@@ -1,6 +1,6 @@
 """The closed vocabulary of metrics: each name once, with what it means.
 
-``processor`` is fingerprint | classify | decide | ledger | catalogue.
+``processor`` is fingerprint | classify | decide | ledger | redecide | catalogue | follow-REPLICA.
 """
 
 from typing import Final

@@ -160,6 +160,21 @@ def restore(archive: Archive, who: Who = "", state: StateOption = HERE) -> None:
 
 
 @app.command()
+def follow(
+    name: Name,
+    replica: Annotated[str, typer.Option("--as", help="Name of this replica, like no other's.")],
+    state: StateOption = HERE,
+) -> None:
+    """Keep a catalogue bank of this index (EARMARK_INDEX) up to date with what is decided."""
+    from streams.known.banks import described
+    from streams.known.remember import follow as run
+
+    described({"name": name, "kind": "catalogue", "owner": replica})  # both names are checked
+    settings = State(state).announced() or State(state).settings(None)
+    raise SystemExit(run(settings.model_copy(update={"catalogue_bank": name}), replica))
+
+
+@app.command()
 def stats(
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
     state: StateOption = HERE,

@@ -5,19 +5,24 @@ was heard of a track lies in the artefact store, so nothing is decoded. Adding t
 changes nothing, and the latest content of a track is the one that stays. Nothing is taken out:
 what a blocked track's recording means to the next upload is for a person (``bank remove``,
 ``bank add`` to a stay-down list) and for the policy to say.
+
+``follow`` does the same for an index elsewhere, as a process of its own: a replica.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from detector.errors import Fatal
 from detector.landmarks import NotLandmarks
-from streams import metrics
+from streams import metrics, topics
 from streams.audio.artefacts import ArtefactStore
+from streams.broker.batches import Handled, Handler, read_each
+from streams.broker.consuming import consume
+from streams.broker.dead_letters import Message
 from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
 from streams.known.index import Item, Refused, open_index
-from streams.records import TrackDecided
+from streams.records import TrackDecided, parse
 from streams.settings import Settings
 
 WHO: Final = "earmark"
@@ -85,3 +90,27 @@ def remembering(settings: Settings) -> Iterator[Remembering | None]:
     bank = described({"name": name, "kind": BankKind.CATALOGUE, "owner": "Earmark"})
     with open_index(settings.index_url) as index:
         yield Remembering(Banks(index), ArtefactStore.open(settings.store), bank)
+
+
+def follow(settings: Settings, replica: str) -> int:
+    """Keep the catalogue bank of this index up to date, until a signal; return the exit code.
+
+    Args:
+        settings: with the bank's name, and with this replica's own index.
+        replica: a name of its own: its consumer group sees every decision, from the oldest that
+            the topic still has.
+    """
+    return consume(f"follow-{replica}", [topics.DECIDED], settings, _following)
+
+
+@contextmanager
+def _following(settings: Settings) -> Iterator[Handler]:
+    with remembering(settings) as catalogue:
+
+        def handle(batch: Sequence[Message]) -> Handled:
+            good, refused = read_each(batch, lambda message: parse(TrackDecided, message.value))
+            if catalogue is not None:
+                catalogue.remember(record for _, record in good)
+            return Handled(refused)
+
+        yield handle

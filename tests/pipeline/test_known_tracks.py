@@ -1,5 +1,7 @@
 """Known tracks from the hook to the decision: real audio, processes, broker and index."""
 
+import subprocess
+import sys
 import time
 import urllib.request
 from collections import defaultdict
@@ -20,6 +22,7 @@ from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
 from streams.contract import RECORDS
 from streams.ingest import IngestHook, upload_from_file
+from streams.known.index import open_index
 from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.records import (
@@ -171,3 +174,31 @@ def test_the_story_of_a_known_track(house: House, music: Path) -> None:
     task = house.of(ReviewRequested, "E")
     assert (task.task_id, task.queue) == (held.review_task_id, "stay-down")
     assert task.reason_codes == ("R-STAY-DOWN",)
+
+
+def test_a_replica_follows_by_snapshot_and_topic(
+    house: House, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((heard, _),) = house.decided(music / "piece.wav", "F")
+    archive, there = tmp_path / "releases.banks", f"file://{tmp_path}/replica"
+    house.run("bank", "create", "releases", "--kind", "catalogue", "--owner", "Catalogue")
+    house.run("bank", "add", "releases", heard.content_sha256, "--id", "OLD", "--why", "released")
+    house.run("bank", "snapshot", str(archive), "--bank", "releases")
+
+    monkeypatch.setenv("EARMARK_INDEX", there)
+    house.run("bank", "restore", str(archive))
+    words = ["bank", "follow", "releases", "--as", "second", "--state", str(house.state.folder)]
+    process = subprocess.Popen([sys.executable, "-m", "streams.cli", *words])
+    try:
+        house.decided(music / "faster.flac", "G")
+        with open_index(there) as replica:
+            deadline = time.monotonic() + PATIENCE_S
+            while not (known := {one.item_id for one in replica.items()}) >= {"OLD", "F", "G"}:
+                assert process.poll() is None
+                assert time.monotonic() < deadline, known
+                time.sleep(0.2)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    with open_index(f"file://{house.state.folder}/index") as ours:
+        assert [one.item_id for one in ours.items(["releases"])] == ["OLD"], "untouched"
