@@ -2,9 +2,10 @@
 
 Switched on by ``EARMARK_CATALOGUE_BANK``, which names the bank; made where it is missing. What
 was heard of a track lies in the artefact store, so nothing is decoded. Adding the same again
-changes nothing, and the latest content of a track is the one that stays. Nothing is taken out:
-what a blocked track's recording means to the next upload is for a person (``bank remove``,
-``bank add`` to a stay-down list) and for the policy to say.
+changes nothing, and the latest content of a track is the one that stays. Only an upload's first
+decision counts: what a person took out does not come back when its track is decided again.
+Nothing is taken out: what a blocked track's recording means to the next upload is for a person
+(``bank remove``, ``bank add`` to a stay-down list) and for the policy to say.
 
 ``follow`` does the same for an index elsewhere, as a process of its own: a replica.
 """
@@ -50,12 +51,16 @@ class Remembering:
             raise Fatal(f"EARMARK_CATALOGUE_BANK: {bank.name} is of kind {kind}, not catalogue")
 
     def remember(self, decided: Iterable[TrackDecided]) -> None:
-        """Add the recordings of these decisions, in their order.
+        """Add the recordings of these decisions, in their order, but of those decided again.
 
         Raises:
             Transient: the store or the index does not answer; the same again later.
         """
-        items = {one.track_id: item for one in decided if (item := self._item(one)) is not None}
+        items = {
+            one.track_id: item
+            for one in decided
+            if one.cause is None and (item := self._item(one)) is not None
+        }
         if not items:
             return
         changed = self._banks.add(self._bank, items.values(), By(WHO, WHY))

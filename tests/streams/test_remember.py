@@ -18,7 +18,7 @@ from streams.known.remember import Remembering, remembering
 from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import load
-from streams.records import TrackDecided
+from streams.records import Cause, TrackDecided
 from streams.redecide import LedgerBehind, Redecide
 from streams.settings import Settings, SettingsError
 from tests.streams.events import UPLOADED_AT, classified, message
@@ -109,6 +109,20 @@ def test_again_changes_nothing_and_the_latest_content_of_a_track_stays(
     assert {name: counted(name) - was for name, was in before.items()} == {
         "added": 2, "replaced": 1, "unchanged": 3,
     }  # fmt: skip
+
+
+def test_what_a_person_took_out_does_not_come_back_when_it_is_decided_again(
+    settings: Settings, banks: Banks, catalogue: Remembering
+) -> None:
+    keep(settings, digest("a"), score(1))
+    first = decided("A", digest("a"))
+    catalogue.remember([first])
+    banks.remove("ours", ["A"], By("anna", "blocked"))
+    cause = Cause(kind="verdict", id="ver_1")
+    catalogue.remember([first.model_copy(update={"cause": cause})])
+    assert list(banks.index.items()) == []
+    catalogue.remember([first])
+    assert [one.item_id for one in banks.index.items()] == ["A"], "but when it is delivered again"
 
 
 def test_what_cannot_be_known_is_counted_and_stops_nothing(
