@@ -97,7 +97,7 @@ def test_self_made_tracks_go_every_way(tmp_path: Path) -> None:
     assert not (state / "run.json").exists()
 
 
-def test_strange_things_among_the_audio_stop_nothing(tmp_path: Path) -> None:
+def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(tmp_path: Path) -> None:
     audio = tmp_path / "my music"
     (audio / "album").mkdir(parents=True)
     write_wav(audio / "album" / "good.wav", noise(1))
@@ -108,8 +108,26 @@ def test_strange_things_among_the_audio_stop_nothing(tmp_path: Path) -> None:
     (audio / "none").mkdir()
     with (audio / "sparse.wav").open("wb") as sparse:
         sparse.truncate(2 * 2**30)
-    ends, said = run_once(tmp_path / "state", tmp_path / "out.jsonl", "--audio", str(audio))
-    by_name = {Path(end["path"]).name: end for end in ends}
+    out = tmp_path / "out.jsonl"
+    process = start(tmp_path / "state", "--out", str(out), "--audio", str(audio))
+    try:
+        deadline = time.monotonic() + 90
+        children: dict[str, int] = {}
+        # the monitor is started when all has ended
+        while "monitor" not in children and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.1)
+            children = workers_of(process.pid)
+        assert set(children) == {*WORKERS, "console", "monitor"}
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert time.monotonic() - began < 10
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
+    finally:
+        process.kill()
+    by_name = {Path(end["path"]).name: end for end in map(json.loads, out.read_text().splitlines())}
     assert {name: (end["status"], end["reason"]) for name, end in by_name.items()} == {
         "good.wav": ("decided", None),
         "notes.txt": ("not_sent", "not_audio_name"),
@@ -158,28 +176,3 @@ def test_every_worker_killed_while_busy_and_nothing_lost(tmp_path: Path) -> None
     assert len({end["decision_id"] for end in ends}) == tracks
     assert count(state, "decisions") == tracks
     assert count(state, "uploads") == tracks
-
-
-def test_ctrl_c_ends_every_child_in_time(tmp_path: Path) -> None:
-    audio = tmp_path / "audio"
-    audio.mkdir()
-    write_wav(audio / "one.wav", noise(1))
-    out = tmp_path / "out.jsonl"
-    process = start(tmp_path / "state", "--out", str(out), "--audio", str(audio))
-    try:
-        deadline = time.monotonic() + 90
-        while not (out.exists() and out.read_text()) and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.1)
-        children = workers_of(process.pid)
-        while "monitor" not in children and time.monotonic() < deadline:
-            time.sleep(0.1)  # it is started when all is decided
-            children = workers_of(process.pid)
-        assert set(children) == {*WORKERS, "console", "monitor"}
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
-        assert time.monotonic() - began < 10
-        assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
-    finally:
-        process.kill()
