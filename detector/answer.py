@@ -1,7 +1,7 @@
 """Scores of one recording to the answer that people and policies read."""
 
 from dataclasses import replace
-from math import log
+from math import ceil, log
 from typing import Final
 
 import numpy as np
@@ -17,10 +17,12 @@ from detector.looks import (
     SCORE_DIGITS,
     SPEED,
     TEMPLATES,
+    LearnedMatch,
     Looks,
 )
 from detector.observation import Observation
 from detector.partly import COVERAGE_ALL, COVERAGE_PARTLY, MIN_SEGMENTS, PRESENT, Window, locate
+from detector.speed import SpeedFind
 from detector.types import Assessment, Evidence, SegmentScore
 
 HUMAN_LIKELY_BELOW: Final = 0.2  # probability; and the p-value must not be small either
@@ -32,8 +34,9 @@ def answer(
     looks: Looks, observed: Observation, calibration: Calibration, alpha: float
 ) -> Assessment:
     """Return the answer for a recording that can be assessed."""
-    score, look = looks.whole(calibration)
-    p_value = calibration.humans.p_value(score)
+    found_nats, look = looks.whole(calibration)
+    score = round(calibration.humans.surprise(found_nats, looks.seconds), SCORE_DIGITS)
+    p_value = calibration.humans.p_value(found_nats, looks.seconds)
     probability = calibration.probability(score)
     if p_value <= alpha:
         outcome, extent = "ai_likely", "All"
@@ -41,6 +44,7 @@ def answer(
         p_value >= HUMAN_LIKELY_P
         and probability <= HUMAN_LIKELY_BELOW
         and not looks.looped  # repetition may cover a decoder's clock
+        and calibration.finds(observed.duration_s, sum(observed.groups))
     ):
         outcome, extent = "human_likely", "None"
     else:
@@ -64,7 +68,7 @@ def answer(
         looks,
         look,
         observed,
-        calibration.looks[CLOCK].p_value(looks.clock) <= alpha,
+        calibration.looks[CLOCK].p_value(looks.clock, looks.seconds) <= alpha,
     )
 
 
@@ -103,44 +107,58 @@ def _evidence(
     """Return one sentence of each kind: clock and templates always, the others if they speak.
 
     Clock and templates name a generator or an exact rate only where their own p-value is at
-    most ``alpha``: many human recordings have a pulse that is fainter.
+    most ``alpha``: many human recordings have a pulse that is fainter. So do the second looks.
     """
     evidence = [_clock_evidence(looks, calibration, alpha)]
     if looks.template is not None:
         evidence.append(_template_evidence(looks, calibration, alpha))
     if looks.learned is not None and looks.learned.surprise >= SPEAKS:
-        evidence.append(
-            Evidence(
-                LEARNED,
-                round(looks.learned.surprise, SCORE_DIGITS),
-                "The fixed lines of the spectrum match those of the few known tracks of "
-                f"{looks.learned.name}.",
-            )
-        )
-    if looks.parts is not None and calibration.looks[PARTS].surprise(looks.parts.score) >= SPEAKS:
+        evidence.append(_learned_evidence(looks.learned, alpha))
+    seconds = looks.seconds
+    if looks.parts is not None and _speaks(calibration.looks[PARTS], looks.parts.score, seconds):
         evidence.append(_parts_evidence(looks.parts, observed, calibration, alpha))
-    if looks.speed is not None and calibration.looks[SPEED].surprise(looks.speed.score) >= SPEAKS:
-        humans = calibration.looks[SPEED]
-        evidence.append(
-            Evidence(
-                SPEED,
-                looks.speed.score,
-                f"{looks.speed.sentence} {_compared(humans, looks.speed.score, 'fit as well')}",
-                looks.speed.heard_hz,
-            )
-        )
+    if looks.speed is not None and _speaks(calibration.looks[SPEED], looks.speed.score, seconds):
+        evidence.append(_speed_evidence(looks.speed, seconds, calibration.looks[SPEED], alpha))
     return tuple(evidence)
 
 
-def _compared(humans: HumanScores, score: float, what: str) -> str:
-    return f"{humans.as_strong(score)} of {len(humans.values)} human recordings {what}."
+def _speaks(humans: HumanScores, score: float, seconds: float) -> bool:
+    return humans.surprise(score, seconds) >= SPEAKS
+
+
+def _learned_evidence(match: LearnedMatch, alpha: float) -> Evidence:
+    """Return the sentence; the null of a lesson is small, so its tail says what is a finding."""
+    sentence = (
+        f"The fixed lines of the spectrum match those of the few known tracks of {match.name}."
+        if match.surprise >= -log(alpha)
+        else "The fixed lines of the spectrum faintly resemble those of a few known tracks, not "
+        "above what human recordings show."
+    )
+    return Evidence(LEARNED, round(match.surprise, SCORE_DIGITS), sentence)
+
+
+def _speed_evidence(find: SpeedFind, seconds: float, humans: HumanScores, alpha: float) -> Evidence:
+    compared = _compared(humans, find.score, seconds, "fit as well")
+    found = humans.is_finding(find.score, seconds, alpha)
+    said = (
+        find.sentence
+        if found
+        else f"A faint pulse near {find.heard_hz:.2f} Hz was found in the energy above 4.5 kHz, "
+        "where an altered speed might put a decoder's, not above what human recordings show;"
+    )
+    return Evidence(SPEED, find.score, f"{said} {compared}", find.heard_hz if found else None)
+
+
+def _compared(humans: HumanScores, score: float, seconds: float, what: str) -> str:
+    as_strong = ceil(humans.as_strong(score, seconds))
+    return f"{as_strong} of {humans.performances} human performances {what}."
 
 
 def _clock_evidence(looks: Looks, calibration: Calibration, alpha: float) -> Evidence:
     humans, rate = calibration.looks[CLOCK], looks.rate
-    p_value = humans.p_value(looks.clock)
-    compared = _compared(humans, looks.clock, "have a pulse as strong")
-    if looks.looped:
+    p_value = humans.p_value(looks.clock, looks.seconds)
+    compared = _compared(humans, looks.clock, looks.seconds, "have a pulse as strong")
+    if looks.looped and p_value > alpha:
         sentence = (
             "The energy above 4.5 kHz pulses as repetition to the sample makes it pulse, at many "
             f"rates; that is no decoder's clock. {compared}"
@@ -158,8 +176,9 @@ def _clock_evidence(looks: Looks, calibration: Calibration, alpha: float) -> Evi
             if rate.known_for
             else f"a rate that decoders can have ({rate.origin})"
         )
+        beside = "Beside what repetition to the sample leaves, the" if looks.looped else "The"
         sentence = (
-            f"The energy above 4.5 kHz pulses at exactly {rate.hz:.2f} Hz and its multiples, "
+            f"{beside} energy above 4.5 kHz pulses at exactly {rate.hz:.2f} Hz and its multiples, "
             f"{known}; {compared}"
         )
         if looks.common_and_faint:
@@ -171,8 +190,8 @@ def _template_evidence(looks: Looks, calibration: Calibration, alpha: float) -> 
     match = looks.template
     assert match is not None  # noqa: S101 - the caller has seen it
     humans = calibration.looks[TEMPLATES]
-    p_value = humans.p_value(match.score)
-    compared = _compared(humans, match.score, "match a known decoder as well")
+    p_value = humans.p_value(match.score, looks.seconds)
+    compared = _compared(humans, match.score, looks.seconds, "match a known decoder as well")
     if p_value > alpha and p_value >= HUMAN_LIKELY_P:
         sentence = f"The fixed lines of the spectrum match no known decoder; {compared}"
     elif p_value > alpha:
@@ -202,14 +221,17 @@ def _parts_evidence(
     times = tuple(f"{_clock_time(a.start_s)} to {_clock_time(a.end_s)}" for a in stretches)
     where = f"In part of the track, {_listed(times)}," if times else "In some part of the track"
     humans = calibration.looks[PARTS]
-    compared = _compared(humans, window.score, "have a stretch with a pulse as strong")
+    seconds = observed.duration_s
+    compared = _compared(humans, window.score, seconds, "have a stretch with a pulse as strong")
+    found = humans.is_finding(window.score, seconds, alpha)
     pulse = (
         f"the energy above 4.5 kHz pulses at exactly {window.rate.hz:.2f} Hz and its multiples"
-        if humans.p_value(window.score) <= alpha
+        if found
         else f"a faint pulse near {window.rate.hz:.2f} Hz was found in the energy above 4.5 kHz, "
         "not above what human recordings show"
     )
-    return Evidence(PARTS, window.score, f"{where} {pulse}; {compared}", window.rate.hz)
+    rate_hz = window.rate.hz if found else None
+    return Evidence(PARTS, window.score, f"{where} {pulse}; {compared}", rate_hz)
 
 
 def _clock_time(seconds: float) -> str:

@@ -16,9 +16,10 @@ Guards against false clocks: sample-exact loops light every fraction of a rate (
 where an off-lattice mean, q up to 24, exceeds 0.8 of ``on``, S is at most 1); mains buzz
 (where 100 or 120 Hz wins, all their multiples are masked and the rest is scored again);
 MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict. Where what the
-ratio guard takes away was stronger than anything that is left, the recording is *looped*:
-repetition to the sample also draws fixed lines into the spectrum, so that other evidence must
-know of it.
+ratio guard takes away was stronger than anything that is left, the recording is *looped*: all
+multiples of the loop's rate are masked and the rest is scored again, so that no quiet loop
+covers a decoder. Repetition to the sample also draws fixed lines into the spectrum, so that
+other evidence must know of it.
 
 Everything is a sparse matrix product, so CPU and CUDA run the same code in any batch size.
 """
@@ -46,6 +47,8 @@ GUARD_ORDERS: Final = range(9, 25)  # beyond those of the contrast
 GUARD_RATIO: Final = 0.8
 GUARD_CAP: Final = 1.0
 LOOP_FROM: Final = 1.5  # S without the guard; of people's playing 9 in 10 stay below 0.6
+LOOP_BINS: Final = 1.5  # a line between two bins stands in both
+MOST_LOOPS: Final = 3  # of different rates in one recording
 MIN_LINES: Final = 4
 MP3_FRAME_HZ: Final = (44_100 / 1_152, 48_000 / 1_152, 32_000 / 1_152)
 MP3_WIDTH_HZ: Final = 0.15
@@ -80,13 +83,15 @@ class Lattice:
 class ClockScores:
     """Scores of a batch: ``score`` [B], ``best`` [B] index into the rates, ``all`` [B, rates].
 
-    ``looped`` [B] says whose strongest pulse was a repetition's.
+    ``looped`` [B] says whose strongest pulse was a repetition's; ``loop_hz`` [B] is the rate
+    of that, or of what comes nearest to one.
     """
 
     score: torch.Tensor
     best: torch.Tensor
     all: torch.Tensor
     looped: torch.Tensor
+    loop_hz: torch.Tensor
 
 
 def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
@@ -128,33 +133,59 @@ def score_tracks(
     Returns:
         Scores on the device of ``lines``; 0 where no band was heard.
     """
-    return score_heights(
-        line_heights(lines, geometry) * groups[..., None], groups, geometry, lattice
-    )
+    z = line_heights(lines, geometry) * groups[..., None]
+    found = score_heights(z, groups, geometry, lattice)
+    for row in found.looped.nonzero()[:, 0].tolist():
+        _hear_through_loops(z[row : row + 1], groups[row : row + 1], geometry, lattice, found, row)
+    return found
+
+
+def _hear_through_loops(
+    z: torch.Tensor,
+    groups: torch.Tensor,
+    geometry: Geometry,
+    lattice: Lattice,
+    found: ClockScores,
+    row: int,
+) -> None:
+    """Mask the loops of one track, the loudest first, and put what is left into its row."""
+    hz = float(found.loop_hz[row])
+    for _ in range(MOST_LOOPS):
+        z = z * loop_mask(geometry, hz).to(z.device)
+        again = score_heights(z, groups, geometry, lattice)
+        for kept, new in ((found.score, again.score), (found.best, again.best)):
+            kept[row] = new[0]
+        found.all[row] = again.all[0]
+        if not bool(again.looped[0]):
+            break
+        hz = float(again.loop_hz[0])
 
 
 def score_heights(
     z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
 ) -> ClockScores:
     """Score line heights [B, bands, bins], which are zero where a band was not heard."""
-    scores, loop = _score(z, groups, geometry, lattice)
+    scores, loop, loop_hz = _score(z, groups, geometry, lattice)
     looped = loop > scores.amax(dim=1).clamp(min=LOOP_FROM)
     winner = scores.argmax(dim=1)
     humming = (winner >= len(lattice.rates)).nonzero()[:, 0]
     if len(humming):
         mask = mains_mask(geometry).to(z.device)
-        quiet, _ = _score(z[humming] * mask, groups[humming], geometry, lattice)
+        quiet, _, _ = _score(z[humming] * mask, groups[humming], geometry, lattice)
         scores[humming] = quiet
     scores = scores[:, : len(lattice.rates)]
     penalised = scores - torch.tensor([rate.penalty for rate in lattice.rates], device=z.device)
     best = penalised.max(dim=1)
-    return ClockScores(best.values, best.indices, penalised, looped)
+    return ClockScores(best.values, best.indices, penalised, looped, loop_hz)
 
 
 def _score(
     z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return S [B, probed] with the ratio guard applied, and the most that it took away [B]."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return S [B, probed] with the ratio guard applied, the most that it took away and where [B].
+
+    Where: the fraction of a probed rate at which lines were highest, in Hz.
+    """
     comb = _comb(geometry, lattice.probed)
     batch, bands, bins = z.shape
     used = groups.sum(dim=1).clamp(min=1)[:, None]
@@ -167,10 +198,14 @@ def _score(
     together = z.sum(dim=1) / used
     near = _means(comb.contrast, together, len(lattice.probed))
     far = _means(comb.guard, together, len(lattice.probed))
-    off_any = torch.maximum(near[..., 1:].amax(dim=-1), far.amax(dim=-1))
+    fractions = torch.cat((near[..., 1:], far), dim=-1).max(dim=-1)
+    off_any = fractions.values
     looped = off_any > GUARD_RATIO * near[..., 0]
-    loop = torch.where(looped, score, torch.zeros_like(score)).amax(dim=1)
-    return torch.where(looped, score.clamp(max=GUARD_CAP), score), loop
+    loop = torch.where(looped, score, torch.zeros_like(score)).max(dim=1)
+    probed = torch.tensor(lattice.probed, dtype=torch.float64, device=z.device)
+    order = fractions.indices.gather(1, loop.indices[:, None])[:, 0] + CONTRAST_ORDERS.start
+    loop_hz = probed[loop.indices] / order
+    return torch.where(looped, score.clamp(max=GUARD_CAP), score), loop.values, loop_hz
 
 
 def score_bounds(z: torch.Tensor, geometry: Geometry, lattice: Lattice) -> torch.Tensor:
@@ -294,6 +329,14 @@ def mains_mask(geometry: Geometry) -> torch.Tensor:
         distance = (hz - (hz / mains).round() * mains).abs()
         mask[distance <= (MAINS_WIDTH_SHARE * hz).clamp(min=MAINS_WIDTH_HZ)] = 0
     return mask
+
+
+@lru_cache(maxsize=64)
+def loop_mask(geometry: Geometry, loop_hz: float) -> torch.Tensor:
+    """Return [bins], 0 at all multiples of a loop's rate and beside them."""
+    hz = np.arange(geometry.bins) * geometry.bin_hz
+    distance = np.abs(hz - np.round(hz / loop_hz) * loop_hz)
+    return torch.from_numpy((distance > LOOP_BINS * geometry.bin_hz).astype(np.float32))
 
 
 def standard_lattice() -> Lattice:

@@ -6,7 +6,8 @@
 ``unpitched``     speech, or strokes and noise alone: nothing in it holds a pitch, and there
                   are pauses. Everything here was calibrated on music.
 
-``uncalibrated`` and ``observation_version`` are the model's own reasons.
+``uncalibrated``, ``out_of_distribution`` (``detector.likeness``) and ``observation_version``
+are the model's own reasons.
 """
 
 from typing import Final

@@ -1,11 +1,11 @@
 """What the kinds of evidence found in one recording, and what it is worth together.
 
-Each kind is first put on one scale: how surprising its score is among human recordings
-(``HumanScores.surprise``, in nats). Clock and templates are added, since a decoder shows in
-both and people's recordings seldom in either; the sum is put on that scale again. The other
-looks (parts of a track, an altered speed, generators learned from a few tracks) find what
-the sum cannot see, and find something in more human recordings the harder they look. So each pays
-a price for being one more look, and then the largest counts:
+Each kind is first put on one scale: how surprising its score is among human recordings of
+its length (``HumanScores.surprise``, in nats). Clock and templates are added, since a decoder
+shows in both and people's recordings seldom in either; the sum is put on that scale again. The
+other looks (parts of a track, an altered speed, generators learned from a few tracks) find what
+the sum cannot see, and find something in more human recordings the harder they look. So each
+pays a price for being one more look, and then the largest counts:
 
     score = max(main, parts - price, speed - price, learned - price)
 
@@ -13,17 +13,18 @@ The null of that maximum is measured as one (``Calibration.humans``): however ma
 are taken, the false-positive rate of the whole answer stays the operator's.
 
 Guards. A recording that repeats itself to the sample has fixed lines of its own and a
-pulse at many rates: no evidence in it counts more than that of one human recording in ten.
+pulse at many rates: beside the clock, which is looked for without those (``detector.clock``),
+no evidence in it counts more than that of one human recording in ten.
 A faint clock at 50 Hz, on which players of old machines and trackers run too, counts no
 more than one in fifty without a second witness.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf, log
 from typing import Final
 
-from detector.calibration import Calibration
+from detector.calibration import DIGITS, Calibration
 from detector.clock import Lattice, Rate
 from detector.observation import Observation
 from detector.partly import MIN_PART_S, Window, best_window
@@ -43,7 +44,7 @@ LOOPED_MOST: Final = log(10)
 COMMON_HZ: Final = 50.0
 COMMON_FAINT: Final = 5.0  # S
 COMMON_MOST: Final = log(50)
-SCORE_DIGITS: Final = 4  # the last bits depend on the batch and the device; answers must not
+SCORE_DIGITS: Final = DIGITS
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class LearnedMatch:
 
 @dataclass(frozen=True)
 class Looks:
-    """What was found; None where a branch is not there or did not look."""
+    """What was found in a recording of ``seconds``; None where a branch did not look."""
 
     clock: float
     rate: Rate
@@ -74,6 +75,7 @@ class Looks:
     learned: LearnedMatch | None = None
     parts: Window | None = None
     speed: SpeedFind | None = None
+    seconds: float = field(kw_only=True)
 
     @property
     def common_and_faint(self) -> bool:
@@ -85,11 +87,11 @@ class Looks:
         total = self.sum(calibration)
         if self.template is None:
             return total
-        return calibration.looks[MAIN].surprise(total)
+        return calibration.looks[MAIN].surprise(total, self.seconds)
 
     def sum(self, calibration: Calibration) -> float:
         """Return the sum of both, each in nats: what ``looks["main"]`` are scores of."""
-        total = self._nats(calibration, CLOCK, self.clock)
+        total = calibration.looks[CLOCK].surprise(self.clock, self.seconds)
         if self.common_and_faint:
             total = min(total, COMMON_MOST)
         if self.template is not None:
@@ -97,7 +99,7 @@ class Looks:
         return round(total, SCORE_DIGITS)
 
     def _nats(self, calibration: Calibration, look: str, score: float) -> float:
-        return self._unless_looped(calibration.looks[look].surprise(score))
+        return self._unless_looped(calibration.looks[look].surprise(score, self.seconds))
 
     def _unless_looped(self, nats: float) -> float:
         return min(nats, LOOPED_MOST) if self.looped else nats
@@ -107,7 +109,10 @@ class Looks:
         return self.main(calibration) >= SETTLED
 
     def whole(self, calibration: Calibration) -> tuple[float, str]:
-        """Return the score of the answer, in nats, and the look that gave it."""
+        """Return what the strongest look found, in nats, and which it was.
+
+        ``Calibration.humans`` are these of human recordings.
+        """
         found = {MAIN: self.main(calibration)}
         if self.parts is not None:
             found[PARTS] = self._nats(calibration, PARTS, self.parts.score) - PRICE

@@ -14,6 +14,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +27,11 @@ from numpy.typing import NDArray
 
 from detector import observation as observing
 from detector.answer import abstain, answer
-from detector.calibration import Calibration, HumanScores
+from detector.calibration import Calibration, HumanScores, LengthScale, Recall
 from detector.clock import Lattice, score_tracks
 from detector.errors import ModelError
 from detector.fitness import reason_against
+from detector.likeness import Likeness
 from detector.looks import (
     BRANCHES,
     CLOCK,
@@ -73,6 +75,7 @@ class Model:
     bank: Bank | None = None
     attribution: Attribution | None = None
     learned: tuple[Learned, ...] = ()
+    likeness: Likeness | None = None
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "Model":
@@ -105,9 +108,14 @@ class Model:
                 bank=_bank(manifest["templates"], tensors) if with_bank else None,
                 attribution=_attribution(manifest["templates"]) if with_bank else None,
                 learned=_learned(manifest.get("learned", []), tensors) if with_bank else (),
+                likeness=_likeness(manifest.get("likeness")),
             )
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
             raise ModelError(f"{folder} is not a model folder: {error!r}") from error
+
+    def _calibrated(self, observed: Observation) -> bool:
+        known = self.calibrations.get(population(observed.sample_rate_hz))
+        return known is not None and known.covers(observed.duration_s, observed.sample_rate_hz)
 
     def check_alpha(self, alpha: float) -> None:
         """Refuse an alpha that any population cannot support (ModelError)."""
@@ -125,8 +133,10 @@ class Model:
         assessable: dict[Geometry, list[int]] = defaultdict(list)
         for index, observed in enumerate(observations):
             reason = reason_against(observed)
-            if reason is None and population(observed.sample_rate_hz) not in self.calibrations:
+            if reason is None and not self._calibrated(observed):
                 reason = "uncalibrated"
+            if reason is None and self.likeness is not None and self.likeness.is_unlike(observed):
+                reason = "out_of_distribution"
             if reason is None:
                 assessable[observed.geometry].append(index)
             else:
@@ -153,8 +163,9 @@ class Model:
         ):
             template, learned = self._match(one)
             first = Looks(
-                round(score, SCORE_DIGITS), self.lattice.rates[best], looped, template, learned
-            )
+                round(score, SCORE_DIGITS), self.lattice.rates[best], looped, template, learned,
+                seconds=one.duration_s,
+            )  # fmt: skip
             looks.append(look_again(first, one, self.lattice, self.branches, calibration))
         return looks
 
@@ -163,13 +174,14 @@ class Model:
             return None, None
         heard_in = population(observed.sample_rate_hz)
         units = self.bank.unit(residual(observed))
-        scores = self.bank.scores(units)
+        scores = self.bank.scores(units, heard_in)
         best = int(scores.argmax())
         named = self.attribution.name(self.bank, scores, heard_in)
+        rate_and_length = (observed.sample_rate_hz, observed.duration_s)
         spoken = [
             LearnedMatch(round(nats, SCORE_DIGITS), one.name)
             for one in self.learned
-            if (nats := one.surprise(units, heard_in, observed.sample_rate_hz)) is not None
+            if (nats := one.surprise(units, heard_in, *rate_and_length)) is not None
         ]
         return (
             TemplateMatch(round(float(scores[best]), SCORE_DIGITS), self.bank.names[best], named),
@@ -195,29 +207,51 @@ def _verified(folder: Path, manifest: dict[str, Any]) -> dict[str, bytes]:
 def _calibration(
     name: str, values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]
 ) -> Calibration:
+    low, high = values["rates_hz"]
     return Calibration(
         population=name,
-        humans=HumanScores(tensors[f"human_scores.{name}"]),
+        humans=human_scores(name, values["scale"], tensors),
         slope=float(values["slope"]),
         intercept=float(values["intercept"]),
         clip=(float(values["clip"][0]), float(values["clip"][1])),
         looks={
-            str(look): HumanScores(tensors[f"human_scores.{name}.{look}"])
-            for look in values["looks"]
+            str(look): human_scores(f"{name}.{look}", scale, tensors)
+            for look, scale in values["looks"].items()
         },
+        longest_s=float(values["longest_s"]),
+        rates_hz=(int(low), int(high)),
+        recall=tuple(
+            Recall(
+                float(one["from_s"]), float(one["to_s"] or inf), bool(one["all_bands"]),
+                int(one["tracks"]), float(one["found"]),
+            )
+            for one in values["recall"]
+        ),
+    )  # fmt: skip
+
+
+def human_scores(
+    name: str, scale: dict[str, float], tensors: dict[str, np.ndarray[Any, Any]]
+) -> HumanScores:
+    """Return human scores as a model holds them: two tensors, and their scale in the manifest."""
+    return HumanScores(
+        tensors[f"human_scores.{name}"], tensors[f"human_weights.{name}"], LengthScale(**scale)
     )
 
 
 def _bank(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> Bank:
-    parts = {
-        part: tensors[f"templates.{part}"].astype(np.float32)
-        for part in ("human_mean", "human_axes", "middle", "spread")
+    by_population = {
+        part: {name: tensors[f"templates.{part}.{name}"] for name in values["populations"]}
+        for part in ("middle", "spread")
     }
     return Bank(
         names=tuple(str(name) for name in values["names"]),
         generators=frozenset(str(name) for name in values["generators"]),
+        human_mean=tensors["templates.human_mean"].astype(np.float32),
+        human_axes=tensors["templates.human_axes"].astype(np.float32),
         vectors=widened(tensors["templates.vectors"], tensors["templates.steps"]),
-        **parts,
+        middle=by_population["middle"],
+        spread=by_population["spread"],
     )
 
 
@@ -243,13 +277,21 @@ def _learned(
             vector=widened(
                 tensors[f"learned.{index}.vector"][None], tensors[f"learned.{index}.step"]
             )[0],
-            humans=HumanScores(tensors[f"learned.{index}.humans"]),
+            humans=human_scores(f"learned.{index}", one["scale"], tensors),
             population=str(one["population"]),
             sample_rates_hz=tuple(int(rate) for rate in one["sample_rates_hz"]),
             rate_hz=one["rate_hz"],
             tracks=int(one["tracks"]),
         )
         for index, one in enumerate(values)
+    )
+
+
+def _likeness(values: dict[str, Any] | None) -> Likeness | None:
+    if values is None:
+        return None
+    return Likeness(
+        np.array(values["centre"]), np.array(values["inverse"]), float(values["farthest"])
     )
 
 

@@ -4,7 +4,7 @@ A part of 15 to 60 s drowns in the average over a long track. So windows of abou
 the observation's timeline are scored on their own, at the plausible rates only (those
 without penalty), and the best window counts. Taking the best of many lifts the score of
 human tracks as well, the more the longer they are: the score has a null of its own, from
-whole human tracks of 24 s and more (``bar_at``).
+human tracks of 24 s and more (``calibration.HumanScores``).
 
 Then, at the best window's rate alone, where nothing is chosen any more and the null is
 tight (99 % of human segments below 0.6), each segment of 12 s says whether the clock runs
@@ -15,14 +15,13 @@ shares to the left of a segment inside the part add up to the way to the part's 
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import floor, inf
+from math import inf
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.calibration import HumanScores
 from detector.clock import (
     Lattice,
     Rate,
@@ -103,25 +102,13 @@ def _plausible(lattice: Lattice) -> Lattice:
     return Lattice(tuple(rate for rate in lattice.rates if rate.penalty == 0))
 
 
-def bar_at(humans: HumanScores, alpha: float) -> float:
-    """Return the least score whose conformal p-value is at most ``alpha``.
-
-    It is infinite where the set is too small for that alpha. ``humans`` are the scores of
-    ``best_window`` on whole human tracks.
-    """
-    allowed = floor(alpha * (len(humans.values) + 1) + 1e-9) - 1
-    if allowed < 0:
-        return inf
-    return float(np.nextafter(humans.values[len(humans.values) - 1 - allowed], np.float32(inf)))
-
-
 def find_parts(observation: Observation, lattice: Lattice, bar: float) -> Parts:
     """Return where a clock runs, if the best window scores at least ``bar``.
 
     Args:
         observation: of a whole track.
         lattice: the model's rates; those with a penalty are not looked at.
-        bar: from the null of whole human tracks (``bar_at``).
+        bar: from the null of human tracks.
     """
     window = best_window(observation, lattice)
     if window.score < bar:

@@ -20,6 +20,7 @@ from detector.clock import (
     score_segments,
 )
 from detector.observation import Observation
+from detector.templates import Bank, residual
 from detector.types import Assessment, FloatArray, SegmentScore
 
 # Heights in the calibration set's human recordings, each of them counting alike. They hardly
@@ -28,6 +29,7 @@ HUMAN_MEDIAN: Final = 0.0
 HUMAN_99_HEIGHT: Final = {"full_rate": 1.05, "low_rate": 1.53}  # of a single frequency
 HUMAN_99_COMB: Final = {"full_rate": 2.74, "low_rate": 3.40}  # of sqrt(n) times a mean of n
 FOLD_HZ: Final = 12.0
+NEAREST: Final = 5  # templates that are shown
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Match:
+    """How well the fixed lines match those of one known decoder; 1 is humans' 95 % point."""
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Picture:
     """Everything that is drawn.
 
@@ -50,7 +60,8 @@ class Picture:
     ``fold_hz`` and ``fold`` [n] the mean height at each distance from the multiples, against
     ``fold_human``;
     ``segments`` S at that rate over time. Without anything to show, arrays are empty and
-    ``rate_hz`` is None; ``found`` says whether the clock's evidence is there at all.
+    ``rate_hz`` is None; ``found`` says whether the clock's evidence is there at all. ``matches``
+    are the nearest templates, best first; none where they match no better than people's.
     """
 
     title: str
@@ -69,6 +80,18 @@ class Picture:
     fold: FloatArray
     fold_human: float
     segments: tuple[SegmentScore, ...]
+    matches: tuple[Match, ...] = ()
+
+
+def matches_of(
+    observation: Observation, bank: Bank, humans: HumanScores, population: str, alpha: float
+) -> tuple[Match, ...]:
+    """Return the nearest templates; none where the best is no finding at ``alpha``."""
+    scores = bank.scores(bank.unit(residual(observation)), population)
+    if humans.p_value(float(scores.max()), observation.duration_s) > alpha:
+        return ()
+    best = np.argsort(-scores, kind="stable")[:NEAREST].tolist()
+    return tuple(Match(bank.names[index], round(float(scores[index]), 3)) for index in best)
 
 
 def picture_of(
@@ -78,6 +101,7 @@ def picture_of(
     humans: HumanScores | None,
     population: str,
     alpha: float,
+    matches: tuple[Match, ...] = (),
 ) -> Picture:
     """Return what to draw.
 
@@ -88,8 +112,9 @@ def picture_of(
         humans: the clock's human scores of this population; None where it is not assessed.
         population: ``model.population`` of its sample rate.
         alpha: the share of human recordings above which a pulse is no finding, as for ``answer``.
+        matches: see ``matches_of``.
     """
-    shown_clock = _clock(answer, humans, alpha)
+    shown_clock = _clock(answer, humans, alpha, observation.duration_s)
     human_height = HUMAN_99_HEIGHT[population]
     nothing = np.empty(0, np.float32)
     if shown_clock is None:
@@ -125,11 +150,12 @@ def picture_of(
         fold=fold,
         fold_human=HUMAN_99_COMB[population] / max(len(lines), 1) ** 0.5,
         segments=_segments(observation, hz),
+        matches=matches,
     )
 
 
 def _clock(
-    answer: Assessment, humans: HumanScores | None, alpha: float
+    answer: Assessment, humans: HumanScores | None, alpha: float, seconds: float
 ) -> tuple[bool, float] | None:
     """Return whether a clock was found, and its rate in Hz; None where nothing was looked for.
 
@@ -140,7 +166,7 @@ def _clock(
     clock = next((one for one in rates if one.kind == "clock"), None)
     if clock is None or clock.rate_hz is None or humans is None:
         return None
-    if humans.p_value(clock.score) <= alpha:
+    if humans.p_value(clock.score, seconds) <= alpha:
         return True, clock.rate_hz
     second = [one.rate_hz for one in rates if one is not clock and one.rate_hz is not None]
     return (True, second[0]) if second else (False, clock.rate_hz)

@@ -1,8 +1,9 @@
-"""The evidence drawn for a person: three panels and the sentence, as SVG and PNG.
+"""The evidence drawn for a person: three or four panels and the sentences, as SVG and PNG.
 
 Above, the modulation spectrum with the multiples of the rate marked against what human
-recordings show; below, where in the track the clock runs, and all multiples laid over each
-other. Where the evidence is not there, the picture says so and marks nothing.
+recordings show; below, where in the track the clock runs, all multiples laid over each
+other, and the nearest templates if they are a finding. Where the evidence is not there, the
+picture says so and marks nothing.
 
 Figures are made without pyplot: no display, no state between calls. They stand on a white
 card of their own, so they read on dark pages as on white ones.
@@ -24,7 +25,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from detector.clock import LOW_HZ
 from detector.model import Model, population
 from detector.observation import Observation
-from detector.picture import HUMAN_MEDIAN, Picture, picture_of
+from detector.picture import HUMAN_MEDIAN, Match, Picture, matches_of, picture_of
 
 INK: Final = "#1f2933"
 QUIET: Final = "#6b7785"
@@ -69,7 +70,11 @@ def evidence(
     heard_in = population(observation.sample_rate_hz)
     calibration = model.calibrations.get(heard_in)
     humans = calibration.looks["clock"] if calibration else None
-    picture = picture_of(name, observation, answer, humans, heard_in, alpha)
+    matches: tuple[Match, ...] = ()
+    if model.bank is not None and calibration is not None and answer.reason is None:
+        known = calibration.looks["templates"]
+        matches = matches_of(observation, model.bank, known, heard_in, alpha)
+    picture = picture_of(name, observation, answer, humans, heard_in, alpha, matches)
     return write(picture, out, Path(name).stem)
 
 
@@ -101,13 +106,17 @@ def draw(picture: Picture) -> Figure:
     if picture.rate_hz is None:
         return figure
     top = down(SENTENCES_INCHES + LINE_INCHES * max(2, len(lines)) + 0.52)
+    columns = 3 if picture.matches else 2
     grid = figure.add_gridspec(
-        2, 2, left=0.065, right=0.975, bottom=0.53 / height, top=top, hspace=0.44,
-        wspace=0.18, width_ratios=(2.2, 1), height_ratios=(1.25, 1),
+        2, columns, left=0.065, right=0.975, bottom=0.53 / height, top=top, hspace=0.44,
+        wspace=0.22 if picture.matches else 0.18, width_ratios=(2.2, 1, 1)[:columns],
+        height_ratios=(1.25, 1),
     )  # fmt: skip
     _spectrum(figure.add_subplot(grid[0, :]), picture, picture.rate_hz)
     _time(figure.add_subplot(grid[1, 0]), picture, picture.rate_hz)
     _fold(figure.add_subplot(grid[1, 1]), picture, picture.rate_hz)
+    if picture.matches:
+        _templates(figure.add_subplot(grid[1, 2]), picture)
     return figure
 
 
@@ -232,8 +241,22 @@ def _fold(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.plot(picture.fold_hz, picture.fold, color=QUIET, lw=0.8, zorder=1)
     if picture.found:
         axes.plot(picture.fold_hz[middle], picture.fold[middle], color=FOUND, lw=1.8, zorder=2)
-    axes.set_title("All multiples laid over each other", loc="left", fontsize=10)
+    axes.set_title("All multiples together", loc="left", fontsize=10)
     axes.set_xlim(float(picture.fold_hz[0]), float(picture.fold_hz[-1]))
     axes.set_ylim(-1.0, max(2.0, float(picture.fold.max()) * 1.1))
     axes.set_xlabel(f"distance from k \N{MULTIPLICATION SIGN} {rate_hz:.2f} Hz (Hz)")
     axes.set_ylabel("mean height")
+
+
+def _templates(axes: Axes, picture: Picture) -> None:
+    """Draw how well the nearest known decoders match, each against its own human null."""
+    scores = [one.score for one in picture.matches]
+    places = list(range(len(scores)))[::-1]
+    axes.axvspan(0, 1, color=HUMAN, lw=0, zorder=0)
+    axes.barh(places, scores, color=[FOUND, *[TRACE] * (len(scores) - 1)], height=0.7, zorder=1)
+    for place, one in zip(places, picture.matches, strict=True):
+        axes.text(0.04 * max(scores), place, one.name, va="center", fontsize=8, zorder=2)
+    axes.set_yticks([])
+    axes.set_xlim(0, max(*scores, 1.0) * 1.05)
+    axes.set_title("Nearest known decoders", loc="left", fontsize=10)
+    axes.set_xlabel("match (shaded: to 95 % of humans)", fontsize=9)

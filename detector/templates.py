@@ -7,8 +7,8 @@ that weigh alike (1 to 8 kHz outlives low MP3 rates, 5 to 16 kHz says most), is 
 recording's vector. What human recordings have in common is taken off: their mean, and the
 few directions in which they differ most among each other (scales, tunings, band edges). The
 mean of what is left, at length 1, over a decoder's tracks is its template. A score is the
-cosine, stated on the scale of human recordings: 0 is their median and 1 their 95 % point for
-that template.
+cosine, stated on the scale of human recordings of the same population: 0 is their median and
+1 their 95 % point for that template.
 
 Unlike the clock this knows decoders one by one: those of generators, of singing synthesis
 and of neural codecs. Unseen generators often share a decoder, or its relatives, with known
@@ -85,8 +85,8 @@ class Bank:
 
     ``human_mean`` [6686] and ``human_axes`` [n, 6686] are what is taken off; ``vectors``
     [decoders, 6686] at length 1; ``middle`` and ``spread`` [decoders]: median of human
-    recordings, and from there to their 95 % point. ``generators`` are those names that make
-    music by themselves; the others are codecs and voices.
+    recordings, and from there to their 95 % point, by population. ``generators`` are those
+    names that make music by themselves; the others are codecs and voices.
     """
 
     names: tuple[str, ...]
@@ -94,21 +94,23 @@ class Bank:
     human_mean: FloatArray
     human_axes: FloatArray
     vectors: FloatArray
-    middle: FloatArray
-    spread: FloatArray
+    middle: dict[str, FloatArray]
+    spread: dict[str, FloatArray]
 
     def unit(self, vectors: FloatArray) -> FloatArray:
         """Return residuals [..., 6686] as this bank compares them."""
         return unit(vectors, self.human_mean, self.human_axes)
 
-    def scores(self, units: FloatArray) -> FloatArray:
+    def scores(self, units: FloatArray, population: str) -> FloatArray:
         """Return one recording's score against each template; ``units`` [6686] by ``unit``.
 
         In double precision: how a library splits a product over threads changes its last
         bits, and those of a rounded score must not depend on that.
         """
         cosine = self.vectors.astype(np.float64) @ units.astype(np.float64)
-        found: FloatArray = ((cosine - self.middle) / self.spread).astype(np.float32)
+        found: FloatArray = ((cosine - self.middle[population]) / self.spread[population]).astype(
+            np.float32
+        )
         return found
 
 
@@ -130,13 +132,15 @@ class Learned:
     rate_hz: float | None
     tracks: int
 
-    def surprise(self, units: FloatArray, population: str, sample_rate_hz: int) -> float | None:
+    def surprise(
+        self, units: FloatArray, population: str, sample_rate_hz: int, seconds: float
+    ) -> float | None:
         """Return how surprising a recording's match is; None where it does not speak."""
         if population != self.population:
             return None
         if population != FULL_RATE and sample_rate_hz not in self.sample_rates_hz:
             return None
-        return self.humans.surprise(self.cosine(units))
+        return self.humans.surprise(self.cosine(units), seconds)
 
     def cosine(self, units: FloatArray) -> float:
         """Return the match of one recording [6686]."""

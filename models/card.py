@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from detector.calibration import RECALL_LEAST, RECALL_TRACKS
+
 _CLOCK = """Answers for one recording at a time whether it carries the frame clock of a neural
 decoder: lines at sample_rate / hop in the modulation spectrum of the bands above 4.5 kHz. It
 was shown no AI tracks to learn from; the rates it looks for are listed in `rates.toml`."""
@@ -9,13 +11,14 @@ was shown no AI tracks to learn from; the rates it looks for are listed in `rate
 _TEMPLATES = """Answers for one recording at a time whether a neural decoder made it.
 - The clock: lines at sample_rate / hop in the modulation spectrum of the bands above 4.5 kHz,
   at the rates listed in `rates.toml`; no AI tracks were used for it.
-- Templates: the fixed lines of the spectrum that {count} known decoders leave ({tracks} tracks:
-  generators, singing synthesis, neural codecs), after what human recordings have in common and
-  in what they differ most is taken off; the nearest one counts.
+- Templates: the fixed lines of the spectrum that {count} known decoders leave ({generators}
+  generators and {traces} neural codecs, vocoders and singing voices; {tracks} tracks), after what
+  human recordings have in common and in what they differ most is taken off; the nearest one counts.
+  Left out, because coded or time-stretched human recordings match them: {left_out}.
 {looks}
-Each is stated as how surprising it is among human recordings, in nats. Clock and templates are
-added; each other look pays ln 10 for being one more; the largest counts. The null of that
-largest is measured as one, so the false-positive rate is that of the whole answer."""
+Each is stated as how surprising it is among human recordings of its length, in nats. Clock and
+templates are added; each other look pays ln 10 for being one more; the largest counts. The null
+of that largest is measured as one, so the false-positive rate is that of the whole answer."""
 
 _LOOKS = {
     "parts": "- Parts: the best window of 24 s, for a decoder's part in someone's recording.",
@@ -28,7 +31,8 @@ _TEXT = """# {name} {version}
 {what}
 A p-value compares the track with human recordings, a probability is stated at even prior
 odds. It abstains below 5 s, on silence, where nothing is heard above 4.5 kHz (telephones, 8 kHz),
-and where nothing holds a pitch (speech, strokes alone).
+where nothing holds a pitch (speech, strokes alone), far beyond the lengths and below the sample
+rates that were calibrated, and on what is unlike all music that it was measured on.
 
 ## What it is for, and not for
 For labels that a person or a second signal confirms before anything is taken from anyone.
@@ -38,27 +42,50 @@ human performance re-synthesised by a neural codec or vocoder carries the same t
 ## What it cannot do
 - Generators without a frame clock and without a relative among the known decoders are not found;
   see the table (some systems at 16 to 24 kHz, diffusion with slow vocoders).
-- Stretching and pitch shifting that keep the other hide the clock; a change of both (speed) is
-  searched for from -10 to +10 %, and found less often than an unaltered clock.
+- Stretching and pitch shifting that keep the other hide the clock{speed}.
 - Low MP3 rates weaken the lines.
 - A level that is switched on and off at exactly a decoder's rate (a square tremolo at 25 Hz) is
   taken for a clock. Sample-exact loops, mains buzz and players that step at 50 Hz are guarded
-  against: there it says *uncertain* more often than *human likely*.
+  against: there it says *uncertain* more often than *human likely*. A loop of whose rate a
+  decoder's is a multiple (125 BPM and 25 Hz) covers that decoder's clock.
 
 ## Calibration
 {calibration}
-The bound on false positives holds where a new track is exchangeable with the calibration
-set. Tracks of one maker are alike, and the makers are few, so treat 1 % as a statement
+
+{recall}
+Every score is compared with those of human recordings of its length (lines through the median and
+the 90 % point over the logarithm of the length). Versions and deliveries of one performance weigh
+together as one. The bound on false positives holds where a new track is exchangeable with the
+calibration set. Tracks of one maker are alike, and the makers are few, so treat 1 % as a statement
 about recordings like these.
 
 ## Measured
 Each generator counts as unseen{unseen}.
 Human figures leave the track's own repository out. The constants of the detector and its
 list of rates were chosen knowing several of these generators, so figures on others will be
-lower (independent recordings and generators gave an earlier clock an AUROC near 0.89 at 44.1 kHz
-and up, and 0.75 at all rates).
+lower.
 {named}{gates}{lessons}{figures}
 """
+
+
+def _recall(calibration: dict[str, Any]) -> str:
+    """Return where the model says *human likely*, and where it does not."""
+    lines = [
+        "*Human likely* is said only where nine in ten AI tracks of that sample rate, length and",
+        f"bandwidth, and at least {RECALL_TRACKS}, are found at p <= 0.1 though their makers are "
+        "unknown:",
+    ]
+    for name, one in calibration.items():
+        for row in one["recall"]:
+            if row["tracks"]:
+                to = f"to {row['to_s']:.0f} s" if row["to_s"] else "and more"
+                bands = "all three high bands" if row["all_bands"] else "fewer high bands"
+                enough = row["tracks"] >= RECALL_TRACKS and row["found"] >= RECALL_LEAST
+                lines.append(
+                    f"- {name}, {row['from_s']:.0f} s {to}, {bands} heard: {row['found']:.0%} of "
+                    f"{row['tracks']}{'' if enough else ' (so *uncertain* at best)'}"
+                )
+    return "\n".join(lines)
 
 
 def _gates(description: dict[str, Any]) -> str:
@@ -70,10 +97,16 @@ def _gates(description: dict[str, Any]) -> str:
     for name, one in release["gates"].items():
         confounds = one["confounds"]
         weighed = confounds["weighed"]
+        songs = one["songs"]
+        flagged = ", ".join(
+            f"{count:.1f} at {float(alpha):.0%}" for alpha, count in songs["flagged"].items()
+        )
         lines.append(
             f"- {name}: labels dealt out anew between makers, AUROC "
-            f"{one['permuted_auroc']:.2f}. The strongest confound alone "
-            f"({confounds['strongest']}) reaches {confounds['auroc']:.2f} as delivered and "
+            f"{one['permuted_auroc']:.2f}. Of {songs['performances']} human performances of a "
+            f"minute and more are flagged, their repositories left out: {flagged}. The strongest "
+            f"confound alone ({confounds['strongest']}) reaches {confounds['auroc']:.2f} as "
+            f"delivered and "
             f"{weighed['probe_auroc']:.2f} among tracks published alike, where the "
             f"detector has AUROC {weighed['auroc']:.3f} and finds "
             f"{weighed['tpr_at_fpr']['0.01']:.0%} at 1 %."
@@ -119,7 +152,12 @@ def write_card(description: dict[str, Any]) -> str:
     if templates is not None:
         looks = "\n".join(_LOOKS[name] for name in description["branches"] if name in _LOOKS)
         what = _TEMPLATES.format(
-            count=len(templates["names"]), tracks=sum(templates["tracks"]), looks=looks
+            count=len(templates["names"]),
+            generators=len(templates["generators"]),
+            traces=len(templates["names"]) - len(templates["generators"]),
+            tracks=sum(templates["tracks"]),
+            left_out=", ".join(templates["left_out"]) or "none",
+            looks=looks,
         )
         unseen = ": its own template and all from its repositories are left out"
         shares = templates["attribution_figures"]
@@ -131,8 +169,11 @@ def write_card(description: dict[str, Any]) -> str:
             f"generators that share a decoder look alike.\n"
         )
     calibration = [
-        f"- {name}: {one['humans']} human recordings from {one['human_repositories']} "
-        f"repositories; the smallest supported false-positive rate is {one['smallest_alpha']:.2%}."
+        f"- {name}: {one['performances']} performances, heard {one['hearings']} times "
+        f"({one['humans']} recordings of {one['human_repositories']} repositories as they are, and "
+        f"deliveries), "
+        f"up to {one['longest_s']:.0f} s, {one['rates_hz'][0]} to {one['rates_hz'][1]} Hz; "
+        f"the smallest supported false-positive rate is {one['smallest_alpha']:.2%}."
         for name, one in description["calibration"].items()
     ]
     figures: list[str] = []
@@ -165,5 +206,12 @@ def write_card(description: dict[str, Any]) -> str:
         gates=_gates(description),
         lessons=_lessons(description),
         calibration="\n".join(calibration),
+        recall=_recall(description["calibration"]),
+        speed=(
+            "; a change of both (speed) is\n  searched for from -10 to +10 %, and found less often "
+            "than an unaltered clock"
+            if "speed" in description["branches"]
+            else ", and so does a change of both (speed)"
+        ),
         figures="\n".join(figures),
     )

@@ -98,7 +98,8 @@ def _subset(one: dict[str, Any]) -> list[str]:
             )
             for label, shares in one["outcomes"].items()
         )
-        + ".",
+        + f". Unlike all that was learned from, and so not assessed: {one['unlike']['ai']} AI and "
+        f"{one['unlike']['human']} human tracks.",
         "",
         f"Probability: Brier {one['probability']['brier']:.3f}, ECE "
         f"{one['probability']['ece']:.3f}, log loss {one['probability']['log_loss']:.3f}.",

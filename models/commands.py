@@ -18,9 +18,10 @@ _Root = Annotated[
     Path | None, typer.Option(help="Folder that the paths start from; the manifest's by default.")
 ]
 _Cache = Annotated[Path, typer.Option(help="Folder of observations, kept by content.")]
+_Cells = Annotated[Path, typer.Option(help="Folder that keeps what was heard of deliveries.")]
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
 _CACHE = Path(".earmark/observations")
-RELEASED = Path(__file__).parent / "ensemble-2"
+RELEASED = Path(__file__).parent / "ensemble-3"
 _CELLS = Path(".earmark/cells")
 
 
@@ -57,6 +58,7 @@ def train(
     ] = "clock,templates,parts,speed",
     seed: Annotated[int, typer.Option(help="Recorded; the same seed gives the same model.")] = 0,
     cache: _Cache = _CACHE,
+    cells: _Cells = _CELLS,
     workers: _Workers = 2,
 ) -> None:
     """Train a model from labelled recordings and write its folder."""
@@ -70,6 +72,7 @@ def train(
         version=version,
         seed=seed,
         cache=cache,
+        cells=cells,
         workers=workers,
         branches=[name.strip() for name in branches.split(",")],
     )
@@ -79,25 +82,36 @@ def train(
 
 @app.command()
 def learn(
-    files: Annotated[list[Path], typer.Argument(help="Tracks of one generator: 3, better 5.")],
     generator: Annotated[str, typer.Option(help="Its name.")],
     out: Annotated[Path, typer.Option(help="Folder of the candidate to write.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Tracks of one generator: 3, better 5.")
+    ] = None,
     model: Annotated[Path, typer.Option(help="Folder of the model that learns it.")] = RELEASED,
     controls: Annotated[
         list[Path] | None,
         typer.Option(help="People's recordings from the same source; give several times."),
     ] = None,
+    from_reviews: Annotated[
+        Path | None,
+        typer.Option(help="Manifest of `earmark ledger reviewed`: its tracks, and controls."),
+    ] = None,
+    listed_as: Annotated[
+        str, typer.Option(help="The generator's name in that manifest, if another.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, and write nothing.")] = False,
     cache: _Cache = _CACHE,
     workers: _Workers = 2,
 ) -> None:
     """Teach a model a new generator from a few of its tracks, and compare old and new."""
     from models.lessons import teach
+    from models.reviewed import chosen
 
+    tracks, beside = chosen(from_reviews, listed_as or generator) if from_reviews else ([], [])
     taught = teach(
         generator,
-        files,
-        controls or [],
+        [*(files or []), *tracks],
+        [*(controls or []), *beside],
         model,
         None if dry_run else out,
         cache=cache,
@@ -114,6 +128,7 @@ def release(
     audio_root: _Root = None,
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
     cache: _Cache = _CACHE,
+    cells: _Cells = _CELLS,
     workers: _Workers = 2,
 ) -> None:
     """Release a candidate: make it again, pass the gates, write its folder with its figures."""
@@ -126,6 +141,7 @@ def release(
         out,
         version=version,
         cache=cache,
+        cells=cells,
         workers=workers,
     )
     typer.echo(made.report())
@@ -141,13 +157,20 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and the permutations.")] = 0,
     cache: _Cache = _CACHE,
+    cells: _Cells = _CELLS,
     workers: _Workers = 2,
 ) -> None:
     """Measure a model on labelled recordings, each maker left out."""
     from models.evaluate import evaluate as evaluate_model
 
     found = evaluate_model(
-        manifest, audio_root or manifest.parent, model, cache=cache, workers=workers, seed=seed
+        manifest,
+        audio_root or manifest.parent,
+        model,
+        cache=cache,
+        cells=cells,
+        workers=workers,
+        seed=seed,
     )
     typer.echo(found.text)
     if out is not None:
@@ -167,7 +190,7 @@ def robustness(
     seeds: Annotated[int, typer.Option(min=1, help="Of each kind of hard negative.")] = 3,
     alpha: Annotated[float, typer.Option(help="False-positive rate of the threshold.")] = 0.01,
     seed: Annotated[int, typer.Option(help="Of the sample, noise, cuts and intervals.")] = 0,
-    cells: Annotated[Path, typer.Option(help="Folder that keeps what was heard.")] = _CELLS,
+    cells: _Cells = _CELLS,
     workers: _Workers = 2,
 ) -> None:
     """Measure what deliveries do to the answers, and which sounds fool a model.

@@ -71,6 +71,11 @@ class Track:
         return self.maker if self.label == AI else self.repository
 
     @property
+    def performance(self) -> str:
+        """What versions of one recording have in common."""
+        return self.lineage or self.sha256
+
+    @property
     def suspect(self) -> str | None:
         """Why a human label is not believed, or None."""
         return SUSPECTS.get(self.maker) if self.label == HUMAN else None

@@ -124,3 +124,5 @@ CELLS: Final = (
     Cell("limiter-aac-128", "chain", _streamed),
     Cell("mp3-128-trim-mp3-192", "chain", _uploaded_again),
 )
+
+LOWERED: Final = tuple(_to_rate(rate_hz) for rate_hz in (32_000, 24_000, 22_050, 16_000))

@@ -30,8 +30,9 @@ from models import attribution, baselines, confounds, reliability, strata, unsee
 from models.bank import Lines
 from models.data import AI, read_manifest, traces, usable
 from models.data_report import report
+from models.delivered import delivered
 from models.evaluation_report import page
-from models.evaluation_text import scores_csv, text_of
+from models.evaluation_text import humans_csv, scores_csv, text_of
 from models.figures import (
     FloatVector,
     auroc,
@@ -40,7 +41,7 @@ from models.figures import (
     rounded,
     tpr_at,
 )
-from models.fusing import fuse
+from models.fusing import Fused, fuse
 from models.nested import nested
 from models.observing import Observed, observe
 from models.scoring import Population, Scored, assessable, score_all
@@ -66,9 +67,10 @@ class Evaluation:
     text: str
     html: str
     scores_csv: str
+    humans_csv: str
 
     def write(self, folder: Path) -> list[Path]:
-        """Write evaluation.json, .txt, .html and scores.csv."""
+        """Write evaluation.json, .txt, .html, scores.csv and humans.csv."""
         folder.mkdir(parents=True, exist_ok=True)
         figures = orjson.dumps(self.figures, option=orjson.OPT_INDENT_2).decode() + "\n"
         parts = {
@@ -76,6 +78,7 @@ class Evaluation:
             "evaluation.txt": self.text + "\n",
             "evaluation.html": self.html,
             "scores.csv": self.scores_csv,
+            "humans.csv": self.humans_csv,
         }
         for name, text in parts.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -83,7 +86,14 @@ class Evaluation:
 
 
 def evaluate(
-    manifest: Path, audio_root: Path, folder: Path, *, cache: Path, workers: int, seed: int
+    manifest: Path,
+    audio_root: Path,
+    folder: Path,
+    *,
+    cache: Path,
+    cells: Path,
+    workers: int,
+    seed: int,
 ) -> Evaluation:
     """Evaluate the model of ``folder`` on a manifest; see the module docstring.
 
@@ -95,28 +105,40 @@ def evaluate(
     heard, unheard = observe(usable(tracks), cache, workers)
     beside, _ = observe(traces(tracks), cache, workers)
     suspects, _ = observe([track for track in tracks if track.suspect], cache, workers)
-    scored = scored_by(model, heard, beside)
+    others = delivered(heard, cells, workers)
+    fused = fused_by(model, heard, beside, others)
+    scored = fused.scored
     figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},
         "data": report(tracks, heard, [(one.track, one.reason) for one in unheard]),
         "seed": seed,
         **figures_of(scored, model, cache, seed),
-        "unseen_decoders": decoders_of(scored, model, beside),
+        "unseen_decoders": decoders_of(scored, model, [*beside, *others]),
         "suspects": suspects_of(scored, model, suspects),
         "as_released": as_released(heard, model, folder),
     }
     root = audio_root.resolve()
     return Evaluation(
-        figures, text_of(figures), page(figures), scores_csv(scored, p_values(scored), root)
+        figures,
+        text_of(figures),
+        page(figures),
+        scores_csv(scored, p_values(scored), root),
+        humans_csv(fused.nulls),
     )
 
 
-def scored_by(
-    model: Model, heard: Sequence[Observed], beside: Sequence[Observed] = ()
-) -> list[Scored]:
-    """Return out-of-fold scores by the model's branches; ``beside`` gives templates alone."""
+def fused_by(
+    model: Model,
+    heard: Sequence[Observed],
+    beside: Sequence[Observed] = (),
+    others: Sequence[Observed] = (),
+) -> Fused:
+    """Return out-of-fold scores by the model's branches.
+
+    ``beside`` gives templates alone, ``others`` are deliveries of human recordings.
+    """
     scored = score_all(heard, model.lattice)
-    return fuse(scored, beside, lattice=model.lattice, branches=model.branches).scored
+    return fuse(scored, beside, others, lattice=model.lattice, branches=model.branches)
 
 
 def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -> dict[str, Any]:
@@ -127,7 +149,7 @@ def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -
         heard = assessable(members, names[0] if len(names) == 1 else name)
         if not _comparable(heard):
             continue
-        subsets[name] = subset_figures(members, heard, cache, seed)
+        subsets[name] = subset_figures(members, heard, model, cache, seed)
         if model.bank is not None and len(names) == 1:
             halved[name] = nested(heard, model.lattice, range(seed, seed + HALVINGS))
     return {
@@ -172,7 +194,7 @@ def _comparable(heard: Population) -> bool:
 
 
 def subset_figures(
-    members: Sequence[Scored], heard: Population, cache: Path, seed: int
+    members: Sequence[Scored], heard: Population, model: Model, cache: Path, seed: int
 ) -> dict[str, Any]:
     """Return all figures of one subset: ``members``, of which ``heard`` could be assessed."""
     ai, human = heard.side(ai=True), heard.side(ai=False)
@@ -217,12 +239,25 @@ def subset_figures(
         "human_sources": by_maker(members, p, ai=False),
         "by_duration": strata.by_duration(members, p),
         "worst_humans": _worst(human, p_values(human.tracks)),
-        "outcomes": reliability.outcomes(heard, heard_p, ALPHAS[0]),
+        "outcomes": reliability.outcomes(
+            heard, heard_p, ALPHAS[0], reliability.silence_says(heard, model)
+        ),
+        "unlike": unlike_of(heard, model),
         "probability": reliability.figures_of(heard),
         "permuted_auroc": permuted_auroc(heard, seed),
         "confounds": confounds.figures_of(heard, confounds.measure(heard)),
         "baselines": baselines.compare(heard, cache, seed),
         "curves": _curves(ai.scores, human.scores),
+    }
+
+
+def unlike_of(heard: Population, model: Model) -> dict[str, int]:
+    """Return how many tracks the model would not assess as being unlike all others."""
+    known = model.likeness
+    unlike = [one for one in heard.tracks if known and known.is_unlike(one.observed.observation)]
+    return {
+        "ai": sum(one.is_ai for one in unlike),
+        "human": sum(not one.is_ai for one in unlike),
     }
 
 

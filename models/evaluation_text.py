@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.figures import FloatVector
+from models.nulls import Null
 from models.scoring import Scored
 from models.tables import HEADING, rows
 
@@ -85,6 +86,7 @@ def _subset(name: str, one: dict[str, Any]) -> list[str]:
             f"{label} " + ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
             for label, shares in given.items()
         ),
+        f"  unlike all others: {one['unlike']['ai']} AI, {one['unlike']['human']} human tracks",
         *_confounds(one["confounds"]),
         f"  {'compared with':32s}{'AUROC':>8s}{'TPR 1%':>8s}{'TPR 5%':>8s}",
         *(
@@ -143,6 +145,18 @@ def _attribution(found: dict[str, Any]) -> list[str]:
     lines += [f"  one decoder, by what is taken for what: {', '.join(members)}"
               for members in found["families"]]  # fmt: skip
     return lines
+
+
+def humans_csv(nulls: Mapping[str, Null]) -> str:
+    """Return the null: one row for each hearing of a human recording, its maker unknown."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("population", "repository", "seconds", "score", "weight"))
+    for name, null in nulls.items():
+        for one, score, weight in zip(null.witnesses, null.scores, null.weights, strict=True):
+            seconds = round(one.looks.seconds, 1)
+            writer.writerow((name, one.repository, seconds, score, round(float(weight), 6)))
+    return out.getvalue()
 
 
 def scores_csv(scored: Sequence[Scored], p: FloatVector, root: Path) -> str:

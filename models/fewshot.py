@@ -6,16 +6,21 @@ repositories as controls. Judged are its other tracks, and the human recordings 
 repositories that were no controls: they say whether the source was learned instead.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.looks import PRICE
+from detector.templates import FULL_RATE
 from models.bank import Lines, fit
-from models.figures import BoolVector, FloatVector, rounded, tpr_at
-from models.learn import band_of, null, strangers_among, template
+from models.figures import BoolVector, FloatVector, rounded, weighted_tpr_at
+from models.fusing import Fused
+from models.learn import band_of, null, strangers_among, template, those_at
+from models.references import References
 from models.scoring import Scored
 
 SHOTS: Final = (3, 5)
@@ -32,20 +37,31 @@ class _Known:
     tracks: Sequence[Scored]
     lines: Lines
     scores: FloatVector
+    seconds: FloatVector
+    weights: FloatVector
+    rates_hz: NDArray[np.int32]
 
 
-def measure(scored: Sequence[Scored], lines: Lines, seed: int) -> dict[str, Any]:
+def measure(fused: Fused, lines: Lines, seed: int) -> dict[str, Any]:
     """Return the shares found and falsely found at 1 % FPR, by number of tracks learned from.
 
     Args:
-        scored: out-of-fold scores of the whole answer (``models.fusing``).
-        lines: of the tracks that can be assessed in that order, then of traces.
+        fused: out-of-fold scores of the whole answer.
+        lines: its lines.
         seed: of the draws.
     """
-    members = [one for one in scored if one.reason is None]
-    scores = np.zeros(len(lines.human))
+    members = [*(one for one in fused.scored if one.reason is None), *fused.deliveries]
+    scores, seconds, weights = (np.ones(len(lines.human)) for _ in range(3))
     scores[: len(members)] = [one.score for one in members]
-    known = _Known(members, lines, scores)
+    seconds[: len(members)] = [one.observed.observation.duration_s for one in members]
+    performances = [one.observed.track.performance for one in members if not one.is_ai]
+    counts = Counter(performances)
+    weights[: len(members)] = [
+        1.0 if one.is_ai else 1 / counts[one.observed.track.performance] for one in members
+    ]
+    rates_hz = np.zeros(len(scores), np.int32)
+    rates_hz[: len(members)] = [one.observed.observation.sample_rate_hz for one in members]
+    known = _Known(members, lines, scores, seconds, weights, rates_hz)
     makers = sorted(set(lines.makers[lines.ai].tolist()))
     judged = [name for name in makers if (lines.ai & (lines.makers == name)).sum() >= MIN_TRACKS]
     rows: dict[str, dict[str, Any]] = {}
@@ -86,12 +102,17 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
     bank = fit(lines, ~(own | beside))
     units = bank.unit(lines.vectors)
     humans = lines.human & here & ~beside
-    tracks, neighbours = np.flatnonzero(own & here), np.flatnonzero(lines.human & here & beside)
+    tracks, neighbours = np.flatnonzero(own & here), np.flatnonzero(lines.recorded & here & beside)
+    weights = known.weights[humans]
+
+    def share(found: FloatVector, among: FloatVector) -> float:
+        return weighted_tpr_at(found, np.ones(len(found)), among, weights, FPR)
+
     row: dict[str, Any] = {
         "population": heard_in,
         "tracks": len(tracks),
         "neighbours": len(neighbours),
-        "unlearned": rounded(tpr_at(known.scores[tracks], known.scores[humans], FPR)),
+        "unlearned": rounded(share(known.scores[tracks], known.scores[humans])),
     }
     for shots in SHOTS:
         found, false = [], []
@@ -99,10 +120,10 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
             lesson = rng.choice(tracks, min(shots, len(tracks) - 1), replace=False)
             controls = rng.choice(neighbours, min(CONTROLS, len(neighbours) // 2), replace=False)
             whole = _taught(known, units, humans, lesson, controls)
-            found.append(tpr_at(whole[np.setdiff1d(tracks, lesson)], whole[humans], FPR))
+            found.append(share(whole[np.setdiff1d(tracks, lesson)], whole[humans]))
             rest = np.setdiff1d(neighbours, controls)
             if len(rest):
-                false.append(tpr_at(whole[rest], whole[humans], FPR))
+                false.append(share(whole[rest], whole[humans]))
         row[str(shots)] = {"found": rounded(np.mean(found)), "controls": _mean(false)}
     return row
 
@@ -120,7 +141,19 @@ def _taught(
     vector = template(units[lesson], units[controls], below_hz)
     cosines = units.astype(np.float64) @ vector.astype(np.float64)
     strangers = strangers_among(units[lesson], units[controls], below_hz)
-    among = null(vector, units[humans], strangers)
-    nats = np.array([among.surprise(float(cosine)) for cosine in cosines])
-    whole: FloatVector = np.maximum(known.scores, nats - PRICE)
+    people = References(
+        units[humans],
+        known.scores[humans].astype(np.float32),
+        known.seconds[humans].astype(np.float32),
+        known.weights[humans].astype(np.float32),
+        known.rates_hz[humans],
+        known.lines.populations[humans],
+    )
+    heard_in = str(known.lines.populations[lesson[0]])
+    rates_hz = {one.sample_rate_hz for one in shots}
+    among = null(vector, those_at(people, heard_in, rates_hz), strangers)
+    pairs = zip(cosines.tolist(), known.seconds.tolist(), strict=True)
+    nats = np.array([among.surprise(*pair) for pair in pairs])
+    asked = (heard_in == FULL_RATE) | np.isin(known.rates_hz, list(rates_hz))
+    whole: FloatVector = np.where(asked, np.maximum(known.scores, nats - PRICE), known.scores)
     return whole

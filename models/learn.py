@@ -12,14 +12,14 @@ at an unlisted rate is added to the list, with the penalty of less plausible rat
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import torch
 
-from detector.calibration import HumanScores
+from detector.calibration import HumanScores, LengthScale
 from detector.clock import (
     CONTRAST,
     CONTRAST_ORDERS,
@@ -34,16 +34,18 @@ from detector.clock import (
     mains_mask,
 )
 from detector.errors import BadInput
-from detector.looks import PRICE, SCORE_DIGITS
+from detector.looks import PRICE
 from detector.model import Model, narrowed, population, widened
 from detector.observation import Geometry, Observation
 from detector.spectra import BIN_HZ, LTAS_BAND_HZ
-from detector.templates import BANDS_HZ, Learned, residual
+from detector.templates import BANDS_HZ, FULL_RATE, Learned, residual
 from detector.types import FloatArray
-from models.figures import FloatVector
+from models.figures import BoolVector, FloatVector
+from models.nulls import human_scores
 from models.references import References
 
 MIN_SHOTS: Final = 3
+ENOUGH_HUMANS: Final = 30  # performances
 CUT_OFF_DB: Final = 70.0  # below the loudest band: nothing but dither and noise
 CUT_OFF_MARGIN_HZ: Final = 500.0
 CONTROL_DEVIATIONS: Final = 1.0
@@ -102,8 +104,8 @@ def learn(
         if beside
         else np.empty((0, units.shape[1]), np.float32)
     )
-    humans = references.units[references.populations == heard_in]
-    if len(humans) == 0:
+    humans = references.of(heard_in)
+    if len(humans.units) == 0:
         raise BadInput("manifest", f"{model.name} knows no human recordings of {heard_in}")
     rate = clock_of(shots, model.lattice, name)
     below_hz = band_of(shots)
@@ -111,7 +113,11 @@ def learn(
     found = Learned(
         name=name,
         vector=vector,
-        humans=null(vector, humans, strangers_among(units, control_units, below_hz)),
+        humans=null(
+            vector,
+            those_at(humans, heard_in, [one.sample_rate_hz for one in shots]),
+            strangers_among(units, control_units, below_hz),
+        ),
         population=heard_in,
         sample_rates_hz=tuple(sorted({one.sample_rate_hz for one in shots})),
         rate_hz=None if rate is None else rate.hz,
@@ -120,7 +126,8 @@ def learn(
     known = tuple(one for one in model.learned if one.name != name)
     calibrations = dict(model.calibrations)
     calibrations[heard_in] = replace(
-        calibrations[heard_in], humans=whole_null(references, (*known, found), heard_in)
+        calibrations[heard_in],
+        humans=whole_null(humans, (*known, found), calibrations[heard_in].humans.scale),
     )
     return Lesson(
         replace(
@@ -158,19 +165,36 @@ def cut_off_hz(observed: Observation) -> float:
     return float(np.flatnonzero(level > level.max() - CUT_OFF_DB).max() + 1) * LTAS_BAND_HZ
 
 
-def null(vector: FloatArray, humans: FloatArray, strangers: FloatVector) -> HumanScores:
-    """Return the cosines of human recordings [n, 6686]; raised, where controls lie above them.
+def speaks_of(humans: References, heard_in: str, rates_hz: Collection[int]) -> BoolVector:
+    """Return about which recordings a template has a say (``templates.Learned``)."""
+    if heard_in == FULL_RATE:
+        return np.ones(len(humans.units), bool)
+    return np.isin(humans.rates_hz, list(rates_hz))
+
+
+def those_at(humans: References, heard_in: str, rates_hz: Collection[int]) -> References:
+    """Return the recordings to compare with: those at the tracks' rates, if they are enough.
+
+    Below 44.1 kHz a sample rate has lines and an edge of its own.
+    """
+    own = speaks_of(humans, heard_in, rates_hz)
+    return humans.only(own) if humans.weights[own].sum() >= ENOUGH_HUMANS else humans
+
+
+def null(vector: FloatArray, humans: References, strangers: FloatVector) -> HumanScores:
+    """Return the cosines of human recordings; raised, where controls lie above them.
 
     Args:
         vector: the template.
-        humans: unit vectors.
+        humans: of one population.
         strangers: the cosine of each control with a template that has not met it.
     """
-    cosines = np.sort(humans.astype(np.float64) @ vector.astype(np.float64))
+    cosines = humans.units.astype(np.float64) @ vector.astype(np.float64)
     if len(strangers):
         reach = float(strangers.mean() + CONTROL_DEVIATIONS * strangers.std())
         cosines = cosines + max(reach - float(np.quantile(cosines, 0.9)), 0.0)
-    return HumanScores(cosines.astype(np.float32))
+    seconds, weights = humans.seconds.astype(np.float64), humans.weights.astype(np.float64)
+    return human_scores(cosines, seconds, weights)
 
 
 def strangers_among(units: FloatArray, controls: FloatArray, below_hz: float) -> FloatVector:
@@ -185,14 +209,29 @@ def strangers_among(units: FloatArray, controls: FloatArray, below_hz: float) ->
     return np.array(found, np.float64)
 
 
-def whole_null(references: References, learned: Sequence[Learned], heard_in: str) -> HumanScores:
-    """Return the human scores of the whole answer, with the learned templates among its looks."""
-    own = references.populations == heard_in
-    scores = references.scores[own].astype(np.float64)
+def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScale) -> HumanScores:
+    """Return the human scores of the whole answer, with the learned templates among its looks.
+
+    Args:
+        humans: of one population.
+        learned: templates; those of other populations are passed over.
+        scale: of the whole answer before; it stays.
+    """
+    heard_in = str(humans.populations[0])
+    whole = humans.whole.astype(np.float64)
+    pairs = list(zip(humans.units, humans.seconds.tolist(), strict=True))
     for one in (one for one in learned if one.population == heard_in):
-        nats = [one.humans.surprise(one.cosine(units)) for units in references.units[own]]
-        scores = np.maximum(scores, np.array(nats) - PRICE)
-    return HumanScores(np.sort(scores.round(SCORE_DIGITS)).astype(np.float32))
+        asked = speaks_of(humans, heard_in, one.sample_rates_hz)
+        nats = [one.humans.surprise(one.cosine(units), seconds) for units, seconds in pairs]
+        whole = np.where(asked, np.maximum(whole, np.array(nats) - PRICE), whole)
+    standard = np.array(
+        [
+            scale.standard(score, seconds)
+            for score, (_, seconds) in zip(whole.tolist(), pairs, strict=True)
+        ]
+    )
+    order = np.argsort(standard, kind="stable")
+    return HumanScores(standard[order].astype(np.float32), humans.weights[order], scale)
 
 
 def with_rate(lattice: Lattice, rate: Rate) -> Lattice:

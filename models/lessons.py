@@ -8,7 +8,7 @@ where it would find the source and not the generator (controls), or nothing at a
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from detector.model import MANIFEST, RATES, WEIGHTS, Model, narrowed
 from detector.observation import Observation
 from detector.rates import write_rates
 from models.data import AI, HUMAN, Track, file_sha256
+from models.fusing import tensors_of_scores
 from models.learn import Lesson, learn
 from models.observing import observe
 from models.references import REFERENCES, References, unpack
@@ -152,7 +153,7 @@ def compare(
     before = model.calibrations[heard_in].humans
     changed = lesson.model.calibrations[heard_in].humans
     # under the old threshold: what the new look adds to false positives before the null follows
-    bar = before.values[len(before.values) - max(int(ALPHA * (len(before.values) + 1)), 1)]
+    bar = before.bar(ALPHA)
     rows.append(
         Compared(
             f"human recordings ({heard_in})",
@@ -190,20 +191,21 @@ def write_lesson(lesson: Lesson, folder: Path, out: Path) -> str:
     """Write the candidate: the old folder with one more template; return its digest."""
     manifest: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())
     tensors = safetensors.numpy.load((folder / WEIGHTS).read_bytes())
-    tensors = {key: value for key, value in tensors.items() if not key.startswith("learned.")}
+    tensors = {key: value for key, value in tensors.items() if "learned." not in key}
     model = lesson.model
     for heard_in, calibration in model.calibrations.items():
-        tensors[f"human_scores.{heard_in}"] = calibration.humans.values
+        tensors |= tensors_of_scores(heard_in, calibration.humans)
     for index, one in enumerate(model.learned):
         vector, step = narrowed(one.vector[None])
         tensors[f"learned.{index}.vector"], tensors[f"learned.{index}.step"] = vector[0], step
-        tensors[f"learned.{index}.humans"] = one.humans.values
+        tensors |= tensors_of_scores(f"learned.{index}", one.humans)
     manifest["learned"] = [
         {
             "name": one.name,
             "population": one.population,
             "sample_rates_hz": list(one.sample_rates_hz),
             "rate_hz": one.rate_hz,
+            "scale": asdict(one.humans.scale),
             "tracks": one.tracks,
         }
         for one in model.learned

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import HumanScores
+from detector.calibration import TYPICAL_S, HumanScores
 from detector.clock import Lattice
 from models import bank
 from models.clock_constants import GRID, Constants, Lines, measured
@@ -162,8 +162,8 @@ def _plausible(
 
 def _surprise(scores: FloatVector, humans: FloatVector) -> FloatVector:
     """Return scores in nats among some humans, as the released fusion counts them."""
-    null = HumanScores(np.sort(humans).astype(np.float32))
-    return np.array([null.surprise(score) for score in scores.tolist()])
+    null = HumanScores.of(humans)
+    return np.array([null.surprise(score, TYPICAL_S) for score in scores.tolist()])
 
 
 def _names(heard: Population, used: NDArray[np.bool_]) -> dict[str, list[str]]:

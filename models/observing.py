@@ -27,11 +27,12 @@ MAX_DURATION_S: Final = 3_600.0
 
 @dataclass(frozen=True)
 class Observed:
-    """One track and what was heard of it."""
+    """One track and what was heard of it; ``delivery`` is empty for the file as it is."""
 
     track: Track
     facts: AudioFacts
     observation: Observation
+    delivery: str = ""
 
 
 @dataclass(frozen=True)

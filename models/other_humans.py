@@ -14,33 +14,33 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from detector.model import Model, population
+from detector.model import Model
 from detector.types import Assessment
-from models.data import HUMAN
 
 FLAGGED = "ai_likely"
 
 
 @dataclass(frozen=True)
 class OtherHumans:
-    """Out-of-fold scores of human recordings by population and repository."""
+    """Out-of-fold (score, weight) of human recordings by population and repository."""
 
-    scores: dict[str, dict[str, list[float]]]
+    scores: dict[str, dict[str, list[tuple[float, float]]]]
 
     @classmethod
     def read(cls, report: Path, model: Model) -> "OtherHumans | None":
         """Return them from a report about this very model; None where there is none."""
-        figures, scores = report / "evaluation.json", report / "scores.csv"
+        figures, scores = report / "evaluation.json", report / "humans.csv"
         if not figures.is_file() or not scores.is_file():
             return None
         if orjson.loads(figures.read_bytes())["model"]["digest"] != model.digest:
             return None
-        found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        found: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         with scores.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if row["label"] == HUMAN and not row["abstained"]:
-                    heard_in = population(int(row["sample_rate_hz"]))
-                    found[heard_in][row["repository"]].append(float(row["score"]))
+                pair = float(row["score"]), float(row["weight"])
+                found[row["population"]][row["repository"]].append(pair)
         return cls({name: dict(by_repository) for name, by_repository in found.items()})
 
     def outcome(
@@ -54,13 +54,14 @@ class OtherHumans:
             return answer.outcome
         others = np.array(
             [
-                score
-                for repository, scores in self.scores.get(heard_in, {}).items()
+                pair
+                for repository, pairs in self.scores.get(heard_in, {}).items()
                 if repository not in repositories
-                for score in scores
+                for pair in pairs
             ]
-        )
-        p_value = (1 + int((others >= answer.score).sum())) / (len(others) + 1)
+        ).reshape(-1, 2)
+        above = others[others[:, 0] >= answer.score, 1].sum()
+        p_value = (1 + above) / (others[:, 1].sum() + 1)
         if p_value <= alpha:
             return FLAGGED
         return "uncertain" if answer.outcome == FLAGGED else answer.outcome

@@ -6,7 +6,7 @@ laptop has not got the training set. These are vectors of which no sound can be 
 steps: they match a template as the originals do, to a few thousandths.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from detector.errors import ModelError
 from detector.templates import Bank
 from detector.types import FloatArray
 from models.bank import Lines
+from models.nulls import Null
 
 REFERENCES: Final = "references.zst"
 STEP: Final = 0.012  # the rms of a number in a unit vector of this length
@@ -30,20 +31,60 @@ _MAX_BYTES: Final = 64 * 2**20
 class References:
     """Human recordings as the model's bank compares them: ``units`` [n, 6686] at length 1.
 
-    ``scores`` [n] are theirs of the whole answer, out of fold.
+    ``whole`` [n] is what the strongest look found in each, its maker unknown; ``seconds`` and
+    ``weights`` [n] are as in ``models.nulls``; ``rates_hz`` [n] are sample rates.
     """
 
     units: FloatArray
-    scores: FloatArray
+    whole: FloatArray
+    seconds: FloatArray
+    weights: FloatArray
+    rates_hz: NDArray[np.int32]
     populations: NDArray[np.str_]
 
+    def of(self, population: str) -> "References":
+        """Return those of one population."""
+        return self.only(self.populations == population)
 
-def pack(bank: Bank, lines: Lines, scores: Sequence[float]) -> bytes:
-    """Return the file for the human recordings among ``lines``, whose scores are given."""
-    units = bank.unit(lines.vectors[lines.human])
-    steps = np.rint(units / STEP).clip(-127, 127).astype(np.int8)
-    header = {"populations": orjson.dumps(lines.populations[lines.human].tolist()).decode()}
-    tensors = {"units": steps, "scores": np.array(scores, np.float32)}
+    def only(self, own: NDArray[np.bool_]) -> "References":
+        """Return some of them."""
+        return References(
+            self.units[own],
+            self.whole[own],
+            self.seconds[own],
+            self.weights[own],
+            self.rates_hz[own],
+            self.populations[own],
+        )
+
+
+def pack(
+    bank: Bank,
+    lines: Lines,
+    rows: Mapping[str, Sequence[int]],
+    rates_hz: Mapping[str, Sequence[int]],
+    nulls: Mapping[str, Null],
+) -> bytes:
+    """Return the file for the human recordings of ``nulls``.
+
+    Args:
+        bank: compares them.
+        lines: of all recordings.
+        rows: for each population, where its witnesses stand in ``lines``, in their order.
+        rates_hz: for each population, their sample rates.
+        nulls: by population.
+    """
+    every = [row for name in nulls for row in rows[name]]
+    units = bank.unit(lines.vectors[every])
+    witnesses = [one for null in nulls.values() for one in null.witnesses]
+    tensors = {
+        "units": np.rint(units / STEP).clip(-127, 127).astype(np.int8),
+        "whole": np.concatenate([null.whole for null in nulls.values()]).astype(np.float32),
+        "seconds": np.array([one.looks.seconds for one in witnesses], np.float32),
+        "weights": np.concatenate([null.weights for null in nulls.values()]).astype(np.float32),
+        "rates_hz": np.array([hz for name in nulls for hz in rates_hz[name]], np.int32),
+    }
+    header = {"populations": orjson.dumps(lines.populations[every].tolist()).decode()}
     plain = safetensors.numpy.save(tensors, header)
     return zstandard.ZstdCompressor(level=19).compress(plain)
 
@@ -62,6 +103,9 @@ def unpack(data: bytes) -> References:
         units = tensors["units"].astype(np.float32)
         units /= np.linalg.norm(units, axis=1, keepdims=True).clip(1e-9)
         populations = np.array(orjson.loads(header["populations"]))
-        return References(units, tensors["scores"], populations)
+        return References(
+            units, tensors["whole"], tensors["seconds"], tensors["weights"],
+            tensors["rates_hz"], populations,
+        )  # fmt: skip
     except (zstandard.ZstdError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise ModelError(f"not the references of a model: {error}") from error

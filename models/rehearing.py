@@ -23,7 +23,7 @@ from detector.decode import Decoder
 from detector.observation import Observation, Observer
 from detector.types import FloatArray
 from models.data import Track
-from models.deliver import CELLS, Audio, deliver
+from models.deliver import CELLS, Audio, Cell, deliver
 from models.negatives import KINDS, SECONDS, negative
 
 WINDOWS_S: Final = (6, 12, 24, 48, 120)
@@ -60,12 +60,19 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class Recording:
-    """The middle of a recording in every cell, and windows of it."""
+    """The middle of a recording in every cell (or some), and windows of it (or some)."""
 
     track: Track
     duration_s: float
     excerpt_s: float
     seed: int
+    only_cells: tuple[Cell, ...] | None = None
+    only_windows_s: tuple[int, ...] | None = None
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The deliveries that are heard."""
+        return CELLS if self.only_cells is None else self.only_cells
 
     @property
     def label(self) -> str:
@@ -81,11 +88,11 @@ class Recording:
         """Return a case for each cell and for each window that is not longer than the track."""
         cells = [
             Case("delivery", cell.name, cell.family, self._key(f"{cell.name}/{self.excerpt_s:g}"))
-            for cell in CELLS
+            for cell in self.cells
         ]
         return cells + [
             Case("window", f"{seconds} s", "window", self._key(f"window/{seconds}"))
-            for seconds in WINDOWS_S
+            for seconds in (WINDOWS_S if self.only_windows_s is None else self.only_windows_s)
             if self.duration_s >= seconds
         ]
 
@@ -93,7 +100,7 @@ class Recording:
         """See ``Subject``."""
         whole, rate_hz = decoded(self.track.path)
         part = excerpt(whole, rate_hz, self.excerpt_s)
-        cells = {cell.name: cell for cell in CELLS}
+        cells = {cell.name: cell for cell in self.cells}
         for case in self.cases():
             if case.key not in wanted:
                 continue

@@ -5,6 +5,7 @@ come out byte for byte. Then each population must pass
 
 - *polarity*: AI tracks score above human ones;
 - *permutation*: with labels dealt out anew between makers, the AUROC is near one half;
+- *length*: of human recordings of a minute and more, no more than chance allows are flagged;
 - *confounds*: bit rate, duration, loudness, sample rate and cut-off do not tell the classes
   apart, or, where they do, cease to under weights that leave enough tracks (``models.confounds``).
 
@@ -13,23 +14,28 @@ learned from a few tracks. The same inputs on the same machine give the same dig
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import orjson
+from scipy.stats import binom
 
 from detector.clock import standard_lattice
 from detector.errors import BadInput
 from detector.model import MANIFEST, Model
 from models import confounds, fewshot
 from models.data import read_manifest, traces, usable
-from models.evaluate import permuted_auroc
-from models.figures import check_polarity
+from models.delivered import SONG_S, delivered
+from models.evaluate import ALPHAS, permuted_auroc
+from models.figures import check_polarity, rounded
 from models.fusing import Fused, fuse
 from models.observing import Observed, observe
 from models.scoring import Population, populations, score_all
+from models.tables import p_values
 from models.train import code_digest, describe_model, packed, write
 
 PERMUTED_WITHIN: Final = 0.1  # of one half
@@ -63,6 +69,7 @@ def release(
     *,
     version: str,
     cache: Path,
+    cells: Path,
     workers: int,
 ) -> Released:
     """Release a candidate as ``out``; its name is that of the folder.
@@ -80,7 +87,13 @@ def release(
     heard, _ = observe(usable(tracks), cache, workers)
     beside, _ = observe(traces(tracks), cache, workers)
     lattice = standard_lattice()
-    fused = fuse(score_all(heard, lattice), beside, lattice=lattice, branches=model.branches)
+    fused = fuse(
+        score_all(heard, lattice),
+        beside,
+        delivered(heard, cells, workers),
+        lattice=lattice,
+        branches=model.branches,
+    )
     again = make_again(fused, beside, described)
     if again != model.digest:
         raise BadInput(
@@ -92,7 +105,7 @@ def release(
     )
     description["release"] = {"candidate": model.digest, "gates": gates}
     if fused.lines is not None:
-        description["few_shot"] = fewshot.measure(fused.scored, fused.lines, described["seed"])
+        description["few_shot"] = fewshot.measure(fused, fused.lines, described["seed"])
     return Released(out, write(out, description, parts), gates)
 
 
@@ -118,6 +131,31 @@ def check(fused: Fused, seed: int) -> dict[str, Any]:
     return {one.name: _gates(one, seed) for one in populations(fused.scored)}
 
 
+def _songs(heard: Population) -> dict[str, Any]:
+    """Return how many human performances of a minute and more are flagged, makers left out.
+
+    Versions of one count together as one: four of which one is flagged are a quarter.
+
+    Raises:
+        BadInput: reason ``length``.
+    """
+    human = heard.side(ai=False).tracks
+    songs = [one for one in human if one.observed.observation.duration_s >= SONG_S]
+    versions = Counter(one.observed.track.performance for one in songs)
+    weights = np.array([1 / versions[one.observed.track.performance] for one in songs])
+    p = p_values(songs)
+    flagged = {str(alpha): rounded(weights[p <= alpha].sum()) for alpha in ALPHAS}
+    for alpha in ALPHAS:
+        most = int(binom.ppf(0.975, len(versions), alpha)) if versions else 0
+        if int(flagged[str(alpha)]) > most:
+            raise BadInput(
+                "length",
+                f"{heard.name}: at alpha {alpha:g}, {flagged[str(alpha)]:.1f} of {len(versions)} "
+                f"human performances of a minute and more are flagged; chance allows {most}",
+            )
+    return {"performances": len(versions), "flagged": flagged}
+
+
 def _gates(heard: Population, seed: int) -> dict[str, Any]:
     ai, human = heard.side(ai=True), heard.side(ai=False)
     check_polarity(ai.scores, human.scores, heard.name)
@@ -130,4 +168,8 @@ def _gates(heard: Population, seed: int) -> dict[str, Any]:
         )
     found = confounds.measure(heard)
     found.check(heard.name)
-    return {"permuted_auroc": permuted, "confounds": confounds.figures_of(heard, found)}
+    return {
+        "permuted_auroc": permuted,
+        "songs": _songs(heard),
+        "confounds": confounds.figures_of(heard, found),
+    }

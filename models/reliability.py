@@ -10,8 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from detector.answer import HUMAN_LIKELY_BELOW, HUMAN_LIKELY_P
+from detector.model import Model
 from models.confounds import fold_of
 from models.figures import (
+    BoolVector,
     FloatVector,
     balanced_weights,
     brier,
@@ -70,14 +72,28 @@ def _bins(p: FloatVector, heard: Population, weights: FloatVector) -> list[dict[
     return points
 
 
-def outcomes(heard: Population, p_values: FloatVector, alpha: float) -> dict[str, dict[str, float]]:
+def silence_says(heard: Population, model: Model) -> BoolVector:
+    """Return for which tracks a model may say *human likely* if it finds nothing."""
+    said = []
+    for one in heard.tracks:
+        observed, known = one.observed.observation, model.calibrations.get(one.population)
+        finds = known is not None and known.finds(observed.duration_s, sum(observed.groups))
+        said.append(finds and not one.looped)
+    return np.array(said, bool)
+
+
+def outcomes(
+    heard: Population, p_values: FloatVector, alpha: float, may_be_human: BoolVector
+) -> dict[str, dict[str, float]]:
     """Return the shares of outcomes that the detector gives AI and human tracks.
 
-    ``p_values`` [tracks] with the maker left out; the rules are those of ``detector.answer``.
+    ``p_values`` [tracks] with the maker left out; ``may_be_human`` by ``silence_says``; the
+    rules are those of ``detector.answer``.
     """
     probability = left_out_probabilities(heard)
     flagged = p_values <= alpha
     human = ~flagged & (p_values >= HUMAN_LIKELY_P) & (probability <= HUMAN_LIKELY_BELOW)
+    human &= may_be_human
     masks = dict(zip(OUTCOMES, (flagged, ~flagged & ~human, human), strict=True))
     return {
         label: {name: rounded(mask[side].mean()) for name, mask in masks.items()}

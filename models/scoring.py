@@ -26,7 +26,7 @@ class Scored:
 
     ``score`` is what is calibrated: the clock's until ``models.fusing`` has put all looks
     together. ``template`` is then the best template's, its maker left out; ``look`` the one
-    that decided.
+    that decided; ``p`` the p-value among human recordings of other makers.
     """
 
     observed: Observed
@@ -37,6 +37,7 @@ class Scored:
     reason: str | None
     template: float = 0.0
     look: str = MAIN
+    p: float | None = None
 
     @property
     def rate_hz(self) -> float:

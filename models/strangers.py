@@ -39,7 +39,8 @@ def across(lines: Lines, chosen_on: NDArray[np.bool_]) -> FloatVector:
     scores[chosen_on] = out_of_fold(lines.only(chosen_on))
     bank = fit(lines, chosen_on)
     for index in np.flatnonzero(~chosen_on):
-        scores[index] = bank.scores(bank.unit(lines.vectors[index])).max()
+        heard_in = str(lines.populations[index])
+        scores[index] = bank.scores(bank.unit(lines.vectors[index]), heard_in).max()
     return scores
 
 
@@ -56,7 +57,9 @@ def names(tracks: Sequence[Scored]) -> list[Named]:
         for index in np.flatnonzero(asked & (repositories == repository)).tolist():
             one = tracks[index]
             name = ATTRIBUTION.name(
-                bank, bank.scores(bank.unit(lines.vectors[index])), one.population
+                bank,
+                bank.scores(bank.unit(lines.vectors[index]), one.population),
+                one.population,
             )
             found.append(Named(one.maker, one.maker in bank.names, name or ""))
     return found
@@ -78,7 +81,7 @@ def without(model: Model, makers: Collection[str]) -> Model:
             names=tuple(bank.names[index] for index in kept),
             generators=bank.generators - set(makers),
             vectors=bank.vectors[kept],
-            middle=bank.middle[kept],
-            spread=bank.spread[kept],
+            middle={name: values[kept] for name, values in bank.middle.items()},
+            spread={name: values[kept] for name, values in bank.spread.items()},
         ),
     )

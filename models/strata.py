@@ -12,15 +12,44 @@ from typing import Any, Final
 
 import numpy as np
 
+from detector.answer import HUMAN_LIKELY_P
+from detector.calibration import BANDS
 from detector.model import Model, population
 from detector.types import Assessment
 from models.figures import FloatVector, rounded
 from models.observing import Observed
-from models.scoring import Scored
+from models.scoring import Population, Scored
+from models.tables import p_values
 
 LENGTHS_S: Final = (0.0, 12.0, 24.0, 60.0, inf)
+RECALL_LENGTHS_S: Final = (0.0, 12.0, 60.0, inf)
 ALPHAS: Final = (0.01, 0.02, 0.05)
 FLAGGED: Final = "ai_likely"
+
+
+def recall_of(heard: Population) -> list[dict[str, Any]]:
+    """Return how much AI is found at p <= 0.1, by length, with all high bands heard or fewer.
+
+    Where it is much, a recording in which nothing is found is likely a person's.
+    """
+    ai = heard.side(ai=True).tracks
+    p = p_values(ai)
+    seconds = np.array([one.observed.observation.duration_s for one in ai])
+    bands = np.array([sum(one.observed.observation.groups) for one in ai])
+    rows = []
+    for low, high in pairwise(RECALL_LENGTHS_S):
+        for complete in (True, False):
+            inside = (seconds >= low) & (seconds < high) & ((bands == BANDS) == complete)
+            rows.append(
+                {
+                    "from_s": low,
+                    "to_s": None if high == inf else high,
+                    "all_bands": complete,
+                    "tracks": int(inside.sum()),
+                    "found": rounded((p[inside] < HUMAN_LIKELY_P).mean()) if inside.any() else 0.0,
+                }
+            )
+    return rows
 
 
 def by_duration(members: Sequence[Scored], p: FloatVector) -> list[dict[str, Any]]:

@@ -15,8 +15,11 @@ def p_values(members: Sequence[Scored]) -> FloatVector:
     """Return the p-value of each track within its population; 1 where it abstains.
 
     An AI track is compared with all human tracks, a human one with those of other
-    repositories: whoever scores it has not met its maker.
+    repositories: whoever scores it has not met its maker. Where all looks were put together
+    (``models.fusing``), deliveries and weights of the null are counted as in service.
     """
+    if all(one.p is not None for one in members if one.reason is None):
+        return np.array([1.0 if one.reason else one.p for one in members], np.float64)
     p = np.ones(len(members))
     where = {id(one): index for index, one in enumerate(members)}
     for heard in populations(members):

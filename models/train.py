@@ -12,7 +12,7 @@ equal digest.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import safetensors.numpy
-from numpy.typing import NDArray
 
 from detector import observation as observing
 from detector.clock import Lattice, standard_lattice
@@ -29,17 +28,21 @@ from detector.errors import BadInput
 from detector.looks import BRANCHES
 from detector.model import MANIFEST, RATES, WEIGHTS
 from detector.rates import write_rates
+from models import likeness
 from models.card import write_card
 from models.data import AI, HUMAN, TRACES, Track, describe, digest, read_manifest, traces, usable
+from models.delivered import delivered
 from models.figures import PLATT_CLIP, auroc, check_polarity, conformal_p, fit_platt, tpr_at
 from models.fusing import Fused, fuse
 from models.observing import Observed, observe
-from models.references import REFERENCES, pack
+from models.references import REFERENCES
 from models.scoring import Population, Scored, assessable, populations, score_all
+from models.strata import recall_of
 from models.tables import HEADING, by_maker, p_values, realised_fpr, rounded, rows
 
 CARD: Final = "CARD.md"
 REFERENCE_EDGES: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0)
+FEW: Final = 0.05  # of the recordings, at lower rates than the lowest that was calibrated
 KNOWN_MIN_TRACKS: Final = 3
 KNOWN_MIN_SHARE: Final = 0.3
 KNOWN_P: Final = 0.02
@@ -63,6 +66,7 @@ def train(
     version: str,
     seed: int,
     cache: Path,
+    cells: Path,
     workers: int,
     branches: Sequence[str] = BRANCHES,
 ) -> Trained:
@@ -75,7 +79,8 @@ def train(
     heard, unheard = observe(usable(tracks), cache, workers)
     beside, unheard_traces = observe(traces(tracks), cache, workers)
     scored = score_all(heard, standard_lattice())
-    fused = fuse(scored, beside, lattice=standard_lattice(), branches=branches)
+    others = delivered(heard, cells, workers)
+    fused = fuse(scored, beside, others, lattice=standard_lattice(), branches=branches)
     made = save(fused, beside, out, name=name, version=version, seed=seed)
     notes = [
         f"could not be heard: {one.track.path.name}: {one.reason}"
@@ -107,17 +112,12 @@ def describe_model(
     }
     tracks = [one.observed.track for one in scored]
     learned_of = [*tracks, *(one.track for one in beside)]
-    tensors: dict[str, NDArray[Any]] = {
-        f"human_scores.{one.name}": np.sort(one.side(ai=False).scores).astype(np.float32)
-        for one in present
-    }
     parts = {
-        WEIGHTS: safetensors.numpy.save(tensors | fused.tensors()),
+        WEIGHTS: safetensors.numpy.save(fused.tensors()),
         RATES: write_rates(lattice).encode(),
     }
-    if fused.bank is not None and fused.lines is not None:
-        humans = [one.score for one in scored if one.reason is None and not one.is_ai]
-        parts[REFERENCES] = pack(fused.bank, fused.lines, humans)
+    if fused.bank is not None:
+        parts[REFERENCES] = fused.references()
     description: dict[str, Any] = {
         "name": name,
         "version": version,
@@ -130,6 +130,9 @@ def describe_model(
             "generators": _groups(tracks, AI),
             "human_repositories": _groups(tracks, HUMAN),
             "traces": sorted({one.maker for one in learned_of if one.label in TRACES}),
+            "deliveries": dict(
+                sorted(Counter(one.observed.delivery for one in fused.deliveries).items())
+            ),
         },
         "code_digest": code_digest(),
         "features_digest": features_digest(fused),
@@ -137,7 +140,8 @@ def describe_model(
         "seed": seed,
         "figures": figures,
     }
-    return description | fused.manifest(), parts
+    assessed = [one for one in scored if one.reason is None]
+    return description | fused.manifest() | likeness.manifest_of(likeness.fit(assessed)), parts
 
 
 def write(out: Path, description: dict[str, Any], parts: dict[str, bytes]) -> str:
@@ -177,14 +181,23 @@ def _check(one: Population) -> None:
 def _calibration(one: Population, fused: Fused) -> dict[str, Any]:
     platt = fit_platt(one.scores, one.labels, one.groups)
     human = one.side(ai=False)
+    null = fused.nulls[one.name]
+    calibration = null.calibration
+    rates = [track.observed.observation.sample_rate_hz for track in human.tracks]
     return {
         "slope": round(platt.slope, 6),
         "intercept": round(platt.intercept, 6),
         "clip": list(PLATT_CLIP),
         "humans": len(human.tracks),
+        "performances": calibration.humans.performances,
+        "hearings": len(null.witnesses),
         "human_repositories": len(set(human.groups)),
-        "smallest_alpha": ceil(1e6 / (len(human.tracks) + 1)) / 1e6,
-        "looks": sorted(fused.looks[one.name]),
+        "smallest_alpha": ceil(1e6 / (calibration.humans.performances + 1)) / 1e6,
+        "longest_s": round(max(witness.looks.seconds for witness in null.witnesses), 1),
+        "rates_hz": [int(np.quantile(rates, FEW, method="higher")), max(rates)],
+        "scale": asdict(calibration.humans.scale),
+        "looks": {name: asdict(humans.scale) for name, humans in sorted(calibration.looks.items())},
+        "recall": recall_of(one),
     }
 
 
@@ -264,8 +277,9 @@ def code_digest() -> str:
     total = hashlib.sha256()
     for package, names in (
         ("detector", "decode framing spectra observation listen clock templates"),
-        ("detector", "calibration partly speed looks answer fitness model"),
-        ("models", "data observing scoring bank references fusing figures tables train"),
+        ("detector", "calibration partly speed looks answer fitness likeness model"),
+        ("models", "data observing deliver delivered rehearing scoring bank nulls"),
+        ("models", "references fusing figures likeness strata tables train"),
     ):
         for name in names.split():
             total.update(files(package).joinpath(f"{name}.py").read_bytes())
@@ -280,8 +294,9 @@ def _report(description: dict[str, Any]) -> str:
             "",
             f"{name}: AUROC {figures['auroc']:.3f}, TPR {figures['tpr_at_fpr']['0.01']:.2f} at 1 % "
             f"and {figures['tpr_at_fpr']['0.05']:.2f} at 5 % FPR",
-            f"  {calibration['humans']} human recordings of {calibration['human_repositories']} "
-            f"repositories support alpha >= {calibration['smallest_alpha']:.4f}",
+            f"  {calibration['humans']} human recordings of {calibration['performances']} "
+            f"performances and {calibration['human_repositories']} repositories support alpha >= "
+            f"{calibration['smallest_alpha']:.4f}",
             f"  {'generator (unseen)':32s}{HEADING}",
             *rows(figures["generators"]),
             f"  {'human source (left out)':32s}{HEADING}",

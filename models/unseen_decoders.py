@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import HumanScores
+from detector.calibration import TYPICAL_S, HumanScores
 from detector.clock import Lattice
 from models.bank import Lines, fit
 from models.clock_constants import Constants, measured
@@ -111,12 +111,13 @@ def _matches(lines: Lines, left: NDArray[np.bool_], own: NDArray[np.bool_]) -> F
     """Return the best template score of a generator's tracks, by what is left."""
     bank = fit(lines, left)
     units = bank.unit(lines.vectors[np.flatnonzero(own)])
-    return np.array([float(bank.scores(one).max()) for one in units])
+    heard_in = lines.populations[np.flatnonzero(own)].tolist()
+    return np.array([float(bank.scores(*pair).max()) for pair in zip(units, heard_in, strict=True)])
 
 
 def _null(scores: FloatVector) -> HumanScores:
-    return HumanScores(np.sort(scores).astype(np.float32))
+    return HumanScores.of(scores)
 
 
 def _nats(null: HumanScores, scores: FloatVector) -> FloatVector:
-    return np.array([null.surprise(score) for score in scores.tolist()])
+    return np.array([null.surprise(score, TYPICAL_S) for score in scores.tolist()])

@@ -159,7 +159,7 @@ class Settings(BaseModel):
 
     # answers
     model: Annotated[Path, Field(description="folder of the released model")] = (
-        HERE.parent / "models" / "ensemble-2"
+        HERE.parent / "models" / "ensemble-3"
     )
     shadow_model: Annotated[
         Path | None,

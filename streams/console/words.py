@@ -77,6 +77,7 @@ CANNOT: Final = {
     "silent": "There is nothing to hear.",
     "band_limited": "It holds nothing above 4.5 kHz, where traces of AI would be.",
     "unpitched": "Nothing in it holds a pitch: this is for music, not for speech or noise.",
+    "out_of_distribution": "It sounds unlike all music that the detector was measured on.",
     "uncalibrated": "There are too few human recordings like it to compare it with.",
     "observation_version": "It was heard by another version of the analysis.",
 }

@@ -192,3 +192,17 @@ def test_the_standard_lattice_is_what_its_docstring_says() -> None:
     assert sum(rate.penalty == 0 for rate in rates) <= 31
     assert all(20 <= rate.hz <= 405 for rate in rates)
     assert {100.0, 120.0}.isdisjoint({rate.hz for rate in rates})
+
+
+def test_a_loop_does_not_cover_a_decoder_at_another_rate() -> None:
+    """Strokes at 16ths of 126 BPM over a faint decoder: scored without the loop's lines."""
+    painted = 0.4 * played() + 0.6 * decode_through(played(), RATE, (8, 8, 8), seed=4)
+    loop = strokes(round(RATE * 60 / 126 / 4), 2_000, 7)
+    for music, decoded in ((played(), False), (painted, True)):
+        mono = music.mean(axis=0)
+        found = score(observe(mono + loop * mono.std() / loop.std()))
+        assert bool(found.looped[0])
+        assert (float(found.score[0]) > HUMAN_1_PERCENT + 1) == decoded
+        if decoded:
+            rate = standard_lattice().rates[int(found.best[0])]
+            assert rate.hz == pytest.approx(86.133, abs=1e-3)

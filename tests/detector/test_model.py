@@ -16,7 +16,7 @@ from detector.types import FloatArray
 from models.music import render
 from models.simulate import decode_through
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-2"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-3"
 
 
 def observe(samples: FloatArray, rate: int = 44_100) -> Observation:
@@ -78,7 +78,7 @@ def test_the_digest_covers_everything(folder: Path, model: Model) -> None:
 
 def test_an_alpha_beyond_the_calibration_set_names_the_number_it_takes(model: Model) -> None:
     model.check_alpha(0.01)
-    with pytest.raises(ModelError, match="needs at least 999 human recordings of population"):
+    with pytest.raises(ModelError, match="needs at least 999 human performances of population"):
         model.check_alpha(0.001)
 
 
@@ -114,7 +114,7 @@ def test_answers(model: Model) -> None:
     assert (ai.outcome, ai.extent, ai.coverage) == ("ai_likely", "All", 1.0)
     assert ai.probability is not None
     assert ai.probability > 0.9
-    assert ai.p_value == pytest.approx(1 / 200, abs=1e-4)  # 199 people, and the track
+    assert ai.p_value == pytest.approx(1 / 148, abs=1e-4)  # 147 performances, and the track
     assert "86.13 Hz" in ai.evidence[0].sentence
     assert ai.segments[0].start_s == 0
     assert ai.segments[-1].end_s <= 26

@@ -1,13 +1,11 @@
 from functools import lru_cache
-from math import inf
 
 import numpy as np
 import pytest
 
-from detector.calibration import HumanScores
 from detector.clock import standard_lattice
 from detector.observation import Observation, Observer
-from detector.partly import Parts, bar_at, best_window, find_parts
+from detector.partly import Parts, best_window, find_parts
 from detector.types import FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
@@ -90,11 +88,3 @@ def test_short_tracks_are_one_window_or_none(seconds: float) -> None:
 def test_only_plausible_rates_are_looked_at() -> None:
     _, rate, _ = best_window(observe(decoded(22, 30.0)), LATTICE)
     assert rate.penalty == 0
-
-
-def test_the_bar_is_the_least_score_that_alpha_allows() -> None:
-    humans = HumanScores(np.arange(1, 100, dtype=np.float32))
-    for alpha in (0.01, 0.05, 0.2):
-        bar = bar_at(humans, alpha)
-        assert humans.p_value(bar) <= alpha < humans.p_value(float(np.float32(bar - 1e-3)))
-    assert bar_at(humans, 0.009) == inf

@@ -11,13 +11,13 @@ import pytest
 from detector.calibration import HumanScores
 from detector.model import Model
 from detector.observation import Observer
-from detector.picture import Picture, picture_of
+from detector.picture import Picture, matches_of, picture_of
 from detector.plot import evidence, write
 from detector.types import Evidence, FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-2"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-3"
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_all_evidence_is_said_and_a_second_look_is_drawn(
     (answer,) = model.assess([observation], 0.01)
     second = Evidence("speed", 6.0, "It pulses at 51.50 Hz: " + "so it was altered. " * 9, 51.5)
     answer = replace(answer, evidence=(*answer.evidence, second))
-    humans = HumanScores(np.full(99, 99, np.float32))
+    humans = HumanScores.of(np.full(99, 99))
     picture = picture_of("x", observation, answer, humans, "full_rate", 0.01)
     assert not first.found
     assert picture.found
@@ -125,3 +125,23 @@ def test_evidence_of_a_recording(model: Model, played: FloatArray, tmp_path: Pat
     written = evidence(observer.finish(), "a/song.flac", model, tmp_path / "out", 0.01)
     assert [one.name for one in written] == ["song.json", "song.svg", "song.png"]
     assert all(one.stat().st_size > 1_000 for one in written)
+
+
+def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    bank = Model.load(RELEASED.parent / "ensemble-3").bank
+    assert bank is not None
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    usual, never = HumanScores.of(np.linspace(50, 99, 99)), HumanScores.of(np.linspace(-9, -1, 99))
+    assert matches_of(observation, bank, usual, "full_rate", 0.01) == ()
+    found = matches_of(observation, bank, never, "full_rate", 0.01)
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert {one.name for one in found} <= set(bank.names)
+    plain = pictured(played.mean(axis=0), model)
+    words = text_of(write(replace(plain, matches=found), tmp_path, "one")[1])
+    assert "Nearest known decoders" in words
+    assert all(one.name in words for one in found)
+    assert "Nearest known decoders" not in text_of(write(plain, tmp_path, "two")[1])

@@ -13,7 +13,7 @@ from detector.model import Model
 from detector.observation import Geometry, Observation, Observer
 from detector.spectra import BINS, LTAS_BANDS
 from detector.types import AudioFacts
-from models.bank import Lines, fit, out_of_fold
+from models.bank import Lines, fit, manifest_of, out_of_fold
 from models.data import Track
 from models.fusing import fuse
 from models.observing import Observed
@@ -82,7 +82,10 @@ def test_a_relative_of_a_known_generator_is_found_unseen(scored: list[Scored]) -
     assert by_maker["three"] < 3  # nobody shares its decoder: left out, it is unknown
     everything = fit(lines, np.ones(len(scored), bool))
     assert (
-        everything.scores(everything.unit(lines.vectors[10]))[everything.names.index("three")] > 5
+        everything.scores(everything.unit(lines.vectors[10]), "full_rate")[
+            everything.names.index("three")
+        ]
+        > 5
     )
 
 
@@ -122,3 +125,28 @@ def test_templates_need_three_tracks(scored: list[Scored]) -> None:
     few = [one for index, one in enumerate(scored) if index >= 20 or index % 5 < 2]
     with pytest.raises(BadInput, match="three tracks"):
         fuse(few, lattice=standard_lattice())
+
+
+def test_a_template_that_deliveries_draw_is_left_out_and_named() -> None:
+    """A codec whose lines are those that coded human recordings show."""
+
+    def of(label: str, maker: str, seed: int, line: str | None) -> Observed:
+        one = observed("ai" if line else "human", line or maker, f"org/{maker}", seed)
+        return replace(one, track=replace(one.track, label=label, maker=maker))
+
+    heard = [of("ai", "music", take, "four") for take in range(4)]
+    heard += [of("codec", "grid", 10 + take, "one") for take in range(4)]
+    people = [of("human", f"band {take % 4}", 100 + take, None) for take in range(60)]
+    coded = [
+        replace(of("human", f"band {take % 4}", 300 + take, "one"), delivery="vorbis-128")
+        for take in range(20)
+    ]
+    lines = Lines.of([*heard, *people])
+    assert fit(lines, np.ones(len(lines.human), bool)).names == ("grid", "music")
+    lines = Lines.of([*heard, *people, *coded])
+    bank = fit(lines, np.ones(len(lines.human), bool))
+    assert bank.names == ("music",)
+    assert manifest_of(bank, lines, {})["left_out"] == ["grid"]
+    generator = [replace(one, track=replace(one.track, label="ai")) for one in heard[4:8]]
+    lines = Lines.of([*heard[:4], *generator, *people, *coded])
+    assert "grid" in fit(lines, np.ones(len(lines.human), bool)).names  # made by itself: kept

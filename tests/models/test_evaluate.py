@@ -9,10 +9,12 @@ import pytest
 
 from detector.clock import Lattice, standard_lattice
 from detector.errors import BadInput
+from detector.model import Model
 from models import attribution, evaluate, nested, reliability, strata, unseen_decoders
 from models.bank import Lines
 from models.card_tables import sections
 from models.clock_constants import Constants, measured
+from models.commands import RELEASED
 from models.evaluation_report import page
 from models.evaluation_text import scores_csv, text_of
 from models.figures import auroc
@@ -50,6 +52,11 @@ def heard() -> tuple[Scored, ...]:
     return tuple(fuse(score_all(tracks, LATTICE), lattice=LATTICE).scored)
 
 
+@lru_cache
+def model() -> Model:
+    return Model.load(RELEASED)
+
+
 def population() -> Population:
     return assessable(heard(), "full_rate")
 
@@ -58,7 +65,7 @@ def population() -> Population:
 def figures() -> dict[str, object]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.baselines.fakeprints", no_sound)
-        return evaluate.subset_figures(heard(), population(), Path("unused"), 1)
+        return evaluate.subset_figures(heard(), population(), model(), Path("unused"), 1)
 
 
 def no_sound(tracks: list[object], name: str, cache: Path) -> np.ndarray:
@@ -104,7 +111,7 @@ def test_swapped_classes_are_refused() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scored, "is_ai", property(lambda one: one.observed.track.label == "human"))
         with pytest.raises(BadInput, match="labels swapped"):
-            evaluate.subset_figures(heard(), swapped, Path("unused"), 1)
+            evaluate.subset_figures(heard(), swapped, model(), Path("unused"), 1)
 
 
 def test_probabilities_and_outcomes() -> None:
@@ -112,7 +119,11 @@ def test_probabilities_and_outcomes() -> None:
     assert found["brier"] < 0.1
     assert found["ece"] < 0.2
     assert sum(one["tracks"] for one in found["bins"]) == len(heard())
-    given = reliability.outcomes(population(), p_values(heard()), 0.01)
+    many = population()
+    everywhere = np.ones(len(many.tracks), bool)
+    given = reliability.outcomes(many, p_values(heard()), 0.01, everywhere)
+    nowhere = reliability.outcomes(many, p_values(heard()), 0.01, ~everywhere)
+    assert nowhere["human"]["human_likely"] == 0
     for shares in given.values():
         assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
     assert given["ai"]["ai_likely"] > 0.9

@@ -18,6 +18,7 @@ from models.learn import clock_of, learn
 from models.lessons import compare, write_lesson
 from models.music import RATE_HZ, render
 from models.references import REFERENCES, References, unpack
+from models.reviewed import chosen
 from models.samples import write_audio
 from models.scoring import score_all
 from models.simulate import decode_through
@@ -193,6 +194,22 @@ def test_the_command_on_real_files(tmp_path: Path) -> None:
     assert named == [pytest.approx(44_100 / 512, abs=1e-5)]
 
 
+def test_reviewed_tracks_are_lessons_and_their_neighbours_controls(tmp_path: Path) -> None:
+    rows = ["path,label,generator,source_repo"]
+    rows += [f"/a/{number}.mp3,ai,NewTool,shop" for number in range(3)]
+    rows += ["/a/other.mp3,ai,OldTool,shop", "/h/far.mp3,human,reviewed,elsewhere"]
+    rows += [f"/h/{number}.mp3,human,reviewed,shop" for number in range(12)]
+    (tmp_path / "reviewed.csv").write_text("\n".join(rows))
+    tracks, controls = chosen(tmp_path / "reviewed.csv", "NewTool")
+    assert tracks == [Path(f"/a/{number}.mp3") for number in range(3)]
+    assert controls == [Path(f"/h/{number}.mp3") for number in range(10)]
+    with pytest.raises(BadInput, match=r"no track of Else; AI: NewTool \(3\), OldTool \(1\)"):
+        chosen(tmp_path / "reviewed.csv", "Else")
+    (tmp_path / "empty.csv").write_text("path\n")
+    with pytest.raises(BadInput, match="has no rows or lacks"):
+        chosen(tmp_path / "empty.csv", "NewTool")
+
+
 def test_the_model_that_learns_by_default_is_the_default_model() -> None:
     assert Settings().model == RELEASED
-    assert (RELEASED / REFERENCES).stat().st_size < 1_000_000
+    assert (RELEASED / REFERENCES).stat().st_size < 1_500_000

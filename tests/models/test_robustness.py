@@ -22,8 +22,8 @@ from models.samples import write_audio
 from models.simulate import decode_through
 from models.strangers import without
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-2"
-ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-2"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-3"
+ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-3"
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     paths = write(figures, tmp_path / "out")
     assert [path.name for path in paths] == ["robustness.json", "robustness.md", "robustness.html"]
     assert orjson.loads(paths[0].read_bytes()) == figures
-    assert "| original | clock-2 | 2 | 1.00 [0.16, 1.00] |" in paths[1].read_text()
+    assert "| original | clock-3 | 2 | 1.00 [0.16, 1.00] |" in paths[1].read_text()
     text = paths[2].read_text()
     assert text.count("<svg") == 3
     assert "all kinds" in text
@@ -83,10 +83,10 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", text)
     assert page(figures) == text
     assert markdown(figures) == paths[1].read_text()
-    told = "\n".join(robustness_lines(figures, "clock-2"))
+    told = "\n".join(robustness_lines(figures, "clock-3"))
     assert "| original | 2 | 100.0 % | [15.8, 100.0] | - | 2 | 0.0 % |" in told
     assert "Flagged kinds: none." in told
-    assert figures["human_scores"] == {"clock-2": "in sample"}
+    assert figures["human_scores"] == {"clock-3": "in sample"}
 
 
 def test_the_sample_takes_as_many_of_each_maker(manifest: Path) -> None:
@@ -145,11 +145,12 @@ def test_who_stands_beside_whom() -> None:
 def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None:
     model = Model.load(RELEASED)
     assert OtherHumans.read(tmp_path, model) is None
-    rows = ["label,repository,sample_rate_hz,score,abstained"]
-    rows += [f"human,own,44100,{9 if index < 2 else 0}," for index in range(40)]
-    rows += [f"human,other {index % 4},44100,{index / 200}," for index in range(120)]
-    rows += ["human,other 1,44100,50,silent", "ai,x,44100,60,", "human,low,16000,70,"]
-    (tmp_path / "scores.csv").write_text("\n".join(rows))
+    rows = ["population,repository,score,weight"]
+    rows += [f"full_rate,own,{9 if index < 2 else 0},1" for index in range(40)]
+    rows += [f"full_rate,other {index % 4},{index / 200},1" for index in range(118)]
+    rows += [f"full_rate,other 1,{index / 200},0.5" for index in range(4)]  # two performances
+    rows += ["low_rate,low,70,1"]
+    (tmp_path / "humans.csv").write_text("\n".join(rows))
     for digest, found in (("another", False), (model.digest, True)):
         (tmp_path / "evaluation.json").write_bytes(orjson.dumps({"model": {"digest": digest}}))
         assert (OtherHumans.read(tmp_path, model) is not None) is found

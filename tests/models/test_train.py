@@ -20,7 +20,7 @@ from models.simulate import decode_through
 from models.train import Trained, train
 
 ROOT = Path(__file__).parents[2]
-RELEASED = ROOT / "models" / "clock-2"
+RELEASED = ROOT / "models" / "clock-3"
 CORPUS = Path(os.environ.get("EARMARK_CORPUS", ROOT.parent / "shared" / "corpus"))
 
 Row = tuple[str, str, str, str]
@@ -73,6 +73,7 @@ def trained(folder: Path, out: Path, manifest: str = "manifest.csv") -> Trained:
         version="1",
         seed=3,
         cache=folder / "cache",
+        cells=folder / "cells",
         workers=1,
         branches=("clock",),  # two tracks a generator make no template
     )
@@ -89,7 +90,10 @@ def test_same_inputs_same_digest(folder: Path, tmp_path: Path) -> None:
 def test_a_trained_model_answers_and_says_what_it_supports(folder: Path, tmp_path: Path) -> None:
     made = trained(folder, tmp_path / "a")
     model = Model.load(tmp_path / "a")
-    assert "8 human recordings of 4 repositories support alpha >= 0.1111" in made.report
+    assert (
+        "8 human recordings of 8 performances and 4 repositories support alpha >= 0.1111"
+        in made.report
+    )
     with pytest.raises(ModelError, match="needs at least 99"):
         model.check_alpha(0.01)
     heard, unheard = observe(
@@ -110,12 +114,26 @@ def test_swapped_classes_fail_the_polarity_check(folder: Path, tmp_path: Path) -
     with pytest.raises(BadInput, match="polarity"):
         trained(folder, tmp_path / "a", manifest.name)
     with pytest.raises(BadInput, match="polarity"):
-        evaluate(manifest, folder, RELEASED, cache=folder / "cache", workers=1, seed=0)
+        evaluate(
+            manifest,
+            folder,
+            RELEASED,
+            cache=folder / "cache",
+            cells=folder / "cells",
+            workers=1,
+            seed=0,
+        )
 
 
 def test_shuffled_labels_destroy_the_figures(folder: Path) -> None:
     found = evaluate(
-        folder / "manifest.csv", folder, RELEASED, cache=folder / "cache", workers=1, seed=0
+        folder / "manifest.csv",
+        folder,
+        RELEASED,
+        cache=folder / "cache",
+        cells=folder / "cells",
+        workers=1,
+        seed=0,
     )
     figures = found.figures["subsets"]["44.1 kHz and up"]
     assert figures["auroc"] == 1
@@ -178,6 +196,7 @@ def test_files_that_cannot_be_heard_are_reported(folder: Path, tmp_path: Path) -
 
 def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     shared = ["--manifest", str(folder / "manifest.csv"), "--cache", str(folder / "cache")]
+    shared += ["--cells", str(folder / "cells")]
     out = ["--out", str(tmp_path / "model")]
     only = ["--branches", "clock"]
     done = CliRunner().invoke(app, ["train", *shared, *out, "--name", "tiny", *only])
@@ -191,6 +210,7 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
         "evaluation.html",
         "evaluation.json",
         "evaluation.txt",
+        "humans.csv",
         "scores.csv",
     }
     places = [str(tmp_path / "model"), str(tmp_path / "figures")]
@@ -218,6 +238,7 @@ def test_the_labelled_corpus_trains_and_separates(tmp_path: Path) -> None:
         version="1",
         seed=0,
         cache=tmp_path / "cache",
+        cells=tmp_path / "cells",
         workers=2,
         branches=("clock",),
     )
@@ -227,7 +248,7 @@ def test_the_labelled_corpus_trains_and_separates(tmp_path: Path) -> None:
     assert figures["full_rate"]["tpr_at_fpr"]["0.05"] > 0.85
     assert figures["full_rate"]["realised_fpr"]["0.05"] < 0.1
     assert figures["low_rate"]["auroc"] > 0.8
-    humans = len(model.calibrations["full_rate"].humans.values)
+    humans = model.calibrations["full_rate"].humans.performances
     model_alpha = 1 / (humans + 1)
     model.calibrations["full_rate"].check_alpha(model_alpha)
     with pytest.raises(ModelError, match=f"has {humans}"):

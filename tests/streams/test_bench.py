@@ -21,7 +21,7 @@ from streams.bench.score import bench_score
 from streams.bench.stages import SUM, bench_stages
 from streams.bench.table import Report, Row
 
-MODEL = Path(__file__).parents[2] / "models" / "clock-2"
+MODEL = Path(__file__).parents[2] / "models" / "clock-3"
 SPIN = "import time\nwhile time.process_time() < {seconds}: pass"
 
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 from prometheus_client import REGISTRY
 
-from detector.calibration import HumanScores
 from detector.errors import Fatal, ModelError
 from detector.model import Model
 from detector.observation import VERSION, Observation, Observer
@@ -263,7 +262,7 @@ def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
         MODEL,
         name="eager",
         calibrations={
-            name: replace(one, humans=HumanScores(one.humans.values - 100))
+            name: replace(one, humans=replace(one.humans, values=one.humans.values - 100))
             for name, one in MODEL.calibrations.items()
         },
     )
