@@ -93,6 +93,45 @@ def chain(
 
 
 @app.command()
+def policy(
+    events: Annotated[int, typer.Option(min=10, help="Decisions of a turn.")] = 500,
+    rounds: _Rounds = 5,
+    json: _Json = False,
+) -> None:
+    """Decisions a second on one core, with the configured policy and with fifty rules."""
+    from streams.bench.policy import bench_policy
+    from streams.settings import Settings
+
+    _say(bench_policy(Settings.from_env().policy, events, rounds), json)
+
+
+@app.command()
+def ledger(
+    tracks: Annotated[int, typer.Option(min=10, help="Written, then ten times more.")] = 2_000,
+    json: _Json = False,
+) -> None:
+    """Decisions written a second (SQLite), into an empty ledger and into a full one."""
+    import tempfile
+
+    from streams.bench.ledger import bench_ledger
+    from streams.settings import Settings
+
+    with tempfile.TemporaryDirectory() as folder:
+        _say(bench_ledger(Path(folder), Settings.from_env().policy, tracks), json)
+
+
+@app.command()
+def startup(rounds: _Rounds = 3, json: _Json = False) -> None:
+    """What each process costs before it does anything; how soon ``earmark up`` decides."""
+    import tempfile
+
+    from streams.bench.startup import bench_startup
+
+    with tempfile.TemporaryDirectory() as folder:
+        _say(bench_startup(_track(".mp3").resolve(), Path(folder), rounds), json)
+
+
+@app.command()
 def index(
     tracks: Annotated[list[int], typer.Option(min=100, help="Sizes; several.")] = [10_000],  # noqa: B006
     searches: Annotated[int, typer.Option(min=10, help="Of each kind.")] = 100,

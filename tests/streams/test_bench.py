@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 import subprocess
 import sys
 from itertools import islice
@@ -15,11 +16,17 @@ from detector.model import Model
 from detector.types import FloatArray
 from models.commands import write_track
 from streams.bench import decode as decoding
+from streams.bench.events import event
 from streams.bench.files import copies
+from streams.bench.ledger import bench_ledger
 from streams.bench.measure import by_turns, cpu_here, cpu_of, cpu_of_tree, resident_mb
+from streams.bench.policy import bench_policy, filled
 from streams.bench.score import bench_score
 from streams.bench.stages import SUM, bench_stages
 from streams.bench.table import Report, Row
+from streams.deciding import decide_all
+from streams.policy.bundle import load
+from streams.settings import Settings
 
 MODEL = Path(__file__).parents[2] / "models" / "clock-3"
 SPIN = "import time\nwhile time.process_time() < {seconds}: pass"
@@ -118,3 +125,23 @@ def test_every_batch_size_is_scored(track: Path) -> None:
     assert {f"cpu, batches of {size}" for size in (1, 8, 32, 64)} <= set(names)
     read = next(row for row in report.rows if row.name == "read")
     assert report.figures["rescored_per_second"] < read.median, "reading is part of it"
+
+
+def test_a_policy_is_filled_with_rules_on_trial_and_decides_the_same() -> None:
+    given, many = load(Settings().policy), filled(Settings().policy, 50)
+    assert len(many.rules) == 50 > len(given.rules)
+    for number in range(6):
+        one, other = (decide_all(event(number), bundle).decided for bundle in (given, many))
+        assert (one.actions, one.label) == (other.actions, other.label)
+    said = bench_policy(Settings().policy, 20, 1).data()
+    assert said["rules"] == 50
+    assert said["decisions_per_second"] > 0
+
+
+def test_what_a_ledger_benchmark_writes_is_there(tmp_path: Path) -> None:
+    said = bench_ledger(tmp_path, Settings().policy, 12).data()
+    with sqlite3.connect(tmp_path / "ledger.db") as database:
+        assert database.execute("SELECT count(*) FROM decisions").fetchone() == (12 * 11,)
+        assert database.execute("SELECT count(*) FROM analyses").fetchone() == (12 * 11,)
+    assert said["decisions_per_second"] > 0
+    assert said["slower_when_full"] > 0
