@@ -51,7 +51,10 @@ class Spectra:
         self._scale = 4.0 / float(self._window.sum()) ** 2
         spacing = geometry.sample_rate_hz / self._fft
         nearest = (torch.arange(BINS) * (BIN_HZ / spacing)).round().long()
-        self._nearest = nearest[nearest <= self._fft // 2].to(device)
+        nearest = nearest[nearest <= self._fft // 2]
+        self._nearest: slice | torch.Tensor = nearest.to(device)
+        if torch.equal(nearest, torch.arange(len(nearest))):
+            self._nearest = slice(len(nearest))  # at 44.1 kHz: a view, not a copy
         self._bands = _band_matrix(geometry.sample_rate_hz, self._fft).to(device)
         self._k_power = _k_weighting(geometry.sample_rate_hz, self._fft).to(device)
         self._counts: dict[int, torch.Tensor] = defaultdict(
@@ -117,10 +120,9 @@ class Spectra:
         most = torch.maximum(most[:, : near.shape[1]], most[:, 5 : 5 + near.shape[1]])
         highest = (near == most) & (near > 0)
         level = (10 * near[:, LEVEL_BINS].clamp(min=1e-20).log10()).mean(dim=1).floor().int()
-        for step in sorted(set(level.tolist())):
-            members = level == step
-            self._counts[step][: near.shape[1]] += highest[members].sum(dim=0, dtype=torch.int32)
-            self._frames[step] += int(members.sum())
+        for row, step in enumerate(level.tolist()):
+            self._counts[step][: near.shape[1]] += highest[row]
+            self._frames[step] += 1
 
     def _take_levels(self, bands: NDArray[np.float64]) -> None:
         hop_s = self._fft // 2 / self._geometry.sample_rate_hz

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import cel
-
 from streams.policy import types_of_cel
 from streams.policy.expressions import Name, Node, flat, names, parse, written
+from streams.policy.language import cel
 from streams.policy.reach import MISSING, holds
 from streams.policy.schema import Value
 from streams.policy.types_of_cel import PARAMS, Parameters, unguarded
