@@ -21,10 +21,8 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-import scipy.fft
 import zstandard
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from detector.errors import BadInput
 from detector.framing import Framer
@@ -154,6 +152,8 @@ class Landmarker:
             self._take(block)
 
     def _take(self, samples: FloatArray) -> None:
+        import scipy.fft  # here: most processes read landmarks and take none
+
         geometry = self._geometry
         frames = np.lib.stride_tricks.sliding_window_view(samples, geometry.fft)[:: geometry.hop]
         spectrum = scipy.fft.rfft(frames * geometry.window)
@@ -170,6 +170,8 @@ class Landmarker:
 
     def _find(self, levels: FloatArray, power: FloatArray) -> None:
         """Add the peaks of all frames but the first and last nine."""
+        from scipy.ndimage import maximum_filter1d
+
         geometry, side = self._geometry, _SIDE_FRAMES
         inner = levels[side : len(levels) - side]
         if len(inner) == 0:
@@ -212,6 +214,8 @@ class _Geometry:
     def of(cls, native_hz: int) -> "_Geometry":
         factor = max(1, round(native_hz / _RATE_HZ))
         rate = native_hz / factor
+        import scipy.fft
+
         fft = scipy.fft.next_fast_len(round(_FRAME_S * rate), real=True)
         fft += fft % 2
         highest = min(HIGHEST_HZ, 0.9 * rate / 2)

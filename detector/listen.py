@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import scipy.fft  # for landmarks: a confined child can load nothing later
+import scipy.ndimage  # noqa: F401  # likewise
 
 from detector.decode import Decoder
 from detector.errors import InvalidAudio
