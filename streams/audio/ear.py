@@ -197,6 +197,8 @@ class Ear(threading.Thread):
             self._child, self._connection, self._files = process, ours, 0
         try:
             with _processes:
+                # read when numpy is loaded: a second thread waits busily for small products
+                os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
                 context.set_forkserver_preload(["detector.listen", "streams.audio.hearing_child"])
                 process.start()
             theirs.close()

@@ -204,6 +204,12 @@ def test_processor_time_is_counted_for_each_file(pool: HearingPool, noise: Path)
     assert files > 3
 
 
+def test_a_child_hears_with_one_thread(pool: HearingPool, noise: Path) -> None:
+    hear(pool, noise)
+    (child,) = pool.processes()
+    assert len(list(Path(f"/proc/{child}/task").iterdir())) == 1, "a second one waits busily"
+
+
 def test_nobody_waits_so_nobody_works(pool: HearingPool, noise: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("hang")
