@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint unit kafka soak helm generate clean console-scale console-load
 BIN := .venv/bin
+# the matrices are small: more threads would only wait for each other, and busily
+export OPENBLAS_NUM_THREADS ?= 1
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'

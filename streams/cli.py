@@ -1,6 +1,7 @@
 """The one command line: ``earmark``. Modules are imported where a command needs them."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -341,6 +342,9 @@ def _plain(answer: dict[str, object]) -> str:
 
 def main() -> None:
     """Run the command line; an error of the input or of the machine is one line, exit code 1."""
+    # Read when numpy is loaded, which is later: the products are small, and a second thread of
+    # OpenBLAS waits busily for them. Workers inherit it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from models.commands import app as models_app
     from models.commands import write_track
     from streams.bench.cli import mount

@@ -1,0 +1,20 @@
+"""The one command line, as a process of its own."""
+
+import subprocess
+import sys
+
+
+def test_it_gives_matrix_products_one_thread_before_numpy_is_loaded() -> None:
+    code = (
+        "import os, sys, streams.cli\n"
+        "assert 'numpy' not in sys.modules, 'loaded before it is told'\n"
+        "os.environ.pop('OPENBLAS_NUM_THREADS', None)\n"
+        "sys.argv = ['earmark', 'settings']\n"
+        "try:\n"
+        "    streams.cli.main()\n"
+        "finally:\n"
+        "    assert os.environ['OPENBLAS_NUM_THREADS'] == '1'\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "EARMARK_ALPHA" in ran.stdout
