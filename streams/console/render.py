@@ -73,6 +73,7 @@ def _environment() -> Environment:
         percent=percent,
         first_up=first_up,
         words=words.said,
+        reason=words.reason,
     )
     made.globals.update(REASONS=REASONS, w=words)
     return made

@@ -108,6 +108,12 @@ def said(code: object) -> str:
     return WORDS.get(text, text.replace("_", " "))
 
 
+def reason(code: object) -> str:
+    """Return a rule's reason code (``R-DISCLOSURE-MISMATCH``) as words."""
+    text = str(code).removeprefix("R-").replace("-", " ").lower()
+    return text.replace("ai ", "AI ") if text.startswith("ai ") else text
+
+
 def headline(label: Label, analysis: Analysis) -> str:
     """Return what is known of a recording, in one line."""
     if label.source in (LabelSource.DETECTOR, LabelSource.DECLARATION):
