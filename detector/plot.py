@@ -109,7 +109,7 @@ def draw(picture: Picture) -> Figure:
     columns = 3 if picture.matches else 2
     grid = figure.add_gridspec(
         2, columns, left=0.065, right=0.975, bottom=0.53 / height, top=top, hspace=0.44,
-        wspace=0.22 if picture.matches else 0.18, width_ratios=(2.2, 1, 1)[:columns],
+        wspace=0.28 if picture.matches else 0.18, width_ratios=(2.1, 1, 1)[:columns],
         height_ratios=(1.25, 1),
     )  # fmt: skip
     _spectrum(figure.add_subplot(grid[0, :]), picture, picture.rate_hz)
@@ -223,15 +223,14 @@ def _time(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.axhline(PRESENT, color=INK, lw=0.8, ls=(0, (4, 3)))
     axes.set_xlim(0, picture.duration_s)
     axes.set_ylim(0, max([*heights, 4.0]) * 1.12)
-    axes.set_title("dashed: clock present from here on", loc="right", fontsize=8, color=QUIET)
     share = sum(width for width, here in zip(widths, present, strict=True) if here)
-    note = f" (in {share / sum(widths):.0%} of the track)" if picture.found else ""
+    note = f" (in {share / sum(widths):.0%} of it)" if picture.found else ""
     axes.set_title(f"Where in the track{note}", loc="left", fontsize=10)
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 1.5, 2, 3, 6, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 1.5, 2, 3, 6, 10], integer=True))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda at, _: f"{int(at) // 60}:{int(at) % 60:02d}")
     )
-    axes.set_xlabel("time (min:s)")
+    axes.set_xlabel("time (min:s); dashed: from here on the clock is present")
     axes.set_ylabel(f"score at {rate_hz:.2f} Hz")
 
 
@@ -255,8 +254,11 @@ def _templates(axes: Axes, picture: Picture) -> None:
     axes.axvspan(0, 1, color=HUMAN, lw=0, zorder=0)
     axes.barh(places, scores, color=[FOUND, *[TRACE] * (len(scores) - 1)], height=0.7, zorder=1)
     for place, one in zip(places, picture.matches, strict=True):
-        axes.text(0.04 * max(scores), place, one.name, va="center", fontsize=8, zorder=2)
+        # legible on the bar, beyond it, and on both
+        behind = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.0}
+        at = 0.04 * max(scores)
+        axes.text(at, place, one.name, va="center", fontsize=8, zorder=2, bbox=behind)
     axes.set_yticks([])
     axes.set_xlim(0, max(*scores, 1.0) * 1.05)
     axes.set_title("Nearest known decoders", loc="left", fontsize=10)
-    axes.set_xlabel("match (shaded: to 95 % of humans)", fontsize=9)
+    axes.set_xlabel("match; shaded: 95 % of humans", fontsize=9)
