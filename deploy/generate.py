@@ -10,12 +10,13 @@ from typing import Final
 from deploy.chart_readme import readme
 from deploy.dashboards import files
 from deploy.values_schema import schema
-from streams.metrics_table import table
+from streams.metrics_table import table as metrics_table
+from streams.settings import table as settings_table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHART: Final = ROOT / "deploy" / "helm" / "earmark"
 RUNBOOKS: Final = ROOT / "deploy" / "RUNBOOKS.md"
-METRICS: Final = re.compile(r"(<!-- metrics: begin -->\n).*?(<!-- metrics: end -->)", re.DOTALL)
+README: Final = ROOT / "README.md"
 
 
 def generated() -> Mapping[Path, str]:
@@ -25,10 +26,15 @@ def generated() -> Mapping[Path, str]:
     return boards | {
         CHART / "values.schema.json": json.dumps(schema(), indent=2) + "\n",
         CHART / "README.md": readme(values),
-        RUNBOOKS: METRICS.sub(
-            lambda found: f"{found[1]}{table()}\n{found[2]}", RUNBOOKS.read_text()
-        ),
+        RUNBOOKS: _between("metrics", metrics_table(), RUNBOOKS.read_text()),
+        README: _between("settings", settings_table(), README.read_text()),
     }
+
+
+def _between(name: str, table: str, text: str) -> str:
+    """Return a text with the table in its place, between two comments of that name."""
+    place = re.compile(f"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+    return place.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
 
 
 def main() -> None:

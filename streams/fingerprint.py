@@ -20,6 +20,7 @@ from streams import metrics, topics, tracing
 from streams.audio.artefacts import Acoustics, ArtefactStore, HeardFacts
 from streams.audio.fetch import Fetched, Fetcher
 from streams.audio.hearing import HearingPool
+from streams.audio.kept_uploads import KeptUploads
 from streams.audio.provenance import Listening
 from streams.audio.spool import spool
 from streams.broker.processor import Handler, Output, Processor
@@ -50,6 +51,8 @@ class Fingerprinting:
     trust: str
     slots: asyncio.Semaphore
     """Bounds the spool: a few more files than decoders, whatever is in flight."""
+    kept: KeptUploads | None = None
+    """Where the audio of every upload is kept, if it is to be."""
     hearing: dict[str, asyncio.Lock] = field(default_factory=dict)
     """By content: of two uploads of one file at once, the second waits and hears nothing."""
 
@@ -60,6 +63,9 @@ class Fingerprinting:
                 fetched = await self._fetch(event)
             try:
                 facts, acoustics, provenance = await self._hear_once(fetched)
+                if self.kept is not None:  # also what was heard before: it may have been forgotten
+                    run = asyncio.get_running_loop().run_in_executor
+                    await run(self.threads, self.kept.keep_copy, fetched.path, fetched.sha256)
             finally:
                 fetched.path.unlink(missing_ok=True)
         with tracing.stage(NAME, "recognise"):
@@ -153,7 +159,10 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
         slots = asyncio.Semaphore(settings.decode_workers + 2)
         recogniser = Recogniser(Banks(index))
         trust = listening.trust
-        yield Fingerprinting(fetcher, store, pool, recogniser, threads, folder, trust, slots).handle
+        kept = KeptUploads.open(settings) if settings.keep_audio else None
+        yield Fingerprinting(
+            fetcher, store, pool, recogniser, threads, folder, trust, slots, kept
+        ).handle
 
 
 def _anchors(settings: Settings) -> str:

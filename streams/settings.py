@@ -153,6 +153,13 @@ class Settings(BaseModel):
             "none: no track does by itself",
         ),
     ] = None
+    keep_audio: Annotated[
+        bool,
+        Field(
+            description="keep the bytes of every upload in the store, so that reviewers can play "
+            "what came from a web server or is gone from where it was",
+        ),
+    ] = False
     ledger: Annotated[str, Field(description="SQLAlchemy URL of the ledger")] = (
         "sqlite:///.earmark/ledger.db"
     )

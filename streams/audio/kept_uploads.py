@@ -1,4 +1,6 @@
-"""Audio that came by HTTP, kept in the artefact store under its SHA-256.
+"""Audio that is kept in the artefact store under its SHA-256.
+
+What came by HTTP always is; with ``EARMARK_KEEP_AUDIO`` every upload is that could be heard.
 
     <root>/uploads/<ab>/<sha256>          the file as it came
     <root>/uploads/.arriving/<random>     one that is still arriving; gone when it breaks off
@@ -9,6 +11,7 @@ killed process left behind is cleaned away at the next start, once it is old.
 
 import hashlib
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +89,42 @@ class KeptUploads:
     def uri(self, sha256: str) -> str:
         """Return where the pipeline finds a file of this content."""
         return str(self.filesystem.unstrip_protocol(self.path(sha256)))
+
+    def keep_copy(self, file: Path, sha256: str) -> bool:
+        """Keep a copy of a local file; return False where the same content lay there before.
+
+        Raises:
+            Transient: the store does not take it.
+        """
+        try:
+            if self.filesystem.exists(self.path(sha256)):
+                return False
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        beside = self.spool / uuid4().hex
+        try:
+            shutil.copyfile(file, beside)
+            return self._keep(beside, sha256)
+        except OSError as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def reading(self, sha256: str) -> IO[bytes] | None:
+        """Open the file of this content for reading, None where it is not kept.
+
+        Raises:
+            Transient: the store does not answer.
+        """
+        try:
+            if not self.filesystem.exists(self.path(sha256)):
+                return None
+            opened: IO[bytes] = self.filesystem.open(self.path(sha256), "rb")
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise Transient(f"artefact store: {error!r}") from error
+        return opened
 
     def forget(self, sha256: str) -> None:
         """Remove a file that nothing names; one that is gone already is no matter.

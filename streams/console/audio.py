@@ -1,4 +1,6 @@
-"""The audio of an upload, by range requests, from where it lies; said plainly where it is gone.
+"""The audio of an upload, by range requests: kept in the store, or from where it was delivered.
+
+Said plainly where it is gone.
 
 What lies there now may be another file than the one that was analysed: a deliverer can write to
 its own bucket, and a reviewer must not judge what was put there afterwards. So its SHA-256 is
@@ -118,7 +120,11 @@ def audio(
         raise PageError(410, "This upload was not heard (yet), so there is nothing to play.")
     if OPENED.first(f"{visitor.session.csrf} {upload_id}"):
         house.seen(visitor.user.user_id, "audio_opened", upload_id)
-    source = _open(house, uri)
+    source = house.uploads.reading(heard)
+    if source is not None:
+        uri = house.uploads.uri(heard)
+    else:
+        source = _open(house, uri)
     try:
         if CHECKED.digest(source, uri) != heard:
             said = "What lies there now is not the file that was analysed; it is not played."

@@ -1,5 +1,6 @@
 """What people and uploads say is text and never markup; what other sites send does nothing."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -208,6 +209,24 @@ def test_audio_comes_in_ranges(console: Console) -> None:
     with console.house.ledger.reading() as connection:
         question = sqlalchemy.select(AUDIT.c.action).where(AUDIT.c.action == "audio_opened")
         assert len(connection.execute(question).all()) == 1, "one listening is one line"
+
+
+def test_what_was_kept_is_played_wherever_it_came_from(console: Console, tmp_path: Path) -> None:
+    """``EARMARK_KEEP_AUDIO``: a web server is not asked twice, and a file may be gone."""
+    content = b"RIFF" + bytes(range(100))
+    (tmp_path / "fetched").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    browser = console.browser("reviewer")
+    paths = []
+    for track, uri in (("T-1", "https://example.org/one.wav"), ("T-2", "file:///gone/two.wav")):
+        decided, _ = tell(console.house.ledger, track, uri=uri)
+        hear(console.house.ledger, decided, sha256)
+        paths.append(f"/audio/{decided.upload_id}")
+    assert {browser.get(path).status_code for path in paths} == {410}
+    assert console.house.uploads.keep_copy(tmp_path / "fetched", sha256)
+    assert not console.house.uploads.keep_copy(tmp_path / "fetched", sha256), "once"
+    assert {browser.get(path).content for path in paths} == {content}
+    assert list((Path(console.house.uploads.root) / ".arriving").iterdir()) == []
 
 
 def test_a_file_that_was_swapped_after_the_analysis_is_not_played(

@@ -17,6 +17,7 @@ from models.samples import write_audio
 from streams.audio.artefacts import ArtefactStore
 from streams.audio.fetch import Fetcher
 from streams.audio.hearing import HearingPool
+from streams.audio.kept_uploads import KeptUploads
 from streams.decide import decide
 from streams.fingerprint import Fingerprinting
 from streams.known.banks import Bank, BankKind, Banks, By
@@ -68,6 +69,7 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
             Fingerprinting(
                 Fetcher.from_settings(settings), ArtefactStore.open(settings.store), pool,
                 Recogniser(banks), threads, spool, "", asyncio.Semaphore(3),
+                KeptUploads.open(settings),
             ),
             banks,
         )  # fmt: skip
@@ -99,6 +101,9 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
             assert first.content_sha256 == second.content_sha256
             assert first.observation == second.observation
             assert first.matches == second.matches == ()
+            assert work.kept is not None
+            with work.kept.reading(first.content_sha256) as there:
+                assert there.read() == (music / "piece.wav").read_bytes()
 
             # what was removed: by its content, from what the store kept
             banks.create(Bank(name="removed", kind=BankKind.STAY_DOWN, owner="T&S"), BY)
