@@ -4,6 +4,7 @@
 brokers and time limits most of the time, the others compute.
 """
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return (long, 0 if item.get_closest_marker("pipeline") else 1)
 
     items.sort(key=rank)  # stable: within a file and a rank nothing moves
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start: in the background a shell has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

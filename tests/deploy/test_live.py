@@ -56,7 +56,6 @@ PATIENCE_S = 150.0
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 # What a healthy minute does not move, and why.
 QUIET = {
-    "earmark_remembered": "off unless set: tests/streams/test_remember.py",
     "earmark_certificate_not_after_seconds": "no TLS here: tests/streams/test_monitor.py",
     "earmark_rules_tripped": "no rule goes wrong here: tests/streams/test_publishing.py",
     "earmark_topic_differences": "the topics are right: tests/streams/test_monitor.py",
@@ -102,6 +101,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             shadow_model=SHADOW,
             console_port=free_port(),
             traces_endpoint=collector.endpoint,
+            catalogue_bank="remembered",
         )
         ensure_topics(settings)
         with Supervisor([name.value for name in WorkerName], settings, folder / "logs") as house:

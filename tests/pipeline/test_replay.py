@@ -16,6 +16,7 @@ from streams.broker import dead_letters
 from streams.broker.clients import open_producer, open_reader
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.ingest import IngestHook
+from streams.ledger import letters
 from streams.ledger.database import Ledger
 from streams.ledger.letters import Letter, Wanted
 from streams.ledger.reads import counts, decision_of
@@ -77,16 +78,16 @@ def the_story(settings: Settings, folder: Path) -> None:
     uri = (folder / "late.wav").as_uri()
     track_id = stable_id("trk", uri)
 
-    def letters(standing: str) -> list[Letter]:
+    def standing_as(standing: str) -> list[Letter]:
         return letters.find(ledger, Wanted(track_id=track_id, standing=standing))
 
     with IngestHook(settings) as hook:
         upload_id = hook.submit(Upload(track_id=track_id, uri=uri)).upload_id
-    (first,) = eventually(lambda: letters("open"))
+    (first,) = eventually(lambda: standing_as("open"))
     assert (first.reason, first.upload_id) == ("missing_file", upload_id)
 
     dlq("replay", "--reason", "missing_file")  # too early: it dies once more
-    (second,) = eventually(lambda: letters("open"))
+    (second,) = eventually(lambda: standing_as("open"))
     assert second.attempts == 1
     assert dict(second.headers)[dead_letters.REPLAY_OF].decode() == first.dead_letter_id
     assert (second.key, second.value) == (first.key, first.value)
@@ -95,7 +96,7 @@ def the_story(settings: Settings, folder: Path) -> None:
     write_wav(folder / "late.wav", noise)
     dlq("replay", "--reason", "missing_file", "--since", "1h")
     decided = eventually(lambda: decision_of(ledger, upload_id))
-    assert letters("open") == []
+    assert standing_as("open") == []
 
     dlq("replay", second.dead_letter_id)
     told = messages_on(settings, topics.DECIDED, 2)
@@ -105,7 +106,7 @@ def the_story(settings: Settings, folder: Path) -> None:
     producer = open_producer(settings, "test")
     producer.send(topics.DECIDED, key=track_id.encode(), value=b"no decision").get(20)
     producer.close()
-    (refused,) = eventually(lambda: letters("open"))
+    (refused,) = eventually(lambda: standing_as("open"))
     assert (refused.processor, refused.reason) == ("ledger", "invalid_record")
     assert counts(ledger)["decisions"] == 1
     assert counts(ledger)["uploads"] == 1

@@ -217,7 +217,9 @@ def test_errors_and_logs_hold_no_secret(
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(written), processors=[structlog.processors.JSONRenderer()]
+        structlog.PrintLogger(written),
+        processors=[structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(0),  # whatever another test set
     )
     logger.info("settings_read", settings=settings, password=settings.sasl_password)
     assert SECRET not in written.getvalue()
