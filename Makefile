@@ -1,6 +1,6 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit kafka soak helm generate clean console-scale console-load
+.PHONY: help setup run test lint unit kafka soak helm image generate clean console-scale console-load
 BIN := .venv/bin
 # the matrices are small: more threads would only wait for each other, and busily
 export OPENBLAS_NUM_THREADS ?= 1
@@ -38,6 +38,9 @@ soak: setup ## UPLOADS=20000 and KILLS=20 faults, then the sums; BROKER=tansu|ka
 
 helm: ## build helm for the tests of the chart (Go; two minutes, once)
 	@sh deploy/helm.sh
+
+image: ## build the image TAG=earmark:0.1.0, DEVICE=gpu for CUDA, PACKAGES=s3fs for buckets (docker, podman or buildah)
+	@sh deploy/image.sh
 
 generate: setup ## write what is generated: chart README and schema, dashboards, table of metrics
 	@$(BIN)/python -m deploy.generate

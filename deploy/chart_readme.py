@@ -30,12 +30,12 @@ their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`
 - Earmark's image in a registry that your cluster can pull from:
 
   ```sh
-  docker build -f deploy/Dockerfile -t registry.example.org/earmark:0.1.0 .
+  make image TAG=registry.example.org/earmark:0.1.0     # by docker, podman or buildah
   docker push registry.example.org/earmark:0.1.0
   ```
 
-  `--build-arg DEVICE=gpu` for CUDA; `--build-arg PACKAGES=s3fs` (or gcsfs, adlfs) where the
-  store or the uploads are in such buckets.
+  With `DEVICE=gpu` for CUDA, `PACKAGES=s3fs` (or gcsfs, adlfs) where the store or the uploads are in
+  such buckets. Without make: `docker build -f deploy/Dockerfile -t NAME .`; the file says the rest.
 
 ## Install
 
@@ -81,14 +81,17 @@ the artefact store, the topics and the ledger.
 
 - **Settings** are the project's own, by their names: the table in the project's README, without
   the prefix and in lower case. A name that does not exist is refused by Helm.
+- **GPUs**: `processors.classify.gpu.enabled`. Where no GPU is free for one pod more, a rollout would
+  wait for ever: `rollingUpdate: {maxSurge: 0, maxUnavailable: 1}`.
+- **NetworkPolicy** opens DNS, the brokers' ports, 5432 and 443, and never the clouds' metadata
+  services. A store, a database or a collector on another port: `networkPolicy.egress`.
 - **Partitions** limit how many copies of a process have work. The topics job never adds
   any to an existing topic: `deploy/RUNBOOKS.md` says how.
 - **`monitor`** is one pod and must stay one. Everything else may be scaled.
 - **Uploads** are fetched by URI: `uri_schemes` says which (https, s3 ...). http and https never
   lead to an address inside. Credentials of buckets come by `common.extraEnvFrom` or the service
   account.
-- **Traces**: `settings.traces_endpoint`, an OpenTelemetry collector's OTLP over HTTP; open its
-  port in `networkPolicy.egress`.
+- **Traces**: `settings.traces_endpoint`, an OpenTelemetry collector's OTLP over HTTP.
 - **Probes**: `/live` says that the main loop turns, `/ready` that every condition holds. A broker
   that is away makes pods unready and never restarts them for it.
 

@@ -29,6 +29,10 @@ NAMES: Final[Schema] = {"type": "array", "items": NAME}
 ANY_OBJECT: Final[Schema] = {"type": "object"}  # what Kubernetes checks, we do not
 WORDS: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
 PULL: Final[Schema] = {"enum": ["Always", "IfNotPresent", "Never"]}
+BLOCKS: Final[Schema] = {
+    "type": "array",
+    "items": {"type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]+$"},
+}
 QUANTITY: Final[Schema] = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?([EPTGMK]i?|k|m)?$"}
 
 
@@ -41,6 +45,7 @@ def schema() -> Schema:
         **_object(
             fullnameOverride=TEXT,
             nameOverride=TEXT,
+            namespaceOverride=TEXT,
             commonLabels=WORDS,
             image=_ref("image"),
             imagePullSecrets=NAMES,
@@ -70,12 +75,21 @@ def schema() -> Schema:
             serviceAccount=_object(create=FLAG, name=TEXT, annotations=WORDS),
             podSecurityContext=ANY_OBJECT,
             containerSecurityContext=ANY_OBJECT,
-            networkPolicy=_object(enabled=FLAG, metricsFrom=LIST, consoleFrom=LIST, egress=LIST),
-            podMonitor=_object(enabled=FLAG, interval=_duration(), labels=WORDS),
-            prometheusRule=_object(
-                enabled=FLAG, labels=WORDS, alertLabels=WORDS, disabled=NAMES, runbooks=NAME
+            networkPolicy=_object(
+                enabled=FLAG, metricsFrom=LIST, consoleFrom=LIST, egress=LIST, **{"except": BLOCKS}
             ),
-            dashboards=_object(enabled=FLAG, label=NAME, labelValue=TEXT, annotations=WORDS),
+            podMonitor=_object(enabled=FLAG, namespace=TEXT, interval=_duration(), labels=WORDS),
+            prometheusRule=_object(
+                enabled=FLAG,
+                namespace=TEXT,
+                labels=WORDS,
+                alertLabels=WORDS,
+                disabled=NAMES,
+                runbooks=NAME,
+            ),
+            dashboards=_object(
+                enabled=FLAG, namespace=TEXT, label=NAME, labelValue=TEXT, annotations=WORDS
+            ),
             extraObjects=LIST,
             **{"global": ANY_OBJECT},  # Helm's own, where the chart is a part of another
         ),
@@ -95,6 +109,7 @@ def _process() -> Schema:
         resources=_resources(),
         startupSeconds=_whole(5),
         terminationGracePeriodSeconds=_whole(1),
+        rollingUpdate=_object(maxSurge=_share(), maxUnavailable=_share()),
         autoscaling=_object(
             kind={"enum": ["none", "hpa", "keda"]},
             minReplicas=_whole(0),
@@ -107,9 +122,7 @@ def _process() -> Schema:
         ),
         pdb=_object(
             enabled=FLAG,
-            maxUnavailable={
-                "anyOf": [_whole(0), {"type": "string", "pattern": "^[0-9]{1,3}%$"}],
-            },
+            maxUnavailable=_share(),
         ),
         gpu=_object(
             enabled=FLAG,
@@ -198,6 +211,10 @@ def _object(**properties: Schema) -> Schema:
 
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/definitions/{name}"}
+
+
+def _share() -> Schema:
+    return {"anyOf": [_whole(0), {"type": "string", "pattern": "^[0-9]{1,3}%$"}]}
 
 
 def _whole(least: int) -> Schema:

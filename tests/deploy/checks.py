@@ -7,6 +7,7 @@ on each rule here to notice.
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ KAFKA_TRIGGER: Final = {
     *("bootstrapServers", "consumerGroup", "topic", "lagThreshold", "activationLagThreshold"),
     *("offsetResetPolicy", "sasl", "tls"),
 }
+# Where a cloud hands out its credentials to whoever asks: AWS and GCP, Azure, Alibaba, AWS by IPv6.
+METADATA: Final = ("169.254.169.254", "168.63.129.16", "100.100.100.200", "fd00:ec2::254")
 COMPONENT: Final = "app.kubernetes.io/component"
 
 
@@ -91,6 +94,8 @@ def _of_all(objects: Sequence[Object]) -> Iterator[str]:
             yield f"{one['kind']} {name}: the release's name is not in it"
         if not name.endswith("-extra") and not all(label in labels for label in LABELS):
             yield f"{one['kind']} {name}: labels are missing"
+        if not name.endswith("-extra") and not one["metadata"].get("namespace"):
+            yield f"{one['kind']} {name}: lies in whatever namespace is the current one"
 
 
 def _of_pods(one: Object) -> Iterator[str]:
@@ -219,6 +224,8 @@ def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:
     for name, one in of_kind(objects, "PodDisruptionBudget").items():
         if _matched(one["spec"]["selector"], deployments) != [name]:
             yield f"PodDisruptionBudget {name}: protects other pods than {name}'s"
+        if one["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+            yield f"PodDisruptionBudget {name}: no node can be drained while the broker is away"
     accounts = of_kind(objects, "ServiceAccount")
     if any(one.get("automountServiceAccountToken") is not False for one in accounts.values()):
         yield "the service account gives its token to everybody"
@@ -292,6 +299,8 @@ def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
     for name, one in of_kind(objects, "PodMonitor").items():
         if len(_matched(one["spec"]["selector"], deployments)) != len(deployments):
             yield f"PodMonitor {name}: does not see every pod"
+        if one["spec"]["namespaceSelector"] != {"matchNames": ["earmark"]}:
+            yield f"PodMonitor {name}: looks in another namespace"
         (endpoint,) = one["spec"]["podMetricsEndpoints"]
         if (endpoint["port"], endpoint["path"]) != ("metrics", "/metrics"):
             yield f"PodMonitor {name}: asks at the wrong place"
@@ -331,10 +340,28 @@ def _of_network(objects: Sequence[Object]) -> Iterator[str]:
         if {port["port"] for rule in spec["ingress"] for port in rule["ports"]} != ports:
             yield f"NetworkPolicy {name}: Prometheus is shut out, or others are let in"
         open_ports = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
+        for rule in spec["egress"]:
+            if {port["port"] for port in rule["ports"]} == {53}:
+                continue  # names are asked for wherever the cluster says
+            if led := [one for one in METADATA if _leads_to(one, rule)]:
+                yield f"NetworkPolicy {name}: leads to the metadata service at {led}"
         found = environment(next(iter(deployments.values())), objects)
         brokers = {int(one.rpartition(":")[2]) for one in found[PREFIX + "BROKERS"].split(",")}
         if not {53, *brokers} <= open_ports:
             yield f"NetworkPolicy {name}: no way to {sorted(brokers)}, or none to DNS"
+
+
+def _leads_to(address: str, rule: Object) -> bool:
+    """Return whether a rule of egress lets an address outside of the cluster be reached."""
+    if not rule.get("to"):
+        return True
+    blocks = [peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer]
+    where = ip_address(address)
+    return any(
+        where in ip_network(block["cidr"])
+        and not any(where in ip_network(one) for one in block.get("except", []))
+        for block in blocks
+    )
 
 
 def _of_console(objects: Sequence[Object]) -> Iterator[str]:

@@ -58,18 +58,23 @@ FAULTS = {
         ("default", '"Never"', '"Always"'),
         ("default", "-doctor", "-fingerprint"),
     ],
-    "pdb.yaml": [("default", "app.kubernetes.io/component: {{ $name }}\n{{- end", "\n{{- end")],
+    "pdb.yaml": [
+        ("default", "app.kubernetes.io/component: {{ $name }}\n{{- end", "\n{{- end"),
+        ("default", "unhealthyPodEvictionPolicy: AlwaysAllow", ""),
+    ],
     "pvc.yaml": [("default", "accessModes:", "accessMode:")],
     "serviceaccount.yaml": [("default", "automountServiceAccountToken: false", "")],
     "networkpolicy.yaml": [
         ("sasl", "port: metrics", "port: 9000"),
         ("sasl", "last)", "first)"),
         ("gpu", "[Ingress, Egress]", "[Ingress]"),
+        ("gpu", "if not .to", "if false"),
     ],
     "podmonitor.yaml": [
         ("gpu", "port: metrics", "port: http"),
         ("gpu", "podMetricsEndpoints", "endpoints"),
         ("gpu", "targetLabel: process", "targetLabel: prozess"),
+        ("gpu", '- {{ include "earmark.namespace" . }}', "- {{ .Values.podMonitor.namespace }}"),
     ],
     "prometheusrule.yaml": [
         ("gpu", "runbook_url", "runbook"),
@@ -83,6 +88,12 @@ FAULTS = {
         ("default", "name: EARMARK_LEDGER", "name: EARMARK_LEGDER"),
         ("default", "- name: tmp\n  mountPath: /tmp", "- name: temp\n  mountPath: /tmp"),
         ("sasl", '{{ printf "%.0f" . }}', "{{ . }}"),
+        ("sasl", "if eq (contains", "if ne (contains"),
+        (
+            "default",
+            "default .Release.Namespace .Values.namespaceOverride",
+            "default .Values.namespaceOverride",
+        ),
     ],
 }
 WRONG = [
@@ -111,6 +122,8 @@ WRONG = [
     ("settings.oidc_issuer=https://login.example.org", "oidc_issuer"),
     ("podMonitor.interval=soon", "interval"),
     ("persistence.size=plenty", "size"),
+    ("processors.classify.rollingUpdate.maxSurge=-1", "maxSurge"),
+    ("networkPolicy.except={metadata}", "except"),
     ("processors.classify.autoscaling.maxReplicas=13", "maxReplicas"),
 ]
 
@@ -192,7 +205,7 @@ def test_gpus_are_asked_for_by_slices() -> None:
     spec = pod(classify)["spec"]
     assert spec["containers"][0]["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == 1
     assert spec["nodeSelector"]["nvidia.com/mig.strategy"] == "mixed"
-    assert spec["tolerations"][0]["key"] == "nvidia.com/gpu"
+    assert [one["key"] for one in spec["tolerations"]] == ["dedicated", "nvidia.com/gpu"]
     assert environment(classify, helm.variant("gpu"))["EARMARK_DEVICE"] == "cuda"
     decide = of_kind(helm.variant("gpu"), "Deployment")["music-earmark-decide"]
     assert "nvidia.com/gpu" not in str(pod(decide))
@@ -237,6 +250,35 @@ def test_annotations_reach_the_deployment_and_not_its_pods() -> None:
     assert decide["metadata"]["annotations"] == {"reloader": "auto"}
     annotations = pod(decide)["metadata"]["annotations"]
     assert (annotations["mesh"], "reloader" in annotations) == ("off", False)
+
+
+def test_jobs_go_where_the_processes_go() -> None:
+    """On a cluster whose nodes are all tainted they would wait for ever otherwise."""
+    said = ("--set", "common.nodeSelector.pool=music", "--set", "common.priorityClassName=high")
+    objects = render("-f", str(values_file("gpu")), *said)
+    jobs = [pod(one)["spec"] for one in of_kind(objects, "Job").values()]
+    for spec in (*jobs, of_kind(objects, "Pod")["music-earmark-doctor"]["spec"]):
+        assert spec["tolerations"] == [
+            {"key": "dedicated", "value": "music", "effect": "NoSchedule"}
+        ]
+        assert spec["nodeSelector"] == {"pool": "music"}
+        assert spec["priorityClassName"] == "high"
+
+
+def test_objects_lie_where_they_are_told_to() -> None:
+    for arguments, where in (((), "earmark"), (("--set", "namespaceOverride=labels"), "labels")):
+        for one in render("-f", str(values_file("gpu")), *arguments):
+            kind, name = one["kind"], one["metadata"]["name"]
+            apart = kind == "PodMonitor" or "-dashboard-" in name
+            assert one["metadata"]["namespace"] == ("monitoring" if apart else where), name
+
+
+def test_a_pod_is_replaced_as_its_process_says() -> None:
+    found = of_kind(helm.variant("gpu"), "Deployment")
+    replaced = {name: one["spec"]["strategy"].get("rollingUpdate") for name, one in found.items()}
+    assert replaced["music-earmark-classify"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert replaced["music-earmark-decide"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert replaced["music-earmark-monitor"] is None  # never two
 
 
 def test_new_settings_make_new_jobs_and_restart_the_pods() -> None:

@@ -12,6 +12,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "earmark.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
 {{/* Selectors are immutable: no version here. */}}
 {{- define "earmark.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "earmark.name" . }}
@@ -94,6 +98,26 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- with .extra }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Where a rule of egress leads that does not say: to every pod (for network plugins whose blocks
+     of addresses mean the world outside alone), and everywhere else but to networkPolicy.except. */}}
+{{- define "earmark.everywhere" -}}
+- namespaceSelector: {}
+{{- range $cidr := list "0.0.0.0/0" "::/0" }}
+- ipBlock:
+    cidr: {{ $cidr | quote }}
+    {{- $except := list }}
+    {{- range $.Values.networkPolicy.except }}
+    {{- if eq (contains ":" .) (contains ":" $cidr) }}
+    {{- $except = append $except . }}
+    {{- end }}
+    {{- end }}
+    {{- with $except }}
+    except:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
 {{- end }}
 {{- end -}}
 

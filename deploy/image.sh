@@ -1,0 +1,27 @@
+#!/bin/sh
+# Builds the image with what is there: docker, podman or buildah. `make image` calls it.
+#   TAG=registry.example.org/earmark:0.1.0   its name (earmark:VERSION without)
+#   DEVICE=gpu                               scores on CUDA (cpu without)
+#   TORCH_INDEX= PACKAGES= BASE=             as deploy/Dockerfile says
+#   ENGINE=podman                            which one, where there are several
+set -eu
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+tag=${TAG:-earmark:$version}
+engine=${ENGINE:-}
+for one in docker podman buildah; do
+    [ -n "$engine" ] || ! command -v "$one" >/dev/null || engine=$one
+done
+if [ -z "$engine" ]; then
+    echo "none of docker, podman and buildah is here: one of them builds the image" >&2
+    exit 1
+fi
+set -- build -f deploy/Dockerfile -t "$tag" \
+    --build-arg "DEVICE=${DEVICE:-cpu}" --build-arg "TORCH_INDEX=${TORCH_INDEX:-}" \
+    --build-arg "PACKAGES=${PACKAGES:-}" --build-arg "VERSION=$version" \
+    --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+    --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+[ -z "${BASE:-}" ] || set -- "$@" --build-arg "BASE=$BASE"
+# the others leave health checks out unless they write Docker's format
+case $(basename "$engine") in podman | buildah) set -- "$@" --format docker ;; esac
+echo "$engine $*"
+exec "$engine" "$@" .

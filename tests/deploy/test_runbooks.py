@@ -1,0 +1,214 @@
+"""What is written for the on-call engineer can be typed: commands, settings, values, SQL, lines.
+
+At 3 a.m. nobody wants to find out that a flag was renamed. Every ``earmark`` command of every
+text is parsed by the program's own command line (none is run), and all else that a text names
+is looked up where it is defined.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+import typer
+import yaml
+
+from deploy.values_schema import PROCESSES
+from models.commands import app as models_app
+from models.commands import write_track
+from streams.bench.cli import mount
+from streams.cli import app
+from streams.ledger.database import Ledger
+from streams.metrics_table import exposed
+from streams.operate import doctor_checks
+from streams.settings import PREFIX, Settings
+from tests.deploy.helm import CHART, ROOT
+from tests.postgres import private_postgres
+
+RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"
+TEXTS = [
+    RUNBOOKS,
+    *(ROOT / name for name in ("README.md", "KNOWN.md", "models/README.md")),
+    *(CHART / name for name in ("README.md", "templates/NOTES.txt")),
+    Path(doctor_checks.__file__),
+]
+FENCE = re.compile(r"^ *```(?:sh|bash)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+UsageError = typer.BadParameter.__base__
+# at the beginning, after variables, a path, "--" of kubectl or a service of Compose
+OF_A_COMMAND = re.compile(r"(?:^ *|^(?:[A-Z_]+=\S+ )+|bin/| -- +|exec \w+ )earmark (?=[a-z-])(.*)")
+
+
+def written() -> Iterator[tuple[str, str, bool]]:
+    """Yield where a command is written, its words, and whether it stands in prose."""
+    for text in TEXTS:
+        said = text.read_text().replace("\\\n", " ")
+        if text.suffix == ".py":  # what the doctor advises
+            lines = [(one, True) for one in re.findall(r'"(earmark [^"(]+)', said)]
+        else:
+            blocks = FENCE.findall(said) if text.suffix == ".md" else [said]
+            lines = [(line, False) for block in blocks for line in block.splitlines()]
+            prose = FENCE.sub("", said) if text.suffix == ".md" else ""
+            lines += [(" ".join(one.split()), True) for one in INLINE.findall(prose)]
+        for line, mention in lines:
+            for part in statements(line):
+                if found := OF_A_COMMAND.search(part):
+                    yield text.name, found[1].strip(), mention
+
+
+def statements(line: str) -> Iterator[str]:
+    """Yield the commands of a shell's line: without redirections and comments."""
+    quoted = r"""(?:'[^']*'|"[^"]*"|[^;|&<>()#'"]|(?<=\S)[()#]|[<>(](?=[A-Z]))*"""
+    for match in re.finditer(rf"({quoted})([;|&<>()#]?)", line):
+        yield match[1]
+        if match[2] == "#":
+            return
+
+
+COMMANDS = sorted(set(written()))
+
+
+def command_line() -> Any:
+    """Return the whole command line, as ``streams.cli.main`` puts it together."""
+    whole = typer.Typer()
+    whole.registered_commands = [*app.registered_commands, *models_app.registered_commands]
+    whole.registered_groups = list(app.registered_groups)
+    whole.add_typer(mount(write_track), name="bench")
+    return typer.main.get_command(whole)
+
+
+def parse(command: Any, words: list[str], *, mention: bool) -> None:
+    """Parse as the program would, and run nothing.
+
+    In prose a command may be named alone, without what it needs.
+
+    Raises:
+        UsageError: there is no such command, option or argument.
+    """
+    inner = getattr(command, "commands", None)
+    if inner is not None:
+        if not words and mention:
+            return
+        name, *rest = words
+        if name == "--help":
+            return
+        if name not in inner:
+            raise UsageError(f"{command.name} has no command {name}")
+        parse(inner[name], rest, mention=mention)
+        return
+    try:
+        command.make_context(command.name, list(words))
+    except UsageError as error:
+        absent = "does not exist" in str(error)  # of a file: whether it is there is not asked
+        lacking = type(error).__name__ == "MissingParameter" or "requires an argument" in str(error)
+        if not (absent or (mention and lacking)):
+            raise
+    except typer.Exit:
+        pass  # --help
+
+
+@pytest.mark.parametrize(("place", "words", "mention"), COMMANDS)
+def test_every_command_that_is_written_down_exists(place: str, words: str, mention: bool) -> None:
+    parse(command_line(), shlex.split(words.replace("...", "X")), mention=mention)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["topics aply", "topics apply --growing", "topics rewind ledger", "dlq reply"]
+)
+def test_a_wrong_command_would_be_noticed(wrong: str) -> None:
+    with pytest.raises(UsageError):
+        parse(command_line(), wrong.split(), mention=False)
+
+
+def test_all_texts_were_read() -> None:
+    assert {place for place, _, _ in COMMANDS} == {text.name for text in TEXTS}
+    assert len(COMMANDS) > 80
+
+
+def names_of(text: str) -> set[str]:
+    return {" ".join(one.split()) for one in INLINE.findall(FENCE.sub("", text))}
+
+
+def test_runbooks_name_settings_that_exist() -> None:
+    text = RUNBOOKS.read_text()
+    named = set(re.findall(r"\bsettings\.(\w+)", text))
+    named |= {one.lower() for one in re.findall(rf"\b{PREFIX}([A-Z_]+)\b", text)}
+    assert named
+    assert named <= Settings.model_fields.keys()
+
+
+def test_runbooks_name_values_that_exist() -> None:
+    """``processors.NAME.replicas`` and the like, by the chart's own values."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for name in PROCESSES:
+        values["processors"][name] = values["common"]
+    values["processors"]["NAME"] = values["common"]
+    for text in (RUNBOOKS, CHART / "README.md"):
+        before_table = text.read_text().split("\n## Values")[0]
+        dotted = {
+            one
+            for one in names_of(before_table)
+            if re.fullmatch(r"[A-Za-z]+(\.\w+)+", one) and one.split(".")[0] in values
+        }
+        assert dotted
+        for path in dotted:
+            found: Any = values
+            for key in path.split("."):
+                if path.startswith("settings."):
+                    assert path.removeprefix("settings.") in Settings.model_fields
+                    break
+                assert key in found, f"{text.name}: {path}"
+                found = found[key]
+
+
+def test_runbooks_name_metrics_that_exist() -> None:
+    text = RUNBOOKS.read_text().split("<!-- metrics: begin -->")[0]
+    named = set(re.findall(r"\bearmark_[a-z_]+", text))
+    assert named
+    assert named <= exposed() | {"earmark_consumer_lag"}
+
+
+def test_runbooks_lead_to_sections_that_exist() -> None:
+    text = RUNBOOKS.read_text()
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
+
+
+def test_lines_of_the_log_that_runbooks_name_are_logged() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "streams").rglob("*.py"))
+    text = RUNBOOKS.read_text()
+    named = set(
+        re.findall(r"`([a-z]+_[a-z_]+)`[^`]{0,12}(?:in (?:its|the) log|names the error)", text)
+    )
+    named |= set(re.findall(r"\b(?:line|has)\s+`([a-z_]+)`", text))
+    assert len(named) >= 5
+    assert {one for one in named if f'"{one}"' not in code} == set()
+
+
+@pytest.mark.parametrize("alert", ["EarmarkDeadLetterShare", "EarmarkAbstentionSurge"])
+def test_reasons_that_runbooks_name_are_given(alert: str) -> None:
+    code = "".join(
+        path.read_text() for room in ("streams", "detector") for path in (ROOT / room).rglob("*.py")
+    )
+    section = RUNBOOKS.read_text().split(f"### {alert}\n")[1].split("\n###")[0]
+    listed = re.findall(r"^- (`.*?):", section, re.MULTILINE | re.DOTALL)
+    reasons = {one for line in listed for one in re.findall(r"`([a-z_]+)`", line)}
+    assert len(reasons) >= 6
+    assert {one for one in reasons if f'"{one}"' not in code} == set()
+
+
+def test_sql_of_the_runbooks_can_be_asked() -> None:
+    """Of the ledger's real tables, by PostgreSQL's planner."""
+    text = " ".join(RUNBOOKS.read_text().split())
+    questions = re.findall(r"`(SELECT [^`]+)`", text)
+    assert len(questions) >= 5
+    with private_postgres() as url:
+        ledger = Ledger.open(url)
+        with ledger.reading() as connection:
+            for question in questions:
+                connection.execute(sqlalchemy.text(f"EXPLAIN {question}"))
+        ledger.close()
