@@ -34,8 +34,8 @@ their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`
   docker push registry.example.org/earmark:0.1.0
   ```
 
-  With `DEVICE=gpu` for CUDA, `PACKAGES=s3fs` (or gcsfs, adlfs) where the store or the uploads are in
-  such buckets. Without make: `docker build -f deploy/Dockerfile -t NAME .`; the file says the rest.
+  With `DEVICE=gpu` for CUDA, `PACKAGES=s3fs` (or gcsfs, adlfs) where the store or the uploads are
+  in such buckets. Without make: `docker build -f deploy/Dockerfile -t NAME .`; that file says more.
 
 ## Install
 
@@ -81,8 +81,8 @@ the artefact store, the topics and the ledger.
 
 - **Settings** are the project's own, by their names: the table in the project's README, without
   the prefix and in lower case. A name that does not exist is refused by Helm.
-- **GPUs**: `processors.classify.gpu.enabled`. Where no GPU is free for one pod more, a rollout would
-  wait for ever: `rollingUpdate: {maxSurge: 0, maxUnavailable: 1}`.
+- **GPUs**: `processors.classify.gpu.enabled`. Where no GPU is free for one pod more, a rollout
+  would wait for ever: `rollingUpdate: {maxSurge: 0, maxUnavailable: 1}`.
 - **NetworkPolicy** opens DNS, the brokers' ports, 5432 and 443, and never the clouds' metadata
   services. A store, a database or a collector on another port: `networkPolicy.egress`.
 - **Partitions** limit how many copies of a process have work. The topics job never adds
