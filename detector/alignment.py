@@ -5,7 +5,7 @@ starts in the other; what remains is checked landmark by landmark. An excerpt, a
 a part cut out, a medley: each place where one starts in the other is a ``stretch`` of its own.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
@@ -25,13 +25,16 @@ AGREE: Final = 0.25  # share of landmarks that coincide by chance: 0.03 to 0.10
 SPARSE: Final = 5
 """Landmarks in five seconds below which nothing can be said of them."""
 MAX_STRETCHES: Final = 8
+ENOUGH_PAIRS: Final = 4_000
+"""Quads in common in a sample of them beyond which the others say nothing new."""
 MIN_QUADS: Final = 12  # in common at one speed, shift and start
 
 _SPEED_BIN: Final = 0.01
 _SHIFT_BIN: Final = 0.25
+_SAMPLE: Final = np.uint32(2**30)  # quads below this: a quarter, chosen by what they are
 _MAX_PAIRS: Final = 400_000
 _MARK_BITS: Final = 20
-_MARK_SHIFT: Final = np.uint64(64 - _MARK_BITS)
+_MARK_SHIFT: Final = np.uint32(32 - _MARK_BITS)
 
 
 @dataclass(frozen=True)
@@ -39,22 +42,16 @@ class Recording:
     """Landmarks with what comparing needs, each made when it is first asked for."""
 
     landmarks: Landmarks
-    _cache: dict[str, Quads] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
+    @cached_property
     def quads(self) -> Quads:
-        """All quads by rising hash."""
-        if "quads" not in self._cache:
-            self._cache["quads"] = quads_of(self.landmarks).sorted()
-        return self._cache["quads"]
+        """All quads, in order of time."""
+        return quads_of(self.landmarks)
 
-    def quads_among(self, marked: NDArray[np.bool_]) -> Quads:
-        """Return the quads that another recording may have too (its ``marked``), by rising hash."""
-        if "quads" in self._cache:
-            every = self._cache["quads"]
-            return every.chosen(marked[every.hashes >> _MARK_SHIFT])
-        every = quads_of(self.landmarks)
-        return every.chosen(marked[every.hashes >> _MARK_SHIFT]).sorted()
+    @cached_property
+    def ranked(self) -> Quads:
+        """All quads by rising number."""
+        return self.quads.sorted()
 
     @cached_property
     def keys(self) -> NDArray[np.uint64]:
@@ -63,9 +60,9 @@ class Recording:
 
     @cached_property
     def marked(self) -> NDArray[np.bool_]:
-        """A table of which upper bits of hashes its quads have."""
+        """A table of which upper bits of numbers its quads have."""
         table = np.zeros(2**_MARK_BITS, np.bool_)
-        table[self.quads.hashes >> _MARK_SHIFT] = True
+        table[self.quads.numbers >> _MARK_SHIFT] = True
         return table
 
     @cached_property
@@ -143,11 +140,24 @@ class _Pairs:
 
 
 def _common(query: Recording, reference: Recording) -> _Pairs:
-    # most quads of a reference are none of the query's: they need no sorting
-    theirs = reference.quads_among(query.marked)
-    ours = query.quads
-    low = np.searchsorted(theirs.hashes, ours.hashes, "left")
-    count = np.searchsorted(theirs.hashes, ours.hashes, "right") - low
+    """Return the quads that both have; a sample of them, where that is plenty."""
+    marked = query.marked
+    theirs = quads_of(reference.landmarks, lambda numbers: marked[numbers >> _MARK_SHIFT])
+    ours = query.ranked
+    some = _pairs(
+        query,
+        ours.until(int(np.searchsorted(ours.numbers, _SAMPLE))),
+        reference,
+        theirs.chosen(theirs.numbers < _SAMPLE).sorted(),
+    )
+    if len(some.slope) >= ENOUGH_PAIRS:
+        return some
+    return _pairs(query, ours, reference, theirs.sorted())
+
+
+def _pairs(query: Recording, ours: Quads, reference: Recording, theirs: Quads) -> _Pairs:
+    low = np.searchsorted(theirs.numbers, ours.numbers, "left")
+    count = np.searchsorted(theirs.numbers, ours.numbers, "right") - low
     count[count > 16] = 0  # a figure that is repeated all along says nothing of where
     if count.sum() > _MAX_PAIRS:  # hours against hours: every n-th will do
         count[np.arange(len(count)) % (1 + int(count.sum()) // _MAX_PAIRS) > 0] = 0
@@ -233,10 +243,15 @@ def _refined(pairs: _Pairs, slope: float, starts: list[float]) -> tuple[float, l
         near = np.abs(pairs.reference_s - slope * pairs.query_s - first) < within
         if int(near.sum()) < MIN_QUADS or np.ptp(pairs.query_s[near]) < 5:
             break
-        slope, first = (
-            float(one) for one in np.polyfit(pairs.query_s[near], pairs.reference_s[near], 1)
-        )
+        slope, first = _line(pairs.query_s[near], pairs.reference_s[near])
     return slope, [first, *starts[1:]]
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Return slope and start of the line of least squares."""
+    away = x - x.mean()
+    slope = float(away @ y / (away @ away))
+    return slope, float(y.mean() - slope * x.mean())
 
 
 def _checked(

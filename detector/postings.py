@@ -30,6 +30,7 @@ ENOUGH_QUADS: Final = 128
 ENOUGH_SHARE: Final = 0.4
 """So many quads of a query, or this share of a long one, are looked up: the rarest."""
 MIN_KEYS: Final = 2
+MIN_KEYS_OF_MANY: Final = 3
 HEAVIEST: Final = 3
 MANY: Final = 200_000
 CLOSER: Final = 64
@@ -92,17 +93,16 @@ class Postings:
         return begin, np.where(found, length, 0)
 
 
-def pack(keys: Keys, number: int) -> Packed:
-    """Return the postings of one recording."""
-    return ((keys >> np.uint64(8)) << np.uint64(32)) | (
-        np.uint64(number << 8) | (keys & np.uint64(255))
-    )
+def pack(keys: Keys, number: "int | NDArray[np.uint64]") -> Packed:
+    """Return the postings of one recording, or of one for each key."""
+    quads = (keys << np.uint64(24)) & ~np.uint64(2**32 - 1)
+    return quads | (np.uint64(number) << np.uint64(8)) | (keys & np.uint64(255))
 
 
 def packed(parts: Iterable[Packed]) -> Packed:
-    """Return all postings of several arrays, sorted."""
+    """Return all postings of several arrays, sorted; quickest where each is sorted already."""
     together = np.concatenate([np.zeros(0, np.uint64), *parts])
-    together.sort()
+    together.sort(kind="stable")  # which merges what lies in order
     return together
 
 
@@ -115,7 +115,7 @@ def merged(parts: Sequence[Postings]) -> Iterator[Packed]:
 
 @dataclass(frozen=True)
 class Votes:
-    """Recordings that share at least two quads with a query: the heaviest, by falling weight."""
+    """Recordings that share two quads with a query, three of very many; by falling weight."""
 
     numbers: NDArray[np.uint32]
     counts: NDArray[np.int64]
@@ -189,37 +189,39 @@ class Asked:
             lengths: of the lists of all quads.
             held: how many recordings there are, about.
         """
-        bits = self.bits(lengths, held)
-        number, which = entries >> np.uint32(8), which.astype(np.uint64)
+        bits, least = self.bits(lengths, held), MIN_KEYS if held < MANY else MIN_KEYS_OF_MANY
+        # to sort is dear: what shares its slot with too few others is nobody's third
+        slots = (1 << (2 * len(entries)).bit_length()) - 1
+        slot = (entries >> np.uint32(8)) & np.uint32(slots)
+        often = np.bincount(slot, minlength=1)[slot] >= least
+        entries, which = entries[often], which[often].astype(np.uint64)
+        number = entries >> np.uint32(8)
         code = (number.astype(np.uint64) << _PLACE_BITS) | which
         code.sort()
         code = code[np.diff(code, prepend=~code[:1]) != 0]  # a quad counts once for each recording
         numbers = (code >> _PLACE_BITS).astype(np.uint32)
         begin = np.flatnonzero(np.diff(numbers, prepend=~numbers[:1]))
         counts = np.diff(begin, append=len(code))
-        begin, counts = begin[counts >= MIN_KEYS], counts[counts >= MIN_KEYS]
+        begin, counts = begin[counts >= least], counts[counts >= least]
         weights = _sums(bits[(code & _PLACE).astype(np.int64)], begin, counts)
         if len(begin) > CLOSER:
-            heavy = np.argpartition(-weights, CLOSER)[:CLOSER]
+            heavy = np.sort(np.argpartition(-weights, CLOSER)[:CLOSER])
             begin, counts, weights = begin[heavy], counts[heavy], weights[heavy]
         numbers = numbers[begin]
-        order = np.lexsort((numbers, -weights))
-        numbers = numbers[order]
-        place = np.full(int(number.max(initial=0)) + 1, -1, np.int8)
-        place[numbers] = np.arange(len(numbers))
-        owner = place[number]
-        near = owner >= 0
+        owner = np.searchsorted(numbers, number)
+        near = numbers[np.minimum(owner, len(numbers) - 1)] == number if len(numbers) else owner > 0
         in_line = _in_line(
-            owner[near].astype(np.int64),
+            owner[near],
             (entries[near] & np.uint32(255)).astype(np.int64),
             self.seconds[which[near].astype(np.int64)],
             len(numbers),
         )
-        return Votes(numbers, counts[order], weights[order], in_line, held)
+        order = np.lexsort((numbers, -weights))
+        return Votes(numbers[order], counts[order], weights[order], in_line[order], held)
 
 
 def votes(parts: Sequence[Postings], keys: Keys, max_votes: int = MAX_VOTES) -> Votes:
-    """Return the recordings that share at least two quads with a query."""
+    """Return the recordings that share two quads with a query, three of very many."""
     asked = Asked.of(keys)
     found = [part.lists(asked.quads) for part in parts]
     lengths = sum((length for _, length in found), np.zeros(len(asked.quads), np.int64))

@@ -59,18 +59,21 @@ def _higher(audio: FloatArray, percent: int) -> FloatArray:
     return resampled(stretched(audio, 100 / (100 + percent)), 100 + percent, 100)
 
 
-def _intro(audio: FloatArray, rate: int, rng: np.random.Generator) -> Audio:
-    """Put twenty seconds of noise and chords before it."""
-    time_s = np.arange(20 * rate) / rate
-    wave = 0.02 * rng.standard_normal(len(time_s))
-    for start in range(0, 20, 2):
-        for hz in 110 * 2 ** (rng.integers(0, 36, 3) / 12):
-            inside = (time_s >= start) & (time_s < start + 2)
-            wave += 0.15 * inside * np.sin(2 * np.pi * hz * time_s)
-    return np.concatenate((wave[None].astype(np.float32), audio), axis=1), rate
+def _intro(seconds: int) -> Callable[[FloatArray, int, np.random.Generator], Audio]:
+    def put(audio: FloatArray, rate: int, rng: np.random.Generator) -> Audio:
+        """Put noise and chords before it."""
+        time_s = np.arange(seconds * rate) / rate
+        wave = 0.02 * rng.standard_normal(len(time_s))
+        for start in range(0, seconds, 2):
+            for hz in 110 * 2 ** (rng.integers(0, 36, 3) / 12):
+                inside = (time_s >= start) & (time_s < start + 2)
+                wave += 0.15 * inside * np.sin(2 * np.pi * hz * time_s)
+        return np.concatenate((wave[None].astype(np.float32), audio), axis=1), rate
+
+    return put
 
 
-_MP3 = {kbit: Coder("libmp3lame", "mp3", kbit * 1_000, 44_100) for kbit in (64, 128)}
+_MP3 = {kbit: Coder("libmp3lame", "mp3", kbit * 1_000, 44_100) for kbit in (64, 128, 320)}
 
 
 def _after_mp3(
@@ -83,6 +86,7 @@ def _after_mp3(
 
 
 CELLS: Final = (
+    _coded("mp3-320", _MP3[320]),
     _coded("mp3-128", _MP3[128]),
     _coded("mp3-64", _MP3[64]),
     _coded("aac-96", Coder("aac", "adts", 96_000)),
@@ -96,17 +100,20 @@ CELLS: Final = (
     Cell("trim-5", N, lambda audio, rate, rng: (audio[:, 3 * rate : -2 * rate], rate)),
     Cell("excerpt-15", C, _excerpt(15)),
     Cell("excerpt-30", C, _excerpt(30)),
+    Cell("excerpt-60", C, _excerpt(60)),
     Cell("excerpt-15-mp3-64", C, _after_mp3(_excerpt(15))),
-    Cell("intro-20", C, _intro),
+    Cell("intro-10", N, _intro(10)),
+    Cell("intro-20", C, _intro(20)),
     *(
         Cell(f"speed{percent:+}", S, lambda a, rate, rng, p=percent: (sped(a, p), rate))  # type: ignore[misc]  # bound now
-        for percent in (-8, -4, -2, 2, 4, 8)
+        for percent in (-8, -4, -2, -1, 1, 2, 4, 8)
     ),
     Cell("speed+4-mp3-64", S, _after_mp3(lambda a, rate, rng: (sped(a, 4), rate))),
     Cell("speed+4-excerpt-30", S, lambda a, r, g: (sped(_excerpt(30)(a, r, g)[0], 4), r)),
     Cell("tempo+5", S, lambda audio, rate, rng: (stretched(audio, 1.05), rate)),
     Cell("tempo-8", S, lambda audio, rate, rng: (stretched(audio, 0.92), rate)),
     Cell("pitch+6", S, lambda audio, rate, rng: (_higher(audio, 6), rate)),
+    Cell("pitch-6", S, lambda audio, rate, rng: (_higher(audio, -6), rate)),
     Cell("pitch-8", S, lambda audio, rate, rng: (_higher(audio, -8), rate)),
 )  # fmt: skip
 ORIGINAL: Final = "original"

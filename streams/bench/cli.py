@@ -135,7 +135,9 @@ def startup(rounds: _Rounds = 3, json: _Json = False) -> None:
 def index(
     tracks: Annotated[list[int], typer.Option(min=100, help="Sizes; several.")] = [10_000],  # noqa: B006
     searches: Annotated[int, typer.Option(min=10, help="Of each kind.")] = 100,
-    folder: Annotated[Path | None, typer.Option(help="To build in; emptied at the end.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Leave the index there; one that is there grows.")
+    ] = None,
     json: _Json = False,
 ) -> None:
     """An index of so many known tracks: build, open, memory, disk, search times, recall."""
@@ -145,9 +147,10 @@ def index(
     from streams.bench.index import bench_index
 
     logs.configure("error")
-    for size in tracks:
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            _say(bench_index(Path(temporary), size, searches), json)
+    with tempfile.TemporaryDirectory() as temporary:
+        at = (folder or Path(temporary)).resolve()
+        for size in sorted(tracks):
+            _say(bench_index(at, size, searches), json)
 
 
 def _track(suffix: str) -> Path:

@@ -9,9 +9,10 @@ are searched for have scores and keys of their own, and are searched worn: with 
 shifted, as an excerpt, at another speed. The peer is the search for what is not there.
 """
 
+import itertools
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,60 +25,62 @@ from detector.postings import Keys
 from detector.quads import index_keys, quads_of
 from streams.bench.table import Report, Row
 from streams.known.index import Item, Query, open_index
+from streams.known.sql import SqlIndex
 
 KEYS_S: Final = 1.8
 TRACK_S: Final = 180.0
 UNIVERSE: Final = 440_000
 FLAT: Final = 560.0
-KNOWN: Final = 200
+KNOWN_FROM: Final = 60
+KNOWN_APART: Final = 1.08
 POOL: Final = 32
+NOWHERE: Final = 2 * 10**8  # scores from here on are in no index
+AT_ONCE: Final = 500  # tracks drawn together
+BANK: Final = "bench"
 
 
 def bench_index(folder: Path, tracks: int, searches: int = 100) -> Report:
-    """Build an index of so many simulated tracks in ``folder``, open it, search it."""
-    rng = np.random.default_rng(tracks)
-    known = {int(n): _score(int(n) + 1) for n in rng.choice(tracks, min(KNOWN, tracks), False)}
+    """Bring an index in ``folder`` to so many simulated tracks, open it, search it.
+
+    One that has some already grows (an interrupted run goes on), one that has more is
+    searched as it is.
+    """
     url = f"file://{folder}"
-    began, cpu = time.perf_counter(), time.process_time()
+    building: dict[str, float] = {}
     with open_index(url) as index:
-        index.add(_items(tracks, known, rng))
-    built, built_cpu = time.perf_counter() - began, time.process_time() - cpu
+        there = index.stats().items.get(BANK, 0)
+        if there < tracks:
+            began, cpu = time.perf_counter(), time.process_time()
+            index.add(_items(there, tracks))
+            built = time.perf_counter() - began
+            building = {
+                "build_s": built,
+                "build_cpu_s": time.process_time() - cpu,
+                "items_per_second": (tracks - there) / built,
+            }
+    tracks = max(there, tracks)
+    known = {number: _score(number + 1) for number in _known(tracks)[-searches:]}
     before_mb = _resident_mb()
     began = time.perf_counter()
     with open_index(url) as index:
-        index.search(_query(_score(0)))
+        index.search(_query(_score(NOWHERE - 1)))
         opened = time.perf_counter() - began
         rows: list[Row] = []
         figures: dict[str, float] = {}
         for name, change in _CHANGES.items():
-            found, times, spent = 0, [], []
-            for number, score in list(known.items())[:searches]:
-                query = _query(change(score, np.random.default_rng(number)))
-                began, cpu = time.perf_counter(), time.process_time()
-                answers = index.search(query)
-                times.append(1_000 * (time.perf_counter() - began))
-                spent.append(1_000 * (time.process_time() - cpu))
-                found += any(one.item.item_id == f"T-{number}" for one in answers)
-                figures[f"false_{name}"] = figures.get(f"false_{name}", 0) + sum(
-                    one.item.item_id != f"T-{number}" for one in answers
-                )
-            rows.append(Row(f"search, {name}", tuple(times), "ms"))
-            figures[f"cpu_ms_{name}"] = float(np.median(spent))
-            figures[f"p99_cpu_ms_{name}"] = float(np.percentile(spent, 99))
-            figures[f"p99_ms_{name}"] = float(np.percentile(times, 99))
-            figures[f"recall_{name}"] = found / len(times)
-        nothing, spent = [], []
-        for number in range(searches):
-            query = _query(_score(10**7 + number))
-            began, cpu = time.perf_counter(), time.process_time()
-            answers = index.search(query)
-            nothing.append(1_000 * (time.perf_counter() - began))
-            spent.append(1_000 * (time.process_time() - cpu))
-            figures["false_of_nothing"] = figures.get("false_of_nothing", 0) + len(answers)
-        figures["cpu_ms_nothing"] = float(np.median(spent))
-        figures["p99_cpu_ms_nothing"] = float(np.percentile(spent, 99))
-        figures["p99_ms_nothing"] = float(np.percentile(nothing, 99))
-        rows.append(Row("search, nothing like it", tuple(nothing), "ms"))
+            asked = {
+                f"T-{number}": _query(change(score, np.random.default_rng(number)))
+                for number, score in known.items()
+            }
+            times, answers = _searched(index, asked, name, figures)
+            rows.append(Row(f"search, {name}", times, "ms"))
+            right = sum(one in answers[one] for one in asked)
+            figures[f"recall_{name}"] = right / len(asked)
+            figures[f"false_{name}"] = sum(map(len, answers.values())) - right
+        asked = {f"none-{n}": _query(_score(NOWHERE + n)) for n in range(searches)}
+        times, answers = _searched(index, asked, "nothing", figures)
+        rows.append(Row("search, nothing like it", times, "ms"))
+        figures["false_of_nothing"] = sum(map(len, answers.values()))
         peer = rows[-1].median
         stats = index.stats()
     rows = [Row(row.name, row.values, row.unit, row.median / peer) for row in rows]
@@ -87,9 +90,7 @@ def bench_index(folder: Path, tracks: int, searches: int = 100) -> Report:
         tuple(rows),
         {
             "tracks": tracks,
-            "build_s": built,
-            "build_cpu_s": built_cpu,
-            "items_per_second": tracks / built,
+            **building,
             "open_and_first_search_s": opened,
             "bytes_per_track": stats.bytes_on_disk / tracks,
             "disk_gb": stats.bytes_on_disk / 1e9,
@@ -104,35 +105,66 @@ def bench_index(folder: Path, tracks: int, searches: int = 100) -> Report:
     )
 
 
-def _items(tracks: int, known: dict[int, Landmarks], rng: np.random.Generator) -> Iterator[Item]:
-    pool = [_score(10**6 + number).to_bytes() for number in range(POOL)]
-    for number in range(tracks):
-        content = f"{number:064x}"
-        if number in known:
-            score = known[number]
-            data, keys = score.to_bytes(), _placed(index_keys(quads_of(score), score))
-        else:
-            data, keys = pool[number % POOL], _drawn(rng)
-        yield Item("bench", f"T-{number}", content, data, TRACK_S, None, keys=keys)
+def _searched(
+    index: SqlIndex, asked: Mapping[str, Query], name: str, figures: dict[str, float]
+) -> tuple[tuple[float, ...], dict[str, list[str]]]:
+    """Search for each; return how long each took in ms, and what was found."""
+    times, spent, answers = [], [], {}
+    for one, query in asked.items():
+        began, cpu = time.perf_counter(), time.process_time()
+        answers[one] = [found.item.item_id for found in index.search(query)]
+        times.append(1_000 * (time.perf_counter() - began))
+        spent.append(1_000 * (time.process_time() - cpu))
+    figures[f"cpu_ms_{name}"] = float(np.median(spent))
+    figures[f"p99_cpu_ms_{name}"] = float(np.percentile(spent, 99))
+    figures[f"p99_ms_{name}"] = float(np.percentile(times, 99))
+    return tuple(times), answers
 
 
-def _drawn(rng: np.random.Generator) -> Keys:
-    """Return the keys of one track, by rank: the inverse of the law's distribution."""
-    count = max(20, int(rng.normal(KEYS_S * TRACK_S, 0.2 * KEYS_S * TRACK_S)))
-    ranks = FLAT * ((UNIVERSE + FLAT) / FLAT) ** rng.random(count) - FLAT
-    return _spread(ranks, rng.integers(0, int(TRACK_S), count).astype(np.uint64))
+def _known(tracks: int) -> list[int]:
+    """Return which of so many tracks will be searched for: many at every size of index."""
+    powers = (KNOWN_FROM * KNOWN_APART**n for n in itertools.count())
+    return [*range(min(KNOWN_FROM, tracks)), *itertools.takewhile(tracks.__gt__, map(int, powers))]
+
+
+def _items(there: int, tracks: int) -> Iterator[Item]:
+    """Yield the tracks from one number to another; each is the same in every index."""
+    pool = [_score(10**8 + number).to_bytes() for number in range(POOL)]
+    known = set(_known(tracks))
+    for start in range(there - there % AT_ONCE, tracks, AT_ONCE):
+        for number, keys in enumerate(_drawn(np.random.default_rng(start), AT_ONCE), start):
+            if not there <= number < tracks:
+                continue
+            data = pool[number % POOL]
+            if number in known:
+                score = _score(number + 1)
+                data, keys = score.to_bytes(), _placed(index_keys(quads_of(score), score))
+            yield Item(BANK, f"T-{number}", f"{number:064x}", data, TRACK_S, None, keys=keys)
+
+
+def _drawn(rng: np.random.Generator, tracks: int) -> list[Keys]:
+    """Return the keys of so many tracks, by rank: the inverse of the law's distribution."""
+    counts = rng.normal(KEYS_S * TRACK_S, 0.2 * KEYS_S * TRACK_S, tracks).astype(int).clip(20)
+    total = int(counts.sum())
+    ranks = FLAT * np.exp(np.log((UNIVERSE + FLAT) / FLAT) * rng.random(total)) - FLAT
+    keys = _spread(ranks, rng.integers(0, int(TRACK_S), total).astype(np.uint64))
+    keys |= np.repeat(np.arange(tracks, dtype=np.uint64), counts) << np.uint64(40)
+    keys.sort()
+    keys = keys[np.diff(keys, prepend=~keys[:1]) != 0]
+    ends = np.searchsorted(keys >> np.uint64(40), np.arange(1, tracks))
+    return np.split(keys & np.uint64(2**40 - 1), ends)
 
 
 def _placed(keys: Keys) -> Keys:
     """Give real keys places under the same law: equal keys stay equal, rare and common mix."""
     share = ((keys >> np.uint64(8)).astype(np.float64) + 0.5) / 2**32
     ranks = FLAT * ((UNIVERSE + FLAT) / FLAT) ** share - FLAT
-    return _spread(ranks, keys & np.uint64(255))
+    return np.unique(_spread(ranks, keys & np.uint64(255)))
 
 
 def _spread(ranks: NDArray[np.float64], seconds: NDArray[np.uint64]) -> Keys:
     quads = ranks.astype(np.uint32) * np.uint32(2_654_435_761)
-    spread: Keys = np.unique((quads.astype(np.uint64) << np.uint64(8)) | seconds)
+    spread: Keys = (quads.astype(np.uint64) << np.uint64(8)) | seconds
     return spread
 
 

@@ -21,7 +21,7 @@ from uuid import uuid4
 import numpy as np
 import sqlalchemy
 import structlog
-from sqlalchemy import Connection, Row, RowMapping, delete, func, select
+from sqlalchemy import Connection, Row, RowMapping, delete, func, select, update
 
 from detector.errors import Transient
 from detector.postings import MAX_NUMBER, Keys, Packed, Postings, merged, pack, packed, votes
@@ -117,8 +117,11 @@ class EmbeddedIndex(SqlIndex):
         connection.execute(FRESH.insert(), rows)
 
     def _drop_keys(self, connection: Connection, numbers: Sequence[int]) -> None:
-        # those in segments go with the next merge
         connection.execute(delete(FRESH).where(FRESH.c.number.in_(numbers)))
+        # those in segments go with the next merge; to count what lives would read every item
+        for number in numbers:
+            here = (SEGMENTS.c.first <= number) & (number <= SEGMENTS.c.last)
+            connection.execute(update(SEGMENTS).where(here).values(gone=SEGMENTS.c.gone + 1))
 
     def _added(self) -> None:
         with self.database.reading() as connection:
@@ -154,19 +157,18 @@ class EmbeddedIndex(SqlIndex):
         first, last = rows[0][0], rows[-1][0]
         segment = self._write([_packed(rows)], first, last, len(rows))
         with self.database.transaction() as connection:
-            connection.execute(SEGMENTS.insert(), segment)
-            connection.execute(delete(FRESH).where(FRESH.c.number.between(first, last)))
+            these = FRESH.c.number.between(first, last)
+            left = connection.execute(delete(FRESH).where(these)).rowcount
+            connection.execute(SEGMENTS.insert(), segment | {"gone": len(rows) - left})
             self._changed(connection)
 
     def _mergeable(self) -> Sequence[RowMapping]:
         """Return neighbours of about one size, or one segment of which half is gone."""
         with self.database.reading() as connection:
             rows = connection.execute(select(SEGMENTS).order_by(SEGMENTS.c.first)).mappings().all()
-            for row in rows:
-                here = ITEMS.c.number.between(row["first"], row["last"])
-                alive = connection.scalar(select(func.count()).where(here)) or 0
-                if 2 * alive < row["items"]:
-                    return [row]
+        for row in rows:
+            if 2 * row["gone"] > row["items"]:
+                return [row]
         for start in range(len(rows) - MERGE_FROM + 1):
             some = rows[start : start + MERGE_FROM]
             sizes = [max(1, row["postings"]) for row in some]
@@ -177,15 +179,20 @@ class EmbeddedIndex(SqlIndex):
     def _merge(self, small: Sequence[RowMapping]) -> None:
         first, last = small[0]["first"], small[-1]["last"]
         parts = [segments.read(self._segments_folder / row["file"]) for row in small]
-        alive = self._alive(first, last)
-        items = int(alive.sum())
-        kept = (one[alive[_numbers(one) - first]] for one in merged(parts))
+        items, kept = sum(row["items"] for row in small), merged(parts)
+        if gone := sum(row["gone"] for row in small):
+            alive = self._alive(first, last)
+            items = int(alive.sum())
+            kept = (one[alive[_numbers(one) - first]] for one in kept)
         segment = self._write(kept, first, last, items) if items else None
         files = [row["file"] for row in small]
+        these = SEGMENTS.c.file.in_(files)
         with self.database.transaction() as connection:
-            connection.execute(delete(SEGMENTS).where(SEGMENTS.c.file.in_(files)))
+            now_gone = connection.scalar(select(func.sum(SEGMENTS.c.gone)).where(these)) or 0
+            connection.execute(delete(SEGMENTS).where(these))
             if segment is not None:
-                connection.execute(SEGMENTS.insert(), segment)
+                # who went while we wrote may have been left out already: then it counts too much
+                connection.execute(SEGMENTS.insert(), segment | {"gone": now_gone - gone})
             self._changed(connection)
         for name in files:
             (self._segments_folder / name).unlink(missing_ok=True)
@@ -210,6 +217,7 @@ class EmbeddedIndex(SqlIndex):
             "last": last,
             "items": items,
             "postings": done.postings,
+            "gone": 0,
             "sha256": done.sha256,
         }
 
@@ -249,7 +257,12 @@ class EmbeddedIndex(SqlIndex):
 
 
 def _packed(rows: Sequence[Row[int, bytes]]) -> Packed:
-    return packed(pack(np.frombuffer(keys, "<u8"), number) for number, keys in rows)
+    numbers = np.array([number for number, _ in rows], np.uint64)
+    counts = [len(keys) // 8 for _, keys in rows]
+    keys = np.frombuffer(b"".join(keys for _, keys in rows), "<u8")
+    postings = pack(keys, np.repeat(numbers, counts))
+    postings.sort()
+    return postings
 
 
 def _numbers(postings: Packed) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

@@ -28,7 +28,7 @@ from streams.ledger.database import Ledger
 
 BATCH: Final = 1_000
 CHUNK: Final = 500  # ids in one question
-LAYOUT: Final = 2  # of index keys and postings
+LAYOUT: Final = 3  # of index keys and postings
 
 Noted = Callable[[Connection, Sequence[str], Changed | None], None]
 """Writes down, in the transaction of a change, which items were added or removed."""

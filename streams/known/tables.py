@@ -91,6 +91,7 @@ SEGMENTS: Final = Table(
     Column("last", Integer, nullable=False),
     Column("items", Integer, nullable=False),
     Column("postings", BigInteger, nullable=False),
+    Column("gone", Integer, nullable=False),  # items removed since it was written, about
     Column("sha256", Text, nullable=False),
 )
 

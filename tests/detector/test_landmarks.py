@@ -1,5 +1,6 @@
 """Landmarks and quads: the same however they are fed, small, safe to read."""
 
+import hashlib
 import time
 
 import numpy as np
@@ -100,13 +101,34 @@ def test_quads_of_pieces_are_quads_of_the_whole(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(quads, "_AT_ONCE", 100)
     pieces = quads_of(found)
     assert len(found) > 300
-    for name in ("hashes", "first", "last"):
+    for name in ("numbers", "first", "last"):
         assert np.array_equal(getattr(pieces, name), getattr(whole, name))
 
 
 def chosen(found: Landmarks) -> np.ndarray:
     """Return the quads of the index keys, without their places."""
     return np.unique(index_keys(quads_of(found), found) >> np.uint64(8))
+
+
+def test_index_keys_are_those_that_every_index_holds() -> None:
+    """Other keys would find nothing in an index that was built before."""
+    rng = np.random.default_rng(5)
+    ticks = np.sort(rng.integers(0, 60 * 128, 600)).astype(np.uint32)
+    found = Landmarks(ticks, rng.integers(0, 54 * 16, 600).astype(np.uint16), 60.0)
+    keys = index_keys(quads_of(found), found)
+    digest = hashlib.sha256(keys.astype("<u8").tobytes()).hexdigest()
+    assert (len(keys), digest[:16]) == (116, "568a9423677e0679")
+
+
+def test_quads_that_are_wanted_are_some_of_all() -> None:
+    found = landmarks(music(1))
+    every = quads_of(found)
+    few = quads_of(found, lambda numbers: numbers < 2**30)
+    below = every.chosen(every.numbers < 2**30)
+    assert 0 < len(few) < len(every)
+    for name in ("numbers", "first", "last"):
+        assert np.array_equal(getattr(few, name), getattr(below, name))
+    assert np.array_equal(every.sorted().numbers, np.sort(every.numbers))
 
 
 def test_an_index_key_says_where_its_quad_starts() -> None:

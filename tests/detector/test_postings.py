@@ -1,10 +1,22 @@
 """Postings: votes counted by whole arrays are the votes counted one by one."""
 
+from collections import Counter
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.postings import Postings, Votes, merged, pack, packed, votes
+from detector.postings import (
+    CLOSER,
+    MANY,
+    Asked,
+    Postings,
+    Votes,
+    merged,
+    pack,
+    packed,
+    votes,
+)
 
 QUADS = st.lists(st.integers(0, 40) | st.just(2**32 - 1), max_size=12, unique=True)
 
@@ -99,3 +111,18 @@ def test_what_chance_explains_is_not_worth_an_alignment() -> None:
     assert found.promising() == [2, 0], "what one in eight of many have in line is chance"
     among_few = Votes(found.numbers, found.counts, found.weights, found.in_line, 1e3)
     assert among_few.promising() == [1, 2, 0], "the heaviest are looked at anyway"
+
+
+def test_among_very_many_those_with_three_in_common_are_found() -> None:
+    """What shares a slot of the counting table with others is not taken for them."""
+    rng = np.random.default_rng(3)
+    which = np.sort(rng.integers(0, 60, 150_000))
+    entries = rng.integers(0, 400_000, len(which)).astype(np.uint32) << np.uint32(8)
+    asked = Asked.of(keys(list(range(60))))
+    found = asked.count(entries, which, np.bincount(which), held=2.0 * MANY)
+    both = np.unique(np.stack((entries >> np.uint32(8), which)), axis=1)
+    common = Counter(both[0].tolist())
+    assert sum(count >= 3 for count in common.values()) > CLOSER == len(found.numbers)
+    assert min(found.counts) >= 3
+    for number, count in zip(found.numbers.tolist(), found.counts.tolist(), strict=True):
+        assert count == common[number]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from streams.bench.index import FLAT, UNIVERSE, _drawn, bench_index
+from streams.known.index import open_index
 
 
 def test_a_small_index(tmp_path: Path) -> None:
@@ -18,12 +19,25 @@ def test_a_small_index(tmp_path: Path) -> None:
     assert said["postings"] > 300 * 200
     assert 2_000 < said["bytes_per_track"] < 20_000
     assert said["open_and_first_search_s"] > 0
+    assert said["build_s"] > 0
+
+
+def test_an_index_grows_and_is_the_same_as_one_built_at_once(tmp_path: Path) -> None:
+    bench_index(tmp_path / "one", 130, searches=10)
+    grown = bench_index(tmp_path / "one", 260, searches=10).data()
+    assert (grown["tracks"], grown["recall_reencoded"]) == (260, 1)
+    bench_index(tmp_path / "other", 260, searches=10)
+    with open_index(f"file://{tmp_path}/one") as one, open_index(f"file://{tmp_path}/other") as two:
+        assert list(one.items()) == list(two.items())
+        assert one.stats().postings == two.stats().postings
+    as_it_is = bench_index(tmp_path / "one", 100, searches=10).data()
+    assert (as_it_is["tracks"], "build_s" in as_it_is) == (260, False)
 
 
 def test_simulated_keys_are_spread_as_real_ones() -> None:
     """Two real recordings share one of 25,000 pairs of keys; see the module."""
     rng = np.random.default_rng(1)
-    drawn = [np.unique(_drawn(rng) >> np.uint64(8)) for _ in range(60)]
+    drawn = [np.unique(keys >> np.uint64(8)) for keys in _drawn(rng, 60)]
     common = sum(
         len(np.intersect1d(a, b)) / (len(a) * len(b))
         for number, a in enumerate(drawn)
