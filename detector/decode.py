@@ -49,6 +49,7 @@ MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 MAX_CHANNELS: Final = 64
 MAX_DECODE_ERRORS: Final = 10_000
 MAX_PROOF_PACKETS: Final = 1_000
+LOUDEST: Final = 8.0  # floats may exceed full scale, but not without bound
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Decoder:
     _fifo: AudioFifo = field(default_factory=AudioFifo)
     _shape: tuple[str, int] = ("", 0)
     _chunk: int = CHUNK_SAMPLES
+    _time_base: Fraction = Fraction(1)
 
     def chunks(self) -> Iterator[FloatArray]:
         """Yield float32 arrays [channels, n] of up to 65,536 samples at the native rate.
@@ -163,12 +165,13 @@ class Decoder:
                 raise InvalidAudio("unsupported_format", f"{self.sample_rate_hz} Hz sample rate")
             if not 1 <= self.channels <= MAX_CHANNELS:
                 raise InvalidAudio("unsupported_format", f"{self.channels} channels")
-        if frame.sample_rate != self.sample_rate_hz or frame.layout.nb_channels > MAX_CHANNELS:
+            self._time_base = Fraction(1, self.sample_rate_hz)
+        shape = (frame.format.name, frame.layout.nb_channels)
+        if frame.sample_rate != self.sample_rate_hz or shape[1] > MAX_CHANNELS:
             self.decode_errors += 1  # a foreign piece in the stream: not this recording
             return
         frame.pts = None  # the FIFO would insist on contiguous times; damaged files have none
-        frame.time_base = Fraction(1, self.sample_rate_hz)
-        shape = (frame.format.name, frame.layout.nb_channels)
+        frame.time_base = self._time_base
         if shape != self._shape:  # changed mid-stream: a new FIFO (it does not check channels)
             yield from self._rest()
             self._shape = shape
@@ -241,6 +244,21 @@ def to_float(frame: AudioFrame) -> FloatArray:
     if data.dtype.kind == "i":
         return data.astype(np.float32) / np.float32(2 ** (8 * data.itemsize - 1))
     samples = data.astype(np.float32, copy=False)
-    if not np.isfinite(samples).all():
-        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    return samples.clip(-8.0, 8.0)  # floats may exceed full scale, but not without bound
+    if samples.size == 0 or (samples.min() >= -LOUDEST and samples.max() <= LOUDEST):
+        return samples  # the usual case; a NaN is neither
+    samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    clipped: FloatArray = samples.clip(-LOUDEST, LOUDEST)
+    return clipped
+
+
+def to_mono(chunk: FloatArray) -> FloatArray:
+    """Return the mean [n] of all channels [channels, n]."""
+    mono: FloatArray
+    if len(chunk) == 1:
+        mono = chunk[0]
+    elif len(chunk) == 2:  # the same bits as the mean, in a third of the time
+        mono = chunk[0] + chunk[1]
+        mono *= np.float32(0.5)
+    else:
+        mono = chunk.mean(axis=0)
+    return mono

@@ -39,7 +39,9 @@ class Fingerprinter:
         if self._left <= 0:
             return
         part = mono[: self._left]
-        self._context.feed((np.clip(part, -1.0, 1.0) * 32_767.0).astype("<i2").tobytes())
+        scaled: FloatArray = np.clip(part, -1.0, 1.0)
+        scaled *= np.float32(32_767.0)
+        self._context.feed(scaled.astype("<i2").tobytes())
         self._left -= len(part)
         self._taken += len(part)
 

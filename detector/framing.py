@@ -1,4 +1,4 @@
-"""Cuts a stream of arbitrary pieces into overlapping frames."""
+"""Cuts a stream of arbitrary pieces into overlapping frames; the largest of neighbours."""
 
 from dataclasses import dataclass, field
 
@@ -9,21 +9,51 @@ from detector.types import FloatArray
 
 @dataclass
 class Framer:
-    """Frames of ``size`` samples every ``hop``; holds less than one frame between calls."""
+    """Frames of ``size`` samples every ``hop``; holds less than one frame between calls.
+
+    Pieces are joined only once a frame is complete, so that a long frame is copied once.
+    The caller must not change what it has fed.
+    """
 
     size: int
     hop: int
-    _held: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
+    _pieces: list[FloatArray] = field(default_factory=list)
+    _held: int = 0
 
     def feed(self, samples: FloatArray) -> list[FloatArray]:
         """Return the frames that are complete now, as views [size]."""
-        self._held = np.concatenate((self._held, samples)) if len(self._held) else samples
-        count = max(0, (len(self._held) - self.size) // self.hop + 1)
-        frames = [self._held[k * self.hop : k * self.hop + self.size] for k in range(count)]
-        self._held = self._held[count * self.hop :]
-        return frames
+        self._pieces.append(samples)
+        self._held += len(samples)
+        count = (self._held - self.size) // self.hop + 1
+        if count <= 0:
+            return []
+        held = self.rest
+        self._pieces = [held[count * self.hop :]]
+        self._held -= count * self.hop
+        return [held[k * self.hop : k * self.hop + self.size] for k in range(count)]
 
     @property
     def rest(self) -> FloatArray:
         """What has not filled a frame."""
-        return self._held
+        if len(self._pieces) == 1:
+            return self._pieces[0]
+        return np.concatenate((np.empty(0, np.float32), *self._pieces))
+
+
+def overlapping(samples: FloatArray, size: int, hop: int) -> FloatArray:
+    """Return all frames [n, size] of the samples, ``hop`` apart, as a view without a copy."""
+    return np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
+
+
+def running_maximum(values: FloatArray, width: int) -> FloatArray:
+    """Return the largest of each ``width`` neighbours in a row: [n, m] gives [n, m - width + 1].
+
+    By doubling: shifts of 1, 2, 4 ... and a last one, four or five passes instead of ``width``.
+    """
+    most, span = values, 1
+    while 2 * span <= width:
+        most = np.maximum(most[:, :-span], most[:, span:])
+        span *= 2
+    if span == width:
+        return most
+    return np.maximum(most[:, : span - width], most[:, width - span :])

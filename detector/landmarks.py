@@ -25,7 +25,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from detector.errors import BadInput
-from detector.framing import Framer
+from detector.framing import Framer, overlapping, running_maximum
 from detector.types import FloatArray
 
 LANDMARKS_VERSION: Final = 1
@@ -155,10 +155,11 @@ class Landmarker:
         import scipy.fft  # here: most processes read landmarks and take none
 
         geometry = self._geometry
-        frames = np.lib.stride_tricks.sliding_window_view(samples, geometry.fft)[:: geometry.hop]
+        frames = overlapping(samples, geometry.fft, geometry.hop)
         spectrum = scipy.fft.rfft(frames * geometry.window)
         spectrum = spectrum[:, : geometry.starts[-1] + 1]
-        power = spectrum.real**2 + spectrum.imag**2
+        power: FloatArray = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
         levels = np.maximum.reduceat(power[:, :-1], geometry.starts[:-1], axis=1)
         self._levels = np.concatenate((self._levels, levels))
         self._power = np.concatenate((self._power, power))
@@ -170,15 +171,14 @@ class Landmarker:
 
     def _find(self, levels: FloatArray, power: FloatArray) -> None:
         """Add the peaks of all frames but the first and last nine."""
-        from scipy.ndimage import maximum_filter1d
-
         geometry, side = self._geometry, _SIDE_FRAMES
         inner = levels[side : len(levels) - side]
         if len(inner) == 0:
             return
-        around = maximum_filter1d(levels, 2 * side + 1, axis=0, mode="constant")[side:-side]
+        around = running_maximum(levels.T, 2 * side + 1).T
         loudest = around.max(axis=1, keepdims=True)
-        around = maximum_filter1d(around, 2 * _SIDE_BINS + 1, axis=1, mode="constant")
+        around = np.pad(around, ((0, 0), (_SIDE_BINS, _SIDE_BINS)))
+        around = running_maximum(around, 2 * _SIDE_BINS + 1)
         rows, bins = np.nonzero((inner == around) & (inner > _FLOOR) & (inner > _RANGE * loudest))
         if len(rows) == 0:
             return
@@ -292,6 +292,7 @@ class _Decimation:
             return samples, samples[:0]
         if len(samples) < self.width:
             return samples[:0], samples
-        rows = np.lib.stride_tricks.sliding_window_view(samples, self.width)[:: self.step]
-        low: FloatArray = (rows @ self.matrix).ravel()
+        rows = overlapping(samples, self.width, self.step)
+        # of overlapping rows a product makes its own copy, at five times the price
+        low: FloatArray = (np.ascontiguousarray(rows) @ self.matrix).ravel()
         return low, samples[len(rows) * self.step :]

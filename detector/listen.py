@@ -4,10 +4,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import scipy.fft  # for landmarks: a confined child can load nothing later
-import scipy.ndimage  # noqa: F401  # likewise
+import scipy.fft  # noqa: F401  # for landmarks: a confined child can load nothing later
 
-from detector.decode import Decoder
+from detector.decode import Decoder, to_mono
 from detector.errors import InvalidAudio
 from detector.fingerprint import Fingerprinter
 from detector.landmarks import Landmarker
@@ -18,7 +17,7 @@ from detector.types import AudioFacts, Heard
 SILENCE_PEAK = 10 ** (-60 / 20)
 
 
-def listen(source: Path | int, *, max_duration_s: float, device: str = "cpu") -> Heard:
+def listen(source: Path | int, *, max_duration_s: float) -> Heard:
     """Decode a file, given by path or descriptor, once; return what it holds.
 
     That is: facts, acoustic fingerprint, landmarks, hash of the samples and observation.
@@ -34,11 +33,11 @@ def listen(source: Path | int, *, max_duration_s: float, device: str = "cpu") ->
     channel_power = mix_power = 0.0
     for chunk in decoder.chunks():
         if observer is None or fingerprinter is None or landmarker is None:
-            observer = Observer(decoder.sample_rate_hz, device)
+            observer = Observer(decoder.sample_rate_hz)
             fingerprinter = Fingerprinter(decoder.sample_rate_hz)
             landmarker = Landmarker(decoder.sample_rate_hz)
             samples.update(str(decoder.sample_rate_hz).encode())
-        mono = chunk.mean(axis=0) if len(chunk) > 1 else chunk[0]
+        mono = to_mono(chunk)
         channel_power += float(np.vdot(chunk, chunk))
         mix_power += float(np.vdot(mono, mono))
         observer.feed(mono)

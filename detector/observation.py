@@ -21,7 +21,7 @@ Changing anything here changes ``VERSION``; a model names the version that it re
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -84,7 +84,7 @@ class Geometry:
         """Rate of the band envelopes."""
         return self.sample_rate_hz / self.hop
 
-    @property
+    @cached_property
     def segment(self) -> int:
         """Envelope samples of one segment, a power of two near 11.9 s."""
         return int(2 ** round(np.log2(SEGMENT_S * self.envelope_hz)))
@@ -94,7 +94,7 @@ class Geometry:
         """Spacing of the modulation spectrum."""
         return self.envelope_hz / self.segment
 
-    @property
+    @cached_property
     def bins(self) -> int:
         """Bins of the modulation spectrum, 0 to 1,600 Hz (or half the envelope rate)."""
         return int(min(MAX_MODULATION_HZ / self.bin_hz, self.segment / 2)) + 1
@@ -193,10 +193,9 @@ class Observer:
     grow with the track but for the timeline (19 kB for each 6 s).
     """
 
-    def __init__(self, sample_rate_hz: int, device: str = "cpu") -> None:
+    def __init__(self, sample_rate_hz: int) -> None:
         self.geometry = geometry = Geometry(sample_rate_hz)
-        self._device = torch.device(device)
-        self._filters = _filter_bank(geometry).to(self._device)
+        self._filters = _filter_bank(geometry)
         self._groups = _filter_groups(geometry)
         half = geometry.segment // 2
         self._envelope = Framer(
@@ -206,10 +205,9 @@ class Observer:
         self._power = torch.zeros(3, geometry.bins, dtype=torch.float64)
         self._count = torch.zeros(3, dtype=torch.float64)
         self._timeline = bytearray()  # one piece: it would have to be copied to become one
-        self._spectra = Spectra(geometry, self._device)
-        self._peak = Framer(
-            max(1, int(PEAK_S * sample_rate_hz)), max(1, int(PEAK_S * sample_rate_hz))
-        )
+        self._spectra = Spectra(geometry)
+        self._peak_samples = max(1, int(PEAK_S * sample_rate_hz))
+        self._peak_rest = np.empty(0, np.float32)
         self._peaks: list[float] = []
         self._samples = 0
 
@@ -219,7 +217,7 @@ class Observer:
         for frame in self._envelope.feed(mono):
             self._take_envelope(self._log_envelope(frame))
         self._spectra.feed(mono)
-        self._peaks.extend(float(np.abs(frame).max()) for frame in self._peak.feed(mono))
+        self._take_peaks(mono)
 
     def finish(self) -> Observation:
         """Return the observation of all that was fed."""
@@ -230,7 +228,7 @@ class Observer:
             if len(rest) >= geometry.taps:
                 pieces.append(self._log_envelope(rest))
             if pieces:
-                envelope = torch.cat(pieces, dim=1)
+                envelope = torch.cat(pieces, dim=1)  # a copy
                 if envelope.shape[1] >= MIN_ENVELOPE_S * geometry.envelope_hz:
                     self._take_segment(envelope)
         mean = self._power / self._count.clamp(min=1)[:, None]
@@ -238,7 +236,7 @@ class Observer:
         return Observation(
             sample_rate_hz=geometry.sample_rate_hz,
             duration_s=self._samples / geometry.sample_rate_hz,
-            clock=sharpen(mean.float(), geometry).cpu().numpy(),
+            clock=sharpen(mean.float(), geometry).numpy(),
             groups=tuple(bool(n) for n in self._count > 0),  # type: ignore[arg-type]  # three groups
             timeline_steps=np.frombuffer(self._timeline, np.int8).reshape(-1, geometry.bins),
             shares=shares,
@@ -257,6 +255,13 @@ class Observer:
         """Largest absolute sample of each 0.1 s so far."""
         return self._peaks
 
+    def _take_peaks(self, mono: FloatArray) -> None:
+        held = np.concatenate((self._peak_rest, mono))
+        count, width = len(held) // self._peak_samples, self._peak_samples
+        frames = held[: count * width].reshape(count, width)
+        self._peaks.extend(np.maximum(frames.max(axis=1), -frames.min(axis=1)).tolist())
+        self._peak_rest = held[count * width :]
+
     def _log_envelope(self, samples: FloatArray) -> torch.Tensor:
         """Return ln power [filters, n] of the filter bank at every hop.
 
@@ -265,9 +270,10 @@ class Observer:
         """
         geometry = self.geometry
         taps, hop = geometry.taps, geometry.hop
-        wave = torch.from_numpy(np.ascontiguousarray(samples)).to(self._device)
+        wave = torch.from_numpy(np.ascontiguousarray(samples))
         count = (len(wave) - taps) // hop + 1
-        out = torch.empty(len(self._filters) // 2, count, device=self._device)
+        half = len(self._filters) // 2
+        out = np.empty((half, count), np.float32)
         phases = taps // hop
         for phase in range(phases):
             n = (count - phase + phases - 1) // phases
@@ -275,10 +281,10 @@ class Observer:
                 continue
             start = phase * hop
             frames = wave[start : start + n * taps].view(n, taps)
-            parts = self._filters @ frames.T
-            half = len(self._filters) // 2
-            out[:, phase::phases] = parts[:half].square() + parts[half:].square()
-        return out.add_(POWER_FLOOR).log_()
+            parts = (self._filters @ frames.T).numpy()
+            np.square(parts, out=parts)
+            np.add(parts[:half], parts[half:], out=out[:, phase::phases])
+        return torch.from_numpy(out).add_(POWER_FLOOR).log_()
 
     def _take_envelope(self, half: torch.Tensor) -> None:
         if self._last is not None:
@@ -286,7 +292,10 @@ class Observer:
         self._last = half
 
     def _take_segment(self, envelope: torch.Tensor) -> None:
-        """Add one segment [filters, up to segment] to the average and to the timeline."""
+        """Add one segment [filters, up to segment] to the average and to the timeline.
+
+        The segment is used up: it does not hold the same afterwards.
+        """
         geometry = self.geometry
         if len(envelope) == 0:  # at 8 kHz and below no filter lies in any band
             self._timeline += bytes(geometry.bins)
@@ -296,16 +305,19 @@ class Observer:
         # the lower median is at least this; counted, not sorted
         enough = some.shape[1] - (some.shape[1] - 1) // 2
         heard = (some >= EMPTY_BAND).sum(dim=1) >= enough
-        windowed = (envelope - envelope.mean(dim=1, keepdim=True)) * _hann(length, self._device)
-        spectrum = torch.fft.rfft(windowed, n=geometry.segment)[:, : geometry.bins]
-        power = spectrum.real.square() + spectrum.imag.square()
-        power = power / power[:, geometry.bins // 8 :].mean(dim=1, keepdim=True).clamp(min=1e-20)
+        # in place: the caller has no other use for it, and new arrays of 2 MB cost page faults
+        windowed = envelope.sub_(envelope.mean(dim=1, keepdim=True)).mul_(_hann(length))
+        spectrum = torch.fft.rfft(windowed, n=geometry.segment).numpy()[:, : geometry.bins]
+        power: FloatArray = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        upper = torch.from_numpy(power[:, geometry.bins // 8 :])
+        power /= upper.mean(dim=1, keepdim=True).clamp(min=1e-20).numpy()
         together = []
         for group, members in enumerate(self._groups):
-            used = members[heard[members].cpu()]
+            used = members[heard[members]]
             if len(used) == 0:
                 continue
-            total = power[used].sum(dim=0).cpu()
+            total = torch.from_numpy(power[used.numpy()].sum(axis=0))
             self._power[group] += total
             self._count[group] += len(used)
             together.append(total / len(used))
@@ -320,23 +332,20 @@ def sharpen(power: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """Return ln power [rows, bins] minus the 92 % quantile of its surroundings (+-5.5 Hz).
 
     A line stands out by several nepers; a rhythm, dense in lines, does not. Zero below
-    20 Hz. On the CPU by scipy's rank filter, which is as fast as a plain average.
+    20 Hz. By scipy's rank filter, which is as fast as a plain average.
     """
     log = power.clamp(min=1e-12).log()
     width = 2 * round(SHARPEN_HZ / geometry.bin_hz) + 1
     rank = round(SHARPEN_QUANTILE * (width - 1))
-    rows = [
-        rank_filter(row, rank=rank, size=width, mode="nearest")
-        for row in log.cpu().numpy().astype(np.float32)
-    ]
-    lines = log - torch.from_numpy(np.stack(rows)).to(log.device)
+    rows = [rank_filter(row, rank=rank, size=width, mode="nearest") for row in log.numpy()]
+    lines = log - torch.from_numpy(np.stack(rows))
     lines[:, : round(SHARPEN_ABOVE_HZ / geometry.bin_hz)] = 0
     return lines
 
 
 @lru_cache(maxsize=16)
-def _hann(length: int, device: torch.device) -> torch.Tensor:
-    return torch.hann_window(length, device=device)
+def _hann(length: int) -> torch.Tensor:
+    return torch.hann_window(length)
 
 
 @lru_cache(maxsize=16)

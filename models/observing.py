@@ -17,6 +17,7 @@ import torch
 
 from detector import observation as observing
 from detector.errors import InvalidAudio
+from detector.heap import keep_freed_memory
 from detector.listen import listen
 from detector.observation import Observation
 from detector.types import AudioFacts
@@ -76,6 +77,7 @@ def _hear(job: tuple[Track, Path]) -> None:
     """Hear one file in a worker; the facts are written last, so a broken run leaves no half."""
     track, cache = job
     torch.set_num_threads(1)
+    keep_freed_memory()
     facts = _facts_path(cache, track.sha256)
     try:
         heard = listen(track.path, max_duration_s=MAX_DURATION_S)

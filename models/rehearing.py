@@ -20,6 +20,7 @@ import torch
 
 from detector import observation as observing
 from detector.decode import Decoder
+from detector.heap import keep_freed_memory
 from detector.observation import Observation, Observer
 from detector.types import FloatArray
 from models.data import Track
@@ -200,6 +201,7 @@ def _lacking(subject: Subject, cache: Path) -> frozenset[str]:
 def _hear(job: tuple[Subject, Path]) -> None:
     subject, cache = job
     torch.set_num_threads(1)
+    keep_freed_memory()
     for key, (audio, rate_hz) in subject.sounds(_lacking(subject, cache)):
         path = _path(cache, key)
         path.parent.mkdir(exist_ok=True)

@@ -5,6 +5,7 @@ a reason, then the observation, the landmarks, and what the file says of its mak
 comes back: whoever takes over a decoder may lie about his own file, and that is all.
 """
 
+import gc
 import os
 import signal
 import struct
@@ -17,6 +18,7 @@ from typing import Final
 import orjson
 
 from detector.errors import Fatal, InvalidAudio
+from detector.heap import keep_freed_memory
 from detector.types import Heard
 from streams.audio import sandbox
 
@@ -38,6 +40,7 @@ def serve(connection: Connection, hear_file: Hear, cpu_s: float, memory_mb: int)
     import torch
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Among the descriptors that multiprocessing leaves is one that keeps the fork server
@@ -48,6 +51,7 @@ def serve(connection: Connection, hear_file: Hear, cpu_s: float, memory_mb: int)
     warm = getattr(hear_file, "warm", None)
     if warm is not None:
         warm()
+    gc.freeze()  # what is here stays: no collection need look at it again
     connection.send_bytes(orjson.dumps(sandbox.confine(memory_mb)))
     while True:
         try:

@@ -11,6 +11,7 @@ from typing import Final
 import av
 
 from detector.decode import Decoder
+from detector.heap import keep_freed_memory
 from streams.bench.measure import Job, by_turns, cpu_here, cpu_of
 from streams.bench.table import Report, Row
 
@@ -22,6 +23,7 @@ LONGEST_S: Final = 4 * 3_600
 
 def bench_decode(files: Sequence[Path], rounds: int) -> Report:
     """Measure each file with each decoder that is here."""
+    keep_freed_memory()  # as decode processes do
     rows: list[Row] = []
     notes: list[str] = []
     peer = bare_peer()

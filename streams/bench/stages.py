@@ -12,8 +12,10 @@ from typing import Final
 
 import torch
 
-from detector.decode import Decoder
+from detector.decode import Decoder, to_mono
 from detector.fingerprint import Fingerprinter
+from detector.heap import keep_freed_memory
+from detector.landmarks import Landmarker
 from detector.listen import listen
 from detector.model import Model
 from detector.observation import Observation, Observer
@@ -38,6 +40,7 @@ class _Track:
 
 def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
     """Measure each stage on one file."""
+    keep_freed_memory()  # as decode processes do
     torch.set_num_threads(1)  # CPU seconds of several threads include their waiting
     track = _heard(file)
     peer = bare_peer()
@@ -46,7 +49,9 @@ def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
         "hash the file": lambda: hashlib.sha256(file.read_bytes()).hexdigest(),
         "decode": lambda: _decode(file),
         "mix to mono": lambda: _mono(_decode(file)),
+        "hash the samples": lambda: _hash(track),
         "fingerprint": lambda: _fingerprint(track),
+        "landmarks": lambda: _landmarks(track),
         "observe": lambda: _observe(track),
         "pack": lambda: track.observation.to_bytes(),
         "score": lambda: model.assess([track.observation] * AT_ONCE, alpha),
@@ -102,7 +107,14 @@ def _decode(file: Path) -> list[FloatArray]:
 
 
 def _mono(chunks: list[FloatArray]) -> list[FloatArray]:
-    return [chunk.mean(axis=0) if len(chunk) > 1 else chunk[0] for chunk in chunks]
+    return [to_mono(chunk) for chunk in chunks]
+
+
+def _hash(track: _Track) -> None:
+    samples = hashlib.sha256()
+    for part in track.mono:
+        samples.update(part.data)
+    samples.digest()
 
 
 def _fingerprint(track: _Track) -> None:
@@ -110,6 +122,13 @@ def _fingerprint(track: _Track) -> None:
     for part in track.mono:
         fingerprinter.feed(part)
     fingerprinter.finish()
+
+
+def _landmarks(track: _Track) -> None:
+    landmarker = Landmarker(track.rate_hz)
+    for part in track.mono:
+        landmarker.feed(part)
+    landmarker.finish().to_bytes()
 
 
 def _observe(track: _Track) -> None:

@@ -54,7 +54,7 @@ def test_a_tone_stands_in_the_same_bin_at_any_rate(rate: int) -> None:
     time = np.arange(3 * rate) / rate
     noise = np.random.default_rng(1).standard_normal(len(time))
     samples = (0.2 * np.sin(2 * np.pi * 4_000 * time) + 1e-3 * noise).astype(np.float32)
-    spectra = Spectra(Geometry(rate), torch.device("cpu"))
+    spectra = Spectra(Geometry(rate))
     spectra.feed(samples)
     shares, frames, ltas = spectra.finish()
     assert frames > 10
