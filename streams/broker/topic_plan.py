@@ -188,7 +188,7 @@ def _shape(name: str, settings: Settings) -> Shape:
 
 def _differences(name: str, shape: Shape, has: Shape) -> Iterator[Change]:
     if has.partitions < shape.partitions:
-        says = f"partitions {has.partitions} -> {shape.partitions} (only with --grow: drain first)"
+        says = f"partitions {has.partitions} -> {shape.partitions}"
         yield Change(name, "grow", says, shape)
     elif has.partitions > shape.partitions:
         says = f"has {has.partitions} partitions, not {shape.partitions}: Kafka takes none away"

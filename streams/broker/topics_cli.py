@@ -1,9 +1,10 @@
 """``earmark topics``: what the topics should be, and making them so."""
 
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streams.broker.topic_plan import Change
+
+VISIBLE_S: Final = 10.0
 
 app = typer.Typer(no_args_is_help=True, help="Create topics and keep them as they should be.")
 
@@ -31,6 +34,7 @@ def plan(
     with open_admin(settings) as admin:
         found = changes(wanted(settings), on_broker(admin))
     _say(found, "topics are as they should be")
+    _advise(found)
     raise SystemExit(1 if found and check else 0)
 
 
@@ -55,10 +59,21 @@ def apply(
         done = make(admin, changes(wanted(settings), on_broker(admin)), grow=grow)
         _say(done, "nothing to do")
         ensure_topics(settings)  # waits until all are visible
-        left = changes(wanted(settings), on_broker(admin))
+        deadline = time.monotonic() + VISIBLE_S
+        while True:
+            left = changes(wanted(settings), on_broker(admin))
+            late = {(one.topic, one.kind) for one in left} & {(one.topic, one.kind) for one in done}
+            if not late or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)  # a broker tells what was changed a moment later
     if left:
         sys.stdout.write("left as it is:\n")
         _say(left, "")
+        _advise(left)
+    if any(change.kind == "grow" for change in done):
+        sys.stdout.write(
+            "start all processes anew: running ones see new partitions minutes later\n"
+        )
 
 
 @app.command()
@@ -94,6 +109,16 @@ def rewind(
     sys.stdout.write(f"{again} events {'will be' if yes else 'would be'} done again\n")
     if not yes:
         sys.stdout.write("nothing was changed; stop the workers of that process, then add --yes\n")
+
+
+def _advise(left: "Sequence[Change]") -> None:
+    kinds = {change.kind for change in left}
+    if kinds & {"create", "configure"}:
+        sys.stdout.write("earmark topics apply does it\n")
+    if "grow" in kinds:
+        sys.stdout.write(
+            "partitions are added by apply --grow alone: stop the uploads first, and drain\n"
+        )
 
 
 def _say(found: "Sequence[Change]", nothing: str) -> None:

@@ -19,6 +19,10 @@ NEVER_LATE = {
     "earmark_upload_to_decision_seconds_count": "0+10x600",
 }
 OFTEN_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+8x600"}
+ALL_OF_FEW_LATE = {  # two in an hour: nobody is woken for that
+    'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0x600",
+    "earmark_upload_to_decision_seconds_count": "0+0.03x600",
+}
 A_LITTLE_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+9.3x600"}
 LAG = 'earmark_consumer_lag{processor="decide",topic="tracks.classified",partition="1"}'
 OFFSET = 'earmark_consumer_offset{processor="decide",topic="tracks.classified",partition="1"}'
@@ -79,8 +83,12 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
             }
         ],
     ),
-    "EarmarkLateDecisionsFast": (90, [OFTEN_LATE], [NEVER_LATE, A_LITTLE_LATE]),
-    "EarmarkLateDecisionsSlow": (420, [OFTEN_LATE, A_LITTLE_LATE], [NEVER_LATE]),
+    "EarmarkLateDecisionsFast": (90, [OFTEN_LATE], [NEVER_LATE, A_LITTLE_LATE, ALL_OF_FEW_LATE]),
+    "EarmarkLateDecisionsSlow": (
+        420,
+        [OFTEN_LATE, A_LITTLE_LATE],
+        [NEVER_LATE, ALL_OF_FEW_LATE],
+    ),
     "EarmarkEventStuck": (
         40,
         [{'earmark_oldest_in_flight_seconds{processor="fingerprint"}': "0+60x60"}],

@@ -1,5 +1,6 @@
 """The chart, rendered: every variant is sound, planted faults are found, wrong values refused."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -297,6 +298,22 @@ def test_a_policy_inline_is_mounted() -> None:
     )
     decide = of_kind(objects, "Deployment")["music-earmark-decide"]
     assert environment(decide, objects)["EARMARK_POLICY"] == "/etc/earmark/policy/policy.yaml"
+
+
+def test_the_values_that_the_readme_shows_make_a_sound_installation(tmp_path: Path) -> None:
+    text = (CHART / "README.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    values = tmp_path / "mine.yaml"
+    values.write_text(block)
+    objects = render("-f", str(values))
+    assert problems(objects, "1.34", tmp_path) == []
+    assert {"PodMonitor", "PrometheusRule"} <= {one["kind"] for one in objects}
+    images = {
+        pod(one)["spec"]["containers"][0]["image"] for one in of_kind(objects, "Job").values()
+    }
+    assert images == {re.findall(r"make image TAG=(\S+)", text)[0]}
+    secret = re.findall(r"secret generic (\S+)", text)[0]
+    assert secret == yaml.safe_load((CHART / "values.yaml").read_text())["ledger"]["existingSecret"]
 
 
 def test_notes_say_the_next_three_steps() -> None:

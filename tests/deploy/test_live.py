@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,7 +88,13 @@ class Live:
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A Prometheus that has watched the whole house work on self-made tracks, twice."""
-    folder = tmp_path_factory.mktemp("live")
+    with at_work(tmp_path_factory.mktemp("live")) as found:
+        yield found
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[Live]:
+    """Let a whole house work on self-made tracks, twice, while a Prometheus watches it."""
     os.environ["OTEL_BSP_SCHEDULE_DELAY"] = "500"  # the children's spans need not wait for five s
     with Collector() as collector, EmbeddedBroker(log_file=folder / "broker.log") as broker:
         settings = Settings(

@@ -39,7 +39,9 @@ FENCE = re.compile(r"^ *```(?:sh|bash)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 UsageError = typer.BadParameter.__base__
 # at the beginning, after variables, a path, "--" of kubectl or a service of Compose
-OF_A_COMMAND = re.compile(r"(?:^ *|^(?:[A-Z_]+=\S+ )+|bin/| -- +|exec \w+ )earmark (?=[a-z-])(.*)")
+OF_A_COMMAND = re.compile(
+    r"(?:^ *|(?:^|env )(?:[A-Z_]+=\S+ )+|bin/| -- +|exec \w+ )earmark (?=[a-z-])(.*)"
+)
 
 
 def written() -> Iterator[tuple[str, str, bool]]:
