@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from streams.accounts import keys
 from streams.accounts.keys import Key
 from streams.accounts.roles import Right
+from streams.accounts.users import place_of
 from streams.api.house import house_of
 from streams.api.problems import ProblemError
 
@@ -65,8 +66,8 @@ class Needs:
         house = house_of(request)
         limit: RateLimit = request.app.state.rate_limit
         key = keys.find(house.ledger, given.credentials) if given else None
-        address = request.client.host if request.client else "?"
-        wait = limit.wait_s(key.key_id if key else f"from {address}")
+        place = place_of(request.client.host if request.client else "?")
+        wait = limit.wait_s(key.key_id if key else f"from {place}")
         if wait:
             retry = {"Retry-After": str(int(wait) + 1)}
             raise ProblemError(429, "too_many_requests", "slow down", retry)

@@ -31,6 +31,8 @@ TITLES: Final = {
     503: "Try again later",
 }
 
+STATUSES: Final = {"too_large": 413, "bad_cursor": 400}  # of what callers did wrong; others: 422
+
 
 class Problem(BaseModel):
     """What went wrong. ``code`` is stable; ``detail`` is for people."""
@@ -79,7 +81,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(BadInput)
     def bad(request: Request, error: BadInput) -> Response:
-        status = 413 if error.reason == "too_large" else 422
+        status = STATUSES.get(error.reason, 422)
         return response(status, error.reason, error.detail or error.reason)
 
     @app.exception_handler(Transient)

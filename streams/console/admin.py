@@ -12,10 +12,11 @@ from streams.accounts import keys, sessions, users
 from streams.accounts.roles import PEOPLE, Right, Role
 from streams.accounts.users import AccountError
 from streams.api.house import house_of
-from streams.api.pages import Id
+from streams.api.pages import Cursor, Id
 from streams.console import visitors
 from streams.console.render import page
 from streams.console.visitors import Visitor, needs, text, texts
+from streams.ledger.cursors import Sorted
 from streams.ledger.people import AUDIT, DELIVERIES
 from streams.ledger.tables import DECISIONS
 from streams.webhooks import deliveries
@@ -23,6 +24,8 @@ from streams.webhooks.deliveries import BadWebhook
 
 router = APIRouter()
 PAGE = 100
+ENTRIES = Sorted.by((AUDIT.c.sequence, True))
+OWED = Sorted.by((DELIVERIES.c.created_at, True), (DELIVERIES.c.delivery_id, True))
 COUNTED_S = 60.0  # how long a count of all decisions is good for
 ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 
@@ -30,7 +33,6 @@ ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 @router.get("/admin")
 def show_users(request: Request, visitor: ADMIN) -> Response:
     """Show who may come in."""
-    house_of(request).seen(visitor.user.user_id, "users_seen")
     return _users(request, visitor)
 
 
@@ -78,6 +80,7 @@ def _users(
     link: str = "",
     about: str = "",
 ) -> Response:
+    house_of(request).seen(visitor.user.user_id, "users_seen")
     return page(
         request,
         "admin_users.html",
@@ -94,7 +97,6 @@ def _users(
 @router.get("/admin/keys")
 def show_keys(request: Request, visitor: ADMIN) -> Response:
     """Show the API keys."""
-    house_of(request).seen(visitor.user.user_id, "keys_seen")
     return _keys(request, visitor)
 
 
@@ -123,6 +125,7 @@ def _keys(
     request: Request, visitor: Visitor, status: int = 200, *, fault: str = "", secret: str = ""
 ) -> Response:
     ledger = house_of(request).ledger
+    house_of(request).seen(visitor.user.user_id, "keys_seen")
     with ledger.reading() as connection:
         names = users.names(connection)
     found = keys.all_keys(ledger)
@@ -137,10 +140,9 @@ def _keys(
 
 
 @router.get("/admin/webhooks")
-def show_webhooks(request: Request, visitor: ADMIN) -> Response:
+def show_webhooks(request: Request, visitor: ADMIN, cursor: Cursor = None) -> Response:
     """Show who is told, and what is owed."""
-    house_of(request).seen(visitor.user.user_id, "webhooks_seen")
-    return _webhooks(request, visitor)
+    return _webhooks(request, visitor, cursor=cursor)
 
 
 @router.post("/admin/webhooks")
@@ -172,9 +174,19 @@ def change_webhook(
 
 
 def _webhooks(
-    request: Request, visitor: Visitor, status: int = 200, *, fault: str = "", secret: str = ""
+    request: Request,
+    visitor: Visitor,
+    status: int = 200,
+    *,
+    cursor: str | None = None,
+    fault: str = "",
+    secret: str = "",
 ) -> Response:
     ledger = house_of(request).ledger
+    house_of(request).seen(visitor.user.user_id, "webhooks_seen")
+    undelivered = select(DELIVERIES).where(
+        DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up"))
+    )
     question = select(DELIVERIES.c.webhook_id, DELIVERIES.c.state, func.count()).group_by(
         DELIVERIES.c.webhook_id, DELIVERIES.c.state
     )
@@ -182,17 +194,12 @@ def _webhooks(
         counted: dict[str, dict[str, int]] = {}
         for webhook_id, state, count in connection.execute(question):
             counted.setdefault(webhook_id, {})[state] = count
-        failed = connection.execute(
-            select(DELIVERIES)
-            .where(DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up")))
-            .order_by(DELIVERIES.c.created_at.desc())
-            .limit(PAGE)
-        ).all()
+        failed = connection.execute(OWED.part(undelivered, cursor, PAGE)).mappings().all()
     return page(
         *(request, "admin_webhooks.html", visitor, status),
         hooks=deliveries.all_webhooks(ledger),
         counted=counted,
-        failed=failed,
+        part=OWED.told(failed, cursor, PAGE),
         events=deliveries.EVENTS,
         fault=fault,
         secret=secret,
@@ -235,24 +242,21 @@ def _versions(request: Request, name: str) -> list[dict[str, Any]]:
 def audit_log(
     request: Request,
     visitor: ADMIN,
-    before: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    cursor: Cursor = None,
     subject: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the audit log, latest first."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "audit_seen", subject)
-    question = select(AUDIT).order_by(AUDIT.c.sequence.desc()).limit(PAGE + 1)
-    if before:
-        question = question.where(AUDIT.c.sequence < before)
+    question = select(AUDIT)
     if subject:
         question = question.where((AUDIT.c.subject == subject) | (AUDIT.c.actor == subject))
     with house.ledger.reading() as connection:
-        rows = connection.execute(question).all()
+        rows = connection.execute(ENTRIES.part(question, cursor, PAGE)).mappings().all()
         names = users.names(connection)
     return page(
         *(request, "admin_audit.html", visitor),
-        rows=rows[:PAGE],
-        more=len(rows) > PAGE,
+        part=ENTRIES.told(rows, cursor, PAGE),
         names=names,
         subject=subject,
     )

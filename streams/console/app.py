@@ -18,7 +18,7 @@ from streams.api import app as api
 from streams.api.callers import RateLimit
 from streams.api.house import House
 from streams.api.multipart import SMALL_BYTES
-from streams.api.problems import ProblemError
+from streams.api.problems import STATUSES, ProblemError
 from streams.console import (
     admin,
     appeals,
@@ -101,7 +101,7 @@ def _install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(BadInput)
     def bad(request: Request, error: BadInput) -> Response:
-        status = 413 if error.reason == "too_large" else 422
+        status = STATUSES.get(error.reason, 422)
         return error_page(request, status, error.detail or error.reason)
 
     @app.exception_handler(RequestValidationError)

@@ -10,11 +10,19 @@ from starlette.responses import RedirectResponse, Response
 from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.api.house import house_of
-from streams.api.pages import Id
+from streams.api.pages import Cursor, Id
 from streams.console import visitors, waveform
 from streams.console.render import page
 from streams.console.story import heard_of
-from streams.console.visitors import PageError, Visitor, needs, text, texts
+from streams.console.visitors import (
+    PageError,
+    Visitor,
+    blind_among,
+    needs,
+    not_blind,
+    text,
+    texts,
+)
 from streams.ledger import reads
 from streams.policy.evaluate import STRICTNESS
 from streams.records import Extent
@@ -33,20 +41,16 @@ def listed(
     request: Request,
     visitor: Annotated[Visitor, needs(Right.READ)],
     show: Annotated[str, Query(max_length=20)] = "open",
-    start: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    cursor: Cursor = None,
 ) -> Response:
     """List the appeals that wait, or those that were decided."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "appeals_seen")
-    rows = appeals.listed(house.ledger, pending=show != "ended", limit=PAGE + 1, offset=start)
+    part = appeals.listed(house.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
     return page(
-        request,
-        "appeals.html",
-        visitor,
-        rows=rows[:PAGE],
-        more=len(rows) > PAGE,
-        start=start,
-        size=PAGE,
+        *(request, "appeals.html", visitor),
+        part=part,
+        blind=blind_among(request, visitor, [one.track_id for one in part.rows]),
         show=show,
     )
 
@@ -119,7 +123,6 @@ def appeal(
     said: Annotated[str, Query(max_length=300)] = "",
 ) -> Response:
     """Show an appeal: what was decided, what is said against it, what happened since."""
-    house_of(request).seen(visitor.user.user_id, "appeal_seen", appeal_id)
     return _appeal(request, appeal_id, visitor, said=said)
 
 
@@ -176,6 +179,7 @@ def _appeal(
     fault: str = "",
 ) -> Response:
     house = house_of(request)
+    house.seen(visitor.user.user_id, "appeal_seen", appeal_id)
     with house.ledger.reading() as connection:
         try:
             found = appeals.one(connection, appeal_id)
@@ -185,6 +189,7 @@ def _appeal(
         excluded = appeals.first_reviewers(connection, found)
         names = users.names(connection)
         heard = heard_of(connection, found.upload_id)
+    not_blind(request, visitor, found.track_id)
     decision = reads.decision(house.ledger, found.decision_id)
     return page(
         request,

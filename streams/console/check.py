@@ -14,9 +14,10 @@ from streams.api.house import house_of
 from streams.api.pages import Id
 from streams.api.progress import progress_of
 from streams.console import visitors, waveform
+from streams.console.listing import listed
 from streams.console.render import page
 from streams.console.story import upload_of
-from streams.console.visitors import PageError, Visitor, needs
+from streams.console.visitors import PageError, Visitor, blind_among, needs, not_blind
 from streams.ledger.tables import FINGERPRINTS, UPLOADS
 
 router = APIRouter()
@@ -28,12 +29,12 @@ def check(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) ->
     """Show where to drop a file, and what came lately."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "check_seen")
+    recent = listed(house.ledger, limit=RECENT).rows
     return page(
-        request,
-        "check.html",
-        visitor,
+        *(request, "check.html", visitor),
         most=house.settings.fetch_max_bytes,
-        recent=_recent(request),
+        recent=recent,
+        blind=blind_among(request, visitor, [row["track_id"] for row in recent]),
     )
 
 
@@ -66,6 +67,7 @@ def result(
         )
     if found is None:
         raise PageError(404, "There is no such upload.")
+    not_blind(request, visitor, found.track_id)
     facts: dict[str, Any] = orjson.loads(heard) if heard else {}
     return page(
         request,
@@ -88,9 +90,3 @@ def state(
     if found is None:
         raise PageError(404, "There is no such upload.")
     return JSONResponse({"status": found.status, "ended": found.ended})
-
-
-def _recent(request: Request) -> list[dict[str, Any]]:
-    from streams.console.listing import listed
-
-    return listed(house_of(request).ledger, limit=RECENT)

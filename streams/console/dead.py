@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from streams.accounts.roles import Right
 from streams.api.house import House, house_of
-from streams.api.pages import Id
+from streams.api.pages import Cursor, Id
 from streams.broker import replay
 from streams.broker.clients import open_producer
 from streams.broker.replay import refusal
@@ -31,15 +31,16 @@ def overview(
     standing: Annotated[str, Query(max_length=20)] = "open",
     reason: Annotated[str, Query(max_length=100)] = "",
     said: Annotated[str, Query(max_length=300)] = "",
+    cursor: Cursor = None,
 ) -> Response:
-    """Show heaps of dead letters by place and reason, and the latest of them."""
+    """Show heaps of dead letters by place and reason, and the letters, latest first."""
     ledger = house_of(request).ledger
     house_of(request).seen(visitor.user.user_id, "dead_letters_seen")
     wanted = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
     return page(
         *(request, "dead_letters.html", visitor),
         heaps=letters.heaps(ledger, Wanted(standing=wanted.standing)),
-        letters=list(reversed(letters.find(ledger, wanted, SHOWN))),
+        part=letters.part(ledger, wanted, cursor, SHOWN),
         standing=standing,
         reason=reason,
         said=said,

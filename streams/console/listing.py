@@ -1,14 +1,25 @@
 """Lists of tracks: one statement for a page, whatever its length."""
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, column, func, select, table
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    column,
+    false,
+    func,
+    literal,
+    select,
+    table,
+)
 
+from streams.ledger.cursors import Part, Sorted
 from streams.ledger.database import Ledger
 from streams.ledger.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
 
 MANY: Final = 5_000  # uploads: more make a text a common one
 FEWEST: Final = 3  # letters from which an index helps: it is one of trigrams
+LATEST: Final = Sorted.by((UPLOADS.c.recorded_at, True), (UPLOADS.c.upload_id, True))
 # Of the index of SQLite (migration 0008): PostgreSQL's is an ordinary index on ``uploads``.
 TEXTS: Final = table("upload_texts", column("upload_id"), column("upload_texts"))
 
@@ -22,40 +33,44 @@ def contains(text: str) -> str:
 def has_text(ledger: Ledger, upload_id: ColumnElement[str], text: str) -> ColumnElement[bool]:
     """Return whether the title or the deliverer of a row's upload contains a text, as SQL.
 
-    PostgreSQL weighs for itself whether its index helps. SQLite cannot: it asks the index of
-    rare texts, and looks at a common one's uploads as they come, where enough are soon found.
+    A rare text is asked of the index of texts (where there is one). A common one's uploads are
+    too many to gather: they are looked at as they come, where enough are soon found.
     """
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # as it is stored
     like = contains(text)
     said = UPLOADS.c.title.ilike(like, escape="\\") | UPLOADS.c.distributor.ilike(like, escape="\\")
-    if ledger.engine.dialect.name != "sqlite":
-        return upload_id.in_(select(UPLOADS.c.upload_id).where(said))
-    if len(text) >= FEWEST:
+    found = select(UPLOADS.c.upload_id).where(said)
+    if ledger.engine.dialect.name == "sqlite" and len(text) >= FEWEST:
         phrase = '"' + text.replace('"', '""') + '"'
         found = select(TEXTS.c.upload_id).where(TEXTS.c.upload_texts.op("MATCH")(phrase))
-        with ledger.reading() as connection:
-            some = select(func.count()).select_from(found.limit(MANY).subquery())
-            if connection.execute(some).scalar_one() < MANY:
-                return upload_id.in_(found)
+    with ledger.reading() as connection:
+        some = select(func.count()).select_from(found.limit(MANY).subquery())
+        if connection.execute(some).scalar_one() < MANY:
+            return upload_id.in_(found)
     if upload_id is UPLOADS.c.upload_id:
         return said
-    return select(UPLOADS.c.upload_id).where(UPLOADS.c.upload_id == upload_id, said).exists()
+    # Not EXISTS: PostgreSQL would gather all of them after all.
+    mine = select(literal(True)).where(UPLOADS.c.upload_id == upload_id, said)
+    return func.coalesce(mine.scalar_subquery(), false())
 
 
 def listed(
     ledger: Ledger,
     *,
     limit: int,
-    offset: int = 0,
+    cursor: str | None = None,
     condition: ColumnElement[bool] | None = None,
-) -> list[dict[str, Any]]:
-    """Return uploads with their latest decision or what they died of, latest first."""
+) -> Part[RowMapping]:
+    """Return uploads with their latest decision or what they died of, latest first.
+
+    Raises:
+        BadCursor: none of this list's.
+    """
     # First the ids alone, out of an index; then what is shown of these few.
     chosen = select(UPLOADS.c.upload_id)
     if condition is not None:
         chosen = chosen.where(condition)
-    latest_first = (UPLOADS.c.recorded_at.desc(), UPLOADS.c.upload_id.desc())
-    ids = chosen.order_by(*latest_first).limit(limit).offset(offset).subquery()
+    ids = LATEST.part(chosen, cursor, limit).subquery()
     page = (
         select(
             *(UPLOADS.c.upload_id, UPLOADS.c.track_id, UPLOADS.c.title, UPLOADS.c.distributor),
@@ -92,7 +107,8 @@ def listed(
             & (ANALYSES.c.upload_id == page.c.upload_id),
         )
         .outerjoin(died, died.c.upload_id == page.c.upload_id)
-        .order_by(page.c.recorded_at.desc(), page.c.upload_id.desc())
+        .order_by(*LATEST.order(cursor, page))
     )
     with ledger.reading() as connection:
-        return [dict(row) for row in connection.execute(question).mappings()]
+        rows = connection.execute(question).mappings().all()
+    return LATEST.told(rows, cursor, limit)

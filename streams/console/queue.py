@@ -12,9 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from streams.accounts.roles import Right
 from streams.accounts.users import User
 from streams.api.house import House, house_of
+from streams.api.pages import Cursor
 from streams.console.listing import has_text
 from streams.console.render import page
 from streams.console.visitors import Form, Visitor, needs, text
+from streams.ledger.cursors import Part, Sorted
 from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.people import USERS
@@ -23,6 +25,8 @@ from streams.review import tasks
 
 router = APIRouter()
 PAGE: Final = 50
+BY_AGE: Final = Sorted.by((STATES.c.opened_at, False), (STATES.c.task_id, False))
+BY_PRIORITY: Final = Sorted.by((STATES.c.priority, True), *BY_AGE.columns)
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,6 @@ class Filters:
                 found &= (STATES.c.state == "open") & (STATES.c.leased_by == user.user_id)
             case "closed":
                 found &= STATES.c.state == "closed"
-            case "late":
-                found &= STATES.c.state == "open"
             case _:
                 found &= STATES.c.state == "open"
         if self.search:
@@ -63,21 +65,17 @@ def queue(
     queue: Annotated[str, Query(max_length=100)] = "",
     show: Annotated[str, Query(max_length=20)] = "open",
     search: Annotated[str, Query(max_length=200)] = "",
-    start: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    cursor: Cursor = None,
 ) -> Response:
     """Show the queue."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "queue_seen")
     filters = Filters(queue, show, search.strip())
-    rows = _rows(house, visitor.user, filters, start)
     return page(
         request,
         "queue.html",
         visitor,
-        rows=rows[:PAGE],
-        more=len(rows) > PAGE,
-        start=start,
-        size=PAGE,
+        part=_part(house, visitor.user, filters, cursor),
         filters=filters,
         queues=_queues(house),
         sla=timedelta(hours=house.settings.review_sla_hours),
@@ -108,11 +106,12 @@ def _queues(house: House) -> list[tuple[str, int]]:
         return [(row[0], row[1]) for row in connection.execute(question)]
 
 
-def _rows(house: House, user: User, filters: Filters, start: int) -> list[dict[str, Any]]:
+def _part(house: House, user: User, filters: Filters, cursor: str | None) -> Part[dict[str, Any]]:
     now = datetime.now(UTC)
+    by = BY_AGE if filters.show == "late" else BY_PRIORITY
     # First which tasks, of narrow rows; then what is shown of these few.
     chosen = select(STATES.c.task_id).where(filters.condition(house.ledger, user))
-    ids = chosen.order_by(*_order(filters)).limit(PAGE + 1).offset(start).subquery()
+    ids = by.part(chosen, cursor, PAGE).subquery()
     question = (
         select(
             *(STATES.c.task_id, STATES.c.kind, STATES.c.state, STATES.c.track_id),
@@ -134,20 +133,15 @@ def _rows(house: House, user: User, filters: Filters, start: int) -> list[dict[s
         )
         .outerjoin(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
         .outerjoin(USERS, USERS.c.user_id == STATES.c.leased_by)
-        .order_by(*_order(filters))
+        .order_by(*by.order(cursor))
     )
     with house.ledger.reading() as connection:
         rows = [dict(row) for row in connection.execute(question).mappings()]
+        blind = tasks.blind_tracks(connection, user, [row["track_id"] for row in rows])
     for row in rows:
         row["reasons"] = orjson.loads(row["record"])["reason_codes"] if row["record"] else []
         row["held"] = row["leased_by"] and row["leased_until"] and row["leased_until"] > now
-        hold = "hold" in (row["availability"], row["monetisation"])
-        if hold:
+        if "hold" in (row["availability"], row["monetisation"]):
             row["reasons"] = [*row["reasons"], "on hold"]
-    return rows
-
-
-def _order(filters: Filters) -> tuple[Any, ...]:
-    if filters.show == "late":
-        return STATES.c.opened_at, STATES.c.task_id
-    return STATES.c.priority.desc(), STATES.c.opened_at, STATES.c.task_id
+        row["hidden"] = row["kind"] != "review" or row["track_id"] in blind
+    return by.told(rows, cursor, PAGE)

@@ -85,7 +85,7 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
         free = not held or row.leased_by == user.user_id or row.leased_until < now
         allowed = row.state == "open" and not row.never and user.may(Right.REVIEW)
         mine = allowed and row.leased_by == user.user_id and held and row.leased_until > now
-        blind = row.state == "open" and (user.blind or row.kind in ("second", "golden"))
+        blind = row.state == "open" and (user.blind or row.kind in tasks.MEASURING)
         delivered = upload_of(upload.record if upload else None, row.track_id)
         heard = heard_of(connection, row.upload_id)
         return TaskStory(
@@ -156,8 +156,11 @@ def _alike(
     now: datetime,
     user: User,
 ) -> list[dict[str, Any]]:
-    """Return other open tasks about the same content or of the same release."""
-    if decision is None or task["state"] != "open" or task["kind"] != "review":
+    """Return other open tasks about the same content or of the same release.
+
+    Also of a task that was just decided: its form may come again, with duplicates still to do.
+    """
+    if decision is None or task["kind"] != "review":
         return []
     # By content over the decisions' index, by release over the uploads': together they would
     # look at every open task.

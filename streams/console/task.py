@@ -16,7 +16,7 @@ from streams.api.pages import Id
 from streams.console import visitors, waveform
 from streams.console.render import page
 from streams.console.story import TaskStory, taken_its_place, task_story
-from streams.console.visitors import PageError, Visitor, needs, text, texts
+from streams.console.visitors import PageError, Visitor, needs, not_blind, text, texts
 from streams.records import Component, Extent
 from streams.records.reviews import Finding
 from streams.review import tasks, verdicts
@@ -37,10 +37,8 @@ def task(
     said: str = "",
 ) -> Response:
     """Show a task and everything that helps to decide it."""
-    house = house_of(request)
-    if (later := taken_its_place(house, task_id)) is not None:
+    if (later := taken_its_place(house_of(request), task_id)) is not None:
         return RedirectResponse(f"/tasks/{later}?said={quote(said[:300])}", 303)
-    house.seen(visitor.user.user_id, "task_seen", task_id)
     return _page(request, task_id, visitor, said=said[:300])
 
 
@@ -140,7 +138,7 @@ def undo(
     except NotYours as error:
         raise PageError(409, f"Not undone: {error.detail}.") from error
     house.relay.wake()
-    said = "Undone. The task is open again, and yours."
+    said = "Undone. The task is open again."
     return RedirectResponse(f"/tasks/{task_id}?said={quote(said)}", 303)
 
 
@@ -192,9 +190,12 @@ def _page(
     form: FormData | None = None,
 ) -> Response:
     house = house_of(request)
+    house.seen(visitor.user.user_id, "task_seen", task_id)
     story = task_story(house, task_id, visitor.user)
     if story is None:
         raise PageError(404, "There is no such task.")
+    if not story.blind:  # the task may be an open one's elder: its verdict is to be found again
+        not_blind(request, visitor, story.task["track_id"])
     shown = None if story.blind else story.decision
     return page(
         request,

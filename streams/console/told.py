@@ -7,7 +7,8 @@ from typing import Any
 
 from streams.console import words
 from streams.ledger.reads import Entry
-from streams.records import Actions
+from streams.records import Actions, Analysis
+from streams.review.reasons import REASONS
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,11 @@ def _heard(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str])
 
 
 def _analysed(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
-    analysis = record["analysis"]
-    outcome = words.said(analysis["outcome"])
-    model = analysis["model"]
-    evidence = " ".join(one["sentence"] for one in analysis.get("evidence", ()))
-    said = f"Our analysis says: {outcome.lower()}. {evidence}".strip()
-    return Sentence(at, "analysis", said, f"model {model['name']} {model['digest'][:12]}")
+    analysis = Analysis.model_validate(record["analysis"])
+    said = f"Our analysis says: {words.said(analysis.outcome.value)}. {words.plain(analysis)}"
+    evidence = " ".join(one.sentence for one in analysis.evidence)
+    model = f"model {analysis.model.name} {analysis.model.digest[:12]}"
+    return Sentence(at, "analysis", said, f"{evidence} ({model})".strip())
 
 
 def _labelled(at: datetime | None, label: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
@@ -88,9 +88,10 @@ def _decided(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str
 
 
 def _task(at: datetime | None, record: Mapping[str, Any], _: Mapping[str, str]) -> Sentence:
-    reasons = ", ".join(record["reason_codes"])
-    said = f"A person was asked to look (queue {record['queue']}: {reasons})."
-    return Sentence(at, "task", said, record["task_id"], f"/tasks/{record['task_id']}")
+    reasons = ", ".join(words.reason(one) for one in record["reason_codes"])
+    said = f"A person was asked to look: {reasons}."
+    detail = f"queue {record['queue']}, {', '.join(record['reason_codes'])}"
+    return Sentence(at, "task", said, detail, f"/tasks/{record['task_id']}")
 
 
 def _verdict(at: datetime | None, record: Mapping[str, Any], names: Mapping[str, str]) -> Sentence:
@@ -102,7 +103,7 @@ def _verdict(at: datetime | None, record: Mapping[str, Any], names: Mapping[str,
     else:
         extent = f": {words.said(record['extent'])}" if record.get("extent") else ""
         said = f"{who} reviewed it, {words.said(record['outcome'])}{extent}."
-    detail = ", ".join(record["reason_codes"])
+    detail = ", ".join(REASONS.get(code, code) for code in record["reason_codes"])
     return Sentence(at, "verdict", said, detail, f"/tasks/{record['task_id']}")
 
 

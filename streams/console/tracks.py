@@ -9,14 +9,14 @@ from starlette.responses import Response
 from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.api.house import house_of
-from streams.api.pages import Id
+from streams.api.pages import Cursor, Id
 from streams.audio.pictures import MEDIA, Pictures
 from streams.console import waveform
 from streams.console.listing import has_text, listed
 from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.told import told
-from streams.console.visitors import PageError, Visitor, needs
+from streams.console.visitors import PageError, Visitor, blind_among, needs, not_blind
 from streams.ledger import reads
 from streams.ledger.database import Ledger
 from streams.ledger.tables import UPLOADS
@@ -32,27 +32,21 @@ def tracks(
     request: Request,
     visitor: Annotated[Visitor, needs(Right.READ)],
     search: Annotated[str, Query(max_length=200)] = "",
-    start: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    cursor: Cursor = None,
 ) -> Response:
     """List what came, latest first, or what fits a search."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "tracks_seen")
     search = search.strip()
-    rows: list[dict[str, Any]] = []
-    for condition in _conditions(
-        house.ledger, search
-    ):  # a name that fits exactly spares looking into titles
-        rows = listed(house.ledger, limit=PAGE + 1, offset=start, condition=condition)
-        if rows:
+    # A name that fits exactly spares looking into titles.
+    for condition in _conditions(house.ledger, search):
+        part = listed(house.ledger, limit=PAGE, cursor=cursor, condition=condition)
+        if part.rows:
             break
     return page(
-        request,
-        "tracks.html",
-        visitor,
-        rows=rows[:PAGE],
-        more=len(rows) > PAGE,
-        start=start,
-        size=PAGE,
+        *(request, "tracks.html", visitor),
+        part=part,
+        blind=blind_among(request, visitor, [row["track_id"] for row in part.rows]),
         search=search,
     )
 
@@ -76,6 +70,7 @@ def track(
     """Tell the story of a track."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "track_seen", track_id)
+    not_blind(request, visitor, track_id)
     story = reads.story(house.ledger, track_id)
     if not story:
         raise PageError(404, "The ledger knows nothing of this track.")
@@ -118,6 +113,7 @@ def picture(
     if decision is None:
         raise PageError(404, "There is no such decision.")
     house.seen(visitor.user.user_id, "evidence_seen", decision_id)
+    not_blind(request, visitor, decision.track_id)
     drawn = Pictures(house.ledger, house.store, house.settings).of(decision, ending)
     headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
     return Response(drawn, media_type=MEDIA[ending], headers=headers)

@@ -5,6 +5,7 @@ changes anything must also carry the session's token (``csrf`` in a form, ``X-CS
 a script) and come from our own pages, by what the browser says of its origin.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlsplit
@@ -18,10 +19,15 @@ from streams.accounts.roles import Right
 from streams.accounts.sessions import Session
 from streams.accounts.users import User
 from streams.api.house import house_of
+from streams.review import tasks
 
 COOKIE: Final = "earmark_session"
 SAFE: Final = ("GET", "HEAD")
 MOST_FIELDS: Final = 1_000
+BLIND: Final = (
+    "You are to judge this recording by ear. What was found about it is shown again when its "
+    "task has been decided. (Blind mode is in your settings.)"
+)
 
 
 class LoginNeeded(Exception):
@@ -163,3 +169,19 @@ def local(path: str) -> str:
     parts = urlsplit(path)
     mine = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
     return path if mine and path.isprintable() else "/"
+
+
+def not_blind(request: Request, visitor: Visitor, track_id: str) -> None:
+    """Show nothing of a track to whom shall judge it by ear.
+
+    Raises:
+        PageError: an open task about it is blind to them.
+    """
+    if blind_among(request, visitor, [track_id]):
+        raise PageError(403, BLIND)
+
+
+def blind_among(request: Request, visitor: Visitor, track_ids: Iterable[str]) -> frozenset[str]:
+    """Return of which tracks of a list nothing may be shown that was found."""
+    with house_of(request).ledger.reading() as connection:
+        return tasks.blind_tracks(connection, visitor.user, list(track_ids))

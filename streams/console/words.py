@@ -66,6 +66,7 @@ WORDS: Final = {
     "wrong_territory": "the wrong territory",
     "procedural": "the procedure was wrong",
 }
+COMMON: Final = 0.1  # p-value from which a trace is nothing conspicuous
 HEADLINES: Final = {
     Outcome.AI_LIKELY: "Probably made with AI",
     Outcome.HUMAN_LIKELY: "No trace of AI found",
@@ -80,6 +81,36 @@ CANNOT: Final = {
     "out_of_distribution": "It sounds unlike all music that the detector was measured on.",
     "uncalibrated": "There are too few human recordings like it to compare it with.",
     "observation_version": "It was heard by another version of the analysis.",
+}
+# What leads to "AI likely", where the analysis names a rate: the kind of evidence in plain words.
+TRACES: Final = {
+    "clock": "a pulse in the treble, more even than any player's",
+    "parts": "a pulse in the treble of some parts, more even than any player's",
+    "speed": "a pulse in the treble, more even than any player's, at an altered speed",
+}
+KINDS: Final = {
+    "clock": "pulse",
+    "templates": "fixed lines",
+    "parts": "parts of the track",
+    "speed": "altered speed",
+    "learned": "taught examples",
+}
+TERMS: Final = {
+    "Chance of AI, p(AI)": "How sure the analysis is if half of all deliveries were made with AI "
+    "(even odds). Where fewer are, the chance is lower.",
+    "Human recordings as conspicuous, p-value": "The share of recordings by people that show at "
+    "least as strong a trace. “AI likely” is said only where it is small, so that few people are "
+    "wrongly suspected.",
+    "Label": "What the recording is said to be. Suspected: by our analysis alone. Declared: by "
+    "whoever delivered it. Confirmed: by a person who reviewed it, or by signed proof.",
+    "Generator, decoder": "A generator makes music by itself. Its last stage, the decoder, turns "
+    "its numbers into sound.",
+    "Pulse, clock, frame rate": "A decoder writes sound in equal steps, so many in a second (Hz). "
+    "Each step leaves a mark, so the treble (the energy above 4.5 kHz) pulses at exactly that "
+    "rate. People never play so evenly.",
+    "Fixed lines": "Faint tones that a decoder leaves at the same places in everything it makes; "
+    "generators can be told apart by them.",
+    "Segment": "A stretch of about 12 seconds. Its score says how strong the trace is there.",
 }
 ACTIONS: Final = {
     ("display", "ai_badge"): "Listeners see an AI badge",
@@ -128,6 +159,36 @@ def headline(label: Label, analysis: Analysis) -> str:
         Extent.NONE: "Not made with AI",
         Extent.UNKNOWN: "Not known",
     }[label.extent]
+
+
+def plain(analysis: Analysis) -> str:
+    """Return what was found, in words that need no explanation."""
+    p_value = analysis.p_value
+    if p_value is None:
+        return cannot(analysis.reason)
+    if analysis.outcome is Outcome.HUMAN_LIKELY:
+        return (
+            "None of the traces that music generators leave was found. In recordings like this "
+            "one they usually are, if they are there."
+        )
+    if analysis.outcome is Outcome.UNCERTAIN and p_value >= COMMON:
+        return (
+            "No conspicuous trace of a music generator was found; but in recordings like this "
+            "one it would often be missed."
+        )
+    per_mille = p_value * 1_000
+    of = f"about {per_mille:.0f} in 1,000" if per_mille >= 1 else "fewer than 1 in 1,000"
+    if analysis.outcome is Outcome.UNCERTAIN:
+        return (
+            f"A trace like those that music generators leave was found, but {of} recordings by "
+            "people show one as strong: too many to call it AI."
+        )
+    found = (TRACES.get(one.kind) for one in analysis.evidence if one.rate_hz is not None)
+    trace = next((one for one in found if one), "")
+    return (
+        f"It carries a trace that music generators leave{': ' * bool(trace)}{trace}. "
+        f"{of.capitalize()} recordings by people show one as strong."
+    )
 
 
 def tone(label: Label, analysis: Analysis) -> str:

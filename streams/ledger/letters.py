@@ -10,17 +10,19 @@ from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 from sqlalchemy import ColumnElement, Select, func, insert, select
 
 from detector.errors import BadInput
 from streams.broker import dead_letters
+from streams.ledger.cursors import Part, Sorted
 from streams.ledger.database import Ledger
 from streams.ledger.tables import DEAD_LETTER_ACTIONS as ACTIONS
 from streams.ledger.tables import DEAD_LETTERS as LETTERS
 
+LATEST: Final = Sorted.by((LETTERS.c.recorded_at, True), (LETTERS.c.dead_letter_id, True))
 Standing = Literal["open", "replayed", "dropped"]
 
 
@@ -106,12 +108,22 @@ class Heap:
 
 def find(ledger: Ledger, wanted: Wanted, limit: int | None = None) -> list[Letter]:
     """Return the letters that are wanted, oldest first (the latest, where there is a limit)."""
-    latest = _asked(wanted, LETTERS, _standing(), _replays()).order_by(
-        LETTERS.c.recorded_at.desc(), LETTERS.c.dead_letter_id
-    )
+    latest = _asked(wanted, LETTERS, _standing(), _replays()).order_by(*LATEST.order(None))
     with ledger.reading() as connection:
         rows = connection.execute(latest.limit(limit)).mappings().all()
     return [_letter(dict(row)) for row in reversed(rows)]
+
+
+def part(ledger: Ledger, wanted: Wanted, cursor: str | None, limit: int) -> Part[Letter]:
+    """Return a part of the letters that are wanted, latest first.
+
+    Raises:
+        BadCursor: none of this list's.
+    """
+    question = LATEST.part(_asked(wanted, LETTERS, _standing(), _replays()), cursor, limit)
+    with ledger.reading() as connection:
+        rows = connection.execute(question).mappings().all()
+    return LATEST.told([_letter(dict(row)) for row in rows], cursor, limit, getattr)
 
 
 def one(ledger: Ledger, dead_letter_id: str) -> Letter:

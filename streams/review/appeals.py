@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from detector.errors import BadInput
 from streams import topics
 from streams.accounts.users import User
 from streams.ledger import audit
+from streams.ledger.cursors import Part, Sorted
 from streams.ledger.database import Ledger
 from streams.ledger.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
 from streams.records import parse
@@ -49,6 +50,9 @@ NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "upheld": ("external_dispute",),
     "partially_overturned": ("external_dispute",),
 }
+MOST: Final = 500  # appeals about one track or decision
+WAITING: Final = Sorted.by((APPEALS.c.received_at, False), (APPEALS.c.appeal_id, False))
+ENDED: Final = Sorted.by((APPEALS.c.changed_at, True), (APPEALS.c.appeal_id, True))
 QUICKER: Final = ("changed_meanwhile", "somebody else has changed this appeal: look again")
 ALL_STATES: Final[tuple[AppealState, ...]] = get_args(AppealState)
 GROUNDS: Final[tuple[str, ...]] = get_args(AppealChanged.model_fields["grounds"].annotation)
@@ -203,13 +207,19 @@ def history(connection: Connection, number: str) -> list[AppealChanged]:
     return [parse(AppealChanged, text.encode()) for text in texts]
 
 
-def listed(ledger: Ledger, *, pending: bool, limit: int, offset: int = 0) -> list[AppealChanged]:
-    """Return appeals that are open (the longest waiting first) or decided (latest first)."""
-    condition = APPEALS.c.state.in_(PENDING_STATES)
+def listed(
+    ledger: Ledger, *, pending: bool, limit: int, cursor: str | None = None
+) -> Part[AppealChanged]:
+    """Return appeals that are open (the longest waiting first) or have ended (latest first).
+
+    Raises:
+        BadCursor: none of this list's.
+    """
+    waits = APPEALS.c.state.in_(PENDING_STATES)
+    by = WAITING if pending else ENDED
+    question = by.part(_as_they_stand(waits if pending else ~waits), cursor, limit)
     with ledger.reading() as connection:
-        return _latest(
-            connection, condition if pending else ~condition, limit, offset, oldest=pending
-        )
+        return by.told(_parsed(connection, question), cursor, limit, getattr)
 
 
 def first_reviewers(connection: Connection, appeal: AppealChanged) -> frozenset[str]:
@@ -226,29 +236,26 @@ def first_reviewers(connection: Connection, appeal: AppealChanged) -> frozenset[
     return frozenset(connection.scalars(question.distinct()))
 
 
-def _latest(
-    connection: Connection,
-    condition: Any,
-    limit: int = 500,
-    offset: int = 0,
-    *,
-    oldest: bool = False,
-) -> list[AppealChanged]:
+def _latest(connection: Connection, condition: ColumnElement[bool]) -> list[AppealChanged]:
+    return _parsed(connection, _as_they_stand(condition).order_by(*ENDED.order(None)).limit(MOST))
+
+
+def _as_they_stand(condition: ColumnElement[bool]) -> Select[Any]:
     newest = (
         select(APPEALS.c.appeal_id, func.max(APPEALS.c.sequence).label("sequence"))
         .group_by(APPEALS.c.appeal_id)
         .subquery()
     )
-    question = (
+    return (
         select(APPEALS.c.record)
         .join(
             newest,
             (newest.c.appeal_id == APPEALS.c.appeal_id) & (newest.c.sequence == APPEALS.c.sequence),
         )
         .where(condition)
-        .limit(limit)
-        .offset(offset)
     )
-    order = APPEALS.c.received_at if oldest else APPEALS.c.changed_at.desc()
-    texts = connection.scalars(question.order_by(order, APPEALS.c.appeal_id)).all()
+
+
+def _parsed(connection: Connection, question: Select[Any]) -> list[AppealChanged]:
+    texts = connection.scalars(question).all()
     return [parse(AppealChanged, text.encode()) for text in texts]

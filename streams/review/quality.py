@@ -26,11 +26,10 @@ from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import APPEALS, DECISIONS, UPLOADS, VERDICTS
 from streams.records import stable_id
 from streams.records.reviews import DECIDED_STATES
-from streams.review.tasks import standing
+from streams.review.tasks import MEASURING, standing
 
 LATEST: Final = 2_000  # verdicts that the figures are made of
 Z: Final = 1.96
-MEASURING: Final = ("second", "golden")
 
 
 class BadGolden(BadInput):
@@ -187,7 +186,10 @@ def give_golden(ledger: Ledger, user: User) -> int:
         .scalar_subquery()
     )
     question = (
-        select(GOLDEN.c.upload_id, latest.label("decision_id"), UPLOADS.c.track_id)
+        select(
+            *(GOLDEN.c.upload_id, GOLDEN.c.set_by, UPLOADS.c.track_id),
+            latest.label("decision_id"),
+        )
         .join(UPLOADS, UPLOADS.c.upload_id == GOLDEN.c.upload_id)
         .where(~waiting)
     )
@@ -196,7 +198,7 @@ def give_golden(ledger: Ledger, user: User) -> int:
         for row in rows:
             task_id = stable_id("tsk", "golden", row.upload_id, now.isoformat())
             about = stable_id("gld", row.upload_id)
-            _open(connection, row, task_id, "golden", about, None, now)
+            _open(connection, row, task_id, "golden", about, row.set_by, now)  # who knows it
         detail = {"opened": len(rows)}
         audit.append(connection, [audit.Entry(user.user_id, "golden_given", "", detail)])
     return len(rows)

@@ -9,10 +9,20 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
+from streams.accounts.roles import Right
 from streams.accounts.users import User
 from streams.ledger import audit
 from streams.ledger.database import Ledger, Row
@@ -20,6 +30,7 @@ from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import REVIEW_TASKS, VERDICTS
 
 LEASE: Final = timedelta(minutes=10)
+MEASURING: Final = ("second", "golden")  # kinds of tasks that change no label and are done blind
 CHUNK: Final = 500
 LEASED: Final = ("leased_by", "leased_until")
 State = Literal["open", "closed", "cancelled"]
@@ -141,6 +152,23 @@ def excluded(user: User) -> ColumnElement[bool]:
     about = VERDICTS.c.verdict_id == STATES.c.about_verdict
     said = exists().where(VERDICTS.c.reviewer == user.user_id, own | about)
     return (func.coalesce(STATES.c.excluded, "") == user.user_id) | said
+
+
+def blind_tracks(connection: Connection, user: User, track_ids: Collection[str]) -> frozenset[str]:
+    """Return the tracks of which this user may see neither scores nor what was decided now.
+
+    Whoever is in blind mode sees nothing of a track with an open task. What a measuring task
+    is about is hidden from all who may yet take it; from those who run the measuring (leads),
+    only while they hold it.
+    """
+    measuring: ColumnElement[bool] = STATES.c.kind.in_(MEASURING)
+    if user.may(Right.QUALITY):
+        measuring &= STATES.c.leased_by == user.user_id
+    elif not user.may(Right.REVIEW):
+        measuring &= false()
+    hidden = (STATES.c.state == "open") & (literal(user.blind) | measuring & ~excluded(user))
+    question = select(STATES.c.track_id).where(STATES.c.track_id.in_(set(track_ids)), hidden)
+    return frozenset(connection.scalars(question))
 
 
 def take(ledger: Ledger, task_id: str, user: User) -> datetime:

@@ -180,8 +180,10 @@ def undo(ledger: Ledger, verdict_id: str, user: User) -> str:
             }
         )
         publish(connection, topics.REVIEWS_DECIDED, said)
+        # It is theirs again, unless it measures a verdict of their own: then somebody else's.
         lease = {"leased_by": user.user_id, "leased_until": said.decided_at + tasks.LEASE}
-        connection.execute(update(STATES).where(STATES.c.task_id == before.task_id).values(**lease))
+        again = STATES.c.task_id == before.task_id, ~tasks.excluded(user)
+        connection.execute(update(STATES).where(*again).values(**lease))
         detail = {"verdict": verdict_id}
         audit.append(
             connection, [audit.Entry(user.user_id, "verdict_undone", before.task_id, detail)]

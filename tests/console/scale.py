@@ -26,9 +26,13 @@ from streams import logs, topics
 from streams.accounts import keys, sessions, users
 from streams.api.house import House
 from streams.console.app import create
+from streams.console.listing import LATEST
+from streams.console.queue import BY_AGE, BY_PRIORITY
 from streams.console.visitors import COOKIE
 from streams.decide import decide
+from streams.ledger.cursors import Sorted
 from streams.ledger.database import Ledger, Row
+from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.rows import rows_of
 from streams.ledger.tables import DECISIONS, FINGERPRINTS, UPLOADS
 from streams.records import Declaration, Outcome, SegmentScore, UploadReceived
@@ -155,11 +159,16 @@ def _paths(ledger: Ledger) -> list[str]:
         assert connection.scalar(sqlalchemy.select(FINGERPRINTS.c.upload_id).limit(1))
     return [
         *("/check", f"/check/{upload}", f"/check/{upload}/state"),
-        *("/queue", "/queue?show=late", "/queue?queue=disclosure&start=10000", "/queue?show=mine"),
+        *("/queue", "/queue?show=late", "/queue?queue=disclosure", "/queue?show=mine"),
+        *(f"/queue?cursor={_deep(ledger, BY_PRIORITY, STATES, 10_000)}",),
+        *(f"/queue?queue=disclosure&cursor={_deep(ledger, BY_PRIORITY, STATES, 15_000)}",),
+        *(f"/queue?show=late&cursor={_deep(ledger, BY_AGE, STATES, 19_000)}",),
         *("/queue?search=Song+19", "/queue?search=song", "/queue?search=D-1", f"/tasks/{task}"),
         *(
             "/tracks",
-            "/tracks?start=50000",
+            f"/tracks?cursor={_deep(ledger, LATEST, UPLOADS, 50_000)}",
+            f"/tracks?cursor={_deep(ledger, LATEST, UPLOADS, 99_000)}",
+            f"/tracks?search=song&cursor={_deep(ledger, LATEST, UPLOADS, 50_000)}",
             "/tracks?search=T-777",
             "/tracks?search=Song+777",
             "/tracks?search=song",
@@ -169,6 +178,18 @@ def _paths(ledger: Ledger) -> list[str]:
         *("/admin/audit", "/v1/uploads", "/v1/uploads?track_id=T-5", f"/v1/uploads/{upload}"),
         *("/v1/tracks/T-5", "/v1/tracks/T-5/labels", f"/v1/decisions/{decision}"),
     ]
+
+
+def _deep(ledger: Ledger, by: Sorted, table: sqlalchemy.Table, place: int) -> str:
+    """Return the cursor of a place far down a list (its middle, where there are fewer rows)."""
+    question = sqlalchemy.select(*(one for one, _ in by.columns)).order_by(*by.order(None))
+    with ledger.reading() as connection:
+        count = connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
+        place = place if place < (count or 0) else (count or 0) // 2
+        rows = connection.execute(question.offset(place).limit(2)).mappings().all()
+    found = by.told(rows, None, 1).next
+    assert found is not None
+    return found
 
 
 def _times(client: TestClient, path: str) -> list[tuple[float, float]]:

@@ -82,7 +82,7 @@ def test_who_judges_blind_hears_of_none_of_it(console: Console) -> None:
     reviewer = console.browser("reviewer")
     reviewer.submit("/me", what="blind", blind="on")
     html = reviewer.get(f"/tasks/{task}").text
-    assert "Scores, evidence and the decision are hidden" in html
+    assert "scores, evidence and the decision are hidden" in html
     for said in ("stay-down", "Suno 5", "AGR-7: voice", "Known recordings"):
         assert said not in html
 

@@ -315,8 +315,8 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
         assert [one.state for one in appeals.history(connection, said.appeal_id)] == [
             *("received", "admissible", "admissible", "in_review", "overturned"),
         ]
-    assert appeals.listed(ledger, pending=True, limit=9) == []
-    assert appeals.listed(ledger, pending=False, limit=9) == [said]
+    assert appeals.listed(ledger, pending=True, limit=9).rows == []
+    assert appeals.listed(ledger, pending=False, limit=9).rows == [said]
 
 
 @pytest.mark.parametrize("track_id", ["T-1", "T-2"])

@@ -1,6 +1,6 @@
 """Every route of the console and of the API: who is let in, and who is not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,13 @@ from streams.api import appeals, tracks, uploads, webhooks
 from streams.api.callers import Needs as KeyNeeds
 from streams.console.app import PAGES
 from streams.console.visitors import Needs
+from streams.ledger import letters
+from streams.ledger.project import project
+from streams.records.reviews import Appellant
+from streams.review import appeals as reviewed
 from tests.console.conftest import Console
+from tests.console.stories import hear, tell
+from tests.streams.test_ledger import letter
 
 OPEN = {
     ("GET", "/login"),
@@ -55,9 +61,34 @@ def test_every_page_names_a_right_or_is_open_on_purpose() -> None:
         right_of(RIGHT[(method, path)], Needs)
 
 
+def served(routes: Iterable[Any]) -> Iterator[Any]:
+    """Yield every route beneath an application, in whatever it is wrapped."""
+    for route in routes:
+        inside = getattr(route, "original_router", None)
+        if inside is None:
+            yield route
+        else:
+            yield from served(inside.routes)
+
+
 def test_nothing_else_is_served(console: Console) -> None:
-    mounts = {route.path for route in console.inner.routes if isinstance(route, Mount)}
-    assert mounts == {"/v1", "/static"}
+    """The tables here are of all routes: whatever is added without a right is found."""
+    mounts, pages_ = {}, set()
+    for route in served(console.inner.routes):
+        if isinstance(route, Mount):
+            mounts[route.path] = route.app
+        else:
+            assert isinstance(route, APIRoute), route
+            pages_ |= {(method, route.path) for method in route.methods}
+    assert mounts.keys() == {"/v1", "/static"}
+    assert pages_ == set(PAGE_ROUTES) | OPEN
+    of_api = set()
+    for route in served(mounts["/v1"].routes):  # type: ignore[attr-defined] # an application
+        if isinstance(route, APIRoute):
+            of_api |= {(method, route.path) for method in route.methods}
+        else:
+            assert (route.path, route.methods) == ("/openapi.json", {"GET", "HEAD"})
+    assert of_api == {(method, path) for method, path, _ in _api()}
 
 
 @pytest.mark.parametrize("role", PEOPLE)
@@ -79,6 +110,62 @@ def test_the_wrong_role_gets_403_on_every_page(console: Console, role: Role) -> 
         if path == "/logout":  # it worked
             browser = console.browser(role)
     assert tried > 0 or role is Role.ADMIN
+
+
+UNNOTED = {  # views that show nothing of a person but of whoever looks
+    ("GET", "/"),
+    ("GET", "/me"),
+    ("GET", "/check/{upload_id}/state"),
+    ("GET", "/appeals/new"),
+}
+
+
+def test_every_view_stands_in_the_audit_log(console: Console) -> None:
+    """Also one that was refused, and one of what is not there: somebody has asked for it."""
+    browser, seen = console.browser("admin"), []
+    object.__setattr__(console.house, "seen", lambda *said: seen.append(said))
+    values = shown(console)
+    for method, path in PAGE_ROUTES:
+        if method != "GET":
+            continue
+        seen.clear()
+        answer = browser.get(path.replace(":path", "").format_map(VALUES | values))
+        assert answer.status_code < 500, path
+        noted = [one for one in seen if one[0] == console.user("admin").user_id]
+        assert bool(noted) is ((method, path) not in UNNOTED), (path, answer.status_code)
+    for path in ("/tasks/{task_id}/take", "/tasks/{task_id}/verdict", "/admin/users"):
+        seen.clear()
+        answer = browser.submit(path.format_map(VALUES | values))
+        if answer.status_code >= 400:  # it shows the page once more, with a fault
+            assert seen, path
+
+
+def shown(console: Console) -> dict[str, str]:
+    """A track with everything, decided and heard."""
+    ledger = console.house.ledger
+    decided, requested = tell(ledger)
+    assert requested is not None
+    with console.house.uploads.arrive() as arriving:
+        arriving.write(b"RIFF" + bytes(range(200)))
+        kept = arriving.whole()
+        arriving.keep()
+    hear(ledger, decided, kept.sha256)
+    project(ledger, [letter(b"no JSON", 1)])
+    appeal = reviewed.receive(
+        *(ledger, decided.decision_id),
+        appellant=Appellant(type="artist", id="artist-7"),
+        grounds="not_ai",
+        statement="I played it.",
+        by="test",
+    )
+    (died,) = letters.find(ledger, letters.Wanted())
+    return {
+        "upload_id": decided.upload_id,
+        "task_id": requested.task_id,
+        "decision_id": decided.decision_id,
+        "appeal_id": appeal.appeal_id,
+        "dead_letter_id": died.dead_letter_id,
+    }
 
 
 def test_without_a_session_every_page_leads_to_the_log_in(console: Console) -> None:

@@ -34,7 +34,7 @@ def found(ledger: Ledger, text: str) -> set[str]:
 
 
 @pytest.fixture
-def told(opened: Callable[[str], Console], url: str) -> Console:
+def told(url: str, opened: Callable[[str], Console]) -> Console:
     console = opened(url)
     for track, title in TITLES.items():
         tell(console.house.ledger, track, title=title or "", distributor=f"Label {track}")

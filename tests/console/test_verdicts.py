@@ -7,9 +7,11 @@ import pytest
 import sqlalchemy
 
 from streams import topics
+from streams.accounts.users import User
 from streams.console.story import task_story
 from streams.decide import decide
 from streams.governance.standing import Standing
+from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.people import OUTBOX
 from streams.ledger.project import project
 from streams.ledger.tables import VERDICTS
@@ -22,7 +24,7 @@ from streams.records import (
     parse,
 )
 from streams.records.reviews import ReviewDecided
-from streams.review import quality
+from streams.review import quality, tasks
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, a_task, tell
 from tests.streams.events import classified, message
@@ -162,3 +164,34 @@ def test_a_verdict_about_duplicates_confirms_or_corrects_each_ones_own_label(
     assert ada.submit(f"/tasks/{first}/verdict", **fields).status_code == 303
     said = {one.task_id: one.outcome for one in given(console)}
     assert said == {first: "confirm", other: "correct"}
+
+
+def test_a_form_that_comes_again_does_the_duplicates_that_were_left(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went away after the verdict itself: sent again, the form does the rest."""
+    ledger, ada = console.house.ledger, console.browser("reviewer")
+    first, *others = [a_task(ledger, f"T-{number}", title="One song") for number in range(3)]
+    ada.submit(f"/tasks/{first}/take")
+    form: dict[str, Any] = {"finding": "None", "reason": REASON, "also": others, "form_id": "f"}
+    really = tasks.take
+
+    def away(ledger: Ledger, task_id: str, user: User) -> datetime:
+        if task_id == others[1]:
+            raise LedgerAway("it is away")
+        return really(ledger, task_id, user)
+
+    monkeypatch.setattr(tasks, "take", away)
+    assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 503
+    assert [one.task_id for one in given(console)] == [first, others[0]]
+    monkeypatch.setattr(tasks, "take", really)
+    assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 303
+    assert [one.task_id for one in given(console)] == [first, *others]
+
+
+def test_ticked_duplicates_stay_ticked_when_a_form_comes_back(console: Console) -> None:
+    ledger, ada = console.house.ledger, console.browser("reviewer")
+    first, other = (a_task(ledger, f"T-{number}", title="One song") for number in range(2))
+    ada.submit(f"/tasks/{first}/take")
+    back = ada.submit(f"/tasks/{first}/verdict", finding="None", also=other)
+    assert (back.status_code, f'value="{other}" checked' in back.text) == (422, True)

@@ -1,0 +1,52 @@
+"""What a newcomer reads: sentences without terms, and the terms explained where they stand."""
+
+import re
+
+import pytest
+
+from streams.console import words
+from streams.records import Outcome
+from streams.records.analyses import Evidence
+from tests.console.conftest import Console
+from tests.console.stories import tell
+from tests.streams.events import classified
+
+TERMS = re.compile(r"kHz|Hz|p-value|decoder|spectrum|clock|segment|calibrat", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("p_value", [0.0001, 0.0068, 0.03, 0.4])
+@pytest.mark.parametrize("kind", ["clock", "parts", "speed", "templates", "learned"])
+def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind: str) -> None:
+    found = Evidence(kind=kind, score=1.0, sentence="50 Hz", rate_hz=50.0)
+    analysis = classified(outcome).analysis.model_copy(
+        update={"p_value": p_value, "evidence": (found,)}
+    )
+    said = words.plain(analysis)
+    assert TERMS.search(said) is None, said
+    assert said[0].isupper()
+    assert said.endswith(".")
+    assert "  " not in said
+
+
+def test_it_says_how_many_people_are_as_conspicuous() -> None:
+    analysis = classified(Outcome.AI_LIKELY).analysis
+    few = words.plain(analysis.model_copy(update={"p_value": 0.0068}))
+    none = words.plain(analysis.model_copy(update={"p_value": 0.0004}))
+    assert "About 7 in 1,000 recordings by people" in few
+    assert "Fewer than 1 in 1,000 recordings by people" in none
+    cannot = analysis.model_copy(update={"p_value": None, "reason": "too_short"})
+    assert words.plain(cannot) == "It is shorter than five seconds."
+
+
+def test_pages_say_it_first_and_explain_their_terms(console: Console) -> None:
+    decided, requested = tell(console.house.ledger)
+    assert requested is not None
+    said = words.plain(decided.analysis)
+    reader = console.browser("viewer")
+    for path in (f"/check/{decided.upload_id}", "/tracks/T-1", f"/tasks/{requested.task_id}"):
+        html = reader.get(path).text
+        assert said in html, path
+        assert html.index(said) < html.index("p-value"), path
+        for term in words.TERMS:
+            assert f"<dt>{term}</dt>" in html, path
