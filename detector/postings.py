@@ -9,6 +9,7 @@ A search counts common keys, rare ones for more, and then asks whether what is i
 order: the seconds of a true match lie on a line, at one speed, those of a stranger anywhere.
 """
 
+import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -59,6 +60,8 @@ class Postings:
     """Where the list of each begins, and the end of the last [n + 1]."""
     entries: NDArray[np.uint32]
     """Recording (upper 24 bits) and second (lower 8), sorted within each list."""
+    mapped: mmap.mmap | None = None
+    """The file that begins with ``entries``, if they lie in one."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -91,6 +94,21 @@ class Postings:
         begin = self.starts[there].astype(np.int64)
         length = self.starts[there + 1].astype(np.int64) - begin
         return begin, np.where(found, length, 0)
+
+    def expect(self, begin: NDArray[np.int64], length: NDArray[np.int64]) -> None:
+        """Let the system read these lists together: one by one each would wait for the disk."""
+        if self.mapped is None:
+            return
+        size = self.entries.itemsize
+        first = begin * size // mmap.PAGESIZE * mmap.PAGESIZE
+        for start, end in zip(first.tolist(), ((begin + length) * size).tolist(), strict=True):
+            if end > start:
+                self.mapped.madvise(mmap.MADV_WILLNEED, start, end - start)
+
+    def let_go(self) -> None:
+        """Unmap what was read of the lists; it stays in the system's cache, not in our memory."""
+        if self.mapped is not None:
+            self.mapped.madvise(mmap.MADV_DONTNEED, 0, self.entries.nbytes)
 
 
 def pack(keys: Keys, number: "int | NDArray[np.uint64]") -> Packed:
@@ -226,10 +244,14 @@ def votes(parts: Sequence[Postings], keys: Keys, max_votes: int = MAX_VOTES) -> 
     found = [part.lists(asked.quads) for part in parts]
     lengths = sum((length for _, length in found), np.zeros(len(asked.quads), np.int64))
     chosen = asked.rare(lengths, max_votes)
+    for part, (begin, length) in zip(parts, found, strict=True):
+        part.expect(begin[chosen], length[chosen])
     entries = [
         _entries(part, begin[chosen], length[chosen])
         for part, (begin, length) in zip(parts, found, strict=True)
     ]
+    for part in parts:
+        part.let_go()
     which = [np.repeat(chosen, length[chosen]) for _, length in found]
     return asked.count(
         np.concatenate([np.zeros(0, np.uint32), *entries]),

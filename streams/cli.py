@@ -80,6 +80,11 @@ def up(
 def submit(
     names: Annotated[list[str], typer.Argument(help="Files, folders, URIs; - reads a manifest.")],
     wait: Annotated[bool, typer.Option(help="Wait for the decisions and print them.")] = True,
+    rescan: Annotated[
+        bool,
+        typer.Option(help="A back catalogue: few at once, none while others wait."),
+    ] = False,
+    at_once: Annotated[int, typer.Option(min=1, help="Of a rescan, under way at once.")] = 1,
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Send tracks to a running Earmark (the one of --state, else EARMARK_BROKERS)."""
@@ -90,6 +95,10 @@ def submit(
 
     settings = State(state).announced() or Settings.from_env()
     items = _manifest() if names == ["-"] else _named(names, settings)
+    if rescan:
+        from streams.local.rescan import rescan as behind_others
+
+        raise SystemExit(behind_others(settings, items, at_once=at_once, console=Console()))
     raise SystemExit(send(settings, items, wait=wait, console=Console()))
 
 

@@ -8,7 +8,7 @@ Every file is new content, so that each is fetched, decoded and scored. First al
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -34,9 +34,10 @@ BARE_ROUNDS: Final = 3
 
 
 @dataclass
-class _Running:
-    """The house, and what has been seen of it."""
+class Running:
+    """The house, what was sent to it, and how long each upload waited, in seconds."""
 
+    state: State
     settings: Settings
     supervisor: Supervisor
     watcher: Watcher
@@ -45,11 +46,13 @@ class _Running:
     waits: dict[str, float] = field(default_factory=dict)
 
     def send(self, file: Path) -> None:
+        """Send a file as a new upload."""
         upload = upload_from_file(file, title=file.name)
         self.sent[upload.upload_id] = time.time()
         self.hook.submit(upload)
 
     def look(self, timeout_s: float) -> None:
+        """Note what has ended; wait so long for the first."""
         for ended in self.watcher.poll(timeout_s):
             if ended.upload_id in self.sent and ended.upload_id not in self.waits:
                 if ended.decision is None:
@@ -76,17 +79,9 @@ class _Running:
         }
 
 
-def bench_chain(files: Iterator[Path], state: Path, tracks: int, brokers: str | None) -> Report:
-    """Run it.
-
-    Args:
-        files: an endless supply of files with different content and equal cost.
-        state: a folder for the artefacts, the ledger and the logs.
-        tracks: how many to send at each load.
-        brokers: bootstrap servers, or None for an embedded broker.
-    """
-    peer_file = next(files)
-    limit = by_turns({"bare": bare(peer_file)}, BARE_ROUNDS)["bare"]
+@contextmanager
+def running(first: Path, state: Path, brokers: str | None) -> Iterator[Running]:
+    """Start the house, on an embedded broker unless ``brokers`` are named; send it a track."""
     with tempfile.TemporaryDirectory(dir=state) as folder, ExitStack() as stack:
         here = State(Path(folder))
         if brokers is None:
@@ -100,9 +95,25 @@ def bench_chain(files: Iterator[Path], state: Path, tracks: int, brokers: str | 
             raise Fatal(f"not ready: {'; '.join(late)}; logs: {state / 'logs'}")
         watcher = stack.enter_context(Watcher(settings))
         hook = stack.enter_context(IngestHook(settings))
-        house = _Running(settings, supervisor, watcher, hook)
-        house.send(peer_file)  # the first track pays for caches and imports
+        here.announce(settings)
+        house = Running(here, settings, supervisor, watcher, hook)
+        house.send(first)  # the first track pays for caches and imports
         house.finish()
+        yield house
+
+
+def bench_chain(files: Iterator[Path], state: Path, tracks: int, brokers: str | None) -> Report:
+    """Run it.
+
+    Args:
+        files: an endless supply of files with different content and equal cost.
+        state: a folder for the artefacts, the ledger and the logs.
+        tracks: how many to send at each load.
+        brokers: bootstrap servers, or None for an embedded broker.
+    """
+    peer_file = next(files)
+    limit = by_turns({"bare": bare(peer_file)}, BARE_ROUNDS)["bare"]
+    with running(peer_file, state, brokers) as house:
         rows, figures = _full_speed(house, files, tracks, limit)
         for share in LOADS:
             row, p50 = _paced(house, files, tracks, share, figures["tracks_per_second"])
@@ -115,7 +126,7 @@ def bench_chain(files: Iterator[Path], state: Path, tracks: int, brokers: str | 
 
 
 def _full_speed(
-    house: _Running, files: Iterator[Path], tracks: int, limit: tuple[float, ...]
+    house: Running, files: Iterator[Path], tracks: int, limit: tuple[float, ...]
 ) -> tuple[list[Row], dict[str, float]]:
     batch = [next(files) for _ in range(tracks)]
     before, began = house.cpu(), time.monotonic()
@@ -147,7 +158,7 @@ def _full_speed(
 
 
 def _paced(
-    house: _Running, files: Iterator[Path], tracks: int, share: float, rate: float
+    house: Running, files: Iterator[Path], tracks: int, share: float, rate: float
 ) -> tuple[Row, float]:
     known = set(house.waits)
     began = time.monotonic()

@@ -93,6 +93,28 @@ def chain(
 
 
 @app.command()
+def lane(
+    tracks: Annotated[int, typer.Option(min=2, help="New uploads, alone and beside it.")] = 40,
+    every_s: Annotated[float, typer.Option(min=0.1, help="Seconds between two of them.")] = 3.0,
+    at_once: Annotated[int, typer.Option(min=1, help="Of the rescan, under way at once.")] = 1,
+    brokers: Annotated[str | None, typer.Option(help="Kafka; none: an embedded broker.")] = None,
+    json: _Json = False,
+) -> None:
+    """How long new uploads wait for their decisions, alone and while a rescan runs."""
+    import tempfile
+
+    from streams import logs
+    from streams.bench.files import copies
+    from streams.bench.lane import bench_lane
+
+    logs.configure("error")
+    track = _track(".mp3")
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        files = copies(track, Path(folder))
+        _say(bench_lane(files, FOLDER, tracks, every_s, at_once, brokers), json)
+
+
+@app.command()
 def policy(
     events: Annotated[int, typer.Option(min=10, help="Decisions of a turn.")] = 500,
     rounds: _Rounds = 5,

@@ -10,6 +10,7 @@ slice of it.
 """
 
 import hashlib
+import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ def read(path: Path) -> Postings:
     size = path.stat().st_size
     if size < _FOOTER or size % 8:
         raise NotSegment(f"{path.name} is cut")
-    data = np.memmap(path, np.uint8, "r")
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    data = np.frombuffer(mapped, np.uint8)
     mark, quads, total = (int(one) for one in data[-_FOOTER:].view("<u8"))
     padded = 4 * (total + total % 2)
     if mark != MARK or size != padded + 8 * (quads + 1) + 4 * (quads + quads % 2) + _FOOTER:
@@ -89,6 +92,7 @@ def read(path: Path) -> Postings:
         quads=data[after : after + 4 * quads].view("<u4"),
         starts=data[padded:after].view("<u8"),
         entries=data[: 4 * total].view("<u4"),
+        mapped=mapped,
     )
 
 

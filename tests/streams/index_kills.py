@@ -1,5 +1,7 @@
 """Kill a writer of the embedded index at random moments; what it said is there, all is whole.
 
+It adds, removes and imports archives (as ``earmark bank import`` does).
+
 python -m tests.streams.index_kills 100
 """
 
@@ -10,20 +12,28 @@ import signal
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from streams.known import embedded
+from streams.known import archives, embedded, sql
+from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import open_index
 from tests.streams.known import item, query, score
 
-MAX_S = 0.4  # a writer lives at most so long: some ten additions, segments and merges
+MAX_S = 0.6  # a writer lives at most so long: some additions, an import, segments and merges
+
+
+BY = By("a test")
+IMPORTED = 12
+"""Items of an archive: some segments and merges of their own."""
 
 
 def write(url: str, start: int, said: Connection) -> None:
-    """Add and remove until killed; say what is done, after it is."""
-    embedded.FRESH_ITEMS, embedded.MERGE_FROM = 3, 3  # segments all the time
+    """Add, remove and import until killed; say what is done, after it is."""
+    embedded.FRESH_ITEMS, embedded.MERGE_FROM, sql.BATCH = 3, 3, 5  # segments all the time
     with open_index(url) as index:
+        archive = index.database.engine.url.database + f".{start}.banks"
         said.send(("opened", start))
         seed = start
         while True:
@@ -34,15 +44,25 @@ def write(url: str, start: int, said: Connection) -> None:
                 index.remove("catalogue", [f"T-{seed}"])
                 said.send(("removed", seed))
             seed += 2
+            if seed % 8 == 4:
+                coming = range(seed, seed + IMPORTED)
+                archives.write(Path(archive), [], (item(one) for one in coming))
+                archives.bring_in(Banks(index), Path(archive), "catalogue", BY)
+                for one in coming:
+                    said.send(("added", one))
+                said.send(("imported", seed))
+                seed += IMPORTED
 
 
-def kills(folder: Path, rounds: int, seed: int) -> tuple[int, int]:
-    """Return (items that must be there and are, segments at the end); asserts on every round."""
+def kills(folder: Path, rounds: int, seed: int) -> dict[str, int]:
+    """Return what was done and is there at the end; asserts on every round."""
     url = f"file://{folder}/index"
     rng = random.Random(seed)
     fork = multiprocessing.get_context("fork")
-    added: set[int] = set()
-    removed: set[int] = set()
+    with open_index(url) as index:
+        Banks(index).create(Bank(name="catalogue", kind=BankKind.CATALOGUE, owner="tests"), BY)
+    done_by: defaultdict[str, set[int]] = defaultdict(set)
+    added, removed = done_by["added"], done_by["removed"]
     for number in range(rounds):
         ours, theirs = fork.Pipe(duplex=False)
         writer = fork.Process(target=write, args=(url, 1_000 * number, theirs), daemon=True)
@@ -56,7 +76,7 @@ def kills(folder: Path, rounds: int, seed: int) -> tuple[int, int]:
         try:
             while True:
                 done, which = ours.recv()
-                (added if done == "added" else removed).add(which)
+                done_by[done].add(which)
         except EOFError:
             pass
         with open_index(url) as index:
@@ -71,7 +91,8 @@ def kills(folder: Path, rounds: int, seed: int) -> tuple[int, int]:
                 names = [found.item.item_id for found in index.search(query(score(one)))]
                 assert names == [f"T-{one}"], f"round {number}"
     with open_index(url) as index:
-        return len(added - removed), index.stats().segments
+        said = {name: len(which) for name, which in done_by.items()}
+        return said | {"there": len(added - removed), "segments": index.stats().segments}
 
 
 if __name__ == "__main__":

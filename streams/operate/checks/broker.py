@@ -90,6 +90,24 @@ class Lag:
         self._admin = self._opened = None
 
 
+def behind(admin: Any, settings: Settings, name: str) -> int:
+    """Return how many events a process has not finished: those that wait, and those in work.
+
+    Raises:
+        KafkaError: the broker does not answer, or does not tell.
+    """
+    read = READS[name]
+    partitions = [
+        TopicPartition(topic, number)
+        for topic, shape in on_broker(admin).items()
+        if topic in read
+        for number in range(shape.partitions)
+    ]
+    ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    committed = _committed(admin, f"{settings.group_prefix}.{name}")
+    return sum(max(0, ends[one].offset - committed.get(one, 0)) for one in partitions)
+
+
 def _committed(admin: Any, group: str) -> dict[TopicPartition, int]:
     return {
         partition: at.offset
