@@ -12,6 +12,7 @@ from typing import Final, Literal
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from scipy import fft
 
 from detector.types import FloatArray
 from models.music import RATE_HZ, render
@@ -30,7 +31,7 @@ Kind = Literal[
 ]
 TOOL: Final = "Earmark Sample Generator"
 AGREEMENT: Final = "AGR-SAMPLE-1"
-VERSION: Final = 1  # of how they sound: a folder of another version is written anew
+VERSION: Final = 2  # of how they sound: a folder of another version is written anew
 _CODECS: Final[dict[str, Literal["pcm_s16le", "flac", "libmp3lame"]]] = {
     ".wav": "pcm_s16le",
     ".flac": "flac",
@@ -132,10 +133,10 @@ def write_audio(
 def _edit(audio: FloatArray) -> FloatArray:
     """Return an excerpt, 3 dB softer, with a little less bass and more treble."""
     part = audio[:, 3 * RATE_HZ : -2 * RATE_HZ]
-    size = 1 << (part.shape[1] - 1).bit_length()
-    frequency = np.fft.rfftfreq(size, 1 / RATE_HZ)
+    size = fft.next_fast_len(part.shape[1], real=True)
+    frequency = fft.rfftfreq(size, 1 / RATE_HZ)
     tilt = np.interp(frequency, (0, 80, 300, 5_000, 9_000), (0.6, 0.6, 1.0, 1.0, 1.25))
-    edited = np.fft.irfft(np.fft.rfft(part, size) * tilt, size)[:, : part.shape[1]]
+    edited = fft.irfft(fft.rfft(part, size) * tilt, size)[:, : part.shape[1]]
     softer: FloatArray = (edited * 0.7).astype(np.float32)
     return softer
 

@@ -14,7 +14,7 @@ from math import prod
 from typing import Final
 
 import numpy as np
-import torch
+from scipy import fft
 
 from detector.types import FloatArray
 
@@ -45,26 +45,36 @@ def decode_through(
 
 def _paint(channels: int, frames: int, strides: tuple[int, ...], seed: int) -> FloatArray:
     """Return [channels, frames * hop]: random latents through random upsampling layers."""
-    generator = torch.Generator().manual_seed(seed)
-    signal = torch.randn(1, WIDTH, frames, generator=generator)
+    rng = np.random.default_rng(seed)
+    signal = rng.standard_normal((frames, WIDTH), np.float32)
     for index, stride in enumerate(strides):
         outputs = channels if index == len(strides) - 1 else WIDTH
-        weight = torch.randn(WIDTH, outputs, 2 * stride, generator=generator)
-        signal = torch.nn.functional.conv_transpose1d(signal, weight, stride=stride)
-        signal = signal[..., : -stride or None]  # each layer reaches one frame too far
+        signal = _upsample(signal, rng.standard_normal((2, WIDTH, stride * outputs), np.float32))
+        signal = signal.reshape(-1, outputs)
         if index < len(strides) - 1:
-            signal = torch.nn.functional.leaky_relu(signal / signal.std(), 0.2)
-    painted: FloatArray = signal[0].numpy()
-    return painted
+            signal = signal / signal.std()
+            signal = np.maximum(signal, np.float32(0.2) * signal)  # leaky ReLU
+    return np.ascontiguousarray(signal.T)
+
+
+def _upsample(signal: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return a transposed convolution whose kernel reaches over two frames.
+
+    ``signal`` [frames, channels], ``weight`` [2, channels, stride * outputs]; the result is
+    [frames, stride * outputs]: each frame's own part and the second half of the one before.
+    """
+    out: FloatArray = signal @ weight[0]
+    out[1:] += signal[:-1] @ weight[1]
+    return out
 
 
 def _split(audio: FloatArray, sample_rate_hz: int) -> tuple[FloatArray, FloatArray]:
     """Return what lies below and above 4 kHz."""
     length = audio.shape[1]
-    size = 1 << (length - 1).bit_length()
-    spectrum = np.fft.rfft(audio, size)
+    size = fft.next_fast_len(length, real=True)
+    spectrum = fft.rfft(audio, size)
     spectrum[:, : int(SPLIT_HZ / sample_rate_hz * size)] = 0
-    high = np.fft.irfft(spectrum, size)[:, :length].astype(np.float32)
+    high = fft.irfft(spectrum, size)[:, :length].astype(np.float32, copy=False)
     return audio - high, high
 
 

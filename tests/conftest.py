@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
-LONGEST = ("test_faults", "test_outages", "test_start_and_stop", "test_up")
+LONGEST = (
+    "test_faults",
+    "test_outages",
+    "test_faults_on_kafka",
+    "test_up",
+    "test_start_and_stop",
+    "test_live",
+    "test_browser",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

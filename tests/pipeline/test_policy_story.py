@@ -95,7 +95,7 @@ class House:
             time.sleep(0.1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     tmp_path = tmp_path_factory.mktemp("house")
     state = State(tmp_path / "state")

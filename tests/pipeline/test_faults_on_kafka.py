@@ -1,0 +1,18 @@
+"""The soak, small enough for every run of the tests, on Apache Kafka."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.soaking import number, soak
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.mark.skipif(not (shutil.which("java") and shutil.which("mvn")), reason="no java or mvn")
+def test_every_kind_of_kill(tmp_path: Path) -> None:
+    said = soak(tmp_path / "logs", "--uploads", "400", "--kills", "7", "--broker", "kafka")
+    assert number(said, "LOST") == number(said, "CONFLICTING") == 0
+    assert number(said, "of them kills") == 7, "each kind of worker, and the broker"
+    assert "kill broker 1" in said
