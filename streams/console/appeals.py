@@ -1,7 +1,6 @@
 """Appeals: take one in, look, decide. Never by who reviewed the track before."""
 
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
@@ -11,8 +10,8 @@ from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.api.house import house_of
 from streams.api.pages import Cursor, Id
-from streams.console import visitors, waveform
-from streams.console.render import page
+from streams.console import visitors, waveform, words
+from streams.console.render import done, page
 from streams.console.story import heard_of
 from streams.console.visitors import (
     PageError,
@@ -120,10 +119,9 @@ def appeal(
     request: Request,
     appeal_id: Id,
     visitor: Annotated[Visitor, needs(Right.READ)],
-    said: Annotated[str, Query(max_length=300)] = "",
 ) -> Response:
     """Show an appeal: what was decided, what is said against it, what happened since."""
-    return _appeal(request, appeal_id, visitor, said=said)
+    return _appeal(request, appeal_id, visitor)
 
 
 @router.post("/appeals/{appeal_id}/step")
@@ -153,8 +151,7 @@ def step(
         )
         return _appeal(request, appeal_id, visitor, 422, fault=said)
     house.relay.wake()
-    said = f"Saved: {changed.state.replace('_', ' ')}."
-    return RedirectResponse(f"/appeals/{appeal_id}?said={quote(said)}", 303)
+    return done(request, f"/appeals/{appeal_id}", f"Saved: {words.said(changed.state)}.")
 
 
 def _outcome(form: Any) -> AppealOutcome:
@@ -175,7 +172,6 @@ def _appeal(
     visitor: Visitor,
     status: int = 200,
     *,
-    said: str = "",
     fault: str = "",
 ) -> Response:
     house = house_of(request)
@@ -209,6 +205,5 @@ def _appeal(
         findings=FINDINGS,
         mine=visitor.may("appeals") and visitor.user.user_id not in excluded,
         excluded=visitor.user.user_id in excluded,
-        said=said,
         fault=fault,
     )

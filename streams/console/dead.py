@@ -1,10 +1,9 @@
 """Dead letters: what died, why, since when; replay it, or drop it."""
 
 from typing import Annotated, Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from streams.accounts.roles import Right
 from streams.api.house import House, house_of
@@ -13,7 +12,7 @@ from streams.broker import replay
 from streams.broker.clients import open_producer
 from streams.broker.replay import refusal
 from streams.console import visitors
-from streams.console.render import page
+from streams.console.render import done, page
 from streams.console.visitors import PageError, Visitor, needs, text
 from streams.ledger import audit, letters
 from streams.ledger.letters import Letter, NoSuchLetter, Wanted
@@ -30,7 +29,6 @@ def overview(
     visitor: ADMIN,
     standing: Annotated[str, Query(max_length=20)] = "open",
     reason: Annotated[str, Query(max_length=100)] = "",
-    said: Annotated[str, Query(max_length=300)] = "",
     cursor: Cursor = None,
 ) -> Response:
     """Show heaps of dead letters by place and reason, and the letters, latest first."""
@@ -43,7 +41,6 @@ def overview(
         part=letters.part(ledger, wanted, cursor, SHOWN),
         standing=standing,
         reason=reason,
-        said=said,
     )
 
 
@@ -75,7 +72,7 @@ def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: visitors.For
     who = visitor.user.name
     if text(form, "what") == "drop":
         replay.drop(house.ledger, [found], who=who, why=why)
-        done = "Dropped."
+        told = "Dropped."
     else:
         patience_s = house.settings.request_timeout_s
         producer = open_producer(house.settings, "console")
@@ -87,12 +84,12 @@ def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: visitors.For
             producer.close(timeout=2)
         if outcome.refused is not None:
             raise PageError(409, f"Not replayed: {outcome.refused}.")
-        done = f"Replayed to {outcome.sent_to}."
-    action = "dead_letter_dropped" if done == "Dropped." else "dead_letter_replayed"
+        told = f"Replayed to {outcome.sent_to}."
+    action = "dead_letter_dropped" if told == "Dropped." else "dead_letter_replayed"
     with house.ledger.transaction() as connection:
         entry = audit.Entry(visitor.user.user_id, action, dead_letter_id, {"why": why})
         audit.append(connection, [entry])
-    return RedirectResponse(f"/admin/dead-letters?said={quote(done)}", 303)
+    return done(request, "/admin/dead-letters", told)
 
 
 def _one(house: House, dead_letter_id: str) -> Letter:

@@ -146,7 +146,7 @@ def logout(request: Request, visitor: Annotated[Visitor, needs(None)], form: For
 @router.get("/me")
 def me(request: Request, visitor: Annotated[Visitor, needs(None)]) -> Response:
     """Show one's own settings."""
-    return page(request, "me.html", visitor, fault=None, done=None)
+    return page(request, "me.html", visitor, fault=None)
 
 
 @router.post("/me")
@@ -159,13 +159,13 @@ def change_me(request: Request, visitor: Annotated[Visitor, needs(None)], form: 
         return RedirectResponse("/me", 303)
     password = str(form.get("password", ""))
     if password != str(form.get("again", "")):
-        return page(request, "me.html", visitor, 422, fault="The two do not agree.", done=None)
+        return page(request, "me.html", visitor, 422, fault="The two do not agree.")
     try:
         with ledger.transaction() as connection:
             users.set_password(connection, visitor.user, password, visitor.user.user_id)
             token = sessions.begin(connection, visitor.user)
     except AccountError as error:
-        return page(request, "me.html", visitor, 422, fault=error.detail.capitalize(), done=None)
+        return page(request, "me.html", visitor, 422, fault=error.detail.capitalize())
     answer = RedirectResponse("/me", 303)
     visitors.remember(request, answer, token)  # all others of this user have ended
     return answer

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from streams.api import problems
 from streams.console import words
@@ -14,6 +15,8 @@ from streams.console.visitors import Visitor
 from streams.review.reasons import REASONS
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
+DONE: Final = "earmark_done"
+MOST_SAID: Final = 300
 DASH: Final = "\N{EN DASH}"
 UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -85,14 +88,32 @@ PAGES: Final = _environment()
 def page(
     request: Request, template: str, visitor: Visitor | None, status: int = 200, **said: Any
 ) -> HTMLResponse:
-    """Return a page."""
+    """Return a page; what was done just before is said on it, once."""
+    done = unquote(request.cookies.get(DONE, ""))[:MOST_SAID]
     html = PAGES.get_template(template).render(
         me=visitor,
+        done=done,
         here=request.url.path,
         csrf=visitor.session.csrf if visitor else "",
         **said,
     )
-    return HTMLResponse(html, status)
+    answer = HTMLResponse(html, status)
+    if done:
+        answer.delete_cookie(DONE)
+    return answer
+
+
+def done(request: Request, path: str, said: str) -> Response:
+    """Lead to a page that says what was done.
+
+    By a cookie: words in an address could be put there by anybody who sends us a link.
+    """
+    answer = RedirectResponse(path, 303)
+    secure = request.app.state.secure
+    answer.set_cookie(
+        DONE, quote(said), max_age=60, httponly=True, samesite="strict", secure=secure
+    )
+    return answer
 
 
 def error_page(request: Request, status: int, said: str) -> Response:

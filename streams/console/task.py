@@ -3,7 +3,6 @@
 import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -14,7 +13,7 @@ from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Id
 from streams.console import visitors, waveform
-from streams.console.render import page
+from streams.console.render import done, page
 from streams.console.story import TaskStory, taken_its_place, task_story
 from streams.console.visitors import PageError, Visitor, needs, not_blind, text, texts
 from streams.records import Component, Extent
@@ -34,12 +33,11 @@ def task(
     request: Request,
     task_id: Id,
     visitor: Annotated[Visitor, needs(Right.READ)],
-    said: str = "",
 ) -> Response:
     """Show a task and everything that helps to decide it."""
     if (later := taken_its_place(house_of(request), task_id)) is not None:
-        return RedirectResponse(f"/tasks/{later}?said={quote(said[:300])}", 303)
-    return _page(request, task_id, visitor, said=said[:300])
+        return RedirectResponse(f"/tasks/{later}", 303)
+    return _page(request, task_id, visitor)
 
 
 @router.post("/tasks/{task_id}/take")
@@ -106,9 +104,9 @@ def verdict(
     said = "Verdict saved."
     ticked = [one for one in texts(form, "also") if one in {row["task_id"] for row in story.alike}]
     if ticked:
-        done = sum(_also(house, one, visitor, form) for one in ticked)
-        said = f"Verdict saved, and {done} of {len(ticked)} duplicates with it."
-    return RedirectResponse(f"/tasks/{task_id}?said={quote(said)}", 303)
+        count = sum(_also(house, one, visitor, form) for one in ticked)
+        said = f"Verdict saved, and {count} of {len(ticked)} duplicates with it."
+    return done(request, f"/tasks/{task_id}", said)
 
 
 def _also(house: House, task_id: str, visitor: Visitor, form: FormData) -> bool:
@@ -138,8 +136,7 @@ def undo(
     except NotYours as error:
         raise PageError(409, f"Not undone: {error.detail}.") from error
     house.relay.wake()
-    said = "Undone. The task is open again."
-    return RedirectResponse(f"/tasks/{task_id}?said={quote(said)}", 303)
+    return done(request, f"/tasks/{task_id}", "Undone. The task is open again.")
 
 
 def _form(form: FormData, story: TaskStory) -> verdicts.Form:
@@ -185,7 +182,6 @@ def _page(
     visitor: Visitor,
     status: int = 200,
     *,
-    said: str = "",
     fault: str = "",
     form: FormData | None = None,
 ) -> Response:
@@ -206,7 +202,6 @@ def _page(
         wave=waveform.of(house, story.heard, shown),
         components=COMPONENTS,
         findings=FINDINGS,
-        said=said,
         fault=fault,
         form_id=_given(form, "form_id") or secrets.token_hex(16),
         given=_Given(form),

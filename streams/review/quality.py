@@ -64,7 +64,8 @@ class Figures:
 
     verdicts: int
     precision: list[Share]
-    overturned: dict[str, list[Share]]
+    overturned: dict[str, list[Share]]  # by reviewers, per rule, model and deliverer
+    appealed: dict[str, list[Share]]  # of what was appealed against and decided, per the same
     kappa: float | None
     pairs: int
     agreement: Share
@@ -112,12 +113,13 @@ def figures(ledger: Ledger) -> Figures:
     return Figures(
         verdicts=len(first),
         precision=_precision(first),
-        overturned=_overturned(first),
+        overturned=_per((row, row.said in ("correct", "reject_flag")) for row in first),
+        appealed=_per((row, row.state != "upheld") for row in appealed),
         kappa=kappa(pairs),
         pairs=len(pairs),
         agreement=Share("second reviews", sum(a == b for a, b in pairs), len(pairs)),
         golden=_shares((row.name, row.said == row.known) for row in golden),
-        appeals=appealed,
+        appeals=Share("appeals", sum(row.state != "upheld" for row in appealed), len(appealed)),
         golden_tracks=tracks,
         second_open=open_now,
     )
@@ -278,7 +280,7 @@ def _golden_verdicts(connection: Connection) -> Sequence[Any]:
     return connection.execute(question).all()
 
 
-def _appealed(connection: Connection) -> Share:
+def _appealed(connection: Connection) -> Sequence[Any]:
     latest = (
         select(APPEALS.c.appeal_id, func.max(APPEALS.c.sequence).label("sequence"))
         .where(APPEALS.c.state != "external_dispute")  # what was decided here stays decided
@@ -286,17 +288,18 @@ def _appealed(connection: Connection) -> Share:
         .subquery()
     )
     question = (
-        select(APPEALS.c.state, func.count())
+        select(APPEALS.c.state, DECISIONS.c.record, DECISIONS.c.model, UPLOADS.c.distributor)
         .join(
             latest,
             (latest.c.appeal_id == APPEALS.c.appeal_id) & (latest.c.sequence == APPEALS.c.sequence),
         )
+        .join(DECISIONS, DECISIONS.c.decision_id == APPEALS.c.decision_id)
+        .outerjoin(UPLOADS, UPLOADS.c.upload_id == APPEALS.c.upload_id)
         .where(APPEALS.c.state.in_(DECIDED_STATES))
-        .group_by(APPEALS.c.state)
+        .order_by(APPEALS.c.changed_at.desc())
+        .limit(LATEST)
     )
-    found = {row[0]: row[1] for row in connection.execute(question)}
-    count = sum(found.values())
-    return Share("appeals", count - found.get("upheld", 0), count)
+    return connection.execute(question).all()
 
 
 def _precision(rows: Iterable[Any]) -> list[Share]:
@@ -306,13 +309,13 @@ def _precision(rows: Iterable[Any]) -> list[Share]:
     )
 
 
-def _overturned(rows: Sequence[Any]) -> dict[str, list[Share]]:
+def _per(rows: Iterable[tuple[Any, bool]]) -> dict[str, list[Share]]:
+    """Return how often decisions fell: of each rule behind them, each model, each deliverer."""
     by_rule, by_model, by_deliverer = [], [], []
-    for row in rows:
-        other = row.said in ("correct", "reject_flag")
-        by_model.append((row.model, other))
-        by_deliverer.append((row.distributor or "not named", other))
-        by_rule += [(one["rule_id"], other) for one in orjson.loads(row.record)["rules"]]
+    for row, fell in rows:
+        by_model.append((row.model, fell))
+        by_deliverer.append((row.distributor or "not named", fell))
+        by_rule += [(one["rule_id"], fell) for one in orjson.loads(row.record)["rules"]]
     return {
         "rule": _shares(by_rule),
         "model": _shares(by_model),

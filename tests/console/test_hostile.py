@@ -118,7 +118,7 @@ def test_no_stored_text_becomes_markup(console: Console) -> None:
         "/login?next={}", "/tracks?search={}", "/queue?search={}&queue={}&show={}", "/tracks/{}",
         "/appeals?show={}", "/appeals/{}", "/appeals/new?decision={}", "/tasks/{}", "/check/{}",
         "/admin/dead-letters?standing={}&reason={}", "/admin/dead-letters/{}", "/nowhere/{}",
-        "/admin/audit?subject={}", "/quality?said={}", "/enter/{}", "/evidence/{}.png",
+        "/admin/audit?subject={}", "/quality?x={}", "/enter/{}", "/evidence/{}.png",
     ],
 )  # fmt: skip
 def test_nothing_comes_back_as_markup(console: Console, path: str) -> None:

@@ -404,5 +404,35 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     assert (found.pairs, found.agreement.good, found.verdicts) == (3, 2, 3)
     assert [(one.name, one.good, one.count) for one in found.golden] == [("bob", 0, 1)]
     assert [(one.good, one.count) for one in found.precision] == [(2, 3)]
-    (deliverer,) = found.overturned["deliverer"]
-    assert (deliverer.name, deliverer.good, deliverer.count) == ("Label A", 1, 3)
+    # Ada: All, None, All; Bob: All thrice. Both agree twice, as often as chance would have it.
+    assert found.kappa == pytest.approx(0.0)
+    for per, name in (("deliverer", "Label A"), ("model", "clock-1")):
+        (one,) = found.overturned[per]
+        assert (one.name, one.good, one.count) == (name, 1, 3)
+    rules = {one.name: (one.good, one.count) for one in found.overturned["rule"]}
+    assert rules["disclosure-mismatch"] == (1, 3)
+    assert found.appealed == {"rule": [], "model": [], "deliverer": []}
+
+
+def test_appeals_are_counted_per_rule_model_and_deliverer(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    lead = person("lea", "lead")
+    for number, state_ in enumerate(("overturned", "upheld", "upheld")):
+        decided, _ = tell(ledger, f"T-{number}", distributor=f"Label {number % 2}")
+        said = appealed(ledger, decided.decision_id)
+        outcome = AppealOutcome(extent=Extent.NONE if not number else None, reasons="So it is.")
+        steps = (Step("admissible"), Step("in_review"), Step(state_, outcome))  # type: ignore[arg-type] # a state
+        for step in steps:
+            said = appeals.go_on(ledger, said.appeal_id, said.sequence, step, lead)
+    waiting, _ = tell(ledger, "T-9", distributor="Label 1")
+    appealed(ledger, waiting.decision_id)
+    found = quality.figures(ledger)
+    assert (found.appeals.good, found.appeals.count) == (1, 3)
+
+    def shares(per: str) -> dict[str, tuple[int, int]]:
+        return {one.name: (one.good, one.count) for one in found.appealed[per]}
+
+    assert shares("deliverer") == {"Label 0": (1, 2), "Label 1": (0, 1)}
+    assert shares("model") == {"clock-1": (1, 3)}
+    assert shares("rule")["disclosure-mismatch"] == (1, 3)

@@ -124,10 +124,10 @@ def test_a_task_whose_place_was_taken_leads_to_the_one_that_took_it(console: Con
     newer = requested.model_copy(update={"task_id": "tsk_newer"})
     later = message(topics.REVIEWS_REQUESTED, newer, timestamp_ms=1_796_000_000_000)
     project(ledger, [later])
-    answer = ada.get(f"/tasks/{requested.task_id}?said=Undone.")
+    answer = ada.get(f"/tasks/{requested.task_id}")
     assert (answer.status_code, answer.headers["location"]) == (
         303,
-        "/tasks/tsk_newer?said=Undone.",
+        "/tasks/tsk_newer",
     )
     assert ada.get("/tasks/tsk_newer").status_code == 200
 
@@ -195,3 +195,12 @@ def test_ticked_duplicates_stay_ticked_when_a_form_comes_back(console: Console) 
     ada.submit(f"/tasks/{first}/take")
     back = ada.submit(f"/tasks/{first}/verdict", finding="None", also=other)
     assert (back.status_code, f'value="{other}" checked' in back.text) == (422, True)
+
+
+def test_what_was_done_is_said_once_and_never_by_an_address(console: Console) -> None:
+    ada, path = console.browser("reviewer"), f"/tasks/{a_task(console.house.ledger)}"
+    ada.submit(f"{path}/take")
+    assert ada.submit(f"{path}/verdict", finding="None", reason=REASON).headers["location"] == path
+    assert '<p class="done" role="status">Verdict saved.</p>' in ada.get(path).text
+    assert "Verdict saved." not in ada.get(path).text
+    assert "Call this number" not in ada.get(f"{path}?said=Call+this+number").text

@@ -31,7 +31,7 @@ from streams.records import (
     TrackDecided,
     parse,
 )
-from streams.records.policy import TrackReopened
+from streams.records.policy import StatementWritten, TrackReopened
 from streams.records.reviews import AppealOutcome
 from streams.redecide import LedgerBehind, Redecide
 from streams.settings import Settings
@@ -178,6 +178,36 @@ def test_an_appeal_is_heard_with_relief_and_decided(house: House) -> None:
     assert (decided.label.source, decided.actions.display) == ("appeal", "none")
     assert decided.appeal_id == won.appeal_id
     assert house.tell(topics.APPEALS_CHANGED, appeal(interim_relief=True)) == []  # it came late
+
+
+def test_what_an_appeal_leaves_is_stated_anew(house: House) -> None:
+    """All dimensions in one decision; what still restricts gets a statement, what does not none."""
+    first = house.deliver(classified())
+    assert first.statement_id is not None
+    outcome = AppealOutcome(extent=Extent.PARTLY, reasons="The vocals are hers.")
+    partly = appeal(sequence=1, state="partially_overturned", outcome=outcome)
+    said = house.settle([house.message(topics.APPEALS_CHANGED, partly)])
+    (decided,) = [one for one in said if isinstance(one, TrackDecided)]
+    (stated,) = [one for one in said if isinstance(one, StatementWritten)]
+    assert decided.actions.display == "partly_ai_badge"
+    assert decided.changed_dimensions == ("display", "recommendation")
+    assert (decided.appeal_id, decided.statement_id) == (partly.appeal_id, stated.statement_id)
+    assert (stated.decision_id, stated.replaces) == (decided.decision_id, first.statement_id)
+    assert "outcome of an appeal" in stated.texts["en"]
+    freed = appeal(
+        appeal_id="apl_2",
+        change_id="apc_2",
+        sequence=1,
+        state="overturned",
+        outcome=AppealOutcome(extent=Extent.NONE, reasons="All of it is."),
+        changed_at=DECIDED_AT + timedelta(days=9),
+    )
+    said = house.settle([house.message(topics.APPEALS_CHANGED, freed)])
+    (decided,) = [one for one in said if isinstance(one, TrackDecided)]
+    assert not restricted(decided.actions)
+    assert decided.actions.display == "none"
+    assert decided.statement_id is None
+    assert not [one for one in said if isinstance(one, StatementWritten)]
 
 
 def test_any_order_and_any_number_of_times_ends_the_same(house: House) -> None:

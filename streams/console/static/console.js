@@ -8,6 +8,8 @@ document.getElementById("theme")?.addEventListener("click", () => {
   localStorage.setItem("theme", root.dataset.theme);
 });
 
+document.querySelector("header nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone
+
 // The session's token, for what scripts send.
 export const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
