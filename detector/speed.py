@@ -30,7 +30,6 @@ from detector.clock import (
     LOW_HZ,
     MIN_LINES,
     allowed_bins,
-    lattice_bins,
     line_heights,
     mains_mask,
 )
@@ -123,7 +122,7 @@ class _Places:
     """
 
     scales: NDArray[np.float64]
-    bins: NDArray[np.int32]
+    bins: NDArray[np.intp]
     root: FloatArray
 
 
@@ -137,17 +136,20 @@ def _places(geometry: Geometry, hz: float) -> _Places:
     root = np.where(lines < MIN_LINES, np.inf, np.sqrt(lines.clip(min=1)))
     for frame in AAC_FRAME_HZ:
         root[np.abs(scales * hz - frame) < AAC_WIDTH * frame] = np.inf
-    bins = np.where(counted, position, geometry.bins).astype(np.int32)
+    bins = np.where(counted, position, geometry.bins).astype(np.intp)  # else taking converts it
     return _Places(scales, bins, root.astype(np.float32))
 
 
 def _coarse(z: FloatArray, geometry: Geometry, hz: float) -> list[tuple[float, float, float]]:
     """Return (S without contrast, rate, scale), the best of each stretch of scales."""
     places = _places(geometry, hz)
-    score = np.append(z, np.float32(0))[places.bins].sum(axis=1) / places.root
+    heights = np.append(z, np.float32(0)).take(places.bins, mode="clip")  # unchecked: quicker
+    score = heights.sum(axis=1) / places.root
     starts = np.arange(0, len(score), SCALES_TOGETHER)
     padded = np.pad(score, (0, -len(score) % SCALES_TOGETHER), constant_values=-np.inf)
     best = starts + padded.reshape(-1, SCALES_TOGETHER).argmax(axis=1)
+    if len(best) > CANDIDATES:  # more are looked at from no rate
+        best = best[score[best] >= np.partition(score[best], -CANDIDATES)[-CANDIDATES]]
     return [
         (float(bound), hz, float(scale))
         for bound, scale in zip(score[best], places.scales[best], strict=True)
@@ -156,15 +158,48 @@ def _coarse(z: FloatArray, geometry: Geometry, hz: float) -> list[tuple[float, f
 
 def _fine(z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float) -> float:
     """Return S at one rate, with contrast and ratio guard."""
-    on_bins = lattice_bins(geometry, allowed, hz, 1)
-    on = float(z[on_bins].mean())
+    means, lines = _means(z, allowed, geometry, hz)
+    on = means.get(1, 0.0)
 
     def between(orders: range) -> float:
-        means = (z[bins] for q in orders if len(bins := lattice_bins(geometry, allowed, hz, q)))
-        return max((float(part.mean()) for part in means), default=0.0)
+        return max((means[q] for q in orders if q in means), default=0.0)
 
     off = max(between(CONTRAST_ORDERS), 0.0)
-    score = (on - CONTRAST * off) * len(on_bins) ** 0.5
+    score = (on - CONTRAST * off) * lines**0.5
     if score > GUARD_CAP and max(off, between(GUARD_ORDERS)) > GUARD_RATIO * on:
         score = GUARD_CAP
     return float(score)
+
+
+@lru_cache(maxsize=8)
+def _fractions(lowest_hz: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all p and q in lowest terms, q by q, as ``lattice_bins`` would ask about them."""
+    orders = (1, *CONTRAST_ORDERS, *GUARD_ORDERS)
+    index = [np.arange(int(HIGH_HZ * q / lowest_hz) + 2) for q in orders]
+    index = [p[np.gcd(p, q) == 1] for p, q in zip(index, orders, strict=True)]
+    order = np.repeat(orders, [len(p) for p in index])
+    return np.concatenate(index), order
+
+
+def _means(
+    z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float
+) -> tuple[dict[int, float], int]:
+    """Return the mean of z at ``lattice_bins`` of each order that has any, and their number at 1.
+
+    All orders at once: of one candidate there are two dozen, and of candidates there are many.
+    """
+    index, order = _fractions(SCALE_LOW * SHORT_LIST_HZ[0])
+    at = index * (hz / order)
+    inside = (at >= LOW_HZ) & (at < HIGH_HZ)
+    position = np.rint(at[inside] / geometry.bin_hz).astype(np.int64)
+    within = position < geometry.bins
+    position, order = position[within], order[inside][within]
+    counted = allowed[position]
+    position, order = position[counted], order[counted]
+    starts = np.flatnonzero(np.diff(order, prepend=0))
+    if len(starts) == 0:
+        return {}, 0
+    counts = np.diff(starts, append=len(order))
+    means = np.add.reduceat(z[position], starts) / counts.astype(np.float32)
+    lines = int(counts[0]) if order[0] == 1 else 0
+    return dict(zip(order[starts].tolist(), means.tolist(), strict=True)), lines

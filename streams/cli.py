@@ -1,12 +1,14 @@
 """The one command line: ``earmark``. Modules are imported where a command needs them."""
 
 import asyncio
+import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +24,7 @@ from streams.ledger.cli import app as ledger_app
 from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
+    from streams.broker.processor import Processor
     from streams.local.gather import Passed
     from streams.records import Upload
     from streams.settings import Settings
@@ -173,45 +176,59 @@ def evidence(
 @app.command()
 def worker(name: WorkerName) -> None:
     """Run one process of the installation; settings come from the environment."""
+    gc.disable()  # what is loaded now stays: looking through it again and again takes a fifth
+    run = _loaded(name)
+    gc.freeze()
+    gc.enable()
+    raise SystemExit(run())
+
+
+def _loaded(name: WorkerName) -> Callable[[], int]:
+    """Import what a process needs; return what runs it."""
     from streams.settings import Settings
 
     settings = Settings.from_env()
     match name:
-        case WorkerName.FINGERPRINT:
+        case WorkerName.FINGERPRINT | WorkerName.CLASSIFY | WorkerName.DECIDE:
             from streams.broker.processor import run
-            from streams.fingerprint import FINGERPRINT
 
-            raise SystemExit(run(FINGERPRINT, settings))
-        case WorkerName.CLASSIFY:
-            from streams.broker.processor import run
-            from streams.classify import CLASSIFY
-
-            raise SystemExit(run(CLASSIFY, settings))
-        case WorkerName.DECIDE:
-            from streams.broker.processor import run
-            from streams.decide import DECIDE
-
-            raise SystemExit(run(DECIDE, settings))
+            return partial(run, _processor(name), settings)
         case WorkerName.REDECIDE:
             from streams.redecide import run_redecide
 
-            raise SystemExit(run_redecide(settings))
+            return partial(run_redecide, settings)
         case WorkerName.LEDGER:
             from streams.ledger.project import run_ledger
 
-            raise SystemExit(run_ledger(settings))
+            return partial(run_ledger, settings)
         case WorkerName.CATALOGUE:
             from streams.catalogue import run_catalogue
 
-            raise SystemExit(run_catalogue(settings))
+            return partial(run_catalogue, settings)
         case WorkerName.MONITOR:
             from streams.operate.monitor import run_monitor
 
-            raise SystemExit(run_monitor(settings))
+            return partial(run_monitor, settings)
         case WorkerName.CONSOLE:
             from streams.console.server import run_console
 
-            raise SystemExit(run_console(settings))
+            return partial(run_console, settings)
+
+
+def _processor(name: WorkerName) -> "Processor[Any]":
+    match name:
+        case WorkerName.FINGERPRINT:
+            from streams.fingerprint import FINGERPRINT
+
+            return FINGERPRINT
+        case WorkerName.CLASSIFY:
+            from streams.classify import CLASSIFY
+
+            return CLASSIFY
+        case _:
+            from streams.decide import DECIDE
+
+            return DECIDE
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """``earmark bench``: one command for each question about cost."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -75,21 +76,41 @@ def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> Non
 
 @app.command()
 def chain(
-    tracks: Annotated[int, typer.Option(min=2, help="Tracks at each load.")] = 60,
+    tracks: Annotated[int, typer.Option(min=2, help="Tracks at once.")] = 60,
+    paced: Annotated[int, typer.Option(min=2, help="Tracks at each load.")] = 40,
     brokers: Annotated[str | None, typer.Option(help="Kafka; none: an embedded broker.")] = None,
     json: _Json = False,
 ) -> None:
-    """The whole pipeline: tracks a second, CPU by worker, waits at 25, 50 and 80 % load."""
-    import tempfile
-
-    from streams import logs
+    """The whole pipeline: tracks a second, CPU by process, waits at 25, 50 and 80 % load."""
     from streams.bench.chain import bench_chain
-    from streams.bench.files import copies
 
-    logs.configure("error")
-    track = _track(".mp3")
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        _say(bench_chain(copies(track, Path(folder)), FOLDER, tracks, brokers), json)
+    with _copies(TRACK_S) as files:
+        _say(bench_chain(files, FOLDER, tracks, paced, brokers), json)
+
+
+@app.command()
+def scale(
+    tracks: Annotated[int, typer.Option(min=2, help="Tracks at once, in each shape.")] = 20,
+    json: _Json = False,
+) -> None:
+    """One to four workers, one to twelve partitions: tracks a second, efficiency."""
+    from streams.bench.scale import bench_scale
+
+    with _copies(TRACK_S) as files:
+        _say(bench_scale(files, FOLDER, tracks), json)
+
+
+@app.command()
+def linear(
+    tracks: Annotated[int, typer.Option(min=2, help="Tracks, then ten times as many.")] = 100,
+    seconds: Annotated[float, typer.Option(min=5, help="Length of each.")] = 8.0,
+    json: _Json = False,
+) -> None:
+    """Whether ten times the tracks cost ten times the CPU."""
+    from streams.bench.scale import bench_linear
+
+    with _copies(seconds) as files:
+        _say(bench_linear(files, FOLDER, tracks, seconds), json)
 
 
 @app.command()
@@ -175,13 +196,27 @@ def index(
             _say(bench_index(at, size, searches), json)
 
 
-def _track(suffix: str) -> Path:
+@contextmanager
+def _copies(seconds: float) -> Iterator[Iterator[Path]]:
+    """Yield an endless supply of tracks of one length, each of other content."""
+    import tempfile
+
+    from streams import logs
+    from streams.bench.files import copies
+
+    logs.configure("error")
+    track = _track(".mp3", seconds)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        yield copies(track, Path(folder))
+
+
+def _track(suffix: str, seconds: float = TRACK_S) -> Path:
     """Return the self-made track in one format; made once, kept in the state folder."""
-    path = FOLDER / f"track-{TRACK_S:.0f}s{suffix}"
+    path = FOLDER / f"track-{seconds:.0f}s{suffix}"
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"new{suffix}")
-        _writers[0](beside, TRACK_S)
+        _writers[0](beside, seconds)
         beside.replace(path)
     return path
 

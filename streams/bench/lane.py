@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from streams.bench.chain import Running, running
+from streams.bench.house import House, running
 from streams.bench.table import Report, Row
 
 TURNS: Final = 2
@@ -41,7 +41,7 @@ def bench_lane(
         at_once: uploads of the rescan under way at once.
         brokers: bootstrap servers, or None for an embedded broker.
     """
-    with running(next(files), state, brokers) as house:
+    with running(state, brokers, next(files)) as house:
         alone: list[float] = []
         beside: list[float] = []
         rescanned = 0
@@ -73,19 +73,19 @@ def bench_lane(
     )
 
 
-def _waits(house: Running, files: Iterator[Path], tracks: int, every_s: float) -> list[float]:
+def _waits(house: House, files: Iterator[Path], tracks: int, every_s: float) -> list[float]:
     known = set(house.waits)
     began = time.monotonic()
     for number in range(tracks):
         while (left := began + number * every_s - time.monotonic()) > 0:
             house.look(min(left, 0.05))
-        house.send(next(files))
+        house.send([next(files)])
     house.finish()
     return [1_000 * wait for one, wait in house.waits.items() if one not in known]
 
 
 @contextmanager
-def _rescan(house: Running, files: list[Path], log: Path, at_once: int) -> Iterator[None]:
+def _rescan(house: House, files: list[Path], log: Path, at_once: int) -> Iterator[None]:
     """Let a process of its own send ``files`` behind all others, until this ends."""
     folder = house.state.folder
     arguments = ["submit", "--rescan", "--at-once", str(at_once), "--state", str(folder)]

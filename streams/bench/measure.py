@@ -61,6 +61,11 @@ def tree(root: int) -> list[int]:
     return found
 
 
+def cpu_of_process(process: int) -> float:
+    """Return the CPU seconds of a running process alone."""
+    return sum(map(int, _stat(process)[11:13])) / TICKS
+
+
 def cpu_of_tree(root: int) -> float:
     """Return the CPU seconds of a running process and all below it, the ended ones included."""
     # utime, stime, and those of children that were waited for

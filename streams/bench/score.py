@@ -4,6 +4,7 @@ The limit on a GPU is the bare copy of the same input to the device; on the CPU 
 the observations (decompress and parse), which every re-scoring must do.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,7 @@ def bench_score(
     observed: Sequence[bytes], load: Callable[[str], Model], alpha: float, rounds: int
 ) -> Report:
     """Measure ``load(device)``'s model on these observations, on every device that is here."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # as the worker does
     most = max(BATCHES)
     data = [observed[number % len(observed)] for number in range(most)]
     ready = [Observation.from_bytes(one) for one in data]

@@ -63,6 +63,11 @@ class EmbeddedBroker:
         return f"127.0.0.1:{self._port}"
 
     @property
+    def pid(self) -> int | None:
+        """Its process id, while there is one."""
+        return self._process.pid if self._process else None
+
+    @property
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None

@@ -139,8 +139,9 @@ def up(
     with state.locked(), _terminable(), ExitStack() as stack:
         writer = stack.enter_context(out.open("w")) if out else None
         settings = _with_console(_broker(state, stack, console))
-        ensure_topics(settings)
+        # they load for seconds, and wait for topics anyway
         supervisor = stack.enter_context(Supervisor(list(EVERYTHING), settings, state.logs))
+        ensure_topics(settings)
         with console.status("starting the processors"):
             late = supervisor.wait_ready(READY_PATIENCE_S)
         if late:
@@ -217,7 +218,7 @@ def _follow(
         done = watched = False
         began = time.monotonic()
         while True:
-            for ended in watcher.poll(0.1):
+            for ended in watcher.poll(0.5 if batch.complete else 0.1):
                 batch.take(ended, progress)
             if time.monotonic() - looked > 1:
                 supervisor.watch()

@@ -5,7 +5,9 @@ import pytest
 import torch
 import torchaudio.functional
 
-from detector.observation import Observation, Observer
+from detector import speed
+from detector.clock import allowed_bins, lattice_bins
+from detector.observation import Geometry, Observation, Observer
 from detector.speed import SpeedFind, search
 from detector.types import FloatArray
 from models.music import RATE_HZ, render
@@ -79,3 +81,16 @@ def test_without_high_bands_there_is_nothing_to_find() -> None:
 def test_of_two_rates_with_the_same_lines_the_lesser_change_counts() -> None:
     assert SpeedFind(6.0, 21.533203, 1.03).stands_where(SpeedFind(6.0, 23.4375, 0.9463))
     assert not SpeedFind(6.0, 21.533203, 1.03).stands_where(SpeedFind(6.0, 21.533203, 1.04))
+
+
+def test_all_orders_at_once_are_those_one_by_one() -> None:
+    rng = np.random.default_rng(4)
+    for rate in (RATE_HZ, 16_000, 96_000):
+        geometry = Geometry(rate)
+        z, allowed = rng.random(geometry.bins).astype(np.float32), allowed_bins(geometry)
+        for hz in (19.4, 25.0 * 1.013, 86.2, 219.9):
+            means, lines = speed._means(z, allowed, geometry, hz)
+            bins = {q: lattice_bins(geometry, allowed, hz, q) for q in range(1, 25)}
+            assert lines == len(bins[1])
+            expected = {q: float(z[at].mean()) for q, at in bins.items() if len(at)}
+            assert means == pytest.approx(expected, rel=1e-6)
