@@ -7,7 +7,7 @@ from streams import topics
 from streams.decide import decide
 from streams.ledger.database import Ledger
 from streams.ledger.project import project
-from streams.policy.bundle import load
+from streams.policy.bundle import Bundle, load
 from streams.records import Declaration, Outcome, ReviewRequested, TrackDecided, UploadReceived
 from streams.settings import Settings
 from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
@@ -24,6 +24,7 @@ def tell(
     declared: Declaration = CLAIMS_NONE,
     uploaded_at: datetime = UPLOADED_AT,
     at_ms: int = 1_795_000_000_000,
+    policy: Bundle = POLICY,
     **upload: Any,
 ) -> tuple[TrackDecided, ReviewRequested | None]:
     """Deliver, analyse and decide one track; AI likely against a claim of None asks a person."""
@@ -35,7 +36,7 @@ def tell(
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
     )
-    labelled, decided, requested = decide(event, POLICY)
+    labelled, decided, requested = decide(event, policy)
     told: list[tuple[str, Any]] = [
         (topics.UPLOADED, received),
         (topics.CLASSIFIED, event),

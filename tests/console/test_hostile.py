@@ -182,6 +182,24 @@ def test_audio_is_read_only_from_where_uploads_may_lie(console: Console) -> None
         assert "cannot be played" in answer.text
 
 
+def test_a_checked_file_does_not_pass_for_a_delivery(console: Console) -> None:
+    """Else whoever may upload could have a track of somebody decided anew, by other audio."""
+    tell(console.house.ledger, "T-1")
+    browser = console.browser("policy")
+    headers = {"X-CSRF-Token": browser.csrf, "Sec-Fetch-Site": "same-origin"}
+
+    def check(metadata: str) -> int:
+        files = {"file": ("a.wav", b"RIFF and more")}
+        data = {"metadata": metadata}
+        return browser.post("/check", files=files, data=data, headers=headers).status_code
+
+    for metadata in ('{"track_id": "T-1"}', '{"distributor": "D"}', '{"uri": "file:///x"}'):
+        assert check(metadata) == 422, metadata
+    assert [one for one in Path(console.house.uploads.root).rglob("*") if one.is_file()] == []
+    assert check('{"declared": {"contains_ai": "None"}}') == 202
+    assert check("{") == 400
+
+
 def test_audio_comes_in_ranges(console: Console) -> None:
     with console.house.uploads.arrive() as arriving:
         arriving.write(b"RIFF" + bytes(range(200)))

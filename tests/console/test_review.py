@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ from streams.ledger.people import OUTBOX
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.project import project
 from streams.ledger.tables import VERDICTS
+from streams.policy.bundle import load
 from streams.records import Declaration, Extent, Outcome
 from streams.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
 from streams.review import appeals, quality, tasks, verdicts
 from streams.review.appeals import BadAppeal, Step
 from streams.review.tasks import NotYours
 from streams.review.verdicts import BadVerdict, Form
+from streams.settings import Settings
 from tests.console.stories import a_task, tell
 from tests.streams.events import message
 
@@ -412,6 +415,30 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     rules = {one.name: (one.good, one.count) for one in found.overturned["rule"]}
     assert rules["disclosure-mismatch"] == (1, 3)
     assert found.appealed == {"rule": [], "model": [], "deliverer": []}
+
+
+def test_a_sample_of_what_is_decided_automatically_tells_of_all_of_it(
+    ledger: Ledger, person: Callable[..., User], tmp_path: Path
+) -> None:
+    """A rule's ``sample_to_review`` asks a person about a share of what it decided by itself."""
+    text, _, _ = Path(Settings().policy).read_text().partition("\ntests:\n")
+    place = "  - id: suspected-all\n"
+    assert place in text
+    sampled = text.replace(place, f"{place}    sample_to_review: 1\n")
+    (tmp_path / "policy.yaml").write_text(sampled)
+    policy, ada = load(tmp_path / "policy.yaml"), person("ada")
+    for number, extent in enumerate((Extent.ALL, Extent.ALL, Extent.NONE)):
+        decided, requested = tell(
+            ledger, f"T-{number}", declared=Declaration(), policy=policy, title=f"Song {number}"
+        )
+        assert decided.automation == "fully", "it does not wait for the person"
+        assert requested is not None
+        assert requested.queue == "sample"
+        tasks.take(ledger, requested.task_id, ada)
+        verdicts.give(ledger, requested.task_id, ada, form(extent))
+    (share,) = quality.figures(ledger).precision
+    assert (share.name, share.good, share.count) == ("sample", 2, 3)
+    assert share.interval == quality.wilson(2, 3)
 
 
 def test_appeals_are_counted_per_rule_model_and_deliverer(
