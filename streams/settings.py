@@ -65,7 +65,7 @@ class Settings(BaseModel):
         Seconds, Field(description="a silent worker loses its partitions after this")
     ] = 15.0
     fetch_max_wait_ms: Annotated[
-        int, Field(ge=1, le=30_000, description="longest wait of one fetch (embedded broker: 50)")
+        int, Field(ge=1, le=30_000, description="longest wait of one fetch (embedded broker: 100)")
     ] = 500
     request_timeout_s: Annotated[
         Seconds, Field(description="a send that the broker does not answer stops the worker")

@@ -51,6 +51,13 @@ def bare(file: Path) -> Job:
     return _ffmpeg(file) if bare_peer() == FFMPEG else lambda: cpu_here(lambda: _plain(file))
 
 
+def both_peers(file: Path) -> dict[str, Job]:
+    """Return the limit first, then PyAV's plain frames where the limit is another."""
+    peers: dict[str, Job] = {bare_peer(): bare(file)}
+    peers.setdefault(PLAIN, lambda: cpu_here(lambda: _plain(file)))
+    return peers
+
+
 def _jobs(file: Path, notes: list[str]) -> dict[str, Job]:
     jobs: dict[str, Job] = {
         OURS: lambda: cpu_here(lambda: _ours(file)),

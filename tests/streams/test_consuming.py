@@ -1,6 +1,7 @@
 """The batch loop with a consumer and a producer of the tests' own."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,6 +89,7 @@ Run = Callable[..., Broker]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the loop until the log is read; what it raises is raised."""
+    monkeypatch.setattr(consuming, "GATHER_S", 0.0)
 
     def run_it(broker: Broker, handler: Handler, **settings: Any) -> Broker:
         quick = Settings(retry_base_s=0.001, retry_attempts=3, **settings)
@@ -102,6 +104,29 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def offsets(batch: Sequence[Message]) -> list[int]:
     return [message.offset for message in batch]
+
+
+class Dripping(Broker):
+    """Each record comes alone, a moment after the one before."""
+
+    def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Found]]:
+        time.sleep(min(timeout_ms, 10) / 1_000)
+        return super().poll(timeout_ms, 1)
+
+
+def test_what_comes_one_by_one_is_gathered_but_the_first_waits_for_nobody(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "GATHER_S", 0.2)
+    batches: list[list[int]] = []
+
+    def handler(batch: Sequence[Message]) -> Handled:
+        batches.append(offsets(batch))
+        return Handled()
+
+    broker = run(Dripping(*(Found(n) for n in range(6))), handler)
+    assert batches == [[0], [1, 2, 3, 4, 5]]
+    assert broker.done("commit") == [({0: 1},), ({0: 6},)]
 
 
 def test_offsets_are_committed_after_the_batch_is_handled(run: Run) -> None:
