@@ -46,7 +46,7 @@ def bench_chain(
     kind = "embedded broker" if brokers is None else "Kafka, whose own CPU is not in the sum"
     notes = (
         f"{tracks} tracks at once, {paced} at each load, {kind}",
-        "memory counts shared pages in each process",
+        "memory: a page that processes share is divided among them",
     )
     return Report("chain", bare_peer(), tuple(rows), figures, notes)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.errors import Fatal
-from streams.bench.measure import cpu_of_process, cpu_of_tree, resident_mb
+from streams.bench.measure import cpu_of_process, cpu_of_tree, memory_mb
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.ingest import IngestHook, upload_from_file
 from streams.local.state import State
@@ -88,9 +88,9 @@ class House:
         return spent
 
     def memory(self) -> dict[str, float]:
-        """Return MB of each kind of process; shared pages count in each."""
+        """Return MB of each worker and all below it; shared pages are divided."""
         return {
-            child.name: resident_mb(child.process.pid)
+            child.name: memory_mb(child.process.pid)
             for child in self.supervisor.children
             if child.process is not None
         }

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
-PAGE_MB: Final = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 Job = Callable[[], float]
 
@@ -73,15 +72,17 @@ def cpu_of_tree(root: int) -> float:
     return sum(ticks) / TICKS
 
 
-def resident_mb(root: int) -> float:
-    """Return the memory of a process and all below it; shared pages count once for each."""
-    total = 0.0
-    for one in tree(root):
-        try:
-            total += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * PAGE_MB
-        except OSError:
-            continue
-    return total
+def memory_mb(root: int) -> float:
+    """Return the memory of a process and all below it; a shared page is divided by its sharers."""
+    return sum(_memory_kb(one) for one in tree(root)) / 1_024
+
+
+def _memory_kb(process: int) -> int:
+    try:
+        said = Path(f"/proc/{process}/smaps_rollup").read_text()
+        return next(int(line.split()[1]) for line in said.splitlines() if line.startswith("Pss:"))
+    except (OSError, StopIteration):  # it is gone, or not ours to look at
+        return 0
 
 
 def _stat(process: int) -> list[str]:

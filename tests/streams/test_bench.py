@@ -19,7 +19,7 @@ from streams.bench import decode as decoding
 from streams.bench.events import event
 from streams.bench.files import copies
 from streams.bench.ledger import bench_ledger
-from streams.bench.measure import by_turns, cpu_here, cpu_of, cpu_of_tree, resident_mb
+from streams.bench.measure import by_turns, cpu_here, cpu_of, cpu_of_tree, memory_mb
 from streams.bench.policy import bench_policy, filled
 from streams.bench.score import bench_score
 from streams.bench.stages import SUM, bench_stages
@@ -74,7 +74,7 @@ def test_a_tree_counts_its_children_the_ended_ones_too() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         assert cpu_of_tree(process.pid) >= 0.3
-        assert resident_mb(process.pid) > 1
+        assert memory_mb(process.pid) > 1
     finally:
         process.kill()
         process.wait()
