@@ -165,9 +165,9 @@ class Settings(BaseModel):
     )
 
     # answers
-    model: Annotated[Path, Field(description="folder of the released model")] = (
-        HERE.parent / "models" / "ensemble-3"
-    )
+    model: Annotated[
+        Path, Field(description="folder of the released model, or the name of one that Earmark has")
+    ] = HERE.parent / "models" / "ensemble-3"
     shadow_model: Annotated[
         Path | None,
         Given,
@@ -293,6 +293,15 @@ class Settings(BaseModel):
         if value == 0:
             raise ValueError("0 would delete events before they are read; -1: for ever")
         return value
+
+    @field_validator("model", "shadow_model")
+    @classmethod
+    def _found_by_its_name(cls, value: Path | None) -> Path | None:
+        """``clock-3`` and ``models/clock-3`` mean ours, wherever this is installed and started."""
+        if value is None or value.is_absolute() or value.exists():
+            return value
+        ours = HERE.parent / "models" / value.name
+        return ours if ours.is_dir() and value.parent in (Path(), Path("models")) else value
 
     @field_validator("brokers")
     @classmethod

@@ -83,7 +83,7 @@ BOARD: Final = Board(
                 Panel(
                     "Models in service",
                     "Workers by digest; two for longer than a rollout is an alert",
-                    [("count by (model, digest) (earmark_model_info)", "{{model}} {{digest}}")],
+                    [("count by (model, digest) (earmark_model_info)", "workers")],
                     "short",
                     "table",
                     24,
@@ -199,8 +199,8 @@ BOARD: Final = Board(
                 Panel(
                     "The shadow model beside the released one",
                     "What a candidate (EARMARK_SHADOW_MODEL) would have answered",
-                    [(f"sum by (result) (increase({SHADOW}[$__rate_interval]))", "{{result}}")],
-                    "short",
+                    [(f"sum by (result) (rate({SHADOW}[$__rate_interval]))", "{{result}}")],
+                    "cpm",
                     "stack",
                     12,
                 ),

@@ -18,6 +18,10 @@ DEAD_SHARE: Final = (
     "sum(increase(earmark_dead_letters_total[$__range]))"
     ' / sum(increase(earmark_received_total{processor="fingerprint"}[$__range]))'
 )
+FIRING: Final = (
+    "count by (severity, alertname, processor) "
+    '(ALERTS{alertname=~"Earmark.+", alertstate="firing"})'
+)
 LAG: Final = "sum by (processor) (max by (processor, topic, partition) (earmark_consumer_lag))"
 
 BOARD: Final = Board(
@@ -25,6 +29,20 @@ BOARD: Final = Board(
     "Earmark / Overview",
     "Uploads, decisions, and how long one takes to become the other",
     [
+        (
+            "Alerts",
+            [
+                Panel(
+                    "Firing",
+                    "What to do about each stands in deploy/RUNBOOKS.md, under its name; nothing "
+                    "here: none fires",
+                    [(FIRING, "how many")],
+                    "short",
+                    "table",
+                    24,
+                ),
+            ],
+        ),
         (
             "Now",
             [
@@ -79,6 +97,7 @@ BOARD: Final = Board(
                         (LATE.format("0.99"), "p99"),
                     ],
                     "s",
+                    alarm=30,
                 ),
                 Panel("Lag by process", "By the broker's count", [(LAG, "{{processor}}")], "short"),
             ],
@@ -117,11 +136,11 @@ BOARD: Final = Board(
                     [
                         (
                             "sum by (processor, reason) "
-                            "(increase(earmark_dead_letters_total[$__rate_interval]))",
+                            "(rate(earmark_dead_letters_total[$__rate_interval]))",
                             "{{processor}}: {{reason}}",
                         )
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
             ],

@@ -21,6 +21,7 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
+    GraphTresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
     StackingMode,
@@ -30,6 +31,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
     DataSourceRef,
+    DataTransformerConfig,
     GridPos,
     Threshold,
     ThresholdsMode,
@@ -39,16 +41,20 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 COLUMNS: Final = 24
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
-HEIGHTS: Final = {"stat": 4, "lines": 8, "stack": 8, "heat": 8, "table": 8}
+HEIGHTS: Final = {"stat": 4, "lines": 8, "stack": 8, "heat": 8, "table": 8, "matrix": 8}
 
-Kind = Literal["lines", "stack", "stat", "heat", "table"]
+Kind = Literal["lines", "stack", "stat", "heat", "table", "matrix"]
 
 
 @dataclass(frozen=True)
 class Panel:
     """One panel: what it asks and what it says about that.
 
-    ``queries`` are (PromQL, legend). ``alarm``: from this value on it is red.
+    ``queries`` are (PromQL, legend); where ``unit`` is cpm they give events a second, which are
+    shown by the minute (an increase would depend on how far one has zoomed out).
+    ``alarm``: from this value on it is red, or a dashed line.
+    The legend of a query in a table is the name of its column; a matrix has the legend
+    "ROW, COLUMN": the labels of its rows and columns.
     """
 
     title: str
@@ -118,7 +124,8 @@ def _laid_out(board: Board) -> Iterator[Any]:
         x, y, tallest = 0, y + 1, 0
         for panel in panels:
             number += 1
-            height = HEIGHTS[panel.kind]
+            wide = panel.kind == "table" and panel.width == COLUMNS
+            height = HEIGHTS["stat" if wide else panel.kind]
             if x + panel.width > COLUMNS:
                 x, y, tallest = 0, y + tallest, 0
             position = GridPos(h=height, w=panel.width, x=x, y=y)
@@ -128,7 +135,9 @@ def _laid_out(board: Board) -> Iterator[Any]:
 
 
 def _panel(panel: Panel) -> Any:
-    build = {"stat": _stat, "heat": _heat, "table": _table}.get(panel.kind, _lines)
+    build = {"stat": _stat, "heat": _heat, "table": _table, "matrix": _matrix}.get(
+        panel.kind, _lines
+    )
     built = (
         build(panel)
         .title(panel.title)
@@ -140,7 +149,7 @@ def _panel(panel: Panel) -> Any:
     for letter, (expression, legend) in zip(string.ascii_uppercase, panel.queries, strict=False):
         query = (
             prometheus.Dataquery()
-            .expr(expression)
+            .expr(f"60 * {expression}" if panel.unit == "cpm" else expression)
             .legend_format(legend)
             .ref_id(letter)
             .datasource(SOURCE)
@@ -148,7 +157,7 @@ def _panel(panel: Panel) -> Any:
         match panel.kind:
             case "heat":
                 query = query.format(PromQueryFormat.HEATMAP).range()
-            case "table":
+            case "table" | "matrix":
                 query = query.format(PromQueryFormat.TABLE).instant()
             case _:
                 query = query.range()
@@ -170,6 +179,9 @@ def _lines(panel: Panel) -> Any:
         )
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
     )
+    if panel.alarm is not None:
+        dashed = common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED)
+        built = built.thresholds_style(dashed)
     if panel.kind == "stack":
         built = built.stacking(common.StackingConfig().mode(StackingMode.NORMAL))
     return built
@@ -181,11 +193,29 @@ def _stat(panel: Panel) -> Any:
 
 
 def _heat(panel: Panel) -> Any:
-    return heatmap.Panel()
+    return heatmap.Panel().calculate(False).cell_gap(1)
 
 
 def _table(panel: Panel) -> Any:
-    return table.Panel()
+    """Labels as columns, without the time of asking, which is now."""
+    names = [legend for _, legend in panel.queries]
+    values = ["Value"] if len(names) == 1 else [f"Value #{one}" for one in string.ascii_uppercase]
+    named = {
+        "excludeByName": {"Time": True},
+        "renameByName": dict(zip(values, names, strict=False)),
+    }
+    built = table.Panel()
+    if len(names) > 1:  # one table of all, by their common labels
+        built = built.with_transformation(DataTransformerConfig("merge", options={}))
+    return built.with_transformation(DataTransformerConfig("organize", options=named))
+
+
+def _matrix(panel: Panel) -> Any:
+    ((_, legend),) = panel.queries
+    row, column = legend.split(", ")
+    options = {"rowField": row, "columnField": column, "valueField": "Value", "emptyValue": "zero"}
+    transformed = DataTransformerConfig("groupingToMatrix", options=options)
+    return table.Panel().with_transformation(transformed).decimals(0)
 
 
 def _thresholds(alarm: float | None) -> dashboard.ThresholdsConfig:

@@ -15,10 +15,6 @@ def _rate(metric: str, by: str, more: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{P}{more}}}[$__rate_interval]))"
 
 
-def _increase(metric: str) -> str:
-    return f"sum by (processor) (increase({metric}{{{P}}}[$__rate_interval]))"
-
-
 BOARD: Final = Board(
     "earmark-pipeline",
     "Earmark / Pipeline",
@@ -94,17 +90,23 @@ BOARD: Final = Board(
             "Lag",
             [
                 Panel(
-                    "Lag by partition",
-                    "The ten that are furthest behind",
+                    "Lag of the worst partition",
+                    "By process; of all its partitions together: Overview",
+                    [(f"max by (processor) (earmark_consumer_lag{{{P}}})", "{{processor}}")],
+                    "short",
+                ),
+                Panel(
+                    "Furthest behind, now",
+                    "One partition alone that waits: what it waits for stands in its worker's log",
                     [
                         (
-                            "topk(10, max by (processor, topic, partition) "
+                            "topk(8, max by (processor, topic, partition) "
                             f"(earmark_consumer_lag{{{P}}}))",
-                            "{{processor}}: {{topic}} {{partition}}",
+                            "lag",
                         )
                     ],
                     "short",
-                    width=12,
+                    "table",
                 ),
                 Panel(
                     "Progress",
@@ -117,7 +119,6 @@ BOARD: Final = Board(
                         )
                     ],
                     "ops",
-                    width=12,
                 ),
             ],
         ),
@@ -127,25 +128,28 @@ BOARD: Final = Board(
                 Panel(
                     "Retries",
                     "Something outside is away",
-                    [(_increase("earmark_retries_total"), "{{processor}}")],
-                    "short",
+                    [(_rate("earmark_retries_total", "processor"), "{{processor}}")],
+                    "cpm",
                     "stack",
                 ),
                 Panel(
                     "Rebalances",
                     "Partitions were revoked",
-                    [(_increase("earmark_rebalances_total"), "{{processor}}")],
-                    "short",
+                    [(_rate("earmark_rebalances_total", "processor"), "{{processor}}")],
+                    "cpm",
                     "stack",
                 ),
                 Panel(
                     "Races that were prevented",
                     "Stale resumes and offset gaps: each could have lost events, and did not",
                     [
-                        (_increase("earmark_stale_resumes_total"), "{{processor}}: stale resume"),
-                        (_increase("earmark_offset_gaps_total"), "{{processor}}: gap"),
+                        (
+                            _rate("earmark_stale_resumes_total", "processor"),
+                            "{{processor}}: stale resume",
+                        ),
+                        (_rate("earmark_offset_gaps_total", "processor"), "{{processor}}: gap"),
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
                 Panel(
@@ -154,11 +158,11 @@ BOARD: Final = Board(
                     [
                         (
                             "sum by (check) "
-                            "(increase(earmark_monitor_failures_total[$__rate_interval]))",
+                            "(rate(earmark_monitor_failures_total[$__rate_interval]))",
                             "{{check}}",
                         )
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
             ],
@@ -178,8 +182,8 @@ BOARD: Final = Board(
                     "bytes",
                 ),
                 Panel(
-                    "CPU",
-                    "Cores, by process; without the decode processes",
+                    "CPU, cores",
+                    "By process; without the decode processes",
                     [
                         (
                             "sum by (process) (rate(process_cpu_seconds_total"

@@ -82,11 +82,11 @@ BOARD: Final = Board(
                     "By for what it was asked and how it stood",
                     [
                         (
-                            f"sum by (purpose, status) (increase({RESTING}[$__rate_interval]))",
+                            f"sum by (purpose, status) (rate({RESTING}[$__rate_interval]))",
                             "{{purpose}}: {{status}}",
                         )
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
                 Panel(
@@ -94,19 +94,18 @@ BOARD: Final = Board(
                     "compensation.usage_attributed, by basis; ended: the agreement has ended",
                     [
                         (
-                            "sum by (basis, ended) "
-                            "(increase(earmark_usages_total[$__rate_interval]))",
+                            "sum by (basis, ended) (rate(earmark_usages_total[$__rate_interval]))",
                             "{{basis}}, ended: {{ended}}",
                         )
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
                 Panel(
                     "Credits derived",
                     "credits.derived: contributor lines that follow from labels and agreements",
-                    [("sum(increase(earmark_credits_total[$__rate_interval]))", "credits")],
-                    "short",
+                    [("sum(rate(earmark_credits_total[$__rate_interval]))", "credits")],
+                    "cpm",
                 ),
             ],
         ),
@@ -118,12 +117,12 @@ BOARD: Final = Board(
                     "rights: an entry changed; expiry: one began or ended",
                     [
                         (
-                            "sum by (cause, result) (increase(earmark_redecided_total"
+                            "sum by (cause, result) (rate(earmark_redecided_total"
                             '{cause=~"rights|expiry"}[$__rate_interval]))',
                             "{{cause}}: {{result}}",
                         )
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                     24,
                 ),

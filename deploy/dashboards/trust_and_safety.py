@@ -19,29 +19,29 @@ BOARD: Final = Board(
             [
                 Panel(
                     "Declared against detected",
-                    "Tracks of the time shown, by what was declared and what the detector answered",
+                    "Tracks of the time shown: rows are what was declared, columns the answers",
                     [
                         (
                             "sum by (declared, outcome) "
                             "(increase(earmark_declared_total[$__range]))",
-                            "{{declared}}: {{outcome}}",
+                            "declared, outcome",
                         )
                     ],
                     "short",
-                    "table",
+                    "matrix",
                     12,
                 ),
                 Panel(
                     "Declared None, answered ai_likely",
-                    "Contradictions by the hour: people look at these",
+                    "Contradictions: people look at these",
                     [
                         (
-                            "sum(increase(earmark_declared_total"
+                            "sum(rate(earmark_declared_total"
                             '{declared="None", outcome="ai_likely"}[$__rate_interval]))',
                             "contradictions",
                         )
                     ],
-                    "short",
+                    "cpm",
                     width=12,
                 ),
             ],
@@ -77,16 +77,15 @@ BOARD: Final = Board(
                     [
                         (
                             "sum by (bank, match_class) "
-                            "(increase(earmark_matches_total[$__rate_interval]))",
+                            "(rate(earmark_matches_total[$__rate_interval]))",
                             "{{bank}}: {{match_class}}",
                         ),
                         (
-                            "sum by (result) "
-                            "(increase(earmark_remembered_total[$__rate_interval]))",
+                            "sum by (result) (rate(earmark_remembered_total[$__rate_interval]))",
                             "into the catalogue bank: {{result}}",
                         ),
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
             ],
@@ -144,18 +143,18 @@ BOARD: Final = Board(
                     [
                         (
                             "sum by (cause, result) "
-                            "(increase(earmark_redecided_total[$__rate_interval]))",
+                            "(rate(earmark_redecided_total[$__rate_interval]))",
                             "{{cause}}: {{result}}",
                         )
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
                 Panel(
                     "Statements of reasons",
                     "Written for those whose tracks are restricted",
-                    [("sum(increase(earmark_statements_total[$__rate_interval]))", "statements")],
-                    "short",
+                    [("sum(rate(earmark_statements_total[$__rate_interval]))", "statements")],
+                    "cpm",
                 ),
             ],
         ),
@@ -168,11 +167,11 @@ BOARD: Final = Board(
                     [
                         (
                             "sum by (queue) "
-                            "(increase(earmark_reviews_requested_total[$__rate_interval]))",
+                            "(rate(earmark_reviews_requested_total[$__rate_interval]))",
                             "{{queue}}",
                         )
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
                 Panel(
@@ -269,13 +268,12 @@ BOARD: Final = Board(
                     "delivered, failed (tried again), given_up; and events that left the outbox",
                     [
                         (
-                            "sum by (result) "
-                            "(increase(earmark_webhook_posts_total[$__rate_interval]))",
+                            "sum by (result) (rate(earmark_webhook_posts_total[$__rate_interval]))",
                             "webhook: {{result}}",
                         ),
-                        ("sum(increase(earmark_outbox_sent_total[$__rate_interval]))", "outbox"),
+                        ("sum(rate(earmark_outbox_sent_total[$__rate_interval]))", "outbox"),
                     ],
-                    "short",
+                    "cpm",
                     "stack",
                 ),
             ],

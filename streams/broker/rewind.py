@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError, NoError, UnknownMemberIdError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError, UnknownMemberIdError
 
 from detector.errors import BadInput
 from streams.broker.embedded import BrokerFailed
@@ -53,6 +53,8 @@ def moves(admin: Any, group: str, topics: Sequence[str], to: datetime) -> list[M
         asked = dict.fromkeys(mine, int(to.timestamp() * 1_000))
         since: Mapping[Any, Any] = admin.list_partition_offsets(asked)
         ends: Mapping[Any, Any] = admin.list_partition_offsets(dict.fromkeys(mine, -1))
+    except CoordinatorNotAvailableError as error:
+        raise CannotRewind(f"{group} has done nothing yet; the broker knows no groups") from error
     except KafkaError as error:
         raise BrokerFailed(f"{group}: {error!r}") from error
     found = []

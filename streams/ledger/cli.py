@@ -122,6 +122,8 @@ def forget(
         sys.stdout.write(f"          {path}\n")
     for content in found.shared:
         sys.stdout.write(f"          stays: content {content[:16]}, other tracks have it\n")
+    for track in found.unknown:
+        sys.stdout.write(f"          not there: the ledger has no upload of track {track}\n")
     sys.stdout.write(LEFT if yes else "nothing was deleted; add --yes\n")
 
 

@@ -32,11 +32,15 @@ CATALOGUE: Final = ("catalogue_tracks", "catalogue_territories")
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What there was: rows by table, files of the store, contents that other tracks also have."""
+    """What there was: rows by table, files of the store, contents that other tracks also have.
+
+    ``unknown``: the tracks of which the ledger has no upload (mistyped, or forgotten already).
+    """
 
     rows: Counter[str]
     files: tuple[str, ...]
     shared: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
 def forget(
@@ -52,6 +56,8 @@ def forget(
     ids = sorted(set(track_ids))
     with ledger.reading() as connection:
         mine, shared = _contents(connection, ids)
+        mine_too = UPLOADS.c.track_id.in_(ids)
+        known = set(connection.scalars(select(UPLOADS.c.track_id).where(mine_too)))
     files = tuple(path for content in mine for path in _files(store, content))
     if really:
         _remove(store, files)
@@ -62,7 +68,8 @@ def forget(
             audit.append(
                 connection, [audit.Entry(who, "track_forgotten", one, detail) for one in ids]
             )
-    return Forgotten(rows, files, tuple(shared))
+    unknown = tuple(one for one in ids if one not in known)
+    return Forgotten(rows, files, tuple(shared), unknown)
 
 
 def _contents(connection: Connection, ids: Collection[str]) -> tuple[list[str], list[str]]:

@@ -52,13 +52,17 @@ def broker(settings: Settings) -> Iterator[Finding]:
     if missing:
         says = f"{len(missing)} are missing: {', '.join(missing[:5])}"
         yield Finding("topics", "fault", says, "earmark topics apply")
+    alike: dict[tuple[str, str], list[str]] = {}
     for one in differences:
         if one.kind != "create":
-            remedy = {
-                "configure": "earmark topics apply",
-                "grow": "drain, then earmark topics apply --grow (deploy/RUNBOOKS.md)",
-            }.get(one.kind, "Kafka's own tools, or change the setting to what is there")
-            yield Finding("topics", "warning", f"{one.topic}: {one.says}", remedy)
+            alike.setdefault((one.kind, one.says), []).append(one.topic)
+    for (kind, what), names in alike.items():
+        remedy = {
+            "configure": "earmark topics apply",
+            "grow": "drain, then earmark topics apply --grow (deploy/RUNBOOKS.md)",
+        }.get(kind, "Kafka's own tools, or change the setting to what is there")
+        says = f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {what}"
+        yield Finding("topics", "warning", says, remedy)
     if not differences:
         yield Finding("topics", "ok", "as they should be")
 
@@ -189,15 +193,17 @@ def disks(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "disks", "warning", says, "more room, fewer EARMARK_DECODE_WORKERS, or smaller uploads"
         )
+    room = [f"{free >> 30} GB in {spool}"]
     for name, folder in places(settings).items():
         there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
         usage = shutil.disk_usage(there)
+        room.append(f"{usage.free >> 30} GB of {usage.total >> 30} GB for the {name}")
         if usage.free < LOW_DISK * usage.total:
             says = f"the disk of the {name} is {1 - usage.free / usage.total:.0%} full"
             yield Finding(
                 "disks", "fault", says, "make room: deploy/RUNBOOKS.md, EarmarkDiskFilling"
             )
-    yield Finding("disks", "ok", "looked at")
+    yield Finding("disks", "ok", f"free: {', '.join(room)}")
 
 
 def policy(settings: Settings) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ KAFKA_TRIGGER: Final = {
 }
 # Where a cloud hands out its credentials to whoever asks: AWS and GCP, Azure, Alibaba, AWS by IPv6.
 METADATA: Final = ("169.254.169.254", "168.63.129.16", "100.100.100.200", "fd00:ec2::254")
+OURS: Final = {"app.kubernetes.io/name": "earmark", "app.kubernetes.io/instance": "music"}
 COMPONENT: Final = "app.kubernetes.io/component"
 
 
@@ -121,6 +122,10 @@ def _of_pods(one: Object) -> Iterator[str]:
         yield f"{name}: volumes {sorted(volumes)}, mounts {sorted(mounts)}"
     if not {"/tmp", "/var/lib/earmark"} <= set(mounts.values()):  # noqa: S108
         yield f"{name}: nowhere to write"
+    if any(
+        "secret" in one and one["secret"].get("defaultMode") != 0o440 for one in spec["volumes"]
+    ):
+        yield f"{name}: others than its group may read its secrets"
     if "memory" not in container["resources"].get("requests", {"memory": ""}):
         yield f"{name}: asks for CPU, not for memory"
 
@@ -139,6 +144,11 @@ def _of_worker(one: Object) -> Iterator[str]:
         asked = container.get(probe, {}).get("httpGet")
         if asked != {"path": path, "port": "metrics"}:
             yield f"{name}: {probe} asks {asked}"
+    startup, live = container["startupProbe"], container["livenessProbe"]
+    if startup["failureThreshold"] * startup["periodSeconds"] < 60:
+        yield f"{name}: has no time to load a model"
+    if live["failureThreshold"] * live["periodSeconds"] < 30 or live["timeoutSeconds"] < 5:
+        yield f"{name}: killed for being busy"
     if container["livenessProbe"]["failureThreshold"] < 3:
         yield f"{name}: one slow answer restarts it"
     for resource, amount in container["resources"].get("limits", {}).items():
@@ -221,6 +231,10 @@ def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:
         for spread in pod(one)["spec"].get("topologySpreadConstraints", []):
             if spread["labelSelector"]["matchLabels"] != wanted:
                 yield f"{name}: is spread over the pods of others"
+    for one in objects:
+        selector = one.get("spec", {}).get("podSelector", one.get("spec", {}).get("selector"))
+        if selector and not OURS.items() <= selector.get("matchLabels", selector).items():
+            yield f"{one['kind']} {one['metadata']['name']}: selects pods of other releases"
     for name, one in of_kind(objects, "PodDisruptionBudget").items():
         if _matched(one["spec"]["selector"], deployments) != [name]:
             yield f"PodDisruptionBudget {name}: protects other pods than {name}'s"

@@ -12,7 +12,7 @@ from tests.deploy.helm import CHART, ROOT
 
 FILES = sorted((CHART / "files" / "dashboards").glob("*.json"))
 ALERTS = CHART / "files" / "alerts.yaml"
-UNITS = {"ops", "percentunit", "s", "short", "bytes"}
+UNITS = {"ops", "cpm", "percentunit", "s", "short", "bytes"}
 
 
 def panels(file: Path) -> list[dict[str, Any]]:

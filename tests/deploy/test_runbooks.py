@@ -25,7 +25,8 @@ from streams.ledger.database import Ledger
 from streams.metrics_table import exposed
 from streams.operate import doctor_checks
 from streams.settings import PREFIX, Settings
-from tests.deploy.helm import CHART, ROOT
+from tests.deploy.helm import CHART, ROOT, Refused
+from tests.deploy.helm import run as helm_run
 from tests.postgres import private_postgres
 
 RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"
@@ -128,6 +129,21 @@ def test_a_wrong_command_would_be_noticed(wrong: str) -> None:
 def test_all_texts_were_read() -> None:
     assert {place for place, _, _ in COMMANDS} == {text.name for text in TEXTS}
     assert len(COMMANDS) > 80
+
+
+def test_helm_takes_the_commands_that_are_written_down() -> None:
+    """Without a cluster it gets as far as asking for one, past flags and arguments."""
+    said = "".join(text.read_text() for text in (RUNBOOKS, CHART / "README.md"))
+    commands = set(re.findall(r"^ *(helm .+)$", said, re.MULTILINE))
+    commands |= {one for one in INLINE.findall(FENCE.sub("", said)) if one.count(" ") > 2}
+    commands = {one for one in commands if one.startswith("helm ")}
+    assert len(commands) >= 5
+    for command in commands:
+        words = [one.replace("deploy/helm/earmark", str(CHART)) for one in command.split()[1:]]
+        if "mine.yaml" in words:
+            words[words.index("mine.yaml")] = str(CHART / "ci" / "default-values.yaml")
+        with pytest.raises(Refused, match="cluster unreachable"):
+            helm_run("--kube-apiserver", "http://127.0.0.1:1", *words)
 
 
 def names_of(text: str) -> set[str]:

@@ -131,6 +131,7 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
     assert len(done.files) == 5
     assert audit.verify(ledger).entries, "and the chain of the audit log holds"
     again = forget(ledger, store, ["T-one"], who="test", really=True)
+    assert (told.unknown, again.unknown) == ((), ("T-one",))
     assert (sum(again.rows.values()), again.files) == (0, ())
 
 

@@ -5,6 +5,8 @@ import pytest
 from detector.errors import Fatal
 from streams.settings import Settings, SettingsError
 
+CLOCK = max((Path(__file__).parents[2] / "models").glob("clock-*")).name
+
 
 def test_an_empty_environment_is_enough() -> None:
     assert Settings.from_env({}) == Settings()
@@ -73,3 +75,17 @@ def test_the_address_of_the_console_may_hold_any_letter() -> None:
     assert settings.console_url == "https://labels.example.org"
     with pytest.raises(SettingsError, match="EARMARK_CONSOLE_URL"):
         Settings.from_env({"EARMARK_CONSOLE_URL": "https://labels example.org"})
+
+
+@pytest.mark.parametrize("name", [CLOCK, f"models/{CLOCK}"])
+def test_a_model_that_comes_with_earmark_is_found_by_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model
+    assert found is not None
+    assert found.is_absolute()
+    assert (found / "manifest.json").exists()
+    (tmp_path / name).mkdir(parents=True)
+    assert Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model == Path(name)
+    assert Settings.from_env({"EARMARK_MODEL": "elsewhere/x"}).model == Path("elsewhere/x")
