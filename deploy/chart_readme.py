@@ -23,7 +23,8 @@ their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`
 ## Before
 
 - Kubernetes 1.29 or newer, Helm 3.14 or newer.
-- An Apache Kafka (4.1 is what we test on) with as many brokers as `settings.replication` (3).
+- An Apache Kafka (4.1 is what we test on) with as many brokers as `settings.replication` says:
+  3; set it to 1 where there is one.
 - A PostgreSQL with an empty database.
 - For the artefact store either a storage class that can ReadWriteMany, or a bucket. Without
   either, on one node: `persistence.accessModes: [ReadWriteOnce]`.

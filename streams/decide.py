@@ -21,7 +21,7 @@ from streams.governance.standing import Standing
 from streams.health import Health
 from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
-from streams.policy.evaluate import restricted
+from streams.policy.evaluate import STRICTNESS, restricted
 from streams.policy.facts import Facts
 from streams.records import (
     ReviewRequested,
@@ -73,6 +73,10 @@ def count(said: Decided) -> None:
     metrics.DECISIONS.labels(
         decided.label.extent.value, str(restricted(decided.actions)).lower()
     ).inc()
+    for dimension, order in STRICTNESS.items():
+        action = getattr(decided.actions, dimension)
+        if action != order[0]:
+            metrics.ACTIONS.labels(dimension, action).inc()
     for hit in decided.rules:
         metrics.RULE_HITS.labels(hit.rule_id, hit.mode).inc()
     if said.shadowed is not None:

@@ -95,6 +95,11 @@ DECISIONS: Final = Counter(
     "Decisions, by extent of the label and whether any dimension is restricted",
     ["extent", "restricted"],
 )
+ACTIONS: Final = Counter(
+    "earmark_actions_total",
+    "What decisions do, by dimension; what is left as it would be without them is not counted",
+    ["dimension", "action"],
+)
 DECLARED: Final = Counter(
     "earmark_declared_total",
     "Decided tracks, by what was declared (nothing: Unknown) and what the detector answered",

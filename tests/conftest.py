@@ -17,6 +17,7 @@ LONGEST = (
     "test_up",
     "test_start_and_stop",
     "test_live",
+    "test_contained",
     "test_browser",
 )
 

@@ -116,6 +116,7 @@ BOARD: Final = Board(
                     ],
                     "ops",
                     "stack",
+                    6,
                 ),
                 Panel(
                     "Decisions",
@@ -129,6 +130,21 @@ BOARD: Final = Board(
                     ],
                     "ops",
                     "stack",
+                    6,
+                ),
+                Panel(
+                    "Decisions by action",
+                    "What they do, by dimension; one may do several things, and most do nothing",
+                    [
+                        (
+                            "sum by (dimension, action) "
+                            "(rate(earmark_actions_total[$__rate_interval]))",
+                            "{{dimension}}: {{action}}",
+                        )
+                    ],
+                    "ops",
+                    "stack",
+                    6,
                 ),
                 Panel(
                     "Dead letters by reason",
@@ -142,6 +158,7 @@ BOARD: Final = Board(
                     ],
                     "cpm",
                     "stack",
+                    6,
                 ),
             ],
         ),

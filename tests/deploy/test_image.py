@@ -71,6 +71,27 @@ def test_what_the_image_copies_is_sent_to_the_build() -> None:
     assert all((ROOT / name).exists() for name in sent)
 
 
+def test_make_image_asks_for_what_the_dockerfile_takes(tmp_path: Path) -> None:
+    """By a program that prints what it is asked for, in place of an engine."""
+    engine = tmp_path / "podman"
+    engine.write_text('#!/bin/sh\nfor one in "$@"; do echo "$one"; done\n')
+    engine.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-s", "image", f"ENGINE={engine}", "TAG=r.example.org/e:1", "DEVICE=gpu"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    _, *words = done.stdout.splitlines()  # the first is the command, for people
+    assert words[:5] == ["build", "-f", "deploy/Dockerfile", "-t", "r.example.org/e:1"]
+    assert words[-3:] == ["--format", "docker", "."]  # podman would leave out the health check
+    given = [words[at + 1] for at, word in enumerate(words) if word == "--build-arg"]
+    assert "DEVICE=gpu" in given
+    taken = {line[4:].split("=")[0] for line in dockerfile().splitlines() if line[:4] == "ARG "}
+    assert {one.split("=")[0] for one in given} == taken - {"BASE"}
+
+
 def test_every_variable_in_the_image_is_a_setting() -> None:
     names = {
         word.split("=")[0].split("'")[0] for word in dockerfile().split() if word.startswith(PREFIX)
