@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -16,7 +17,8 @@ from streams.accounts.roles import Right
 from streams.console.server import config_of
 from streams.console.visitors import COOKIE, local
 from streams.ledger.people import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
-from streams.records import Contributor, Declaration, Tool
+from streams.records import Contributor, Declaration, Tool, Upload
+from streams.records.uploads import DdexMessage, Derivation, Uploader, VoiceClaim
 from streams.webhooks import deliveries
 from tests.console.conftest import ADDRESS, Console
 from tests.console.stories import hear, tell
@@ -24,6 +26,60 @@ from tests.streams.test_ledger import letter
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}${7*7}javascript:alert(1)"
 ALLOWED_SCRIPTS = re.compile(r"/static/[a-z]+\.js")
+
+
+WORD = EVIL[:200]
+EVIL_UPLOAD: dict[str, Any] = {
+    "uri": f"https://example.org/{WORD}",
+    "title": EVIL,
+    "distributor": WORD,
+    "artists": (WORD,),
+    "identifiers": {WORD: WORD},
+    "contributors": (Contributor(name=WORD, roles=(WORD,)),),
+    "declared": Declaration(
+        contains_ai="None", tools=(Tool(name=WORD, version=WORD, agreement_id=WORD),)
+    ),
+    "derivation": Derivation(type="cover", source_iswcs=(WORD,), source_artists=(WORD,)),
+    "voice": VoiceClaim(depicted=WORD, consent_id=WORD),
+    "uploader": Uploader(account_id=WORD),
+    "ddex": DdexMessage(
+        message_id=WORD, ern_version=WORD, sender_dpid=WORD, resource_reference=WORD
+    ),
+}
+
+
+def free_texts(schema: dict[str, Any], defs: dict[str, Any], at: str = "") -> Iterator[str]:
+    """Yield where in a JSON Schema text of any kind may stand."""
+    if "$ref" in schema:
+        schema = defs[schema["$ref"].rpartition("/")[2]]
+    for one in schema.get("anyOf", ()):
+        yield from free_texts(one, defs, at)
+    free = not {"enum", "const", "format"} & schema.keys()
+    if schema.get("type") == "string" and free and re.match(schema.get("pattern", ""), EVIL):
+        yield at
+    for name, one in schema.get("properties", {}).items():
+        yield from free_texts(one, defs, f"{at}.{name}")
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            yield from free_texts(schema[name], defs, at)
+
+
+def evil_places(value: Any, at: str = "") -> Iterator[str]:
+    """Yield where the evil text stands."""
+    if isinstance(value, str) and "<script>" in value:
+        yield at
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield from evil_places(one, at if "<script>" in name else f"{at}.{name}")
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from evil_places(one, at)
+
+
+def test_every_text_of_an_upload_is_tried() -> None:
+    schema = Upload.model_json_schema()
+    upload = Upload(track_id=WORD, **EVIL_UPLOAD)
+    assert set(free_texts(schema, schema["$defs"])) == set(evil_places(upload.model_dump()))
 
 
 class Marks(HTMLParser):
@@ -51,16 +107,7 @@ class Marks(HTMLParser):
 def told_evil(console: Console) -> dict[str, str]:
     """Put the evil text wherever an upload, a dead letter, a user or an appeal can."""
     ledger = console.house.ledger
-    decided, requested = tell(
-        ledger,
-        EVIL[:200],
-        title=EVIL,
-        distributor=EVIL[:200],
-        artists=(EVIL[:200],),
-        identifiers={"upc": EVIL[:200]},
-        contributors=(Contributor(name=EVIL[:200]),),
-        declared=Declaration(contains_ai="None", tools=(Tool(name=EVIL[:200], agreement_id="A"),)),
-    )
+    decided, requested = tell(ledger, EVIL[:200], **EVIL_UPLOAD)
     assert requested is not None
     from streams.ledger.project import project
 

@@ -1,5 +1,6 @@
 """Every route of the console and of the API: who is let in, and who is not."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -178,6 +179,26 @@ def test_without_a_session_every_page_leads_to_the_log_in(console: Console) -> N
             assert answer.headers["location"].startswith("/login"), path
         elif method == "POST":
             assert stranger.submit(filled(path)).status_code == 401, path
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_the_menu_leads_everywhere_that_one_may_go_and_nowhere_else(
+    console: Console, role: Role
+) -> None:
+    browser = console.browser(role)
+    found = set[str]()
+    todo = ["/me"]
+    while todo:
+        answer = browser.get(todo.pop())
+        assert answer.status_code == 200, answer.url
+        menus = "".join(re.findall(r"<nav.*?</nav>", answer.text, re.DOTALL))
+        new = set(re.findall(r'href="(/[a-z/-]*)"', menus)) - found
+        found |= new
+        todo += sorted(new)
+    plain = {path for method, path in PAGE_ROUTES if method == "GET" and "{" not in path}
+    plain -= {"/", "/me", "/appeals/new"}
+    rights = {path: right_of(RIGHT[("GET", path)], Needs) for path in plain}
+    assert found == {path for path in plain if rights[path] in RIGHTS[role]}
 
 
 def test_without_the_token_nothing_is_done(console: Console) -> None:
