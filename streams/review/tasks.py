@@ -27,7 +27,7 @@ from streams.accounts.users import User
 from streams.ledger import audit
 from streams.ledger.database import Ledger, Row
 from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.tables import REVIEW_TASKS, VERDICTS
+from streams.ledger.tables import DECISIONS, REVIEW_TASKS, VERDICTS
 
 LEASE: Final = timedelta(minutes=10)
 MEASURING: Final = ("second", "golden")  # kinds of tasks that change no label and are done blind
@@ -157,9 +157,9 @@ def excluded(user: User) -> ColumnElement[bool]:
 def blind_tracks(connection: Connection, user: User, track_ids: Collection[str]) -> frozenset[str]:
     """Return the tracks of which this user may see neither scores nor what was decided now.
 
-    Whoever is in blind mode sees nothing of a track with an open task. What a measuring task
-    is about is hidden from all who may yet take it; from those who run the measuring (leads),
-    only while they hold it.
+    Whoever is in blind mode sees nothing of a recording with an open task. What a measuring
+    task is about is hidden from all who may yet take it; from those who run the measuring
+    (leads), only while they hold it. The same content, delivered again, is the same recording.
     """
     measuring: ColumnElement[bool] = STATES.c.kind.in_(MEASURING)
     if user.may(Right.QUALITY):
@@ -167,8 +167,21 @@ def blind_tracks(connection: Connection, user: User, track_ids: Collection[str])
     elif not user.may(Right.REVIEW):
         measuring &= false()
     hidden = (STATES.c.state == "open") & (literal(user.blind) | measuring & ~excluded(user))
-    question = select(STATES.c.track_id).where(STATES.c.track_id.in_(set(track_ids)), hidden)
-    return frozenset(connection.scalars(question))
+    wanted = set(track_ids)
+    found = set(
+        connection.scalars(
+            select(STATES.c.track_id).where(STATES.c.track_id.in_(wanted), hidden).distinct()
+        )
+    )
+    question = select(DECISIONS.c.track_id, DECISIONS.c.content_sha256).distinct()
+    contents = connection.execute(question.where(DECISIONS.c.track_id.in_(wanted - found))).all()
+    same = (
+        select(DECISIONS.c.content_sha256)
+        .join(STATES, STATES.c.upload_id == DECISIONS.c.upload_id)
+        .where(DECISIONS.c.content_sha256.in_({row.content_sha256 for row in contents}), hidden)
+    )
+    blind = set(connection.scalars(same.distinct()))
+    return frozenset(found | {row.track_id for row in contents if row.content_sha256 in blind})
 
 
 def take(ledger: Ledger, task_id: str, user: User) -> datetime:

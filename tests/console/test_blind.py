@@ -133,6 +133,20 @@ def test_a_second_reviewer_finds_the_first_verdict_nowhere(console: Console, sto
     assert told(bob, story.pages()[1])
 
 
+def test_the_same_recording_delivered_again_tells_nothing_either(
+    console: Console, story: Story
+) -> None:
+    again, _ = tell(console.house.ledger, "T-2", title="A song")
+    other, _ = tell(console.house.ledger, "T-3", title="Another song")
+    assert again.content_sha256 == story.decided.content_sha256 != other.content_sha256
+    second(console, story)
+    bob = console.browser("reviewer", "bob")
+    for path in ("/tracks/T-2", f"/check/{again.upload_id}"):
+        assert told(bob, path) == [], path
+    assert told(bob, "/tracks/T-3")
+    assert told(console.browser("viewer"), "/tracks/T-2")
+
+
 def test_whoever_made_a_track_golden_is_not_asked_about_it(console: Console, story: Story) -> None:
     ledger, lead, bob = console.house.ledger, console.user("lead"), console.user("reviewer", "bob")
     quality.make_golden(ledger, lead, story.decided.upload_id, "None", "we recorded it")

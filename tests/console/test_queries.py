@@ -13,7 +13,7 @@ from streams.review import appeals
 from tests.console.conftest import Console
 from tests.console.stories import tell
 
-MOST = 20  # statements of the dearest page (the story of a track), session included
+MOST = 22  # statements of the dearest page (the story of a track), session included
 
 
 @contextmanager
