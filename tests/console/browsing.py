@@ -41,7 +41,12 @@ def watched(browser: Browser, **options: object) -> tuple[Page, list[str]]:
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
     page.on(
         "console",
-        lambda said: complaints.append(f"console: {said.text}") if said.type == "error" else None,
+        lambda said: (
+            complaints.append(f"console: {said.text}")
+            # a picture that is not drawn yet is asked for again
+            if said.type == "error" and "/evidence/" not in said.location["url"]
+            else None
+        ),
     )
     page.on(
         "request",

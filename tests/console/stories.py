@@ -9,6 +9,7 @@ from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import Bundle, load
 from streams.records import Declaration, Outcome, ReviewRequested, TrackDecided, UploadReceived
+from streams.records.analyses import Evidence
 from streams.settings import Settings
 from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
 
@@ -25,6 +26,7 @@ def tell(
     uploaded_at: datetime = UPLOADED_AT,
     at_ms: int = 1_795_000_000_000,
     policy: Bundle = POLICY,
+    evidence: tuple[Evidence, ...] = (),
     **upload: Any,
 ) -> tuple[TrackDecided, ReviewRequested | None]:
     """Deliver, analyse and decide one track; AI likely against a claim of None asks a person."""
@@ -32,7 +34,8 @@ def tell(
         outcome, declared=declared, uploaded_at=uploaded_at, track_id=track_id, **upload
     )
     content = upload.get("title", track_id).encode().hex().ljust(64, "0")[:64]
-    event = event.model_copy(update={"content_sha256": content})
+    analysis = event.analysis.model_copy(update={"evidence": evidence})
+    event = event.model_copy(update={"content_sha256": content, "analysis": analysis})
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
     )

@@ -22,6 +22,7 @@ from streams.console.visitors import COOKIE
 from streams.ledger.project import project
 from streams.local.processes import free_port
 from streams.records import Provenance
+from streams.records.analyses import Evidence
 from streams.settings import Settings
 from tests.console.browsing import chromium, watched
 from tests.console.stories import CLAIMS_NONE, hear, tell
@@ -85,7 +86,12 @@ def _filled(house: House) -> tuple[str, str]:
     hear(house.ledger, known, theirs)
     my_uri, mine = kept(house, tone(440.0))
     decided, requested = tell(
-        house.ledger, "T-1", title="A song", uri=my_uri, declared=CLAIMS_NONE, distributor="Label A"
+        *(house.ledger, "T-1"),
+        title="A song",
+        uri=my_uri,
+        declared=CLAIMS_NONE,
+        distributor="Label A",
+        evidence=(Evidence(kind="clock", score=9.0, sentence="It pulses.", rate_hz=50.0),),
     )
     assert requested is not None
     signed = Provenance(state="untrusted", signer="A tool's key", claim_generator="A generator 5")
