@@ -38,6 +38,15 @@ class Cell:
     family: str
     apply: Callable[[FloatArray, int, np.random.Generator], Audio]
 
+    def __reduce__(self) -> tuple[Callable[[str], "Cell"], tuple[str]]:
+        """Travel to worker processes by name: what a cell does cannot be pickled."""
+        return cell_named, (self.name,)
+
+
+def cell_named(name: str) -> Cell:
+    """Return a cell of the lists."""
+    return next(cell for cell in (*CELLS, *LOWERED) if cell.name == name)
+
 
 def deliver(cell: Cell, audio: FloatArray, rate_hz: int, seed: int) -> Audio:
     """Return what the platform gets; equal seeds give equal samples."""

@@ -21,7 +21,7 @@ from typing import Final
 from detector.fitness import reason_against
 from detector.model import FULL_RATE_HZ
 from models.data import HUMAN, Track
-from models.deliver import CELLS, LOWERED, Cell
+from models.deliver import LOWERED, Cell, cell_named
 from models.observing import Observed
 from models.rehearing import WINDOWS_S, Recording, hear, heard
 from models.robustness import EXCERPT_S, sample
@@ -32,8 +32,7 @@ SONG_EXCERPT_S: Final = 150.0
 
 
 def _named(*names: str) -> tuple[Cell, ...]:
-    by_name = {cell.name: cell for cell in CELLS}
-    return tuple(by_name[name] for name in names)
+    return tuple(cell_named(name) for name in names)
 
 
 CODED: Final = _named("mp3-128", "mp3-64", "aac-96", "opus-64", "vorbis-128")

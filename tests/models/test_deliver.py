@@ -1,4 +1,5 @@
 from functools import lru_cache
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from detector.speed import search
 from detector.types import FloatArray
 from models.coders import Coder, through
 from models.deliver import CELLS, Cell, deliver
+from models.delivered import EXCERPT_CELLS, SONG_CELLS
 from models.effects import limited, pitched, stretched
 from models.music import RATE_HZ, render
 from models.rehearing import observe
@@ -49,6 +51,12 @@ def test_every_cell_gives_audio_and_the_same_again(cell: Cell) -> None:
     assert audio.shape[1] / rate_hz == pytest.approx(2.0, abs=1.4 if "trim" in cell.name else 0.13)
     again, _ = deliver(cell, piece(), RATE_HZ, 5)
     assert np.array_equal(audio, again)
+
+
+def test_cells_travel_to_worker_processes() -> None:
+    cells = (*CELLS, *EXCERPT_CELLS, *SONG_CELLS)
+    arrived = ForkingPickler.loads(bytes(ForkingPickler.dumps(cells)))
+    assert [cell.name for cell in arrived] == [cell.name for cell in cells]
 
 
 def test_names_are_a_frozen_list() -> None:
