@@ -160,8 +160,8 @@ def _clock_evidence(looks: Looks, calibration: Calibration, alpha: float) -> Evi
     compared = _compared(humans, looks.clock, looks.seconds, "have a pulse as strong")
     if looks.looped and p_value > alpha:
         sentence = (
-            "The energy above 4.5 kHz pulses as repetition to the sample makes it pulse, at many "
-            f"rates; that is no decoder's clock. {compared}"
+            "The energy above 4.5 kHz pulses as a sample-exact loop or a moved level (tremolo, "
+            f"gate) makes it pulse; that is no decoder's clock. {compared}"
         )
     elif p_value > alpha and p_value >= HUMAN_LIKELY_P:
         sentence = f"No decoder clock was found in the energy above 4.5 kHz; {compared}"
@@ -176,7 +176,7 @@ def _clock_evidence(looks: Looks, calibration: Calibration, alpha: float) -> Evi
             if rate.known_for
             else f"a rate that decoders can have ({rate.origin})"
         )
-        beside = "Beside what repetition to the sample leaves, the" if looks.looped else "The"
+        beside = "Beside what a loop or a moved level leaves, the" if looks.looped else "The"
         sentence = (
             f"{beside} energy above 4.5 kHz pulses at exactly {rate.hz:.2f} Hz and its multiples, "
             f"{known}; {compared}"
@@ -201,8 +201,8 @@ def _template_evidence(looks: Looks, calibration: Calibration, alpha: float) -> 
         )
     elif looks.looped:
         sentence = (
-            f"The fixed lines of the spectrum resemble those of {match.nearest}, but repetition "
-            f"to the sample draws such lines too; {compared}"
+            f"The fixed lines of the spectrum resemble those of {match.nearest}, but a loop or a "
+            f"moved level draws such lines too; {compared}"
         )
     elif match.named is not None:
         sentence = f"The fixed lines of the spectrum match those of {match.named}; {compared}"

@@ -15,11 +15,13 @@ needs no AI-generated training data; which rates are in the lattice is the knowl
 Guards against false clocks: sample-exact loops light every fraction of a rate (ratio guard:
 where an off-lattice mean, q up to 24, exceeds 0.8 of ``on``, S is at most 1); mains buzz
 (where 100 or 120 Hz wins, all their multiples are masked and the rest is scored again);
-MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict. Where what the
-ratio guard takes away was stronger than anything that is left, the recording is *looped*: all
-multiples of the loop's rate are masked and the rest is scored again, so that no quiet loop
-covers a decoder. Repetition to the sample also draws fixed lines into the spectrum, so that
-other evidence must know of it.
+MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict. A level that
+somebody moves (a tremolo, a gate) pulses alike in all bands, and its lines fall with their
+order; a decoder repeats detail of single samples, so its lines stand about as high at any
+order (level guard). Where a repetition or a moved level was stronger than anything that is
+left, the recording is *looped*: all multiples of that rate are masked and the rest is scored
+again, so that no quiet loop covers a decoder. Both also draw fixed lines into the spectrum,
+so that other evidence must know of it.
 
 Everything is a sparse matrix product, so CPU and CUDA run the same code in any batch size.
 """
@@ -35,6 +37,7 @@ import torch
 from numpy.typing import NDArray
 
 from detector.observation import Geometry
+from detector.types import FloatArray
 
 LOW_HZ: Final = 150.0
 HIGH_HZ: Final = 1_500.0
@@ -50,6 +53,10 @@ LOOP_FROM: Final = 1.5  # S without the guard; of people's playing 9 in 10 stay 
 LOOP_BINS: Final = 1.5  # a line between two bins stands in both
 MOST_LOOPS: Final = 3  # of different rates in one recording
 MIN_LINES: Final = 4
+# Nepers of power for each neper of order: 0 are lines of a clock, alike at any order; a level
+# that jumps has at most -2 (Fourier coefficients of bounded variation): this is the middle.
+LEVEL_FALL: Final = -1.0
+LEVEL_ALIKE: Final = 0.5**0.5  # correlation of two bands' lines: half of what varies is common
 MP3_FRAME_HZ: Final = (44_100 / 1_152, 48_000 / 1_152, 32_000 / 1_152)
 MP3_WIDTH_HZ: Final = 0.15
 MAINS_HZ: Final = (100.0, 120.0)
@@ -83,8 +90,8 @@ class Lattice:
 class ClockScores:
     """Scores of a batch: ``score`` [B], ``best`` [B] index into the rates, ``all`` [B, rates].
 
-    ``looped`` [B] says whose strongest pulse was a repetition's; ``loop_hz`` [B] is the rate
-    of that, or of what comes nearest to one.
+    ``looped`` [B] says whose strongest pulse was a repetition's or a moved level's; ``loop_hz``
+    [B] is the rate of that, or of what comes nearest to a repetition.
     """
 
     score: torch.Tensor
@@ -143,30 +150,76 @@ def score_tracks(
     """
     z = line_heights(lines, geometry) * groups[..., None]
     found = score_heights(z, groups, geometry, lattice)
-    for row in found.looped.nonzero()[:, 0].tolist():
-        _hear_through_loops(z[row : row + 1], groups[row : row + 1], geometry, lattice, found, row)
+    for row in range(len(lines)):
+        own = slice(row, row + 1)
+        hz = _repeated_hz(found, row, lines[row], groups[row], geometry, lattice)
+        if hz is not None:
+            found.looped[row] = True
+            _hear_through_loops(z[own], lines[row], groups[own], geometry, lattice, found, row, hz)
     return found
+
+
+def _repeated_hz(
+    found: ClockScores,
+    row: int,
+    lines: torch.Tensor,
+    groups: torch.Tensor,
+    geometry: Geometry,
+    lattice: Lattice,
+) -> float | None:
+    """Return the rate of the loop or of the moved level that a track pulses with, or None."""
+    if bool(found.looped[row]):
+        return float(found.loop_hz[row])
+    hz = lattice.rates[int(found.best[row])].hz
+    pulses = float(found.score[row]) >= LOOP_FROM
+    return hz if pulses and is_moved_level(lines[groups].cpu().numpy(), geometry, hz) else None
+
+
+def is_moved_level(lines: FloatArray, geometry: Geometry, hz: float) -> bool:
+    """Whether lines at a rate are those of a level that somebody moves, and no clock's.
+
+    The height of the lines over the logarithm of their order is fitted by a straight line, in
+    which every octave weighs alike. With one band alone it is never said.
+
+    Args:
+        lines: [bands, bins] sharpened modulation spectra of the bands that were heard.
+        geometry: of the recording.
+        hz: the rate.
+    """
+    bins = lattice_bins(geometry, allowed_bins(geometry), hz, 1)
+    if len(lines) < 2 or len(bins) < MIN_LINES:
+        return False
+    near = [lines[:, (bins + shift).clip(0, geometry.bins - 1)] for shift in (-1, 0, 1)]
+    heights = np.maximum.reduce(near).astype(np.float64)
+    orders = np.rint(bins * geometry.bin_hz / hz)
+    fall = np.polyfit(np.log(orders), heights.mean(axis=0), 1, w=orders**-0.5)[0]
+    if fall > LEVEL_FALL or (heights.std(axis=1) == 0).any():
+        return False
+    alike = np.corrcoef(heights)[np.triu_indices(len(heights), 1)].mean()
+    return bool(alike >= LEVEL_ALIKE)
 
 
 def _hear_through_loops(
     z: torch.Tensor,
+    lines: torch.Tensor,
     groups: torch.Tensor,
     geometry: Geometry,
     lattice: Lattice,
     found: ClockScores,
     row: int,
+    hz: float,
 ) -> None:
-    """Mask the loops of one track, the loudest first, and put what is left into its row."""
-    hz = float(found.loop_hz[row])
+    """Mask the loops of one track, that at ``hz`` first, and put what is left into its row."""
     for _ in range(MOST_LOOPS):
         z = z * loop_mask(geometry, hz).to(z.device)
         again = score_heights(z, groups, geometry, lattice)
         for kept, new in ((found.score, again.score), (found.best, again.best)):
             kept[row] = new[0]
         found.all[row] = again.all[0]
-        if not bool(again.looped[0]):
+        further = _repeated_hz(again, 0, lines, groups[0], geometry, lattice)
+        if further is None:
             break
-        hz = float(again.loop_hz[0])
+        hz = further
 
 
 def score_heights(
@@ -340,11 +393,11 @@ def mains_mask(geometry: Geometry) -> torch.Tensor:
 
 
 @lru_cache(maxsize=64)
-def loop_mask(geometry: Geometry, loop_hz: float) -> torch.Tensor:
-    """Return [bins], 0 at all multiples of a loop's rate and beside them."""
+def loop_mask(geometry: Geometry, loop_hz: float, beside: float = LOOP_BINS) -> torch.Tensor:
+    """Return [bins], 0 at all multiples of a loop's rate and so many bins beside them."""
     hz = np.arange(geometry.bins) * geometry.bin_hz
     distance = np.abs(hz - np.round(hz / loop_hz) * loop_hz)
-    return torch.from_numpy((distance > LOOP_BINS * geometry.bin_hz).astype(np.float32))
+    return torch.from_numpy((distance > beside * geometry.bin_hz).astype(np.float32))
 
 
 def standard_lattice() -> Lattice:

@@ -7,14 +7,17 @@ other looks (parts of a track, an altered speed, generators learned from a few t
 the sum cannot see, and find something in more human recordings the harder they look. So each
 pays a price for being one more look, and then the largest counts:
 
-    score = max(main, parts - price, speed - price, learned - price)
+    score = max(main, parts - price, speed - price, learned - ln 2)
+
+A learned generator pays less: somebody has met it, so it is no look at random.
 
 The null of that maximum is measured as one (``Calibration.humans``): however many looks
 are taken, the false-positive rate of the whole answer stays the operator's.
 
-Guards. A recording that repeats itself to the sample has fixed lines of its own and a
-pulse at many rates: beside the clock, which is looked for without those (``detector.clock``),
-no evidence in it counts more than that of one human recording in ten.
+Guards. A recording that repeats itself to the sample, or whose level is moved like
+clockwork, has fixed lines of its own and a pulse at many rates: beside the clock, which is
+looked for without those (``detector.clock``), no evidence in it counts more than that of one
+human recording in ten.
 A faint clock at 50 Hz, on which players of old machines and trackers run too, counts no
 more than one in fifty without a second witness.
 """
@@ -39,6 +42,7 @@ LEARNED: Final = "learned"
 BRANCHES: Final = (CLOCK, TEMPLATES, PARTS, SPEED)
 
 PRICE: Final = log(10)
+LEARNED_PRICE: Final = log(2)  # half as likely as all that was known before
 SETTLED: Final = 10.0  # nats of main: no second look is needed, or taken
 LOOPED_MOST: Final = log(10)
 COMMON_HZ: Final = 50.0
@@ -119,7 +123,7 @@ class Looks:
         if self.speed is not None:
             found[SPEED] = self._nats(calibration, SPEED, self.speed.score) - PRICE
         if self.learned is not None:
-            found[LEARNED] = self._unless_looped(self.learned.surprise) - PRICE
+            found[LEARNED] = self._unless_looped(self.learned.surprise) - LEARNED_PRICE
         look, best = MAIN, -inf
         for name, nats in found.items():
             if nats > best:

@@ -8,7 +8,8 @@ Looking at eight thousand rates instead of thirty finds a rhythm that fits in ma
 recordings, so this score has a null of its own, several times as high as the clock's. It is
 therefore only a second look: it never lowers the bar of the clock, and what it finds is
 suspect at most. Mains multiples are masked throughout, and the frame rates of AAC are not
-candidates: at a tenth off, half the short list would reach them.
+candidates: at a tenth off, half the short list would reach them. What a moved level leaves
+(``detector.clock``) is masked, and the rest is searched.
 """
 
 from dataclasses import dataclass
@@ -29,8 +30,11 @@ from detector.clock import (
     HIGH_HZ,
     LOW_HZ,
     MIN_LINES,
+    MOST_LOOPS,
     allowed_bins,
+    is_moved_level,
     line_heights,
+    loop_mask,
     mains_mask,
 )
 from detector.observation import Geometry, Observation
@@ -47,6 +51,7 @@ SCALES_TOGETHER: Final = 20  # neighbours of one peak: only the best of them is 
 CANDIDATES: Final = 60
 ALIKE: Final = 0.97  # scores that one set of lines gives two rates of the list
 SAME_HZ: Final = 1e-3  # of the rate
+SKIRT_BINS: Final = 6.0  # beside a strong line: scales are fine enough to fit its skirts
 AAC_FRAME_HZ: Final = tuple(rate / hop for rate in (44_100, 48_000) for hop in (512, 1_024, 2_048))
 AAC_WIDTH: Final = 2e-3  # of the rate: wide enough for the drift of a sound card
 
@@ -88,6 +93,17 @@ def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -
         return SpeedFind(0.0, rates[0], 1.0)
     geometry = observation.geometry
     z = _heights(observation)
+    bands = observation.clock[np.array(observation.groups)]
+    best = _best(z, geometry, rates)
+    for _ in range(MOST_LOOPS):
+        if best.score <= GUARD_CAP or not is_moved_level(bands, geometry, best.heard_hz):
+            break
+        z = z * loop_mask(geometry, best.heard_hz, SKIRT_BINS).numpy()
+        best = _best(z, geometry, rates)
+    return best
+
+
+def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> SpeedFind:
     allowed = allowed_bins(geometry)
     candidates = sorted(
         (candidate for hz in rates for candidate in _coarse(z, geometry, hz)),

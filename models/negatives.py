@@ -17,6 +17,7 @@ import numpy as np
 from detector.types import FloatArray
 from models.coders import Coder, through
 from models.effects import limited, resampled, stretched
+from models.figures import FloatVector
 from models.machines import arranged, chip_music, converted, granular, hats, hiss
 from models.music import RATE_HZ, render
 from models.speech import speak
@@ -27,6 +28,14 @@ SECONDS: Final = 26.0
 HAT_TEMPI: Final = (90, 120, 125, 126, 128, 140, 150, 174)
 CHIP_FRAMES_HZ: Final = (49.92, 50.0, 59.94, 60.0, 60.0988)
 TREMOLO_HZ: Final = (44_100 / 2_048, 25.0, 44_100 / 1_024, 50.0, 75.0, 44_100 / 512, 150.0)
+BETWEEN_HZ: Final = (22.3, 26.3, 47.0, 93.0)  # no decoder's rate, but for an altered speed
+LEVELS: Final[dict[str, Callable[[FloatVector], FloatVector]]] = {
+    "sine": lambda phase: 1 + 0.5 * np.sin(2 * np.pi * phase),
+    "square": lambda phase: np.where(np.sin(2 * np.pi * phase) > 0, 1.0, 0.3),
+    "shallow": lambda phase: np.where(np.sin(2 * np.pi * phase) > 0, 1.0, 0.7),
+    "gate": lambda phase: np.where(phase % 1 < 0.25, 1.0, 0.1),
+    "saw": lambda phase: 1 - 0.9 * (phase % 1),
+}
 DAW_TEMPI: Final = (100, 120, 124, 126, 128, 140, 150, 160, 174)
 CONVERSIONS: Final = ((44_100, 48_000), (48_000, 44_100), (32_000, 44_100), (22_050, 44_100),
                       (16_000, 44_100))  # fmt: skip
@@ -132,16 +141,15 @@ def _buzz(hz: float) -> Kind:
     return _layered(f"buzz-{hz:g}", "mains", layer, -25)
 
 
-def _tremolo(hz: float, *, square: bool) -> Kind:
+def _tremolo(hz: float, wave: str) -> Kind:
     """An effect that moves the level of everything by a low-frequency oscillator."""
 
     def make(rng: np.random.Generator, seconds: float) -> Audio:
         music = _music(rng, seconds)
-        wave = np.sin(2 * np.pi * hz * np.arange(music.shape[1]) / RATE_HZ)
-        gain = np.where(wave > 0, 1.0, 0.3) if square else 1 + 0.5 * wave
-        return (music * gain.astype(np.float32) * np.float32(0.6)), RATE_HZ
+        phase = hz * np.arange(music.shape[1]) / RATE_HZ
+        return (music * LEVELS[wave](phase).astype(np.float32) * np.float32(0.6)), RATE_HZ
 
-    return Kind(f"tremolo-{'square' if square else 'sine'}-{hz:.2f}", "tremolo", make)
+    return Kind(f"tremolo-{wave}-{hz:.2f}", "tremolo", make)
 
 
 def _clicks(per_minute: float) -> Kind:
@@ -252,6 +260,7 @@ KINDS: Final = (
     *(_overlap(hop) for hop in OVERLAP_HOPS),
     *(_stretch(hop) for hop in (256, 441, 512)),
     *(_pumping(per_minute) for per_minute in (120, 128)),
-    *(_tremolo(hz, square=False) for hz in TREMOLO_HZ),
-    *(_tremolo(hz, square=True) for hz in TREMOLO_HZ),
+    *(_tremolo(hz, wave) for wave in ("sine", "square") for hz in TREMOLO_HZ),
+    *(_tremolo(hz, wave) for wave in ("gate", "saw", "shallow") for hz in (25.0, 50.0, 150.0)),
+    *(_tremolo(hz, "square") for hz in BETWEEN_HZ),
 )

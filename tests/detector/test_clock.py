@@ -15,6 +15,7 @@ from detector.clock import (
     standard_lattice,
 )
 from detector.observation import Geometry, Observation, Observer
+from detector.speed import search
 from detector.types import FloatArray
 from models.music import render
 from models.simulate import decode_through
@@ -22,6 +23,7 @@ from models.simulate import decode_through
 RATE = 44_100
 GEOMETRY = Geometry(RATE)
 HUMAN_1_PERCENT = 2.7  # the score that 1 % of human recordings exceed
+HUMAN_1_PERCENT_OF_SPEED = 5.1
 
 
 def observe(samples: FloatArray) -> Observation:
@@ -192,6 +194,38 @@ def test_the_standard_lattice_is_what_its_docstring_says() -> None:
     assert sum(rate.penalty == 0 for rate in rates) <= 31
     assert all(20 <= rate.hz <= 405 for rate in rates)
     assert {100.0, 120.0}.isdisjoint({rate.hz for rate in rates})
+
+
+def moved(samples: FloatArray, hz: float, wave: str) -> FloatArray:
+    """The level of everything is moved by a low-frequency oscillator, as effects do it."""
+    phase = np.arange(len(samples)) * hz / RATE % 1
+    level = {
+        "square": np.where(phase < 0.5, 1.0, 0.3),
+        "gate": np.where(phase < 0.25, 1.0, 0.1),
+        "saw": 1 - 0.9 * phase,
+        "sine": 0.525 + 0.475 * np.sin(2 * np.pi * phase),
+    }[wave]
+    return (samples * level).astype(np.float32)
+
+
+@pytest.mark.parametrize("wave", ["square", "gate", "sine"])
+@pytest.mark.parametrize("hz", [RATE / 2_048, 25.0, 50.0, RATE / 512, 150.0])
+def test_a_moved_level_is_no_clock_whatever_its_rate(hz: float, wave: str) -> None:
+    """On the lattice for the clock, and off it for the search of an altered speed."""
+    mono = render(77, 26.0).mean(axis=0)
+    assert score(observe(moved(mono, hz, wave))).score.item() < HUMAN_1_PERCENT
+    off = observe(moved(mono, 1.043 * hz, wave))
+    assert score(off).score.item() < HUMAN_1_PERCENT
+    assert search(off).score < HUMAN_1_PERCENT_OF_SPEED
+
+
+def test_a_moved_level_does_not_cover_a_decoder_at_another_rate() -> None:
+    painted = decode_through(played(), RATE, (8, 8, 8), seed=4).mean(axis=0)
+    found = score(observe(moved(painted, 50.0, "square")))
+    assert bool(found.looped[0])
+    assert found.score.item() > HUMAN_1_PERCENT
+    rate = standard_lattice().rates[int(found.best[0])]
+    assert rate.hz == pytest.approx(86.133, abs=1e-3)
 
 
 def test_a_loop_does_not_cover_a_decoder_at_another_rate() -> None:

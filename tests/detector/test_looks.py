@@ -190,7 +190,7 @@ def test_bare_loops_are_not_flagged(model: Model, per_minute: int) -> None:
         (answer,) = model.assess([observe(samples / np.abs(samples).max())], 0.01)
         assert answer.outcome != "ai_likely"
     (mixed,) = model.assess([observe(over / np.abs(over).max())], 0.01)
-    assert mixed.outcome == "not_assessable" or "repetition to the sample" in " ".join(
+    assert mixed.outcome == "not_assessable" or "sample-exact loop" in " ".join(
         one.sentence for one in mixed.evidence
     )
 
