@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.looks import PRICE
+from detector.looks import LEARNED_PRICE
 from detector.templates import FULL_RATE
 from models.bank import Lines, fit
 from models.figures import BoolVector, FloatVector, rounded, weighted_tpr_at
 from models.fusing import Fused
-from models.learn import band_of, null, strangers_among, template, those_at
+from models.learn import band_of, noise_of, null, strangers_among, template, those_at
 from models.references import References
 from models.scoring import Scored
 
@@ -83,7 +83,8 @@ def measure(fused: Fused, lines: Lines, seed: int) -> dict[str, Any]:
                 "controls": _mean([row[str(shots)]["controls"] for row in rows.values()]),
             }
             for shots in SHOTS
-        },
+        }
+        | {"unlearned_controls": _mean([row["unlearned_controls"] for row in rows.values()])},
     }
 
 
@@ -113,6 +114,11 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
         "tracks": len(tracks),
         "neighbours": len(neighbours),
         "unlearned": rounded(share(known.scores[tracks], known.scores[humans])),
+        "unlearned_controls": (
+            rounded(share(known.scores[neighbours], known.scores[humans]))
+            if len(neighbours)
+            else None
+        ),
     }
     for shots in SHOTS:
         found, false = [], []
@@ -137,10 +143,6 @@ def _taught(
 ) -> FloatVector:
     """Return the whole score of every recording once the lesson has been learned."""
     shots = [known.tracks[index].observed.observation for index in lesson]
-    below_hz = band_of(shots)
-    vector = template(units[lesson], units[controls], below_hz)
-    cosines = units.astype(np.float64) @ vector.astype(np.float64)
-    strangers = strangers_among(units[lesson], units[controls], below_hz)
     people = References(
         units[humans],
         known.scores[humans].astype(np.float32),
@@ -151,9 +153,16 @@ def _taught(
     )
     heard_in = str(known.lines.populations[lesson[0]])
     rates_hz = {one.sample_rate_hz for one in shots}
-    among = null(vector, those_at(people, heard_in, rates_hz), strangers)
+    compared = those_at(people, heard_in, rates_hz)
+    noise, below_hz = noise_of(compared), band_of(shots)
+    vector = template(units[lesson], units[controls], noise, below_hz)
+    cosines = units.astype(np.float64) @ vector.astype(np.float64)
+    strangers = strangers_among(units[lesson], units[controls], noise, below_hz)
+    among = null(vector, compared, strangers)
     pairs = zip(cosines.tolist(), known.seconds.tolist(), strict=True)
     nats = np.array([among.surprise(*pair) for pair in pairs])
     asked = (heard_in == FULL_RATE) | np.isin(known.rates_hz, list(rates_hz))
-    whole: FloatVector = np.where(asked, np.maximum(known.scores, nats - PRICE), known.scores)
+    whole: FloatVector = np.where(
+        asked, np.maximum(known.scores, nats - LEARNED_PRICE), known.scores
+    )
     return whole

@@ -34,7 +34,7 @@ from detector.clock import (
     mains_mask,
 )
 from detector.errors import BadInput
-from detector.looks import PRICE
+from detector.looks import LEARNED_PRICE
 from detector.model import Model, narrowed, population, widened
 from detector.observation import Geometry, Observation
 from detector.spectra import BIN_HZ, LTAS_BAND_HZ
@@ -108,16 +108,13 @@ def learn(
     if len(humans.units) == 0:
         raise BadInput("manifest", f"{model.name} knows no human recordings of {heard_in}")
     rate = clock_of(shots, model.lattice, name)
-    below_hz = band_of(shots)
-    vector = template(units, control_units, below_hz)
+    compared = those_at(humans, heard_in, [one.sample_rate_hz for one in shots])
+    noise, below_hz = noise_of(compared), band_of(shots)
+    vector = template(units, control_units, noise, below_hz)
     found = Learned(
         name=name,
         vector=vector,
-        humans=null(
-            vector,
-            those_at(humans, heard_in, [one.sample_rate_hz for one in shots]),
-            strangers_among(units, control_units, below_hz),
-        ),
+        humans=null(vector, compared, strangers_among(units, control_units, noise, below_hz)),
         population=heard_in,
         sample_rates_hz=tuple(sorted({one.sample_rate_hz for one in shots})),
         rate_hz=None if rate is None else rate.hz,
@@ -141,12 +138,32 @@ def learn(
     )
 
 
-def template(units: FloatArray, controls: FloatArray, below_hz: float) -> FloatArray:
-    """Return the template [6686] of unit vectors [n, 6686], without what controls show."""
-    mean = units.astype(np.float64).mean(axis=0)
+def noise_of(humans: References) -> FloatVector:
+    """Return how much each bin [6686] varies among human recordings; the mean is 1.
+
+    Half is the bin's own variance and half the mean of all: it is taken of some dozens.
+    """
+    units, weights = humans.units.astype(np.float64), humans.weights.astype(np.float64)
+    centred = units - np.average(units, axis=0, weights=weights)
+    own = np.average(centred**2, axis=0, weights=weights)
+    noise: FloatVector = (own / max(float(own.mean()), 1e-12) + 1) / 2
+    return noise
+
+
+def template(
+    units: FloatArray, controls: FloatArray, noise: FloatVector, below_hz: float
+) -> FloatArray:
+    """Return the template [6686] of unit vectors [n, 6686], blind to what controls show.
+
+    A matched filter: a bin counts the more the less human recordings vary in it. Each
+    control's match with it is zero.
+    """
+    root = np.sqrt(noise)
+    mean = units.astype(np.float64).mean(axis=0) / root
     if len(controls):
-        directions, _ = np.linalg.qr(controls.astype(np.float64).T)
+        directions, _ = np.linalg.qr((controls / root).T)
         mean = mean - directions @ (directions.T @ mean)
+    mean = mean / root
     edges = [np.arange(round(low / BIN_HZ), round(high / BIN_HZ)) for low, high in BANDS_HZ]
     mean[np.concatenate(edges) * BIN_HZ >= below_hz] = 0
     unit = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
@@ -197,13 +214,15 @@ def null(vector: FloatArray, humans: References, strangers: FloatVector) -> Huma
     return human_scores(cosines, seconds, weights)
 
 
-def strangers_among(units: FloatArray, controls: FloatArray, below_hz: float) -> FloatVector:
+def strangers_among(
+    units: FloatArray, controls: FloatArray, noise: FloatVector, below_hz: float
+) -> FloatVector:
     """Return the cosine of each control with the template that the other controls leave.
 
     With its own it is zero: its direction was taken out.
     """
     found = [
-        float(template(units, np.delete(controls, index, axis=0), below_hz) @ one)
+        float(template(units, np.delete(controls, index, axis=0), noise, below_hz) @ one)
         for index, one in enumerate(controls)
     ]
     return np.array(found, np.float64)
@@ -223,7 +242,7 @@ def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScal
     for one in (one for one in learned if one.population == heard_in):
         asked = speaks_of(humans, heard_in, one.sample_rates_hz)
         nats = [one.humans.surprise(one.cosine(units), seconds) for units, seconds in pairs]
-        whole = np.where(asked, np.maximum(whole, np.array(nats) - PRICE), whole)
+        whole = np.where(asked, np.maximum(whole, np.array(nats) - LEARNED_PRICE), whole)
     standard = np.array(
         [
             scale.standard(score, seconds)

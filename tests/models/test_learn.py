@@ -14,7 +14,7 @@ from detector.model import Model
 from detector.observation import Geometry, Observation
 from models.commands import RELEASED, app
 from models.fusing import fuse
-from models.learn import clock_of, learn
+from models.learn import clock_of, learn, noise_of, template
 from models.lessons import compare, write_lesson
 from models.music import RATE_HZ, render
 from models.references import REFERENCES, References, unpack
@@ -26,6 +26,7 @@ from models.train import save
 from streams.settings import Settings
 from tests.models.makers import observed
 
+BINS = 6_686
 UNLISTED_HZ = 44_100 / 719  # a prime hop: on no list
 
 
@@ -111,6 +112,25 @@ def test_controls_of_the_same_source_keep_the_source_from_being_learned(folder: 
     taught = learn("new", shots, neighbours[:8], model, references).model
     assert outcomes(taught, neighbours[8:]).count("ai_likely") <= 1
     assert outcomes(taught, others).count("ai_likely") >= 9
+
+
+def test_bins_in_which_people_differ_count_less_and_controls_nothing() -> None:
+    rng = np.random.default_rng(1)
+    humans = 0.01 * rng.standard_normal((60, BINS)).astype(np.float32)
+    humans[:, : BINS // 2] *= 5
+    people = References(
+        humans, *(np.ones(60, np.float32) for _ in range(3)),
+        np.full(60, 44_100, np.int32), np.full(60, "full_rate"),
+    )  # fmt: skip
+    noise = noise_of(people)
+    assert noise.mean() == pytest.approx(1)
+    assert noise[: BINS // 2].mean() > 2 * noise[BINS // 2 :].mean()
+    shots = np.full((3, BINS), 0.01, np.float32)
+    controls = 0.01 * rng.standard_normal((4, BINS)).astype(np.float32) + np.float32(0.005)
+    found = template(shots, controls, noise, 20_000)
+    assert np.abs(controls @ found).max() < 0.01 * np.abs(controls).max() * BINS**0.5
+    plain = template(shots, controls[:0], noise, 20_000)
+    assert plain[BINS // 2 :].mean() > 2 * plain[: BINS // 2].mean()
 
 
 def test_an_unlisted_clock_is_measured_and_added(folder: Path) -> None:
