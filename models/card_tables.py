@@ -3,24 +3,40 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from models.compared import HEAD, compared
 from models.pages import between, percent
 from models.robustness_report import SPLICES, splice_cells
+from models.served import OUTCOMES, served_rows
 
 DURATIONS = ("length", "human", "flagged at 1 %", "2 %", "5 %", "AI", "found at 1 %", "5 %")
 DECODERS = (
     "generator", "tracks", "rates, Hz", "templates taken away beside its own",
     "found at 1 %, rates penalised", "rates on no list",
 )  # fmt: skip
+STUDIES = (
+    "The study of decoder clocks and the survey's prototypes measured the same whole files, with "
+    "makers left out less strictly and thresholds at quantiles of all human recordings; the "
+    "clock's constants were chosen on the files that report on them. Deliveries are excerpts of "
+    "40 s here and there, but not the same ones. Within a point is called level."
+)
 LABELS = {"ai": "AI", "human": "human"}
 
 
-def sections(evaluation: dict[str, Any], robustness: dict[str, Any] | None, model: str) -> str:
+def sections(
+    evaluation: dict[str, Any],
+    robustness: dict[str, Any] | None,
+    model: str,
+    few_shot: dict[str, Any] | None = None,
+    outcomes: Sequence[dict[str, Any]] = (),
+) -> str:
     """Return the measured part of a card in Markdown.
 
     Args:
         evaluation: figures of ``models.evaluate``.
         robustness: figures of ``models.robustness``, if that was run.
         model: name of the model, as robustness lists it.
+        few_shot: what its manifest says about generators learned from a few tracks.
+        outcomes: what it answers to the files of some manifests (``models.served``).
     """
     lines = _data(evaluation["data"])
     for name, one in evaluation["subsets"].items():
@@ -36,7 +52,24 @@ def sections(evaluation: dict[str, Any], robustness: dict[str, Any] | None, mode
     if robustness is not None:
         lines += ["", "### Deliveries, lengths, parts, hard negatives", ""]
         lines += robustness_lines(robustness, model)
+    if outcomes:
+        lines += ["", "### What whoever runs it gets to see", "", *_served(outcomes)]
+    lines += ["", "### Beside the studies that it was built from", "", STUDIES, ""]
+    lines += _table(HEAD, compared(evaluation, robustness, few_shot, model))
     return "\n".join(lines) + "\n"
+
+
+def _served(outcomes: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the outcomes of the released model on every file, makers known to it or not."""
+    lines = [
+        "Outcomes of `earmark analyze` at alpha 1 %, the released model on every file. Most of "
+        "these makers are known to it, so these are no figures about unknown ones."
+    ]
+    heads = [outcome.replace("_", " ") for outcome in OUTCOMES]
+    for one in outcomes:
+        rows = served_rows(one["labels"])
+        lines += ["", *_table((one["name"], "files", *heads, "reasons to abstain"), rows)]
+    return lines
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

@@ -240,6 +240,28 @@ def recognition(
 
 
 @app.command()
+def outcomes(
+    manifest: _Manifest,
+    model: Annotated[Path, typer.Option(help="Folder of the released model.")],
+    out: Annotated[Path, typer.Option(help="Folder of the report.")],
+    name: Annotated[str, typer.Option(help="What these files are called on the card.")],
+    audio_root: _Root = None,
+    cache: _Cache = _CACHE,
+    workers: _Workers = 2,
+) -> None:
+    """Count what a model answers to each file of a manifest, as `analyze` would, by label."""
+    from models.served import OUTCOMES, served_rows, write_outcomes
+
+    found = write_outcomes(
+        manifest, audio_root or manifest.parent, model, out,
+        name=name, cache=cache, workers=workers,
+    )  # fmt: skip
+    typer.echo("\t".join(("label", "files", *OUTCOMES, "reasons to abstain")))
+    for row in served_rows(found["labels"]):
+        typer.echo("\t".join(row))
+
+
+@app.command()
 def card(
     model: Annotated[Path, typer.Argument(help="Folder of the released model.")],
     report: Annotated[Path, typer.Argument(help="Folder that evaluate and robustness wrote.")],

@@ -11,8 +11,9 @@ from typing import Any, Final
 import orjson
 
 from detector.errors import BadInput
-from detector.model import Model
+from detector.model import MANIFEST, Model
 from models.card_tables import sections
+from models.served import FILES
 
 MEASURED: Final = "MEASURED.md"
 _HEAD: Final = """# {name} {version}: what was measured
@@ -32,7 +33,8 @@ def write_measured(folder: Path, report: Path) -> Path:
 
     Args:
         folder: the released model.
-        report: holds evaluation.json and, if that was run, robustness.json.
+        report: holds evaluation.json and, where those were run, robustness.json and the files
+            of `earmark outcomes`.
 
     Raises:
         BadInput: reason ``report``, where there is none or it is about another model.
@@ -46,6 +48,8 @@ def write_measured(folder: Path, report: Path) -> Path:
     about = {"evaluation.json": evaluation["model"]["digest"]}
     if robustness is not None:
         about["robustness.json"] = robustness["models"].get(model.name, {}).get("digest", "none")
+    outcomes = {path.name: orjson.loads(path.read_bytes()) for path in sorted(report.glob(FILES))}
+    about |= {name: one["model"]["digest"] for name, one in outcomes.items()}
     for name, digest in about.items():
         if digest != model.digest:
             raise BadInput(
@@ -55,7 +59,9 @@ def write_measured(folder: Path, report: Path) -> Path:
             )
     head = _HEAD.format(name=model.name, version=model.version, digest=model.digest)
     path = folder / MEASURED
-    path.write_text(head + sections(evaluation, robustness, model.name), encoding="utf-8")
+    few_shot = orjson.loads((folder / MANIFEST).read_bytes()).get("few_shot")
+    told = sections(evaluation, robustness, model.name, few_shot, list(outcomes.values()))
+    path.write_text(head + told, encoding="utf-8")
     return path
 
 

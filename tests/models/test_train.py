@@ -213,12 +213,18 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
         "humans.csv",
         "scores.csv",
     }
+    named = ["--name", "two pieces each", "--model", str(tmp_path / "model")]
+    done = CliRunner().invoke(app, ["outcomes", *shared[:4], *out, *named])
+    assert done.exit_code == 0, done.output
     places = [str(tmp_path / "model"), str(tmp_path / "figures")]
     done = CliRunner().invoke(app, ["card", *places])
     assert done.exit_code == 0, done.output
     told = (tmp_path / "model" / "MEASURED.md").read_text()
     assert Model.load(tmp_path / "model").digest in told
     assert "| decoder 2 |" in told
+    assert "| two pieces each | files | ai likely |" in told
+    assert "| AI | 6 |" in told
+    assert "| found at 1 % FPR | 0.967 | 1.000 | better |" in told
     with pytest.raises(BadInput, match="is about"):
         write_measured(RELEASED, tmp_path / "figures")
     with pytest.raises(BadInput, match="run earmark evaluate"):
