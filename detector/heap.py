@@ -9,8 +9,8 @@ import ctypes
 import sys
 from typing import Final
 
-KEPT_BYTES: Final = 64 * 2**20
-LARGEST_BYTES: Final = 32 * 2**20  # larger ones go back to the system; glibc takes no more
+KEPT_BYTES: Final = 32 * 2**20
+LARGEST_BYTES: Final = 8 * 2**20  # larger ones go back: those of a mix of hours
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3

@@ -34,6 +34,7 @@ from streams.settings import Settings
 log = structlog.get_logger()
 
 NAME = "fingerprint"
+CONDITION = "decode_processes_run"
 
 Known = tuple[HeardFacts, Acoustics, Provenance | None]  # of a content
 
@@ -155,14 +156,30 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
         HearingPool(settings, listening) as pool,
         open_index(settings.index_url) as index,
     ):
-        log.info("decode_sandboxed", **await pool.warm())
+        # beside the joining of the group; an upload that comes first waits for it, or fails with it
+        health.set(CONDITION, False)
+        warming = asyncio.create_task(_warm(pool, health), name="warming")
         slots = asyncio.Semaphore(settings.decode_workers + 2)
         recogniser = Recogniser(Banks(index))
         trust = listening.trust
         kept = KeptUploads.open(settings) if settings.keep_audio else None
-        yield Fingerprinting(
-            fetcher, store, pool, recogniser, threads, folder, trust, slots, kept
-        ).handle
+        try:
+            yield Fingerprinting(
+                fetcher, store, pool, recogniser, threads, folder, trust, slots, kept
+            ).handle
+        finally:
+            warming.cancel()
+
+
+async def _warm(pool: HearingPool, health: Health) -> None:
+    """Say what confines the decode processes once they run; until then this one is not ready."""
+    try:
+        held = await pool.warm()
+    except Fatal as error:
+        log.error("decode_not_started", error=str(error))
+    else:
+        health.set(CONDITION, True)
+        log.info("decode_sandboxed", **held)
 
 
 def _anchors(settings: Settings) -> str:
