@@ -122,10 +122,14 @@ def _of_pods(one: Object) -> Iterator[str]:
         yield f"{name}: volumes {sorted(volumes)}, mounts {sorted(mounts)}"
     if not {"/tmp", "/var/lib/earmark"} <= set(mounts.values()):  # noqa: S108
         yield f"{name}: nowhere to write"
-    if any(
-        "secret" in one and one["secret"].get("defaultMode") != 0o440 for one in spec["volumes"]
-    ):
+    secrets = [one["secret"] for one in spec["volumes"] if "secret" in one]
+    if any(one.get("defaultMode") != 0o440 for one in secrets):
         yield f"{name}: others than its group may read its secrets"
+    asked = [one.get("valueFrom", {}).get("secretKeyRef") for one in container.get("env", [])]
+    if not all(one.get("secretName") for one in secrets) or any(
+        one is not None and not one.get("name") for one in asked
+    ):
+        yield f"{name}: a secret without a name"
     if "memory" not in container["resources"].get("requests", {"memory": ""}):
         yield f"{name}: asks for CPU, not for memory"
 
