@@ -128,7 +128,7 @@ def shown(value: float, unit: str) -> str:
             if abs(value) >= 1_024**power:
                 return f"{value / 1_024**power:.3g} {name}"
         return f"{value:.3g} B"
-    return f"{value:.3g}" + {"ops": " ops/s", "cpm": " a minute"}.get(unit, "")
+    return f"{value:.3g}" + {"ops": " ops/s", "cpm": "/min"}.get(unit, "")
 
 
 def _alarm(panel: dict[str, Any]) -> float | None:
