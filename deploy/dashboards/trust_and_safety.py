@@ -8,6 +8,7 @@ RESTRICTED: Final = (
     'sum(increase(earmark_decisions_total{restricted="true"}[$__range]))'
     " / sum(increase(earmark_decisions_total[$__range]))"
 )
+OVERTURNED: Final = 'max by (of) (earmark_quality_share{{measure=~"overturned_by_.*", bound="{}"}})'
 
 BOARD: Final = Board(
     "earmark-trust-and-safety",
@@ -209,16 +210,16 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Overturned",
-                    "Verdicts against the decision, by rule and by model, with the interval",
+                    "Verdicts against the decision, by rule and by model, with the 95 % interval; "
+                    'an alert from 20 % in the column "at least"',
                     [
-                        (
-                            "max by (of, bound) "
-                            '(earmark_quality_share{measure=~"overturned_by_.*"})',
-                            "{{of}}: {{bound}}",
-                        )
+                        (OVERTURNED.format("share"), "share"),
+                        (OVERTURNED.format("low"), "at least"),
+                        (OVERTURNED.format("high"), "at most"),
                     ],
                     "percentunit",
-                    width=12,
+                    "table",
+                    12,
                 ),
             ],
         ),
