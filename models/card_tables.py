@@ -62,14 +62,18 @@ def sections(
 def _served(outcomes: Sequence[dict[str, Any]]) -> list[str]:
     """Return the outcomes of the released model on every file, makers known to it or not."""
     lines = [
-        "Outcomes of `earmark analyze` at alpha 1 %, the released model on every file. Most of "
-        "these makers are known to it, so these are no figures about unknown ones."
+        "Outcomes of `earmark analyze`, the released model on every file. Most of these makers "
+        "are known to it, so these are no figures about unknown ones."
     ]
     heads = [outcome.replace("_", " ") for outcome in OUTCOMES]
     for one in outcomes:
         rows = served_rows(one["labels"])
-        lines += ["", *_table((one["name"], "files", *heads, "reasons to abstain"), rows)]
+        lines += ["", *_table((_files(one), "files", *heads, "reasons to abstain"), rows)]
     return lines
+
+
+def _files(one: dict[str, Any]) -> str:
+    return f"{one['name']}, alpha {one['alpha']:.2%}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

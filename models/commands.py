@@ -256,6 +256,7 @@ def outcomes(
         manifest, audio_root or manifest.parent, model, out,
         name=name, cache=cache, workers=workers,
     )  # fmt: skip
+    typer.echo(f"alpha {found['alpha']:.2%}")
     typer.echo("\t".join(("label", "files", *OUTCOMES, "reasons to abstain")))
     for row in served_rows(found["labels"]):
         typer.echo("\t".join(row))

@@ -151,7 +151,9 @@ def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -
             continue
         subsets[name] = subset_figures(members, heard, model, cache, seed)
         if model.bank is not None and len(names) == 1:
-            halved[name] = nested(heard, model.lattice, range(seed, seed + HALVINGS))
+            rows = nested(heard, model.lattice, range(seed, seed + HALVINGS))
+            if rows:
+                halved[name] = rows
     return {
         "subsets": subsets,
         "nested": halved,

@@ -35,7 +35,8 @@ SHUFFLE: Final = 0.5
 def nested(heard: Population, lattice: Lattice, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Return a row for each half of each halving: what was chosen, what the other half gets.
 
-    Halves without two generators and two human repositories are passed over.
+    Halves without two generators and two human repositories are passed over, and those in
+    which somebody, left out, leaves no generator of which a template can be made.
     """
     lines = measured(heard.tracks, lattice)
     spectra = lines_of(heard.tracks)
@@ -44,6 +45,7 @@ def nested(heard: Population, lattice: Lattice, seeds: Sequence[int]) -> list[di
         {"seed": seed} | _row(heard, lines, spectra, side)
         for seed, side in sides
         if all(_makers(heard, part) >= 2 for part in _parts(heard, side))
+        and _learnable(heard, side)
     ]
 
 
@@ -88,6 +90,17 @@ def _parts(heard: Population, side: NDArray[np.bool_]) -> Iterator[NDArray[np.bo
 
 def _makers(heard: Population, part: NDArray[np.bool_]) -> int:
     return len({group for group, inside in zip(heard.groups, part, strict=True) if inside})
+
+
+def _learnable(heard: Population, side: NDArray[np.bool_]) -> bool:
+    """Whether templates are left on this side whoever of it is left out."""
+    members = [one for one, own in zip(heard.tracks, side, strict=True) if own]
+    places: dict[str, set[str]] = defaultdict(set)
+    for one in members:
+        places[f"{one.is_ai}/{one.group}"].add(one.observed.track.repository)
+    counts = Counter(f"True/{one.group}" for one in members if one.is_ai)
+    enough = [places[name] for name, count in counts.items() if count >= bank.MIN_TRACKS]
+    return all(any(own.isdisjoint(other) for other in enough) for own in places.values())
 
 
 def _row(

@@ -49,17 +49,22 @@ def write_outcomes(
         name: what these files are called on the card.
         cache: folder of observations.
         workers: processes that hear.
+
+    Returns:
+        What was written; at alpha 1 %, or at the smallest that the model supports.
     """
     model = Model.load(folder)
     tracks = read_manifest(manifest, audio_root)
     suspects = [track for track in tracks if track.suspect and track.label == HUMAN]
     heard, unheard = observe([*usable(tracks), *suspects, *traces(tracks)], cache, workers)
+    supported = [1 / (one.humans.performances + 1) for one in model.calibrations.values()]
+    alpha = max(ALPHA, *supported)
     found = {
         "model": {"name": model.name, "digest": model.digest},
         "name": name,
-        "alpha": ALPHA,
+        "alpha": alpha,
         "could_not_be_heard": len(unheard),
-        "labels": served(heard, model, ALPHA),
+        "labels": served(heard, model, alpha),
     }
     out.mkdir(parents=True, exist_ok=True)
     path = out / FILES.replace("*", name.replace(" ", "-"))

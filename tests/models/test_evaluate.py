@@ -1,6 +1,7 @@
 """The evaluation on made-up makers: one generator with a clock, two relatives with lines."""
 
 import re
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from detector.clock import Lattice, standard_lattice
 from detector.errors import BadInput
 from detector.model import Model
 from models import attribution, evaluate, nested, reliability, strata, unseen_decoders
-from models.bank import Lines
+from models.bank import MIN_TRACKS, Lines
 from models.card_tables import sections
 from models.clock_constants import Constants, measured
 from models.commands import RELEASED
@@ -162,6 +163,16 @@ def test_nested_figures_judge_only_strangers() -> None:
         assert 0 <= row["fused"]["frozen_0.05_fpr"] < 0.3
     chosen = {hz for row in rows for hz in row["plausible_hz"]}
     assert chosen <= {50.0, 43.0664, 25.0}  # nothing but what the half's generators run on
+
+
+def test_halves_of_which_no_template_can_be_made_are_passed_over() -> None:
+    counts: Counter[str] = Counter()
+    few = []
+    for one in population().tracks:
+        counts[one.group] += one.is_ai
+        if counts[one.group] < MIN_TRACKS:
+            few.append(one)
+    assert nested.nested(Population("full_rate", tuple(few)), LATTICE, range(1)) == []
 
 
 @lru_cache

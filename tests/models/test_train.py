@@ -222,8 +222,8 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     told = (tmp_path / "model" / "MEASURED.md").read_text()
     assert Model.load(tmp_path / "model").digest in told
     assert "| decoder 2 |" in told
-    assert "| two pieces each | files | ai likely |" in told
-    assert "| AI | 6 |" in told
+    assert "| two pieces each, alpha 11.11% | files | ai likely |" in told
+    assert "| AI | 6 | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in told
     assert "| found at 1 % FPR | 0.967 | 1.000 | better |" in told
     with pytest.raises(BadInput, match="is about"):
         write_measured(RELEASED, tmp_path / "figures")
