@@ -96,5 +96,5 @@ def _delivered(found: dict[str, Any], model: str) -> Iterator[list[str]]:
 
 def _row(name: str, study: float, here: float, *, less: bool = False) -> list[str]:
     ahead = (study - here) if less else (here - study)
-    word = "level" if abs(ahead) <= LEVEL else "better" if ahead > 0 else "worse"
+    word = "level" if abs(ahead) <= LEVEL + 1e-9 else "better" if ahead > 0 else "worse"
     return [name, f"{study:.3f}", f"{here:.3f}", word]
