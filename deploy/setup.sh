@@ -51,5 +51,6 @@ if [ ! -x .venv/bin/pip ]; then
     "$python" -m venv .venv
 fi
 echo "installing the pinned packages into .venv (PyTorch is large: two to five minutes)"
-.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+[ -t 1 ] && quiet= || quiet=-q  # whoever looks on sees what is being fetched
+.venv/bin/python -m pip install $quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 touch .venv/.ready

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from detector.errors import EarmarkError
+from detector.errors import BadInput, EarmarkError
 from streams.broker.dlq import app as dlq_app
 from streams.broker.topics_cli import app as topics_app
 from streams.governance.policy_cli import app as policy_app
@@ -71,6 +71,8 @@ def up(
     from streams.local.up import up as run_all
 
     logs.configure("error")  # what is wrong is on the screen and in the workers' logs
+    if audio and not _exists(audio):
+        raise BadInput("missing_file", f"{audio}: no such file or folder")
     here = State(state)
 
     def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Passed]":
@@ -96,7 +98,10 @@ def submit(
     from streams.local.submit import submit as send
     from streams.settings import Settings
 
-    settings = State(state).announced() or Settings.from_env()
+    settings = State(state).announced()
+    if settings is None:
+        settings = Settings.from_env()
+        sys.stderr.write(f"nothing runs from {state}: sending to {settings.brokers}\n")
     items = _manifest() if names == ["-"] else _named(names, settings)
     if rescan:
         from streams.local.rescan import rescan as behind_others
@@ -318,6 +323,13 @@ def settings_command() -> None:
         sys.stdout.write(
             f"{PREFIX}{name.upper()}={current[name]}\n    {field.description} (default {default})\n"
         )
+
+
+def _exists(audio: str) -> bool:
+    """Return whether anything that AUDIO names is there: before broker and processors start."""
+    from streams.local.gather import named
+
+    return any(map(os.path.lexists, named(audio)))
 
 
 def _uploads(audio: str, settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":

@@ -112,7 +112,11 @@ class Settings(BaseModel):
 
     # audio
     file_roots: Annotated[
-        str, Field(description="folders that file URIs may point into, ':' between; empty: none")
+        str,
+        Field(
+            description="folders that file URIs may point into, ':' between; "
+            "empty: none (`make run`: all)"
+        ),
     ] = ""
     uri_schemes: Annotated[
         str, Field(description="fsspec schemes that uploads may use, ',' between")

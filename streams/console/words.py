@@ -87,6 +87,8 @@ TRACES: Final = {
     "clock": "a pulse in the treble, more even than any player's",
     "parts": "a pulse in the treble of some parts, more even than any player's",
     "speed": "a pulse in the treble, more even than any player's, at an altered speed",
+    "templates": "faint tones that stand still whatever is played, as known generators leave them",
+    "learned": "a likeness to recordings of a generator that the detector was shown",
 }
 KINDS: Final = {
     "clock": "pulse",
@@ -183,12 +185,20 @@ def plain(analysis: Analysis) -> str:
             f"A trace like those that music generators leave was found, but {of} recordings by "
             "people show one as strong: too many to call it AI."
         )
-    found = (TRACES.get(one.kind) for one in analysis.evidence if one.rate_hz is not None)
-    trace = next((one for one in found if one), "")
     return (
-        f"It carries a trace that music generators leave{': ' * bool(trace)}{trace}. "
+        f"It carries a trace that music generators leave: {TRACES[_deciding(analysis)]}. "
         f"{of.capitalize()} recordings by people show one as strong."
     )
+
+
+def _deciding(analysis: Analysis) -> str:
+    """Return the kind of evidence that made it ``ai_likely``."""
+    kinds = {one.kind: one for one in analysis.evidence}
+    if not analysis.segments:  # only a pulse says where in the track
+        return "learned" if "learned" in kinds else "templates"
+    if analysis.extent is Extent.PARTLY and "parts" in kinds:
+        return "parts"
+    return "speed" if "speed" in kinds and kinds["speed"].rate_hz is not None else "clock"
 
 
 def tone(label: Label, analysis: Analysis) -> str:

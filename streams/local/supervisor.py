@@ -94,15 +94,17 @@ class Child:
                     return line
         return ""
 
-    def watch(self) -> None:
-        """Start it again where it has ended and its back-off is over."""
+    def watch(self) -> bool:
+        """Start it again once its back-off is over; return whether it has ended just now."""
         now = time.monotonic()
+        ended = False
         if self.process is not None:
             code = self.process.poll()
             if code is None:
                 if now - self.started > GOOD_SERVICE_S:
                     self.backoff_s = FIRST_BACKOFF_S
-                return
+                return False
+            ended = True
             log.warning("worker_ended", worker=self.name, code=code, log=str(self.log_path))
             self.process = None
             self.restarts += 1
@@ -110,6 +112,7 @@ class Child:
             self.backoff_s = min(2 * self.backoff_s, LONGEST_BACKOFF_S)
         if now >= self.not_before:
             self.start()
+        return ended
 
 
 class Supervisor:
@@ -156,10 +159,9 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def watch(self) -> None:
-        """Look after every child; call it about once a second."""
-        for child in self.children:
-            child.watch()
+    def watch(self) -> list[Child]:
+        """Look after every child, about once a second; return those that have just ended."""
+        return [child for child in self.children if child.watch()]
 
     def wait_ready(self, patience_s: float) -> list[str]:
         """Wait until all are ready; return those that are not, with their last words."""

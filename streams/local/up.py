@@ -221,7 +221,11 @@ def _follow(
             for ended in watcher.poll(0.5 if batch.complete else 0.1):
                 batch.take(ended, progress)
             if time.monotonic() - looked > 1:
-                supervisor.watch()
+                for child in supervisor.watch():
+                    progress.console.print(
+                        f"[yellow]{child.name} ended and is started again[/]; its log: "
+                        f"{child.log_path}"
+                    )
                 looked = time.monotonic()
             mine = len(batch.sent_at.keys() & batch.ends.keys())
             progress.update(
@@ -230,15 +234,16 @@ def _follow(
             stalled = time.monotonic() - batch.last_news > STALL_S
             if once and (batch.complete or batch.failure or (batch.all_sent and stalled)):
                 return
-            if batch.complete and not done and batch.ends:
-                done = True
-                show.summary(progress.console, list(batch.ends.values()), batch.not_sent)
-                progress.console.print("still running; Ctrl-C ends it")
-            if not (once or watched) and (done or time.monotonic() - began > MONITOR_AFTER_S):
+            all_ended = batch.complete and bool(batch.ends)
+            if not (once or watched) and (all_ended or time.monotonic() - began > MONITOR_AFTER_S):
                 watched = True
                 monitor = supervisor.add("monitor")
                 progress.console.print(f"metrics  {monitor.metrics_url}  {monitor.name}")
                 progress.console.print(f"         all of them: {state.scrape(supervisor.targets)}")
+            if all_ended and not done:
+                done = True
+                show.summary(progress.console, list(batch.ends.values()), batch.not_sent)
+                progress.console.print("still running; Ctrl-C ends it")
 
 
 def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor) -> list[str]:

@@ -5,11 +5,11 @@ import re
 import pytest
 
 from streams.console import words
-from streams.records import Outcome
-from streams.records.analyses import Evidence
+from streams.records import Extent, Outcome
+from streams.records.analyses import Evidence, SegmentScore
 from tests.console.conftest import Console
 from tests.console.stories import tell
-from tests.streams.events import classified
+from tests.streams.events import analysis, classified
 
 TERMS = re.compile(r"kHz|Hz|p-value|decoder|spectrum|clock|segment|calibrat", re.IGNORECASE)
 
@@ -27,6 +27,29 @@ def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind:
     assert said[0].isupper()
     assert said.endswith(".")
     assert "  " not in said
+
+
+@pytest.mark.parametrize(
+    ("kinds", "extent", "located", "trace"),
+    [
+        (("clock", "templates"), Extent.ALL, True, "clock"),
+        (("clock", "templates"), Extent.UNKNOWN, False, "templates"),
+        (("clock", "templates", "learned"), Extent.UNKNOWN, False, "learned"),
+        (("clock", "templates", "parts"), Extent.PARTLY, True, "parts"),
+        (("clock", "templates", "speed"), Extent.ALL, True, "speed"),
+    ],
+)
+def test_it_names_the_trace_that_decided(
+    kinds: tuple[str, ...], extent: Extent, located: bool, trace: str
+) -> None:
+    """The clock's evidence always has a rate, also where it found nothing."""
+    evidence = tuple(
+        Evidence(kind=kind, score=1.0, sentence="", rate_hz=None if kind == "templates" else 50.0)
+        for kind in kinds
+    )
+    segment = SegmentScore(start_s=0, end_s=9, score=3.0)
+    found = analysis(extent=extent, evidence=evidence, segments=(segment,) if located else ())
+    assert words.TRACES[trace] in words.plain(found)
 
 
 def test_it_says_how_many_people_are_as_conspicuous() -> None:
