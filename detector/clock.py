@@ -29,7 +29,7 @@ Everything is a sparse matrix product, so CPU and CUDA run the same code in any 
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from math import sqrt
+from math import inf, sqrt
 from typing import Final
 
 import numpy as np
@@ -274,10 +274,13 @@ def score_bounds(z: torch.Tensor, geometry: Geometry, lattice: Lattice) -> torch
 
     With and without the mains, because where these win the rest is scored again.
     """
-    on = _on(geometry, tuple(rate.hz for rate in lattice.rates)).to(z.device)
-    masked = z * mains_mask(geometry).to(z.device)
-    both = [torch.sparse.mm(on, one.T.contiguous()).amax(dim=0) for one in (z, masked)]
-    bounds: torch.Tensor = torch.maximum(both[0], both[1])
+    lines = _lines(geometry, tuple(rate.hz for rate in lattice.rates))
+    picked = z[:, lines.bins.to(z.device)]
+    kept = mains_mask(geometry)[lines.bins].to(z.device)
+    sums = torch.zeros(2, len(z), len(lines.root), device=z.device)
+    for one, heights in zip(sums, (picked, picked * kept), strict=True):
+        one.index_add_(1, lines.rate.to(z.device), heights)
+    bounds: torch.Tensor = (sums / lines.root.to(z.device)).amax(dim=(0, 2))
     return bounds
 
 
@@ -303,13 +306,26 @@ class _Comb:
     root: torch.Tensor
 
 
+@dataclass(frozen=True)
+class _Lines:
+    """``bins`` [n] of the lines of all rates, the number of the ``rate`` [n] of each, and the
+    ``root`` [rates] of how many lines a rate has: infinite where these are too few."""
+
+    bins: torch.Tensor
+    rate: torch.Tensor
+    root: torch.Tensor
+
+
 @lru_cache(maxsize=32)
-def _on(geometry: Geometry, rates: tuple[float, ...]) -> torch.Tensor:
-    """Return [rates, bins]: the sum of a rate's lines over the root of their number."""
+def _lines(geometry: Geometry, rates: tuple[float, ...]) -> _Lines:
     allowed = allowed_bins(geometry)
     rows = [lattice_bins(geometry, allowed, hz, 1) for hz in rates]
-    rows = [row if len(row) >= MIN_LINES else row[:0] for row in rows]
-    return _averaging(rows, geometry.bins, power=0.5)
+    sizes = [len(row) for row in rows]
+    return _Lines(
+        torch.from_numpy(np.concatenate(rows)),
+        torch.repeat_interleave(torch.arange(len(rows)), torch.tensor(sizes)),
+        torch.tensor([sqrt(n) if n >= MIN_LINES else inf for n in sizes]),
+    )
 
 
 def _means(matrix: torch.Tensor, z: torch.Tensor, probed: int) -> torch.Tensor:
@@ -362,20 +378,15 @@ def lattice_bins(
     return found
 
 
-def _averaging(rows: list[NDArray[np.int64]], bins: int, power: float = 1.0) -> torch.Tensor:
-    """Return a CSR matrix whose product with z averages each row's bins.
-
-    With a ``power`` below 1, sums over that power of their number.
-    """
+def _averaging(rows: list[NDArray[np.int64]], bins: int) -> torch.Tensor:
+    """Return a CSR matrix whose product with z averages each row's bins."""
     sizes = [len(row) for row in rows]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
         return torch.sparse_csr_tensor(
             torch.tensor(np.cumsum([0, *sizes])),
             torch.from_numpy(np.concatenate(rows)),
-            torch.from_numpy(
-                np.concatenate([np.full(n, 1 / max(n, 1) ** power) for n in sizes])
-            ).float(),
+            torch.from_numpy(np.concatenate([np.full(n, 1 / max(n, 1)) for n in sizes])).float(),
             (len(rows), bins),
             check_invariants=True,
         )
