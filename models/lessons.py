@@ -92,6 +92,7 @@ def teach(
     Raises:
         BadInput: too few tracks that can be used, ``controls`` that would be flagged, or
             ``no_trace`` where the tracks would not find each other.
+        ModelError: the model knows too few human recordings to be compared at 1 %.
     """
     model = Model.load(folder)
     if not (folder / REFERENCES).is_file():
@@ -100,6 +101,7 @@ def teach(
     shots, lost = _heard(files, AI, name, cache, workers)
     beside, lost_controls = _heard(controls, HUMAN, "controls", cache, workers)
     lesson = learn(name, shots, beside, model, references)
+    model.calibrations[lesson.template.population].check_alpha(ALPHA)
     compared = compare(name, shots, beside, model, references, lesson)
     _check(compared, name)
     digest = None if out is None else write_lesson(lesson, folder, out)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from detector.clock import standard_lattice
-from detector.errors import BadInput
+from detector.errors import BadInput, ModelError
 from detector.model import Model
 from detector.observation import Geometry, Observation
 from models.commands import RELEASED, app
@@ -192,7 +192,7 @@ def test_a_candidate_is_written_and_answers_alike(folder: Path, tmp_path: Path) 
     assert rows[-1].after <= rows[-1].before + 3
 
 
-def test_the_command_on_real_files(tmp_path: Path) -> None:
+def test_the_command_on_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = []
     for take in range(3):
         files.append(tmp_path / f"{take}.wav")
@@ -212,6 +212,10 @@ def test_the_command_on_real_files(tmp_path: Path) -> None:
     assert Model.load(out).learned[0].name == "Painter"
     named = [one.hz for one in Model.load(out).lattice.rates if "Painter" in one.known_for]
     assert named == [pytest.approx(44_100 / 512, abs=1e-5)]
+    monkeypatch.setattr("models.lessons.ALPHA", 0.001)  # as a model of few recordings at 1 %
+    done = CliRunner().invoke(app, ["learn", *words, "--out", str(out), "--workers", "1"])
+    assert isinstance(done.exception, ModelError)
+    assert "needs at least 999 human performances" in str(done.exception)
 
 
 def test_reviewed_tracks_are_lessons_and_their_neighbours_controls(tmp_path: Path) -> None:
