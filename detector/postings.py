@@ -25,7 +25,7 @@ Packed = NDArray[np.uint64]
 
 MAX_NUMBER: Final = 2**24 - 1
 """The highest number that a recording may have."""
-MAX_VOTES: Final = 400_000
+MAX_VOTES: Final = 260_000
 """Postings read for one search: the commonest keys of a query give way."""
 ENOUGH_QUADS: Final = 128
 ENOUGH_SHARE: Final = 0.4

@@ -116,7 +116,7 @@ def linear(
 @app.command()
 def lane(
     tracks: Annotated[int, typer.Option(min=2, help="New uploads, alone and beside it.")] = 40,
-    every_s: Annotated[float, typer.Option(min=0.1, help="Seconds between two of them.")] = 3.0,
+    every_s: Annotated[float, typer.Option(min=0.1, help="Seconds between two of them.")] = 4.0,
     at_once: Annotated[int, typer.Option(min=1, help="Of the rescan, under way at once.")] = 1,
     brokers: Annotated[str | None, typer.Option(help="Kafka; none: an embedded broker.")] = None,
     json: _Json = False,

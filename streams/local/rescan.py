@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
+import structlog
 from kafka.errors import KafkaError
 from rich.console import Console
 
@@ -24,6 +25,8 @@ from streams.local.up import Named
 from streams.local.watch import Ended, Watcher
 from streams.operate.checks.broker import behind
 from streams.settings import Settings
+
+log = structlog.get_logger()
 
 STALL_S: Final = 600.0
 """An upload that has not ended after this is given up: its worker has been away for long."""
@@ -53,7 +56,8 @@ class Rescan:
             (delivery,) = self._hook.submit_many([upload])
             if not isinstance(delivery.error, DeliveryFailed):
                 break
-            time.sleep(RETRY_S)  # the broker is away, and a rescan has time
+            log.warning("rescan_waits", error=str(delivery.error))  # a rescan has time
+            time.sleep(RETRY_S)
         if delivery.error is None:
             self.under_way[delivery.upload_id] = name, sent_at
         return delivery, ended
