@@ -71,7 +71,7 @@ def bench_index(folder: Path, tracks: int, searches: int = 100) -> Report:
         figures: dict[str, float] = {}
         for name, change in _CHANGES.items():
             asked = {
-                f"T-{number}": _query(change(score, np.random.default_rng(number)))
+                f"T-{number}": change(score, np.random.default_rng(number))
                 for number, score in known.items()
             }
             times, answers = _searched(index, asked, name, figures)
@@ -79,7 +79,7 @@ def bench_index(folder: Path, tracks: int, searches: int = 100) -> Report:
             right = sum(one in answers[one] for one in asked)
             figures[f"recall_{name}"] = right / len(asked)
             figures[f"false_{name}"] = sum(map(len, answers.values())) - right
-        asked = {f"none-{n}": _query(_score(NOWHERE + n)) for n in range(searches)}
+        asked = {f"none-{n}": _score(NOWHERE + n) for n in range(searches)}
         times, answers = _searched(index, asked, "nothing", figures)
         rows.append(Row("search, nothing like it", times, "ms"))
         figures["false_of_nothing"] = sum(map(len, answers.values()))
@@ -114,11 +114,12 @@ def bench_index(folder: Path, tracks: int, searches: int = 100) -> Report:
 
 
 def _searched(
-    index: SqlIndex, asked: Mapping[str, Query], name: str, figures: dict[str, float]
+    index: SqlIndex, asked: Mapping[str, Landmarks], name: str, figures: dict[str, float]
 ) -> tuple[tuple[float, ...], dict[str, list[str]]]:
     """Search for each; return how long each took in ms, and what was found."""
     times, spent, answers = [], [], {}
-    for one, query in asked.items():
+    for one, landmarks in asked.items():
+        query = _query(landmarks)
         began, cpu = time.perf_counter(), time.process_time()
         answers[one] = [found.item.item_id for found in index.search(query)]
         times.append(1_000 * (time.perf_counter() - began))

@@ -176,6 +176,21 @@ def test_the_story_of_a_known_track(house: House, music: Path) -> None:
     assert task.reason_codes == ("R-STAY-DOWN",)
 
 
+def test_a_rescan_tells_each_end_and_ends(house: House, music: Path, tmp_path: Path) -> None:
+    catalogue = tmp_path / "catalogue.jsonl"
+    catalogue.write_text('{"track_id": "no address"}\n')
+    words = ["submit", "--rescan", "--at-once", "2", "--state", str(house.state.folder)]
+    said = CliRunner().invoke(app, [*words, str(music / "piece.wav"), str(music / "faster.flac")])
+    assert said.exit_code == 0, said.output
+    ends = [line for line in said.output.splitlines() if "piece" in line or "faster" in line]
+    assert len(ends) == 2
+    assert said.output.splitlines()[-1].startswith("rescan: 2 ")
+    wrong = CliRunner().invoke(app, [*words, str(catalogue)])
+    assert wrong.exit_code == 1
+    assert "not sent: line 1" in wrong.output
+    assert "rescan: 1 not sent" in wrong.output
+
+
 def test_a_replica_follows_by_snapshot_and_topic(
     house: House, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
