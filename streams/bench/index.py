@@ -4,9 +4,10 @@ The tracks are simulated from the statistics of real ones. What decides about an
 its keys are spread: over 38 recordings of 17 makers, two unrelated ones share 1 of 25,000 pairs
 of keys, and an eighth of the keys occurs in more than one. A Zipf-Mandelbrot law over the
 440,000 keys that there can be (rank + 560, exponent 1) has both, so keys are drawn from it.
-Landmarks, which only candidates are asked for, come from a few made-up scores. The tracks that
-are searched for have scores and keys of their own, and are searched worn: with landmarks lost,
-shifted, as an excerpt, at another speed. The peer is the search for what is not there.
+Landmarks, which only candidates are asked for, come from a few made-up scores, and are few, so
+that ten million tracks take 20 GB and not 51. The tracks that are searched for have scores and
+keys of their own, and are searched worn: with landmarks lost, shifted, as an excerpt, at another
+speed. The peer is the search for what is not there.
 """
 
 import itertools
