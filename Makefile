@@ -16,9 +16,9 @@ setup: .venv/.ready ## virtual environment, pinned packages, libchromaprint (a s
 run: setup ## decide about AUDIO=file-or-folder (none: self-made samples); ONCE=1 ends, OUT=file.jsonl
 	@$(BIN)/earmark up $(if $(AUDIO),--audio "$(AUDIO)") $(if $(ONCE),--once) $(if $(OUT),--out "$(OUT)")
 
-test: setup lint ## everything: style, types, import directions, all tests (JOBS=3 at once)
+test: setup lint ## everything: style, types, import directions, all tests (JOBS=4 at once)
 	@sh deploy/test-tools.sh
-	$(BIN)/pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n $(or $(JOBS),4) --dist loadfile --no-loadscope-reorder
 
 lint: setup ## style, types, import directions
 	$(BIN)/ruff format --check .

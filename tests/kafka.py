@@ -213,7 +213,7 @@ class ApacheKafka:
         file = self.folder / "server.properties"
         lines = (properties | self._properties).items()
         file.write_text("".join(f"{name}={value}\n" for name, value in lines))
-        cluster = secrets.token_urlsafe(16)[:22]
+        cluster = "k" + secrets.token_urlsafe(16)[:21]  # never like an option, with a dash first
         users = [f"{name}=[name={self.user},password={self.password}]" for name in MECHANISMS]
         run(
             [
