@@ -6,7 +6,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -44,6 +45,30 @@ def dying_with(parent: int) -> Callable[[], None] | None:
             os._exit(1)
 
     return child
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for a moment; they come when it is over.
+
+    Raised between the start of a child and the note of it, they would leave a child that
+    nobody ends. Not by a mask of signals: a child would inherit it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for one in came[:1]:
+        signal.raise_signal(one)
 
 
 def end_within(seconds: float) -> None:

@@ -21,7 +21,7 @@ from typing import IO, Final
 import orjson
 import structlog
 
-from streams.local.processes import dying_with, free_port
+from streams.local.processes import dying_with, free_port, undisturbed
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -59,15 +59,16 @@ class Child:
         if self._log is None:
             self._log = self.log_path.open("ab")
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
-        self.process = subprocess.Popen(
-            [sys.executable, *COMMAND, self.name],
-            env=kept | self.settings.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            process_group=0,  # Ctrl-C on the terminal is ours to pass on, in order
-            preexec_fn=dying_with(os.getpid()),
-        )
+        with undisturbed():
+            self.process = subprocess.Popen(
+                [sys.executable, *COMMAND, self.name],
+                env=kept | self.settings.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                process_group=0,  # Ctrl-C on the terminal is ours to pass on, in order
+                preexec_fn=dying_with(os.getpid()),
+            )
         self.started = time.monotonic()
 
     def ready(self) -> bool:
@@ -152,8 +153,12 @@ class Supervisor:
         }
 
     def __enter__(self) -> "Supervisor":
-        for child in self.children:
-            child.start()
+        try:
+            for child in self.children:
+                child.start()
+        except BaseException:  # Ctrl-C too: nobody else will end those that run
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -41,6 +44,35 @@ def eventually(holds: Callable[[], bool], patience_s: float = 10.0) -> None:
 def pid(child: Child) -> int:
     assert child.process is not None
     return child.process.pid
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_child_that_is_being_started_when_ctrl_c_comes_is_ended_too(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*arguments, **options))
+        os.kill(os.getpid(), number)
+        time.sleep(0.05)  # here Python would raise
+        return started[-1]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    real = subprocess.Popen
+    monkeypatch.setattr(supervisor, "COMMAND", ["-c", STUBBORN])
+    monkeypatch.setattr(supervisor, "STOP_PATIENCE_S", 0.5)
+    monkeypatch.setattr(supervisor.subprocess, "Popen", start)
+    before = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), Supervisor(["one", "two"], Settings(), tmp_path):
+            pass
+    finally:
+        signal.signal(number, before)
+    (only,) = started
+    assert only.returncode is not None
 
 
 def test_a_killed_child_comes_back_after_its_back_off(children: Supervisor) -> None:
