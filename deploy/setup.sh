@@ -53,4 +53,6 @@ fi
 echo "installing the pinned packages into .venv (PyTorch is large: two to five minutes)"
 [ -t 1 ] && quiet= || quiet=-q  # whoever looks on sees what is being fetched
 .venv/bin/python -m pip install $quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+# as pip has done with all others: the first start of eight processes need not
+.venv/bin/python -m compileall -q detector models streams
 touch .venv/.ready

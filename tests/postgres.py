@@ -15,6 +15,8 @@ import pytest
 from streams.local.processes import free_port
 
 PATIENCE_S: Final = 60.0
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of a random name in it
+ROOM_MB: Final = 1_024
 
 
 class NoPostgres(RuntimeError):
@@ -34,7 +36,7 @@ class PrivatePostgres:
             if shutil.which("runuser") is None:
                 raise NoPostgres("PostgreSQL refuses root, and there is no runuser")
             self._as_user = ["runuser", "-u", "postgres", "--"]
-        self._folder = tempfile.TemporaryDirectory(prefix="earmark-pg-")
+        self._folder = tempfile.TemporaryDirectory(prefix="earmark-pg-", dir=_in_memory())
         self._data, self._port = f"{self._folder.name}/data", free_port()
 
     @property
@@ -76,6 +78,15 @@ class PrivatePostgres:
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._as_user, str(self._programs / program), *arguments]
         subprocess.run(command, check=True, timeout=PATIENCE_S, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def _in_memory() -> Path | None:
+    """Return a place in memory, where there is room: 300 files a database are dear on a disk.
+
+    (ext4 steps over every number of a file that was deleted within the last minutes.)
+    """
+    there = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_MB * 2**20
+    return MEMORY if there else None
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.broker.embedded import MAX_DEAD_LETTER_BYTES, BrokerAway
+from streams.broker.dead_letters import MAX_DEAD_LETTER_BYTES
+from streams.broker.failures import BrokerAway
 from streams.broker.security import client_security, explained
 from streams.settings import Settings
 

@@ -40,7 +40,7 @@ from streams.broker import dead_letters
 from streams.broker.batches import Answer, Handled, Handler, Opening, Refused, message_of
 from streams.broker.clients import kafka_client_settings, open_consumer, open_producer
 from streams.broker.dead_letters import Message
-from streams.broker.embedded import BrokerAway
+from streams.broker.failures import BrokerAway
 from streams.broker.fetch_wait import FetchWait
 from streams.broker.hurry import without_hurry
 from streams.broker.patience import Patience

@@ -35,6 +35,9 @@ REPLAY_OF: Final = REPLAY_PREFIX + "of"  # the dead letter that was replayed las
 REPLAY_ATTEMPT: Final = REPLAY_PREFIX + "attempt"  # 1 for the first replay
 MAX_ATTEMPT: Final = 2**31 - 1  # headers may say anything
 
+# A dead letter is its source plus a few headers, so its topic must take more than the
+# source's topic does (Kafka's default: 1,048,588 bytes).
+MAX_DEAD_LETTER_BYTES: Final = 2_097_152
 MIN_PROOF: Final = 10  # events; fewer are no proof of anything
 MAX_DETAIL = 1_000  # characters; a detail may quote a hostile file
 

@@ -22,18 +22,10 @@ import structlog
 from kafka.errors import KafkaError
 
 from streams import topics
-from streams.broker.topic_plan import (
-    MAX_DEAD_LETTER_BYTES,
-    BrokerAway,
-    BrokerFailed,
-    create,
-    open_admin,
-    wanted,
-)
+from streams.broker.failures import BrokerFailed
+from streams.broker.topic_plan import create, open_admin, wanted
 from streams.local.processes import dying_with, free_port
 from streams.settings import Settings
-
-__all__ = ["MAX_DEAD_LETTER_BYTES", "BrokerAway", "BrokerFailed", "EmbeddedBroker", "ensure_topics"]
 
 log = structlog.get_logger()
 

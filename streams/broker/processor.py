@@ -26,7 +26,7 @@ import structlog
 
 from detector.errors import Fatal
 from streams import logs, metrics, topics, tracing
-from streams.broker.embedded import BrokerAway
+from streams.broker.failures import BrokerAway
 from streams.broker.handling import Handler, Handling, Output
 from streams.broker.publisher import KafkaPublisher
 from streams.broker.worker import Worker

@@ -9,7 +9,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from detector.errors import BadInput, Fatal
-from streams.broker.embedded import MAX_DEAD_LETTER_BYTES, BrokerAway
+from streams.broker.dead_letters import MAX_DEAD_LETTER_BYTES
+from streams.broker.failures import BrokerAway
 from streams.broker.security import client_security, explained
 from streams.settings import Settings
 

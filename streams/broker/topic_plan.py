@@ -15,8 +15,9 @@ from typing import Any, Final, Literal
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from detector.errors import Fatal, Transient
 from streams import topics
+from streams.broker.dead_letters import MAX_DEAD_LETTER_BYTES
+from streams.broker.failures import BrokerAway, BrokerFailed
 from streams.broker.security import client_security, explained
 from streams.settings import Settings
 
@@ -25,19 +26,7 @@ CONNECT_MS: Final = 5_000
 HOUR_MS: Final = 3_600_000
 FOR_EVER: Final = -1
 
-# A dead letter is its source plus a few headers, so its topic must take more than the
-# source's topic does (Kafka's default: 1,048,588 bytes).
-MAX_DEAD_LETTER_BYTES: Final = 2_097_152
-
 Kind = Literal["create", "configure", "grow", "note"]
-
-
-class BrokerAway(Transient):
-    """The broker does not answer (yet, or any more)."""
-
-
-class BrokerFailed(Fatal):
-    """The broker did not start, has ended, or refuses what it is asked for."""
 
 
 @dataclass(frozen=True)

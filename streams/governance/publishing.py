@@ -20,7 +20,7 @@ from detector.errors import BadInput
 from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.broker.clients import open_producer
-from streams.broker.embedded import BrokerAway
+from streams.broker.failures import BrokerAway
 from streams.governance.policies import live_bundle, version_of
 from streams.ledger.database import Ledger
 from streams.ledger.tables import POLICIES

@@ -9,6 +9,8 @@ SQLite (one machine; readers beside one writer at a time, thanks to its write-ah
 or PostgreSQL, by URL; the same statements on both.
 """
 
+import sqlite3
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -211,6 +213,20 @@ def connect(url: str) -> Engine:
             raise LedgerError(f"EARMARK_LEDGER must be sqlite or postgresql, not {other}")
 
 
+def _write_ahead(raw: sqlite3.Connection) -> None:
+    """Switch a database to its write-ahead log; where others do that too, SQLite does not wait."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _sqlite(target: URL) -> Engine:
     if target.database and target.database != ":memory:":
         try:
@@ -222,7 +238,7 @@ def _sqlite(target: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _: Any) -> None:
         raw.isolation_level = None  # transactions begin where we say, not where sqlite3 guesses
-        raw.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(raw)
         raw.execute("PRAGMA synchronous=FULL")  # offsets are committed on the word of a commit
         raw.execute("PRAGMA foreign_keys=ON")
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from detector.errors import EarmarkError
 from streams import metrics, tracing
 from streams.broker.clients import open_producer
-from streams.broker.embedded import BrokerAway
+from streams.broker.failures import BrokerAway
 from streams.ledger.database import Ledger
 from streams.ledger.people import OUTBOX
 from streams.records import Record

@@ -17,7 +17,7 @@ from streams import topics
 from streams.broker.batches import message_of, read_each
 from streams.broker.clients import open_reader
 from streams.broker.dead_letters import Message
-from streams.broker.embedded import BrokerAway
+from streams.broker.failures import BrokerAway
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.review import tasks

@@ -16,7 +16,7 @@ import sqlalchemy
 
 from detector.errors import Fatal, ModelError
 from streams.audio.artefacts import ArtefactStore
-from streams.broker.embedded import BrokerAway, BrokerFailed
+from streams.broker.failures import BrokerAway, BrokerFailed
 from streams.broker.security import BrokerRefuses
 from streams.broker.topic_plan import on_broker, open_admin, plan, wanted
 from streams.ledger import upgrade

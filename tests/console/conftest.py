@@ -1,5 +1,6 @@
 """A console over a ledger of its own: no broker, no processes, real database and real HTTP."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,9 @@ from streams.api.house import House
 from streams.console.app import create
 from streams.console.visitors import COOKIE
 from streams.settings import Settings
-from tests.streams.conftest import databases, postgres, url
+from tests.streams.conftest import databases, migrated, postgres, url
 
-__all__ = ["databases", "postgres", "url"]
+__all__ = ["databases", "migrated", "postgres", "url"]
 
 ADDRESS = "http://testserver"
 
@@ -106,6 +107,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[[str], Console]]:
 
 
 @pytest.fixture
-def console(opened: Callable[[str], Console], tmp_path: Path) -> Console:
+def console(opened: Callable[[str], Console], tmp_path: Path, migrated: Path) -> Console:
     """A console over SQLite."""
+    shutil.copyfile(migrated, tmp_path / "ledger.db")
     return opened(f"sqlite:///{tmp_path}/ledger.db")

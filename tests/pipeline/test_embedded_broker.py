@@ -9,7 +9,8 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from streams import topics
-from streams.broker.embedded import BrokerAway, BrokerFailed, EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.broker.failures import BrokerAway, BrokerFailed
 from streams.settings import Settings
 
 pytestmark = pytest.mark.pipeline

@@ -16,7 +16,8 @@ from detector.errors import EarmarkError
 from streams import topics
 from streams.broker import topic_plan
 from streams.broker.clients import open_producer, open_reader
-from streams.broker.embedded import BrokerAway, ensure_topics
+from streams.broker.embedded import ensure_topics
+from streams.broker.failures import BrokerAway
 from streams.broker.publisher import KafkaPublisher
 from streams.broker.security import BrokerRefuses
 from streams.ingest import IngestHook

@@ -1,6 +1,7 @@
 """The ledger on both of its databases: what holds on one holds on the other."""
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,14 @@ from tests.postgres import private_postgres
 
 BOTH: Final = ("sqlite", "postgresql")
 MIGRATED: Final = "migrated"
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite ledger with its tables and nothing in them, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "ledger.db"
+    Ledger.open(f"sqlite:///{path}").close()
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +63,9 @@ class Databases:
 
 @pytest.fixture(params=BOTH)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A ledger's address; on PostgreSQL its tables are there already."""
+    """The address of a ledger whose tables are there."""
+    if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated"), tmp_path / "ledger.db")
     yield from _url(request, tmp_path, MIGRATED)
 
 

@@ -14,6 +14,7 @@ from streams.ledger.database import Ledger
 from streams.ledger.people import AUDIT, LINKS, SESSIONS, USERS
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test
+AS_RELEASED = (users.HASHER, users.NOBODY)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,11 @@ def test_no_password_no_log_in(ledger: Ledger) -> None:
     for password in ("", "no such user"):
         with pytest.raises(WrongLogin):
             users.log_in(ledger, "Link", password, "10.0.0.1")
+
+
+def test_who_is_unknown_costs_the_same_work_as_who_is_known() -> None:
+    hasher, nobody = AS_RELEASED
+    assert hasher.hash(PASSWORD).split("$")[:4] == nobody.split("$")[:4]
 
 
 def test_guessing_is_throttled_by_name_and_by_address(ledger: Ledger, ada: User) -> None:

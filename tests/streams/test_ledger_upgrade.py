@@ -1,7 +1,9 @@
 """The ledger's tables through their history, on both databases."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -96,6 +98,14 @@ def test_many_open_a_new_ledger_at_once(empty_url: str) -> None:
         for opened in openers.map(Ledger.open, [empty_url] * 4):
             assert reads.counts(opened)["uploads"] == 0
             opened.close()
+
+
+def test_a_new_ledger_that_somebody_begins_to_write_is_waited_for(tmp_path: Path) -> None:
+    """Before its first write-ahead log SQLite itself does not wait."""
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    Timer(0.3, other.rollback).start()
+    assert Ledger.open(f"sqlite:///{tmp_path}/ledger.db").upgrade() == Upgraded(HEAD, HEAD)
 
 
 def test_a_migration_that_fails_changes_nothing(

@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams import metrics, topics
 from streams.accounts.users import create
 from streams.broker.clients import open_consumer
-from streams.broker.embedded import BrokerAway, EmbeddedBroker, ensure_topics
+from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.broker.failures import BrokerAway
 from streams.cli import WorkerName
 from streams.health import Health
 from streams.ledger.database import Ledger
