@@ -25,7 +25,21 @@ class NotPlain(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes with the scalars of YAML 1.2's core schema."""
+    """Composes nodes with the scalars of YAML 1.2's core schema; refuses depth and aliases."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Look at what comes before it is read: what is nested without end costs nothing."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            raise NotPlain(_at(event.start_mark), "aliases are not allowed: write the value out")
+        self.depth += 1
+        if isinstance(event, yaml.CollectionStartEvent) and self.depth > MAX_DEPTH:
+            raise NotPlain(_at(event.start_mark), f"nested deeper than {MAX_DEPTH}")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -102,16 +116,6 @@ def read(text: str) -> Marked:
         NotPlain: broken YAML, or YAML beyond the part that is meant here.
     """
     try:
-        depth = 0
-        for event in yaml.parse(text, _Loader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise NotPlain(_at(event.start_mark), f"nested deeper than {MAX_DEPTH}")
-            if isinstance(event, yaml.AliasEvent):
-                raise NotPlain(
-                    _at(event.start_mark), "aliases are not allowed: write the value out"
-                )
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
         at = _at(error.problem_mark or error.context_mark)

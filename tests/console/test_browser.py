@@ -14,7 +14,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from streams.local.processes import free_port
 from tests.console.browsing import chromium, watched
+from tests.samples import samples
 
 pytestmark = pytest.mark.pipeline
 
@@ -47,13 +49,14 @@ def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """``earmark up`` with the tracks that it makes itself, all of them ended."""
     state = tmp_path_factory.mktemp("house")
     said = state / "said"
+    samples(state / "samples")
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
     with said.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "streams.cli", "up", "--state", str(state)],
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=environment | {"COLUMNS": "300"},
+            env=environment | {"COLUMNS": "300", "EARMARK_CONSOLE_PORT": str(free_port())},
         )
     try:
         deadline = time.monotonic() + PATIENCE_S

@@ -19,13 +19,13 @@ import psycopg
 import pytest
 import yaml
 
-from models.commands import write_samples
 from streams.cli import WorkerName
 from streams.local.processes import free_port
 from tests.deploy.contained import Container
 from tests.deploy.helm import ROOT
 from tests.kafka import ApacheKafka, apache_kafka
 from tests.postgres import NoPostgres, PrivatePostgres
+from tests.samples import samples
 
 pytestmark = pytest.mark.pipeline
 
@@ -164,7 +164,7 @@ def test_a_container_can_write_nowhere_else(project: Project) -> None:
 
 
 def test_what_is_submitted_is_decided_by_containers_that_cannot_write(healthy: Project) -> None:
-    samples = write_samples(healthy.container.audio, 1)
+    made = samples(healthy.container.audio)
     for path in healthy.container.audio.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     submitted = healthy.start("submit")
@@ -172,7 +172,7 @@ def test_what_is_submitted_is_decided_by_containers_that_cannot_write(healthy: P
         assert all(map(healthy.is_healthy, ("fingerprint", "classify")))
         time.sleep(1)
     assert submitted.returncode == 0, healthy.log("submit")
-    assert f"{len(samples)} uploads sent, 0 not sent" in healthy.log("submit")
+    assert f"{len(made)} uploads sent, 0 not sent" in healthy.log("submit")
     logs = {name: healthy.log(name) for name in WorkerName}
     refused = re.compile("read-only file system|permission denied|errno 30|errno 13", re.IGNORECASE)
     assert {name for name, log in logs.items() if refused.search(log)} == set()

@@ -22,7 +22,6 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from models.commands import write_samples
 from models.samples import Sample
 from streams import topics, tracing
 from streams.accounts import keys
@@ -48,6 +47,7 @@ from tests.deploy.collector import Collector
 from tests.deploy.helm import ROOT
 from tests.deploy.prometheus import Server
 from tests.deploy.test_dashboards import ALERTS, FILES, expressions
+from tests.samples import samples
 from tests.streams import events
 
 pytestmark = pytest.mark.pipeline
@@ -118,13 +118,13 @@ def at_work(folder: Path) -> Iterator[Live]:
             }
             with Server(folder / "prometheus", targets, [_hurried(folder)]) as server:
                 time.sleep(3)  # rates need an increase that was watched
-                samples = write_samples(folder / "samples", 1)
-                _decide(settings, [_upload(one) for one in samples], _no_audio(folder, 1))
-                _bank(settings, samples[0].path)
+                made = samples(folder / "samples")
+                _decide(settings, [_upload(one) for one in made], _no_audio(folder, 1))
+                _bank(settings, made[0].path)
                 _register(settings)
                 time.sleep(3)
-                _decide(settings, _more(folder, samples), _no_audio(folder, 2))
-                _hand_in(settings, samples[1].path)
+                _decide(settings, _more(folder, made), _no_audio(folder, 2))
+                _hand_in(settings, made[1].path)
                 _judge(settings)
                 deadline = time.monotonic() + PATIENCE_S
                 while missing := [one for one in LAST if not server.query(one)]:
@@ -142,12 +142,12 @@ def _no_audio(folder: Path, number: int) -> Upload:
     return upload_from_file(path)
 
 
-def _more(folder: Path, samples: Sequence[Sample]) -> list[Upload]:
+def _more(folder: Path, made: Sequence[Sample]) -> list[Upload]:
     """Return what was heard already, as other tracks; a known recording; and a little that is new.
 
     Cheap on purpose: what is new is short, and all else is taken from the store.
     """
-    uploads = [_upload(one).model_copy(update={"track_id": f"T-{one.title}"}) for one in samples]
+    uploads = [_upload(one).model_copy(update={"track_id": f"T-{one.title}"}) for one in made]
     for number in range(3):
         noise = np.random.default_rng(number).normal(0, 0.1, (1, 8 * 44_100))
         write_wav(folder / f"noise-{number}.wav", noise.astype(np.float32))

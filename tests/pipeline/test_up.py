@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from detector.types import FloatArray
+from streams.local.processes import free_port
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
@@ -26,6 +27,7 @@ WORKERS = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue
 
 def start(state: Path, *arguments: str) -> "subprocess.Popen[str]":
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
+    environment["EARMARK_CONSOLE_PORT"] = str(free_port())  # another test may want the usual one
     return subprocess.Popen(
         [sys.executable, "-m", "streams.cli", "up", "--state", str(state), *arguments],
         stdout=subprocess.PIPE,

@@ -51,6 +51,7 @@ class Options:
     seed: int = 1
     postgres: bool = False
     pause: float = 20.0
+    workers: int = 2
     logs: Path | None = None
 
 
@@ -129,7 +130,9 @@ def soak(options: Options) -> list[Sum]:
     with tempfile.TemporaryDirectory(prefix="earmark-soak-") as made:
         folder = Path(made)
         folder.chmod(0o755)
-        with House(folder, options.broker, postgres=options.postgres) as house:
+        with House(
+            folder, options.broker, postgres=options.postgres, per_stage=options.workers
+        ) as house:
             run = Soak(house, options, folder)
             try:
                 run.run()
@@ -194,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true", help="the ledger on PostgreSQL")
     parser.add_argument("--pause", type=float, default=20.0, help="seconds of every freeze")
+    parser.add_argument("--workers", type=int, default=2, help="of every stage")
     parser.add_argument("--logs", type=Path, help="copy the workers' logs here")
     options = Options(**vars(parser.parse_args(arguments)))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # workers and disks are given back

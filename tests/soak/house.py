@@ -19,7 +19,6 @@ from streams.settings import Settings
 from tests.kafka import ApacheKafka
 from tests.postgres import PrivatePostgres
 
-PER_STAGE = 2
 DISK_MB = 192
 READY_PATIENCE_S = 120.0
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -128,10 +127,16 @@ class House:
     supervisor: Supervisor
 
     def __init__(
-        self, folder: Path, broker: str, *, postgres: bool = False, **changes: Any
+        self,
+        folder: Path,
+        broker: str,
+        *,
+        postgres: bool = False,
+        per_stage: int = 2,
+        **changes: Any,
     ) -> None:
         self._folder, self._kind, self._postgres = folder, broker, postgres
-        self._changes = changes
+        self._per_stage, self._changes = per_stage, changes
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -160,7 +165,7 @@ class House:
                 }
             )
             ensure_topics(self.settings)
-            names = [name for name in WORKERS for _ in range(PER_STAGE)]
+            names = [name for name in WORKERS for _ in range(self._per_stage)]
             self.supervisor = Supervisor(names, self.settings, self._folder / "logs")
             stack.enter_context(self.supervisor)
             late = self.supervisor.wait_ready(READY_PATIENCE_S)

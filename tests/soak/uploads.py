@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.samples import write_samples
 from streams.ingest import DeliveryFailed, IngestHook
 from streams.records import Declaration, Upload
 from streams.settings import Settings
 from tests.audio import write_wav
+from tests.samples import samples
 
 BATCH = 50
 LONG_S, SHORT_S = 5.2, 1.0  # assessable, and too short to be
@@ -51,7 +51,7 @@ def write_files(folder: Path, seed: int, count: int) -> list[File]:
     """Write noise of two lengths, one file in twelve that is no audio, and some AI music."""
     folder.mkdir()
     dice = random.Random(seed)
-    made = (one.path for one in write_samples(folder / "samples", seed) if one.kind in AI)
+    made = (one.path for one in samples(folder / "samples", seed) if one.kind in AI)
     files = [_file(path, good=True) for path in made]
     for number in range(count):
         path = folder / f"{number:04}.wav"
