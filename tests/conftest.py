@@ -4,6 +4,7 @@
 brokers and time limits most of the time, the others compute.
 """
 
+import gc
 import signal
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return (long, 0 if item.get_closest_marker("pipeline") else 1)
 
     items.sort(key=rank)  # stable: within a file and a rank nothing moves
+
+
+gc.disable()  # what is loaded now stays: looking through it again and again takes a fifth
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure() -> None:

@@ -199,7 +199,7 @@ class Ear(threading.Thread):
             with _processes:
                 # read when numpy is loaded: a second thread waits busily for small products
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-                context.set_forkserver_preload(["detector.listen", "streams.audio.hearing_child"])
+                context.set_forkserver_preload(["streams.audio.fork_server"])
                 process.start()
             theirs.close()
             if self._closed or not ours.poll(START_PATIENCE_S):
