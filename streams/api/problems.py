@@ -106,5 +106,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def bug(request: Request, error: Exception) -> Response:
+        before = error.__context__
+        if isinstance(before, HTTPException) and before.status_code == 413:
+            return http(request, before)  # answered already: the framework only unwinds
         log.error("request_broke", path=request.url.path, exc_info=error)
         return response(500, "our_mistake", "it is noted in the log")
