@@ -90,24 +90,32 @@ def submit(
         typer.Option(help="A back catalogue: few at once, none while others wait."),
     ] = False,
     at_once: Annotated[int, typer.Option(min=1, help="Of a rescan, under way at once.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the ends as JSON lines (not of a rescan).")
+    ] = None,
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Send tracks to a running Earmark (the one of --state, else EARMARK_BROKERS)."""
     from rich.console import Console
 
+    from streams import logs
     from streams.local.submit import submit as send
     from streams.settings import Settings
 
+    logs.configure("warning")
+    logs.silence("kafka")  # it repeats what we say in one line
     settings = State(state).announced()
     if settings is None:
         settings = Settings.from_env()
         sys.stderr.write(f"nothing runs from {state}: sending to {settings.brokers}\n")
     items = _manifest() if names == ["-"] else _named(names, settings)
     if rescan:
+        if out:
+            raise typer.BadParameter("a rescan prints its ends alone", param_hint="--out")
         from streams.local.rescan import rescan as behind_others
 
         raise SystemExit(behind_others(settings, items, at_once=at_once, console=Console()))
-    raise SystemExit(send(settings, items, wait=wait, console=Console()))
+    raise SystemExit(send(settings, items, wait=wait, out=out, console=Console()))
 
 
 @app.command()

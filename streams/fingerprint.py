@@ -172,11 +172,15 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
 
 
 async def _warm(pool: HearingPool, health: Health) -> None:
-    """Say what confines the decode processes once they run; until then this one is not ready."""
+    """Say what confines the decode processes once they run; until then this one is not ready.
+
+    Where they do not start, this process ends, so that whoever watches it starts it anew.
+    """
     try:
         held = await pool.warm()
-    except Fatal as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be heard
         log.error("decode_not_started", error=str(error))
+        health.give_up(error)
     else:
         health.set(CONDITION, True)
         log.info("decode_sandboxed", **held)

@@ -26,6 +26,11 @@ class Health:
     def __init__(self, *conditions: str) -> None:
         self._conditions = dict.fromkeys(conditions, False)
         self._beat = time.monotonic()
+        self.failure: Exception | None = None
+
+    def give_up(self, error: Exception) -> None:
+        """Something that the process needs cannot be had: it is to end by this error."""
+        self.failure = error
 
     def beat(self) -> None:
         """The main loop is alive."""

@@ -78,7 +78,7 @@ class IngestHook:
             self._producer.partitions_for(topics.UPLOADED)
         except (Transient, KafkaError) as error:
             self.close()
-            raise DeliveryFailed(f"cannot reach {topics.UPLOADED}: {error!r}") from error
+            raise DeliveryFailed(f"cannot reach {topics.UPLOADED}: {error}") from error
         return self
 
     def __exit__(

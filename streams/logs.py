@@ -56,6 +56,11 @@ def configure(level: str, **context: str) -> None:
     threading.excepthook = _uncaught_in_thread
 
 
+def silence(library: str) -> None:
+    """Let a library's logger say nothing, in a command that tells people itself what is wrong."""
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+
+
 class _StandardError:
     """Standard error as it is when something is said.
 

@@ -10,7 +10,6 @@ seconds: it withholds fetches and joins for half of what the client allows.
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ from kafka.errors import KafkaError
 from streams import topics
 from streams.broker.failures import BrokerFailed
 from streams.broker.topic_plan import create, open_admin, wanted
-from streams.local.processes import dying_with, free_port
+from streams.local.processes import dying_with, free_port, listens
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -72,7 +71,7 @@ class EmbeddedBroker:
                 its log is.
         """
         self._port = self._port or free_port()
-        if _answers(self.bootstrap):
+        if listens(self.bootstrap):
             raise BrokerFailed(f"something else answers at {self.bootstrap} already")
         self._log = self._log_file.open("ab") if self._log_file else None
         address = f"tcp://{self.bootstrap}"
@@ -129,7 +128,7 @@ class EmbeddedBroker:
         while time.monotonic() < deadline:
             if not self.running:
                 raise BrokerFailed(f"the embedded broker ended at once; its log: {self._log_file}")
-            if _answers(self.bootstrap):
+            if listens(self.bootstrap):
                 return
             time.sleep(0.05)
         raise BrokerFailed(
@@ -167,10 +166,3 @@ def _await_topics(admin: Any) -> None:
         if time.monotonic() > deadline:
             raise BrokerFailed(f"created, but not visible: {', '.join(sorted(missing))}")
         time.sleep(0.1)
-
-
-def _answers(bootstrap: str) -> bool:
-    host, port = bootstrap.split(":")
-    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-        return True
-    return False

@@ -58,7 +58,8 @@ class Processor(Generic[E]):
 
     ``open`` is entered in the app's event loop before anything is consumed (load the
     model, start the pools; long work in a thread) and left after the last event has
-    ended. It yields the handler.
+    ended. It yields the handler. What goes on loading after that and fails ends the process
+    by ``health.give_up``.
     """
 
     name: str
@@ -149,10 +150,12 @@ class _Life(Generic[E]):
         return 0
 
     async def beat(self) -> None:
-        """Show once a second that the event loop is not blocked."""
+        """Show once a second that the event loop is not blocked; end what has been given up."""
         while True:
             self._health.beat()
             if self._worker is not None:
+                if self._health.failure is not None:
+                    await self._worker.fail(self._health.failure)
                 await self._worker.observe()
             await asyncio.sleep(BEAT_S)
 
@@ -162,6 +165,8 @@ class _Life(Generic[E]):
         pause, longest = CONNECT_PAUSE_S
         connected = False
         while True:
+            if self._health.failure is not None:
+                raise self._health.failure
             try:
                 if not connected:
                     await self._publisher.start()

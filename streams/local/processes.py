@@ -29,6 +29,16 @@ def free_port(host: str = "127.0.0.1", wanted: int = 0) -> int:
     raise OSError(f"no free port on {host}")
 
 
+def listens(address: str) -> bool:
+    """Return whether anything takes connections at ``host:port``."""
+    host, _, port = address.strip().rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
 def dying_with(parent: int) -> Callable[[], None] | None:
     """Return a ``preexec_fn``: the child is killed when its parent dies (Linux only).
 

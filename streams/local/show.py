@@ -89,6 +89,16 @@ def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
     }
 
 
+def not_sent(item: Passed) -> dict[str, Any]:
+    """Return something that was named and not sent as data, for OUT."""
+    return {
+        "path": item.path,
+        "status": "not_sent",
+        "reason": item.reason,
+        "detail": item.detail,
+    }
+
+
 def passed(item: Passed) -> Text:
     """Return the line of something that was named and not sent."""
     return Text(f"not sent: {item.path}: {item.detail} ({item.reason})", style="dim")

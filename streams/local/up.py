@@ -108,14 +108,7 @@ class Batch:
     def _pass(self, item: Passed) -> None:
         self.not_sent += 1
         self.console.print(show.passed(item), soft_wrap=True)
-        self._write(
-            {
-                "path": item.path,
-                "status": "not_sent",
-                "reason": item.reason,
-                "detail": item.detail,
-            }
-        )
+        self._write(show.not_sent(item))
 
     def _write(self, said: dict[str, object]) -> None:
         if self.out is not None:

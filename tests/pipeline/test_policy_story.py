@@ -61,6 +61,13 @@ class House:
         assert said.exit_code == 0, said.output
         return said.output
 
+    def registered(self, agreement: str) -> None:
+        """Wait until the ledger has an entry: a track that comes before it is decided twice."""
+        deadline = time.monotonic() + 30
+        while agreement not in self.run("rights", "ls"):
+            assert time.monotonic() < deadline, "it never came"
+            time.sleep(0.1)
+
     def until(self, holds: Callable[[TrackDecided], bool], track_id: str = "T-1") -> TrackDecided:
         """Wait for a standing decision, and until the catalogue has applied it."""
         deadline = time.monotonic() + 60
@@ -123,6 +130,7 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
         "rights", "import", str(sheet), "--dry-run"
     )
     house.run("rights", "import", str(sheet), "--by", "rights-desk")
+    house.registered("AGR-77")
     event = classified(declared=DECLARED)
     house.tell(topics.CLASSIFIED, event)
     ending = _under_notice(house, tmp_path)

@@ -108,6 +108,22 @@ def test_every_worker_stops_in_time_while_busy_and_nothing_is_lost(tmp_path: Pat
             assert [child.restarts for child in workers.children] == [1] * len(WORKERS)
 
 
+def test_a_worker_whose_decode_processes_cannot_start_ends_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their fork server's socket has an address of 107 bytes at most; nobody sends anything."""
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    monkeypatch.setenv("TMPDIR", str(deep))
+    with EmbeddedBroker() as broker:
+        settings = settings_for(tmp_path, broker.bootstrap)
+        ensure_topics(settings)
+        with Supervisor(["fingerprint"], settings, tmp_path / "logs") as workers:
+            (late,) = workers.wait_ready(READY_S)
+            assert "a decode process does not start" in late
+            assert workers.children[0].restarts == 2, "and is started again each time"
+
+
 def test_a_worker_that_must_stop_ends_in_time_and_is_started_again(tmp_path: Path) -> None:
     """Its store is a file for a while, as a volume that was mounted wrongly."""
     with EmbeddedBroker() as broker:

@@ -1,0 +1,36 @@
+"""What ``make run`` and ``submit`` write into OUT, and that the README lists it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from streams.broker.dead_letters import DeadLetter
+from streams.deciding import decide_all
+from streams.local import show
+from streams.local.gather import Passed
+from streams.local.watch import Ended
+from streams.policy.bundle import load
+from streams.settings import Settings
+from tests.streams.events import classified
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def rows() -> list[dict[str, Any]]:
+    decided = decide_all(classified(), load(Settings().policy)).decided
+    letter = DeadLetter("tracks.uploaded", "fingerprint", "empty_file", "no bytes", "", b"", b"")
+    return [
+        show.row("one.wav", Ended(decided.upload_id, 1.0, decision=decided), 1.0),
+        show.row("two.wav", Ended("upl_2", 1.0, dead_letter=letter), 1.0),
+        show.not_sent(Passed("notes.txt", "not_audio_name", "not named like audio")),
+    ]
+
+
+def test_the_readme_lists_every_field_of_every_kind_of_row() -> None:
+    section = README.split("### What OUT holds\n")[1].split("\n## ")[0]
+    listed: dict[str, set[str]] = {}
+    for fields, kinds in re.findall(r"^\| (`.+?) \| ([\w, ]+) \|", section, re.MULTILINE):
+        for kind in ("decided", "dead_letter", "not_sent"):
+            if kinds == "all" or kind in kinds.split(", "):
+                listed.setdefault(kind, set()).update(re.findall(r"`(\w+)`", fields))
+    assert listed == {row["status"]: set(row) for row in rows()}
