@@ -10,12 +10,15 @@ import torch
 from detector.calibration import Calibration, HumanScores
 from detector.clock import score_segments
 from detector.looks import (
+    ALTERED,
     CLOCK,
     LEARNED,
     MAIN,
     PARTS,
+    PITCH,
     SCORE_DIGITS,
     SPEED,
+    SPEED_LINES,
     TEMPLATES,
     LearnedMatch,
     Looks,
@@ -23,6 +26,7 @@ from detector.looks import (
 from detector.observation import Observation
 from detector.partly import COVERAGE_ALL, COVERAGE_PARTLY, MIN_SEGMENTS, PRESENT, Window, locate
 from detector.speed import SpeedFind
+from detector.templates import PitchFind
 from detector.types import Assessment, Evidence, SegmentScore
 
 HUMAN_LIKELY_BELOW: Final = 0.2  # probability; and the p-value must not be small either
@@ -68,7 +72,8 @@ def answer(
         looks,
         look,
         observed,
-        calibration.looks[CLOCK].p_value(looks.clock, looks.seconds) <= alpha,
+        calibration,
+        alpha,
     )
 
 
@@ -79,9 +84,18 @@ def _generator(looks: Looks, look: str) -> str | None:
 
 
 def _located(
-    found: Assessment, looks: Looks, look: str, observed: Observation, clocked: bool
+    found: Assessment,
+    looks: Looks,
+    look: str,
+    observed: Observation,
+    calibration: Calibration,
+    alpha: float,
 ) -> Assessment:
     """Add where in the track the trace is, by the clock of the look that decided."""
+
+    def clocked(name: str, score: float) -> bool:
+        return calibration.looks[name].is_finding(score, looks.seconds, alpha)
+
     if look == PARTS and looks.parts is not None:
         parts = locate(observed, looks.parts)
         return replace(
@@ -89,9 +103,9 @@ def _located(
             extent=parts.extent,
             coverage=parts.coverage,
         )
-    if look == SPEED and looks.speed is not None:
+    if look == SPEED and looks.speed is not None and clocked(SPEED, looks.speed.score):
         return _timeline(found, observed, looks.speed.heard_hz)
-    if look == MAIN and clocked:
+    if look == MAIN and calibration.looks[CLOCK].p_value(looks.clock, looks.seconds) <= alpha:
         return _timeline(found, observed, looks.rate.hz)
     return replace(found, extent="Unknown")  # only a clock says where in the track
 
@@ -117,8 +131,10 @@ def _evidence(
     seconds = looks.seconds
     if looks.parts is not None and _speaks(calibration.looks[PARTS], looks.parts.score, seconds):
         evidence.append(_parts_evidence(looks.parts, observed, calibration, alpha))
-    if looks.speed is not None and _speaks(calibration.looks[SPEED], looks.speed.score, seconds):
-        evidence.append(_speed_evidence(looks.speed, seconds, calibration.looks[SPEED], alpha))
+    if looks.speed is not None and looks.altered(calibration) >= SPEAKS:
+        evidence.append(_speed_evidence(looks, looks.speed, calibration, alpha))
+    if looks.pitch is not None and _speaks(calibration.looks[PITCH], looks.pitch.score, seconds):
+        evidence.append(_pitch_evidence(looks.pitch, seconds, calibration.looks[PITCH], alpha))
     return tuple(evidence)
 
 
@@ -137,16 +153,46 @@ def _learned_evidence(match: LearnedMatch, alpha: float) -> Evidence:
     return Evidence(LEARNED, round(match.surprise, SCORE_DIGITS), sentence)
 
 
-def _speed_evidence(find: SpeedFind, seconds: float, humans: HumanScores, alpha: float) -> Evidence:
-    compared = _compared(humans, find.score, seconds, "fit as well")
-    found = humans.is_finding(find.score, seconds, alpha)
-    said = (
-        find.sentence
-        if found
-        else f"A faint pulse near {find.heard_hz:.2f} Hz was found in the energy above 4.5 kHz, "
-        "where an altered speed might put a decoder's, not above what human recordings show;"
-    )
+def _speed_evidence(
+    looks: Looks, find: SpeedFind, calibration: Calibration, alpha: float
+) -> Evidence:
+    """Return the sentence; the templates at that speed are its second witness."""
+    seconds = looks.seconds
+    if looks.speed_lines is None:
+        humans, score = calibration.looks[SPEED], find.score
+    else:
+        humans, score = calibration.looks[ALTERED], looks.altered_sum(calibration)
+    compared = _compared(humans, score, seconds, "fit as well")
+    found = humans.is_finding(score, seconds, alpha)
+    if found:
+        said = find.sentence
+        lines = looks.speed_lines
+        if lines is not None and calibration.looks[SPEED_LINES].is_finding(lines, seconds, alpha):
+            said += (
+                " At that speed the fixed lines of the spectrum resemble a known decoder's, too."
+            )
+    else:
+        said = (
+            f"A faint pulse near {find.heard_hz:.2f} Hz was found in the energy above 4.5 kHz, "
+            "where an altered speed might put a decoder's, not above what human recordings show;"
+        )
     return Evidence(SPEED, find.score, f"{said} {compared}", find.heard_hz if found else None)
+
+
+def _pitch_evidence(find: PitchFind, seconds: float, humans: HumanScores, alpha: float) -> Evidence:
+    compared = _compared(humans, find.score, seconds, "match a known decoder, moved, equally well")
+    if humans.is_finding(find.score, seconds, alpha):
+        sentence = (
+            f"The fixed lines of the spectrum resemble those of {find.nearest}, all moved by "
+            f"{find.moved}, as an altered pitch or speed moves them, or a relative of that decoder "
+            f"at another sample rate; {compared}"
+        )
+    else:
+        sentence = (
+            "The fixed lines of the spectrum faintly resemble a known decoder's, moved in pitch, "
+            f"not above what human recordings show; {compared}"
+        )
+    return Evidence(PITCH, find.score, sentence)
 
 
 def _compared(humans: HumanScores, score: float, seconds: float, what: str) -> str:
@@ -191,7 +237,7 @@ def _template_evidence(looks: Looks, calibration: Calibration, alpha: float) -> 
     assert match is not None  # noqa: S101 - the caller has seen it
     humans = calibration.looks[TEMPLATES]
     p_value = humans.p_value(match.score, looks.seconds)
-    compared = _compared(humans, match.score, looks.seconds, "match a known decoder as well")
+    compared = _compared(humans, match.score, looks.seconds, "match a known decoder equally well")
     if p_value > alpha and p_value >= HUMAN_LIKELY_P:
         sentence = f"The fixed lines of the spectrum match no known decoder; {compared}"
     elif p_value > alpha:

@@ -7,7 +7,7 @@
 
 Nothing is unpickled. A file that does not match its SHA-256 stops the process. The
 model's digest is the SHA-256 of its manifest, so it covers everything. The manifest names
-the branches: ``clock`` always; ``templates``, ``parts`` and ``speed`` where the model has them.
+the branches (``looks.BRANCHES``): ``clock`` always, the others where the model has them.
 """
 
 import hashlib
@@ -35,16 +35,19 @@ from detector.likeness import Likeness
 from detector.looks import (
     BRANCHES,
     CLOCK,
+    PITCH,
     SCORE_DIGITS,
     TEMPLATES,
+    FixedLines,
     LearnedMatch,
     Looks,
     TemplateMatch,
     look_again,
+    looks_of,
 )
 from detector.observation import Geometry, Observation
 from detector.rates import read_rates
-from detector.templates import Attribution, Bank, Learned, residual
+from detector.templates import SCALES, Attribution, Bank, Learned, residual
 from detector.types import Assessment, FloatArray
 
 __all__ = ["Model", "abstain", "population"]
@@ -94,6 +97,8 @@ class Model:
             if unknown or CLOCK not in branches:
                 raise ValueError(f"branches {branches}")
             with_bank = TEMPLATES in branches
+            if PITCH in branches and not with_bank:
+                raise ValueError("the pitch of templates needs templates")
             return cls(
                 name=str(manifest["name"]),
                 version=str(manifest["version"]),
@@ -101,7 +106,7 @@ class Model:
                 branches=branches,
                 lattice=read_rates(files[RATES].decode()),
                 calibrations={
-                    name: _calibration(name, values, tensors)
+                    name: _calibration(name, values, tensors, looks_of(branches))
                     for name, values in manifest["calibration"].items()
                 },
                 device=torch.device(device),
@@ -161,17 +166,19 @@ class Model:
         for one, score, best, looped in zip(
             members, found.score.tolist(), found.best.tolist(), found.looped.tolist(), strict=True
         ):
-            template, learned = self._match(one)
+            template, learned, fixed = self._match(one)
             first = Looks(
                 round(score, SCORE_DIGITS), self.lattice.rates[best], looped, template, learned,
                 seconds=one.duration_s,
             )  # fmt: skip
-            looks.append(look_again(first, one, self.lattice, self.branches, calibration))
+            looks.append(look_again(first, one, self.lattice, self.branches, calibration, fixed))
         return looks
 
-    def _match(self, observed: Observation) -> tuple[TemplateMatch | None, LearnedMatch | None]:
+    def _match(
+        self, observed: Observation
+    ) -> tuple[TemplateMatch | None, LearnedMatch | None, FixedLines | None]:
         if self.bank is None or self.attribution is None:
-            return None, None
+            return None, None, None
         heard_in = population(observed.sample_rate_hz)
         units = self.bank.unit(residual(observed))
         scores = self.bank.scores(units, heard_in)
@@ -186,6 +193,7 @@ class Model:
         return (
             TemplateMatch(round(float(scores[best]), SCORE_DIGITS), self.bank.names[best], named),
             max(spoken, key=lambda one: one.surprise, default=None),
+            FixedLines(self.bank, units, heard_in),
         )
 
 
@@ -205,7 +213,10 @@ def _verified(folder: Path, manifest: dict[str, Any]) -> dict[str, bytes]:
 
 
 def _calibration(
-    name: str, values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]
+    name: str,
+    values: dict[str, Any],
+    tensors: dict[str, np.ndarray[Any, Any]],
+    looks: Sequence[str],
 ) -> Calibration:
     low, high = values["rates_hz"]
     return Calibration(
@@ -215,8 +226,7 @@ def _calibration(
         intercept=float(values["intercept"]),
         clip=(float(values["clip"][0]), float(values["clip"][1])),
         looks={
-            str(look): human_scores(f"{name}.{look}", scale, tensors)
-            for look, scale in values["looks"].items()
+            look: human_scores(f"{name}.{look}", values["looks"][look], tensors) for look in looks
         },
         longest_s=float(values["longest_s"]),
         rates_hz=(int(low), int(high)),
@@ -241,8 +251,12 @@ def human_scores(
 
 def _bank(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> Bank:
     by_population = {
-        part: {name: tensors[f"templates.{part}.{name}"] for name in values["populations"]}
-        for part in ("middle", "spread")
+        part: {
+            name: tensors[f"templates.{part}.{name}"]
+            for name in values["populations"]
+            if f"templates.{part}.{name}" in tensors
+        }
+        for part in SCALES
     }
     return Bank(
         names=tuple(str(name) for name in values["names"]),
@@ -250,8 +264,7 @@ def _bank(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> B
         human_mean=tensors["templates.human_mean"].astype(np.float32),
         human_axes=tensors["templates.human_axes"].astype(np.float32),
         vectors=widened(tensors["templates.vectors"], tensors["templates.steps"]),
-        middle=by_population["middle"],
-        spread=by_population["spread"],
+        **by_population,
     )
 
 

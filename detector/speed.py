@@ -28,6 +28,7 @@ from detector.clock import (
     GUARD_ORDERS,
     GUARD_RATIO,
     HIGH_HZ,
+    LOOP_FROM,
     LOW_HZ,
     MIN_LINES,
     MOST_LOOPS,
@@ -69,6 +70,12 @@ class SpeedFind:
         """Where the lines stand in the recording."""
         return self.rate_hz * self.scale
 
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """All playing speeds at which one of the listed rates has these lines."""
+        scales = (self.heard_hz / hz for hz in SHORT_LIST_HZ)
+        return tuple(scale for scale in scales if SCALE_LOW <= scale <= SCALE_HIGH)
+
     def stands_where(self, other: "SpeedFind") -> bool:
         """Whether the lines of both are the same; then the lesser change is the likelier."""
         return abs(self.heard_hz / other.heard_hz - 1) < SAME_HZ
@@ -101,6 +108,25 @@ def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -
         z = z * loop_mask(geometry, best.heard_hz, SKIRT_BINS).numpy()
         best = _best(z, geometry, rates)
     return best
+
+
+def repeats(observation: Observation, scale: float) -> bool:
+    """Whether a sample-exact loop lights a rate of the list, at a scale: its fractions as well.
+
+    Such a loop draws fixed lines at the multiples of its own rate, and decoders' lines stand
+    at the multiples of theirs.
+    """
+    if not any(observation.groups):
+        return False
+    geometry = observation.geometry
+    z, allowed = _heights(observation), allowed_bins(geometry)
+    for hz in SHORT_LIST_HZ:
+        means, lines = _means(z, allowed, geometry, hz * scale)
+        on = means.pop(1, 0.0)
+        off = max(means.values(), default=0.0)
+        if lines >= MIN_LINES and on * lines**0.5 > LOOP_FROM and off > GUARD_RATIO * on:
+            return True
+    return False
 
 
 def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> SpeedFind:

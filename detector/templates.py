@@ -15,8 +15,11 @@ and of neural codecs. Unseen generators often share a decoder, or its relatives,
 ones: that is what it adds.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import log2
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +28,17 @@ from scipy.ndimage import median_filter
 from detector.calibration import HumanScores
 from detector.observation import Observation
 from detector.spectra import BIN_HZ, LTAS_BAND_HZ
+from detector.transposed import Correlator, factors, near, peaks
 from detector.types import FloatArray
 
 BASELINE_BINS: Final = 9
 CLIP: Final = 0.1
 BANDS_HZ: Final = ((1_000, 8_000), (5_000, 16_000))
+BANDS: Final = tuple((round(low / BIN_HZ), round(high / BIN_HZ)) for low, high in BANDS_HZ)
 GATE_BAND_HZ: Final = 500.0  # a band this wide is empty or not
 GATE_DB: Final = 95.0  # below the loudest band between 0.25 and 4 kHz: nothing but dither
 LOUDEST_HZ: Final = (250.0, 4_000.0)
+SCALES: Final = ("middle", "spread", "peak_middle", "peak_spread")
 FULL_RATE: Final = "full_rate"  # the population of 44.1 kHz and up
 
 
@@ -43,8 +49,8 @@ def residual(observed: Observation) -> FloatArray:
     band = (np.arange(len(shares)) * (BIN_HZ / GATE_BAND_HZ)).astype(np.int64)
     lines = np.where(_empty_bands(observed.ltas)[band], 0, lines)
     parts = []
-    for low, high in BANDS_HZ:
-        part = lines[round(low / BIN_HZ) : round(high / BIN_HZ)]
+    for low, high in BANDS:
+        part = lines[low:high]
         parts.append(part / max(float(part.max()), 1e-9))
     return np.concatenate(parts).astype(np.float32)
 
@@ -86,7 +92,9 @@ class Bank:
     ``human_mean`` [6686] and ``human_axes`` [n, 6686] are what is taken off; ``vectors``
     [decoders, 6686] at length 1; ``middle`` and ``spread`` [decoders]: median of human
     recordings, and from there to their 95 % point, by population. ``generators`` are those
-    names that make music by themselves; the others are codecs and voices.
+    names that make music by themselves; the others are codecs and voices. ``peak_middle`` and
+    ``peak_spread`` are the like of ``transposed.peaks``; a bank without them does not look for
+    lines that were moved.
     """
 
     names: tuple[str, ...]
@@ -96,6 +104,23 @@ class Bank:
     vectors: FloatArray
     middle: dict[str, FloatArray]
     spread: dict[str, FloatArray]
+    peak_middle: dict[str, FloatArray] = field(default_factory=dict)
+    peak_spread: dict[str, FloatArray] = field(default_factory=dict)
+
+    def only(self, kept: Sequence[int]) -> Self:
+        """Return a bank of some of the templates."""
+        by_population: dict[str, Any] = {
+            name: {population: values[kept] for population, values in getattr(self, name).items()}
+            for name in SCALES
+        }
+        names = tuple(self.names[index] for index in kept)
+        return replace(
+            self,
+            names=names,
+            generators=self.generators & set(names),
+            vectors=self.vectors[kept],
+            **by_population,
+        )
 
     def unit(self, vectors: FloatArray) -> FloatArray:
         """Return residuals [..., 6686] as this bank compares them."""
@@ -108,10 +133,55 @@ class Bank:
         bits, and those of a rounded score must not depend on that.
         """
         cosine = self.vectors.astype(np.float64) @ units.astype(np.float64)
+        return self._scores_of(cosine, population)
+
+    def _scores_of(self, cosine: NDArray[np.floating[Any]], population: str) -> FloatArray:
         found: FloatArray = ((cosine - self.middle[population]) / self.spread[population]).astype(
             np.float32
         )
         return found
+
+    @cached_property
+    def _correlator(self) -> Correlator:
+        return Correlator(self.vectors, BANDS)
+
+    def transposed(self, units: FloatArray) -> FloatArray:
+        """Return one recording's cosines [decoders, factors], see ``detector.transposed``."""
+        return self._correlator.cosines(units)
+
+    def find_moved(self, cosines: FloatArray, population: str) -> "PitchFind":
+        """Return the template that stands out most, of ``transposed`` cosines.
+
+        Its factor is beyond what ``scores`` answers for.
+        """
+        height, columns = peaks(cosines)
+        scores = (height - self.peak_middle[population]) / self.peak_spread[population]
+        best = int(scores.argmax())
+        factor = float(factors()[columns[best]])
+        return PitchFind(round(float(scores[best]), 4), self.names[best], round(factor, 5))
+
+    def score_near(self, cosines: FloatArray, factor: float, population: str) -> float:
+        """Return the best template's score at a factor, of ``transposed`` cosines."""
+        return float(self._scores_of(near(cosines, factor), population).max())
+
+
+@dataclass(frozen=True)
+class PitchFind:
+    """The template whose lines fit best if all are moved by a factor (1.06: a semitone up).
+
+    The score is on the scale of human recordings: 0 is their median, 1 their 95 % point.
+    ``looped``: a sample-exact loop draws such lines (``detector.speed.repeats``).
+    """
+
+    score: float
+    nearest: str
+    factor: float
+    looped: bool = False
+
+    @property
+    def moved(self) -> str:
+        """How far the lines are moved, as people say it."""
+        return f"{self.factor - 1:+.1%} ({12 * log2(self.factor):+.1f} semitones)"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ decoder. A trace's template that deliveries of human recordings draw as well is 
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from detector.errors import BadInput
 from detector.model import narrowed, population
-from detector.templates import FULL_RATE, Attribution, Bank, residual, unit
+from detector.templates import FULL_RATE, SCALES, Attribution, Bank, residual, unit
+from detector.transposed import peaks
 from detector.types import FloatArray
 from models.data import AI, HUMAN
 from models.figures import BoolVector, FloatVector
@@ -136,6 +137,18 @@ def _scale(cosines: FloatVector) -> tuple[FloatArray, FloatArray]:
     )
 
 
+def with_peaks(bank: Bank, lines: Lines, used: BoolVector) -> Bank:
+    """Return a bank that can look for moved lines, by the human recordings where ``used``."""
+    people = lines.only(used & lines.recorded)
+    height = np.stack([peaks(bank.transposed(one))[0] for one in bank.unit(people.vectors)])
+    scales = {name: _scale(height[people.populations == name]) for name in bank.middle}
+    return replace(
+        bank,
+        peak_middle={name: middle for name, (middle, _) in scales.items()},
+        peak_spread={name: spread for name, (_, spread) in scales.items()},
+    )
+
+
 def _drawn(
     people: Lines, cosines: FloatVector, scales: dict[str, tuple[FloatArray, FloatArray]]
 ) -> BoolVector:
@@ -176,6 +189,18 @@ def out_of_fold(lines: Lines) -> FloatVector:
     0 for traces, which are no subjects themselves.
     """
     found = np.zeros(len(lines.human))
+    for own, others in folds(lines):
+        bank = fit(lines, others)
+        units = bank.unit(lines.vectors[own])
+        heard_in = lines.populations[own].tolist()
+        found[own] = [
+            bank.scores(one, name).max() for one, name in zip(units, heard_in, strict=True)
+        ]
+    return found
+
+
+def folds(lines: Lines) -> Iterator[tuple[BoolVector, BoolVector]]:
+    """Yield for each generator and each human repository (its recordings, all strangers to it)."""
     subjects = [("ai", name) for name in sorted(set(lines.makers[lines.ai]))]
     subjects += [("human", name) for name in sorted(set(lines.repositories[lines.human]))]
     for kind, name in subjects:
@@ -185,13 +210,7 @@ def out_of_fold(lines: Lines) -> FloatVector:
             else lines.human & (lines.repositories == name)
         )
         beside = ~lines.human & np.isin(lines.repositories, lines.repositories[own])
-        bank = fit(lines, ~(own | beside))
-        units = bank.unit(lines.vectors[own])
-        heard_in = lines.populations[own].tolist()
-        found[own] = [
-            bank.scores(one, name).max() for one, name in zip(units, heard_in, strict=True)
-        ]
-    return found
+        yield own, ~(own | beside)
 
 
 def attribution_figures(lines: Lines) -> dict[str, float]:
@@ -251,6 +270,9 @@ def tensors_of(bank: Bank) -> dict[str, NDArray[Any]]:
         "templates.human_axes": bank.human_axes.astype(np.float16),
         "templates.vectors": vectors,
         "templates.steps": steps,
-        **{f"templates.middle.{name}": values for name, values in bank.middle.items()},
-        **{f"templates.spread.{name}": values for name, values in bank.spread.items()},
+        **{
+            f"templates.{scale}.{name}": values
+            for scale in SCALES
+            for name, values in getattr(bank, scale).items()
+        },
     }

@@ -23,7 +23,10 @@ of that largest is measured as one, so the false-positive rate is that of the wh
 
 _LOOKS = {
     "parts": "- Parts: the best window of 24 s, for a decoder's part in someone's recording.",
-    "speed": "- Speed: the clock at one scale from 0.90 to 1.10, for what was sped up or slowed.",
+    "speed": "- Speed: the clock at one scale from 0.90 to 1.10, for what was sped up or slowed;\n"
+    "  and the templates at that scale, added.",
+    "pitch": "- Pitch: the templates alone, all their lines moved by one factor from 0.91 to 1.10\n"
+    "  (at 44.1 kHz and up): a shifted pitch, or a relative of a decoder at another sample rate.",
 }
 
 _TEXT = """# {name} {version}
@@ -219,8 +222,8 @@ def write_card(description: dict[str, Any]) -> str:
         recall=_recall(description["calibration"]),
         speed=(
             "; a change of both (speed) is\n  searched for from -10 to +10 %, and found less often "
-            "than an unaltered clock"
-            if "speed" in description["branches"]
+            "than an unaltered clock. After a\n  pitch shift little but known decoders can be found"
+            if "pitch" in description["branches"]
             else ", and so does a change of both (speed)"
         ),
         figures="\n".join(figures),

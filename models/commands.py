@@ -55,7 +55,7 @@ def train(
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
     branches: Annotated[
         str, typer.Option(help="Kinds of evidence, ',' between; clock always takes part.")
-    ] = "clock,templates,parts,speed",
+    ] = "clock,templates,parts,speed,pitch",
     seed: Annotated[int, typer.Option(help="Recorded; the same seed gives the same model.")] = 0,
     cache: _Cache = _CACHE,
     cells: _Cells = _CELLS,

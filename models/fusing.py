@@ -14,22 +14,29 @@ from numpy.typing import NDArray
 
 from detector.calibration import HumanScores
 from detector.clock import Lattice
+from detector.errors import BadInput
 from detector.fitness import reason_against
 from detector.looks import (
     BRANCHES,
     CLOCK,
-    PARTS,
+    PITCH,
     SCORE_DIGITS,
-    SPEED,
     TEMPLATES,
+    FixedLines,
     Looks,
     TemplateMatch,
-    look_again,
+    with_second_looks,
 )
-from detector.partly import MIN_PART_S, best_window
-from detector.speed import search
 from detector.templates import Bank
-from models.bank import Lines, attribution_figures, fit, manifest_of, out_of_fold, tensors_of
+from models.bank import (
+    Lines,
+    attribution_figures,
+    fit,
+    folds,
+    manifest_of,
+    tensors_of,
+    with_peaks,
+)
 from models.nulls import Null, Witness, null_of
 from models.observing import Observed
 from models.references import pack
@@ -105,7 +112,12 @@ def fuse(
         delivered: human recordings as deliveries leave them (``models.delivered``).
         lattice: whose rates the clock was scored with; windows are scored with it too.
         branches: which kinds of evidence take part; ``clock`` always does.
+
+    Raises:
+        BadInput: ``manifest``, for templates without what they take; ``branches``.
     """
+    if PITCH in branches and TEMPLATES not in branches:
+        raise BadInput("branches", "pitch compares templates, so it needs the branch templates")
     ordered = tuple(name for name in BRANCHES if name in {CLOCK, *branches})
     members = [one for one in scored if one.reason is None]
     known_in = {one.name for one in populations(members)}
@@ -114,19 +126,28 @@ def fuse(
         for one in score_all(delivered, lattice)
         if one.reason is None and one.population in known_in
     ]
+    subjects = [*members, *beside]
     bank, lines, attribution = None, None, None
     if TEMPLATES in ordered:
         known = [one for one in traces if reason_against(one.observation) is None]
-        subjects = [*members, *beside]
         lines = Lines.of([*(one.observed for one in subjects), *known])
-        found = out_of_fold(lines)[: len(subjects)]
-        subjects = [
-            replace(one, template=round(float(score), 4))
-            for one, score in zip(subjects, found, strict=True)
-        ]
-        members, beside = subjects[: len(members)], subjects[len(members) :]
-        bank = fit(lines, np.ones(len(lines.human), bool))
+        looked = _looked_out_of_fold(subjects, lines, ordered, lattice)
+        everything = np.ones(len(lines.human), bool)
+        bank = fit(lines, everything)
+        if PITCH in ordered:
+            bank = with_peaks(bank, lines, everything)
         attribution = attribution_figures(lines)
+    else:
+        looked = [
+            with_second_looks(_first(one), one.observed.observation, lattice, ordered, None)
+            for one in subjects
+        ]
+    subjects = [
+        replace(one, template=0.0 if looks.template is None else looks.template.score)
+        for one, looks in zip(subjects, looked, strict=True)
+    ]
+    members, beside = subjects[: len(members)], subjects[len(members) :]
+    looks_by = {id(one.observed): looks for one, looks in zip(subjects, looked, strict=True)}
     nulls: dict[str, Null] = {}
     whole: dict[int, Scored] = {}
     for heard in populations(members):
@@ -134,7 +155,14 @@ def fuse(
             *heard.side(ai=False).tracks,
             *(one for one in beside if one.population == heard.name),
         ]
-        witnesses = [_witness(one, ordered, lattice) for one in humans]
+        witnesses = [
+            Witness(
+                looks_by[id(one.observed)],
+                one.observed.track.repository,
+                one.observed.track.performance,
+            )
+            for one in humans
+        ]
         null = nulls[heard.name] = null_of(heard.name, witnesses, ordered)
         for one, score, p, witness in zip(
             humans, null.scores.tolist(), null.p_values.tolist(), witnesses, strict=True
@@ -142,35 +170,48 @@ def fuse(
             look = witness.looks.whole(null.calibration)[1]
             whole[id(one.observed)] = replace(one, score=score, p=p, look=look)
         for one in heard.side(ai=True).tracks:
-            whole[id(one.observed)] = _answered(one, null, ordered, lattice)
+            whole[id(one.observed)] = _answered(one, looks_by[id(one.observed)], null)
     together = [whole.get(id(one.observed), one) for one in scored]
     others = tuple(whole[id(one.observed)] for one in beside)
     return Fused(together, ordered, nulls, others, bank, lines, attribution)
 
 
-def _first(one: Scored, branches: Collection[str]) -> Looks:
-    """Return what clock and templates found; which template it was does not count here."""
-    template = TemplateMatch(one.template, "", None) if TEMPLATES in branches else None
+def _first(one: Scored, template: TemplateMatch | None = None) -> Looks:
+    """Return what clock and templates found."""
     seconds = one.observed.observation.duration_s
     return Looks(one.clock, one.rate, one.looped, template, seconds=seconds)
 
 
-def _witness(one: Scored, branches: Collection[str], lattice: Lattice) -> Witness:
-    """Return a human recording with every look taken, whatever the first ones found."""
-    observed, track = one.observed.observation, one.observed.track
-    parts = PARTS in branches and observed.duration_s >= MIN_PART_S
-    looks = replace(
-        _first(one, branches),
-        parts=best_window(observed, lattice) if parts else None,
-        speed=search(observed) if SPEED in branches else None,
-    )
-    return Witness(looks, track.repository, track.performance)
+def _looked_out_of_fold(
+    subjects: Sequence[Scored], lines: Lines, branches: Collection[str], lattice: Lattice
+) -> list[Looks]:
+    """Return every look at every subject, whatever the first ones found, its maker unknown.
+
+    ``lines`` are those of the subjects, then others. Which template fits does not count here.
+    """
+    looked: dict[int, Looks] = {}
+    for own, others in folds(lines):
+        bank = fit(lines, others)
+        if PITCH in branches:
+            bank = with_peaks(bank, lines, others)
+        for index in np.flatnonzero(own).tolist():
+            one = subjects[index]
+            units = bank.unit(lines.vectors[index])
+            score = round(float(bank.scores(units, one.population).max()), SCORE_DIGITS)
+            looked[index] = with_second_looks(
+                _first(one, TemplateMatch(score, "", None)),
+                one.observed.observation,
+                lattice,
+                branches,
+                FixedLines(bank, units, one.population),
+            )
+    return [looked[index] for index in range(len(subjects))]
 
 
-def _answered(one: Scored, null: Null, branches: Collection[str], lattice: Lattice) -> Scored:
-    """Return an AI track with the score of its answer."""
-    first = _first(one, branches)
-    looks = look_again(first, one.observed.observation, lattice, branches, null.calibration)
+def _answered(one: Scored, looks: Looks, null: Null) -> Scored:
+    """Return an AI track with the score of its answer: what is settled is not looked at again."""
+    if looks.settled(null.calibration):
+        looks = _first(one, looks.template)
     found, look = looks.whole(null.calibration)
     humans = null.calibration.humans
     score = round(humans.surprise(found, looks.seconds), SCORE_DIGITS)

@@ -27,7 +27,7 @@ from detector.calibration import (
     HumanScores,
     LengthScale,
 )
-from detector.looks import BRANCHES, CLOCK, MAIN, PARTS, SCORE_DIGITS, SPEED, TEMPLATES, Looks
+from detector.looks import BRANCHES, SCORE_DIGITS, Looks, looks_of
 from models.figures import FloatVector
 
 LENGTHS_APART: Final = np.log(2)  # of the middle 80 %; where all are alike, nothing depends on it
@@ -60,25 +60,14 @@ def calibration_of(
     nobody = HumanScores.of(np.zeros(1))
     known = Calibration(population, nobody, 0.0, 0.0, (0.0, 0.0), looks)
 
-    def add(name: str, scores: Sequence[float | None]) -> None:
+    for name in looks_of(branches):
+        scores = [one.looks.score_of(name, known) for one in witnesses]
         there = [index for index, score in enumerate(scores) if score is not None]
         if there:
             there_scores = np.array([scores[index] for index in there], np.float64)
             looks[name] = human_scores(there_scores, seconds[there], weights[there])
         else:
             looks[name] = HumanScores.of(np.array([NOTHING]))
-
-    add(CLOCK, [one.looks.clock for one in witnesses])
-    if TEMPLATES in branches:
-        matches = [one.looks.template for one in witnesses]
-        add(TEMPLATES, [None if one is None else one.score for one in matches])
-        add(MAIN, [one.looks.sum(known) for one in witnesses])
-    if PARTS in branches:
-        windows = [one.looks.parts for one in witnesses]
-        add(PARTS, [None if one is None else one.score for one in windows])
-    if SPEED in branches:
-        finds = [one.looks.speed for one in witnesses]
-        add(SPEED, [None if one is None else one.score for one in finds])
     whole = np.array([one.looks.whole(known)[0] for one in witnesses])
     return replace(known, humans=human_scores(whole, seconds, weights))
 

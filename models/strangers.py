@@ -74,14 +74,4 @@ def without(model: Model, makers: Collection[str]) -> Model:
     if bank is None or not set(makers) & set(bank.names):
         return model
     kept = [index for index, name in enumerate(bank.names) if name not in makers]
-    return replace(
-        model,
-        bank=replace(
-            bank,
-            names=tuple(bank.names[index] for index in kept),
-            generators=bank.generators - set(makers),
-            vectors=bank.vectors[kept],
-            middle={name: values[kept] for name, values in bank.middle.items()},
-            spread={name: values[kept] for name, values in bank.spread.items()},
-        ),
-    )
+    return replace(model, bank=bank.only(kept))

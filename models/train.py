@@ -277,7 +277,7 @@ def code_digest() -> str:
     total = hashlib.sha256()
     for package, names in (
         ("detector", "decode framing spectra observation listen clock templates"),
-        ("detector", "calibration partly speed looks answer fitness likeness model"),
+        ("detector", "transposed calibration partly speed looks answer fitness likeness model"),
         ("models", "data observing deliver delivered rehearing scoring bank nulls"),
         ("models", "references fusing figures likeness strata tables train"),
     ):

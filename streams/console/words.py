@@ -87,6 +87,8 @@ TRACES: Final = {
     "clock": "a pulse in the treble, more even than any player's",
     "parts": "a pulse in the treble of some parts, more even than any player's",
     "speed": "a pulse in the treble, more even than any player's, at an altered speed",
+    "pitch": "faint tones that stand still whatever is played, as known generators leave them, "
+    "all at an altered pitch",
     "templates": "faint tones that stand still whatever is played, as known generators leave them",
     "learned": "a likeness to recordings of a generator that the detector was shown",
 }
@@ -95,6 +97,7 @@ KINDS: Final = {
     "templates": "fixed lines",
     "parts": "parts of the track",
     "speed": "altered speed",
+    "pitch": "altered pitch",
     "learned": "taught examples",
 }
 TERMS: Final = {
@@ -195,7 +198,13 @@ def _deciding(analysis: Analysis) -> str:
     """Return the kind of evidence that made it ``ai_likely``."""
     kinds = {one.kind: one for one in analysis.evidence}
     if not analysis.segments:  # only a pulse says where in the track
-        return "learned" if "learned" in kinds else "templates"
+        if "learned" in kinds:
+            return "learned"
+        if "speed" in kinds and kinds["speed"].rate_hz is not None:
+            return "speed"
+        # both on the scale of human recordings: the one that stands out more
+        lines = [one for name in ("templates", "pitch") if (one := kinds.get(name))]
+        return max(lines, key=lambda one: one.score).kind if lines else "templates"
     if analysis.extent is Extent.PARTLY and "parts" in kinds:
         return "parts"
     return "speed" if "speed" in kinds and kinds["speed"].rate_hz is not None else "clock"

@@ -16,7 +16,7 @@ TERMS = re.compile(r"kHz|Hz|p-value|decoder|spectrum|clock|segment|calibrat", re
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 @pytest.mark.parametrize("p_value", [0.0001, 0.0068, 0.03, 0.4])
-@pytest.mark.parametrize("kind", ["clock", "parts", "speed", "templates", "learned"])
+@pytest.mark.parametrize("kind", ["clock", "parts", "speed", "pitch", "templates", "learned"])
 def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind: str) -> None:
     found = Evidence(kind=kind, score=1.0, sentence="50 Hz", rate_hz=50.0)
     analysis = classified(outcome).analysis.model_copy(

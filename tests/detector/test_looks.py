@@ -15,6 +15,7 @@ from detector.answer import answer
 from detector.calibration import Calibration, HumanScores, Recall
 from detector.clock import Rate, standard_lattice
 from detector.looks import (
+    BRANCHES,
     COMMON_MOST,
     LOOPED_MOST,
     PRICE,
@@ -22,12 +23,14 @@ from detector.looks import (
     Looks,
     TemplateMatch,
     look_again,
+    looks_of,
 )
 from detector.model import Model
 from detector.observation import Observation, Observer
 from detector.partly import Window
 from detector.picture import picture_of
 from detector.speed import SpeedFind
+from detector.templates import PitchFind
 from detector.types import Assessment, Evidence, FloatArray
 from models.machines import hats
 from models.music import RATE_HZ, render
@@ -38,7 +41,7 @@ PLAIN, FIFTY = Rate(86.13, 0.0, "44100/512"), Rate(50.0, 0.0, "32000/640")
 EXPONENTIAL = HumanScores.of(-np.log(np.arange(1_000, 0, -1) / 1_001))
 CALIBRATION = Calibration(
     "full_rate", EXPONENTIAL, 1.0, -4.0, (0.0, 8.0),
-    dict.fromkeys(("clock", "templates", "main", "parts", "speed"), EXPONENTIAL),
+    dict.fromkeys(looks_of(BRANCHES), EXPONENTIAL),
     recall=(Recall(0.0, inf, True, 99, 1.0),),
 )  # fmt: skip
 looked = partial(Looks, seconds=20.0)
@@ -60,15 +63,31 @@ def test_every_other_look_pays_its_price_and_the_largest_counts() -> None:
         pytest.approx(8 - PRICE, abs=0.4), "parts",
     )  # fmt: skip
     assert replace(weak, speed=SpeedFind(9.0, 50.0, 1.03)).whole(CALIBRATION)[1] == "speed"
+    moved = PitchFind(9.0, "some decoder", 1.06)
+    assert replace(weak, pitch=moved).whole(CALIBRATION) == (
+        pytest.approx(9 - PRICE, abs=0.5), "pitch",
+    )  # fmt: skip
+    assert replace(weak, pitch=replace(moved, looped=True)).whole(CALIBRATION)[1] == "main"
     assert replace(weak, learned=LearnedMatch(9.0, "new")).whole(CALIBRATION)[1] == "learned"
     assert replace(weak, parts=Window(2.0, PLAIN, 0)).whole(CALIBRATION)[1] == "main"
+
+
+def test_templates_at_the_altered_speed_are_a_second_witness_of_it() -> None:
+    sped = looked(0.5, PLAIN, speed=SpeedFind(4.0, 50.0, 1.03))
+    with_lines = replace(sped, speed_lines=4.0)
+    assert sped.altered(CALIBRATION) == pytest.approx(4, abs=0.3)
+    assert with_lines.altered(CALIBRATION) == pytest.approx(8, abs=0.5)
+    assert with_lines.whole(CALIBRATION) == (pytest.approx(8 - PRICE, abs=0.5), "speed")
+    # in a loop the pulse counts little, but a loop has no lines at a speed that was found
+    in_loop = replace(with_lines, looped=True).altered(CALIBRATION)
+    assert in_loop == pytest.approx(LOOPED_MOST + 4, abs=0.5)
 
 
 def test_in_an_exact_loop_no_evidence_but_the_clock_counts_more_than_one_human_in_ten() -> None:
     """The clock is scored without the loop's lines (``detector.clock``)."""
     looped = looked(
         0.9, PLAIN, True, lines(9.0), LearnedMatch(30.0, "new"), Window(30.0, PLAIN, 0),
-        SpeedFind(30.0, 50.0, 1.03),
+        SpeedFind(30.0, 50.0, 1.03), 0.5, PitchFind(30.0, "some decoder", 1.06),
     )  # fmt: skip
     assert looped.sum(CALIBRATION) == pytest.approx(0.9 + LOOPED_MOST, abs=0.3)
     assert looped.whole(CALIBRATION)[0] == pytest.approx(0.9 + LOOPED_MOST, abs=0.6)
@@ -100,13 +119,14 @@ def test_the_null_of_the_whole_answer_keeps_alpha_however_many_looks_are_taken()
     rng = np.random.default_rng(5)
 
     def scores(count: int) -> list[float]:
-        drawn = rng.exponential(1.0, (count, 5))
+        drawn = rng.exponential(1.0, (count, 7))
         return [
             looked(
                 c, PLAIN, template=lines(t), learned=LearnedMatch(n, "x"),
-                parts=Window(p, PLAIN, 0), speed=SpeedFind(s, 50.0, 1.0),
+                parts=Window(p, PLAIN, 0), speed=SpeedFind(s, 50.0, 1.0), speed_lines=k,
+                pitch=PitchFind(f, "x", 1.0),
             ).whole(CALIBRATION)[0]
-            for c, t, n, p, s in drawn.tolist()
+            for c, t, n, p, s, k, f in drawn.tolist()
         ]  # fmt: skip
 
     null = HumanScores.of(np.array(scores(1_000)))
@@ -148,7 +168,7 @@ def without(model: Model, branch: str) -> Model:
 
 
 def test_all_branches_are_in_the_released_model(model: Model) -> None:
-    assert model.branches == ("clock", "templates", "parts", "speed")
+    assert model.branches == BRANCHES
 
 
 def test_an_altered_speed_is_found_by_its_own_look_alone(model: Model) -> None:

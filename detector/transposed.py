@@ -1,0 +1,158 @@
+"""The fixed lines of the spectrum, all moved by one factor: an altered pitch or speed.
+
+Playing a track faster or shifting its pitch moves every line of its spectrum by one factor,
+and so does a decoder of the same make at another sample rate (44.1 to 48 kHz: 1.088).
+Templates (``detector.templates``) stand for one place; here they are compared at 2,700
+factors, from 0.90 to 1.11.
+
+On a logarithmic axis of frequency a factor is a shift, so the cosines at all of them are one
+cross-correlation. It is computed in blocks through the FFT (overlap-save; Oppenheim and
+Schafer, Discrete-Time Signal Processing, 8.7): 5 ms for 55 templates.
+
+Among so many factors something fits by chance, and a template that is a comb fits many
+recordings somewhere. So the best cosine counts by how far it stands out of those at all
+factors, its *peak*, in their standard deviations. Hum is a comb, too, and at one factor a
+decoder's: 60 Hz is 0.96 of 62.5. Where lines stand at the multiples of a mains frequency, they
+are taken out first.
+"""
+
+from functools import lru_cache
+from math import log
+from typing import Final
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from detector.spectra import BIN_HZ
+from detector.types import FloatArray
+
+STEP: Final = 8e-5  # natural logarithm: half a bin at 16 kHz
+SHIFTS: Final = 1_330  # either way: as far as a speed is searched for (``detector.speed``)
+REACH: Final = 1_191  # either way, of peaks; beyond, bass notes fit the combs of 50 Hz
+UNMOVED: Final = 50  # shifts either way that the ordinary comparison answers for
+SAME: Final = 4  # shifts either way that are one factor: lines are that broad, and scales found so
+LEAST_SPREAD: Final = 0.008  # of cosines over the factors; below it nothing stands out of nothing
+FFT: Final = 8_192
+BLOCK: Final = FFT - 2 * SHIFTS
+
+MAINS_HZ: Final = (50.0, 60.0)
+MAINS_DRIFT: Final = 1.5e-3
+MAINS_STEP: Final = 1e-4
+MAINS_HEIGHT: Final = 6.0  # standard errors by which lines stand at the multiples
+
+Bands = tuple[tuple[int, int], ...]
+"""First bin, and the bin after the last, of each part of a vector."""
+
+
+class Correlator:
+    """Compares recordings with templates [n, bins of all bands] at every factor."""
+
+    def __init__(self, vectors: FloatArray, bands: Bands) -> None:
+        self._bands = bands
+        self._spectra = []
+        offset = 0
+        for low, high in bands:
+            at = _grid(low, 0, _length(low, high))
+            bins = np.rint(at).astype(np.intp).clip(max=high - 1) - low + offset
+            blocks = -(-len(at) // BLOCK)
+            # each point of the grid counts by the share of a bin that it covers
+            laid = np.zeros((len(vectors), blocks * BLOCK), np.float32)
+            laid[:, : len(at)] = vectors[:, bins] * (at * STEP).astype(np.float32)
+            spectrum = scipy.fft.rfft(laid.reshape(len(vectors), blocks, BLOCK), FFT, axis=2)
+            self._spectra.append(np.conj(spectrum))
+            offset += high - low
+
+    def cosines(self, units: FloatArray) -> FloatArray:
+        """Return the cosines [n, 2 * SHIFTS + 1] of one recording [bins], by factor."""
+        heard = _without_mains(units, self._bands)
+        total = np.zeros((len(self._spectra[0]), FFT // 2 + 1), np.complex64)
+        for spectrum, places in zip(self._spectra, _places(self._bands), strict=True):
+            laid = np.append(heard, np.float32(0)).take(places)
+            total += np.einsum("bf,nbf->nf", scipy.fft.rfft(laid, axis=1), spectrum)
+        moved: FloatArray = scipy.fft.irfft(total, FFT, axis=1)[:, : 2 * SHIFTS + 1]
+        return moved
+
+
+def factors() -> NDArray[np.float64]:
+    """Return what each column of ``Correlator.cosines`` multiplies frequencies with."""
+    found: NDArray[np.float64] = np.exp(np.arange(-SHIFTS, SHIFTS + 1) * STEP)
+    return found
+
+
+def peaks(cosines: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return how far the best factor of each template [n] stands out, and its column [n]."""
+    moved = np.concatenate((np.arange(-REACH, -UNMOVED), np.arange(UNMOVED + 1, REACH + 1)))
+    moved += SHIFTS
+    there = cosines[:, moved]
+    middle = there.mean(axis=1, dtype=np.float64)
+    spread = there.std(axis=1, dtype=np.float64).clip(min=LEAST_SPREAD)
+    best = there.argmax(axis=1)
+    height = (there[np.arange(len(there)), best] - middle) / spread
+    return height.astype(np.float32), moved[best]
+
+
+def near(cosines: FloatArray, factor: float) -> FloatArray:
+    """Return the best cosine of each template [n] at a factor from 0.90 to 1.10."""
+    column = round(log(factor) / STEP) + SHIFTS
+    best: FloatArray = cosines[:, column - SAME : column + SAME + 1].max(axis=1)
+    return best
+
+
+def _grid(low: int, start: int, count: int) -> NDArray[np.float64]:
+    """Return where points stand, in bins, in equal steps of the logarithm from bin ``low``."""
+    found: NDArray[np.float64] = low * np.exp(np.arange(start, start + count) * STEP)
+    return found
+
+
+def _length(low: int, high: int) -> int:
+    return int(np.ceil(log((high - 1) / low) / STEP))
+
+
+@lru_cache(maxsize=4)
+def _places(bands: Bands) -> tuple[NDArray[np.intp], ...]:
+    """Return for each band which numbers of a vector its blocks [blocks, FFT] read.
+
+    A block starts ``SHIFTS`` before its templates' does; beyond a band nothing was heard: the
+    place after the last.
+    """
+    found = []
+    nothing, offset = sum(high - low for low, high in bands), 0
+    for low, high in bands:
+        blocks = -(-_length(low, high) // BLOCK)
+        at = np.rint(_grid(low, -SHIFTS, blocks * BLOCK + 2 * SHIFTS)).astype(np.intp)
+        places = np.where((at >= low) & (at < high), at - low + offset, nothing)
+        found.append(np.stack([places[k * BLOCK : k * BLOCK + FFT] for k in range(blocks)]))
+        offset += high - low
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _mains(bands: Bands) -> tuple[tuple[NDArray[np.intp], ...], ...]:
+    """Return for each mains frequency, at each drift, the places of its multiples."""
+    drifts = np.exp(np.arange(-MAINS_DRIFT, MAINS_DRIFT + MAINS_STEP / 2, MAINS_STEP))
+
+    def multiples(hz: float) -> NDArray[np.intp]:
+        bins = np.rint(np.arange(1, int(bands[-1][1] * BIN_HZ / hz) + 1) * (hz / BIN_HZ))
+        parts, offset = [], 0
+        for low, high in bands:
+            inside = bins[(bins > low) & (bins < high - 1)].astype(np.intp)
+            parts.append(inside - low + offset)
+            offset += high - low
+        return np.concatenate(parts)
+
+    return tuple(tuple(multiples(float(hz * drift)) for drift in drifts) for hz in MAINS_HZ)
+
+
+def _without_mains(units: FloatArray, bands: Bands) -> FloatArray:
+    """Return a recording's vector without lines of hum, where it has them."""
+    spread = max(float(units.std()), 1e-9)
+    cleared = units
+    for drifts in _mains(bands):
+        heights = [float(units[at].mean()) / spread * len(at) ** 0.5 for at in drifts]
+        best = int(np.argmax(heights))
+        if heights[best] > MAINS_HEIGHT:
+            cleared = cleared.copy()
+            for beside in (-1, 0, 1):
+                cleared[drifts[best] + beside] = 0
+    return cleared

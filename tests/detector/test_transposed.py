@@ -1,0 +1,137 @@
+"""Lines that were moved as one: found at their factor, and hum and loops are not taken for them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detector.looks import (
+    BRANCHES,
+    PITCH,
+    SPEED,
+    FixedLines,
+    Looks,
+    looks_of,
+    with_second_looks,
+)
+from detector.observation import Observation, Observer
+from detector.spectra import BIN_HZ
+from detector.speed import repeats
+from detector.templates import BANDS, FULL_RATE, Bank
+from detector.transposed import Correlator, factors, near, peaks
+from detector.types import FloatArray
+from models.machines import hats
+from models.music import RATE_HZ, render
+
+LOW_RATE = "low_rate"
+LENGTH = sum(high - low for low, high in BANDS)
+
+
+def vector(hz: FloatArray | np.ndarray, seed: int = 1) -> FloatArray:
+    """Noise with lines at some frequencies, as ``Bank.unit`` leaves a recording."""
+    whole = np.random.default_rng(seed).normal(0, 0.01, 5_951)
+    whole[np.rint(np.asarray(hz) / BIN_HZ).astype(int)] += 0.3
+    parts = np.concatenate([whole[low:high] for low, high in BANDS])
+    parts = parts - parts.mean()
+    return (parts / np.linalg.norm(parts)).astype(np.float32)
+
+
+def lines(seed: int) -> np.ndarray:
+    """Lines that are no comb."""
+    return np.random.default_rng(seed).uniform(1_100, 14_000, 90)
+
+
+def bank_of(vectors: FloatArray) -> Bank:
+    one = np.ones(len(vectors), np.float32)
+    names = tuple(f"decoder {index}" for index in range(len(vectors)))
+    axes = np.zeros((1, LENGTH), np.float32)
+    scales = [dict.fromkeys((FULL_RATE, LOW_RATE), one * at) for at in (0, 0.1, 4, 1)]
+    return Bank(names, frozenset(names), np.zeros(LENGTH, np.float32), axes, vectors, *scales)
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    return bank_of(np.stack([vector(lines(seed), seed) for seed in (11, 12, 13)]))
+
+
+def test_unmoved_it_is_the_ordinary_cosine(bank: Bank) -> None:
+    heard = vector(lines(12), seed=99)
+    found = bank.transposed(heard)
+    assert found.shape == (3, len(factors()))
+    assert found[:, len(factors()) // 2] == pytest.approx(bank.vectors @ heard, abs=0.005)
+    assert near(found, 1.0).argmax() == 1
+    direct = Correlator(bank.vectors, BANDS).cosines(heard)
+    assert np.array_equal(found, direct)
+
+
+@pytest.mark.parametrize("factor", [0.92, 0.95, 0.97, 1.03, 2 ** (1 / 12), 1.09])
+def test_moved_lines_are_found_at_their_factor(bank: Bank, factor: float) -> None:
+    heard = vector(lines(12) * factor, seed=99)
+    find = bank.find_moved(bank.transposed(heard), FULL_RATE)
+    assert find.nearest == "decoder 1"
+    assert find.factor == pytest.approx(factor, rel=2e-4)
+    assert find.score > 10
+    assert bank.score_near(bank.transposed(heard), factor, FULL_RATE) > 5
+    assert bank.scores(heard, FULL_RATE).max() < 2  # where they are looked for unmoved: nothing
+
+
+def test_other_lines_and_unmoved_ones_are_not_found(bank: Bank) -> None:
+    for seed in (21, 22, 23, 12):  # the last is known, but where it was
+        find = bank.find_moved(bank.transposed(vector(lines(seed), seed=99)), FULL_RATE)
+        assert find.score < 3, seed
+
+
+def test_hum_is_not_taken_for_a_comb_that_was_moved() -> None:
+    """60 Hz are 0.96 of 62.5, where a decoder has its comb."""
+    bank = bank_of(vector(np.arange(1_250, 15_000, 62.5))[None])
+    hum = bank.find_moved(bank.transposed(vector(np.arange(1_080, 15_000, 60.02), 5)), FULL_RATE)
+    assert hum.score < 4
+    moved = vector(np.arange(1_250, 15_000, 62.5) * 0.97, 5)
+    assert bank.find_moved(bank.transposed(moved), FULL_RATE).score > 10
+
+
+def test_a_peak_stands_out_of_the_other_factors_not_of_nothing() -> None:
+    flat = np.zeros((2, len(factors())), np.float32)
+    flat[1, 100] = flat[1, 200] = 0.02
+    height, _ = peaks(flat)
+    assert height[0] == 0
+    assert 1 < height[1] < 3  # a thousandth of noise is no finding
+
+
+def observed(samples: FloatArray) -> Observation:
+    observer = Observer(RATE_HZ)
+    observer.feed(np.ascontiguousarray(samples / np.abs(samples).max(), dtype=np.float32))
+    return Observation.from_bytes(observer.finish().to_bytes())
+
+
+def test_a_loop_is_known_at_any_scale() -> None:
+    """16ths of 174 BPM: 11.6 Hz, and twice that is 1.0773 of a decoder's 21.53 Hz."""
+    rng = np.random.default_rng(7)
+    strokes = hats(rng, 20 * RATE_HZ, round(RATE_HZ * 60 / 174 / 4), 2_000)
+    looped = observed(strokes)
+    assert repeats(looped, 1.0773)
+    assert not repeats(observed(render(3, 20.0).mean(axis=0)), 1.0773)
+
+
+def test_second_looks_take_both(bank: Bank) -> None:
+    music = observed(render(3, 26.0).mean(axis=0))
+    moved = FixedLines(bank, vector(lines(11) * 1.05), FULL_RATE)
+    first = Looks(0.1, None, seconds=26.0)  # type: ignore[arg-type]  # no look reads the rate
+
+    def again(branches: tuple[str, ...], fixed: FixedLines | None) -> Looks:
+        return with_second_looks(first, music, None, branches, fixed)  # type: ignore[arg-type]  # no parts
+
+    both = again((SPEED, PITCH), moved)
+    assert both.pitch is not None
+    assert both.pitch.nearest == "decoder 0"
+    assert both.speed_lines is not None
+    assert again((SPEED,), moved).pitch is None
+    assert again((SPEED, PITCH), replace(moved, population=LOW_RATE)).pitch is None
+    assert again((SPEED,), None).speed_lines is None
+
+
+def test_every_look_has_its_human_scores_in_order() -> None:
+    assert looks_of(BRANCHES) == (
+        "clock", "templates", "main", "parts", "speed", "pitch", "speed_lines", "altered",
+    )  # fmt: skip
+    assert looks_of(("clock", "speed")) == ("clock", "speed")
