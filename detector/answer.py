@@ -63,7 +63,9 @@ def answer(
         coverage=None,
         segments=(),
         generator=None,
-        evidence=_evidence(looks, observed, calibration, alpha),
+        evidence=_evidence(
+            looks, observed, calibration, alpha, look if outcome == "ai_likely" else None
+        ),
     )
     if outcome != "ai_likely":
         return found
@@ -116,12 +118,17 @@ def abstain(reason: str) -> Assessment:
 
 
 def _evidence(
-    looks: Looks, observed: Observation, calibration: Calibration, alpha: float
+    looks: Looks,
+    observed: Observation,
+    calibration: Calibration,
+    alpha: float,
+    decided: str | None,
 ) -> tuple[Evidence, ...]:
     """Return one sentence of each kind: clock and templates always, the others if they speak.
 
     Clock and templates name a generator or an exact rate only where their own p-value is at
     most ``alpha``: many human recordings have a pulse that is fainter. So do the second looks.
+    Beside what ``decided`` that it is AI, moved templates are no further sentence.
     """
     evidence = [_clock_evidence(looks, calibration, alpha)]
     if looks.template is not None:
@@ -133,8 +140,10 @@ def _evidence(
         evidence.append(_parts_evidence(looks.parts, observed, calibration, alpha))
     if looks.speed is not None and looks.altered(calibration) >= SPEAKS:
         evidence.append(_speed_evidence(looks, looks.speed, calibration, alpha))
-    if looks.pitch is not None and _speaks(calibration.looks[PITCH], looks.pitch.score, seconds):
-        evidence.append(_pitch_evidence(looks.pitch, seconds, calibration.looks[PITCH], alpha))
+    if looks.pitch is not None and decided in (None, PITCH):
+        humans = calibration.looks[PITCH]
+        if _speaks(humans, looks.pitch.score, seconds):
+            evidence.append(_pitch_evidence(looks, looks.pitch, humans, alpha))
     return tuple(evidence)
 
 
@@ -157,31 +166,52 @@ def _speed_evidence(
     looks: Looks, find: SpeedFind, calibration: Calibration, alpha: float
 ) -> Evidence:
     """Return the sentence; the templates at that speed are its second witness."""
-    seconds = looks.seconds
+    seconds, pulse = looks.seconds, calibration.looks[SPEED]
     if looks.speed_lines is None:
-        humans, score = calibration.looks[SPEED], find.score
+        humans, score = pulse, find.score
     else:
         humans, score = calibration.looks[ALTERED], looks.altered_sum(calibration)
     compared = _compared(humans, score, seconds, "fit as well")
     found = humans.is_finding(score, seconds, alpha)
-    if found:
+    pulsing = found and pulse.is_finding(find.score, seconds, alpha)
+    lined = looks.speed_lines is not None and calibration.looks[SPEED_LINES].is_finding(
+        looks.speed_lines, seconds, alpha
+    )
+    if found and looks.looped:
+        said = (
+            "Pulse and fixed lines fit a decoder's at an altered speed, but a loop or a moved "
+            "level makes such, too;"
+        )
+    elif pulsing and lined:
+        said = (
+            f"{find.sentence} At that speed the fixed lines of the spectrum resemble a known "
+            "decoder's, too."
+        )
+    elif pulsing:
         said = find.sentence
-        lines = looks.speed_lines
-        if lines is not None and calibration.looks[SPEED_LINES].is_finding(lines, seconds, alpha):
-            said += (
-                " At that speed the fixed lines of the spectrum resemble a known decoder's, too."
-            )
+    elif found:
+        said = (
+            "The fixed lines of the spectrum resemble a known decoder's if the speed was altered "
+            f"by {find.scale - 1:+.1%}, and a faint pulse fits that;"
+        )
     else:
         said = (
-            f"A faint pulse near {find.heard_hz:.2f} Hz was found in the energy above 4.5 kHz, "
-            "where an altered speed might put a decoder's, not above what human recordings show;"
+            f"A faint trace was found where an altered speed might put a decoder's (a pulse at "
+            f"{find.heard_hz:.2f} Hz, or lines), not above what human recordings show;"
         )
-    return Evidence(SPEED, find.score, f"{said} {compared}", find.heard_hz if found else None)
+    return Evidence(SPEED, find.score, f"{said} {compared}", find.heard_hz if pulsing else None)
 
 
-def _pitch_evidence(find: PitchFind, seconds: float, humans: HumanScores, alpha: float) -> Evidence:
+def _pitch_evidence(looks: Looks, find: PitchFind, humans: HumanScores, alpha: float) -> Evidence:
+    seconds = looks.seconds
     compared = _compared(humans, find.score, seconds, "match a known decoder, moved, equally well")
-    if humans.is_finding(find.score, seconds, alpha):
+    found = humans.is_finding(find.score, seconds, alpha)
+    if found and (looks.looped or find.looped):
+        sentence = (
+            f"The fixed lines of the spectrum resemble those of {find.nearest}, all moved by "
+            f"{find.moved}, but a loop or a moved level draws such lines too; {compared}"
+        )
+    elif found:
         sentence = (
             f"The fixed lines of the spectrum resemble those of {find.nearest}, all moved by "
             f"{find.moved}, as an altered pitch or speed moves them, or a relative of that decoder "

@@ -56,6 +56,9 @@ LOOPED_MOST: Final = log(10)
 COMMON_HZ: Final = 50.0
 COMMON_FAINT: Final = 5.0  # S
 COMMON_MOST: Final = log(50)
+# of a template's score (1: one human recording in twenty): from here on it tells one speed from
+# another, and a pitch may count more than a loop lets it
+TELLING: Final = 2.0
 SCORE_DIGITS: Final = DIGITS
 
 
@@ -103,7 +106,7 @@ class FixedLines:
 class Looks:
     """What was found in a recording of ``seconds``; None where a branch did not look.
 
-    ``speed_lines`` is the best template's score at the speed that was found.
+    ``speed_lines`` is the best template's score at a speed that fits the lines of ``speed``.
     """
 
     clock: float
@@ -164,16 +167,15 @@ class Looks:
         total = self.altered_sum(calibration)
         if self.speed_lines is None:
             return total
-        return calibration.looks[ALTERED].surprise(total, self.seconds)
+        return self._unless_looped(calibration.looks[ALTERED].surprise(total, self.seconds))
 
     def altered_sum(self, calibration: Calibration) -> float:
         """Return the sum of both: what ``looks["altered"]`` are scores of."""
         if self.speed is None:
             return 0.0
         total = self._nats(calibration, SPEED, self.speed.score)
-        if self.speed_lines is not None:  # a loop has lines, too, but at no speed that was found
-            lines = calibration.looks[SPEED_LINES]
-            total += lines.surprise(self.speed_lines, self.seconds)
+        if self.speed_lines is not None:
+            total += self._nats(calibration, SPEED_LINES, self.speed_lines)
         return round(total, SCORE_DIGITS)
 
     def _nats(self, calibration: Calibration, look: str, score: float) -> float:
@@ -234,13 +236,17 @@ def with_second_looks(
     parts = best_window(observed, lattice) if PARTS in branches and long_enough else None
     speed = search(observed) if SPEED in branches else None
     speed_lines, pitch = None, None
-    if lines is not None:
+    if lines is not None and (speed is not None or PITCH in branches):
         bank, heard_in = lines.bank, lines.population
         cosines = bank.transposed(lines.units)
         if speed is not None:
-            scores = [bank.score_near(cosines, scale, heard_in) for scale in speed.scales]
-            speed_lines = round(max(scores), SCORE_DIGITS)
+            scores = {scale: bank.score_near(cosines, scale, heard_in) for scale in speed.scales}
+            best = max(scores, key=lambda scale: scores[scale])
+            speed_lines = round(scores[best], SCORE_DIGITS)
+            if speed_lines >= TELLING:
+                speed = speed.at(best)
         if PITCH in branches and heard_in == FULL_RATE:
             pitch = bank.find_moved(cosines, heard_in)
-            pitch = replace(pitch, looped=repeats(observed, pitch.factor))
+            if pitch.score >= TELLING:
+                pitch = replace(pitch, looped=repeats(observed, pitch.factor))
     return replace(looks, parts=parts, speed=speed, speed_lines=speed_lines, pitch=pitch)

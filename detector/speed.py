@@ -72,9 +72,13 @@ class SpeedFind:
 
     @property
     def scales(self) -> tuple[float, ...]:
-        """All playing speeds at which one of the listed rates has these lines."""
-        scales = (self.heard_hz / hz for hz in SHORT_LIST_HZ)
-        return tuple(scale for scale in scales if SCALE_LOW <= scale <= SCALE_HIGH)
+        """All playing speeds at which one of the listed rates has these lines; its own first."""
+        scales = (self.heard_hz / hz for hz in SHORT_LIST_HZ if hz != self.rate_hz)
+        return (self.scale, *(scale for scale in scales if SCALE_LOW <= scale <= SCALE_HIGH))
+
+    def at(self, scale: float) -> "SpeedFind":
+        """Return the same lines as another rate's, at one of ``scales``."""
+        return SpeedFind(self.score, round(self.heard_hz / scale, 6), round(scale, 5))
 
     def stands_where(self, other: "SpeedFind") -> bool:
         """Whether the lines of both are the same; then the lesser change is the likelier."""

@@ -13,7 +13,7 @@ Among so many factors something fits by chance, and a template that is a comb fi
 recordings somewhere. So the best cosine counts by how far it stands out of those at all
 factors, its *peak*, in their standard deviations. Hum is a comb, too, and at one factor a
 decoder's: 60 Hz is 0.96 of 62.5. Where lines stand at the multiples of a mains frequency, they
-are taken out first.
+are taken out first; a decoder's comb that was moved to just there goes with them.
 """
 
 from functools import lru_cache

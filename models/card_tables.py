@@ -17,7 +17,10 @@ STUDIES = (
     "The study of decoder clocks and the survey's prototypes measured the same whole files, with "
     "makers left out less strictly and thresholds at quantiles of all human recordings; the "
     "clock's constants were chosen on the files that report on them. Deliveries are excerpts of "
-    "40 s here and there, but not the same ones. Within a point is called level."
+    "40 s here and there, but not the same ones. The study of altered speed looked with that look "
+    "alone, at its own 1 %; here it is one look of several. Probabilities are weighed here so that "
+    "every maker counts alike, of whom one that is not found is a ninth; there every track did. "
+    "Within a point is called level."
 )
 LABELS = {"ai": "AI", "human": "human"}
 

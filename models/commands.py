@@ -21,7 +21,7 @@ _Cache = Annotated[Path, typer.Option(help="Folder of observations, kept by cont
 _Cells = Annotated[Path, typer.Option(help="Folder that keeps what was heard of deliveries.")]
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
 _CACHE = Path(".earmark/observations")
-RELEASED = Path(__file__).parent / "ensemble-3"
+RELEASED = Path(__file__).parent / "ensemble-4"
 _CELLS = Path(".earmark/cells")
 
 

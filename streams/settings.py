@@ -171,7 +171,7 @@ class Settings(BaseModel):
     # answers
     model: Annotated[
         Path, Field(description="folder of the released model, or the name of one that Earmark has")
-    ] = HERE.parent / "models" / "ensemble-3"
+    ] = HERE.parent / "models" / "ensemble-4"
     shadow_model: Annotated[
         Path | None,
         Given,
@@ -301,7 +301,7 @@ class Settings(BaseModel):
     @field_validator("model", "shadow_model")
     @classmethod
     def _found_by_its_name(cls, value: Path | None) -> Path | None:
-        """``clock-3`` and ``models/clock-3`` mean ours, wherever this is installed and started."""
+        """``clock-4`` and ``models/clock-4`` mean ours, wherever this is installed and started."""
         if value is None or value.is_absolute() or value.exists():
             return value
         ours = HERE.parent / "models" / value.name

@@ -198,13 +198,8 @@ def _deciding(analysis: Analysis) -> str:
     """Return the kind of evidence that made it ``ai_likely``."""
     kinds = {one.kind: one for one in analysis.evidence}
     if not analysis.segments:  # only a pulse says where in the track
-        if "learned" in kinds:
-            return "learned"
-        if "speed" in kinds and kinds["speed"].rate_hz is not None:
-            return "speed"
-        # both on the scale of human recordings: the one that stands out more
-        lines = [one for name in ("templates", "pitch") if (one := kinds.get(name))]
-        return max(lines, key=lambda one: one.score).kind if lines else "templates"
+        # the pitch is a sentence only of what it decided (``detector.answer``)
+        return next((name for name in ("learned", "pitch") if name in kinds), "templates")
     if analysis.extent is Extent.PARTLY and "parts" in kinds:
         return "parts"
     return "speed" if "speed" in kinds and kinds["speed"].rate_hz is not None else "clock"

@@ -35,6 +35,8 @@ def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind:
         (("clock", "templates"), Extent.ALL, True, "clock"),
         (("clock", "templates"), Extent.UNKNOWN, False, "templates"),
         (("clock", "templates", "learned"), Extent.UNKNOWN, False, "learned"),
+        (("clock", "templates", "pitch"), Extent.UNKNOWN, False, "pitch"),
+        (("clock", "templates", "speed"), Extent.UNKNOWN, False, "templates"),
         (("clock", "templates", "parts"), Extent.PARTLY, True, "parts"),
         (("clock", "templates", "speed"), Extent.ALL, True, "speed"),
     ],

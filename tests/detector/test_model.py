@@ -16,7 +16,7 @@ from detector.types import FloatArray
 from models.music import render
 from models.simulate import decode_through
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-3"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 
 
 def observe(samples: FloatArray, rate: int = 44_100) -> Observation:

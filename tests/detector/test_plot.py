@@ -17,7 +17,7 @@ from detector.types import Evidence, FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-3"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_evidence_of_a_recording(model: Model, played: FloatArray, tmp_path: Pat
 def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
     model: Model, played: FloatArray, tmp_path: Path
 ) -> None:
-    bank = Model.load(RELEASED.parent / "ensemble-3").bank
+    bank = Model.load(RELEASED.parent / "ensemble-4").bank
     assert bank is not None
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))

@@ -11,7 +11,7 @@ from detector.templates import Attribution, Bank, residual, unit
 from detector.types import FloatArray
 from models.music import render
 
-RELEASED = Path(__file__).parents[2] / "models" / "ensemble-3"
+RELEASED = Path(__file__).parents[2] / "models" / "ensemble-4"
 RATE = 44_100
 LENGTH = 6_686
 FIRST = 2_600  # bins of the band from 1 to 8 kHz

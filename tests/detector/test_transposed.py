@@ -18,7 +18,7 @@ from detector.observation import Observation, Observer
 from detector.spectra import BIN_HZ
 from detector.speed import repeats
 from detector.templates import BANDS, FULL_RATE, Bank
-from detector.transposed import Correlator, factors, near, peaks
+from detector.transposed import SHIFTS, STEP, factors, near, peaks
 from detector.types import FloatArray
 from models.machines import hats
 from models.music import RATE_HZ, render
@@ -60,8 +60,23 @@ def test_unmoved_it_is_the_ordinary_cosine(bank: Bank) -> None:
     assert found.shape == (3, len(factors()))
     assert found[:, len(factors()) // 2] == pytest.approx(bank.vectors @ heard, abs=0.005)
     assert near(found, 1.0).argmax() == 1
-    direct = Correlator(bank.vectors, BANDS).cosines(heard)
-    assert np.array_equal(found, direct)
+
+
+@pytest.mark.parametrize("shift", [-SHIFTS, -700, -1, 0, 5, 999, SHIFTS])
+def test_it_is_the_sum_over_a_logarithmic_axis(bank: Bank, shift: int) -> None:
+    """As it is defined, point by point, at both ends of the range and between."""
+    heard = vector(lines(12), seed=99)
+    total, offset = np.zeros(3), 0
+    for low, high in BANDS:
+        count = int(np.ceil(np.log((high - 1) / low) / STEP))
+        at = low * np.exp(np.arange(count) * STEP)
+        there = np.rint(low * np.exp((np.arange(count) + shift) * STEP)).astype(int)
+        inside = (there >= low) & (there < high)
+        part = bank.vectors[:, offset : offset + high - low].astype(np.float64)
+        taken = part[:, np.rint(at).astype(int).clip(max=high - 1) - low] * (at * STEP)
+        total += taken[:, inside] @ heard[offset : offset + high - low][there[inside] - low]
+        offset += high - low
+    assert bank.transposed(heard)[:, SHIFTS + shift] == pytest.approx(total, abs=1e-5)
 
 
 @pytest.mark.parametrize("factor", [0.92, 0.95, 0.97, 1.03, 2 ** (1 / 12), 1.09])
@@ -124,7 +139,11 @@ def test_second_looks_take_both(bank: Bank) -> None:
     both = again((SPEED, PITCH), moved)
     assert both.pitch is not None
     assert both.pitch.nearest == "decoder 0"
-    assert both.speed_lines is not None
+    assert both.speed is not None
+    cosines = bank.transposed(moved.units)
+    heights = {scale: bank.score_near(cosines, scale, FULL_RATE) for scale in both.speed.scales}
+    assert both.speed_lines == pytest.approx(max(heights.values()), abs=1e-4)
+    assert again((), moved).pitch is None
     assert again((SPEED,), moved).pitch is None
     assert again((SPEED, PITCH), replace(moved, population=LOW_RATE)).pitch is None
     assert again((SPEED,), None).speed_lines is None

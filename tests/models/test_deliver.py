@@ -16,7 +16,7 @@ from models.music import RATE_HZ, render
 from models.rehearing import observe
 from models.simulate import decode_through
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-3"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 BY_NAME = {cell.name: cell for cell in CELLS}
 
 

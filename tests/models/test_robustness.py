@@ -22,8 +22,8 @@ from models.samples import write_audio
 from models.simulate import decode_through
 from models.strangers import without
 
-RELEASED = Path(__file__).parents[2] / "models" / "clock-3"
-ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-3"
+RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
+ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-4"
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     paths = write(figures, tmp_path / "out")
     assert [path.name for path in paths] == ["robustness.json", "robustness.md", "robustness.html"]
     assert orjson.loads(paths[0].read_bytes()) == figures
-    assert "| original | clock-3 | 2 | 1.00 [0.16, 1.00] |" in paths[1].read_text()
+    assert "| original | clock-4 | 2 | 1.00 [0.16, 1.00] |" in paths[1].read_text()
     text = paths[2].read_text()
     assert text.count("<svg") == 3
     assert "all kinds" in text
@@ -83,10 +83,10 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", text)
     assert page(figures) == text
     assert markdown(figures) == paths[1].read_text()
-    told = "\n".join(robustness_lines(figures, "clock-3"))
+    told = "\n".join(robustness_lines(figures, "clock-4"))
     assert "| original | 2 | 100.0 % | [15.8, 100.0] | - | 2 | 0.0 % |" in told
     assert "Flagged kinds: none." in told
-    assert figures["human_scores"] == {"clock-3": "in sample"}
+    assert figures["human_scores"] == {"clock-4": "in sample"}
 
 
 def test_the_sample_takes_as_many_of_each_maker(manifest: Path) -> None:

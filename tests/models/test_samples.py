@@ -29,7 +29,7 @@ def heard(samples: list[Sample]) -> dict[Path, Observation]:
     }
 
 
-@pytest.fixture(scope="module", params=["clock-3", "ensemble-3"])
+@pytest.fixture(scope="module", params=["clock-4", "ensemble-4"])
 def answers(
     samples: list[Sample], heard: dict[Path, Observation], request: pytest.FixtureRequest
 ) -> dict[str, list[Assessment]]:

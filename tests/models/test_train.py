@@ -20,7 +20,7 @@ from models.simulate import decode_through
 from models.train import Trained, train
 
 ROOT = Path(__file__).parents[2]
-RELEASED = ROOT / "models" / "clock-3"
+RELEASED = ROOT / "models" / "clock-4"
 CORPUS = Path(os.environ.get("EARMARK_CORPUS", ROOT.parent / "shared" / "corpus"))
 
 Row = tuple[str, str, str, str]

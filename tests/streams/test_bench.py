@@ -28,7 +28,7 @@ from streams.deciding import decide_all
 from streams.policy.bundle import load
 from streams.settings import Settings
 
-MODEL = Path(__file__).parents[2] / "models" / "clock-3"
+MODEL = Path(__file__).parents[2] / "models" / "clock-4"
 SPIN = "import time\nwhile time.process_time() < {seconds}: pass"
 
 
