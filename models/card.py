@@ -53,8 +53,8 @@ human performance re-synthesised by a neural codec or vocoder carries the same t
   is moved little at a low rate, it may still be taken for one. Sample-exact loops, mains buzz and
   players that step at 50 Hz are guarded against: it then says *uncertain* more often
   than *human likely*. Strokes as even as clockwork and as quick as a decoder's frames (20 in a
-  second and more) are not told from them by the look for an altered speed. A loop of whose rate a decoder's is a multiple (125 BPM and 25 Hz) covers
-  that decoder's clock.
+  second and more) are not told from them by the look for an altered speed. A loop of whose rate a
+  decoder's is a multiple (125 BPM and 25 Hz) covers that decoder's clock.
 
 ## Calibration
 {calibration}
