@@ -21,6 +21,8 @@ def free_port(host: str = "127.0.0.1", wanted: int = 0) -> int:
     """Return ``wanted`` where it is free, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as probe:
+            # what a server of ours has left behind a moment ago does not keep the next one out
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port != 0))
             try:
                 probe.bind((host, port))
             except OSError:

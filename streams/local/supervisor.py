@@ -58,6 +58,9 @@ class Child:
         """Start it."""
         if self._log is None:
             self._log = self.log_path.open("ab")
+        if self.restarts:  # somebody may have taken the port since it was chosen
+            port = free_port(self.settings.metrics_host, self.settings.metrics_port)
+            self.settings = self.settings.model_copy(update={"metrics_port": port})
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
         with undisturbed():
             self.process = subprocess.Popen(

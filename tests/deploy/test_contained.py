@@ -135,15 +135,12 @@ def healthy(project: Project) -> Iterator[Project]:
             project.ports[name] = {port: str(free_port()) for port in ports}
             running[name] = project.start(name)
         deadline = time.monotonic() + PATIENCE_S
-        waiting = list(WorkerName)
-        while waiting:
-            assert time.monotonic() < deadline, {
-                name: project.log(name)[-1_000:] for name in waiting
-            }
-            time.sleep(1)
-            gone = [name for name, process in running.items() if process.poll() is not None]
-            assert not gone, {name: project.log(name)[-1_000:] for name in gone}
-            waiting = [name for name in waiting if not project.is_healthy(name)]
+        for name in WorkerName:  # each check is a container of its own: one after the other
+            while not project.is_healthy(name):
+                assert time.monotonic() < deadline, project.log(name)[-1_000:]
+                time.sleep(1)
+                gone = [one for one, process in running.items() if process.poll() is not None]
+                assert not gone, {one: project.log(one)[-1_000:] for one in gone}
         yield project
     finally:
         for process in running.values():

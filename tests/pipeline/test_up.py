@@ -118,7 +118,7 @@ def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(tmp_path: Path)
         # the monitor is started when all has ended
         while "monitor" not in children and time.monotonic() < deadline:
             assert process.poll() is None
-            time.sleep(0.1)
+            time.sleep(0.3)
             children = workers_of(process.pid)
         assert set(children) == {*WORKERS, "console", "monitor"}
         began = time.monotonic()

@@ -97,7 +97,7 @@ class Soak:
 
     def step(self) -> None:
         """One look at everything."""
-        self._ended |= {ended.upload_id for ended in self._watcher.poll(0.05)}
+        self._ended |= {ended.upload_id for ended in self._watcher.poll(0.1)}
         self._house.supervisor.watch()
         self.watching.look()
         broker = self._house.broker

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from streams.local import supervisor
+from streams.local.processes import free_port, listens
 from streams.local.supervisor import Child, Supervisor
 from streams.settings import Settings
 
@@ -102,6 +104,32 @@ def test_every_child_has_its_own_port_and_settings(children: Supervisor) -> None
     one, two = (child.settings for child in children.children)
     assert one.metrics_port != two.metrics_port
     assert Settings.from_env(one.environment()) == one
+
+
+def test_a_worker_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path) -> None:
+    settings = Settings(
+        brokers=f"127.0.0.1:{free_port()}", ledger=f"sqlite:///{tmp_path}/ledger.db"
+    )
+    workers = Supervisor(["ledger"], settings, tmp_path)
+    (child,) = workers.children
+    port = child.settings.metrics_port
+    with socket.socket() as somebody:
+        somebody.bind((child.settings.metrics_host, port))
+        somebody.listen()
+
+        def elsewhere() -> bool:
+            workers.watch()
+            now = child.settings.metrics_port
+            return now != port and listens(f"{child.settings.metrics_host}:{now}")
+
+        with workers:
+            eventually(elsewhere, 60)
+            assert child.restarts == 1
+            os.kill(pid(child), signal.SIGKILL)
+            port = child.settings.metrics_port
+            eventually(lambda: bool(workers.watch()), 10)
+            eventually(lambda: not workers.watch() and child.process is not None, 10)
+            assert child.settings.metrics_port == port, "its own, where that is free"
 
 
 @pytest.mark.parametrize(
