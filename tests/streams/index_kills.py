@@ -21,8 +21,8 @@ from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import open_index
 from tests.streams.known import item, query, score
 
-MAX_S = 0.6  # a writer lives at most so long: some additions, an import, segments and merges
-
+MOST_SAID = 40  # a writer lives until it has said up to so much: additions, an import or two ...
+MAX_S = 0.2  # ... and up to so long after that, however slow the machine is
 
 BY = By("a test")
 IMPORTED = 12
@@ -69,6 +69,9 @@ def kills(folder: Path, rounds: int, seed: int) -> dict[str, int]:
         writer.start()
         theirs.close()
         assert ours.recv()[0] == "opened"
+        for _ in range(rng.randrange(MOST_SAID)):
+            done, which = ours.recv()
+            done_by[done].add(which)
         time.sleep(rng.uniform(0, MAX_S))
         if writer.pid is not None:
             os.kill(writer.pid, signal.SIGKILL)
