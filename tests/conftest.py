@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from xdist.scheduler import LoadFileScheduling
 
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
@@ -68,6 +69,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start: in the background a shell has it ignored."""
+    """Let Ctrl-C reach what the tests start: in the background a shell has it ignored.
+
+    And let tracebacks be plain: rich draws every local variable, which takes seconds where one
+    is a model.
+    """
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure([*structlog.get_config()["processors"][:-1], plain])
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
