@@ -10,17 +10,20 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.calibration import HumanScores
+from detector.calibration import Calibration, HumanScores
 from detector.clock import (
     HIGH_HZ,
     LOW_HZ,
+    MIN_LINES,
     allowed_bins,
     lattice_bins,
     line_heights,
     score_segments,
 )
+from detector.looks import PITCH, SPEED_LINES, Looks
 from detector.observation import Observation
 from detector.templates import Bank, residual
+from detector.transposed import factors, near
 from detector.types import Assessment, FloatArray, SegmentScore
 
 # Heights in the calibration set's human recordings, each of them counting alike. They hardly
@@ -51,6 +54,20 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """How well the fixed lines match one known decoder's if all are moved by one factor.
+
+    ``factors`` [n], and at each the match [n], in standard deviations over all factors; the
+    best is at ``factor``.
+    """
+
+    name: str
+    factor: float
+    factors: FloatArray
+    match: FloatArray
+
+
+@dataclass(frozen=True)
 class Picture:
     """Everything that is drawn.
 
@@ -62,6 +79,7 @@ class Picture:
     ``segments`` S at that rate over time. Without anything to show, arrays are empty and
     ``rate_hz`` is None; ``found`` says whether the clock's evidence is there at all. ``matches``
     are the nearest templates, best first; none where they match no better than people's.
+    ``moved`` is the template that fits moved lines, where that is a finding.
     """
 
     title: str
@@ -81,6 +99,33 @@ class Picture:
     fold_human: float
     segments: tuple[SegmentScore, ...]
     matches: tuple[Match, ...] = ()
+    moved: Moved | None = None
+
+
+def moved_of(
+    observation: Observation, bank: Bank, looks: Looks, calibration: Calibration, alpha: float
+) -> Moved | None:
+    """Return the template that fits moved lines, as ``looks`` found it; None if that is nothing.
+
+    The look at the pitch names a template and a factor; the one at the speed a factor alone, so
+    the template that fits best there is shown.
+    """
+    cosines = bank.transposed(bank.unit(residual(observation)))
+    seconds, known = looks.seconds, calibration.looks
+    if looks.pitch is not None and known[PITCH].is_finding(looks.pitch.score, seconds, alpha):
+        name, factor = looks.pitch.nearest, looks.pitch.factor
+    elif (
+        looks.speed is not None
+        and looks.speed_lines is not None
+        and known[SPEED_LINES].is_finding(looks.speed_lines, seconds, alpha)
+    ):
+        factor = looks.speed.scale
+        name = bank.names[int(near(cosines, factor).argmax())]
+    else:
+        return None
+    curve = cosines[bank.names.index(name)]
+    match: FloatArray = ((curve - curve.mean()) / curve.std()).round(3)
+    return Moved(name, factor, factors().round(5).astype(np.float32), match)
 
 
 def matches_of(
@@ -102,6 +147,7 @@ def picture_of(
     population: str,
     alpha: float,
     matches: tuple[Match, ...] = (),
+    moved: Moved | None = None,
 ) -> Picture:
     """Return what to draw.
 
@@ -113,6 +159,7 @@ def picture_of(
         population: ``model.population`` of its sample rate.
         alpha: the share of human recordings above which a pulse is no finding, as for ``answer``.
         matches: see ``matches_of``.
+        moved: see ``moved_of``.
     """
     shown_clock = _clock(answer, humans, alpha, observation.duration_s)
     human_height = HUMAN_99_HEIGHT[population]
@@ -151,6 +198,7 @@ def picture_of(
         fold_human=HUMAN_99_COMB[population] / max(len(lines), 1) ** 0.5,
         segments=_segments(observation, hz),
         matches=matches,
+        moved=moved,
     )
 
 
@@ -201,8 +249,11 @@ def _fold(z: FloatArray, observation: Observation, hz: float) -> tuple[FloatArra
 
 def _segments(observation: Observation, hz: float) -> tuple[SegmentScore, ...]:
     """Return S at ``hz`` of each segment, over the stretch that is nearest to its centre."""
-    half = observation.geometry.segment_s / 2
-    scores = score_segments(torch.from_numpy(observation.timeline), hz, observation.geometry)
+    geometry = observation.geometry
+    half = geometry.segment_s / 2
+    if len(lattice_bins(geometry, allowed_bins(geometry), hz, 1)) < MIN_LINES:
+        return ()  # MP3's frames pulse at nearly all of its multiples: it is never scored
+    scores = score_segments(torch.from_numpy(observation.timeline), hz, geometry)
     count = len(scores)
     return tuple(
         SegmentScore(

@@ -2,8 +2,8 @@
 
 Above, the modulation spectrum with the multiples of the rate marked against what human
 recordings show; below, where in the track the clock runs, all multiples laid over each
-other, and the nearest templates if they are a finding. Where the evidence is not there, the
-picture says so and marks nothing.
+other, and the nearest templates, moved or not, if they are a finding. Where the evidence is
+not there, the picture says so and marks nothing.
 
 Figures are made without pyplot: no display, no state between calls. They stand on a white
 card of their own, so they read on dark pages as on white ones.
@@ -25,7 +25,15 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from detector.clock import LOW_HZ
 from detector.model import Model, population
 from detector.observation import Observation
-from detector.picture import HUMAN_MEDIAN, Match, Picture, matches_of, picture_of
+from detector.picture import (
+    HUMAN_MEDIAN,
+    Match,
+    Moved,
+    Picture,
+    matches_of,
+    moved_of,
+    picture_of,
+)
 
 INK: Final = "#1f2933"
 QUIET: Final = "#6b7785"
@@ -38,6 +46,7 @@ PNG_DPI: Final = 150
 TRACE_DPI: Final = 200
 LABEL_SPACING_HZ: Final = 60.0
 TITLE_LETTERS: Final = 64
+MOVED_WIDTH: Final = 1e-3  # of the factor, drawn in colour
 SENTENCE_LETTERS: Final = 118
 LINE_INCHES: Final = 0.21
 SENTENCES_INCHES: Final = 0.73  # from the top
@@ -71,10 +80,14 @@ def evidence(
     calibration = model.calibrations.get(heard_in)
     humans = calibration.looks["clock"] if calibration else None
     matches: tuple[Match, ...] = ()
+    moved: Moved | None = None
     if model.bank is not None and calibration is not None and answer.reason is None:
         known = calibration.looks["templates"]
         matches = matches_of(observation, model.bank, known, heard_in, alpha)
-    picture = picture_of(name, observation, answer, humans, heard_in, alpha, matches)
+        if not matches:
+            (looks,) = model.look([observation], observation.geometry, calibration)
+            moved = moved_of(observation, model.bank, looks, calibration, alpha)
+    picture = picture_of(name, observation, answer, humans, heard_in, alpha, matches, moved)
     return write(picture, out, Path(name).stem)
 
 
@@ -106,10 +119,10 @@ def draw(picture: Picture) -> Figure:
     if picture.rate_hz is None:
         return figure
     top = down(SENTENCES_INCHES + LINE_INCHES * max(2, len(lines)) + 0.52)
-    columns = 3 if picture.matches else 2
+    columns = 3 if picture.matches or picture.moved else 2
     grid = figure.add_gridspec(
         2, columns, left=0.065, right=0.975, bottom=0.53 / height, top=top, hspace=0.44,
-        wspace=0.28 if picture.matches else 0.18, width_ratios=(2.1, 1, 1)[:columns],
+        wspace=0.28 if columns == 3 else 0.18, width_ratios=(2.1, 1, 1)[:columns],
         height_ratios=(1.25, 1),
     )  # fmt: skip
     _spectrum(figure.add_subplot(grid[0, :]), picture, picture.rate_hz)
@@ -117,6 +130,8 @@ def draw(picture: Picture) -> Figure:
     _fold(figure.add_subplot(grid[1, 1]), picture, picture.rate_hz)
     if picture.matches:
         _templates(figure.add_subplot(grid[1, 2]), picture)
+    elif picture.moved is not None:
+        _moved(figure.add_subplot(grid[1, 2]), picture.moved)
     return figure
 
 
@@ -262,3 +277,19 @@ def _templates(axes: Axes, picture: Picture) -> None:
     axes.set_xlim(0, max(*scores, 1.0) * 1.05)
     axes.set_title("Nearest known decoders", loc="left", fontsize=10)
     axes.set_xlabel("match; shaded: 95 % of humans", fontsize=9)
+
+
+def _moved(axes: Axes, moved: Moved) -> None:
+    """Draw the match with one decoder over the factors: one place stands out, or none does."""
+    percent = 100 * (moved.factors - 1)
+    near = np.abs(moved.factors / moved.factor - 1) < MOVED_WIDTH
+    axes.plot(percent, moved.match, color=TRACE, lw=0.5, zorder=1)
+    axes.plot(percent[near], moved.match[near], color=FOUND, lw=1.8, zorder=2)
+    axes.set_xlim(float(percent[0]), float(percent[-1]))
+    axes.set_title("All lines moved as one", loc="left", fontsize=10)
+    axes.text(
+        0.03, 0.97, f"beside {moved.name}:\n{moved.factor - 1:+.1%}", va="top", fontsize=8,
+        color=FOUND, transform=axes.transAxes, bbox=LABEL_BOX, zorder=3,
+    )  # fmt: skip
+    axes.set_xlabel("moved by (%)", fontsize=9)
+    axes.set_ylabel("match (std. dev.)")

@@ -9,10 +9,13 @@ import orjson
 import pytest
 
 from detector.calibration import HumanScores
+from detector.looks import Looks
 from detector.model import Model
 from detector.observation import Observer
-from detector.picture import Picture, matches_of, picture_of
+from detector.picture import Picture, matches_of, moved_of, picture_of
 from detector.plot import evidence, write
+from detector.speed import SpeedFind
+from detector.templates import PitchFind, residual
 from detector.types import Evidence, FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
@@ -145,3 +148,49 @@ def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
     assert "Nearest known decoders" in words
     assert all(one.name in words for one in found)
     assert "Nearest known decoders" not in text_of(write(plain, tmp_path, "two")[1])
+
+
+def test_a_rate_that_is_never_scored_can_be_drawn(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    """All multiples of 125 Hz are MP3's, too; it is the best rate where every score is nothing."""
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    (given,) = model.assess([observation], 0.01)
+    nothing = replace(given, evidence=(Evidence("clock", 0.0, "No clock.", 125.0),))
+    humans = model.calibrations["full_rate"].looks["clock"]
+    picture = picture_of("song", observation, nothing, humans, "full_rate", 0.01)
+    assert picture.segments == ()
+    assert picture.lines == ()
+    assert "No clock." in text_of(write(picture, tmp_path, "song")[1])
+
+
+def test_moved_templates_are_drawn_where_they_are_a_finding(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    released = Model.load(RELEASED.parent / "ensemble-4")
+    bank, calibration = released.bank, released.calibrations["full_rate"]
+    assert bank is not None
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    unmoved = Looks(0.0, released.lattice.rates[0], seconds=30.0)
+    assert moved_of(observation, bank, unmoved, calibration, 0.01) is None
+    pitched = replace(unmoved, pitch=PitchFind(30.0, "Suno", 1.06))
+    sped = replace(unmoved, speed=SpeedFind(9.0, 50.0, 0.97), speed_lines=30.0)
+    assert moved_of(observation, bank, replace(sped, speed_lines=0.1), calibration, 0.01) is None
+    by_speed = moved_of(observation, bank, sped, calibration, 0.01)
+    assert by_speed is not None
+    assert by_speed.factor == 0.97
+    at = int(np.abs(by_speed.factors - 0.97).argmin())
+    best = bank.transposed(bank.unit(residual(observation)))[:, at - 4 : at + 5].max(axis=1)
+    assert by_speed.name == bank.names[int(best.argmax())]
+    found = moved_of(observation, bank, pitched, calibration, 0.01)
+    assert found is not None
+    assert (found.name, found.factor) == ("Suno", 1.06)
+    plain = pictured(played.mean(axis=0), model)
+    words = text_of(write(replace(plain, moved=found), tmp_path, "one")[1])
+    assert "All lines moved as one" in words
+    assert "beside Suno:" in words
+    assert "moved" not in text_of(write(plain, tmp_path, "two")[1])
