@@ -62,8 +62,13 @@ def train(
     workers: _Workers = 2,
 ) -> None:
     """Train a model from labelled recordings and write its folder."""
+    from detector.looks import BRANCHES
     from models.train import train as train_model
 
+    chosen = [one.strip() for one in branches.split(",")]
+    unknown = sorted(set(chosen) - set(BRANCHES))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(BRANCHES)}")
     made = train_model(
         manifest,
         audio_root or manifest.parent,
@@ -74,7 +79,7 @@ def train(
         cache=cache,
         cells=cells,
         workers=workers,
-        branches=[name.strip() for name in branches.split(",")],
+        branches=chosen,
     )
     typer.echo(made.report)
     typer.echo(f"\n{made.folder}: sha256 {made.digest}")

@@ -31,13 +31,14 @@ from models import confounds, fewshot
 from models.data import read_manifest, traces, usable
 from models.delivered import SONG_S, delivered
 from models.evaluate import ALPHAS, permuted_auroc
-from models.figures import check_polarity, rounded
+from models.figures import auroc, check_polarity, rounded
 from models.fusing import Fused, fuse
 from models.observing import Observed, observe
 from models.scoring import Population, populations, score_all
 from models.tables import p_values
 from models.train import code_digest, describe_model, packed, write
 
+CLOCK_LEAST: Final = 0.4  # AUROC; generators without a clock are at 0.5
 PERMUTED_WITHIN: Final = 0.1  # of one half
 
 
@@ -159,6 +160,13 @@ def _songs(heard: Population) -> dict[str, Any]:
 def _gates(heard: Population, seed: int) -> dict[str, Any]:
     ai, human = heard.side(ai=True), heard.side(ai=False)
     check_polarity(ai.scores, human.scores, heard.name)
+    by_clock = auroc(*(np.array([one.clock for one in side.tracks]) for side in (ai, human)))
+    if by_clock < CLOCK_LEAST:  # templates learn from labels, so they follow swapped ones
+        raise BadInput(
+            "polarity",
+            f"{heard.name}: by the clock, which no label has taught, AI tracks score below human "
+            f"ones (AUROC {by_clock:.2f}): are the labels swapped?",
+        )
     permuted = permuted_auroc(heard, seed)
     if abs(permuted - 0.5) > PERMUTED_WITHIN:
         raise BadInput(

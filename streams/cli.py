@@ -178,9 +178,10 @@ def evidence(
     from streams.settings import Settings
 
     settings = Settings.from_env()
+    released = Model.load(model or settings.model)
+    released.check_alpha(settings.alpha)
     with HearingPool(settings) as pool:
         heard = asyncio.run(pool.hear(file))
-    released = Model.load(model or settings.model)
     observation = Observation.from_bytes(heard.observation)
     for path in draw(observation, file.name, released, out, settings.alpha):
         sys.stdout.write(f"{path}\n")

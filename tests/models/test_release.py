@@ -65,6 +65,19 @@ def test_swapped_classes_are_refused(fused: Fused) -> None:
         check(changed(fused, scores), seed=0)
 
 
+def test_swapped_labels_that_templates_have_learned_are_refused_by_the_clock(fused: Fused) -> None:
+    """The score follows the labels, as it does when templates were taught with them."""
+    swapped = [
+        replace(one, observed=replace(one.observed, track=replace(
+            one.observed.track, label="human" if one.is_ai else "ai")))
+        for one in fused.scored
+    ]  # fmt: skip
+    taught = replace(fused, scored=swapped)
+    scores = np.array([2.0 * one.is_ai for one in swapped])
+    with pytest.raises(BadInput, match="which no label has taught"):
+        check(changed(taught, scores), seed=0)
+
+
 def test_scores_of_one_maker_above_all_others_are_refused(
     fused: Fused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
