@@ -1,19 +1,15 @@
 """The order of a run: the longest first, so that no core waits for a last one alone.
 
 ``make test`` runs files side by side (``--dist loadfile``): the pipeline's tests wait for
-brokers and time limits most of the time, the others compute. So half of pytest's workers take
-the ones first and half the others: four houses at once take their time from each other, and
-look at the clock and at their broker for all the longer.
+brokers and time limits most of the time, the others compute.
 """
 
 import gc
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
-from xdist.scheduler import LoadFileScheduling
 
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
 LONGEST = (
@@ -41,23 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return (long, 0 if item.get_closest_marker("pipeline") else 1)
 
     items.sort(key=rank)  # stable: within a file and a rank nothing moves
-
-
-class HalfAndHalf(LoadFileScheduling):
-    """Gives files out in their order, to every second worker those of the pipeline first."""
-
-    def _assign_work_unit(self, node: Any) -> None:
-        wanted = self.nodes.index(node) % 2 == 0
-        for scope in self.workqueue:
-            if ("mark.pipeline" in Path(self.config.rootpath, scope).read_text()) == wanted:
-                self.workqueue.move_to_end(scope, last=False)
-                break
-        super()._assign_work_unit(node)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> HalfAndHalf | None:
-    return HalfAndHalf(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 gc.disable()  # what is loaded now stays: looking through it again and again takes a fifth

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from detector.clock import standard_lattice
 from detector.looks import (
     BRANCHES,
     PITCH,
@@ -131,10 +132,11 @@ def test_a_loop_is_known_at_any_scale() -> None:
 def test_second_looks_take_both(bank: Bank) -> None:
     music = observed(render(3, 26.0).mean(axis=0))
     moved = FixedLines(bank, vector(lines(11) * 1.05), FULL_RATE)
-    first = Looks(0.1, None, seconds=26.0)  # type: ignore[arg-type]  # no look reads the rate
+    lattice = standard_lattice()
+    first = Looks(0.1, lattice.rates[0], seconds=26.0)
 
     def again(branches: tuple[str, ...], fixed: FixedLines | None) -> Looks:
-        return with_second_looks(first, music, None, branches, fixed)  # type: ignore[arg-type]  # no parts
+        return with_second_looks(first, music, lattice, branches, fixed)
 
     both = again((SPEED, PITCH), moved)
     assert both.pitch is not None

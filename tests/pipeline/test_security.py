@@ -103,14 +103,14 @@ def test_every_protocol_and_mechanism(kafka: ApacheKafka, protocol: str, mechani
     ensure_topics(settings)
     open_producer(settings, "test").close()
     open_reader(settings).close()
-    asyncio.run(published(settings))
+    assert set(topics.ALL) <= asyncio.run(seen_by_publisher(settings))
 
 
-async def published(settings: Settings) -> None:
+async def seen_by_publisher(settings: Settings) -> set[str]:
     publisher = KafkaPublisher(settings, "test")
     await publisher.start()
     try:
-        assert set(topics.ALL) <= await publisher.topics()
+        return await publisher.topics()
     finally:
         await publisher.stop()
 
@@ -153,7 +153,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def refusals(settings: Settings) -> list[EarmarkError]:
     """What a synchronous and an asynchronous client say."""
     said = []
-    for ask in (lambda: ensure_topics(settings), lambda: asyncio.run(published(settings))):
+    for ask in (lambda: ensure_topics(settings), lambda: asyncio.run(seen_by_publisher(settings))):
         with pytest.raises(EarmarkError) as caught:
             ask()
         said.append(caught.value)
