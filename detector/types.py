@@ -76,7 +76,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model answers about one observation; see ``streams.records.Analysis``."""
+    """What a model answers about one observation; see ``streams.contract.records.Analysis``."""
 
     outcome: str
     reason: str | None

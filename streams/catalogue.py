@@ -16,13 +16,14 @@ from typing import Final, Literal
 
 from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select, update
 
-from streams import metrics, topics
+from streams import metrics
 from streams.broker.batches import Answer, Handled, Handler, read_each
 from streams.broker.consuming import consume
-from streams.broker.dead_letters import Message
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import Actions, DecisionApplied, TrackDecided, parse
 from streams.ledger.database import Ledger
 from streams.ledger.tables import Moment, Words
-from streams.records import Actions, DecisionApplied, TrackDecided, parse
 from streams.settings import Settings
 
 METADATA: Final = MetaData()

@@ -21,11 +21,11 @@ from detector.errors import Fatal, ModelError
 from detector.model import Model, abstain
 from detector.observation import VERSION, Observation
 from detector.types import Assessment
-from streams import metrics, topics, tracing
+from streams import metrics, tracing
 from streams.audio.artefacts import ArtefactStore, LostArtefact
 from streams.broker.processor import Handler, Output, Processor
-from streams.health import Health
-from streams.records import (
+from streams.contract import topics
+from streams.contract.records import (
     Analysis,
     InvalidRecord,
     ModelRef,
@@ -38,6 +38,7 @@ from streams.records import (
     parse,
     stable_id,
 )
+from streams.health import Health
 from streams.settings import Settings
 from streams.shadow import Shadow
 

@@ -25,8 +25,8 @@ from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.broker.processor import Processor
+    from streams.contract.records import Upload
     from streams.local.gather import Passed
-    from streams.records import Upload
     from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -316,7 +316,7 @@ def schemas(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("schemas"),
 ) -> None:
     """Write a JSON Schema for every topic, and an AsyncAPI document about all of them."""
-    from streams.contract import write
+    from streams.contract.json_schemas import write
 
     sys.stdout.write("".join(f"{path}\n" for path in write(out)))
 
@@ -361,8 +361,8 @@ def _manifest() -> "Iterator[tuple[str, Upload] | Passed]":
 
 def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Passed]":
     from models.commands import write_samples
+    from streams.contract.records import Declaration, Tool
     from streams.ingest import upload_from_file
-    from streams.records import Declaration, Tool
 
     for sample in write_samples(folder, seed):
         tools = (Tool(name=sample.tool, agreement_id=sample.agreement_id),) if sample.tool else ()

@@ -22,7 +22,14 @@ from defusedxml.ElementTree import fromstring
 from pydantic import ValidationError
 
 from detector.errors import BadInput
-from streams.records import Contains, Contributor, DdexMessage, Declaration, Derivation, Upload
+from streams.contract.records import (
+    Contains,
+    Contributor,
+    DdexMessage,
+    Declaration,
+    Derivation,
+    Upload,
+)
 
 MAX_BYTES: Final = 50_000_000
 MAX_DEPTH: Final = 60

@@ -12,8 +12,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from streams import metrics, topics
+from streams import metrics
 from streams.broker.processor import Handler, Output, Processor
+from streams.contract import topics
+from streams.contract.records import (
+    ReviewRequested,
+    TrackClassified,
+    TrackDecided,
+    TrackLabelled,
+)
 from streams.deciding import Decided, decide_all
 from streams.governance.breaker import Breaker
 from streams.governance.policies import Policies
@@ -23,12 +30,6 @@ from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS, restricted
 from streams.policy.facts import Facts
-from streams.records import (
-    ReviewRequested,
-    TrackClassified,
-    TrackDecided,
-    TrackLabelled,
-)
 from streams.settings import Settings
 
 NAME = "decide"

@@ -11,17 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from streams import topics
 from streams.broker.handling import Output
-from streams.policy import credits, reasons
-from streams.policy.bundle import Bundle
-from streams.policy.evaluate import STRICTNESS
-from streams.policy.facts import Facts
-from streams.policy.judge import Judgement, Scoped, judge
-from streams.policy.known import matches_digest
-from streams.policy.labels import effective, effective_artwork, labels_of
-from streams.policy.mappings import mappings_of
-from streams.records import (
+from streams.contract import topics
+from streams.contract.records import (
     Cause,
     Dimension,
     Label,
@@ -32,8 +24,16 @@ from streams.records import (
     TrackLabelled,
     stable_id,
 )
-from streams.records.credits import CreditsDerived, UsageAttributed
-from streams.records.policy import PolicyShadowed, StatementWritten
+from streams.contract.records.credits import CreditsDerived, UsageAttributed
+from streams.contract.records.policy import PolicyShadowed, StatementWritten
+from streams.policy import credits, reasons
+from streams.policy.bundle import Bundle
+from streams.policy.evaluate import STRICTNESS
+from streams.policy.facts import Facts
+from streams.policy.judge import Judgement, Scoped, judge
+from streams.policy.known import matches_digest
+from streams.policy.labels import effective, effective_artwork, labels_of
+from streams.policy.mappings import mappings_of
 
 
 @dataclass(frozen=True)

@@ -43,12 +43,17 @@ import orjson
 import structlog
 
 from detector.errors import EarmarkError, Transient
-from streams import metrics, topics
+from streams import metrics
 from streams.broker.batches import Answer, Handled, Handler, read_each
 from streams.broker.clients import open_producer
 from streams.broker.consuming import consume
-from streams.broker.dead_letters import Message
-from streams.contract import RECORDS
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.json_schemas import RECORDS
+from streams.contract.records import Cause, Record, TrackDecided, parse
+from streams.contract.records.policy import TrackReopened
+from streams.contract.records.reviews import AppealChanged, ReviewDecided
+from streams.contract.records.rights import RightsChanged
 from streams.decide import count
 from streams.deciding import Decided, decide_all
 from streams.governance import reopening
@@ -61,10 +66,6 @@ from streams.ledger.rows import rows_of
 from streams.policy.bundle import Bundle
 from streams.policy.facts import Said
 from streams.policy.registry import keys_of_entry
-from streams.records import Cause, Record, TrackDecided, parse
-from streams.records.policy import TrackReopened
-from streams.records.reviews import AppealChanged, ReviewDecided
-from streams.records.rights import RightsChanged
 from streams.settings import Settings
 
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ from detector.model import Model
 from detector.observation import Observation
 from detector.types import Assessment
 from streams import metrics
-from streams.records import ModelRef, Outcome, ShadowAnalysis
+from streams.contract.records import ModelRef, Outcome, ShadowAnalysis
 
 log = structlog.get_logger()
 

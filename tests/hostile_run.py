@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract.records import Upload
 from streams.ingest import IngestHook, upload_from_file
 from streams.ledger.database import Ledger
 from streams.local import up
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
-from streams.records import Upload
 from streams.settings import Settings
 from tests.audio import write_wav
 from tests.hostile import HostileFile, hostile_files

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from streams import topics
 from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract import topics
+from streams.contract.records import Declaration, Tool
 from streams.deciding import decide_all
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.ledger.tables import APPLIED, DECISIONS
 from streams.local.supervisor import Supervisor
 from streams.policy.bundle import load
-from streams.records import Declaration, Tool
 from streams.settings import Settings
 from tests.streams.events import agreement, classified, message
 from tests.streams.policy.policies import facts

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 
-from streams.records import stable_id
+from streams.contract.records import stable_id
 
 
 def new_token() -> str:

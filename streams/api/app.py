@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from streams.api import appeals, multipart, problems, tracks, uploads, webhooks
 from streams.api.callers import RateLimit
 from streams.api.house import House
-from streams.records import Upload
+from streams.contract.records import Upload
 
 DESCRIPTION = """
 What a music platform is being sent: hand tracks in, read labels and decisions, hand in

@@ -11,8 +11,8 @@ from streams.api import pages
 from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
-from streams.records import Identifier
-from streams.records.reviews import AppealChanged, AppealEvidence, Appellant
+from streams.contract.records import Identifier
+from streams.contract.records.reviews import AppealChanged, AppealEvidence, Appellant
 from streams.review import appeals
 from streams.review.appeals import BadAppeal
 

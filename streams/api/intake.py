@@ -16,17 +16,17 @@ import orjson
 from sqlalchemy import delete, insert, select
 
 from detector.errors import Transient
-from streams import topics
 from streams.api.house import House
 from streams.api.multipart import Form
 from streams.api.problems import ProblemError
 from streams.audio.kept_uploads import KeptFile
+from streams.contract import topics
+from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.ingest import upload_from_fields
 from streams.ledger import audit, outbox
 from streams.ledger.database import Ledger
 from streams.ledger.people import REQUESTS
 from streams.ledger.tables import UPLOADS
-from streams.records import Upload, UploadReceived, stable_id
 from streams.review.verdicts import publish
 
 KEPT: Final = timedelta(days=7)

@@ -5,11 +5,11 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, func, literal, select, union_all
 
+from streams.contract.records import TrackDecided, parse
 from streams.ledger.people import AUDIT
 from streams.ledger.tables import ANALYSES, DECISIONS, FINGERPRINTS, UPLOADS
 from streams.ledger.tables import DEAD_LETTER_ACTIONS as ACTIONS
 from streams.ledger.tables import DEAD_LETTERS as LETTERS
-from streams.records import TrackDecided, parse
 
 Stage = Literal["received", "fingerprinted", "classified", "decided", "dead_letter"]
 ROWS: Final = {

@@ -15,9 +15,9 @@ from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
 from streams.audio.pictures import Pictures
+from streams.contract.records import TrackDecided, parse
+from streams.contract.records.policy import StatementWritten
 from streams.ledger.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
-from streams.records import TrackDecided, parse
-from streams.records.policy import StatementWritten
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)

@@ -13,9 +13,9 @@ from streams.api.callers import needs
 from streams.api.house import House, house_of
 from streams.api.problems import ProblemError, documented
 from streams.api.progress import Progress, progress_of
+from streams.contract.records import TrackDecided, Upload
 from streams.ingest import check_scheme, upload_from_fields
 from streams.ledger.tables import UPLOADS
-from streams.records import TrackDecided, Upload
 
 router = APIRouter(tags=["uploads"])
 JSON_BYTES = 256 * 1024

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from detector.errors import BadInput, Transient
 from detector.landmarks import LANDMARKS_VERSION
 from detector.types import OBSERVATION_VERSION, Heard
-from streams.records import AudioFacts, Fingerprint, ObservationRef, Record
+from streams.contract.records import AudioFacts, Fingerprint, ObservationRef, Record
 
 
 class LostArtefact(BadInput):

@@ -28,7 +28,7 @@ from detector.errors import Fatal, InvalidAudio, Transient
 from detector.types import AudioFacts, Fingerprint, Heard
 from streams.audio.hearing_child import Hear, serve
 from streams.audio.sandbox import Protections
-from streams.records import Sha256
+from streams.contract.records import Sha256
 from streams.settings import Settings
 
 log = structlog.get_logger()

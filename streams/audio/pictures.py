@@ -21,9 +21,9 @@ from sqlalchemy import select
 
 from detector.errors import BadInput, Transient
 from streams.audio.artefacts import ArtefactStore
+from streams.contract.records import ObservationRef, TrackDecided
 from streams.ledger.database import Ledger
 from streams.ledger.tables import FINGERPRINTS
-from streams.records import ObservationRef, TrackDecided
 from streams.settings import Settings
 
 log = structlog.get_logger()

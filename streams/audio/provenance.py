@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from detector.types import Heard
+from streams.contract.records import Aigc, Provenance
 from streams.policy.mappings import extent_of_source_types
-from streams.records import Aigc, Provenance
 
 MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: reading a manifest hashes all of it
 MAX_ITEMS: Final = 50

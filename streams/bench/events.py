@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
-from streams.records import (
+from streams.contract.records import (
     Analysis,
     AudioFacts,
     Declaration,

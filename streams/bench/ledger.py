@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from streams import topics
 from streams.bench.events import AT, event
 from streams.bench.measure import cpu_here
 from streams.bench.table import Report, Row
-from streams.broker.dead_letters import Message
+from streams.contract import topics
+from streams.contract.dead_letters import Message
 from streams.deciding import decide_all
 from streams.governance.reopening import standing_decisions
 from streams.ledger.database import Ledger

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from detector.errors import BadInput, EarmarkError
-from streams.broker.dead_letters import Message
-from streams.records import Record
+from streams.contract.dead_letters import Message
+from streams.contract.records import Record
 from streams.settings import Settings
 
 log = structlog.get_logger()

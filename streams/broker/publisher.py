@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from detector.errors import BadInput, Fatal
-from streams.broker.dead_letters import MAX_DEAD_LETTER_BYTES
 from streams.broker.failures import BrokerAway
 from streams.broker.security import client_security, explained
+from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
 from streams.settings import Settings
 
 LINGER_MS = 5  # gathers what many events publish at once; longer only adds latency

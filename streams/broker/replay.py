@@ -13,8 +13,7 @@ from typing import Any, Final
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams import topics
-from streams.broker import dead_letters
+from streams.contract import dead_letters, topics
 from streams.ledger import letters as ledger_letters
 from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.letters import Action, Letter

@@ -15,10 +15,10 @@ from typing import Any, Final, Literal
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from streams import topics
-from streams.broker.dead_letters import MAX_DEAD_LETTER_BYTES
 from streams.broker.failures import BrokerAway, BrokerFailed
 from streams.broker.security import client_security, explained
+from streams.contract import topics
+from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
 from streams.settings import Settings
 
 REQUEST_MS: Final = 30_000

@@ -22,10 +22,15 @@ from streams.console.visitors import (
     text,
     texts,
 )
+from streams.contract.records import Extent
+from streams.contract.records.reviews import (
+    DECIDED_STATES,
+    PENDING_STATES,
+    AppealOutcome,
+    Appellant,
+)
 from streams.ledger import reads
 from streams.policy.evaluate import STRICTNESS
-from streams.records import Extent
-from streams.records.reviews import DECIDED_STATES, PENDING_STATES, AppealOutcome, Appellant
 from streams.review import appeals
 from streams.review.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 

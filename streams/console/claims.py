@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from streams.contract.records import Match, TrackDecided, Upload, parse
+from streams.contract.records.rights import RightsChanged
 from streams.ledger.tables import DECISIONS, RIGHTS
-from streams.records import Match, TrackDecided, Upload, parse
-from streams.records.rights import RightsChanged
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from streams.accounts.roles import Right
 from streams.accounts.users import User
 from streams.api.house import House
 from streams.console.claims import Alike, entries, known_recordings
+from streams.contract.records import TrackDecided, Upload, UploadReceived, parse
+from streams.contract.records.reviews import AppealChanged, ReviewDecided
+from streams.contract.records.rights import RightsChanged
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import (
     DECISIONS,
@@ -20,9 +23,6 @@ from streams.ledger.tables import (
     UPLOADS,
     VERDICTS,
 )
-from streams.records import TrackDecided, Upload, UploadReceived, parse
-from streams.records.reviews import AppealChanged, ReviewDecided
-from streams.records.rights import RightsChanged
 from streams.review import appeals, tasks
 
 RECENT: Final = 200  # uploads of one deliverer that its history is told from

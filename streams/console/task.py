@@ -16,8 +16,8 @@ from streams.console import visitors, waveform
 from streams.console.render import done, page
 from streams.console.story import TaskStory, taken_its_place, task_story
 from streams.console.visitors import PageError, Visitor, needs, not_blind, text, texts
-from streams.records import Component, Extent
-from streams.records.reviews import Finding
+from streams.contract.records import Component, Extent
+from streams.contract.records.reviews import Finding
 from streams.review import tasks, verdicts
 from streams.review.tasks import NotYours
 from streams.review.verdicts import BadVerdict

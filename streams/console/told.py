@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from streams.console import words
+from streams.contract.records import Actions, Analysis
 from streams.ledger.reads import Entry
-from streams.records import Actions, Analysis
 from streams.review.reasons import REASONS
 
 

@@ -17,10 +17,10 @@ from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.told import told
 from streams.console.visitors import PageError, Visitor, blind_among, needs, not_blind
+from streams.contract.records import TrackDecided, Upload
 from streams.ledger import reads
 from streams.ledger.database import Ledger
 from streams.ledger.tables import UPLOADS
-from streams.records import TrackDecided, Upload
 from streams.review import appeals
 
 router = APIRouter()

@@ -10,7 +10,7 @@ from detector.errors import EarmarkError
 from detector.types import FloatArray
 from detector.waveform import peaks_of
 from streams.api.house import House
-from streams.records import ObservationRef, TrackDecided
+from streams.contract.records import ObservationRef, TrackDecided
 
 log = structlog.get_logger()
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from streams.records import Actions, Analysis, Extent, Label, LabelSource, Outcome
+from streams.contract.records import Actions, Analysis, Extent, Label, LabelSource, Outcome
 
 WORDS: Final = {
     "ai_likely": "AI likely",

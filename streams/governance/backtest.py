@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from streams.contract.records import Actions, Dimension, Extent
 from streams.deciding import Decided, decide_all
 from streams.governance import reopening
 from streams.governance.standing import Standing
@@ -22,7 +23,6 @@ from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS
 from streams.policy.facts import OPPOSITES, Facts, Said
 from streams.policy.rules import Rule
-from streams.records import Actions, Dimension, Extent
 
 PAGE = 500
 

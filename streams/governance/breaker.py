@@ -18,12 +18,12 @@ from typing import Final
 import structlog
 
 from streams import metrics
+from streams.contract.records import stable_id
+from streams.contract.records.policy import PolicyChanged
 from streams.deciding import Decided
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
 from streams.policy.rules import Rule
-from streams.records import stable_id
-from streams.records.policy import PolicyChanged
 
 log = structlog.get_logger()
 

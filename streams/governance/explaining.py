@@ -5,15 +5,15 @@ from typing import Final
 
 from sqlalchemy import select
 
+from streams.contract.records import LabelSource, TrackDecided
+from streams.contract.records import parse as parse_record
+from streams.contract.records.policy import PolicyChanged
 from streams.governance import reopening
 from streams.ledger.database import Ledger
 from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
-from streams.records import LabelSource, TrackDecided
-from streams.records import parse as parse_record
-from streams.records.policy import PolicyChanged
 from streams.settings import Settings
 
 SAYS: Final = {

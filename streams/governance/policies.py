@@ -16,12 +16,12 @@ import structlog
 from sqlalchemy import func, select
 
 from streams import metrics
+from streams.contract.records import parse
+from streams.contract.records.policy import PolicyChanged
 from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, load
 from streams.policy.bundle import parse as parse_bundle
-from streams.records import parse
-from streams.records.policy import PolicyChanged
 
 log = structlog.get_logger()
 

@@ -207,7 +207,7 @@ def publish(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Release a policy to a running Earmark; a restrictive change waits for a second person."""
-    from streams import topics
+    from streams.contract import topics
     from streams.governance.publishing import approver, named, running, said_about, send
     from streams.governance.publishing import publish as release
     from streams.policy.bundle import load, read
@@ -242,7 +242,7 @@ def switch(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Switch a rule off at once, whatever the policy says; or on again, as after a trip."""
-    from streams import topics
+    from streams.contract import topics
     from streams.governance.publishing import approver, running, send, switched
     from streams.policy.bundle import load
 

@@ -33,7 +33,7 @@ def import_rights(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Bring agreements, consents and generators into the registry."""
-    from streams import topics
+    from streams.contract import topics
     from streams.governance import reopening
     from streams.governance.publishing import send
     from streams.governance.rights_files import read, versioned
@@ -97,7 +97,9 @@ def redecide(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Decide tracks again by the running policy, from stored facts. A dry run unless --yes."""
-    from streams import topics
+    from streams.contract import topics
+    from streams.contract.records import Cause
+    from streams.contract.records.policy import TrackReopened
     from streams.governance import reopening
     from streams.governance.backtest import backtest
     from streams.governance.policy_cli import _print_report
@@ -105,8 +107,6 @@ def redecide(
     from streams.governance.standing import Standing
     from streams.policy.bundle import load
     from streams.policy.registry import keys_of_entry
-    from streams.records import Cause
-    from streams.records.policy import TrackReopened
 
     settings, ledger = _settings(state), _ledger(state)
     bundle = running(ledger, load(settings.policy))

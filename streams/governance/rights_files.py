@@ -23,14 +23,14 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from detector.errors import BadInput
-from streams.policy.registry import Registry
-from streams.records.rights import (
+from streams.contract.records.rights import (
     GeneratorEntry,
     RightsChanged,
     RightsEntry,
     generator_entry_id,
     rights_entry_id,
 )
+from streams.policy.registry import Registry
 
 Given = tuple[str | None, RightsEntry | GeneratorEntry]
 Kind = TypeVar("Kind", RightsEntry, GeneratorEntry)

@@ -17,8 +17,8 @@ from streams.broker.dlq import moment
 from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
+    from streams.contract.records.policy import StatementWritten
     from streams.ledger.database import Ledger
-    from streams.records.policy import StatementWritten
 
 
 def statements(
@@ -57,9 +57,9 @@ def written(
     """Yield statements as they were written, the oldest first."""
     from sqlalchemy import select
 
+    from streams.contract.records import parse
+    from streams.contract.records.policy import StatementWritten
     from streams.ledger.tables import STATEMENTS
-    from streams.records import parse
-    from streams.records.policy import StatementWritten
 
     asked = select(STATEMENTS.c.record).order_by(
         STATEMENTS.c.recorded_at, STATEMENTS.c.statement_id

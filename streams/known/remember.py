@@ -16,14 +16,15 @@ from typing import Final
 
 from detector.errors import Fatal
 from detector.landmarks import NotLandmarks
-from streams import metrics, topics
+from streams import metrics
 from streams.audio.artefacts import ArtefactStore
 from streams.broker.batches import Handled, Handler, read_each
 from streams.broker.consuming import consume
-from streams.broker.dead_letters import Message
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import TrackDecided, parse
 from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
 from streams.known.index import Item, Refused, open_index
-from streams.records import TrackDecided, parse
 from streams.settings import Settings
 
 WHO: Final = "earmark"

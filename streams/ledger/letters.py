@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import ColumnElement, Select, func, insert, select
 
 from detector.errors import BadInput
-from streams.broker import dead_letters
+from streams.contract import dead_letters
 from streams.ledger.cursors import Part, Sorted
 from streams.ledger.database import Ledger
 from streams.ledger.tables import DEAD_LETTER_ACTIONS as ACTIONS

@@ -20,9 +20,9 @@ from detector.errors import EarmarkError
 from streams import metrics, tracing
 from streams.broker.clients import open_producer
 from streams.broker.failures import BrokerAway
+from streams.contract.records import Record
 from streams.ledger.database import Ledger
 from streams.ledger.people import OUTBOX
-from streams.records import Record
 from streams.settings import Settings
 
 log = structlog.get_logger()

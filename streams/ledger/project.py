@@ -7,10 +7,11 @@ comes again adds nothing.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from streams import metrics, topics
+from streams import metrics
 from streams.broker.batches import Handled, Handler, read_each
 from streams.broker.consuming import consume
-from streams.broker.dead_letters import Message
+from streams.contract import topics
+from streams.contract.dead_letters import Message
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.review import tasks

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, Select, Table, func, select
 
+from streams.contract.records import TrackDecided, parse
 from streams.ledger.database import Ledger
 from streams.ledger.tables import (
     ANALYSES,
@@ -27,7 +28,6 @@ from streams.ledger.tables import (
     USAGES,
     VERDICTS,
 )
-from streams.records import TrackDecided, parse
 
 # In the order in which one upload meets them: it settles ties of a story.
 STORY: Final = (

@@ -13,11 +13,11 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from streams import topics
 from streams.broker.batches import message_of, read_each
 from streams.broker.clients import open_reader
-from streams.broker.dead_letters import Message
 from streams.broker.failures import BrokerAway
+from streams.contract import topics
+from streams.contract.dead_letters import Message
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.review import tasks

@@ -11,9 +11,32 @@ from typing import Any, Final
 
 import orjson
 
-from streams import topics
-from streams.broker import dead_letters
-from streams.broker.dead_letters import Message
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import (
+    DecisionApplied,
+    ModelRef,
+    PolicyRef,
+    Record,
+    ReviewRequested,
+    TrackClassified,
+    TrackDecided,
+    TrackFingerprinted,
+    TrackLabelled,
+    Upload,
+    UploadReceived,
+    parse,
+    stable_id,
+)
+from streams.contract.records.credits import CreditsDerived, UsageAttributed
+from streams.contract.records.policy import (
+    PolicyChanged,
+    PolicyShadowed,
+    StatementWritten,
+    TrackReopened,
+)
+from streams.contract.records.reviews import AppealChanged, ReviewDecided
+from streams.contract.records.rights import RightsChanged
 from streams.ledger.database import Row
 from streams.ledger.tables import (
     ANALYSES,
@@ -35,25 +58,6 @@ from streams.ledger.tables import (
     VERDICTS,
 )
 from streams.policy.registry import keys_of_event
-from streams.records import (
-    DecisionApplied,
-    ModelRef,
-    PolicyRef,
-    Record,
-    ReviewRequested,
-    TrackClassified,
-    TrackDecided,
-    TrackFingerprinted,
-    TrackLabelled,
-    Upload,
-    UploadReceived,
-    parse,
-    stable_id,
-)
-from streams.records.credits import CreditsDerived, UsageAttributed
-from streams.records.policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
-from streams.records.reviews import AppealChanged, ReviewDecided
-from streams.records.rights import RightsChanged
 
 RELEASE_NAMES: Final = ("upc", "ean", "icpn", "grid", "release_id")  # of upload.identifiers
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from streams.contract.records import Actions, stable_id
 from streams.ledger import reads
 from streams.ledger.database import Ledger
 from streams.ledger.tell_letters import printable
 from streams.local import show
-from streams.records import Actions, stable_id
 
 
 def story(ledger: Ledger, name: str) -> Iterator[str]:

@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import func, select
 
 from detector.errors import BadInput
-from streams import topics
-from streams.broker.dead_letters import Message
+from streams.contract import topics
+from streams.contract.dead_letters import Message
 from streams.ledger import audit
 from streams.ledger.database import Ledger
 from streams.ledger.export import all_rows

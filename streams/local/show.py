@@ -7,9 +7,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from streams.contract.records import Actions
 from streams.local.gather import Passed
 from streams.local.watch import Ended
-from streams.records import Actions
 
 COLOURS: Final = {
     "ai_likely": "magenta",

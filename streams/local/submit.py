@@ -10,13 +10,13 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.progress import Progress
 
+from streams.contract.records import Upload, stable_id
 from streams.ingest import IngestHook, RefusedUpload, read_manifest, upload_from_file
 from streams.local import show
 from streams.local.gather import Passed, gather
 from streams.local.processes import listens
 from streams.local.up import Batch, Named
 from streams.local.watch import Watcher
-from streams.records import Upload, stable_id
 from streams.settings import Settings
 
 STALL_S: Final = 300.0

@@ -24,6 +24,7 @@ from detector.errors import EarmarkError, Fatal
 from streams.accounts.sessions import first_link
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.console.address import address_of
+from streams.contract.records import Upload
 from streams.ingest import IngestHook
 from streams.ledger.database import Ledger
 from streams.local import show
@@ -31,7 +32,6 @@ from streams.local.gather import Passed
 from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
-from streams.records import Upload
 from streams.settings import PREFIX, Settings
 
 WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")

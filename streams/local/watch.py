@@ -8,11 +8,10 @@ from typing import Any
 import orjson
 from kafka import TopicPartition
 
-from streams import topics
-from streams.broker import dead_letters
 from streams.broker.clients import open_reader
 from streams.broker.fetch_wait import FetchWait
-from streams.records import InvalidRecord, TrackDecided, parse
+from streams.contract import dead_letters, topics
+from streams.contract.records import InvalidRecord, TrackDecided, parse
 from streams.settings import Settings
 
 

@@ -9,9 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from streams.policy.strict import Strict, fault
-from streams.records import Identifier, Territory
-from streams.records.rights import (
+from streams.contract.records import Identifier, Territory
+from streams.contract.records.rights import (
     WORLDWIDE,
     Party,
     RightsChanged,
@@ -19,6 +18,7 @@ from streams.records.rights import (
     RightsEntry,
     RightsSubject,
 )
+from streams.policy.strict import Strict, fault
 
 
 class Agreement(Strict):

@@ -16,6 +16,8 @@ from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, 
 from pydantic_core import ErrorDetails
 
 from detector.errors import Fatal
+from streams.contract.records import PolicyRef
+from streams.contract.records.rights import RightsChanged
 from streams.policy import marked
 from streams.policy.agreements import Agreement
 from streams.policy.cases import Case
@@ -24,8 +26,6 @@ from streams.policy.faults import Fault, faults_of
 from streams.policy.overrides import Override, Parameter
 from streams.policy.rules import MODE, REASON_CODE, OnMissing, Rule
 from streams.policy.strict import MISPLACED, Strict, fault
-from streams.records import PolicyRef
-from streams.records.rights import RightsChanged
 
 NAME: Final = r"^[a-z][a-z0-9-]*$"
 VERSION: Final = r"^\d+\.\d+\.\d+$"

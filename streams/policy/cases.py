@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from streams.contract.records import Actions
 from streams.policy.strict import Strict
-from streams.records import Actions
 
 NOBODY = "none"  # as a review: nobody is asked to look
 

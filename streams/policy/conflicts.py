@@ -5,7 +5,7 @@ They cost nothing to find and say more about a delivery than its declaration alo
 
 from typing import Final
 
-from streams.records import Upload
+from streams.contract.records import Upload
 
 ALL_WITH_HUMAN: Final = "ddex_all_with_human"
 NONE_WITH_AI: Final = "ddex_none_with_ai"

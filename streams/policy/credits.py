@@ -7,12 +7,12 @@ theirs to compute. Where an agreement no longer covers a track, that is said as 
 from collections.abc import Iterable
 from datetime import datetime
 
+from streams.contract.records import RightsUsed, TrackClassified, stable_id
+from streams.contract.records.credits import CreditsDerived, UsageAttributed
+from streams.contract.records.rights import RightsChanged, SourceShare
 from streams.policy.judge import Judgement
 from streams.policy.labels import SAYS_AI
 from streams.policy.mappings import DDEX_CONTAINS_AI, credit_lines
-from streams.records import RightsUsed, TrackClassified, stable_id
-from streams.records.credits import CreditsDerived, UsageAttributed
-from streams.records.rights import RightsChanged, SourceShare
 
 
 def usage_of(

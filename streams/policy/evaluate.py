@@ -15,13 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from streams.contract.records import Actions, Dimension, RuleHit
 from streams.policy.bundle import Bundle
 from streams.policy.conditions import context_of
 from streams.policy.facts import OPPOSITES
 from streams.policy.reach import beyond_the_detector
 from streams.policy.rules import NEUTRAL, Rule, pending, spared
 from streams.policy.schema import NO_AI, Value
-from streams.records import Actions, Dimension, RuleHit
 
 # Each dimension from lenient to strict.
 STRICTNESS: Final[dict[Dimension, tuple[str, ...]]] = {

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
+from streams.contract.records import RightsUsed, TrackClassified
+from streams.contract.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
+from streams.contract.records.rights import RightsChanged
 from streams.policy.registry import Registry, boundaries, keys_of_event, standing
-from streams.records import RightsUsed, TrackClassified
-from streams.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
-from streams.records.rights import RightsChanged
 
 STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 

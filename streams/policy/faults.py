@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, get_args
 
+from streams.contract.records import Actions
 from streams.policy.cases import DIMENSIONS, NOBODY, Case
 from streams.policy.conditions import Condition
 from streams.policy.expressions import NotCel
@@ -18,7 +19,6 @@ from streams.policy.features import WrongSnapshot, flattened, snapshot
 from streams.policy.overrides import Override
 from streams.policy.reach import reachable, reachable_alone
 from streams.policy.rules import Rule
-from streams.records import Actions
 
 if TYPE_CHECKING:
     from streams.policy.bundle import Bundle

@@ -8,13 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from detector.errors import BadInput
-from streams.policy.conflicts import conflicts
-from streams.policy.facts import Facts
-from streams.policy.known import known
-from streams.policy.labels import SAYS_AI, declared_extent, detected_extent
-from streams.policy.rights import Rights
-from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
-from streams.records import (
+from streams.contract.records import (
     Certainty,
     Extent,
     Label,
@@ -22,6 +16,12 @@ from streams.records import (
     Outcome,
     TrackClassified,
 )
+from streams.policy.conflicts import conflicts
+from streams.policy.facts import Facts
+from streams.policy.known import known
+from streams.policy.labels import SAYS_AI, declared_extent, detected_extent
+from streams.policy.rights import Rights
+from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
 
 Snapshot = Mapping[str, Value]
 HUMAN_SOURCES: Final = frozenset({LabelSource.REVIEWER, LabelSource.APPEAL})

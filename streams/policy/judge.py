@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from streams.contract.records import Actions, Label, RightsUsed, Term, TrackClassified
+from streams.contract.records.rights import WORLDWIDE, RightsChanged
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS, Evaluation, evaluate
 from streams.policy.facts import Facts, used_of
@@ -18,8 +20,6 @@ from streams.policy.registry import named_territories
 from streams.policy.rights import Rights, rights_of
 from streams.policy.rules import NEUTRAL
 from streams.policy.schema import Value
-from streams.records import Actions, Label, RightsUsed, Term, TrackClassified
-from streams.records.rights import WORLDWIDE, RightsChanged
 
 MAX_TERRITORIES: Final = 300
 

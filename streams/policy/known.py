@@ -9,8 +9,8 @@ from typing import Final
 
 import orjson
 
+from streams.contract.records import Extent, Match, TrackClassified
 from streams.policy.schema import Value
-from streams.records import Extent, Match, TrackClassified
 
 WHOLE: Final = 0.85
 """Share of a track from which on a registered AI output is all of it."""

@@ -17,11 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from streams.policy.facts import Facts
-from streams.policy.known import registered
-from streams.policy.registry import standing
-from streams.policy.rights import NO_RIGHTS, Rights
-from streams.records import (
+from streams.contract.records import (
     Certainty,
     Component,
     Contains,
@@ -33,7 +29,11 @@ from streams.records import (
     TrackClassified,
     stable_id,
 )
-from streams.records.rights import WORLDWIDE
+from streams.contract.records.rights import WORLDWIDE
+from streams.policy.facts import Facts
+from streams.policy.known import registered
+from streams.policy.registry import standing
+from streams.policy.rights import NO_RIGHTS, Rights
 
 ARTWORK: Final = "artwork"
 SAYS_AI: Final = (Extent.ALL, Extent.PARTLY)

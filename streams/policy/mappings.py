@@ -9,7 +9,7 @@ of the EU Code of Practice. Where another vocabulary has no word for ours, nothi
 import json
 from typing import Final, Literal
 
-from streams.records import (
+from streams.contract.records import (
     Certainty,
     Component,
     Contains,
@@ -20,7 +20,7 @@ from streams.records import (
     Provenance,
     TrackClassified,
 )
-from streams.records.credits import CreditLine
+from streams.contract.records.credits import CreditLine
 
 DDEX_CONTAINS_AI: Final[dict[Extent, Contains | None]] = {
     Extent.ALL: "All",

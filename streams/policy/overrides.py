@@ -17,8 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from streams.contract.records import Identifier, Territory
 from streams.policy.strict import Strict, fault
-from streams.records import Identifier, Territory
 
 Parameter = Annotated[
     StrictBool | StrictFloat | StrictStr, Field(union_mode="left_to_right")

@@ -10,14 +10,22 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
+from streams.contract.records import (
+    Dimension,
+    Extent,
+    Label,
+    LabelSource,
+    Term,
+    TrackClassified,
+    stable_id,
+)
+from streams.contract.records.policy import Redress, StatementWritten
+from streams.contract.records.rights import WORLDWIDE
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS, restricted
 from streams.policy.judge import Judgement, Scoped
 from streams.policy.rules import NEUTRAL, Category, Rule
 from streams.policy.transparency import AUTOMATED, CATEGORIES, EEA, MONETARY, VISIBILITY
-from streams.records import Dimension, Extent, Label, LabelSource, Term, TrackClassified, stable_id
-from streams.records.policy import Redress, StatementWritten
-from streams.records.rights import WORLDWIDE
 
 _DID: Final[dict[str, dict[tuple[str, str], str]]] = {
     "en": {

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from streams.records import TrackClassified, Upload
-from streams.records.rights import (
+from streams.contract.records import TrackClassified, Upload
+from streams.contract.records.rights import (
     WORLDWIDE,
     GeneratorEntry,
     GeneratorLicence,

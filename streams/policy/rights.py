@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from streams.contract.records import RightsUsed, Tool, TrackClassified, Upload
+from streams.contract.records.rights import RightsChanged, RightsEntry, RightsSubject, Use
 from streams.policy.registry import (
     STANDINGS,
     Standing,
     licence_of,
     standing,
 )
-from streams.records import RightsUsed, Tool, TrackClassified, Upload
-from streams.records.rights import RightsChanged, RightsEntry, RightsSubject, Use
 
 Purpose = Literal["licence", "generator", "derivative", "voice"]
 MAKES: Final = frozenset({"generate", "distribute_output"})

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from streams.contract.records import Actions, Dimension
+from streams.contract.records.reviews import Finding
 from streams.policy.strict import Strict, fault
-from streams.records import Actions, Dimension
-from streams.records.reviews import Finding
 
 # Consequences that take a person or a second signal, and what each is until then.
 SEVERE: Final = {"availability": "takedown", "monetisation": "exclude", "profile": "detach"}

@@ -18,15 +18,11 @@ from typing import Any, Final, get_args
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from detector.errors import BadInput
-from streams import topics
 from streams.accounts.users import User
-from streams.ledger import audit
-from streams.ledger.cursors import Part, Sorted
-from streams.ledger.database import Ledger
-from streams.ledger.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
-from streams.records import parse
-from streams.records.policy import StatementWritten
-from streams.records.reviews import (
+from streams.contract import topics
+from streams.contract.records import parse
+from streams.contract.records.policy import StatementWritten
+from streams.contract.records.reviews import (
     DECIDED_STATES,
     PENDING_STATES,
     AppealChanged,
@@ -36,6 +32,10 @@ from streams.records.reviews import (
     appeal_change_id,
     appeal_id,
 )
+from streams.ledger import audit
+from streams.ledger.cursors import Part, Sorted
+from streams.ledger.database import Ledger
+from streams.ledger.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
 from streams.review.verdicts import publish
 
 WINDOW: Final = timedelta(days=184)  # six months (DSA Art. 20), as Mozilla counts them

@@ -12,11 +12,11 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from sqlalchemy import select
 
+from streams.contract.records import parse
+from streams.contract.records.reviews import ReviewDecided
 from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import FINGERPRINTS, UPLOADS, VERDICTS
-from streams.records import parse
-from streams.records.reviews import ReviewDecided
 
 LABELS: Final = {"All": "ai", "None": "human", "Partly": "partly"}
 COLUMNS: Final = (

@@ -19,13 +19,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
 from streams.accounts.users import User
+from streams.contract.records import stable_id
+from streams.contract.records.reviews import DECIDED_STATES
 from streams.ledger import audit
 from streams.ledger.database import Ledger
 from streams.ledger.people import GOLDEN, USERS
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import APPEALS, DECISIONS, UPLOADS, VERDICTS
-from streams.records import stable_id
-from streams.records.reviews import DECIDED_STATES
 from streams.review.tasks import MEASURING, standing
 
 LATEST: Final = 2_000  # verdicts that the figures are made of

@@ -12,18 +12,18 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, func, select, update
 
 from detector.errors import BadInput
-from streams import topics
 from streams.accounts.roles import Right
 from streams.accounts.users import User
-from streams.broker.dead_letters import Message
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import Component, Extent, Record, parse, stable_id
+from streams.contract.records.reviews import Finding, ReviewDecided, Reviewer
 from streams.ledger import audit, outbox
 from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.rows import rows_of
 from streams.ledger.tables import DECISIONS, VERDICTS
 from streams.policy.facts import OPPOSITES
-from streams.records import Component, Extent, Record, parse, stable_id
-from streams.records.reviews import Finding, ReviewDecided, Reviewer
 from streams.review import tasks
 from streams.review.reasons import OTHER, REASONS, UNDO
 from streams.webhooks import deliveries

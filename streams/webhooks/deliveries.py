@@ -15,14 +15,14 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
-from streams import topics
 from streams.accounts.tokens import new_id, new_token
 from streams.audio.fetch_http import host_of
-from streams.broker.dead_letters import Message
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import stable_id
 from streams.ledger import audit
 from streams.ledger.database import Ledger
 from streams.ledger.people import DELIVERIES, WEBHOOKS
-from streams.records import stable_id
 
 EVENTS: Final = (
     topics.DECIDED,

@@ -22,20 +22,21 @@ import sqlalchemy
 import typer
 from starlette.testclient import TestClient
 
-from streams import logs, topics
+from streams import logs
 from streams.accounts import keys, sessions, users
 from streams.api.house import House
 from streams.console.app import create
 from streams.console.listing import LATEST
 from streams.console.queue import BY_AGE, BY_PRIORITY
 from streams.console.visitors import COOKIE
+from streams.contract import topics
+from streams.contract.records import Declaration, Outcome, SegmentScore, UploadReceived
 from streams.decide import decide
 from streams.ledger.cursors import Sorted
 from streams.ledger.database import Ledger, Row
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.rows import rows_of
 from streams.ledger.tables import DECISIONS, FINGERPRINTS, UPLOADS
-from streams.records import Declaration, Outcome, SegmentScore, UploadReceived
 from streams.review import tasks
 from streams.settings import Settings
 from tests.console.stories import POLICY

@@ -3,13 +3,19 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from streams import topics
+from streams.contract import topics
+from streams.contract.records import (
+    Declaration,
+    Outcome,
+    ReviewRequested,
+    TrackDecided,
+    UploadReceived,
+)
+from streams.contract.records.analyses import Evidence
 from streams.decide import decide
 from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import Bundle, load
-from streams.records import Declaration, Outcome, ReviewRequested, TrackDecided, UploadReceived
-from streams.records.analyses import Evidence
 from streams.settings import Settings
 from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy
 
-from streams import topics
+from streams.contract import topics
 from streams.ledger import audit, letters
 from streams.ledger.people import AUDIT
 from streams.ledger.project import project

@@ -12,15 +12,15 @@ import sqlalchemy
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from streams import topics
 from streams.api import multipart
 from streams.api.callers import RateLimit
 from streams.audio.kept_uploads import KeptUploads
+from streams.contract import topics
+from streams.contract.records import UploadReceived, parse
 from streams.ledger import audit, letters, reads
 from streams.ledger.people import AUDIT, OUTBOX
 from streams.ledger.project import project
 from streams.ledger.tables import UPLOADS
-from streams.records import UploadReceived, parse
 from tests.console.conftest import Console
 from tests.console.stories import tell
 from tests.streams.test_ledger import letter

@@ -8,9 +8,9 @@ import sqlalchemy
 
 from streams.accounts import users
 from streams.audio.pictures import Pictures
+from streams.contract.records import TrackDecided
+from streams.contract.records.reviews import Appellant
 from streams.ledger.people import TASK_STATES as STATES
-from streams.records import TrackDecided
-from streams.records.reviews import Appellant
 from streams.review import appeals, quality, tasks
 from tests.console.conftest import Browser, Console
 from tests.console.stories import tell

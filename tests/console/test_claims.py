@@ -5,18 +5,18 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import select
 
-from streams import topics
 from streams.console.claims import known_recordings
-from streams.ledger.project import project
-from streams.ledger.tables import UPLOADS
-from streams.records import Declaration, Provenance, Tool
-from streams.records.rights import (
+from streams.contract import topics
+from streams.contract.records import Declaration, Provenance, Tool
+from streams.contract.records.rights import (
     Party,
     RightsChanged,
     RightsEntry,
     RightsSubject,
     rights_entry_id,
 )
+from streams.ledger.project import project
+from streams.ledger.tables import UPLOADS
 from tests.console.conftest import Console
 from tests.console.stories import a_task, tell
 from tests.streams.events import fingerprinted, match, message

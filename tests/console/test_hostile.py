@@ -11,14 +11,14 @@ import pytest
 import sqlalchemy
 from starlette.testclient import TestClient
 
-from streams import topics
 from streams.accounts import sessions, users
 from streams.accounts.roles import Right
 from streams.console.server import config_of
 from streams.console.visitors import COOKIE, local
+from streams.contract import topics
+from streams.contract.records import Contributor, Declaration, Tool, Upload
+from streams.contract.records.uploads import DdexMessage, Derivation, Uploader, VoiceClaim
 from streams.ledger.people import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
-from streams.records import Contributor, Declaration, Tool, Upload
-from streams.records.uploads import DdexMessage, Derivation, Uploader, VoiceClaim
 from streams.webhooks import deliveries
 from tests.console.conftest import ADDRESS, Console
 from tests.console.stories import hear, tell

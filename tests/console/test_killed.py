@@ -22,9 +22,9 @@ import orjson
 import pytest
 import sqlalchemy
 
-from streams import topics
 from streams.accounts import sessions, users
 from streams.console.visitors import COOKIE
+from streams.contract import topics
 from streams.ledger import audit
 from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.people import OUTBOX

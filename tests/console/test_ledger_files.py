@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from streams import topics
 from streams.accounts import keys, users
 from streams.accounts.users import User
+from streams.contract import topics
+from streams.contract.records import Extent
 from streams.ledger import audit, reads
 from streams.ledger.database import Ledger
 from streams.ledger.export import BadExport, all_rows, export, restore, tables
 from streams.ledger.project import project
 from streams.ledger.verify import faults
-from streams.records import Extent
 from streams.review import lessons, tasks, verdicts
 from tests.console.stories import a_task, tell
 from tests.console.test_review import form

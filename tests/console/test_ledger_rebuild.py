@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from streams import topics
 from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract import topics
 from streams.ledger.cli import app
 from streams.ledger.database import Ledger
 from streams.ledger.project import project

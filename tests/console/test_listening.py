@@ -13,16 +13,16 @@ import pytest
 import uvicorn
 from playwright.sync_api import Page, expect
 
-from streams import topics
 from streams.accounts import sessions, users
 from streams.api.house import House
 from streams.console.app import create
 from streams.console.server import config_of
 from streams.console.visitors import COOKIE
+from streams.contract import topics
+from streams.contract.records import Provenance
+from streams.contract.records.analyses import Evidence
 from streams.ledger.project import project
 from streams.local.processes import free_port
-from streams.records import Provenance
-from streams.records.analyses import Evidence
 from streams.settings import Settings
 from tests.console.browsing import chromium, watched
 from tests.console.stories import CLAIMS_NONE, hear, tell

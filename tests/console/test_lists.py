@@ -12,11 +12,11 @@ import orjson
 import pytest
 import sqlalchemy
 
-from streams import topics
 from streams.console import admin, appeals, dead, queue, tracks
+from streams.contract import topics
+from streams.contract.records.reviews import Appellant
 from streams.ledger.people import DELIVERIES
 from streams.ledger.project import project
-from streams.records.reviews import Appellant
 from streams.review import appeals as reviewed
 from streams.webhooks import deliveries
 from tests.console.conftest import Browser, Console

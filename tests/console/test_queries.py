@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 
 from streams.console import admin as admin_pages
-from streams.records.reviews import Appellant
+from streams.contract.records.reviews import Appellant
 from streams.review import appeals
 from tests.console.conftest import Console
 from tests.console.stories import tell

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams import topics
 from streams.accounts import users
 from streams.accounts.users import User
+from streams.contract import topics
+from streams.contract.records import Declaration, Extent, Outcome
+from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
 from streams.ledger import audit
 from streams.ledger.database import Ledger
 from streams.ledger.people import OUTBOX
@@ -19,8 +21,6 @@ from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.project import project
 from streams.ledger.tables import VERDICTS
 from streams.policy.bundle import load
-from streams.records import Declaration, Extent, Outcome
-from streams.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
 from streams.review import appeals, quality, tasks, verdicts
 from streams.review.appeals import BadAppeal, Step
 from streams.review.tasks import NotYours

@@ -13,9 +13,9 @@ from streams.api import appeals, tracks, uploads, webhooks
 from streams.api.callers import Needs as KeyNeeds
 from streams.console.app import PAGES
 from streams.console.visitors import Needs
+from streams.contract.records.reviews import Appellant
 from streams.ledger import letters
 from streams.ledger.project import project
-from streams.records.reviews import Appellant
 from streams.review import appeals as reviewed
 from tests.console.conftest import Console
 from tests.console.stories import hear, tell

@@ -6,16 +6,10 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams import topics
 from streams.accounts.users import User
 from streams.console.story import task_story
-from streams.decide import decide
-from streams.governance.standing import Standing
-from streams.ledger.database import Ledger, LedgerAway
-from streams.ledger.people import OUTBOX
-from streams.ledger.project import project
-from streams.ledger.tables import VERDICTS
-from streams.records import (
+from streams.contract import topics
+from streams.contract.records import (
     Declaration,
     Derivation,
     ReviewRequested,
@@ -23,7 +17,13 @@ from streams.records import (
     VoiceClaim,
     parse,
 )
-from streams.records.reviews import ReviewDecided
+from streams.contract.records.reviews import ReviewDecided
+from streams.decide import decide
+from streams.governance.standing import Standing
+from streams.ledger.database import Ledger, LedgerAway
+from streams.ledger.people import OUTBOX
+from streams.ledger.project import project
+from streams.ledger.tables import VERDICTS
 from streams.review import quality, tasks
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, a_task, tell

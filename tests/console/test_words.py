@@ -5,8 +5,8 @@ import re
 import pytest
 
 from streams.console import words
-from streams.records import Extent, Outcome
-from streams.records.analyses import Evidence, SegmentScore
+from streams.contract.records import Extent, Outcome
+from streams.contract.records.analyses import Evidence, SegmentScore
 from tests.console.conftest import Console
 from tests.console.stories import tell
 from tests.streams.events import analysis, classified

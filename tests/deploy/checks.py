@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import yaml
 
-from streams import topics
 from streams.cli import WorkerName
+from streams.contract import topics
 from streams.settings import PREFIX, Settings, SettingsError
 from tests.deploy.helm import CHART, Object, of_kind
 from tests.deploy.schemas import schema_problems

@@ -23,11 +23,14 @@ import pytest
 from sqlalchemy import select
 
 from models.samples import Sample
-from streams import topics, tracing
+from streams import tracing
 from streams.accounts import keys
 from streams.accounts.users import User, create
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
+from streams.contract import topics
+from streams.contract.records import Declaration, Extent, Tool, Upload
+from streams.contract.records.rights import RightsConditions
 from streams.governance.publishing import send
 from streams.ingest import IngestHook, upload_from_file
 from streams.ledger.database import Ledger
@@ -35,8 +38,6 @@ from streams.ledger.people import TASK_STATES
 from streams.local.processes import free_port
 from streams.local.supervisor import Supervisor
 from streams.metrics_table import ALL
-from streams.records import Declaration, Extent, Tool, Upload
-from streams.records.rights import RightsConditions
 from streams.review.quality import ask_twice
 from streams.review.reasons import REASONS
 from streams.review.tasks import take_next

@@ -105,8 +105,8 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
         names = set(archive.namelist())
     for wanted in (
         "streams/policy/default.yaml",
-        "streams/schemas/asyncapi.json",
-        "streams/schemas/tracks.decided.v1.json",
+        "streams/contract/schemas/asyncapi.json",
+        "streams/contract/schemas/tracks.decided.v1.json",
         "streams/ledger/migrations/versions/0001_first.py",
         *(
             f"models/{MODEL}/{name}"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
 
-from streams import topics
 from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker
+from streams.contract import topics
 from streams.settings import Settings
 
 SOURCE, TARGET = "waiting", "waited"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from streams import topics
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract import topics
 from streams.settings import Settings
 
 SettingsFor = Callable[..., Settings]

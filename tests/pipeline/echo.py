@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from detector.errors import BadInput, Fatal, Transient
 from streams.broker.handling import Handler
 from streams.broker.processor import Output, Processor, run
+from streams.contract.records import Record, stable_id
 from streams.health import Health
-from streams.records import Record, stable_id
 from streams.settings import Settings
 
 

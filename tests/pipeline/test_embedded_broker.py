@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from streams import topics
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.broker.failures import BrokerAway, BrokerFailed
+from streams.contract import topics
 from streams.settings import Settings
 
 pytestmark = pytest.mark.pipeline

@@ -16,16 +16,12 @@ from typer.testing import CliRunner
 from models.effects import sped
 from models.music import RATE_HZ, render
 from models.samples import write_audio
-from streams import topics
 from streams.broker.clients import open_reader
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
-from streams.contract import RECORDS
-from streams.ingest import IngestHook, upload_from_file
-from streams.known.index import open_index
-from streams.local.state import State
-from streams.local.supervisor import Supervisor
-from streams.records import (
+from streams.contract import topics
+from streams.contract.json_schemas import RECORDS
+from streams.contract.records import (
     R,
     Record,
     ReviewRequested,
@@ -33,6 +29,10 @@ from streams.records import (
     TrackFingerprinted,
     parse,
 )
+from streams.ingest import IngestHook, upload_from_file
+from streams.known.index import open_index
+from streams.local.state import State
+from streams.local.supervisor import Supervisor
 from streams.settings import Settings
 
 pytestmark = pytest.mark.pipeline

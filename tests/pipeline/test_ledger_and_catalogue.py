@@ -19,10 +19,10 @@ from kafka import KafkaConsumer, TopicPartition
 from sqlalchemy import select
 
 from detector.errors import Transient
-from streams import topics
-from streams.broker import dead_letters
 from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract import dead_letters, topics
+from streams.contract.records import DecisionApplied, Declaration, Record, parse
 from streams.decide import decide
 from streams.ingest import IngestHook
 from streams.ledger import letters, reads
@@ -32,7 +32,6 @@ from streams.ledger.reads import counts
 from streams.ledger.tables import UPLOADS
 from streams.local.processes import free_port
 from streams.policy.bundle import load
-from streams.records import DecisionApplied, Declaration, Record, parse
 from streams.settings import Settings
 from tests.streams.events import classified, upload
 

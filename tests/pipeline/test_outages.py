@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from streams import topics
-from streams.broker import dead_letters
 from streams.broker.embedded import ensure_topics
+from streams.contract import dead_letters, topics
 from streams.ingest import IngestHook
 from streams.settings import Settings
 from tests.kafka import ApacheKafka, apache_kafka

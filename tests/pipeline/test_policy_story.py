@@ -15,11 +15,12 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
-from streams import topics
 from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.catalogue import TRACKS
 from streams.cli import app
+from streams.contract import topics
+from streams.contract.records import Declaration, Record, Tool, TrackDecided
 from streams.governance.reopening import standing_decisions
 from streams.ledger import reads
 from streams.ledger.database import Ledger
@@ -27,7 +28,6 @@ from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.policy.reasons import statement_id_of
 from streams.policy.transparency import faults
-from streams.records import Declaration, Record, Tool, TrackDecided
 from streams.settings import Settings
 from tests.streams.events import classified, verdict
 

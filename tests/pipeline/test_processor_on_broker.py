@@ -22,9 +22,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams import topics
-from streams.broker import dead_letters
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract import dead_letters, topics
 from streams.settings import Settings
 from tests.pipeline.conftest import CreateTopics, SettingsFor
 

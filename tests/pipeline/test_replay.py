@@ -11,17 +11,17 @@ from kafka import TopicPartition
 from typer.testing import CliRunner
 
 from detector.errors import Transient
-from streams import cli, topics
-from streams.broker import dead_letters
+from streams import cli
 from streams.broker.clients import open_producer, open_reader
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract import dead_letters, topics
+from streams.contract.records import Upload, stable_id
 from streams.ingest import IngestHook
 from streams.ledger import letters
 from streams.ledger.database import Ledger
 from streams.ledger.letters import Letter, Wanted
 from streams.ledger.reads import counts, decision_of
 from streams.local.supervisor import Supervisor
-from streams.records import Upload, stable_id
 from streams.settings import Settings
 from tests.audio import write_wav
 

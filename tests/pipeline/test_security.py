@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 
 from detector.errors import EarmarkError
-from streams import topics
 from streams.broker import topic_plan
 from streams.broker.clients import open_producer, open_reader
 from streams.broker.embedded import ensure_topics
 from streams.broker.failures import BrokerAway
 from streams.broker.publisher import KafkaPublisher
 from streams.broker.security import BrokerRefuses
+from streams.contract import topics
+from streams.contract.records import Declaration
 from streams.ingest import IngestHook
 from streams.ledger.database import Ledger
 from streams.ledger.reads import counts
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
-from streams.records import Declaration
 from streams.settings import Settings
 from tests.kafka import ApacheKafka, apache_kafka
 from tests.streams.events import classified, upload

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.contract.records import Upload
 from streams.ingest import IngestHook
 from streams.ledger.database import Ledger
 from streams.local.processes import free_port
 from streams.local.supervisor import Child, Supervisor
 from streams.local.up import WORKERS
-from streams.records import Upload
 from streams.settings import Settings
 from tests.audio import write_wav
 

@@ -9,9 +9,8 @@ from typing import Any, Final
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams import topics
-from streams.broker import dead_letters
 from streams.broker.clients import kafka_client_settings, open_reader
+from streams.contract import dead_letters, topics
 from streams.settings import Settings
 
 QUIET: Final = 4  # polls without a message: nothing more lies there

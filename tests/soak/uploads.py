@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from streams.contract.records import Declaration, Upload
 from streams.ingest import DeliveryFailed, IngestHook
-from streams.records import Declaration, Upload
 from streams.settings import Settings
 from tests.audio import write_wav
 from tests.samples import samples

@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Column, select
 
-from streams import topics
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS
+from streams.contract import topics
 from streams.ledger.database import Ledger
 from streams.ledger.reads import counts
 from streams.ledger.tables import APPLIED, DECISIONS, REVIEW_TASKS, UPLOADS

@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from streams.broker.dead_letters import Message
-from streams.records import (
+from streams.contract.dead_letters import Message
+from streams.contract.records import (
     Analysis,
     AudioFacts,
     Cause,
@@ -23,8 +23,8 @@ from streams.records import (
     Upload,
     UploadReceived,
 )
-from streams.records.policy import PolicyChanged, TrackReopened
-from streams.records.reviews import (
+from streams.contract.records.policy import PolicyChanged, TrackReopened
+from streams.contract.records.reviews import (
     AppealChanged,
     AppealEvidence,
     Appellant,
@@ -34,7 +34,7 @@ from streams.records.reviews import (
     appeal_id,
     verdict_id,
 )
-from streams.records.rights import (
+from streams.contract.records.rights import (
     Compensation,
     Party,
     RightsChanged,

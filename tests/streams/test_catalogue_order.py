@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from streams import topics
 from streams.catalogue import METADATA, TRACKS, apply
+from streams.contract import topics
+from streams.contract.records import TrackDecided
 from streams.decide import decide
 from streams.ledger.database import Ledger
 from streams.policy.bundle import load
-from streams.records import TrackDecided
 from streams.settings import Settings
 from tests.streams.events import UPLOADED_AT, classified, message
 

@@ -21,7 +21,7 @@ from detector.types import Assessment
 from streams import metrics
 from streams.audio.artefacts import ArtefactStore, LostArtefact
 from streams.classify import Batcher, Classifying
-from streams.records import (
+from streams.contract.records import (
     AudioFacts,
     Match,
     ModelRef,

@@ -10,14 +10,14 @@ from kafka import TopicPartition
 from kafka.errors import CommitFailedError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from detector.errors import BadInput, Fatal, Transient
-from streams import topics
-from streams.broker import consuming, dead_letters
+from streams.broker import consuming
 from streams.broker.batches import Answer, Handled, Handler, Refused, message_of, read_each
 from streams.broker.consuming import BatchConsumer
-from streams.broker.dead_letters import DeadLetterLimit, Message
 from streams.broker.patience import Patience
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import DeadLetterLimit, Message
+from streams.contract.records import DecisionApplied
 from streams.health import Health
-from streams.records import DecisionApplied
 from streams.settings import Settings
 
 PARTITION = TopicPartition(topics.DECIDED, 0)

@@ -7,40 +7,42 @@ import orjson
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from streams import contract, topics
-from streams.compatibility import ADVICE, breaks
-from streams.contract import ContractBreaks
+from streams.contract import json_schemas, topics
+from streams.contract.compatibility import ADVICE, breaks
+from streams.contract.json_schemas import ContractBreaks
+from streams.contract.records import Extent, TrackDecided, TrackLabelled, parse
 from streams.ledger.rows import _PROJECTIONS
-from streams.records import Extent, TrackDecided, TrackLabelled, parse
 
 RELEASED = sorted((Path(__file__).parent / "golden" / "released").glob("*.jsonl"))
-BY_NAME = {record.__name__: record for record in contract.RECORDS.values()}
+BY_NAME = {record.__name__: record for record in json_schemas.RECORDS.values()}
 
 
 def test_no_change_breaks_what_is_published() -> None:
-    faults = contract.broken()
+    faults = json_schemas.broken()
     assert not faults, "\n  ".join(["the records break the contract:", *faults]) + f"\n{ADVICE}"
 
 
-@pytest.mark.parametrize("name", sorted(contract.files()))
+@pytest.mark.parametrize("name", sorted(json_schemas.files()))
 def test_the_published_contract_is_the_one_of_the_records(name: str) -> None:
-    path = contract.PUBLISHED / name
-    advice = "the records have changed: write it with `earmark schemas --out streams/schemas`"
+    path = json_schemas.PUBLISHED / name
+    advice = (
+        "the records have changed: write it with `earmark schemas --out streams/contract/schemas`"
+    )
     assert path.exists(), advice
-    assert path.read_bytes() == contract.files()[name], advice
+    assert path.read_bytes() == json_schemas.files()[name], advice
 
 
 def test_every_topic_is_in_it() -> None:
-    assert tuple(contract.RECORDS) == topics.EVENTS
-    document = contract.asyncapi()
+    assert tuple(json_schemas.RECORDS) == topics.EVENTS
+    document = json_schemas.asyncapi()
     assert set(document["channels"]) == set(topics.ALL)
     said = {one["channel"]["$ref"].removeprefix("#/channels/") for one in operations(document)}
     assert said == set(topics.ALL)
-    files = contract.files()
+    files = json_schemas.files()
     for message in document["components"]["messages"].values():
         if "schema" in message["payload"]:
             assert message["payload"]["schema"]["$ref"] in files
-    assert {topic: kind for topic, (kind, _) in _PROJECTIONS.items()} == contract.RECORDS
+    assert {topic: kind for topic, (kind, _) in _PROJECTIONS.items()} == json_schemas.RECORDS
 
 
 def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -48,8 +50,8 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_unknown_fields_are_tolerated_everywhere() -> None:
-    for topic in contract.RECORDS:
-        text = orjson.dumps(contract.schema(topic))
+    for topic in json_schemas.RECORDS:
+        text = orjson.dumps(json_schemas.schema(topic))
         assert b'"additionalProperties":false' not in text
 
 
@@ -214,35 +216,35 @@ def test_a_new_version_need_only_read_the_old_one() -> None:
 def test_a_breaking_contract_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contract.write(tmp_path)
+    json_schemas.write(tmp_path)
 
     class TrackDecided2(TrackDecided):
         urgent: bool
 
-    monkeypatch.setitem(contract.RECORDS, topics.DECIDED, TrackDecided2)
+    monkeypatch.setitem(json_schemas.RECORDS, topics.DECIDED, TrackDecided2)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ContractBreaks, match=r"tracks\.decided\.v1 .*urgent: it is needed now"):
-        contract.write(tmp_path)
+        json_schemas.write(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_versions_lie_side_by_side_and_the_old_one_is_still_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contract.write(tmp_path)
+    json_schemas.write(tmp_path)
 
     class Later(TrackLabelled):
         schema_version: Literal[1, 2] = 2  # type: ignore[assignment]
 
-    monkeypatch.setitem(contract.RECORDS, topics.LABELLED, Later)
-    contract.write(tmp_path)
+    monkeypatch.setitem(json_schemas.RECORDS, topics.LABELLED, Later)
+    json_schemas.write(tmp_path)
     names = {path.name for path in tmp_path.glob("tracks.labelled.*")}
     assert names == {"tracks.labelled.v1.json", "tracks.labelled.v2.json"}
 
     class OnlyLater(TrackLabelled):
         schema_version: Literal[2] = 2  # type: ignore[assignment]
 
-    monkeypatch.setitem(contract.RECORDS, topics.LABELLED, OnlyLater)
-    assert contract.broken(tmp_path)[0] == (
+    monkeypatch.setitem(json_schemas.RECORDS, topics.LABELLED, OnlyLater)
+    assert json_schemas.broken(tmp_path)[0] == (
         "tracks.labelled.v1 (OnlyLater): schema_version: 1 is no longer taken"
     )

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli import app
+from streams.contract.records import Contributor, Declaration, Upload
 from streams.ddex import WrongDdex, parse
 from streams.policy.conflicts import conflicts
-from streams.records import Contributor, Declaration, Upload
 from tests.streams.ern import MACHINE, SINGER, message
 
 HERE = Path("/deliveries")

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import BadInput
-from streams.broker import dead_letters
-from streams.broker.dead_letters import DeadLetterLimit, Limit, Message, headers_for, read
+from streams.contract import dead_letters
+from streams.contract.dead_letters import DeadLetterLimit, Limit, Message, headers_for, read
 
 ERROR = BadInput("undecodable", "no frame could be decoded")
 MESSAGE = Message(

@@ -4,11 +4,8 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
-from streams import topics
-from streams.decide import DECIDE, decide
-from streams.health import Health
-from streams.policy.bundle import load
-from streams.records import (
+from streams.contract import topics
+from streams.contract.records import (
     Declaration,
     Outcome,
     ReviewRequested,
@@ -17,8 +14,11 @@ from streams.records import (
     TrackLabelled,
     parse,
 )
-from streams.records.credits import CreditsDerived
-from streams.records.policy import StatementWritten
+from streams.contract.records.credits import CreditsDerived
+from streams.contract.records.policy import StatementWritten
+from streams.decide import DECIDE, decide
+from streams.health import Health
+from streams.policy.bundle import load
 from streams.settings import Settings
 from tests.streams.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified
 from tests.streams.policy.policies import bundle, rule

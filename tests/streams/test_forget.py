@@ -6,9 +6,10 @@ import orjson
 import pytest
 from sqlalchemy import Column, MetaData, Table, Text, insert, select, true
 
-from streams import topics
 from streams.accounts.users import create
 from streams.audio.artefacts import ArtefactStore
+from streams.contract import topics
+from streams.contract.records import Declaration, Extent
 from streams.deciding import decide_all
 from streams.ledger import audit, outbox
 from streams.ledger.database import Ledger
@@ -18,7 +19,6 @@ from streams.ledger.project import project
 from streams.ledger.tables import METADATA
 from streams.policy.bundle import load
 from streams.policy.facts import Facts
-from streams.records import Declaration, Extent
 from streams.review.reasons import REASONS
 from streams.review.tasks import take_next
 from streams.review.verdicts import Form, give

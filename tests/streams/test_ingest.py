@@ -11,7 +11,9 @@ import pytest
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from detector.errors import BadInput, Transient
-from streams import ingest, topics
+from streams import ingest
+from streams.contract import topics
+from streams.contract.records import Contributor, Upload, UploadReceived, parse
 from streams.ingest import (
     DeliveryFailed,
     IngestHook,
@@ -20,7 +22,6 @@ from streams.ingest import (
     upload_from_fields,
     upload_from_file,
 )
-from streams.records import Contributor, Upload, UploadReceived, parse
 from streams.settings import Settings
 from tests.streams.events import UPLOADED_AT, upload
 

@@ -18,13 +18,13 @@ from streams.audio.artefacts import ArtefactStore
 from streams.audio.fetch import Fetcher
 from streams.audio.hearing import HearingPool
 from streams.audio.kept_uploads import KeptUploads
+from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted
 from streams.decide import decide
 from streams.fingerprint import Fingerprinting
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import Item, open_index
 from streams.known.recognise import Recogniser
 from streams.policy.bundle import load
-from streams.records import Outcome, TrackDecided, TrackFingerprinted
 from streams.settings import Settings
 from tests.streams.events import classified, match, received
 

@@ -11,13 +11,23 @@ import pytest
 import sqlalchemy
 
 from detector.errors import BadInput
-from streams import topics
-from streams.broker import dead_letters
 from streams.broker.batches import Handled, Refused
 from streams.broker.consuming import _handle
-from streams.broker.dead_letters import Message
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS, apply
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import (
+    DecisionApplied,
+    Declaration,
+    InvalidRecord,
+    RuleHit,
+    TrackDecided,
+    Upload,
+    UploadReceived,
+)
+from streams.contract.records.credits import UsageAttributed
+from streams.contract.records.policy import PolicyShadowed
 from streams.decide import decide
 from streams.deciding import decide_all
 from streams.ledger import database as ledger_module
@@ -27,17 +37,6 @@ from streams.ledger.letters import Wanted
 from streams.ledger.project import project
 from streams.ledger.tables import LABELS, METADATA, UPLOADS
 from streams.policy.bundle import load
-from streams.records import (
-    DecisionApplied,
-    Declaration,
-    InvalidRecord,
-    RuleHit,
-    TrackDecided,
-    Upload,
-    UploadReceived,
-)
-from streams.records.credits import UsageAttributed
-from streams.records.policy import PolicyShadowed
 from streams.settings import Settings
 from tests.streams.events import (
     UPLOADED_AT,

@@ -14,8 +14,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from typer.testing import CliRunner
 
-from streams import topics
 from streams.cli import app
+from streams.contract import topics
 from streams.ledger import reads, upgrade
 from streams.ledger.database import Ledger, LedgerAway, connect
 from streams.ledger.people import TASK_STATES

@@ -14,12 +14,14 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams import metrics, topics
+from streams import metrics
 from streams.accounts.users import create
 from streams.broker.clients import open_consumer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.broker.failures import BrokerAway
 from streams.cli import WorkerName
+from streams.contract import topics
+from streams.contract.records import Extent
 from streams.health import Health
 from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES
@@ -29,7 +31,6 @@ from streams.operate.checks import certificates, disks
 from streams.operate.checks.broker import READS, Lag
 from streams.operate.checks.ledger import Waiting
 from streams.operate.monitor import Check, run_check
-from streams.records import Extent
 from streams.review.reasons import REASONS
 from streams.review.tasks import take
 from streams.review.verdicts import Form, give

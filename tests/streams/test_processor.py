@@ -9,11 +9,11 @@ import pytest
 
 from detector.errors import BadInput, Fatal, InvalidAudio, Transient
 from streams import metrics
-from streams.broker import dead_letters
-from streams.broker.dead_letters import DeadLetterLimit
 from streams.broker.handling import Handling, Output
 from streams.broker.publisher import Outgoing, PublishFailed, RecordTooLarge
-from streams.records import MAX_RECORD_BYTES, Record
+from streams.contract import dead_letters
+from streams.contract.dead_letters import DeadLetterLimit
+from streams.contract.records import MAX_RECORD_BYTES, Record
 from streams.settings import Settings
 
 SETTINGS = Settings(retry_attempts=3, retry_base_s=0.001, dead_letter_window=10)

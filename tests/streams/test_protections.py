@@ -18,7 +18,7 @@ import pytest
 from streams.broker.acks import Entry, OrderedAcker
 from streams.broker.handling import Handling, Output
 from streams.broker.publisher import Outgoing
-from streams.records import Record
+from streams.contract.records import Record
 from streams.settings import Settings
 
 EVENTS = 10

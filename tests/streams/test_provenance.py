@@ -11,7 +11,7 @@ import pytest
 
 from streams.audio.hearing import HearingPool
 from streams.audio.provenance import Listening, read
-from streams.records import Aigc, Extent, Provenance
+from streams.contract.records import Aigc, Extent, Provenance
 from streams.settings import Settings
 from tests.signing import Signatory, wav
 

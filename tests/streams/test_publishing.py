@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
-from streams import metrics, topics
+from streams import metrics
 from streams.accounts import users
+from streams.contract import topics
+from streams.contract.records import Extent, Outcome
+from streams.contract.records.policy import PolicyChanged
+from streams.contract.records.rights import GeneratorEntry, RightsEntry
 from streams.deciding import decide_all
 from streams.governance import breaker as breaker_module
 from streams.governance import policies as policies_module
@@ -34,9 +38,6 @@ from streams.ledger.project import project
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
 from streams.policy.facts import Said, facts_of
-from streams.records import Extent, Outcome
-from streams.records.policy import PolicyChanged
-from streams.records.rights import GeneratorEntry, RightsEntry
 from streams.settings import Settings
 from tests.streams.events import agreement, classified, message, verdict
 from tests.streams.policy.policies import HUMAN, bundle, rule

@@ -15,12 +15,12 @@ from streams.accounts import sessions, users
 from streams.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.api import intake
 from streams.api.problems import ProblemError
+from streams.contract.records import Upload
+from streams.contract.records.reviews import Appellant
 from streams.ledger import audit
 from streams.ledger.database import Ledger
 from streams.ledger.people import USERS
 from streams.ledger.tables import APPEALS, UPLOADS
-from streams.records import Upload
-from streams.records.reviews import Appellant
 from streams.review import appeals
 from streams.review.appeals import BadAppeal
 from streams.review.verdicts import publish

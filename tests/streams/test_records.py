@@ -8,8 +8,7 @@ import orjson
 import pytest
 
 from detector.errors import BadInput
-from streams.deciding import decide_all
-from streams.records import (
+from streams.contract.records import (
     MAX_RECORD_BYTES,
     Contributor,
     DecisionApplied,
@@ -25,8 +24,9 @@ from streams.records import (
     parse,
     stable_id,
 )
-from streams.records.reviews import AppealOutcome
-from streams.records.rights import RightsChanged
+from streams.contract.records.reviews import AppealOutcome
+from streams.contract.records.rights import RightsChanged
+from streams.deciding import decide_all
 from tests.streams.events import (
     SAMPLE_TOOL,
     UPLOADED_AT,

@@ -9,19 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams import topics
-from streams.broker.dead_letters import Message
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS, apply
-from streams.deciding import decide_all
-from streams.governance import reopening
-from streams.governance.policies import Policies
-from streams.governance.standing import Standing
-from streams.ledger.database import Ledger
-from streams.ledger.project import project
-from streams.ledger.tables import DECISIONS
-from streams.policy.evaluate import restricted
-from streams.records import (
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import (
     Cause,
     Declaration,
     Extent,
@@ -31,8 +23,16 @@ from streams.records import (
     TrackDecided,
     parse,
 )
-from streams.records.policy import StatementWritten, TrackReopened
-from streams.records.reviews import AppealOutcome
+from streams.contract.records.policy import StatementWritten, TrackReopened
+from streams.contract.records.reviews import AppealOutcome
+from streams.deciding import decide_all
+from streams.governance import reopening
+from streams.governance.policies import Policies
+from streams.governance.standing import Standing
+from streams.ledger.database import Ledger
+from streams.ledger.project import project
+from streams.ledger.tables import DECISIONS
+from streams.policy.evaluate import restricted
 from streams.redecide import LedgerBehind, Redecide
 from streams.settings import Settings
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, message, verdict

@@ -8,8 +8,9 @@ from prometheus_client import REGISTRY
 
 from detector.errors import Fatal
 from detector.landmarks import LANDMARKS_VERSION, Landmarks
-from streams import topics
 from streams.audio.artefacts import Acoustics, ArtefactStore
+from streams.contract import topics
+from streams.contract.records import Cause, TrackDecided
 from streams.governance.policies import Policies
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import open_index
@@ -18,7 +19,6 @@ from streams.known.remember import Remembering, remembering
 from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import load
-from streams.records import Cause, TrackDecided
 from streams.redecide import LedgerBehind, Redecide
 from streams.settings import Settings, SettingsError
 from tests.streams.events import UPLOADED_AT, classified, message

@@ -16,18 +16,18 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from typer.testing import CliRunner
 
 from detector.errors import BadInput
-from streams import cli, topics
-from streams.broker import dead_letters
-from streams.broker.dead_letters import Message
+from streams import cli
 from streams.broker.dlq import moment
 from streams.broker.handling import Handling
 from streams.broker.replay import drop, refusal, replay
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import InvalidRecord, UploadReceived
 from streams.ledger import database as ledger_module
 from streams.ledger import letters, reads, tell, tell_letters
 from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.letters import Letter, Wanted
 from streams.ledger.project import project
-from streams.records import InvalidRecord, UploadReceived
 from streams.settings import Settings
 from tests.streams.events import received
 

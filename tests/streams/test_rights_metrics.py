@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
+from streams.contract.records.rights import RightsChanged
 from streams.decide import count
 from streams.deciding import decide_all
 from streams.ledger.database import Ledger
@@ -12,7 +13,6 @@ from streams.ledger.tables import RIGHTS
 from streams.operate.checks.rights import Registered
 from streams.policy.bundle import load
 from streams.policy.facts import Facts
-from streams.records.rights import RightsChanged
 from streams.settings import Settings
 from tests.streams import events
 from tests.streams.ledger_filling import row

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from streams.broker.dead_letters import DeadLetter
+from streams.contract.dead_letters import DeadLetter
 from streams.deciding import decide_all
 from streams.local import show
 from streams.local.gather import Passed

@@ -12,12 +12,12 @@ import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from typer.testing import CliRunner
 
-from streams import topics
 from streams.broker.clients import open_consumer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.broker.rewind import CannotRewind, Move, moves, rewind
 from streams.broker.topic_plan import Shape, open_admin, plan, wanted
 from streams.cli import app
+from streams.contract import topics
 from streams.settings import Settings
 from tests.kafka import ApacheKafka, apache_kafka
 

@@ -17,14 +17,15 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from detector.errors import BadInput
 from detector.observation import Observation, Observer
-from streams import logs, topics, tracing
+from streams import logs, tracing
 from streams.broker.batches import Answer, Handled
 from streams.broker.consuming import BatchConsumer
-from streams.broker.dead_letters import Message
 from streams.broker.handling import Handling, Output
 from streams.classify import Batcher
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import DecisionApplied
 from streams.health import Health
-from streams.records import DecisionApplied
 from streams.settings import Settings, SettingsError
 from streams.spans import made
 from tests.streams.test_processor import Heard, Memory, Said, event

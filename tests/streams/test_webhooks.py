@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams import topics
 from streams.audio.fetch_http import Http, resolve
+from streams.contract import topics
 from streams.ledger.database import Ledger
 from streams.ledger.people import DELIVERIES, WEBHOOKS
 from streams.webhooks import deliveries

@@ -6,8 +6,9 @@ from typing import Any, Final, Self
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
-from streams import metrics, topics
+from streams import metrics
 from streams.broker.topic_plan import on_broker, open_admin, plan, wanted
+from streams.contract import topics
 from streams.settings import Settings
 
 # What each process reads; a test compares it with the processes themselves.

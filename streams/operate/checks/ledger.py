@@ -7,11 +7,11 @@ from typing import Final, Self
 from sqlalchemy import Connection, func, select
 
 from streams import metrics
+from streams.contract.records.reviews import PENDING_STATES
 from streams.ledger.database import Ledger, connect
 from streams.ledger.people import TASK_STATES
 from streams.ledger.tables import APPEALS, APPLIED, DECISIONS
 from streams.operate.checks import drift, reference, rights
-from streams.records.reviews import PENDING_STATES
 from streams.review.quality import Figures, Share, figures
 from streams.settings import Settings
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from streams.contract.records import TrackClassified
+from streams.contract.records.rights import RightsChanged
 from streams.policy.bundle import Bundle
 from streams.policy.facts import Facts, Said, facts_of
 from streams.policy.features import snapshot
 from streams.policy.registry import Registry
 from streams.policy.schema import Value
-from streams.records import TrackClassified
-from streams.records.rights import RightsChanged
 
 NOTHING_SAID = Said()
 SUSPECTED = {

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from streams.contract.records import Cause, Declaration, Derivation, Tool
+from streams.contract.records.rights import Revocation, RightsChanged, RightsSubject
 from streams.deciding import decide_all
 from streams.policy.bundle import load
 from streams.policy.rights import Rights, rights_of
-from streams.records import Cause, Declaration, Derivation, Tool
-from streams.records.rights import Revocation, RightsChanged, RightsSubject
 from streams.settings import Settings
 from tests.streams.events import agreement, classified
 from tests.streams.policy.policies import facts

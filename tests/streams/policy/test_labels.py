@@ -3,11 +3,7 @@ from typing import Any
 
 import pytest
 
-from streams.policy.agreements import Agreement
-from streams.policy.facts import Facts, Said
-from streams.policy.labels import effective, effective_artwork, labels_of
-from streams.policy.rights import rights_of
-from streams.records import (
+from streams.contract.records import (
     Aigc,
     Certainty,
     Contributor,
@@ -20,7 +16,11 @@ from streams.records import (
     Tool,
     TrackClassified,
 )
-from streams.records.reviews import AppealOutcome
+from streams.contract.records.reviews import AppealOutcome
+from streams.policy.agreements import Agreement
+from streams.policy.facts import Facts, Said
+from streams.policy.labels import effective, effective_artwork, labels_of
+from streams.policy.rights import rights_of
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, verdict
 from tests.streams.policy.policies import facts
 

@@ -5,9 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from streams.policy import mappings
-from streams.policy.mappings import aigc_value, credit_lines, extent_of_source_types, mappings_of
-from streams.records import (
+from streams.contract.records import (
     Certainty,
     Component,
     Contributor,
@@ -15,6 +13,8 @@ from streams.records import (
     Label,
     Provenance,
 )
+from streams.policy import mappings
+from streams.policy.mappings import aigc_value, credit_lines, extent_of_source_types, mappings_of
 from tests.streams.events import classified
 
 

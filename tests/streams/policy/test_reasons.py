@@ -2,10 +2,10 @@
 
 import pytest
 
+from streams.contract.records import TrackDecided
+from streams.contract.records.policy import StatementWritten
 from streams.policy.reasons import EEA
 from streams.policy.transparency import faults
-from streams.records import TrackDecided
-from streams.records.policy import StatementWritten
 from tests.streams.policy.test_table import (
     AI,
     ALL,

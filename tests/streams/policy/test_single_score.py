@@ -12,13 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
+from streams.contract.records import (
+    Certainty,
+    Declaration,
+    Extent,
+    LabelSource,
+    Outcome,
+    TrackClassified,
+)
+from streams.contract.records.fingerprints import Aigc, Provenance
 from streams.policy.evaluate import evaluate
 from streams.policy.facts import Said
 from streams.policy.judge import judge
 from streams.policy.labels import effective, labels_of
 from streams.policy.rules import SEVERE
-from streams.records import Certainty, Declaration, Extent, LabelSource, Outcome, TrackClassified
-from streams.records.heard import Aigc, Provenance
 from tests.streams.events import DECIDED_AT, agreement, classified, match, verdict
 from tests.streams.policy.policies import HUMAN, bundle, facts, features, rule
 from tests.streams.policy.test_evaluate import loadable_rules

@@ -11,10 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams.deciding import Decided, decide_all
-from streams.policy.bundle import load
-from streams.policy.facts import Said
-from streams.records import (
+from streams.contract.records import (
     Aigc,
     Contributor,
     Declaration,
@@ -28,14 +25,17 @@ from streams.records import (
     Uploader,
     VoiceClaim,
 )
-from streams.records.reviews import AppealOutcome
-from streams.records.rights import (
+from streams.contract.records.reviews import AppealOutcome
+from streams.contract.records.rights import (
     GeneratorEntry,
     GeneratorLicence,
     RightsChanged,
     RightsSubject,
     generator_entry_id,
 )
+from streams.deciding import Decided, decide_all
+from streams.policy.bundle import load
+from streams.policy.facts import Said
 from streams.settings import Settings
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, verdict
 from tests.streams.policy.policies import facts

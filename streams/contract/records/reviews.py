@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from streams.records import (
+from streams.contract.records import (
     Component,
     Dimension,
     Extent,

@@ -9,7 +9,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from streams.records import Extent, Identifier, Isrc, Record, Sha256, Territory, Text, stable_id
+from streams.contract.records import (
+    Extent,
+    Identifier,
+    Isrc,
+    Record,
+    Sha256,
+    Territory,
+    Text,
+    stable_id,
+)
 
 WORLDWIDE = "Worldwide"
 

@@ -1,6 +1,6 @@
 """The contract of the topics: a JSON Schema for each, and one AsyncAPI document about all.
 
-Generated from the records; published in ``streams/schemas`` with the package, where other
+Generated from the records; published in ``streams/contract/schemas`` with the package, where other
 teams find them without running anything. ``earmark schemas`` writes them.
 """
 
@@ -12,10 +12,9 @@ from typing import Any, Final
 import orjson
 
 from detector.errors import Fatal
-from streams import topics
-from streams.broker import dead_letters
-from streams.compatibility import ADVICE, breaks
-from streams.records import (
+from streams.contract import dead_letters, topics
+from streams.contract.compatibility import ADVICE, breaks
+from streams.contract.records import (
     DecisionApplied,
     Record,
     ReviewRequested,
@@ -25,10 +24,15 @@ from streams.records import (
     TrackLabelled,
     UploadReceived,
 )
-from streams.records.credits import CreditsDerived, UsageAttributed
-from streams.records.policy import PolicyChanged, PolicyShadowed, StatementWritten, TrackReopened
-from streams.records.reviews import AppealChanged, ReviewDecided
-from streams.records.rights import RightsChanged
+from streams.contract.records.credits import CreditsDerived, UsageAttributed
+from streams.contract.records.policy import (
+    PolicyChanged,
+    PolicyShadowed,
+    StatementWritten,
+    TrackReopened,
+)
+from streams.contract.records.reviews import AppealChanged, ReviewDecided
+from streams.contract.records.rights import RightsChanged
 
 PUBLISHED: Final = Path(__file__).resolve().parent / "schemas"
 ASYNCAPI: Final = "asyncapi.json"

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from streams.records.words import (
+from streams.contract.records.base import (
     Component,
     Identifier,
     Isrc,

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from streams.records.heard import AudioFacts, Match, Provenance
-from streams.records.uploads import Upload
-from streams.records.words import Extent, Identifier, Outcome, Record, Sha256
+from streams.contract.records.base import Extent, Identifier, Outcome, Record, Sha256
+from streams.contract.records.fingerprints import AudioFacts, Match, Provenance
+from streams.contract.records.uploads import Upload
 
 
 class SegmentScore(Record):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from streams.records import (
+from streams.contract.records import (
     Actions,
     Cause,
     Dimension,

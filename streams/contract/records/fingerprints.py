@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from streams.records.uploads import Upload
-from streams.records.words import Extent, Identifier, Record, Sha256, Text
+from streams.contract.records.base import Extent, Identifier, Record, Sha256, Text
+from streams.contract.records.uploads import Upload
 
 
 class AudioFacts(Record):

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from streams.records import Contains, Identifier, Record, Territory
-from streams.records.rights import SourceShare
+from streams.contract.records import Contains, Identifier, Record, Territory
+from streams.contract.records.rights import SourceShare
 
 
 class UsageAttributed(Record):

@@ -4,10 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from streams.records.analyses import Analysis, ModelRef
-from streams.records.heard import Match
-from streams.records.uploads import Contains
-from streams.records.words import (
+from streams.contract.records.analyses import Analysis, ModelRef
+from streams.contract.records.base import (
     Certainty,
     Component,
     Extent,
@@ -17,6 +15,8 @@ from streams.records.words import (
     Sha256,
     Territory,
 )
+from streams.contract.records.fingerprints import Match
+from streams.contract.records.uploads import Contains
 
 
 class Label(Record):

@@ -16,7 +16,7 @@ Read words, uploads, heard, analyses, decisions: the chain above. What people an
 say stands in reviews, rights, policy and credits.
 """
 
-from streams.records.analyses import (
+from streams.contract.records.analyses import (
     Analysis,
     Evidence,
     ModelRef,
@@ -24,44 +24,7 @@ from streams.records.analyses import (
     ShadowAnalysis,
     TrackClassified,
 )
-from streams.records.decisions import (
-    Actions,
-    Cause,
-    DecisionApplied,
-    Dimension,
-    Label,
-    LabelMappings,
-    PolicyRef,
-    ReviewRequested,
-    RightsUsed,
-    RuleHit,
-    Term,
-    TerritorialActions,
-    TrackDecided,
-    TrackLabelled,
-)
-from streams.records.heard import (
-    Aigc,
-    AudioFacts,
-    Fingerprint,
-    Match,
-    ObservationRef,
-    Provenance,
-    TrackFingerprinted,
-)
-from streams.records.uploads import (
-    Contains,
-    Contributor,
-    DdexMessage,
-    Declaration,
-    Derivation,
-    Tool,
-    Upload,
-    Uploader,
-    UploadReceived,
-    VoiceClaim,
-)
-from streams.records.words import (
+from streams.contract.records.base import (
     MAX_RECORD_BYTES,
     Certainty,
     Component,
@@ -78,6 +41,43 @@ from streams.records.words import (
     Text,
     parse,
     stable_id,
+)
+from streams.contract.records.decisions import (
+    Actions,
+    Cause,
+    DecisionApplied,
+    Dimension,
+    Label,
+    LabelMappings,
+    PolicyRef,
+    ReviewRequested,
+    RightsUsed,
+    RuleHit,
+    Term,
+    TerritorialActions,
+    TrackDecided,
+    TrackLabelled,
+)
+from streams.contract.records.fingerprints import (
+    Aigc,
+    AudioFacts,
+    Fingerprint,
+    Match,
+    ObservationRef,
+    Provenance,
+    TrackFingerprinted,
+)
+from streams.contract.records.uploads import (
+    Contains,
+    Contributor,
+    DdexMessage,
+    Declaration,
+    Derivation,
+    Tool,
+    Upload,
+    Uploader,
+    UploadReceived,
+    VoiceClaim,
 )
 
 __all__ = [
