@@ -10,8 +10,8 @@ from typing import Final
 from deploy.chart_readme import readme
 from deploy.dashboards import files
 from deploy.values_schema import schema
-from streams.metrics_table import table as metrics_table
-from streams.settings import table as settings_table
+from streams.runtime.metrics_table import table as metrics_table
+from streams.runtime.settings import table as settings_table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHART: Final = ROOT / "deploy" / "helm" / "earmark"

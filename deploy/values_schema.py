@@ -1,11 +1,11 @@
 """``values.schema.json`` of the chart: every key is known, and a wrong one is refused by name.
 
-The settings in it are those of ``streams.settings``, with their types and limits.
+The settings in it are those of ``streams.runtime.settings``, with their types and limits.
 """
 
 from typing import Any, Final
 
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 # The chart sets these itself, or they have a value of their own.
 NOT_IN_SETTINGS: Final = frozenset(

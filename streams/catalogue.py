@@ -16,15 +16,15 @@ from typing import Final, Literal
 
 from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select, update
 
-from streams import metrics
-from streams.broker.batches import Answer, Handled, Handler, read_each
-from streams.broker.consuming import consume
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Actions, DecisionApplied, TrackDecided, parse
 from streams.ledger.database import Ledger
 from streams.ledger.tables import Moment, Words
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.kafka.batch_consumer import consume
+from streams.runtime.kafka.batches import Answer, Handled, Handler, read_each
+from streams.runtime.settings import Settings
 
 METADATA: Final = MetaData()
 TRACKS: Final = Table(

@@ -21,9 +21,7 @@ from detector.errors import Fatal, ModelError
 from detector.model import Model, abstain
 from detector.observation import VERSION, Observation
 from detector.types import Assessment
-from streams import metrics, tracing
 from streams.audio.artefacts import ArtefactStore, LostArtefact
-from streams.broker.processor import Handler, Output, Processor
 from streams.contract import topics
 from streams.contract.records import (
     Analysis,
@@ -38,8 +36,10 @@ from streams.contract.records import (
     parse,
     stable_id,
 )
-from streams.health import Health
-from streams.settings import Settings
+from streams.runtime import metrics, tracing
+from streams.runtime.health import Health
+from streams.runtime.kafka.processor import Handler, Output, Processor
+from streams.runtime.settings import Settings
 from streams.shadow import Shadow
 
 NAME = "classify"

@@ -24,10 +24,10 @@ from streams.ledger.cli import app as ledger_app
 from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
-    from streams.broker.processor import Processor
     from streams.contract.records import Upload
     from streams.local.gather import Passed
-    from streams.settings import Settings
+    from streams.runtime.kafka.processor import Processor
+    from streams.runtime.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(bank_app, name="bank")
@@ -67,8 +67,8 @@ def up(
     """Run everything on this machine and decide about AUDIO."""
     from rich.console import Console
 
-    from streams import logs
     from streams.local.up import up as run_all
+    from streams.runtime import logs
 
     logs.configure("error")  # what is wrong is on the screen and in the workers' logs
     if audio and not _exists(audio):
@@ -98,9 +98,9 @@ def submit(
     """Send tracks to a running Earmark (the one of --state, else EARMARK_BROKERS)."""
     from rich.console import Console
 
-    from streams import logs
     from streams.local.submit import submit as send
-    from streams.settings import Settings
+    from streams.runtime import logs
+    from streams.runtime.settings import Settings
 
     logs.configure("warning")
     logs.silence("kafka")  # it repeats what we say in one line
@@ -143,9 +143,9 @@ def analyze(
     import orjson
 
     from detector.model import Model
-    from streams import logs
     from streams.local.offline import analyze as answers
-    from streams.settings import Settings
+    from streams.runtime import logs
+    from streams.runtime.settings import Settings
 
     logs.configure("warning")  # on standard error: the answers have the other to themselves
     given = {"model": model, "alpha": alpha, "decode_workers": jobs}
@@ -175,7 +175,7 @@ def evidence(
     from detector.observation import Observation
     from detector.plot import evidence as draw
     from streams.audio.hearing import HearingPool
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     released = Model.load(model or settings.model)
@@ -199,12 +199,12 @@ def worker(name: WorkerName) -> None:
 
 def _loaded(name: WorkerName) -> Callable[[], int]:
     """Import what a process needs; return what runs it."""
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     match name:
         case WorkerName.FINGERPRINT | WorkerName.CLASSIFY | WorkerName.DECIDE:
-            from streams.broker.processor import run
+            from streams.runtime.kafka.processor import run
 
             return partial(run, _processor(name), settings)
         case WorkerName.REDECIDE:
@@ -324,7 +324,7 @@ def schemas(
 @app.command(name="settings")
 def settings_command() -> None:
     """Print every setting with its meaning, default and current value; secrets hidden."""
-    from streams.settings import PREFIX, Settings
+    from streams.runtime.settings import PREFIX, Settings
 
     current = Settings.from_env().shown()
     for name, field in Settings.model_fields.items():

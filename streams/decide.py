@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from streams import metrics
-from streams.broker.processor import Handler, Output, Processor
 from streams.contract import topics
 from streams.contract.records import (
     ReviewRequested,
@@ -25,12 +23,14 @@ from streams.deciding import Decided, decide_all
 from streams.governance.breaker import Breaker
 from streams.governance.policies import Policies
 from streams.governance.standing import Standing
-from streams.health import Health
 from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS, restricted
 from streams.policy.facts import Facts
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.health import Health
+from streams.runtime.kafka.processor import Handler, Output, Processor
+from streams.runtime.settings import Settings
 
 NAME = "decide"
 

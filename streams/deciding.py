@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from streams.broker.handling import Output
 from streams.contract import topics
 from streams.contract.records import (
     Cause,
@@ -34,6 +33,7 @@ from streams.policy.judge import Judgement, Scoped, judge
 from streams.policy.known import matches_digest
 from streams.policy.labels import effective, effective_artwork, labels_of
 from streams.policy.mappings import mappings_of
+from streams.runtime.kafka.event_handling import Output
 
 
 @dataclass(frozen=True)

@@ -16,21 +16,21 @@ import structlog
 from pydantic import ValidationError
 
 from detector.errors import Fatal, Transient
-from streams import metrics, tracing
 from streams.audio.artefacts import Acoustics, ArtefactStore, HeardFacts
 from streams.audio.fetch import Fetched, Fetcher
 from streams.audio.hearing import HearingPool
 from streams.audio.kept_uploads import KeptUploads
 from streams.audio.provenance import Listening
 from streams.audio.spool import spool
-from streams.broker.processor import Handler, Output, Processor
 from streams.contract import topics
 from streams.contract.records import Provenance, TrackFingerprinted, UploadReceived
-from streams.health import Health
 from streams.known.banks import Banks
 from streams.known.index import open_index
 from streams.known.recognise import Recogniser
-from streams.settings import Settings
+from streams.runtime import metrics, tracing
+from streams.runtime.health import Health
+from streams.runtime.kafka.processor import Handler, Output, Processor
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

@@ -27,11 +27,11 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from detector.errors import BadInput, Transient
-from streams import tracing
-from streams.broker.clients import open_producer
 from streams.contract import topics
 from streams.contract.records import InvalidRecord, Upload, UploadReceived, parse, stable_id
-from streams.settings import Settings
+from streams.runtime import tracing
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
 
 WINDOW = 500  # uploads on their way at once
 

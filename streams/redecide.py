@@ -43,10 +43,6 @@ import orjson
 import structlog
 
 from detector.errors import EarmarkError, Transient
-from streams import metrics
-from streams.broker.batches import Answer, Handled, Handler, read_each
-from streams.broker.clients import open_producer
-from streams.broker.consuming import consume
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.json_schemas import RECORDS
@@ -66,7 +62,11 @@ from streams.ledger.rows import rows_of
 from streams.policy.bundle import Bundle
 from streams.policy.facts import Said
 from streams.policy.registry import keys_of_entry
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.kafka.batch_consumer import consume
+from streams.runtime.kafka.batches import Answer, Handled, Handler, read_each
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

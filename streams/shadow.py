@@ -13,8 +13,8 @@ import structlog
 from detector.model import Model
 from detector.observation import Observation
 from detector.types import Assessment
-from streams import metrics
 from streams.contract.records import ModelRef, Outcome, ShadowAnalysis
+from streams.runtime import metrics
 
 log = structlog.get_logger()
 

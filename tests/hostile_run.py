@@ -20,7 +20,7 @@ from streams.ledger.database import Ledger
 from streams.local import up
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 from tests.hostile import HostileFile, hostile_files
 

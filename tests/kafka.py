@@ -30,7 +30,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from streams.local.processes import dying_with, free_port
+from streams.runtime.processes import dying_with, free_port
 from tests.certificates import make_certificates, run
 
 ROOT: Final = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import pytest
 
-from streams.local.processes import free_port
+from streams.runtime.processes import free_port
 
 PATIENCE_S: Final = 60.0
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of a random name in it

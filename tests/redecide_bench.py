@@ -13,7 +13,6 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.contract.records import Declaration, Tool
@@ -23,7 +22,8 @@ from streams.ledger.rows import rows_of
 from streams.ledger.tables import APPLIED, DECISIONS
 from streams.local.supervisor import Supervisor
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
 from tests.streams.events import agreement, classified, message
 from tests.streams.policy.policies import facts
 

@@ -27,7 +27,7 @@ from streams.accounts.users import COLUMNS, LONGEST_NAME, AccountError, User
 from streams.ledger import audit
 from streams.ledger.database import Ledger
 from streams.ledger.people import USERS
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", never a shared secret
 ANSWER_S: Final = 10.0

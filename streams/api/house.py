@@ -14,7 +14,7 @@ from streams.audio.kept_uploads import KeptUploads
 from streams.ledger.audit import Entry, Views
 from streams.ledger.database import Ledger
 from streams.ledger.outbox import Relay
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from streams.webhooks.sender import Sender
 
 

@@ -29,7 +29,7 @@ from detector.types import AudioFacts, Fingerprint, Heard
 from streams.audio.hearing_child import Hear, serve
 from streams.audio.sandbox import Protections
 from streams.contract.records import Sha256
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ import fsspec
 
 from detector.errors import BadInput, Fatal, Transient
 from streams.audio.fetch_http import Http
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 BLOCK: Final = 2**20
 HTTP: Final = frozenset({"http", "https"})

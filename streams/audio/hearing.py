@@ -19,7 +19,7 @@ from detector.types import Heard
 from streams.audio.ear import Ear, Job
 from streams.audio.hearing_child import Hear, hear
 from streams.audio.sandbox import Protections
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 WATCH_S: Final = 0.1
 

@@ -22,7 +22,7 @@ from uuid import uuid4
 import fsspec
 
 from detector.errors import BadInput, Transient
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 ARRIVING: Final = ".arriving"
 STALE_S: Final = 3_600.0

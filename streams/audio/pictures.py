@@ -24,7 +24,7 @@ from streams.audio.artefacts import ArtefactStore
 from streams.contract.records import ObservationRef, TrackDecided
 from streams.ledger.database import Ledger
 from streams.ledger.tables import FINGERPRINTS
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

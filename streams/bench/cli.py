@@ -48,7 +48,7 @@ def stages(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> No
     """Where the CPU of one track goes, against decoding it to nothing."""
     from detector.model import Model
     from streams.bench.stages import bench_stages
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     model = Model.load(settings.model)
@@ -61,7 +61,7 @@ def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> Non
     from detector.listen import listen
     from detector.model import Model
     from streams.bench.score import bench_score
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     heard = listen(audio or _track(".mp3"), max_duration_s=settings.decode_max_duration_s)
@@ -124,9 +124,9 @@ def lane(
     """How long new uploads wait for their decisions, alone and while a rescan runs."""
     import tempfile
 
-    from streams import logs
     from streams.bench.files import copies
     from streams.bench.lane import bench_lane
+    from streams.runtime import logs
 
     logs.configure("error")
     track = _track(".mp3")
@@ -143,7 +143,7 @@ def policy(
 ) -> None:
     """Decisions a second on one core, with the configured policy and with fifty rules."""
     from streams.bench.policy import bench_policy
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
     _say(bench_policy(Settings.from_env().policy, events, rounds), json)
 
@@ -157,7 +157,7 @@ def ledger(
     import tempfile
 
     from streams.bench.ledger import bench_ledger
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
     with tempfile.TemporaryDirectory() as folder:
         _say(bench_ledger(Path(folder), Settings.from_env().policy, tracks), json)
@@ -186,8 +186,8 @@ def index(
     """An index of so many known tracks: build, open, memory, disk, search times, recall."""
     import tempfile
 
-    from streams import logs
     from streams.bench.index import bench_index
+    from streams.runtime import logs
 
     logs.configure("error")
     with tempfile.TemporaryDirectory() as temporary:
@@ -201,8 +201,8 @@ def _copies(seconds: float) -> Iterator[Iterator[Path]]:
     """Yield an endless supply of tracks of one length, each of other content."""
     import tempfile
 
-    from streams import logs
     from streams.bench.files import copies
+    from streams.runtime import logs
 
     logs.configure("error")
     track = _track(".mp3", seconds)

@@ -16,7 +16,7 @@ from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.local.up import WORKERS
 from streams.local.watch import Watcher
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 READY_S: Final = 120.0
 STALL_S: Final = 120.0

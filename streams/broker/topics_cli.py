@@ -14,7 +14,7 @@ from streams.local.state import DEFAULT, State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.broker.topic_plan import Change
+    from streams.runtime.kafka.topic_plan import Change
 
 VISIBLE_S: Final = 10.0
 
@@ -26,9 +26,9 @@ def plan(
     check: Annotated[bool, typer.Option("--check", help="Exit 1 where something differs.")] = False,
 ) -> None:
     """Say how the topics on EARMARK_BROKERS differ from the settings; change nothing."""
-    from streams.broker.topic_plan import on_broker, open_admin, wanted
-    from streams.broker.topic_plan import plan as changes
-    from streams.settings import Settings
+    from streams.runtime.kafka.topic_plan import on_broker, open_admin, wanted
+    from streams.runtime.kafka.topic_plan import plan as changes
+    from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     with open_admin(settings) as admin:
@@ -49,10 +49,10 @@ def apply(
 ) -> None:
     """Create what is missing and set what differs; say what is left to do by hand."""
     from streams.broker.embedded import ensure_topics
-    from streams.broker.topic_plan import apply as make
-    from streams.broker.topic_plan import on_broker, open_admin, wanted
-    from streams.broker.topic_plan import plan as changes
-    from streams.settings import Settings
+    from streams.runtime.kafka.topic_plan import apply as make
+    from streams.runtime.kafka.topic_plan import on_broker, open_admin, wanted
+    from streams.runtime.kafka.topic_plan import plan as changes
+    from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     with open_admin(settings) as admin:
@@ -87,11 +87,11 @@ def rewind(
     state: Annotated[Path, typer.Option(help="Folder of a one-machine instance.")] = Path(DEFAULT),
 ) -> None:
     """Let a process do again what came since a time; its workers must be stopped meanwhile."""
-    from streams.broker.rewind import moves
-    from streams.broker.rewind import rewind as move_back
-    from streams.broker.topic_plan import open_admin
     from streams.operate.checks.broker import READS
-    from streams.settings import Settings
+    from streams.runtime.kafka.offsets import moves
+    from streams.runtime.kafka.offsets import rewind as move_back
+    from streams.runtime.kafka.topic_plan import open_admin
+    from streams.runtime.settings import Settings
 
     if process not in READS:
         raise typer.BadParameter(f"no process {process!r}; there are {', '.join(READS)}")

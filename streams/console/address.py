@@ -1,6 +1,6 @@
 """Where browsers reach the console."""
 
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 
 def address_of(settings: Settings, port: int) -> str:

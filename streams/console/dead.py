@@ -9,13 +9,13 @@ from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Cursor, Id
 from streams.broker import replay
-from streams.broker.clients import open_producer
 from streams.broker.replay import refusal
 from streams.console import visitors
 from streams.console.render import done, page
 from streams.console.visitors import PageError, Visitor, needs, text
 from streams.ledger import audit, letters
 from streams.ledger.letters import Letter, NoSuchLetter, Wanted
+from streams.runtime.kafka.clients import open_producer
 
 router = APIRouter()
 SHOWN: Final = 100

@@ -11,14 +11,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from detector.errors import EarmarkError, Fatal
-from streams import logs, metrics, tracing
 from streams.accounts.sessions import first_link
 from streams.api.house import House
 from streams.console.address import address_of
 from streams.console.app import create
-from streams.health import Health, serve
-from streams.local.processes import end_within
-from streams.settings import Settings
+from streams.runtime import logs, metrics, tracing
+from streams.runtime.health import Health, serve
+from streams.runtime.processes import end_within
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

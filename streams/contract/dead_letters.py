@@ -65,7 +65,7 @@ class Message:
 
     @property
     def traced(self) -> dict[str, str | int]:
-        """What a span says about it (``streams.tracing``), in OpenTelemetry's words."""
+        """What a span says about it (``streams.runtime.tracing``), in OpenTelemetry's words."""
         return {
             "messaging.system": "kafka",
             "messaging.destination.name": self.topic,

@@ -17,13 +17,13 @@ from typing import Final
 
 import structlog
 
-from streams import metrics
 from streams.contract.records import stable_id
 from streams.contract.records.policy import PolicyChanged
 from streams.deciding import Decided
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
 from streams.policy.rules import Rule
+from streams.runtime import metrics
 
 log = structlog.get_logger()
 

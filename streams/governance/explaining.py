@@ -14,7 +14,7 @@ from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 SAYS: Final = {
     LabelSource.DETECTOR: "the detector says so",

@@ -15,13 +15,13 @@ from typing import Final
 import structlog
 from sqlalchemy import func, select
 
-from streams import metrics
 from streams.contract.records import parse
 from streams.contract.records.policy import PolicyChanged
 from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, load
 from streams.policy.bundle import parse as parse_bundle
+from streams.runtime import metrics
 
 log = structlog.get_logger()
 

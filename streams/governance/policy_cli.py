@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.ledger.database import Ledger
     from streams.policy.bundle import Bundle
     from streams.policy.evaluate import Evaluation
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Policies: write, test, back-test, release.")
 

@@ -19,8 +19,6 @@ from sqlalchemy import select
 from detector.errors import BadInput
 from streams.accounts import users
 from streams.accounts.roles import Right
-from streams.broker.clients import open_producer
-from streams.broker.failures import BrokerAway
 from streams.contract.records import PolicyRef, Record, parse, stable_id
 from streams.contract.records.policy import PolicyChanged
 from streams.governance.policies import live_bundle, version_of
@@ -29,7 +27,9 @@ from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle
 from streams.policy.bundle import parse as parse_bundle
 from streams.policy.changes import Change, changes, needs_two
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.settings import Settings
 
 PEOPLE_NEEDED: Final = 2
 

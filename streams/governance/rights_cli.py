@@ -18,7 +18,7 @@ from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.ledger.database import Ledger
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The rights registry: agreements and consents.")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]

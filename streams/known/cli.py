@@ -19,7 +19,7 @@ from streams.local.state import DEFAULT, State
 if TYPE_CHECKING:
     from streams.known.banks import Banks, By
     from streams.known.index import Changed, Item
-    from streams.settings import Settings
+    from streams.runtime.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Banks of known tracks: add, remove, switch, back up.")
 
@@ -251,9 +251,9 @@ def audit(
 
 @contextmanager
 def _opened(state: Path) -> "Iterator[tuple[Banks, Settings]]":
-    from streams import logs
     from streams.known.banks import Banks
     from streams.known.index import open_index
+    from streams.runtime import logs
 
     logs.configure("warning")
     settings = State(state).settings(None)

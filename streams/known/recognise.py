@@ -6,11 +6,11 @@ from typing import Final
 
 from detector.landmarks import NotLandmarks
 from detector.matching import MatchClass
-from streams import metrics
 from streams.audio.artefacts import Acoustics
 from streams.contract.records import Match
 from streams.known.banks import Bank, BankKind, Banks
 from streams.known.index import Found, Query
+from streams.runtime import metrics
 
 MAX_MATCHES: Final = 10
 """On one event; the strongest."""

@@ -16,16 +16,16 @@ from typing import Final
 
 from detector.errors import Fatal
 from detector.landmarks import NotLandmarks
-from streams import metrics
 from streams.audio.artefacts import ArtefactStore
-from streams.broker.batches import Handled, Handler, read_each
-from streams.broker.consuming import consume
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import TrackDecided, parse
 from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
 from streams.known.index import Item, Refused, open_index
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.kafka.batch_consumer import consume
+from streams.runtime.kafka.batches import Handled, Handler, read_each
+from streams.runtime.settings import Settings
 
 WHO: Final = "earmark"
 WHY: Final = "decided"

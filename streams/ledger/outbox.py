@@ -17,13 +17,13 @@ from kafka.errors import KafkaError
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import EarmarkError
-from streams import metrics, tracing
-from streams.broker.clients import open_producer
-from streams.broker.failures import BrokerAway
 from streams.contract.records import Record
 from streams.ledger.database import Ledger
 from streams.ledger.people import OUTBOX
-from streams.settings import Settings
+from streams.runtime import metrics, tracing
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

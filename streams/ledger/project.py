@@ -7,15 +7,15 @@ comes again adds nothing.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from streams import metrics
-from streams.broker.batches import Handled, Handler, read_each
-from streams.broker.consuming import consume
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.review import tasks
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.kafka.batch_consumer import consume
+from streams.runtime.kafka.batches import Handled, Handler, read_each
+from streams.runtime.settings import Settings
 from streams.webhooks import deliveries
 
 NAME = "ledger"

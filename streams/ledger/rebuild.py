@@ -13,15 +13,15 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from streams.broker.batches import message_of, read_each
-from streams.broker.clients import open_reader
-from streams.broker.failures import BrokerAway
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.review import tasks
-from streams.settings import Settings
+from streams.runtime.kafka.batches import message_of, read_each
+from streams.runtime.kafka.clients import open_reader
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from detector.model import Model
 from detector.types import Heard
 from streams.audio.hearing import HearingPool
 from streams.local.gather import Passed, gather
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 
 async def analyze(

@@ -17,14 +17,14 @@ from kafka.errors import KafkaError
 from rich.console import Console
 
 from detector.errors import Transient
-from streams.broker.topic_plan import open_admin
 from streams.ingest import Delivery, DeliveryFailed, IngestHook
 from streams.local import show
 from streams.local.gather import Passed
 from streams.local.up import Named
 from streams.local.watch import Ended, Watcher
 from streams.operate.checks.broker import behind
-from streams.settings import Settings
+from streams.runtime.kafka.topic_plan import open_admin
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

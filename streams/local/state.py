@@ -21,7 +21,7 @@ import orjson
 import yaml
 
 from detector.errors import Fatal
-from streams.settings import PREFIX, Settings
+from streams.runtime.settings import PREFIX, Settings
 
 DEFAULT: Final = ".earmark"
 

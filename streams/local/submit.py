@@ -14,10 +14,10 @@ from streams.contract.records import Upload, stable_id
 from streams.ingest import IngestHook, RefusedUpload, read_manifest, upload_from_file
 from streams.local import show
 from streams.local.gather import Passed, gather
-from streams.local.processes import listens
 from streams.local.up import Batch, Named
 from streams.local.watch import Watcher
-from streams.settings import Settings
+from streams.runtime.processes import listens
+from streams.runtime.settings import Settings
 
 STALL_S: Final = 300.0
 LOOK_S: Final = 5.0  # without news: is the broker still there?

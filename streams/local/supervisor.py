@@ -21,8 +21,8 @@ from typing import IO, Final
 import orjson
 import structlog
 
-from streams.local.processes import dying_with, free_port, undisturbed
-from streams.settings import Settings
+from streams.runtime.processes import dying_with, free_port, undisturbed
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

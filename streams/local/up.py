@@ -32,7 +32,7 @@ from streams.local.gather import Passed
 from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
-from streams.settings import PREFIX, Settings
+from streams.runtime.settings import PREFIX, Settings
 
 WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
 EVERYTHING: Final = ("console", *WORKERS)
@@ -172,7 +172,7 @@ def _broker(state: State, stack: ExitStack, console: Console) -> Settings:
     """Start the embedded broker, unless the environment names one."""
     if os.environ.get(PREFIX + "BROKERS"):
         return state.settings(None)
-    from streams.local.processes import free_port
+    from streams.runtime.processes import free_port
 
     state.logs.mkdir(parents=True, exist_ok=True)
     with console.status("starting the embedded broker"):
@@ -183,7 +183,7 @@ def _broker(state: State, stack: ExitStack, console: Console) -> Settings:
 
 def _with_console(settings: Settings) -> Settings:
     """Let the console have its port, or another where that is taken."""
-    from streams.local.processes import free_port
+    from streams.runtime.processes import free_port
 
     port = free_port(settings.console_host, settings.console_port)
     return settings.model_copy(update={"console_port": port})

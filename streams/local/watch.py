@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 from kafka import TopicPartition
 
-from streams.broker.clients import open_reader
-from streams.broker.fetch_wait import FetchWait
 from streams.contract import dead_letters, topics
 from streams.contract.records import InvalidRecord, TrackDecided, parse
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_reader
+from streams.runtime.kafka.fetch_wait import FetchWait
+from streams.runtime.settings import Settings
 
 
 @dataclass(frozen=True)

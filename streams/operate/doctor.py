@@ -12,7 +12,7 @@ from typing import Final, Literal
 import orjson
 
 from detector.errors import EarmarkError
-from streams.settings import Settings, SettingsError
+from streams.runtime.settings import Settings, SettingsError
 
 State = Literal["ok", "warning", "fault"]
 

@@ -16,15 +16,15 @@ import sqlalchemy
 
 from detector.errors import Fatal, ModelError
 from streams.audio.artefacts import ArtefactStore
-from streams.broker.failures import BrokerAway, BrokerFailed
-from streams.broker.security import BrokerRefuses
-from streams.broker.topic_plan import on_broker, open_admin, plan, wanted
 from streams.ledger import upgrade
 from streams.ledger.database import Ledger, LedgerAway, LedgerError, connect
 from streams.ledger.tables import DEAD_LETTER_ACTIONS
 from streams.operate.checks.disks import places
 from streams.operate.doctor import Check, Finding
-from streams.settings import Settings
+from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
+from streams.runtime.kafka.security import BrokerRefuses
+from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, wanted
+from streams.runtime.settings import Settings
 
 CLOCK_S: Final = 2.0
 LOW_DISK: Final = 0.10

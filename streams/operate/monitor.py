@@ -21,10 +21,10 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
-from streams import logs, metrics
-from streams.health import Health, serve
 from streams.operate.checks import broker, certificates, disks, drift, ledger, reference, rights
-from streams.settings import Settings
+from streams.runtime import logs, metrics
+from streams.runtime.health import Health, serve
+from streams.runtime.settings import Settings
 
 NAME: Final = "monitor"
 CONDITIONS: Final = ("broker", "ledger")  # what must have been asked once with success

@@ -25,11 +25,11 @@ import structlog
 from sqlalchemy import Connection, func, select, update
 
 from detector.errors import EarmarkError
-from streams import metrics
 from streams.audio.fetch_http import Http
 from streams.ledger.database import Ledger
 from streams.ledger.people import DELIVERIES, WEBHOOKS
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from streams.accounts.users import User
 from streams.api.house import House
 from streams.console.app import create
 from streams.console.visitors import COOKIE
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.conftest import databases, migrated, postgres, url
 
 __all__ = ["databases", "migrated", "postgres", "url"]

@@ -21,8 +21,8 @@ import httpx
 from streams.accounts import keys
 from streams.audio.kept_uploads import KeptUploads
 from streams.ledger.database import Ledger
-from streams.local.processes import free_port
-from streams.settings import Settings
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 
 FILES: Final = 50
 BYTES: Final = 10 * 2**20

@@ -22,7 +22,6 @@ import sqlalchemy
 import typer
 from starlette.testclient import TestClient
 
-from streams import logs
 from streams.accounts import keys, sessions, users
 from streams.api.house import House
 from streams.console.app import create
@@ -38,7 +37,8 @@ from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.rows import rows_of
 from streams.ledger.tables import DECISIONS, FINGERPRINTS, UPLOADS
 from streams.review import tasks
-from streams.settings import Settings
+from streams.runtime import logs
+from streams.runtime.settings import Settings
 from tests.console.stories import POLICY
 from tests.postgres import NoPostgres, PrivatePostgres
 from tests.streams.events import CONTENT, UPLOADED_AT, classified, fingerprinted, message

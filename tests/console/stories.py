@@ -16,7 +16,7 @@ from streams.decide import decide
 from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import Bundle, load
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
 
 POLICY = load(Settings().policy)

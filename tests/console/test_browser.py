@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from streams.local.processes import free_port
+from streams.runtime.processes import free_port
 from tests.console.browsing import chromium, watched
 from tests.samples import samples
 

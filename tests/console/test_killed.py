@@ -30,8 +30,8 @@ from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.people import OUTBOX
 from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.tables import VERDICTS
-from streams.local.processes import free_port
-from streams.settings import Settings
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.console.stories import a_task
 from tests.postgres import NoPostgres, PrivatePostgres
 

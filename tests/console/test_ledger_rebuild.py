@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.ledger.cli import app
@@ -14,7 +13,8 @@ from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.ledger.tables import METADATA
 from streams.ledger.verify import faults
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
 from tests.streams.test_ledger import whole_story
 
 pytestmark = pytest.mark.pipeline

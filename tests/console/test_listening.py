@@ -22,8 +22,8 @@ from streams.contract import topics
 from streams.contract.records import Provenance
 from streams.contract.records.analyses import Evidence
 from streams.ledger.project import project
-from streams.local.processes import free_port
-from streams.settings import Settings
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.console.browsing import chromium, watched
 from tests.console.stories import CLAIMS_NONE, hear, tell
 from tests.streams.events import fingerprinted, match, message

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from streams.accounts import users
 from streams.console.visitors import COOKIE
 from streams.ledger.people import AUDIT, USERS
-from streams.settings import Settings, SettingsError
+from streams.runtime.settings import Settings, SettingsError
 from tests.console.conftest import ADDRESS, Console
 
 SECRET = "of the client"  # noqa: S105 - of a test

@@ -25,7 +25,7 @@ from streams.review import appeals, quality, tasks, verdicts
 from streams.review.appeals import BadAppeal, Step
 from streams.review.tasks import NotYours
 from streams.review.verdicts import BadVerdict, Form
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.console.stories import a_task, tell
 from tests.streams.events import message
 

@@ -17,7 +17,7 @@ from streams.accounts import keys
 from streams.accounts.roles import Role
 from streams.api.house import House
 from streams.console.app import create
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.console.stories import a_task, tell
 
 CHECKS = [

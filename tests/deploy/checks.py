@@ -15,7 +15,7 @@ import yaml
 
 from streams.cli import WorkerName
 from streams.contract import topics
-from streams.settings import PREFIX, Settings, SettingsError
+from streams.runtime.settings import PREFIX, Settings, SettingsError
 from tests.deploy.helm import CHART, Object, of_kind
 from tests.deploy.schemas import schema_problems
 

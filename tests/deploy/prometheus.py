@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 import pytest
 import yaml
 
-from streams.local.processes import free_port
+from streams.runtime.processes import free_port
 
 PATIENCE_S: Final = 20.0
 

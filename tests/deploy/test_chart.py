@@ -11,7 +11,7 @@ from deploy.chart_readme import Unexplained, readme
 from deploy.generate import ROOT, generated
 from deploy.values_schema import NOT_IN_SETTINGS, PROCESSES
 from streams.cli import WorkerName
-from streams.settings import PREFIX, Settings
+from streams.runtime.settings import PREFIX, Settings
 from tests.deploy import helm
 from tests.deploy.checks import COMPONENT, environment, pod, problems
 from tests.deploy.helm import CHART, KUBERNETES, VARIANTS, Refused, of_kind, render, values_file

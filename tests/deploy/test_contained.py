@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from streams.cli import WorkerName
-from streams.local.processes import free_port
+from streams.runtime.processes import free_port
 from tests.deploy.contained import Container
 from tests.deploy.helm import ROOT
 from tests.kafka import ApacheKafka, apache_kafka

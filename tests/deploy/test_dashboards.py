@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.metrics_table import ALL, exposed
+from streams.runtime.metrics_table import ALL, exposed
 from tests.deploy.helm import CHART, ROOT
 
 FILES = sorted((CHART / "files" / "dashboards").glob("*.json"))

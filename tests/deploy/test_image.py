@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from streams.cli import WorkerName
-from streams.settings import PREFIX, Settings
+from streams.runtime.settings import PREFIX, Settings
 from tests.deploy.published import compose_schema
 
 ROOT = Path(__file__).parents[2]

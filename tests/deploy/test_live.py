@@ -23,7 +23,6 @@ import pytest
 from sqlalchemy import select
 
 from models.samples import Sample
-from streams import tracing
 from streams.accounts import keys
 from streams.accounts.users import User, create
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
@@ -35,14 +34,15 @@ from streams.governance.publishing import send
 from streams.ingest import IngestHook, upload_from_file
 from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES
-from streams.local.processes import free_port
 from streams.local.supervisor import Supervisor
-from streams.metrics_table import ALL
 from streams.review.quality import ask_twice
 from streams.review.reasons import REASONS
 from streams.review.tasks import take_next
 from streams.review.verdicts import Form, give
-from streams.settings import Settings
+from streams.runtime import tracing
+from streams.runtime.metrics_table import ALL
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 from tests.deploy.collector import Collector
 from tests.deploy.helm import ROOT

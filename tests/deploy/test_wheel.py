@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 
 ROOT = Path(__file__).parents[2]
@@ -142,7 +142,7 @@ def test_it_analyses_a_file(bare: Path, tmp_path: Path) -> None:
 def test_it_migrates_a_ledger_and_reads_its_policy(bare: Path, tmp_path: Path) -> None:
     assert "upgraded" in run(bare, tmp_path, "ledger", "upgrade", "--state", str(tmp_path / "s"))
     assert "tracks.decided.v1.json" in run(bare, tmp_path, "schemas", "--out", "out")
-    load = "from streams.policy.bundle import load; from streams.settings import Settings; "
+    load = "from streams.policy.bundle import load; from streams.runtime.settings import Settings; "
     command = [str(bare / "bin" / "python"), "-c", load + "print(load(Settings().policy).digest)"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert len(done.stdout.strip()) == 64

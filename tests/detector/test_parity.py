@@ -24,7 +24,7 @@ from detector.observation import Geometry, Observation, Observer
 from detector.types import FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 DEVICES = [
     "cpu",

@@ -23,7 +23,7 @@ from models.samples import write_audio
 from models.scoring import score_all
 from models.simulate import decode_through
 from models.train import save
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.models.makers import observed
 
 BINS = 6_686

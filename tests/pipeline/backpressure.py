@@ -15,10 +15,10 @@ from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
 
-from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker
 from streams.contract import topics
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
 
 SOURCE, TARGET = "waiting", "waited"
 PADDING = "x" * 4_000

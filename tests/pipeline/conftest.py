@@ -8,7 +8,7 @@ from kafka.admin import KafkaAdminClient
 
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 SettingsFor = Callable[..., Settings]
 CreateTopics = Callable[..., None]

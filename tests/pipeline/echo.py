@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from detector.errors import BadInput, Fatal, Transient
-from streams.broker.handling import Handler
-from streams.broker.processor import Output, Processor, run
 from streams.contract.records import Record, stable_id
-from streams.health import Health
-from streams.settings import Settings
+from streams.runtime.health import Health
+from streams.runtime.kafka.event_handling import Handler
+from streams.runtime.kafka.processor import Output, Processor, run
+from streams.runtime.settings import Settings
 
 
 class Ping(Record):

@@ -9,9 +9,9 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
-from streams.broker.failures import BrokerAway, BrokerFailed
 from streams.contract import topics
-from streams.settings import Settings
+from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
+from streams.runtime.settings import Settings
 
 pytestmark = pytest.mark.pipeline
 

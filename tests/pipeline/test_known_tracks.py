@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from models.effects import sped
 from models.music import RATE_HZ, render
 from models.samples import write_audio
-from streams.broker.clients import open_reader
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
 from streams.contract import topics
@@ -33,7 +32,8 @@ from streams.ingest import IngestHook, upload_from_file
 from streams.known.index import open_index
 from streams.local.state import State
 from streams.local.supervisor import Supervisor
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_reader
+from streams.runtime.settings import Settings
 
 pytestmark = pytest.mark.pipeline
 

@@ -19,7 +19,6 @@ from kafka import KafkaConsumer, TopicPartition
 from sqlalchemy import select
 
 from detector.errors import Transient
-from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import dead_letters, topics
 from streams.contract.records import DecisionApplied, Declaration, Record, parse
@@ -30,9 +29,10 @@ from streams.ledger.database import Ledger
 from streams.ledger.letters import Wanted
 from streams.ledger.reads import counts
 from streams.ledger.tables import UPLOADS
-from streams.local.processes import free_port
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.streams.events import classified, upload
 
 pytestmark = pytest.mark.pipeline

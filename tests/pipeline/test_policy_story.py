@@ -15,7 +15,6 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
-from streams.broker.clients import open_producer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.catalogue import TRACKS
 from streams.cli import app
@@ -28,7 +27,8 @@ from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.policy.reasons import statement_id_of
 from streams.policy.transparency import faults
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
 from tests.streams.events import classified, verdict
 
 pytestmark = pytest.mark.pipeline

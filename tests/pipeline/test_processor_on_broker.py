@@ -24,7 +24,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import dead_letters, topics
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.pipeline.conftest import CreateTopics, SettingsFor
 
 pytestmark = pytest.mark.pipeline

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from detector.errors import Transient
 from streams import cli
-from streams.broker.clients import open_producer, open_reader
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import dead_letters, topics
 from streams.contract.records import Upload, stable_id
@@ -22,7 +21,8 @@ from streams.ledger.database import Ledger
 from streams.ledger.letters import Letter, Wanted
 from streams.ledger.reads import counts, decision_of
 from streams.local.supervisor import Supervisor
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_producer, open_reader
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline

@@ -13,12 +13,7 @@ from typing import Any
 import pytest
 
 from detector.errors import EarmarkError
-from streams.broker import topic_plan
-from streams.broker.clients import open_producer, open_reader
 from streams.broker.embedded import ensure_topics
-from streams.broker.failures import BrokerAway
-from streams.broker.publisher import KafkaPublisher
-from streams.broker.security import BrokerRefuses
 from streams.contract import topics
 from streams.contract.records import Declaration
 from streams.ingest import IngestHook
@@ -26,7 +21,12 @@ from streams.ledger.database import Ledger
 from streams.ledger.reads import counts
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
-from streams.settings import Settings
+from streams.runtime.kafka import topic_plan
+from streams.runtime.kafka.clients import open_producer, open_reader
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.publisher import KafkaPublisher
+from streams.runtime.kafka.security import BrokerRefuses
+from streams.runtime.settings import Settings
 from tests.kafka import ApacheKafka, apache_kafka
 from tests.streams.events import classified, upload
 

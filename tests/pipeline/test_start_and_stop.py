@@ -13,10 +13,10 @@ from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract.records import Upload
 from streams.ingest import IngestHook
 from streams.ledger.database import Ledger
-from streams.local.processes import free_port
 from streams.local.supervisor import Child, Supervisor
 from streams.local.up import WORKERS
-from streams.settings import Settings
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
-from streams.local.processes import free_port
-from streams.settings import Settings
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline

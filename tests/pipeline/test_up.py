@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from detector.types import FloatArray
-from streams.local.processes import free_port
+from streams.runtime.processes import free_port
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline

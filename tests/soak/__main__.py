@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from streams import logs
 from streams.local.watch import Watcher
+from streams.runtime import logs
 from tests.kafka import NoKafka
 from tests.postgres import NoPostgres
 from tests.soak.facts import Facts, Log, stuck

@@ -9,9 +9,9 @@ from typing import Any, Final
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.broker.clients import kafka_client_settings, open_reader
 from streams.contract import dead_letters, topics
-from streams.settings import Settings
+from streams.runtime.kafka.clients import kafka_client_settings, open_reader
+from streams.runtime.settings import Settings
 
 QUIET: Final = 4  # polls without a message: nothing more lies there
 POLL_MS: Final = 300

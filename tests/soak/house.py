@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.local.supervisor import Supervisor
 from streams.local.up import WORKERS
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.kafka import ApacheKafka
 from tests.postgres import PrivatePostgres
 

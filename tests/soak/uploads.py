@@ -18,7 +18,7 @@ import numpy as np
 
 from streams.contract.records import Declaration, Upload
 from streams.ingest import DeliveryFailed, IngestHook
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 from tests.samples import samples
 

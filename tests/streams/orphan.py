@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.types import Heard
 from streams.audio.hearing import HearingPool
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 
 def hang(descriptor: int, max_duration_s: float) -> Heard:

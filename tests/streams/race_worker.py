@@ -10,10 +10,10 @@ from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer
 
-from streams.broker import rebalance_gate
-from streams.broker.acks import OrderedAcker
-from streams.broker.processor import run
-from streams.settings import Settings
+from streams.runtime.kafka import rebalance_gate
+from streams.runtime.kafka.acks import OrderedAcker
+from streams.runtime.kafka.processor import run
+from streams.runtime.settings import Settings
 from tests.pipeline.echo import processor
 
 # The next revocation comes one heartbeat (1 s) after an assignment, the next assignment two

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from streams import metrics
-from streams.broker.acks import Alive, OffsetGap, OrderedAcker, Partition
+from streams.runtime import metrics
+from streams.runtime.kafka.acks import Alive, OffsetGap, OrderedAcker, Partition
 
 P0, P1 = ("topic", 0), ("topic", 1)
 

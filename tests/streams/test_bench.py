@@ -26,7 +26,7 @@ from streams.bench.stages import SUM, bench_stages
 from streams.bench.table import Report, Row
 from streams.deciding import decide_all
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 MODEL = Path(__file__).parents[2] / "models" / "clock-4"
 SPIN = "import time\nwhile time.process_time() < {seconds}: pass"

@@ -14,7 +14,7 @@ from streams.contract.records import TrackDecided
 from streams.decide import decide
 from streams.ledger.database import Ledger
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import UPLOADED_AT, classified, message
 
 POLICY = load(Settings().policy)

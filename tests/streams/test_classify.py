@@ -18,7 +18,6 @@ from detector.errors import Fatal, ModelError
 from detector.model import Model
 from detector.observation import VERSION, Observation, Observer
 from detector.types import Assessment
-from streams import metrics
 from streams.audio.artefacts import ArtefactStore, LostArtefact
 from streams.classify import Batcher, Classifying
 from streams.contract.records import (
@@ -31,7 +30,8 @@ from streams.contract.records import (
     TrackFingerprinted,
     Upload,
 )
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.settings import Settings
 from streams.shadow import Shadow, compare
 from tests.streams.events import match
 
@@ -117,7 +117,9 @@ def test_one_bad_observation_fails_alone_and_scoring_goes_on() -> None:
     observations = [observation(seed) for seed in range(4)]
     model: Any = Allergic(observations[1])
     answers = asyncio.run(with_batcher(model, observations, size=3))  # two batches
-    assert type(answers[1]) is IndexError  # a dead letter (streams.broker.handling), not Fatal
+    assert (
+        type(answers[1]) is IndexError
+    )  # a dead letter (streams.runtime.kafka.event_handling), not Fatal
     others = [0, 2, 3]
     expected = MODEL.assess([observations[index] for index in others], 0.01)
     assert [answers[index] for index in others] == expected

@@ -10,15 +10,15 @@ from kafka import TopicPartition
 from kafka.errors import CommitFailedError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from detector.errors import BadInput, Fatal, Transient
-from streams.broker import consuming
-from streams.broker.batches import Answer, Handled, Handler, Refused, message_of, read_each
-from streams.broker.consuming import BatchConsumer
-from streams.broker.patience import Patience
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import DeadLetterLimit, Message
 from streams.contract.records import DecisionApplied
-from streams.health import Health
-from streams.settings import Settings
+from streams.runtime.health import Health
+from streams.runtime.kafka import batch_consumer
+from streams.runtime.kafka.batch_consumer import BatchConsumer
+from streams.runtime.kafka.batches import Answer, Handled, Handler, Refused, message_of, read_each
+from streams.runtime.retry import Patience
+from streams.runtime.settings import Settings
 
 PARTITION = TopicPartition(topics.DECIDED, 0)
 SAID = DecisionApplied(decision_id="dec_1", upload_id="u", track_id="T", result="applied")
@@ -89,11 +89,11 @@ Run = Callable[..., Broker]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the loop until the log is read; what it raises is raised."""
-    monkeypatch.setattr(consuming, "GATHER_S", 0.0)
+    monkeypatch.setattr(batch_consumer, "GATHER_S", 0.0)
 
     def run_it(broker: Broker, handler: Handler, **settings: Any) -> Broker:
         quick = Settings(retry_base_s=0.001, retry_attempts=3, **settings)
-        health = Health(*consuming.CONDITIONS)
+        health = Health(*batch_consumer.CONDITIONS)
         consumer = BatchConsumer("test", [topics.DECIDED], quick, health, broker.stop)
         consumer._consumer = consumer._producer = broker
         consumer.run(handler, Patience("test", quick, health, broker.stop))
@@ -117,7 +117,7 @@ class Dripping(Broker):
 def test_what_comes_one_by_one_is_gathered_but_the_first_waits_for_nobody(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consuming, "GATHER_S", 0.2)
+    monkeypatch.setattr(batch_consumer, "GATHER_S", 0.2)
     batches: list[list[int]] = []
 
     def handler(batch: Sequence[Message]) -> Handled:

@@ -17,9 +17,9 @@ from streams.contract.records import (
 from streams.contract.records.credits import CreditsDerived
 from streams.contract.records.policy import StatementWritten
 from streams.decide import DECIDE, decide
-from streams.health import Health
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.health import Health
+from streams.runtime.settings import Settings
 from tests.streams.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified
 from tests.streams.policy.policies import bundle, rule
 

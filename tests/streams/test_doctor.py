@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
 from streams.ledger.database import Ledger
-from streams.local.processes import free_port
 from streams.operate import doctor_checks
 from streams.operate.doctor import Finding, examine
-from streams.settings import Settings
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.postgres import NoPostgres, PrivatePostgres
 
 Environment = dict[str, str]

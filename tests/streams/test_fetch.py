@@ -9,7 +9,7 @@ import pytest
 
 from detector.errors import Fatal
 from streams.audio.fetch import Fetcher, RefusedUri
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams.broker import fetch_wait
-from streams.broker.fetch_wait import IDLE_MS, QUIET_S, FetchWait
+from streams.runtime.kafka import fetch_wait
+from streams.runtime.kafka.fetch_wait import IDLE_MS, QUIET_S, FetchWait
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from streams.policy.facts import Facts
 from streams.review.reasons import REASONS
 from streams.review.tasks import take_next
 from streams.review.verdicts import Form, give
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams import events
 from tests.streams.events import message
 from tests.streams.ledger_filling import row

@@ -16,7 +16,7 @@ from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
 from streams.audio import ear, hearing_child
 from streams.audio.hearing import HearingPool
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.audio import write_wav
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from detector.errors import InvalidAudio
 from detector.types import Heard
 from streams.audio import hearing_child
 from streams.audio.hearing import HearingPool
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests import hostile_bytes
 from tests.audio import write_wav
 from tests.hostile import KINDS, hostile_files

@@ -22,7 +22,7 @@ from streams.ingest import (
     upload_from_fields,
     upload_from_file,
 )
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import UPLOADED_AT, upload
 
 
@@ -142,7 +142,7 @@ def test_a_hook_that_is_not_open_says_so() -> None:
 
 
 def test_no_broker_is_a_passing_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.broker.clients.BOOTSTRAP_MS", 200)
+    monkeypatch.setattr("streams.runtime.kafka.clients.BOOTSTRAP_MS", 200)
     with socket.socket() as taken:  # bound and not listening: nobody answers there
         taken.bind(("127.0.0.1", 0))
         settings = Settings(brokers=f"127.0.0.1:{taken.getsockname()[1]}")

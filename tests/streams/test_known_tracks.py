@@ -25,7 +25,7 @@ from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import Item, open_index
 from streams.known.recognise import Recogniser
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import classified, match, received
 
 BY = By("anna", "a test")

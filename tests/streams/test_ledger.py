@@ -11,8 +11,6 @@ import pytest
 import sqlalchemy
 
 from detector.errors import BadInput
-from streams.broker.batches import Handled, Refused
-from streams.broker.consuming import _handle
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS, apply
 from streams.contract import dead_letters, topics
@@ -37,7 +35,9 @@ from streams.ledger.letters import Wanted
 from streams.ledger.project import project
 from streams.ledger.tables import LABELS, METADATA, UPLOADS
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.kafka.batch_consumer import _handle
+from streams.runtime.kafka.batches import Handled, Refused
+from streams.runtime.settings import Settings
 from tests.streams.events import (
     UPLOADED_AT,
     agreement,

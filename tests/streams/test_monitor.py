@@ -14,19 +14,14 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams import metrics
 from streams.accounts.users import create
-from streams.broker.clients import open_consumer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
-from streams.broker.failures import BrokerAway
 from streams.cli import WorkerName
 from streams.contract import topics
 from streams.contract.records import Extent
-from streams.health import Health
 from streams.ledger.database import Ledger
 from streams.ledger.people import TASK_STATES
 from streams.ledger.tables import APPLIED, DECISIONS
-from streams.local.processes import free_port
 from streams.operate.checks import certificates, disks
 from streams.operate.checks.broker import READS, Lag
 from streams.operate.checks.ledger import Waiting
@@ -34,7 +29,12 @@ from streams.operate.monitor import Check, run_check
 from streams.review.reasons import REASONS
 from streams.review.tasks import take
 from streams.review.verdicts import Form, give
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.health import Health
+from streams.runtime.kafka.clients import open_consumer
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.processes import free_port
+from streams.runtime.settings import Settings
 from tests.certificates import make_certificates
 from tests.console.stories import a_task
 from tests.streams.ledger_filling import row

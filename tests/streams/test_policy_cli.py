@@ -15,7 +15,7 @@ from streams.ledger.project import project
 from streams.local.state import State
 from streams.policy.bundle import load
 from streams.policy.transparency import faults
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import agreement, classified, message
 
 POLICY = Settings().policy

@@ -1,4 +1,4 @@
-"""How one event ends (``streams.broker.handling``), with a publisher in memory."""
+"""How one event ends (``streams.runtime.kafka.event_handling``), with a publisher in memory."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from detector.errors import BadInput, Fatal, InvalidAudio, Transient
-from streams import metrics
-from streams.broker.handling import Handling, Output
-from streams.broker.publisher import Outgoing, PublishFailed, RecordTooLarge
 from streams.contract import dead_letters
 from streams.contract.dead_letters import DeadLetterLimit
 from streams.contract.records import MAX_RECORD_BYTES, Record
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.kafka.event_handling import Handling, Output
+from streams.runtime.kafka.publisher import Outgoing, PublishFailed, RecordTooLarge
+from streams.runtime.settings import Settings
 
 SETTINGS = Settings(retry_attempts=3, retry_base_s=0.001, dead_letter_window=10)
 NAME = "unit"

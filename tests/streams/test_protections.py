@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from streams.broker.acks import Entry, OrderedAcker
-from streams.broker.handling import Handling, Output
-from streams.broker.publisher import Outgoing
 from streams.contract.records import Record
-from streams.settings import Settings
+from streams.runtime.kafka.acks import Entry, OrderedAcker
+from streams.runtime.kafka.event_handling import Handling, Output
+from streams.runtime.kafka.publisher import Outgoing
+from streams.runtime.settings import Settings
 
 EVENTS = 10
 SLOW = 3  # ends after the hand-over, if at all

@@ -12,7 +12,7 @@ import pytest
 from streams.audio.hearing import HearingPool
 from streams.audio.provenance import Listening, read
 from streams.contract.records import Aigc, Extent, Provenance
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.signing import Signatory, wav
 
 SIGNATORY = Signatory.make()

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from streams import metrics
 from streams.accounts import users
 from streams.contract import topics
 from streams.contract.records import Extent, Outcome
@@ -38,7 +37,8 @@ from streams.ledger.project import project
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
 from streams.policy.facts import Said, facts_of
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.settings import Settings
 from tests.streams.events import agreement, classified, message, verdict
 from tests.streams.policy.policies import HUMAN, bundle, rule
 

@@ -1,4 +1,4 @@
-"""Provokes the rebalance race (see ``streams.broker.rebalance_gate``) on the embedded broker.
+"""Provokes the rebalance race (see ``rebalance_gate``) on the embedded broker.
 
 One worker whose seeks are stretched, a backlog, and another member of its group that
 joins or leaves each time the worker has just been given partitions. Three variants run
@@ -26,7 +26,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from kafka.admin import KafkaAdminClient
 
 from streams.broker.embedded import EmbeddedBroker
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 pytestmark = pytest.mark.pipeline
 

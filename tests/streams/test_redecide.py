@@ -34,7 +34,7 @@ from streams.ledger.project import project
 from streams.ledger.tables import DECISIONS
 from streams.policy.evaluate import restricted
 from streams.redecide import LedgerBehind, Redecide
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, message, verdict
 
 SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))

@@ -14,7 +14,7 @@ from streams.ledger.database import Ledger
 from streams.ledger.tables import ANALYSES, FINGERPRINTS, UPLOADS
 from streams.operate.checks import reference
 from streams.operate.checks.reference import Histograms, compared, release
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.ledger_filling import row
 
 RANDOM = np.random.default_rng(5)

@@ -20,7 +20,7 @@ from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import load
 from streams.redecide import LedgerBehind, Redecide
-from streams.settings import Settings, SettingsError
+from streams.runtime.settings import Settings, SettingsError
 from tests.streams.events import UPLOADED_AT, classified, message
 from tests.streams.known import digest, part, score, worn
 

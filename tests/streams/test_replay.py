@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from detector.errors import BadInput
 from streams import cli
 from streams.broker.dlq import moment
-from streams.broker.handling import Handling
 from streams.broker.replay import drop, refusal, replay
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
@@ -28,7 +27,8 @@ from streams.ledger import letters, reads, tell, tell_letters
 from streams.ledger.database import Ledger, LedgerAway
 from streams.ledger.letters import Letter, Wanted
 from streams.ledger.project import project
-from streams.settings import Settings
+from streams.runtime.kafka.event_handling import Handling
+from streams.runtime.settings import Settings
 from tests.streams.events import received
 
 Headers = tuple[tuple[str, bytes], ...]

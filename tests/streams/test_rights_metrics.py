@@ -13,7 +13,7 @@ from streams.ledger.tables import RIGHTS
 from streams.operate.checks.rights import Registered
 from streams.policy.bundle import load
 from streams.policy.facts import Facts
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams import events
 from tests.streams.ledger_filling import row
 

@@ -10,11 +10,11 @@ import structlog
 from pydantic import ValidationError
 
 from streams import cli
-from streams.broker.clients import kafka_client_settings
-from streams.broker.security import client_security, faust_credentials
 from streams.local.state import State
 from streams.local.supervisor import Child
-from streams.settings import HIDDEN, Settings, SettingsError
+from streams.runtime.kafka.clients import kafka_client_settings
+from streams.runtime.kafka.security import client_security, faust_credentials
+from streams.runtime.settings import HIDDEN, Settings, SettingsError
 from tests.certificates import make_certificates
 
 SECRET = "correct-horse"  # noqa: S105 - a test's own

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from detector.errors import Fatal
-from streams.settings import Settings, SettingsError
+from streams.runtime.settings import Settings, SettingsError
 
 CLOCK = max((Path(__file__).parents[2] / "models").glob("clock-*")).name
 

@@ -10,7 +10,7 @@ from streams.local import show
 from streams.local.gather import Passed
 from streams.local.watch import Ended
 from streams.policy.bundle import load
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import classified
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

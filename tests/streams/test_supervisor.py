@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from streams.local import supervisor
-from streams.local.processes import free_port, listens
 from streams.local.supervisor import Child, Supervisor
-from streams.settings import Settings
+from streams.runtime.processes import free_port, listens
+from streams.runtime.settings import Settings
 
 STUBBORN = """
 import signal, sys, time

@@ -12,13 +12,13 @@ import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from typer.testing import CliRunner
 
-from streams.broker.clients import open_consumer
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
-from streams.broker.rewind import CannotRewind, Move, moves, rewind
-from streams.broker.topic_plan import Shape, open_admin, plan, wanted
 from streams.cli import app
 from streams.contract import topics
-from streams.settings import Settings
+from streams.runtime.kafka.clients import open_consumer
+from streams.runtime.kafka.offsets import CannotRewind, Move, moves, rewind
+from streams.runtime.kafka.topic_plan import Shape, open_admin, plan, wanted
+from streams.runtime.settings import Settings
 from tests.kafka import ApacheKafka, apache_kafka
 
 PARTITION = TopicPartition(topics.FINGERPRINTED, 2)

@@ -17,17 +17,17 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from detector.errors import BadInput
 from detector.observation import Observation, Observer
-from streams import logs, tracing
-from streams.broker.batches import Answer, Handled
-from streams.broker.consuming import BatchConsumer
-from streams.broker.handling import Handling, Output
 from streams.classify import Batcher
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import DecisionApplied
-from streams.health import Health
-from streams.settings import Settings, SettingsError
-from streams.spans import made
+from streams.runtime import logs, tracing
+from streams.runtime.health import Health
+from streams.runtime.kafka.batch_consumer import BatchConsumer
+from streams.runtime.kafka.batches import Answer, Handled
+from streams.runtime.kafka.event_handling import Handling, Output
+from streams.runtime.settings import Settings, SettingsError
+from streams.runtime.spans import made
 from tests.streams.test_processor import Heard, Memory, Said, event
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -128,9 +128,10 @@ def test_off_it_changes_nothing() -> None:
 
 def test_off_it_is_not_even_imported() -> None:
     code = (
-        "import sys, streams.ingest, streams.broker.processor, streams.broker.consuming;"
+        "import sys, streams.ingest, streams.runtime.kafka.processor;"
+        "import streams.runtime.kafka.batch_consumer;"
         "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter', "
-        "'streams.spans')) for name in sys.modules))"
+        "'streams.runtime.spans')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

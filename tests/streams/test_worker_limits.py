@@ -1,4 +1,4 @@
-"""When a worker gives up on its group (``streams.broker.worker``), without a broker."""
+"""When a worker gives up on its group (``faust_worker``), without a broker."""
 
 import asyncio
 import time
@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from streams.broker import worker as worker_module
-from streams.broker.hurry import LEAST_WAIT_S, without_hurry
-from streams.broker.worker import Worker, WorkerCrashed
-from streams.health import Health
-from streams.settings import Settings
+from streams.runtime.health import Health
+from streams.runtime.kafka import faust_worker as worker_module
+from streams.runtime.kafka.faust_worker import Worker, WorkerCrashed
+from streams.runtime.patches.kafka_python import LEAST_WAIT_S, without_hurry
+from streams.runtime.settings import Settings
 
 
 def failure_after(folder: Path, change: Callable[[Worker], None]) -> BaseException | None:

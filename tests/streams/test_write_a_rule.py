@@ -11,7 +11,7 @@ from streams.local import show
 from streams.local.watch import Ended
 from streams.policy.bundle import Bundle, load, parse
 from streams.policy.changes import changes, needs_two
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import classified
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

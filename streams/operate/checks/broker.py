@@ -6,10 +6,10 @@ from typing import Any, Final, Self
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
-from streams import metrics
-from streams.broker.topic_plan import on_broker, open_admin, plan, wanted
 from streams.contract import topics
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, wanted
+from streams.runtime.settings import Settings
 
 # What each process reads; a test compares it with the processes themselves.
 READS: Final = {

@@ -7,9 +7,9 @@ from typing import Final
 
 from cryptography import x509
 
-from streams import metrics
-from streams.broker.security import client_security
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.kafka.security import client_security
+from streams.runtime.settings import Settings
 
 CONNECT_S: Final = 5.0
 GAUGES: Final = (metrics.CERTIFICATE_ENDS,)

@@ -7,9 +7,9 @@ from typing import Final
 import fsspec
 from sqlalchemy.engine import make_url
 
-from streams import metrics
 from streams.known.index import folder_of
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.settings import Settings
 
 GAUGES: Final = (metrics.DISK_FREE, metrics.DISK_SIZE)
 

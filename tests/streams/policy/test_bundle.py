@@ -6,7 +6,7 @@ import yaml
 
 from detector.errors import Fatal
 from streams.policy.bundle import Bundle, BundleError, load, parse
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 HEAD = """\
 schema_version: 2

@@ -10,7 +10,7 @@ from streams.contract.records.rights import Revocation, RightsChanged, RightsSub
 from streams.deciding import decide_all
 from streams.policy.bundle import load
 from streams.policy.rights import Rights, rights_of
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import agreement, classified
 from tests.streams.policy.policies import facts
 from tests.streams.policy.test_table import LICENSED, generator

@@ -36,7 +36,7 @@ from streams.contract.records.rights import (
 from streams.deciding import Decided, decide_all
 from streams.policy.bundle import load
 from streams.policy.facts import Said
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, verdict
 from tests.streams.policy.policies import facts
 

@@ -13,7 +13,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError, UnknownMemberIdError
 
 from detector.errors import BadInput
-from streams.broker.failures import BrokerFailed
+from streams.runtime.kafka.errors import BrokerFailed
 
 NEVER_MS: Final = 10**13  # in the year 2286
 

@@ -22,7 +22,7 @@ from aiokafka.errors import (
 )
 
 from detector.errors import Fatal
-from streams.settings import PREFIX, Settings, SettingsError
+from streams.runtime.settings import PREFIX, Settings, SettingsError
 
 if TYPE_CHECKING:
     import faust

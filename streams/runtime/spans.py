@@ -1,4 +1,4 @@
-"""OpenTelemetry, as ``streams.tracing`` uses it; imported only where traces are wanted."""
+"""OpenTelemetry, as ``streams.runtime.tracing`` uses it; imported only where traces are wanted."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from streams.tracing import Attributes, Headers, Kind
+from streams.runtime.tracing import Attributes, Headers, Kind
 
 KINDS: Final = {
     "internal": SpanKind.INTERNAL,

@@ -21,13 +21,13 @@ from typing import Any, Generic, Literal, TypeVar
 import structlog
 
 from detector.errors import BadInput, EarmarkError, Transient
-from streams import metrics, tracing
-from streams.broker.acks import Alive
-from streams.broker.publisher import Outgoing, Publisher, RecordTooLarge
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import MAX_RECORD_BYTES, InvalidRecord, Record, parse
-from streams.settings import Settings
+from streams.runtime import metrics, tracing
+from streams.runtime.kafka.acks import Alive
+from streams.runtime.kafka.publisher import Outgoing, Publisher, RecordTooLarge
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from typing import TextIO, cast
 
 import structlog
 
-from streams import tracing
+from streams.runtime import tracing
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 REPEAT_S = 10.0  # a library says the same thing at most so often

@@ -8,9 +8,9 @@ from typing import TypeVar
 import structlog
 
 from detector.errors import Transient
-from streams import metrics
-from streams.health import Health
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.health import Health
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

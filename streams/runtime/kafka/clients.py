@@ -1,4 +1,4 @@
-"""kafka-python clients, set up in one place; TLS and SASL come from ``streams.broker.security``.
+"""kafka-python clients, set up in one place; ``security`` adds TLS and SASL.
 
 They serve what lives outside the Faust processors: the ingest hook, the ledger, the
 catalogue. Topics are never created by using them: a misspelt name is an error.
@@ -10,10 +10,10 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.broker.failures import BrokerAway
-from streams.broker.security import client_security, explained
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
-from streams.settings import Settings
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.security import client_security, explained
+from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one try; whoever can wait tries again
 RECONNECT_MS: Final = 3_000

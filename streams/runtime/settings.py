@@ -26,7 +26,7 @@ from pydantic import (
 from detector.errors import Fatal
 
 PREFIX = "EARMARK_"
-HERE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 HIDDEN = "***"
 IN_URL = re.compile(  # what is secret in a URL: user:HERE@host, ?password=HERE
     r"((?<=://)[^/?#:]*:)[^/?#]*(?=@)"
@@ -171,7 +171,7 @@ class Settings(BaseModel):
     # answers
     model: Annotated[
         Path, Field(description="folder of the released model, or the name of one that Earmark has")
-    ] = HERE.parent / "models" / "ensemble-4"
+    ] = PACKAGE.parent / "models" / "ensemble-4"
     shadow_model: Annotated[
         Path | None,
         Given,
@@ -180,7 +180,7 @@ class Settings(BaseModel):
             "nothing; none: no shadow",
         ),
     ] = None
-    policy: Annotated[Path, Field(description="policy file")] = HERE / "policy" / "default.yaml"
+    policy: Annotated[Path, Field(description="policy file")] = PACKAGE / "policy" / "default.yaml"
     trust_anchors: Annotated[
         Path | None,
         Field(description="PEM: whose signatures (C2PA) confirm provenance; none: nobody's"),
@@ -304,7 +304,7 @@ class Settings(BaseModel):
         """``clock-4`` and ``models/clock-4`` mean ours, wherever this is installed and started."""
         if value is None or value.is_absolute() or value.exists():
             return value
-        ours = HERE.parent / "models" / value.name
+        ours = PACKAGE.parent / "models" / value.name
         return ours if ours.is_dir() and value.parent in (Path(), Path("models")) else value
 
     @field_validator("brokers")
@@ -472,7 +472,7 @@ def table() -> str:
     for name, field in Settings.model_fields.items():
         default = field.default
         if isinstance(default, Path):
-            default = default.relative_to(HERE.parent)
+            default = default.relative_to(PACKAGE.parent)
         default = "" if default is None else default
         rows.append(f"| `{PREFIX}{name.upper()}` | `{default}` | {field.description} |")
     return "\n".join(rows)

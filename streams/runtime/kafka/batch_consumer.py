@@ -35,18 +35,18 @@ from kafka.errors import (
 )
 
 from detector.errors import BadInput, EarmarkError, Transient
-from streams import logs, metrics, tracing
-from streams.broker.batches import Answer, Handled, Handler, Opening, Refused, message_of
-from streams.broker.clients import kafka_client_settings, open_consumer, open_producer
-from streams.broker.failures import BrokerAway
-from streams.broker.fetch_wait import FetchWait
-from streams.broker.hurry import without_hurry
-from streams.broker.patience import Patience
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
-from streams.health import Health, serve
-from streams.local.processes import end_within
-from streams.settings import Settings
+from streams.runtime import logs, metrics, tracing
+from streams.runtime.health import Health, serve
+from streams.runtime.kafka.batches import Answer, Handled, Handler, Opening, Refused, message_of
+from streams.runtime.kafka.clients import kafka_client_settings, open_consumer, open_producer
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.fetch_wait import FetchWait
+from streams.runtime.patches.kafka_python import without_hurry
+from streams.runtime.processes import end_within
+from streams.runtime.retry import Patience
+from streams.runtime.settings import Settings
 
 __all__ = ["BatchConsumer", "consume", "kafka_client_settings"]
 

@@ -10,7 +10,7 @@ import structlog
 from detector.errors import BadInput, EarmarkError
 from streams.contract.dead_letters import Message
 from streams.contract.records import Record
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 

@@ -31,7 +31,7 @@ import structlog
 from faust.tables.recovery import Recovery
 from faust.transport.drivers.aiokafka import Consumer
 
-from streams import metrics
+from streams.runtime import metrics
 
 log = structlog.get_logger()
 

@@ -30,7 +30,7 @@ from typing import Any, Protocol
 import structlog
 
 from detector.errors import Fatal
-from streams import metrics
+from streams.runtime import metrics
 
 log = structlog.get_logger()
 

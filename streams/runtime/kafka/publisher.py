@@ -9,10 +9,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from detector.errors import BadInput, Fatal
-from streams.broker.failures import BrokerAway
-from streams.broker.security import client_security, explained
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
-from streams.settings import Settings
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.security import client_security, explained
+from streams.runtime.settings import Settings
 
 LINGER_MS = 5  # gathers what many events publish at once; longer only adds latency
 

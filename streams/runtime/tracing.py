@@ -15,11 +15,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from detector.errors import Fatal
-from streams import metrics
-from streams.settings import Settings
+from streams.runtime import metrics
+from streams.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.spans import Tracer
+    from streams.runtime.spans import Tracer
 
 TRACEPARENT: Final = "traceparent"
 CARRIED: Final = (TRACEPARENT, "tracestate")
@@ -49,7 +49,7 @@ def configure(settings: Settings, process: str) -> None:
     if settings.traces_endpoint is None or _tracer is not None:
         return
     try:
-        from streams.spans import exporting
+        from streams.runtime.spans import exporting
 
         tracer = exporting(settings.traces_endpoint, settings.traces_share, process)
     except ImportError as error:

@@ -7,7 +7,7 @@ A processor is a ``Processor`` value; ``run`` is its whole process:
 What a handler must know: it gets one parsed record and returns the outputs as a pure
 function of it and of versioned registries; it may be called again for the same record at
 any time, and for many records at once (``EARMARK_IN_FLIGHT``); it never blocks the event
-loop. How it may fail, and what follows, stands in ``streams.broker.handling``.
+loop. How it may fail, and what follows, stands in ``streams.runtime.kafka.event_handling``.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from typing import Generic, TypeVar
 import structlog
 
 from detector.errors import Fatal
-from streams import logs, metrics, tracing
-from streams.broker.failures import BrokerAway
-from streams.broker.handling import Handler, Handling, Output
-from streams.broker.publisher import KafkaPublisher
-from streams.broker.worker import Worker
 from streams.contract import topics
 from streams.contract.records import Record
-from streams.health import Health, serve
-from streams.local.processes import end_within
-from streams.settings import Settings
+from streams.runtime import logs, metrics, tracing
+from streams.runtime.health import Health, serve
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.event_handling import Handler, Handling, Output
+from streams.runtime.kafka.faust_worker import Worker
+from streams.runtime.kafka.publisher import KafkaPublisher
+from streams.runtime.processes import end_within
+from streams.runtime.settings import Settings
 
 __all__ = ["Handler", "Output", "Processor", "run"]
 

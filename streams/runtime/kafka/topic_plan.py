@@ -15,11 +15,11 @@ from typing import Any, Final, Literal
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from streams.broker.failures import BrokerAway, BrokerFailed
-from streams.broker.security import client_security, explained
 from streams.contract import topics
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
-from streams.settings import Settings
+from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
+from streams.runtime.kafka.security import client_security, explained
+from streams.runtime.settings import Settings
 
 REQUEST_MS: Final = 30_000
 CONNECT_MS: Final = 5_000

@@ -16,12 +16,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from detector.errors import Fatal
-from streams.broker import quirks, rebalance_gate
-from streams.broker.acks import OrderedAcker, Partition, Work
-from streams.broker.fetch_wait import FetchWait
-from streams.broker.security import client_security, faust_credentials
-from streams.health import Health
-from streams.settings import Settings
+from streams.runtime.health import Health
+from streams.runtime.kafka import rebalance_gate
+from streams.runtime.kafka.acks import OrderedAcker, Partition, Work
+from streams.runtime.kafka.fetch_wait import FetchWait
+from streams.runtime.kafka.security import client_security, faust_credentials
+from streams.runtime.patches import faust_consumer
+from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
@@ -86,7 +87,7 @@ class Worker:
     def __init__(
         self, processor: str, source: str, settings: Settings, health: Health, datadir: Path
     ) -> None:
-        quirks.install(settings.fetch_max_wait_ms)
+        faust_consumer.install(settings.fetch_max_wait_ms)
         rebalance_gate.install(processor)
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()

@@ -1,10 +1,10 @@
-"""The vocabulary of ``streams.metrics`` as data: what a scrape shows, and a table for the docs."""
+"""The vocabulary of metrics as data: what a scrape shows, and a table for the docs."""
 
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from streams import metrics
+from streams.runtime import metrics
 
 ALL: Final = tuple(
     metric for metric in vars(metrics).values() if isinstance(metric, (Counter, Gauge, Histogram))

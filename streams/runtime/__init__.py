@@ -1,0 +1,1 @@
+"""What every process runs on: Kafka, retry, settings, metrics, logs, tracing and health."""

@@ -1,0 +1,1 @@
+"""Repairs of client libraries, each for the exact version that needs it."""
