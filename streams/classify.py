@@ -23,6 +23,7 @@ from detector.observation import VERSION, Observation
 from detector.types import Assessment
 from streams.audio.artefacts import ArtefactStore, LostArtefact
 from streams.contract import topics
+from streams.contract.output import Output
 from streams.contract.records import (
     Analysis,
     InvalidRecord,
@@ -38,7 +39,7 @@ from streams.contract.records import (
 )
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Output, Processor
+from streams.runtime.kafka.processor import Handler, Processor
 from streams.runtime.settings import Settings
 from streams.shadow import Shadow
 

@@ -1,7 +1,7 @@
 """tracks.classified -> labels, a decision, and where a person must look, a review task.
 
 What people and registries have said about the track comes from the ledger, the policy from a
-file or from where it was published; then everything is pure (``streams.deciding``): the same
+file or from where it was published; then everything is pure (``streams.policy.decide``): the same
 analysis, the same facts, the same policy give the same records with the same ids, today and
 in a replay. Should a fact arrive while a track is being decided, ``streams.redecide`` notices
 and decides it again.
@@ -13,23 +13,24 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from streams.contract import topics
+from streams.contract.output import Output
 from streams.contract.records import (
     ReviewRequested,
     TrackClassified,
     TrackDecided,
     TrackLabelled,
 )
-from streams.deciding import Decided, decide_all
 from streams.governance.breaker import Breaker
 from streams.governance.policies import Policies
 from streams.governance.standing import Standing
 from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
+from streams.policy.decide import Decided, decide_all
 from streams.policy.evaluate import STRICTNESS, restricted
 from streams.policy.facts import Facts
 from streams.runtime import metrics
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Output, Processor
+from streams.runtime.kafka.processor import Handler, Processor
 from streams.runtime.settings import Settings
 
 NAME = "decide"

@@ -23,13 +23,14 @@ from streams.audio.kept_uploads import KeptUploads
 from streams.audio.provenance import Listening
 from streams.audio.spool import spool
 from streams.contract import topics
+from streams.contract.output import Output
 from streams.contract.records import Provenance, TrackFingerprinted, UploadReceived
 from streams.known.banks import Banks
 from streams.known.index import open_index
 from streams.known.recognise import Recogniser
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Output, Processor
+from streams.runtime.kafka.processor import Handler, Processor
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()

@@ -51,7 +51,6 @@ from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.decide import count
-from streams.deciding import Decided, decide_all
 from streams.governance import reopening
 from streams.governance.policies import Policies
 from streams.governance.reopening import Standstill
@@ -60,6 +59,7 @@ from streams.known.remember import Remembering, remembering
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.policy.bundle import Bundle
+from streams.policy.decide import Decided, decide_all
 from streams.policy.facts import Said
 from streams.policy.registry import keys_of_entry
 from streams.runtime import metrics

@@ -16,12 +16,12 @@ from sqlalchemy import func, select
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.contract.records import Declaration, Tool
-from streams.deciding import decide_all
 from streams.ledger.database import Ledger
 from streams.ledger.rows import rows_of
 from streams.ledger.tables import APPLIED, DECISIONS
 from streams.local.supervisor import Supervisor
 from streams.policy.bundle import load
+from streams.policy.decide import decide_all
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
 from tests.streams.events import agreement, classified, message

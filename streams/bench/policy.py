@@ -14,8 +14,8 @@ from streams.bench.measure import Job, by_turns, cpu_here
 from streams.bench.table import Report, Row
 from streams.contract.records import TrackClassified
 from streams.contract.records import parse as parse_record
-from streams.deciding import decide_all
 from streams.policy.bundle import Bundle, load, parse
+from streams.policy.decide import decide_all
 
 RULES: Final = 50
 

@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from streams.contract.records import Actions, Dimension, Extent
-from streams.deciding import Decided, decide_all
 from streams.governance import reopening
 from streams.governance.standing import Standing
 from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
+from streams.policy.decide import Decided, decide_all
 from streams.policy.evaluate import STRICTNESS
 from streams.policy.facts import OPPOSITES, Facts, Said
 from streams.policy.rules import Rule

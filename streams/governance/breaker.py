@@ -19,8 +19,8 @@ import structlog
 
 from streams.contract.records import stable_id
 from streams.contract.records.policy import PolicyChanged
-from streams.deciding import Decided
 from streams.policy.bundle import Bundle
+from streams.policy.decide import Decided
 from streams.policy.evaluate import restricted
 from streams.policy.rules import Rule
 from streams.runtime import metrics

@@ -69,9 +69,9 @@ def lint(bundle: BundlePath) -> None:
 def test(bundle: BundlePath) -> None:
     """Run the inline tests of a policy, and say what each comes to."""
     from streams.policy.bundle import GATHER, Bundle, BundleError, read
-    from streams.policy.faults import failed_cases
-    from streams.policy.marked import NotPlain
-    from streams.policy.marked import read as marked
+    from streams.policy.bundle_checks import failed_cases
+    from streams.policy.source_map import NotPlain
+    from streams.policy.source_map import read as marked
 
     try:  # a bundle with failing tests does not load: it is looked into here
         checked = Bundle.model_validate(marked(read(bundle)).data, context={GATHER: True})

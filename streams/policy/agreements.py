@@ -18,7 +18,7 @@ from streams.contract.records.rights import (
     RightsEntry,
     RightsSubject,
 )
-from streams.policy.strict import Strict, fault
+from streams.policy.strict_model import Strict, fault
 
 
 class Agreement(Strict):

@@ -18,14 +18,14 @@ from pydantic_core import ErrorDetails
 from detector.errors import Fatal
 from streams.contract.records import PolicyRef
 from streams.contract.records.rights import RightsChanged
-from streams.policy import marked
+from streams.policy import source_map
 from streams.policy.agreements import Agreement
+from streams.policy.bundle_checks import Fault, faults_of
 from streams.policy.cases import Case
 from streams.policy.conditions import Condition
-from streams.policy.faults import Fault, faults_of
 from streams.policy.overrides import Override, Parameter
 from streams.policy.rules import MODE, REASON_CODE, OnMissing, Rule
-from streams.policy.strict import MISPLACED, Strict, fault
+from streams.policy.strict_model import MISPLACED, Strict, fault
 
 NAME: Final = r"^[a-z][a-z0-9-]*$"
 VERSION: Final = r"^\d+\.\d+\.\d+$"
@@ -187,8 +187,8 @@ def parse(text: str, name: str, today: date | None = None) -> Bundle:
         BundleError: naming every fault.
     """
     try:
-        content = marked.read(text)
-    except marked.NotPlain as error:
+        content = source_map.read(text)
+    except source_map.NotPlain as error:
         raise BundleError(f"{name}:{error.line}:{error.column}: {error.message}") from error
     if not isinstance(content.data, dict):
         raise BundleError(f"{name}:1:1: a policy is a mapping with name, version and rules")
@@ -209,7 +209,7 @@ def _lines(name: str, faults: list[tuple[int, int, str]]) -> str:
     return "\n".join(f"{name}:{line}:{column}: {what}" for line, column, what in faults)
 
 
-def _at(found: Fault, content: marked.Marked) -> tuple[int, int, str]:
+def _at(found: Fault, content: source_map.Marked) -> tuple[int, int, str]:
     line, column = content.place(found.path, found.offset)
     where = ".".join(str(part) for part in found.path)
     return line, column, f"{where}: {found.message}" if where else found.message
@@ -219,7 +219,7 @@ def _follows(found: ErrorDetails) -> bool:
     return found["type"] == "too_short" and bool(found["input"])
 
 
-def _placed(found: ErrorDetails, content: marked.Marked) -> tuple[int, int, str]:
+def _placed(found: ErrorDetails, content: source_map.Marked) -> tuple[int, int, str]:
     context = found.get("ctx", {})
     path = (*found["loc"], *(context["at"] if found["type"] == MISPLACED else ()))
     while path and path not in content.spots and path[:-1] in content.spots:

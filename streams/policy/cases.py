@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from streams.contract.records import Actions
-from streams.policy.strict import Strict
+from streams.policy.strict_model import Strict
 
 NOBODY = "none"  # as a review: nobody is asked to look
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from streams.policy.bundle import Bundle
+from streams.policy.cel_syntax import Name, names
+from streams.policy.cel_types import PARAMS
 from streams.policy.conditions import Condition
 from streams.policy.evaluate import STRICTNESS, restricted
-from streams.policy.expressions import Name, names
 from streams.policy.rules import Rule
-from streams.policy.types_of_cel import PARAMS
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from streams.policy import types_of_cel
-from streams.policy.expressions import Name, Node, flat, names, parse, written
-from streams.policy.language import cel
-from streams.policy.reach import MISSING, holds
+from streams.policy import cel_types
+from streams.policy.cel import cel
+from streams.policy.cel_syntax import Name, Node, flat, names, parse, written
+from streams.policy.cel_types import PARAMS, Parameters, unguarded
+from streams.policy.satisfiability import MISSING, holds
 from streams.policy.schema import Value
-from streams.policy.types_of_cel import PARAMS, Parameters, unguarded
 
 
 class Condition:
@@ -26,7 +26,7 @@ class Condition:
             NotCel: it is no condition over the schema.
         """
         self.tree: Node = parse(text)
-        types_of_cel.check(self.tree, params)
+        cel_types.check(self.tree, params)
         self._params = params
         self._program: Any = cel.compile(written(self.tree, params))
 

@@ -19,8 +19,8 @@ from streams.contract.records import Actions, Dimension, RuleHit
 from streams.policy.bundle import Bundle
 from streams.policy.conditions import context_of
 from streams.policy.facts import OPPOSITES
-from streams.policy.reach import beyond_the_detector
 from streams.policy.rules import NEUTRAL, Rule, pending, spared
+from streams.policy.satisfiability import beyond_the_detector
 from streams.policy.schema import NO_AI, Value
 
 # Each dimension from lenient to strict.

@@ -16,10 +16,10 @@ from streams.contract.records import (
     Outcome,
     TrackClassified,
 )
-from streams.policy.conflicts import conflicts
 from streams.policy.facts import Facts
-from streams.policy.known import known
+from streams.policy.known_recordings import known
 from streams.policy.labels import SAYS_AI, declared_extent, detected_extent
+from streams.policy.metadata_conflicts import conflicts
 from streams.policy.rights import Rights
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
 

@@ -31,7 +31,7 @@ from streams.contract.records import (
 )
 from streams.contract.records.rights import WORLDWIDE
 from streams.policy.facts import Facts
-from streams.policy.known import registered
+from streams.policy.known_recordings import registered
 from streams.policy.registry import standing
 from streams.policy.rights import NO_RIGHTS, Rights
 

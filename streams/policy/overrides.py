@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from streams.contract.records import Identifier, Territory
-from streams.policy.strict import Strict, fault
+from streams.policy.strict_model import Strict, fault
 
 Parameter = Annotated[
     StrictBool | StrictFloat | StrictStr, Field(union_mode="left_to_right")

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from streams.contract.records import Actions, Dimension
 from streams.contract.records.reviews import Finding
-from streams.policy.strict import Strict, fault
+from streams.policy.strict_model import Strict, fault
 
 # Consequences that take a person or a second signal, and what each is until then.
 SEVERE: Final = {"availability": "takedown", "monetisation": "exclude", "profile": "detach"}

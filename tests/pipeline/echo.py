@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from detector.errors import BadInput, Fatal, Transient
+from streams.contract.output import Output
 from streams.contract.records import Record, stable_id
 from streams.runtime.health import Health
 from streams.runtime.kafka.event_handling import Handler
-from streams.runtime.kafka.processor import Output, Processor, run
+from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 
 

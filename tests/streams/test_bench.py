@@ -24,8 +24,8 @@ from streams.bench.policy import bench_policy, filled
 from streams.bench.score import bench_score
 from streams.bench.stages import SUM, bench_stages
 from streams.bench.table import Report, Row
-from streams.deciding import decide_all
 from streams.policy.bundle import load
+from streams.policy.decide import decide_all
 from streams.runtime.settings import Settings
 
 MODEL = Path(__file__).parents[2] / "models" / "clock-4"

@@ -10,7 +10,6 @@ from streams.accounts.users import create
 from streams.audio.artefacts import ArtefactStore
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent
-from streams.deciding import decide_all
 from streams.ledger import audit, outbox
 from streams.ledger.database import Ledger
 from streams.ledger.forget import forget
@@ -18,6 +17,7 @@ from streams.ledger.people import DELIVERIES, OUTBOX
 from streams.ledger.project import project
 from streams.ledger.tables import METADATA
 from streams.policy.bundle import load
+from streams.policy.decide import decide_all
 from streams.policy.facts import Facts
 from streams.review.reasons import REASONS
 from streams.review.tasks import take_next

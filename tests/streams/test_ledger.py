@@ -27,7 +27,6 @@ from streams.contract.records import (
 from streams.contract.records.credits import UsageAttributed
 from streams.contract.records.policy import PolicyShadowed
 from streams.decide import decide
-from streams.deciding import decide_all
 from streams.ledger import database as ledger_module
 from streams.ledger import letters, reads
 from streams.ledger.database import Ledger, LedgerAway, LedgerError, Unstorable
@@ -35,6 +34,7 @@ from streams.ledger.letters import Wanted
 from streams.ledger.project import project
 from streams.ledger.tables import LABELS, METADATA, UPLOADS
 from streams.policy.bundle import load
+from streams.policy.decide import decide_all
 from streams.runtime.kafka.batch_consumer import _handle
 from streams.runtime.kafka.batches import Handled, Refused
 from streams.runtime.settings import Settings

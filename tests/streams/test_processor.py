@@ -10,9 +10,10 @@ import pytest
 from detector.errors import BadInput, Fatal, InvalidAudio, Transient
 from streams.contract import dead_letters
 from streams.contract.dead_letters import DeadLetterLimit
+from streams.contract.output import Output
 from streams.contract.records import MAX_RECORD_BYTES, Record
 from streams.runtime import metrics
-from streams.runtime.kafka.event_handling import Handling, Output
+from streams.runtime.kafka.event_handling import Handling
 from streams.runtime.kafka.publisher import Outgoing, PublishFailed, RecordTooLarge
 from streams.runtime.settings import Settings
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from streams.contract.output import Output
 from streams.contract.records import Record
 from streams.runtime.kafka.acks import Entry, OrderedAcker
-from streams.runtime.kafka.event_handling import Handling, Output
+from streams.runtime.kafka.event_handling import Handling
 from streams.runtime.kafka.publisher import Outgoing
 from streams.runtime.settings import Settings
 

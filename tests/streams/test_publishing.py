@@ -14,7 +14,6 @@ from streams.contract import topics
 from streams.contract.records import Extent, Outcome
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.rights import GeneratorEntry, RightsEntry
-from streams.deciding import decide_all
 from streams.governance import breaker as breaker_module
 from streams.governance import policies as policies_module
 from streams.governance.backtest import backtest
@@ -36,6 +35,7 @@ from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
+from streams.policy.decide import decide_all
 from streams.policy.facts import Said, facts_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings

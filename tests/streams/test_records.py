@@ -26,7 +26,7 @@ from streams.contract.records import (
 )
 from streams.contract.records.reviews import AppealOutcome
 from streams.contract.records.rights import RightsChanged
-from streams.deciding import decide_all
+from streams.policy.decide import decide_all
 from tests.streams.events import (
     SAMPLE_TOOL,
     UPLOADED_AT,

@@ -25,13 +25,13 @@ from streams.contract.records import (
 )
 from streams.contract.records.policy import StatementWritten, TrackReopened
 from streams.contract.records.reviews import AppealOutcome
-from streams.deciding import decide_all
 from streams.governance import reopening
 from streams.governance.policies import Policies
 from streams.governance.standing import Standing
 from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.ledger.tables import DECISIONS
+from streams.policy.decide import decide_all
 from streams.policy.evaluate import restricted
 from streams.redecide import LedgerBehind, Redecide
 from streams.runtime.settings import Settings

@@ -7,11 +7,11 @@ from prometheus_client import REGISTRY
 
 from streams.contract.records.rights import RightsChanged
 from streams.decide import count
-from streams.deciding import decide_all
 from streams.ledger.database import Ledger
 from streams.ledger.tables import RIGHTS
 from streams.operate.checks.rights import Registered
 from streams.policy.bundle import load
+from streams.policy.decide import decide_all
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
 from tests.streams import events

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from streams.contract.dead_letters import DeadLetter
-from streams.deciding import decide_all
 from streams.local import show
 from streams.local.gather import Passed
 from streams.local.watch import Ended
 from streams.policy.bundle import load
+from streams.policy.decide import decide_all
 from streams.runtime.settings import Settings
 from tests.streams.events import classified
 

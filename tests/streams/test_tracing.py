@@ -20,12 +20,13 @@ from detector.observation import Observation, Observer
 from streams.classify import Batcher
 from streams.contract import topics
 from streams.contract.dead_letters import Message
+from streams.contract.output import Output
 from streams.contract.records import DecisionApplied
 from streams.runtime import logs, tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.batch_consumer import BatchConsumer
 from streams.runtime.kafka.batches import Answer, Handled
-from streams.runtime.kafka.event_handling import Handling, Output
+from streams.runtime.kafka.event_handling import Handling
 from streams.runtime.settings import Settings, SettingsError
 from streams.runtime.spans import made
 from tests.streams.test_processor import Heard, Memory, Said, event

@@ -5,12 +5,12 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
-from streams.deciding import decide_all
 from streams.governance.policies import version_of
 from streams.local import show
 from streams.local.watch import Ended
 from streams.policy.bundle import Bundle, load, parse
 from streams.policy.changes import changes, needs_two
+from streams.policy.decide import decide_all
 from streams.runtime.settings import Settings
 from tests.streams.events import classified
 

@@ -15,7 +15,7 @@ An event is acknowledged only after the broker has acknowledged what it ended as
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar
 
 import structlog
@@ -23,6 +23,7 @@ import structlog
 from detector.errors import BadInput, EarmarkError, Transient
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
+from streams.contract.output import Output
 from streams.contract.records import MAX_RECORD_BYTES, InvalidRecord, Record, parse
 from streams.runtime import metrics, tracing
 from streams.runtime.kafka.acks import Alive
@@ -36,14 +37,6 @@ MAX_DEAD_KEY_BYTES = 10_000  # of a dead letter that must shed its value
 E = TypeVar("E", bound=Record)
 Handler = Callable[[E], Awaitable[Sequence["Output"]]]
 Ending = Literal["emitted", "dead_letter", "revoked"]
-
-
-@dataclass(frozen=True)
-class Output:
-    """A record and where it goes; its Kafka key is its ``key``."""
-
-    topic: str
-    record: Record
 
 
 class Handling(Generic[E]):

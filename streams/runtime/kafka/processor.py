@@ -26,11 +26,12 @@ import structlog
 
 from detector.errors import Fatal
 from streams.contract import topics
+from streams.contract.output import Output
 from streams.contract.records import Record
 from streams.runtime import logs, metrics, tracing
 from streams.runtime.health import Health, serve
 from streams.runtime.kafka.errors import BrokerAway
-from streams.runtime.kafka.event_handling import Handler, Handling, Output
+from streams.runtime.kafka.event_handling import Handler, Handling
 from streams.runtime.kafka.faust_worker import Worker
 from streams.runtime.kafka.publisher import KafkaPublisher
 from streams.runtime.processes import end_within

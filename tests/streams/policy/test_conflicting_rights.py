@@ -7,8 +7,8 @@ import pytest
 
 from streams.contract.records import Cause, Declaration, Derivation, Tool
 from streams.contract.records.rights import Revocation, RightsChanged, RightsSubject
-from streams.deciding import decide_all
 from streams.policy.bundle import load
+from streams.policy.decide import decide_all
 from streams.policy.rights import Rights, rights_of
 from streams.runtime.settings import Settings
 from tests.streams.events import agreement, classified

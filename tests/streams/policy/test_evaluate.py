@@ -10,8 +10,8 @@ from streams.contract.records import Actions
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS, evaluate, restricted
 from streams.policy.features import WrongSnapshot, snapshot
-from streams.policy.reach import beyond_the_detector
 from streams.policy.rules import PENDING, SEVERE
+from streams.policy.satisfiability import beyond_the_detector
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
 from tests.streams.policy.policies import HUMAN, bundle, features, rule
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 
-from streams.policy import types_of_cel
+from streams.policy import cel_types
+from streams.policy.cel_syntax import MAX_DEPTH, MAX_LENGTH, NotCel, names, parse, written
 from streams.policy.conditions import context_of
-from streams.policy.expressions import MAX_DEPTH, MAX_LENGTH, NotCel, names, parse, written
-from streams.policy.reach import holds, reachable
+from streams.policy.satisfiability import holds, reachable
 from streams.policy.schema import FEATURES, Value
 from tests.streams.policy.policies import features
 from tests.streams.policy.test_evaluate import conditions, snapshots
@@ -23,7 +23,7 @@ def test_the_tree_and_the_library_agree(text: str, values: dict[str, Value]) -> 
              for name, value in values.items()}  # fmt: skip
     tree = parse(text)
     try:
-        types_of_cel.check(tree, {})
+        cel_types.check(tree, {})
     except NotCel:  # a word in capitals, say, of a feature that is in lower case
         assume(False)
     answer = cel.compile(written(tree, {})).execute(context_of(known, list(FEATURES)))
@@ -53,7 +53,7 @@ def test_the_tree_and_the_library_agree(text: str, values: dict[str, Value]) -> 
 def test_what_is_taken_means_the_same_to_both(text: str, answer: bool) -> None:
     params: dict[str, Any] = {"sure": 0.5, "word": "x", "on": True}
     tree, values = parse(text), features()
-    types_of_cel.check(tree, params)
+    cel_types.check(tree, params)
     fixed = {f"params.{name}": value for name, value in params.items()}
     assert holds(tree, {**fixed, **values}) is answer
     assert cel.compile(written(tree, params)).execute(context_of(values, list(FEATURES))) is answer
@@ -82,7 +82,7 @@ def test_what_is_taken_means_the_same_to_both(text: str, answer: bool) -> None:
 )
 def test_what_is_refused_has_a_place(text: str) -> None:
     with pytest.raises(NotCel) as caught:
-        types_of_cel.check(parse(text), {})
+        cel_types.check(parse(text), {})
     assert 0 <= caught.value.at <= len(text)
     assert caught.value.message
 

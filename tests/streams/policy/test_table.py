@@ -33,8 +33,8 @@ from streams.contract.records.rights import (
     RightsSubject,
     generator_entry_id,
 )
-from streams.deciding import Decided, decide_all
 from streams.policy.bundle import load
+from streams.policy.decide import Decided, decide_all
 from streams.policy.facts import Said
 from streams.runtime.settings import Settings
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, verdict

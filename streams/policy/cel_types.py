@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from streams.policy.expressions import (
+from streams.policy.cel_patterns import NoPattern, finds
+from streams.policy.cel_syntax import (
     METHODS,
     Binary,
     Call,
@@ -23,7 +24,6 @@ from streams.policy.expressions import (
     Unary,
     parts,
 )
-from streams.policy.patterns import NoPattern, finds
 from streams.policy.schema import FEATURES, Kind
 
 Parameters = Mapping[str, str | float | bool]

@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from streams.policy.expressions import (
+from streams.policy.cel_patterns import finds
+from streams.policy.cel_syntax import (
     Binary,
     Call,
     Choice,
@@ -23,9 +24,8 @@ from streams.policy.expressions import (
     names,
     parts,
 )
-from streams.policy.patterns import finds
+from streams.policy.cel_types import PARAMS, Parameters
 from streams.policy.schema import ABOUT_THE_LABEL, FEATURES, NO_AI, Kind, Value
-from streams.policy.types_of_cel import PARAMS, Parameters
 
 MAX_CASES: Final = 4_000
 MATCHING: Final = "\x00matches "  # before a regular expression: some text that it finds

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from streams.contract.records import Actions
 from streams.policy.cases import DIMENSIONS, NOBODY, Case
+from streams.policy.cel_syntax import NotCel
 from streams.policy.conditions import Condition
-from streams.policy.expressions import NotCel
 from streams.policy.features import WrongSnapshot, flattened, snapshot
 from streams.policy.overrides import Override
-from streams.policy.reach import reachable, reachable_alone
 from streams.policy.rules import Rule
+from streams.policy.satisfiability import reachable, reachable_alone
 
 if TYPE_CHECKING:
     from streams.policy.bundle import Bundle

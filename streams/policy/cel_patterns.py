@@ -6,7 +6,7 @@ for ever over others.
 
 from typing import Any, Final
 
-from streams.policy.language import cel
+from streams.policy.cel import cel
 
 _MATCHES: Final[Any] = cel.compile("t.matches(p)")
 

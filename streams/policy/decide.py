@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from streams.contract import topics
+from streams.contract.output import Output
 from streams.contract.records import (
     Cause,
     Dimension,
@@ -30,10 +31,9 @@ from streams.policy.bundle import Bundle
 from streams.policy.evaluate import STRICTNESS
 from streams.policy.facts import Facts
 from streams.policy.judge import Judgement, Scoped, judge
-from streams.policy.known import matches_digest
+from streams.policy.known_recordings import matches_digest
 from streams.policy.labels import effective, effective_artwork, labels_of
 from streams.policy.mappings import mappings_of
-from streams.runtime.kafka.event_handling import Output
 
 
 @dataclass(frozen=True)
