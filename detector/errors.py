@@ -42,7 +42,7 @@ class InvalidAudio(BadInput):
     ``undecodable``         an audio stream of which not one sample can be decoded
     ``too_long``            longer than the operator allows
 
-    and by whoever runs it in a process of its own (``streams.audio.hearing``):
+    and by whoever runs it in a process of its own (``streams.media.decode_pool``):
 
     ``too_large``           more bytes than the operator allows (``earmark analyze``)
     ``not_a_file``          a folder, a device, a pipe, or not to be read

@@ -19,12 +19,12 @@ from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, sele
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Actions, DecisionApplied, TrackDecided, parse
-from streams.ledger.database import Ledger
-from streams.ledger.tables import Moment, Words
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.batches import Answer, Handled, Handler, read_each
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.tables import Moment, Words
 
 METADATA: Final = MetaData()
 TRACKS: Final = Table(

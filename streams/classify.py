@@ -21,7 +21,6 @@ from detector.errors import Fatal, ModelError
 from detector.model import Model, abstain
 from detector.observation import VERSION, Observation
 from detector.types import Assessment
-from streams.audio.artefacts import ArtefactStore, LostArtefact
 from streams.contract import topics
 from streams.contract.output import Output
 from streams.contract.records import (
@@ -37,6 +36,7 @@ from streams.contract.records import (
     parse,
     stable_id,
 )
+from streams.media.artefacts import ArtefactStore, LostArtefact
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.processor import Handler, Processor

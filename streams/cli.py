@@ -174,7 +174,7 @@ def evidence(
     from detector.model import Model
     from detector.observation import Observation
     from detector.plot import evidence as draw
-    from streams.audio.hearing import HearingPool
+    from streams.media.decode_pool import HearingPool
     from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
@@ -271,7 +271,7 @@ def link(
     """Print a one-time link into the console: for a first password, or a forgotten one."""
     from streams.accounts.sessions import new_link
     from streams.console.address import address_of
-    from streams.ledger.database import Ledger
+    from streams.store.database import Ledger
 
     settings = State(state).announced() or State(state).settings(None)
     token = new_link(Ledger.open(settings.ledger), name)
@@ -284,8 +284,8 @@ def show_command(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Tell the story of one track, from the ledger."""
-    from streams.ledger.database import Ledger
     from streams.ledger.tell import story
+    from streams.store.database import Ledger
 
     lines = list(story(Ledger.open(State(state).settings(None).ledger), name))
     sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -21,9 +21,6 @@ from streams.contract.records import (
     TrackLabelled,
 )
 from streams.governance.breaker import Breaker
-from streams.governance.policies import Policies
-from streams.governance.standing import Standing
-from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
 from streams.policy.decide import Decided, decide_all
 from streams.policy.evaluate import STRICTNESS, restricted
@@ -32,6 +29,9 @@ from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka.processor import Handler, Processor
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from streams.store.track_facts import Standing
 
 NAME = "decide"
 

@@ -16,18 +16,18 @@ import structlog
 from pydantic import ValidationError
 
 from detector.errors import Fatal, Transient
-from streams.audio.artefacts import Acoustics, ArtefactStore, HeardFacts
-from streams.audio.fetch import Fetched, Fetcher
-from streams.audio.hearing import HearingPool
-from streams.audio.kept_uploads import KeptUploads
-from streams.audio.provenance import Listening
-from streams.audio.spool import spool
 from streams.contract import topics
 from streams.contract.output import Output
 from streams.contract.records import Provenance, TrackFingerprinted, UploadReceived
 from streams.known.banks import Banks
 from streams.known.index import open_index
 from streams.known.recognise import Recogniser
+from streams.media.artefacts import Acoustics, ArtefactStore, HeardFacts
+from streams.media.decode_pool import HearingPool
+from streams.media.fetch import Fetched, Fetcher
+from streams.media.kept_audio import KeptUploads
+from streams.media.provenance import Listening
+from streams.media.spool import spool
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.processor import Handler, Processor

@@ -51,13 +51,7 @@ from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.decide import count
-from streams.governance import reopening
-from streams.governance.policies import Policies
-from streams.governance.reopening import Standstill
-from streams.governance.standing import Standing
 from streams.known.remember import Remembering, remembering
-from streams.ledger.database import Ledger
-from streams.ledger.rows import rows_of
 from streams.policy.bundle import Bundle
 from streams.policy.decide import Decided, decide_all
 from streams.policy.facts import Said
@@ -67,6 +61,12 @@ from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.batches import Answer, Handled, Handler, read_each
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from streams.store import reopening
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from streams.store.projections import rows_of
+from streams.store.reopening import Standstill
+from streams.store.track_facts import Standing
 
 log = structlog.get_logger()
 

@@ -16,11 +16,11 @@ import numpy as np
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract.records import Upload
 from streams.ingest import IngestHook, upload_from_file
-from streams.ledger.database import Ledger
 from streams.local import up
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
 from tests.audio import write_wav
 from tests.hostile import HostileFile, hostile_files
 

@@ -16,14 +16,14 @@ from sqlalchemy import func, select
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.contract.records import Declaration, Tool
-from streams.ledger.database import Ledger
-from streams.ledger.rows import rows_of
-from streams.ledger.tables import APPLIED, DECISIONS
 from streams.local.supervisor import Supervisor
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.projections import rows_of
+from streams.store.tables import APPLIED, DECISIONS
 from tests.streams.events import agreement, classified, message
 from tests.streams.policy.policies import facts
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, insert, select, update
 from streams.accounts.roles import Right, Role, rights_of
 from streams.accounts.tokens import hashed, new_id, new_token
 from streams.accounts.users import LONGEST_NAME, AccountError
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import API_KEYS
+from streams.store import audit
+from streams.store.account_tables import API_KEYS
+from streams.store.database import Ledger
 
 USED_EVERY: Final = timedelta(minutes=1)
 

@@ -24,10 +24,10 @@ from detector.errors import BadInput, Transient
 from streams.accounts import users
 from streams.accounts.roles import PEOPLE
 from streams.accounts.users import COLUMNS, LONGEST_NAME, AccountError, User
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import USERS
 from streams.runtime.settings import Settings
+from streams.store import audit
+from streams.store.account_tables import USERS
+from streams.store.database import Ledger
 
 ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", never a shared secret
 ANSWER_S: Final = 10.0

@@ -11,9 +11,9 @@ from detector.errors import BadInput
 from streams.accounts import users
 from streams.accounts.tokens import hashed, new_token
 from streams.accounts.users import COLUMNS, AccountError, User
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import LINKS, SESSIONS, USERS
+from streams.store import audit
+from streams.store.account_tables import LINKS, SESSIONS, USERS
+from streams.store.database import Ledger
 
 LASTS: Final = timedelta(hours=12)
 IDLE: Final = timedelta(hours=2)

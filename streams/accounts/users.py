@@ -12,9 +12,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from detector.errors import BadInput
 from streams.accounts.roles import PEOPLE, Right, rights_of
 from streams.accounts.tokens import new_id
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import LOGIN_ATTEMPTS, SESSIONS, USERS
+from streams.store import audit
+from streams.store.account_tables import LOGIN_ATTEMPTS, SESSIONS, USERS
+from streams.store.database import Ledger
 
 HASHER: Final = PasswordHasher()  # argon2id with the library's current defaults
 # Checked where there is no such user: the same work, no oracle. Of a password that nobody has,

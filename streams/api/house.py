@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from starlette.requests import Request
 
-from streams.audio.artefacts import ArtefactStore
-from streams.audio.fetch import Fetcher
-from streams.audio.kept_uploads import KeptUploads
-from streams.ledger.audit import Entry, Views
-from streams.ledger.database import Ledger
-from streams.ledger.outbox import Relay
+from streams.media.artefacts import ArtefactStore
+from streams.media.fetch import Fetcher
+from streams.media.kept_audio import KeptUploads
 from streams.runtime.settings import Settings
+from streams.store.audit import Entry, Views
+from streams.store.database import Ledger
+from streams.store.outbox import Relay
 from streams.webhooks.sender import Sender
 
 

@@ -19,15 +19,15 @@ from detector.errors import Transient
 from streams.api.house import House
 from streams.api.multipart import Form
 from streams.api.problems import ProblemError
-from streams.audio.kept_uploads import KeptFile
 from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.ingest import upload_from_fields
-from streams.ledger import audit, outbox
-from streams.ledger.database import Ledger
-from streams.ledger.people import REQUESTS
-from streams.ledger.tables import UPLOADS
+from streams.media.kept_audio import KeptFile
 from streams.review.verdicts import publish
+from streams.store import audit, outbox
+from streams.store.account_tables import REQUESTS
+from streams.store.database import Ledger
+from streams.store.tables import UPLOADS
 
 KEPT: Final = timedelta(days=7)
 LONGEST_KEY: Final = 200

@@ -15,7 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from streams.api.problems import ProblemError
-from streams.audio.kept_uploads import Arriving, KeptUploads
+from streams.media.kept_audio import Arriving, KeptUploads
 
 METADATA_BYTES: Final = 256 * 1024
 HEADER_BYTES: Final = 8 * 1024

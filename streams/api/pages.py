@@ -1,4 +1,4 @@
-"""Pages of long lists, latest first, by cursor (``streams.ledger.cursors``)."""
+"""Pages of long lists, latest first, by cursor (``streams.store.cursors``)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +8,8 @@ import orjson
 from fastapi import Path, Query
 from sqlalchemy import Column, ColumnElement, Table, select
 
-from streams.ledger.cursors import Sorted
-from streams.ledger.database import Ledger
+from streams.store.cursors import Sorted
+from streams.store.database import Ledger
 
 DEFAULT: Final = 50
 Cursor = Annotated[str | None, Query(max_length=1_000, description="from the page before")]

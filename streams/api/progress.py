@@ -6,10 +6,10 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, func, literal, select, union_all
 
 from streams.contract.records import TrackDecided, parse
-from streams.ledger.people import AUDIT
-from streams.ledger.tables import ANALYSES, DECISIONS, FINGERPRINTS, UPLOADS
-from streams.ledger.tables import DEAD_LETTER_ACTIONS as ACTIONS
-from streams.ledger.tables import DEAD_LETTERS as LETTERS
+from streams.store.account_tables import AUDIT
+from streams.store.tables import ANALYSES, DECISIONS, FINGERPRINTS, UPLOADS
+from streams.store.tables import DEAD_LETTER_ACTIONS as ACTIONS
+from streams.store.tables import DEAD_LETTERS as LETTERS
 
 Stage = Literal["received", "fingerprinted", "classified", "decided", "dead_letter"]
 ROWS: Final = {

@@ -17,7 +17,7 @@ from streams.api.problems import ProblemError, documented
 from streams.audio.pictures import Pictures
 from streams.contract.records import TrackDecided, parse
 from streams.contract.records.policy import StatementWritten
-from streams.ledger.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
+from streams.store.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)

@@ -15,7 +15,7 @@ from streams.api.problems import ProblemError, documented
 from streams.api.progress import Progress, progress_of
 from streams.contract.records import TrackDecided, Upload
 from streams.ingest import check_scheme, upload_from_fields
-from streams.ledger.tables import UPLOADS
+from streams.store.tables import UPLOADS
 
 router = APIRouter(tags=["uploads"])
 JSON_BYTES = 256 * 1024

@@ -20,11 +20,11 @@ import structlog
 from sqlalchemy import select
 
 from detector.errors import BadInput, Transient
-from streams.audio.artefacts import ArtefactStore
 from streams.contract.records import ObservationRef, TrackDecided
-from streams.ledger.database import Ledger
-from streams.ledger.tables import FINGERPRINTS
+from streams.media.artefacts import ArtefactStore
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.tables import FINGERPRINTS
 
 log = structlog.get_logger()
 
@@ -119,7 +119,7 @@ class Pictures:
                     [
                         sys.executable,
                         "-m",
-                        "streams.audio.picture_child",
+                        "streams.media.picture_child",
                         orjson.dumps(asked).decode(),
                     ],
                     capture_output=True,

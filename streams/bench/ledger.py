@@ -14,11 +14,11 @@ from streams.bench.measure import cpu_here
 from streams.bench.table import Report, Row
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.governance.reopening import standing_decisions
-from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import Bundle, load
 from streams.policy.decide import decide_all
+from streams.store.database import Ledger
+from streams.store.reopening import standing_decisions
 
 BATCH: Final = 500  # tracks in one transaction, as the projector takes them
 TIMES: Final = 10

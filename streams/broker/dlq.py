@@ -18,8 +18,8 @@ import typer
 from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
-    from streams.ledger.database import Ledger
-    from streams.ledger.letters import Letter, Wanted
+    from streams.store.database import Ledger
+    from streams.store.dead_letter_store import Letter, Wanted
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: what is stuck; replay or drop it.")
 
@@ -78,8 +78,8 @@ def list_letters(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """What is stuck, where, since when and why: an overview, then the latest letters."""
-    from streams.ledger import letters as ledger_letters
     from streams.ledger import tell_letters
+    from streams.store import dead_letter_store as ledger_letters
 
     ledger = _ledger(state)
     wanted = _wanted((), topic, processor, reason, upload, track, since, until, standing)
@@ -103,8 +103,8 @@ def show(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Everything about one dead letter: why, headers, key, value, what was done about it."""
-    from streams.ledger import letters as ledger_letters
     from streams.ledger import tell_letters
+    from streams.store import dead_letter_store as ledger_letters
 
     ledger = _ledger(state)
     letter = ledger_letters.one(ledger, dead_letter_id)
@@ -206,7 +206,7 @@ def drop(
 ) -> None:
     """Note that letters are settled without a replay; their bytes stay in the ledger."""
     from streams.broker.replay import drop as note
-    from streams.ledger.letters import Wanted
+    from streams.store.dead_letter_store import Wanted
 
     ledger = _ledger(state)
     letters = _found(ledger, Wanted(ids=tuple(ids)))
@@ -226,7 +226,7 @@ def _wanted(
     until: datetime | None,
     standing: Which,
 ) -> "Wanted":
-    from streams.ledger.letters import Wanted
+    from streams.store.dead_letter_store import Wanted
 
     stands = None if standing is Which.ALL else standing.value
     return Wanted(ids, topic, processor, reason, upload, track, since, until, stands)
@@ -234,7 +234,7 @@ def _wanted(
 
 def _found(ledger: "Ledger", wanted: "Wanted") -> "list[Letter]":
     """Return the letters; an id that is unknown is an error before anything is done."""
-    from streams.ledger import letters as ledger_letters
+    from streams.store import dead_letter_store as ledger_letters
 
     letters = ledger_letters.find(ledger, wanted)
     unknown = set(wanted.ids) - {letter.dead_letter_id for letter in letters}
@@ -244,7 +244,7 @@ def _found(ledger: "Ledger", wanted: "Wanted") -> "list[Letter]":
 
 
 def _ledger(state: Path) -> "Ledger":
-    from streams.ledger.database import Ledger
+    from streams.store.database import Ledger
 
     return Ledger.open(State(state).settings(None).ledger)
 

@@ -14,9 +14,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from streams.contract import dead_letters, topics
-from streams.ledger import letters as ledger_letters
-from streams.ledger.database import Ledger, LedgerAway
-from streams.ledger.letters import Action, Letter
+from streams.store import dead_letter_store as ledger_letters
+from streams.store.database import Ledger, LedgerAway
+from streams.store.dead_letter_store import Action, Letter
 
 WINDOW: Final = 500  # messages on their way at once; one transaction notes them
 MAX_ATTEMPTS: Final = 5  # replays of one message, unless it is named

@@ -16,9 +16,9 @@ from streams.api.pages import Cursor, Id
 from streams.console import visitors
 from streams.console.render import page
 from streams.console.visitors import Visitor, needs, text, texts
-from streams.ledger.cursors import Sorted
-from streams.ledger.people import AUDIT, DELIVERIES
-from streams.ledger.tables import DECISIONS
+from streams.store.account_tables import AUDIT, DELIVERIES
+from streams.store.cursors import Sorted
+from streams.store.tables import DECISIONS
 from streams.webhooks import deliveries
 from streams.webhooks.deliveries import BadWebhook
 

@@ -29,10 +29,10 @@ from streams.contract.records.reviews import (
     AppealOutcome,
     Appellant,
 )
-from streams.ledger import reads
 from streams.policy.evaluate import STRICTNESS
 from streams.review import appeals
 from streams.review.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
+from streams.store import queries
 
 router = APIRouter()
 PAGE: Final = 50
@@ -66,7 +66,7 @@ def new(
     decision: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the form for an appeal that came by letter or telephone."""
-    found = reads.decision(house_of(request).ledger, decision)
+    found = queries.decision(house_of(request).ledger, decision)
     if found is None:
         raise PageError(404, "There is no such decision.")
     return _new(request, visitor, decision)
@@ -191,7 +191,7 @@ def _appeal(
         names = users.names(connection)
         heard = heard_of(connection, found.upload_id)
     not_blind(request, visitor, found.track_id)
-    decision = reads.decision(house.ledger, found.decision_id)
+    decision = queries.decision(house.ledger, found.decision_id)
     return page(
         request,
         "appeal.html",
@@ -202,7 +202,7 @@ def _appeal(
         last=next((one for one in reversed(changes) if one.outcome is not None), None),
         names=names,
         decision=decision,
-        current=reads.decision_of(house.ledger, found.upload_id),
+        current=queries.decision_of(house.ledger, found.upload_id),
         wave=waveform.of(house, heard, decision),
         steps=NEXT.get(found.state, ()),
         pending=found.state in PENDING_STATES,

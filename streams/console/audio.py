@@ -26,7 +26,7 @@ from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Id
 from streams.console.visitors import PageError, Visitor, needs
-from streams.ledger.tables import FINGERPRINTS, UPLOADS
+from streams.store.tables import FINGERPRINTS, UPLOADS
 
 router = APIRouter()
 BLOCK: Final = 2**18

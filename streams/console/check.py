@@ -18,7 +18,7 @@ from streams.console.listing import listed
 from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.visitors import PageError, Visitor, blind_among, needs, not_blind
-from streams.ledger.tables import FINGERPRINTS, UPLOADS
+from streams.store.tables import FINGERPRINTS, UPLOADS
 
 router = APIRouter()
 RECENT = 12

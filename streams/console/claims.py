@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from streams.contract.records import Match, TrackDecided, Upload, parse
 from streams.contract.records.rights import RightsChanged
-from streams.ledger.tables import DECISIONS, RIGHTS
+from streams.store.tables import DECISIONS, RIGHTS
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from streams.broker.replay import refusal
 from streams.console import visitors
 from streams.console.render import done, page
 from streams.console.visitors import PageError, Visitor, needs, text
-from streams.ledger import audit, letters
-from streams.ledger.letters import Letter, NoSuchLetter, Wanted
 from streams.runtime.kafka.clients import open_producer
+from streams.store import audit, dead_letter_store
+from streams.store.dead_letter_store import Letter, NoSuchLetter, Wanted
 
 router = APIRouter()
 SHOWN: Final = 100
@@ -37,8 +37,8 @@ def overview(
     wanted = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
     return page(
         *(request, "dead_letters.html", visitor),
-        heaps=letters.heaps(ledger, Wanted(standing=wanted.standing)),
-        part=letters.part(ledger, wanted, cursor, SHOWN),
+        heaps=dead_letter_store.heaps(ledger, Wanted(standing=wanted.standing)),
+        part=dead_letter_store.part(ledger, wanted, cursor, SHOWN),
         standing=standing,
         reason=reason,
     )
@@ -57,7 +57,7 @@ def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
         value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
         cut=len(value) > SHOWN_BYTES,
         size=len(value),
-        actions=letters.actions(house.ledger, dead_letter_id),
+        actions=dead_letter_store.actions(house.ledger, dead_letter_id),
         refusal=refusal(found),
     )
 
@@ -94,6 +94,6 @@ def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: visitors.For
 
 def _one(house: House, dead_letter_id: str) -> Letter:
     try:
-        return letters.one(house.ledger, dead_letter_id)
+        return dead_letter_store.one(house.ledger, dead_letter_id)
     except NoSuchLetter as error:
         raise PageError(404, "There is no such dead letter.") from error

@@ -13,9 +13,9 @@ from sqlalchemy import (
     table,
 )
 
-from streams.ledger.cursors import Part, Sorted
-from streams.ledger.database import Ledger
-from streams.ledger.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
+from streams.store.cursors import Part, Sorted
+from streams.store.database import Ledger
+from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
 
 MANY: Final = 5_000  # uploads: more make a text a common one
 FEWEST: Final = 3  # letters from which an index helps: it is one of trigrams

@@ -16,12 +16,12 @@ from streams.api.pages import Cursor
 from streams.console.listing import has_text
 from streams.console.render import page
 from streams.console.visitors import Form, Visitor, needs, text
-from streams.ledger.cursors import Part, Sorted
-from streams.ledger.database import Ledger
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.people import USERS
-from streams.ledger.tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
 from streams.review import tasks
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.account_tables import USERS
+from streams.store.cursors import Part, Sorted
+from streams.store.database import Ledger
+from streams.store.tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
 
 router = APIRouter()
 PAGE: Final = 50

@@ -15,15 +15,15 @@ from streams.console.claims import Alike, entries, known_recordings
 from streams.contract.records import TrackDecided, Upload, UploadReceived, parse
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.tables import (
+from streams.review import appeals, tasks
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.tables import (
     DECISIONS,
     FINGERPRINTS,
     REVIEW_TASKS,
     UPLOADS,
     VERDICTS,
 )
-from streams.review import appeals, tasks
 
 RECENT: Final = 200  # uploads of one deliverer that its history is told from
 ALIKE: Final = 50

@@ -7,8 +7,8 @@ from typing import Any
 
 from streams.console import words
 from streams.contract.records import Actions, Analysis
-from streams.ledger.reads import Entry
 from streams.review.reasons import REASONS
+from streams.store.queries import Entry
 
 
 @dataclass(frozen=True)

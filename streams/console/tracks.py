@@ -18,10 +18,10 @@ from streams.console.story import upload_of
 from streams.console.told import told
 from streams.console.visitors import PageError, Visitor, blind_among, needs, not_blind
 from streams.contract.records import TrackDecided, Upload
-from streams.ledger import reads
-from streams.ledger.database import Ledger
-from streams.ledger.tables import UPLOADS
 from streams.review import appeals
+from streams.store import queries
+from streams.store.database import Ledger
+from streams.store.tables import UPLOADS
 
 router = APIRouter()
 PAGE: Final = 50
@@ -71,7 +71,7 @@ def track(
     house = house_of(request)
     house.seen(visitor.user.user_id, "track_seen", track_id)
     not_blind(request, visitor, track_id)
-    story = reads.story(house.ledger, track_id)
+    story = queries.story(house.ledger, track_id)
     if not story:
         raise PageError(404, "The ledger knows nothing of this track.")
     decided = [one.record for one in story if one.table == "decisions"]
@@ -109,7 +109,7 @@ def picture(
     house = house_of(request)
     if ending not in MEDIA:
         raise PageError(404, "There is no such picture.")
-    decision = reads.decision(house.ledger, decision_id)
+    decision = queries.decision(house.ledger, decision_id)
     if decision is None:
         raise PageError(404, "There is no such decision.")
     house.seen(visitor.user.user_id, "evidence_seen", decision_id)

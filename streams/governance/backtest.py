@@ -15,14 +15,14 @@ from datetime import datetime
 from typing import Any
 
 from streams.contract.records import Actions, Dimension, Extent
-from streams.governance import reopening
-from streams.governance.standing import Standing
-from streams.ledger.database import Ledger
 from streams.policy.bundle import Bundle
 from streams.policy.decide import Decided, decide_all
 from streams.policy.evaluate import STRICTNESS
 from streams.policy.facts import OPPOSITES, Facts, Said
 from streams.policy.rules import Rule
+from streams.store import reopening
+from streams.store.database import Ledger
+from streams.store.track_facts import Standing
 
 PAGE = 500
 

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from streams.contract.records import LabelSource, TrackDecided
 from streams.contract.records import parse as parse_record
 from streams.contract.records.policy import PolicyChanged
-from streams.governance import reopening
-from streams.ledger.database import Ledger
-from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
 from streams.runtime.settings import Settings
+from streams.store import reopening
+from streams.store.database import Ledger
+from streams.store.tables import POLICIES
 
 SAYS: Final = {
     LabelSource.DETECTOR: "the detector says so",

@@ -16,10 +16,10 @@ from streams.broker.dlq import moment
 from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
-    from streams.ledger.database import Ledger
     from streams.policy.bundle import Bundle
     from streams.policy.evaluate import Evaluation
     from streams.runtime.settings import Settings
+    from streams.store.database import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="Policies: write, test, back-test, release.")
 
@@ -125,8 +125,8 @@ def diff(
     new: Annotated[Path, typer.Argument(help="Policy file.")],
 ) -> None:
     """What differs between two policies, and whether it takes two people to release."""
-    from streams.governance.policies import version_of
     from streams.policy.changes import changes, needs_two
+    from streams.store.policy_releases import version_of
 
     before, after = _load(old), _load(new)
     found = changes(before, after)
@@ -147,8 +147,8 @@ def backtest(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Run a policy over decided tracks: hits, flips, review load, precision. Changes nothing."""
-    from streams.governance import reopening
     from streams.governance.backtest import backtest as run
+    from streams.store import reopening
 
     checked, ledger = _load(bundle), _ledger(state)
     tracks = reopening.tracks_since(ledger, since, limit)
@@ -269,7 +269,7 @@ def _load(path: Path) -> "Bundle":
 
 
 def _ledger(state: Path) -> "Ledger":
-    from streams.ledger.database import Ledger
+    from streams.store.database import Ledger
 
     return Ledger.open(_settings(state).ledger)
 

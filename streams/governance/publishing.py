@@ -21,15 +21,15 @@ from streams.accounts import users
 from streams.accounts.roles import Right
 from streams.contract.records import PolicyRef, Record, parse, stable_id
 from streams.contract.records.policy import PolicyChanged
-from streams.governance.policies import live_bundle, version_of
-from streams.ledger.database import Ledger
-from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle
 from streams.policy.bundle import parse as parse_bundle
 from streams.policy.changes import Change, changes, needs_two
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.policy_releases import live_bundle, version_of
+from streams.store.tables import POLICIES
 
 PEOPLE_NEEDED: Final = 2
 

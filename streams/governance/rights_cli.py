@@ -17,8 +17,8 @@ from streams.broker.dlq import moment
 from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
-    from streams.ledger.database import Ledger
     from streams.runtime.settings import Settings
+    from streams.store.database import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="The rights registry: agreements and consents.")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
@@ -34,11 +34,11 @@ def import_rights(
 ) -> None:
     """Bring agreements, consents and generators into the registry."""
     from streams.contract import topics
-    from streams.governance import reopening
     from streams.governance.publishing import send
     from streams.governance.rights_files import read, versioned
-    from streams.governance.standing import Standing
     from streams.policy.registry import keys_of_entry
+    from streams.store import reopening
+    from streams.store.track_facts import Standing
 
     settings, ledger = _settings(state), _ledger(state)
     known, _ = Standing(ledger).registry("", fresh=True)
@@ -59,9 +59,9 @@ def import_rights(
 @app.command("ls")
 def list_rights(state: StateOption = Path(DEFAULT)) -> None:
     """What stands in the registry today."""
-    from streams.governance import reopening
-    from streams.governance.standing import Standing
     from streams.policy.registry import keys_of_entry, standing
+    from streams.store import reopening
+    from streams.store.track_facts import Standing
 
     ledger = _ledger(state)
     registry, _ = Standing(ledger).registry("", fresh=True)
@@ -100,13 +100,13 @@ def redecide(
     from streams.contract import topics
     from streams.contract.records import Cause
     from streams.contract.records.policy import TrackReopened
-    from streams.governance import reopening
     from streams.governance.backtest import backtest
     from streams.governance.policy_cli import _print_report
     from streams.governance.publishing import running, send
-    from streams.governance.standing import Standing
     from streams.policy.bundle import load
     from streams.policy.registry import keys_of_entry
+    from streams.store import reopening
+    from streams.store.track_facts import Standing
 
     settings, ledger = _settings(state), _ledger(state)
     bundle = running(ledger, load(settings.policy))
@@ -139,7 +139,7 @@ def _settings(state: Path) -> "Settings":
 
 
 def _ledger(state: Path) -> "Ledger":
-    from streams.ledger.database import Ledger
+    from streams.store.database import Ledger
 
     return Ledger.open(_settings(state).ledger)
 

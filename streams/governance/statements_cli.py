@@ -18,7 +18,7 @@ from streams.local.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.contract.records.policy import StatementWritten
-    from streams.ledger.database import Ledger
+    from streams.store.database import Ledger
 
 
 def statements(
@@ -35,8 +35,8 @@ def statements(
     ] = Path(DEFAULT),
 ) -> None:
     """Export statements of reasons as JSON lines; nothing is submitted."""
-    from streams.ledger.database import Ledger
     from streams.policy.transparency import faults
+    from streams.store.database import Ledger
 
     settings = State(state).announced() or State(state).settings(None)
     bad = 0
@@ -59,7 +59,7 @@ def written(
 
     from streams.contract.records import parse
     from streams.contract.records.policy import StatementWritten
-    from streams.ledger.tables import STATEMENTS
+    from streams.store.tables import STATEMENTS
 
     asked = select(STATEMENTS.c.record).order_by(
         STATEMENTS.c.recorded_at, STATEMENTS.c.statement_id

@@ -271,9 +271,9 @@ def _item(
     bank: str, thing: str, item_id: str | None, more: dict[str, str | None], settings: "Settings"
 ) -> "Item":
     """Return the item of a file, of a content in the store, or of a track in the ledger."""
-    from streams.audio.artefacts import ArtefactStore
-    from streams.audio.hearing import HearingPool
     from streams.known.index import Item
+    from streams.media.artefacts import ArtefactStore
+    from streams.media.decode_pool import HearingPool
 
     path = Path(thing)
     if path.is_file():
@@ -296,8 +296,8 @@ def _content_of(track_id: str, settings: "Settings") -> str:
     """Return the content of the latest upload of a track that was heard."""
     from sqlalchemy import select
 
-    from streams.ledger.database import Ledger
-    from streams.ledger.tables import FINGERPRINTS
+    from streams.store.database import Ledger
+    from streams.store.tables import FINGERPRINTS
 
     question = select(FINGERPRINTS.c.content_sha256).where(FINGERPRINTS.c.track_id == track_id)
     with Ledger.open(settings.ledger).reading() as connection:

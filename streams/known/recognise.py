@@ -6,10 +6,10 @@ from typing import Final
 
 from detector.landmarks import NotLandmarks
 from detector.matching import MatchClass
-from streams.audio.artefacts import Acoustics
 from streams.contract.records import Match
 from streams.known.banks import Bank, BankKind, Banks
 from streams.known.index import Found, Query
+from streams.media.artefacts import Acoustics
 from streams.runtime import metrics
 
 MAX_MATCHES: Final = 10

@@ -16,12 +16,12 @@ from typing import Final
 
 from detector.errors import Fatal
 from detector.landmarks import NotLandmarks
-from streams.audio.artefacts import ArtefactStore
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import TrackDecided, parse
 from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
 from streams.known.index import Item, Refused, open_index
+from streams.media.artefacts import ArtefactStore
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.batches import Handled, Handler, read_each

@@ -23,8 +23,8 @@ from streams.known.index import (
     strongest,
 )
 from streams.known.tables import ITEMS, METADATA, STATE
-from streams.ledger import upgrade
-from streams.ledger.database import Ledger
+from streams.store import upgrade
+from streams.store.database import Ledger
 
 BATCH: Final = 1_000
 CHUNK: Final = 500  # ids in one question

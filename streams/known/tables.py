@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from streams.ledger.tables import Moment, Words
+from streams.store.tables import Moment, Words
 
 METADATA: Final = MetaData()
 

@@ -12,7 +12,7 @@ from streams.local.state import DEFAULT, State
 if TYPE_CHECKING:
     from collections import Counter
 
-    from streams.ledger.database import Ledger
+    from streams.store.database import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="Look after the ledger's database.")
 LEFT = """\
@@ -25,7 +25,7 @@ StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-mach
 @app.command()
 def upgrade(state: StateOption = Path(DEFAULT)) -> None:
     """Bring the tables up to this release (opening the ledger does the same)."""
-    from streams.ledger.database import Ledger, connect
+    from streams.store.database import Ledger, connect
 
     ledger = Ledger(connect(State(state).settings(None).ledger))
     done = ledger.upgrade()
@@ -42,7 +42,7 @@ def export(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Write the whole ledger into one file; sessions and one-time links stay out."""
-    from streams.ledger.export import export as write
+    from streams.store.export import export as write
 
     out.touch(mode=0o600)
     with out.open("wb") as file:
@@ -59,7 +59,7 @@ def rebuild(
 ) -> None:
     """Add what an export or the topics hold and the ledger does not; safe to repeat."""
     if source is not None:
-        from streams.ledger.export import restore
+        from streams.store.export import restore
 
         with source.open("rb") as file:
             _told(restore(_ledger(state), file), "rows added")
@@ -76,8 +76,8 @@ def rebuild(
 @app.command()
 def verify(state: StateOption = Path(DEFAULT)) -> None:
     """Check every row against its record, and the chain of the audit log; 1 where it fails."""
-    from streams.ledger import audit
     from streams.ledger.verify import faults
+    from streams.store import audit
 
     ledger = _ledger(state)
     found = list(faults(ledger))
@@ -110,8 +110,8 @@ def forget(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Delete all that ledger and store hold about tracks; says what stays, and where."""
-    from streams.audio.artefacts import ArtefactStore
     from streams.ledger.forget import forget as forget_tracks
+    from streams.media.artefacts import ArtefactStore
 
     settings = State(state).announced() or State(state).settings(None)
     store = ArtefactStore.open(settings.store)
@@ -128,7 +128,7 @@ def forget(
 
 
 def _ledger(state: Path) -> "Ledger":
-    from streams.ledger.database import Ledger
+    from streams.store.database import Ledger
 
     return Ledger.open(State(state).settings(None).ledger)
 

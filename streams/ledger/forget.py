@@ -14,11 +14,11 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, MetaData, Table, delete, func, inspect, select
 
 from detector.errors import Transient
-from streams.audio.artefacts import ArtefactStore
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import AUDIT, DELIVERIES, GOLDEN, OUTBOX, REQUESTS
-from streams.ledger.tables import FINGERPRINTS, METADATA, UPLOADS
+from streams.media.artefacts import ArtefactStore
+from streams.store import audit
+from streams.store.account_tables import AUDIT, DELIVERIES, GOLDEN, OUTBOX, REQUESTS
+from streams.store.database import Ledger
+from streams.store.tables import FINGERPRINTS, METADATA, UPLOADS
 
 KEPT: Final = (AUDIT,)
 # Answers (answers/) are named by a hash, hold scores alone, and are of no use without these.

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.ledger.database import Ledger
-from streams.ledger.rows import rows_of
 from streams.review import tasks
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.batches import Handled, Handler, read_each
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.projections import rows_of
 from streams.webhooks import deliveries
 
 NAME = "ledger"

@@ -15,13 +15,13 @@ from kafka.errors import KafkaError
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.ledger.database import Ledger
-from streams.ledger.rows import rows_of
 from streams.review import tasks
 from streams.runtime.kafka.batches import message_of, read_each
 from streams.runtime.kafka.clients import open_reader
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.projections import rows_of
 
 log = structlog.get_logger()
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from streams.contract.records import Actions, stable_id
-from streams.ledger import reads
-from streams.ledger.database import Ledger
 from streams.ledger.tell_letters import printable
 from streams.local import show
+from streams.store import queries
+from streams.store.database import Ledger
 
 
 def story(ledger: Ledger, name: str) -> Iterator[str]:
@@ -16,9 +16,9 @@ def story(ledger: Ledger, name: str) -> Iterator[str]:
     track_id = name
     if Path(name).exists():
         track_id = stable_id("trk", Path(name).resolve().as_uri())
-    elif (found := reads.track_of(ledger, name)) is not None:
+    elif (found := queries.track_of(ledger, name)) is not None:
         track_id = found
-    for entry in reads.story(ledger, track_id):
+    for entry in queries.story(ledger, track_id):
         said = _SENTENCES[entry.table](entry.record)
         when = entry.recorded_at.isoformat(timespec="milliseconds") if entry.recorded_at else "?"
         yield f"{when}  {entry.table:19} {said}"

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from streams.broker.replay import Outcome, refusal
-from streams.ledger.letters import Action, Heap, Letter
+from streams.store.dead_letter_store import Action, Heap, Letter
 
 MAX_SHOWN = 4_000  # characters of a value; ``--raw`` gives all
 

@@ -10,13 +10,13 @@ from sqlalchemy import func, select
 from detector.errors import BadInput
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.export import all_rows
-from streams.ledger.people import OUTBOX
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.rows import rows_of
-from streams.ledger.tables import (
+from streams.store import audit
+from streams.store.account_tables import OUTBOX
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger
+from streams.store.export import all_rows
+from streams.store.projections import rows_of
+from streams.store.tables import (
     ANALYSES,
     APPEALS,
     APPLIED,

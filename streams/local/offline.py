@@ -14,8 +14,8 @@ from detector.analyze import analysed, rejected
 from detector.errors import BadInput, InvalidAudio
 from detector.model import Model
 from detector.types import Heard
-from streams.audio.hearing import HearingPool
 from streams.local.gather import Passed, gather
+from streams.media.decode_pool import HearingPool
 from streams.runtime.settings import Settings
 
 

@@ -26,13 +26,13 @@ from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.console.address import address_of
 from streams.contract.records import Upload
 from streams.ingest import IngestHook
-from streams.ledger.database import Ledger
 from streams.local import show
 from streams.local.gather import Passed
 from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
 from streams.runtime.settings import PREFIX, Settings
+from streams.store.database import Ledger
 
 WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
 EVERYTHING: Final = ("console", *WORKERS)

@@ -15,16 +15,16 @@ from uuid import uuid4
 import sqlalchemy
 
 from detector.errors import Fatal, ModelError
-from streams.audio.artefacts import ArtefactStore
-from streams.ledger import upgrade
-from streams.ledger.database import Ledger, LedgerAway, LedgerError, connect
-from streams.ledger.tables import DEAD_LETTER_ACTIONS
+from streams.media.artefacts import ArtefactStore
 from streams.operate.checks.disks import places
 from streams.operate.doctor import Check, Finding
 from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
 from streams.runtime.kafka.security import BrokerRefuses
 from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, wanted
 from streams.runtime.settings import Settings
+from streams.store import upgrade
+from streams.store.database import Ledger, LedgerAway, LedgerError, connect
+from streams.store.tables import DEAD_LETTER_ACTIONS
 
 CLOCK_S: Final = 2.0
 LOW_DISK: Final = 0.10
@@ -164,7 +164,7 @@ def store(settings: Settings) -> Iterator[Finding]:
 
 def audio(settings: Settings) -> Iterator[Finding]:
     """Can uploads be fetched by the schemes and from the folders that are allowed?"""
-    from streams.audio.fetch import Fetcher
+    from streams.media.fetch import Fetcher
 
     try:
         Fetcher.from_settings(settings)

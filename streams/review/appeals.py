@@ -32,11 +32,11 @@ from streams.contract.records.reviews import (
     appeal_change_id,
     appeal_id,
 )
-from streams.ledger import audit
-from streams.ledger.cursors import Part, Sorted
-from streams.ledger.database import Ledger
-from streams.ledger.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
 from streams.review.verdicts import publish
+from streams.store import audit
+from streams.store.cursors import Part, Sorted
+from streams.store.database import Ledger
+from streams.store.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
 
 WINDOW: Final = timedelta(days=184)  # six months (DSA Art. 20), as Mozilla counts them
 NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {

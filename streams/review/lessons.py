@@ -14,9 +14,9 @@ from sqlalchemy import select
 
 from streams.contract.records import parse
 from streams.contract.records.reviews import ReviewDecided
-from streams.ledger.database import Ledger
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.tables import FINGERPRINTS, UPLOADS, VERDICTS
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger
+from streams.store.tables import FINGERPRINTS, UPLOADS, VERDICTS
 
 LABELS: Final = {"All": "ai", "None": "human", "Partly": "partly"}
 COLUMNS: Final = (

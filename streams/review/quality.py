@@ -21,12 +21,12 @@ from detector.errors import BadInput
 from streams.accounts.users import User
 from streams.contract.records import stable_id
 from streams.contract.records.reviews import DECIDED_STATES
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import GOLDEN, USERS
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.tables import APPEALS, DECISIONS, UPLOADS, VERDICTS
 from streams.review.tasks import MEASURING, standing
+from streams.store import audit
+from streams.store.account_tables import GOLDEN, USERS
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger
+from streams.store.tables import APPEALS, DECISIONS, UPLOADS, VERDICTS
 
 LATEST: Final = 2_000  # verdicts that the figures are made of
 Z: Final = 1.96

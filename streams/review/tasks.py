@@ -24,10 +24,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from detector.errors import BadInput
 from streams.accounts.roles import Right
 from streams.accounts.users import User
-from streams.ledger import audit
-from streams.ledger.database import Ledger, Row
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.tables import DECISIONS, REVIEW_TASKS, VERDICTS
+from streams.store import audit
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger, Row
+from streams.store.tables import DECISIONS, REVIEW_TASKS, VERDICTS
 
 LEASE: Final = timedelta(minutes=10)
 MEASURING: Final = ("second", "golden")  # kinds of tasks that change no label and are done blind

@@ -18,14 +18,14 @@ from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Component, Extent, Record, parse, stable_id
 from streams.contract.records.reviews import Finding, ReviewDecided, Reviewer
-from streams.ledger import audit, outbox
-from streams.ledger.database import Ledger
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.rows import rows_of
-from streams.ledger.tables import DECISIONS, VERDICTS
 from streams.policy.facts import OPPOSITES
 from streams.review import tasks
 from streams.review.reasons import OTHER, REASONS, UNDO
+from streams.store import audit, outbox
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger
+from streams.store.projections import rows_of
+from streams.store.tables import DECISIONS, VERDICTS
 from streams.webhooks import deliveries
 
 Outcome = Literal["confirm", "correct", "reject_flag", "insufficient_evidence", "escalate"]

@@ -16,13 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
 from streams.accounts.tokens import new_id, new_token
-from streams.audio.fetch_http import host_of
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import stable_id
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import DELIVERIES, WEBHOOKS
+from streams.media.fetch_http import host_of
+from streams.store import audit
+from streams.store.account_tables import DELIVERIES, WEBHOOKS
+from streams.store.database import Ledger
 
 EVENTS: Final = (
     topics.DECIDED,

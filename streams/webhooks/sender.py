@@ -9,7 +9,7 @@ Any answer of 2xx within ten seconds is good. Else it is tried again after 5 s, 
 2, 10, 50 minutes and 4 hours; then it is given up until somebody replays it. A webhook that
 fails rests for 5 s with all that it is owed; the others do not wait for it. Redirects are
 not followed, and nothing inside is posted to but hosts that the operator names (see
-``streams.audio.fetch_http``). A delivery may come twice (a crash after the answer), never silently
+``streams.media.fetch_http``). A delivery may come twice (a crash after the answer), never silently
 not at all.
 """
 
@@ -25,11 +25,11 @@ import structlog
 from sqlalchemy import Connection, func, select, update
 
 from detector.errors import EarmarkError
-from streams.audio.fetch_http import Http
-from streams.ledger.database import Ledger
-from streams.ledger.people import DELIVERIES, WEBHOOKS
+from streams.media.fetch_http import Http
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
+from streams.store.account_tables import DELIVERIES, WEBHOOKS
+from streams.store.database import Ledger
 
 log = structlog.get_logger()
 

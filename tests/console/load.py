@@ -19,10 +19,10 @@ from typing import Final
 import httpx
 
 from streams.accounts import keys
-from streams.audio.kept_uploads import KeptUploads
-from streams.ledger.database import Ledger
+from streams.media.kept_audio import KeptUploads
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
 
 FILES: Final = 50
 BYTES: Final = 10 * 2**20

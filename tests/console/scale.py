@@ -31,14 +31,14 @@ from streams.console.visitors import COOKIE
 from streams.contract import topics
 from streams.contract.records import Declaration, Outcome, SegmentScore, UploadReceived
 from streams.decide import decide
-from streams.ledger.cursors import Sorted
-from streams.ledger.database import Ledger, Row
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.rows import rows_of
-from streams.ledger.tables import DECISIONS, FINGERPRINTS, UPLOADS
 from streams.review import tasks
 from streams.runtime import logs
 from streams.runtime.settings import Settings
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.cursors import Sorted
+from streams.store.database import Ledger, Row
+from streams.store.projections import rows_of
+from streams.store.tables import DECISIONS, FINGERPRINTS, UPLOADS
 from tests.console.stories import POLICY
 from tests.postgres import NoPostgres, PrivatePostgres
 from tests.streams.events import CONTENT, UPLOADED_AT, classified, fingerprinted, message

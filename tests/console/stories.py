@@ -13,10 +13,10 @@ from streams.contract.records import (
 )
 from streams.contract.records.analyses import Evidence
 from streams.decide import decide
-from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import Bundle, load
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
 from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
 
 POLICY = load(Settings().policy)

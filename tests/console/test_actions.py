@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy
 
 from streams.contract import topics
-from streams.ledger import audit, letters
-from streams.ledger.people import AUDIT
 from streams.ledger.project import project
+from streams.store import audit, dead_letter_store
+from streams.store.account_tables import AUDIT
 from tests.console.conftest import Browser, Console
 from tests.console.stories import a_task, tell
 from tests.console.test_routes import PAGE_ROUTES
@@ -104,7 +104,7 @@ def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, dict[s
     yield "/admin/webhooks/{webhook_id}", made[0], {"what": "replay"}
     yield "/admin/webhooks/{webhook_id}", made[0], {"what": "end"}
     project(ledger, [letter(b"no JSON", 1)])
-    (died,) = letters.find(ledger, letters.Wanted())
+    (died,) = dead_letter_store.find(ledger, dead_letter_store.Wanted())
     drop = {"what": "drop", "why": "to see"}
     route = "/admin/dead-letters/{dead_letter_id}"
     yield route, f"/admin/dead-letters/{died.dead_letter_id}", drop

@@ -14,13 +14,13 @@ from structlog.testing import capture_logs
 
 from streams.api import multipart
 from streams.api.callers import RateLimit
-from streams.audio.kept_uploads import KeptUploads
 from streams.contract import topics
 from streams.contract.records import UploadReceived, parse
-from streams.ledger import audit, letters, reads
-from streams.ledger.people import AUDIT, OUTBOX
 from streams.ledger.project import project
-from streams.ledger.tables import UPLOADS
+from streams.media.kept_audio import KeptUploads
+from streams.store import audit, dead_letter_store, queries
+from streams.store.account_tables import AUDIT, OUTBOX
+from streams.store.tables import UPLOADS
 from tests.console.conftest import Console
 from tests.console.stories import tell
 from tests.streams.test_ledger import letter
@@ -354,7 +354,7 @@ def test_the_console_needs_no_pytorch() -> None:
 
 def test_progress_needs_no_row_but_one(console: Console) -> None:
     decided, _ = tell(console.house.ledger)
-    assert reads.decision(console.house.ledger, decided.decision_id) == decided
+    assert queries.decision(console.house.ledger, decided.decision_id) == decided
 
 
 def test_what_is_sent_again_after_it_died_is_under_way_again(
@@ -379,9 +379,11 @@ def test_what_is_sent_again_after_it_died_is_under_way_again(
     assert status() == "received"
     dies(datetime.now(UTC) + timedelta(seconds=1), 4)
     assert status() == "dead_letter"
-    newest = letters.find(console.house.ledger, letters.Wanted(upload_id=upload_id))[-1]
-    letters.note(
+    newest = dead_letter_store.find(
+        console.house.ledger, dead_letter_store.Wanted(upload_id=upload_id)
+    )[-1]
+    dead_letter_store.note(
         console.house.ledger,
-        [(newest, letters.Action(newest.dead_letter_id, "replayed", "me", "to see", 1))],
+        [(newest, dead_letter_store.Action(newest.dead_letter_id, "replayed", "me", "to see", 1))],
     )
     assert status() == "received"

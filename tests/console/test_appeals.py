@@ -7,11 +7,11 @@ import pytest
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant
-from streams.governance.reopening import standing_decisions
 from streams.ledger.project import project
 from streams.policy.decide import decide_all
 from streams.review import appeals, quality
 from streams.review.appeals import BadAppeal, Step
+from streams.store.reopening import standing_decisions
 from tests.console.conftest import Console
 from tests.console.stories import POLICY, tell
 from tests.streams.events import message

@@ -10,8 +10,8 @@ from streams.accounts import users
 from streams.audio.pictures import Pictures
 from streams.contract.records import TrackDecided
 from streams.contract.records.reviews import Appellant
-from streams.ledger.people import TASK_STATES as STATES
 from streams.review import appeals, quality, tasks
+from streams.store.account_tables import TASK_STATES as STATES
 from tests.console.conftest import Browser, Console
 from tests.console.stories import tell
 

@@ -16,7 +16,7 @@ from streams.contract.records.rights import (
     rights_entry_id,
 )
 from streams.ledger.project import project
-from streams.ledger.tables import UPLOADS
+from streams.store.tables import UPLOADS
 from tests.console.conftest import Console
 from tests.console.stories import a_task, tell
 from tests.streams.events import fingerprinted, match, message

@@ -18,7 +18,7 @@ from streams.console.visitors import COOKIE, local
 from streams.contract import topics
 from streams.contract.records import Contributor, Declaration, Tool, Upload
 from streams.contract.records.uploads import DdexMessage, Derivation, Uploader, VoiceClaim
-from streams.ledger.people import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
+from streams.store.account_tables import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
 from streams.webhooks import deliveries
 from tests.console.conftest import ADDRESS, Console
 from tests.console.stories import hear, tell

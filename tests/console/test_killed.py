@@ -25,13 +25,13 @@ import sqlalchemy
 from streams.accounts import sessions, users
 from streams.console.visitors import COOKIE
 from streams.contract import topics
-from streams.ledger import audit
-from streams.ledger.database import Ledger, LedgerAway
-from streams.ledger.people import OUTBOX
-from streams.ledger.people import TASK_STATES as STATES
-from streams.ledger.tables import VERDICTS
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.store import audit
+from streams.store.account_tables import OUTBOX
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger, LedgerAway
+from streams.store.tables import VERDICTS
 from tests.console.stories import a_task
 from tests.postgres import NoPostgres, PrivatePostgres
 

@@ -12,12 +12,12 @@ from streams.accounts import keys, users
 from streams.accounts.users import User
 from streams.contract import topics
 from streams.contract.records import Extent
-from streams.ledger import audit, reads
-from streams.ledger.database import Ledger
-from streams.ledger.export import BadExport, all_rows, export, restore, tables
 from streams.ledger.project import project
 from streams.ledger.verify import faults
 from streams.review import lessons, tasks, verdicts
+from streams.store import audit, queries
+from streams.store.database import Ledger
+from streams.store.export import BadExport, all_rows, export, restore, tables
 from tests.console.stories import a_task, tell
 from tests.console.test_review import form
 from tests.streams.events import fingerprinted, message
@@ -126,4 +126,4 @@ def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
     assert lessons.write(ledger, out) == 1
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))
     assert (row["label"], row["sha256"], row["path"]) == ("human", "a" * 64, "/audio/one.wav")
-    assert reads.counts(ledger)["verdicts"] == 2
+    assert queries.counts(ledger)["verdicts"] == 2

@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.ledger.cli import app
-from streams.ledger.database import Ledger
 from streams.ledger.project import project
-from streams.ledger.tables import METADATA
 from streams.ledger.verify import faults
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.tables import METADATA
 from tests.streams.test_ledger import whole_story
 
 pytestmark = pytest.mark.pipeline

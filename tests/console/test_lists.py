@@ -15,9 +15,9 @@ import sqlalchemy
 from streams.console import admin, appeals, dead, queue, tracks
 from streams.contract import topics
 from streams.contract.records.reviews import Appellant
-from streams.ledger.people import DELIVERIES
 from streams.ledger.project import project
 from streams.review import appeals as reviewed
+from streams.store.account_tables import DELIVERIES
 from streams.webhooks import deliveries
 from tests.console.conftest import Browser, Console
 from tests.console.stories import tell

@@ -19,8 +19,8 @@ from starlette.testclient import TestClient
 
 from streams.accounts import users
 from streams.console.visitors import COOKIE
-from streams.ledger.people import AUDIT, USERS
 from streams.runtime.settings import Settings, SettingsError
+from streams.store.account_tables import AUDIT, USERS
 from tests.console.conftest import ADDRESS, Console
 
 SECRET = "of the client"  # noqa: S105 - of a test

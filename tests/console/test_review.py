@@ -14,18 +14,18 @@ from streams.accounts.users import User
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Outcome
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import OUTBOX
-from streams.ledger.people import TASK_STATES as STATES
 from streams.ledger.project import project
-from streams.ledger.tables import VERDICTS
 from streams.policy.bundle import load
 from streams.review import appeals, quality, tasks, verdicts
 from streams.review.appeals import BadAppeal, Step
 from streams.review.tasks import NotYours
 from streams.review.verdicts import BadVerdict, Form
 from streams.runtime.settings import Settings
+from streams.store import audit
+from streams.store.account_tables import OUTBOX
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger
+from streams.store.tables import VERDICTS
 from tests.console.stories import a_task, tell
 from tests.streams.events import message
 

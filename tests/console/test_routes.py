@@ -14,9 +14,9 @@ from streams.api.callers import Needs as KeyNeeds
 from streams.console.app import PAGES
 from streams.console.visitors import Needs
 from streams.contract.records.reviews import Appellant
-from streams.ledger import letters
 from streams.ledger.project import project
 from streams.review import appeals as reviewed
+from streams.store import dead_letter_store
 from tests.console.conftest import Console
 from tests.console.stories import hear, tell
 from tests.streams.test_ledger import letter
@@ -159,7 +159,7 @@ def shown(console: Console) -> dict[str, str]:
         statement="I played it.",
         by="test",
     )
-    (died,) = letters.find(ledger, letters.Wanted())
+    (died,) = dead_letter_store.find(ledger, dead_letter_store.Wanted())
     return {
         "upload_id": decided.upload_id,
         "task_id": requested.task_id,

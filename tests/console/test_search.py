@@ -7,9 +7,9 @@ import sqlalchemy
 
 from streams.console import listing
 from streams.console.listing import MANY, has_text
-from streams.ledger.database import Ledger
-from streams.ledger.people import TASK_STATES
-from streams.ledger.tables import UPLOADS
+from streams.store.account_tables import TASK_STATES
+from streams.store.database import Ledger
+from streams.store.tables import UPLOADS
 from tests.console.conftest import Console
 from tests.console.stories import tell
 

@@ -7,9 +7,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import select
 
-from streams.ledger.people import OUTBOX
 from streams.runtime import tracing
 from streams.runtime.spans import made
+from streams.store.account_tables import OUTBOX
 from tests.console.conftest import Console
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

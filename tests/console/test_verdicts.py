@@ -19,12 +19,12 @@ from streams.contract.records import (
 )
 from streams.contract.records.reviews import ReviewDecided
 from streams.decide import decide
-from streams.governance.standing import Standing
-from streams.ledger.database import Ledger, LedgerAway
-from streams.ledger.people import OUTBOX
 from streams.ledger.project import project
-from streams.ledger.tables import VERDICTS
 from streams.review import quality, tasks
+from streams.store.account_tables import OUTBOX
+from streams.store.database import Ledger, LedgerAway
+from streams.store.tables import VERDICTS
+from streams.store.track_facts import Standing
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, a_task, tell
 from tests.streams.events import classified, message

@@ -32,8 +32,6 @@ from streams.contract.records import Declaration, Extent, Tool, Upload
 from streams.contract.records.rights import RightsConditions
 from streams.governance.publishing import send
 from streams.ingest import IngestHook, upload_from_file
-from streams.ledger.database import Ledger
-from streams.ledger.people import TASK_STATES
 from streams.local.supervisor import Supervisor
 from streams.review.quality import ask_twice
 from streams.review.reasons import REASONS
@@ -43,6 +41,8 @@ from streams.runtime import tracing
 from streams.runtime.metrics_table import ALL
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.store.account_tables import TASK_STATES
+from streams.store.database import Ledger
 from tests.audio import write_wav
 from tests.deploy.collector import Collector
 from tests.deploy.helm import ROOT

@@ -21,10 +21,10 @@ from models.commands import app as models_app
 from models.commands import write_track
 from streams.bench.cli import mount
 from streams.cli import app
-from streams.ledger.database import Ledger
 from streams.operate import doctor_checks
 from streams.runtime.metrics_table import exposed
 from streams.runtime.settings import PREFIX, Settings
+from streams.store.database import Ledger
 from tests.deploy.helm import CHART, ROOT, Refused
 from tests.deploy.helm import run as helm_run
 from tests.postgres import private_postgres

@@ -107,7 +107,7 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
         "streams/policy/default.yaml",
         "streams/contract/schemas/asyncapi.json",
         "streams/contract/schemas/tracks.decided.v1.json",
-        "streams/ledger/migrations/versions/0001_first.py",
+        "streams/store/migrations/versions/0001_first.py",
         *(
             f"models/{MODEL}/{name}"
             for name in ("manifest.json", "weights.safetensors", "rates.toml")

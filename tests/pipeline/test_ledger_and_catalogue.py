@@ -24,15 +24,15 @@ from streams.contract import dead_letters, topics
 from streams.contract.records import DecisionApplied, Declaration, Record, parse
 from streams.decide import decide
 from streams.ingest import IngestHook
-from streams.ledger import letters, reads
-from streams.ledger.database import Ledger
-from streams.ledger.letters import Wanted
-from streams.ledger.reads import counts
-from streams.ledger.tables import UPLOADS
 from streams.policy.bundle import load
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.store import dead_letter_store, queries
+from streams.store.database import Ledger
+from streams.store.dead_letter_store import Wanted
+from streams.store.queries import counts
+from streams.store.tables import UPLOADS
 from tests.streams.events import classified, upload
 
 pytestmark = pytest.mark.pipeline
@@ -193,7 +193,7 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
     }
     wait_until(lambda: house.rows() == expected)
     ledger = Ledger.open(house.settings.ledger)
-    assert reads.decision_of(ledger, delivery.upload_id) == decided
+    assert queries.decision_of(ledger, delivery.upload_id) == decided
     assert ledger.ended_uploads([delivery.upload_id]) == {delivery.upload_id}
     assert [worker.missing() for worker in house.workers] == [[], []]
 
@@ -254,8 +254,8 @@ def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house
 
     wait_until(lambda: len(buried()) == 2)  # each of the two could not read it
     ledger = Ledger.open(house.settings.ledger)
-    wait_until(lambda: reads.decision_of(ledger, decided.upload_id) == decided)
-    wait_until(lambda: len(letters.find(ledger, Wanted())) == 1)  # it is one message
+    wait_until(lambda: queries.decision_of(ledger, decided.upload_id) == decided)
+    wait_until(lambda: len(dead_letter_store.find(ledger, Wanted())) == 1)  # it is one message
     said = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in buried()]
     assert Counter(letter.processor for letter in said) == {"ledger": 1, "catalogue": 1}
     assert {letter.reason for letter in said} == {"invalid_record"}

@@ -20,15 +20,15 @@ from streams.catalogue import TRACKS
 from streams.cli import app
 from streams.contract import topics
 from streams.contract.records import Declaration, Record, Tool, TrackDecided
-from streams.governance.reopening import standing_decisions
-from streams.ledger import reads
-from streams.ledger.database import Ledger
 from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.policy.reasons import statement_id_of
 from streams.policy.transparency import faults
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from streams.store import queries
+from streams.store.database import Ledger
+from streams.store.reopening import standing_decisions
 from tests.streams.events import classified, verdict
 
 pytestmark = pytest.mark.pipeline
@@ -80,7 +80,7 @@ class House:
             ):
                 return found.decided
             time.sleep(0.1)
-        raise AssertionError(f"never: {reads.story(self.ledger, track_id)}")
+        raise AssertionError(f"never: {queries.story(self.ledger, track_id)}")
 
     def applied(self, track_id: str = "T-1") -> str | None:
         with self.ledger.reading() as connection:
@@ -94,7 +94,7 @@ class House:
         """Wait until the story of the track has so many entries of a table."""
         deadline = time.monotonic() + 30
         while True:
-            story = reads.story(self.ledger, "T-1")
+            story = queries.story(self.ledger, "T-1")
             found = [dict(entry.record) for entry in story if entry.table == table]
             if len(found) >= wanted or time.monotonic() > deadline:
                 assert len(found) == wanted, found
@@ -261,7 +261,7 @@ agreements:
             break
         time.sleep(0.5)
     assert by_new_policy(house.until(by_new_policy, "T-2"))
-    hits = [entry for entry in reads.story(house.ledger, "T-2") if entry.table == "shadow_hits"]
+    hits = [entry for entry in queries.story(house.ledger, "T-2") if entry.table == "shadow_hits"]
     assert hits
     assert hits[0].record["rules"][0]["rule_id"] == "acme-held"
     assert (
@@ -275,7 +275,7 @@ agreements:
     mine.write_text(live.replace("version: 2.2.0", "version: 2.3.0"))
     assert "is proposed by alice" in house.run("policy", "publish", str(mine), "--by", "alice")
     deadline = time.monotonic() + 20
-    while "policies" not in {name for name, n in reads.counts(house.ledger).items() if n > 1}:
+    while "policies" not in {name for name, n in queries.counts(house.ledger).items() if n > 1}:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     time.sleep(0.5)

@@ -16,13 +16,13 @@ from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import dead_letters, topics
 from streams.contract.records import Upload, stable_id
 from streams.ingest import IngestHook
-from streams.ledger import letters
-from streams.ledger.database import Ledger
-from streams.ledger.letters import Letter, Wanted
-from streams.ledger.reads import counts, decision_of
 from streams.local.supervisor import Supervisor
 from streams.runtime.kafka.clients import open_producer, open_reader
 from streams.runtime.settings import Settings
+from streams.store import dead_letter_store
+from streams.store.database import Ledger
+from streams.store.dead_letter_store import Letter, Wanted
+from streams.store.queries import counts, decision_of
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
@@ -79,7 +79,7 @@ def the_story(settings: Settings, folder: Path) -> None:
     track_id = stable_id("trk", uri)
 
     def standing_as(standing: str) -> list[Letter]:
-        return letters.find(ledger, Wanted(track_id=track_id, standing=standing))
+        return dead_letter_store.find(ledger, Wanted(track_id=track_id, standing=standing))
 
     with IngestHook(settings) as hook:
         upload_id = hook.submit(Upload(track_id=track_id, uri=uri)).upload_id

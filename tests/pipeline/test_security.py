@@ -17,8 +17,6 @@ from streams.broker.embedded import ensure_topics
 from streams.contract import topics
 from streams.contract.records import Declaration
 from streams.ingest import IngestHook
-from streams.ledger.database import Ledger
-from streams.ledger.reads import counts
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
 from streams.runtime.kafka import topic_plan
@@ -27,6 +25,8 @@ from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.publisher import KafkaPublisher
 from streams.runtime.kafka.security import BrokerRefuses
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.queries import counts
 from tests.kafka import ApacheKafka, apache_kafka
 from tests.streams.events import classified, upload
 

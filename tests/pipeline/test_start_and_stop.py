@@ -12,11 +12,11 @@ import pytest
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract.records import Upload
 from streams.ingest import IngestHook
-from streams.ledger.database import Ledger
 from streams.local.supervisor import Child, Supervisor
 from streams.local.up import WORKERS
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
 from tests.audio import write_wav
 
 pytestmark = pytest.mark.pipeline

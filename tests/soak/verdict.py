@@ -10,9 +10,9 @@ from sqlalchemy import Column, select
 from streams.catalogue import METADATA as CATALOGUE
 from streams.catalogue import TRACKS
 from streams.contract import topics
-from streams.ledger.database import Ledger
-from streams.ledger.reads import counts
-from streams.ledger.tables import APPLIED, DECISIONS, REVIEW_TASKS, UPLOADS
+from streams.store.database import Ledger
+from streams.store.queries import counts
+from streams.store.tables import APPLIED, DECISIONS, REVIEW_TASKS, UPLOADS
 from tests.soak.facts import Facts
 from tests.soak.watching import Watching
 

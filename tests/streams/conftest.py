@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 import sqlalchemy
 
-from streams.ledger.database import Ledger
+from streams.store.database import Ledger
 from tests.postgres import private_postgres
 
 BOTH: Final = ("sqlite", "postgresql")

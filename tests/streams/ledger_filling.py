@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Float, Integer, Table
 
-from streams.ledger.database import Row
-from streams.ledger.tables import Moment
+from streams.store.database import Row
+from streams.store.tables import Moment
 
 FILLERS: dict[type[Any], Any] = {Boolean: False, Integer: 0, Float: None}
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from detector.types import Heard
-from streams.audio.hearing import HearingPool
+from streams.media.decode_pool import HearingPool
 from streams.runtime.settings import Settings
 
 

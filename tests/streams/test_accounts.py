@@ -10,8 +10,8 @@ from streams.accounts import keys, sessions, users
 from streams.accounts.roles import PEOPLE, RIGHTS, Right, Role, rights_of
 from streams.accounts.sessions import BadLink
 from streams.accounts.users import AccountError, TooManyTries, User, WrongLogin
-from streams.ledger.database import Ledger
-from streams.ledger.people import AUDIT, LINKS, SESSIONS, USERS
+from streams.store.account_tables import AUDIT, LINKS, SESSIONS, USERS
+from streams.store.database import Ledger
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test
 AS_RELEASED = (users.HASHER, users.NOBODY)

@@ -11,7 +11,7 @@ import pytest
 
 from detector.errors import Transient
 from detector.types import AudioFacts, Fingerprint, Heard
-from streams.audio.artefacts import Acoustics, ArtefactStore, LostArtefact
+from streams.media.artefacts import Acoustics, ArtefactStore, LostArtefact
 
 CONTENT = "ab" * 32
 HEARD = Heard(

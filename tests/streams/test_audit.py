@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy
 
-from streams.ledger import audit
-from streams.ledger.audit import Entry, Views
-from streams.ledger.database import Ledger
-from streams.ledger.people import AUDIT
+from streams.store import audit
+from streams.store.account_tables import AUDIT
+from streams.store.audit import Entry, Views
+from streams.store.database import Ledger
 
 
 def write(ledger: Ledger, *entries: Entry) -> None:

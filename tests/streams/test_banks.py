@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.audio.artefacts import Acoustics
 from streams.contract.records import Match
 from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
 from streams.known.index import Item, Refused, open_index
 from streams.known.recognise import Recogniser
+from streams.media.artefacts import Acoustics
 from tests.streams.known import digest, item, part, score, worn
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

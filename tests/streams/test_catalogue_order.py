@@ -12,9 +12,9 @@ from streams.catalogue import METADATA, TRACKS, apply
 from streams.contract import topics
 from streams.contract.records import TrackDecided
 from streams.decide import decide
-from streams.ledger.database import Ledger
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
 from tests.streams.events import UPLOADED_AT, classified, message
 
 POLICY = load(Settings().policy)

@@ -18,7 +18,6 @@ from detector.errors import Fatal, ModelError
 from detector.model import Model
 from detector.observation import VERSION, Observation, Observer
 from detector.types import Assessment
-from streams.audio.artefacts import ArtefactStore, LostArtefact
 from streams.classify import Batcher, Classifying
 from streams.contract.records import (
     AudioFacts,
@@ -30,6 +29,7 @@ from streams.contract.records import (
     TrackFingerprinted,
     Upload,
 )
+from streams.media.artefacts import ArtefactStore, LostArtefact
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.shadow import Shadow, compare

@@ -11,7 +11,7 @@ from streams.contract import json_schemas, topics
 from streams.contract.compatibility import ADVICE, breaks
 from streams.contract.json_schemas import ContractBreaks
 from streams.contract.records import Extent, TrackDecided, TrackLabelled, parse
-from streams.ledger.rows import _PROJECTIONS
+from streams.store.projections import _PROJECTIONS
 
 RELEASED = sorted((Path(__file__).parent / "golden" / "released").glob("*.jsonl"))
 BY_NAME = {record.__name__: record for record in json_schemas.RECORDS.values()}

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
-from streams.ledger.database import Ledger
 from streams.operate import doctor_checks
 from streams.operate.doctor import Finding, examine
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
 from tests.postgres import NoPostgres, PrivatePostgres
 
 Environment = dict[str, str]

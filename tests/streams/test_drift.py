@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from streams.ledger.database import Ledger
-from streams.ledger.tables import ANALYSES, DECISIONS, UPLOADS, VERDICTS
 from streams.operate.checks import drift
+from streams.store.database import Ledger
+from streams.store.tables import ANALYSES, DECISIONS, UPLOADS, VERDICTS
 from tests.streams.ledger_filling import row
 
 RANDOM = np.random.default_rng(3)

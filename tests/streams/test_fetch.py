@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from detector.errors import Fatal
-from streams.audio.fetch import Fetcher, RefusedUri
+from streams.media.fetch import Fetcher, RefusedUri
 from streams.runtime.settings import Settings
 
 

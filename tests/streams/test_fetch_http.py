@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from detector.errors import BadInput, Transient
-from streams.audio.fetch import Fetcher
-from streams.audio.fetch_http import Address, Http, is_public, resolve
+from streams.media.fetch import Fetcher
+from streams.media.fetch_http import Address, Http, is_public, resolve
 
 PUBLIC = "127.0.0.2"  # stands for an address outside, in these tests
 INSIDE = "127.0.0.1"

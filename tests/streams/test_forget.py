@@ -7,15 +7,11 @@ import pytest
 from sqlalchemy import Column, MetaData, Table, Text, insert, select, true
 
 from streams.accounts.users import create
-from streams.audio.artefacts import ArtefactStore
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent
-from streams.ledger import audit, outbox
-from streams.ledger.database import Ledger
 from streams.ledger.forget import forget
-from streams.ledger.people import DELIVERIES, OUTBOX
 from streams.ledger.project import project
-from streams.ledger.tables import METADATA
+from streams.media.artefacts import ArtefactStore
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.policy.facts import Facts
@@ -23,6 +19,10 @@ from streams.review.reasons import REASONS
 from streams.review.tasks import take_next
 from streams.review.verdicts import Form, give
 from streams.runtime.settings import Settings
+from streams.store import audit, outbox
+from streams.store.account_tables import DELIVERIES, OUTBOX
+from streams.store.database import Ledger
+from streams.store.tables import METADATA
 from tests.streams import events
 from tests.streams.events import message
 from tests.streams.ledger_filling import row

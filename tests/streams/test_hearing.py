@@ -14,8 +14,8 @@ import pytest
 
 from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
-from streams.audio import ear, hearing_child
-from streams.audio.hearing import HearingPool
+from streams.media import decode_child, decode_worker
+from streams.media.decode_pool import HearingPool
 from streams.runtime.settings import Settings
 from tests.audio import write_wav
 
@@ -90,7 +90,7 @@ def hear_or_fail(descriptor: int, max_duration_s: float) -> Heard:
     said = os.pread(descriptor, 100, 0).decode(errors="replace")
     if said in FAULTS:
         FAULTS[said]()
-    return hearing_child.hear(descriptor, max_duration_s)
+    return decode_child.hear(descriptor, max_duration_s)
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,7 @@ def test_nobody_waits_so_nobody_works(pool: HearingPool, noise: Path, tmp_path: 
 def test_a_child_is_replaced_after_many_files(
     pool: HearingPool, noise: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ear, "MAX_FILES", 3)
+    monkeypatch.setattr(decode_worker, "MAX_FILES", 3)
     seen = set()
     for _ in range(8):
         assert hear(pool, noise).audio.duration_s == 8.0
@@ -247,7 +247,7 @@ def test_children_end_with_the_pool(noise: Path) -> None:
 
 
 def test_a_pool_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ear, "serve", _no_start)
+    monkeypatch.setattr(decode_worker, "serve", _no_start)
     with (
         HearingPool(Settings(decode_workers=1), hear_or_fail) as pool,
         pytest.raises(Fatal, match="does not start: exit code 7"),

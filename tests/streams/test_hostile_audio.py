@@ -15,8 +15,8 @@ import pytest
 from detector.decode import Decoder
 from detector.errors import InvalidAudio
 from detector.types import Heard
-from streams.audio import hearing_child
-from streams.audio.hearing import HearingPool
+from streams.media import decode_child
+from streams.media.decode_pool import HearingPool
 from streams.runtime.settings import Settings
 from tests import hostile_bytes
 from tests.audio import write_wav
@@ -154,7 +154,7 @@ def write_a_file() -> None:
 
 
 def write_into_the_library() -> None:
-    Path(hearing_child.__file__).with_name("evil.py").write_text("x")
+    Path(decode_child.__file__).with_name("evil.py").write_text("x")
 
 
 def fork() -> None:

@@ -14,16 +14,16 @@ from detector.types import FloatArray
 from models.effects import sped
 from models.music import RATE_HZ, render
 from models.samples import write_audio
-from streams.audio.artefacts import ArtefactStore
-from streams.audio.fetch import Fetcher
-from streams.audio.hearing import HearingPool
-from streams.audio.kept_uploads import KeptUploads
 from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted
 from streams.decide import decide
 from streams.fingerprint import Fingerprinting
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import Item, open_index
 from streams.known.recognise import Recogniser
+from streams.media.artefacts import ArtefactStore
+from streams.media.decode_pool import HearingPool
+from streams.media.fetch import Fetcher
+from streams.media.kept_audio import KeptUploads
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings
 from tests.streams.events import classified, match, received

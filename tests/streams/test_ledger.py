@@ -27,17 +27,17 @@ from streams.contract.records import (
 from streams.contract.records.credits import UsageAttributed
 from streams.contract.records.policy import PolicyShadowed
 from streams.decide import decide
-from streams.ledger import database as ledger_module
-from streams.ledger import letters, reads
-from streams.ledger.database import Ledger, LedgerAway, LedgerError, Unstorable
-from streams.ledger.letters import Wanted
 from streams.ledger.project import project
-from streams.ledger.tables import LABELS, METADATA, UPLOADS
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.runtime.kafka.batch_consumer import _handle
 from streams.runtime.kafka.batches import Handled, Refused
 from streams.runtime.settings import Settings
+from streams.store import database as ledger_module
+from streams.store import dead_letter_store, queries
+from streams.store.database import Ledger, LedgerAway, LedgerError, Unstorable
+from streams.store.dead_letter_store import Wanted
+from streams.store.tables import LABELS, METADATA, UPLOADS
 from tests.streams.events import (
     UPLOADED_AT,
     agreement,
@@ -129,20 +129,20 @@ def whole_story() -> list[Message]:
 
 def test_every_topic_has_its_rows(ledger: Ledger) -> None:
     assert project(ledger, whole_story()) == Handled([])
-    assert reads.counts(ledger) == ONCE
+    assert queries.counts(ledger) == ONCE
 
 
 def test_what_comes_again_adds_nothing(ledger: Ledger) -> None:
     for _ in range(2):
         project(ledger, whole_story())
     project(ledger, whole_story() * 3)
-    assert reads.counts(ledger) == ONCE
+    assert queries.counts(ledger) == ONCE
 
 
 def test_any_order_gives_the_same_rows(ledger: Ledger) -> None:
     for told in reversed(whole_story()):
         project(ledger, [told])
-    assert reads.counts(ledger) == ONCE
+    assert queries.counts(ledger) == ONCE
 
 
 def test_the_first_record_of_an_id_stays(ledger: Ledger) -> None:
@@ -176,7 +176,7 @@ def test_a_bad_message_harms_no_other(ledger: Ledger) -> None:
     handled = project(ledger, [*whole_story(), bad])
     assert [refused.message for refused in handled.refused] == [bad]
     assert handled.refused[0].error.reason == "invalid_record"
-    assert reads.counts(ledger)["decisions"] == 1
+    assert queries.counts(ledger)["decisions"] == 1
 
 
 def test_any_text_can_be_stored(ledger: Ledger) -> None:
@@ -200,7 +200,7 @@ def test_a_row_that_no_database_takes_is_refused_alone(ledger: Ledger) -> None:
         project(ledger, [good, bad])
     handled = _handle([good, bad], lambda batch: project(ledger, batch))
     assert [refused.message for refused in handled.refused] == [bad]
-    assert reads.counts(ledger)["uploads"] == 1
+    assert queries.counts(ledger)["uploads"] == 1
 
 
 EDGE = "0001-01-01T00:00:00+14:00"
@@ -212,7 +212,7 @@ EDGE = "0001-01-01T00:00:00+14:00"
 def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     value = received().to_bytes()
     project(ledger, [letter(value)])
-    (found,) = letters.find(ledger, Wanted())
+    (found,) = dead_letter_store.find(ledger, Wanted())
     assert (found.source, found.processor, found.reason) == (
         topics.UPLOADED,
         "fingerprint",
@@ -221,14 +221,14 @@ def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     assert (found.key, found.value, found.origin) == (b"T-1", value, "tracks.uploaded/0/3")
     assert dict(found.headers)["trace"] == b"\x00\xff"
     assert found.upload_id == received().upload_id
-    assert letters.find(ledger, Wanted(topic=topics.DECIDED)) == []
+    assert dead_letter_store.find(ledger, Wanted(topic=topics.DECIDED)) == []
 
 
 def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> None:
     same_place = [letter(b"first life of the broker"), letter(b"second life of the broker")]
     other_place = letter(b"first life of the broker", offset=4)
     project(ledger, [*same_place, other_place, *same_place, letter(None), letter(None)])
-    assert reads.counts(ledger)["dead_letters"] == 4
+    assert queries.counts(ledger)["dead_letters"] == 4
 
 
 def test_uploads_that_have_ended(ledger: Ledger) -> None:
@@ -252,9 +252,9 @@ def test_decisions_latest_first(ledger: Ledger) -> None:
             for n, decision in enumerate(decisions)
         ],
     )
-    assert reads.latest_decisions(ledger, 2) == [decisions[2], decisions[1]]
-    assert reads.decision_of(ledger, decisions[0].upload_id) == decisions[0]
-    assert reads.decision_of(ledger, "upl_unknown") is None
+    assert queries.latest_decisions(ledger, 2) == [decisions[2], decisions[1]]
+    assert queries.decision_of(ledger, decisions[0].upload_id) == decisions[0]
+    assert queries.decision_of(ledger, "upl_unknown") is None
 
 
 def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: Ledger) -> None:
@@ -262,14 +262,14 @@ def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: L
     first, second = decide(event, POLICY)[1], decide(event, bundle(rule()))[1]
     for at, decision in ((1, first), (2, second)):
         project(ledger, [message(topics.DECIDED, decision, timestamp_ms=at)])
-    assert reads.counts(ledger)["decisions"] == 2
-    assert reads.decision_of(ledger, event.upload_id) == second
+    assert queries.counts(ledger)["decisions"] == 2
+    assert queries.decision_of(ledger, event.upload_id) == second
 
 
 def test_the_story_of_a_track(ledger: Ledger) -> None:
     project(ledger, whole_story())
     project(ledger, [message(topics.UPLOADED, received("T-other"))])
-    told = reads.story(ledger, "T-1")
+    told = queries.story(ledger, "T-1")
     assert [entry.table for entry in told] == [
         *("uploads", "fingerprints", "analyses", "labels", "labels"),
         *("decisions", "review_tasks", "applied", "verdicts", "appeals"),
@@ -293,7 +293,7 @@ def test_several_may_open_and_write_at_once(url: str) -> None:
 
     with ThreadPoolExecutor(4) as writers:
         list(writers.map(write, range(4)))
-    assert reads.counts(Ledger.open(url))["uploads"] == 41
+    assert queries.counts(Ledger.open(url))["uploads"] == 41
 
 
 def test_a_locked_database_is_away_and_then_back(
@@ -305,10 +305,10 @@ def test_a_locked_database_is_away_and_then_back(
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerAway, match="locked"):
         project(ledger, whole_story())
-    assert reads.counts(ledger)["uploads"] == 0  # readers do not wait for writers
+    assert queries.counts(ledger)["uploads"] == 0  # readers do not wait for writers
     other.rollback()
     project(ledger, whole_story())
-    assert reads.counts(ledger)["uploads"] == 1
+    assert queries.counts(ledger)["uploads"] == 1
 
 
 def test_a_stopped_database_is_away() -> None:
@@ -433,7 +433,7 @@ def test_uploads_of_one_content_share_an_analysis(ledger: Ledger) -> None:
     events = [classified(track_id=f"T-{n}") for n in range(2)]
     assert len({event.analysis.analysis_id for event in events}) == 1
     project(ledger, [message(topics.CLASSIFIED, event) for event in events])
-    assert reads.counts(ledger)["analyses"] == 2
+    assert queries.counts(ledger)["analyses"] == 2
 
 
 def test_an_upload_needs_no_optional_field(ledger: Ledger) -> None:

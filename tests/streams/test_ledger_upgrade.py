@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from streams.cli import app
 from streams.contract import topics
-from streams.ledger import reads, upgrade
-from streams.ledger.database import Ledger, LedgerAway, connect
-from streams.ledger.people import TASK_STATES
 from streams.ledger.project import project
-from streams.ledger.tables import METADATA
-from streams.ledger.upgrade import FIRST, HEAD, Upgraded
+from streams.store import queries, upgrade
+from streams.store.account_tables import TASK_STATES
+from streams.store.database import Ledger, LedgerAway, connect
+from streams.store.tables import METADATA
+from streams.store.upgrade import FIRST, HEAD, Upgraded
 from tests.streams.events import message, received
 
 OLD_UPLOAD = """
@@ -78,7 +78,7 @@ def test_a_ledger_from_before_the_migrations_goes_on(empty_url: str) -> None:
         connection.execute(sqlalchemy.text(OLD_UPLOAD))
         connection.execute(sqlalchemy.text(OLD_TASK))
     assert old.upgrade() == Upgraded(FIRST, HEAD)
-    assert reads.counts(old)["uploads"] == 1
+    assert queries.counts(old)["uploads"] == 1
     with old.reading() as connection:
         assert connection.scalars(sqlalchemy.select(TASK_STATES.c.state)).all() == ["open"]
         assert drift(connection) == []
@@ -96,7 +96,7 @@ def test_a_ledger_of_a_later_release_is_left_alone(empty_url: str) -> None:
 def test_many_open_a_new_ledger_at_once(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as openers:
         for opened in openers.map(Ledger.open, [empty_url] * 4):
-            assert reads.counts(opened)["uploads"] == 0
+            assert queries.counts(opened)["uploads"] == 0
             opened.close()
 
 

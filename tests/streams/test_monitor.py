@@ -19,9 +19,6 @@ from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.contract import topics
 from streams.contract.records import Extent
-from streams.ledger.database import Ledger
-from streams.ledger.people import TASK_STATES
-from streams.ledger.tables import APPLIED, DECISIONS
 from streams.operate.checks import certificates, disks
 from streams.operate.checks.broker import READS, Lag
 from streams.operate.checks.ledger import Waiting
@@ -35,6 +32,9 @@ from streams.runtime.kafka.clients import open_consumer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.store.account_tables import TASK_STATES
+from streams.store.database import Ledger
+from streams.store.tables import APPLIED, DECISIONS
 from tests.certificates import make_certificates
 from tests.console.stories import a_task
 from tests.streams.ledger_filling import row

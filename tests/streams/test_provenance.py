@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from streams.audio.hearing import HearingPool
-from streams.audio.provenance import Listening, read
 from streams.contract.records import Aigc, Extent, Provenance
+from streams.media.decode_pool import HearingPool
+from streams.media.provenance import Listening, read
 from streams.runtime.settings import Settings
 from tests.signing import Signatory, wav
 

@@ -15,10 +15,8 @@ from streams.contract.records import Extent, Outcome
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.rights import GeneratorEntry, RightsEntry
 from streams.governance import breaker as breaker_module
-from streams.governance import policies as policies_module
 from streams.governance.backtest import backtest
 from streams.governance.breaker import BASELINE, WINDOW, Breaker
-from streams.governance.policies import Policies
 from streams.governance.publishing import (
     NotReleased,
     approver,
@@ -28,10 +26,7 @@ from streams.governance.publishing import (
     said_about,
     switched,
 )
-from streams.governance.reopening import tracks_since
 from streams.governance.rights_files import WrongRights, read, versioned
-from streams.governance.standing import Standing
-from streams.ledger.database import Ledger
 from streams.ledger.project import project
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
@@ -39,6 +34,11 @@ from streams.policy.decide import decide_all
 from streams.policy.facts import Said, facts_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
+from streams.store import policy_releases as policies_module
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from streams.store.reopening import tracks_since
+from streams.store.track_facts import Standing
 from tests.streams.events import agreement, classified, message, verdict
 from tests.streams.policy.policies import HUMAN, bundle, rule
 

@@ -17,13 +17,13 @@ from streams.api import intake
 from streams.api.problems import ProblemError
 from streams.contract.records import Upload
 from streams.contract.records.reviews import Appellant
-from streams.ledger import audit
-from streams.ledger.database import Ledger
-from streams.ledger.people import USERS
-from streams.ledger.tables import APPEALS, UPLOADS
 from streams.review import appeals
 from streams.review.appeals import BadAppeal
 from streams.review.verdicts import publish
+from streams.store import audit
+from streams.store.account_tables import USERS
+from streams.store.database import Ledger
+from streams.store.tables import APPEALS, UPLOADS
 from tests.console.stories import tell
 
 AT_ONCE = 6

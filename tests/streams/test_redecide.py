@@ -25,16 +25,16 @@ from streams.contract.records import (
 )
 from streams.contract.records.policy import StatementWritten, TrackReopened
 from streams.contract.records.reviews import AppealOutcome
-from streams.governance import reopening
-from streams.governance.policies import Policies
-from streams.governance.standing import Standing
-from streams.ledger.database import Ledger
 from streams.ledger.project import project
-from streams.ledger.tables import DECISIONS
 from streams.policy.decide import decide_all
 from streams.policy.evaluate import restricted
 from streams.redecide import LedgerBehind, Redecide
 from streams.runtime.settings import Settings
+from streams.store import reopening
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from streams.store.tables import DECISIONS
+from streams.store.track_facts import Standing
 from tests.streams.events import DECIDED_AT, agreement, appeal, classified, message, verdict
 
 SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))

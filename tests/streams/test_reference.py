@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
 from detector.model import FULL_RATE_HZ, population
-from streams.ledger.database import Ledger
-from streams.ledger.tables import ANALYSES, FINGERPRINTS, UPLOADS
 from streams.operate.checks import reference
 from streams.operate.checks.reference import Histograms, compared, release
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.tables import ANALYSES, FINGERPRINTS, UPLOADS
 from tests.streams.ledger_filling import row
 
 RANDOM = np.random.default_rng(5)

@@ -8,19 +8,19 @@ from prometheus_client import REGISTRY
 
 from detector.errors import Fatal
 from detector.landmarks import LANDMARKS_VERSION, Landmarks
-from streams.audio.artefacts import Acoustics, ArtefactStore
 from streams.contract import topics
 from streams.contract.records import Cause, TrackDecided
-from streams.governance.policies import Policies
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import open_index
 from streams.known.recognise import Recogniser
 from streams.known.remember import Remembering, remembering
-from streams.ledger.database import Ledger
 from streams.ledger.project import project
+from streams.media.artefacts import Acoustics, ArtefactStore
 from streams.policy.bundle import load
 from streams.redecide import LedgerBehind, Redecide
 from streams.runtime.settings import Settings, SettingsError
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
 from tests.streams.events import UPLOADED_AT, classified, message
 from tests.streams.known import digest, part, score, worn
 

@@ -22,13 +22,14 @@ from streams.broker.replay import drop, refusal, replay
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord, UploadReceived
-from streams.ledger import database as ledger_module
-from streams.ledger import letters, reads, tell, tell_letters
-from streams.ledger.database import Ledger, LedgerAway
-from streams.ledger.letters import Letter, Wanted
+from streams.ledger import tell, tell_letters
 from streams.ledger.project import project
 from streams.runtime.kafka.event_handling import Handling
 from streams.runtime.settings import Settings
+from streams.store import database as ledger_module
+from streams.store import dead_letter_store, queries
+from streams.store.database import Ledger, LedgerAway
+from streams.store.dead_letter_store import Letter, Wanted
 from tests.streams.events import received
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -87,7 +88,7 @@ def source(
 
 
 def stored(ledger: Ledger, **wanted: Any) -> list[Letter]:
-    return letters.find(ledger, Wanted(**wanted))
+    return dead_letter_store.find(ledger, Wanted(**wanted))
 
 
 def replayed(
@@ -212,10 +213,10 @@ def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
         second.track_id: "dropped",
     }
     assert stored(ledger, standing="open") == []
-    (noted,) = letters.actions(ledger, second.dead_letter_id)
+    (noted,) = dead_letter_store.actions(ledger, second.dead_letter_id)
     assert (noted.action, noted.who, noted.why) == ("dropped", "me", "a test file")
     assert noted.recorded_at is not None
-    assert letters.one(ledger, second.dead_letter_id).value == second.value
+    assert dead_letter_store.one(ledger, second.dead_letter_id).value == second.value
 
 
 def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
@@ -288,10 +289,10 @@ def test_filters(ledger: Ledger) -> None:
     assert tracks(until=at) == ["T-1"]
     assert tracks(upload_id=received("T-4").upload_id) == tracks(track_id="T-4") == ["T-4"]
     assert tracks(track_id="T-4", reason="too_large") == []
-    assert [one.track_id for one in letters.find(ledger, Wanted(), 2)] == ["T-3", "T-4"]
+    assert [one.track_id for one in dead_letter_store.find(ledger, Wanted(), 2)] == ["T-3", "T-4"]
     assert Wanted(standing="open").anything
     assert not Wanted(reason="too_large").anything
-    heaps = letters.heaps(ledger, Wanted(standing="open"))
+    heaps = dead_letter_store.heaps(ledger, Wanted(standing="open"))
     assert [(heap.count, heap.reason, heap.processor) for heap in heaps] == [
         (2, "missing_file", "fingerprint"),
         (1, "missing_file", "catalogue"),
@@ -316,7 +317,7 @@ def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
     project(ledger, [buried(hostile)])
     (letter,) = stored(ledger)
     drop(ledger, [letter], who="me\x1b", why="\x07")
-    done = letters.actions(ledger, letter.dead_letter_id)
+    done = dead_letter_store.actions(ledger, letter.dead_letter_id)
     said = [*tell_letters.shown(letter, done), *tell.story(ledger, "T\x1b[31m")]
     assert not [char for line in said for char in line if not (char.isprintable() or char == "\n")]
     assert any("dropped by me" in line for line in said)
@@ -369,7 +370,7 @@ def test_the_commands(run: Run) -> None:
 def test_the_story_of_a_track_tells_it(ledger: Ledger) -> None:
     project(ledger, [buried(source())])
     replayed(ledger, Broker(), stored(ledger))
-    assert [one.table for one in reads.story(ledger, "T-1")] == [
+    assert [one.table for one in queries.story(ledger, "T-1")] == [
         "dead_letters",
         "dead_letter_actions",
     ]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.audio.spool import YOUNG_S, spool, sweep
+from streams.media.spool import YOUNG_S, spool, sweep
 
 HOLD = """
 import time
-from streams.audio.spool import spool
+from streams.media.spool import spool
 with spool() as folder:
     (folder / "upload.mp3").write_bytes(b"audio")
     print(folder, flush=True)

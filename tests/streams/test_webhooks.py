@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams.audio.fetch_http import Http, resolve
 from streams.contract import topics
-from streams.ledger.database import Ledger
-from streams.ledger.people import DELIVERIES, WEBHOOKS
+from streams.media.fetch_http import Http, resolve
+from streams.store.account_tables import DELIVERIES, WEBHOOKS
+from streams.store.database import Ledger
 from streams.webhooks import deliveries
 from streams.webhooks.deliveries import BadWebhook
 from streams.webhooks.sender import ATTEMPTS, Sender, signature

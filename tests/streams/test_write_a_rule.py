@@ -5,13 +5,13 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
-from streams.governance.policies import version_of
 from streams.local import show
 from streams.local.watch import Ended
 from streams.policy.bundle import Bundle, load, parse
 from streams.policy.changes import changes, needs_two
 from streams.policy.decide import decide_all
 from streams.runtime.settings import Settings
+from streams.store.policy_releases import version_of
 from tests.streams.events import classified
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -19,9 +19,9 @@ import numpy as np
 from sqlalchemy import Connection, case, func, select
 
 from detector.types import FloatArray
-from streams.ledger.database import Ledger
-from streams.ledger.tables import ANALYSES, DECISIONS, UPLOADS, VERDICTS
 from streams.runtime import metrics
+from streams.store.database import Ledger
+from streams.store.tables import ANALYSES, DECISIONS, UPLOADS, VERDICTS
 
 NEWEST: Final = 2_000
 OLDER: Final = 10_000

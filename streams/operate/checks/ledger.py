@@ -7,13 +7,13 @@ from typing import Final, Self
 from sqlalchemy import Connection, func, select
 
 from streams.contract.records.reviews import PENDING_STATES
-from streams.ledger.database import Ledger, connect
-from streams.ledger.people import TASK_STATES
-from streams.ledger.tables import APPEALS, APPLIED, DECISIONS
 from streams.operate.checks import drift, reference, rights
 from streams.review.quality import Figures, Share, figures
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
+from streams.store.account_tables import TASK_STATES
+from streams.store.database import Ledger, connect
+from streams.store.tables import APPEALS, APPLIED, DECISIONS
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue may take that long to answer
 HORIZON: Final = timedelta(days=1)  # older ones have been an alert already; keeps it quick

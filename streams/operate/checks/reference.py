@@ -23,10 +23,10 @@ import orjson
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
-from streams.ledger.database import Ledger
-from streams.ledger.tables import ANALYSES, FINGERPRINTS, UPLOADS
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger
+from streams.store.tables import ANALYSES, FINGERPRINTS, UPLOADS
 
 LATEST: Final = 10_000  # scores that are looked at
 NEWEST: Final = 2_000  # of them, for all deliverers together

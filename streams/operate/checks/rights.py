@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 
 from streams.contract.records import parse
 from streams.contract.records.rights import RightsChanged, RightsEntry
-from streams.ledger.database import Ledger
-from streams.ledger.tables import RIGHTS
 from streams.policy.registry import STANDINGS, ends_by_revocation, standing
 from streams.runtime import metrics
+from streams.store.database import Ledger
+from streams.store.tables import RIGHTS
 
 WITHIN_DAYS: Final = (7, 30, 90)
 GRANTS: Final = frozenset({"opt_in", "conditional", "revoked"})

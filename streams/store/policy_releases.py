@@ -17,11 +17,11 @@ from sqlalchemy import func, select
 
 from streams.contract.records import parse
 from streams.contract.records.policy import PolicyChanged
-from streams.ledger.database import Ledger, LedgerAway
-from streams.ledger.tables import POLICIES
 from streams.policy.bundle import Bundle, BundleError, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.runtime import metrics
+from streams.store.database import Ledger, LedgerAway
+from streams.store.tables import POLICIES
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 from sqlalchemy import select, tuple_
 
 from streams.contract.records import TrackClassified, TrackDecided, parse
-from streams.ledger.database import CHUNK, Ledger
-from streams.ledger.tables import ANALYSES, DECISIONS, SUBJECTS
 from streams.policy.registry import Key
+from streams.store.database import CHUNK, Ledger
+from streams.store.tables import ANALYSES, DECISIONS, SUBJECTS
 
 PAGE: Final = 5_000
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)

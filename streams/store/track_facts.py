@@ -18,10 +18,10 @@ from streams.contract.records import TrackClassified, parse
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.ledger.database import CHUNK, Ledger
-from streams.ledger.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
 from streams.policy.facts import Facts, Said, facts_of
 from streams.policy.registry import Registry
+from streams.store.database import CHUNK, Ledger
+from streams.store.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
 OFF_STATES: Final = frozenset({"tripped", "killed"})

@@ -3,7 +3,7 @@
 Only the schemes that the operator allows are fetched. Local files must lie under one of
 the configured roots after links are resolved, and must be regular files (a FIFO would
 block, a device would never end). http and https never lead to an address inside, see
-``streams.audio.fetch_http``. Other schemes go through fsspec.
+``streams.media.fetch_http``. Other schemes go through fsspec.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import fsspec
 
 from detector.errors import BadInput, Fatal, Transient
-from streams.audio.fetch_http import Http
+from streams.media.fetch_http import Http
 from streams.runtime.settings import Settings
 
 BLOCK: Final = 2**20
@@ -55,7 +55,7 @@ class Fetcher:
     timeout_s: float
     http: Http
     own: str = ""
-    """Where audio lies that came by HTTP (see ``streams.audio.kept_uploads``): always allowed."""
+    """Where audio lies that came by HTTP (see ``streams.media.kept_audio``): always allowed."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Fetcher":

@@ -1,4 +1,4 @@
-"""The tables of the ledger. See ``streams.ledger.database``.
+"""The tables of the ledger. See ``streams.store.database``.
 
 ``recorded_at`` is the time at which the broker took the record; ``uploaded_at`` is the
 delivery's own. ``record`` is the record's JSON as it lay on its topic (of a label: the

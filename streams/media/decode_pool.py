@@ -1,7 +1,7 @@
 """Decoding in child processes: a crash, a hang or a bomb costs one upload, no worker.
 
-Each child is confined (``streams.audio.sandbox``) and is handed one open file at a time; this
-side keeps the clock (``streams.audio.ear``). A child that takes too long is killed, one that died
+Each child is confined (``streams.media.sandbox``) and is handed one open file at a time; this
+side keeps the clock (``decode_worker``). A child that takes too long is killed, one that died
 or has grown is replaced, all from a fork server that has torch loaded already, so that a
 replacement takes a fraction of a second and shares its memory.
 """
@@ -16,9 +16,9 @@ from typing import Final
 
 from detector.errors import InvalidAudio
 from detector.types import Heard
-from streams.audio.ear import Ear, Job
-from streams.audio.hearing_child import Hear, hear
-from streams.audio.sandbox import Protections
+from streams.media.decode_child import Hear, hear
+from streams.media.decode_worker import Ear, Job
+from streams.media.sandbox import Protections
 from streams.runtime.settings import Settings
 
 WATCH_S: Final = 0.1

@@ -4,5 +4,5 @@
 and its ``down_revision`` the number before. They only add (tables, columns that may be
 missing, indexes), so that a worker of the release before goes on beside a migrated ledger.
 ``Ledger.open`` brings a database up to the last one; a test compares what they make with
-``streams.ledger.tables``, on both databases.
+``streams.store.tables``, on both databases.
 """

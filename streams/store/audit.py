@@ -23,8 +23,8 @@ import structlog
 from sqlalchemy import Connection, func, insert, select
 
 from detector.errors import EarmarkError
-from streams.ledger.database import Ledger
-from streams.ledger.people import AUDIT
+from streams.store.account_tables import AUDIT
+from streams.store.database import Ledger
 
 log = structlog.get_logger()
 

@@ -18,12 +18,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import EarmarkError
 from streams.contract.records import Record
-from streams.ledger.database import Ledger
-from streams.ledger.people import OUTBOX
 from streams.runtime import metrics, tracing
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
+from streams.store.account_tables import OUTBOX
+from streams.store.database import Ledger
 
 log = structlog.get_logger()
 

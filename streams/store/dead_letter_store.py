@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Select, func, insert, select
 
 from detector.errors import BadInput
 from streams.contract import dead_letters
-from streams.ledger.cursors import Part, Sorted
-from streams.ledger.database import Ledger
-from streams.ledger.tables import DEAD_LETTER_ACTIONS as ACTIONS
-from streams.ledger.tables import DEAD_LETTERS as LETTERS
+from streams.store.cursors import Part, Sorted
+from streams.store.database import Ledger
+from streams.store.tables import DEAD_LETTER_ACTIONS as ACTIONS
+from streams.store.tables import DEAD_LETTERS as LETTERS
 
 LATEST: Final = Sorted.by((LETTERS.c.recorded_at, True), (LETTERS.c.dead_letter_id, True))
 Standing = Literal["open", "replayed", "dropped"]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table
 from sqlalchemy.types import TypeEngine
 
-from streams.ledger.tables import METADATA, Moment, Words
+from streams.store.tables import METADATA, Moment, Words
 
 
 def _column(name: str, kind: type[TypeEngine[Any]] | type[Words] | type[Moment]) -> Column[Any]:

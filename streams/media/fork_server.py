@@ -11,7 +11,7 @@ def _load() -> None:
     gc.disable()
     try:
         import detector.listen  # noqa: F401
-        import streams.audio.hearing_child  # noqa: F401
+        import streams.media.decode_child  # noqa: F401
     finally:
         gc.freeze()
         gc.enable()

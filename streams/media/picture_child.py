@@ -1,4 +1,4 @@
-"""The child that draws one picture: ``python -m streams.audio.picture_child '{...}'``.
+"""The child that draws one picture: ``python -m streams.media.picture_child '{...}'``.
 
 Exits 2 with a sentence where there is nothing to draw (see ``streams.audio.pictures``).
 """

@@ -20,7 +20,7 @@ import orjson
 from detector.errors import Fatal, InvalidAudio
 from detector.heap import keep_freed_memory
 from detector.types import Heard
-from streams.audio import sandbox
+from streams.media import sandbox
 
 Hear = Callable[[int, float], Heard]
 

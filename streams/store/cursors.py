@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from detector.errors import BadInput
-from streams.ledger.tables import Moment
+from streams.store.tables import Moment
 
 T = TypeVar("T")
 LARGEST: Final = 2**31 - 1  # of the databases' integers

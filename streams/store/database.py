@@ -34,9 +34,9 @@ from sqlalchemy.exc import (
 )
 
 from detector.errors import BadInput, Fatal, Transient
-from streams.ledger import upgrade
-from streams.ledger.tables import DEAD_LETTERS, DECISIONS, METADATA
-from streams.ledger.upgrade import Upgraded
+from streams.store import upgrade
+from streams.store.tables import DEAD_LETTERS, DECISIONS, METADATA
+from streams.store.upgrade import Upgraded
 
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5

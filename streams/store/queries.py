@@ -9,8 +9,8 @@ import orjson
 from sqlalchemy import ColumnElement, Select, Table, func, select
 
 from streams.contract.records import TrackDecided, parse
-from streams.ledger.database import Ledger
-from streams.ledger.tables import (
+from streams.store.database import Ledger
+from streams.store.tables import (
     ANALYSES,
     APPEALS,
     APPLIED,

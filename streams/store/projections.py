@@ -37,8 +37,9 @@ from streams.contract.records.policy import (
 )
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.ledger.database import Row
-from streams.ledger.tables import (
+from streams.policy.registry import keys_of_event
+from streams.store.database import Row
+from streams.store.tables import (
     ANALYSES,
     APPEALS,
     APPLIED,
@@ -57,7 +58,6 @@ from streams.ledger.tables import (
     USAGES,
     VERDICTS,
 )
-from streams.policy.registry import keys_of_event
 
 RELEASE_NAMES: Final = ("upc", "ean", "icpn", "grid", "release_id")  # of upload.identifiers
 

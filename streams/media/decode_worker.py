@@ -26,9 +26,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from detector.errors import Fatal, InvalidAudio, Transient
 from detector.types import AudioFacts, Fingerprint, Heard
-from streams.audio.hearing_child import Hear, serve
-from streams.audio.sandbox import Protections
 from streams.contract.records import Sha256
+from streams.media.decode_child import Hear, serve
+from streams.media.sandbox import Protections
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -199,7 +199,7 @@ class Ear(threading.Thread):
             with _processes:
                 # read when numpy is loaded: a second thread waits busily for small products
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-                context.set_forkserver_preload(["streams.audio.fork_server"])
+                context.set_forkserver_preload(["streams.media.fork_server"])
                 process.start()
             theirs.close()
             if self._closed or not ours.poll(START_PATIENCE_S):

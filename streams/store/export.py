@@ -18,17 +18,17 @@ import orjson
 from sqlalchemy import Connection, Date, LargeBinary, Table, select, tuple_
 
 from detector.errors import BadInput
-from streams.ledger import people
-from streams.ledger.database import Ledger, Row
-from streams.ledger.tables import METADATA, REVIEW_TASKS, VERDICTS, Moment
-from streams.ledger.upgrade import HEAD
 from streams.review import tasks
+from streams.store import account_tables
+from streams.store.database import Ledger, Row
+from streams.store.tables import METADATA, REVIEW_TASKS, VERDICTS, Moment
+from streams.store.upgrade import HEAD
 
 LEFT_OUT: Final = frozenset(
     {
-        people.SESSIONS.name,
-        people.LINKS.name,
-        people.LOGIN_ATTEMPTS.name,
+        account_tables.SESSIONS.name,
+        account_tables.LINKS.name,
+        account_tables.LOGIN_ATTEMPTS.name,
     }
 )
 PAGE: Final = 2_000
