@@ -123,7 +123,7 @@ def ddex(
     files: Annotated[list[Path], typer.Argument(help="ERN 4.3.2 messages (XML).")],
 ) -> None:
     """Turn DDEX messages into uploads, one JSON object a line: `earmark submit -` takes them."""
-    from streams.ddex import uploads
+    from streams.services.ddex import uploads
 
     for file in files:
         for one in uploads(file):
@@ -269,8 +269,8 @@ def link(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Print a one-time link into the console: for a first password, or a forgotten one."""
-    from streams.accounts.sessions import new_link
     from streams.console.address import address_of
+    from streams.services.accounts.sessions import new_link
     from streams.store.database import Ledger
 
     settings = State(state).announced() or State(state).settings(None)
@@ -284,7 +284,7 @@ def show_command(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Tell the story of one track, from the ledger."""
-    from streams.ledger.tell import story
+    from streams.services.timeline import story
     from streams.store.database import Ledger
 
     lines = list(story(Ledger.open(State(state).settings(None).ledger), name))

@@ -20,7 +20,6 @@ from streams.contract.records import (
     TrackDecided,
     TrackLabelled,
 )
-from streams.governance.breaker import Breaker
 from streams.policy.bundle import Bundle
 from streams.policy.decide import Decided, decide_all
 from streams.policy.evaluate import STRICTNESS, restricted
@@ -29,6 +28,7 @@ from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka.processor import Handler, Processor
 from streams.runtime.settings import Settings
+from streams.services.policies.breaker import Breaker
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.track_facts import Standing

@@ -2,7 +2,7 @@
 
 After this no later stage needs the audio. Content that was heard before is not decoded
 again: its facts, observation and landmarks are taken from the store. What the upload is known
-as (``streams.known.recognise``) is looked up each time: the banks may know more by now.
+as (``streams.known.recognition``) is looked up each time: the banks may know more by now.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from streams.contract.output import Output
 from streams.contract.records import Provenance, TrackFingerprinted, UploadReceived
 from streams.known.banks import Banks
 from streams.known.index import open_index
-from streams.known.recognise import Recogniser
+from streams.known.recognition import Recogniser
 from streams.media.artefacts import Acoustics, ArtefactStore, HeardFacts
 from streams.media.decode_pool import HearingPool
 from streams.media.fetch import Fetched, Fetcher

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from streams.accounts.keys import Key
-from streams.accounts.roles import Right
 from streams.api import pages
 from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
 from streams.contract.records import Identifier
 from streams.contract.records.reviews import AppealChanged, AppealEvidence, Appellant
-from streams.review import appeals
-from streams.review.appeals import BadAppeal
+from streams.services import appeals
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
+from streams.services.appeals import BadAppeal
 
 router = APIRouter(tags=["appeals"])
 

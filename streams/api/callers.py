@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from streams.accounts import keys
-from streams.accounts.keys import Key
-from streams.accounts.roles import Right
-from streams.accounts.users import place_of
 from streams.api.house import house_of
 from streams.api.problems import ProblemError
+from streams.services.accounts import keys
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
+from streams.services.accounts.users import place_of
 
 BEARER: Final = HTTPBearer(
     auto_error=False, scheme_name="ApiKey", description="Authorization: Bearer key_….secret"

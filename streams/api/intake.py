@@ -23,7 +23,7 @@ from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.ingest import upload_from_fields
 from streams.media.kept_audio import KeptFile
-from streams.review.verdicts import publish
+from streams.services.verdicts import publish
 from streams.store import audit, outbox
 from streams.store.account_tables import REQUESTS
 from streams.store.database import Ledger

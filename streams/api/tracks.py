@@ -8,15 +8,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from streams.accounts.keys import Key
-from streams.accounts.roles import Right
 from streams.api import pages
 from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
-from streams.audio.pictures import Pictures
 from streams.contract.records import TrackDecided, parse
 from streams.contract.records.policy import StatementWritten
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
+from streams.services.evidence_pictures import Pictures
 from streams.store.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
 
 router = APIRouter(tags=["tracks"])

@@ -6,8 +6,6 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
-from streams.accounts.keys import Key
-from streams.accounts.roles import Right
 from streams.api import intake, multipart, pages
 from streams.api.callers import needs
 from streams.api.house import House, house_of
@@ -15,6 +13,8 @@ from streams.api.problems import ProblemError, documented
 from streams.api.progress import Progress, progress_of
 from streams.contract.records import TrackDecided, Upload
 from streams.ingest import check_scheme, upload_from_fields
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
 from streams.store.tables import UPLOADS
 
 router = APIRouter(tags=["uploads"])

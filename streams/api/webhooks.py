@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from streams.accounts.keys import Key
-from streams.accounts.roles import Right
 from streams.api import pages
 from streams.api.callers import needs
 from streams.api.house import house_of
 from streams.api.problems import ProblemError, documented
-from streams.webhooks import deliveries
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
+from streams.services.webhooks import deliveries
 
 router = APIRouter(tags=["webhooks"])
 PROBLEMS = documented(401, 403, 404, 422, 429, 503)

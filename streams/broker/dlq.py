@@ -78,18 +78,18 @@ def list_letters(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """What is stuck, where, since when and why: an overview, then the latest letters."""
-    from streams.ledger import tell_letters
+    from streams.services import dead_letter_text
     from streams.store import dead_letter_store as ledger_letters
 
     ledger = _ledger(state)
     wanted = _wanted((), topic, processor, reason, upload, track, since, until, standing)
     letters = ledger_letters.find(ledger, wanted, limit)
     if json:
-        _say(*map(tell_letters.as_json, letters))
+        _say(*map(dead_letter_text.as_json, letters))
         return
     found = ledger_letters.heaps(ledger, wanted)
-    lines = [*tell_letters.overview(found), *([""] if letters else [])]
-    lines += [tell_letters.listed(one) for one in letters]
+    lines = [*dead_letter_text.overview(found), *([""] if letters else [])]
+    lines += [dead_letter_text.listed(one) for one in letters]
     count = sum(heap.count for heap in found)
     if count > len(letters):
         lines.append(f"{count - len(letters)} older ones are not shown (--limit)")
@@ -103,7 +103,7 @@ def show(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Everything about one dead letter: why, headers, key, value, what was done about it."""
-    from streams.ledger import tell_letters
+    from streams.services import dead_letter_text
     from streams.store import dead_letter_store as ledger_letters
 
     ledger = _ledger(state)
@@ -114,7 +114,7 @@ def show(
         sys.stdout.buffer.write(letter.value)
         sys.stdout.buffer.flush()
         return
-    _say(*tell_letters.shown(letter, ledger_letters.actions(ledger, dead_letter_id)))
+    _say(*dead_letter_text.shown(letter, ledger_letters.actions(ledger, dead_letter_id)))
 
 
 @app.command()
@@ -141,9 +141,9 @@ def replay(
 
     Replaying twice is harmless: the same message gives the same decision under the same id.
     """
-    from streams.broker.replay import Outcome, refusal
-    from streams.broker.replay import replay as send
-    from streams.ledger import tell_letters
+    from streams.services import dead_letter_text
+    from streams.services.dead_letters import Outcome, refusal
+    from streams.services.dead_letters import replay as send
 
     named = tuple(ids or ())
     wanted = _wanted(
@@ -169,7 +169,7 @@ def replay(
         outcomes = [
             Outcome(one, attempt=one.attempts + 1, refused=refusal(one, most)) for one in letters
         ]
-        _say(*map(tell_letters.outcome, outcomes))
+        _say(*map(dead_letter_text.outcome, outcomes))
         raise SystemExit(any(one.refused for one in outcomes))
     from streams.runtime.kafka.clients import open_producer
 
@@ -188,7 +188,7 @@ def replay(
             patience_s=patience,
             max_attempts=most,
         ):
-            _say(tell_letters.outcome(one))
+            _say(dead_letter_text.outcome(one))
             sent += one.sent_to is not None
             refused += one.refused is not None
     finally:
@@ -205,7 +205,7 @@ def drop(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Note that letters are settled without a replay; their bytes stay in the ledger."""
-    from streams.broker.replay import drop as note
+    from streams.services.dead_letters import drop as note
     from streams.store.dead_letter_store import Wanted
 
     ledger = _ledger(state)

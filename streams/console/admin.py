@@ -8,19 +8,19 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import func, select
 from starlette.responses import RedirectResponse, Response
 
-from streams.accounts import keys, sessions, users
-from streams.accounts.roles import PEOPLE, Right, Role
-from streams.accounts.users import AccountError
 from streams.api.house import house_of
 from streams.api.pages import Cursor, Id
 from streams.console import visitors
 from streams.console.render import page
 from streams.console.visitors import Visitor, needs, text, texts
+from streams.services.accounts import keys, sessions, users
+from streams.services.accounts.roles import PEOPLE, Right, Role
+from streams.services.accounts.users import AccountError
+from streams.services.webhooks import deliveries
+from streams.services.webhooks.deliveries import BadWebhook
 from streams.store.account_tables import AUDIT, DELIVERIES
 from streams.store.cursors import Sorted
 from streams.store.tables import DECISIONS
-from streams.webhooks import deliveries
-from streams.webhooks.deliveries import BadWebhook
 
 router = APIRouter()
 PAGE = 100

@@ -12,7 +12,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from detector.errors import BadInput, Transient
-from streams.accounts.oidc import Oidc
 from streams.api import app as api
 from streams.api.callers import RateLimit
 from streams.api.house import House
@@ -33,6 +32,7 @@ from streams.console import (
 from streams.console.render import error_page
 from streams.console.visitors import LoginNeeded, PageError
 from streams.runtime import tracing
+from streams.services.accounts.oidc import Oidc
 
 log = structlog.get_logger()
 

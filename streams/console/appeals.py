@@ -6,8 +6,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from streams.accounts import users
-from streams.accounts.roles import Right
 from streams.api.house import house_of
 from streams.api.pages import Cursor, Id
 from streams.console import visitors, waveform, words
@@ -30,8 +28,10 @@ from streams.contract.records.reviews import (
     Appellant,
 )
 from streams.policy.evaluate import STRICTNESS
-from streams.review import appeals
-from streams.review.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
+from streams.services import appeals
+from streams.services.accounts import users
+from streams.services.accounts.roles import Right
+from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import queries
 
 router = APIRouter()

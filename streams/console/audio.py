@@ -22,10 +22,10 @@ from sqlalchemy import select
 from starlette.responses import Response, StreamingResponse
 
 from detector.errors import BadInput
-from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Id
 from streams.console.visitors import PageError, Visitor, needs
+from streams.services.accounts.roles import Right
 from streams.store.tables import FINGERPRINTS, UPLOADS
 
 router = APIRouter()

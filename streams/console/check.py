@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 
-from streams.accounts.roles import Right
 from streams.api import intake, multipart
 from streams.api.house import house_of
 from streams.api.pages import Id
@@ -18,6 +17,7 @@ from streams.console.listing import listed
 from streams.console.render import page
 from streams.console.story import upload_of
 from streams.console.visitors import PageError, Visitor, blind_among, needs, not_blind
+from streams.services.accounts.roles import Right
 from streams.store.tables import FINGERPRINTS, UPLOADS
 
 router = APIRouter()

@@ -5,15 +5,15 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Cursor, Id
-from streams.broker import replay
-from streams.broker.replay import refusal
 from streams.console import visitors
 from streams.console.render import done, page
 from streams.console.visitors import PageError, Visitor, needs, text
 from streams.runtime.kafka.clients import open_producer
+from streams.services import dead_letters
+from streams.services.accounts.roles import Right
+from streams.services.dead_letters import refusal
 from streams.store import audit, dead_letter_store
 from streams.store.dead_letter_store import Letter, NoSuchLetter, Wanted
 
@@ -71,13 +71,13 @@ def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: visitors.For
         raise PageError(422, "Say why: whoever looks at this later wants to know.")
     who = visitor.user.name
     if text(form, "what") == "drop":
-        replay.drop(house.ledger, [found], who=who, why=why)
+        dead_letters.drop(house.ledger, [found], who=who, why=why)
         told = "Dropped."
     else:
         patience_s = house.settings.request_timeout_s
         producer = open_producer(house.settings, "console")
         try:
-            (outcome,) = replay.replay(
+            (outcome,) = dead_letters.replay(
                 house.ledger, producer, [found], who=who, why=why, patience_s=patience_s
             )
         finally:

@@ -8,14 +8,14 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from streams.accounts import sessions, users
-from streams.accounts.oidc import Oidc, OidcRefused, Started
-from streams.accounts.sessions import BadLink
-from streams.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.api.house import house_of
 from streams.console import visitors
 from streams.console.render import page
 from streams.console.visitors import COOKIE, Form, PageError, Visitor, needs, text
+from streams.services.accounts import sessions, users
+from streams.services.accounts.oidc import Oidc, OidcRefused, Started
+from streams.services.accounts.sessions import BadLink
+from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
 
 router = APIRouter()
 OIDC = "earmark_oidc"

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from streams.accounts.roles import Right
 from streams.api.house import house_of
 from streams.console import visitors
 from streams.console.render import done, page
 from streams.console.visitors import Visitor, needs, text
-from streams.review import quality
-from streams.review.quality import BadGolden
+from streams.services import review_quality
+from streams.services.accounts.roles import Right
+from streams.services.review_quality import BadGolden
 
 router = APIRouter()
 MOST = 500
@@ -30,7 +30,7 @@ def second(
     """Ask for second reviews."""
     count = text(form, "count", 5)
     wanted = min(int(count), MOST) if count.isascii() and count.isdigit() else 0
-    opened = quality.ask_twice(house_of(request).ledger, visitor.user, wanted)
+    opened = review_quality.ask_twice(house_of(request).ledger, visitor.user, wanted)
     return done(request, "/quality", f"{opened} second reviews are in the queue.")
 
 
@@ -44,10 +44,10 @@ def golden(
         return done(
             request,
             "/quality",
-            f"{quality.give_golden(ledger, visitor.user)} golden tasks are in the queue.",
+            f"{review_quality.give_golden(ledger, visitor.user)} golden tasks are in the queue.",
         )
     try:
-        quality.make_golden(
+        review_quality.make_golden(
             *(ledger, visitor.user, text(form, "upload_id", 256)),
             *(text(form, "extent", 10), text(form, "why", 2_000)),
         )
@@ -59,5 +59,5 @@ def golden(
 def _figures(request: Request, visitor: Visitor, status: int = 200, *, fault: str = "") -> Response:
     house = house_of(request)
     house.seen(visitor.user.user_id, "quality_seen")
-    found = quality.figures(house.ledger)
+    found = review_quality.figures(house.ledger)
     return page(request, "quality.html", visitor, status, figures=found, fault=fault)

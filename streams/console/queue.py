@@ -9,14 +9,14 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import ColumnElement, func, or_, select, true
 from starlette.responses import RedirectResponse, Response
 
-from streams.accounts.roles import Right
-from streams.accounts.users import User
 from streams.api.house import House, house_of
 from streams.api.pages import Cursor
 from streams.console.listing import has_text
 from streams.console.render import page
 from streams.console.visitors import Form, Visitor, needs, text
-from streams.review import tasks
+from streams.services import review_tasks
+from streams.services.accounts.roles import Right
+from streams.services.accounts.users import User
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.account_tables import USERS
 from streams.store.cursors import Part, Sorted
@@ -91,7 +91,7 @@ def take_next(
     wanted: ColumnElement[bool] = true()
     if name := text(form, "queue", 100):
         wanted = STATES.c.queue == name
-    found = tasks.take_next(house_of(request).ledger, visitor.user, wanted)
+    found = review_tasks.take_next(house_of(request).ledger, visitor.user, wanted)
     return RedirectResponse(f"/tasks/{found}" if found else "/queue?show=open", 303)
 
 
@@ -137,7 +137,7 @@ def _part(house: House, user: User, filters: Filters, cursor: str | None) -> Par
     )
     with house.ledger.reading() as connection:
         rows = [dict(row) for row in connection.execute(question).mappings()]
-        blind = tasks.blind_tracks(connection, user, [row["track_id"] for row in rows])
+        blind = review_tasks.blind_tracks(connection, user, [row["track_id"] for row in rows])
     for row in rows:
         row["reasons"] = orjson.loads(row["record"])["reason_codes"] if row["record"] else []
         row["held"] = row["leased_by"] and row["leased_until"] and row["leased_until"] > now

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from streams.api import problems
 from streams.console import words
 from streams.console.visitors import Visitor
-from streams.review.reasons import REASONS
+from streams.services.verdict_reasons import REASONS
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 DONE: Final = "earmark_done"

@@ -11,7 +11,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from detector.errors import EarmarkError, Fatal
-from streams.accounts.sessions import first_link
 from streams.api.house import House
 from streams.console.address import address_of
 from streams.console.app import create
@@ -19,6 +18,7 @@ from streams.runtime import logs, metrics, tracing
 from streams.runtime.health import Health, serve
 from streams.runtime.processes import end_within
 from streams.runtime.settings import Settings
+from streams.services.accounts.sessions import first_link
 
 log = structlog.get_logger()
 

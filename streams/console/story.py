@@ -7,15 +7,15 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, func, select, union
 
-from streams.accounts import users
-from streams.accounts.roles import Right
-from streams.accounts.users import User
 from streams.api.house import House
 from streams.console.claims import Alike, entries, known_recordings
 from streams.contract.records import TrackDecided, Upload, UploadReceived, parse
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.review import appeals, tasks
+from streams.services import appeals, review_tasks
+from streams.services.accounts import users
+from streams.services.accounts.roles import Right
+from streams.services.accounts.users import User
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.tables import (
     DECISIONS,
@@ -63,7 +63,7 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
     now = datetime.now(UTC)
     with house.ledger.reading() as connection:
         row = connection.execute(
-            select(STATES, REVIEW_TASKS.c.record, tasks.excluded(user).label("never"))
+            select(STATES, REVIEW_TASKS.c.record, review_tasks.excluded(user).label("never"))
             .outerjoin(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
             .where(STATES.c.task_id == task_id)
         ).one_or_none()
@@ -85,7 +85,7 @@ def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
         free = not held or row.leased_by == user.user_id or row.leased_until < now
         allowed = row.state == "open" and not row.never and user.may(Right.REVIEW)
         mine = allowed and row.leased_by == user.user_id and held and row.leased_until > now
-        blind = row.state == "open" and (user.blind or row.kind in tasks.MEASURING)
+        blind = row.state == "open" and (user.blind or row.kind in review_tasks.MEASURING)
         delivered = upload_of(upload.record if upload else None, row.track_id)
         heard = heard_of(connection, row.upload_id)
         return TaskStory(

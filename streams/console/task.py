@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from streams.accounts.roles import Right
 from streams.api.house import House, house_of
 from streams.api.pages import Id
 from streams.console import visitors, waveform
@@ -18,9 +17,10 @@ from streams.console.story import TaskStory, taken_its_place, task_story
 from streams.console.visitors import PageError, Visitor, needs, not_blind, text, texts
 from streams.contract.records import Component, Extent
 from streams.contract.records.reviews import Finding
-from streams.review import tasks, verdicts
-from streams.review.tasks import NotYours
-from streams.review.verdicts import BadVerdict
+from streams.services import review_tasks, verdicts
+from streams.services.accounts.roles import Right
+from streams.services.review_tasks import NotYours
+from streams.services.verdicts import BadVerdict
 
 router = APIRouter()
 COMPONENTS = get_args(Component)
@@ -49,7 +49,7 @@ def take(
 ) -> Response:
     """Hold a task, so that nobody else decides it meanwhile."""
     try:
-        tasks.take(house_of(request).ledger, task_id, visitor.user)
+        review_tasks.take(house_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
         return _page(request, task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
     return RedirectResponse(f"/tasks/{task_id}", 303)
@@ -62,7 +62,7 @@ def renew(
     """Hold it longer: the page's script asks while the page is open."""
     visitors.token_needed(request, visitor)
     try:
-        until = tasks.renew(house_of(request).ledger, task_id, visitor.user)
+        until = review_tasks.renew(house_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
         raise PageError(409, error.detail) from error
     return JSONResponse({"until": until.isoformat()})
@@ -76,7 +76,7 @@ def put_back(
     form: visitors.Form,
 ) -> Response:
     """Give a task back."""
-    tasks.put_back(house_of(request).ledger, task_id, visitor.user)
+    review_tasks.put_back(house_of(request).ledger, task_id, visitor.user)
     return RedirectResponse("/queue", 303)
 
 
@@ -115,7 +115,7 @@ def _also(house: House, task_id: str, visitor: Visitor, form: FormData) -> bool:
     if story is None:
         return False
     try:
-        tasks.take(house.ledger, task_id, visitor.user)
+        review_tasks.take(house.ledger, task_id, visitor.user)
         verdicts.give(house.ledger, task_id, visitor.user, _form(form, story))
     except NotYours:
         return False

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.console import words
 from streams.contract.records import Actions, Analysis
-from streams.review.reasons import REASONS
+from streams.services.verdict_reasons import REASONS
 from streams.store.queries import Entry
 
 

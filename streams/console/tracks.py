@@ -6,11 +6,8 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import ColumnElement
 from starlette.responses import Response
 
-from streams.accounts import users
-from streams.accounts.roles import Right
 from streams.api.house import house_of
 from streams.api.pages import Cursor, Id
-from streams.audio.pictures import MEDIA, Pictures
 from streams.console import waveform
 from streams.console.listing import has_text, listed
 from streams.console.render import page
@@ -18,7 +15,10 @@ from streams.console.story import upload_of
 from streams.console.told import told
 from streams.console.visitors import PageError, Visitor, blind_among, needs, not_blind
 from streams.contract.records import TrackDecided, Upload
-from streams.review import appeals
+from streams.services import appeals
+from streams.services.accounts import users
+from streams.services.accounts.roles import Right
+from streams.services.evidence_pictures import MEDIA, Pictures
 from streams.store import queries
 from streams.store.database import Ledger
 from streams.store.tables import UPLOADS

@@ -14,12 +14,12 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from streams.accounts import sessions
-from streams.accounts.roles import Right
-from streams.accounts.sessions import Session
-from streams.accounts.users import User
 from streams.api.house import house_of
-from streams.review import tasks
+from streams.services import review_tasks
+from streams.services.accounts import sessions
+from streams.services.accounts.roles import Right
+from streams.services.accounts.sessions import Session
+from streams.services.accounts.users import User
 
 COOKIE: Final = "earmark_session"
 SAFE: Final = ("GET", "HEAD")
@@ -184,4 +184,4 @@ def not_blind(request: Request, visitor: Visitor, track_id: str) -> None:
 def blind_among(request: Request, visitor: Visitor, track_ids: Iterable[str]) -> frozenset[str]:
     """Return of which tracks of a list nothing may be shown that was found."""
     with house_of(request).ledger.reading() as connection:
-        return tasks.blind_tracks(connection, visitor.user, list(track_ids))
+        return review_tasks.blind_tracks(connection, visitor.user, list(track_ids))

@@ -109,7 +109,7 @@ def explain(
     track: Annotated[str, typer.Argument(help="Track id.")], state: StateOption = Path(DEFAULT)
 ) -> None:
     """Why a track was decided as it was: facts, rules, what they saw."""
-    from streams.governance.explaining import explained
+    from streams.services.policies.explanation import explained
 
     lines = list(explained(_ledger(state), track))
     for line in lines:
@@ -147,7 +147,7 @@ def backtest(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Run a policy over decided tracks: hits, flips, review load, precision. Changes nothing."""
-    from streams.governance.backtest import backtest as run
+    from streams.services.policies.backtest import backtest as run
     from streams.store import reopening
 
     checked, ledger = _load(bundle), _ledger(state)
@@ -208,9 +208,9 @@ def publish(
 ) -> None:
     """Release a policy to a running Earmark; a restrictive change waits for a second person."""
     from streams.contract import topics
-    from streams.governance.publishing import approver, named, running, said_about, send
-    from streams.governance.publishing import publish as release
     from streams.policy.bundle import load, read
+    from streams.services.policies.publishing import approver, named, running, said_about, send
+    from streams.services.policies.publishing import publish as release
 
     checked, settings, ledger = _load(bundle), _settings(state), _ledger(state)
     live = running(ledger, load(settings.policy))
@@ -243,8 +243,8 @@ def switch(
 ) -> None:
     """Switch a rule off at once, whatever the policy says; or on again, as after a trip."""
     from streams.contract import topics
-    from streams.governance.publishing import approver, running, send, switched
     from streams.policy.bundle import load
+    from streams.services.policies.publishing import approver, running, send, switched
 
     if position not in ("off", "on"):
         raise typer.BadParameter("say off or on")

@@ -34,9 +34,9 @@ def import_rights(
 ) -> None:
     """Bring agreements, consents and generators into the registry."""
     from streams.contract import topics
-    from streams.governance.publishing import send
-    from streams.governance.rights_files import read, versioned
     from streams.policy.registry import keys_of_entry
+    from streams.services.agreement_files import read, versioned
+    from streams.services.policies.publishing import send
     from streams.store import reopening
     from streams.store.track_facts import Standing
 
@@ -100,11 +100,11 @@ def redecide(
     from streams.contract import topics
     from streams.contract.records import Cause
     from streams.contract.records.policy import TrackReopened
-    from streams.governance.backtest import backtest
     from streams.governance.policy_cli import _print_report
-    from streams.governance.publishing import running, send
     from streams.policy.bundle import load
     from streams.policy.registry import keys_of_entry
+    from streams.services.policies.backtest import backtest
+    from streams.services.policies.publishing import running, send
     from streams.store import reopening
     from streams.store.track_facts import Standing
 

@@ -64,7 +64,7 @@ def rebuild(
         with source.open("rb") as file:
             _told(restore(_ledger(state), file), "rows added")
         return
-    from streams.ledger.rebuild import rebuild as project_all
+    from streams.services.ledger_rebuild import rebuild as project_all
 
     settings = State(state).announced() or State(state).settings(None)
     new, refused = project_all(_ledger(state), settings)
@@ -76,7 +76,7 @@ def rebuild(
 @app.command()
 def verify(state: StateOption = Path(DEFAULT)) -> None:
     """Check every row against its record, and the chain of the audit log; 1 where it fails."""
-    from streams.ledger.verify import faults
+    from streams.services.ledger_verification import faults
     from streams.store import audit
 
     ledger = _ledger(state)
@@ -96,7 +96,7 @@ def reviewed(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Write the tracks that reviewers decided and that may be used to calibrate and train."""
-    from streams.review.lessons import write
+    from streams.services.training_export import write
 
     with out.open("w", newline="") as file:
         sys.stdout.write(f"{write(_ledger(state), file)} tracks written\n")
@@ -110,8 +110,8 @@ def forget(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Delete all that ledger and store hold about tracks; says what stays, and where."""
-    from streams.ledger.forget import forget as forget_tracks
     from streams.media.artefacts import ArtefactStore
+    from streams.services.erasure import forget as forget_tracks
 
     settings = State(state).announced() or State(state).settings(None)
     store = ArtefactStore.open(settings.store)

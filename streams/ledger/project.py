@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.review import tasks
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.batches import Handled, Handler, read_each
 from streams.runtime.settings import Settings
+from streams.services import review_tasks
+from streams.services.webhooks import deliveries
 from streams.store.database import Ledger
 from streams.store.projections import rows_of
-from streams.webhooks import deliveries
 
 NAME = "ledger"
 
@@ -46,7 +46,7 @@ def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
     rows = [row for _, found in good for row in found]
     with ledger.transaction() as connection:
         new = ledger.add(connection, rows)
-        tasks.follow(connection, rows)
+        review_tasks.follow(connection, rows)
         deliveries.enqueue(connection, [message for message, _ in good])
     for table, count in new.items():
         metrics.LEDGER_ROWS.labels(table).inc(count)

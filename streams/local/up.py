@@ -21,7 +21,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from detector.errors import EarmarkError, Fatal
-from streams.accounts.sessions import first_link
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.console.address import address_of
 from streams.contract.records import Upload
@@ -32,6 +31,7 @@ from streams.local.state import State
 from streams.local.supervisor import Supervisor
 from streams.local.watch import Ended, Watcher
 from streams.runtime.settings import PREFIX, Settings
+from streams.services.accounts.sessions import first_link
 from streams.store.database import Ledger
 
 WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")

@@ -1,6 +1,6 @@
 """The child that draws one picture: ``python -m streams.media.picture_child '{...}'``.
 
-Exits 2 with a sentence where there is nothing to draw (see ``streams.audio.pictures``).
+Exits 2 with a sentence where there is nothing to draw (see ``streams.services.evidence_pictures``).
 """
 
 import sys

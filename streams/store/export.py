@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import Connection, Date, LargeBinary, Table, select, tuple_
 
 from detector.errors import BadInput
-from streams.review import tasks
+from streams.services import review_tasks
 from streams.store import account_tables
 from streams.store.database import Ledger, Row
 from streams.store.tables import METADATA, REVIEW_TASKS, VERDICTS, Moment
@@ -113,7 +113,9 @@ def _add(ledger: Ledger, rows: list[Row]) -> Counter[str]:
     with ledger.transaction() as connection:
         new = ledger.add(connection, rows)
         # Rows of one kind may come without the other's: states follow from both.
-        tasks.follow(connection, [row for row in rows if row.table in (REVIEW_TASKS, VERDICTS)])
+        review_tasks.follow(
+            connection, [row for row in rows if row.table in (REVIEW_TASKS, VERDICTS)]
+        )
     return new
 
 

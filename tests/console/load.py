@@ -18,10 +18,10 @@ from typing import Final
 
 import httpx
 
-from streams.accounts import keys
 from streams.media.kept_audio import KeptUploads
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.services.accounts import keys
 from streams.store.database import Ledger
 
 FILES: Final = 50

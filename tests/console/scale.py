@@ -22,7 +22,6 @@ import sqlalchemy
 import typer
 from starlette.testclient import TestClient
 
-from streams.accounts import keys, sessions, users
 from streams.api.house import House
 from streams.console.app import create
 from streams.console.listing import LATEST
@@ -31,9 +30,10 @@ from streams.console.visitors import COOKIE
 from streams.contract import topics
 from streams.contract.records import Declaration, Outcome, SegmentScore, UploadReceived
 from streams.decide import decide
-from streams.review import tasks
 from streams.runtime import logs
 from streams.runtime.settings import Settings
+from streams.services import review_tasks
+from streams.services.accounts import keys, sessions, users
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.cursors import Sorted
 from streams.store.database import Ledger, Row
@@ -59,7 +59,7 @@ def fill(ledger: Ledger, tracks: int, asked: int) -> None:
         if len(rows) >= BATCH * 8 or number == tracks - 1:
             with ledger.transaction() as connection:
                 ledger.add(connection, rows)
-                tasks.follow(connection, rows)
+                review_tasks.follow(connection, rows)
             rows = []
     with ledger.transaction() as connection:
         if connection.dialect.name == "postgresql":

@@ -9,8 +9,8 @@ from streams.contract.records import Extent
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant
 from streams.ledger.project import project
 from streams.policy.decide import decide_all
-from streams.review import appeals, quality
-from streams.review.appeals import BadAppeal, Step
+from streams.services import appeals, review_quality
+from streams.services.appeals import BadAppeal, Step
 from streams.store.reopening import standing_decisions
 from tests.console.conftest import Console
 from tests.console.stories import POLICY, tell
@@ -63,7 +63,7 @@ def test_an_outside_body_takes_back_nothing_that_was_won(console: Console) -> No
         Step("external_dispute"),
     ):
         said = appeals.go_on(ledger, said.appeal_id, said.sequence, step, lead)
-    counted = quality.figures(ledger).appeals
+    counted = review_quality.figures(ledger).appeals
     assert (counted.good, counted.count) == (1, 1)
     shown = console.browser("viewer").get(f"/appeals/{said.appeal_id}").text
     assert "before an outside body" in shown

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 import sqlalchemy
 
-from streams.accounts import users
-from streams.audio.pictures import Pictures
 from streams.contract.records import TrackDecided
 from streams.contract.records.reviews import Appellant
-from streams.review import appeals, quality, tasks
+from streams.services import appeals, review_quality, review_tasks
+from streams.services.accounts import users
+from streams.services.evidence_pictures import Pictures
 from streams.store.account_tables import TASK_STATES as STATES
 from tests.console.conftest import Browser, Console
 from tests.console.stories import tell
@@ -107,7 +107,7 @@ def second(console: Console, story: Story) -> str:
     ada = console.browser("reviewer", "ada")
     ada.submit(f"/tasks/{story.task}/take")
     ada.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
-    assert quality.ask_twice(console.house.ledger, console.user("lead"), 1) == 1
+    assert review_quality.ask_twice(console.house.ledger, console.user("lead"), 1) == 1
     question = sqlalchemy.select(STATES.c.task_id).where(STATES.c.kind == "second")
     with console.house.ledger.reading() as connection:
         return str(connection.scalars(question).one())
@@ -149,11 +149,11 @@ def test_the_same_recording_delivered_again_tells_nothing_either(
 
 def test_whoever_made_a_track_golden_is_not_asked_about_it(console: Console, story: Story) -> None:
     ledger, lead, bob = console.house.ledger, console.user("lead"), console.user("reviewer", "bob")
-    quality.make_golden(ledger, lead, story.decided.upload_id, "None", "we recorded it")
-    assert quality.give_golden(ledger, lead) == 1
+    review_quality.make_golden(ledger, lead, story.decided.upload_id, "None", "we recorded it")
+    assert review_quality.give_golden(ledger, lead) == 1
     golden = STATES.c.kind == "golden"
-    assert tasks.take_next(ledger, lead, golden) is None
-    assert tasks.take_next(ledger, bob, golden) is not None
+    assert review_tasks.take_next(ledger, lead, golden) is None
+    assert review_tasks.take_next(ledger, bob, golden) is not None
 
 
 def test_who_undoes_what_measures_their_own_verdict_does_not_get_it(
@@ -163,7 +163,7 @@ def test_who_undoes_what_measures_their_own_verdict_does_not_get_it(
     lea, bob = console.browser("lead", "lea"), console.browser("reviewer", "bob")
     lea.submit(f"/tasks/{story.task}/take")
     lea.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
-    assert quality.ask_twice(ledger, console.user("lead", "another"), 1) == 1
+    assert review_quality.ask_twice(ledger, console.user("lead", "another"), 1) == 1
     path = bob.submit("/queue/next").headers["location"]
     assert bob.submit(f"{path}/verdict", finding="All", reason=REASON).status_code == 303
     found = re.search(r"/verdicts/(vrd_\w+)/undo", bob.get(path).text)

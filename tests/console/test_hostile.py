@@ -11,15 +11,15 @@ import pytest
 import sqlalchemy
 from starlette.testclient import TestClient
 
-from streams.accounts import sessions, users
-from streams.accounts.roles import Right
 from streams.console.server import config_of
 from streams.console.visitors import COOKIE, local
 from streams.contract import topics
 from streams.contract.records import Contributor, Declaration, Tool, Upload
 from streams.contract.records.uploads import DdexMessage, Derivation, Uploader, VoiceClaim
+from streams.services.accounts import sessions, users
+from streams.services.accounts.roles import Right
+from streams.services.webhooks import deliveries
 from streams.store.account_tables import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
-from streams.webhooks import deliveries
 from tests.console.conftest import ADDRESS, Console
 from tests.console.stories import hear, tell
 from tests.streams.test_ledger import letter

@@ -22,11 +22,11 @@ import orjson
 import pytest
 import sqlalchemy
 
-from streams.accounts import sessions, users
 from streams.console.visitors import COOKIE
 from streams.contract import topics
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.services.accounts import sessions, users
 from streams.store import audit
 from streams.store.account_tables import OUTBOX
 from streams.store.account_tables import TASK_STATES as STATES

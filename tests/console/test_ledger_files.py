@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from streams.accounts import keys, users
-from streams.accounts.users import User
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.ledger.project import project
-from streams.ledger.verify import faults
-from streams.review import lessons, tasks, verdicts
+from streams.services import review_tasks, training_export, verdicts
+from streams.services.accounts import keys, users
+from streams.services.accounts.users import User
+from streams.services.ledger_verification import faults
 from streams.store import audit, queries
 from streams.store.database import Ledger
 from streams.store.export import BadExport, all_rows, export, restore, tables
@@ -38,7 +38,7 @@ def filled(ledger: Ledger) -> User:
     task_id = a_task(ledger, title="NUL \0 and 🎵")
     tell(ledger, "T-2")
     project(ledger, [letter(b"\x00\xff not a record"), letter(None)])
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     verdicts.give(ledger, task_id, ada, form(Extent.NONE, training_use_allowed=True))
     return ada
 
@@ -119,11 +119,11 @@ def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
     for upload_id, sha in ((first, "a" * 64), (second, "b" * 64)):
         update = {"upload_id": upload_id, "content_sha256": sha}
         project(ledger, [message(topics.FINGERPRINTED, heard.model_copy(update=update))])
-    task_id = tasks.take_next(ledger, ada, sqlalchemy.true())
+    task_id = review_tasks.take_next(ledger, ada, sqlalchemy.true())
     assert task_id is not None
     verdicts.give(ledger, task_id, ada, form(Extent.ALL))  # not allowed for training
     out = io.StringIO()
-    assert lessons.write(ledger, out) == 1
+    assert training_export.write(ledger, out) == 1
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))
     assert (row["label"], row["sha256"], row["path"]) == ("human", "a" * 64, "/audio/one.wav")
     assert queries.counts(ledger)["verdicts"] == 2

@@ -10,9 +10,9 @@ from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.ledger.cli import app
 from streams.ledger.project import project
-from streams.ledger.verify import faults
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from streams.services.ledger_verification import faults
 from streams.store.database import Ledger
 from streams.store.tables import METADATA
 from tests.streams.test_ledger import whole_story

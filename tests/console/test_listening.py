@@ -13,7 +13,6 @@ import pytest
 import uvicorn
 from playwright.sync_api import Page, expect
 
-from streams.accounts import sessions, users
 from streams.api.house import House
 from streams.console.app import create
 from streams.console.server import config_of
@@ -24,6 +23,7 @@ from streams.contract.records.analyses import Evidence
 from streams.ledger.project import project
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.services.accounts import sessions, users
 from tests.console.browsing import chromium, watched
 from tests.console.stories import CLAIMS_NONE, hear, tell
 from tests.streams.events import fingerprinted, match, message

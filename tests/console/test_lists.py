@@ -16,9 +16,9 @@ from streams.console import admin, appeals, dead, queue, tracks
 from streams.contract import topics
 from streams.contract.records.reviews import Appellant
 from streams.ledger.project import project
-from streams.review import appeals as reviewed
+from streams.services import appeals as reviewed
+from streams.services.webhooks import deliveries
 from streams.store.account_tables import DELIVERIES
-from streams.webhooks import deliveries
 from tests.console.conftest import Browser, Console
 from tests.console.stories import tell
 from tests.streams.test_ledger import letter

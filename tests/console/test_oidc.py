@@ -17,9 +17,9 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.testclient import TestClient
 
-from streams.accounts import users
 from streams.console.visitors import COOKIE
 from streams.runtime.settings import Settings, SettingsError
+from streams.services.accounts import users
 from streams.store.account_tables import AUDIT, USERS
 from tests.console.conftest import ADDRESS, Console
 

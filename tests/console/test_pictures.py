@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from detector.errors import Transient
-from streams.audio import pictures
-from streams.audio.pictures import NoPicture, Pictures
+from streams.services import evidence_pictures
+from streams.services.evidence_pictures import NoPicture, Pictures
 from tests.console.conftest import Console
 from tests.console.stories import tell
 
@@ -16,7 +16,7 @@ from tests.console.stories import tell
 def test_while_one_is_drawn_few_wait_and_not_for_long(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "WAIT_S", 0.5)
+    monkeypatch.setattr(evidence_pictures, "WAIT_S", 0.5)
     monkeypatch.setattr(Pictures, "_must_be_ours", lambda self, decision: None)
     house = console.house
     drawing = Pictures(house.ledger, house.store, house.settings)
@@ -28,7 +28,7 @@ def test_while_one_is_drawn_few_wait_and_not_for_long(
             drawing.of(decided, "png")
         return time.monotonic() - began
 
-    with pictures.ONE_AT_A_TIME, ThreadPoolExecutor(12) as pool:
+    with evidence_pictures.ONE_AT_A_TIME, ThreadPoolExecutor(12) as pool:
         waited = list(pool.map(ask, range(12)))
     assert sum(one >= 0.5 for one in waited) < 12, "the others are sent away at once"
 

@@ -9,7 +9,7 @@ import sqlalchemy
 
 from streams.console import admin as admin_pages
 from streams.contract.records.reviews import Appellant
-from streams.review import appeals
+from streams.services import appeals
 from tests.console.conftest import Console
 from tests.console.stories import tell
 

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams.accounts import users
-from streams.accounts.users import User
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Outcome
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
 from streams.ledger.project import project
 from streams.policy.bundle import load
-from streams.review import appeals, quality, tasks, verdicts
-from streams.review.appeals import BadAppeal, Step
-from streams.review.tasks import NotYours
-from streams.review.verdicts import BadVerdict, Form
 from streams.runtime.settings import Settings
+from streams.services import appeals, review_quality, review_tasks, verdicts
+from streams.services.accounts import users
+from streams.services.accounts.users import User
+from streams.services.appeals import BadAppeal, Step
+from streams.services.review_tasks import NotYours
+from streams.services.verdicts import BadVerdict, Form
 from streams.store import audit
 from streams.store.account_tables import OUTBOX
 from streams.store.account_tables import TASK_STATES as STATES
@@ -78,7 +78,7 @@ def test_of_two_reviewers_one_gets_the_task(ledger: Ledger, person: Callable[...
 
     def take(user: User) -> bool:
         try:
-            tasks.take(ledger, task_id, user)
+            review_tasks.take(ledger, task_id, user)
         except NotYours as error:
             told.append(error.detail)
             return False
@@ -96,25 +96,27 @@ def test_next_gives_everybody_another_task_the_most_urgent_first(
         a_task(ledger, f"T-{number}", uploaded_at=datetime(2026, 11, 20 - number, tzinfo=UTC))
     people = [person(f"r{number}") for number in range(5)]
     with ThreadPoolExecutor(5) as pool:
-        taken = list(pool.map(lambda one: tasks.take_next(ledger, one, sqlalchemy.true()), people))
+        taken = list(
+            pool.map(lambda one: review_tasks.take_next(ledger, one, sqlalchemy.true()), people)
+        )
     found = [one for one in taken if one]
     assert len(found) == len(set(found)) == 4
     oldest = person("late")
-    tasks.put_back(
+    review_tasks.put_back(
         ledger, found[0], next(p for p, t in zip(people, taken, strict=True) if t == found[0])
     )
-    assert tasks.take_next(ledger, oldest, sqlalchemy.true()) == found[0]
+    assert review_tasks.take_next(ledger, oldest, sqlalchemy.true()) == found[0]
 
 
 def test_a_lease_ends_and_then_somebody_else_may(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada, bob = a_task(ledger), person("ada"), person("bob")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     with ledger.transaction() as connection:
         past = datetime.now(UTC) - timedelta(seconds=1)
         connection.execute(sqlalchemy.update(STATES).values(leased_until=past))
-    tasks.take(ledger, task_id, bob)
+    review_tasks.take(ledger, task_id, bob)
     with pytest.raises(NotYours, match="somebody else"):
         verdicts.give(ledger, task_id, ada, form())
     assert verdicts.give(ledger, task_id, bob, form()).reviewer.id == bob.user_id
@@ -127,7 +129,7 @@ def test_a_verdict_closes_its_task_and_goes_out_once(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     said = verdicts.give(ledger, task_id, ada, form(training_use_allowed=True))
     assert verdicts.give(ledger, task_id, ada, form()) == said  # the form came twice
     assert state(ledger, task_id).state == "closed"
@@ -148,7 +150,7 @@ def test_many_sendings_at_once_make_one_verdict(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     with ThreadPoolExecutor(6) as pool:
         said = list(pool.map(lambda _: verdicts.give(ledger, task_id, ada, form()), range(6)))
     assert len({one.verdict_id for one in said}) == 1
@@ -169,7 +171,7 @@ def test_a_verdict_without_its_reasons_is_refused(
     ledger: Ledger, person: Callable[..., User], wrong: dict[str, Any], sentence: str
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     with pytest.raises(BadVerdict, match=sentence):
         verdicts.give(ledger, task_id, ada, form(**wrong))
     assert outbox(ledger, topics.REVIEWS_DECIDED) == []
@@ -179,7 +181,7 @@ def test_undo_is_an_event_and_opens_the_task_again(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     said = verdicts.give(ledger, task_id, ada, form())
     with pytest.raises(NotYours, match="somebody else"):
         verdicts.undo(ledger, said.verdict_id, bob)
@@ -198,7 +200,7 @@ def test_states_follow_in_whatever_order_the_topics_come(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     verdicts.give(ledger, task_id, ada, form())
     first = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[0])
     verdicts.undo(ledger, first.verdict_id, ada)
@@ -228,7 +230,7 @@ def test_who_holds_a_task_holds_the_one_that_takes_its_place(
     _, requested = tell(ledger)
     assert requested is not None
     ada, bob = person("ada"), person("bob")
-    tasks.take(ledger, requested.task_id, ada)
+    review_tasks.take(ledger, requested.task_id, ada)
     said = verdicts.give(ledger, requested.task_id, ada, form())
     verdicts.undo(ledger, said.verdict_id, ada)
     newer = requested.model_copy(update={"task_id": "tsk_newer", "decision_id": "dec_newer"})
@@ -238,36 +240,36 @@ def test_who_holds_a_task_holds_the_one_that_takes_its_place(
     assert (old.state, old.leased_by) == ("cancelled", None)
     assert (now.state, now.leased_by) == ("open", ada.user_id)
     with pytest.raises(NotYours, match="somebody else"):
-        tasks.take(ledger, "tsk_newer", bob)
+        review_tasks.take(ledger, "tsk_newer", bob)
     assert verdicts.give(ledger, "tsk_newer", ada, form(form_id="two")).outcome == "reject_flag"
 
 
 def test_escalation_goes_to_somebody_else(ledger: Ledger, person: Callable[..., User]) -> None:
     task_id, ada, bob = a_task(ledger), person("ada"), person("bob")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     verdicts.give(ledger, task_id, ada, form(None, outcome="escalate"))
     now = state(ledger, task_id)
     assert (now.state, now.priority, now.leased_by) == ("open", 100, None)
     with pytest.raises(NotYours, match="your own"):
-        tasks.take(ledger, task_id, ada)
-    tasks.take(ledger, task_id, bob)
+        review_tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, bob)
 
 
 def test_whoever_is_measured_never_takes_the_second_review_even_after_a_call_for_help(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
-    tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, ada)
     verdicts.give(ledger, task_id, ada, form(Extent.ALL))
-    assert quality.ask_twice(ledger, lead, 1) == 1
-    second = tasks.take_next(ledger, bob, sqlalchemy.true())
+    assert review_quality.ask_twice(ledger, lead, 1) == 1
+    second = review_tasks.take_next(ledger, bob, sqlalchemy.true())
     assert second is not None
     verdicts.give(ledger, second, bob, form(None, outcome="escalate"))
     for one in (ada, bob):
         with pytest.raises(NotYours, match="your own"):
-            tasks.take(ledger, second, one)
-    assert tasks.take_next(ledger, ada, sqlalchemy.true()) is None
-    assert tasks.take_next(ledger, lead, sqlalchemy.true()) == second
+            review_tasks.take(ledger, second, one)
+    assert review_tasks.take_next(ledger, ada, sqlalchemy.true()) is None
+    assert review_tasks.take_next(ledger, lead, sqlalchemy.true()) == second
 
 
 # --- appeals -------------------------------------------------------------------------------
@@ -290,7 +292,7 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
     decided, requested = tell(ledger)
     assert requested is not None
     first, lead = person("first", "lead"), person("lea", "lead")
-    tasks.take(ledger, requested.task_id, first)
+    review_tasks.take(ledger, requested.task_id, first)
     verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
     said = appealed(ledger, decided.decision_id)
     assert said.window_ends_at - said.received_at < timedelta(days=184)
@@ -329,7 +331,7 @@ def test_a_first_reviewer_decides_no_appeal_about_the_same_content_delivered_aga
     _, requested = tell(ledger, title="One song")
     assert requested is not None
     first = person("first", "lead")
-    tasks.take(ledger, requested.task_id, first)
+    review_tasks.take(ledger, requested.task_id, first)
     verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
     again, _ = tell(ledger, track_id, title="One song", uri="file:///audio/two.wav")
     said = appealed(ledger, again.decision_id)
@@ -369,14 +371,14 @@ def test_of_two_steps_at_once_one_counts(ledger: Ledger, person: Callable[..., U
 
 
 def test_wilson_and_kappa() -> None:
-    assert quality.wilson(0, 0) == (0.0, 1.0)
-    low, high = quality.wilson(90, 100)
+    assert review_quality.wilson(0, 0) == (0.0, 1.0)
+    low, high = review_quality.wilson(90, 100)
     assert (round(low, 3), round(high, 3)) == (0.826, 0.945)
-    assert quality.kappa([]) is None
-    assert quality.kappa([("All", "All")] * 5) is None
+    assert review_quality.kappa([]) is None
+    assert review_quality.kappa([("All", "All")] * 5) is None
     pairs = [("All", "All")] * 20 + [("None", "None")] * 15 + [("All", "None")] * 5
     pairs += [("None", "All")] * 10  # the textbook's 2 x 2 table
-    assert quality.kappa(pairs) == pytest.approx(0.4)
+    assert review_quality.kappa(pairs) == pytest.approx(0.4)
 
 
 def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
@@ -385,25 +387,25 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     ada, bob, lead = person("ada"), person("bob"), person("lea", "lead")
     for number, extent in enumerate((Extent.ALL, Extent.NONE, Extent.ALL)):
         task_id = a_task(ledger, f"T-{number}", distributor="Label A")
-        tasks.take(ledger, task_id, ada)
+        review_tasks.take(ledger, task_id, ada)
         verdicts.give(ledger, task_id, ada, form(extent))
-    assert quality.ask_twice(ledger, lead, 10) == 3
-    assert quality.ask_twice(ledger, lead, 10) == 0  # each once
-    assert tasks.take_next(ledger, ada, sqlalchemy.true()) is None  # they are her own
+    assert review_quality.ask_twice(ledger, lead, 10) == 3
+    assert review_quality.ask_twice(ledger, lead, 10) == 0  # each once
+    assert review_tasks.take_next(ledger, ada, sqlalchemy.true()) is None  # they are her own
     for _ in range(3):
-        task_id = tasks.take_next(ledger, bob, sqlalchemy.true())
+        task_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
         assert task_id is not None
         said = verdicts.give(ledger, task_id, bob, form(Extent.ALL))
         assert said.second_review_of is not None
     golden, _ = tell(ledger, "T-gold", Outcome.HUMAN_LIKELY, declared=Declaration())
-    quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
-    assert quality.give_golden(ledger, lead) == 1
-    assert quality.give_golden(ledger, lead) == 0
-    task_id = tasks.take_next(ledger, bob, sqlalchemy.true())
+    review_quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
+    assert review_quality.give_golden(ledger, lead) == 1
+    assert review_quality.give_golden(ledger, lead) == 0
+    task_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
     assert task_id is not None
     said = verdicts.give(ledger, task_id, bob, form(Extent.ALL))
     assert said.second_review_of is not None
-    found = quality.figures(ledger)
+    found = review_quality.figures(ledger)
     assert (found.pairs, found.agreement.good, found.verdicts) == (3, 2, 3)
     assert [(one.name, one.good, one.count) for one in found.golden] == [("bob", 0, 1)]
     assert [(one.good, one.count) for one in found.precision] == [(2, 3)]
@@ -434,11 +436,11 @@ def test_a_sample_of_what_is_decided_automatically_tells_of_all_of_it(
         assert decided.automation == "fully", "it does not wait for the person"
         assert requested is not None
         assert requested.queue == "sample"
-        tasks.take(ledger, requested.task_id, ada)
+        review_tasks.take(ledger, requested.task_id, ada)
         verdicts.give(ledger, requested.task_id, ada, form(extent))
-    (share,) = quality.figures(ledger).precision
+    (share,) = review_quality.figures(ledger).precision
     assert (share.name, share.good, share.count) == ("sample", 2, 3)
-    assert share.interval == quality.wilson(2, 3)
+    assert share.interval == review_quality.wilson(2, 3)
 
 
 def test_appeals_are_counted_per_rule_model_and_deliverer(
@@ -454,7 +456,7 @@ def test_appeals_are_counted_per_rule_model_and_deliverer(
             said = appeals.go_on(ledger, said.appeal_id, said.sequence, step, lead)
     waiting, _ = tell(ledger, "T-9", distributor="Label 1")
     appealed(ledger, waiting.decision_id)
-    found = quality.figures(ledger)
+    found = review_quality.figures(ledger)
     assert (found.appeals.good, found.appeals.count) == (1, 3)
 
     def shares(per: str) -> dict[str, tuple[int, int]]:

@@ -8,14 +8,14 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
-from streams.accounts.roles import PEOPLE, RIGHTS, Right, Role
 from streams.api import appeals, tracks, uploads, webhooks
 from streams.api.callers import Needs as KeyNeeds
 from streams.console.app import PAGES
 from streams.console.visitors import Needs
 from streams.contract.records.reviews import Appellant
 from streams.ledger.project import project
-from streams.review import appeals as reviewed
+from streams.services import appeals as reviewed
+from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role
 from streams.store import dead_letter_store
 from tests.console.conftest import Console
 from tests.console.stories import hear, tell

@@ -13,11 +13,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from streams.accounts import keys
-from streams.accounts.roles import Role
 from streams.api.house import House
 from streams.console.app import create
 from streams.runtime.settings import Settings
+from streams.services.accounts import keys
+from streams.services.accounts.roles import Role
 from tests.console.stories import a_task, tell
 
 CHECKS = [

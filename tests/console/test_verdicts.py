@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams.accounts.users import User
 from streams.console.story import task_story
 from streams.contract import topics
 from streams.contract.records import (
@@ -20,7 +19,8 @@ from streams.contract.records import (
 from streams.contract.records.reviews import ReviewDecided
 from streams.decide import decide
 from streams.ledger.project import project
-from streams.review import quality, tasks
+from streams.services import review_quality, review_tasks
+from streams.services.accounts.users import User
 from streams.store.account_tables import OUTBOX
 from streams.store.database import Ledger, LedgerAway
 from streams.store.tables import VERDICTS
@@ -106,7 +106,7 @@ def test_a_second_review_shows_nothing_of_what_came_of_the_first(console: Consol
     path = f"/tasks/{requested.task_id}"
     ada.submit(f"{path}/take")
     assert ada.submit(f"{path}/verdict", finding="None", reason=REASON).status_code == 303
-    quality.ask_twice(ledger, console.user("lead"), 1)
+    review_quality.ask_twice(ledger, console.user("lead"), 1)
     second = bob.submit("/queue/next").headers["location"]
     later = decided.model_copy(update={"decision_id": "dec_later"})
     project(ledger, [message(topics.DECIDED, later, timestamp_ms=1_796_000_000_000)])
@@ -174,17 +174,17 @@ def test_a_form_that_comes_again_does_the_duplicates_that_were_left(
     first, *others = [a_task(ledger, f"T-{number}", title="One song") for number in range(3)]
     ada.submit(f"/tasks/{first}/take")
     form: dict[str, Any] = {"finding": "None", "reason": REASON, "also": others, "form_id": "f"}
-    really = tasks.take
+    really = review_tasks.take
 
     def away(ledger: Ledger, task_id: str, user: User) -> datetime:
         if task_id == others[1]:
             raise LedgerAway("it is away")
         return really(ledger, task_id, user)
 
-    monkeypatch.setattr(tasks, "take", away)
+    monkeypatch.setattr(review_tasks, "take", away)
     assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 503
     assert [one.task_id for one in given(console)] == [first, others[0]]
-    monkeypatch.setattr(tasks, "take", really)
+    monkeypatch.setattr(review_tasks, "take", really)
     assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 303
     assert [one.task_id for one in given(console)] == [first, *others]
 

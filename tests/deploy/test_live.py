@@ -23,24 +23,24 @@ import pytest
 from sqlalchemy import select
 
 from models.samples import Sample
-from streams.accounts import keys
-from streams.accounts.users import User, create
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Tool, Upload
 from streams.contract.records.rights import RightsConditions
-from streams.governance.publishing import send
 from streams.ingest import IngestHook, upload_from_file
 from streams.local.supervisor import Supervisor
-from streams.review.quality import ask_twice
-from streams.review.reasons import REASONS
-from streams.review.tasks import take_next
-from streams.review.verdicts import Form, give
 from streams.runtime import tracing
 from streams.runtime.metrics_table import ALL
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.services.accounts import keys
+from streams.services.accounts.users import User, create
+from streams.services.policies.publishing import send
+from streams.services.review_quality import ask_twice
+from streams.services.review_tasks import take_next
+from streams.services.verdict_reasons import REASONS
+from streams.services.verdicts import Form, give
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from tests.audio import write_wav

@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy
 from argon2 import PasswordHasher
 
-from streams.accounts import keys, sessions, users
-from streams.accounts.roles import PEOPLE, RIGHTS, Right, Role, rights_of
-from streams.accounts.sessions import BadLink
-from streams.accounts.users import AccountError, TooManyTries, User, WrongLogin
+from streams.services.accounts import keys, sessions, users
+from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role, rights_of
+from streams.services.accounts.sessions import BadLink
+from streams.services.accounts.users import AccountError, TooManyTries, User, WrongLogin
 from streams.store.account_tables import AUDIT, LINKS, SESSIONS, USERS
 from streams.store.database import Ledger
 

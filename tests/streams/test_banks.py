@@ -9,7 +9,7 @@ import pytest
 from streams.contract.records import Match
 from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
 from streams.known.index import Item, Refused, open_index
-from streams.known.recognise import Recogniser
+from streams.known.recognition import Recogniser
 from streams.media.artefacts import Acoustics
 from tests.streams.known import digest, item, part, score, worn
 

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from streams.cli import app
 from streams.contract.records import Contributor, Declaration, Upload
-from streams.ddex import WrongDdex, parse
 from streams.policy.metadata_conflicts import conflicts
+from streams.services.ddex import WrongDdex, parse
 from tests.streams.ern import MACHINE, SINGER, message
 
 HERE = Path("/deliveries")

@@ -6,19 +6,19 @@ import orjson
 import pytest
 from sqlalchemy import Column, MetaData, Table, Text, insert, select, true
 
-from streams.accounts.users import create
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent
-from streams.ledger.forget import forget
 from streams.ledger.project import project
 from streams.media.artefacts import ArtefactStore
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.policy.facts import Facts
-from streams.review.reasons import REASONS
-from streams.review.tasks import take_next
-from streams.review.verdicts import Form, give
 from streams.runtime.settings import Settings
+from streams.services.accounts.users import create
+from streams.services.erasure import forget
+from streams.services.review_tasks import take_next
+from streams.services.verdict_reasons import REASONS
+from streams.services.verdicts import Form, give
 from streams.store import audit, outbox
 from streams.store.account_tables import DELIVERIES, OUTBOX
 from streams.store.database import Ledger

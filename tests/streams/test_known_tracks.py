@@ -19,7 +19,7 @@ from streams.decide import decide
 from streams.fingerprint import Fingerprinting
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import Item, open_index
-from streams.known.recognise import Recogniser
+from streams.known.recognition import Recogniser
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import HearingPool
 from streams.media.fetch import Fetcher

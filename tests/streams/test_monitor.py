@@ -14,7 +14,6 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.accounts.users import create
 from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.contract import topics
@@ -23,15 +22,16 @@ from streams.operate.checks import certificates, disks
 from streams.operate.checks.broker import READS, Lag
 from streams.operate.checks.ledger import Waiting
 from streams.operate.monitor import Check, run_check
-from streams.review.reasons import REASONS
-from streams.review.tasks import take
-from streams.review.verdicts import Form, give
 from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka.clients import open_consumer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.services.accounts.users import create
+from streams.services.review_tasks import take
+from streams.services.verdict_reasons import REASONS
+from streams.services.verdicts import Form, give
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import APPLIED, DECISIONS

@@ -9,15 +9,23 @@ from typing import Any
 
 import pytest
 
-from streams.accounts import users
 from streams.contract import topics
 from streams.contract.records import Extent, Outcome
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.rights import GeneratorEntry, RightsEntry
-from streams.governance import breaker as breaker_module
-from streams.governance.backtest import backtest
-from streams.governance.breaker import BASELINE, WINDOW, Breaker
-from streams.governance.publishing import (
+from streams.ledger.project import project
+from streams.policy.bundle import Bundle, BundleError, parse
+from streams.policy.changes import changes, needs_two
+from streams.policy.decide import decide_all
+from streams.policy.facts import Said, facts_of
+from streams.runtime import metrics
+from streams.runtime.settings import Settings
+from streams.services.accounts import users
+from streams.services.agreement_files import WrongRights, read, versioned
+from streams.services.policies import breaker as breaker_module
+from streams.services.policies.backtest import backtest
+from streams.services.policies.breaker import BASELINE, WINDOW, Breaker
+from streams.services.policies.publishing import (
     NotReleased,
     approver,
     named,
@@ -26,14 +34,6 @@ from streams.governance.publishing import (
     said_about,
     switched,
 )
-from streams.governance.rights_files import WrongRights, read, versioned
-from streams.ledger.project import project
-from streams.policy.bundle import Bundle, BundleError, parse
-from streams.policy.changes import changes, needs_two
-from streams.policy.decide import decide_all
-from streams.policy.facts import Said, facts_of
-from streams.runtime import metrics
-from streams.runtime.settings import Settings
 from streams.store import policy_releases as policies_module
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies

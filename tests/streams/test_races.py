@@ -11,15 +11,15 @@ import sqlalchemy
 from argon2 import PasswordHasher
 
 from detector.errors import EarmarkError
-from streams.accounts import sessions, users
-from streams.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.api import intake
 from streams.api.problems import ProblemError
 from streams.contract.records import Upload
 from streams.contract.records.reviews import Appellant
-from streams.review import appeals
-from streams.review.appeals import BadAppeal
-from streams.review.verdicts import publish
+from streams.services import appeals
+from streams.services.accounts import sessions, users
+from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
+from streams.services.appeals import BadAppeal
+from streams.services.verdicts import publish
 from streams.store import audit
 from streams.store.account_tables import USERS
 from streams.store.database import Ledger

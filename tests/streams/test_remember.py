@@ -12,7 +12,7 @@ from streams.contract import topics
 from streams.contract.records import Cause, TrackDecided
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import open_index
-from streams.known.recognise import Recogniser
+from streams.known.recognition import Recogniser
 from streams.known.remember import Remembering, remembering
 from streams.ledger.project import project
 from streams.media.artefacts import Acoustics, ArtefactStore

@@ -18,14 +18,14 @@ from typer.testing import CliRunner
 from detector.errors import BadInput
 from streams import cli
 from streams.broker.dlq import moment
-from streams.broker.replay import drop, refusal, replay
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord, UploadReceived
-from streams.ledger import tell, tell_letters
 from streams.ledger.project import project
 from streams.runtime.kafka.event_handling import Handling
 from streams.runtime.settings import Settings
+from streams.services import dead_letter_text, timeline
+from streams.services.dead_letters import drop, refusal, replay
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger, LedgerAway
@@ -318,7 +318,7 @@ def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
     (letter,) = stored(ledger)
     drop(ledger, [letter], who="me\x1b", why="\x07")
     done = dead_letter_store.actions(ledger, letter.dead_letter_id)
-    said = [*tell_letters.shown(letter, done), *tell.story(ledger, "T\x1b[31m")]
+    said = [*dead_letter_text.shown(letter, done), *timeline.story(ledger, "T\x1b[31m")]
     assert not [char for line in said for char in line if not (char.isprintable() or char == "\n")]
     assert any("dropped by me" in line for line in said)
 
@@ -374,5 +374,5 @@ def test_the_story_of_a_track_tells_it(ledger: Ledger) -> None:
         "dead_letters",
         "dead_letter_actions",
     ]
-    *_, last = tell.story(ledger, "T-1")
+    *_, last = timeline.story(ledger, "T-1")
     assert "replayed by on call: it is back" in last

@@ -17,11 +17,11 @@ import sqlalchemy
 
 from streams.contract import topics
 from streams.media.fetch_http import Http, resolve
+from streams.services.webhooks import deliveries
+from streams.services.webhooks.deliveries import BadWebhook
+from streams.services.webhooks.sender import ATTEMPTS, Sender, signature
 from streams.store.account_tables import DELIVERIES, WEBHOOKS
 from streams.store.database import Ledger
-from streams.webhooks import deliveries
-from streams.webhooks.deliveries import BadWebhook
-from streams.webhooks.sender import ATTEMPTS, Sender, signature
 from tests.streams.events import message, verdict
 
 PUBLIC, INSIDE = "127.0.0.2", "127.0.0.1"

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, func, select
 
 from streams.contract.records.reviews import PENDING_STATES
 from streams.operate.checks import drift, reference, rights
-from streams.review.quality import Figures, Share, figures
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
+from streams.services.review_quality import Figures, Share, figures
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger, connect
 from streams.store.tables import APPEALS, APPLIED, DECISIONS

@@ -8,9 +8,9 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import BadInput
-from streams.accounts import users
-from streams.accounts.tokens import hashed, new_token
-from streams.accounts.users import COLUMNS, AccountError, User
+from streams.services.accounts import users
+from streams.services.accounts.tokens import hashed, new_token
+from streams.services.accounts.users import COLUMNS, AccountError, User
 from streams.store import audit
 from streams.store.account_tables import LINKS, SESSIONS, USERS
 from streams.store.database import Ledger

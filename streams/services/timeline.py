@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from streams.contract.records import Actions, stable_id
-from streams.ledger.tell_letters import printable
 from streams.local import show
+from streams.services.dead_letter_text import printable
 from streams.store import queries
 from streams.store.database import Ledger
 

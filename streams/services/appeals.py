@@ -18,7 +18,6 @@ from typing import Any, Final, get_args
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from detector.errors import BadInput
-from streams.accounts.users import User
 from streams.contract import topics
 from streams.contract.records import parse
 from streams.contract.records.policy import StatementWritten
@@ -32,7 +31,8 @@ from streams.contract.records.reviews import (
     appeal_change_id,
     appeal_id,
 )
-from streams.review.verdicts import publish
+from streams.services.accounts.users import User
+from streams.services.verdicts import publish
 from streams.store import audit
 from streams.store.cursors import Part, Sorted
 from streams.store.database import Ledger

@@ -17,8 +17,6 @@ from kafka.errors import KafkaError
 from sqlalchemy import select
 
 from detector.errors import BadInput
-from streams.accounts import users
-from streams.accounts.roles import Right
 from streams.contract.records import PolicyRef, Record, parse, stable_id
 from streams.contract.records.policy import PolicyChanged
 from streams.policy.bundle import Bundle
@@ -27,6 +25,8 @@ from streams.policy.changes import Change, changes, needs_two
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
+from streams.services.accounts import users
+from streams.services.accounts.roles import Right
 from streams.store.database import Ledger
 from streams.store.policy_releases import live_bundle, version_of
 from streams.store.tables import POLICIES

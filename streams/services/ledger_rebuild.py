@@ -15,11 +15,11 @@ from kafka.errors import KafkaError
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.review import tasks
 from streams.runtime.kafka.batches import message_of, read_each
 from streams.runtime.kafka.clients import open_reader
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
+from streams.services import review_tasks
 from streams.store.database import Ledger
 from streams.store.projections import rows_of
 
@@ -42,7 +42,7 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
         rows = [row for _, found in good for row in found]
         with ledger.transaction() as connection:
             new += ledger.add(connection, rows)
-            tasks.follow(connection, rows)
+            review_tasks.follow(connection, rows)
         refused += len(bad)
     return new, refused
 

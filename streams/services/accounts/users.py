@@ -10,8 +10,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import BadInput
-from streams.accounts.roles import PEOPLE, Right, rights_of
-from streams.accounts.tokens import new_id
+from streams.services.accounts.roles import PEOPLE, Right, rights_of
+from streams.services.accounts.tokens import new_id
 from streams.store import audit
 from streams.store.account_tables import LOGIN_ATTEMPTS, SESSIONS, USERS
 from streams.store.database import Ledger

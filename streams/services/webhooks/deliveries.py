@@ -15,11 +15,11 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
-from streams.accounts.tokens import new_id, new_token
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import stable_id
 from streams.media.fetch_http import host_of
+from streams.services.accounts.tokens import new_id, new_token
 from streams.store import audit
 from streams.store.account_tables import DELIVERIES, WEBHOOKS
 from streams.store.database import Ledger

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from streams.broker.replay import Outcome, refusal
+from streams.services.dead_letters import Outcome, refusal
 from streams.store.dead_letter_store import Action, Heap, Letter
 
 MAX_SHOWN = 4_000  # characters of a value; ``--raw`` gives all

@@ -18,10 +18,10 @@ from sqlalchemy import Connection, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
-from streams.accounts.users import User
 from streams.contract.records import stable_id
 from streams.contract.records.reviews import DECIDED_STATES
-from streams.review.tasks import MEASURING, standing
+from streams.services.accounts.users import User
+from streams.services.review_tasks import MEASURING, standing
 from streams.store import audit
 from streams.store.account_tables import GOLDEN, USERS
 from streams.store.account_tables import TASK_STATES as STATES

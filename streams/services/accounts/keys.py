@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from streams.accounts.roles import Right, Role, rights_of
-from streams.accounts.tokens import hashed, new_id, new_token
-from streams.accounts.users import LONGEST_NAME, AccountError
+from streams.services.accounts.roles import Right, Role, rights_of
+from streams.services.accounts.tokens import hashed, new_id, new_token
+from streams.services.accounts.users import LONGEST_NAME, AccountError
 from streams.store import audit
 from streams.store.account_tables import API_KEYS
 from streams.store.database import Ledger

@@ -12,21 +12,21 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, func, select, update
 
 from detector.errors import BadInput
-from streams.accounts.roles import Right
-from streams.accounts.users import User
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Component, Extent, Record, parse, stable_id
 from streams.contract.records.reviews import Finding, ReviewDecided, Reviewer
 from streams.policy.facts import OPPOSITES
-from streams.review import tasks
-from streams.review.reasons import OTHER, REASONS, UNDO
+from streams.services import review_tasks
+from streams.services.accounts.roles import Right
+from streams.services.accounts.users import User
+from streams.services.verdict_reasons import OTHER, REASONS, UNDO
+from streams.services.webhooks import deliveries
 from streams.store import audit, outbox
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Ledger
 from streams.store.projections import rows_of
 from streams.store.tables import DECISIONS, VERDICTS
-from streams.webhooks import deliveries
 
 Outcome = Literal["confirm", "correct", "reject_flag", "insufficient_evidence", "escalate"]
 STATES_NO_EXTENT: Final = ("insufficient_evidence", "escalate")
@@ -106,7 +106,7 @@ def give(ledger: Ledger, task_id: str, user: User, form: Form) -> ReviewDecided:
                     .values(excluded=func.coalesce(STATES.c.excluded, user.user_id))
                 )
     if not held:
-        raise tasks.NotYours(tasks.why_not(ledger, task_id, user))
+        raise review_tasks.NotYours(review_tasks.why_not(ledger, task_id, user))
     return said
 
 
@@ -152,14 +152,14 @@ def undo(ledger: Ledger, verdict_id: str, user: User) -> str:
         question = select(VERDICTS.c.record).where(VERDICTS.c.verdict_id == verdict_id)
         text = connection.scalar(question)
         if text is None:
-            raise tasks.NotYours("there is no such verdict")
+            raise review_tasks.NotYours("there is no such verdict")
         before = parse(ReviewDecided, text.encode())
         lock = select(STATES).where(STATES.c.task_id == before.task_id).with_for_update()
         task = connection.execute(lock).one_or_none()
         if before.reviewer.id != user.user_id and not user.may(Right.APPEALS):
-            raise tasks.NotYours("it is the verdict of somebody else")
+            raise review_tasks.NotYours("it is the verdict of somebody else")
         if task is None or task.verdict_id != verdict_id:
-            raise tasks.NotYours("this verdict no longer stands")
+            raise review_tasks.NotYours("this verdict no longer stands")
         said = before.model_copy(
             update={
                 "verdict_id": stable_id("vrd", verdict_id, "undo"),
@@ -181,8 +181,8 @@ def undo(ledger: Ledger, verdict_id: str, user: User) -> str:
         )
         publish(connection, topics.REVIEWS_DECIDED, said)
         # It is theirs again, unless it measures a verdict of their own: then somebody else's.
-        lease = {"leased_by": user.user_id, "leased_until": said.decided_at + tasks.LEASE}
-        again = STATES.c.task_id == before.task_id, ~tasks.excluded(user)
+        lease = {"leased_by": user.user_id, "leased_until": said.decided_at + review_tasks.LEASE}
+        again = STATES.c.task_id == before.task_id, ~review_tasks.excluded(user)
         connection.execute(update(STATES).where(*again).values(**lease))
         detail = {"verdict": verdict_id}
         audit.append(
@@ -204,7 +204,7 @@ def publish(connection: Connection, topic: str, record: Record) -> bool:
     rows = rows_of(message)
     if not sum(Ledger.add(connection, rows).values()):
         return False
-    tasks.follow(connection, rows)
+    review_tasks.follow(connection, rows)
     deliveries.enqueue(connection, [message])
     outbox.put(connection, topic, record)
     return True

@@ -21,10 +21,10 @@ from joserfc.jwk import KeySet
 from sqlalchemy import select, update
 
 from detector.errors import BadInput, Transient
-from streams.accounts import users
-from streams.accounts.roles import PEOPLE
-from streams.accounts.users import COLUMNS, LONGEST_NAME, AccountError, User
 from streams.runtime.settings import Settings
+from streams.services.accounts import users
+from streams.services.accounts.roles import PEOPLE
+from streams.services.accounts.users import COLUMNS, LONGEST_NAME, AccountError, User
 from streams.store import audit
 from streams.store.account_tables import USERS
 from streams.store.database import Ledger

@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detector.errors import BadInput
-from streams.accounts.roles import Right
-from streams.accounts.users import User
+from streams.services.accounts.roles import Right
+from streams.services.accounts.users import User
 from streams.store import audit
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Ledger, Row

@@ -1,0 +1,1 @@
+"""Releasing a policy: publish, back-test, switch off, explain."""
