@@ -21,11 +21,11 @@ from streams.governance.rights_cli import redecide
 from streams.governance.statements_cli import statements
 from streams.known.cli import app as bank_app
 from streams.ledger.cli import app as ledger_app
-from streams.local.state import DEFAULT, State
+from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.contract.records import Upload
-    from streams.local.gather import Passed
+    from streams.ops.inputs import Passed
     from streams.runtime.kafka.processor import Processor
     from streams.runtime.settings import Settings
 
@@ -67,7 +67,7 @@ def up(
     """Run everything on this machine and decide about AUDIO."""
     from rich.console import Console
 
-    from streams.local.up import up as run_all
+    from streams.ops.up import up as run_all
     from streams.runtime import logs
 
     logs.configure("error")  # what is wrong is on the screen and in the workers' logs
@@ -98,7 +98,7 @@ def submit(
     """Send tracks to a running Earmark (the one of --state, else EARMARK_BROKERS)."""
     from rich.console import Console
 
-    from streams.local.submit import submit as send
+    from streams.ops.submit import submit as send
     from streams.runtime import logs
     from streams.runtime.settings import Settings
 
@@ -112,7 +112,7 @@ def submit(
     if rescan:
         if out:
             raise typer.BadParameter("a rescan prints its ends alone", param_hint="--out")
-        from streams.local.rescan import rescan as behind_others
+        from streams.ops.rescan import rescan as behind_others
 
         raise SystemExit(behind_others(settings, items, at_once=at_once, console=Console()))
     raise SystemExit(send(settings, items, wait=wait, out=out, console=Console()))
@@ -143,7 +143,7 @@ def analyze(
     import orjson
 
     from detector.model import Model
-    from streams.local.offline import analyze as answers
+    from streams.ops.offline_analysis import analyze as answers
     from streams.runtime import logs
     from streams.runtime.settings import Settings
 
@@ -208,23 +208,23 @@ def _loaded(name: WorkerName) -> Callable[[], int]:
 
             return partial(run, _processor(name), settings)
         case WorkerName.REDECIDE:
-            from streams.redecide import run_redecide
+            from streams.stages.redecide import run_redecide
 
             return partial(run_redecide, settings)
         case WorkerName.LEDGER:
-            from streams.ledger.project import run_ledger
+            from streams.stages.ledger import run_ledger
 
             return partial(run_ledger, settings)
         case WorkerName.CATALOGUE:
-            from streams.catalogue import run_catalogue
+            from streams.stages.catalogue import run_catalogue
 
             return partial(run_catalogue, settings)
         case WorkerName.MONITOR:
-            from streams.operate.monitor import run_monitor
+            from streams.ops.monitor import run_monitor
 
             return partial(run_monitor, settings)
         case WorkerName.CONSOLE:
-            from streams.console.server import run_console
+            from streams.web.console.server import run_console
 
             return partial(run_console, settings)
 
@@ -232,15 +232,15 @@ def _loaded(name: WorkerName) -> Callable[[], int]:
 def _processor(name: WorkerName) -> "Processor[Any]":
     match name:
         case WorkerName.FINGERPRINT:
-            from streams.fingerprint import FINGERPRINT
+            from streams.stages.fingerprint import FINGERPRINT
 
             return FINGERPRINT
         case WorkerName.CLASSIFY:
-            from streams.classify import CLASSIFY
+            from streams.stages.classify import CLASSIFY
 
             return CLASSIFY
         case _:
-            from streams.decide import DECIDE
+            from streams.stages.decide import DECIDE
 
             return DECIDE
 
@@ -269,9 +269,9 @@ def link(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Print a one-time link into the console: for a first password, or a forgotten one."""
-    from streams.console.address import address_of
     from streams.services.accounts.sessions import new_link
     from streams.store.database import Ledger
+    from streams.web.console.address import address_of
 
     settings = State(state).announced() or State(state).settings(None)
     token = new_link(Ledger.open(settings.ledger), name)
@@ -300,7 +300,7 @@ def doctor(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Check broker, topics, ledger, store, model, policy, device, clock; name the remedies."""
-    from streams.operate.doctor import as_json, as_text, examine
+    from streams.ops.doctor import as_json, as_text, examine
 
     running = State(state).announced()  # of `earmark up` in this folder; else the environment
     faults = 0
@@ -336,25 +336,25 @@ def settings_command() -> None:
 
 def _exists(audio: str) -> bool:
     """Return whether anything that AUDIO names is there: before broker and processors start."""
-    from streams.local.gather import named
+    from streams.ops.inputs import named
 
     return any(map(os.path.lexists, named(audio)))
 
 
 def _uploads(audio: str, settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
-    from streams.local.gather import named
+    from streams.ops.inputs import named
 
     return _named(named(audio), settings)
 
 
 def _named(names: list[str], settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
-    from streams.local.submit import uploads
+    from streams.ops.submit import uploads
 
     return uploads(names, settings.fetch_max_bytes)
 
 
 def _manifest() -> "Iterator[tuple[str, Upload] | Passed]":
-    from streams.local.submit import manifest
+    from streams.ops.submit import manifest
 
     return manifest(sys.stdin)
 
@@ -362,7 +362,7 @@ def _manifest() -> "Iterator[tuple[str, Upload] | Passed]":
 def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Passed]":
     from models.commands import write_samples
     from streams.contract.records import Declaration, Tool
-    from streams.ingest import upload_from_file
+    from streams.stages.ingest import upload_from_file
 
     for sample in write_samples(folder, seed):
         tools = (Tool(name=sample.tool, agreement_id=sample.agreement_id),) if sample.tool else ()

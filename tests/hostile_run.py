@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract.records import Upload
-from streams.ingest import IngestHook, upload_from_file
-from streams.local import up
-from streams.local.supervisor import Supervisor
-from streams.local.watch import Ended, Watcher
+from streams.ops import up
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.supervisor import Supervisor
+from streams.ops.watch import Ended, Watcher
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook, upload_from_file
 from streams.store.database import Ledger
 from tests.audio import write_wav
 from tests.hostile import HostileFile, hostile_files

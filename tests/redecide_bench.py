@@ -13,10 +13,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.contract.records import Declaration, Tool
-from streams.local.supervisor import Supervisor
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.supervisor import Supervisor
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.runtime.kafka.clients import open_producer

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from detector.errors import Fatal
 from streams.bench.measure import cpu_of_process, cpu_of_tree, memory_mb
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
-from streams.ingest import IngestHook, upload_from_file
-from streams.local.state import State
-from streams.local.supervisor import Supervisor
-from streams.local.up import WORKERS
-from streams.local.watch import Watcher
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.state import State
+from streams.ops.supervisor import Supervisor
+from streams.ops.up import WORKERS
+from streams.ops.watch import Watcher
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook, upload_from_file
 
 READY_S: Final = 120.0
 STALL_S: Final = 120.0

@@ -14,9 +14,9 @@ from streams.bench.measure import cpu_here
 from streams.bench.table import Report, Row
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.ledger.project import project
 from streams.policy.bundle import Bundle, load
 from streams.policy.decide import decide_all
+from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.store.reopening import standing_decisions
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from streams.bench.house import Burst, burst, running
 from streams.bench.table import Report, Row
-from streams.local.up import WORKERS
+from streams.ops.up import WORKERS
 
 SHAPES: Final = ((1, 1), (1, 4), (1, 12), (2, 4), (2, 12), (3, 12), (4, 12))
 STAGE: Final = "fingerprint"

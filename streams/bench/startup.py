@@ -15,15 +15,15 @@ from streams.bench.measure import Job, by_turns, cpu_of
 from streams.bench.table import Report, Row
 
 MODULES: Final = {
-    "fingerprint": "streams.fingerprint",
-    "classify": "streams.classify",
-    "decide": "streams.decide",
-    "redecide": "streams.redecide",
-    "ledger": "streams.ledger.project",
-    "catalogue": "streams.catalogue",
-    "console": "streams.console.server",
-    "monitor": "streams.operate.monitor",
-    "up": "streams.local.up",
+    "fingerprint": "streams.stages.fingerprint",
+    "classify": "streams.stages.classify",
+    "decide": "streams.stages.decide",
+    "redecide": "streams.stages.redecide",
+    "ledger": "streams.stages.ledger",
+    "catalogue": "streams.stages.catalogue",
+    "console": "streams.web.console.server",
+    "monitor": "streams.ops.monitor",
+    "up": "streams.ops.up",
 }
 PATIENCE_S: Final = 180.0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from streams.broker.dlq import moment
-from streams.local.state import DEFAULT, State
+from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def apply(
     ] = False,
 ) -> None:
     """Create what is missing and set what differs; say what is left to do by hand."""
-    from streams.broker.embedded import ensure_topics
+    from streams.ops.embedded_broker import ensure_topics
     from streams.runtime.kafka.topic_plan import apply as make
     from streams.runtime.kafka.topic_plan import on_broker, open_admin, wanted
     from streams.runtime.kafka.topic_plan import plan as changes
@@ -87,7 +87,7 @@ def rewind(
     state: Annotated[Path, typer.Option(help="Folder of a one-machine instance.")] = Path(DEFAULT),
 ) -> None:
     """Let a process do again what came since a time; its workers must be stopped meanwhile."""
-    from streams.operate.checks.broker import READS
+    from streams.ops.checks.broker import READS
     from streams.runtime.kafka.offsets import moves
     from streams.runtime.kafka.offsets import rewind as move_back
     from streams.runtime.kafka.topic_plan import open_admin

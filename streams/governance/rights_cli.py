@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.broker.dlq import moment
-from streams.local.state import DEFAULT, State
+from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.runtime.settings import Settings

@@ -14,7 +14,7 @@ import orjson
 import typer
 
 from streams.broker.dlq import moment
-from streams.local.state import DEFAULT, State
+from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.contract.records.policy import StatementWritten

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import BadInput
-from streams.local.state import DEFAULT, State
+from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from streams.known.banks import Banks, By
@@ -167,7 +167,7 @@ def follow(
 ) -> None:
     """Keep a catalogue bank of this index (EARMARK_INDEX) up to date with what is decided."""
     from streams.known.banks import described
-    from streams.known.remember import follow as run
+    from streams.stages.bank_replication import follow as run
 
     described({"name": name, "kind": "catalogue", "owner": replica})  # both names are checked
     settings = State(state).announced() or State(state).settings(None)

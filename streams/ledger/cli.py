@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.local.state import DEFAULT, State
+from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.contract.records import Actions, stable_id
-from streams.local import show
+from streams.ops import display
 from streams.services.dead_letter_text import printable
 from streams.store import queries
 from streams.store.database import Ledger
@@ -54,7 +54,7 @@ def _labelled(label: Mapping[str, Any]) -> str:
 
 
 def _decided(record: Mapping[str, Any]) -> str:
-    done = show.restrictions(Actions.model_validate(record["actions"]))
+    done = display.restrictions(Actions.model_validate(record["actions"]))
     what = ", ".join(f"{key}={value}" for key, value in done.items()) or "nothing restricted"
     rules = ", ".join(hit["rule_id"] for hit in record["rules"]) or "none"
     policy = record["policy"]

@@ -11,12 +11,12 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from streams.api.house import House
-from streams.console.app import create
-from streams.console.visitors import COOKIE
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.users import User
+from streams.web.api.resources import House
+from streams.web.console.app import create
+from streams.web.console.auth import COOKIE
 from tests.streams.conftest import databases, migrated, postgres, url
 
 __all__ = ["databases", "migrated", "postgres", "url"]

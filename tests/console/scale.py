@@ -22,23 +22,23 @@ import sqlalchemy
 import typer
 from starlette.testclient import TestClient
 
-from streams.api.house import House
-from streams.console.app import create
-from streams.console.listing import LATEST
-from streams.console.queue import BY_AGE, BY_PRIORITY
-from streams.console.visitors import COOKIE
 from streams.contract import topics
 from streams.contract.records import Declaration, Outcome, SegmentScore, UploadReceived
-from streams.decide import decide
 from streams.runtime import logs
 from streams.runtime.settings import Settings
 from streams.services import review_tasks
 from streams.services.accounts import keys, sessions, users
+from streams.stages.decide import decide
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.cursors import Sorted
 from streams.store.database import Ledger, Row
 from streams.store.projections import rows_of
 from streams.store.tables import DECISIONS, FINGERPRINTS, UPLOADS
+from streams.web.api.resources import House
+from streams.web.console.app import create
+from streams.web.console.auth import COOKIE
+from streams.web.console.listing import LATEST
+from streams.web.console.queue import BY_AGE, BY_PRIORITY
 from tests.console.stories import POLICY
 from tests.postgres import NoPostgres, PrivatePostgres
 from tests.streams.events import CONTENT, UPLOADED_AT, classified, fingerprinted, message

@@ -12,10 +12,10 @@ from streams.contract.records import (
     UploadReceived,
 )
 from streams.contract.records.analyses import Evidence
-from streams.decide import decide
-from streams.ledger.project import project
 from streams.policy.bundle import Bundle, load
 from streams.runtime.settings import Settings
+from streams.stages.decide import decide
+from streams.stages.ledger import project
 from streams.store.database import Ledger
 from tests.streams.events import UPLOADED_AT, classified, fingerprinted, message
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy
 
 from streams.contract import topics
-from streams.ledger.project import project
+from streams.stages.ledger import project
 from streams.store import audit, dead_letter_store
 from streams.store.account_tables import AUDIT
 from tests.console.conftest import Browser, Console

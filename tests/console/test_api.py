@@ -12,15 +12,15 @@ import sqlalchemy
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from streams.api import multipart
-from streams.api.callers import RateLimit
 from streams.contract import topics
 from streams.contract.records import UploadReceived, parse
-from streams.ledger.project import project
 from streams.media.kept_audio import KeptUploads
+from streams.stages.ledger import project
 from streams.store import audit, dead_letter_store, queries
 from streams.store.account_tables import AUDIT, OUTBOX
 from streams.store.tables import UPLOADS
+from streams.web.api import multipart
+from streams.web.api.callers import RateLimit
 from tests.console.conftest import Console
 from tests.console.stories import tell
 from tests.streams.test_ledger import letter
@@ -345,7 +345,7 @@ def test_the_console_needs_no_pytorch() -> None:
     import sys
 
     code = (
-        "import sys, streams.console.server; "
+        "import sys, streams.web.console.server; "
         "print([m for m in ('torch', 'matplotlib', 'faust') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

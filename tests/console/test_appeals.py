@@ -7,10 +7,10 @@ import pytest
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant
-from streams.ledger.project import project
 from streams.policy.decide import decide_all
 from streams.services import appeals, review_quality
 from streams.services.appeals import BadAppeal, Step
+from streams.stages.ledger import project
 from streams.store.reopening import standing_decisions
 from tests.console.conftest import Console
 from tests.console.stories import POLICY, tell

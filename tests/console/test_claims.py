@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import select
 
-from streams.console.claims import known_recordings
 from streams.contract import topics
 from streams.contract.records import Declaration, Provenance, Tool
 from streams.contract.records.rights import (
@@ -15,8 +14,9 @@ from streams.contract.records.rights import (
     RightsSubject,
     rights_entry_id,
 )
-from streams.ledger.project import project
+from streams.stages.ledger import project
 from streams.store.tables import UPLOADS
+from streams.web.console.evidence_from_others import known_recordings
 from tests.console.conftest import Console
 from tests.console.stories import a_task, tell
 from tests.streams.events import fingerprinted, match, message

@@ -11,8 +11,6 @@ import pytest
 import sqlalchemy
 from starlette.testclient import TestClient
 
-from streams.console.server import config_of
-from streams.console.visitors import COOKIE, local
 from streams.contract import topics
 from streams.contract.records import Contributor, Declaration, Tool, Upload
 from streams.contract.records.uploads import DdexMessage, Derivation, Uploader, VoiceClaim
@@ -20,6 +18,8 @@ from streams.services.accounts import sessions, users
 from streams.services.accounts.roles import Right
 from streams.services.webhooks import deliveries
 from streams.store.account_tables import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
+from streams.web.console.auth import COOKIE, local
+from streams.web.console.server import config_of
 from tests.console.conftest import ADDRESS, Console
 from tests.console.stories import hear, tell
 from tests.streams.test_ledger import letter
@@ -109,7 +109,7 @@ def told_evil(console: Console) -> dict[str, str]:
     ledger = console.house.ledger
     decided, requested = tell(ledger, EVIL[:200], **EVIL_UPLOAD)
     assert requested is not None
-    from streams.ledger.project import project
+    from streams.stages.ledger import project
 
     project(ledger, [letter(EVIL.encode(), reason=EVIL)])
     program = console.program("lead")

@@ -22,7 +22,6 @@ import orjson
 import pytest
 import sqlalchemy
 
-from streams.console.visitors import COOKIE
 from streams.contract import topics
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
@@ -32,6 +31,7 @@ from streams.store.account_tables import OUTBOX
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Ledger, LedgerAway
 from streams.store.tables import VERDICTS
+from streams.web.console.auth import COOKIE
 from tests.console.stories import a_task
 from tests.postgres import NoPostgres, PrivatePostgres
 

@@ -10,11 +10,11 @@ import sqlalchemy
 
 from streams.contract import topics
 from streams.contract.records import Extent
-from streams.ledger.project import project
 from streams.services import review_tasks, training_export, verdicts
 from streams.services.accounts import keys, users
 from streams.services.accounts.users import User
 from streams.services.ledger_verification import faults
+from streams.stages.ledger import project
 from streams.store import audit, queries
 from streams.store.database import Ledger
 from streams.store.export import BadExport, all_rows, export, restore, tables

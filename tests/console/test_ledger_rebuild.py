@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.ledger.cli import app
-from streams.ledger.project import project
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
 from streams.services.ledger_verification import faults
+from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.store.tables import METADATA
 from tests.streams.test_ledger import whole_story

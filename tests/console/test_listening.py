@@ -13,17 +13,17 @@ import pytest
 import uvicorn
 from playwright.sync_api import Page, expect
 
-from streams.api.house import House
-from streams.console.app import create
-from streams.console.server import config_of
-from streams.console.visitors import COOKIE
 from streams.contract import topics
 from streams.contract.records import Provenance
 from streams.contract.records.analyses import Evidence
-from streams.ledger.project import project
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import sessions, users
+from streams.stages.ledger import project
+from streams.web.api.resources import House
+from streams.web.console.app import create
+from streams.web.console.auth import COOKIE
+from streams.web.console.server import config_of
 from tests.console.browsing import chromium, watched
 from tests.console.stories import CLAIMS_NONE, hear, tell
 from tests.streams.events import fingerprinted, match, message

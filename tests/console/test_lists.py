@@ -12,13 +12,13 @@ import orjson
 import pytest
 import sqlalchemy
 
-from streams.console import admin, appeals, dead, queue, tracks
 from streams.contract import topics
 from streams.contract.records.reviews import Appellant
-from streams.ledger.project import project
 from streams.services import appeals as reviewed
 from streams.services.webhooks import deliveries
+from streams.stages.ledger import project
 from streams.store.account_tables import DELIVERIES
+from streams.web.console import admin, appeals, dead_letters, queue, tracks
 from tests.console.conftest import Browser, Console
 from tests.console.stories import tell
 from tests.streams.test_ledger import letter
@@ -42,7 +42,7 @@ def filled(url: str, opened: Callable[[str], Console], monkeypatch: pytest.Monke
     """Eleven of everything, some at the same moment and of the same priority; two on a page."""
     for module in (queue, tracks, appeals, admin):
         monkeypatch.setattr(module, "PAGE", 2)
-    monkeypatch.setattr(dead, "SHOWN", 2)
+    monkeypatch.setattr(dead_letters, "SHOWN", 2)
     console = opened(url)
     add(console, 0, COUNT)
     return console

@@ -17,10 +17,10 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.testclient import TestClient
 
-from streams.console.visitors import COOKIE
 from streams.runtime.settings import Settings, SettingsError
 from streams.services.accounts import users
 from streams.store.account_tables import AUDIT, USERS
+from streams.web.console.auth import COOKIE
 from tests.console.conftest import ADDRESS, Console
 
 SECRET = "of the client"  # noqa: S105 - of a test

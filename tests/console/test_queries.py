@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy
 
-from streams.console import admin as admin_pages
 from streams.contract.records.reviews import Appellant
 from streams.services import appeals
+from streams.web.console import admin as admin_pages
 from tests.console.conftest import Console
 from tests.console.stories import tell
 

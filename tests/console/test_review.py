@@ -12,7 +12,6 @@ import sqlalchemy
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Outcome
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
-from streams.ledger.project import project
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings
 from streams.services import appeals, review_quality, review_tasks, verdicts
@@ -21,6 +20,7 @@ from streams.services.accounts.users import User
 from streams.services.appeals import BadAppeal, Step
 from streams.services.review_tasks import NotYours
 from streams.services.verdicts import BadVerdict, Form
+from streams.stages.ledger import project
 from streams.store import audit
 from streams.store.account_tables import OUTBOX
 from streams.store.account_tables import TASK_STATES as STATES

@@ -8,15 +8,15 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
-from streams.api import appeals, tracks, uploads, webhooks
-from streams.api.callers import Needs as KeyNeeds
-from streams.console.app import PAGES
-from streams.console.visitors import Needs
 from streams.contract.records.reviews import Appellant
-from streams.ledger.project import project
 from streams.services import appeals as reviewed
 from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role
+from streams.stages.ledger import project
 from streams.store import dead_letter_store
+from streams.web.api import appeals, tracks, uploads, webhooks
+from streams.web.api.callers import Needs as KeyNeeds
+from streams.web.console.app import PAGES
+from streams.web.console.auth import Needs
 from tests.console.conftest import Console
 from tests.console.stories import hear, tell
 from tests.streams.test_ledger import letter

@@ -13,11 +13,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from streams.api.house import House
-from streams.console.app import create
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys
 from streams.services.accounts.roles import Role
+from streams.web.api.resources import House
+from streams.web.console.app import create
 from tests.console.stories import a_task, tell
 
 CHECKS = [

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy
 
-from streams.console import listing
-from streams.console.listing import MANY, has_text
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import UPLOADS
+from streams.web.console import listing
+from streams.web.console.listing import MANY, has_text
 from tests.console.conftest import Console
 from tests.console.stories import tell
 

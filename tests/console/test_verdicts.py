@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams.console.story import task_story
 from streams.contract import topics
 from streams.contract.records import (
     Declaration,
@@ -17,14 +16,15 @@ from streams.contract.records import (
     parse,
 )
 from streams.contract.records.reviews import ReviewDecided
-from streams.decide import decide
-from streams.ledger.project import project
 from streams.services import review_quality, review_tasks
 from streams.services.accounts.users import User
+from streams.stages.decide import decide
+from streams.stages.ledger import project
 from streams.store.account_tables import OUTBOX
 from streams.store.database import Ledger, LedgerAway
 from streams.store.tables import VERDICTS
 from streams.store.track_facts import Standing
+from streams.web.console.story import task_story
 from tests.console.conftest import Console
 from tests.console.stories import CLAIMS_NONE, POLICY, a_task, tell
 from tests.streams.events import classified, message

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from streams.console import words
 from streams.contract.records import Extent, Outcome
 from streams.contract.records.analyses import Evidence, SegmentScore
+from streams.web.console import strings
 from tests.console.conftest import Console
 from tests.console.stories import tell
 from tests.streams.events import analysis, classified
@@ -22,7 +22,7 @@ def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind:
     analysis = classified(outcome).analysis.model_copy(
         update={"p_value": p_value, "evidence": (found,)}
     )
-    said = words.plain(analysis)
+    said = strings.plain(analysis)
     assert TERMS.search(said) is None, said
     assert said[0].isupper()
     assert said.endswith(".")
@@ -51,27 +51,27 @@ def test_it_names_the_trace_that_decided(
     )
     segment = SegmentScore(start_s=0, end_s=9, score=3.0)
     found = analysis(extent=extent, evidence=evidence, segments=(segment,) if located else ())
-    assert words.TRACES[trace] in words.plain(found)
+    assert strings.TRACES[trace] in strings.plain(found)
 
 
 def test_it_says_how_many_people_are_as_conspicuous() -> None:
     analysis = classified(Outcome.AI_LIKELY).analysis
-    few = words.plain(analysis.model_copy(update={"p_value": 0.0068}))
-    none = words.plain(analysis.model_copy(update={"p_value": 0.0004}))
+    few = strings.plain(analysis.model_copy(update={"p_value": 0.0068}))
+    none = strings.plain(analysis.model_copy(update={"p_value": 0.0004}))
     assert "About 7 in 1,000 recordings by people" in few
     assert "Fewer than 1 in 1,000 recordings by people" in none
     cannot = analysis.model_copy(update={"p_value": None, "reason": "too_short"})
-    assert words.plain(cannot) == "It is shorter than five seconds."
+    assert strings.plain(cannot) == "It is shorter than five seconds."
 
 
 def test_pages_say_it_first_and_explain_their_terms(console: Console) -> None:
     decided, requested = tell(console.house.ledger)
     assert requested is not None
-    said = words.plain(decided.analysis)
+    said = strings.plain(decided.analysis)
     reader = console.browser("viewer")
     for path in (f"/check/{decided.upload_id}", "/tracks/T-1", f"/tasks/{requested.task_id}"):
         html = reader.get(path).text
         assert said in html, path
         assert html.index(said) < html.index("p-value"), path
-        for term in words.TERMS:
+        for term in strings.TERMS:
             assert f"<dt>{term}</dt>" in html, path

@@ -23,13 +23,12 @@ import pytest
 from sqlalchemy import select
 
 from models.samples import Sample
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Tool, Upload
 from streams.contract.records.rights import RightsConditions
-from streams.ingest import IngestHook, upload_from_file
-from streams.local.supervisor import Supervisor
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.supervisor import Supervisor
 from streams.runtime import tracing
 from streams.runtime.metrics_table import ALL
 from streams.runtime.processes import free_port
@@ -41,6 +40,7 @@ from streams.services.review_quality import ask_twice
 from streams.services.review_tasks import take_next
 from streams.services.verdict_reasons import REASONS
 from streams.services.verdicts import Form, give
+from streams.stages.ingest import IngestHook, upload_from_file
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from tests.audio import write_wav

@@ -21,7 +21,7 @@ from models.commands import app as models_app
 from models.commands import write_track
 from streams.bench.cli import mount
 from streams.cli import app
-from streams.operate import doctor_checks
+from streams.ops import doctor_checks
 from streams.runtime.metrics_table import exposed
 from streams.runtime.settings import PREFIX, Settings
 from streams.store.database import Ledger

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
 
-from streams.broker.embedded import EmbeddedBroker
 from streams.contract import topics
+from streams.ops.embedded_broker import EmbeddedBroker
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.settings import Settings
 
 SettingsFor = Callable[..., Settings]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
 from streams.runtime.settings import Settings
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.pipeline
 ROOT = Path(__file__).parents[2]
 PARENT = """
 import time
-from streams.broker.embedded import EmbeddedBroker
+from streams.ops.embedded_broker import EmbeddedBroker
 broker = EmbeddedBroker()
 broker.start()
 print(broker._process.pid, flush=True)

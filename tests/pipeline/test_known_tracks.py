@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from models.effects import sped
 from models.music import RATE_HZ, render
 from models.samples import write_audio
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
 from streams.contract import topics
 from streams.contract.json_schemas import RECORDS
@@ -28,12 +27,13 @@ from streams.contract.records import (
     TrackFingerprinted,
     parse,
 )
-from streams.ingest import IngestHook, upload_from_file
 from streams.known.index import open_index
-from streams.local.state import State
-from streams.local.supervisor import Supervisor
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.state import State
+from streams.ops.supervisor import Supervisor
 from streams.runtime.kafka.clients import open_reader
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook, upload_from_file
 
 pytestmark = pytest.mark.pipeline
 

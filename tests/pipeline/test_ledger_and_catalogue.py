@@ -19,15 +19,15 @@ from kafka import KafkaConsumer, TopicPartition
 from sqlalchemy import select
 
 from detector.errors import Transient
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import dead_letters, topics
 from streams.contract.records import DecisionApplied, Declaration, Record, parse
-from streams.decide import decide
-from streams.ingest import IngestHook
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.policy.bundle import load
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.stages.decide import decide
+from streams.stages.ingest import IngestHook
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger
 from streams.store.dead_letter_store import Wanted

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from streams.broker.embedded import ensure_topics
 from streams.contract import dead_letters, topics
-from streams.ingest import IngestHook
+from streams.ops.embedded_broker import ensure_topics
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook
 from tests.kafka import ApacheKafka, apache_kafka
 from tests.pipeline.backpressure import resident_mb
 from tests.pipeline.test_processor_on_broker import Process, Stage, at_most, ping, wait_until

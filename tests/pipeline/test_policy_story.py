@@ -15,17 +15,17 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
-from streams.catalogue import TRACKS
 from streams.cli import app
 from streams.contract import topics
 from streams.contract.records import Declaration, Record, Tool, TrackDecided
-from streams.local.state import State
-from streams.local.supervisor import Supervisor
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.state import State
+from streams.ops.supervisor import Supervisor
 from streams.policy.reasons import statement_id_of
 from streams.policy.transparency import faults
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from streams.stages.catalogue import TRACKS
 from streams.store import queries
 from streams.store.database import Ledger
 from streams.store.reopening import standing_decisions

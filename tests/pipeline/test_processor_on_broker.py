@@ -22,8 +22,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import dead_letters, topics
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.settings import Settings
 from tests.pipeline.conftest import CreateTopics, SettingsFor
 

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from detector.errors import Transient
 from streams import cli
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import dead_letters, topics
 from streams.contract.records import Upload, stable_id
-from streams.ingest import IngestHook
-from streams.local.supervisor import Supervisor
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.supervisor import Supervisor
 from streams.runtime.kafka.clients import open_producer, open_reader
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook
 from streams.store import dead_letter_store
 from streams.store.database import Ledger
 from streams.store.dead_letter_store import Letter, Wanted

@@ -9,16 +9,16 @@ import orjson
 import pytest
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract import topics
 from streams.contract.records import Upload
-from streams.ingest import IngestHook
-from streams.local.rescan import Rescan
-from streams.local.watch import Watcher
-from streams.operate.checks.broker import behind
+from streams.ops.checks.broker import behind
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.rescan import Rescan
+from streams.ops.watch import Watcher
 from streams.runtime.kafka.clients import open_producer, open_reader
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook
 
 pytestmark = pytest.mark.pipeline
 

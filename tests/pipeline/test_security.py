@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 from detector.errors import EarmarkError
-from streams.broker.embedded import ensure_topics
 from streams.contract import topics
 from streams.contract.records import Declaration
-from streams.ingest import IngestHook
-from streams.local.supervisor import Supervisor
-from streams.local.watch import Ended, Watcher
+from streams.ops.embedded_broker import ensure_topics
+from streams.ops.supervisor import Supervisor
+from streams.ops.watch import Ended, Watcher
 from streams.runtime.kafka import topic_plan
 from streams.runtime.kafka.clients import open_producer, open_reader
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.publisher import KafkaPublisher
 from streams.runtime.kafka.security import BrokerRefuses
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from streams.store.queries import counts
 from tests.kafka import ApacheKafka, apache_kafka

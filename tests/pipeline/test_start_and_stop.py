@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.contract.records import Upload
-from streams.ingest import IngestHook
-from streams.local.supervisor import Child, Supervisor
-from streams.local.up import WORKERS
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.supervisor import Child, Supervisor
+from streams.ops.up import WORKERS
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from tests.audio import write_wav
 

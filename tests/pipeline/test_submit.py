@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from tests.audio import write_wav

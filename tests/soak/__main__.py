@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from streams.local.watch import Watcher
+from streams.ops.watch import Watcher
 from streams.runtime import logs
 from tests.kafka import NoKafka
 from tests.postgres import NoPostgres

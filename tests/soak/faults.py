@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
-from streams.local.supervisor import Child
-from streams.local.up import WORKERS
+from streams.ops.supervisor import Child
+from streams.ops.up import WORKERS
 from tests.kafka import ApacheKafka
 from tests.soak.house import House
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
-from streams.local.supervisor import Supervisor
-from streams.local.up import WORKERS
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.supervisor import Supervisor
+from streams.ops.up import WORKERS
 from streams.runtime.settings import Settings
 from tests.kafka import ApacheKafka
 from tests.postgres import PrivatePostgres

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from streams.contract.records import Declaration, Upload
-from streams.ingest import DeliveryFailed, IngestHook
 from streams.runtime.settings import Settings
+from streams.stages.ingest import DeliveryFailed, IngestHook
 from tests.audio import write_wav
 from tests.samples import samples
 

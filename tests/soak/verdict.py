@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Column, select
 
-from streams.catalogue import METADATA as CATALOGUE
-from streams.catalogue import TRACKS
 from streams.contract import topics
+from streams.stages.catalogue import METADATA as CATALOGUE
+from streams.stages.catalogue import TRACKS
 from streams.store.database import Ledger
 from streams.store.queries import counts
 from streams.store.tables import APPLIED, DECISIONS, REVIEW_TASKS, UPLOADS

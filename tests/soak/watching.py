@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from streams.local.supervisor import Child
+from streams.ops.supervisor import Child
 from tests.soak.faults import Fault
 
 SAMPLE_S: Final = 5.0

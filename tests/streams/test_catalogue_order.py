@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from streams.catalogue import METADATA, TRACKS, apply
 from streams.contract import topics
 from streams.contract.records import TrackDecided
-from streams.decide import decide
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings
+from streams.stages.catalogue import METADATA, TRACKS, apply
+from streams.stages.decide import decide
 from streams.store.database import Ledger
 from tests.streams.events import UPLOADED_AT, classified, message
 

@@ -18,7 +18,6 @@ from detector.errors import Fatal, ModelError
 from detector.model import Model
 from detector.observation import VERSION, Observation, Observer
 from detector.types import Assessment
-from streams.classify import Batcher, Classifying
 from streams.contract.records import (
     AudioFacts,
     Match,
@@ -32,7 +31,8 @@ from streams.contract.records import (
 from streams.media.artefacts import ArtefactStore, LostArtefact
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
-from streams.shadow import Shadow, compare
+from streams.stages.classify import Batcher, Classifying
+from streams.stages.shadow import Shadow, compare
 from tests.streams.events import match
 
 RATE_HZ = 44_100

@@ -16,10 +16,10 @@ from streams.contract.records import (
 )
 from streams.contract.records.credits import CreditsDerived
 from streams.contract.records.policy import StatementWritten
-from streams.decide import DECIDE, decide
 from streams.policy.bundle import load
 from streams.runtime.health import Health
 from streams.runtime.settings import Settings
+from streams.stages.decide import DECIDE, decide
 from tests.streams.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified
 from tests.streams.policy.policies import bundle, rule
 

@@ -10,10 +10,10 @@ import torch
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
-from streams.operate import doctor_checks
-from streams.operate.doctor import Finding, examine
+from streams.ops import doctor_checks
+from streams.ops.doctor import Finding, examine
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.store.database import Ledger

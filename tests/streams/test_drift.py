@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from streams.operate.checks import drift
+from streams.ops.checks import drift
 from streams.store.database import Ledger
 from streams.store.tables import ANALYSES, DECISIONS, UPLOADS, VERDICTS
 from tests.streams.ledger_filling import row

@@ -8,7 +8,6 @@ from sqlalchemy import Column, MetaData, Table, Text, insert, select, true
 
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent
-from streams.ledger.project import project
 from streams.media.artefacts import ArtefactStore
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
@@ -19,6 +18,7 @@ from streams.services.erasure import forget
 from streams.services.review_tasks import take_next
 from streams.services.verdict_reasons import REASONS
 from streams.services.verdicts import Form, give
+from streams.stages.ledger import project
 from streams.store import audit, outbox
 from streams.store.account_tables import DELIVERIES, OUTBOX
 from streams.store.database import Ledger

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from streams.local.gather import Passed, gather, named
+from streams.ops.inputs import Passed, gather, named
 
 
 def reasons(items: list[Path | Passed]) -> dict[str, str]:

@@ -11,10 +11,11 @@ import pytest
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from detector.errors import BadInput, Transient
-from streams import ingest
 from streams.contract import topics
 from streams.contract.records import Contributor, Upload, UploadReceived, parse
-from streams.ingest import (
+from streams.runtime.settings import Settings
+from streams.stages import ingest
+from streams.stages.ingest import (
     DeliveryFailed,
     IngestHook,
     RefusedUpload,
@@ -22,7 +23,6 @@ from streams.ingest import (
     upload_from_fields,
     upload_from_file,
 )
-from streams.runtime.settings import Settings
 from tests.streams.events import UPLOADED_AT, upload
 
 

@@ -15,8 +15,6 @@ from models.effects import sped
 from models.music import RATE_HZ, render
 from models.samples import write_audio
 from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted
-from streams.decide import decide
-from streams.fingerprint import Fingerprinting
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import Item, open_index
 from streams.known.recognition import Recogniser
@@ -26,6 +24,8 @@ from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings
+from streams.stages.decide import decide
+from streams.stages.fingerprint import Fingerprinting
 from tests.streams.events import classified, match, received
 
 BY = By("anna", "a test")

@@ -11,8 +11,6 @@ import pytest
 import sqlalchemy
 
 from detector.errors import BadInput
-from streams.catalogue import METADATA as CATALOGUE
-from streams.catalogue import TRACKS, apply
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import (
@@ -26,13 +24,15 @@ from streams.contract.records import (
 )
 from streams.contract.records.credits import UsageAttributed
 from streams.contract.records.policy import PolicyShadowed
-from streams.decide import decide
-from streams.ledger.project import project
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.runtime.kafka.batch_consumer import _handle
 from streams.runtime.kafka.batches import Handled, Refused
 from streams.runtime.settings import Settings
+from streams.stages.catalogue import METADATA as CATALOGUE
+from streams.stages.catalogue import TRACKS, apply
+from streams.stages.decide import decide
+from streams.stages.ledger import project
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger, LedgerAway, LedgerError, Unstorable

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from streams.cli import app
 from streams.contract import topics
-from streams.ledger.project import project
+from streams.stages.ledger import project
 from streams.store import queries, upgrade
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger, LedgerAway, connect

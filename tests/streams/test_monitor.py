@@ -14,14 +14,14 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import WorkerName
 from streams.contract import topics
 from streams.contract.records import Extent
-from streams.operate.checks import certificates, disks
-from streams.operate.checks.broker import READS, Lag
-from streams.operate.checks.ledger import Waiting
-from streams.operate.monitor import Check, run_check
+from streams.ops.checks import certificates, disks
+from streams.ops.checks.broker import READS, Lag
+from streams.ops.checks.ledger import Waiting
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.monitor import Check, run_check
 from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka.clients import open_consumer
@@ -52,10 +52,10 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 
 def test_it_watches_what_each_process_reads() -> None:
-    from streams import redecide
-    from streams.classify import CLASSIFY
-    from streams.decide import DECIDE
-    from streams.fingerprint import FINGERPRINT
+    from streams.stages import redecide
+    from streams.stages.classify import CLASSIFY
+    from streams.stages.decide import DECIDE
+    from streams.stages.fingerprint import FINGERPRINT
 
     for processor in (FINGERPRINT, CLASSIFY, DECIDE):
         assert READS[processor.name] == (processor.source,)

@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 from streams.cli import app
 from streams.contract import topics
 from streams.contract.records import Declaration, Tool
-from streams.ledger.project import project
-from streams.local.state import State
+from streams.ops.state import State
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.policy.transparency import faults
 from streams.runtime.settings import Settings
+from streams.stages.ledger import project
 from streams.store.database import Ledger
 from tests.streams.events import agreement, classified, message
 

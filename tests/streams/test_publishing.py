@@ -13,7 +13,6 @@ from streams.contract import topics
 from streams.contract.records import Extent, Outcome
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.rights import GeneratorEntry, RightsEntry
-from streams.ledger.project import project
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
 from streams.policy.decide import decide_all
@@ -34,6 +33,7 @@ from streams.services.policies.publishing import (
     said_about,
     switched,
 )
+from streams.stages.ledger import project
 from streams.store import policy_releases as policies_module
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies

@@ -11,8 +11,6 @@ import sqlalchemy
 from argon2 import PasswordHasher
 
 from detector.errors import EarmarkError
-from streams.api import intake
-from streams.api.problems import ProblemError
 from streams.contract.records import Upload
 from streams.contract.records.reviews import Appellant
 from streams.services import appeals
@@ -24,6 +22,8 @@ from streams.store import audit
 from streams.store.account_tables import USERS
 from streams.store.database import Ledger
 from streams.store.tables import APPEALS, UPLOADS
+from streams.web.api import intake
+from streams.web.api.problems import ProblemError
 from tests.console.stories import tell
 
 AT_ONCE = 6

@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.admin import KafkaAdminClient
 
-from streams.broker.embedded import EmbeddedBroker
+from streams.ops.embedded_broker import EmbeddedBroker
 from streams.runtime.settings import Settings
 
 pytestmark = pytest.mark.pipeline

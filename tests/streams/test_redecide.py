@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from streams.catalogue import METADATA as CATALOGUE
-from streams.catalogue import TRACKS, apply
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import (
@@ -25,11 +23,13 @@ from streams.contract.records import (
 )
 from streams.contract.records.policy import StatementWritten, TrackReopened
 from streams.contract.records.reviews import AppealOutcome
-from streams.ledger.project import project
 from streams.policy.decide import decide_all
 from streams.policy.evaluate import restricted
-from streams.redecide import LedgerBehind, Redecide
 from streams.runtime.settings import Settings
+from streams.stages.catalogue import METADATA as CATALOGUE
+from streams.stages.catalogue import TRACKS, apply
+from streams.stages.ledger import project
+from streams.stages.redecide import LedgerBehind, Redecide
 from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
 from detector.model import FULL_RATE_HZ, population
-from streams.operate.checks import reference
-from streams.operate.checks.reference import Histograms, compared, release
+from streams.ops.checks import reference
+from streams.ops.checks.reference import Histograms, compared, release
 from streams.runtime.settings import Settings
 from streams.store.database import Ledger
 from streams.store.tables import ANALYSES, FINGERPRINTS, UPLOADS

@@ -13,12 +13,12 @@ from streams.contract.records import Cause, TrackDecided
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import open_index
 from streams.known.recognition import Recogniser
-from streams.known.remember import Remembering, remembering
-from streams.ledger.project import project
 from streams.media.artefacts import Acoustics, ArtefactStore
 from streams.policy.bundle import load
-from streams.redecide import LedgerBehind, Redecide
 from streams.runtime.settings import Settings, SettingsError
+from streams.stages.bank_replication import Remembering, remembering
+from streams.stages.ledger import project
+from streams.stages.redecide import LedgerBehind, Redecide
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from tests.streams.events import UPLOADED_AT, classified, message
@@ -56,7 +56,7 @@ def keep(settings: Settings, content: str, landmarks: Landmarks) -> Acoustics:
 
 
 def decided(track_id: str, content: str) -> TrackDecided:
-    from streams.decide import decide
+    from streams.stages.decide import decide
 
     event = classified(track_id=track_id).model_copy(update={"content_sha256": content})
     return decide(event, load(Settings().policy))[1]

@@ -21,11 +21,11 @@ from streams.broker.dlq import moment
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord, UploadReceived
-from streams.ledger.project import project
 from streams.runtime.kafka.event_handling import Handling
 from streams.runtime.settings import Settings
 from streams.services import dead_letter_text, timeline
 from streams.services.dead_letters import drop, refusal, replay
+from streams.stages.ledger import project
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger, LedgerAway

@@ -6,12 +6,12 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 from streams.contract.records.rights import RightsChanged
-from streams.decide import count
-from streams.operate.checks.rights import Registered
+from streams.ops.checks.rights import Registered
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
+from streams.stages.decide import count
 from streams.store.database import Ledger
 from streams.store.tables import RIGHTS
 from tests.streams import events

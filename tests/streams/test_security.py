@@ -10,8 +10,8 @@ import structlog
 from pydantic import ValidationError
 
 from streams import cli
-from streams.local.state import State
-from streams.local.supervisor import Child
+from streams.ops.state import State
+from streams.ops.supervisor import Child
 from streams.runtime.kafka.clients import kafka_client_settings
 from streams.runtime.kafka.security import client_security, faust_credentials
 from streams.runtime.settings import HIDDEN, Settings, SettingsError

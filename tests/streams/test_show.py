@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from streams.contract.dead_letters import DeadLetter
-from streams.local import show
-from streams.local.gather import Passed
-from streams.local.watch import Ended
+from streams.ops import display
+from streams.ops.inputs import Passed
+from streams.ops.watch import Ended
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.runtime.settings import Settings
@@ -20,9 +20,9 @@ def rows() -> list[dict[str, Any]]:
     decided = decide_all(classified(), load(Settings().policy)).decided
     letter = DeadLetter("tracks.uploaded", "fingerprint", "empty_file", "no bytes", "", b"", b"")
     return [
-        show.row("one.wav", Ended(decided.upload_id, 1.0, decision=decided), 1.0),
-        show.row("two.wav", Ended("upl_2", 1.0, dead_letter=letter), 1.0),
-        show.not_sent(Passed("notes.txt", "not_audio_name", "not named like audio")),
+        display.row("one.wav", Ended(decided.upload_id, 1.0, decision=decided), 1.0),
+        display.row("two.wav", Ended("upl_2", 1.0, dead_letter=letter), 1.0),
+        display.not_sent(Passed("notes.txt", "not_audio_name", "not named like audio")),
     ]
 
 

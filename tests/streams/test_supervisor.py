@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from streams.local import supervisor
-from streams.local.supervisor import Child, Supervisor
+from streams.ops import supervisor
+from streams.ops.supervisor import Child, Supervisor
 from streams.runtime.processes import free_port, listens
 from streams.runtime.settings import Settings
 

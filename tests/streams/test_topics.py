@@ -12,9 +12,9 @@ import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from typer.testing import CliRunner
 
-from streams.broker.embedded import EmbeddedBroker, ensure_topics
 from streams.cli import app
 from streams.contract import topics
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.clients import open_consumer
 from streams.runtime.kafka.offsets import CannotRewind, Move, moves, rewind
 from streams.runtime.kafka.topic_plan import Shape, open_admin, plan, wanted

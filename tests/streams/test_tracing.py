@@ -17,7 +17,6 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from detector.errors import BadInput
 from detector.observation import Observation, Observer
-from streams.classify import Batcher
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.output import Output
@@ -29,6 +28,7 @@ from streams.runtime.kafka.batches import Answer, Handled
 from streams.runtime.kafka.event_handling import Handling
 from streams.runtime.settings import Settings, SettingsError
 from streams.runtime.spans import made
+from streams.stages.classify import Batcher
 from tests.streams.test_processor import Heard, Memory, Said, event
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -129,7 +129,7 @@ def test_off_it_changes_nothing() -> None:
 
 def test_off_it_is_not_even_imported() -> None:
     code = (
-        "import sys, streams.ingest, streams.runtime.kafka.processor;"
+        "import sys, streams.stages.ingest, streams.runtime.kafka.processor;"
         "import streams.runtime.kafka.batch_consumer;"
         "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter', "
         "'streams.runtime.spans')) for name in sys.modules))"

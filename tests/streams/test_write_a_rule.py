@@ -5,8 +5,8 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
-from streams.local import show
-from streams.local.watch import Ended
+from streams.ops import display
+from streams.ops.watch import Ended
 from streams.policy.bundle import Bundle, load, parse
 from streams.policy.changes import changes, needs_two
 from streams.policy.decide import decide_all
@@ -53,9 +53,9 @@ def test_the_rule_of_the_readme_ships_on_trial_by_one() -> None:
 
 def test_what_submit_prints_names_the_track_to_explain() -> None:
     decided = decide_all(classified(), parsed(written())).decided
-    said = show.line("a-short-track.wav", Ended(decided.upload_id, 0.0, decided), 1.0).plain
+    said = display.line("a-short-track.wav", Ended(decided.upload_id, 0.0, decided), 1.0).plain
     assert said.endswith(f"  {decided.track_id}")
-    again = show.line(decided.track_id, Ended(decided.upload_id, 0.0, decided), 1.0).plain
+    again = display.line(decided.track_id, Ended(decided.upload_id, 0.0, decided), 1.0).plain
     assert again.count(decided.track_id) == 1
 
 

@@ -88,7 +88,7 @@ class Contributor(Record):
 
 
 class Upload(Record):
-    """One delivered track, as an ingest pipeline describes it. See ``streams.ingest``."""
+    """One delivered track, as an ingest pipeline describes it. See ``streams.stages.ingest``."""
 
     track_id: Identifier
     uri: Annotated[str, StringConstraints(min_length=1, max_length=4_096)]

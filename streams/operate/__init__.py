@@ -1,1 +1,0 @@
-"""For whoever is on call: ``earmark doctor``, and the monitor with its checks as metrics."""

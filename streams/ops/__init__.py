@@ -1,0 +1,1 @@
+"""Running an installation: ``earmark up``, the embedded broker, doctor and monitor."""

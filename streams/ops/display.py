@@ -1,0 +1,118 @@
+"""What ``up`` and ``submit`` print: one line for each end, a summary at the end."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from streams.contract.records import Actions
+from streams.ops.inputs import Passed
+from streams.ops.watch import Ended
+
+COLOURS: Final = {
+    "ai_likely": "magenta",
+    "human_likely": "green",
+    "uncertain": "yellow",
+    "not_assessable": "cyan",
+    "dead letter": "red",
+}
+HEADER: Final = f"{'outcome':14} {'p(AI)':>6} {'extent':8} {'seconds':>7}  track and actions"
+
+
+def restrictions(actions: Actions) -> dict[str, str]:
+    """Return the dimensions that differ from "nothing is done"."""
+    nothing = Actions().model_dump()
+    return {name: value for name, value in actions.model_dump().items() if value != nothing[name]}
+
+
+def line(name: str, ended: Ended, seconds: float) -> Text:
+    """Return the line of one end."""
+    if ended.decision is None:
+        letter = ended.dead_letter
+        said = f"{letter.reason}: {letter.detail}" if letter else "no reason given"
+        text = Text(f"{'dead letter':14} {'':6} {'':8} {seconds:7.1f}  {name}: {said}")
+    else:
+        decision = ended.decision
+        analysis = decision.analysis
+        probability = "" if analysis.probability is None else f"{analysis.probability:.3f}"
+        done = [f"{key}={value}" for key, value in restrictions(decision.actions).items()]
+        if decision.label.licensed:
+            done.append(f"licensed ({decision.label.agreement_id})")
+        if decision.review_task_id:
+            done.append("review requested")
+        if analysis.reason:
+            done.append(analysis.reason)
+        text = Text(
+            f"{analysis.outcome.value:14} {probability:>6} {decision.label.extent.value:8} "
+            f"{seconds:7.1f}  {name}" + (f": {', '.join(done)}" if done else "")
+        )
+        if name != decision.track_id:  # by which `show` and `policy explain` know it
+            text.append(f"  {decision.track_id}", "dim")
+    outcome = ended.decision.analysis.outcome.value if ended.decision else "dead letter"
+    text.stylize(COLOURS[outcome], 0, 14)
+    return text
+
+
+def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
+    """Return the same as data, for OUT."""
+    common = {"path": path, "upload_id": ended.upload_id, "seconds": round(seconds, 3)}
+    if ended.decision is None:
+        letter = ended.dead_letter
+        return common | {
+            "status": "dead_letter",
+            "reason": letter.reason if letter else "",
+            "detail": letter.detail if letter else "",
+            "topic": letter.source if letter else "",
+        }
+    decision = ended.decision
+    return common | {
+        "status": "decided",
+        "track_id": decision.track_id,
+        "decision_id": decision.decision_id,
+        "content_sha256": decision.content_sha256,
+        "outcome": decision.analysis.outcome.value,
+        "reason": decision.analysis.reason,
+        "score": decision.analysis.score,
+        "probability": decision.analysis.probability,
+        "p_value": decision.analysis.p_value,
+        "extent": decision.label.extent.value,
+        "certainty": decision.label.certainty.value,
+        "source": decision.label.source.value,
+        "licensed": decision.label.licensed,
+        "actions": decision.actions.model_dump(),
+        "rules": [hit.rule_id for hit in decision.rules],
+        "review_task_id": decision.review_task_id,
+        "model": decision.model.model_dump(),
+        "policy": decision.policy.model_dump(),
+    }
+
+
+def not_sent(item: Passed) -> dict[str, Any]:
+    """Return something that was named and not sent as data, for OUT."""
+    return {
+        "path": item.path,
+        "status": "not_sent",
+        "reason": item.reason,
+        "detail": item.detail,
+    }
+
+
+def passed(item: Passed) -> Text:
+    """Return the line of something that was named and not sent."""
+    return Text(f"not sent: {item.path}: {item.detail} ({item.reason})", style="dim")
+
+
+def summary(console: Console, ends: Sequence[Ended], not_sent: int) -> None:
+    """Print how many ended how."""
+    outcomes = Counter(
+        end.decision.analysis.outcome.value if end.decision else "dead letter" for end in ends
+    )
+    reviews = sum(1 for end in ends if end.decision and end.decision.review_task_id)
+    parts = [f"{count} {outcome}" for outcome, count in outcomes.most_common()]
+    console.print(
+        f"{len(ends)} uploads ended: {', '.join(parts) or 'none'}; "
+        f"{reviews} review requests; {not_sent} not sent",
+        soft_wrap=True,
+    )

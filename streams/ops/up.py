@@ -1,0 +1,286 @@
+"""``earmark up``: broker, topics, processors and tracks on one machine, with one command.
+
+A first stop for whoever wants to see how the parts fit: it does by hand what an operator
+of a bigger installation leaves to Kafka, Kubernetes and an ingest pipeline.
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from detector.errors import EarmarkError, Fatal
+from streams.contract.records import Upload
+from streams.ops import display
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.inputs import Passed
+from streams.ops.state import State
+from streams.ops.supervisor import Supervisor
+from streams.ops.watch import Ended, Watcher
+from streams.runtime.settings import PREFIX, Settings
+from streams.services.accounts.sessions import first_link
+from streams.stages.ingest import IngestHook
+from streams.store.database import Ledger
+from streams.web.console.address import address_of
+
+WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
+EVERYTHING: Final = ("console", *WORKERS)
+MONITOR_AFTER_S: Final = 60.0  # or once all is decided: the first decision comes first
+READY_PATIENCE_S: Final = 120.0
+STALL_S: Final = 300.0
+LEDGER_PATIENCE_S: Final = 60.0
+BATCH: Final = 50
+
+Named = tuple[str, Upload]
+
+
+@dataclass
+class Batch:
+    """The uploads of this run and how they end."""
+
+    console: Console
+    out: IO[str] | None
+    names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    sent_at: dict[str, float] = field(default_factory=dict)
+    ends: dict[str, Ended] = field(default_factory=dict)
+    not_sent: int = 0
+    all_sent: bool = False
+    failure: EarmarkError | None = None
+    last_news: float = field(default_factory=time.monotonic)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every upload that was sent has ended."""
+        return self.all_sent and not (self.sent_at.keys() - self.ends.keys())
+
+    def send(self, hook: IngestHook, items: Iterable[Named | Passed]) -> None:
+        """Send everything; runs in a thread beside the watching."""
+        waiting: list[Named] = []
+        try:
+            for item in items:
+                if isinstance(item, Passed):
+                    self._pass(item)
+                    continue
+                waiting.append(item)
+                if len(waiting) >= BATCH:
+                    self._send(hook, waiting)
+                    waiting = []
+            self._send(hook, waiting)
+        except EarmarkError as error:
+            self.failure = error
+        except Exception as error:  # noqa: BLE001 - told in the main thread, which ends
+            self.failure = Fatal(f"sending stopped: {error!r}")
+        finally:
+            self.all_sent = True
+
+    def take(self, ended: Ended, progress: Progress) -> None:
+        """Note one end, print its line; a second end of the same upload is not news."""
+        if ended.upload_id in self.ends:
+            return
+        self.ends[ended.upload_id] = ended
+        self.last_news = time.monotonic()
+        seconds = ended.at - self.sent_at.get(ended.upload_id, ended.at)
+        for name in self.names.get(ended.upload_id) or [_name(ended)]:
+            progress.console.print(display.line(name, ended, seconds), soft_wrap=True)
+            self._write(display.row(name, ended, seconds))
+
+    def _send(self, hook: IngestHook, items: list[Named]) -> None:
+        for name, upload in items:
+            self.names[upload.upload_id].append(name)
+            self.sent_at.setdefault(upload.upload_id, time.time())
+        deliveries = hook.submit_many([upload for _, upload in items])
+        for (name, upload), delivery in zip(items, deliveries, strict=True):
+            if delivery.error is not None:
+                self.sent_at.pop(upload.upload_id, None)
+                self._pass(Passed(name, "not_delivered", str(delivery.error)))
+
+    def _pass(self, item: Passed) -> None:
+        self.not_sent += 1
+        self.console.print(display.passed(item), soft_wrap=True)
+        self._write(display.not_sent(item))
+
+    def _write(self, said: dict[str, object]) -> None:
+        if self.out is not None:
+            self.out.write(json.dumps(said) + "\n")
+            self.out.flush()
+
+
+def up(
+    state: State,
+    items: Callable[[Settings], Iterable[Named | Passed]],
+    *,
+    once: bool,
+    out: Path | None,
+    console: Console,
+) -> int:
+    """Run everything until Ctrl-C, or with ``once`` until every upload has ended.
+
+    Returns:
+        0; 1 where ``once`` could not see every upload end.
+    """
+    with state.locked(), _terminable(), ExitStack() as stack:
+        writer = stack.enter_context(out.open("w")) if out else None
+        settings = _with_console(_broker(state, stack, console))
+        # they load for seconds, and wait for topics anyway
+        supervisor = stack.enter_context(Supervisor(list(EVERYTHING), settings, state.logs))
+        ensure_topics(settings)
+        with console.status("starting the processors"):
+            late = supervisor.wait_ready(READY_PATIENCE_S)
+        if late:
+            raise Fatal(f"not ready: {'; '.join(late)}; logs: {state.logs}")
+        state.announce(settings)
+        _say_where(console, settings, supervisor, state)
+        batch = Batch(console, writer)
+        watcher = stack.enter_context(Watcher(settings))
+        hook = stack.enter_context(IngestHook(settings))
+        sender = threading.Thread(target=batch.send, args=(hook, items(settings)), daemon=True)
+        sender.start()
+        try:
+            _follow(batch, watcher, supervisor, console, state, once=once)
+        except KeyboardInterrupt:
+            console.print("stopping")
+            return 0
+        if batch.failure is not None:
+            raise batch.failure
+        missing = _missing_in_ledger(settings, batch, supervisor)
+        display.summary(console, list(batch.ends.values()), batch.not_sent)
+        if not batch.sent_at and batch.not_sent:
+            return 1
+        if not batch.complete or missing:
+            left = sorted(batch.sent_at.keys() - batch.ends.keys())
+            console.print(
+                f"[red]{len(left)} uploads have not ended, {len(missing)} are not in the ledger[/]"
+            )
+            for upload_id in [*left, *missing][:20]:
+                console.print(f"  {upload_id} {', '.join(batch.names[upload_id])}")
+            return 1
+        return 0
+
+
+def _broker(state: State, stack: ExitStack, console: Console) -> Settings:
+    """Start the embedded broker, unless the environment names one."""
+    if os.environ.get(PREFIX + "BROKERS"):
+        return state.settings(None)
+    from streams.runtime.processes import free_port
+
+    state.logs.mkdir(parents=True, exist_ok=True)
+    with console.status("starting the embedded broker"):
+        broker = EmbeddedBroker(port=free_port(wanted=9_092), log_file=state.logs / "broker.log")
+        stack.enter_context(broker)
+    return state.settings(broker.bootstrap)
+
+
+def _with_console(settings: Settings) -> Settings:
+    """Let the console have its port, or another where that is taken."""
+    from streams.runtime.processes import free_port
+
+    port = free_port(settings.console_host, settings.console_port)
+    return settings.model_copy(update={"console_port": port})
+
+
+def _follow(
+    batch: Batch,
+    watcher: Watcher,
+    supervisor: Supervisor,
+    console: Console,
+    state: State,
+    *,
+    once: bool,
+) -> None:
+    console.print(display.HEADER, style="bold")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("decided", total=None)
+        looked = 0.0
+        done = watched = False
+        began = time.monotonic()
+        while True:
+            for ended in watcher.poll(0.5 if batch.complete else 0.1):
+                batch.take(ended, progress)
+            if time.monotonic() - looked > 1:
+                for child in supervisor.watch():
+                    progress.console.print(
+                        f"[yellow]{child.name} ended and is started again[/]; its log: "
+                        f"{child.log_path}"
+                    )
+                looked = time.monotonic()
+            mine = len(batch.sent_at.keys() & batch.ends.keys())
+            progress.update(
+                task, completed=mine, total=len(batch.sent_at) if batch.all_sent else None
+            )
+            stalled = time.monotonic() - batch.last_news > STALL_S
+            if once and (batch.complete or batch.failure or (batch.all_sent and stalled)):
+                return
+            all_ended = batch.complete and bool(batch.ends)
+            if not (once or watched) and (all_ended or time.monotonic() - began > MONITOR_AFTER_S):
+                watched = True
+                monitor = supervisor.add("monitor")
+                progress.console.print(f"metrics  {monitor.metrics_url}  {monitor.name}")
+                progress.console.print(f"         all of them: {state.scrape(supervisor.targets)}")
+            if all_ended and not done:
+                done = True
+                display.summary(progress.console, list(batch.ends.values()), batch.not_sent)
+                progress.console.print("still running; Ctrl-C ends it")
+
+
+def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor) -> list[str]:
+    """Wait until the ledger holds the end of every upload; return those it lacks."""
+    ledger = Ledger.open(settings.ledger)
+    deadline = time.monotonic() + LEDGER_PATIENCE_S
+    while True:
+        missing = sorted(batch.ends.keys() - ledger.ended_uploads(batch.ends.keys()))
+        if not missing or time.monotonic() > deadline:
+            return missing
+        supervisor.watch()  # the ledger may have died just now
+        time.sleep(0.2)
+
+
+def _say_where(console: Console, settings: Settings, supervisor: Supervisor, state: State) -> None:
+    ledger = Ledger.open(settings.ledger)
+    link = first_link(ledger, always=True)
+    ledger.close()
+    address = address_of(settings, settings.console_port)
+    enter = f"{address}/enter/{link}" if link else address
+    console.print(f"console  {enter}", soft_wrap=True, highlight=False)
+    if link:
+        console.print("         open it to check a track; it signs you in, once", style="dim")
+    console.print(f"broker   {settings.brokers}")
+    console.print(f"ledger   {settings.shown()['ledger']}")
+    console.print(f"logs     {state.logs}/")
+    for child in supervisor.children:
+        console.print(f"metrics  {child.metrics_url}  {child.name}")
+
+
+def _name(ended: Ended) -> str:
+    """Return a name for an upload that somebody else sent."""
+    return ended.decision.track_id if ended.decision else ended.upload_id
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind everything as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,1 @@
+"""What people and programs reach by HTTP: the API under ``/v1`` and the console."""

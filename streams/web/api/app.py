@@ -1,0 +1,54 @@
+"""The API's application: ``/v1/openapi.json`` describes it."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from streams.contract.records import Upload
+from streams.web.api import appeals, multipart, problems, tracks, uploads, webhooks
+from streams.web.api.callers import RateLimit
+from streams.web.api.resources import House
+
+DESCRIPTION = """
+What a music platform is being sent: hand tracks in, read labels and decisions, hand in
+appeals, be told by webhooks. Errors are `application/problem+json`. Every id is deterministic,
+so sending the same twice is harmless.
+"""
+
+
+def create(house: House) -> FastAPI:
+    """Return the application; it is mounted at ``/v1``."""
+    app = FastAPI(
+        title="Earmark",
+        version="1.0.0",
+        description=DESCRIPTION,
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        # holds before a body is read, and so before anybody is asked who they are
+        max_body_size=multipart.SMALL_BYTES,
+    )
+    app.state.house = house
+    app.state.rate_limit = RateLimit(house.settings.api_rate_per_minute)
+    problems.install(app)
+    for router in (uploads.router, tracks.router, appeals.router, webhooks.router):
+        app.include_router(router)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Add to the document what FastAPI cannot see: the shapes of problems and uploads."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schemas = document["components"]["schemas"]
+        for shape in (problems.Problem, Upload):
+            schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[shape.__name__] = schema
+        document["servers"] = [{"url": "/v1"}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation tells to

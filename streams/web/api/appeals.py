@@ -1,0 +1,78 @@
+"""``/appeals``: hand in somebody's appeal against a decision, and see how it stands."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from streams.contract.records import Identifier
+from streams.contract.records.reviews import AppealChanged, AppealEvidence, Appellant
+from streams.services import appeals
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
+from streams.services.appeals import BadAppeal
+from streams.web.api import pages
+from streams.web.api.callers import needs
+from streams.web.api.problems import ProblemError, documented
+from streams.web.api.resources import house_of
+
+router = APIRouter(tags=["appeals"])
+
+
+class AppealRequest(BaseModel):
+    """An appeal as it is handed in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision_id: Identifier
+    appellant: Appellant
+    grounds: Annotated[str, Field(json_schema_extra={"enum": list(appeals.GROUNDS)})]
+    statement: Annotated[str, Field(min_length=1, max_length=10_000)]
+    evidence: Annotated[list[AppealEvidence], Field(max_length=50)] = []
+
+
+@router.post(
+    "/appeals",
+    status_code=201,
+    response_model=AppealChanged,
+    responses=documented(400, 401, 403, 404, 409, 422, 429, 503),
+)
+def receive(
+    request: Request, given: AppealRequest, caller: Annotated[Key, needs(Right.APPEAL_INTAKE)]
+) -> AppealChanged:
+    """Hand in an appeal, within six months of the decision; a person will decide."""
+    house = house_of(request)
+    if given.grounds not in appeals.GROUNDS:
+        raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
+    evidence: list[dict[str, Any]] = [one.model_dump() for one in given.evidence]
+    try:
+        said = appeals.receive(
+            house.ledger,
+            given.decision_id,
+            appellant=given.appellant,
+            grounds=given.grounds,
+            statement=given.statement,
+            evidence=evidence,
+            by=caller.key_id,
+        )
+    except BadAppeal as error:
+        status = {"no_such_decision": 404, "already_open": 409}.get(error.reason, 422)
+        raise ProblemError(status, error.reason, error.detail) from error
+    house.relay.wake()
+    return said
+
+
+@router.get(
+    "/appeals/{appeal_id}",
+    response_model=AppealChanged,
+    responses=documented(401, 403, 404, 422, 429, 503),
+)
+def appeal(
+    request: Request, appeal_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> AppealChanged:
+    """Return an appeal as it stands."""
+    try:
+        with house_of(request).ledger.reading() as connection:
+            return appeals.one(connection, appeal_id)
+    except BadAppeal as error:
+        raise ProblemError(404, error.reason, error.detail) from error

@@ -1,0 +1,138 @@
+"""Taking an upload in: one transaction, whatever door it came through.
+
+The event waits in the outbox, its row is in the ledger at once, and an idempotency key gives
+the same answer again. The id is made of the content, so even without a key the same delivery
+is the same upload.
+"""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import delete, insert, select
+
+from detector.errors import Transient
+from streams.contract import topics
+from streams.contract.records import Upload, UploadReceived, stable_id
+from streams.media.kept_audio import KeptFile
+from streams.services.verdicts import publish
+from streams.stages.ingest import upload_from_fields
+from streams.store import audit, outbox
+from streams.store.account_tables import REQUESTS
+from streams.store.database import Ledger
+from streams.store.tables import UPLOADS
+from streams.web.api.multipart import Form
+from streams.web.api.problems import ProblemError
+from streams.web.api.resources import House
+
+KEPT: Final = timedelta(days=7)
+LONGEST_KEY: Final = 200
+SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """An upload that was taken in; ``again``: the same request had been answered before."""
+
+    upload_id: str
+    track_id: str
+    again: bool = False
+
+
+def from_file(metadata: bytes, kept: KeptFile, file_name: str) -> Upload:
+    """Return the upload of a file that came in a form.
+
+    Without a ``track_id`` the content names the track; without a title, the file's name does.
+
+    Raises:
+        ProblemError: the metadata are none.
+        RefusedUpload: a field is wrong.
+    """
+    fields = parsed(metadata) if metadata.strip() else {}
+    if given := [name for name in SERVER_FIELDS if name in fields]:
+        raise ProblemError(422, "invalid_upload", f"{given[0]} is ours to say where a file comes")
+    stem = PurePosixPath(file_name.replace("\\", "/")).stem
+    made = {"track_id": stable_id("trk", kept.sha256), "title": stem[:2_000] or None}
+    mine = {"uri": kept.uri, "sha256": kept.sha256}
+    return upload_from_fields(made | fields | mine)
+
+
+def take_file_in(house: House, form: Form, caller: str, key: str | None = None) -> TakenIn:
+    """Take in a file that has arrived; where it is refused, nothing of it remains.
+
+    Raises:
+        ProblemError, RefusedUpload: the metadata or the key are wrong.
+        LedgerAway, Transient: nothing was taken; send it again.
+    """
+    arrived = form.file.whole()
+    upload = from_file(form.metadata, arrived, form.file_name)
+    new = form.file.keep()  # before the event that names it
+    try:
+        return take_in(house.ledger, upload, caller, key)
+    except BaseException:
+        if new:
+            with suppress(Transient):  # what the caller must hear is why it was refused
+                _forget(house, arrived)
+        raise
+
+
+def _forget(house: House, arrived: KeptFile) -> None:
+    """Remove a file, unless another request has taken the same content in meanwhile."""
+    with house.ledger.reading() as connection:
+        named = connection.scalar(
+            select(UPLOADS.c.upload_id).where(UPLOADS.c.uri == arrived.uri).limit(1)
+        )
+    if named is None:
+        house.uploads.forget(arrived.sha256)
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        ProblemError: it is none.
+    """
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ProblemError(400, "invalid_json", f"not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ProblemError(422, "invalid_upload", "an upload is a JSON object")
+    return fields
+
+
+def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None) -> TakenIn:
+    """Take an upload in.
+
+    Raises:
+        ProblemError: the idempotency key was used for another request.
+        LedgerAway: nothing was taken; send it again.
+    """
+    now = datetime.now(UTC)
+    said = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
+    digest = hashlib.sha256(upload.to_bytes()).hexdigest()
+    with ledger.transaction() as connection:
+        audit.lock(connection)  # the same key twice at once: the second must see the first
+        if key is not None:
+            mine = (REQUESTS.c.caller == caller) & (REQUESTS.c.key == key)
+            before = connection.execute(select(REQUESTS).where(mine)).one_or_none()
+            if before is not None:
+                if before.request_sha256 != digest:
+                    raise ProblemError(
+                        422, "key_reused", "this idempotency key was used for another upload"
+                    )
+                return TakenIn(said.upload_id, said.track_id, again=True)
+            row = {"caller": caller, "key": key, "request_sha256": digest, "at": now}
+            connection.execute(insert(REQUESTS).values(row | {"answer": said.upload_id}))
+            connection.execute(delete(REQUESTS).where(REQUESTS.c.at < now - KEPT))
+        if not publish(connection, topics.UPLOADED, said):
+            # Known, but sent again: it goes out again, as the ingest hook does. A broker that
+            # keeps nothing may have forgotten it, or its file has been repaired meanwhile.
+            outbox.put(connection, topics.UPLOADED, said)
+        detail = {"track": said.track_id}
+        audit.append(connection, [audit.Entry(caller, "uploaded", said.upload_id, detail)])
+    return TakenIn(said.upload_id, said.track_id)

@@ -1,0 +1,145 @@
+"""multipart/form-data as a stream: the file goes to the store as it arrives, never into memory.
+
+A form has one part ``file`` and at most one part ``metadata`` (JSON), in any order. What is
+more, too large or cut off ends the request, and nothing of it remains.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from anyio import to_thread
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from streams.media.kept_audio import Arriving, KeptUploads
+from streams.web.api.problems import ProblemError
+
+METADATA_BYTES: Final = 256 * 1024
+HEADER_BYTES: Final = 8 * 1024
+OVERHEAD_BYTES: Final = METADATA_BYTES + 64 * 1024  # of a form around its file
+MOST_PARTS: Final = 8
+
+# Bodies are bounded by the framework before anything reads them; the routes that take files say
+# FILE_BYTES and count by themselves, since the largest file is a setting.
+SMALL_BYTES: Final = 512 * 1024
+FILE_BYTES: Final = 2**40
+
+
+@dataclass
+class Form:
+    """What has arrived: the file (not kept yet), its name, and the metadata's bytes."""
+
+    file: Arriving
+    file_name: str = ""
+    metadata: bytes = b""
+    has_file: bool = False
+
+
+@asynccontextmanager
+async def received(request: Request, kept: KeptUploads) -> AsyncIterator[Form]:
+    """Take a whole form in; leaving the context removes what was not kept.
+
+    Raises:
+        ProblemError: no form, or not such a form.
+        TooLarge: the file is.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise ProblemError(415, "unsupported_media_type", "send multipart/form-data or JSON")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > kept.max_bytes + OVERHEAD_BYTES:
+        raise ProblemError(413, "too_large", f"a file has at most {kept.max_bytes} bytes")
+    with kept.arrive() as file:
+        form = Form(file)
+        reader = _Reader(form)
+        try:
+            parser = MultipartParser(boundary, reader.callbacks())
+            async for block in request.stream():
+                # Parsed and written beside the loop: others go on arriving meanwhile.
+                await to_thread.run_sync(parser.write, block)
+        except FormParserError as error:
+            raise ProblemError(400, "bad_form", f"this is no form: {error}") from error
+        except ClientDisconnect as error:
+            raise ProblemError(400, "cut_off", "the upload broke off") from error
+        if not reader.complete:
+            raise ProblemError(400, "cut_off", "the form ends in the middle")
+        if not form.has_file:
+            raise ProblemError(422, "no_file", "the form has no part named file")
+        yield form
+
+
+class _Reader:
+    """What python-multipart calls: puts each part where it belongs."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._headers: dict[bytes, bytes] = {}
+        self._name = self._value = b""
+        self._part = ""
+        self._parts = 0
+        self._metadata = bytearray()
+        self.complete = False
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": self._header_name,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_end,
+            "on_part_data": self._data,
+            "on_part_end": self._part_end,
+            "on_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        self._headers, self._part = {}, ""
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            raise ProblemError(422, "bad_form", "the form has too many parts")
+
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name = self._bounded(self._name + data[start:end])
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value = self._bounded(self._value + data[start:end])
+
+    def _bounded(self, value: bytes) -> bytes:
+        if len(value) > HEADER_BYTES:
+            raise ProblemError(422, "bad_form", "a header of the form is too long")
+        return value
+
+    def _header_end(self) -> None:
+        self._headers[self._name.lower()] = self._value
+        self._name = self._value = b""
+
+    def _headers_end(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        part = options.get(b"name", b"").decode(errors="replace")
+        if part not in ("file", "metadata"):
+            raise ProblemError(422, "bad_form", "parts are named file and metadata")
+        if part == "file":
+            if self._form.has_file:
+                raise ProblemError(422, "bad_form", "one file in each form")
+            self._form.has_file = True
+            self._form.file_name = options.get(b"filename", b"").decode(errors="replace")
+        self._part = part
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._part == "file":
+            self._form.file.write(data[start:end])
+            return
+        self._metadata += data[start:end]
+        if len(self._metadata) > METADATA_BYTES:
+            raise ProblemError(413, "too_large", f"metadata has at most {METADATA_BYTES} bytes")
+
+    def _part_end(self) -> None:
+        if self._part == "metadata":
+            self._form.metadata = bytes(self._metadata)
+
+    def _end(self) -> None:
+        self.complete = True

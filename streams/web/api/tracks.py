@@ -1,0 +1,156 @@
+"""``/tracks`` and ``/decisions``: what is known of a track, what was decided, and why."""
+
+from typing import Annotated, Any
+
+import orjson
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from streams.contract.records import TrackDecided, parse
+from streams.contract.records.policy import StatementWritten
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
+from streams.services.evidence_pictures import Pictures
+from streams.store.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
+from streams.web.api import pages
+from streams.web.api.callers import needs
+from streams.web.api.problems import ProblemError, documented
+from streams.web.api.resources import house_of
+
+router = APIRouter(tags=["tracks"])
+READ = documented(400, 401, 403, 404, 422, 429, 503)
+
+
+class Page(BaseModel):
+    """A page of records, latest first."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None = None
+
+
+class Track(BaseModel):
+    """A track as it stands: its latest decision, and its uploads (the latest twenty)."""
+
+    track_id: str
+    decision: TrackDecided | None
+    upload_ids: list[str]
+
+
+@router.get("/tracks/{track_id:path}/labels", response_model=Page, responses=READ)
+def labels(
+    request: Request,
+    track_id: pages.Id,
+    caller: Annotated[Key, needs(Right.READ)],
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = pages.DEFAULT,
+) -> Page:
+    """Return every label that a track ever had, latest first."""
+    items, cursor = pages.page(
+        *(house_of(request).ledger, LABELS, LABELS.c.recorded_at),
+        *([LABELS.c.track_id == track_id], cursor, limit),
+    )
+    return Page(items=items, next_cursor=cursor)
+
+
+@router.get("/tracks/{track_id:path}/decisions", response_model=Page, responses=READ)
+def decisions(
+    request: Request,
+    track_id: pages.Id,
+    caller: Annotated[Key, needs(Right.READ)],
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = pages.DEFAULT,
+) -> Page:
+    """Return every decision about a track, latest first."""
+    items, cursor = pages.page(
+        *(house_of(request).ledger, DECISIONS, DECISIONS.c.recorded_at),
+        *([DECISIONS.c.track_id == track_id], cursor, limit),
+    )
+    return Page(items=items, next_cursor=cursor)
+
+
+@router.get("/tracks/{track_id:path}", response_model=Track, responses=READ)
+def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]) -> Track:
+    """Return a track as it stands. An id may hold slashes."""
+    with house_of(request).ledger.reading() as connection:
+        ids = connection.scalars(
+            select(UPLOADS.c.upload_id)
+            .where(UPLOADS.c.track_id == track_id)
+            .order_by(UPLOADS.c.uploaded_at.desc())
+            .limit(20)
+        ).all()
+        text = connection.scalars(
+            select(DECISIONS.c.record)
+            .where(DECISIONS.c.track_id == track_id)
+            .order_by(DECISIONS.c.uploaded_at.desc(), DECISIONS.c.recorded_at.desc())
+            .limit(1)
+        ).one_or_none()
+    if not ids and text is None:
+        raise ProblemError(404, "no_such_track", f"there is no track {track_id}")
+    decided = None if text is None else parse(TrackDecided, text.encode())
+    return Track(track_id=track_id, decision=decided, upload_ids=list(ids))
+
+
+@router.get("/decisions/{decision_id}", response_model=TrackDecided, responses=READ)
+def decision(
+    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> TrackDecided:
+    """Return one decision with its analysis, label, actions, rules and versions."""
+    return _decision(request, decision_id)
+
+
+@router.get("/decisions/{decision_id}/statement", response_model=StatementWritten, responses=READ)
+def statement(
+    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> StatementWritten:
+    """Return the statement of reasons of a decision; 404 where it restricts nothing."""
+    found = _decision(request, decision_id).statement_id
+    question = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == found)
+    with house_of(request).ledger.reading() as connection:
+        text = connection.scalar(question) if found else None
+    if text is None:
+        raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
+    return parse(StatementWritten, text.encode())
+
+
+@router.get(
+    "/decisions/{decision_id}/evidence",
+    responses=READ | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+)
+def evidence(
+    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> Response:
+    """Return the numbers behind the picture of the evidence."""
+    picture = _picture(request, decision_id, "json")
+    return Response(orjson.dumps(orjson.loads(picture)), media_type="application/json")
+
+
+@router.get(
+    "/decisions/{decision_id}/evidence.png",
+    responses=READ
+    | {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
+    response_class=Response,
+)
+async def evidence_picture(
+    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> Response:
+    """Return the picture of the evidence; the first time it takes some seconds to draw."""
+    drawn = await to_thread.run_sync(_picture, request, decision_id, "png")
+    return Response(drawn, media_type="image/png")
+
+
+def _picture(request: Request, decision_id: str, ending: str) -> bytes:
+    house = house_of(request)
+    return Pictures(house.ledger, house.store, house.settings).of(
+        _decision(request, decision_id), ending
+    )
+
+
+def _decision(request: Request, decision_id: str) -> TrackDecided:
+    question = select(DECISIONS.c.record).where(DECISIONS.c.decision_id == decision_id)
+    with house_of(request).ledger.reading() as connection:
+        text = connection.scalar(question)
+    if text is None:
+        raise ProblemError(404, "no_such_decision", f"there is no decision {decision_id}")
+    return parse(TrackDecided, text.encode())

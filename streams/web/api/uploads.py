@@ -1,0 +1,195 @@
+"""``/uploads``: hand a track in, by address or by file, and see how far it is."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel
+
+from streams.contract.records import TrackDecided, Upload
+from streams.services.accounts.keys import Key
+from streams.services.accounts.roles import Right
+from streams.stages.ingest import check_scheme, upload_from_fields
+from streams.store.tables import UPLOADS
+from streams.web.api import intake, multipart, pages
+from streams.web.api.callers import needs
+from streams.web.api.problems import ProblemError, documented
+from streams.web.api.progress import Progress, progress_of
+from streams.web.api.resources import House, house_of
+
+router = APIRouter(tags=["uploads"])
+JSON_BYTES = 256 * 1024
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/Upload"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "metadata": {
+                            "type": "string",
+                            "description": "JSON: the fields of Upload without uri and sha256; "
+                            "track_id may be left out",
+                        },
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+class Accepted(BaseModel):
+    """An upload that was taken in; its decision follows."""
+
+    upload_id: str
+    track_id: str
+
+
+class UploadStatus(BaseModel):
+    """How far an upload is."""
+
+    upload_id: str
+    track_id: str
+    status: str
+    decision_id: str | None = None
+    outcome: str | None = None
+    extent: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+    @classmethod
+    def of(cls, found: Progress) -> "UploadStatus":
+        """Say a progress in the API's words."""
+        decision, failure = found.decision, found.failure or {}
+        return cls(
+            upload_id=found.upload_id,
+            track_id=found.track_id,
+            status=found.status,
+            decision_id=decision and decision.decision_id,
+            outcome=decision and decision.analysis.outcome.value,
+            extent=decision and decision.label.extent.value,
+            reason=failure.get("reason"),
+            detail=failure.get("detail"),
+        )
+
+
+class UploadPage(BaseModel):
+    """Uploads, latest first."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None = None
+
+
+@router.post(
+    "/uploads",
+    status_code=202,
+    response_model=Accepted,
+    openapi_extra=BODY,
+    responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+    max_body_size=multipart.FILE_BYTES,
+)
+async def upload(
+    request: Request,
+    response: Response,
+    caller: Annotated[Key, needs(Right.UPLOAD)],
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=intake.LONGEST_KEY)
+    ] = None,
+) -> Accepted:
+    """Hand in a track: JSON with its address, or a form with the file.
+
+    The same ``Idempotency-Key`` gives the same answer for seven days, and decides once.
+    """
+    house = house_of(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        given = upload_from_fields(intake.parsed(await _body(request)))
+        check_scheme(given, house.settings)
+    else:
+        async with multipart.received(request, house.uploads) as form:
+            taken = await to_thread.run_sync(
+                intake.take_file_in, house, form, caller.key_id, idempotency_key
+            )
+        return _accepted(taken, house, response)
+    taken = await to_thread.run_sync(
+        intake.take_in, house.ledger, given, caller.key_id, idempotency_key
+    )
+    return _accepted(taken, house, response)
+
+
+def _accepted(taken: intake.TakenIn, house: House, response: Response) -> Accepted:
+    house.relay.wake()
+    response.headers["Location"] = f"/v1/uploads/{taken.upload_id}"
+    if taken.again:
+        response.headers["Idempotent-Replayed"] = "true"
+    return Accepted(upload_id=taken.upload_id, track_id=taken.track_id)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for block in request.stream():
+        body += block
+        if len(body) > JSON_BYTES:
+            raise ProblemError(413, "too_large", f"JSON has at most {JSON_BYTES} bytes")
+    return bytes(body)
+
+
+@router.get(
+    "/uploads", response_model=UploadPage, responses=documented(400, 401, 403, 422, 429, 503)
+)
+def uploads(
+    request: Request,
+    caller: Annotated[Key, needs(Right.READ)],
+    cursor: pages.Cursor = None,
+    limit: pages.Limit = pages.DEFAULT,
+    track_id: Annotated[str | None, Query(max_length=256)] = None,
+) -> UploadPage:
+    """Return uploads, latest first."""
+    condition = [] if track_id is None else [UPLOADS.c.track_id == track_id]
+    items, cursor = pages.page(
+        house_of(request).ledger, UPLOADS, UPLOADS.c.recorded_at, condition, cursor, limit
+    )
+    return UploadPage(items=items, next_cursor=cursor)
+
+
+@router.get(
+    "/uploads/{upload_id}",
+    response_model=UploadStatus,
+    responses=documented(401, 403, 404, 422, 429, 503),
+)
+def status(
+    request: Request, upload_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> UploadStatus:
+    """Return how far an upload is: received, fingerprinted, classified, decided, dead_letter."""
+    return UploadStatus.of(_progress(request, upload_id))
+
+
+@router.get(
+    "/uploads/{upload_id}/decision",
+    response_model=TrackDecided,
+    responses=documented(401, 403, 404, 422, 429, 503),
+)
+def decision(
+    request: Request, upload_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
+) -> TrackDecided:
+    """Return the decision about an upload that counts now."""
+    found = _progress(request, upload_id).decision
+    if found is None:
+        raise ProblemError(404, "not_decided", f"upload {upload_id} has no decision")
+    return found
+
+
+def _progress(request: Request, upload_id: str) -> Progress:
+    with house_of(request).ledger.reading() as connection:
+        found = progress_of(connection, upload_id)
+    if found is None:
+        raise ProblemError(404, "no_such_upload", f"there is no upload {upload_id}")
+    return found
+
+
+SCHEMAS = (Upload,)

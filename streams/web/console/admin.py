@@ -1,0 +1,260 @@
+"""Admin: users, API keys, webhooks, versions, the audit log."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import func, select
+from starlette.responses import RedirectResponse, Response
+
+from streams.services.accounts import keys, sessions, users
+from streams.services.accounts.roles import PEOPLE, Right, Role
+from streams.services.accounts.users import AccountError
+from streams.services.webhooks import deliveries
+from streams.services.webhooks.deliveries import BadWebhook
+from streams.store.account_tables import AUDIT, DELIVERIES
+from streams.store.cursors import Sorted
+from streams.store.tables import DECISIONS
+from streams.web.api.pages import Cursor, Id
+from streams.web.api.resources import house_of
+from streams.web.console import auth
+from streams.web.console.auth import Visitor, needs, text, texts
+from streams.web.console.render import page
+
+router = APIRouter()
+PAGE = 100
+ENTRIES = Sorted.by((AUDIT.c.sequence, True))
+OWED = Sorted.by((DELIVERIES.c.created_at, True), (DELIVERIES.c.delivery_id, True))
+COUNTED_S = 60.0  # how long a count of all decisions is good for
+ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
+
+
+@router.get("/admin")
+def show_users(request: Request, visitor: ADMIN) -> Response:
+    """Show who may come in."""
+    return _users(request, visitor)
+
+
+@router.post("/admin/users")
+def create_user(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
+    """Add a user; the page shows a one-time link to pass on."""
+    ledger = house_of(request).ledger
+    try:
+        with ledger.transaction() as connection:
+            by = visitor.user.user_id
+            made = users.create(connection, text(form, "name", 200), text(form, "role", 20), by)
+            token = sessions.link(connection, made, by)
+    except AccountError as error:
+        return _users(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+    return _users(request, visitor, link=token, about=made.name)
+
+
+@router.post("/admin/users/{user_id}")
+def change_user(request: Request, user_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+    """Change a user's role, close or open the account, or make a new one-time link."""
+    ledger, by = house_of(request).ledger, visitor.user.user_id
+    try:
+        with ledger.transaction() as connection:
+            user = users.find(connection, user_id)
+            if text(form, "what") == "link":
+                token = sessions.link(connection, user, by)
+                about = user.name
+            else:
+                role, active = text(form, "role", 20), text(form, "active") == "on"
+                users.change(connection, user, role=role, active=active, by=by)
+                token = about = ""
+    except AccountError as error:
+        return _users(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+    if token:
+        return _users(request, visitor, link=token, about=about)
+    return RedirectResponse("/admin", 303)
+
+
+def _users(
+    request: Request,
+    visitor: Visitor,
+    status: int = 200,
+    *,
+    fault: str = "",
+    link: str = "",
+    about: str = "",
+) -> Response:
+    house_of(request).seen(visitor.user.user_id, "users_seen")
+    return page(
+        request,
+        "admin_users.html",
+        visitor,
+        status,
+        users=users.everybody(house_of(request).ledger),
+        roles=PEOPLE,
+        fault=fault,
+        link=f"{request.app.state.address}/enter/{link}" if link else "",
+        about=about,
+    )
+
+
+@router.get("/admin/keys")
+def show_keys(request: Request, visitor: ADMIN) -> Response:
+    """Show the API keys."""
+    return _keys(request, visitor)
+
+
+@router.post("/admin/keys")
+def create_key(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
+    """Make a key; the page shows it, once."""
+    try:
+        with house_of(request).ledger.transaction() as connection:
+            made = keys.create(
+                connection, text(form, "name", 200), text(form, "role", 20), visitor.user.user_id
+            )
+    except AccountError as error:
+        return _keys(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+    return _keys(request, visitor, secret=made)
+
+
+@router.post("/admin/keys/{key_id}/revoke")
+def revoke_key(request: Request, key_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+    """End a key."""
+    with house_of(request).ledger.transaction() as connection:
+        keys.revoke(connection, key_id, visitor.user.user_id)
+    return RedirectResponse("/admin/keys", 303)
+
+
+def _keys(
+    request: Request, visitor: Visitor, status: int = 200, *, fault: str = "", secret: str = ""
+) -> Response:
+    ledger = house_of(request).ledger
+    house_of(request).seen(visitor.user.user_id, "keys_seen")
+    with ledger.reading() as connection:
+        names = users.names(connection)
+    found = keys.all_keys(ledger)
+    return page(
+        *(request, "admin_keys.html", visitor, status),
+        keys=found,
+        roles=list(Role),
+        names=names,
+        fault=fault,
+        secret=secret,
+    )
+
+
+@router.get("/admin/webhooks")
+def show_webhooks(request: Request, visitor: ADMIN, cursor: Cursor = None) -> Response:
+    """Show who is told, and what is owed."""
+    return _webhooks(request, visitor, cursor=cursor)
+
+
+@router.post("/admin/webhooks")
+def create_webhook(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
+    """Add a webhook; the page shows its secret, once."""
+    try:
+        with house_of(request).ledger.transaction() as connection:
+            _, secret = deliveries.create(
+                *(connection, text(form, "url", 2_000), texts(form, "event")),
+                visitor.user.user_id,
+            )
+    except BadWebhook as error:
+        return _webhooks(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+    return _webhooks(request, visitor, secret=secret)
+
+
+@router.post("/admin/webhooks/{webhook_id}")
+def change_webhook(request: Request, webhook_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+    """End a webhook, or post again what it was owed of the last day."""
+    with house_of(request).ledger.transaction() as connection:
+        if text(form, "what") == "end":
+            deliveries.end(connection, webhook_id, visitor.user.user_id)
+        else:
+            since = datetime.now(UTC) - timedelta(days=1)
+            deliveries.replay(connection, webhook_id, since, visitor.user.user_id)
+    return RedirectResponse("/admin/webhooks", 303)
+
+
+def _webhooks(
+    request: Request,
+    visitor: Visitor,
+    status: int = 200,
+    *,
+    cursor: str | None = None,
+    fault: str = "",
+    secret: str = "",
+) -> Response:
+    ledger = house_of(request).ledger
+    house_of(request).seen(visitor.user.user_id, "webhooks_seen")
+    undelivered = select(DELIVERIES).where(
+        DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up"))
+    )
+    question = select(DELIVERIES.c.webhook_id, DELIVERIES.c.state, func.count()).group_by(
+        DELIVERIES.c.webhook_id, DELIVERIES.c.state
+    )
+    with ledger.reading() as connection:
+        counted: dict[str, dict[str, int]] = {}
+        for webhook_id, state, count in connection.execute(question):
+            counted.setdefault(webhook_id, {})[state] = count
+        failed = connection.execute(OWED.part(undelivered, cursor, PAGE)).mappings().all()
+    return page(
+        *(request, "admin_webhooks.html", visitor, status),
+        hooks=deliveries.all_webhooks(ledger),
+        counted=counted,
+        part=OWED.told(failed, cursor, PAGE),
+        events=deliveries.EVENTS,
+        fault=fault,
+        secret=secret,
+    )
+
+
+@router.get("/admin/versions")
+def versions(request: Request, visitor: Annotated[Visitor, needs(Right.POLICY)]) -> Response:
+    """Show which models and policies have decided, and which are set here."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "versions_seen")
+    counted: tuple[float, dict[str, Any]] | None
+    counted = getattr(request.app.state, "versions", None)
+    if counted is None or time.monotonic() - counted[0] > COUNTED_S:
+        found = {name: _versions(request, name) for name in ("model", "policy")}
+        counted = request.app.state.versions = (time.monotonic(), found)
+    return page(request, "admin_versions.html", visitor, found=counted[1], settings=house.settings)
+
+
+def _versions(request: Request, name: str) -> list[dict[str, Any]]:
+    columns = [DECISIONS.c[name], DECISIONS.c[f"{name}_version"], DECISIONS.c[f"{name}_digest"]]
+    question = (
+        select(
+            *(
+                column.label(label)
+                for column, label in zip(columns, ("name", "version", "digest"), strict=True)
+            ),
+            func.count().label("decisions"),
+            func.max(DECISIONS.c.recorded_at).label("last"),
+        )
+        .group_by(*columns)
+        .order_by(func.max(DECISIONS.c.recorded_at).desc())
+        .limit(50)
+    )
+    with house_of(request).ledger.reading() as connection:
+        return [dict(row) for row in connection.execute(question).mappings()]
+
+
+@router.get("/admin/audit")
+def audit_log(
+    request: Request,
+    visitor: ADMIN,
+    cursor: Cursor = None,
+    subject: Annotated[str, Query(max_length=256)] = "",
+) -> Response:
+    """Show the audit log, latest first."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "audit_seen", subject)
+    question = select(AUDIT)
+    if subject:
+        question = question.where((AUDIT.c.subject == subject) | (AUDIT.c.actor == subject))
+    with house.ledger.reading() as connection:
+        rows = connection.execute(ENTRIES.part(question, cursor, PAGE)).mappings().all()
+        names = users.names(connection)
+    return page(
+        *(request, "admin_audit.html", visitor),
+        part=ENTRIES.told(rows, cursor, PAGE),
+        names=names,
+        subject=subject,
+    )

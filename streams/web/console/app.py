@@ -1,0 +1,175 @@
+"""The console's application: pages at ``/``, the API at ``/v1``, static files."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from detector.errors import BadInput, Transient
+from streams.runtime import tracing
+from streams.services.accounts.oidc import Oidc
+from streams.web.api import app as api
+from streams.web.api.callers import RateLimit
+from streams.web.api.multipart import SMALL_BYTES
+from streams.web.api.problems import STATUSES, ProblemError
+from streams.web.api.resources import House
+from streams.web.console import (
+    admin,
+    appeals,
+    audio,
+    check,
+    dead_letters,
+    login,
+    quality,
+    queue,
+    task,
+    tracks,
+)
+from streams.web.console.auth import LoginNeeded, PageError
+from streams.web.console.render import error_page
+
+log = structlog.get_logger()
+
+STATIC: Final = Path(__file__).resolve().parent / "static"
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+HEADERS: Final = (
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
+    ("x-frame-options", "DENY"),
+)
+PAGES: Final = (login, check, queue, task, tracks, audio, appeals, quality, admin, dead_letters)
+
+
+def create(house: House, address: str) -> ASGIApp:
+    """Return everything that is served; ``address`` is where browsers reach it."""
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=SMALL_BYTES,
+    )
+    app.state.house = house
+    app.state.address = address
+    app.state.secure = address.startswith("https://")
+    app.state.oidc = Oidc(house.settings, address) if house.settings.oidc_issuer else None
+    app.state.login_limit = RateLimit(login.TRIES_PER_MINUTE)
+    for page in PAGES:
+        app.include_router(page.router)
+    app.mount("/v1", api.create(house))
+    app.mount("/static", StaticFiles(directory=STATIC))
+    _install_errors(app)
+    return SecureHeaders(Traced(app), secure=app.state.secure)
+
+
+def _install_errors(app: FastAPI) -> None:
+    @app.exception_handler(LoginNeeded)
+    def login(request: Request, error: LoginNeeded) -> Response:
+        if request.method != "GET" or "application/json" in request.headers.get("accept", ""):
+            return error_page(request, 401, "You are not logged in (any more).")
+        return RedirectResponse(error.location, 303)
+
+    @app.exception_handler(PageError)
+    def page(request: Request, error: PageError) -> Response:
+        return error_page(request, error.status, error.said)
+
+    @app.exception_handler(ProblemError)
+    def problem(request: Request, error: ProblemError) -> Response:
+        return error_page(request, error.status, error.detail)
+
+    @app.exception_handler(BadInput)
+    def bad(request: Request, error: BadInput) -> Response:
+        status = STATUSES.get(error.reason, 422)
+        return error_page(request, status, error.detail or error.reason)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = [f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()[:5]]
+        return error_page(request, 422, "; ".join(faults))
+
+    @app.exception_handler(Transient)
+    def away(request: Request, error: Transient) -> Response:
+        log.warning("page_failed", path=request.url.path, error=str(error))
+        said = "A part that this page needs is away just now. Nothing was saved; try again."
+        return error_page(request, 503, said)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
+        said = "There is no such page." if error.status_code == 404 else str(error.detail)
+        return error_page(request, error.status_code, said)
+
+    @app.exception_handler(Exception)
+    def bug(request: Request, error: Exception) -> Response:
+        log.error("page_broke", path=request.url.path, exc_info=error)
+        return error_page(request, 500, "This is our mistake; it is noted in the log.")
+
+
+class Traced:
+    """Makes each request that changes something a span, in the trace of whoever asks."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, within a span."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        headers = tuple((name.decode("latin-1"), value) for name, value in scope["headers"])
+        method = scope["method"]
+        with tracing.span(method, "server", headers=headers):
+            await self.app(scope, receive, send)
+            route = getattr(scope.get("route"), "path", None)  # known once it has been answered
+            if route is not None:
+                tracing.note({"http.route": route}, f"{method} {scope['root_path']}{route}")
+
+
+class SecureHeaders:
+    """Adds the headers that every answer carries; pages are never cached."""
+
+    def __init__(self, app: Any, *, secure: bool) -> None:
+        self.app = app
+        extra = (("strict-transport-security", "max-age=31536000"),) if secure else ()
+        self._headers = [(name.encode(), value.encode()) for name, value in (*HEADERS, *extra)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, with headers."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        static = scope["path"].startswith("/static/")
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                given = {name.lower() for name, _ in headers}
+                headers += [one for one in self._headers if one[0] not in given]
+                if b"cache-control" not in given:
+                    value = b"max-age=300" if static else b"no-store"
+                    headers.append((b"cache-control", value))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self.app(scope, receive, with_headers)

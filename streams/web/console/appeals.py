@@ -1,0 +1,214 @@
+"""Appeals: take one in, look, decide. Never by who reviewed the track before."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from streams.contract.records import Extent
+from streams.contract.records.reviews import (
+    DECIDED_STATES,
+    PENDING_STATES,
+    AppealOutcome,
+    Appellant,
+)
+from streams.policy.evaluate import STRICTNESS
+from streams.services import appeals
+from streams.services.accounts import users
+from streams.services.accounts.roles import Right
+from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
+from streams.store import queries
+from streams.web.api.pages import Cursor, Id
+from streams.web.api.resources import house_of
+from streams.web.console import auth, waveform
+from streams.web.console.auth import (
+    PageError,
+    Visitor,
+    blind_among,
+    needs,
+    not_blind,
+    text,
+    texts,
+)
+from streams.web.console.render import done, page
+from streams.web.console.story import heard_of
+
+router = APIRouter()
+PAGE: Final = 50
+# What may be found for an appellant beside the extent.
+FINDINGS: Final = ("licensed", "not_impersonation", "not_fraud", "not_removed_before")
+
+
+@router.get("/appeals")
+def listed(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+    show: Annotated[str, Query(max_length=20)] = "open",
+    cursor: Cursor = None,
+) -> Response:
+    """List the appeals that wait, or those that were decided."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "appeals_seen")
+    part = appeals.listed(house.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
+    return page(
+        *(request, "appeals.html", visitor),
+        part=part,
+        blind=blind_among(request, visitor, [one.track_id for one in part.rows]),
+        show=show,
+    )
+
+
+@router.get("/appeals/new")
+def new(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
+    decision: Annotated[str, Query(max_length=256)] = "",
+) -> Response:
+    """Show the form for an appeal that came by letter or telephone."""
+    found = queries.decision(house_of(request).ledger, decision)
+    if found is None:
+        raise PageError(404, "There is no such decision.")
+    return _new(request, visitor, decision)
+
+
+@router.post("/appeals")
+def receive(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
+    form: auth.Form,
+) -> Response:
+    """Take an appeal in."""
+    house, decision_id = house_of(request), text(form, "decision", 256)
+    address = text(form, "evidence_uri", 4_000)
+    evidence = [{"type": "other", "uri": address}] if address else []
+    try:
+        said = appeals.receive(
+            house.ledger,
+            decision_id,
+            appellant=Appellant.model_validate(
+                {"type": text(form, "appellant", 40), "id": text(form, "appellant_id", 200)}
+            ),
+            grounds=text(form, "grounds", 40),
+            statement=text(form, "statement"),
+            evidence=evidence,
+            by=visitor.user.user_id,
+        )
+    except ValidationError:
+        return _new(
+            request, visitor, decision_id, 422, "Say who appeals, on what grounds, and why."
+        )
+    except BadAppeal as error:
+        return _new(request, visitor, decision_id, 422, f"{error.detail.capitalize()}.")
+    house.relay.wake()
+    return RedirectResponse(f"/appeals/{said.appeal_id}", 303)
+
+
+def _new(
+    request: Request, visitor: Visitor, decision_id: str, status: int = 200, fault: str = ""
+) -> Response:
+    return page(
+        request,
+        "appeal_new.html",
+        visitor,
+        status,
+        decision_id=decision_id,
+        fault=fault,
+        grounds=GROUNDS,
+        appellants=APPELLANTS,
+    )
+
+
+@router.get("/appeals/{appeal_id}")
+def appeal(
+    request: Request,
+    appeal_id: Id,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+) -> Response:
+    """Show an appeal: what was decided, what is said against it, what happened since."""
+    return _appeal(request, appeal_id, visitor)
+
+
+@router.post("/appeals/{appeal_id}/step")
+def step(
+    request: Request,
+    appeal_id: Id,
+    visitor: Annotated[Visitor, needs(Right.APPEALS)],
+    form: auth.Form,
+) -> Response:
+    """Take an appeal one step further."""
+    house, state = house_of(request), text(form, "state", 40)
+    sequence = text(form, "sequence", 6)
+    relief = text(form, "relief", 4)
+    try:
+        wanted = Step(
+            state=state,  # type: ignore[arg-type] # go_on refuses what is no step
+            outcome=_outcome(form) if state in DECIDED_STATES else None,
+            interim_relief={"on": True, "off": False}.get(relief),
+        )
+        number = int(sequence) if sequence.isascii() and sequence.isdigit() else -1
+        changed = appeals.go_on(house.ledger, appeal_id, number, wanted, visitor.user)
+    except (BadAppeal, ValidationError) as error:
+        said = (
+            f"{error.detail.capitalize()}."
+            if isinstance(error, BadAppeal)
+            else "Say how much of it is AI, and give reasons that the appellant can follow."
+        )
+        return _appeal(request, appeal_id, visitor, 422, fault=said)
+    house.relay.wake()
+    return done(request, f"/appeals/{appeal_id}", f"Saved: {strings.said(changed.state)}.")
+
+
+def _outcome(form: Any) -> AppealOutcome:
+    extent = text(form, "extent", 10)
+    return AppealOutcome.model_validate(
+        {
+            "extent": Extent(extent) if extent in ("All", "Partly", "None") else None,
+            "findings": [one for one in FINDINGS if one in texts(form, "finding")],
+            "reversed_dimensions": [one for one in STRICTNESS if one in texts(form, "reversed")],
+            "reasons": text(form, "reasons"),
+        }
+    )
+
+
+def _appeal(
+    request: Request,
+    appeal_id: str,
+    visitor: Visitor,
+    status: int = 200,
+    *,
+    fault: str = "",
+) -> Response:
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "appeal_seen", appeal_id)
+    with house.ledger.reading() as connection:
+        try:
+            found = appeals.one(connection, appeal_id)
+        except BadAppeal as error:
+            raise PageError(404, "There is no such appeal.") from error
+        changes = appeals.history(connection, appeal_id)
+        excluded = appeals.first_reviewers(connection, found)
+        names = users.names(connection)
+        heard = heard_of(connection, found.upload_id)
+    not_blind(request, visitor, found.track_id)
+    decision = queries.decision(house.ledger, found.decision_id)
+    return page(
+        request,
+        "appeal.html",
+        visitor,
+        status,
+        appeal=found,
+        changes=changes,
+        last=next((one for one in reversed(changes) if one.outcome is not None), None),
+        names=names,
+        decision=decision,
+        current=queries.decision_of(house.ledger, found.upload_id),
+        wave=waveform.of(house, heard, decision),
+        steps=NEXT.get(found.state, ()),
+        pending=found.state in PENDING_STATES,
+        decided=DECIDED_STATES,
+        findings=FINDINGS,
+        mine=visitor.may("appeals") and visitor.user.user_id not in excluded,
+        excluded=visitor.user.user_id in excluded,
+        fault=fault,
+    )

@@ -1,0 +1,99 @@
+"""Dead letters: what died, why, since when; replay it, or drop it."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from streams.runtime.kafka.clients import open_producer
+from streams.services import dead_letters
+from streams.services.accounts.roles import Right
+from streams.services.dead_letters import refusal
+from streams.store import audit, dead_letter_store
+from streams.store.dead_letter_store import Letter, NoSuchLetter, Wanted
+from streams.web.api.pages import Cursor, Id
+from streams.web.api.resources import House, house_of
+from streams.web.console import auth
+from streams.web.console.auth import PageError, Visitor, needs, text
+from streams.web.console.render import done, page
+
+router = APIRouter()
+SHOWN: Final = 100
+SHOWN_BYTES: Final = 4_000
+ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
+
+
+@router.get("/admin/dead-letters")
+def overview(
+    request: Request,
+    visitor: ADMIN,
+    standing: Annotated[str, Query(max_length=20)] = "open",
+    reason: Annotated[str, Query(max_length=100)] = "",
+    cursor: Cursor = None,
+) -> Response:
+    """Show heaps of dead letters by place and reason, and the letters, latest first."""
+    ledger = house_of(request).ledger
+    house_of(request).seen(visitor.user.user_id, "dead_letters_seen")
+    wanted = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
+    return page(
+        *(request, "dead_letters.html", visitor),
+        heaps=dead_letter_store.heaps(ledger, Wanted(standing=wanted.standing)),
+        part=dead_letter_store.part(ledger, wanted, cursor, SHOWN),
+        standing=standing,
+        reason=reason,
+    )
+
+
+@router.get("/admin/dead-letters/{dead_letter_id}")
+def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
+    """Show one dead letter with its bytes and what was done about it."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "dead_letter_seen", dead_letter_id)
+    found = _one(house, dead_letter_id)
+    value = found.value or b""
+    return page(
+        *(request, "dead_letter.html", visitor),
+        letter=found,
+        value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
+        cut=len(value) > SHOWN_BYTES,
+        size=len(value),
+        actions=dead_letter_store.actions(house.ledger, dead_letter_id),
+        refusal=refusal(found),
+    )
+
+
+@router.post("/admin/dead-letters/{dead_letter_id}")
+def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+    """Replay a dead letter, or drop it; with a reason."""
+    house, why = house_of(request), text(form, "why", 1_000)
+    found = _one(house, dead_letter_id)
+    if not why:
+        raise PageError(422, "Say why: whoever looks at this later wants to know.")
+    who = visitor.user.name
+    if text(form, "what") == "drop":
+        dead_letters.drop(house.ledger, [found], who=who, why=why)
+        told = "Dropped."
+    else:
+        patience_s = house.settings.request_timeout_s
+        producer = open_producer(house.settings, "console")
+        try:
+            (outcome,) = dead_letters.replay(
+                house.ledger, producer, [found], who=who, why=why, patience_s=patience_s
+            )
+        finally:
+            producer.close(timeout=2)
+        if outcome.refused is not None:
+            raise PageError(409, f"Not replayed: {outcome.refused}.")
+        told = f"Replayed to {outcome.sent_to}."
+    action = "dead_letter_dropped" if told == "Dropped." else "dead_letter_replayed"
+    with house.ledger.transaction() as connection:
+        entry = audit.Entry(visitor.user.user_id, action, dead_letter_id, {"why": why})
+        audit.append(connection, [entry])
+    return done(request, "/admin/dead-letters", told)
+
+
+def _one(house: House, dead_letter_id: str) -> Letter:
+    try:
+        return dead_letter_store.one(house.ledger, dead_letter_id)
+    except NoSuchLetter as error:
+        raise PageError(404, "There is no such dead letter.") from error

@@ -1,0 +1,209 @@
+"""In and out: log-in, one-time links, OIDC, log-out, one's own settings."""
+
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from streams.services.accounts import sessions, users
+from streams.services.accounts.oidc import Oidc, OidcRefused, Started
+from streams.services.accounts.sessions import BadLink
+from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
+from streams.web.api.resources import house_of
+from streams.web.console import auth
+from streams.web.console.auth import COOKIE, Form, PageError, Visitor, needs, text
+from streams.web.console.render import page
+
+router = APIRouter()
+OIDC = "earmark_oidc"
+TRIES_PER_MINUTE = 30  # from one address; more are answered without asking the ledger
+BEFORE = "earmark_login"  # a form of a log-in page proves that it is of this browser by it
+
+
+@router.get("/")
+def home(visitor: Annotated[Visitor, needs(None)]) -> Response:
+    """Lead to the first page."""
+    return RedirectResponse("/check" if visitor.may("upload") else "/tracks", 303)
+
+
+@router.get("/login")
+def login_page(request: Request, next: Annotated[str, Query(max_length=2_000)] = "/") -> Response:
+    """Ask for name and password."""
+    return _login(request, next)
+
+
+@router.post("/login")
+def login(request: Request, form: Form) -> Response:
+    """Log in, where name and password go together."""
+    _before(request, text(form, "before"))
+    _not_too_often(request)
+    house, wanted = house_of(request), auth.local(text(form, "next", 2_000))
+    address = request.client.host if request.client else "?"
+    name, password = text(form, "name", 200), str(form.get("password", ""))[:2_000]
+    try:
+        user = users.log_in(house.ledger, name, password, address)
+    except WrongLogin as error:
+        return _login(request, wanted, 401, error.detail, name)
+    except TooManyTries as error:
+        return _login(request, wanted, 429, error.detail, name)
+    with house.ledger.transaction() as connection:
+        token = sessions.begin(connection, user)
+    answer = RedirectResponse(wanted, 303)
+    auth.remember(request, answer, token)
+    return answer
+
+
+@router.get("/enter/{token}")
+def enter_page(request: Request, token: str) -> Response:
+    """Show a page that uses the link; looking at it (a preview does) uses nothing up."""
+    answer = page(request, "enter.html", None, token=token, before=(mark := secrets.token_hex()))
+    _mark(request, answer, mark)
+    return answer
+
+
+@router.post("/enter/{token}")
+def enter(request: Request, token: str, form: Form) -> Response:
+    """Log in by a one-time link."""
+    _before(request, text(form, "before"))
+    _not_too_often(request)
+    address = request.client.host if request.client else "?"
+    try:
+        session = sessions.enter(house_of(request).ledger, token, address)
+    except BadLink as error:
+        raise PageError(410, f"{error.detail}.".capitalize()) from error
+    answer = RedirectResponse("/", 303)
+    auth.remember(request, answer, session)
+    return answer
+
+
+@router.get("/oidc/start")
+def oidc_start(request: Request, next: Annotated[str, Query(max_length=2_000)] = "/") -> Response:
+    """Send the browser to the OpenID provider."""
+    begun = _oidc(request).start()
+    answer = RedirectResponse(begun.url, 303)
+    kept = {"s": begun.state, "n": begun.nonce, "v": begun.verifier, "next": auth.local(next)}
+    answer.set_cookie(
+        OIDC,
+        urlsafe_b64encode(orjson.dumps(kept)).decode(),
+        max_age=600,
+        httponly=True,
+        samesite="lax",  # the provider sends the browser back from another site
+        secure=request.app.state.secure,
+        path="/oidc",
+    )
+    return answer
+
+
+@router.get("/oidc/back")
+def oidc_back(
+    request: Request,
+    state: Annotated[str, Query(max_length=500)] = "",
+    code: Annotated[str, Query(max_length=5_000)] = "",
+    error: Annotated[str, Query(max_length=500)] = "",
+) -> Response:
+    """Log in whom the provider sends back."""
+    if error or not code:
+        raise PageError(403, "Your organisation's log-in did not let you in.")
+    try:
+        kept = orjson.loads(urlsafe_b64decode(request.cookies.get(OIDC, "")))
+        begun = Started("", kept["s"], kept["n"], kept["v"])
+        wanted = auth.local(str(kept["next"]))
+    except (ValueError, KeyError, TypeError) as broken:
+        raise PageError(403, "This log-in was not begun in this browser; begin again.") from broken
+    house = house_of(request)
+    try:
+        user = _oidc(request).finish(house.ledger, begun, state, code)
+    except OidcRefused as refused:
+        raise PageError(403, f"{refused.detail[:1].upper()}{refused.detail[1:]}.") from refused
+    with house.ledger.transaction() as connection:
+        token = sessions.begin(connection, user)
+    answer = RedirectResponse(wanted, 303)
+    auth.remember(request, answer, token)
+    answer.delete_cookie(OIDC, path="/oidc")
+    return answer
+
+
+def _oidc(request: Request) -> Oidc:
+    found: Oidc | None = request.app.state.oidc
+    if found is None:
+        raise PageError(404, "Logging in by an organisation is not set up here.")
+    return found
+
+
+@router.post("/logout")
+def logout(request: Request, visitor: Annotated[Visitor, needs(None)], form: Form) -> Response:
+    """Log out."""
+    with house_of(request).ledger.transaction() as connection:
+        sessions.end(connection, request.cookies.get(COOKIE, ""), visitor.user)
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@router.get("/me")
+def me(request: Request, visitor: Annotated[Visitor, needs(None)]) -> Response:
+    """Show one's own settings."""
+    return page(request, "me.html", visitor, fault=None)
+
+
+@router.post("/me")
+def change_me(request: Request, visitor: Annotated[Visitor, needs(None)], form: Form) -> Response:
+    """Change one's own password, or blind mode."""
+    ledger = house_of(request).ledger
+    if text(form, "what") == "blind":
+        with ledger.transaction() as connection:
+            users.set_blind(connection, visitor.user, text(form, "blind") == "on")
+        return RedirectResponse("/me", 303)
+    password = str(form.get("password", ""))
+    if password != str(form.get("again", "")):
+        return page(request, "me.html", visitor, 422, fault="The two do not agree.")
+    try:
+        with ledger.transaction() as connection:
+            users.set_password(connection, visitor.user, password, visitor.user.user_id)
+            token = sessions.begin(connection, visitor.user)
+    except AccountError as error:
+        return page(request, "me.html", visitor, 422, fault=error.detail.capitalize())
+    answer = RedirectResponse("/me", 303)
+    auth.remember(request, answer, token)  # all others of this user have ended
+    return answer
+
+
+def _login(
+    request: Request, wanted: str, status: int = 200, fault: str = "", name: str = ""
+) -> Response:
+    mark = secrets.token_hex()
+    answer = page(
+        request,
+        "login.html",
+        None,
+        status,
+        next=auth.local(wanted),
+        fault=fault,
+        name=name,
+        before=mark,
+        oidc=house_of(request).settings.oidc_issuer is not None,
+    )
+    _mark(request, answer, mark)
+    return answer
+
+
+def _not_too_often(request: Request) -> None:
+    address = request.client.host if request.client else "?"
+    if request.app.state.login_limit.wait_s(users.place_of(address)):
+        raise PageError(429, "Too many tries from your address; wait a minute.")
+
+
+def _mark(request: Request, answer: Response, mark: str) -> None:
+    answer.set_cookie(
+        BEFORE, mark, httponly=True, samesite="strict", secure=request.app.state.secure
+    )
+
+
+def _before(request: Request, mark: str) -> None:
+    auth.same_origin(request)
+    cookie = request.cookies.get(BEFORE, "")
+    if not cookie or not secrets.compare_digest(cookie.encode(), mark.encode(errors="replace")):
+        raise PageError(403, "This page is too old: load it again.")

@@ -1,0 +1,63 @@
+"""Quality: how good reviewers and automation are, golden tracks, second reviews."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from streams.services import review_quality
+from streams.services.accounts.roles import Right
+from streams.services.review_quality import BadGolden
+from streams.web.api.resources import house_of
+from streams.web.console import auth
+from streams.web.console.auth import Visitor, needs, text
+from streams.web.console.render import done, page
+
+router = APIRouter()
+MOST = 500
+
+
+@router.get("/quality")
+def show(request: Request, visitor: Annotated[Visitor, needs(Right.QUALITY)]) -> Response:
+    """Show the figures."""
+    return _figures(request, visitor)
+
+
+@router.post("/quality/second")
+def second(
+    request: Request, visitor: Annotated[Visitor, needs(Right.QUALITY)], form: auth.Form
+) -> Response:
+    """Ask for second reviews."""
+    count = text(form, "count", 5)
+    wanted = min(int(count), MOST) if count.isascii() and count.isdigit() else 0
+    opened = review_quality.ask_twice(house_of(request).ledger, visitor.user, wanted)
+    return done(request, "/quality", f"{opened} second reviews are in the queue.")
+
+
+@router.post("/quality/golden")
+def golden(
+    request: Request, visitor: Annotated[Visitor, needs(Right.QUALITY)], form: auth.Form
+) -> Response:
+    """Add a golden track, or give those that there are to the queue."""
+    ledger = house_of(request).ledger
+    if text(form, "what") == "give":
+        return done(
+            request,
+            "/quality",
+            f"{review_quality.give_golden(ledger, visitor.user)} golden tasks are in the queue.",
+        )
+    try:
+        review_quality.make_golden(
+            *(ledger, visitor.user, text(form, "upload_id", 256)),
+            *(text(form, "extent", 10), text(form, "why", 2_000)),
+        )
+    except BadGolden as error:
+        return _figures(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+    return done(request, "/quality", "It is a golden track now.")
+
+
+def _figures(request: Request, visitor: Visitor, status: int = 200, *, fault: str = "") -> Response:
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "quality_seen")
+    found = review_quality.figures(house.ledger)
+    return page(request, "quality.html", visitor, status, figures=found, fault=fault)

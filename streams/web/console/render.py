@@ -1,0 +1,126 @@
+"""Pages out of templates: everything escaped, times and numbers told the same everywhere."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from streams.services.verdict_reasons import REASONS
+from streams.web.api import problems
+from streams.web.console import strings
+from streams.web.console.auth import Visitor
+
+TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
+DONE: Final = "earmark_done"
+MOST_SAID: Final = 300
+DASH: Final = "\N{EN DASH}"
+UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def when(at: datetime | None) -> str:
+    """Return a time in UTC, to the minute."""
+    return "?" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def age(at: datetime | None) -> str:
+    """Return how long ago something was, in its largest unit."""
+    return "?" if at is None else lasting((datetime.now(UTC) - at).total_seconds())
+
+
+def lasting(seconds: float) -> str:
+    """Return a duration in its largest unit."""
+    for size, unit in UNITS:
+        if abs(seconds) >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return "0 s"
+
+
+def clock(seconds: float) -> str:
+    """Return a place in a track as min:s."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number, or a dash where there is none."""
+    return DASH if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """Return a share in percent, or a dash."""
+    return DASH if value is None else f"{100 * value:.{digits}f} %"
+
+
+def first_up(text: str) -> str:
+    """Return a sentence with a capital at its start, and nothing else changed."""
+    return text[:1].upper() + text[1:]
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        when=when,
+        age=age,
+        lasting=lasting,
+        clock=clock,
+        number=number,
+        percent=percent,
+        first_up=first_up,
+        words=strings.said,
+        reason=strings.reason,
+    )
+    made.globals.update(REASONS=REASONS, w=strings)
+    return made
+
+
+PAGES: Final = _environment()
+
+
+def page(
+    request: Request, template: str, visitor: Visitor | None, status: int = 200, **said: Any
+) -> HTMLResponse:
+    """Return a page; what was done just before is said on it, once."""
+    done = unquote(request.cookies.get(DONE, ""))[:MOST_SAID]
+    html = PAGES.get_template(template).render(
+        me=visitor,
+        done=done,
+        here=request.url.path,
+        csrf=visitor.session.csrf if visitor else "",
+        **said,
+    )
+    answer = HTMLResponse(html, status)
+    if done:
+        answer.delete_cookie(DONE)
+    return answer
+
+
+def done(request: Request, path: str, said: str) -> Response:
+    """Lead to a page that says what was done.
+
+    By a cookie: words in an address could be put there by anybody who sends us a link.
+    """
+    answer = RedirectResponse(path, 303)
+    secure = request.app.state.secure
+    answer.set_cookie(
+        DONE, quote(said), max_age=60, httponly=True, samesite="strict", secure=secure
+    )
+    return answer
+
+
+def error_page(request: Request, status: int, said: str) -> Response:
+    """Return what went wrong: as a page, as JSON to our scripts, as a problem to programs."""
+    if request.url.path.startswith("/v1/"):  # a path that not even the API's mount takes
+        return problems.response(status, "not_found" if status == 404 else "problem", said)
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"status": status, "said": said}, status)
+    visitor = getattr(request.state, "visitor", None)
+    return page(request, "error.html", visitor, status, code=status, said=said)

@@ -1,0 +1,100 @@
+"""``earmark worker console``: one process with the console and the HTTP API."""
+
+import asyncio
+import socket
+import sys
+from contextlib import suppress
+from typing import Final
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from detector.errors import EarmarkError, Fatal
+from streams.runtime import logs, metrics, tracing
+from streams.runtime.health import Health, serve
+from streams.runtime.processes import end_within
+from streams.runtime.settings import Settings
+from streams.services.accounts.sessions import first_link
+from streams.web.api.resources import House
+from streams.web.console.address import address_of
+from streams.web.console.app import create
+
+log = structlog.get_logger()
+
+CONDITIONS: Final = ("ledger_open", "serving")
+GRACE_S: Final = 5
+
+
+def run_console(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    logs.configure(settings.log_level, processor="console")
+    tracing.configure(settings, "console")
+    health = Health(*CONDITIONS)
+    metrics.begin_console()
+    port = serve(health, settings.metrics_host, settings.metrics_port)
+    log.info("console_started", port=port)
+    try:
+        return asyncio.run(_serve(settings, health))
+    except EarmarkError as error:
+        log.error("console_failed", error=str(error))
+        return 1
+    except Exception:
+        log.exception("console_failed")
+        return 1
+
+
+async def _serve(settings: Settings, health: Health) -> int:
+    listener = _listen(settings)
+    with House.open(settings) as house:
+        health.set("ledger_open", True)
+        address = address_of(settings, listener.getsockname()[1])
+        link = first_link(house.ledger, always=False)
+        if link is not None:
+            # On the terminal alone: a log is read by more people than may come in.
+            sys.stdout.write(f"console  {address}/enter/{link}  (once, signs in the first admin)\n")
+            sys.stdout.flush()
+        config = config_of(create(house, address), settings)
+        server = uvicorn.Server(config)
+        beating = asyncio.create_task(_beat(server, health))
+        log.info("console_serving", address=address)
+        with suppress(KeyboardInterrupt):
+            await server.serve(sockets=[listener])
+        end_within(GRACE_S + 15)
+        beating.cancel()
+    log.info("console_stopped")
+    return 0
+
+
+def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """Return how the app is served: which proxies are believed, and what is bounded."""
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+
+
+async def _beat(server: uvicorn.Server, health: Health) -> None:
+    while True:
+        health.beat()
+        health.set("serving", server.started)
+        await asyncio.sleep(0.2)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.console_host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.console_host, settings.console_port))
+    except OSError as error:
+        at = f"{settings.console_host}:{settings.console_port}"
+        raise Fatal(f"the console cannot listen at {at}: {error.strerror}") from error
+    return listener

@@ -1,0 +1,229 @@
+"""A task: hear, see, decide. The verdict form, undo, and the lease beneath them."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Any, get_args
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from streams.contract.records import Component, Extent
+from streams.contract.records.reviews import Finding
+from streams.services import review_tasks, verdicts
+from streams.services.accounts.roles import Right
+from streams.services.review_tasks import NotYours
+from streams.services.verdicts import BadVerdict
+from streams.web.api.pages import Id
+from streams.web.api.resources import House, house_of
+from streams.web.console import auth, waveform
+from streams.web.console.auth import PageError, Visitor, needs, not_blind, text, texts
+from streams.web.console.render import done, page
+from streams.web.console.story import TaskStory, taken_its_place, task_story
+
+router = APIRouter()
+COMPONENTS = get_args(Component)
+FINDINGS = get_args(Finding)
+LONGEST_MS = 24 * 3_600_000
+
+
+@router.get("/tasks/{task_id}")
+def task(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+) -> Response:
+    """Show a task and everything that helps to decide it."""
+    if (later := taken_its_place(house_of(request), task_id)) is not None:
+        return RedirectResponse(f"/tasks/{later}", 303)
+    return _page(request, task_id, visitor)
+
+
+@router.post("/tasks/{task_id}/take")
+def take(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: auth.Form,
+) -> Response:
+    """Hold a task, so that nobody else decides it meanwhile."""
+    try:
+        review_tasks.take(house_of(request).ledger, task_id, visitor.user)
+    except NotYours as error:
+        return _page(request, task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
+    return RedirectResponse(f"/tasks/{task_id}", 303)
+
+
+@router.post("/tasks/{task_id}/renew")
+def renew(
+    request: Request, task_id: Id, visitor: Annotated[Visitor, needs(Right.REVIEW)]
+) -> Response:
+    """Hold it longer: the page's script asks while the page is open."""
+    auth.token_needed(request, visitor)
+    try:
+        until = review_tasks.renew(house_of(request).ledger, task_id, visitor.user)
+    except NotYours as error:
+        raise PageError(409, error.detail) from error
+    return JSONResponse({"until": until.isoformat()})
+
+
+@router.post("/tasks/{task_id}/put-back")
+def put_back(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: auth.Form,
+) -> Response:
+    """Give a task back."""
+    review_tasks.put_back(house_of(request).ledger, task_id, visitor.user)
+    return RedirectResponse("/queue", 303)
+
+
+@router.post("/tasks/{task_id}/verdict")
+def verdict(
+    request: Request,
+    task_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: auth.Form,
+) -> Response:
+    """Give a verdict, also about duplicates that were ticked, each on its own."""
+    house = house_of(request)
+    story = task_story(house, task_id, visitor.user)
+    if story is None:
+        raise PageError(404, "There is no such task.")
+    try:
+        given = _form(form, story)
+        verdicts.give(house.ledger, task_id, visitor.user, given)
+    except (BadVerdict, ValidationError) as error:
+        detail = error.detail if isinstance(error, BadVerdict) else "A text is too long."
+        return _page(request, task_id, visitor, 422, fault=detail, form=form)
+    except NotYours as error:
+        return _page(request, task_id, visitor, 409, fault=f"Not saved: {error.detail}.", form=form)
+    house.relay.wake()
+    said = "Verdict saved."
+    ticked = [one for one in texts(form, "also") if one in {row["task_id"] for row in story.alike}]
+    if ticked:
+        count = sum(_also(house, one, visitor, form) for one in ticked)
+        said = f"Verdict saved, and {count} of {len(ticked)} duplicates with it."
+    return done(request, f"/tasks/{task_id}", said)
+
+
+def _also(house: House, task_id: str, visitor: Visitor, form: FormData) -> bool:
+    """Say the same of a duplicate; whether that confirms its own label is worked out anew."""
+    story = task_story(house, task_id, visitor.user)
+    if story is None:
+        return False
+    try:
+        review_tasks.take(house.ledger, task_id, visitor.user)
+        verdicts.give(house.ledger, task_id, visitor.user, _form(form, story))
+    except NotYours:
+        return False
+    return True
+
+
+@router.post("/verdicts/{verdict_id}/undo")
+def undo(
+    request: Request,
+    verdict_id: Id,
+    visitor: Annotated[Visitor, needs(Right.REVIEW)],
+    form: auth.Form,
+) -> Response:
+    """Take a verdict back; the task is open again."""
+    house = house_of(request)
+    try:
+        task_id = verdicts.undo(house.ledger, verdict_id, visitor.user)
+    except NotYours as error:
+        raise PageError(409, f"Not undone: {error.detail}.") from error
+    house.relay.wake()
+    return done(request, f"/tasks/{task_id}", "Undone. The task is open again.")
+
+
+def _form(form: FormData, story: TaskStory) -> verdicts.Form:
+    """Return the verdict that a form says; the reviewer states facts, the outcome follows."""
+    finding = text(form, "finding", 40)
+    current = story.decision.label.extent if story.decision else Extent.UNKNOWN
+    extent: Extent | None = None
+    outcome: verdicts.Outcome
+    match finding:
+        case "All" | "Partly" | "None":
+            extent = Extent(finding)
+            if extent is current:
+                outcome = "confirm"
+            else:
+                outcome = "reject_flag" if extent is Extent.NONE else "correct"
+        case "insufficient_evidence":
+            outcome = "insufficient_evidence"
+        case "escalate":
+            outcome = "escalate"
+        case _:
+            raise BadVerdict("Say what you found.")
+    spent = text(form, "time_spent_ms", 12)
+    confidence = text(form, "confidence", 10)
+    return verdicts.Form(
+        form_id=text(form, "form_id", 100) or secrets.token_hex(8),
+        outcome=outcome,
+        extent=extent,
+        components=tuple(one for one in COMPONENTS if one in texts(form, "component")),
+        findings=tuple(one for one in FINDINGS if one in texts(form, "said")),
+        reason_codes=texts(form, "reason"),
+        notes=text(form, "notes") or None,
+        note_public=text(form, "note_public", 2_000) or None,
+        confidence=confidence if confidence in ("low", "high") else "medium",  # type: ignore[arg-type]
+        time_spent_ms=min(int(spent), LONGEST_MS) if spent.isascii() and spent.isdigit() else 0,
+        blind=story.blind,
+        training_use_allowed=text(form, "training") == "on",
+    )
+
+
+def _page(
+    request: Request,
+    task_id: str,
+    visitor: Visitor,
+    status: int = 200,
+    *,
+    fault: str = "",
+    form: FormData | None = None,
+) -> Response:
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "task_seen", task_id)
+    story = task_story(house, task_id, visitor.user)
+    if story is None:
+        raise PageError(404, "There is no such task.")
+    if not story.blind:  # the task may be an open one's elder: its verdict is to be found again
+        not_blind(request, visitor, story.task["track_id"])
+    shown = None if story.blind else story.decision
+    return page(
+        request,
+        "task.html",
+        visitor,
+        status,
+        story=story,
+        wave=waveform.of(house, story.heard, shown),
+        components=COMPONENTS,
+        findings=FINDINGS,
+        fault=fault,
+        form_id=_given(form, "form_id") or secrets.token_hex(16),
+        given=_Given(form),
+        now=datetime.now(UTC),
+    )
+
+
+class _Given:
+    """What was filled in before a form came back with a fault."""
+
+    def __init__(self, form: FormData | None) -> None:
+        self._form = form
+
+    def one(self, name: str) -> str:
+        """Return a field's text."""
+        return _given(self._form, name)
+
+    def has(self, name: str, value: str) -> bool:
+        """Whether a box was ticked."""
+        return self._form is not None and value in self._form.getlist(name)
+
+
+def _given(form: FormData | None, name: str) -> str:
+    value: Any = form.get(name, "") if form is not None else ""
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,119 @@
+"""Tracks: find one, and tell its whole story in plain words to whoever was asked about it."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import ColumnElement
+from starlette.responses import Response
+
+from streams.contract.records import TrackDecided, Upload
+from streams.services import appeals
+from streams.services.accounts import users
+from streams.services.accounts.roles import Right
+from streams.services.evidence_pictures import MEDIA, Pictures
+from streams.store import queries
+from streams.store.database import Ledger
+from streams.store.tables import UPLOADS
+from streams.web.api.pages import Cursor, Id
+from streams.web.api.resources import house_of
+from streams.web.console import waveform
+from streams.web.console.auth import PageError, Visitor, blind_among, needs, not_blind
+from streams.web.console.listing import has_text, listed
+from streams.web.console.render import page
+from streams.web.console.story import upload_of
+from streams.web.console.track_story import told
+
+router = APIRouter()
+PAGE: Final = 50
+
+
+@router.get("/tracks")
+def tracks(
+    request: Request,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+    search: Annotated[str, Query(max_length=200)] = "",
+    cursor: Cursor = None,
+) -> Response:
+    """List what came, latest first, or what fits a search."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "tracks_seen")
+    search = search.strip()
+    # A name that fits exactly spares looking into titles.
+    for condition in _conditions(house.ledger, search):
+        part = listed(house.ledger, limit=PAGE, cursor=cursor, condition=condition)
+        if part.rows:
+            break
+    return page(
+        *(request, "tracks.html", visitor),
+        part=part,
+        blind=blind_among(request, visitor, [row["track_id"] for row in part.rows]),
+        search=search,
+    )
+
+
+def _conditions(ledger: Ledger, search: str) -> list[ColumnElement[bool] | None]:
+    if not search:
+        return [None]
+    isrc = search.upper().replace("-", "")
+    return [
+        UPLOADS.c.track_id == search,
+        UPLOADS.c.upload_id == search,
+        UPLOADS.c.isrc == isrc,
+        has_text(ledger, UPLOADS.c.upload_id, search),
+    ]
+
+
+@router.get("/tracks/{track_id:path}")
+def track(
+    request: Request, track_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
+) -> Response:
+    """Tell the story of a track."""
+    house = house_of(request)
+    house.seen(visitor.user.user_id, "track_seen", track_id)
+    not_blind(request, visitor, track_id)
+    story = queries.story(house.ledger, track_id)
+    if not story:
+        raise PageError(404, "The ledger knows nothing of this track.")
+    decided = [one.record for one in story if one.table == "decisions"]
+    decision = TrackDecided.model_validate(decided[-1]) if decided else None
+    heard: list[Any] = [one.record for one in story if one.table == "fingerprints"]
+    uploads = [one.record for one in story if one.table == "uploads"]
+    with house.ledger.reading() as connection:
+        open_appeals = appeals.of_track(connection, track_id)
+        names = users.names(connection)
+    return page(
+        request,
+        "track.html",
+        visitor,
+        track_id=track_id,
+        decision=decision,
+        upload=Upload.model_validate(uploads[-1]["upload"])
+        if uploads
+        else upload_of(None, track_id),
+        upload_id=uploads[-1]["upload_id"] if uploads else "",
+        heard=heard[-1] if heard else {},
+        wave=waveform.of(house, heard[-1] if heard else {}, decision),
+        told=told(story, names),
+        appeals=open_appeals,
+    )
+
+
+@router.get("/evidence/{decision_id}.{ending}")
+def picture(
+    request: Request,
+    decision_id: Id,
+    ending: str,
+    visitor: Annotated[Visitor, needs(Right.READ)],
+) -> Response:
+    """Return the picture of a decision's evidence; the first time it is drawn."""
+    house = house_of(request)
+    if ending not in MEDIA:
+        raise PageError(404, "There is no such picture.")
+    decision = queries.decision(house.ledger, decision_id)
+    if decision is None:
+        raise PageError(404, "There is no such decision.")
+    house.seen(visitor.user.user_id, "evidence_seen", decision_id)
+    not_blind(request, visitor, decision.track_id)
+    drawn = Pictures(house.ledger, house.store, house.settings).of(decision, ending)
+    headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
+    return Response(drawn, media_type=MEDIA[ending], headers=headers)
