@@ -26,7 +26,7 @@ from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-COMMAND = ["-m", "streams.cli", "worker"]
+COMMAND = ["-m", "streams.cli.main", "worker"]
 STOP_PATIENCE_S = 6.0
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S: Final = 30.0

@@ -61,7 +61,7 @@ def main() -> int:
         with ledger.transaction() as connection:
             key = keys.create(connection, "load", "ingest", "test")
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "worker", "console"],
+            [sys.executable, "-m", "streams.cli.main", "worker", "console"],
             env=os.environ | settings.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -53,7 +53,7 @@ def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
     with said.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "up", "--state", str(state)],
+            [sys.executable, "-m", "streams.cli.main", "up", "--state", str(state)],
             stdout=out,
             stderr=subprocess.STDOUT,
             env=environment | {"COLUMNS": "300", "EARMARK_CONSOLE_PORT": str(free_port())},

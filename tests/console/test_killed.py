@@ -50,7 +50,7 @@ class Process:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "worker", "console"],
+            [sys.executable, "-m", "streams.cli.main", "worker", "console"],
             env=os.environ | self.settings.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

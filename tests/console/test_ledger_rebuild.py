@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+from streams.cli.ledger import app
 from streams.contract import topics
-from streams.ledger.cli import app
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings

@@ -23,7 +23,7 @@ import pytest
 from sqlalchemy import select
 
 from models.samples import Sample
-from streams.cli import WorkerName
+from streams.cli.main import WorkerName
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Tool, Upload
 from streams.contract.records.rights import RightsConditions
@@ -177,7 +177,7 @@ def _bank(settings: Settings, file: Path) -> None:
         ("add", "known", str(file), "--why", "a test"),
     ):
         subprocess.run(
-            [sys.executable, "-m", "streams.cli", "bank", *command],
+            [sys.executable, "-m", "streams.cli.main", "bank", *command],
             env=os.environ | settings.environment(),
             check=True,
             capture_output=True,

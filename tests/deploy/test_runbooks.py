@@ -18,13 +18,12 @@ import yaml
 
 from deploy.values_schema import PROCESSES
 from models.commands import app as models_app
-from models.commands import write_track
-from streams.bench.cli import mount
-from streams.cli import app
+from streams.cli.main import app
 from streams.ops import doctor_checks
 from streams.runtime.metrics_table import exposed
 from streams.runtime.settings import PREFIX, Settings
 from streams.store.database import Ledger
+from tests.bench.cli import app as bench_app
 from tests.deploy.helm import CHART, ROOT, Refused
 from tests.deploy.helm import run as helm_run
 from tests.postgres import private_postgres
@@ -75,11 +74,11 @@ COMMANDS = sorted(set(written()))
 
 
 def command_line() -> Any:
-    """Return the whole command line, as ``streams.cli.main`` puts it together."""
+    """Return the whole command line, as ``streams.cli.main.main`` puts it together."""
     whole = typer.Typer()
     whole.registered_commands = [*app.registered_commands, *models_app.registered_commands]
     whole.registered_groups = list(app.registered_groups)
-    whole.add_typer(mount(write_track), name="bench")
+    whole.add_typer(bench_app, name="bench")
     return typer.main.get_command(whole)
 
 

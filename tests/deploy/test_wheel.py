@@ -52,7 +52,7 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = folder / "bin" / "earmark"
     # as installers write it; children that start by "spawn" import it again
     script.write_text(
-        f"#!{folder}/bin/python\nimport sys\nfrom streams.cli import main\n"
+        f"#!{folder}/bin/python\nimport sys\nfrom streams.cli.main import main\n"
         'if __name__ == "__main__":\n    sys.exit(main())\n'
     )
     script.chmod(0o755)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from models.effects import sped
 from models.music import RATE_HZ, render
 from models.samples import write_audio
-from streams.cli import app
+from streams.cli.main import app
 from streams.contract import topics
 from streams.contract.json_schemas import RECORDS
 from streams.contract.records import (
@@ -203,7 +203,7 @@ def test_a_replica_follows_by_snapshot_and_topic(
     monkeypatch.setenv("EARMARK_INDEX", there)
     house.run("bank", "restore", str(archive))
     words = ["bank", "follow", "releases", "--as", "second", "--state", str(house.state.folder)]
-    process = subprocess.Popen([sys.executable, "-m", "streams.cli", *words])
+    process = subprocess.Popen([sys.executable, "-m", "streams.cli.main", *words])
     try:
         house.decided(music / "faster.flac", "G")
         with open_index(there) as replica:

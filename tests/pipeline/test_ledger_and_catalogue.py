@@ -77,7 +77,7 @@ class House:
         log = self.folder / f"{name}-{len(self.workers)}.log"
         with log.open("wb") as written:
             process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", "worker", name],
+                [sys.executable, "-m", "streams.cli.main", "worker", name],
                 env={"PATH": os.environ["PATH"], **settings.environment()},
                 stdout=written,
                 stderr=written,

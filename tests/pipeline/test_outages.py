@@ -120,7 +120,7 @@ def test_batch_consumers_rest_while_a_broker_stalls_and_still_stop(
     )
     ensure_topics(settings)
     with (tmp_path / "ledger.log").open("wb") as log:
-        command = [sys.executable, "-m", "streams.cli", "worker", "ledger"]
+        command = [sys.executable, "-m", "streams.cli.main", "worker", "ledger"]
         popen = subprocess.Popen(command, env=os.environ | settings.environment(), stderr=log)
     worker = Process(popen, tmp_path / "ledger.log")
     worker.wait_for("processor_started")

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 from streams.contract import topics
 from streams.contract.records import Declaration, Record, Tool, TrackDecided
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics

@@ -11,7 +11,7 @@ from kafka import TopicPartition
 from typer.testing import CliRunner
 
 from detector.errors import Transient
-from streams import cli
+from streams.cli import main
 from streams.contract import dead_letters, topics
 from streams.contract.records import Upload, stable_id
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
@@ -113,6 +113,6 @@ def the_story(settings: Settings, folder: Path) -> None:
 
 
 def dlq(*words: str) -> None:
-    done = CliRunner().invoke(cli.app, ["dlq", *words])
+    done = CliRunner().invoke(main.app, ["dlq", *words])
     assert done.exit_code == 0, done.output
     assert "1 replayed, 0 not" in done.output

@@ -167,7 +167,7 @@ def test_a_worker_with_a_wrong_password_ends_and_says_why(
     fields = kafka.secured() | {"sasl_password": WRONG}
     settings = settings_of(fields, ledger=f"sqlite:///{tmp_path}/ledger.db")
     done = subprocess.run(
-        [sys.executable, "-m", "streams.cli", "worker", name],
+        [sys.executable, "-m", "streams.cli.main", "worker", name],
         env=os.environ | settings.environment(),
         capture_output=True,
         text=True,

@@ -28,7 +28,7 @@ def start(folder: Path, brokers: str) -> "subprocess.Popen[str]":
     environment |= {"EARMARK_BROKERS": brokers, "EARMARK_FETCH_MAX_WAIT_MS": "50"}
     with (folder / "said").open("w") as said:
         return subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "submit", "one.wav", "--out", "ends.jsonl"],
+            [sys.executable, "-m", "streams.cli.main", "submit", "one.wav", "--out", "ends.jsonl"],
             cwd=folder,
             env=environment | {"COLUMNS": "300", "PYTHONUNBUFFERED": "1"},
             stdout=said,

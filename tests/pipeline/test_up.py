@@ -29,7 +29,7 @@ def start(state: Path, *arguments: str) -> "subprocess.Popen[str]":
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
     environment["EARMARK_CONSOLE_PORT"] = str(free_port())  # another test may want the usual one
     return subprocess.Popen(
-        [sys.executable, "-m", "streams.cli", "up", "--state", str(state), *arguments],
+        [sys.executable, "-m", "streams.cli.main", "up", "--state", str(state), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

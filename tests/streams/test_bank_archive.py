@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 from detector.errors import EarmarkError
 from models.music import RATE_HZ, render
 from models.samples import write_audio
+from streams.cli.bank import app
 from streams.known import archives
 from streams.known.archives import WrongArchive
 from streams.known.banks import Bank, BankKind, Banks, By
-from streams.known.cli import app
 from streams.known.index import open_index
 from streams.known.sql import SqlIndex
 from streams.media.artefacts import ArtefactStore

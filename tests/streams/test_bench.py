@@ -15,18 +15,18 @@ from detector.decode import Decoder
 from detector.model import Model
 from detector.types import FloatArray
 from models.commands import write_track
-from streams.bench import decode as decoding
-from streams.bench.events import event
-from streams.bench.files import copies
-from streams.bench.ledger import bench_ledger
-from streams.bench.measure import by_turns, cpu_here, cpu_of, cpu_of_tree, memory_mb
-from streams.bench.policy import bench_policy, filled
-from streams.bench.score import bench_score
-from streams.bench.stages import SUM, bench_stages
-from streams.bench.table import Report, Row
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.runtime.settings import Settings
+from tests.bench import decode as decoding
+from tests.bench.events import event
+from tests.bench.files import copies
+from tests.bench.ledger import bench_ledger
+from tests.bench.measure import by_turns, cpu_here, cpu_of, cpu_of_tree, memory_mb
+from tests.bench.policy import bench_policy, filled
+from tests.bench.score import bench_score
+from tests.bench.stages import SUM, bench_stages
+from tests.bench.table import Report, Row
 
 MODEL = Path(__file__).parents[2] / "models" / "clock-4"
 SPIN = "import time\nwhile time.process_time() < {seconds}: pass"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from streams.bench.index import FLAT, UNIVERSE, _drawn, bench_index
 from streams.known.index import open_index
+from tests.bench.index import FLAT, UNIVERSE, _drawn, bench_index
 
 
 def test_a_small_index(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import sys
 
 def test_it_gives_matrix_products_one_thread_before_numpy_is_loaded() -> None:
     code = (
-        "import os, sys, streams.cli\n"
+        "import os, sys, streams.cli.main\n"
         "assert 'numpy' not in sys.modules, 'loaded before it is told'\n"
         "os.environ.pop('OPENBLAS_NUM_THREADS', None)\n"
         "sys.argv = ['earmark', 'settings']\n"
         "try:\n"
-        "    streams.cli.main()\n"
+        "    streams.cli.main.main()\n"
         "finally:\n"
         "    assert os.environ['OPENBLAS_NUM_THREADS'] == '1'\n"
     )

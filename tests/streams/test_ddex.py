@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 from streams.contract.records import Contributor, Declaration, Upload
 from streams.policy.metadata_conflicts import conflicts
 from streams.services.ddex import WrongDdex, parse

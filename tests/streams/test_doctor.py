@@ -10,7 +10,7 @@ import torch
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 from streams.ops import doctor_checks
 from streams.ops.doctor import Finding, examine
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 from streams.contract import topics
 from streams.stages.ledger import project
 from streams.store import queries, upgrade

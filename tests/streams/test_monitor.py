@@ -14,7 +14,7 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.cli import WorkerName
+from streams.cli.main import WorkerName
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.ops.checks import certificates, disks
@@ -226,7 +226,7 @@ def test_the_process_becomes_ready_and_ends_on_a_signal(
     )
     environment = {key: text for key, text in os.environ.items() if not key.startswith("EARMARK")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "streams.cli", "worker", "monitor"],
+        [sys.executable, "-m", "streams.cli.main", "worker", "monitor"],
         env=environment | settings.environment(),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 from streams.contract import topics
 from streams.contract.records import Declaration, Tool
 from streams.ops.state import State

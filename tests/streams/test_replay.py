@@ -16,8 +16,8 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from typer.testing import CliRunner
 
 from detector.errors import BadInput
-from streams import cli
-from streams.broker.dlq import moment
+from streams.cli import main
+from streams.cli.dead_letters import moment
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord, UploadReceived
@@ -333,7 +333,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     project(Ledger.open(url), [buried(source("T-1", 1)), buried(source("T-2", 2), "too_large")])
 
     def invoke(*words: str, code: int = 0) -> Any:
-        done = CliRunner().invoke(cli.app, ["dlq", *words, "--state", str(tmp_path / "state")])
+        done = CliRunner().invoke(main.app, ["dlq", *words, "--state", str(tmp_path / "state")])
         assert done.exit_code == code, done.output
         return done
 

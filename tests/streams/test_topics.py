@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli.main import app
 from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.clients import open_consumer
@@ -188,7 +188,7 @@ def test_the_command_tells_before_it_does(settings: Settings) -> None:
 
     def earmark(*arguments: str) -> str:
         run = subprocess.run(
-            [sys.executable, "-m", "streams.cli", "topics", "rewind", *arguments],
+            [sys.executable, "-m", "streams.cli.main", "topics", "rewind", *arguments],
             env=os.environ | settings.environment(),
             capture_output=True,
             text=True,

@@ -21,7 +21,7 @@ from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import queries
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import house_of
-from streams.web.console import auth, waveform
+from streams.web.console import auth, strings, waveform
 from streams.web.console.auth import (
     PageError,
     Visitor,

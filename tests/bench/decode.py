@@ -1,4 +1,4 @@
-"""``earmark bench decode``: our decoding beside others', CPU seconds for each file.
+"""``python -m tests.bench decode``: our decoding beside others', CPU seconds for each file.
 
 ffmpeg decodes to nothing, PyAV to plain frames that nobody reads, Earmark to float chunks.
 """
@@ -12,8 +12,8 @@ import av
 
 from detector.decode import Decoder
 from detector.heap import keep_freed_memory
-from streams.bench.measure import Job, by_turns, cpu_here, cpu_of
-from streams.bench.table import Report, Row
+from tests.bench.measure import Job, by_turns, cpu_here, cpu_of
+from tests.bench.table import Report, Row
 
 OURS: Final = "Earmark"
 PLAIN: Final = "PyAV"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streams.broker.dlq import moment
+from streams.cli.dead_letters import moment
 from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:

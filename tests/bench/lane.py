@@ -1,4 +1,4 @@
-"""``earmark bench lane``: how long a new upload waits, alone and while a rescan runs.
+"""``python -m tests.bench lane``: how long a new upload waits, alone and while a rescan runs.
 
 New uploads come one every few seconds; each file is new content, fetched, decoded and scored.
 Then the same again while ``earmark submit --rescan`` sends a back catalogue without end from a
@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from streams.bench.house import House, running
-from streams.bench.table import Report, Row
+from tests.bench.pipeline import House, running
+from tests.bench.table import Report, Row
 
 TURNS: Final = 2
 SETTLE_S: Final = 5.0
@@ -91,7 +91,7 @@ def _rescan(house: House, files: list[Path], log: Path, at_once: int) -> Iterato
     arguments = ["submit", "--rescan", "--at-once", str(at_once), "--state", str(folder)]
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", *arguments, *map(str, files)],
+            [sys.executable, "-m", "streams.cli.main", *arguments, *map(str, files)],
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -1,4 +1,4 @@
-"""``earmark bench ledger``: decisions written a second, and whether a full ledger is slower.
+"""``python -m tests.bench ledger``: decisions written a second, and whether a full ledger is slower.
 
 The peer is the database itself: the same records as bytes in one table with one index, written
 in transactions of the same size.
@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from streams.bench.events import AT, event
-from streams.bench.measure import cpu_here
-from streams.bench.table import Report, Row
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.policy.bundle import Bundle, load
@@ -19,6 +16,9 @@ from streams.policy.decide import decide_all
 from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.store.reopening import standing_decisions
+from tests.bench.events import AT, event
+from tests.bench.measure import cpu_here
+from tests.bench.table import Report, Row
 
 BATCH: Final = 500  # tracks in one transaction, as the projector takes them
 TIMES: Final = 10

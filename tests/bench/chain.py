@@ -1,4 +1,4 @@
-"""``earmark bench chain``: the whole pipeline, from the hook to the catalogue.
+"""``python -m tests.bench chain``: the whole pipeline, from the hook to the catalogue.
 
 Every file is new content, so that each is fetched, decoded and scored. First all at once
 (tracks a second, CPU seconds a track by process, memory), then at shares of that rate
@@ -12,10 +12,10 @@ from typing import Final
 
 import numpy as np
 
-from streams.bench.decode import bare, bare_peer
-from streams.bench.house import House, burst, running
-from streams.bench.measure import by_turns
-from streams.bench.table import Report, Row
+from tests.bench.decode import bare, bare_peer
+from tests.bench.measure import by_turns
+from tests.bench.pipeline import House, burst, running
+from tests.bench.table import Report, Row
 
 LOADS: Final = (0.25, 0.5, 0.8)
 BARE_ROUNDS: Final = 3

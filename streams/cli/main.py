@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from detector.errors import BadInput, EarmarkError
-from streams.broker.dlq import app as dlq_app
-from streams.broker.topics_cli import app as topics_app
-from streams.governance.policy_cli import app as policy_app
-from streams.governance.rights_cli import app as rights_app
-from streams.governance.rights_cli import redecide
-from streams.governance.statements_cli import statements
-from streams.known.cli import app as bank_app
-from streams.ledger.cli import app as ledger_app
+from streams.cli.bank import app as bank_app
+from streams.cli.dead_letters import app as dlq_app
+from streams.cli.ledger import app as ledger_app
+from streams.cli.policy import app as policy_app
+from streams.cli.rights import app as rights_app
+from streams.cli.rights import redecide
+from streams.cli.statements import statements
+from streams.cli.topics import app as topics_app
 from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
@@ -334,6 +334,14 @@ def settings_command() -> None:
         )
 
 
+@app.command(
+    hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def bench() -> None:
+    """Say where the benchmarks are: they measure a clone, and are no part of the package."""
+    raise BadInput("moved", "in a clone of the repository: python -m tests.bench COMMAND")
+
+
 def _exists(audio: str) -> bool:
     """Return whether anything that AUDIO names is there: before broker and processors start."""
     from streams.ops.inputs import named
@@ -393,10 +401,7 @@ def main() -> None:
     # OpenBLAS waits busily for them. Workers inherit it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from models.commands import app as models_app
-    from models.commands import write_track
-    from streams.bench.cli import mount
 
-    app.add_typer(mount(write_track), name="bench")
     app.registered_commands.extend(models_app.registered_commands)
     try:
         app()

@@ -1,4 +1,4 @@
-"""``earmark bench scale``: more workers, more partitions, more tracks.
+"""``python -m tests.bench scale``: more workers, more partitions, more tracks.
 
 Workers of the stage that costs most (fingerprint, one decode process each) are added on topics
 of few and of many partitions; efficiency is the rate over that of one worker and over how
@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from streams.bench.house import Burst, burst, running
-from streams.bench.table import Report, Row
 from streams.ops.up import WORKERS
+from tests.bench.pipeline import Burst, burst, running
+from tests.bench.table import Report, Row
 
 SHAPES: Final = ((1, 1), (1, 4), (1, 12), (2, 4), (2, 12), (3, 12), (4, 12))
 STAGE: Final = "fingerprint"

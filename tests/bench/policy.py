@@ -1,4 +1,4 @@
-"""``earmark bench policy``: decisions a second on one core, with fifty rules.
+"""``python -m tests.bench policy``: decisions a second on one core, with fifty rules.
 
 The peer is reading and writing the event, which every processor does whatever it decides.
 """
@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import yaml
 
-from streams.bench.events import event
-from streams.bench.measure import Job, by_turns, cpu_here
-from streams.bench.table import Report, Row
 from streams.contract.records import TrackClassified
 from streams.contract.records import parse as parse_record
 from streams.policy.bundle import Bundle, load, parse
 from streams.policy.decide import decide_all
+from tests.bench.events import event
+from tests.bench.measure import Job, by_turns, cpu_here
+from tests.bench.table import Report, Row
 
 RULES: Final = 50
 

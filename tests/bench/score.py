@@ -1,4 +1,4 @@
-"""``earmark bench score``: stored observations answered per second, by batch and device.
+"""``python -m tests.bench score``: stored observations answered per second, by batch and device.
 
 The limit on a GPU is the bare copy of the same input to the device; on the CPU it is reading
 the observations (decompress and parse), which every re-scoring must do.
@@ -13,8 +13,8 @@ import torch
 
 from detector.model import Model
 from detector.observation import Observation
-from streams.bench.measure import Job, by_turns
-from streams.bench.table import Report, Row
+from tests.bench.measure import Job, by_turns
+from tests.bench.table import Report, Row
 
 BATCHES = (1, 8, 32, 64)
 

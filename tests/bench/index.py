@@ -1,4 +1,4 @@
-"""``earmark bench index``: what a million known tracks take, and how long they are searched.
+"""``python -m tests.bench index``: what a million known tracks take, and how long they are searched.
 
 The tracks are simulated from the statistics of real ones. What decides about an index is how
 its keys are spread: over 38 recordings of 17 makers, two unrelated ones share 1 of 25,000 pairs
@@ -24,9 +24,9 @@ from detector.alignment import Recording
 from detector.landmarks import Landmarks
 from detector.postings import Keys
 from detector.quads import index_keys, quads_of
-from streams.bench.table import Report, Row
 from streams.known.index import Item, Query, open_index
 from streams.known.sql import SqlIndex
+from tests.bench.table import Report, Row
 
 KEYS_S: Final = 1.8
 TRACK_S: Final = 180.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from streams.broker.dlq import moment
+from streams.cli.dead_letters import moment
 from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:

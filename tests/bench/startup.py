@@ -1,4 +1,4 @@
-"""``earmark bench startup``: what a process costs before its work, how soon ``up`` decides.
+"""``python -m tests.bench startup``: what a process costs before its work, how soon ``up`` decides.
 
 The peer is Python itself, started to do nothing.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from detector.errors import Fatal
-from streams.bench.measure import Job, by_turns, cpu_of
-from streams.bench.table import Report, Row
+from tests.bench.measure import Job, by_turns, cpu_of
+from tests.bench.table import Report, Row
 
 MODULES: Final = {
     "fingerprint": "streams.stages.fingerprint",
@@ -56,7 +56,7 @@ def _first_decision(audio: Path, state: Path) -> float:
     out = state / "ends.jsonl"
     state.mkdir(parents=True)
     began = time.monotonic()
-    command = ["-m", "streams.cli", "up", "--state", str(state), "--audio", str(audio)]
+    command = ["-m", "streams.cli.main", "up", "--state", str(state), "--audio", str(audio)]
     process = subprocess.Popen(
         [sys.executable, *command, "--once", "--out", str(out)],
         stdout=subprocess.DEVNULL,

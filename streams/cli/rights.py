@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.broker.dlq import moment
+from streams.cli.dead_letters import moment
 from streams.ops.state import DEFAULT, State
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def redecide(
     state: StateOption = Path(DEFAULT),
 ) -> None:
     """Decide tracks again by the running policy, from stored facts. A dry run unless --yes."""
+    from streams.cli.policy import _print_report
     from streams.contract import topics
     from streams.contract.records import Cause
     from streams.contract.records.policy import TrackReopened
-    from streams.governance.policy_cli import _print_report
     from streams.policy.bundle import load
     from streams.policy.registry import keys_of_entry
     from streams.services.policies.backtest import backtest

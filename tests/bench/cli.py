@@ -1,7 +1,7 @@
-"""``earmark bench``: one command for each question about cost."""
+"""``python -m tests.bench``: one command for each question about cost."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from streams.bench.table import Report
+    from tests.bench.table import Report
 
 app = typer.Typer(no_args_is_help=True, help="What Earmark costs, beside a peer or a limit.")
 
@@ -18,9 +18,6 @@ TRACK_S: Final = 180.0
 
 FORMATS: Final = (".mp3", ".flac", ".m4a", ".opus")
 
-_Write = Callable[[Path, float], None]
-_writers: list[_Write] = []
-
 _Audio = Annotated[
     Path | None, typer.Option(help="A file to measure on; none: a self-made MP3 of 180 s.")
 ]
@@ -28,16 +25,10 @@ _Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of 
 _Rounds = Annotated[int, typer.Option(min=1, help="Turns of each.")]
 
 
-def mount(write: _Write) -> typer.Typer:
-    """Return the commands; ``write(path, seconds)`` makes a track, its format by its ending."""
-    _writers[:] = [write]
-    return app
-
-
 @app.command()
 def decode(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
     """Our decoding beside ffmpeg, soundfile and torchaudio, as far as they are here."""
-    from streams.bench.decode import bench_decode
+    from tests.bench.decode import bench_decode
 
     files = [audio] if audio else [_track(suffix) for suffix in FORMATS]
     _say(bench_decode(files, rounds), json)
@@ -47,8 +38,8 @@ def decode(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> No
 def stages(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
     """Where the CPU of one track goes, against decoding it to nothing."""
     from detector.model import Model
-    from streams.bench.stages import bench_stages
     from streams.runtime.settings import Settings
+    from tests.bench.stages import bench_stages
 
     settings = Settings.from_env()
     model = Model.load(settings.model)
@@ -60,8 +51,8 @@ def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> Non
     """Stored observations answered per second, by batch and device."""
     from detector.listen import listen
     from detector.model import Model
-    from streams.bench.score import bench_score
     from streams.runtime.settings import Settings
+    from tests.bench.score import bench_score
 
     settings = Settings.from_env()
     heard = listen(audio or _track(".mp3"), max_duration_s=settings.decode_max_duration_s)
@@ -82,7 +73,7 @@ def chain(
     json: _Json = False,
 ) -> None:
     """The whole pipeline: tracks a second, CPU by process, waits at 25, 50 and 80 % load."""
-    from streams.bench.chain import bench_chain
+    from tests.bench.chain import bench_chain
 
     with _copies(TRACK_S) as files:
         _say(bench_chain(files, FOLDER, tracks, paced, brokers), json)
@@ -94,7 +85,7 @@ def scale(
     json: _Json = False,
 ) -> None:
     """One to four workers, one to twelve partitions: tracks a second, efficiency."""
-    from streams.bench.scale import bench_scale
+    from tests.bench.scale import bench_scale
 
     with _copies(TRACK_S) as files:
         _say(bench_scale(files, FOLDER, tracks), json)
@@ -107,7 +98,7 @@ def linear(
     json: _Json = False,
 ) -> None:
     """Whether ten times the tracks cost ten times the CPU."""
-    from streams.bench.scale import bench_linear
+    from tests.bench.scale import bench_linear
 
     with _copies(seconds) as files:
         _say(bench_linear(files, FOLDER, tracks, seconds), json)
@@ -124,9 +115,9 @@ def lane(
     """How long new uploads wait for their decisions, alone and while a rescan runs."""
     import tempfile
 
-    from streams.bench.files import copies
-    from streams.bench.lane import bench_lane
     from streams.runtime import logs
+    from tests.bench.files import copies
+    from tests.bench.lane import bench_lane
 
     logs.configure("error")
     track = _track(".mp3")
@@ -142,8 +133,8 @@ def policy(
     json: _Json = False,
 ) -> None:
     """Decisions a second on one core, with the configured policy and with fifty rules."""
-    from streams.bench.policy import bench_policy
     from streams.runtime.settings import Settings
+    from tests.bench.policy import bench_policy
 
     _say(bench_policy(Settings.from_env().policy, events, rounds), json)
 
@@ -156,8 +147,8 @@ def ledger(
     """Decisions written a second (SQLite), into an empty ledger and into a full one."""
     import tempfile
 
-    from streams.bench.ledger import bench_ledger
     from streams.runtime.settings import Settings
+    from tests.bench.ledger import bench_ledger
 
     with tempfile.TemporaryDirectory() as folder:
         _say(bench_ledger(Path(folder), Settings.from_env().policy, tracks), json)
@@ -168,7 +159,7 @@ def startup(rounds: _Rounds = 3, json: _Json = False) -> None:
     """What each process costs before it does anything; how soon ``earmark up`` decides."""
     import tempfile
 
-    from streams.bench.startup import bench_startup
+    from tests.bench.startup import bench_startup
 
     with tempfile.TemporaryDirectory() as folder:
         _say(bench_startup(_track(".mp3").resolve(), Path(folder), rounds), json)
@@ -186,8 +177,8 @@ def index(
     """An index of so many known tracks: build, open, memory, disk, search times, recall."""
     import tempfile
 
-    from streams.bench.index import bench_index
     from streams.runtime import logs
+    from tests.bench.index import bench_index
 
     logs.configure("error")
     with tempfile.TemporaryDirectory() as temporary:
@@ -201,8 +192,8 @@ def _copies(seconds: float) -> Iterator[Iterator[Path]]:
     """Yield an endless supply of tracks of one length, each of other content."""
     import tempfile
 
-    from streams.bench.files import copies
     from streams.runtime import logs
+    from tests.bench.files import copies
 
     logs.configure("error")
     track = _track(".mp3", seconds)
@@ -212,11 +203,13 @@ def _copies(seconds: float) -> Iterator[Iterator[Path]]:
 
 def _track(suffix: str, seconds: float = TRACK_S) -> Path:
     """Return the self-made track in one format; made once, kept in the state folder."""
+    from models.commands import write_track
+
     path = FOLDER / f"track-{seconds:.0f}s{suffix}"
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"new{suffix}")
-        _writers[0](beside, seconds)
+        write_track(beside, seconds)
         beside.replace(path)
     return path
 

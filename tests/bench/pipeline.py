@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.errors import Fatal
-from streams.bench.measure import cpu_of_process, cpu_of_tree, memory_mb
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.state import State
 from streams.ops.supervisor import Supervisor
@@ -17,6 +16,7 @@ from streams.ops.up import WORKERS
 from streams.ops.watch import Watcher
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook, upload_from_file
+from tests.bench.measure import cpu_of_process, cpu_of_tree, memory_mb
 
 READY_S: Final = 120.0
 STALL_S: Final = 120.0

@@ -1,4 +1,4 @@
-"""``earmark bench stages``: where the CPU of one track goes, against decoding it to nothing.
+"""``python -m tests.bench stages``: where the CPU of one track goes, against decoding it to nothing.
 
 In one process and one thread, without a broker: what the stages themselves cost. What Kafka,
 the child processes and the database add to it is ``bench chain``'s to say.
@@ -20,9 +20,9 @@ from detector.listen import listen
 from detector.model import Model
 from detector.observation import Observation, Observer
 from detector.types import FloatArray
-from streams.bench.decode import LONGEST_S, PLAIN, bare_peer, both_peers
-from streams.bench.measure import Job, by_turns, cpu_here
-from streams.bench.table import Report, Row
+from tests.bench.decode import LONGEST_S, PLAIN, bare_peer, both_peers
+from tests.bench.measure import Job, by_turns, cpu_here
+from tests.bench.table import Report, Row
 
 SUM: Final = "sum"
 AT_ONCE: Final = 16  # observations in one scoring batch
