@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 OBSERVATION_VERSION: Final = 1
-"""Of ``detector.observation``; here for those who name it and need no torch."""
+"""Of ``detector.observation.observation``; here for those who name it and need no torch."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Heard:
     pcm_sha256: str = ""
     """Of the decoded mono mix, float32: the same from WAV, FLAC and any other lossless form."""
     landmarks: bytes = b""
-    """The second fingerprint, see ``detector.landmarks``."""
+    """The second fingerprint, see ``detector.matching.landmarks``."""
     provenance: bytes = b""
     """What the file says of its own making, in the words of whoever asked for it."""
 

@@ -19,10 +19,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.assessment.model import narrowed, population
 from detector.errors import BadInput
-from detector.model import narrowed, population
-from detector.templates import FULL_RATE, SCALES, Attribution, Bank, residual, unit
-from detector.transposed import peaks
+from detector.evidence.shift_search import peaks
+from detector.evidence.templates import FULL_RATE, SCALES, Attribution, Bank, residual, unit
 from detector.types import FloatArray
 from models.data import AI, HUMAN
 from models.figures import BoolVector, FloatVector

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from detector.calibration import RECALL_LEAST, RECALL_TRACKS
+from detector.calibration.calibration import RECALL_LEAST, RECALL_TRACKS
 
 _CLOCK = """Answers for one recording at a time whether it carries the frame clock of a neural
 decoder: lines at sample_rate / hop in the modulation spectrum of the bands above 4.5 kHz. It

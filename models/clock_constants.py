@@ -1,6 +1,6 @@
 """The clock's score under other constants, to see what was tuned and what choosing costs.
 
-``detector.clock`` is the released form. Here the mean heights at every fraction of every
+``detector.evidence.clock`` is the released form. Here the mean heights at every fraction of every
 rate are kept apart, so that a whole grid of constants scores in a second. With the released
 constants and penalties both give the same scores (a test).
 """
@@ -17,7 +17,7 @@ import scipy.sparse
 import torch
 from numpy.typing import NDArray
 
-from detector.clock import (
+from detector.evidence.clock import (
     GUARD_CAP,
     MIN_LINES,
     Lattice,
@@ -26,7 +26,7 @@ from detector.clock import (
     line_heights,
     mains_mask,
 )
-from detector.observation import Geometry
+from detector.observation.observation import Geometry
 from detector.types import FloatArray
 from models.figures import FloatVector
 from models.scoring import Scored
@@ -38,7 +38,7 @@ LOW_EDGES_HZ: Final = (150.0, 250.0)
 
 @dataclass(frozen=True)
 class Constants:
-    """What the clock was tuned by; see ``detector.clock``."""
+    """What the clock was tuned by; see ``detector.evidence.clock``."""
 
     contrast: float = 0.7
     guard: float = 0.8

@@ -62,7 +62,7 @@ def train(
     workers: _Workers = 2,
 ) -> None:
     """Train a model from labelled recordings and write its folder."""
-    from detector.looks import BRANCHES
+    from detector.evidence.branches import BRANCHES
     from models.train import train as train_model
 
     chosen = [one.strip() for one in branches.split(",")]

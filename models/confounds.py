@@ -19,8 +19,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.audio.spectra import LTAS_BAND_HZ
 from detector.errors import BadInput
-from detector.spectra import LTAS_BAND_HZ
 from models.data import folds
 from models.figures import (
     FloatVector,

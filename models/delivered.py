@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from detector.fitness import reason_against
-from detector.model import FULL_RATE_HZ
+from detector.assessment.model import FULL_RATE_HZ
+from detector.calibration.applicability import reason_against
 from models.data import HUMAN, Track
 from models.deliver import LOWERED, Cell, cell_named
 from models.observing import Observed

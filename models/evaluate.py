@@ -24,8 +24,8 @@ import numpy as np
 import orjson
 from scipy.stats import binom
 
-from detector.fitness import reason_against
-from detector.model import MANIFEST, Model
+from detector.assessment.model import MANIFEST, Model
+from detector.calibration.applicability import reason_against
 from models import attribution, baselines, confounds, reliability, strata, unseen_decoders
 from models.bank import Lines
 from models.data import AI, read_manifest, traces, usable

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.looks import LEARNED_PRICE
-from detector.templates import FULL_RATE
+from detector.evidence.branches import LEARNED_PRICE
+from detector.evidence.templates import FULL_RATE
 from models.bank import Lines, fit
 from models.figures import BoolVector, FloatVector, rounded, weighted_tpr_at
 from models.fusing import Fused

@@ -1,7 +1,7 @@
 """All kinds of evidence put together, and the human scores of each: what a release needs.
 
-The same steps as in service (``detector.looks``), with the templates' scores out of fold.
-Every human track is looked at with every look that the answer would take, so the null of
+The same steps as in service (``detector.evidence.branches``), with the templates' scores out of
+fold. Every human track is looked at with every look that the answer would take, so the null of
 the whole answer is that of the answer that is given (``models.nulls``).
 """
 
@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import HumanScores
-from detector.clock import Lattice
+from detector.calibration.applicability import reason_against
+from detector.calibration.calibration import HumanScores
 from detector.errors import BadInput
-from detector.fitness import reason_against
-from detector.looks import (
+from detector.evidence.branches import (
     BRANCHES,
     CLOCK,
     PITCH,
@@ -27,7 +26,8 @@ from detector.looks import (
     TemplateMatch,
     with_second_looks,
 )
-from detector.templates import Bank
+from detector.evidence.clock import Lattice
+from detector.evidence.templates import Bank
 from models.bank import (
     Lines,
     attribution_figures,

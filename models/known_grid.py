@@ -17,11 +17,11 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.alignment import Alignment, Recording, align
-from detector.decode import Decoder
-from detector.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
-from detector.matching import MatchClass, classify, indistinct
-from detector.postings import Postings, pack, packed, votes
+from detector.audio.decode import Decoder
+from detector.matching.alignment import Alignment, Recording, align
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
+from detector.matching.match_classes import MatchClass, classify, indistinct
+from detector.matching.postings import Postings, pack, packed, votes
 from detector.types import FloatArray
 from models.coders import Coder, through
 from models.effects import equalised, limited, low_passed, resampled, sped, stretched, with_noise

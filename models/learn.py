@@ -6,8 +6,8 @@ and above the lowest cut-off of the tracks is left out; and *controls*, people's
 from the same source (same site, same encoder), are taken off: their directions are taken
 out of the template, and they are made no more surprising than anyone else.
 
-The new template has a null of its own (``detector.templates.Learned``), and the null of the
-whole answer is measured again with it. A clock at a listed rate gets the generator's name; one
+The new template has a null of its own (``detector.evidence.templates.Learned``), and the null of
+the whole answer is measured again with it. A clock at a listed rate gets the generator's name; one
 at an unlisted rate is added to the list, with the penalty of less plausible rates.
 """
 
@@ -19,8 +19,12 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.calibration import HumanScores, LengthScale
-from detector.clock import (
+from detector.assessment.model import Model, narrowed, population, widened
+from detector.audio.spectra import BIN_HZ, LTAS_BAND_HZ
+from detector.calibration.calibration import HumanScores, LengthScale
+from detector.errors import BadInput
+from detector.evidence.branches import LEARNED_PRICE
+from detector.evidence.clock import (
     CONTRAST,
     CONTRAST_ORDERS,
     HIGH_HZ,
@@ -33,12 +37,8 @@ from detector.clock import (
     line_heights,
     mains_mask,
 )
-from detector.errors import BadInput
-from detector.looks import LEARNED_PRICE
-from detector.model import Model, narrowed, population, widened
-from detector.observation import Geometry, Observation
-from detector.spectra import BIN_HZ, LTAS_BAND_HZ
-from detector.templates import BANDS_HZ, FULL_RATE, Learned, residual
+from detector.evidence.templates import BANDS_HZ, FULL_RATE, Learned, residual
+from detector.observation.observation import Geometry, Observation
 from detector.types import FloatArray
 from models.figures import BoolVector, FloatVector
 from models.nulls import human_scores

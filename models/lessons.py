@@ -15,11 +15,11 @@ from typing import Any, Final
 import orjson
 import safetensors.numpy
 
+from detector.assessment.model import MANIFEST, RATES, WEIGHTS, Model, narrowed
+from detector.calibration.applicability import reason_against
 from detector.errors import BadInput
-from detector.fitness import reason_against
-from detector.model import MANIFEST, RATES, WEIGHTS, Model, narrowed
-from detector.observation import Observation
-from detector.rates import write_rates
+from detector.evidence.rates import write_rates
+from detector.observation.observation import Observation
 from models.data import AI, HUMAN, Track, file_sha256
 from models.fusing import tensors_of_scores
 from models.learn import Lesson, learn

@@ -1,4 +1,4 @@
-"""Fitting what recordings look like (``detector.likeness``), and how far out is too far.
+"""Fitting what recordings look like (``detector.calibration.ood``), and how far out is too far.
 
 Each track's distance is taken by a fit without its maker, as a new track's is; the bound is
 conformal: farther than all but ``SHARE`` of them.
@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.likeness import Likeness, features
+from detector.calibration.ood import Likeness, features
 from models.scoring import Scored
 
 SHARE: Final = 0.01

@@ -1,7 +1,7 @@
 """Which recordings are of one performance: versions that must not count as several.
 
 A mix and its accompaniment, an excerpt and its whole, an MP3 and an Ogg of one take score
-alike, so they are one witness and not two. Landmarks (``detector.landmarks``) are compared
+alike, so they are one witness and not two. Landmarks (``detector.matching.landmarks``) are compared
 within each repository, and what lies over another recording for a few seconds gets one
 ``lineage``: the first file's content.
 """
@@ -15,9 +15,9 @@ from typing import Final
 
 import torch
 
-from detector.alignment import Recording, align
 from detector.errors import BadInput
-from detector.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
+from detector.matching.alignment import Recording, align
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
 from models.data import HUMAN, Track, read_manifest
 from models.rehearing import decoded
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import orjson
 
+from detector.assessment.model import MANIFEST, Model
 from detector.errors import BadInput
-from detector.model import MANIFEST, Model
 from models.card_tables import sections
 from models.served import FILES
 

@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import TYPICAL_S, HumanScores
-from detector.clock import Lattice
+from detector.calibration.calibration import TYPICAL_S, HumanScores
+from detector.evidence.clock import Lattice
 from models import bank
 from models.clock_constants import GRID, Constants, Lines, measured
 from models.figures import FloatVector, auroc, conformal_p, rounded, tpr_at

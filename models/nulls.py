@@ -2,8 +2,8 @@
 
 Every human recording, and every delivery of one (``models.delivered``), is looked at with
 every look that an answer would take. For each look two lines in the logarithm of the length
-are fitted, through the medians and through the 90 % points (``detector.calibration``), by
-quantile regression (Koenker and Bassett, 1978); they never fall with length, because more of
+are fitted, through the medians and through the 90 % points (``detector.calibration.calibration``),
+by quantile regression (Koenker and Bassett, 1978); they never fall with length, because more of
 the same cannot make a recording less conspicuous. Performances weigh alike.
 
 The null of the whole answer holds what each recording scores when its repository has shaped
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from detector.calibration import (
+from detector.calibration.calibration import (
     LEAST_SPREAD,
     TAIL_FROM,
     TYPICAL_S,
@@ -27,7 +27,7 @@ from detector.calibration import (
     HumanScores,
     LengthScale,
 )
-from detector.looks import BRANCHES, SCORE_DIGITS, Looks, looks_of
+from detector.evidence.branches import BRANCHES, SCORE_DIGITS, Looks, looks_of
 from models.figures import FloatVector
 
 LENGTHS_APART: Final = np.log(2)  # of the middle 80 %; where all are alike, nothing depends on it

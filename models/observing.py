@@ -1,7 +1,7 @@
 """Files to observations, in parallel and once: a cache folder keyed by content.
 
-Training and evaluation hear a file exactly as the service does (``detector.listen``). What
-was heard is kept under the SHA-256 of the file and the observation's version, so a second
+Training and evaluation hear a file exactly as the service does (``detector.observation.listen``).
+What was heard is kept under the SHA-256 of the file and the observation's version, so a second
 run, another model or another manifest of the same recordings decodes nothing.
 """
 
@@ -15,11 +15,11 @@ from typing import Final
 import orjson
 import torch
 
-from detector import observation as observing
+from detector.audio.heap import keep_freed_memory
 from detector.errors import InvalidAudio
-from detector.heap import keep_freed_memory
-from detector.listen import listen
-from detector.observation import Observation
+from detector.observation import observation as observing
+from detector.observation.listen import listen
+from detector.observation.observation import Observation
 from detector.types import AudioFacts
 from models.data import Track
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from detector.model import Model
+from detector.assessment.model import Model
 from detector.types import Assessment
 
 FLAGGED = "ai_likely"

@@ -2,8 +2,8 @@
 
 A generator can only be learned against people's recordings, and whoever learns one on a
 laptop has not got the training set. These are vectors of which no sound can be made
-(``detector.templates``: how often each bin is a maximum, without what is common), in coarse
-steps: they match a template as the originals do, to a few thousandths.
+(``detector.evidence.templates``: how often each bin is a maximum, without what is common), in
+coarse steps: they match a template as the originals do, to a few thousandths.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from detector.errors import ModelError
-from detector.templates import Bank
+from detector.evidence.templates import Bank
 from detector.types import FloatArray
 from models.bank import Lines
 from models.nulls import Null

@@ -18,10 +18,10 @@ from typing import Final, Protocol
 import numpy as np
 import torch
 
-from detector import observation as observing
-from detector.decode import Decoder
-from detector.heap import keep_freed_memory
-from detector.observation import Observation, Observer
+from detector.audio.decode import Decoder
+from detector.audio.heap import keep_freed_memory
+from detector.observation import observation as observing
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.data import Track
 from models.deliver import CELLS, Audio, Cell, deliver

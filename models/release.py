@@ -24,9 +24,9 @@ import numpy as np
 import orjson
 from scipy.stats import binom
 
-from detector.clock import standard_lattice
+from detector.assessment.model import MANIFEST, Model
 from detector.errors import BadInput
-from detector.model import MANIFEST, Model
+from detector.evidence.clock import standard_lattice
 from models import confounds, fewshot
 from models.data import read_manifest, traces, usable
 from models.delivered import SONG_S, delivered

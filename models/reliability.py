@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from detector.answer import HUMAN_LIKELY_BELOW, HUMAN_LIKELY_P
-from detector.model import Model
+from detector.assessment.answer import HUMAN_LIKELY_BELOW, HUMAN_LIKELY_P
+from detector.assessment.model import Model
 from models.confounds import fold_of
 from models.figures import (
     BoolVector,
@@ -88,7 +88,7 @@ def outcomes(
     """Return the shares of outcomes that the detector gives AI and human tracks.
 
     ``p_values`` [tracks] with the maker left out; ``may_be_human`` by ``silence_says``; the
-    rules are those of ``detector.answer``.
+    rules are those of ``detector.assessment.answer``.
     """
     probability = left_out_probabilities(heard)
     flagged = p_values <= alpha

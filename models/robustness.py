@@ -20,9 +20,9 @@ from typing import Any, Final
 import av
 import numpy as np
 
-from detector.model import Model, population
-from detector.observation import Observation
-from detector.partly import find_parts
+from detector.assessment.model import Model, population
+from detector.evidence.localization import find_parts
+from detector.observation.observation import Observation
 from detector.types import Assessment, SegmentScore
 from models import splices
 from models.data import AI, HUMAN, Track, digest, read_manifest, traces, usable

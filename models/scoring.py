@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.clock import Lattice, Rate, score_tracks
-from detector.fitness import reason_against
-from detector.looks import MAIN, SCORE_DIGITS
-from detector.model import population
-from detector.observation import Geometry
+from detector.assessment.model import population
+from detector.calibration.applicability import reason_against
+from detector.evidence.branches import MAIN, SCORE_DIGITS
+from detector.evidence.clock import Lattice, Rate, score_tracks
+from detector.observation.observation import Geometry
 from models.data import AI
 from models.figures import BoolVector, FloatVector
 from models.observing import Observed

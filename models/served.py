@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from detector.model import Model
+from detector.assessment.model import Model
 from models.data import HUMAN, read_manifest, traces, usable
 from models.observing import Observed, observe
 from models.pages import percent

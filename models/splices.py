@@ -2,8 +2,8 @@
 
 60 s of a recording, a generator's excerpt at the same loudness, the recording's next 60 s,
 with crossfades of a second. The controls are two recordings by turns. Found means that the
-model flags the whole; then the edges that ``detector.partly`` gives are compared with
-where the part was put.
+model flags the whole; then the edges that ``detector.evidence.localization`` gives are compared
+with where the part was put.
 """
 
 from collections import defaultdict

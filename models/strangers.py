@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.model import Model
+from detector.assessment.model import Model
 from models.bank import ATTRIBUTION, Lines, fit, out_of_fold
 from models.figures import FloatVector
 from models.scoring import Scored

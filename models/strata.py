@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from detector.answer import HUMAN_LIKELY_P
-from detector.calibration import BANDS
-from detector.model import Model, population
+from detector.assessment.answer import HUMAN_LIKELY_P
+from detector.assessment.model import Model, population
+from detector.calibration.calibration import BANDS
 from detector.types import Assessment
 from models.figures import FloatVector, rounded
 from models.observing import Observed

@@ -22,12 +22,12 @@ import numpy as np
 import orjson
 import safetensors.numpy
 
-from detector import observation as observing
-from detector.clock import Lattice, standard_lattice
+from detector.assessment.model import MANIFEST, RATES, WEIGHTS
 from detector.errors import BadInput
-from detector.looks import BRANCHES
-from detector.model import MANIFEST, RATES, WEIGHTS
-from detector.rates import write_rates
+from detector.evidence.branches import BRANCHES
+from detector.evidence.clock import Lattice, standard_lattice
+from detector.evidence.rates import write_rates
+from detector.observation import observation as observing
 from models import likeness
 from models.card import write_card
 from models.data import AI, HUMAN, TRACES, Track, describe, digest, read_manifest, traces, usable
@@ -276,8 +276,11 @@ def code_digest() -> str:
     """Return the SHA-256 of the code that hears, scores and calibrates."""
     total = hashlib.sha256()
     for package, names in (
-        ("detector", "decode framing spectra observation listen clock templates"),
-        ("detector", "transposed calibration partly speed looks answer fitness likeness model"),
+        ("detector.audio", "decode framing spectra"),
+        ("detector.observation", "observation listen"),
+        ("detector.evidence", "branches clock localization shift_search speed templates"),
+        ("detector.calibration", "applicability calibration ood"),
+        ("detector.assessment", "answer model"),
         ("models", "data observing deliver delivered rehearing scoring bank nulls"),
         ("models", "references fusing figures likeness strata tables train"),
     ):

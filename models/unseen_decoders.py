@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import TYPICAL_S, HumanScores
-from detector.clock import Lattice
+from detector.calibration.calibration import TYPICAL_S, HumanScores
+from detector.evidence.clock import Lattice
 from models.bank import Lines, fit
 from models.clock_constants import Constants, measured
 from models.figures import FloatVector, auroc, rounded, tpr_at

@@ -211,8 +211,8 @@ def stats(
 @app.command()
 def verify(state: StateOption = HERE) -> None:
     """Prove that the index is whole: every file and sum; a hundred items, then each hundredth."""
-    from detector.alignment import Recording
-    from detector.landmarks import Landmarks
+    from detector.matching.alignment import Recording
+    from detector.matching.landmarks import Landmarks
     from streams.known.index import Query
 
     faults = checked = 0

@@ -142,7 +142,7 @@ def analyze(
     """Analyse files without a broker; the same answer as the pipeline's."""
     import orjson
 
-    from detector.model import Model
+    from detector.assessment.model import Model
     from streams.ops.offline_analysis import analyze as answers
     from streams.runtime import logs
     from streams.runtime.settings import Settings
@@ -171,9 +171,9 @@ def evidence(
     model: Annotated[Path | None, typer.Option(help="Folder of a released model.")] = None,
 ) -> None:
     """Draw what the detector found in a file: the lines, where they are, the sentence."""
-    from detector.model import Model
-    from detector.observation import Observation
-    from detector.plot import evidence as draw
+    from detector.assessment.model import Model
+    from detector.explain.plot import evidence as draw
+    from detector.observation.observation import Observation
     from streams.media.decode_pool import HearingPool
     from streams.runtime.settings import Settings
 

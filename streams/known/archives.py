@@ -20,9 +20,9 @@ import numpy as np
 import orjson
 import zstandard
 
-from detector.alignment import Recording
 from detector.errors import BadInput
-from detector.landmarks import LANDMARKS_VERSION, Landmarks
+from detector.matching.alignment import Recording
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
 from streams.known.banks import AuditLine, Bank, Banks, By, described
 from streams.known.index import Changed, Item
 

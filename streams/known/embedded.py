@@ -24,7 +24,16 @@ import structlog
 from sqlalchemy import Connection, Row, RowMapping, delete, func, select, update
 
 from detector.errors import Transient
-from detector.postings import MAX_NUMBER, Keys, Packed, Postings, merged, pack, packed, votes
+from detector.matching.postings import (
+    MAX_NUMBER,
+    Keys,
+    Packed,
+    Postings,
+    merged,
+    pack,
+    packed,
+    votes,
+)
 from streams.known import segments
 from streams.known.index import IndexUnusable
 from streams.known.sql import CHUNK, SqlIndex

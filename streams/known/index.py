@@ -6,7 +6,7 @@ log in SQL tables (SQLite or PostgreSQL) and differ in where the index keys lie.
 
 A search asks three questions, cheap ones first: the same bytes? the same samples? which
 items share index keys with it? The best of those are aligned landmark by landmark, and only
-what the frozen thresholds of ``detector.matching`` call known is returned.
+what the frozen thresholds of ``detector.matching.match_classes`` call known is returned.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
-from detector.alignment import Alignment, Recording
 from detector.errors import BadInput, Fatal
-from detector.landmarks import Landmarks
-from detector.matching import MatchClass, indistinct
-from detector.postings import Keys
+from detector.matching.alignment import Alignment, Recording
+from detector.matching.landmarks import Landmarks
+from detector.matching.match_classes import MatchClass, indistinct
+from detector.matching.postings import Keys
 
 if TYPE_CHECKING:
     from streams.known.sql import SqlIndex

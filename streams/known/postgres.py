@@ -12,11 +12,11 @@ import numpy as np
 import sqlalchemy
 from sqlalchemy import Connection, delete, func, select
 
-from detector.postings import CLOSER, KEYS_OF_A_RECORDING, MIN_KEYS, Asked, Keys
+from detector.matching.postings import CLOSER, KEYS_OF_A_RECORDING, MIN_KEYS, Asked, Keys
 from streams.known.sql import SqlIndex
 from streams.known.tables import ITEMS, POSTINGS
 
-# As detector.postings.votes: by how unlikely it is that another item shares those quads.
+# As detector.matching.postings.votes: by how unlikely it is that another item shares those quads.
 _LISTS: Final = sqlalchemy.text(
     "SELECT key, count(*), (SELECT 1 + greatest(reltuples, 0) / :mean FROM pg_class"
     " WHERE oid = 'index_postings'::regclass)"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from detector.landmarks import NotLandmarks
-from detector.matching import MatchClass
+from detector.matching.landmarks import NotLandmarks
+from detector.matching.match_classes import MatchClass
 from streams.contract.records import Match
 from streams.known.banks import Bank, BankKind, Banks
 from streams.known.index import Found, Query

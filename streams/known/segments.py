@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.postings import Packed, Postings
+from detector.matching.postings import Packed, Postings
 
 MARK: Final = int.from_bytes(b"EMKSEG02", "little")
 _FOOTER: Final = 24

@@ -8,10 +8,10 @@ from typing import Any, Final, Self
 import sqlalchemy
 from sqlalchemy import Connection, RowMapping, delete, func, select
 
-from detector.alignment import Recording, align
-from detector.landmarks import LANDMARKS_VERSION, Landmarks
-from detector.matching import MatchClass, classify
-from detector.postings import MAX_NUMBER, Keys
+from detector.matching.alignment import Recording, align
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
+from detector.matching.match_classes import MatchClass, classify
+from detector.matching.postings import MAX_NUMBER, Keys
 from streams.known.index import (
     CANDIDATES,
     Changed,

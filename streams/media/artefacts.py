@@ -23,7 +23,7 @@ import fsspec
 from pydantic import ValidationError
 
 from detector.errors import BadInput, Transient
-from detector.landmarks import LANDMARKS_VERSION
+from detector.matching.landmarks import LANDMARKS_VERSION
 from detector.types import OBSERVATION_VERSION, Heard
 from streams.contract.records import AudioFacts, Fingerprint, ObservationRef, Record
 

@@ -17,8 +17,8 @@ from typing import Final
 
 import orjson
 
+from detector.audio.heap import keep_freed_memory
 from detector.errors import Fatal, InvalidAudio
-from detector.heap import keep_freed_memory
 from detector.types import Heard
 from streams.media import sandbox
 
@@ -30,7 +30,9 @@ WARM_SAMPLES: Final = 15 * WARM_RATE_HZ  # a segment and a half: every step is t
 
 def hear(descriptor: int, max_duration_s: float) -> Heard:
     """Hear an open file."""
-    from detector.listen import listen  # torch is loaded in the fork server, not in the worker
+    from detector.observation.listen import (
+        listen,  # torch is loaded in the fork server, not in the worker
+    )
 
     return listen(descriptor, max_duration_s=max_duration_s)
 

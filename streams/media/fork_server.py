@@ -10,7 +10,7 @@ import gc
 def _load() -> None:
     gc.disable()
     try:
-        import detector.listen  # noqa: F401
+        import detector.observation.listen  # noqa: F401
         import streams.media.decode_child  # noqa: F401
     finally:
         gc.freeze()

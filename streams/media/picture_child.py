@@ -11,10 +11,10 @@ import orjson
 
 def main() -> None:
     """Draw what the first argument asks for."""
+    from detector.assessment.model import Model
     from detector.errors import ModelError
-    from detector.model import Model
-    from detector.observation import Observation
-    from detector.plot import evidence
+    from detector.explain.plot import evidence
+    from detector.observation.observation import Observation
 
     asked = orjson.loads(sys.argv[1])
     model = Model.load(Path(asked["model"]))

@@ -37,7 +37,7 @@ class Listening:
         """Hear an open file. Provenance never makes a file undecodable."""
         from dataclasses import replace
 
-        from detector.listen import listen
+        from detector.observation.listen import listen
 
         heard = listen(descriptor, max_duration_s=max_duration_s)
         said = read(descriptor, self.anchors)

@@ -223,7 +223,7 @@ def model(settings: Settings) -> Iterator[Finding]:
     """Is there the device, is the model whole, does it support the rate that is wanted?"""
     import torch
 
-    from detector.model import Model
+    from detector.assessment.model import Model
 
     cuda = torch.cuda.is_available()
     if settings.device == "cuda" and not cuda:
@@ -252,7 +252,7 @@ def model(settings: Settings) -> Iterator[Finding]:
 def fingerprints(settings: Settings) -> Iterator[Finding]:
     """Is libchromaprint there?"""
     try:
-        import detector.fingerprint  # noqa: F401 - it binds the library when it is imported
+        import detector.audio.chromaprint  # noqa: F401 - it binds the library when it is imported
     except Fatal as error:
         yield Finding(
             "fingerprint", "fault", str(error), "install it where the fingerprint worker runs"

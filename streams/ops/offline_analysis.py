@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from detector.analyze import analysed, rejected
+from detector.assessment.analyze import analysed, rejected
+from detector.assessment.model import Model
 from detector.errors import BadInput, InvalidAudio
-from detector.model import Model
 from detector.types import Heard
 from streams.media.decode_pool import HearingPool
 from streams.ops.inputs import Passed, gather

@@ -29,7 +29,7 @@ from streams.store.tables import FINGERPRINTS
 log = structlog.get_logger()
 
 PATIENCE_S: Final = 90.0
-MANIFEST: Final = "manifest.json"  # as detector.model has it, which would load PyTorch
+MANIFEST: Final = "manifest.json"  # as detector.assessment.model has it, which would load PyTorch
 ONE_AT_A_TIME: Final = threading.Semaphore(1)
 # Whoever waits holds a thread that pages need: few may, and not for long.
 WAITERS: Final = threading.Semaphore(3)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from detector.errors import Fatal
-from detector.landmarks import NotLandmarks
+from detector.matching.landmarks import NotLandmarks
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import TrackDecided, parse

@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
+from detector.assessment.model import Model, abstain
 from detector.errors import Fatal, ModelError
-from detector.model import Model, abstain
-from detector.observation import VERSION, Observation
+from detector.observation.observation import VERSION, Observation
 from detector.types import Assessment
 from streams.contract import topics
 from streams.contract.output import Output

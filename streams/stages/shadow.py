@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from detector.model import Model
-from detector.observation import Observation
+from detector.assessment.model import Model
+from detector.observation.observation import Observation
 from detector.types import Assessment
 from streams.contract.records import ModelRef, Outcome, ShadowAnalysis
 from streams.runtime import metrics

@@ -1,4 +1,4 @@
-"""``python -m tests.bench chain``: the whole pipeline, from the hook to the catalogue.
+"""``bench chain``: the whole pipeline, from the hook to the catalogue.
 
 Every file is new content, so that each is fetched, decoded and scored. First all at once
 (tracks a second, CPU seconds a track by process, memory), then at shares of that rate

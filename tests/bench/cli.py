@@ -37,7 +37,7 @@ def decode(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> No
 @app.command()
 def stages(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
     """Where the CPU of one track goes, against decoding it to nothing."""
-    from detector.model import Model
+    from detector.assessment.model import Model
     from streams.runtime.settings import Settings
     from tests.bench.stages import bench_stages
 
@@ -49,8 +49,8 @@ def stages(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> No
 @app.command()
 def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
     """Stored observations answered per second, by batch and device."""
-    from detector.listen import listen
-    from detector.model import Model
+    from detector.assessment.model import Model
+    from detector.observation.listen import listen
     from streams.runtime.settings import Settings
     from tests.bench.score import bench_score
 

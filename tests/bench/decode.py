@@ -1,4 +1,4 @@
-"""``python -m tests.bench decode``: our decoding beside others', CPU seconds for each file.
+"""``bench decode``: our decoding beside others', CPU seconds for each file.
 
 ffmpeg decodes to nothing, PyAV to plain frames that nobody reads, Earmark to float chunks.
 """
@@ -10,8 +10,8 @@ from typing import Final
 
 import av
 
-from detector.decode import Decoder
-from detector.heap import keep_freed_memory
+from detector.audio.decode import Decoder
+from detector.audio.heap import keep_freed_memory
 from tests.bench.measure import Job, by_turns, cpu_here, cpu_of
 from tests.bench.table import Report, Row
 

@@ -1,4 +1,4 @@
-"""``python -m tests.bench index``: what a million known tracks take, and how long they are searched.
+"""``bench index``: what a million known tracks take, and how long they are searched.
 
 The tracks are simulated from the statistics of real ones. What decides about an index is how
 its keys are spread: over 38 recordings of 17 makers, two unrelated ones share 1 of 25,000 pairs
@@ -20,10 +20,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.alignment import Recording
-from detector.landmarks import Landmarks
-from detector.postings import Keys
-from detector.quads import index_keys, quads_of
+from detector.matching.alignment import Recording
+from detector.matching.landmarks import Landmarks
+from detector.matching.postings import Keys
+from detector.matching.quads import index_keys, quads_of
 from streams.known.index import Item, Query, open_index
 from streams.known.sql import SqlIndex
 from tests.bench.table import Report, Row

@@ -1,4 +1,4 @@
-"""``python -m tests.bench lane``: how long a new upload waits, alone and while a rescan runs.
+"""``bench lane``: how long a new upload waits, alone and while a rescan runs.
 
 New uploads come one every few seconds; each file is new content, fetched, decoded and scored.
 Then the same again while ``earmark submit --rescan`` sends a back catalogue without end from a

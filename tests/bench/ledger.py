@@ -1,4 +1,4 @@
-"""``python -m tests.bench ledger``: decisions written a second, and whether a full ledger is slower.
+"""``bench ledger``: decisions written a second, and whether a full ledger is slower.
 
 The peer is the database itself: the same records as bytes in one table with one index, written
 in transactions of the same size.

@@ -1,4 +1,4 @@
-"""``python -m tests.bench policy``: decisions a second on one core, with fifty rules.
+"""``bench policy``: decisions a second on one core, with fifty rules.
 
 The peer is reading and writing the event, which every processor does whatever it decides.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.bench scale``: more workers, more partitions, more tracks.
+"""``bench scale``: more workers, more partitions, more tracks.
 
 Workers of the stage that costs most (fingerprint, one decode process each) are added on topics
 of few and of many partitions; efficiency is the rate over that of one worker and over how

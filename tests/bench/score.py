@@ -1,4 +1,4 @@
-"""``python -m tests.bench score``: stored observations answered per second, by batch and device.
+"""``bench score``: stored observations answered per second, by batch and device.
 
 The limit on a GPU is the bare copy of the same input to the device; on the CPU it is reading
 the observations (decompress and parse), which every re-scoring must do.
@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from detector.model import Model
-from detector.observation import Observation
+from detector.assessment.model import Model
+from detector.observation.observation import Observation
 from tests.bench.measure import Job, by_turns
 from tests.bench.table import Report, Row
 

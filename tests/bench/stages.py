@@ -1,4 +1,4 @@
-"""``python -m tests.bench stages``: where the CPU of one track goes, against decoding it to nothing.
+"""``bench stages``: where the CPU of one track goes, against decoding it to nothing.
 
 In one process and one thread, without a broker: what the stages themselves cost. What Kafka,
 the child processes and the database add to it is ``bench chain``'s to say.
@@ -12,13 +12,13 @@ from typing import Final
 
 import torch
 
-from detector.decode import Decoder, to_mono
-from detector.fingerprint import Fingerprinter
-from detector.heap import keep_freed_memory
-from detector.landmarks import Landmarker
-from detector.listen import listen
-from detector.model import Model
-from detector.observation import Observation, Observer
+from detector.assessment.model import Model
+from detector.audio.chromaprint import Fingerprinter
+from detector.audio.decode import Decoder, to_mono
+from detector.audio.heap import keep_freed_memory
+from detector.matching.landmarks import Landmarker
+from detector.observation.listen import listen
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from tests.bench.decode import LONGEST_S, PLAIN, bare_peer, both_peers
 from tests.bench.measure import Job, by_turns, cpu_here

@@ -1,4 +1,4 @@
-"""``python -m tests.bench startup``: what a process costs before its work, how soon ``up`` decides.
+"""``bench startup``: what a process costs before its work, how soon ``up`` decides.
 
 The peer is Python itself, started to do nothing.
 """

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.signal import resample_poly
 
-from detector.alignment import Recording
-from detector.landmarks import Landmarker, Landmarks
+from detector.matching.alignment import Recording
+from detector.matching.landmarks import Landmarker, Landmarks
 from detector.types import FloatArray
 from models.effects import equalised, pitched, stretched, with_noise
 from models.music import RATE_HZ, render

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.calibration import Calibration, HumanScores, LengthScale, Recall
+from detector.calibration.calibration import Calibration, HumanScores, LengthScale, Recall
 from detector.errors import ModelError
 
 SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)

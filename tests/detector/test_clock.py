@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from detector.clock import (
+from detector.evidence.clock import (
     MP3_FRAME_HZ,
     ClockScores,
     Lattice,
@@ -14,8 +14,8 @@ from detector.clock import (
     score_tracks,
     standard_lattice,
 )
-from detector.observation import Geometry, Observation, Observer
-from detector.speed import search
+from detector.evidence.speed import search
+from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import FloatArray
 from models.music import render
 from models.simulate import decode_through

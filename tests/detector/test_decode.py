@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
 
-from detector.decode import Decoder
+from detector.audio.decode import Decoder
 from detector.errors import InvalidAudio
-from detector.landmarks import Landmarks
-from detector.listen import listen
+from detector.matching.landmarks import Landmarks
+from detector.observation.listen import listen
 from detector.types import FloatArray
 from tests.audio import write_wav
 

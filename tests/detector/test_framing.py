@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter1d
 
-from detector.decode import to_mono
-from detector.framing import Framer, overlapping, running_maximum
+from detector.audio.decode import to_mono
+from detector.audio.framing import Framer, overlapping, running_maximum
 
 
 @given(st.lists(st.integers(0, 40), max_size=12), st.integers(1, 9), st.integers(1, 9))
@@ -45,7 +45,7 @@ def test_the_mix_is_the_mean_to_the_last_bit(channels: int) -> None:
 FAULTS = """
 import resource
 import numpy as np
-from detector.heap import keep_freed_memory
+from detector.audio.heap import keep_freed_memory
 kept = {keep}keep_freed_memory()
 for turn in range(6):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

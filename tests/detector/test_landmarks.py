@@ -9,9 +9,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector import quads
-from detector.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks, NotLandmarks
-from detector.quads import PLACES, index_keys, quads_of
+from detector.matching import quads
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks, NotLandmarks
+from detector.matching.quads import PLACES, index_keys, quads_of
 from tests.detector.known import RATE_HZ, changed, landmarks, music
 
 EMPTY = Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.uint16), 0.0)

@@ -9,18 +9,18 @@ import av
 import numpy as np
 import pytest
 
-from detector.decode import Decoder, to_mono
-from detector.landmarks import Landmarker
-from detector.listen import listen
-from detector.observation import Observer
+from detector.audio.decode import Decoder, to_mono
+from detector.matching.landmarks import Landmarker
+from detector.observation.listen import listen
+from detector.observation.observation import Observer
 from models.commands import write_track
 
 HEAR = """
 import json, re, sys
 from pathlib import Path
 import torch
-from detector.heap import keep_freed_memory
-from detector.listen import listen
+from detector.audio.heap import keep_freed_memory
+from detector.observation.listen import listen
 def now(name):
     kb = re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())
     return int(kb[1]) / 1024

@@ -11,10 +11,10 @@ import pytest
 import torch
 import torchaudio.functional
 
-from detector.answer import answer
-from detector.calibration import Calibration, HumanScores, Recall
-from detector.clock import Rate, standard_lattice
-from detector.looks import (
+from detector.assessment.answer import answer
+from detector.assessment.model import Model
+from detector.calibration.calibration import Calibration, HumanScores, Recall
+from detector.evidence.branches import (
     BRANCHES,
     COMMON_MOST,
     LOOPED_MOST,
@@ -25,12 +25,12 @@ from detector.looks import (
     look_again,
     looks_of,
 )
-from detector.model import Model
-from detector.observation import Observation, Observer
-from detector.partly import Window
-from detector.picture import picture_of
-from detector.speed import SpeedFind
-from detector.templates import PitchFind
+from detector.evidence.clock import Rate, standard_lattice
+from detector.evidence.localization import Window
+from detector.evidence.speed import SpeedFind
+from detector.evidence.templates import PitchFind
+from detector.explain.picture import picture_of
+from detector.observation.observation import Observation, Observer
 from detector.types import Assessment, Evidence, FloatArray
 from models.machines import hats
 from models.music import RATE_HZ, render
@@ -82,7 +82,7 @@ def test_templates_at_the_altered_speed_are_a_second_witness_of_it() -> None:
 
 
 def test_in_an_exact_loop_no_evidence_but_the_clock_counts_more_than_one_human_in_ten() -> None:
-    """The clock is scored without the loop's lines (``detector.clock``)."""
+    """The clock is scored without the loop's lines (``detector.evidence.clock``)."""
     looped = looked(
         0.9, PLAIN, True, lines(9.0), LearnedMatch(30.0, "new"), Window(30.0, PLAIN, 0),
         SpeedFind(30.0, 50.0, 1.03), 0.5, PitchFind(30.0, "some decoder", 1.06),

@@ -5,8 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from detector.alignment import Recording, align
-from detector.matching import MatchClass, classify, indistinct
+from detector.matching.alignment import Recording, align
+from detector.matching.match_classes import MatchClass, classify, indistinct
 from detector.types import FloatArray
 from tests.detector.known import RATE_HZ, changed, music, piece, recording, sped
 

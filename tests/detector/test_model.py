@@ -6,12 +6,12 @@ import numpy as np
 import orjson
 import pytest
 
-from detector import observation as observing
-from detector.clock import Lattice, Rate, standard_lattice
+from detector.assessment.model import Model
 from detector.errors import ModelError
-from detector.model import Model
-from detector.observation import Observation, Observer
-from detector.rates import read_rates, write_rates
+from detector.evidence.clock import Lattice, Rate, standard_lattice
+from detector.evidence.rates import read_rates, write_rates
+from detector.observation import observation as observing
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.music import render
 from models.simulate import decode_through

@@ -9,10 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from detector import observation as observing
+from detector.calibration.applicability import reason_against
 from detector.errors import ModelError
-from detector.fitness import reason_against
-from detector.observation import GROUPS_HZ, Geometry, Observation, Observer, quantise_timeline
+from detector.observation import observation as observing
+from detector.observation.observation import (
+    GROUPS_HZ,
+    Geometry,
+    Observation,
+    Observer,
+    quantise_timeline,
+)
 from detector.types import FloatArray
 
 RATE = 44_100

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from detector.clock import (
+from detector.assessment.model import Model
+from detector.evidence.clock import (
     CLIP,
     CONTRAST,
     GUARD_CAP,
@@ -19,8 +20,7 @@ from detector.clock import (
     score_tracks,
     standard_lattice,
 )
-from detector.model import Model
-from detector.observation import Geometry, Observation, Observer
+from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through
@@ -77,7 +77,7 @@ def test_one_by_one_or_sixty_four_at_once(tracks: list[Observation], device: str
 
 
 def plain(lines: FloatArray, groups: tuple[bool, ...], geometry: Geometry, rate: Rate) -> float:
-    """S of one rate, read off the definition in ``detector.clock``, one number at a time."""
+    """S of one rate, read off the definition in ``clock``, one number at a time."""
     heights = [_heights(row, geometry) for row in lines]
     scores = []
     for z, heard in zip(heights, groups, strict=True):

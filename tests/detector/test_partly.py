@@ -3,9 +3,9 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from detector.clock import standard_lattice
-from detector.observation import Observation, Observer
-from detector.partly import Parts, best_window, find_parts
+from detector.evidence.clock import standard_lattice
+from detector.evidence.localization import Parts, best_window, find_parts
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through

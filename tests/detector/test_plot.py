@@ -8,14 +8,14 @@ import numpy as np
 import orjson
 import pytest
 
-from detector.calibration import HumanScores
-from detector.looks import Looks
-from detector.model import Model
-from detector.observation import Observer
-from detector.picture import Picture, matches_of, moved_of, picture_of
-from detector.plot import evidence, write
-from detector.speed import SpeedFind
-from detector.templates import PitchFind, residual
+from detector.assessment.model import Model
+from detector.calibration.calibration import HumanScores
+from detector.evidence.branches import Looks
+from detector.evidence.speed import SpeedFind
+from detector.evidence.templates import PitchFind, residual
+from detector.explain.picture import Picture, matches_of, moved_of, picture_of
+from detector.explain.plot import evidence, write
+from detector.observation.observation import Observer
 from detector.types import Evidence, FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through

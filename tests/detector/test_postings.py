@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.postings import (
+from detector.matching.postings import (
     CLOSER,
     MANY,
     Asked,

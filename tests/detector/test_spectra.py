@@ -6,9 +6,9 @@ import torch
 import torchaudio
 from numpy.lib.stride_tricks import sliding_window_view
 
-from detector.listen import listen
-from detector.observation import Geometry, Observer
-from detector.spectra import BIN_HZ, BINS, LTAS_BANDS, Spectra, fft_length, gated_loudness
+from detector.audio.spectra import BIN_HZ, BINS, LTAS_BANDS, Spectra, fft_length, gated_loudness
+from detector.observation.listen import listen
+from detector.observation.observation import Geometry, Observer
 from detector.types import FloatArray
 from tests.audio import write_wav
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 import torchaudio.functional
 
-from detector import speed
-from detector.clock import allowed_bins, lattice_bins
-from detector.observation import Geometry, Observation, Observer
-from detector.speed import SpeedFind, search
+from detector.evidence import speed
+from detector.evidence.clock import allowed_bins, lattice_bins
+from detector.evidence.speed import SpeedFind, search
+from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import FloatArray
 from models.music import RATE_HZ, render
 from models.simulate import decode_through

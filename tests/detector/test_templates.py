@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.model import Model
-from detector.observation import Observation, Observer
-from detector.spectra import BIN_HZ
-from detector.templates import Attribution, Bank, residual, unit
+from detector.assessment.model import Model
+from detector.audio.spectra import BIN_HZ
+from detector.evidence.templates import Attribution, Bank, residual, unit
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.music import render
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detector.clock import standard_lattice
-from detector.looks import (
+from detector.audio.spectra import BIN_HZ
+from detector.evidence.branches import (
     BRANCHES,
     PITCH,
     SPEED,
@@ -15,11 +15,11 @@ from detector.looks import (
     looks_of,
     with_second_looks,
 )
-from detector.observation import Observation, Observer
-from detector.spectra import BIN_HZ
-from detector.speed import repeats
-from detector.templates import BANDS, FULL_RATE, Bank
-from detector.transposed import SHIFTS, STEP, factors, near, peaks
+from detector.evidence.clock import standard_lattice
+from detector.evidence.shift_search import SHIFTS, STEP, factors, near, peaks
+from detector.evidence.speed import repeats
+from detector.evidence.templates import BANDS, FULL_RATE, Bank
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.machines import hats
 from models.music import RATE_HZ, render

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.clock import allowed_bins, lattice_bins
-from detector.observation import Geometry, Observation, Observer
-from detector.spectra import BINS, LTAS_BANDS
+from detector.audio.spectra import BINS, LTAS_BANDS
+from detector.evidence.clock import allowed_bins, lattice_bins
+from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import AudioFacts
 from models.data import Track
 from models.observing import Observed

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.clock import standard_lattice
+from detector.assessment.model import Model
+from detector.audio.spectra import BINS, LTAS_BANDS
 from detector.errors import BadInput
-from detector.model import Model
-from detector.observation import Geometry, Observation, Observer
-from detector.spectra import BINS, LTAS_BANDS
+from detector.evidence.clock import standard_lattice
+from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import AudioFacts
 from models.bank import Lines, fit, manifest_of, out_of_fold
 from models.data import Track

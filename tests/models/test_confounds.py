@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.clock import Rate
+from detector.audio.spectra import LTAS_BANDS
 from detector.errors import BadInput
-from detector.observation import Observation, Observer
-from detector.spectra import LTAS_BANDS
+from detector.evidence.clock import Rate
+from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts
 from models.confounds import LIMIT, figures_of, measure
 from models.data import Track

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.model import Model
-from detector.speed import search
+from detector.assessment.model import Model
+from detector.evidence.speed import search
 from detector.types import FloatArray
 from models.coders import Coder, through
 from models.deliver import CELLS, Cell, deliver

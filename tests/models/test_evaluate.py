@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.clock import Lattice, standard_lattice
+from detector.assessment.model import Model
 from detector.errors import BadInput
-from detector.model import Model
+from detector.evidence.clock import Lattice, standard_lattice
 from models import attribution, evaluate, nested, reliability, strata, unseen_decoders
 from models.bank import MIN_TRACKS, Lines
 from models.card_tables import sections

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from detector.clock import standard_lattice
+from detector.assessment.model import Model
 from detector.errors import BadInput, ModelError
-from detector.model import Model
-from detector.observation import Geometry, Observation
+from detector.evidence.clock import standard_lattice
+from detector.observation.observation import Geometry, Observation
 from models.commands import RELEASED, app
 from models.fusing import fuse
 from models.learn import clock_of, learn, noise_of, template

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.model import Model
+from detector.assessment.model import Model
 from models.measured import MEASURED
 
 MODELS = Path(__file__).parents[2] / "models"

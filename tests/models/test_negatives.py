@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.model import Model
+from detector.assessment.model import Model
 from detector.types import Assessment
 from models.negatives import KINDS, Kind, negative
 from models.rehearing import observe

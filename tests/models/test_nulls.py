@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.clock import Rate, standard_lattice
-from detector.looks import Looks
+from detector.evidence.branches import Looks
+from detector.evidence.clock import Rate, standard_lattice
 from models import delivered, likeness
 from models.fusing import fuse
 from models.nulls import Witness, null_of, scale_of

@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
-from detector.clock import standard_lattice
+from detector.assessment.model import MANIFEST, Model
 from detector.errors import BadInput, ModelError
-from detector.model import MANIFEST, Model
+from detector.evidence.clock import standard_lattice
 from models.fusing import Fused, fuse
 from models.music import RATE_HZ, render
 from models.release import check, make_again, release

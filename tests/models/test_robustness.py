@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from detector.model import Model
+from detector.assessment.model import Model
 from detector.types import Assessment, FloatArray
 from models import rehearing, robustness
 from models.card_tables import robustness_lines

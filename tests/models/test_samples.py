@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detector.assessment.model import Model
 from detector.errors import InvalidAudio
-from detector.listen import listen
-from detector.model import Model
-from detector.observation import Observation
+from detector.observation.listen import listen
+from detector.observation.observation import Observation
 from detector.types import Assessment, FloatArray
 from models.music import render
 from models.samples import Sample, write_samples

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.clock import standard_lattice
-from detector.partly import find_parts
+from detector.evidence.clock import standard_lattice
+from detector.evidence.localization import find_parts
 from detector.types import Assessment, SegmentScore
 from models import rehearing, splices
 from models.data import Track

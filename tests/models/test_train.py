@@ -7,8 +7,8 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from detector.assessment.model import Model
 from detector.errors import BadInput, ModelError
-from detector.model import Model
 from models.commands import app
 from models.data import describe, file_sha256, read_manifest, usable
 from models.evaluate import evaluate

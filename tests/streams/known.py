@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from detector.landmarks import Landmarks
+from detector.matching.landmarks import Landmarks
 from streams.known.index import Item, Query
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.decode import Decoder
-from detector.model import Model
+from detector.assessment.model import Model
+from detector.audio.decode import Decoder
 from detector.types import FloatArray
 from models.commands import write_track
 from streams.policy.bundle import load
@@ -119,7 +119,7 @@ def test_the_sum_is_the_sum_of_the_stages(track: Path) -> None:
 
 
 def test_every_batch_size_is_scored(track: Path) -> None:
-    from detector.listen import listen
+    from detector.observation.listen import listen
 
     heard = listen(track, max_duration_s=600).observation
     report = bench_score([heard], lambda device: Model.load(MODEL, device), 0.01, 1)

@@ -14,9 +14,9 @@ import pytest
 import torch
 from prometheus_client import REGISTRY
 
+from detector.assessment.model import Model
 from detector.errors import Fatal, ModelError
-from detector.model import Model
-from detector.observation import VERSION, Observation, Observer
+from detector.observation.observation import VERSION, Observation, Observer
 from detector.types import Assessment
 from streams.contract.records import (
     AudioFacts,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.decode import Decoder
+from detector.audio.decode import Decoder
 from detector.errors import InvalidAudio
 from detector.types import Heard
 from streams.media import decode_child

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
-from detector.model import FULL_RATE_HZ, population
+from detector.assessment.model import FULL_RATE_HZ, population
 from streams.ops.checks import reference
 from streams.ops.checks.reference import Histograms, compared, release
 from streams.runtime.settings import Settings

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from detector.errors import Fatal
-from detector.landmarks import LANDMARKS_VERSION, Landmarks
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
 from streams.contract import topics
 from streams.contract.records import Cause, TrackDecided
 from streams.known.banks import Bank, BankKind, Banks, By

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from detector.errors import BadInput
-from detector.observation import Observation, Observer
+from detector.observation.observation import Observation, Observer
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.output import Output

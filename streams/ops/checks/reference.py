@@ -33,7 +33,9 @@ NEWEST: Final = 2_000  # of them, for all deliverers together
 FEWEST: Final = 10  # scores that make a window; what chance gives says how little so few say
 DELIVERERS: Final = 20  # that deliver most
 ALL: Final = "all"
-FULL_RATE_HZ: Final = 44_100  # as detector.model, which would bring PyTorch; a test compares
+FULL_RATE_HZ: Final = (
+    44_100  # as detector.assessment.model, which would bring PyTorch; a test compares
+)
 SMOOTH: Final = 0.5  # of a case in each bin: an empty one is rare, not impossible
 STEPS: Final = 40  # of expectation-maximisation in one number: enough for three digits
 TIMES: Final = 200  # bootstrap

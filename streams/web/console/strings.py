@@ -198,7 +198,7 @@ def _deciding(analysis: Analysis) -> str:
     """Return the kind of evidence that made it ``ai_likely``."""
     kinds = {one.kind: one for one in analysis.evidence}
     if not analysis.segments:  # only a pulse says where in the track
-        # the pitch is a sentence only of what it decided (``detector.answer``)
+        # the pitch is a sentence only of what it decided (``detector.assessment.answer``)
         return next((name for name in ("learned", "pitch") if name in kinds), "templates")
     if analysis.extent is Extent.PARTLY and "parts" in kinds:
         return "parts"

@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 import structlog
 
+from detector.audio.waveform import peaks_of
 from detector.errors import EarmarkError
 from detector.types import FloatArray
-from detector.waveform import peaks_of
 from streams.contract.records import ObservationRef, TrackDecided
 from streams.web.api.resources import House
 

@@ -9,7 +9,7 @@ import zstandard
 from detector.errors import ModelError
 from detector.types import FloatArray
 
-PEAK_S = 0.1  # of detector.observation, whose import brings PyTorch; a test compares
+PEAK_S = 0.1  # of detector.observation.observation, whose import brings PyTorch; a test compares
 _MAX_BYTES = 256 * 2**20
 
 

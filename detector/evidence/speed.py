@@ -2,14 +2,14 @@
 
 Playing a decoder's output 3 % faster moves all of its lines by 3 %, off the lattice. One
 scale for a short list of rates brings them back: S(scale * r) is computed for scales from
-0.90 to 1.10, with contrast and ratio guard (``detector.clock``) for the best of them.
+0.90 to 1.10, with contrast and ratio guard (``detector.evidence.clock``) for the best of them.
 
 Looking at eight thousand rates instead of thirty finds a rhythm that fits in many
 recordings, so this score has a null of its own, several times as high as the clock's. It is
 therefore only a second look: it never lowers the bar of the clock, and what it finds is
 suspect at most. Mains multiples are masked throughout, and the frame rates of AAC are not
 candidates: at a tenth off, half the short list would reach them. What a moved level leaves
-(``detector.clock``) is masked, and the rest is searched.
+(``detector.evidence.clock``) is masked, and the rest is searched.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.clock import (
+from detector.evidence.clock import (
     CONTRAST,
     CONTRAST_ORDERS,
     GUARD_CAP,
@@ -38,7 +38,7 @@ from detector.clock import (
     loop_mask,
     mains_mask,
 )
-from detector.observation import Geometry, Observation
+from detector.observation.observation import Geometry, Observation
 from detector.types import FloatArray
 
 SHORT_LIST_HZ: Final = (

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.clock import (
+from detector.evidence.clock import (
     Lattice,
     Rate,
     allowed_bins,
@@ -32,7 +32,7 @@ from detector.clock import (
     score_heights,
     score_segments,
 )
-from detector.observation import Observation
+from detector.observation.observation import Observation
 from detector.types import FloatArray, SegmentScore
 
 Extent = Literal["All", "Partly", "None", "Unknown"]

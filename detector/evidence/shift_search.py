@@ -2,7 +2,7 @@
 
 Playing a track faster or shifting its pitch moves every line of its spectrum by one factor,
 and so does a decoder of the same make at another sample rate (44.1 to 48 kHz: 1.088).
-Templates (``detector.templates``) stand for one place; here they are compared at 2,700
+Templates (``detector.evidence.templates``) stand for one place; here they are compared at 2,700
 factors, from 0.90 to 1.11.
 
 On a logarithmic axis of frequency a factor is a shift, so the cosines at all of them are one
@@ -24,11 +24,11 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from detector.spectra import BIN_HZ
+from detector.audio.spectra import BIN_HZ
 from detector.types import FloatArray
 
 STEP: Final = 8e-5  # natural logarithm: half a bin at 16 kHz
-SHIFTS: Final = 1_330  # either way: as far as a speed is searched for (``detector.speed``)
+SHIFTS: Final = 1_330  # either way: as far as a speed is searched for (``detector.evidence.speed``)
 REACH: Final = 1_191  # either way, of peaks; beyond, bass notes fit the combs of 50 Hz
 UNMOVED: Final = 50  # shifts either way that the ordinary comparison answers for
 SAME: Final = 4  # shifts either way that are one factor: lines are that broad, and scales found so

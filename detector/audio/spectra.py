@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.framing import Framer, overlapping, running_maximum
+from detector.audio.framing import Framer, overlapping, running_maximum
 from detector.types import FloatArray
 
 if TYPE_CHECKING:
-    from detector.observation import Geometry
+    from detector.observation.observation import Geometry
 
 BIN_HZ: Final = 44_100 / 16_384  # 2.69 Hz at any rate, so that templates line up
 BINS: Final = 5_951  # 0 to 16 kHz

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from detector.alignment import Alignment, Recording
+from detector.matching.alignment import Alignment, Recording
 
 
 class MatchClass(StrEnum):

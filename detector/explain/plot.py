@@ -22,10 +22,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from detector.clock import LOW_HZ
-from detector.model import Model, population
-from detector.observation import Observation
-from detector.picture import (
+from detector.assessment.model import Model, population
+from detector.evidence.clock import LOW_HZ
+from detector.explain.picture import (
     HUMAN_MEDIAN,
     Match,
     Moved,
@@ -34,6 +33,7 @@ from detector.picture import (
     moved_of,
     picture_of,
 )
+from detector.observation.observation import Observation
 
 INK: Final = "#1f2933"
 QUIET: Final = "#6b7785"

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+from detector.assessment.model import Model
 from detector.errors import BadInput
-from detector.model import Model
-from detector.observation import Observation
+from detector.observation.observation import Observation
 from detector.types import Heard
 
 

@@ -7,9 +7,8 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.calibration import Calibration, HumanScores
-from detector.clock import score_segments
-from detector.looks import (
+from detector.calibration.calibration import Calibration, HumanScores
+from detector.evidence.branches import (
     ALTERED,
     CLOCK,
     LEARNED,
@@ -23,10 +22,18 @@ from detector.looks import (
     LearnedMatch,
     Looks,
 )
-from detector.observation import Observation
-from detector.partly import COVERAGE_ALL, COVERAGE_PARTLY, MIN_SEGMENTS, PRESENT, Window, locate
-from detector.speed import SpeedFind
-from detector.templates import PitchFind
+from detector.evidence.clock import score_segments
+from detector.evidence.localization import (
+    COVERAGE_ALL,
+    COVERAGE_PARTLY,
+    MIN_SEGMENTS,
+    PRESENT,
+    Window,
+    locate,
+)
+from detector.evidence.speed import SpeedFind
+from detector.evidence.templates import PitchFind
+from detector.observation.observation import Observation
 from detector.types import Assessment, Evidence, SegmentScore
 
 HUMAN_LIKELY_BELOW: Final = 0.2  # probability; and the p-value must not be small either

@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.calibration import Calibration, HumanScores
-from detector.clock import (
+from detector.calibration.calibration import Calibration, HumanScores
+from detector.evidence.branches import PITCH, SPEED_LINES, Looks
+from detector.evidence.clock import (
     HIGH_HZ,
     LOW_HZ,
     MIN_LINES,
@@ -20,10 +21,9 @@ from detector.clock import (
     line_heights,
     score_segments,
 )
-from detector.looks import PITCH, SPEED_LINES, Looks
-from detector.observation import Observation
-from detector.templates import Bank, residual
-from detector.transposed import factors, near
+from detector.evidence.shift_search import factors, near
+from detector.evidence.templates import Bank, residual
+from detector.observation.observation import Observation
 from detector.types import Assessment, FloatArray, SegmentScore
 
 # Heights in the calibration set's human recordings, each of them counting alike. They hardly

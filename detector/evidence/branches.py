@@ -19,8 +19,8 @@ are taken, the false-positive rate of the whole answer stays the operator's.
 
 Guards. A recording that repeats itself to the sample, or whose level is moved like
 clockwork, has fixed lines of its own and a pulse at many rates: beside the clock, which is
-looked for without those (``detector.clock``), no evidence in it counts more than that of one
-human recording in ten.
+looked for without those (``detector.evidence.clock``), no evidence in it counts more than that of
+one human recording in ten.
 A faint clock at 50 Hz, on which players of old machines and trackers run too, counts no
 more than one in fifty without a second witness.
 """
@@ -30,12 +30,12 @@ from dataclasses import dataclass, field, replace
 from math import inf, log
 from typing import Final
 
-from detector.calibration import DIGITS, Calibration
-from detector.clock import Lattice, Rate
-from detector.observation import Observation
-from detector.partly import MIN_PART_S, Window, best_window
-from detector.speed import SpeedFind, repeats, search
-from detector.templates import FULL_RATE, Bank, PitchFind
+from detector.calibration.calibration import DIGITS, Calibration
+from detector.evidence.clock import Lattice, Rate
+from detector.evidence.localization import MIN_PART_S, Window, best_window
+from detector.evidence.speed import SpeedFind, repeats, search
+from detector.evidence.templates import FULL_RATE, Bank, PitchFind
+from detector.observation.observation import Observation
 from detector.types import FloatArray
 
 CLOCK: Final = "clock"

@@ -24,8 +24,8 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from detector.audio.framing import Framer, overlapping, running_maximum
 from detector.errors import BadInput
-from detector.framing import Framer, overlapping, running_maximum
 from detector.types import FloatArray
 
 LANDMARKS_VERSION: Final = 1

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.observation import Observation
-from detector.spectra import BIN_HZ, LTAS_BAND_HZ
+from detector.audio.spectra import BIN_HZ, LTAS_BAND_HZ
+from detector.observation.observation import Observation
 
 EDGES_HZ: Final = (0, 500, 1_000, 2_000, 3_000, 4_500)
 FLOOR: Final = 10**-4.5  # of the power below 4.5 kHz: what is under it is not heard

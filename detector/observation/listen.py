@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import scipy.fft  # noqa: F401  # for landmarks: a confined child can load nothing later
 
-from detector.decode import Decoder, to_mono
+from detector.audio.chromaprint import Fingerprinter
+from detector.audio.decode import Decoder, to_mono
+from detector.audio.spectra import gated_loudness
 from detector.errors import InvalidAudio
-from detector.fingerprint import Fingerprinter
-from detector.landmarks import Landmarker
-from detector.observation import Observer
-from detector.spectra import gated_loudness
+from detector.matching.landmarks import Landmarker
+from detector.observation.observation import Observer
 from detector.types import AudioFacts, Heard
 
 SILENCE_PEAK = 10 ** (-60 / 20)

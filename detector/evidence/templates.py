@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from detector.calibration import HumanScores
-from detector.observation import Observation
-from detector.spectra import BIN_HZ, LTAS_BAND_HZ
-from detector.transposed import Correlator, factors, near, peaks
+from detector.audio.spectra import BIN_HZ, LTAS_BAND_HZ
+from detector.calibration.calibration import HumanScores
+from detector.evidence.shift_search import Correlator, factors, near, peaks
+from detector.observation.observation import Observation
 from detector.types import FloatArray
 
 BASELINE_BINS: Final = 9
@@ -146,7 +146,7 @@ class Bank:
         return Correlator(self.vectors, BANDS)
 
     def transposed(self, units: FloatArray) -> FloatArray:
-        """Return one recording's cosines [decoders, factors], see ``detector.transposed``."""
+        """Return one recording's cosines [decoders, factors], see ``shift_search``."""
         return self._correlator.cosines(units)
 
     def find_moved(self, cosines: FloatArray, population: str) -> "PitchFind":
@@ -170,7 +170,7 @@ class PitchFind:
     """The template whose lines fit best if all are moved by a factor (1.06: a semitone up).
 
     The score is on the scale of human recordings: 0 is their median, 1 their 95 % point.
-    ``looped``: a sample-exact loop draws such lines (``detector.speed.repeats``).
+    ``looped``: a sample-exact loop draws such lines (``detector.evidence.speed.repeats``).
     """
 
     score: float

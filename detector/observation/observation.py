@@ -32,9 +32,9 @@ import zstandard
 from numpy.typing import NDArray
 from scipy.ndimage import rank_filter
 
+from detector.audio.framing import Framer
+from detector.audio.spectra import LTAS_FLOOR_DB, Spectra
 from detector.errors import ModelError
-from detector.framing import Framer
-from detector.spectra import LTAS_FLOOR_DB, Spectra
 from detector.types import OBSERVATION_VERSION, FloatArray
 
 VERSION: Final = OBSERVATION_VERSION

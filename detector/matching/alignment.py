@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.landmarks import STEPS_PER_SEMITONE, TICKS_PER_S, Landmarks
-from detector.quads import Quads, index_keys, quads_of
+from detector.matching.landmarks import STEPS_PER_SEMITONE, TICKS_PER_S, Landmarks
+from detector.matching.quads import Quads, index_keys, quads_of
 
 MAX_SPEED: Final = 0.13  # speeds further from 1 are not looked for
 MAX_SHIFT: Final = 2.6  # semitones
@@ -55,7 +55,7 @@ class Recording:
 
     @cached_property
     def keys(self) -> NDArray[np.uint64]:
-        """What an index finds it by; see ``detector.postings``."""
+        """What an index finds it by; see ``detector.matching.postings``."""
         return index_keys(self.quads, self.landmarks)
 
     @cached_property

@@ -4,7 +4,7 @@ import tomllib
 
 import orjson
 
-from detector.clock import Lattice, Rate
+from detector.evidence.clock import Lattice, Rate
 
 
 def read_rates(text: str) -> Lattice:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from detector.landmarks import STEPS_PER_SEMITONE, TICKS_PER_S, Landmarks
+from detector.matching.landmarks import STEPS_PER_SEMITONE, TICKS_PER_S, Landmarks
 
 FOLLOWING: Final = 8
 SHORTEST_TICKS: Final = TICKS_PER_S // 2
@@ -91,8 +91,8 @@ def quads_of(
 def index_keys(quads: Quads, landmarks: Landmarks) -> NDArray[np.uint64]:
     """Return the keys by which an index finds a recording: sampled quads and where they start.
 
-    Sorted; see ``detector.postings`` for what is in the 40 bits. Of a quad that comes again and
-    again the first four places are kept.
+    Sorted; see ``detector.matching.postings`` for what is in the 40 bits. Of a quad that comes
+    again and again the first four places are kept.
     """
     hashes = _mixed((quads.numbers * _GATHER).astype(np.uint64))
     chosen = (hashes >> np.uint64(32)) < np.uint64(2**32 // SAMPLED)

@@ -6,7 +6,7 @@
 ``unpitched``     speech, or strokes and noise alone: nothing in it holds a pitch, and there
                   are pauses. Everything here was calibrated on music.
 
-``uncalibrated``, ``out_of_distribution`` (``detector.likeness``) and ``observation_version``
+``uncalibrated``, ``out_of_distribution`` (``detector.calibration.ood``) and ``observation_version``
 are the model's own reasons.
 """
 
@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import median_filter
 
-from detector.observation import Observation
-from detector.spectra import BIN_HZ
+from detector.audio.spectra import BIN_HZ
+from detector.observation.observation import Observation
 
 MIN_DURATION_S: Final = 5.0
 MAX_SILENT_SHARE: Final = 0.95

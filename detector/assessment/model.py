@@ -25,14 +25,12 @@ import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 
-from detector import observation as observing
-from detector.answer import abstain, answer
-from detector.calibration import Calibration, HumanScores, LengthScale, Recall
-from detector.clock import Lattice, score_tracks
+from detector.assessment.answer import abstain, answer
+from detector.calibration.applicability import reason_against
+from detector.calibration.calibration import Calibration, HumanScores, LengthScale, Recall
+from detector.calibration.ood import Likeness
 from detector.errors import ModelError
-from detector.fitness import reason_against
-from detector.likeness import Likeness
-from detector.looks import (
+from detector.evidence.branches import (
     BRANCHES,
     CLOCK,
     PITCH,
@@ -45,9 +43,11 @@ from detector.looks import (
     look_again,
     looks_of,
 )
-from detector.observation import Geometry, Observation
-from detector.rates import read_rates
-from detector.templates import SCALES, Attribution, Bank, Learned, residual
+from detector.evidence.clock import Lattice, score_tracks
+from detector.evidence.rates import read_rates
+from detector.evidence.templates import SCALES, Attribution, Bank, Learned, residual
+from detector.observation import observation as observing
+from detector.observation.observation import Geometry, Observation
 from detector.types import Assessment, FloatArray
 
 __all__ = ["Model", "abstain", "population"]

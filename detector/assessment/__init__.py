@@ -1,0 +1,1 @@
+"""A released model, and the answer that it gives to one recording."""

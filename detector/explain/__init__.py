@@ -1,0 +1,1 @@
+"""The evidence as data and as a picture, for a person."""

@@ -1,0 +1,1 @@
+"""Whether a recording is a known one: landmarks, quads, postings, alignment."""

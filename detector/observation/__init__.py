@@ -1,0 +1,1 @@
+"""What the detector reads, taken from the audio in one streaming pass."""
