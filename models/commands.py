@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from models.samples import Sample
+    from models.synthesis.samples import Sample
 
 app = typer.Typer()
 
@@ -26,16 +26,16 @@ _CELLS = Path(".earmark/cells")
 
 
 def write_samples(folder: Path, seed: int) -> "list[Sample]":
-    """Write the self-made tracks; see ``models.samples``."""
-    from models.samples import write_samples as write
+    """Write the self-made tracks; see ``models.synthesis.samples``."""
+    from models.synthesis.samples import write_samples as write
 
     return write(folder, seed)
 
 
 def write_track(path: Path, seconds: float) -> None:
     """Write a self-made piece for benchmarks, as mp3 (320 kbit/s), flac, m4a or opus."""
-    from models.coders import Coder, encoded
-    from models.music import RATE_HZ, render
+    from models.synthesis.coders import Coder, encoded
+    from models.synthesis.music import RATE_HZ, render
 
     coders = {
         ".mp3": Coder("libmp3lame", "mp3", 320_000),
@@ -63,7 +63,7 @@ def train(
 ) -> None:
     """Train a model from labelled recordings and write its folder."""
     from detector.evidence.branches import BRANCHES
-    from models.train import train as train_model
+    from models.training.train import train as train_model
 
     chosen = [one.strip() for one in branches.split(",")]
     unknown = sorted(set(chosen) - set(BRANCHES))
@@ -109,8 +109,8 @@ def learn(
     workers: _Workers = 2,
 ) -> None:
     """Teach a model a new generator from a few of its tracks, and compare old and new."""
-    from models.lessons import teach
-    from models.reviewed import chosen
+    from models.training.few_shot import teach
+    from models.training.reviewed import chosen
 
     tracks, beside = chosen(from_reviews, listed_as or generator) if from_reviews else ([], [])
     taught = teach(
@@ -137,7 +137,7 @@ def release(
     workers: _Workers = 2,
 ) -> None:
     """Release a candidate: make it again, pass the gates, write its folder with its figures."""
-    from models.release import release as release_model
+    from models.evaluation.release import release as release_model
 
     made = release_model(
         candidate,
@@ -166,7 +166,7 @@ def evaluate(
     workers: _Workers = 2,
 ) -> None:
     """Measure a model on labelled recordings, each maker left out."""
-    from models.evaluate import evaluate as evaluate_model
+    from models.evaluation.evaluate import evaluate as evaluate_model
 
     found = evaluate_model(
         manifest,
@@ -203,8 +203,8 @@ def robustness(
     About half a minute of one core per recording, once: what was heard is kept. Run `evaluate`
     into the same folder first: its scores let human excerpts be judged as unknown ones.
     """
-    from models.robustness import measure
-    from models.robustness_report import markdown, write
+    from models.evaluation.robustness import measure
+    from models.evaluation.robustness_report import markdown, write
 
     figures = measure(
         manifest,
@@ -236,7 +236,7 @@ def recognition(
 
     About eight seconds of one core per recording, once: what was heard is kept.
     """
-    from models.known_grid import measure, sample
+    from models.evaluation.matching_grid import measure, sample
 
     found = measure(sample(manifest, audio_root or manifest.parent, tracks, seed), cells)
     typer.echo(found.text)
@@ -255,7 +255,7 @@ def outcomes(
     workers: _Workers = 2,
 ) -> None:
     """Count what a model answers to each file of a manifest, as `analyze` would, by label."""
-    from models.served import OUTCOMES, served_rows, write_outcomes
+    from models.evaluation.outcomes_report import OUTCOMES, served_rows, write_outcomes
 
     found = write_outcomes(
         manifest, audio_root or manifest.parent, model, out,
@@ -273,7 +273,7 @@ def card(
     report: Annotated[Path, typer.Argument(help="Folder that evaluate and robustness wrote.")],
 ) -> None:
     """Write what was measured about a released model into its folder, as MEASURED.md."""
-    from models.measured import write_measured
+    from models.evaluation.card_measurements import write_measured
 
     typer.echo(write_measured(model, report))
 
@@ -286,7 +286,7 @@ def lineage(
     cache: _Cache = _CACHE,
 ) -> None:
     """Find versions of one performance among human recordings: they are one witness, not two."""
-    from models.lineage import write_lineage
+    from models.training.lineage import write_lineage
 
     found = write_lineage(manifest, audio_root or manifest.parent, out, cache)
     typer.echo(

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from models.samples import Sample, write_samples
+from models.synthesis.samples import Sample, write_samples
 
 ROOT: Final = Path(__file__).parents[1]
 CACHE: Final = ROOT / "build" / "samples"

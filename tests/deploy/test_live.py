@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from models.samples import Sample
+from models.synthesis.samples import Sample
 from streams.cli.main import WorkerName
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Tool, Upload

@@ -17,8 +17,8 @@ from detector.evidence.clock import (
 from detector.evidence.speed import search
 from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import FloatArray
-from models.music import render
-from models.simulate import decode_through
+from models.synthesis.music import render
+from models.synthesis.simulated_decoder import decode_through
 
 RATE = 44_100
 GEOMETRY = Geometry(RATE)

@@ -32,9 +32,9 @@ from detector.evidence.templates import PitchFind
 from detector.explain.picture import picture_of
 from detector.observation.observation import Observation, Observer
 from detector.types import Assessment, Evidence, FloatArray
-from models.machines import hats
-from models.music import RATE_HZ, render
-from models.simulate import decode_through
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
+from models.synthesis.synthetic_negatives import hats
 
 RELEASED = Path(__file__).parents[2] / "models" / "ensemble-4"
 PLAIN, FIFTY = Rate(86.13, 0.0, "44100/512"), Rate(50.0, 0.0, "32000/640")

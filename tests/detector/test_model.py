@@ -13,8 +13,8 @@ from detector.evidence.rates import read_rates, write_rates
 from detector.observation import observation as observing
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
-from models.music import render
-from models.simulate import decode_through
+from models.synthesis.music import render
+from models.synthesis.simulated_decoder import decode_through
 
 RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 

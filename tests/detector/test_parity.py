@@ -22,8 +22,8 @@ from detector.evidence.clock import (
 )
 from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import FloatArray
-from models.music import RATE_HZ, render
-from models.simulate import decode_through
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
 from streams.runtime.settings import Settings
 
 DEVICES = [

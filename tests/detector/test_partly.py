@@ -7,8 +7,8 @@ from detector.evidence.clock import standard_lattice
 from detector.evidence.localization import Parts, best_window, find_parts
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
-from models.music import RATE_HZ, render
-from models.simulate import decode_through
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
 
 LATTICE = standard_lattice()
 BAR = 3.5  # about 3 % of human tracks have a window as high

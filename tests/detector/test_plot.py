@@ -17,8 +17,8 @@ from detector.explain.picture import Picture, matches_of, moved_of, picture_of
 from detector.explain.plot import evidence, write
 from detector.observation.observation import Observer
 from detector.types import Evidence, FloatArray
-from models.music import RATE_HZ, render
-from models.simulate import decode_through
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
 
 RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 

@@ -10,8 +10,8 @@ from detector.evidence.clock import allowed_bins, lattice_bins
 from detector.evidence.speed import SpeedFind, search
 from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import FloatArray
-from models.music import RATE_HZ, render
-from models.simulate import decode_through
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
 
 HUMAN_1_PERCENT = 5.2  # the score that about 1 % of human recordings exceed
 

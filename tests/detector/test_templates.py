@@ -9,7 +9,7 @@ from detector.audio.spectra import BIN_HZ
 from detector.evidence.templates import Attribution, Bank, residual, unit
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
-from models.music import render
+from models.synthesis.music import render
 
 RELEASED = Path(__file__).parents[2] / "models" / "ensemble-4"
 RATE = 44_100

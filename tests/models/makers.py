@@ -10,8 +10,8 @@ from detector.audio.spectra import BINS, LTAS_BANDS
 from detector.evidence.clock import allowed_bins, lattice_bins
 from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import AudioFacts
-from models.data import Track
-from models.observing import Observed
+from models.training.data import Track
+from models.training.observations import Observed
 
 GEOMETRY = Geometry(44_100)
 

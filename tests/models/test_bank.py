@@ -13,12 +13,12 @@ from detector.errors import BadInput
 from detector.evidence.clock import standard_lattice
 from detector.observation.observation import Geometry, Observation, Observer
 from detector.types import AudioFacts
-from models.bank import Lines, fit, manifest_of, out_of_fold
-from models.data import Track
-from models.fusing import fuse
-from models.observing import Observed
-from models.scoring import Scored, score_all
-from models.train import save
+from models.training.data import Track
+from models.training.fusion import fuse
+from models.training.observations import Observed
+from models.training.scoring import Scored, score_all
+from models.training.template_fitting import Lines, fit, manifest_of, out_of_fold
+from models.training.train import save
 
 GEOMETRY = Geometry(44_100)
 FACTS = AudioFacts("wav", "pcm_s16le", 44_100, 2, 30.0, None, -14.0, -1.0, 0.0, 0)

@@ -12,10 +12,10 @@ from detector.errors import BadInput
 from detector.evidence.clock import Rate
 from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts
-from models.confounds import LIMIT, figures_of, measure
-from models.data import Track
-from models.observing import Observed
-from models.scoring import Population, Scored
+from models.training.confounds import LIMIT, figures_of, measure
+from models.training.data import Track
+from models.training.observations import Observed
+from models.training.scoring import Population, Scored
 
 
 @lru_cache

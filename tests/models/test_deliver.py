@@ -8,13 +8,13 @@ import pytest
 from detector.assessment.model import Model
 from detector.evidence.speed import search
 from detector.types import FloatArray
-from models.coders import Coder, through
-from models.deliver import CELLS, Cell, deliver
-from models.delivered import EXCERPT_CELLS, SONG_CELLS
-from models.effects import limited, pitched, stretched
-from models.music import RATE_HZ, render
-from models.rehearing import observe
-from models.simulate import decode_through
+from models.synthesis.augmentations import CELLS, Cell, deliver
+from models.synthesis.coders import Coder, through
+from models.synthesis.effects import limited, pitched, stretched
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
+from models.training.augmentation_cache import observe
+from models.training.augmented_humans import EXCERPT_CELLS, SONG_CELLS
 
 RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 BY_NAME = {cell.name: cell for cell in CELLS}

@@ -11,17 +11,18 @@ import pytest
 from detector.assessment.model import Model
 from detector.errors import BadInput
 from detector.evidence.clock import Lattice, standard_lattice
-from models import attribution, evaluate, nested, reliability, strata, unseen_decoders
-from models.bank import MIN_TRACKS, Lines
-from models.card_tables import sections
-from models.clock_constants import Constants, measured
 from models.commands import RELEASED
-from models.evaluation_report import page
-from models.evaluation_text import scores_csv, text_of
-from models.figures import auroc
-from models.fusing import fuse
-from models.scoring import Population, Scored, assessable, score_all
-from models.tables import p_values
+from models.evaluation import attribution, evaluate, nested, reliability, unseen_decoders
+from models.evaluation.card_tables import sections
+from models.evaluation.clock_constants import Constants, measured
+from models.evaluation.report import page
+from models.evaluation.text import scores_csv, text_of
+from models.training import fpr_by_stratum
+from models.training.detection_tables import p_values
+from models.training.fusion import fuse
+from models.training.metrics import auroc
+from models.training.scoring import Population, Scored, assessable, score_all
+from models.training.template_fitting import MIN_TRACKS, Lines
 from tests.models.makers import observed
 
 # Fewer rates than are looked at in earnest: every measure here takes a time of each.
@@ -65,7 +66,7 @@ def population() -> Population:
 @lru_cache
 def figures() -> dict[str, object]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.baselines.fakeprints", no_sound)
+        patch.setattr("models.evaluation.baselines.fakeprints", no_sound)
         return evaluate.subset_figures(heard(), population(), model(), Path("unused"), 1)
 
 
@@ -193,7 +194,7 @@ def test_with_the_decoder_unknown_its_relatives_are_no_help() -> None:
 
 def test_false_positives_are_counted_by_length() -> None:
     p = np.where([one.is_ai for one in heard()], 0.001, 0.5)
-    rows = {row["from_s"]: row for row in strata.by_duration(heard(), p)}
+    rows = {row["from_s"]: row for row in fpr_by_stratum.by_duration(heard(), p)}
     assert rows[12.0]["human"] + rows[12.0]["ai"] == len(heard())  # all are 20 s
     assert rows[12.0]["fpr"]["0.05"] == 0
     assert rows[12.0]["tpr"]["0.01"] == 1

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.data import Track
-from models.fakeprint import fakeprint, fakeprints
-from models.music import RATE_HZ
-from models.samples import write_audio
+from models.evaluation.fakeprint import fakeprint, fakeprints
+from models.synthesis.music import RATE_HZ
+from models.synthesis.samples import write_audio
+from models.training.data import Track
 
 
 def noise(seed: int, lines_hz: tuple[float, ...] = ()) -> np.ndarray:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import BadInput
-from models.data import folds
-from models.figures import (
+from models.training.data import folds
+from models.training.metrics import (
     auroc,
     balanced_weights,
     check_polarity,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from models import known_grid
-from models.music import RATE_HZ, render
-from models.samples import write_audio
+from models.evaluation import matching_grid
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
 
 CELLS = ("mp3-64", "excerpt-15", "speed+4", "intro-20", "tempo+5")
 
@@ -29,25 +29,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_sample_is_drawn_evenly_by_maker(folder: Path) -> None:
-    two = known_grid.sample(folder / "manifest.csv", folder, 2)
+    two = matching_grid.sample(folder / "manifest.csv", folder, 2)
     assert {int(path.stem) % 2 for path in two} == {0, 1}
-    all_of_them = known_grid.sample(folder / "manifest.csv", folder, 9)
+    all_of_them = matching_grid.sample(folder / "manifest.csv", folder, 9)
     assert {path.name for path in all_of_them} == {"1.flac", "2.flac", "3.flac"}
 
 
 def test_self_made_pieces_are_recognised_in_every_cell_and_nowhere_else(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = tuple(cell for cell in known_grid.CELLS if cell.name in CELLS)
+    chosen = tuple(cell for cell in matching_grid.CELLS if cell.name in CELLS)
     assert len(chosen) == len(CELLS)
-    monkeypatch.setattr(known_grid, "CELLS", chosen)
-    paths = known_grid.sample(folder / "manifest.csv", folder, 3)
-    grid = known_grid.measure(paths, tmp_path)
+    monkeypatch.setattr(matching_grid, "CELLS", chosen)
+    paths = matching_grid.sample(folder / "manifest.csv", folder, 3)
+    grid = matching_grid.measure(paths, tmp_path)
     assert grid.tracks == 3
     assert grid.false == []
     assert grid.pairs == 6
     for cell in chosen:
         assert grid.classes[cell.name] == {cell.expected.value: 3}, cell.name
     assert "| speed+4 | 1.000 | 1.000 |" in grid.text
-    monkeypatch.setattr(known_grid, "_decoded", None)  # the second time nothing is decoded
-    assert known_grid.measure(paths, tmp_path).text == grid.text
+    monkeypatch.setattr(matching_grid, "_decoded", None)  # the second time nothing is decoded
+    assert matching_grid.measure(paths, tmp_path).text == grid.text

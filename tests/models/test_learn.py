@@ -13,16 +13,16 @@ from detector.errors import BadInput, ModelError
 from detector.evidence.clock import standard_lattice
 from detector.observation.observation import Geometry, Observation
 from models.commands import RELEASED, app
-from models.fusing import fuse
-from models.learn import clock_of, learn, noise_of, template
-from models.lessons import compare, write_lesson
-from models.music import RATE_HZ, render
-from models.references import REFERENCES, References, unpack
-from models.reviewed import chosen
-from models.samples import write_audio
-from models.scoring import score_all
-from models.simulate import decode_through
-from models.train import save
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
+from models.synthesis.simulated_decoder import decode_through
+from models.training.few_shot import compare, write_lesson
+from models.training.few_shot_learning import clock_of, learn, noise_of, template
+from models.training.fusion import fuse
+from models.training.references import REFERENCES, References, unpack
+from models.training.reviewed import chosen
+from models.training.scoring import score_all
+from models.training.train import save
 from streams.runtime.settings import Settings
 from tests.models.makers import observed
 
@@ -212,7 +212,9 @@ def test_the_command_on_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert Model.load(out).learned[0].name == "Painter"
     named = [one.hz for one in Model.load(out).lattice.rates if "Painter" in one.known_for]
     assert named == [pytest.approx(44_100 / 512, abs=1e-5)]
-    monkeypatch.setattr("models.lessons.ALPHA", 0.001)  # as a model of few recordings at 1 %
+    monkeypatch.setattr(
+        "models.training.few_shot.ALPHA", 0.001
+    )  # as a model of few recordings at 1 %
     done = CliRunner().invoke(app, ["learn", *words, "--out", str(out), "--workers", "1"])
     assert isinstance(done.exception, ModelError)
     assert "needs at least 999 human performances" in str(done.exception)

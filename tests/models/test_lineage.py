@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.data import read_manifest
-from models.lineage import performances, write_lineage
-from models.music import RATE_HZ, render
-from models.samples import write_audio
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
+from models.training.data import read_manifest
+from models.training.lineage import performances, write_lineage
 
 
 def test_versions_of_one_performance_share_a_lineage(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from detector.assessment.model import Model
-from models.measured import MEASURED
+from models.evaluation.card_measurements import MEASURED
 
 MODELS = Path(__file__).parents[2] / "models"
 

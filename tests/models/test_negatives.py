@@ -5,8 +5,8 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.types import Assessment
-from models.negatives import KINDS, Kind, negative
-from models.rehearing import observe
+from models.synthesis.hard_negatives import KINDS, Kind, negative
+from models.training.augmentation_cache import observe
 
 RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 BY_NAME = {kind.name: kind for kind in KINDS}

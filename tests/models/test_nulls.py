@@ -9,10 +9,10 @@ import pytest
 
 from detector.evidence.branches import Looks
 from detector.evidence.clock import Rate, standard_lattice
-from models import delivered, likeness
-from models.fusing import fuse
-from models.nulls import Witness, null_of, scale_of
-from models.scoring import score_all
+from models.training import augmented_humans, ood_fitting
+from models.training.fusion import fuse
+from models.training.null_distribution import Witness, null_of, scale_of
+from models.training.scoring import score_all
 from tests.models.makers import observed
 
 PLAIN = Rate(86.13, 0.0, "44100/512")
@@ -107,7 +107,7 @@ def test_songs_are_delivered_once_a_performance_and_only_at_full_rate() -> None:
         lasting(1, 59), lasting(2, 61), lasting(3, 90, "one"), lasting(4, 95, "one"),
         lasting(5, 90, rate_hz=32_000),
     ]  # fmt: skip
-    chosen = delivered.songs(human, 0)  # type: ignore[arg-type]  # tracks of observations
+    chosen = augmented_humans.songs(human, 0)  # type: ignore[arg-type]  # tracks of observations
     assert [Path(one.track.path).name for one in chosen] == ["human-band-2", "human-band-4"]
     names = [case.cell for case in chosen[0].cases()]
     assert names[:3] == ["mp3-128", "vorbis-128", "stretch+5%"]
@@ -121,7 +121,7 @@ def test_what_is_unlike_all_that_was_learned_from_is_told_apart() -> None:
         for take in range(30)
     ]
     scored = score_all(heard, standard_lattice())
-    known = likeness.fit(scored)
+    known = ood_fitting.fit(scored)
     assert known is not None
     unlike = [known.is_unlike(one.observation) for one in heard]
     assert np.mean(unlike) <= 0.02
@@ -130,4 +130,4 @@ def test_what_is_unlike_all_that_was_learned_from_is_told_apart() -> None:
     tone = replace(like, shares=np.where(np.arange(len(like.shares)) % 50, 0, 1).astype("f4"))
     assert known.is_unlike(tilted)
     assert known.is_unlike(tone)
-    assert likeness.fit(scored[:100]) is None  # one in a hundred cannot be told from these
+    assert ood_fitting.fit(scored[:100]) is None  # one in a hundred cannot be told from these

@@ -10,13 +10,13 @@ import pytest
 from detector.assessment.model import MANIFEST, Model
 from detector.errors import BadInput, ModelError
 from detector.evidence.clock import standard_lattice
-from models.fusing import Fused, fuse
-from models.music import RATE_HZ, render
-from models.release import check, make_again, release
-from models.samples import write_audio
-from models.scoring import score_all
-from models.simulate import decode_through
-from models.train import save, train
+from models.evaluation.release import check, make_again, release
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
+from models.synthesis.simulated_decoder import decode_through
+from models.training.fusion import Fused, fuse
+from models.training.scoring import score_all
+from models.training.train import save, train
 from tests.models.makers import observed
 from tests.models.test_train import write_manifest
 
@@ -84,7 +84,7 @@ def test_scores_of_one_maker_above_all_others_are_refused(
     """With so few makers that the deals do not even out, the permutations say so."""
     few = replace(fused, scored=[one for one in fused.scored if one.maker[-1] in "01"])
     scores = np.array([100.0 * (one.maker == "maker 0") + one.is_ai for one in few.scored])
-    monkeypatch.setattr("models.evaluate.PERMUTATIONS", 1)
+    monkeypatch.setattr("models.evaluation.evaluate.PERMUTATIONS", 1)
     with pytest.raises(BadInput, match="permutation"):
         check(changed(few, scores), seed=0)
 

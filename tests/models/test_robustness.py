@@ -8,19 +8,20 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.types import Assessment, FloatArray
-from models import rehearing, robustness
-from models.card_tables import robustness_lines
-from models.data import AI, HUMAN, Track, read_manifest, usable
-from models.deliver import CELLS
-from models.music import RATE_HZ, render
-from models.negatives import KINDS
-from models.other_humans import OtherHumans
-from models.robustness import makers_beside, measure, probe, sample, subjects_of
-from models.robustness_report import markdown, page, write
-from models.robustness_tables import Answered, interval, table
-from models.samples import write_audio
-from models.simulate import decode_through
-from models.strangers import without
+from models.evaluation import robustness
+from models.evaluation.card_tables import robustness_lines
+from models.evaluation.held_out_scores import OtherHumans
+from models.evaluation.leave_one_out import without
+from models.evaluation.robustness import makers_beside, measure, probe, sample, subjects_of
+from models.evaluation.robustness_report import markdown, page, write
+from models.evaluation.robustness_tables import Answered, interval, table
+from models.synthesis.augmentations import CELLS
+from models.synthesis.hard_negatives import KINDS
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
+from models.synthesis.simulated_decoder import decode_through
+from models.training import augmentation_cache
+from models.training.data import AI, HUMAN, Track, read_manifest, usable
 
 RELEASED = Path(__file__).parents[2] / "models" / "clock-4"
 ENSEMBLE = Path(__file__).parents[2] / "models" / "ensemble-4"
@@ -50,9 +51,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cells and two kinds instead of all."""
     names = ("original", "rate-48000", "hats-120", "g726-native", "speex-native")
-    monkeypatch.setattr(rehearing, "CELLS", [one for one in CELLS if one.name in names])
+    monkeypatch.setattr(augmentation_cache, "CELLS", [one for one in CELLS if one.name in names])
     monkeypatch.setattr(robustness, "KINDS", [one for one in KINDS if one.name in names])
-    monkeypatch.setattr(rehearing, "WINDOWS_S", (6, 12, 24))
+    monkeypatch.setattr(augmentation_cache, "WINDOWS_S", (6, 12, 24))
 
 
 @pytest.mark.usefixtures("few")
@@ -104,8 +105,8 @@ def test_what_was_heard_is_heard_once(
 ) -> None:
     chosen = sample(usable(read_manifest(manifest, manifest.parent)), 1, seed=1)[:1]
     subjects = subjects_of(chosen, seeds=0, seed=1)
-    rehearing.hear(subjects, tmp_path, 1)
-    first = [observed.to_bytes() for _, observed in rehearing.heard(subjects[0], tmp_path)]
+    augmentation_cache.hear(subjects, tmp_path, 1)
+    first = [observed.to_bytes() for _, observed in augmentation_cache.heard(subjects[0], tmp_path)]
     (tmp_path / subjects[0].cases()[0].key[:2]).rename(tmp_path / "gone")
     decoded: list[Path] = []
 
@@ -113,12 +114,12 @@ def test_what_was_heard_is_heard_once(
         decoded.append(path)
         return whole(path)
 
-    whole = rehearing.decoded
-    monkeypatch.setattr(rehearing, "decoded", decode)
-    rehearing.hear(subjects, tmp_path, 1)  # what is lacking is heard again
-    rehearing.hear(subjects, tmp_path, 1)  # and then nothing is
+    whole = augmentation_cache.decoded
+    monkeypatch.setattr(augmentation_cache, "decoded", decode)
+    augmentation_cache.hear(subjects, tmp_path, 1)  # what is lacking is heard again
+    augmentation_cache.hear(subjects, tmp_path, 1)  # and then nothing is
     assert len(decoded) == 1
-    assert [one.to_bytes() for _, one in rehearing.heard(subjects[0], tmp_path)] == first
+    assert [one.to_bytes() for _, one in augmentation_cache.heard(subjects[0], tmp_path)] == first
 
 
 def test_a_file_without_a_header_is_not_chosen(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from detector.errors import InvalidAudio
 from detector.observation.listen import listen
 from detector.observation.observation import Observation
 from detector.types import Assessment, FloatArray
-from models.music import render
-from models.samples import Sample, write_samples
+from models.synthesis.music import render
+from models.synthesis.samples import Sample, write_samples
 
 RELEASED = Path(__file__).parents[2] / "models"
 
@@ -93,7 +93,7 @@ def test_samples_that_are_there_are_left_and_others_made_anew(
     def render(seed: int, seconds: float) -> FloatArray:
         raise InterruptedError
 
-    monkeypatch.setattr("models.samples.render", render)
+    monkeypatch.setattr("models.synthesis.samples.render", render)
     folder = tmp_path / "samples"
     shutil.copytree(samples[0].path.parent, folder)
     first = folder / samples[0].path.name

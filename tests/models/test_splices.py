@@ -7,12 +7,13 @@ import pytest
 from detector.evidence.clock import standard_lattice
 from detector.evidence.localization import find_parts
 from detector.types import Assessment, SegmentScore
-from models import rehearing, splices
-from models.data import Track
-from models.music import RATE_HZ, render
-from models.samples import write_audio
-from models.simulate import decode_through
-from models.splices import Located, Splice, choose, overlap, table
+from models.evaluation import splices
+from models.evaluation.splices import Located, Splice, choose, overlap, table
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
+from models.synthesis.simulated_decoder import decode_through
+from models.training import augmentation_cache
+from models.training.data import Track
 
 
 def track(label: str, maker: str, number: int = 0, path: Path | None = None) -> Track:
@@ -48,8 +49,8 @@ def test_a_part_is_put_where_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         track("ai", "decoder", path=tmp_path / "part.wav"),
         20,
     )
-    rehearing.hear([splice], tmp_path / "cells", 1)
-    ((case, observation),) = rehearing.heard(splice, tmp_path / "cells")
+    augmentation_cache.hear([splice], tmp_path / "cells", 1)
+    ((case, observation),) = augmentation_cache.heard(splice, tmp_path / "cells")
     assert case.cell == "20 s"
     assert observation.duration_s == pytest.approx(66.0, abs=0.1)
     found = find_parts(observation, standard_lattice(), -inf)

@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 from detector.assessment.model import Model
 from detector.errors import BadInput, ModelError
 from models.commands import app
-from models.data import describe, file_sha256, read_manifest, usable
-from models.evaluate import evaluate
-from models.measured import write_measured
-from models.music import RATE_HZ, render
-from models.observing import observe
-from models.samples import write_audio
-from models.simulate import decode_through
-from models.train import Trained, train
+from models.evaluation.card_measurements import write_measured
+from models.evaluation.evaluate import evaluate
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
+from models.synthesis.simulated_decoder import decode_through
+from models.training.data import describe, file_sha256, read_manifest, usable
+from models.training.observations import observe
+from models.training.train import Trained, train
 
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "models" / "clock-4"

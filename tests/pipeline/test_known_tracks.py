@@ -13,9 +13,9 @@ from kafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
-from models.effects import sped
-from models.music import RATE_HZ, render
-from models.samples import write_audio
+from models.synthesis.effects import sped
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
 from streams.cli.main import app
 from streams.contract import topics
 from streams.contract.json_schemas import RECORDS

@@ -10,8 +10,8 @@ import zstandard
 from typer.testing import CliRunner, Result
 
 from detector.errors import EarmarkError
-from models.music import RATE_HZ, render
-from models.samples import write_audio
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
 from streams.cli.bank import app
 from streams.known import archives
 from streams.known.archives import WrongArchive

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from detector.types import FloatArray
-from models.effects import sped
-from models.music import RATE_HZ, render
-from models.samples import write_audio
+from models.synthesis.effects import sped
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
 from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted
 from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import Item, open_index

@@ -1,0 +1,1 @@
+"""What a model is worth: held-out generators and origins, robustness, release gates."""

@@ -1,0 +1,68 @@
+"""What a manifest holds, as figures: who is in it, how it was published, whom not to believe."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from models.training.data import AI, HUMAN, SUSPECTS, Track, digest, usable
+from models.training.lineage import performances
+from models.training.metrics import rounded
+from models.training.observations import Observed
+
+
+def report(
+    tracks: Sequence[Track], heard: Sequence[Observed], unheard: Sequence[tuple[Track, str]]
+) -> dict[str, Any]:
+    """Return the report as plain data.
+
+    Args:
+        tracks: all that the manifest lists.
+        heard: what was heard of those that are used.
+        unheard: those that could not be, and why.
+    """
+    suspects = Counter(track.maker for track in tracks if track.suspect)
+    return {
+        "digest": digest(one.track for one in heard),
+        "listed": dict(sorted(Counter(track.label for track in tracks).items())),
+        "used": {label: _used(heard, label) for label in (AI, HUMAN)},
+        "not_used": sum(track.label not in (AI, HUMAN) for track in tracks),
+        "suspects": [
+            {"maker": maker, "tracks": count, "why": SUSPECTS[maker]}
+            for maker, count in sorted(suspects.items())
+        ],
+        "unheard": [{"track": track.path.name, "why": reason} for track, reason in unheard],
+        "unstated": {
+            name: sum(not getattr(track, name) for track in usable(tracks))
+            for name in ("version", "lineage", "licence")
+        },
+    }
+
+
+def _used(heard: Sequence[Observed], label: str) -> dict[str, Any]:
+    own = [one for one in heard if one.track.label == label]
+    by_maker: dict[str, list[Observed]] = defaultdict(list)
+    for one in own:
+        by_maker[one.track.maker].append(one)
+    return {
+        "tracks": len(own),
+        "performances": performances([one.track for one in own]),
+        "makers": len(by_maker),
+        "repositories": len({one.track.repository for one in own}),
+        "hours": rounded(sum(one.facts.duration_s for one in own) / 3_600),
+        "by_maker": {maker: _maker(members) for maker, members in sorted(by_maker.items())},
+    }
+
+
+def _maker(members: Sequence[Observed]) -> dict[str, Any]:
+    return {
+        "tracks": len(members),
+        "repositories": len({one.track.repository for one in members}),
+        "minutes": rounded(sum(one.facts.duration_s for one in members) / 60),
+        "codecs": _counted(one.facts.codec for one in members),
+        "rates_hz": _counted(str(one.facts.sample_rate_hz) for one in members),
+        "mono": sum(one.facts.channels == 1 for one in members),
+    }
+
+
+def _counted(values: Iterable[str]) -> str:
+    return ", ".join(f"{value} {count}" for value, count in Counter(values).most_common())

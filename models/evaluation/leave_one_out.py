@@ -1,0 +1,77 @@
+"""Templates that have not met whom they are asked about: by halves, repositories, makers."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.assessment.model import Model
+from models.training.metrics import FloatVector
+from models.training.scoring import Scored
+from models.training.template_fitting import ATTRIBUTION, Lines, fit, out_of_fold
+
+
+@dataclass(frozen=True)
+class Named:
+    """An AI track whose repository no template has seen: was it named, and as what?
+
+    ``known``: its generator has a template, from other repositories. ``name`` is empty
+    where none was clear enough.
+    """
+
+    maker: str
+    known: bool
+    name: str
+
+
+def lines_of(tracks: Sequence[Scored]) -> Lines:
+    """Return what templates compare, one row a track."""
+    return Lines.of([one.observed for one in tracks])
+
+
+def across(lines: Lines, chosen_on: NDArray[np.bool_]) -> FloatVector:
+    """Return template scores [tracks] by templates of those ``chosen_on`` alone.
+
+    Of these themselves, each without its maker; all others are strangers anyway.
+    """
+    scores = np.zeros(len(chosen_on))
+    scores[chosen_on] = out_of_fold(lines.only(chosen_on))
+    bank = fit(lines, chosen_on)
+    for index in np.flatnonzero(~chosen_on):
+        heard_in = str(lines.populations[index])
+        scores[index] = bank.scores(bank.unit(lines.vectors[index]), heard_in).max()
+    return scores
+
+
+def names(tracks: Sequence[Scored]) -> list[Named]:
+    """Return every AI track of the populations in which names are given."""
+    lines = lines_of(tracks)
+    repositories = lines.repositories
+    asked = np.array(
+        [one.is_ai and one.population in ATTRIBUTION.populations for one in tracks], bool
+    )
+    found = []
+    for repository in sorted(set(repositories[asked])):
+        bank = fit(lines, repositories != repository)
+        for index in np.flatnonzero(asked & (repositories == repository)).tolist():
+            one = tracks[index]
+            name = ATTRIBUTION.name(
+                bank,
+                bank.scores(bank.unit(lines.vectors[index]), one.population),
+                one.population,
+            )
+            found.append(Named(one.maker, one.maker in bank.names, name or ""))
+    return found
+
+
+def without(model: Model, makers: Collection[str]) -> Model:
+    """Return a released model as if it had never met some makers: their templates are gone.
+
+    Everything else stays as released, thresholds above all.
+    """
+    bank = model.bank
+    if bank is None or not set(makers) & set(bank.names):
+        return model
+    kept = [index for index, name in enumerate(bank.names) if name not in makers]
+    return replace(model, bank=bank.only(kept))

@@ -1,0 +1,106 @@
+"""What a released model answers to each file of a manifest, as `earmark analyze` would.
+
+Nothing is left out here: the model has met most of these makers, so this is no measure of how
+well it finds unknown ones. It says what whoever runs it on such files gets to see.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from detector.assessment.model import Model
+from models.evaluation.pages import percent
+from models.training.data import HUMAN, read_manifest, traces, usable
+from models.training.observations import Observed, observe
+
+ALPHA: Final = 0.01
+FILES: Final = "outcomes-*.json"
+
+OUTCOMES: Final = ("ai_likely", "uncertain", "human_likely", "not_assessable")
+NAMES: Final = {
+    "ai": "AI",
+    "human": "human",
+    "suspect": "listed as human, suspect",
+    "codec": "people's, re-synthesised by a codec or vocoder",
+    "singing_ai": "AI singing",
+}
+
+
+def write_outcomes(
+    manifest: Path,
+    audio_root: Path,
+    folder: Path,
+    out: Path,
+    *,
+    name: str,
+    cache: Path,
+    workers: int,
+) -> dict[str, Any]:
+    """Write the outcomes on a manifest's files into a report's folder, for the card.
+
+    Args:
+        manifest: labelled recordings, see ``models.training.data``; suspect ones are listed apart.
+        audio_root: where its paths start.
+        folder: the released model.
+        out: the report's folder.
+        name: what these files are called on the card.
+        cache: folder of observations.
+        workers: processes that hear.
+
+    Returns:
+        What was written; at alpha 1 %, or at the smallest that the model supports.
+    """
+    model = Model.load(folder)
+    tracks = read_manifest(manifest, audio_root)
+    suspects = [track for track in tracks if track.suspect and track.label == HUMAN]
+    heard, unheard = observe([*usable(tracks), *suspects, *traces(tracks)], cache, workers)
+    supported = [1 / (one.humans.performances + 1) for one in model.calibrations.values()]
+    alpha = max(ALPHA, *supported)
+    found = {
+        "model": {"name": model.name, "digest": model.digest},
+        "name": name,
+        "alpha": alpha,
+        "could_not_be_heard": len(unheard),
+        "labels": served(heard, model, alpha),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / FILES.replace("*", name.replace(" ", "-"))
+    path.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    return found
+
+
+def served(heard: Sequence[Observed], model: Model, alpha: float) -> dict[str, Any]:
+    """Return the number of each outcome, and of each reason to abstain, by label."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    answers = model.assess([one.observation for one in heard], alpha)
+    for one, answer in zip(heard, answers, strict=True):
+        label = "suspect" if one.track.suspect else one.track.label
+        counts[label][answer.outcome] += 1
+        if answer.reason is not None:
+            reasons[label][answer.reason] += 1
+    return {
+        label: {
+            "files": counts[label].total(),
+            "outcomes": {name: counts[label][name] for name in OUTCOMES},
+            "reasons": dict(sorted(reasons[label].items())),
+        }
+        for label in NAMES
+        if label in counts
+    }
+
+
+def served_rows(found: dict[str, Any]) -> list[list[str]]:
+    """Return rows of a table: label, files, the share of each outcome, reasons to abstain."""
+    return [
+        [
+            NAMES[label],
+            str(row["files"]),
+            *(percent(row["outcomes"][name] / row["files"]) for name in OUTCOMES),
+            ", ".join(f"{name} {count}" for name, count in row["reasons"].items()) or "-",
+        ]
+        for label, row in found.items()
+    ]

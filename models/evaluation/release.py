@@ -1,0 +1,185 @@
+"""From a trained candidate to a released model: the gates, and the folder that is served.
+
+A candidate is first made again, from the same recordings by the code as it stands: it must
+come out byte for byte. Then each population must pass
+
+- *polarity*: AI tracks score above human ones;
+- *permutation*: with labels dealt out anew between makers, the AUROC is near one half;
+- *length*: of human recordings of a minute and more, no more than chance allows are flagged;
+- *confounds*: bit rate, duration, loudness, sample rate and cut-off do not tell the classes
+  apart, or, where they do, cease to under weights that leave enough tracks
+  (``models.training.confounds``).
+
+What was measured goes into the manifest and onto the card, with how well generators are
+learned from a few tracks. The same inputs on the same machine give the same digest.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from scipy.stats import binom
+
+from detector.assessment.model import MANIFEST, Model
+from detector.errors import BadInput
+from detector.evidence.clock import standard_lattice
+from models.evaluation import few_shot_evaluation
+from models.evaluation.evaluate import ALPHAS, permuted_auroc
+from models.training import confounds
+from models.training.augmented_humans import SONG_S, delivered
+from models.training.data import read_manifest, traces, usable
+from models.training.detection_tables import p_values
+from models.training.fusion import Fused, fuse
+from models.training.metrics import auroc, check_polarity, rounded
+from models.training.observations import Observed, observe
+from models.training.scoring import Population, populations, score_all
+from models.training.train import code_digest, describe_model, packed, write
+
+CLOCK_LEAST: Final = 0.4  # AUROC; generators without a clock are at 0.5
+PERMUTED_WITHIN: Final = 0.1  # of one half
+
+
+@dataclass(frozen=True)
+class Released:
+    """The folder, its digest, and what the gates measured."""
+
+    folder: Path
+    digest: str
+    gates: dict[str, Any]
+
+    def report(self) -> str:
+        """Return it for people."""
+        lines = [
+            f"{name}: labels permuted {one['permuted_auroc']:.2f}; strongest confound "
+            f"{one['confounds']['strongest']} {one['confounds']['auroc']:.2f}, weighed "
+            f"{one['confounds']['weighed']['probe_auroc']:.2f}; AUROC among tracks published "
+            f"alike {one['confounds']['weighed']['auroc']:.3f}"
+            for name, one in self.gates.items()
+        ]
+        return "\n".join([*lines, f"{self.folder}: sha256 {self.digest}"])
+
+
+def release(
+    candidate: Path,
+    manifest: Path,
+    audio_root: Path,
+    out: Path,
+    *,
+    version: str,
+    cache: Path,
+    cells: Path,
+    workers: int,
+) -> Released:
+    """Release a candidate as ``out``; its name is that of the folder.
+
+    Raises:
+        ModelError: the candidate is no model folder, or was altered.
+        BadInput: ``code``, ``data`` or ``digest`` where it cannot be made again; ``polarity``,
+            ``permutation`` or ``confounds`` where a gate is shut.
+    """
+    model = Model.load(candidate)
+    described = orjson.loads((candidate / MANIFEST).read_bytes())
+    if described["code_digest"] != code_digest():
+        raise BadInput("code", f"{candidate} was trained by other code: train it again")
+    tracks = read_manifest(manifest, audio_root)
+    heard, _ = observe(usable(tracks), cache, workers)
+    beside, _ = observe(traces(tracks), cache, workers)
+    lattice = standard_lattice()
+    fused = fuse(
+        score_all(heard, lattice),
+        beside,
+        delivered(heard, cells, workers),
+        lattice=lattice,
+        branches=model.branches,
+    )
+    again = make_again(fused, beside, described)
+    if again != model.digest:
+        raise BadInput(
+            "digest", f"made again, {candidate} is {again[:12]} and not {model.digest[:12]}"
+        )
+    gates = check(fused, described["seed"])
+    description, parts = describe_model(
+        fused, beside, name=out.name, version=version, seed=described["seed"]
+    )
+    description["release"] = {"candidate": model.digest, "gates": gates}
+    if fused.lines is not None:
+        description["few_shot"] = few_shot_evaluation.measure(fused, fused.lines, described["seed"])
+    return Released(out, write(out, description, parts), gates)
+
+
+def make_again(fused: Fused, beside: Sequence[Observed], described: dict[str, Any]) -> str:
+    """Return the digest that the candidate must have.
+
+    Raises:
+        BadInput: reason ``data``, where the recordings are not those of the candidate.
+    """
+    same = {key: described[key] for key in ("name", "version", "seed")}
+    description, parts = describe_model(fused, beside, **same)
+    if description["data"]["digest"] != described["data"]["digest"]:
+        raise BadInput("data", "the manifest lists other recordings than the candidate's")
+    return hashlib.sha256(packed(description, parts)).hexdigest()
+
+
+def check(fused: Fused, seed: int) -> dict[str, Any]:
+    """Return what the gates measure, by population.
+
+    Raises:
+        BadInput: the first gate that is shut.
+    """
+    return {one.name: _gates(one, seed) for one in populations(fused.scored)}
+
+
+def _songs(heard: Population) -> dict[str, Any]:
+    """Return how many human performances of a minute and more are flagged, makers left out.
+
+    Versions of one count together as one: four of which one is flagged are a quarter.
+
+    Raises:
+        BadInput: reason ``length``.
+    """
+    human = heard.side(ai=False).tracks
+    songs = [one for one in human if one.observed.observation.duration_s >= SONG_S]
+    versions = Counter(one.observed.track.performance for one in songs)
+    weights = np.array([1 / versions[one.observed.track.performance] for one in songs])
+    p = p_values(songs)
+    flagged = {str(alpha): rounded(weights[p <= alpha].sum()) for alpha in ALPHAS}
+    for alpha in ALPHAS:
+        most = int(binom.ppf(0.975, len(versions), alpha)) if versions else 0
+        if int(flagged[str(alpha)]) > most:
+            raise BadInput(
+                "length",
+                f"{heard.name}: at alpha {alpha:g}, {flagged[str(alpha)]:.1f} of {len(versions)} "
+                f"human performances of a minute and more are flagged; chance allows {most}",
+            )
+    return {"performances": len(versions), "flagged": flagged}
+
+
+def _gates(heard: Population, seed: int) -> dict[str, Any]:
+    ai, human = heard.side(ai=True), heard.side(ai=False)
+    check_polarity(ai.scores, human.scores, heard.name)
+    by_clock = auroc(*(np.array([one.clock for one in side.tracks]) for side in (ai, human)))
+    if by_clock < CLOCK_LEAST:  # templates learn from labels, so they follow swapped ones
+        raise BadInput(
+            "polarity",
+            f"{heard.name}: by the clock, which no label has taught, AI tracks score below human "
+            f"ones (AUROC {by_clock:.2f}): are the labels swapped?",
+        )
+    permuted = permuted_auroc(heard, seed)
+    if abs(permuted - 0.5) > PERMUTED_WITHIN:
+        raise BadInput(
+            "permutation",
+            f"{heard.name}: with labels dealt out anew the AUROC is {permuted:.2f}, not near 0.5: "
+            "the scores say who made a track, whatever its label",
+        )
+    found = confounds.measure(heard)
+    found.check(heard.name)
+    return {
+        "permuted_auroc": permuted,
+        "songs": _songs(heard),
+        "confounds": confounds.figures_of(heard, found),
+    }

@@ -1,0 +1,254 @@
+"""What deliveries do to the answers, and which sounds fool them: cells, windows, negatives.
+
+Nothing is fitted here: a released model answers at its frozen threshold, and each cell of
+the delivery simulator is counted apart. Excerpts come from every generator and human source
+that the manifest has, as many of each (``sample``), so no maker's habits decide a row;
+intervals resample generators and repositories. A model with templates has met the
+generators: it answers twice, as released (``known``) and with the templates of the track's
+maker, and of all makers in its repositories, taken away. Human excerpts are judged against
+other repositories' scores where these are known (``other_humans``). What is heard is kept
+(``rehearing``), so all models answer about the same samples, and another costs a minute.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+
+from detector.assessment.model import Model, population
+from detector.evidence.localization import find_parts
+from detector.observation.observation import Observation
+from detector.types import Assessment, SegmentScore
+from models.evaluation import splices
+from models.evaluation.held_out_scores import OtherHumans
+from models.evaluation.leave_one_out import without
+from models.evaluation.robustness_tables import Answered, families, negatives_table, table
+from models.evaluation.splices import FLAGGED, Located, Splice
+from models.synthesis.hard_negatives import KINDS
+from models.training.augmentation_cache import Negative, Recording, Subject, hear, heard
+from models.training.data import AI, HUMAN, Track, digest, read_manifest, traces, usable
+
+EXCERPT_S: Final = 40.0
+MIN_TRACK_S: Final = 9.9  # ten seconds, as cut by any tool
+KNOWN: Final = ", generators known"
+NEGATIVE: Final = "negative"
+
+
+def measure(
+    manifest: Path,
+    audio_root: Path,
+    folders: Sequence[Path],
+    *,
+    cells: Path,
+    report: Path | None = None,
+    per_maker: int,
+    seeds: int,
+    alpha: float,
+    seed: int,
+    workers: int,
+) -> dict[str, Any]:
+    """Return all figures as plain data.
+
+    Args:
+        manifest: labelled recordings, see ``models.training.data``.
+        audio_root: where its paths start.
+        folders: released models.
+        cells: folder in which what was heard is kept.
+        report: folder of ``earmark evaluate``, for human scores out of fold; if it is about
+            another model, that model's human figures are in sample, and say so.
+        per_maker: how many of each generator and human source, of 44.1 kHz and up.
+        seeds: how many of each kind of hard negative.
+        alpha: the operator's false-positive rate.
+        seed: of the sample, of noise and cuts, and of the bootstrap.
+        workers: processes that hear.
+    """
+    listed = read_manifest(manifest, audio_root)
+    tracks = usable(listed)
+    chosen = sample(tracks, per_maker, seed)
+    subjects = subjects_of(chosen, seeds=seeds, seed=seed)
+    hear(subjects, cells, workers)
+    models = [Model.load(folder) for folder in folders]
+    beside = makers_beside([*tracks, *traces(listed)])
+    others = {one.name: OtherHumans.read(report, one) if report else None for one in models}
+    answers = answers_of(subjects, models, cells, alpha, beside, others)
+    spliced = splices_of(tracks, per_maker, seed)
+    hear(spliced, cells, workers)
+    figures = figures_of(
+        answers, [track for track, _ in chosen], models, seeds=seeds, alpha=alpha, seed=seed
+    )
+    located = {
+        one.name: splices.table(located_by(one, spliced, cells, alpha, beside, others[one.name]))
+        for one in models
+    }
+    judged = {name: "left out" if one else "in sample" for name, one in others.items()}
+    return figures | {"splices": located, "human_scores": judged}
+
+
+def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int) -> list[Subject]:
+    """Return what there is to hear, each of it on its own; ``chosen`` with their seconds."""
+    recordings = [Recording(track, seconds, EXCERPT_S, seed) for track, seconds in chosen]
+    negatives = [
+        Negative(kind.name, seed * 1_000 + number)
+        for number in range(seeds)
+        for kind in KINDS
+        if kind.missing is None
+    ]
+    return [*recordings, *negatives]
+
+
+def makers_beside(tracks: Iterable[Track]) -> dict[str, frozenset[str]]:
+    """Return for each maker of what is no recording all such makers in its repositories."""
+    by_repository: dict[str, set[str]] = defaultdict(set)
+    by_maker: dict[str, set[str]] = defaultdict(set)
+    for track in tracks:
+        if track.label != HUMAN:
+            by_repository[track.repository].add(track.maker)
+            by_maker[track.maker].add(track.repository)
+    return {
+        maker: frozenset().union(*(by_repository[name] for name in repositories))
+        for maker, repositories in by_maker.items()
+    }
+
+
+def answers_of(
+    subjects: Sequence[Subject],
+    models: Sequence[Model],
+    cells: Path,
+    alpha: float,
+    beside: Mapping[str, frozenset[str]],
+    others: Mapping[str, OtherHumans | None],
+) -> list[Answered]:
+    """Return every model's answers to what was heard."""
+    answers = []
+    for subject in subjects:
+        cases = heard(subject, cells)
+        observations = [observation for _, observation in cases]
+        for model in models:
+            asked = {model.name: without(model, beside.get(subject.group, ()))}
+            if model.bank is not None and subject.label != NEGATIVE:
+                asked[f"{model.name}{KNOWN}"] = model
+            given_by = {id(one): one.assess(observations, alpha) for one in asked.values()}
+            for name, one in asked.items():
+                humans = others.get(model.name) if subject.label == HUMAN else None
+                answers += [
+                    Answered(
+                        case.part, case.cell, case.family, name, subject.label, subject.group,
+                        _outcome(given, observation, humans, [subject.group], alpha), given.score,
+                    )
+                    for (case, observation), given in zip(cases, given_by[id(one)], strict=True)
+                ]  # fmt: skip
+    return answers
+
+
+def _outcome(
+    given: Assessment,
+    observation: Observation,
+    humans: OtherHumans | None,
+    repositories: Sequence[str],
+    alpha: float,
+) -> str:
+    if humans is None:
+        return given.outcome
+    return humans.outcome(given, population(observation.sample_rate_hz), repositories, alpha)
+
+
+def splices_of(tracks: Iterable[Track], per_maker: int, seed: int) -> list[Splice]:
+    """Return splices of tracks of 44.1 kHz and up."""
+    known = ((track, probe(track.path)) for track in tracks)
+    long = [(track, seconds) for track, (hz, seconds) in known if population(hz) == "full_rate"]
+    return splices.choose(long, per_maker, seed)
+
+
+def located_by(
+    model: Model,
+    spliced: Sequence[Splice],
+    cells: Path,
+    alpha: float,
+    beside: Mapping[str, frozenset[str]],
+    others: OtherHumans | None,
+) -> list[Located]:
+    """Return the model's answers about splices, makers unseen, and where it puts the part."""
+    found = []
+    for splice in spliced:
+        ((_, observation),) = heard(splice, cells)
+        (answer,) = without(model, beside.get(splice.group, ())).assess([observation], alpha)
+        neighbours = [splice.around.repository, splice.part.repository]
+        outcome = _outcome(answer, observation, others, neighbours, alpha)
+        answer = replace(answer, outcome=outcome)
+        stretches: tuple[SegmentScore, ...] = ()
+        if answer.outcome == FLAGGED:
+            stretches = find_parts(observation, model.lattice, -inf).segments
+        found.append(Located(splice, answer, stretches))
+    return found
+
+
+def figures_of(
+    answers: Sequence[Answered],
+    chosen: Sequence[Track],
+    models: Sequence[Model],
+    *,
+    seeds: int,
+    alpha: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the figures of answers to the recordings ``chosen`` and to hard negatives."""
+    return {
+        "alpha": alpha,
+        "seed": seed,
+        "excerpt_s": EXCERPT_S,
+        "models": {
+            model.name: {"version": model.version, "digest": model.digest} for model in models
+        },
+        "data": {
+            "digest": digest(chosen),
+            "ai": _counts(chosen, AI),
+            "human": _counts(chosen, HUMAN),
+        },
+        "cells": table(answers, "delivery", seed),
+        "windows": table(answers, "window", seed),
+        "families": families(answers, seed),
+        "negatives": negatives_table(answers, seeds),
+        "skipped": {kind.name: kind.missing for kind in KINDS if kind.missing is not None},
+    }
+
+
+def sample(tracks: Iterable[Track], per_maker: int, seed: int) -> list[tuple[Track, float]]:
+    """Return as many tracks of each generator and human source, with their seconds.
+
+    Drawn by ``seed`` from those of 44.1 kHz and up and ten seconds or more; makers that
+    have fewer give all.
+    """
+    rng = np.random.default_rng(seed)
+    by_maker: dict[tuple[str, str], list[tuple[Track, float]]] = defaultdict(list)
+    for track in tracks:
+        rate_hz, duration_s = probe(track.path)
+        if population(rate_hz) == "full_rate" and duration_s >= MIN_TRACK_S:
+            by_maker[track.label, track.maker].append((track, duration_s))
+    return [
+        members[index]
+        for _, members in sorted(by_maker.items())
+        for index in rng.permutation(len(members))[:per_maker]
+    ]
+
+
+def probe(path: Path) -> tuple[int, float]:
+    """Return sample rate and duration as the file's header states them; zeros where it does not."""
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            stream = container.streams.audio[0]
+            return stream.codec_context.sample_rate, (container.duration or 0) / 1e6
+    except (av.error.FFmpegError, IndexError):
+        return 0, 0.0
+
+
+def _counts(tracks: Sequence[Track], label: str) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for track in tracks:
+        if track.label == label:
+            counts[track.maker] += 1
+    return dict(sorted(counts.items()))

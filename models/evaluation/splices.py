@@ -1,0 +1,173 @@
+"""A generator's part inside a human recording: is it found, and where?
+
+60 s of a recording, a generator's excerpt at the same loudness, the recording's next 60 s,
+with crossfades of a second. The controls are two recordings by turns. Found means that the
+model flags the whole; then the edges that ``detector.evidence.localization`` gives are compared
+with where the part was put.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from detector.types import Assessment, FloatArray, SegmentScore
+from models.synthesis.augmentations import Audio
+from models.synthesis.effects import resampled
+from models.training.augmentation_cache import Case, decoded, excerpt, key_of
+from models.training.data import AI, HUMAN, Track
+from models.training.detection_tables import rounded
+
+AROUND_S: Final = 60.0
+LENGTHS_S: Final = (15, 30, 60)
+CROSSFADE_S: Final = 1.0
+FLAGGED: Final = "ai_likely"
+
+
+@dataclass(frozen=True)
+class Splice:
+    """``seconds`` of ``part`` inside two minutes of ``around``."""
+
+    around: Track
+    part: Track
+    seconds: int
+
+    @property
+    def label(self) -> str:
+        """Whose the part is."""
+        return self.part.label
+
+    @property
+    def group(self) -> str:
+        """The part's."""
+        return self.part.group
+
+    @property
+    def start_s(self) -> float:
+        """Where the part begins: the middle of the crossfade."""
+        return AROUND_S - CROSSFADE_S / 2
+
+    @property
+    def end_s(self) -> float:
+        """Where it ends."""
+        return self.start_s + self.seconds - CROSSFADE_S
+
+    def cases(self) -> list[Case]:
+        """Return the one case."""
+        content = f"{self.around.sha256}/{self.part.sha256}"
+        key = key_of(content, f"splice/{self.seconds}", 0)
+        return [Case("splice", f"{self.seconds} s", "splice", key)]
+
+    def sounds(self, wanted: frozenset[str]) -> Iterator[tuple[str, Audio]]:
+        """See ``rehearing.Subject``."""
+        (case,) = self.cases()
+        if case.key in wanted:
+            part, rate_hz = decoded(self.part.path)
+            around, around_hz = decoded(self.around.path)
+            yield case.key, (joined(resampled(around, around_hz, rate_hz), part, rate_hz,
+                                    self.seconds), rate_hz)  # fmt: skip
+
+
+def joined(around: FloatArray, part: FloatArray, rate_hz: int, seconds: int) -> FloatArray:
+    """Return mono samples [1, n]: a minute, the middle of the part, the next minute."""
+    host = around.mean(axis=0)[: int(2 * AROUND_S * rate_hz)]
+    inside = excerpt(part, rate_hz, seconds).mean(axis=0)
+    inside = inside * (host.std() / max(float(inside.std()), 1e-9))
+    before, after = np.split(host, [len(host) // 2])
+    ramp = np.linspace(0, 1, int(CROSSFADE_S * rate_hz), dtype=np.float32)
+    out = before
+    for piece in (inside, after):
+        n = len(ramp)
+        met = out[-n:] * (1 - ramp) + piece[:n] * ramp
+        out = np.concatenate((out[:-n], met, piece[n:]))
+    whole: FloatArray = out.astype(np.float32)[None]
+    return whole
+
+
+def choose(tracks: Sequence[tuple[Track, float]], per_maker: int, seed: int) -> list[Splice]:
+    """Return splices of each generator's tracks, and as many controls; (track, seconds) in.
+
+    Each part is at least as long as what is taken of it, each recording around two minutes.
+    """
+    rng = np.random.default_rng(seed)
+    hosts = [one for one, seconds in tracks if one.label == HUMAN and seconds >= 2 * AROUND_S]
+    if not hosts:
+        return []
+    chosen: list[Splice] = []
+    for length in LENGTHS_S:
+        by_maker: dict[tuple[str, str], list[Track]] = defaultdict(list)
+        for track, seconds in tracks:
+            if seconds >= length + 1:
+                by_maker[track.label, track.maker].append(track)
+        for (label, _), members in sorted(by_maker.items()):
+            count = per_maker if label == AI else 3 * per_maker
+            for index in rng.permutation(len(members))[:count]:
+                part = members[index]
+                others = [host for host in hosts if host.repository != part.repository]
+                if others:
+                    chosen.append(Splice(others[rng.integers(len(others))], part, length))
+    return chosen
+
+
+def overlap(found: Sequence[SegmentScore], start_s: float, end_s: float) -> float:
+    """Return intersection over union of found stretches and the true one."""
+    inside = sum(max(0.0, min(one.end_s, end_s) - max(one.start_s, start_s)) for one in found)
+    total = sum(one.end_s - one.start_s for one in found)
+    return inside / max(total + (end_s - start_s) - inside, 1e-9)
+
+
+@dataclass(frozen=True)
+class Located:
+    """What a model answers about a splice, and where it puts the part if it flags it."""
+
+    splice: Splice
+    answer: Assessment
+    stretches: tuple[SegmentScore, ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether it is flagged."""
+        return self.answer.outcome == FLAGGED
+
+    @property
+    def overlap(self) -> float:
+        """Intersection over union with the true part."""
+        return overlap(self.stretches, self.splice.start_s, self.splice.end_s)
+
+    @property
+    def edge_error_s(self) -> float:
+        """Mean distance of both edges of the best stretch from the true ones."""
+        start_s, end_s = self.splice.start_s, self.splice.end_s
+        best = max(self.stretches, key=lambda one: overlap([one], start_s, end_s))
+        return (abs(best.start_s - start_s) + abs(best.end_s - end_s)) / 2
+
+
+def table(located: Sequence[Located]) -> list[dict[str, Any]]:
+    """Return a row for each length: found, how well located, and the controls' false alarms."""
+    return [
+        _row(seconds, [one for one in located if one.splice.seconds == seconds])
+        for seconds in sorted({one.splice.seconds for one in located})
+    ]
+
+
+def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
+    ai = [one for one in located if one.splice.label == AI]
+    human = [one for one in located if one.splice.label == HUMAN]
+    found = [one for one in ai if one.found and one.stretches]
+
+    def share(values: list[bool]) -> float | None:
+        return rounded(np.mean(values)) if values else None
+
+    return {
+        "seconds": seconds,
+        "ai": len(ai),
+        "found": share([one.found for one in ai]),
+        "called_partly": share([one.answer.extent == "Partly" for one in ai if one.found]),
+        "overlap_half": share([one.overlap >= 0.5 for one in found]),
+        "overlap_median": rounded(np.median([one.overlap for one in found])) if found else None,
+        "edge_error_s": rounded(np.median([one.edge_error_s for one in found])) if found else None,
+        "human": len(human),
+        "false": share([one.found for one in human]),
+    }

@@ -1,0 +1,179 @@
+"""The figures of ``models.evaluation.evaluate`` as text for a terminal, and the scores as CSV."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.training.detection_tables import HEADING, rows
+from models.training.metrics import FloatVector
+from models.training.null_distribution import Null
+from models.training.scoring import Scored
+
+
+def text_of(figures: dict[str, Any]) -> str:
+    """Return the report."""
+    lines = _data(figures["data"])
+    for name, one in figures["subsets"].items():
+        lines += ["", *_subset(name, one)]
+    for name, halved in figures["nested"].items():
+        lines += ["", *_nested(name, halved)]
+    for name, found in figures["unseen_decoders"].items():
+        listed, unlisted = found["all"]["listed"], found["all"]["unlisted"]
+        lines += [
+            "",
+            f"{name}: decoder unseen as well: AUROC {listed['auroc']:.3f}, TPR "
+            f"{listed['tpr_at_0.01']:.3f} at 1 %; its rates on no list: {unlisted['auroc']:.3f}, "
+            f"{unlisted['tpr_at_0.01']:.3f}",
+        ]
+    for name, found in figures["suspects"].items():
+        lines.append(
+            f"{name}: with {found['suspects']} suspects counted as people's, false positives "
+            f"{found['fpr_with']} instead of {found['fpr_without']}"
+        )
+    if figures["attribution"] is not None:
+        lines += ["", *_attribution(figures["attribution"])]
+    if figures["as_released"]:
+        lines += ["", f"as released, on makers that training never met: {figures['as_released']}"]
+    return "\n".join(lines)
+
+
+def _data(data: dict[str, Any]) -> list[str]:
+    listed = ", ".join(f"{count} {label}" for label, count in data["listed"].items())
+    lines = [f"{sum(data['listed'].values())} tracks: {listed}"]
+    for label, name in (("ai", "generator"), ("human", "source")):
+        used = data["used"][label]
+        lines.append(
+            f"{label}: {used['tracks']} ({used['performances']} performances) from "
+            f"{used['makers']} {name}s, {used['repositories']} repositories, "
+            f"{used['hours']:.1f} hours"
+        )
+    lines += [f"left out: {one['tracks']} of {one['maker']}: {one['why']}"
+              for one in data["suspects"]]  # fmt: skip
+    lines += [f"could not be heard: {one['track']}: {one['why']}" for one in data["unheard"]]
+    return lines
+
+
+def _subset(name: str, one: dict[str, Any]) -> list[str]:
+    low, high = one["auroc_interval"]
+    lines = [
+        f"{name}: {one['ai']} AI ({one['abstained_ai']} abstained), {one['human']} human "
+        f"({one['abstained_human']} abstained)",
+        f"  AUROC {one['auroc']:.3f} [{low:.3f}, {high:.3f}]; labels permuted "
+        f"{one['permuted_auroc']:.2f}",
+    ]
+    for fpr, point in one["tpr_at_fpr"].items():
+        low, high = point["interval"]
+        lines.append(
+            f"  TPR at {float(fpr):.0%} FPR {point['tpr']:.3f} [{low:.3f}, {high:.3f}], "
+            f"score > {point['threshold']:.2f}"
+        )
+    for alpha, point in one["conformal"].items():
+        lines.append(
+            f"  alpha {float(alpha):.0%}: flags {point['tpr']:.3f} of AI, "
+            f"{point['realised_fpr']:.3f} of human tracks (up to {point['bound']:.3f} is chance)"
+            + ("" if point["supported"] else " (too few human recordings for this alpha)")
+        )
+    probability, given = one["probability"], one["outcomes"]
+    lines += [
+        f"  probability: Brier {probability['brier']:.3f}, ECE {probability['ece']:.3f}, "
+        f"log loss {probability['log_loss']:.3f}",
+        "  outcomes: "
+        + "; ".join(
+            f"{label} " + ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+            for label, shares in given.items()
+        ),
+        f"  unlike all others: {one['unlike']['ai']} AI, {one['unlike']['human']} human tracks",
+        *_confounds(one["confounds"]),
+        f"  {'compared with':32s}{'AUROC':>8s}{'TPR 1%':>8s}{'TPR 5%':>8s}",
+        *(
+            f"  {name:32s}{row['auroc']:8.3f}{row['tpr_at_0.01']:8.3f}{row['tpr_at_0.05']:8.3f}"
+            for name, row in one["baselines"].items()
+        ),
+        "  human tracks flagged at 1, 2, 5 %, by length: "
+        + "; ".join(
+            f"from {row['from_s']:g} s ({row['human']}) "
+            + ", ".join("-" if share is None else f"{share:.3f}" for share in row["fpr"].values())
+            for row in one["by_duration"]
+        ),
+        f"  {'generator (unseen)':32s}{HEADING}",
+        *rows(one["generators"]),
+        f"  {'human source (left out)':32s}{HEADING}",
+        *rows(one["human_sources"]),
+    ]
+    return lines
+
+
+def _confounds(found: dict[str, Any]) -> list[str]:
+    weighed = found["weighed"]
+    verdict = "confounded" if found["confounded"] else "not confounded"
+    return [
+        f"  confounds alone: {found['strongest']} reaches {found['auroc']:.2f} (limit "
+        f"{found['limit']:.2f}): {verdict} as delivered",
+        f"  weighed so that they tell nothing (as {weighed['effective_ai']:.0f} AI, "
+        f"{weighed['effective_human']:.0f} human tracks): AUROC {weighed['auroc']:.3f}, TPR "
+        f"{weighed['tpr_at_fpr']['0.01']:.3f} at 1 %, {weighed['tpr_at_fpr']['0.05']:.3f} at 5 %",
+    ]
+
+
+def _nested(name: str, halved: Sequence[dict[str, Any]]) -> list[str]:
+    lines = [
+        f"{name}: constants, rates, templates, thresholds of one half of the makers, "
+        "judged on the other",
+        f"  {'judged':40s}{'AUROC':>8s}{'TPR 1%':>8s}{'TPR 5%':>8s}  frozen at 1%: TPR, FPR",
+    ]
+    for row in halved:
+        one = row["fused"]
+        judged = ", ".join(row["judged"]["ai"])
+        lines.append(
+            f"  {judged[:38]:40s}{one['auroc']:8.3f}{one['tpr_at_0.01']:8.3f}"
+            f"{one['tpr_at_0.05']:8.3f}  {one['frozen_0.01_tpr']:.3f}, {one['frozen_0.01_fpr']:.3f}"
+        )
+    return lines
+
+
+def _attribution(found: dict[str, Any]) -> list[str]:
+    known, unseen = found["known"], found["unseen"]
+    lines = [
+        f"generators named, the track's repository left out: of {known['tracks']} tracks of known "
+        f"ones {known['right']:.0%} rightly, {known['wrong']:.0%} wrongly; of {unseen['tracks']} "
+        f"of unseen ones {unseen['wrong']:.0%} wrongly"
+    ]
+    lines += [f"  one decoder, by what is taken for what: {', '.join(members)}"
+              for members in found["families"]]  # fmt: skip
+    return lines
+
+
+def humans_csv(nulls: Mapping[str, Null]) -> str:
+    """Return the null: one row for each hearing of a human recording, its maker unknown."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("population", "repository", "seconds", "score", "weight"))
+    for name, null in nulls.items():
+        for one, score, weight in zip(null.witnesses, null.scores, null.weights, strict=True):
+            seconds = round(one.looks.seconds, 1)
+            writer.writerow((name, one.repository, seconds, score, round(float(weight), 6)))
+    return out.getvalue()
+
+
+def scores_csv(scored: Sequence[Scored], p: FloatVector, root: Path) -> str:
+    """Return one row per track: who made it, its scores, its p-value with the maker left out."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["path", "sha256", "label", "maker", "repository", "sample_rate_hz", "duration_s", "score",
+         "clock", "rate_hz", "template", "p_value", "abstained"]
+    )  # fmt: skip
+    for one, value in zip(scored, p, strict=True):
+        track, observation = one.observed.track, one.observed.observation
+        path = track.path.resolve()
+        writer.writerow(
+            [path.relative_to(root) if path.is_relative_to(root) else track.path.name,
+             track.sha256, track.label, track.maker, track.repository,
+             observation.sample_rate_hz, np.round(observation.duration_s, 2), one.score, one.clock,
+             one.rate_hz, one.template, f"{value:.5f}", one.reason or ""]
+        )  # fmt: skip
+    return out.getvalue()

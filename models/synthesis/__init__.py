@@ -1,0 +1,1 @@
+"""Audio made from a seed: music, speech, simulated decoders, augmentations, hard negatives."""

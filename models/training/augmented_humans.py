@@ -1,0 +1,92 @@
+"""Human recordings as deliveries leave them: further witnesses of the same performances.
+
+What the calibration set holds is not what a platform gets. Coders and phase vocoders draw
+lines of their own, excerpts are shorter than songs, and below 44.1 kHz the set has no song
+at all. So some human recordings of 44.1 kHz and up are heard again
+(``models.training.augmentation_cache``, kept in the same folder of cells as the robustness
+report's):
+
+- four of each source, the middle 40 s of each: coded, time-stretched, at lower sample rates,
+  and cut to the lengths of the windows table;
+- one of each performance of a minute and more, 150 s of it: coded, stretched, and at all the
+  lower rates, where they are the only whole songs.
+
+A delivery has the repository and the lineage of its recording, so it is never split from it,
+and all versions of a performance together weigh as much as one recording.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from detector.assessment.model import FULL_RATE_HZ
+from detector.calibration.applicability import reason_against
+from models.evaluation.robustness import EXCERPT_S, sample
+from models.synthesis.augmentations import LOWERED, Cell, cell_named
+from models.training.augmentation_cache import WINDOWS_S, Recording, hear, heard
+from models.training.data import HUMAN, Track
+from models.training.observations import Observed
+
+PER_SOURCE: Final = 4
+SONG_S: Final = 60.0
+SONG_EXCERPT_S: Final = 150.0
+
+
+def _named(*names: str) -> tuple[Cell, ...]:
+    return tuple(cell_named(name) for name in names)
+
+
+CODED: Final = _named("mp3-128", "mp3-64", "aac-96", "opus-64", "vorbis-128")
+STRETCHED: Final = _named("stretch-5%", "stretch+5%")
+EXCERPT_CELLS: Final = (*CODED, *STRETCHED, *_named("rate-22050", "rate-32000"))
+SONG_CELLS: Final = (*_named("mp3-128", "vorbis-128", "stretch+5%"), *LOWERED)
+
+
+def delivered(
+    heard_as_they_are: Sequence[Observed], cells: Path, workers: int, seed: int = 0
+) -> list[Observed]:
+    """Return deliveries of the human recordings among some, from the folder ``cells``.
+
+    Args:
+        heard_as_they_are: recordings; which of them are delivered depends on all of them.
+        cells: what is not there is heard and put there.
+        workers: processes that hear.
+        seed: of the draw, of cuts and noise.
+    """
+    human = [one for one in heard_as_they_are if one.track.label == HUMAN]
+    recordings = [*excerpts(heard_as_they_are, seed), *songs(human, seed)]
+    hear(recordings, cells, workers)
+    facts = {one.track.sha256: one.facts for one in human}
+    return [
+        Observed(one.track, facts[one.track.sha256], observation, case.cell)
+        for one in recordings
+        for case, observation in heard(one, cells)
+    ]
+
+
+def excerpts(heard_as_they_are: Sequence[Observed], seed: int) -> list[Recording]:
+    """Return some recordings of each source, to be heard in excerpts: the robustness report's."""
+    drawn = sample([one.track for one in heard_as_they_are], PER_SOURCE, seed)
+    return [
+        Recording(track, seconds, EXCERPT_S, seed, EXCERPT_CELLS, WINDOWS_S)
+        for track, seconds in drawn
+        if track.label == HUMAN
+    ]
+
+
+def songs(human: Sequence[Observed], seed: int) -> list[Recording]:
+    """Return the longest recording of each performance of a minute and more."""
+    longest: dict[str, tuple[float, Track]] = {}
+    for one in human:
+        observed, track = one.observation, one.track
+        long = observed.duration_s >= SONG_S and observed.sample_rate_hz >= FULL_RATE_HZ
+        if not long or reason_against(observed) is not None:
+            continue
+        known = longest.get(track.performance)
+        if known is None or observed.duration_s > known[0]:
+            longest[track.performance] = (observed.duration_s, track)
+    ordered = sorted(longest.values(), key=lambda pair: pair[1].sha256)
+    return [
+        Recording(track, seconds, SONG_EXCERPT_S, seed, SONG_CELLS, ())
+        for seconds, track in ordered
+    ]

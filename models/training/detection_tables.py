@@ -1,0 +1,71 @@
+"""Who was found: p-values with the maker left out, and shares by generator and source."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from models.training.metrics import FloatVector, conformal_p, left_out_p
+from models.training.metrics import rounded as rounded
+from models.training.scoring import Scored, populations
+
+
+def p_values(members: Sequence[Scored]) -> FloatVector:
+    """Return the p-value of each track within its population; 1 where it abstains.
+
+    An AI track is compared with all human tracks, a human one with those of other
+    repositories: whoever scores it has not met its maker. Where all looks were put together
+    (``models.training.fusion``), deliveries and weights of the null are counted as in service.
+    """
+    if all(one.p is not None for one in members if one.reason is None):
+        return np.array([1.0 if one.reason else one.p for one in members], np.float64)
+    p = np.ones(len(members))
+    where = {id(one): index for index, one in enumerate(members)}
+    for heard in populations(members):
+        ai, human = heard.side(ai=True), heard.side(ai=False)
+        if not human.tracks:
+            continue
+        for side, values in (
+            (ai, conformal_p(ai.scores, human.scores)),
+            (human, left_out_p(human.scores, human.groups)),
+        ):
+            p[[where[id(one)] for one in side.tracks]] = values
+    return p
+
+
+def by_maker(members: Sequence[Scored], p: FloatVector, *, ai: bool) -> dict[str, Any]:
+    """Return figures of each generator (``ai``) or human source; abstentions count as passed."""
+    table = {}
+    for maker in sorted({one.maker for one in members if one.is_ai is ai}):
+        own = [index for index, one in enumerate(members) if one.maker == maker and one.is_ai is ai]
+        rates = Counter(members[index].rate_hz for index in own)
+        most = max(rates.values())
+        table[maker] = {
+            "tracks": len(own),
+            "abstained": sum(members[index].reason is not None for index in own),
+            "flagged_at_1": rounded((p[own] <= 0.01).mean()),
+            "flagged_at_5": rounded((p[own] <= 0.05).mean()),
+            "median_score": rounded(np.median([members[index].score for index in own])),
+            "rate_hz": rounded(max(hz for hz, count in rates.items() if count == most)),
+        }
+    return table
+
+
+def realised_fpr(members: Sequence[Scored], p: FloatVector, alpha: float) -> float:
+    """Return the share of human tracks that ``alpha`` would flag, their maker unknown."""
+    return rounded(
+        np.mean([p[index] <= alpha for index, one in enumerate(members) if not one.is_ai])
+    )
+
+
+def rows(table: dict[str, Any]) -> list[str]:
+    """Return the lines of a table of ``by_maker``."""
+    return [
+        f"  {maker:32s} {row['tracks']:6d} {row['abstained']:9d} {row['flagged_at_1']:7.2f} "
+        f"{row['flagged_at_5']:7.2f} {row['median_score']:7.2f} {row['rate_hz']:9.2f}"
+        for maker, row in table.items()
+    ]
+
+
+HEADING = f"{'tracks':>8s} {'abstained':>9s}  p<=.01  p<=.05  median   rate Hz"

@@ -1,0 +1,225 @@
+"""The command ``earmark learn``: files in, a candidate model and what changes with it out.
+
+Old and new are compared on everything at hand, nothing of it known to the template that
+judges it: each track and each control is left out once, and the human recordings of the
+model are counted under the null that the new template has changed. A candidate is refused
+where it would find the source and not the generator (controls), or nothing at all.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import safetensors.numpy
+
+from detector.assessment.model import MANIFEST, RATES, WEIGHTS, Model, narrowed
+from detector.calibration.applicability import reason_against
+from detector.errors import BadInput
+from detector.evidence.rates import write_rates
+from detector.observation.observation import Observation
+from models.training.data import AI, HUMAN, Track, file_sha256
+from models.training.few_shot_learning import Lesson, learn
+from models.training.fusion import tensors_of_scores
+from models.training.observations import observe
+from models.training.references import REFERENCES, References, unpack
+from models.training.train import write
+
+ALPHA: Final = 0.01
+MOST_CONTROLS: Final = 0.05  # flagged, each left out
+LEAST_SHOTS: Final = 0.5  # found, each left out
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many of a group the old and the new model flag."""
+
+    group: str
+    tracks: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What ``earmark learn`` prints: the comparison, what was left out, and the folder."""
+
+    lesson: Lesson
+    compared: tuple[Compared, ...]
+    left_out: tuple[str, ...]
+    folder: Path | None
+    digest: str | None
+
+    def report(self) -> str:
+        """Return it for people."""
+        one = self.lesson.template
+        clock = (
+            "no clock that all its tracks share"
+            if self.lesson.rate is None
+            else f"clock at {self.lesson.rate.hz:.2f} Hz ({self.lesson.rate.origin})"
+        )
+        lines = [
+            f"{one.name}: {one.tracks} tracks ({one.population}); {clock}",
+            *self.left_out,
+            f"{'each judged without itself':34s}{'tracks':>8s}{'before':>8s}{'after':>8s}",
+        ]
+        lines += [
+            f"  {row.group:32s}{row.tracks:8d}{row.before:8d}{row.after:8d}"
+            for row in self.compared
+        ]
+        end = (
+            "dry run: nothing was written"
+            if self.folder is None
+            else f"{self.folder}: sha256 {self.digest}"
+        )
+        return "\n".join([*lines, end])
+
+
+def teach(
+    name: str,
+    files: Sequence[Path],
+    controls: Sequence[Path],
+    folder: Path,
+    out: Path | None,
+    *,
+    cache: Path,
+    workers: int,
+) -> Taught:
+    """Learn a generator from files; write the candidate to ``out``, unless that is None.
+
+    Raises:
+        BadInput: too few tracks that can be used, ``controls`` that would be flagged, or
+            ``no_trace`` where the tracks would not find each other.
+        ModelError: the model knows too few human recordings to be compared at 1 %.
+    """
+    model = Model.load(folder)
+    if not (folder / REFERENCES).is_file():
+        raise BadInput("manifest", f"{folder} has no {REFERENCES}: it cannot learn")
+    references = unpack((folder / REFERENCES).read_bytes())
+    shots, lost = _heard(files, AI, name, cache, workers)
+    beside, lost_controls = _heard(controls, HUMAN, "controls", cache, workers)
+    lesson = learn(name, shots, beside, model, references)
+    model.calibrations[lesson.template.population].check_alpha(ALPHA)
+    compared = compare(name, shots, beside, model, references, lesson)
+    _check(compared, name)
+    digest = None if out is None else write_lesson(lesson, folder, out)
+    return Taught(lesson, compared, (*lost, *lost_controls), out, digest)
+
+
+def _heard(
+    files: Sequence[Path], label: str, maker: str, cache: Path, workers: int
+) -> tuple[list[Observation], list[str]]:
+    """Return what can be assessed, each content once, and a note on each file that cannot."""
+    tracks: dict[str, Track] = {}
+    for path in files:
+        if not path.is_file():
+            raise BadInput("manifest", f"{path} is no file")
+        track = Track(path, label, maker, maker, file_sha256(path))
+        tracks.setdefault(track.sha256, track)
+    heard, unheard = observe(list(tracks.values()), cache, workers)
+    notes = [f"left out: {one.track.path.name}: {one.reason}" for one in unheard]
+    used = []
+    for one in heard:
+        reason = reason_against(one.observation)
+        if reason is None:
+            used.append(one.observation)
+        else:
+            notes.append(f"left out: {one.track.path.name}: {reason}")
+    return used, notes
+
+
+def compare(
+    name: str,
+    shots: Sequence[Observation],
+    controls: Sequence[Observation],
+    model: Model,
+    references: References,
+    lesson: Lesson,
+) -> tuple[Compared, ...]:
+    """Return how many tracks, controls and reference recordings each model flags at 1 %."""
+    rows = [Compared(f"tracks of {name}", len(shots), _flagged(model, shots), 0)]
+    for index, shot in enumerate(shots):
+        rest = [*shots[:index], *shots[index + 1 :]]
+        without = learn(name, rest, controls, model, references, least=2).model
+        rows[0] = replace(rows[0], after=rows[0].after + _flagged(without, [shot]))
+    if controls:
+        rows.append(Compared("controls", len(controls), _flagged(model, controls), 0))
+    for index, control in enumerate(controls):
+        rest = [*controls[:index], *controls[index + 1 :]]
+        without = learn(name, shots, rest, model, references).model
+        rows[1] = replace(rows[1], after=rows[1].after + _flagged(without, [control]))
+    heard_in = lesson.template.population
+    own = references.populations == heard_in
+    before = model.calibrations[heard_in].humans
+    changed = lesson.model.calibrations[heard_in].humans
+    # under the old threshold: what the new look adds to false positives before the null follows
+    bar = before.bar(ALPHA)
+    rows.append(
+        Compared(
+            f"human recordings ({heard_in})",
+            int(own.sum()),
+            int((before.values >= bar).sum()),
+            int((changed.values >= bar).sum()),
+        )
+    )
+    return tuple(rows)
+
+
+def _flagged(model: Model, observations: Sequence[Observation]) -> int:
+    return sum(one.outcome == "ai_likely" for one in model.assess(observations, ALPHA))
+
+
+def _check(compared: Sequence[Compared], name: str) -> None:
+    """Refuse what would find the source instead of the generator, or nothing."""
+    shots = compared[0]
+    if shots.after < LEAST_SHOTS * shots.tracks:
+        raise BadInput(
+            "no_trace",
+            f"of the {shots.tracks} tracks of {name} the others find only {shots.after}: it leaves "
+            "no trace that they share. More tracks, or longer ones, may help",
+        )
+    for row in compared[1:]:
+        if row.group == "controls" and row.after > MOST_CONTROLS * row.tracks:
+            raise BadInput(
+                "controls",
+                f"{row.after} of {row.tracks} controls would be called {name}: what was learned is "
+                "how this source publishes, not the generator. More controls may help",
+            )
+
+
+def write_lesson(lesson: Lesson, folder: Path, out: Path) -> str:
+    """Write the candidate: the old folder with one more template; return its digest."""
+    manifest: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())
+    tensors = safetensors.numpy.load((folder / WEIGHTS).read_bytes())
+    tensors = {key: value for key, value in tensors.items() if "learned." not in key}
+    model = lesson.model
+    for heard_in, calibration in model.calibrations.items():
+        tensors |= tensors_of_scores(heard_in, calibration.humans)
+    for index, one in enumerate(model.learned):
+        vector, step = narrowed(one.vector[None])
+        tensors[f"learned.{index}.vector"], tensors[f"learned.{index}.step"] = vector[0], step
+        tensors |= tensors_of_scores(f"learned.{index}", one.humans)
+    manifest["learned"] = [
+        {
+            "name": one.name,
+            "population": one.population,
+            "sample_rates_hz": list(one.sample_rates_hz),
+            "rate_hz": one.rate_hz,
+            "scale": asdict(one.humans.scale),
+            "tracks": one.tracks,
+        }
+        for one in model.learned
+    ]
+    manifest["learned_from"] = {
+        "name": manifest["name"],
+        "digest": hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+    }
+    manifest["name"] = out.name
+    parts = {
+        WEIGHTS: safetensors.numpy.save(tensors),
+        RATES: write_rates(model.lattice).encode(),
+        REFERENCES: (folder / REFERENCES).read_bytes(),
+    }
+    return write(out, manifest, parts)

@@ -1,0 +1,337 @@
+"""A new generator from a few of its tracks, in under a minute: a template and its clock.
+
+What is learned must be the generator and not the way in which its tracks were published. So
+the template is compared with people's recordings of the same population only; what lies at
+and above the lowest cut-off of the tracks is left out; and *controls*, people's recordings
+from the same source (same site, same encoder), are taken off: their directions are taken
+out of the template, and they are made no more surprising than anyone else.
+
+The new template has a null of its own (``detector.evidence.templates.Learned``), and the null of
+the whole answer is measured again with it. A clock at a listed rate gets the generator's name; one
+at an unlisted rate is added to the list, with the penalty of less plausible rates.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import torch
+
+from detector.assessment.model import Model, narrowed, population, widened
+from detector.audio.spectra import BIN_HZ, LTAS_BAND_HZ
+from detector.calibration.calibration import HumanScores, LengthScale
+from detector.errors import BadInput
+from detector.evidence.branches import LEARNED_PRICE
+from detector.evidence.clock import (
+    CONTRAST,
+    CONTRAST_ORDERS,
+    HIGH_HZ,
+    LOW_HZ,
+    MIN_LINES,
+    Lattice,
+    Rate,
+    allowed_bins,
+    lattice_bins,
+    line_heights,
+    mains_mask,
+)
+from detector.evidence.templates import BANDS_HZ, FULL_RATE, Learned, residual
+from detector.observation.observation import Geometry, Observation
+from detector.types import FloatArray
+from models.training.metrics import BoolVector, FloatVector
+from models.training.null_distribution import human_scores
+from models.training.references import References
+
+MIN_SHOTS: Final = 3
+ENOUGH_HUMANS: Final = 30  # performances
+CUT_OFF_DB: Final = 70.0  # below the loudest band: nothing but dither and noise
+CUT_OFF_MARGIN_HZ: Final = 500.0
+CONTROL_DEVIATIONS: Final = 1.0
+CLEAR_CLOCK: Final = 3.0  # mean S of the tracks at an unlisted rate, no maximum over tracks
+LEAST_CLOCK: Final = 1.5  # S of each of them
+RATE_STEP: Final = 5e-5  # natural logarithm
+RATES_HZ: Final = (20.0, 405.0)
+CANDIDATES: Final = 40
+PENALTY: Final = 0.5
+WHOLE_HOP: Final = 2e-4  # as near as this to the sample rate over a whole hop it is that
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What was learned: the model with it, the template, and the clock's rate if there is one."""
+
+    model: Model
+    template: Learned
+    rate: Rate | None
+
+
+def learn(
+    name: str,
+    shots: Sequence[Observation],
+    controls: Sequence[Observation],
+    model: Model,
+    references: References,
+    least: int = MIN_SHOTS,
+) -> Lesson:
+    """Return the model with one more generator.
+
+    Args:
+        name: of the generator.
+        shots: three tracks of it or more, all of one population.
+        controls: people's recordings from the same source; may be empty.
+        model: with templates; it is not changed.
+        references: of that model.
+        least: so many tracks must be there.
+
+    Raises:
+        BadInput: ``too_few``, ``mixed_rates``, or ``manifest`` where the model has no
+            templates or does not know the population.
+    """
+    if model.bank is None:
+        raise BadInput("manifest", f"{model.name} has no templates, so nothing can be added")
+    if len(shots) < least:
+        raise BadInput("too_few", f"{least} tracks are needed, {len(shots)} can be used")
+    where = {population(one.sample_rate_hz) for one in shots}
+    if len(where) > 1:
+        raise BadInput("mixed_rates", "tracks below 44.1 kHz and at or above it: learn them apart")
+    heard_in = where.pop()
+    beside = [one for one in controls if population(one.sample_rate_hz) == heard_in]
+    units = model.bank.unit(np.stack([residual(one) for one in shots]))
+    control_units = (
+        model.bank.unit(np.stack([residual(one) for one in beside]))
+        if beside
+        else np.empty((0, units.shape[1]), np.float32)
+    )
+    humans = references.of(heard_in)
+    if len(humans.units) == 0:
+        raise BadInput("manifest", f"{model.name} knows no human recordings of {heard_in}")
+    rate = clock_of(shots, model.lattice, name)
+    compared = those_at(humans, heard_in, [one.sample_rate_hz for one in shots])
+    noise, below_hz = noise_of(compared), band_of(shots)
+    vector = template(units, control_units, noise, below_hz)
+    found = Learned(
+        name=name,
+        vector=vector,
+        humans=null(vector, compared, strangers_among(units, control_units, noise, below_hz)),
+        population=heard_in,
+        sample_rates_hz=tuple(sorted({one.sample_rate_hz for one in shots})),
+        rate_hz=None if rate is None else rate.hz,
+        tracks=len(shots),
+    )
+    known = tuple(one for one in model.learned if one.name != name)
+    calibrations = dict(model.calibrations)
+    calibrations[heard_in] = replace(
+        calibrations[heard_in],
+        humans=whole_null(humans, (*known, found), calibrations[heard_in].humans.scale),
+    )
+    return Lesson(
+        replace(
+            model,
+            lattice=model.lattice if rate is None else with_rate(model.lattice, rate),
+            calibrations=calibrations,
+            learned=(*known, found),
+        ),
+        found,
+        rate,
+    )
+
+
+def noise_of(humans: References) -> FloatVector:
+    """Return how much each bin [6686] varies among human recordings; the mean is 1.
+
+    Half is the bin's own variance and half the mean of all: it is taken of some dozens.
+    """
+    units, weights = humans.units.astype(np.float64), humans.weights.astype(np.float64)
+    centred = units - np.average(units, axis=0, weights=weights)
+    own = np.average(centred**2, axis=0, weights=weights)
+    noise: FloatVector = (own / max(float(own.mean()), 1e-12) + 1) / 2
+    return noise
+
+
+def template(
+    units: FloatArray, controls: FloatArray, noise: FloatVector, below_hz: float
+) -> FloatArray:
+    """Return the template [6686] of unit vectors [n, 6686], blind to what controls show.
+
+    A matched filter: a bin counts the more the less human recordings vary in it. Each
+    control's match with it is zero.
+    """
+    root = np.sqrt(noise)
+    mean = units.astype(np.float64).mean(axis=0) / root
+    if len(controls):
+        directions, _ = np.linalg.qr((controls / root).T)
+        mean = mean - directions @ (directions.T @ mean)
+    mean = mean / root
+    edges = [np.arange(round(low / BIN_HZ), round(high / BIN_HZ)) for low, high in BANDS_HZ]
+    mean[np.concatenate(edges) * BIN_HZ >= below_hz] = 0
+    unit = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    found: FloatArray = widened(*narrowed(unit[None]))[0]  # as written: the null is of that
+    return found
+
+
+def band_of(shots: Sequence[Observation]) -> float:
+    """Return the frequency below which all tracks have something to say, in Hz."""
+    return min(cut_off_hz(one) for one in shots) - CUT_OFF_MARGIN_HZ
+
+
+def cut_off_hz(observed: Observation) -> float:
+    """Return the top of the highest band that is heard at all."""
+    level = observed.ltas.max(axis=0)
+    return float(np.flatnonzero(level > level.max() - CUT_OFF_DB).max() + 1) * LTAS_BAND_HZ
+
+
+def speaks_of(humans: References, heard_in: str, rates_hz: Collection[int]) -> BoolVector:
+    """Return about which recordings a template has a say (``templates.Learned``)."""
+    if heard_in == FULL_RATE:
+        return np.ones(len(humans.units), bool)
+    return np.isin(humans.rates_hz, list(rates_hz))
+
+
+def those_at(humans: References, heard_in: str, rates_hz: Collection[int]) -> References:
+    """Return the recordings to compare with: those at the tracks' rates, if they are enough.
+
+    Below 44.1 kHz a sample rate has lines and an edge of its own.
+    """
+    own = speaks_of(humans, heard_in, rates_hz)
+    return humans.only(own) if humans.weights[own].sum() >= ENOUGH_HUMANS else humans
+
+
+def null(vector: FloatArray, humans: References, strangers: FloatVector) -> HumanScores:
+    """Return the cosines of human recordings; raised, where controls lie above them.
+
+    Args:
+        vector: the template.
+        humans: of one population.
+        strangers: the cosine of each control with a template that has not met it.
+    """
+    cosines = humans.units.astype(np.float64) @ vector.astype(np.float64)
+    if len(strangers):
+        reach = float(strangers.mean() + CONTROL_DEVIATIONS * strangers.std())
+        cosines = cosines + max(reach - float(np.quantile(cosines, 0.9)), 0.0)
+    seconds, weights = humans.seconds.astype(np.float64), humans.weights.astype(np.float64)
+    return human_scores(cosines, seconds, weights)
+
+
+def strangers_among(
+    units: FloatArray, controls: FloatArray, noise: FloatVector, below_hz: float
+) -> FloatVector:
+    """Return the cosine of each control with the template that the other controls leave.
+
+    With its own it is zero: its direction was taken out.
+    """
+    found = [
+        float(template(units, np.delete(controls, index, axis=0), noise, below_hz) @ one)
+        for index, one in enumerate(controls)
+    ]
+    return np.array(found, np.float64)
+
+
+def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScale) -> HumanScores:
+    """Return the human scores of the whole answer, with the learned templates among its looks.
+
+    Args:
+        humans: of one population.
+        learned: templates; those of other populations are passed over.
+        scale: of the whole answer before; it stays.
+    """
+    heard_in = str(humans.populations[0])
+    whole = humans.whole.astype(np.float64)
+    pairs = list(zip(humans.units, humans.seconds.tolist(), strict=True))
+    for one in (one for one in learned if one.population == heard_in):
+        asked = speaks_of(humans, heard_in, one.sample_rates_hz)
+        nats = [one.humans.surprise(one.cosine(units), seconds) for units, seconds in pairs]
+        whole = np.where(asked, np.maximum(whole, np.array(nats) - LEARNED_PRICE), whole)
+    standard = np.array(
+        [
+            scale.standard(score, seconds)
+            for score, (_, seconds) in zip(whole.tolist(), pairs, strict=True)
+        ]
+    )
+    order = np.argsort(standard, kind="stable")
+    return HumanScores(standard[order].astype(np.float32), humans.weights[order], scale)
+
+
+def with_rate(lattice: Lattice, rate: Rate) -> Lattice:
+    """Return the lattice with a rate added, or with its name where it is there already."""
+    if all(one.hz != rate.hz for one in lattice.rates):
+        return Lattice((*lattice.rates, rate))
+    return Lattice(tuple(rate if one.hz == rate.hz else one for one in lattice.rates))
+
+
+def clock_of(shots: Sequence[Observation], lattice: Lattice, name: str) -> Rate | None:
+    """Return the clock that the tracks share, or None.
+
+    Sought at all rates of one sample rate, on the mean of the tracks' lines: noise falls
+    with their number, a clock does not. It must then stand in each track.
+    """
+    most = Counter(one.geometry for one in shots).most_common(1)[0][0]
+    members = [one for one in shots if one.geometry == most and any(one.groups)]
+    if len(members) < 2:
+        return None
+    z = np.stack([_heights(one) for one in members])
+    hz = _best_rate(z.mean(axis=0).astype(np.float64), most)
+    if hz is None:
+        return None
+    listed = [one for one in lattice.rates if abs(one.hz / hz - 1) < WHOLE_HOP]
+    hop = round(most.sample_rate_hz / hz)
+    if listed:
+        hz = listed[0].hz
+    elif abs(most.sample_rate_hz / hop / hz - 1) < WHOLE_HOP:
+        hz = round(most.sample_rate_hz / hop, 6)
+    each = np.array([_strength(row, most, hz) for row in z])
+    if each.mean() < CLEAR_CLOCK or each.min() < LEAST_CLOCK:
+        return None
+    if listed:
+        names = tuple(dict.fromkeys((*listed[0].known_for, name)))
+        return replace(listed[0], known_for=names)
+    return Rate(round(hz, 6), PENALTY, f"learned from {len(members)} tracks", (name,))
+
+
+def _heights(observed: Observation) -> FloatArray:
+    heights = line_heights(torch.from_numpy(observed.clock), observed.geometry)
+    heard = heights[torch.tensor(observed.groups)].mean(dim=0) * mains_mask(observed.geometry)
+    found: FloatArray = heard.numpy()
+    return found
+
+
+def _best_rate(z: FloatVector, geometry: Geometry) -> float | None:
+    """Return the rate in Hz with the strongest lines, contrast included."""
+    allowed = allowed_bins(geometry)
+    rates = np.exp(np.arange(np.log(RATES_HZ[0]), np.log(RATES_HZ[1]), RATE_STEP))
+    scores = np.zeros(len(rates))
+    lines = np.zeros(len(rates))
+    for order in range(1, int(HIGH_HZ / RATES_HZ[0]) + 1):
+        at = rates * order
+        where = np.rint(at / geometry.bin_hz).astype(np.int64).clip(max=geometry.bins - 1)
+        counted = (at >= LOW_HZ) & (at < HIGH_HZ) & allowed[where]
+        scores += z[where] * counted
+        lines += counted
+    scores = np.where(lines >= MIN_LINES, scores / np.sqrt(lines.clip(min=1)), 0)
+    found: list[tuple[float, float]] = []
+    for index in np.argsort(-scores):
+        hz = float(rates[index])
+        if all(abs(hz / other - 1) > 10 * RATE_STEP for _, other in found):
+            found.append((_strength(z, geometry, hz), hz))
+        if len(found) == CANDIDATES:
+            break
+    best = max(found, default=(0.0, 0.0))
+    return best[1] if best[0] > 0 else None
+
+
+def _strength(z: FloatVector | FloatArray, geometry: Geometry, hz: float) -> float:
+    """Return S at one rate without bands and guard: what is on the lines less what is between."""
+    allowed = allowed_bins(geometry)
+    on = lattice_bins(geometry, allowed, hz, 1)
+    if len(on) < MIN_LINES:
+        return 0.0
+    off = max(
+        (
+            float(z[bins].mean())
+            for q in CONTRAST_ORDERS
+            if len(bins := lattice_bins(geometry, allowed, hz, q))
+        ),
+        default=0.0,
+    )
+    return float((float(z[on].mean()) - CONTRAST * max(off, 0.0)) * len(on) ** 0.5)

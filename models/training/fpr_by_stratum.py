@@ -1,0 +1,112 @@
+"""Where a rate of false positives is not what it says: by length, and with the doubtful ones.
+
+One number for all human recordings can hide that long ones are flagged more often than
+excerpts. And who is left out of the human side as suspect decides a figure at 1 %: so what
+it would be with them is printed beside it.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
+from typing import Any, Final
+
+import numpy as np
+
+from detector.assessment.answer import HUMAN_LIKELY_P
+from detector.assessment.model import Model, population
+from detector.calibration.calibration import BANDS
+from detector.types import Assessment
+from models.training.detection_tables import p_values
+from models.training.metrics import FloatVector, rounded
+from models.training.observations import Observed
+from models.training.scoring import Population, Scored
+
+LENGTHS_S: Final = (0.0, 12.0, 24.0, 60.0, inf)
+RECALL_LENGTHS_S: Final = (0.0, 12.0, 60.0, inf)
+ALPHAS: Final = (0.01, 0.02, 0.05)
+FLAGGED: Final = "ai_likely"
+
+
+def recall_of(heard: Population) -> list[dict[str, Any]]:
+    """Return how much AI is found at p <= 0.1, by length, with all high bands heard or fewer.
+
+    Where it is much, a recording in which nothing is found is likely a person's.
+    """
+    ai = heard.side(ai=True).tracks
+    p = p_values(ai)
+    seconds = np.array([one.observed.observation.duration_s for one in ai])
+    bands = np.array([sum(one.observed.observation.groups) for one in ai])
+    rows = []
+    for low, high in pairwise(RECALL_LENGTHS_S):
+        for complete in (True, False):
+            inside = (seconds >= low) & (seconds < high) & ((bands == BANDS) == complete)
+            rows.append(
+                {
+                    "from_s": low,
+                    "to_s": None if high == inf else high,
+                    "all_bands": complete,
+                    "tracks": int(inside.sum()),
+                    "found": rounded((p[inside] < HUMAN_LIKELY_P).mean()) if inside.any() else 0.0,
+                }
+            )
+    return rows
+
+
+def by_duration(members: Sequence[Scored], p: FloatVector) -> list[dict[str, Any]]:
+    """Return, for each range of lengths, who is flagged; ``p`` with the maker left out."""
+    seconds = np.array([one.observed.observation.duration_s for one in members])
+    is_ai = np.array([one.is_ai for one in members], bool)
+    rows = []
+    for low, high in pairwise(LENGTHS_S):
+        inside = (seconds >= low) & (seconds < high)
+        ai, human = p[inside & is_ai], p[inside & ~is_ai]
+        rows.append(
+            {
+                "from_s": low,
+                "to_s": None if high == inf else high,
+                "human": len(human),
+                "ai": len(ai),
+                "fpr": {str(at): _share(human, at) for at in ALPHAS},
+                "tpr": {str(at): _share(ai, at) for at in ALPHAS},
+            }
+        )
+    return rows
+
+
+def _share(p: FloatVector, alpha: float) -> float | None:
+    return rounded((p <= alpha).mean()) if len(p) else None
+
+
+def with_suspects(
+    members: Sequence[Scored], p: FloatVector, suspects: Sequence[Observed], model: Model
+) -> dict[str, Any]:
+    """Return the false positives if the suspect recordings were people's after all.
+
+    Args:
+        members: tracks of some populations.
+        p: their p-values with the maker left out.
+        suspects: recordings of the same populations that were not used.
+        model: answers about those as released; it has never met them.
+    """
+    human = p[np.array([not one.is_ai for one in members], bool)]
+    total = len(human) + len(suspects)
+    flagged = {at: int((human <= at).sum()) for at in ALPHAS}
+    return {
+        "suspects": len(suspects),
+        "flagged": {str(at): _flagged(model, suspects, at) for at in ALPHAS},
+        "fpr_without": {str(at): rounded(flagged[at] / max(len(human), 1)) for at in ALPHAS},
+        "fpr_with": {
+            str(at): rounded((flagged[at] + _flagged(model, suspects, at)) / max(total, 1))
+            for at in ALPHAS
+        },
+    }
+
+
+def of_populations(heard: Sequence[Observed], names: Sequence[str]) -> list[Observed]:
+    """Return the recordings of some populations."""
+    return [one for one in heard if population(one.observation.sample_rate_hz) in names]
+
+
+def _flagged(model: Model, suspects: Sequence[Observed], alpha: float) -> int:
+    answers: list[Assessment] = model.assess([one.observation for one in suspects], alpha)
+    return sum(answer.outcome == FLAGGED for answer in answers)

@@ -1,0 +1,218 @@
+"""All kinds of evidence put together, and the human scores of each: what a release needs.
+
+The same steps as in service (``detector.evidence.branches``), with the templates' scores out of
+fold. Every human track is looked at with every look that the answer would take, so the null of
+the whole answer is that of the answer that is given (``models.training.null_distribution``).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.calibration.applicability import reason_against
+from detector.calibration.calibration import HumanScores
+from detector.errors import BadInput
+from detector.evidence.branches import (
+    BRANCHES,
+    CLOCK,
+    PITCH,
+    SCORE_DIGITS,
+    TEMPLATES,
+    FixedLines,
+    Looks,
+    TemplateMatch,
+    with_second_looks,
+)
+from detector.evidence.clock import Lattice
+from detector.evidence.templates import Bank
+from models.training.null_distribution import Null, Witness, null_of
+from models.training.observations import Observed
+from models.training.references import pack
+from models.training.scoring import Scored, populations, score_all
+from models.training.template_fitting import (
+    Lines,
+    attribution_figures,
+    fit,
+    folds,
+    manifest_of,
+    tensors_of,
+    with_peaks,
+)
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Out-of-fold scores of the whole answer, and what a release needs of them.
+
+    ``nulls`` are by population; ``lines`` those of the tracks that can be assessed, then of
+    ``deliveries``, the human recordings' deliveries that can be, then of traces. Without
+    templates there is no bank.
+    """
+
+    scored: list[Scored]
+    branches: tuple[str, ...]
+    nulls: dict[str, Null]
+    deliveries: tuple[Scored, ...] = ()
+    bank: Bank | None = None
+    lines: Lines | None = None
+    attribution: dict[str, float] | None = None
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what a manifest says about the templates; empty without them."""
+        if self.bank is None or self.lines is None or self.attribution is None:
+            return {}
+        return {"templates": manifest_of(self.bank, self.lines, self.attribution)}
+
+    def references(self) -> bytes:
+        """Return ``references.zst``: the human recordings in the order of the nulls."""
+        assert self.bank is not None  # noqa: S101 - only a model with templates has references
+        assert self.lines is not None  # noqa: S101 - likewise
+        members = [one for one in self.scored if one.reason is None]
+        human = [index for index, one in enumerate(members) if not one.is_ai]
+        heard = [members[index] for index in human] + list(self.deliveries)
+        rows = human + [len(members) + index for index in range(len(self.deliveries))]
+        by_population: dict[str, list[int]] = {name: [] for name in self.nulls}
+        rates_hz: dict[str, list[int]] = {name: [] for name in self.nulls}
+        for row, one in zip(rows, heard, strict=True):
+            by_population[one.population].append(row)
+            rates_hz[one.population].append(one.observed.observation.sample_rate_hz)
+        return pack(self.bank, self.lines, by_population, rates_hz, self.nulls)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return what the weights hold: human scores of each look, and the templates."""
+        found: dict[str, NDArray[Any]] = {}
+        for population, null in self.nulls.items():
+            found |= tensors_of_scores(population, null.calibration.humans)
+            for name, humans in null.calibration.looks.items():
+                found |= tensors_of_scores(f"{population}.{name}", humans)
+        return found if self.bank is None else found | tensors_of(self.bank)
+
+
+def tensors_of_scores(name: str, humans: HumanScores) -> dict[str, NDArray[Any]]:
+    """Return human scores as weights hold them; their scale is in the manifest."""
+    return {f"human_scores.{name}": humans.values, f"human_weights.{name}": humans.weights}
+
+
+def fuse(
+    scored: Sequence[Scored],
+    traces: Sequence[Observed] = (),
+    delivered: Sequence[Observed] = (),
+    *,
+    lattice: Lattice,
+    branches: Collection[str] = BRANCHES,
+) -> Fused:
+    """Return the score of the whole answer for every track that can be assessed.
+
+    Args:
+        scored: AI and human tracks with their clock.
+        traces: recordings for templates alone (``models.training.data.traces``).
+        delivered: human recordings as deliveries leave them (``models.training.augmented_humans``).
+        lattice: whose rates the clock was scored with; windows are scored with it too.
+        branches: which kinds of evidence take part; ``clock`` always does.
+
+    Raises:
+        BadInput: ``manifest``, for templates without what they take; ``branches``.
+    """
+    if PITCH in branches and TEMPLATES not in branches:
+        raise BadInput("branches", "pitch compares templates, so it needs the branch templates")
+    ordered = tuple(name for name in BRANCHES if name in {CLOCK, *branches})
+    members = [one for one in scored if one.reason is None]
+    known_in = {one.name for one in populations(members)}
+    beside = [
+        one
+        for one in score_all(delivered, lattice)
+        if one.reason is None and one.population in known_in
+    ]
+    subjects = [*members, *beside]
+    bank, lines, attribution = None, None, None
+    if TEMPLATES in ordered:
+        known = [one for one in traces if reason_against(one.observation) is None]
+        lines = Lines.of([*(one.observed for one in subjects), *known])
+        looked = _looked_out_of_fold(subjects, lines, ordered, lattice)
+        everything = np.ones(len(lines.human), bool)
+        bank = fit(lines, everything)
+        if PITCH in ordered:
+            bank = with_peaks(bank, lines, everything)
+        attribution = attribution_figures(lines)
+    else:
+        looked = [
+            with_second_looks(_first(one), one.observed.observation, lattice, ordered, None)
+            for one in subjects
+        ]
+    subjects = [
+        replace(one, template=0.0 if looks.template is None else looks.template.score)
+        for one, looks in zip(subjects, looked, strict=True)
+    ]
+    members, beside = subjects[: len(members)], subjects[len(members) :]
+    looks_by = {id(one.observed): looks for one, looks in zip(subjects, looked, strict=True)}
+    nulls: dict[str, Null] = {}
+    whole: dict[int, Scored] = {}
+    for heard in populations(members):
+        humans = [
+            *heard.side(ai=False).tracks,
+            *(one for one in beside if one.population == heard.name),
+        ]
+        witnesses = [
+            Witness(
+                looks_by[id(one.observed)],
+                one.observed.track.repository,
+                one.observed.track.performance,
+            )
+            for one in humans
+        ]
+        null = nulls[heard.name] = null_of(heard.name, witnesses, ordered)
+        for one, score, p, witness in zip(
+            humans, null.scores.tolist(), null.p_values.tolist(), witnesses, strict=True
+        ):
+            look = witness.looks.whole(null.calibration)[1]
+            whole[id(one.observed)] = replace(one, score=score, p=p, look=look)
+        for one in heard.side(ai=True).tracks:
+            whole[id(one.observed)] = _answered(one, looks_by[id(one.observed)], null)
+    together = [whole.get(id(one.observed), one) for one in scored]
+    others = tuple(whole[id(one.observed)] for one in beside)
+    return Fused(together, ordered, nulls, others, bank, lines, attribution)
+
+
+def _first(one: Scored, template: TemplateMatch | None = None) -> Looks:
+    """Return what clock and templates found."""
+    seconds = one.observed.observation.duration_s
+    return Looks(one.clock, one.rate, one.looped, template, seconds=seconds)
+
+
+def _looked_out_of_fold(
+    subjects: Sequence[Scored], lines: Lines, branches: Collection[str], lattice: Lattice
+) -> list[Looks]:
+    """Return every look at every subject, whatever the first ones found, its maker unknown.
+
+    ``lines`` are those of the subjects, then others. Which template fits does not count here.
+    """
+    looked: dict[int, Looks] = {}
+    for own, others in folds(lines):
+        bank = fit(lines, others)
+        if PITCH in branches:
+            bank = with_peaks(bank, lines, others)
+        for index in np.flatnonzero(own).tolist():
+            one = subjects[index]
+            units = bank.unit(lines.vectors[index])
+            score = round(float(bank.scores(units, one.population).max()), SCORE_DIGITS)
+            looked[index] = with_second_looks(
+                _first(one, TemplateMatch(score, "", None)),
+                one.observed.observation,
+                lattice,
+                branches,
+                FixedLines(bank, units, one.population),
+            )
+    return [looked[index] for index in range(len(subjects))]
+
+
+def _answered(one: Scored, looks: Looks, null: Null) -> Scored:
+    """Return an AI track with the score of its answer: what is settled is not looked at again."""
+    if looks.settled(null.calibration):
+        looks = _first(one, looks.template)
+    found, look = looks.whole(null.calibration)
+    humans = null.calibration.humans
+    score = round(humans.surprise(found, looks.seconds), SCORE_DIGITS)
+    return replace(one, score=score, p=humans.p_value(found, looks.seconds), look=look)

@@ -1,0 +1,58 @@
+"""Fitting what recordings look like (``detector.calibration.ood``), and how far out is too far.
+
+Each track's distance is taken by a fit without its maker, as a new track's is; the bound is
+conformal: farther than all but ``SHARE`` of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.calibration.ood import Likeness, features
+from models.training.scoring import Scored
+
+SHARE: Final = 0.01
+SHRINKAGE: Final = 0.1  # of the covariance towards its diagonal
+LEAST_VARIANCE: Final = 1e-3
+
+
+def fit(tracks: Sequence[Scored]) -> Likeness | None:
+    """Return the likeness to tracks that can be assessed; None where too few support it."""
+    if len(tracks) < 2 / SHARE:
+        return None
+    found = np.stack([features(one.observed.observation) for one in tracks])
+    makers = np.array([one.group for one in tracks])
+    away = np.zeros(len(found))
+    for maker in sorted(set(makers.tolist())):
+        own = makers == maker
+        if (~own).any():
+            without = _around(found[~own], 0.0)
+            away[own] = [without.distance(one) for one in found[own]]
+    allowed = int(SHARE * (len(found) + 1))
+    return _around(found, float(np.sort(away)[-allowed]))
+
+
+def _around(found: NDArray[np.float64], farthest: float) -> Likeness:
+    centre = np.median(found, axis=0)
+    away = found - centre
+    covariance = away.T @ away / len(found)
+    diagonal = np.diag(np.diag(covariance))
+    mixed = (1 - SHRINKAGE) * covariance + SHRINKAGE * diagonal
+    inverse = np.linalg.inv(mixed + LEAST_VARIANCE * np.identity(len(centre))).astype(np.float64)
+    return Likeness(centre.round(6), inverse.round(6), round(farthest, 4))
+
+
+def manifest_of(likeness: Likeness | None) -> dict[str, Any]:
+    """Return what a model's manifest says about it; empty where there is none."""
+    if likeness is None:
+        return {}
+    return {
+        "likeness": {
+            "centre": likeness.centre.tolist(),
+            "inverse": likeness.inverse.tolist(),
+            "farthest": likeness.farthest,
+            "share": SHARE,
+        }
+    }

@@ -1,0 +1,47 @@
+"""Tracks for ``earmark learn`` from what reviewers decided.
+
+``earmark ledger reviewed`` writes a manifest of the tracks that people decided and that may be
+used for training. Here the tracks of one generator are taken from it as lessons, and
+people's recordings from the same sources (distributors) as controls. The file is all that
+both sides know of each other.
+"""
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from detector.errors import BadInput
+from models.training.data import AI, HUMAN
+
+MOST_CONTROLS: Final = 10
+
+
+def chosen(manifest: Path, listed_as: str) -> tuple[list[Path], list[Path]]:
+    """Return the tracks of a generator, and controls from its sources; newest first.
+
+    Args:
+        manifest: as ``earmark ledger reviewed`` writes it.
+        listed_as: the generator's name there; ``reviewed`` where no tool was declared.
+
+    Raises:
+        BadInput: reason ``manifest``, where no such tracks are listed; it says which are.
+    """
+    with manifest.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    lacking = {"path", "label", "generator", "source_repo"} - set(rows[0] if rows else ())
+    if lacking:
+        raise BadInput("manifest", f"{manifest} has no rows or lacks {', '.join(sorted(lacking))}")
+    tracks = [row for row in rows if row["label"] == AI and row["generator"] == listed_as]
+    if not tracks:
+        listed = Counter(row["generator"] for row in rows if row["label"] == AI)
+        found = ", ".join(f"{name} ({count})" for name, count in sorted(listed.items()))
+        raise BadInput(
+            "manifest", f"{manifest} lists no track of {listed_as}; AI: {found or 'none'}"
+        )
+    sources = {row["source_repo"] for row in tracks}
+    beside = [row for row in rows if row["label"] == HUMAN and row["source_repo"] in sources]
+    return (
+        [Path(row["path"]) for row in tracks],
+        [Path(row["path"]) for row in beside[:MOST_CONTROLS]],
+    )

@@ -1,0 +1,336 @@
+"""From labelled recordings to a model folder.
+
+The clock is not trained on AI tracks: its knowledge is the lattice of rates. Templates
+(``models.training.template_fitting``) are, and every score that is calibrated or reported leaves a
+track's own maker out. All looks are put together by ``models.training.fusion``. What is learned
+here is what scores mean. Human recordings give the conformal p-value; AI and human ones together
+the probability, in which every generator and every human source counts alike; and each rate is
+told which generators ran on it. Equal inputs on one machine give equal bytes, and so an
+equal digest.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
+from math import ceil
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import safetensors.numpy
+
+from detector.assessment.model import MANIFEST, RATES, WEIGHTS
+from detector.errors import BadInput
+from detector.evidence.branches import BRANCHES
+from detector.evidence.clock import Lattice, standard_lattice
+from detector.evidence.rates import write_rates
+from detector.observation import observation as observing
+from models.training import ood_fitting
+from models.training.augmented_humans import delivered
+from models.training.card import write_card
+from models.training.data import (
+    AI,
+    HUMAN,
+    TRACES,
+    Track,
+    describe,
+    digest,
+    read_manifest,
+    traces,
+    usable,
+)
+from models.training.detection_tables import (
+    HEADING,
+    by_maker,
+    p_values,
+    realised_fpr,
+    rounded,
+    rows,
+)
+from models.training.fpr_by_stratum import recall_of
+from models.training.fusion import Fused, fuse
+from models.training.metrics import (
+    PLATT_CLIP,
+    auroc,
+    check_polarity,
+    conformal_p,
+    fit_platt,
+    tpr_at,
+)
+from models.training.observations import Observed, observe
+from models.training.references import REFERENCES
+from models.training.scoring import Population, Scored, assessable, populations, score_all
+
+CARD: Final = "CARD.md"
+REFERENCE_EDGES: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0)
+FEW: Final = 0.05  # of the recordings, at lower rates than the lowest that was calibrated
+KNOWN_MIN_TRACKS: Final = 3
+KNOWN_MIN_SHARE: Final = 0.3
+KNOWN_P: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training made: the folder, the model's digest, a report for people."""
+
+    folder: Path
+    digest: str
+    report: str
+
+
+def train(
+    manifest: Path,
+    audio_root: Path,
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    seed: int,
+    cache: Path,
+    cells: Path,
+    workers: int,
+    branches: Sequence[str] = BRANCHES,
+) -> Trained:
+    """Train and write the model folder ``out``; see the module docstring.
+
+    Raises:
+        BadInput: ``manifest`` (files, columns, too few makers) or ``polarity``.
+    """
+    tracks = read_manifest(manifest, audio_root)
+    heard, unheard = observe(usable(tracks), cache, workers)
+    beside, unheard_traces = observe(traces(tracks), cache, workers)
+    scored = score_all(heard, standard_lattice())
+    others = delivered(heard, cells, workers)
+    fused = fuse(scored, beside, others, lattice=standard_lattice(), branches=branches)
+    made = save(fused, beside, out, name=name, version=version, seed=seed)
+    notes = [
+        f"could not be heard: {one.track.path.name}: {one.reason}"
+        for one in (*unheard, *unheard_traces)
+    ]
+    return replace(made, report="\n".join([describe(tracks), *notes, made.report]))
+
+
+def save(
+    fused: Fused, beside: Sequence[Observed], out: Path, *, name: str, version: str, seed: int
+) -> Trained:
+    """Calibrate scores and write the model folder; ``beside`` are the traces that were fused."""
+    description, parts = describe_model(fused, beside, name=name, version=version, seed=seed)
+    return Trained(out, write(out, description, parts), _report(description))
+
+
+def describe_model(
+    fused: Fused, beside: Sequence[Observed], *, name: str, version: str, seed: int
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return a model's manifest, but for the digests of its files, and those files."""
+    scored = fused.scored
+    present = populations(scored)
+    for one in present:
+        _check(one)
+    lattice = with_known(standard_lattice(), present)
+    figures = {
+        one.name: figures_of([track for track in scored if track.population == one.name])
+        for one in present
+    }
+    tracks = [one.observed.track for one in scored]
+    learned_of = [*tracks, *(one.track for one in beside)]
+    parts = {
+        WEIGHTS: safetensors.numpy.save(fused.tensors()),
+        RATES: write_rates(lattice).encode(),
+    }
+    if fused.bank is not None:
+        parts[REFERENCES] = fused.references()
+    description: dict[str, Any] = {
+        "name": name,
+        "version": version,
+        "observation_version": observing.VERSION,
+        "branches": list(fused.branches),
+        "calibration": {one.name: _calibration(one, fused) for one in present},
+        "data": {
+            "digest": digest(learned_of),
+            "abstained": dict(sorted(Counter(one.reason for one in scored if one.reason).items())),
+            "generators": _groups(tracks, AI),
+            "human_repositories": _groups(tracks, HUMAN),
+            "traces": sorted({one.maker for one in learned_of if one.label in TRACES}),
+            "deliveries": dict(
+                sorted(Counter(one.observed.delivery for one in fused.deliveries).items())
+            ),
+        },
+        "code_digest": code_digest(),
+        "features_digest": features_digest(fused),
+        "reference": {one.name: histogram(one) for one in present},
+        "seed": seed,
+        "figures": figures,
+    }
+    assessed = [one for one in scored if one.reason is None]
+    return description | fused.manifest() | ood_fitting.manifest_of(
+        ood_fitting.fit(assessed)
+    ), parts
+
+
+def write(out: Path, description: dict[str, Any], parts: dict[str, bytes]) -> str:
+    """Write a model folder: the parts, the card, and the manifest with all their digests.
+
+    Returns:
+        the model's digest: the SHA-256 of the manifest.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    written = packed(description, parts)
+    for file, data in (parts | {CARD: write_card(description).encode()}).items():
+        (out / file).write_bytes(data)
+    (out / MANIFEST).write_bytes(written)
+    return hashlib.sha256(written).hexdigest()
+
+
+def packed(description: dict[str, Any], parts: dict[str, bytes]) -> bytes:
+    """Return the manifest with the digests of all files."""
+    files_of = parts | {CARD: write_card(description).encode()}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files_of.items())}
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    return orjson.dumps(description | {"files": digests}, option=options) + b"\n"
+
+
+def _check(one: Population) -> None:
+    """Refuse what cannot be calibrated, and classes that were taken for each other."""
+    ai, human = one.side(ai=True), one.side(ai=False)
+    if len(set(ai.groups)) < 2 or len(set(human.groups)) < 2:
+        raise BadInput(
+            "manifest",
+            f"population {one.name} needs two generators and two human repositories, "
+            f"has {len(set(ai.groups))} and {len(set(human.groups))}",
+        )
+    check_polarity(ai.scores, human.scores, f"population {one.name}")
+
+
+def _calibration(one: Population, fused: Fused) -> dict[str, Any]:
+    platt = fit_platt(one.scores, one.labels, one.groups)
+    human = one.side(ai=False)
+    null = fused.nulls[one.name]
+    calibration = null.calibration
+    rates = [track.observed.observation.sample_rate_hz for track in human.tracks]
+    return {
+        "slope": round(platt.slope, 6),
+        "intercept": round(platt.intercept, 6),
+        "clip": list(PLATT_CLIP),
+        "humans": len(human.tracks),
+        "performances": calibration.humans.performances,
+        "hearings": len(null.witnesses),
+        "human_repositories": len(set(human.groups)),
+        "smallest_alpha": ceil(1e6 / (calibration.humans.performances + 1)) / 1e6,
+        "longest_s": round(max(witness.looks.seconds for witness in null.witnesses), 1),
+        "rates_hz": [int(np.quantile(rates, FEW, method="higher")), max(rates)],
+        "scale": asdict(calibration.humans.scale),
+        "looks": {name: asdict(humans.scale) for name, humans in sorted(calibration.looks.items())},
+        "recall": recall_of(one),
+    }
+
+
+def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
+    """Return the lattice with each rate's generators: those whose found tracks ran on it."""
+    known: dict[float, Counter[str]] = defaultdict(Counter)
+    for one in present:
+        human = np.array([track.clock for track in one.side(ai=False).tracks])
+        by_maker: dict[str, list[float]] = defaultdict(list)
+        for track in one.side(ai=True).tracks:
+            if conformal_p(np.array([track.clock]), human)[0] <= KNOWN_P:
+                by_maker[track.maker].append(track.rate_hz)
+        for maker, rates in by_maker.items():
+            for hz, count in Counter(rates).items():
+                if count >= KNOWN_MIN_TRACKS and count >= KNOWN_MIN_SHARE * len(rates):
+                    known[hz][maker] += count
+    return Lattice(
+        tuple(
+            replace(rate, known_for=tuple(maker for maker, _ in known[rate.hz].most_common()))
+            for rate in lattice.rates
+        )
+    )
+
+
+def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
+    """Return the figures of a population, its tracks that abstain included.
+
+    Scores are out of fold, so each generator is unseen and each human source unknown.
+    """
+    heard = assessable(members, "")
+    ai, human = heard.side(ai=True), heard.side(ai=False)
+    p = p_values(members)
+    return {
+        "ai": sum(one.is_ai for one in members),
+        "human": sum(not one.is_ai for one in members),
+        "auroc": rounded(auroc(ai.scores, human.scores)),
+        "tpr_at_fpr": {
+            str(fpr): rounded(tpr_at(ai.scores, human.scores, fpr)) for fpr in (0.01, 0.05)
+        },
+        "realised_fpr": {
+            str(alpha): realised_fpr(members, p, alpha) for alpha in (0.01, 0.02, 0.05)
+        },
+        "generators": by_maker(members, p, ai=True),
+        "human_sources": by_maker(members, p, ai=False),
+    }
+
+
+def features_digest(fused: Fused) -> str:
+    """Return the SHA-256 of what was learned from: lines, clocks and scores of every track."""
+    total = hashlib.sha256()
+    for one in fused.scored:
+        numbers = (one.clock, one.rate_hz, one.template, one.score)
+        total.update(orjson.dumps([one.observed.track.sha256, one.reason, numbers]))
+    if fused.lines is not None:
+        total.update(np.ascontiguousarray(fused.lines.vectors).tobytes())
+    return total.hexdigest()
+
+
+def histogram(one: Population) -> dict[str, Any]:
+    """Return how the scores of both classes lie: what scores in service are compared with."""
+    edges = [*REFERENCE_EDGES, np.inf]
+    return {
+        "edges": list(REFERENCE_EDGES),
+        **{
+            name: np.histogram(one.side(ai=ai).scores, edges)[0].tolist()
+            for name, ai in (("ai", True), ("human", False))
+        },
+    }
+
+
+def _groups(tracks: Sequence[Track], label: str) -> list[str]:
+    return sorted({track.group for track in tracks if track.label == label})
+
+
+def code_digest() -> str:
+    """Return the SHA-256 of the code that hears, scores and calibrates."""
+    total = hashlib.sha256()
+    for package, names in (
+        ("detector.audio", "decode framing spectra"),
+        ("detector.observation", "observation listen"),
+        ("detector.evidence", "branches clock localization shift_search speed templates"),
+        ("detector.calibration", "applicability calibration ood"),
+        ("detector.assessment", "answer model"),
+        ("models.synthesis", "augmentations"),
+        ("models.training", "augmentation_cache augmented_humans data detection_tables fusion"),
+        ("models.training", "fpr_by_stratum metrics null_distribution observations ood_fitting"),
+        ("models.training", "references scoring template_fitting train"),
+    ):
+        for name in names.split():
+            total.update(files(package).joinpath(f"{name}.py").read_bytes())
+    return total.hexdigest()
+
+
+def _report(description: dict[str, Any]) -> str:
+    lines = []
+    for name, figures in description["figures"].items():
+        calibration = description["calibration"][name]
+        lines += [
+            "",
+            f"{name}: AUROC {figures['auroc']:.3f}, TPR {figures['tpr_at_fpr']['0.01']:.2f} at 1 % "
+            f"and {figures['tpr_at_fpr']['0.05']:.2f} at 5 % FPR",
+            f"  {calibration['humans']} human recordings of {calibration['performances']} "
+            f"performances and {calibration['human_repositories']} repositories support alpha >= "
+            f"{calibration['smallest_alpha']:.4f}",
+            f"  {'generator (unseen)':32s}{HEADING}",
+            *rows(figures["generators"]),
+            f"  {'human source (left out)':32s}{HEADING}",
+            *rows(figures["human_sources"]),
+        ]
+    return "\n".join(lines)
