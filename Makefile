@@ -36,7 +36,7 @@ unit: setup ## the tests that need no broker
 	$(BIN)/pytest -m 'not pipeline'
 
 kafka: setup ## an Apache Kafka to try things on (Java, Maven); SECURE=1 adds TLS and SASL
-	@$(BIN)/python -m tests.kafka $(if $(SECURE),--secure)
+	@$(BIN)/python -m tests.support.kafka $(if $(SECURE),--secure)
 
 soak: setup ## UPLOADS=20000 and KILLS=20 faults, then the sums; BROKER=tansu|kafka, none: both
 	@for broker in $(or $(BROKER),tansu kafka); do $(BIN)/python -m tests.soak \
@@ -52,10 +52,10 @@ generate: setup ## write what is generated: chart README and schema, dashboards,
 	@$(BIN)/python -m deploy.generate
 
 console-scale: setup ## how quick the console is with TRACKS=100000 TASKS=20000, on both databases
-	@$(BIN)/python -m tests.console.scale --tracks $(or $(TRACKS),100000) --tasks $(or $(TASKS),20000)
+	@$(BIN)/python -m tests.bench.console_scale --tracks $(or $(TRACKS),100000) --tasks $(or $(TASKS),20000)
 
 console-load: setup ## memory of the API while 50 uploads of 10 MB arrive at once
-	@$(BIN)/python -m tests.console.load
+	@$(BIN)/python -m tests.bench.console_load
 
 clean: ## remove the environment and the state (ledger included)
 	rm -rf .venv .earmark build *.egg-info

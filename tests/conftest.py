@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import structlog
 
+# Fixtures of several folders: the ledger on both databases, a console over it.
+pytest_plugins = ["tests.support.databases", "tests.support.console"]
+
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
 LONGEST = (
     "test_faults",
@@ -26,7 +29,7 @@ LONGEST = (
     "test_hostile_uploads",
     "test_ledger_and_catalogue",
     "test_contained",
-    "test_browser",
+    "test_console",
 )
 
 

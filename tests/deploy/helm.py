@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 CHART: Final = ROOT / "deploy" / "helm" / "earmark"
 VERSION: Final = "3.22.0"
 BUILT: Final = ROOT / "build" / f"helm-{VERSION}" / "helm"

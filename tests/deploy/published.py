@@ -14,7 +14,8 @@ from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 CACHE: Final = ROOT / "build" / "published"
 COMPOSE: Final = "github.com/compose-spec/compose-go/v2@v2.16.2"
 KEDA: Final = "github.com/kedacore/keda/v2@v2.20.2"

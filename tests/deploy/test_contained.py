@@ -23,16 +23,16 @@ from streams.cli.main import WorkerName
 from streams.runtime.processes import free_port
 from tests.deploy.contained import Container
 from tests.deploy.helm import ROOT
-from tests.kafka import ApacheKafka, apache_kafka
-from tests.postgres import NoPostgres, PrivatePostgres
-from tests.samples import samples
+from tests.support.kafka import ApacheKafka, apache_kafka
+from tests.support.postgres import NoPostgres, PrivatePostgres
+from tests.support.samples import samples
 
 pytestmark = pytest.mark.pipeline
 
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 PATIENCE_S = 150.0
-# of tests/kafka.py: where it listens and what it stores
+# of tests/support/kafka.py: where it listens and what it stores
 PLACES = re.compile("LISTENER|QUORUM|LOG_DIRS|NODE_ID|PROCESS_ROLES")
 
 

@@ -14,8 +14,8 @@ import yaml
 from streams.cli.main import WorkerName
 from streams.runtime.settings import PREFIX, Settings
 from tests.deploy.published import compose_schema
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 RUNS = {"topics", "migrate", "submit", *WorkerName}
 

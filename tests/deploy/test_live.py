@@ -43,13 +43,13 @@ from streams.services.verdicts import Form, give
 from streams.stages.ingest import IngestHook, upload_from_file
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
-from tests.audio import write_wav
 from tests.deploy.collector import Collector
 from tests.deploy.helm import ROOT
 from tests.deploy.prometheus import Server
 from tests.deploy.test_dashboards import ALERTS, FILES, expressions
-from tests.samples import samples
-from tests.streams import events
+from tests.support import events
+from tests.support.audio import write_wav
+from tests.support.samples import samples
 
 pytestmark = pytest.mark.pipeline
 
@@ -58,9 +58,9 @@ PATIENCE_S = 150.0
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 # What a healthy minute does not move, and why.
 QUIET = {
-    "earmark_certificate_not_after_seconds": "no TLS here: tests/streams/test_monitor.py",
-    "earmark_rules_tripped": "no rule goes wrong here: tests/streams/test_publishing.py",
-    "earmark_topic_differences": "the topics are right: tests/streams/test_monitor.py",
+    "earmark_certificate_not_after_seconds": "no TLS here: tests/integration/test_monitor.py",
+    "earmark_rules_tripped": "no rule goes wrong here: .../services/policies/test_publishing.py",
+    "earmark_topic_differences": "the topics are right: tests/integration/test_monitor.py",
 }
 # The last figures that the monitor works out: when they are there, all are.
 LAST = (

@@ -26,7 +26,7 @@ from streams.store.database import Ledger
 from tests.bench.cli import app as bench_app
 from tests.deploy.helm import CHART, ROOT, Refused
 from tests.deploy.helm import run as helm_run
-from tests.postgres import private_postgres
+from tests.support.postgres import private_postgres
 
 RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"
 TEXTS = [

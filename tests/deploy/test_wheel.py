@@ -20,9 +20,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from streams.runtime.settings import Settings
-from tests.audio import write_wav
+from tests.support.audio import write_wav
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 MODEL = Settings().model.name
 NOT_LINKED = {"__pycache__", "bin", ".."}
 

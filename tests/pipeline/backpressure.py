@@ -19,13 +19,13 @@ from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from tests.support.paths import ROOT
 
 SOURCE, TARGET = "waiting", "waited"
 PADDING = "x" * 4_000
 WINDOW = 5_000
 SETTLED_S = 5.0  # from the first assignment on: the first fetches
 ASSIGNED_PATIENCE_S = 60.0
-ROOT = Path(__file__).parents[2]
 
 
 def fill(settings: Settings, events: int) -> None:

@@ -12,10 +12,10 @@ from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
 from streams.runtime.settings import Settings
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.pipeline
 
-ROOT = Path(__file__).parents[2]
 PARENT = """
 import time
 from streams.ops.embedded_broker import EmbeddedBroker

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile_run import run
+from tests.support.hostile_run import run
 
 pytestmark = pytest.mark.pipeline
 

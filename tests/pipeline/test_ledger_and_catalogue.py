@@ -33,7 +33,7 @@ from streams.store.database import Ledger
 from streams.store.dead_letter_store import Wanted
 from streams.store.queries import counts
 from streams.store.tables import UPLOADS
-from tests.streams.events import classified, upload
+from tests.support.events import classified, upload
 
 pytestmark = pytest.mark.pipeline
 

@@ -17,11 +17,11 @@ from streams.contract import dead_letters, topics
 from streams.ops.embedded_broker import ensure_topics
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
-from tests.kafka import ApacheKafka, apache_kafka
 from tests.pipeline.backpressure import resident_mb
 from tests.pipeline.test_processor_on_broker import Process, Stage, at_most, ping, wait_until
 from tests.soak.house import Tansu
-from tests.streams.events import upload
+from tests.support.events import upload
+from tests.support.kafka import ApacheKafka, apache_kafka
 
 pytestmark = pytest.mark.pipeline
 

@@ -29,7 +29,7 @@ from streams.stages.catalogue import TRACKS
 from streams.store import queries
 from streams.store.database import Ledger
 from streams.store.reopening import standing_decisions
-from tests.streams.events import classified, verdict
+from tests.support.events import classified, verdict
 
 pytestmark = pytest.mark.pipeline
 

@@ -26,10 +26,10 @@ from streams.contract import dead_letters, topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.settings import Settings
 from tests.pipeline.conftest import CreateTopics, SettingsFor
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.pipeline
 
-ROOT = Path(__file__).parents[2]
 Message = tuple[bytes | None, bytes | None]
 
 

@@ -23,7 +23,7 @@ from streams.store import dead_letter_store
 from streams.store.database import Ledger
 from streams.store.dead_letter_store import Letter, Wanted
 from streams.store.queries import counts, decision_of
-from tests.audio import write_wav
+from tests.support.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
 

@@ -27,8 +27,8 @@ from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from streams.store.queries import counts
-from tests.kafka import ApacheKafka, apache_kafka
-from tests.streams.events import classified, upload
+from tests.support.events import classified, upload
+from tests.support.kafka import ApacheKafka, apache_kafka
 
 pytestmark = pytest.mark.pipeline
 

@@ -17,7 +17,7 @@ from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
-from tests.audio import write_wav
+from tests.support.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
 

@@ -13,7 +13,7 @@ import pytest
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
-from tests.audio import write_wav
+from tests.support.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
 

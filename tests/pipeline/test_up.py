@@ -17,7 +17,7 @@ import pytest
 
 from detector.types import FloatArray
 from streams.runtime.processes import free_port
-from tests.audio import write_wav
+from tests.support.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
 

@@ -15,8 +15,6 @@ from typing import Final
 
 from streams.ops.watch import Watcher
 from streams.runtime import logs
-from tests.kafka import NoKafka
-from tests.postgres import NoPostgres
 from tests.soak.facts import Facts, Log, stuck
 from tests.soak.faults import Faults
 from tests.soak.house import House
@@ -33,6 +31,9 @@ from tests.soak.verdict import (
     topic_sums,
 )
 from tests.soak.watching import Watching
+from tests.support.kafka import NoKafka
+from tests.support.paths import ROOT
+from tests.support.postgres import NoPostgres
 
 FILES: Final = 240
 AHEAD: Final = 2_000
@@ -221,5 +222,5 @@ def _print(line: str) -> None:
 
 if __name__ == "__main__":
     # The workers are this program's children and must find the same code.
-    os.chdir(Path(__file__).parents[2])
+    os.chdir(ROOT)
     sys.exit(main())

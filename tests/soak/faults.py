@@ -17,8 +17,8 @@ from itertools import cycle, islice
 
 from streams.ops.supervisor import Child
 from streams.ops.up import WORKERS
-from tests.kafka import ApacheKafka
 from tests.soak.house import House
+from tests.support.kafka import ApacheKafka
 
 OUTAGE_S = (5.0, 28.0)  # of Kafka, besides the time that its start takes
 STORE_S, DATABASE_S = 10.0, 10.0

@@ -16,8 +16,8 @@ from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.ops.up import WORKERS
 from streams.runtime.settings import Settings
-from tests.kafka import ApacheKafka
-from tests.postgres import PrivatePostgres
+from tests.support.kafka import ApacheKafka
+from tests.support.postgres import PrivatePostgres
 
 DISK_MB = 192
 READY_PATIENCE_S = 120.0

@@ -19,8 +19,8 @@ import numpy as np
 from streams.contract.records import Declaration, Upload
 from streams.runtime.settings import Settings
 from streams.stages.ingest import DeliveryFailed, IngestHook
-from tests.audio import write_wav
-from tests.samples import samples
+from tests.support.audio import write_wav
+from tests.support.samples import samples
 
 BATCH = 50
 LONG_S, SHORT_S = 5.2, 1.0  # assessable, and too short to be

@@ -22,7 +22,7 @@ otherwise the flow stays shut until the current recovery opens it. Each refusal 
 (``earmark_stale_resumes_total``): each could have lost events.
 
 Four methods are overridden, hence the exact version of Faust among the dependencies, and
-``tests/streams/test_rebalance_race.py``, which provokes the race with and without this.
+``tests/integration/test_rebalance_race.py``, which provokes the race with and without this.
 """
 
 from typing import Any

@@ -1,0 +1,277 @@
+"""The console as people use it: a real broker, all processes, a real browser."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from streams.runtime.processes import free_port
+from tests.support.browsing import chromium, watched
+from tests.support.samples import samples
+
+pytestmark = pytest.mark.pipeline
+
+PATIENCE_S = 240  # a busy machine takes its time to start nine processes
+SERIOUS = ("serious", "critical")
+PASSWORD = "a long enough password"  # noqa: S105 - of a test
+
+
+@dataclass
+class House:
+    """A running instance: its address, the newcomer's link, a folder of self-made tracks."""
+
+    address: str
+    link: str
+    samples: Path
+
+    def sample(self, part: str) -> Path:
+        (found,) = self.samples.glob(f"*{part}*")
+        return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """``earmark up`` with the tracks that it makes itself, all of them ended."""
+    state = tmp_path_factory.mktemp("house")
+    said = state / "said"
+    samples(state / "samples")
+    environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
+    with said.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams.cli.main", "up", "--state", str(state)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment | {"COLUMNS": "300", "EARMARK_CONSOLE_PORT": str(free_port())},
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while "still running" not in said.read_text():
+            assert process.poll() is None, said.read_text()
+            assert time.monotonic() < deadline, said.read_text()
+            time.sleep(0.2)
+        found = re.search(r"console +((\S+)/enter/\S+)", said.read_text())
+        assert found is not None
+        yield House(found[2], found[1], state / "samples")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def admin(house: House, browser: Browser) -> Iterator[Page]:
+    """The newcomer, who came in by the printed link."""
+    page, complaints = watched(browser)
+    page.goto(house.link)
+    page.wait_for_url("**/check")
+    yield page
+    assert complaints == []
+
+
+def somebody(house: House, browser: Browser, admin: Page, name: str, role: str) -> Page:
+    """Let the admin make an account; the new one comes in by its link."""
+    admin.goto(f"{house.address}/admin")
+    form = admin.locator("form[action='/admin/users']")
+    form.locator("[name=name]").fill(name)
+    form.locator("[name=role]").select_option(role)
+    form.get_by_role("button", name="Add").click()
+    link = admin.locator(".secret").inner_text()
+    page, _ = watched(browser)
+    page.goto(link)
+    page.wait_for_url(re.compile("/(check|tracks)$"))
+    return page
+
+
+def plays(page: Page) -> bool:
+    """Whether the audio really plays: its time moves on."""
+    audio = page.locator("audio")
+    before = audio.evaluate("a => a.currentTime")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if audio.evaluate("a => a.currentTime") > before + 0.3:
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
+def again(page: Page, address: str, text: str) -> None:
+    """Look at a page until its facts say something: an event goes through the topics first."""
+    deadline = time.monotonic() + 90
+    while True:
+        page.goto(address)
+        shown = page.locator(".facts, .done.small").all_inner_texts()
+        if any(text in one for one in shown):
+            return
+        assert time.monotonic() < deadline, (address, text, shown)
+        page.wait_for_timeout(500)
+
+
+def test_a_newcomer_checks_a_file(house: House, admin: Page) -> None:
+    admin.goto(house.address)
+    admin.locator("#file").set_input_files(house.sample("northern-line"))
+    admin.wait_for_url(re.compile("/check/upl_"))
+    expect(admin.locator(".headline")).to_have_text("Probably made with AI", timeout=30_000)
+    expect(admin.locator(".facts")).to_contain_text("AI likely")
+    expect(admin.get_by_text("Listeners see an AI badge")).to_be_visible()
+    admin.locator(".wave svg").click(position={"x": 200, "y": 30})
+    assert plays(admin)
+    picture = admin.locator(".picture img")
+    picture.scroll_into_view_if_needed()
+    deadline = time.monotonic() + 60
+    while not picture.evaluate("i => i.complete && i.naturalWidth > 0"):
+        assert time.monotonic() < deadline, "the evidence was not drawn"
+        admin.wait_for_timeout(200)
+
+
+def test_what_is_no_audio_is_said_so(house: House, admin: Page) -> None:
+    admin.goto(f"{house.address}/check")
+    notes = {"name": "notes.mp3", "mimeType": "audio/mpeg", "buffer": b"no audio at all" * 99}
+    admin.locator("#file").set_input_files(notes)  # type: ignore[arg-type] # a file payload
+    expect(admin.locator(".headline")).to_have_text(
+        "This file could not be processed", timeout=30_000
+    )
+
+
+def test_two_race_one_wins_listens_decides_and_undoes(
+    house: House, browser: Browser, admin: Page
+) -> None:
+    rita = somebody(house, browser, admin, "Rita", "reviewer")
+    ravi = somebody(house, browser, admin, "Ravi", "reviewer")
+    for page in (rita, ravi):
+        page.goto(f"{house.address}/queue")
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/tasks/tsk_*")
+        expect(page.locator("#take")).to_be_visible()
+    rita.keyboard.press("t")
+    expect(rita.locator("#verdict")).to_be_visible()
+    ravi.locator("#take").click()
+    expect(ravi.get_by_role("alert")).to_contain_text("somebody else is working on it")
+
+    rita.locator(".wave rect[data-start]").nth(1).click()
+    assert plays(rita)
+    assert rita.locator("audio").evaluate("a => a.currentTime") > 3
+
+    rita.keyboard.press("Control+Enter")  # without a finding the browser does not send it
+    expect(rita.locator("#verdict")).to_be_visible()
+    rita.keyboard.press("3")
+    rita.get_by_label("a human performance can be heard").check()
+    rita.get_by_label("Note for colleagues").fill("<img src=x onerror=alert(1)> is no markup")
+    rita.keyboard.press("Control+Enter")
+    expect(rita.get_by_role("status")).to_have_text("Verdict saved.")
+    expect(rita.locator("blockquote")).to_have_text("<img src=x onerror=alert(1)> is no markup")
+    task = rita.url.partition("?")[0]
+    again(rita, task, "The track was decided again under this verdict: No AI.")
+    track = house.address + str(
+        rita.get_by_role("link", name="The whole story").get_attribute("href")
+    )
+    again(rita, track, "a reviewer")
+    rita.goto(task)
+    rita.keyboard.press("u")
+    expect(rita.get_by_role("status")).to_contain_text("Undone")
+    expect(rita.locator("#verdict")).to_be_visible()
+    again(rita, track, "our analysis")  # the loop once more: without the verdict, decided as before
+    rita.goto(task)  # or to the task that took its place, which is hers as well
+    rita.get_by_role("button", name="Put it back").click()
+    rita.wait_for_url("**/queue")
+
+
+def test_a_password_is_set_and_lets_in(house: House, browser: Browser, admin: Page) -> None:
+    page = somebody(house, browser, admin, "Pia", "viewer")
+    page.goto(f"{house.address}/me")
+    for label in ("New password", "The same again"):
+        page.get_by_label(label).fill(PASSWORD)
+    page.get_by_role("button", name="Set the password").click()
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+    for password in ("wrong", PASSWORD):
+        page.get_by_label("Name").fill("Pia")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+        if password == "wrong":  # noqa: S105 - of a test
+            expect(page.get_by_role("alert")).to_contain_text("do not go together")
+    page.wait_for_url("**/tracks")
+
+
+def test_an_artist_appeals_and_is_right(house: House, browser: Browser, admin: Page) -> None:
+    lea = somebody(house, browser, admin, "Lea", "lead")
+    lea.goto(f"{house.address}/tracks?search=Decoded")
+    lea.locator("tbody a").first.click()
+    track = lea.url
+    expect(lea.locator(".verdict .plain")).to_contain_text("Left out of algorithmic")
+    lea.get_by_role("link", name="Take an appeal in").click()
+    lea.get_by_label("Who appeals").select_option("artist")
+    lea.get_by_label("Their reference").fill("artist-7")
+    lea.get_by_label("What they say").fill("I played it. <script>alert(1)</script>")
+    lea.get_by_role("button", name="Take it in").click()
+    appeal = lea.url.partition("?")[0]
+    for step in ("It is admissible", "Lift the consequences meanwhile", "Review it"):
+        lea.get_by_role("button", name=step).click()
+        expect(lea.get_by_role("status")).to_contain_text("Saved")
+    follows = lea.locator(".verdict .plain")
+    deadline = time.monotonic() + 90
+    while True:  # until the pipeline has decided again, with relief
+        lea.goto(track)
+        if "algorithmic" not in follows.inner_text():
+            break
+        assert time.monotonic() < deadline, follows.inner_text()
+        lea.wait_for_timeout(500)
+    expect(follows).to_have_text("Listeners see an AI badge")  # a label is no penalty
+    lea.goto(appeal)
+    lea.get_by_label("They are right: the decision falls").check()
+    lea.get_by_label("none", exact=True).check()
+    lea.get_by_label("Reasons").fill("The stems show every take.")
+    lea.get_by_role("button", name="Decide", exact=True).click()
+    expect(lea.locator(".headline").first).to_have_text("Decision overturned")
+    again(lea, track, "an appeal")  # all dimensions at once
+    expect(lea.locator(".headline")).to_have_text("Not made with AI")
+    expect(follows).to_have_text("Nothing is restricted or shown.")
+
+
+def test_an_admin_replays_a_dead_letter(house: House, admin: Page) -> None:
+    admin.goto(f"{house.address}/admin/dead-letters")
+    admin.locator("tbody a[href*='/ddl_']").last.click()
+    admin.get_by_label("Why").fill("to see whether it was the weather")
+    admin.get_by_role("button", name="Replay").click()
+    expect(admin.get_by_role("status")).to_contain_text("Replayed to tracks.uploaded/")
+    admin.goto(f"{house.address}/admin/dead-letters?standing=replayed")
+    expect(admin.locator("tbody").last).to_contain_text("replayed")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(house: House, admin: Page, scheme: str) -> None:
+    admin.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of both
+    paths = ["/check", "/queue", "/tracks", "/appeals", "/quality", "/me", "/admin"]
+    paths += [f"/admin/{one}" for one in ("keys", "webhooks", "dead-letters", "versions", "audit")]
+    for start, link in (
+        ("/queue", ".row-link"),
+        ("/tracks", "tbody a"),
+        ("/appeals?show=ended", "tbody a"),
+        ("/check", "tbody a"),
+    ):
+        admin.goto(house.address + start)
+        paths.append(str(admin.locator(link).first.get_attribute("href")))
+    faults = []
+    for path in paths:
+        admin.goto(house.address + path)
+        found = Axe().run(admin).response["violations"]
+        faults += [
+            f"{path}: {one['id']}: {[node['html'][:120] for node in one['nodes'][:2]]}"
+            for one in found
+            if one["impact"] in SERIOUS
+        ]
+    assert faults == []

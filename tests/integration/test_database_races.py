@@ -1,0 +1,127 @@
+"""Two at once, on both databases: PostgreSQL shows each its own past unless it is told to wait."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy
+from argon2 import PasswordHasher
+
+from detector.errors import EarmarkError
+from streams.contract.records import Upload
+from streams.contract.records.reviews import Appellant
+from streams.services import appeals
+from streams.services.accounts import sessions, users
+from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
+from streams.services.appeals import BadAppeal
+from streams.services.verdicts import publish
+from streams.store import audit
+from streams.store.account_tables import USERS
+from streams.store.database import Ledger
+from streams.store.tables import APPEALS, UPLOADS
+from streams.web.api import intake
+from streams.web.api.problems import ProblemError
+from tests.support.stories import tell
+
+AT_ONCE = 6
+SLOW_S = 0.15
+
+
+def slow(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with time for others to come between what was read and what is written."""
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        time.sleep(SLOW_S)
+        return function(*given, **named)
+
+    return slowly
+
+
+def together(one: Callable[[int], Any]) -> list[Any]:
+    """Call it from several threads at once; return what each gave, or its error."""
+    gate = threading.Barrier(AT_ONCE)
+
+    def call(number: int) -> Any:
+        gate.wait(10)
+        try:
+            return one(number)
+        except (EarmarkError, ProblemError) as error:
+            return error
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(call, range(AT_ONCE)))
+
+
+def count(ledger: Ledger, table: sqlalchemy.Table, *where: Any) -> int:
+    with ledger.reading() as connection:
+        question = sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(*where)
+        return connection.scalars(question).one()
+
+
+def test_one_idempotency_key_is_one_request(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "publish", slow(publish))
+    upload = Upload(track_id="T-1", uri="file:///1.wav")
+    taken = together(lambda _: intake.take_in(ledger, upload, "key_1", "k"))
+    assert sorted(one.again for one in taken) == [False] + [True] * (AT_ONCE - 1)
+    assert count(ledger, UPLOADS) == 1
+
+
+def test_one_appellant_has_one_open_appeal(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided, _ = tell(ledger)
+    monkeypatch.setattr(appeals, "publish", slow(publish))
+
+    def hand_in(number: int) -> Any:
+        return appeals.receive(
+            ledger,
+            decided.decision_id,
+            appellant=Appellant(type="artist", id="artist-7"),
+            grounds="not_ai",
+            statement=f"I played it ({number}).",
+            by="key_1",
+        )
+
+    answers = together(hand_in)
+    refused = [one for one in answers if isinstance(one, BadAppeal)]
+    assert {one.reason for one in refused} == {"already_open"}
+    assert (len(refused), count(ledger, APPEALS)) == (AT_ONCE - 1, 1)
+
+
+def test_admins_who_close_each_others_accounts_leave_one(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ledger.transaction() as connection:
+        admins = [users.create(connection, f"a{n}", "admin", "start") for n in range(AT_ONCE)]
+    monkeypatch.setattr(audit, "append", slow(audit.append))
+
+    def close(number: int) -> None:
+        with ledger.transaction() as connection:
+            mine = users.find(connection, admins[number].user_id)
+            users.change(connection, mine, role="viewer", active=True, by=mine.user_id)
+
+    answers = together(close)
+    assert [type(one) for one in answers if one is not None] == [AccountError]
+    assert count(ledger, USERS, USERS.c.role == "admin") == 1
+
+
+def test_many_guesses_at_once_are_as_few(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(users, "NOBODY", hasher.hash("no such user"))
+    monkeypatch.setattr(users, "TRIES_OF_BOTH", 2)
+    monkeypatch.setattr(users, "delete", slow(sqlalchemy.delete))  # between counting and the commit
+    answers = together(lambda _: users.log_in(ledger, "Ada", "guess", "10.0.0.9"))
+    kinds = [type(one) for one in answers]
+    assert (kinds.count(WrongLogin), kinds.count(TooManyTries)) == (2, AT_ONCE - 2)
+
+
+def test_processes_that_start_together_make_one_admin(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "create", slow(users.create))
+    links = together(lambda _: sessions.first_link(ledger, always=False))
+    assert all(isinstance(one, str) for one in links)
+    assert count(ledger, USERS) == 1

@@ -1,0 +1,194 @@
+"""The story of known tracks: heard, recognised, decided; real audio, a real index."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+
+from detector.types import FloatArray
+from models.synthesis.effects import sped
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.samples import write_audio
+from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted
+from streams.known.banks import Bank, BankKind, Banks, By
+from streams.known.index import Item, open_index
+from streams.known.recognition import Recogniser
+from streams.media.artefacts import ArtefactStore
+from streams.media.decode_pool import HearingPool
+from streams.media.fetch import Fetcher
+from streams.media.kept_audio import KeptUploads
+from streams.policy.bundle import load
+from streams.runtime.settings import Settings
+from streams.stages.decide import decide
+from streams.stages.fingerprint import Fingerprinting
+from tests.support.events import classified, match, received
+
+BY = By("anna", "a test")
+POLICY = load(Settings().policy)
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same piece in several forms, and another one."""
+    folder = tmp_path_factory.mktemp("music")
+    piece, other = render(3, 34.0), render(4, 34.0)
+    forms: dict[str, FloatArray] = {
+        "piece.wav": piece,
+        "same.flac": piece,
+        "encoded.mp3": piece,
+        "excerpt.flac": piece[:, 8 * RATE_HZ : 25 * RATE_HZ],
+        "faster.flac": sped(piece, 4),
+        "other.flac": other,
+        "silence.flac": np.zeros((2, 20 * RATE_HZ), np.float32),
+    }
+    for name, wave in forms.items():
+        write_audio(folder / name, wave, sample_rate_hz=RATE_HZ)
+    return folder
+
+
+@asynccontextmanager
+async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Fingerprinting, Banks]]:
+    settings = Settings(
+        file_roots=str(music), store=f"file://{state}/store", ledger=f"sqlite:///{state}/ledger.db",
+        decode_workers=1,
+    )  # fmt: skip
+    spool = state / "spool"
+    spool.mkdir()
+    with (
+        ThreadPoolExecutor(4) as threads,
+        HearingPool(settings) as pool,
+        open_index(settings.index_url) as index,
+    ):
+        banks = Banks(index)
+        yield (
+            Fingerprinting(
+                Fetcher.from_settings(settings), ArtefactStore.open(settings.store), pool,
+                Recogniser(banks), threads, spool, "", asyncio.Semaphore(3),
+                KeptUploads.open(settings),
+            ),
+            banks,
+        )  # fmt: skip
+
+
+async def heard(
+    work: Fingerprinting, music: Path, *names: str, tracks: Sequence[str] = ()
+) -> list[TrackFingerprinted]:
+    """Send files at once, each as a track of its own."""
+    events = [
+        received(track, uri=(music / name).as_uri())
+        for name, track in zip(names, tracks or names, strict=True)
+    ]
+    outputs = await asyncio.gather(*(work.handle(one) for one in events))
+    return [one.record for (one,) in outputs if isinstance(one.record, TrackFingerprinted)]
+
+
+def counted(how: str) -> float:
+    return REGISTRY.get_sample_value("earmark_heard_total", {"how": how}) or 0.0
+
+
+def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with fingerprinting(music, tmp_path) as (work, banks):
+            decoded, reused = counted("decoded"), counted("reused")
+            first, second = await heard(work, music, "piece.wav", "piece.wav", tracks=("A", "B"))
+            assert (counted("decoded") - decoded, counted("reused") - reused) == (1, 1)
+            assert first.upload_id != second.upload_id
+            assert first.content_sha256 == second.content_sha256
+            assert first.observation == second.observation
+            assert first.matches == second.matches == ()
+            assert work.kept is not None
+            with work.kept.reading(first.content_sha256) as there:
+                assert there.read() == (music / "piece.wav").read_bytes()
+
+            # what was removed: by its content, from what the store kept
+            banks.create(Bank(name="removed", kind=BankKind.STAY_DOWN, owner="T&S"), BY)
+            kept = work.store.acoustics(first.content_sha256)
+            assert kept is not None
+            item = Item.of("removed", "A", first.content_sha256, kept.landmarks,
+                           pcm_sha256=kept.pcm_sha256)  # fmt: skip
+            banks.add("removed", [item], BY)
+            names = ("piece.wav", "same.flac", "encoded.mp3", "excerpt.flac", "faster.flac")
+            found = await heard(work, music, *names)
+            assert [[one.match_class for one in event.matches] for event in found] == [
+                ["exact"], ["exact"], ["near_duplicate"], ["contained"], ["sped_up"],
+            ]  # fmt: skip
+            others = await heard(work, music, "other.flac", "silence.flac")
+            assert [event.matches for event in others] == [(), ()]
+            (faster,) = found[4].matches
+            assert faster.speed_ratio == pytest.approx(1.04, abs=0.002)
+            # where a person listens to both: the excerpt begins at 8 s of the piece
+            (excerpt,) = found[3].matches
+            assert excerpt.start_s is not None
+            assert excerpt.known_start_s == pytest.approx(8 + excerpt.start_s, abs=0.1)
+            assert {event.matches[0].content_sha256 for event in found} == {first.content_sha256}
+            assert (found[0].matches[0].start_s, found[0].matches[0].known_start_s) == (0, 0)
+
+            # an earlier release heard it and kept no landmarks: heard again, said as before
+            again = counted("decoded_again")
+            path = work.store._path(first.content_sha256, "landmarks1")
+            work.store.filesystem.rm(path)
+            (repeated,) = await heard(work, music, "piece.wav", tracks=("C",))
+            assert counted("decoded_again") - again == 1
+            assert repeated.observation == first.observation
+            assert [one.match_class for one in repeated.matches] == ["exact"]
+            assert list(work.hearing) == []
+
+    asyncio.run(story())
+
+
+def decided(**more: object) -> TrackDecided:
+    event = classified(Outcome.HUMAN_LIKELY, p_value=0.6).model_copy(update=more)
+    return decide(event, POLICY)[1]
+
+
+def test_a_hit_on_the_stay_down_list_is_held_for_a_person() -> None:
+    event = classified(Outcome.HUMAN_LIKELY, p_value=0.6).model_copy(update={"matches": (match(),)})
+    _, said, task = decide(event, POLICY)
+    assert said.actions.availability == "hold"
+    assert said.actions.monetisation == "allow"
+    assert task is not None
+    assert (task.queue, task.reason_codes) == ("stay-down", ("R-STAY-DOWN",))
+    assert said.matches == (match(),), "with the evidence"
+    assert said.automation == "partially"
+
+
+def test_other_matches_make_another_decision_and_none_the_one_before() -> None:
+    without, hit = decided(), decided(matches=(match(),))
+    assert (
+        without.decision_id
+        == decide(classified(Outcome.HUMAN_LIKELY, p_value=0.6), POLICY)[1].decision_id
+    )
+    assert hit.decision_id != without.decision_id
+    assert hit.decision_id == decided(matches=(match(score=0.86),)).decision_id, "a hair's breadth"
+    assert hit.decision_id != decided(matches=(match(item_id="T-9"),)).decision_id
+    assert without.analysis == hit.analysis
+
+
+def test_a_registered_output_is_labelled_by_the_registry_over_a_silent_detector() -> None:
+    registered = match(
+        bank="songmaker", bank_kind="registered_ai", match_class="exact", generator="Songmaker"
+    )
+    said = decided(matches=(registered,))
+    assert said.label.source.value == "registry"
+    assert (said.label.extent.value, said.label.certainty.value) == ("All", "confirmed")
+    assert said.label.generator == "Songmaker"
+    assert said.label.origin == "songmaker:T-0"
+    assert said.actions.display == "ai_badge"
+    part = registered.model_copy(update={"match_class": "contained", "overlap_s": 40.0})
+    assert decided(matches=(part,)).label.extent.value == "Partly"
+
+
+def test_golden_and_catalogue_hits_decide_nothing() -> None:
+    plain = decided()
+    for kind in ("golden", "catalogue"):
+        said = decided(matches=(match(bank=kind, bank_kind=kind),))
+        assert said.actions == plain.actions
+        assert said.label.extent == plain.label.extent
+        assert said.review_task_id is None
+    golden = decided(matches=(match(bank="g", bank_kind="golden", match_class="exact"),))
+    assert golden.features["values"]["known.class"] == "none"

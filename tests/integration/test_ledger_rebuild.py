@@ -1,0 +1,62 @@
+"""The ledger out of the topics of a real broker."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from streams.cli.ledger import app
+from streams.contract import topics
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
+from streams.services.ledger_verification import faults
+from streams.stages.ledger import project
+from streams.store.database import Ledger
+from streams.store.tables import METADATA
+from tests.unit.streams.store.test_database import whole_story
+
+pytestmark = pytest.mark.pipeline
+
+OF_THE_BROKER = ("recorded_at", "opened_at", "dead_letter_id")  # its time, its place
+
+
+def rows(ledger: Ledger) -> dict[str, list[str]]:
+    """Return all that came of topics, but for when and where the broker took it."""
+    found = {}
+    with ledger.reading() as connection:
+        for table in METADATA.sorted_tables:
+            if not table.info or table.name == "task_states":
+                columns = [one for one in table.c if one.name not in OF_THE_BROKER]
+                found[table.name] = sorted(map(repr, connection.execute(select(*columns)).all()))
+    return found
+
+
+def test_a_lost_ledger_comes_back_out_of_the_topics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = whole_story()
+    before = Ledger.open(f"sqlite:///{tmp_path}/before.db")
+    project(before, told)
+    with EmbeddedBroker(log_file=tmp_path / "broker.log") as broker:
+        settings = Settings(brokers=broker.bootstrap)
+        ensure_topics(settings)
+        producer = open_producer(settings, "test")
+        for one in told:
+            producer.send(one.topic, one.value, one.key, headers=list(one.headers))
+        producer.send(topics.DECIDED, b"no record", b"T-1")
+        producer.flush(30)
+        producer.close()
+        url = f"sqlite:///{tmp_path}/after.db"
+        monkeypatch.setenv("EARMARK_LEDGER", url)
+        monkeypatch.setenv("EARMARK_BROKERS", broker.bootstrap)
+        state = ["--state", str(tmp_path / "state")]
+        first = CliRunner().invoke(app, ["rebuild", *state])
+        again = CliRunner().invoke(app, ["rebuild", *state])
+    assert first.exit_code == 0, first.output
+    assert "1 messages could not be read and were passed over" in first.output
+    after = Ledger.open(url)
+    assert rows(after) == rows(before)
+    assert list(faults(after)) == []
+    assert "0 rows added" in again.output, again.output

@@ -1,0 +1,204 @@
+"""Topics as they should be, and processes that go back in them, on a real Apache Kafka."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+from typer.testing import CliRunner
+
+from streams.cli.main import app
+from streams.contract import topics
+from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.runtime.kafka.clients import open_consumer
+from streams.runtime.kafka.offsets import CannotRewind, Move, moves, rewind
+from streams.runtime.kafka.topic_plan import Shape, open_admin, plan, wanted
+from streams.runtime.settings import Settings
+from tests.support.kafka import ApacheKafka, apache_kafka
+
+PARTITION = TopicPartition(topics.FINGERPRINTED, 2)
+QUARTER = timedelta(minutes=15)
+BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+LATER, LONG_AGO = BEGAN + timedelta(days=1), BEGAN - timedelta(days=1)
+
+
+SETTINGS = Settings(partitions=6, replication=3, retention_h=24, dead_retention_h=48)
+
+
+def test_every_topic_has_a_shape() -> None:
+    shapes = wanted(SETTINGS)
+    assert tuple(shapes) == topics.ALL
+    assert shapes[topics.UPLOADED].partitions == 6
+    assert shapes[topics.UPLOADED].configs["retention.ms"] == str(24 * 3_600_000)
+    assert shapes[topics.UPLOADED].configs["min.insync.replicas"] == "2"
+    dead = shapes[topics.dead(topics.UPLOADED)]
+    assert dead.partitions == 1
+    assert dead.configs["retention.ms"] == str(48 * 3_600_000)
+    assert int(dead.configs["max.message.bytes"]) > 1_048_588
+
+
+def test_what_people_decided_is_kept_for_ever() -> None:
+    shapes = wanted(SETTINGS)
+    for name in (topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED, topics.RIGHTS_CHANGED):
+        assert shapes[name].configs["retention.ms"] == "-1"
+
+
+def test_nothing_differs_from_itself() -> None:
+    assert plan(wanted(SETTINGS), wanted(SETTINGS)) == []
+
+
+def test_each_difference_is_named() -> None:
+    there = wanted(SETTINGS)
+    good = there[topics.UPLOADED]
+    del there[topics.DECIDED]
+    there[topics.UPLOADED] = replace(good, partitions=4)
+    there[topics.LABELLED] = replace(good, partitions=12)
+    there[topics.CLASSIFIED] = replace(good, replication=1)
+    there[topics.FINGERPRINTED] = replace(good, configs={**good.configs, "retention.ms": "5"})
+    found = {change.topic: (change.kind, change.says) for change in plan(wanted(SETTINGS), there)}
+    assert {topic: kind for topic, (kind, _) in found.items()} == {
+        topics.DECIDED: "create",
+        topics.UPLOADED: "grow",
+        topics.LABELLED: "note",
+        topics.CLASSIFIED: "note",
+        topics.FINGERPRINTED: "configure",
+    }
+    assert found[topics.FINGERPRINTED][1] == "retention.ms 5 -> 86400000"
+    assert "4 -> 6" in found[topics.UPLOADED][1]
+
+
+def test_a_broker_that_tells_no_configuration_is_not_asked_to_change_it() -> None:
+    silent = {name: Shape(one.partitions, 3) for name, one in wanted(SETTINGS).items()}
+    assert plan(wanted(SETTINGS), silent) == []
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """An Apache Kafka without topics, for the two stories that need one."""
+    with apache_kafka(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.mark.pipeline
+def test_a_kafka_becomes_what_it_should_be(
+    kafka: ApacheKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARMARK_BROKERS", kafka.bootstrap)
+    monkeypatch.setenv("EARMARK_PARTITIONS", "2")
+    earmark = CliRunner()
+    assert earmark.invoke(app, ["topics", "plan", "--check"]).exit_code == 1
+    first = earmark.invoke(app, ["topics", "apply"])
+    assert first.exit_code == 0
+    assert first.stdout.count("create ") == len(topics.ALL)
+    assert "as they should be" in earmark.invoke(app, ["topics", "plan", "--check"]).stdout
+
+    monkeypatch.setenv("EARMARK_PARTITIONS", "3")
+    monkeypatch.setenv("EARMARK_RETENTION_H", "24")
+    changed = earmark.invoke(app, ["topics", "apply"]).stdout
+    assert "retention.ms 604800000 -> 86400000" in changed
+    assert "left as it is:\ngrow" in changed  # keys do not move unless somebody says so
+    assert "stop the uploads first" in changed
+    grown = earmark.invoke(app, ["topics", "apply", "--grow"]).stdout
+    assert "tracks.uploaded: partitions 2 -> 3\n" in grown
+    assert "left as it is" not in grown  # it waits until the broker tells the new count
+    assert "start all processes anew" in grown
+    assert "as they should be" in earmark.invoke(app, ["topics", "plan", "--check"]).stdout
+
+
+# --- going back ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def settings(kafka: ApacheKafka) -> Settings:
+    """A broker with six events in one partition, a quarter of an hour apart."""
+    settings = Settings(brokers=kafka.bootstrap, session_timeout_s=6, fetch_max_wait_ms=50)
+    ensure_topics(settings)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    for number in range(6):
+        at = int((BEGAN + number * QUARTER).timestamp() * 1_000)
+        sent = producer.send(PARTITION.topic, b"{}", partition=2, timestamp_ms=at)
+        sent.get(10)
+    producer.close()
+    return settings
+
+
+def done(settings: Settings, process: str, offset: int, *, stay: bool = False) -> object:
+    """Let a member of the group do the first ``offset`` events."""
+    consumer = open_consumer(settings, process, [PARTITION.topic])
+    deadline = time.monotonic() + 20
+    while not consumer.assignment() and time.monotonic() < deadline:
+        consumer.poll(timeout_ms=200)
+    consumer.commit({PARTITION: OffsetAndMetadata(offset, "", -1)})
+    if stay:
+        return consumer
+    consumer.close(autocommit=False)
+    return None
+
+
+@pytest.mark.pipeline
+def test_a_group_goes_back_to_a_time_and_not_forward(settings: Settings) -> None:
+    done(settings, "classify", 5)
+    group = f"{settings.group_prefix}.classify"
+    since = BEGAN + 2.5 * QUARTER
+    with open_admin(settings) as admin:
+        asked = [PARTITION.topic]
+        assert moves(admin, group, asked, LATER) == []
+        (move,) = moves(admin, group, asked, since)
+        assert move == Move(PARTITION.topic, 2, before=5, after=3, end=6)
+        rewind(admin, group, [move])
+        assert admin.list_group_offsets({group: None})[group][PARTITION].offset == 3
+        assert moves(admin, group, asked, since) == [], "it is there already"
+
+
+@pytest.mark.pipeline
+def test_a_group_with_members_is_left_alone(settings: Settings) -> None:
+    consumer = done(settings, "decide", 5, stay=True)
+    group = f"{settings.group_prefix}.decide"
+    with open_admin(settings) as admin:
+        found = moves(admin, group, [PARTITION.topic], LONG_AGO)
+        with pytest.raises(CannotRewind, match="has members"):
+            rewind(admin, group, found)
+    consumer.close(autocommit=False)  # type: ignore[attr-defined]
+
+
+@pytest.mark.pipeline
+def test_a_group_that_never_was_there_is_named(settings: Settings) -> None:
+    with open_admin(settings) as admin, pytest.raises(CannotRewind, match=r"earmark\.nobody"):
+        moves(admin, "earmark.nobody", [PARTITION.topic], LONG_AGO)
+
+
+@pytest.mark.pipeline
+def test_a_broker_that_knows_no_times_is_named() -> None:
+    with EmbeddedBroker() as broker:
+        settings = Settings(brokers=broker.bootstrap, session_timeout_s=6, fetch_max_wait_ms=50)
+        ensure_topics(settings)
+        done(settings, "classify", 0)
+        with open_admin(settings) as admin, pytest.raises(CannotRewind, match="the embedded one"):
+            moves(admin, "earmark.classify", [PARTITION.topic], LONG_AGO)
+
+
+@pytest.mark.pipeline
+def test_the_command_tells_before_it_does(settings: Settings) -> None:
+    done(settings, "classify", 5)
+
+    def earmark(*arguments: str) -> str:
+        run = subprocess.run(
+            [sys.executable, "-m", "streams.cli.main", "topics", "rewind", *arguments],
+            env=os.environ | settings.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return run.stdout + run.stderr
+
+    assert "0 events would be done again" in earmark("classify", "--to", "1h")
+    told = earmark("classify", "--to", BEGAN.isoformat())
+    assert "tracks.fingerprinted/2: from 5 back to 0 (end 6)" in told
+    assert "nothing was changed" in told
+    assert "5 events will be done again" in earmark("classify", "--to", "1d", "--yes")
+    assert "no process 'console'" in earmark("console", "--to", "1d")

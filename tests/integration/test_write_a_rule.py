@@ -1,0 +1,68 @@
+"""README, "Write a rule", followed to the letter: what is copied from there loads and passes."""
+
+import re
+import textwrap
+from datetime import date
+
+from streams.ops import display
+from streams.ops.watch import Ended
+from streams.policy.bundle import Bundle, load, parse
+from streams.policy.changes import changes, needs_two
+from streams.policy.decide import decide_all
+from streams.runtime.settings import Settings
+from streams.store.policy_releases import version_of
+from tests.support.events import classified
+from tests.support.paths import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECTION = README.split("### Write a rule\n")[1].split("\n## ")[0]
+TODAY = date(2026, 11, 25)
+
+
+def written(mode: str = "shadow", version: str | None = None) -> str:
+    """The policy file after step 2, or with another mode and version as in step 6."""
+    rule, case = (
+        textwrap.indent(textwrap.dedent(block), "  ")
+        for block in re.findall(r"   ```yaml\n(.*?)   ```\n", SECTION, re.DOTALL)
+    )
+    ((name, value),) = re.findall(r"under `params:`: `(\w+): (\d+)`", SECTION)
+    (raised,) = re.findall(r"s/\^version: \.\*/version: ([\d.]+)/", SECTION)
+    text = re.sub(
+        r"^version: .*", f"version: {version or raised}", Settings().policy.read_text(), flags=re.M
+    )
+    if mode == "live":
+        (outcome,) = re.findall(r"`(expect: \{recommendation:\s+exclude_all\})`", SECTION)
+        case = re.sub(r"expect: .*", " ".join(outcome.split()), case)
+    rule = rule.replace("mode: shadow", f"mode: {mode}")
+    for key, block in (("rules", rule), ("tests", case), ("params", f"  {name}: {value}\n")):
+        text = re.sub(rf"^{key}:\n", f"{key}:\n{block}", text, count=1, flags=re.M)
+    return text
+
+
+def parsed(text: str) -> Bundle:
+    return parse(text, "my-policy.yaml", TODAY)
+
+
+def test_the_rule_of_the_readme_ships_on_trial_by_one() -> None:
+    running, mine = load(Settings().policy), parsed(written())
+    assert version_of(mine.version) > version_of(running.version), "raise it in the README"
+    found = changes(running, mine)
+    assert found[0].what == "+ rule short-ai (shadow)"
+    assert not needs_two(found)
+
+
+def test_what_submit_prints_names_the_track_to_explain() -> None:
+    decided = decide_all(classified(), parsed(written())).decided
+    said = display.line("a-short-track.wav", Ended(decided.upload_id, 0.0, decided), 1.0).plain
+    assert said.endswith(f"  {decided.track_id}")
+    again = display.line(decided.track_id, Ended(decided.upload_id, 0.0, decided), 1.0).plain
+    assert again.count(decided.track_id) == 1
+
+
+def test_and_goes_live_in_steps_by_two() -> None:
+    trial = parsed(written())
+    canary = parsed(written("canary 5%", "2.3.0"))
+    half = parsed(written("canary 50%", "2.3.1"))  # a test does not hang on its own name
+    live = parsed(written("live", "2.4.0"))
+    for old, new in ((trial, canary), (canary, half), (half, live)):
+        assert needs_two(changes(old, new))

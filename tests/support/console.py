@@ -1,0 +1,110 @@
+"""A console over a ledger of its own: no broker, no processes, real database and real HTTP."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from streams.runtime.settings import Settings
+from streams.services.accounts import keys, sessions, users
+from streams.services.accounts.users import User
+from streams.web.api.resources import House
+from streams.web.console.app import create
+from streams.web.console.auth import COOKIE
+
+ADDRESS = "http://testserver"
+
+
+@dataclass
+class Console:
+    """What is served, and ways in: by session for each role, by API key for each role."""
+
+    house: House
+    app: FastAPI
+    settings: Settings
+    made: dict[str, User] = field(default_factory=dict)
+
+    @property
+    def inner(self) -> FastAPI:
+        """The app beneath all that is wrapped around it."""
+        found: Any = self.app
+        while not isinstance(found, FastAPI):
+            found = found.app
+        return found
+
+    def user(self, role: str, name: str = "") -> User:
+        name = name or role
+        if name not in self.made:
+            with self.house.ledger.transaction() as connection:
+                self.made[name] = users.create(connection, name, role, "test")
+        return self.made[name]
+
+    def browser(self, role: str, name: str = "") -> "Browser":
+        user = self.user(role, name)
+        with self.house.ledger.transaction() as connection:
+            token = sessions.begin(connection, user)
+        session = sessions.find(self.house.ledger, token)
+        assert session is not None
+        client = Browser(self.app, session.csrf)
+        client.cookies.set(COOKIE, token)
+        return client
+
+    def program(self, role: str) -> TestClient:
+        with self.house.ledger.transaction() as connection:
+            key = keys.create(connection, f"a {role}", role, "test")
+        client = TestClient(self.app, base_url=f"{ADDRESS}/v1", raise_server_exceptions=False)
+        client.headers["Authorization"] = f"Bearer {key}"
+        return client
+
+
+class Browser(TestClient):
+    """Sends forms as pages do, with the session's token; follows no redirect by itself."""
+
+    def __init__(self, app: FastAPI, csrf: str) -> None:
+        super().__init__(
+            app, base_url=ADDRESS, raise_server_exceptions=False, follow_redirects=False
+        )
+        self.csrf = csrf
+
+    def submit(self, path: str, **fields: object):  # type: ignore[no-untyped-def] # httpx.Response
+        headers = {"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": self.csrf}
+        return self.post(path, data={"csrf": self.csrf, **fields}, headers=headers)
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real algorithm, with less work."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(users, "HASHER", hasher)
+    monkeypatch.setattr(users, "NOBODY", hasher.hash("no such user"))
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[[str], Console]]:
+    """Open a console over the ledger at a URL."""
+    stack = []
+
+    def open_at(url: str, **more: object) -> Console:
+        given = {"ledger": url, "store": f"file://{tmp_path}/store", **more}
+        settings = Settings.model_validate(given)
+        opening = House.open(settings, relaying=False)
+        house = opening.__enter__()
+        stack.append(opening)
+        return Console(house, create(house, ADDRESS), settings)  # type: ignore[arg-type]
+
+    yield open_at
+    for opening in stack:
+        opening.__exit__(None, None, None)
+
+
+@pytest.fixture
+def console(opened: Callable[[str], Console], tmp_path: Path, migrated: Path) -> Console:
+    """A console over SQLite."""
+    shutil.copyfile(migrated, tmp_path / "ledger.db")
+    return opened(f"sqlite:///{tmp_path}/ledger.db")

@@ -1,0 +1,82 @@
+"""Tracks in the ledger, as the pipeline would have told them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from streams.contract import topics
+from streams.contract.records import (
+    Declaration,
+    Outcome,
+    ReviewRequested,
+    TrackDecided,
+    UploadReceived,
+)
+from streams.contract.records.analyses import Evidence
+from streams.policy.bundle import Bundle, load
+from streams.runtime.settings import Settings
+from streams.stages.decide import decide
+from streams.stages.ledger import project
+from streams.store.database import Ledger
+from tests.support.events import UPLOADED_AT, classified, fingerprinted, message
+
+POLICY = load(Settings().policy)
+CLAIMS_NONE = Declaration(contains_ai="None")
+
+
+def tell(
+    ledger: Ledger,
+    track_id: str = "T-1",
+    outcome: Outcome = Outcome.AI_LIKELY,
+    *,
+    declared: Declaration = CLAIMS_NONE,
+    uploaded_at: datetime = UPLOADED_AT,
+    at_ms: int = 1_795_000_000_000,
+    policy: Bundle = POLICY,
+    evidence: tuple[Evidence, ...] = (),
+    **upload: Any,
+) -> tuple[TrackDecided, ReviewRequested | None]:
+    """Deliver, analyse and decide one track; AI likely against a claim of None asks a person."""
+    event = classified(
+        outcome, declared=declared, uploaded_at=uploaded_at, track_id=track_id, **upload
+    )
+    content = upload.get("title", track_id).encode().hex().ljust(64, "0")[:64]
+    analysis = event.analysis.model_copy(update={"evidence": evidence})
+    event = event.model_copy(update={"content_sha256": content, "analysis": analysis})
+    received = UploadReceived(
+        upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
+    )
+    labelled, decided, requested = decide(event, policy)
+    told: list[tuple[str, Any]] = [
+        (topics.UPLOADED, received),
+        (topics.CLASSIFIED, event),
+        (topics.LABELLED, labelled),
+        (topics.DECIDED, decided),
+    ]
+    if requested is not None:
+        told.append((topics.REVIEWS_REQUESTED, requested))
+    project(
+        ledger,
+        [
+            message(topic, record, place, timestamp_ms=at_ms + 10 * place)
+            for place, (topic, record) in enumerate(told)
+        ],
+    )
+    return decided, requested
+
+
+def hear(ledger: Ledger, decided: TrackDecided, content_sha256: str) -> None:
+    """Say that the audio of an upload was heard, and that it was this content."""
+    said = fingerprinted(decided.track_id).model_copy(
+        update={"upload_id": decided.upload_id, "content_sha256": content_sha256}
+    )
+    project(ledger, [message(topics.FINGERPRINTED, said)])
+
+
+def a_task(ledger: Ledger, track_id: str = "T-1", **more: Any) -> str:
+    """Tell a track that a person must look at; return the task."""
+    _, requested = tell(ledger, track_id, **more)
+    assert requested is not None
+    return requested.task_id
+
+
+LATER = timedelta(hours=1)

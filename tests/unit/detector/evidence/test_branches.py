@@ -1,0 +1,303 @@
+"""What evidence is worth together, and that no kind of it can be taken away unnoticed."""
+
+import re
+from dataclasses import replace
+from functools import lru_cache, partial
+from math import inf, log
+
+import numpy as np
+import pytest
+import torch
+import torchaudio.functional
+
+from detector.assessment.answer import answer
+from detector.assessment.model import Model
+from detector.calibration.calibration import Calibration, HumanScores, Recall
+from detector.evidence.branches import (
+    BRANCHES,
+    COMMON_MOST,
+    LOOPED_MOST,
+    PRICE,
+    LearnedMatch,
+    Looks,
+    TemplateMatch,
+    look_again,
+    looks_of,
+)
+from detector.evidence.clock import Rate, standard_lattice
+from detector.evidence.localization import Window
+from detector.evidence.speed import SpeedFind
+from detector.evidence.templates import PitchFind
+from detector.explain.picture import picture_of
+from detector.observation.observation import Observation, Observer
+from detector.types import Assessment, Evidence, FloatArray
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
+from models.synthesis.synthetic_negatives import hats
+from tests.support.paths import MODELS
+
+RELEASED = MODELS / "ensemble-4"
+PLAIN, FIFTY = Rate(86.13, 0.0, "44100/512"), Rate(50.0, 0.0, "32000/640")
+EXPONENTIAL = HumanScores.of(-np.log(np.arange(1_000, 0, -1) / 1_001))
+CALIBRATION = Calibration(
+    "full_rate", EXPONENTIAL, 1.0, -4.0, (0.0, 8.0),
+    dict.fromkeys(looks_of(BRANCHES), EXPONENTIAL),
+    recall=(Recall(0.0, inf, True, 99, 1.0),),
+)  # fmt: skip
+looked = partial(Looks, seconds=20.0)
+
+
+def lines(score: float) -> TemplateMatch:
+    return TemplateMatch(score, "some decoder", None)
+
+
+def test_clock_and_templates_are_added() -> None:
+    assert looked(4.0, PLAIN).sum(CALIBRATION) == pytest.approx(4.0, abs=0.3)
+    assert looked(4.0, PLAIN, template=lines(5.0)).sum(CALIBRATION) == pytest.approx(9, abs=0.5)
+    assert looked(4.0, PLAIN).whole(CALIBRATION)[1] == "main"
+
+
+def test_every_other_look_pays_its_price_and_the_largest_counts() -> None:
+    weak = looked(0.5, PLAIN)
+    assert replace(weak, parts=Window(8.0, PLAIN, 0)).whole(CALIBRATION) == (
+        pytest.approx(8 - PRICE, abs=0.4), "parts",
+    )  # fmt: skip
+    assert replace(weak, speed=SpeedFind(9.0, 50.0, 1.03)).whole(CALIBRATION)[1] == "speed"
+    moved = PitchFind(9.0, "some decoder", 1.06)
+    assert replace(weak, pitch=moved).whole(CALIBRATION) == (
+        pytest.approx(9 - PRICE, abs=0.5), "pitch",
+    )  # fmt: skip
+    assert replace(weak, pitch=replace(moved, looped=True)).whole(CALIBRATION)[1] == "main"
+    assert replace(weak, learned=LearnedMatch(9.0, "new")).whole(CALIBRATION)[1] == "learned"
+    assert replace(weak, parts=Window(2.0, PLAIN, 0)).whole(CALIBRATION)[1] == "main"
+
+
+def test_templates_at_the_altered_speed_are_a_second_witness_of_it() -> None:
+    sped = looked(0.5, PLAIN, speed=SpeedFind(4.0, 50.0, 1.03))
+    with_lines = replace(sped, speed_lines=4.0)
+    assert sped.altered(CALIBRATION) == pytest.approx(4, abs=0.3)
+    assert with_lines.altered(CALIBRATION) == pytest.approx(8, abs=0.5)
+    assert with_lines.whole(CALIBRATION) == (pytest.approx(8 - PRICE, abs=0.5), "speed")
+    assert replace(with_lines, looped=True).altered(CALIBRATION) <= LOOPED_MOST
+
+
+def test_in_an_exact_loop_no_evidence_but_the_clock_counts_more_than_one_human_in_ten() -> None:
+    """The clock is scored without the loop's lines (``detector.evidence.clock``)."""
+    looped = looked(
+        0.9, PLAIN, True, lines(9.0), LearnedMatch(30.0, "new"), Window(30.0, PLAIN, 0),
+        SpeedFind(30.0, 50.0, 1.03), 0.5, PitchFind(30.0, "some decoder", 1.06),
+    )  # fmt: skip
+    assert looped.sum(CALIBRATION) == pytest.approx(0.9 + LOOPED_MOST, abs=0.3)
+    assert looped.whole(CALIBRATION)[0] == pytest.approx(0.9 + LOOPED_MOST, abs=0.6)
+    heard_through = replace(looped, clock=9.0)
+    assert heard_through.sum(CALIBRATION) == pytest.approx(9.0 + LOOPED_MOST, abs=0.5)
+
+
+def test_a_faint_clock_at_50_hz_needs_a_second_witness() -> None:
+    assert looked(4.5, FIFTY).sum(CALIBRATION) == pytest.approx(COMMON_MOST, abs=0.01)
+    assert looked(4.5, FIFTY, template=lines(6.0)).sum(CALIBRATION) > 9.5
+    assert looked(5.5, FIFTY).sum(CALIBRATION) == pytest.approx(5.5, abs=0.3)
+    assert looked(4.5, PLAIN).sum(CALIBRATION) == pytest.approx(4.5, abs=0.3)
+
+
+def test_what_is_settled_is_not_looked_at_again() -> None:
+    observed = observe(render(3, 26.0).mean(axis=0))
+    branches, lattice = ("clock", "parts", "speed"), standard_lattice()
+    settled = look_again(looked(12.0, PLAIN), observed, lattice, branches, CALIBRATION)
+    assert (settled.parts, settled.speed) == (None, None)
+    open_still = look_again(looked(1.0, PLAIN), observed, lattice, branches, CALIBRATION)
+    assert open_still.parts is not None
+    assert open_still.speed is not None
+    short = replace(observed, duration_s=20.0)
+    assert look_again(looked(1.0, PLAIN), short, lattice, branches, CALIBRATION).parts is None
+
+
+def test_the_null_of_the_whole_answer_keeps_alpha_however_many_looks_are_taken() -> None:
+    """Many independent looks at noise: the largest exceeds its own null in alpha of cases."""
+    rng = np.random.default_rng(5)
+
+    def scores(count: int) -> list[float]:
+        drawn = rng.exponential(1.0, (count, 7))
+        return [
+            looked(
+                c, PLAIN, template=lines(t), learned=LearnedMatch(n, "x"),
+                parts=Window(p, PLAIN, 0), speed=SpeedFind(s, 50.0, 1.0), speed_lines=k,
+                pitch=PitchFind(f, "x", 1.0),
+            ).whole(CALIBRATION)[0]
+            for c, t, n, p, s, k, f in drawn.tolist()
+        ]  # fmt: skip
+
+    null = HumanScores.of(np.array(scores(1_000)))
+    flagged = np.mean([null.p_value(score, 20) <= 0.05 for score in scores(2_000)])
+    assert flagged == pytest.approx(0.05, abs=0.02)
+
+
+# --- the released model: each branch finds what no other does ---
+
+
+def observe(samples: FloatArray) -> Observation:
+    observer = Observer(RATE_HZ)
+    observer.feed(np.ascontiguousarray(samples, dtype=np.float32))
+    return Observation.from_bytes(observer.finish().to_bytes())
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load(RELEASED)
+
+
+@lru_cache
+def sped() -> Observation:
+    painted = decode_through(render(21, 40.0), RATE_HZ, (8, 8, 8), seed=4).mean(axis=0)
+    wave = torch.from_numpy(painted)
+    return observe(torchaudio.functional.resample(wave, 103, 100).numpy())
+
+
+@lru_cache
+def spliced() -> Observation:
+    """20 s half from a decoder between two minutes on either side."""
+    around, other = np.tile(render(21, 60.0), 2), render(22, 20.0)
+    painted = 0.5 * decode_through(other, RATE_HZ, (8, 8, 8), seed=4) + 0.5 * other
+    return observe(np.concatenate((around, painted, around), axis=1).mean(axis=0))
+
+
+def without(model: Model, branch: str) -> Model:
+    return replace(model, branches=tuple(one for one in model.branches if one != branch))
+
+
+def test_all_branches_are_in_the_released_model(model: Model) -> None:
+    assert model.branches == BRANCHES
+
+
+def test_an_altered_speed_is_found_by_its_own_look_alone(model: Model) -> None:
+    (answer,) = model.assess([sped()], 0.01)
+    evidence = {one.kind: one for one in answer.evidence}
+    assert answer.outcome == "ai_likely"
+    assert "altered by +3.0%" in evidence["speed"].sentence
+    assert evidence["speed"].rate_hz == pytest.approx(86.13 * 1.03, rel=1e-3)
+    assert answer.coverage == pytest.approx(1, abs=0.2)  # at the rate as it is heard
+    (blind,) = without(model, "speed").assess([sped()], 0.01)
+    assert blind.outcome != "ai_likely"
+
+
+def test_a_short_part_of_a_long_track_is_found_by_its_own_look_alone(model: Model) -> None:
+    (answer,) = model.assess([spliced()], 0.01)
+    evidence = {one.kind: one for one in answer.evidence}
+    assert (answer.outcome, answer.extent) == ("ai_likely", "Partly")
+    said = re.match(r"In part of the track, 2:(\d\d) to 2:(\d\d)", evidence["parts"].sentence)
+    assert said
+    assert [int(second) for second in said.groups()] == [
+        pytest.approx(0, abs=2),
+        pytest.approx(20, abs=3),  # it ends in a fade
+    ]
+    assert answer.coverage is not None
+    assert answer.coverage < 0.3
+    (blind,) = without(model, "parts").assess([spliced()], 0.01)
+    assert blind.outcome != "ai_likely"
+
+
+@pytest.mark.parametrize("per_minute", [125, 150])
+def test_bare_loops_are_not_flagged(model: Model, per_minute: int) -> None:
+    """Sample-exact strokes at 16ths of 125 and 150 BPM look like templates of 25 and 50 Hz."""
+    rng = np.random.default_rng(7)
+    period = round(RATE_HZ * 60 / per_minute / 4)
+    strokes = hats(rng, 26 * RATE_HZ, period, 2_000)
+    over = render(9, 26.0).mean(axis=0)
+    over = over + 0.5 * strokes * over.std() / strokes.std()
+    for samples in (strokes, over):
+        (answer,) = model.assess([observe(samples / np.abs(samples).max())], 0.01)
+        assert answer.outcome != "ai_likely"
+    (mixed,) = model.assess([observe(over / np.abs(over).max())], 0.01)
+    assert mixed.outcome == "not_assessable" or "sample-exact loop" in " ".join(
+        one.sentence for one in mixed.evidence
+    )
+
+
+def test_a_part_that_cannot_be_placed_is_still_a_sentence(model: Model) -> None:
+    """The best window may speak where no stretch of it stands out by itself."""
+    looks = looked(1.0, PLAIN, parts=Window(9.0, Rate(21.0, 0.0, "test"), 0))
+    observed = observe(render(3, 26.0).mean(axis=0))
+    flat = replace(observed, timeline_steps=np.zeros_like(observed.timeline_steps))
+    given = answer(looks, flat, CALIBRATION, 0.01)
+    assert "In some part of the track the energy" in given.evidence[-1].sentence
+
+
+def test_a_loop_is_never_called_human(model: Model) -> None:
+    observed = observe(render(3, 26.0).mean(axis=0))
+    outcomes = [
+        answer(looked(0.1, PLAIN, looped), observed, CALIBRATION, 0.01).outcome
+        for looped in (False, True)
+    ]
+    assert outcomes == ["human_likely", "uncertain"]
+
+
+def said(looks: Looks, kind: str) -> Evidence:
+    observed = observe(render(3, 26.0).mean(axis=0))
+    given = answer(looks, observed, CALIBRATION, 0.01)
+    return next(one for one in given.evidence if one.kind == kind)
+
+
+def test_a_pulse_at_an_altered_speed_is_claimed_only_where_there_is_one() -> None:
+    """Lines at that speed may decide by themselves."""
+    pulse = looked(0.1, PLAIN, speed=SpeedFind(9.0, 50.0, 1.03), speed_lines=0.1)
+    both, lined = replace(pulse, speed_lines=9.0), replace(pulse, speed_lines=14.0)
+    lined = replace(lined, speed=SpeedFind(0.7, 50.0, 1.03))
+    assert "pulses at 51.50 Hz" in said(pulse, "speed").sentence
+    assert "lines" not in said(pulse, "speed").sentence
+    assert said(pulse, "speed").rate_hz == pytest.approx(51.5)
+    assert "At that speed the fixed lines" in said(both, "speed").sentence
+    assert "pulses at" not in said(lined, "speed").sentence
+    assert "The fixed lines" in said(lined, "speed").sentence
+    assert "+3.0%" in said(lined, "speed").sentence
+    assert said(lined, "speed").rate_hz is None
+
+
+def test_in_a_loop_the_sentences_about_altered_speed_and_pitch_say_so() -> None:
+    looks = looked(
+        0.1, PLAIN, speed=SpeedFind(9.0, 50.0, 1.03), speed_lines=9.0,
+        pitch=PitchFind(9.0, "some decoder", 2 ** (1 / 12)),
+    )  # fmt: skip
+    assert "+5.9% (+1.0 semitones)" in said(replace(looks, speed=None), "pitch").sentence
+    assert "loop" not in said(replace(looks, speed=None), "pitch").sentence
+    looped = replace(looks, looped=True)
+    assert "a loop or a moved level draws such" in said(looped, "pitch").sentence
+    own = replace(looks, speed=None, pitch=PitchFind(9.0, "some decoder", 1.06, True))
+    assert "a loop or a moved level draws such" in said(own, "pitch").sentence
+
+
+@pytest.mark.parametrize(("alpha", "found"), [(0.01, False), (0.05, True)])
+def test_names_and_exact_rates_are_said_only_of_a_finding(
+    model: Model, alpha: float, found: bool
+) -> None:
+    """Clock, templates, parts and speed each at p = 0.03, between the two alphas."""
+    humans = HumanScores.of(np.linspace(0, 1, 99))
+    score = 96 / 98 + 0.001  # 2 of 99 are as strong
+    calibration = replace(
+        CALIBRATION, looks={**CALIBRATION.looks, "clock": humans, "templates": humans,
+                            "parts": humans, "speed": humans},
+    )  # fmt: skip
+    rate = Rate(50.0, 0.0, "test", ("YuE",))
+    named = TemplateMatch(score, "Suno", "Suno")
+    looks = looked(
+        score, rate, template=named, parts=Window(score, rate, 0),
+        speed=SpeedFind(score, 50.0, 1.02), learned=LearnedMatch(-log(0.03), "Udio"),
+    )  # fmt: skip
+    observed = observe(render(3, 26.0).mean(axis=0))
+    given = answer(looks, observed, calibration, alpha)
+    sentences = {one.kind: one.sentence for one in given.evidence}
+    said = " ".join(sentences.values())
+    for kind in ("clock", "templates", "parts", "speed"):
+        assert "2 of 99 human performances" in sentences[kind]
+    assert ("YuE" in said, "Suno" in said, "Udio" in said) == (found, found, found)
+    for kind in ("clock", "parts"):
+        assert ("pulses at exactly 50.00 Hz" in sentences[kind]) == found
+        assert ("faint pulse near 50.00 Hz" in sentences[kind]) == (not found)
+    assert ("if the speed was altered by +2.0%" in sentences["speed"]) == found
+    assert ("a faint trace" in sentences["speed"].lower()) == (not found)
+    drawn = {one.kind for one in given.evidence if one.rate_hz is not None}
+    assert drawn == ({"clock", "parts", "speed"} if found else {"clock"})
+    picture = picture_of("x", observed, Assessment(
+        "uncertain", None, 0.0, 0.5, 0.03, "Unknown", None, (), None,
+        (Evidence("clock", score, sentences["clock"], 50.0),),
+    ), humans, "full_rate", alpha)  # fmt: skip
+    assert picture.found == found

@@ -1,0 +1,197 @@
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from detector.assessment.model import Model
+from detector.calibration.calibration import HumanScores
+from detector.evidence.branches import Looks
+from detector.evidence.speed import SpeedFind
+from detector.evidence.templates import PitchFind, residual
+from detector.explain.picture import Picture, matches_of, moved_of, picture_of
+from detector.explain.plot import evidence, write
+from detector.observation.observation import Observer
+from detector.types import Evidence, FloatArray
+from models.synthesis.music import RATE_HZ, render
+from models.synthesis.simulated_decoder import decode_through
+from tests.support.paths import MODELS
+
+RELEASED = MODELS / "clock-4"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load(RELEASED)
+
+
+@pytest.fixture(scope="module")
+def played() -> FloatArray:
+    return render(21, 30.0)
+
+
+def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> Picture:
+    observer = Observer(RATE_HZ)
+    observer.feed(samples)
+    observation = observer.finish()
+    (answer,) = model.assess([observation], 0.01)
+    humans = model.calibrations["full_rate"].looks["clock"]
+    return picture_of(title, observation, answer, humans, "full_rate", 0.01)
+
+
+def text_of(svg: Path) -> str:
+    """The words of an SVG in reading order, joined where a sentence wraps."""
+    found = re.findall(r"<text[^>]*>(.*?)</text>", svg.read_text(), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", one)).strip() for one in found)
+
+
+def test_the_picture_shows_the_lines_and_says_the_sentence(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    painted = decode_through(played, RATE_HZ, (7, 7, 6, 3), seed=4).mean(axis=0)
+    picture = pictured(painted, model)
+    assert picture.found
+    assert picture.rate_hz == 50.0
+    assert [line.hz for line in picture.lines] == pytest.approx(
+        [50 * line.order for line in picture.lines], abs=0.05
+    )
+    assert sum(line.stands_out for line in picture.lines) > 0.9 * len(picture.lines)
+    assert picture.fold_hz[picture.fold.argmax()] == pytest.approx(0, abs=0.1)
+    assert picture.fold.max() > 2 * picture.fold_human
+
+    paths = write(picture, tmp_path / "new", "one")
+    assert [path.suffix for path in paths] == [".json", ".svg", ".png"]
+    words = text_of(paths[1])
+    assert " ".join(picture.sentences[0].split()) in " ".join(words.split())
+    assert f"p-value {picture.p_value:.2g}" in words
+    labels = ["AI likely", "modulation frequency (Hz)", "time (min:s)", "score at 50.00 Hz", "4r"]
+    for label in [*labels, f"of {len(picture.lines)} multiples stand above"]:
+        assert label in words
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+    data = orjson.loads(paths[0].read_bytes())
+    assert data["sentences"] == list(picture.sentences)
+    assert len(data["lines"]) == len(picture.lines)
+    assert len(data["spectrum"]) == len(data["spectrum_hz"])
+
+
+def test_all_evidence_is_said_and_a_second_look_is_drawn(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    first = pictured(played.mean(axis=0), model)
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    (answer,) = model.assess([observation], 0.01)
+    second = Evidence("speed", 6.0, "It pulses at 51.50 Hz: " + "so it was altered. " * 9, 51.5)
+    answer = replace(answer, evidence=(*answer.evidence, second))
+    humans = HumanScores.of(np.full(99, 99))
+    picture = picture_of("x", observation, answer, humans, "full_rate", 0.01)
+    assert not first.found
+    assert picture.found
+    assert picture.rate_hz == 51.5
+    assert picture.sentences == (*first.sentences, second.sentence)
+    words = text_of(write(picture, tmp_path, "one")[1])
+    assert "No decoder clock was found" in words
+    assert "r = 51.50 Hz" in words
+
+
+def test_without_evidence_the_picture_says_so(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    picture = pictured(played.mean(axis=0), model)
+    assert not picture.found
+    words = text_of(write(picture, tmp_path, "one")[1])
+    assert "No decoder clock was found" in words
+    assert "nothing is marked" in words
+    assert "multiples stand above" not in words
+
+
+def test_what_cannot_be_assessed_is_said_without_panels(model: Model, tmp_path: Path) -> None:
+    picture = pictured(np.zeros(RATE_HZ * 2, np.float32), model)
+    words = text_of(write(picture, tmp_path, "one")[1])
+    assert words.endswith("This recording cannot be assessed: too short.")
+
+
+def test_equal_pictures_give_equal_files(model: Model, played: FloatArray, tmp_path: Path) -> None:
+    picture = pictured(played.mean(axis=0), model, "<odd & long> " + "name" * 40)
+    first, again = (write(picture, tmp_path / name, "one") for name in ("a", "b"))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+    ElementTree.parse(first[1])  # noqa: S314 - our own file: names are escaped
+
+
+def test_evidence_of_a_recording(model: Model, played: FloatArray, tmp_path: Path) -> None:
+    observer = Observer(RATE_HZ)
+    observer.feed(played[:, : 14 * RATE_HZ].mean(axis=0))
+    written = evidence(observer.finish(), "a/song.flac", model, tmp_path / "out", 0.01)
+    assert [one.name for one in written] == ["song.json", "song.svg", "song.png"]
+    assert all(one.stat().st_size > 1_000 for one in written)
+
+
+def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    bank = Model.load(RELEASED.parent / "ensemble-4").bank
+    assert bank is not None
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    usual, never = HumanScores.of(np.linspace(50, 99, 99)), HumanScores.of(np.linspace(-9, -1, 99))
+    assert matches_of(observation, bank, usual, "full_rate", 0.01) == ()
+    found = matches_of(observation, bank, never, "full_rate", 0.01)
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert {one.name for one in found} <= set(bank.names)
+    plain = pictured(played.mean(axis=0), model)
+    words = text_of(write(replace(plain, matches=found), tmp_path, "one")[1])
+    assert "Nearest known decoders" in words
+    assert all(one.name in words for one in found)
+    assert "Nearest known decoders" not in text_of(write(plain, tmp_path, "two")[1])
+
+
+def test_a_rate_that_is_never_scored_can_be_drawn(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    """All multiples of 125 Hz are MP3's, too; it is the best rate where every score is nothing."""
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    (given,) = model.assess([observation], 0.01)
+    nothing = replace(given, evidence=(Evidence("clock", 0.0, "No clock.", 125.0),))
+    humans = model.calibrations["full_rate"].looks["clock"]
+    picture = picture_of("song", observation, nothing, humans, "full_rate", 0.01)
+    assert picture.segments == ()
+    assert picture.lines == ()
+    assert "No clock." in text_of(write(picture, tmp_path, "song")[1])
+
+
+def test_moved_templates_are_drawn_where_they_are_a_finding(
+    model: Model, played: FloatArray, tmp_path: Path
+) -> None:
+    released = Model.load(RELEASED.parent / "ensemble-4")
+    bank, calibration = released.bank, released.calibrations["full_rate"]
+    assert bank is not None
+    observer = Observer(RATE_HZ)
+    observer.feed(played.mean(axis=0))
+    observation = observer.finish()
+    unmoved = Looks(0.0, released.lattice.rates[0], seconds=30.0)
+    assert moved_of(observation, bank, unmoved, calibration, 0.01) is None
+    pitched = replace(unmoved, pitch=PitchFind(30.0, "Suno", 1.06))
+    sped = replace(unmoved, speed=SpeedFind(9.0, 50.0, 0.97), speed_lines=30.0)
+    assert moved_of(observation, bank, replace(sped, speed_lines=0.1), calibration, 0.01) is None
+    by_speed = moved_of(observation, bank, sped, calibration, 0.01)
+    assert by_speed is not None
+    assert by_speed.factor == 0.97
+    at = int(np.abs(by_speed.factors - 0.97).argmin())
+    best = bank.transposed(bank.unit(residual(observation)))[:, at - 4 : at + 5].max(axis=1)
+    assert by_speed.name == bank.names[int(best.argmax())]
+    found = moved_of(observation, bank, pitched, calibration, 0.01)
+    assert found is not None
+    assert (found.name, found.factor) == ("Suno", 1.06)
+    plain = pictured(played.mean(axis=0), model)
+    words = text_of(write(replace(plain, moved=found), tmp_path, "one")[1])
+    assert "All lines moved as one" in words
+    assert "beside Suno:" in words
+    assert "moved" not in text_of(write(plain, tmp_path, "two")[1])

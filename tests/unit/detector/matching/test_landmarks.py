@@ -1,0 +1,165 @@
+"""Landmarks and quads: the same however they are fed, small, safe to read."""
+
+import hashlib
+import time
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.matching import quads
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks, NotLandmarks
+from detector.matching.quads import PLACES, index_keys, quads_of
+from tests.support.recordings import RATE_HZ, changed, landmarks, music
+
+EMPTY = Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.uint16), 0.0)
+
+
+def same(one: Landmarks, other: Landmarks) -> bool:
+    return (
+        np.array_equal(one.ticks, other.ticks)
+        and np.array_equal(one.steps, other.steps)
+        and one.duration_s == other.duration_s
+    )
+
+
+@pytest.mark.parametrize("piece", [1_000, 44_100, 10**7])
+def test_they_do_not_depend_on_how_samples_are_cut(piece: int) -> None:
+    wave = music(1, 30.0)
+    assert same(landmarks(wave, piece=piece), landmarks(wave))
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000])
+def test_a_tone_lies_where_it_sounds_at_any_rate(rate_hz: int) -> None:
+    time_s = np.arange(4 * rate_hz) / rate_hz
+    wave = np.where((time_s > 1) & (time_s < 3), np.sin(2 * np.pi * 880 * time_s), 0)
+    found = landmarks((0.5 * wave).astype(np.float32), rate_hz)
+    assert len(found) >= 1
+    inside = (found.ticks > 1.2 * 128) & (found.ticks < 2.8 * 128)
+    pitch = found.steps[inside] / 16
+    assert np.abs(pitch - 12 * np.log2(880 / 200)).max() < 0.1
+    assert found.duration_s == pytest.approx(4.0, abs=0.001)
+
+
+def test_level_changes_nothing() -> None:
+    wave = music(1, 30.0)
+    assert same(landmarks(wave), landmarks(changed(wave, "gain")))
+
+
+def test_silence_has_none_and_nothing_fails_on_little() -> None:
+    for samples in (0, 1, 500, 3_000, 20_000, 200_000):
+        assert len(landmarks(np.zeros(samples, np.float32))) == 0
+    assert len(quads_of(EMPTY)) == 0
+    assert len(index_keys(quads_of(EMPTY), EMPTY)) == 0
+
+
+def test_they_are_small_and_come_back() -> None:
+    found = landmarks(music(1))
+    assert 4 * 45 < len(found) < 16 * 45
+    data = found.to_bytes()
+    assert len(data) < 4 * len(found)
+    assert same(Landmarks.from_bytes(data), found)
+    assert same(Landmarks.from_bytes(EMPTY.to_bytes()), EMPTY)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_landmarks_or_refused(data: bytes) -> None:
+    for given_bytes in (data, zstandard.ZstdCompressor().compress(data)):
+        try:
+            Landmarks.from_bytes(given_bytes)
+        except NotLandmarks:
+            continue
+
+
+def test_lies_about_size_and_time_are_refused() -> None:
+    compress = zstandard.ZstdCompressor().compress
+
+    def head(version: int, count: int) -> bytes:
+        return np.array([version, count, 1_000], "<u4").tobytes()
+
+    for plain in (
+        head(LANDMARKS_VERSION + 1, 0),
+        head(LANDMARKS_VERSION, 2**31) + bytes(600),
+        head(LANDMARKS_VERSION, 2) + bytes(13),
+        head(LANDMARKS_VERSION, 2) + b"\xff" * 12,
+        b"",
+    ):
+        with pytest.raises(NotLandmarks):
+            Landmarks.from_bytes(compress(plain))
+    bomb = compress(bytes(2**26))
+    with pytest.raises(NotLandmarks):
+        Landmarks.from_bytes(bomb)
+
+
+def test_quads_of_pieces_are_quads_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours are handled in pieces; a quad across their border is not lost, nor there twice."""
+    found = landmarks(music(1))
+    whole = quads_of(found)
+    monkeypatch.setattr(quads, "_AT_ONCE", 100)
+    pieces = quads_of(found)
+    assert len(found) > 300
+    for name in ("numbers", "first", "last"):
+        assert np.array_equal(getattr(pieces, name), getattr(whole, name))
+
+
+def chosen(found: Landmarks) -> np.ndarray:
+    """Return the quads of the index keys, without their places."""
+    return np.unique(index_keys(quads_of(found), found) >> np.uint64(8))
+
+
+def test_index_keys_are_those_that_every_index_holds() -> None:
+    """Other keys would find nothing in an index that was built before."""
+    rng = np.random.default_rng(5)
+    ticks = np.sort(rng.integers(0, 60 * 128, 600)).astype(np.uint32)
+    found = Landmarks(ticks, rng.integers(0, 54 * 16, 600).astype(np.uint16), 60.0)
+    keys = index_keys(quads_of(found), found)
+    digest = hashlib.sha256(keys.astype("<u8").tobytes()).hexdigest()
+    assert (len(keys), digest[:16]) == (116, "568a9423677e0679")
+
+
+def test_quads_that_are_wanted_are_some_of_all() -> None:
+    found = landmarks(music(1))
+    every = quads_of(found)
+    few = quads_of(found, lambda numbers: numbers < 2**30)
+    below = every.chosen(every.numbers < 2**30)
+    assert 0 < len(few) < len(every)
+    for name in ("numbers", "first", "last"):
+        assert np.array_equal(getattr(few, name), getattr(below, name))
+    assert np.array_equal(every.sorted().numbers, np.sort(every.numbers))
+
+
+def test_an_index_key_says_where_its_quad_starts() -> None:
+    wave = music(1)
+    there = index_keys(quads_of(whole := landmarks(wave)), whole)
+    late = landmarks(np.concatenate((np.zeros(30 * RATE_HZ, np.float32), wave)))
+    later = index_keys(quads_of(late), late)
+    moved = np.intersect1d(there + np.uint64(30), later)
+    assert len(moved) > 0.8 * len(there)
+    quads, times = np.unique(there >> np.uint64(8), return_counts=True)
+    assert times.max() <= PLACES
+    assert len(quads) > 30
+
+
+def test_query_and_reference_choose_the_same_keys() -> None:
+    wave = music(1)
+    whole = chosen(landmarks(wave))
+    part = chosen(landmarks(wave[20 * RATE_HZ : 40 * RATE_HZ]))
+    assert len(np.intersect1d(whole, part)) > 0.4 * len(part)
+    other = chosen(landmarks(music(2)))
+    assert len(np.intersect1d(whole, other)) < 0.1 * len(part)
+
+
+def test_they_cost_little() -> None:
+    wave = music(1)
+    landmarks(wave)
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        landmarker = Landmarker(RATE_HZ)
+        landmarker.feed(wave)
+        landmarker.finish()
+        times.append(time.process_time() - began)
+    assert min(times) * 4 < 0.5, "per 180 s; 0.10 where nothing else runs"

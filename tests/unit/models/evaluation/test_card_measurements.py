@@ -1,0 +1,14 @@
+from pathlib import Path
+
+import pytest
+
+from detector.assessment.model import Model
+from models.evaluation.card_measurements import MEASURED
+from tests.support.paths import MODELS
+
+
+@pytest.mark.parametrize(
+    "path", sorted(MODELS.glob(f"*/{MEASURED}")), ids=lambda one: one.parent.name
+)
+def test_what_was_measured_is_about_the_model_that_is_there(path: Path) -> None:
+    assert f"`{Model.load(path.parent).digest}`" in path.read_text()

@@ -1,0 +1,235 @@
+"""The wire format. A golden line that must change is a change that other releases see."""
+
+from datetime import date
+from typing import Any
+
+import orjson
+import pytest
+
+from detector.errors import BadInput
+from streams.contract.records import (
+    MAX_RECORD_BYTES,
+    Contributor,
+    DecisionApplied,
+    Declaration,
+    Extent,
+    InvalidRecord,
+    Outcome,
+    Record,
+    Tool,
+    TrackDecided,
+    Upload,
+    UploadReceived,
+    parse,
+    stable_id,
+)
+from streams.contract.records.reviews import AppealOutcome
+from streams.contract.records.rights import RightsChanged
+from streams.policy.decide import decide_all
+from tests.support.events import (
+    SAMPLE_TOOL,
+    UPLOADED_AT,
+    agreement,
+    appeal,
+    classified,
+    fingerprinted,
+    policy_changed,
+    reopened,
+    verdict,
+)
+from tests.support.paths import GOLDEN
+from tests.support.policies import bundle, facts, rule
+
+UPHELD = AppealOutcome(reasons="The stems hold only one bounced track.")
+RIGHTS: dict[str, Any] = {
+    "entry_id": "rgt_1",
+    "version": 1,
+    "changed_by": "x",
+    "changed_at": UPLOADED_AT,
+}
+RECORDS = GOLDEN / "records.jsonl"
+
+
+def examples() -> dict[str, Record]:
+    upload = Upload(
+        track_id="T-1",
+        uri="file:///audio/one.wav",
+        sha256="c" * 64,
+        title='Año "Nuevo"\x00🎵',
+        isrc="USRC17607839",
+        identifiers={"upc": "00602557111111"},
+        artists=("An Artist",),
+        contributors=(Contributor(name="A Singer", roles=("vocalist",), ai_contribution="None"),),
+        declared=Declaration(contains_ai="None", components=("lyrics",), tools=(SAMPLE_TOOL,)),
+        distributor="Acme",
+        territories=("DE", "NO"),
+        release_date=date(2026, 12, 1),
+    )
+    received = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=UPLOADED_AT)
+    event = classified(Outcome.AI_LIKELY, declared=Declaration(contains_ai="None"))
+    review = {"requires": "human", "review": {"queue": "disclosure", "priority": 70}}
+    trial = rule("trial", mode="shadow", actions={"display": "partly_ai_badge"})
+    policy = bundle(rule(actions={"display": "ai_badge"}, public="Made with AI.", **review), trial)
+    policy.__dict__["digest"] = "b" * 64  # a cached property; the rules' format may grow
+    granted = agreement(credit_requirements=("A Singer",))
+    licensed = event.model_copy(
+        update={
+            "upload": event.upload.model_copy(
+                update={
+                    "declared": Declaration(
+                        contains_ai="All",
+                        tools=(Tool(name="Songmaker", agreement_id="AGR-1"),),
+                    )
+                }
+            )
+        }
+    )
+    covered = decide_all(licensed, policy, facts(licensed, granted))
+    said = decide_all(event, policy)
+    labelled, decided, requested = said.labelled, said.decided, said.requested
+    assert requested is not None
+    assert said.shadowed is not None
+    assert said.statement is not None
+    assert covered.credits is not None
+    applied = DecisionApplied(
+        decision_id=decided.decision_id,
+        upload_id=decided.upload_id,
+        track_id=decided.track_id,
+        result="applied",
+    )
+    records = (
+        *(received, fingerprinted(), event, labelled, decided, requested, applied),
+        *(verdict(undoes="vrd_0"), appeal(), agreement()),
+        *(policy_changed(), reopened(), said.shadowed, said.statement),
+        *(covered.usages[0], covered.credits),
+    )
+    return {type(record).__name__: record for record in records}
+
+
+def golden() -> dict[str, bytes]:
+    lines = (line.split(b" ", 1) for line in RECORDS.read_bytes().splitlines())
+    return {name.decode(): text for name, text in lines}
+
+
+@pytest.mark.parametrize("name", list(golden()))
+def test_the_wire_format_stays(name: str) -> None:
+    record = examples()[name]
+    assert record.to_bytes() == golden()[name]
+    assert parse(type(record), golden()[name]) == record
+
+
+def test_every_record_has_a_golden_line() -> None:
+    assert golden().keys() == examples().keys()
+
+
+@pytest.mark.parametrize("name", list(golden()))
+def test_an_older_reader_survives_a_newer_writer(name: str) -> None:
+    def newer(value: Any) -> Any:
+        if isinstance(value, dict):
+            # The keys of these are content and not fields.
+            free = ("identifiers", "features", "fields", "texts")
+            inner = {key: one if key in free else newer(one) for key, one in value.items()}
+            return inner | {"of_tomorrow": 1}
+        return [newer(one) for one in value] if isinstance(value, list) else value
+
+    record, content = examples()[name], orjson.loads(golden()[name])
+    assert parse(type(record), orjson.dumps(newer(content))) == record
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "no value"),
+        (b"", "Invalid JSON"),
+        (b"\xff\xfe", "Invalid JSON"),
+        (b'{"a": 1', "Invalid JSON"),
+        (b"[]", "record: Input should be an object"),
+        (b"{}", "upload_id: Field required; upload: Field required"),
+        (b'{"schema_version": 2}', "schema_version: Input should be 1"),
+        (b" " * (MAX_RECORD_BYTES + 1), "exceed"),
+    ],
+)
+def test_what_is_no_record_says_so(value: bytes | None, said: str) -> None:
+    with pytest.raises(InvalidRecord) as caught:
+        parse(UploadReceived, value)
+    assert isinstance(caught.value, BadInput)
+    assert caught.value.reason == "invalid_record"
+    assert said in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("upload", "isrc"), "not an isrc", "upload.isrc"),
+        (("upload", "territories"), ["Germany"], "upload.territories.0"),
+        (("upload", "declared", "contains_ai"), "Some", "upload.declared.contains_ai"),
+        (("upload", "track_id"), "", "upload.track_id"),
+        (("upload", "sha256"), "C" * 64, "upload.sha256"),
+        (("uploaded_at",), "2026-11-23T12:00:00", "uploaded_at"),
+    ],
+)
+def test_a_wrong_field_is_named(path: tuple[str, ...], value: object, field: str) -> None:
+    content = orjson.loads(golden()["UploadReceived"])
+    inner = content
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    with pytest.raises(InvalidRecord, match=field):
+        parse(UploadReceived, orjson.dumps(content))
+
+
+def test_what_cannot_be_said_in_json_is_left_out() -> None:
+    decided = parse(TrackDecided, golden()["TrackDecided"])
+    analysis = decided.analysis.model_copy(update={"score": float("inf")})
+    text = decided.model_copy(update={"analysis": analysis}).to_bytes()
+    assert parse(TrackDecided, text).analysis.score is None
+
+
+def test_the_same_delivery_is_the_same_upload() -> None:
+    one = Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64)
+    assert one.upload_id == Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64).upload_id
+    moved = one.model_copy(update={"uri": "file:///b.wav"})
+    assert moved.upload_id == one.upload_id  # the content is known, wherever it lies
+    unhashed = one.model_copy(update={"sha256": None})
+    assert unhashed.upload_id != unhashed.model_copy(update={"uri": "file:///b.wav"}).upload_id
+    assert one.upload_id != one.model_copy(update={"title": "Other"}).upload_id
+
+
+def test_ids_do_not_run_together() -> None:
+    assert stable_id("x", "ab", "c") != stable_id("x", "a", "bc")
+    assert stable_id("x", "a") != stable_id("y", "a")
+    assert stable_id("x", "é") == stable_id("x", "é")
+    assert len(stable_id("x")) == 2 + 24
+
+
+def test_records_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        examples()["TrackDecided"].track_id = "T-2"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: verdict(reason_codes=()), "reason_codes"),
+        (lambda: verdict(extent=None), "needs an extent"),
+        (lambda: verdict(outcome="escalate"), "states no extent"),
+        (lambda: verdict(verdict_id="vrd_0", undoes="vrd_0"), "cannot undo itself"),
+        (lambda: appeal(state="overturned"), "needs outcome"),
+        (lambda: appeal(state="in_review", outcome=UPHELD), "has no outcome"),
+        (lambda: appeal(state="overturned", outcome=UPHELD), "needs an extent or findings"),
+        (lambda: agreement(valid_until=date(2025, 1, 1)), "swap the days"),
+        (lambda: agreement(subject={}), "names nothing"),
+        (lambda: RightsChanged(**RIGHTS, entry=None), "either entry or generator"),
+    ],
+)
+def test_what_people_and_registries_cannot_say(made: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        made()
+
+
+def test_ids_of_people_and_registries_are_deterministic() -> None:
+    assert verdict().verdict_id == verdict(extent=Extent.ALL).verdict_id
+    assert appeal(sequence=1).change_id != appeal().change_id
+    assert appeal(sequence=1).appeal_id == appeal().appeal_id
+    assert agreement(2).entry_id == agreement(1, permission="revoked").entry_id
+    assert agreement().key == agreement().entry_id

@@ -1,0 +1,166 @@
+"""Files signed by the test itself, read in the confined decode child, tampered ones included."""
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from streams.contract.records import Aigc, Extent, Provenance
+from streams.media.decode_pool import HearingPool
+from streams.media.provenance import Listening, read
+from streams.runtime.settings import Settings
+from tests.support.signing import Signatory, wav
+
+SIGNATORY = Signatory.make()
+STRANGER = Signatory.make("Somebody Else")
+TRAINING = {
+    "label": "cawg.training-mining",
+    "data": {"entries": {"cawg.ai_generative_training": {"use": "notAllowed"}}},
+}
+
+
+def encoded(kind: str, codec: str, **metadata: str) -> bytes:
+    """A second of tones in a container of that kind."""
+    out = io.BytesIO()
+    options = {"movflags": "use_metadata_tags"} if kind == "mp4" else {}
+    with av.open(out, "w", format=kind, options=options) as container:
+        container.metadata.update(metadata)
+        stream = container.add_stream(codec, rate=44_100, layout="mono")
+        time = np.arange(44_100) / 44_100
+        samples = (0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+        wanted = stream.codec_context.format.name if stream.codec_context.format else "s16"
+        data = samples if wanted.startswith("flt") else (samples * 32_767).astype(np.int16)
+        width = stream.codec_context.frame_size or 4_096
+        resampler = av.AudioResampler(format=wanted, layout="mono", rate=44_100)
+        for start in range(0, len(data), width):
+            frame = av.AudioFrame.from_ndarray(
+                data[None, start : start + width], "flt" if data.dtype == np.float32 else "s16",
+                "mono",
+            )  # fmt: skip
+            frame.sample_rate, frame.pts = 44_100, start
+            for one in resampler.resample(frame):
+                container.mux(stream.encode(one))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+FILES: dict[str, tuple[bytes, str]] = {
+    "wav": (wav(), "audio/wav"),
+    "flac": (encoded("flac", "flac"), "audio/flac"),
+    "mp3": (encoded("mp3", "libmp3lame"), "audio/mpeg"),
+    "m4a": (encoded("mp4", "aac"), "audio/mp4"),
+}
+
+
+def said(content: bytes, tmp_path: Path, anchors: str = SIGNATORY.anchor) -> Provenance | None:
+    file = tmp_path / "one"
+    file.write_bytes(content)
+    with file.open("rb") as opened:
+        return read(opened.fileno(), anchors)
+
+
+@pytest.mark.parametrize("kind", list(FILES))
+def test_a_trusted_signer_confirms(kind: str, tmp_path: Path) -> None:
+    content, media_type = FILES[kind]
+    found = said(SIGNATORY.sign(content, media_type), tmp_path)
+    assert found is not None
+    assert (found.state, found.extent) == ("trusted", Extent.ALL)
+    assert found.signer == "Test Generator"
+    assert found.software_agents == ("Songmaker",)
+    assert found.actions == ("c2pa.created",)
+    assert found.codes == ()
+
+
+@pytest.mark.parametrize("kind", list(FILES))
+def test_a_tampered_file_says_nothing_but_that(kind: str, tmp_path: Path) -> None:
+    content, media_type = FILES[kind]
+    signed = bytearray(SIGNATORY.sign(content, media_type))
+    signed[5_000 if kind == "wav" else -600] ^= 0xFF  # a byte of the audio
+    found = said(bytes(signed), tmp_path)
+    assert found is not None
+    assert (found.state, found.extent) == ("invalid", Extent.UNKNOWN)
+    assert found.codes
+
+
+@pytest.mark.parametrize("anchors", ["", STRANGER.anchor])
+def test_a_stranger_signs_no_more_than_a_statement(anchors: str, tmp_path: Path) -> None:
+    found = said(SIGNATORY.sign(wav()), tmp_path, anchors)
+    assert found is not None
+    assert (found.state, found.extent) == ("untrusted", Extent.ALL)
+
+
+@pytest.mark.parametrize(
+    ("source_type", "extent"),
+    [
+        ("trainedAlgorithmicMedia", Extent.ALL),
+        ("compositeWithTrainedAlgorithmicMedia", Extent.PARTLY),
+        ("compositeSynthetic", Extent.PARTLY),
+        ("digitalCapture", Extent.NONE),
+        ("algorithmicMedia", Extent.UNKNOWN),
+    ],
+)
+def test_source_types_say_how_much(source_type: str, extent: Extent, tmp_path: Path) -> None:
+    found = said(SIGNATORY.sign(wav(), source_type=source_type), tmp_path)
+    assert found is not None
+    assert (found.state, found.extent) == ("trusted", extent)
+
+
+def test_reservations_of_training_are_read(tmp_path: Path) -> None:
+    found = said(SIGNATORY.sign(wav(), assertions=[TRAINING]), tmp_path)
+    assert found is not None
+    assert found.training_mining == {"cawg.ai_generative_training": "notAllowed"}
+
+
+def test_a_file_that_says_nothing(tmp_path: Path) -> None:
+    assert said(wav(), tmp_path) is None
+    assert said(b"no audio at all, c2pa", tmp_path) is None
+    assert said(b"RIFF\x24\x00\x00\x00WAVE" + b"c2pa" * 8, tmp_path) in (
+        None,
+        Provenance(state="invalid", codes=("C2paError",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec"), [("flac", "flac"), ("mp3", "libmp3lame"), ("mp4", "aac")]
+)
+def test_an_aigc_tag_is_read(kind: str, codec: str, tmp_path: Path) -> None:
+    tag = '{"Label":"1","ContentProducer":"Songmaker","ProduceID":"p-1"}'
+    found = said(encoded(kind, codec, AIGC=tag), tmp_path)
+    assert found is not None
+    assert found.aigc == Aigc(label="1", producer="Songmaker", produce_id="p-1")
+    assert found.state == "absent"
+
+
+@pytest.mark.parametrize("tag", ["1", "{", "[]", '{"Label":"7"}', '{"ContentProducer":"x"}'])
+def test_a_broken_tag_is_none(tag: str, tmp_path: Path) -> None:
+    assert said(encoded("flac", "flac", AIGC=tag), tmp_path) is None
+
+
+def test_it_is_read_in_the_confined_child(tmp_path: Path) -> None:
+    """Landlock, seccomp and limits leave the library all it needs, and no more."""
+    contents = {
+        "signed": SIGNATORY.sign(wav(6.0)),
+        "plain": wav(6.0),
+        "tampered": bytes(byte ^ (place == 9_000) for place, byte in
+                          enumerate(SIGNATORY.sign(wav(6.0)))),
+    }  # fmt: skip
+
+    async def heard() -> dict[str, Any]:
+        settings = Settings(decode_workers=1)
+        with HearingPool(settings, Listening(SIGNATORY.anchor)) as pool:
+            await pool.warm()
+            found = {}
+            for name, content in contents.items():
+                (tmp_path / name).write_bytes(content)
+                found[name] = (await pool.hear(tmp_path / name)).provenance
+            return found
+
+    found = asyncio.run(heard())
+    assert found["plain"] == b""
+    trusted = Provenance.model_validate_json(found["signed"])
+    assert (trusted.state, trusted.extent) == ("trusted", Extent.ALL)
+    assert Provenance.model_validate_json(found["tampered"]).state == "invalid"

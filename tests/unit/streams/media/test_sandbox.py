@@ -1,0 +1,264 @@
+"""Hostile files and hostile decoders against the confined children."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.audio.decode import Decoder
+from detector.errors import InvalidAudio
+from detector.types import Heard
+from streams.media import decode_child
+from streams.media.decode_pool import HearingPool
+from streams.runtime.settings import Settings
+from tests.support import hostile_bytes
+from tests.support.audio import write_wav
+from tests.support.hostile import KINDS, hostile_files
+
+FILES = 150
+MEMORY_MB = 320
+
+
+def hear(pool: HearingPool, path: Path) -> Heard | InvalidAudio:
+    try:
+        return asyncio.run(asyncio.wait_for(pool.hear(path), 120))
+    except InvalidAudio as error:
+        return error
+
+
+def most_memory_mb(pid: int) -> int:
+    """Return the largest resident memory that a process ever had."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # just replaced
+        return 0
+    return max((int(line.split()[1]) // 1024 for line in lines if "VmHWM" in line), default=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
+    tmp_path: Path,
+) -> None:
+    files = [file for file in hostile_files(tmp_path / "set", 1, FILES) if file.path]
+    assert len({file.kind for file in files}) == len(KINDS) - 1, "all but the bare URIs"
+    good = tmp_path / "good.wav"
+    write_wav(good, np.random.default_rng(1).normal(0, 0.1, (1, 44_100 * 8)).astype(np.float32))
+    settings = Settings(
+        decode_workers=2,
+        decode_timeout_s=60,
+        decode_max_duration_s=900,
+        decode_max_memory_mb=MEMORY_MB,
+    )
+    with HearingPool(settings) as pool:
+        asyncio.run(pool.warm())
+        idle = max(map(most_memory_mb, pool.processes()))
+        usual = sorted(seconds(pool, good) for _ in range(5))[2]
+        most, reasons = idle, set()
+
+        async def one(path: Path) -> None:
+            nonlocal most
+            try:
+                assert (await pool.hear(path)).observation
+            except InvalidAudio as error:
+                reasons.add(error.reason)
+            most = max(most, *map(most_memory_mb, pool.processes()))
+
+        async def everything() -> None:
+            async with asyncio.TaskGroup() as group:
+                for file in files:
+                    assert file.path is not None
+                    group.create_task(one(file.path))
+
+        asyncio.run(everything())
+        assert reasons >= {"unsupported_format", "undecodable", "no_audio", "too_long"}
+        assert all(f"``{reason}``" in (InvalidAudio.__doc__ or "") for reason in reasons)
+        assert "decode_timeout" not in reasons
+        assert most < idle + MEMORY_MB + 50
+        after = sorted(seconds(pool, good) for _ in range(3))[1]
+        assert after < 3 * usual + 0.5
+
+
+def seconds(pool: HearingPool, path: Path) -> float:
+    began = time.monotonic()
+    assert isinstance(hear(pool, path), Heard)
+    return time.monotonic() - began
+
+
+def test_ten_hours_are_believed_when_proved(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(hostile_bytes.silent_flac(10))
+    assert path.stat().st_size <= 2**20
+    decoder = Decoder(path, 14_400)
+    with pytest.raises(InvalidAudio) as caught:
+        next(decoder.chunks())
+    assert caught.value.reason == "too_long"
+    assert decoder.samples == 0, "nothing had to be decoded"
+
+
+@pytest.mark.parametrize("claimed", [0, 44_100])
+def test_ten_hours_that_the_header_hides_are_decoded_up_to_the_limit(
+    tmp_path: Path, claimed: int
+) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(hostile_bytes.silent_flac(10, claimed))
+    decoder = Decoder(path, 600)
+    with pytest.raises(InvalidAudio) as caught:
+        for _ in decoder.chunks():
+            pass
+    assert caught.value.reason == "too_long"
+    assert 600 < decoder.duration_s < 603
+
+
+def test_a_lie_about_ten_hours_does_not_cost_the_minute_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(hostile_bytes.silent_flac(1 / 60, 10 * 3_600 * 44_100))
+    decoder = Decoder(path, 14_400)
+    samples = sum(chunk.shape[1] for chunk in decoder.chunks())
+    assert samples == pytest.approx(60 * 44_100, abs=65_535)
+
+
+# What a decoder in foreign hands would try. Each attempt says what came of it.
+
+
+def network() -> None:
+    with socket.socket() as tcp:
+        tcp.connect(("127.0.0.1", 9))
+
+
+def datagrams() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.sendto(b"x", ("127.0.0.1", 9))
+
+
+def read_passwords() -> None:
+    Path("/etc/passwd").read_bytes()
+
+
+def read_own_environment() -> None:
+    Path("/proc/self/environ").read_bytes()
+
+
+def list_the_root() -> None:
+    list(Path("/").iterdir())
+
+
+def write_a_file() -> None:
+    Path("/tmp/earmark-was-here").write_text("x")  # noqa: S108 - it must not come to be
+
+
+def write_into_the_library() -> None:
+    Path(decode_child.__file__).with_name("evil.py").write_text("x")
+
+
+def fork() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+
+
+def execute() -> None:
+    os.execv("/bin/true", ["/bin/true"])  # noqa: S606 - nor this
+
+
+def signal_the_parent() -> None:
+    os.kill(os.getppid(), 0)
+
+
+def open_many() -> None:
+    for _ in range(100):
+        os.dup(0)
+
+
+def find_secrets() -> None:
+    if not os.environ:
+        raise PermissionError("nothing there")
+
+
+ATTEMPTS: dict[str, tuple[Callable[[], object], str]] = {
+    attempt.__name__: (attempt, needs)
+    for attempt, needs in (
+        (network, "network"),
+        (datagrams, "system_calls"),
+        (read_passwords, "files"),
+        (read_own_environment, "files"),
+        (list_the_root, "files"),
+        (write_a_file, "limits"),
+        (write_into_the_library, "limits"),
+        (fork, "system_calls"),
+        (execute, "system_calls"),
+        (signal_the_parent, "system_calls"),
+        (open_many, "limits"),
+        (find_secrets, "limits"),
+    )
+}
+
+
+def taken_over(descriptor: int, max_duration_s: float) -> Heard:
+    """A decoder that does what the file says."""
+    attempt, _ = ATTEMPTS[os.pread(descriptor, 100, 0).decode()]
+    try:
+        attempt()
+    except OSError as error:
+        raise InvalidAudio("prevented", repr(error)) from error
+    raise InvalidAudio("succeeded", attempt.__name__)
+
+
+@pytest.fixture(scope="module")
+def foreign() -> Iterator[HearingPool]:
+    with HearingPool(Settings(decode_workers=1, decode_timeout_s=20), taken_over) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_decoder_in_foreign_hands_reaches_nothing(
+    foreign: HearingPool, attempt: str, tmp_path: Path
+) -> None:
+    needs = ATTEMPTS[attempt][1]
+    if not asyncio.run(foreign.warm())[needs]:
+        pytest.skip(f"this system has no way to take away: {needs}")
+    path = tmp_path / "a.wav"
+    path.write_text(attempt)
+    came = hear(foreign, path)
+    assert isinstance(came, InvalidAudio)
+    assert came.reason == "prevented", came
+
+
+def test_what_holds_is_said(foreign: HearingPool) -> None:
+    held = asyncio.run(foreign.warm())
+    assert held.keys() == {"limits", "files", "network", "system_calls"}
+    assert "nofile" in str(held["limits"])
+
+
+def test_a_system_without_landlock_and_seccomp_says_so_and_goes_on() -> None:
+    script = (
+        "from streams.audio import hearing_child, sandbox\n"
+        "sandbox.CREATE_RULESET = 9_999\n"
+        "sandbox.SYSTEM_CALLS.clear()\n"
+        "held = sandbox.confine(400)\n"
+        "assert not held['files'] and not held['system_calls'], held\n"
+        "assert held['network'] in (False, 'namespace'), held\n"
+        "assert 'nofile' in held['limits'], held\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a parent's death is a matter of Linux")
+def test_a_child_does_not_outlive_a_worker_that_is_killed(tmp_path: Path) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.orphan"], stdout=subprocess.PIPE, text=True
+    )
+    assert worker.stdout is not None
+    child = int(worker.stdout.readline())
+    assert Path(f"/proc/{child}").exists()
+    worker.kill()
+    worker.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

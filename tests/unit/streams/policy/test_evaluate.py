@@ -1,0 +1,420 @@
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from streams.contract.records import Actions
+from streams.policy.bundle import Bundle
+from streams.policy.evaluate import STRICTNESS, evaluate, restricted
+from streams.policy.features import WrongSnapshot, snapshot
+from streams.policy.rules import PENDING, SEVERE
+from streams.policy.satisfiability import beyond_the_detector
+from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
+from tests.support.policies import HUMAN, bundle, features, rule
+
+ALLOW = Actions()
+REVIEWED = {"label.source": "reviewer", "label.certainty": "confirmed", "review.by_person": True}
+
+
+def test_strictness_covers_every_value_of_every_dimension() -> None:
+    assert {
+        name: set(get_args(field.annotation)) for name, field in Actions.model_fields.items()
+    } == {name: set(order) for name, order in STRICTNESS.items()}
+    assert all(order[0] == getattr(ALLOW, name) for name, order in STRICTNESS.items())
+
+
+# --- how rules are put together ----------------------------------------------------------------
+
+
+def test_the_strictest_wins_in_each_dimension() -> None:
+    said = evaluate(
+        features({"label.source": "registry"}),
+        bundle(
+            rule("a", actions={"display": "partly_ai_badge", "recommendation": "exclude_all"}),
+            rule("b", priority=999, actions={"display": "ai_badge"}),
+            rule("c", actions={"recommendation": "exclude_algorithmic"}),
+            rule("d", when='label.extent == "None"', actions={"recommendation": "exclude_all"}),
+        ),
+    )
+    assert said.actions == Actions(display="ai_badge", recommendation="exclude_all")
+    assert [hit.rule_id for hit in said.hits] == ["b", "a", "c"]
+    behind = said.behind("recommendation")
+    assert behind is not None
+    assert behind.id == "a"
+    assert said.behind("availability") is None
+
+
+@pytest.mark.parametrize(("priority", "left"), [(99, "exclude_all"), (101, "allow")])
+def test_a_rule_of_higher_priority_lifts_a_dimension(priority: int, left: str) -> None:
+    said = evaluate(
+        features(),
+        bundle(
+            rule("out", actions={"recommendation": "exclude_all", "display": "ai_badge"}),
+            rule("in", priority=priority, lifts=["recommendation"]),
+        ),
+    )
+    assert said.actions == Actions(display="ai_badge", recommendation=left)
+
+
+def test_a_severe_consequence_is_pending_until_a_person_has_decided() -> None:
+    policy = bundle(rule(actions=dict(SEVERE), **HUMAN))
+    before = evaluate(features(), policy)
+    assert before.actions == Actions.model_validate(PENDING)
+    assert before.review is not None
+    assert before.automation == "partially"
+    assert before.hits[0].pending
+    after = evaluate(features(REVIEWED), policy)
+    assert after.actions == Actions.model_validate(SEVERE)
+    assert after.review is None
+    assert after.automation == "partially"
+    assert not after.hits[0].pending
+
+
+@pytest.mark.parametrize(
+    ("found", "actions", "asks"),
+    [
+        ([], PENDING, True),
+        (["fraud"], SEVERE, False),
+        (["not_fraud"], PENDING, False),
+        (["impersonation"], PENDING, True),
+    ],
+)
+def test_a_finding_is_what_settles_a_rule_about_it(
+    found: list[str], actions: dict[str, str], asks: bool
+) -> None:
+    policy = bundle(rule(actions=dict(SEVERE), finding="fraud", **HUMAN))
+    # A person who settled the label has said nothing about fraud.
+    said = evaluate(features(REVIEWED | {"review.findings": found}), policy)
+    assert said.actions == Actions.model_validate(actions)
+    assert (said.review is not None) is asks
+
+
+def test_a_licence_lifts_every_penalty_and_keeps_the_badge() -> None:
+    policy = bundle(
+        rule("badge", actions={"display": "ai_badge"}, public="It is AI."),
+        rule("out", actions={"recommendation": "exclude_all"}, public="It is not recommended."),
+        rule("held", actions={"availability": "hold"}, **HUMAN),
+    )
+    said = evaluate(features({"label.licensed": True}), policy)
+    assert said.actions == Actions(display="ai_badge")
+    assert said.reasons_public == ("It is AI.",)
+    assert said.review is not None
+
+
+def test_a_licence_for_a_tool_is_none_for_a_voice() -> None:
+    policy = bundle(rule(actions={"availability": "hold"}, despite_licence=True, **HUMAN))
+    said = evaluate(features({"label.licensed": True}), policy)
+    assert said.actions.availability == "hold"
+
+
+def test_interim_relief_leaves_the_badge() -> None:
+    policy = bundle(rule(actions={"display": "ai_badge", "recommendation": "exclude_all"}))
+    said = evaluate(features({"review.interim_relief": True}), policy)
+    assert said.actions == Actions(display="ai_badge")
+
+
+def test_the_most_urgent_review_names_the_queue() -> None:
+    def asking(name: str, priority: int) -> dict[str, Any]:
+        return rule(name, requires="human", review={"queue": name, "priority": priority})
+
+    said = evaluate(features(), bundle(asking("b", 5), asking("a", 50), asking("c", 50)))
+    assert said.review is not None
+    assert (said.review.queue, said.review.priority) == ("a", 50)
+    assert said.review.reason_codes == ("R-A", "R-B", "R-C")
+
+
+def test_restricted_means_more_than_a_badge() -> None:
+    assert not restricted(Actions(display="ai_badge"))
+    assert restricted(Actions(monetisation="hold"))
+
+
+# --- missing signals, trials, samples, overrides -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("on_missing", "display", "queue"),
+    [("skip", "none", None), ("match", "ai_badge", None), ("review", "none", "severe")],
+)
+def test_a_missing_signal_is_said_and_does_what_the_rule_says(
+    on_missing: str, display: str, queue: str | None
+) -> None:
+    asks = HUMAN if on_missing == "review" else {}
+    policy = bundle(
+        rule(when="ai.p_value < 0.01", on_missing=on_missing, actions={"display": "ai_badge"},
+             **asks)
+    )  # fmt: skip
+    said = evaluate(features({"ai.p_value": None}), policy)
+    assert said.actions.display == display
+    assert said.missing_signals == ("ai.p_value",)
+    assert (said.review and said.review.queue) == queue
+    assert "not known: ai.p_value" in said.reasons_internal
+    assert evaluate(features(), policy).missing_signals == ()
+
+
+def test_what_does_not_hang_on_the_missing_signal_is_decided_without_it() -> None:
+    policy = bundle(rule(when='label.extent == "None" && ai.p_value < 0.01'))
+    said = evaluate(features({"ai.p_value": None}), policy)
+    assert (said.hits, said.missing_signals) == ((), ())
+    policy = bundle(rule(when='label.extent == "All" || ai.p_value < 0.01'))
+    said = evaluate(features({"ai.p_value": None}), policy)
+    assert [hit.rule_id for hit in said.hits] == ["one"]
+    # CEL would quietly say that nothing is not equal to something.
+    policy = bundle(rule(when='delivery.distributor != "Acme"'))
+    assert evaluate(features(), policy).missing_signals == ("delivery.distributor",)
+
+
+def test_rules_on_trial_are_told_and_do_nothing() -> None:
+    policy = bundle(
+        rule("live", actions={"display": "partly_ai_badge"}),
+        rule("trial", mode="shadow", actions={"display": "ai_badge"}, **HUMAN),
+        rule("draft", mode="draft", actions={"recommendation": "exclude_all"}),
+        rule("old", mode="retired", actions={"recommendation": "exclude_all"}),
+    )
+    said = evaluate(features(), policy)
+    assert said.actions == Actions(display="partly_ai_badge")
+    assert said.review is None
+    assert [hit.rule_id for hit in said.hits] == ["live"]
+    assert [(hit.rule_id, hit.mode) for hit in said.shadow_hits] == [("trial", "shadow")]
+    assert said.would_be == Actions(display="ai_badge")
+    assert said.would_review
+
+
+def test_a_canary_acts_on_its_share_of_tracks_and_always_on_the_same() -> None:
+    policy = bundle(rule(mode="canary 25%", actions={"display": "ai_badge"}))
+    said = {key: evaluate(features(), policy, key=key) for key in map(str, range(2_000))}
+    acted = {key for key, one in said.items() if one.hits}
+    assert 430 < len(acted) < 570
+    assert all(said[key].hits[0].mode == "canary" for key in acted)
+    assert all(one.shadow_hits for key, one in said.items() if key not in acted)
+    assert all(one.would_be.display == "ai_badge" for one in said.values())
+    wider = bundle(rule(mode="canary 50%", actions={"display": "ai_badge"}))
+    assert all(evaluate(features(), wider, key=key).hits for key in acted)  # it only grows
+
+
+def test_a_sample_of_what_went_by_itself_is_looked_at() -> None:
+    policy = bundle(rule(actions={"display": "ai_badge"}, sample_to_review=0.1))
+    said = [evaluate(features(), policy, key=str(key)) for key in range(2_000)]
+    samples = [one.review for one in said if one.review is not None]
+    assert 140 < len(samples) < 260
+    assert {(one.queue, one.sample) for one in samples} == {("sample", True)}
+    assert all(one.automation == "fully" for one in said)
+
+
+def test_an_override_changes_a_threshold_or_closes_a_rule() -> None:
+    policy = bundle(
+        rule(when="ai.p_value <= params.sure", actions={"display": "ai_badge"}),
+        rule("two", actions={"recommendation": "exclude_all"}),
+        params={"sure": 0.01},
+        overrides=[
+            {"id": "strict", "scope": {"distributors": ["Acme"]}, "params": {"sure": 0.001},
+             "expires": "2027-01-01", "why": "an agreement"},
+            {"id": "us", "scope": {"territories": ["US"]}, "off": ["two"],
+             "expires": "2027-01-01", "why": "a law"},
+        ],
+    )  # fmt: skip
+    assert evaluate(features(), policy).actions.display == "ai_badge"
+    assert evaluate(features(), policy, overrides=("strict",)).actions.display == "none"
+    assert evaluate(features(), policy, overrides=("us",)).actions.recommendation == "allow"
+
+
+def test_a_rule_that_is_switched_off_does_nothing_and_is_named() -> None:
+    policy = bundle(rule(actions={"display": "ai_badge"}))
+    said = evaluate(features(), policy, off=frozenset({"one", "unheard-of"}))
+    assert (said.actions, said.hits, said.closed) == (ALLOW, (), ("one",))
+
+
+def test_what_has_run_out_no_longer_follows() -> None:
+    policy = bundle(rule(actions={"availability": "hold"}, ends_after="72h", **HUMAN))
+    assert evaluate(features(), policy, lapsed=frozenset({"one"})).actions == ALLOW
+
+
+# --- snapshots ---------------------------------------------------------------------------------
+
+
+def test_a_snapshot_may_be_nested_or_flat_and_knows_its_schema() -> None:
+    assert snapshot({"ai": {"p_value": 1}})["ai.p_value"] == 1.0
+    assert snapshot({}) == DEFAULTS
+    assert snapshot({"label.components": ["vocals"]})["label.components"] == ("vocals",)
+    for wrong in (
+        {"ai.score": 1},
+        {"label.extent": "all"},
+        {"label.extent": None},
+        {"ai.p_value": "0.1"},
+        {"ai.p_value": True},
+        {"label.components": "vocals"},
+        {"label.components": ["drums"]},
+        {"declared.mismatch": 1},
+    ):
+        with pytest.raises(WrongSnapshot):
+            snapshot(wrong)
+
+
+# --- properties ----------------------------------------------------------------------------
+
+unhurried = hypothesis_settings(deadline=None, max_examples=25)  # machines are shared
+
+
+def some(feature: str) -> st.SearchStrategy[Any]:
+    """Values of a feature, as a condition would write them."""
+    one = FEATURES[feature]
+    match one.kind:
+        case Kind.BOOL:
+            return st.booleans()
+        case Kind.NUMBER:
+            return st.sampled_from([0.0, 0.01, 0.5, 0.6, 0.95, 1.0, 2.0, 3.0])
+        case Kind.TEXT:
+            return st.sampled_from(one.values or ("acme", "songmaker"))
+        case _:
+            return st.sampled_from(one.values or ("DE", "songmaker"))
+
+
+@st.composite
+def atoms(draw: st.DrawFn) -> str:
+    """A comparison over any feature."""
+    name = draw(st.sampled_from(sorted(FEATURES)))
+    value = draw(some(name))
+    match FEATURES[name].kind:
+        case Kind.BOOL:
+            return name if value else f"!{name}"
+        case Kind.NUMBER:
+            return f"{name} {draw(st.sampled_from(['<', '<=', '>', '>=', '==']))} {value}"
+        case Kind.TEXT:
+            return f"{name} {draw(st.sampled_from(['==', '!=']))} '{value}'"
+        case _:
+            return f"'{value}' in {name}"
+
+
+conditions = st.recursive(
+    atoms(),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: f"({two[0]} && {two[1]})"),
+        st.tuples(inner, inner).map(lambda two: f"({two[0]} || {two[1]})"),
+        inner.map(lambda one: f"!({one})"),
+    ),
+    max_leaves=4,
+)
+actions = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(order) for name, order in STRICTNESS.items()}
+)
+rules = st.builds(
+    lambda when, actions, priority, human, missing, mode, despite: rule(
+        when=when,
+        actions=actions,
+        priority=priority,
+        on_missing=missing,
+        mode=mode,
+        despite_licence=despite,
+        **(HUMAN if human else {}),
+    ),
+    conditions,
+    actions,
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from(["skip", "match"]),
+    st.sampled_from(["live", "live", "canary 50%", "shadow"]),
+    st.booleans(),
+)
+
+
+@st.composite
+def loadable_rules(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Rules of which each loads by itself; ids are their places."""
+    found = []
+    for given_rule in draw(st.lists(rules, min_size=1, max_size=5)):
+        numbered = given_rule | {"id": f"r{len(found)}"}
+        try:
+            bundle(numbered)
+        except ValidationError:
+            continue
+        found.append(numbered)
+    return found or [rule()]
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> dict[str, Value]:
+    """Any snapshot of the schema, known or not."""
+    values: dict[str, Any] = {}
+    for name, feature in FEATURES.items():
+        if not draw(st.booleans()):
+            continue
+        if feature.kind is Kind.TEXTS:
+            values[name] = draw(st.lists(some(name), max_size=2, unique=True))
+        elif feature.missing and draw(st.booleans()):
+            values[name] = None
+        else:
+            values[name] = draw(some(name))
+    return snapshot(values)
+
+
+@st.composite
+def lonely(draw: st.DrawFn) -> dict[str, Value]:
+    """A track about which only the detector says anything, as precedence would have it."""
+    values = draw(snapshots())
+    for name, feature in FEATURES.items():
+        if feature.alone is not None:
+            values[name] = draw(st.sampled_from(feature.alone))
+    assert not beyond_the_detector(values)
+    return values
+
+
+@hypothesis_settings(deadline=None, max_examples=60)
+@given(loadable_rules(), lonely(), st.text(max_size=3))
+def test_no_policy_that_loads_punishes_on_a_score_alone(
+    given_rules: list[dict[str, Any]], values: dict[str, Value], key: str
+) -> None:
+    said = evaluate(values, bundle(*given_rules), key=key)
+    for actions_said in (said.actions, said.would_be):
+        for dimension, severe in SEVERE.items():
+            assert getattr(actions_said, dimension) != severe
+    for one in said.consequences:  # it did not load, rather than being softened afterwards
+        assert one.rule.requires or not one.rule.severe
+
+
+@unhurried
+@given(loadable_rules(), snapshots())
+def test_whatever_is_pending_is_looked_at(
+    given_rules: list[dict[str, Any]], values: dict[str, Value]
+) -> None:
+    said = evaluate(values, bundle(*given_rules))
+    waits = [name for name, value in PENDING.items() if getattr(said.actions, name) == value]
+    if waits and not values["review.by_person"]:
+        assert said.review is not None
+
+
+@unhurried
+@given(loadable_rules(), snapshots(), st.randoms(use_true_random=False))
+def test_the_order_of_rules_changes_nothing(
+    given_rules: list[dict[str, Any]], values: dict[str, Value], random: Any
+) -> None:
+    ordered = bundle(*given_rules)
+    random.shuffle(given_rules)
+    shuffled = bundle(*given_rules)
+    assert evaluate(values, ordered, key="k") == evaluate(values, shuffled, key="k")
+    assert ordered.digest == shuffled.digest
+
+
+@unhurried
+@given(loadable_rules(), snapshots())
+def test_the_same_snapshot_and_digest_give_the_same_decision(
+    given_rules: list[dict[str, Any]], values: dict[str, Value]
+) -> None:
+    again = snapshot({name: value for name, value in values.items() if value is not None} | {
+        name: None for name, value in values.items() if value is None
+    })  # fmt: skip
+    written = bundle(*given_rules)
+    reread = Bundle.model_validate_json(written.model_dump_json(exclude_none=True))
+    assert reread.digest == written.digest
+    assert evaluate(again, reread, key="k") == evaluate(values, written, key="k")
+
+
+@unhurried
+@given(loadable_rules(), snapshots())
+def test_a_licensed_track_bears_no_penalty_but_where_a_rule_says_so(
+    given_rules: list[dict[str, Any]], values: dict[str, Value]
+) -> None:
+    gentle = [one | {"despite_licence": False} for one in given_rules]
+    said = evaluate(values | {"label.licensed": True}, bundle(*gentle))
+    assert not restricted(said.actions)

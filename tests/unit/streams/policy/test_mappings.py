@@ -1,0 +1,146 @@
+"""Each vocabulary of others as a table."""
+
+import json
+from typing import Any, get_args
+
+import pytest
+
+from streams.contract.records import (
+    Certainty,
+    Component,
+    Contributor,
+    Extent,
+    Label,
+    Provenance,
+)
+from streams.policy import mappings
+from streams.policy.mappings import aigc_value, credit_lines, extent_of_source_types, mappings_of
+from tests.support.events import classified
+
+
+def label(extent: str, certainty: str = "declared", **more: Any) -> Label:
+    known = {"label_id": "lbl_1", "source": "declaration", "extent": extent, "certainty": certainty}
+    return Label.model_validate(known | more)
+
+
+@pytest.mark.parametrize(
+    ("extent", "ddex", "iptc", "icon"),
+    [
+        ("All", "All", "trainedAlgorithmicMedia", "fully_ai"),
+        ("Partly", "Partly", "compositeWithTrainedAlgorithmicMedia", "partially_ai"),
+        ("None", "None", None, None),
+        ("Unknown", None, None, None),  # never passed on as None
+    ],
+)
+def test_extents(extent: str, ddex: str | None, iptc: str | None, icon: str | None) -> None:
+    said = mappings_of(label(extent))
+    assert said.ddex_contains_ai == ddex
+    assert said.iptc_digital_source_type == (iptc and f"{mappings.IPTC}{iptc}")
+    assert said.eu_icon == icon
+    assert mappings_of(label(extent), voice=True).eu_icon == (icon and "deepfake")
+
+
+@pytest.mark.parametrize(
+    ("certainty", "source", "origin", "code"),
+    [
+        ("confirmed", "provenance", "c2pa", "1"),
+        ("confirmed", "reviewer", "vrd_1", "1"),
+        ("declared", "declaration", None, "2"),
+        ("declared", "provenance", "c2pa", "2"),
+        ("declared", "provenance", "aigc", "1"),  # found in the metadata: the platform says 1
+        ("suspected", "detector", None, "3"),
+    ],
+)
+def test_codes_of_gb_45438(certainty: str, source: str, origin: str | None, code: str) -> None:
+    one = label("All", certainty, source=source, origin=origin, generator="Songmaker")
+    assert mappings_of(one).gb45438 == code
+    said = json.loads(aigc_value(one, propagator="A Platform", propagate_id="T-1") or "")
+    assert (said["Label"], said["ContentProducer"]) == (code, "Songmaker")
+    assert (said["ContentPropagator"], said["PropagateID"]) == ("A Platform", "T-1")
+    assert set(said) == {
+        *("Label", "ContentProducer", "ProduceID", "ReservedCode1"),
+        *("ContentPropagator", "PropagateID", "ReservedCode2"),
+    }
+    assert mappings_of(label("None", certainty)).gb45438 is None
+    assert aigc_value(label("Unknown"), propagator="x", propagate_id="y") is None
+
+
+@pytest.mark.parametrize(
+    ("extent", "components", "artwork", "tags"),
+    [
+        ("All", (), None, ("track",)),
+        ("Partly", ("vocals",), None, ("track",)),
+        ("Partly", ("lyrics",), None, ("composition",)),
+        ("Partly", ("vocals", "composition"), None, ("track", "composition")),
+        ("None", (), "All", ("artwork",)),
+        ("All", (), "Partly", ("artwork", "track")),
+        ("None", (), "None", ()),
+        ("Unknown", (), None, ()),
+    ],
+)
+def test_transparency_tags(
+    extent: str, components: tuple[str, ...], artwork: str | None, tags: tuple[str, ...]
+) -> None:
+    drawn = None if artwork is None else label(artwork, subject="artwork")
+    assert mappings_of(label(extent, components=components), drawn).apple_tags == tags
+
+
+def test_every_word_of_ours_has_its_place_in_every_table() -> None:
+    components = set(get_args(Component))
+    assert set(mappings.APPLE_OF_COMPONENT) == set(mappings.DDEX_ROLE) == components
+    for table in (mappings.DDEX_CONTAINS_AI, mappings.IPTC_OF_EXTENT, mappings.EU_ICON):
+        assert set(table) == set(Extent)
+    assert set(mappings.GB_OF_CERTAINTY) == set(Certainty)
+
+
+@pytest.mark.parametrize(
+    ("types", "inside", "extent"),
+    [
+        (("trainedAlgorithmicMedia",), (), "All"),
+        (("trainedAlgorithmicMedia",), ("trainedAlgorithmicMedia",), "All"),
+        (("trainedAlgorithmicMedia",), ("digitalCapture",), "Partly"),
+        (("digitalCapture", "trainedAlgorithmicMedia"), (), "Partly"),
+        (("compositeSynthetic",), (), "Partly"),
+        (("humanEdits",), ("trainedAlgorithmicMedia",), "Partly"),
+        (("digitalCapture", "humanEdits"), (), "None"),
+        (("algorithmicMedia",), (), "Unknown"),
+        (("somethingNew",), (), "Unknown"),
+        ((), (), "Unknown"),
+    ],
+)
+def test_source_types(types: tuple[str, ...], inside: tuple[str, ...], extent: str) -> None:
+    uris = tuple(f"{mappings.IPTC}{one}" for one in types)
+    assert extent_of_source_types(uris, inside) == extent
+
+
+def test_credit_lines_keep_the_rule_of_ddex() -> None:
+    people = (Contributor(name="A Singer", roles=("Vocalist",), ai_contribution="Partly"),)
+    event = classified(contributors=people)
+    everything = credit_lines(event, label("All", generator="Songmaker"), ("A Source",))
+    assert [one.special_contributor or one.name for one in everything] == [
+        "GenerativeAI",
+        "A Source",
+    ]
+    assert everything[0].ai_contribution == "All"
+    part = credit_lines(event, label("Partly", components=("lyrics",)), ())
+    assert [(one.name, one.ai_contribution) for one in part] == [
+        ("A Singer", "Partly"),
+        (None, "All"),
+    ]
+    assert part[1].roles == ("Lyricist",)
+    none = credit_lines(event, label("None"), ())
+    assert [one.ai_contribution for one in none] == ["None"]
+    assert credit_lines(event, label("Unknown"), ()) == []
+
+
+def test_what_a_listener_is_shown_of_provenance() -> None:
+    assert mappings.provenance_view(None) == {"available": False}
+    said = Provenance(state="trusted", signer="A Label", software_agents=("Songmaker",))
+    assert mappings.provenance_view(said) == {
+        "available": True,
+        "system_name": "Songmaker",
+        "created_at": None,
+        "signatures": ["A Label"],
+        "valid": True,
+        "trusted": True,
+    }

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from detector.errors import Fatal
+from streams.runtime.settings import Settings, SettingsError
+from tests.support.paths import MODELS
+
+CLOCK = max(MODELS.glob("clock-*")).name
+
+
+def test_an_empty_environment_is_enough() -> None:
+    assert Settings.from_env({}) == Settings()
+    assert Settings.from_env({"PATH": "/bin", "EARMARK_CORPUS": "/tests/only"}) == Settings()
+
+
+def test_values_are_read_as_what_they_are() -> None:
+    settings = Settings.from_env(
+        {
+            "EARMARK_BROKERS": "kafka-1:9092,kafka-2:9092",
+            "EARMARK_PARTITIONS": "12",
+            "EARMARK_ALPHA": "0.001",
+            "EARMARK_POLICY": "/etc/earmark/policy.yaml",
+        }
+    )
+    assert settings.partitions == 12
+    assert settings.alpha == 0.001
+    assert settings.policy == Path("/etc/earmark/policy.yaml")
+
+
+def test_every_fault_is_reported_at_once_by_its_name() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(
+            {
+                "EARMARK_BROKERS": "kafka",
+                "EARMARK_ALPHA": "0.7",
+                "EARMARK_DEVICE": "tpu",
+                "EARMARK_PARTITOINS": "4",
+            }
+        )
+    assert isinstance(caught.value, Fatal)
+    heading, *faults = str(caught.value).splitlines()
+    assert heading == "wrong settings:"
+    assert [fault.split(":")[0].strip() for fault in faults] == [
+        "EARMARK_ALPHA",
+        "EARMARK_BROKERS",
+        "EARMARK_DEVICE",
+        "EARMARK_PARTITOINS",
+    ]
+    assert "'kafka' is not host:port" in faults[1]
+    assert "no such setting" in faults[3]
+
+
+@pytest.mark.parametrize("brokers", ["", "host", "host:", ":9092", "host:0", "host:99999", "a:1,b"])
+def test_brokers_are_host_and_port(brokers: str) -> None:
+    with pytest.raises(SettingsError, match="EARMARK_BROKERS"):
+        Settings.from_env({"EARMARK_BROKERS": brokers})
+
+
+def test_a_child_process_gets_the_same_settings() -> None:
+    settings = Settings(partitions=7, alpha=0.02, policy=Path("/p.yaml"))
+    assert Settings.from_env(settings.environment()) == settings
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().partitions = 5  # type: ignore[misc]
+
+
+def test_the_address_of_the_console_may_hold_any_letter() -> None:
+    settings = Settings.from_env({"EARMARK_CONSOLE_URL": "https://labels.example.org/"})
+    assert settings.console_url == "https://labels.example.org"
+    with pytest.raises(SettingsError, match="EARMARK_CONSOLE_URL"):
+        Settings.from_env({"EARMARK_CONSOLE_URL": "https://labels example.org"})
+
+
+@pytest.mark.parametrize("name", [CLOCK, f"models/{CLOCK}"])
+def test_a_model_that_comes_with_earmark_is_found_by_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model
+    assert found is not None
+    assert found.is_absolute()
+    assert (found / "manifest.json").exists()
+    (tmp_path / name).mkdir(parents=True)
+    assert Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model == Path(name)
+    assert Settings.from_env({"EARMARK_MODEL": "elsewhere/x"}).model == Path("elsewhere/x")

@@ -1,0 +1,221 @@
+"""Traces: one way through the house, told apart by stage, and nothing at all while off."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import structlog
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from detector.errors import BadInput
+from detector.observation.observation import Observation, Observer
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.output import Output
+from streams.contract.records import DecisionApplied
+from streams.runtime import logs, tracing
+from streams.runtime.health import Health
+from streams.runtime.kafka.batch_consumer import BatchConsumer
+from streams.runtime.kafka.batches import Answer, Handled
+from streams.runtime.kafka.event_handling import Handling
+from streams.runtime.settings import Settings, SettingsError
+from streams.runtime.spans import made
+from streams.stages.classify import Batcher
+from tests.unit.streams.runtime.kafka.test_event_handling import Heard, Memory, Said, event
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+BEFORE = (("traceparent", PARENT.encode()), ("other", b"kept"))
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    exporter = InMemorySpanExporter()
+    tracing.install(made(SimpleSpanProcessor(exporter), 1.0, "unit"))
+    yield exporter
+    tracing.install(None)
+
+
+def named(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
+    return {span.name: span for span in exporter.get_finished_spans()}
+
+
+def trace_of(span: ReadableSpan) -> str:
+    return f"{span.context.trace_id:032x}"
+
+
+async def good(heard: Heard) -> list[Output]:
+    with tracing.stage("unit", "think"):
+        await asyncio.sleep(0)
+    return [Output("said", Said(track_id=heard.track_id))]
+
+
+async def bad(heard: Heard) -> list[Output]:
+    raise BadInput("not_audio", "it is not")
+
+
+def end(handler: Any, headers: Any = BEFORE) -> Memory:
+    publisher = Memory()
+    handling = Handling("unit", Heard, handler, publisher, Settings())
+    asyncio.run(handling(event(headers=headers), lambda: True))
+    return publisher
+
+
+def test_an_event_goes_on_in_its_trace_stage_by_stage(spans: InMemorySpanExporter) -> None:
+    (out,) = end(good).messages
+    found = named(spans)
+    assert found.keys() == {"unit heard", "unit handle", "unit think", "unit publish"}
+    assert {trace_of(span) for span in found.values()} == {TRACE}
+    event_span = found["unit heard"]
+    assert event_span.parent is not None
+    assert event_span.attributes is not None
+    assert f"{event_span.parent.span_id:016x}" == "b7ad6b7169203331"
+    assert event_span.attributes["messaging.destination.name"] == "heard"
+    assert event_span.attributes["earmark.upload_id"] == "upl_1"
+    assert found["unit think"].parent == found["unit handle"].context
+    headers = dict(out.headers)
+    assert headers["traceparent"].decode().split("-")[1:3] == [
+        TRACE,
+        f"{event_span.context.span_id:016x}",
+    ]
+    assert headers["other"] == b"kept"
+    assert len(out.headers) == 2, "one traceparent, not two"
+
+
+def test_a_dead_letter_marks_its_span_and_keeps_its_headers(spans: InMemorySpanExporter) -> None:
+    (letter,) = end(bad).messages
+    assert named(spans)["unit heard"].status.description == "not_audio"
+    assert dict(letter.headers)["traceparent"] == PARENT.encode(), "a replay stays in the trace"
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense", b"00-0-0-01", b"\xff" * 80, b"0" * 9_999])
+def test_what_is_no_context_begins_a_trace(said: bytes, spans: InMemorySpanExporter) -> None:
+    end(good, (("traceparent", said),))
+    assert named(spans)["unit heard"].parent is None
+
+
+def test_who_began_a_trace_says_whether_it_is_recorded(spans: InMemorySpanExporter) -> None:
+    (out,) = end(good, (("traceparent", PARENT.encode()[:-1] + b"0"),)).messages
+    assert named(spans) == {}
+    assert dict(out.headers)["traceparent"].endswith(b"-00"), "and the next one hears of it"
+
+
+def test_a_share_of_traces_is_recorded() -> None:
+    exporter = InMemorySpanExporter()
+    tracing.install(made(SimpleSpanProcessor(exporter), 0.0, "unit"))
+    end(good, ())
+    assert named(exporter) == {}
+    with tracing.span(
+        "batch", links=[SpanContext(1, 1, is_remote=True, trace_flags=TraceFlags(1))]
+    ):
+        pass
+    assert named(exporter).keys() == {"batch"}, "a batch is recorded if one of its events is"
+    tracing.install(None)
+
+
+def test_off_it_changes_nothing() -> None:
+    (out,) = end(good).messages
+    assert out.headers == BEFORE
+    assert tracing.here() is None
+
+
+def test_off_it_is_not_even_imported() -> None:
+    code = (
+        "import sys, streams.stages.ingest, streams.runtime.kafka.processor;"
+        "import streams.runtime.kafka.batch_consumer;"
+        "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter', "
+        "'streams.runtime.spans')) for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_batch_of_the_detector_names_the_events_that_it_scores(
+    spans: InMemorySpanExporter,
+) -> None:
+    observer = Observer(44_100)
+    observer.feed(np.zeros(44_100, np.float32))
+    heard = Observation.from_bytes(observer.finish().to_bytes())
+
+    class Model:
+        def assess(self, batch: list[Any], alpha: float) -> list[Any]:
+            return [None for _ in batch]
+
+    async def story() -> None:
+        batcher = Batcher(Model(), 0.01, 8, 0.05)  # type: ignore[arg-type] # what is used of one
+        scoring = asyncio.create_task(batcher.run())
+
+        async def one(number: int) -> None:
+            with tracing.span(f"event {number}"):
+                await batcher.assess(heard)
+
+        await asyncio.gather(one(1), one(2))
+        scoring.cancel()
+
+    asyncio.run(story())
+    batch = named(spans)["classify batch"]
+    scored = [one for one in spans.get_finished_spans() if one.name == "classify score"]
+    assert batch.parent is None
+    assert {link.context.span_id for link in batch.links} == {one.context.span_id for one in scored}
+    assert len({trace_of(one) for one in scored}) == 2
+    assert batch.attributes == {"earmark.batch": 2}
+
+
+def test_of_a_batch_each_answer_goes_on_in_its_own_trace(spans: InMemorySpanExporter) -> None:
+    sent: list[dict[str, Any]] = []
+
+    class Broker:
+        def send(self, topic: str, **said: Any) -> "Broker":
+            sent.append(said | {"topic": topic})
+            return self
+
+        def get(self, timeout: float) -> None: ...
+
+        def commit(self, offsets: Any, timeout_ms: int) -> None: ...
+
+    def message(number: int, headers: Any = ()) -> Message:
+        return Message(topics.DECIDED, 0, number, b"T", b"{}", headers)
+
+    batch = [message(1, BEFORE), message(2)]
+    answers = [
+        Answer(
+            one,
+            topics.DECISIONS_APPLIED,
+            DecisionApplied(decision_id="dec_1", upload_id="upl_1", track_id="T", result="applied"),
+        )
+        for one in batch
+    ]
+    consumer = BatchConsumer("catalogue", [topics.DECIDED], Settings(), Health("x"), None)  # type: ignore[arg-type]
+    consumer._consumer = consumer._producer = Broker()
+    consumer._end(batch, lambda _: Handled((), answers))
+    told = [dict(one["headers"])["traceparent"].decode().split("-")[1] for one in sent]
+    assert told[0] == TRACE != told[1]
+    assert [one.name for one in spans.get_finished_spans()] == ["catalogue batch"] * 2
+
+
+def test_logs_name_their_trace(
+    spans: InMemorySpanExporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("info", processor="unit")
+    end(bad)
+    (line,) = [
+        said
+        for said in map(json.loads, capsys.readouterr().err.splitlines())
+        if said["event"] == "dead_letter_sent"
+    ]
+    assert line["trace_id"] == TRACE
+    assert line["span_id"] == f"{named(spans)['unit heard'].context.span_id:016x}"
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.mark.parametrize("wrong", ["collector:4318", "http://collector:4318", "grpc://c:4317/x"])
+def test_an_endpoint_is_a_whole_url(wrong: str) -> None:
+    with pytest.raises(SettingsError, match="EARMARK_TRACES_ENDPOINT"):
+        Settings.from_env({"EARMARK_TRACES_ENDPOINT": wrong})

@@ -1,0 +1,139 @@
+"""DDEX messages from outside: what they say, and what they may not do."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.cli.main import app
+from streams.contract.records import Contributor, Declaration, Upload
+from streams.policy.metadata_conflicts import conflicts
+from streams.services.ddex import WrongDdex, parse
+from tests.support.ern import MACHINE, SINGER, message
+
+HERE = Path("/deliveries")
+
+
+def only(content: bytes) -> Upload:
+    (one,) = parse(content, HERE)
+    return one
+
+
+def test_a_message_becomes_the_uploads_that_it_brings() -> None:
+    one = only(message(SINGER.format(how="None"), "<ContainsAI>Partly</ContainsAI>"))
+    assert one == Upload(
+        track_id="PADPIDA2014XYZ:USRC17607839",
+        uri="file:///deliveries/audio/one%20track.flac",
+        sha256="a" * 64,
+        title="One",
+        isrc="USRC17607839",
+        identifiers={"upc": "00602557111111"},
+        artists=("A Singer",),
+        contributors=(Contributor(name="A Singer", roles=("Vocalist",), ai_contribution="None"),),
+        declared=Declaration(contains_ai="Partly"),
+        distributor="PADPIDA2014XYZ",
+        territories=("DE", "NO"),
+        ddex=one.ddex,
+    )
+    assert one.ddex is not None
+    assert (one.ddex.message_id, one.ddex.ern_version) == ("M-1", "4.3.2")
+
+
+def test_a_recording_is_one_track_however_its_isrc_is_written() -> None:
+    plain = only(message().replace(b"US-RC1-76-07839", b"usrc17607839"))
+    assert plain.track_id == only(message()).track_id
+    within = only(message().replace(FILE, b"file:///deliveries/two.flac"))
+    assert within.uri == "file:///deliveries/two.flac"
+    served = only(message().replace(FILE, b"https://example.org/two.flac"))
+    assert served.uri == "https://example.org/two.flac"
+
+
+def test_a_machine_contributes_all_unless_it_says_otherwise() -> None:
+    (machine,) = only(message(MACHINE)).contributors
+    assert (machine.name, machine.is_generative_ai) == ("GenerativeAI", True)
+    assert machine.ai_contribution == "All"
+
+
+def test_nothing_said_is_nothing_declared() -> None:
+    declared = only(message()).declared
+    assert declared == Declaration()
+    vocals = only(message(recording="<HasVocalPerformance>false</HasVocalPerformance>")).declared
+    assert vocals.has_vocal_performance is False
+
+
+def test_artwork_is_declared_apart_and_a_cover_is_a_derivative() -> None:
+    one = only(message(image="<ContainsAI>All</ContainsAI>", recording="<IsCover>true</IsCover>"))
+    assert (one.declared.contains_ai, one.declared.artwork_contains_ai) == (None, "All")
+    assert one.derivation is not None
+    assert one.derivation.type == "cover"
+
+
+@pytest.mark.parametrize(
+    ("contributors", "recording", "image", "found"),
+    [
+        ("", "<ContainsAI>All</ContainsAI>", "", ()),
+        (MACHINE, "<ContainsAI>All</ContainsAI>", "", ()),
+        (SINGER.format(how="Partly"), "<ContainsAI>All</ContainsAI>", "", ("ddex_all_with_human",)),
+        (MACHINE, "<ContainsAI>None</ContainsAI>", "", ("ddex_none_with_ai",)),
+        (SINGER.format(how="Partly"), "<ContainsAI>None</ContainsAI>", "", ("ddex_none_with_ai",)),
+        (SINGER.format(how="None"), "<ContainsAI>None</ContainsAI>", "", ()),
+        (
+            "",
+            "<ContainsAI>All</ContainsAI><HasVocalPerformance>true</HasVocalPerformance>",
+            "",
+            ("ddex_all_with_human_vocals",),
+        ),
+        ("", "<ContainsAI>None</ContainsAI>", "<ContainsAI>All</ContainsAI>", ()),  # legitimate
+        (MACHINE, "<ContainsAI>Partly</ContainsAI>", "", ()),
+    ],
+)
+def test_contradictions_are_kept_and_named(
+    contributors: str, recording: str, image: str, found: tuple[str, ...]
+) -> None:
+    assert conflicts(only(message(contributors, recording, image))) == found
+
+
+FILE = b"audio/one%20track.flac"
+BOMB = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>
+<x>&b;</x>"""
+READER = (
+    b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><x>&f;</x>"""
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (BOMB, "no DTD and no entities"),
+        (READER, "no DTD and no entities"),
+        (b"<!DOCTYPE x SYSTEM 'http://example.org/x.dtd'><x/>", "no DTD and no entities"),
+        (b"", "not XML"),
+        (b"<a><b></a>", "not XML"),
+        (b"\xff\xfe\x00", "not XML"),
+        (b"<html/>", "html is no ERN message"),
+        (b"<NewReleaseMessage/>", "no MessageHeader"),
+        (b"<a>" * 100 + b"</a>" * 100, "nested deeper"),
+        (message(recording="<ContainsAI>Some</ContainsAI>"), "ContainsAI is one of"),
+        (message().replace(b"US-RC1-76-07839", b"nonsense"), "isrc"),
+        (message().replace(b">DE<", b">Germany<"), "territories"),
+        (message().replace(b"M-1", b"M" * 5_000), "message_id"),
+        (message().replace(b"ern/432", b"ern/382"), "ERN 3.8.2 is not read"),
+        (message().replace(FILE, b"http://[bad/x.flac"), "Invalid IPv6"),
+        (message().replace(FILE, b"a%00b.flac"), "null byte"),
+        (message().replace(FILE, b"../another/one.flac"), "leads out of the delivery"),
+        (message().replace(FILE, b"file:///etc/passwd"), "leads out of the delivery"),
+    ],
+)
+def test_what_is_refused_and_why(content: bytes, said: str) -> None:
+    with pytest.raises(WrongDdex, match=said):
+        parse(content, HERE)
+
+
+def test_the_command_prints_what_submit_takes(tmp_path: Path) -> None:
+    file = tmp_path / "message.xml"
+    file.write_bytes(message(recording="<ContainsAI>All</ContainsAI>"))
+    said = CliRunner().invoke(app, ["ddex", str(file)])
+    assert said.exit_code == 0, said.output
+    one = Upload.model_validate_json(said.stdout)
+    assert one.declared.contains_ai == "All"
+    assert one.uri == (tmp_path.resolve() / "audio/one track.flac").as_uri()

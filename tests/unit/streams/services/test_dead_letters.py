@@ -1,0 +1,378 @@
+"""Dead letters kept to the byte, replayed, dropped; on both databases."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+from typer.testing import CliRunner
+
+from detector.errors import BadInput
+from streams.cli import main
+from streams.cli.dead_letters import moment
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import InvalidRecord, UploadReceived
+from streams.runtime.kafka.event_handling import Handling
+from streams.runtime.settings import Settings
+from streams.services import dead_letter_text, timeline
+from streams.services.dead_letters import drop, refusal, replay
+from streams.stages.ledger import project
+from streams.store import database as ledger_module
+from streams.store import dead_letter_store, queries
+from streams.store.database import Ledger, LedgerAway
+from streams.store.dead_letter_store import Letter, Wanted
+from tests.support.events import received
+
+Headers = tuple[tuple[str, bytes], ...]
+NOW = 1_795_000_000_000
+
+
+@dataclass
+class Lies:
+    topic: str
+    partition: int = 0
+    offset: int = 7
+
+
+@dataclass
+class Broker:
+    """Takes what a producer sends; ``fails`` says for which keys it does not."""
+
+    fails: dict[bytes, Exception] = field(default_factory=dict)
+    sent: list[tuple[str, bytes | None, bytes | None, Headers]] = field(default_factory=list)
+
+    def send(self, topic: str, *, key: Any, value: Any, headers: list[tuple[str, bytes]]) -> Any:
+        error = self.fails.get(key or b"")
+        if isinstance(error, MessageSizeTooLargeError):
+            raise error
+        if error is None:
+            self.sent.append((topic, key, value, tuple(headers)))
+        return Future(topic, error)
+
+
+@dataclass
+class Future:
+    topic: str
+    error: Exception | None
+
+    def get(self, timeout: float) -> Lies:
+        if self.error is not None:
+            raise self.error
+        return Lies(self.topic)
+
+
+def buried(
+    source: Message, reason: str = "missing_file", processor: str = "fingerprint", at: int = NOW
+) -> Message:
+    """The dead letter of a message as it lies on its topic."""
+    none: Any = None  # nothing is handled or published here
+    handling = Handling(processor, UploadReceived, none, none, Settings())
+    exact = handling._letters(source, BadInput(reason, "why \x1b[2J\n it died"))[0]
+    return Message(exact.topic, 0, 0, exact.key, exact.value, exact.headers, at)
+
+
+def source(
+    track: str = "T-1", offset: int = 0, headers: Headers = (), topic: str = topics.UPLOADED
+) -> Message:
+    event = received(track)
+    return Message(topic, 0, offset, track.encode(), event.to_bytes(), headers, NOW)
+
+
+def stored(ledger: Ledger, **wanted: Any) -> list[Letter]:
+    return dead_letter_store.find(ledger, Wanted(**wanted))
+
+
+def replayed(
+    ledger: Ledger, broker: Broker, found: list[Letter], most: int | None = None
+) -> list[Any]:
+    return list(
+        replay(
+            ledger,
+            broker,
+            found,
+            who="on call",
+            why="it is back",
+            patience_s=1,
+            max_attempts=most,
+        )
+    )
+
+
+# --- pure ------------------------------------------------------------------------------------
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+headers = st.lists(st.tuples(names, st.binary(max_size=20)), max_size=5)
+
+
+@given(headers=headers, attempt=st.integers(0, 9))
+def test_headers_survive_death_and_replay_in_their_order(
+    headers: list[tuple[str, bytes]], attempt: int
+) -> None:
+    message = Message("t", 0, 0, b"k", b"v", tuple(headers))
+    dead = dead_letters.headers_for(message, "p", InvalidRecord("r", "d"))
+    again = dead_letters.headers_of_replay(dead, "ddl_1", attempt)
+    ours = (dead_letters.HEADER_PREFIX, dead_letters.REPLAY_PREFIX)
+    assert again[:-2] == [one for one in headers if not one[0].startswith(ours)]
+    assert again[-2:] == [
+        (dead_letters.REPLAY_OF, b"ddl_1"),
+        (dead_letters.REPLAY_ATTEMPT, str(attempt).encode()),
+    ]
+    assert dead_letters.attempts(again) == attempt
+    died_again = dead_letters.headers_for(
+        Message("t", 0, 1, b"k", b"v", tuple(again)), "p", InvalidRecord("r", "d")
+    )
+    assert dead_letters.attempts(died_again) == attempt
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [(b"3", 3), (b"", 0), (b"-1", 0), (b"many", 0), (b"\xff", 0), (b"9" * 15, 2**31 - 1)],
+)
+def test_any_header_may_claim_to_be_an_attempt(said: bytes, count: int) -> None:
+    assert dead_letters.attempts([(dead_letters.REPLAY_ATTEMPT, said)]) == count
+
+
+def test_times_are_read() -> None:
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    assert moment("90m", lambda: now) == now - timedelta(minutes=90)
+    assert moment("2d", lambda: now) == now - timedelta(days=2)
+    assert moment("2026-11-23T12:00") == now
+    assert moment("2026-11-23T13:00+01:00") == now
+    for wrong in ("yesterday", "", "-3h", "9" * 30 + "w"):
+        with pytest.raises(typer.BadParameter):
+            moment(wrong)
+
+
+# --- exact bytes -----------------------------------------------------------------------------
+
+
+def test_any_bytes_come_back_as_they_were(ledger: Ledger) -> None:
+    chance = random.Random(7)
+
+    def some(most: int) -> bytes:
+        return chance.randbytes(chance.randrange(most))
+
+    originals = [
+        Message(
+            topics.UPLOADED,
+            0,
+            offset,
+            None if offset % 3 == 0 else some(50),
+            None if offset % 3 == 1 else some(5_000),
+            tuple((f"h{number % 3}\0é", some(40)) for number in range(offset % 5)),
+            NOW,
+        )
+        for offset in range(30)
+    ]
+    project(ledger, [buried(one, at=NOW + one.offset) for one in originals])
+    broker = Broker()
+    outcomes = replayed(ledger, broker, stored(ledger))
+    assert [one.sent_to for one in outcomes] == ["tracks.uploaded/0/7"] * 30
+    assert [(topic, key, value, said[:-2]) for topic, key, value, said in broker.sent] == [
+        (one.topic, one.key, one.value, one.headers) for one in originals
+    ]
+
+
+def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
+    nothing = buried(Message(topics.UPLOADED, 0, 1, None, None, (), NOW))
+    large = buried(source("T-large", 2))
+    left_out = (*large.headers, (dead_letters.VALUE, b"omitted"))
+    large = Message(large.topic, 0, 0, large.key, b"", left_out, NOW + 1)
+    project(ledger, [nothing, large])
+    broker = Broker()
+    outcomes = replayed(ledger, broker, stored(ledger))
+    assert [one.sent_to for one in outcomes] == [None, None]
+    assert "neither key nor value" in str(outcomes[0].refused)
+    assert "left out" in str(outcomes[1].refused)
+    assert "tracks.uploaded/0/2" in str(outcomes[1].refused)
+    assert broker.sent == []
+    assert {one.standing for one in stored(ledger)} == {"open"}
+
+
+# --- how a letter stands ---------------------------------------------------------------------
+
+
+def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
+    told = [buried(source("T-1", 1)), buried(source("T-2", 2))]
+    project(ledger, told)
+    first, second = stored(ledger)
+    replayed(ledger, Broker(), [first])
+    drop(ledger, [second], who="me", why="a test file")
+    project(ledger, told)
+    assert {one.track_id: one.standing for one in stored(ledger)} == {
+        first.track_id: "replayed",
+        second.track_id: "dropped",
+    }
+    assert stored(ledger, standing="open") == []
+    (noted,) = dead_letter_store.actions(ledger, second.dead_letter_id)
+    assert (noted.action, noted.who, noted.why) == ("dropped", "me", "a test file")
+    assert noted.recorded_at is not None
+    assert dead_letter_store.one(ledger, second.dead_letter_id).value == second.value
+
+
+def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
+    broker = Broker()
+    project(ledger, [buried(source())])
+    for death in range(1, 4):
+        (letter,) = stored(ledger, standing="open")
+        assert letter.attempts == death - 1
+        (outcome,) = replayed(ledger, broker, [letter])
+        assert outcome.attempt == death
+        topic, key, value, said = broker.sent[-1]
+        assert dict(said)[dead_letters.REPLAY_OF] == letter.dead_letter_id.encode()
+        # It dies again, further down the house, where its headers have travelled to.
+        project(ledger, [buried(Message(topic, 0, death, key, value, said, NOW))])
+    assert len(stored(ledger)) == 4
+    (letter,) = stored(ledger, standing="open")
+    (refused,) = replayed(ledger, broker, [letter], most=3)
+    assert "replayed 3 times already" in refused.refused
+    assert refusal(letter) is None  # by name it may be replayed all the same
+
+
+def test_the_same_letter_may_be_replayed_twice(ledger: Ledger) -> None:
+    project(ledger, [buried(source())])
+    broker = Broker()
+    for attempt in (1, 2):
+        (outcome,) = replayed(ledger, broker, stored(ledger))
+        assert outcome.attempt == attempt
+    assert [said[-1][1] for *_, said in broker.sent] == [b"1", b"2"]
+
+
+def test_one_that_the_broker_refuses_stays_open_and_stops_no_other(ledger: Ledger) -> None:
+    project(ledger, [buried(source(f"T-{n}", n), at=NOW + n) for n in range(4)])
+    fails = {b"T-1": MessageSizeTooLargeError(), b"T-2": KafkaTimeoutError()}
+    outcomes = replayed(ledger, Broker(fails), stored(ledger))
+    assert [one.refused is None for one in outcomes] == [True, False, False, True]
+    assert [one.track_id for one in stored(ledger, standing="open")] == ["T-1", "T-2"]
+
+
+def test_a_ledger_that_goes_away_midway_says_that_nothing_is_lost(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(ledger, [buried(source())])
+    found = stored(ledger)
+
+    def away(*_: object) -> None:
+        raise LedgerAway("locked")
+
+    monkeypatch.setattr(ledger_module.Ledger, "transaction", away)
+    with pytest.raises(LedgerAway, match="once more is harmless"):
+        replayed(ledger, Broker(), found)
+
+
+def test_filters(ledger: Ledger) -> None:
+    told = [
+        buried(source("T-1", 1)),
+        buried(source("T-2", 2), reason="too_large", at=NOW + 1_000),
+        buried(source("T-3", 3, topic=topics.DECIDED), processor="catalogue", at=NOW + 2_000),
+        buried(source("T-4", 4), at=NOW + 3_000),
+    ]
+    project(ledger, told)
+    at = datetime.fromtimestamp((NOW + 1_000) / 1_000, UTC)
+
+    def tracks(**wanted: Any) -> list[str | None]:
+        return [one.track_id for one in stored(ledger, **wanted)]
+
+    assert tracks() == ["T-1", "T-2", "T-3", "T-4"]
+    assert tracks(topic=topics.DECIDED) == tracks(topic=topics.dead(topics.DECIDED)) == ["T-3"]
+    assert tracks(reason="too_large") == tracks(processor="fingerprint", since=at)[:1] == ["T-2"]
+    assert tracks(since=at) == ["T-2", "T-3", "T-4"]
+    assert tracks(until=at) == ["T-1"]
+    assert tracks(upload_id=received("T-4").upload_id) == tracks(track_id="T-4") == ["T-4"]
+    assert tracks(track_id="T-4", reason="too_large") == []
+    assert [one.track_id for one in dead_letter_store.find(ledger, Wanted(), 2)] == ["T-3", "T-4"]
+    assert Wanted(standing="open").anything
+    assert not Wanted(reason="too_large").anything
+    heaps = dead_letter_store.heaps(ledger, Wanted(standing="open"))
+    assert [(heap.count, heap.reason, heap.processor) for heap in heaps] == [
+        (2, "missing_file", "fingerprint"),
+        (1, "missing_file", "catalogue"),
+        (1, "too_large", "fingerprint"),
+    ]
+    assert heaps[0].oldest == datetime.fromtimestamp(NOW / 1_000, UTC)
+
+
+# --- what people see -------------------------------------------------------------------------
+
+
+def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
+    hostile = Message(
+        topics.UPLOADED,
+        0,
+        0,
+        b"T\x1b[31m",
+        b'{"a": "\x1b]0;owned\x07"}',
+        (("\x1bh", b"\x07"),),
+        NOW,
+    )
+    project(ledger, [buried(hostile)])
+    (letter,) = stored(ledger)
+    drop(ledger, [letter], who="me\x1b", why="\x07")
+    done = dead_letter_store.actions(ledger, letter.dead_letter_id)
+    said = [*dead_letter_text.shown(letter, done), *timeline.story(ledger, "T\x1b[31m")]
+    assert not [char for line in said for char in line if not (char.isprintable() or char == "\n")]
+    assert any("dropped by me" in line for line in said)
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    monkeypatch.setenv("EARMARK_LEDGER", url)
+    project(Ledger.open(url), [buried(source("T-1", 1)), buried(source("T-2", 2), "too_large")])
+
+    def invoke(*words: str, code: int = 0) -> Any:
+        done = CliRunner().invoke(main.app, ["dlq", *words, "--state", str(tmp_path / "state")])
+        assert done.exit_code == code, done.output
+        return done
+
+    return invoke
+
+
+def test_the_commands(run: Run) -> None:
+    said = run("ls").output
+    assert "1 x too_large in tracks.uploaded by fingerprint, from 2026-" in said
+    rows = [json.loads(line) for line in run("ls", "--json").output.splitlines()]
+    one, two = sorted(rows, key=lambda row: row["track_id"])
+    assert json.loads(one["value"])["upload"]["track_id"] == "T-1"
+    assert (one["standing"], one["attempts"], one["replayable"]) == ("open", 0, True)
+    raw = run("show", one["dead_letter_id"], "--raw").stdout_bytes
+    assert raw == received("T-1").to_bytes()
+    assert "missing_file" in run("show", one["dead_letter_id"]).output
+
+    said = run("replay", "--reason", "too_large", "--dry-run").output
+    assert "would be replayed on tracks.uploaded, attempt 1" in said
+    assert one["dead_letter_id"] not in said
+    assert "say which" in run("replay", code=1).output
+    assert "no dead letter ddl_none" in run("replay", "ddl_none", code=1).output
+    assert "no dead letters match" in run("replay", "--track", "T-9").output
+
+    assert "no dead letter" in run("drop", "ddl_none", "--why", "x", code=1).output
+    run("drop", two["dead_letter_id"], code=2)  # nobody drops without a reason
+    run("drop", two["dead_letter_id"], "--why", "not ours", "--who", "me")
+    assert two["dead_letter_id"] not in run("ls").output
+    assert "dropped by me: not ours" in run("show", two["dead_letter_id"]).output
+    assert two["dead_letter_id"] in run("ls", "--standing", "dropped").output
+    assert run("drop", two["dead_letter_id"], "--why", "again").output == ""
+
+
+def test_the_story_of_a_track_tells_it(ledger: Ledger) -> None:
+    project(ledger, [buried(source())])
+    replayed(ledger, Broker(), stored(ledger))
+    assert [one.table for one in queries.story(ledger, "T-1")] == [
+        "dead_letters",
+        "dead_letter_actions",
+    ]
+    *_, last = timeline.story(ledger, "T-1")
+    assert "replayed by on call: it is back" in last

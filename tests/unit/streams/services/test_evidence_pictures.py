@@ -1,0 +1,43 @@
+"""Pictures that are slow to draw, or cannot be drawn, hold nobody up."""
+
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from detector.errors import Transient
+from streams.services import evidence_pictures
+from streams.services.evidence_pictures import NoPicture, Pictures
+from tests.support.console import Console
+from tests.support.stories import tell
+
+
+def test_while_one_is_drawn_few_wait_and_not_for_long(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_pictures, "WAIT_S", 0.5)
+    monkeypatch.setattr(Pictures, "_must_be_ours", lambda self, decision: None)
+    house = console.house
+    drawing = Pictures(house.ledger, house.store, house.settings)
+    decided, _ = tell(house.ledger)
+
+    def ask(_: int) -> float:
+        began = time.monotonic()
+        with pytest.raises(Transient):
+            drawing.of(decided, "png")
+        return time.monotonic() - began
+
+    with evidence_pictures.ONE_AT_A_TIME, ThreadPoolExecutor(12) as pool:
+        waited = list(pool.map(ask, range(12)))
+    assert sum(one >= 0.5 for one in waited) < 12, "the others are sent away at once"
+
+
+def test_no_process_starts_for_another_models_answer(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", None)
+    house = console.house
+    decided, _ = tell(house.ledger)
+    with pytest.raises(NoPicture, match="another model"):
+        Pictures(house.ledger, house.store, house.settings).of(decided, "png")

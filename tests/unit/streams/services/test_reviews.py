@@ -1,0 +1,467 @@
+"""Tasks, leases, verdicts, undo, appeals and quality, on both databases."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from streams.contract import topics
+from streams.contract.records import Declaration, Extent, Outcome
+from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
+from streams.policy.bundle import load
+from streams.runtime.settings import Settings
+from streams.services import appeals, review_quality, review_tasks, verdicts
+from streams.services.accounts import users
+from streams.services.accounts.users import User
+from streams.services.appeals import BadAppeal, Step
+from streams.services.review_tasks import NotYours
+from streams.services.verdicts import BadVerdict, Form
+from streams.stages.ledger import project
+from streams.store import audit
+from streams.store.account_tables import OUTBOX
+from streams.store.account_tables import TASK_STATES as STATES
+from streams.store.database import Ledger
+from streams.store.tables import VERDICTS
+from tests.support.events import message
+from tests.support.stories import a_task, tell
+
+WHY = ("R-HUMAN-PERFORMANCE",)
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    opened = Ledger.open(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def person(ledger: Ledger) -> Callable[..., User]:
+    def make(name: str, role: str = "reviewer") -> User:
+        with ledger.transaction() as connection:
+            return users.create(connection, name, role, "test")
+
+    return make
+
+
+def form(extent: Extent | None = Extent.NONE, **more: Any) -> Form:
+    outcome = "reject_flag" if extent is Extent.NONE else "confirm"
+    return Form(
+        **{"form_id": "f", "outcome": outcome, "reason_codes": WHY, "extent": extent} | more
+    )
+
+
+def state(ledger: Ledger, task_id: str) -> Any:
+    with ledger.reading() as connection:
+        return connection.execute(
+            sqlalchemy.select(STATES).where(STATES.c.task_id == task_id)
+        ).one()
+
+
+def outbox(ledger: Ledger, topic: str) -> list[bytes]:
+    question = sqlalchemy.select(OUTBOX.c.value).where(OUTBOX.c.topic == topic)
+    with ledger.reading() as connection:
+        return [bytes(one) for one in connection.scalars(question.order_by(OUTBOX.c.sequence))]
+
+
+# --- leases --------------------------------------------------------------------------------
+
+
+def test_of_two_reviewers_one_gets_the_task(ledger: Ledger, person: Callable[..., User]) -> None:
+    task_id = a_task(ledger)
+    people = [person(f"r{number}") for number in range(6)]
+    told: list[str] = []
+
+    def take(user: User) -> bool:
+        try:
+            review_tasks.take(ledger, task_id, user)
+        except NotYours as error:
+            told.append(error.detail)
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(take, people)) == 1
+    assert set(told) == {"somebody else is working on it"}
+
+
+def test_next_gives_everybody_another_task_the_most_urgent_first(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    for number in range(4):
+        a_task(ledger, f"T-{number}", uploaded_at=datetime(2026, 11, 20 - number, tzinfo=UTC))
+    people = [person(f"r{number}") for number in range(5)]
+    with ThreadPoolExecutor(5) as pool:
+        taken = list(
+            pool.map(lambda one: review_tasks.take_next(ledger, one, sqlalchemy.true()), people)
+        )
+    found = [one for one in taken if one]
+    assert len(found) == len(set(found)) == 4
+    oldest = person("late")
+    review_tasks.put_back(
+        ledger, found[0], next(p for p, t in zip(people, taken, strict=True) if t == found[0])
+    )
+    assert review_tasks.take_next(ledger, oldest, sqlalchemy.true()) == found[0]
+
+
+def test_a_lease_ends_and_then_somebody_else_may(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    task_id, ada, bob = a_task(ledger), person("ada"), person("bob")
+    review_tasks.take(ledger, task_id, ada)
+    with ledger.transaction() as connection:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        connection.execute(sqlalchemy.update(STATES).values(leased_until=past))
+    review_tasks.take(ledger, task_id, bob)
+    with pytest.raises(NotYours, match="somebody else"):
+        verdicts.give(ledger, task_id, ada, form())
+    assert verdicts.give(ledger, task_id, bob, form()).reviewer.id == bob.user_id
+
+
+# --- verdicts ------------------------------------------------------------------------------
+
+
+def test_a_verdict_closes_its_task_and_goes_out_once(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    task_id, ada = a_task(ledger), person("ada")
+    review_tasks.take(ledger, task_id, ada)
+    said = verdicts.give(ledger, task_id, ada, form(training_use_allowed=True))
+    assert verdicts.give(ledger, task_id, ada, form()) == said  # the form came twice
+    assert state(ledger, task_id).state == "closed"
+    (value,) = outbox(ledger, topics.REVIEWS_DECIDED)
+    event = ReviewDecided.model_validate_json(value)
+    assert event == said
+    assert (event.outcome, event.extent, event.content_sha256 is not None) == (
+        *("reject_flag", Extent.NONE, True),
+    )
+    project(ledger, [message(topics.REVIEWS_DECIDED, event)])  # it comes back on its topic
+    assert state(ledger, task_id).verdict_id == said.verdict_id
+    assert audit.verify(ledger).fault is None
+    with pytest.raises(NotYours, match="decided"):
+        verdicts.give(ledger, task_id, ada, form(form_id="another"))
+
+
+def test_many_sendings_at_once_make_one_verdict(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    task_id, ada = a_task(ledger), person("ada")
+    review_tasks.take(ledger, task_id, ada)
+    with ThreadPoolExecutor(6) as pool:
+        said = list(pool.map(lambda _: verdicts.give(ledger, task_id, ada, form()), range(6)))
+    assert len({one.verdict_id for one in said}) == 1
+    assert len(outbox(ledger, topics.REVIEWS_DECIDED)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"reason_codes": ()}, "at least one reason"),
+        ({"reason_codes": ("R-INVENTED",)}, "no reason"),
+        ({"reason_codes": ("R-OTHER",)}, "needs a note"),
+        ({"outcome": "confirm", "extent": None}, "how much"),
+        ({"outcome": "escalate", "extent": Extent.ALL}, "no extent"),
+    ],
+)
+def test_a_verdict_without_its_reasons_is_refused(
+    ledger: Ledger, person: Callable[..., User], wrong: dict[str, Any], sentence: str
+) -> None:
+    task_id, ada = a_task(ledger), person("ada")
+    review_tasks.take(ledger, task_id, ada)
+    with pytest.raises(BadVerdict, match=sentence):
+        verdicts.give(ledger, task_id, ada, form(**wrong))
+    assert outbox(ledger, topics.REVIEWS_DECIDED) == []
+
+
+def test_undo_is_an_event_and_opens_the_task_again(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
+    review_tasks.take(ledger, task_id, ada)
+    said = verdicts.give(ledger, task_id, ada, form())
+    with pytest.raises(NotYours, match="somebody else"):
+        verdicts.undo(ledger, said.verdict_id, bob)
+    assert verdicts.undo(ledger, said.verdict_id, ada) == task_id
+    now = state(ledger, task_id)
+    assert (now.state, now.leased_by, now.verdict_id) == ("open", ada.user_id, None)
+    undone = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[1])
+    assert (undone.undoes, undone.extent) == (said.verdict_id, None)
+    with pytest.raises(NotYours, match="no longer stands"):
+        verdicts.undo(ledger, said.verdict_id, ada)
+    again = verdicts.give(ledger, task_id, ada, form(Extent.ALL, form_id="second"))
+    assert verdicts.undo(ledger, again.verdict_id, lead) == task_id
+
+
+def test_states_follow_in_whatever_order_the_topics_come(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    task_id, ada = a_task(ledger), person("ada")
+    review_tasks.take(ledger, task_id, ada)
+    verdicts.give(ledger, task_id, ada, form())
+    first = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[0])
+    verdicts.undo(ledger, first.verdict_id, ada)
+    undone = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[1])
+    with ledger.transaction() as connection:
+        connection.execute(sqlalchemy.delete(VERDICTS))
+        connection.execute(sqlalchemy.delete(STATES))
+    for one in (undone, first):
+        project(ledger, [message(topics.REVIEWS_DECIDED, one)])
+    a_task(ledger)
+    assert state(ledger, task_id).state == "open"
+
+
+def test_a_later_decision_takes_the_place_of_a_task(ledger: Ledger) -> None:
+    old = a_task(ledger)
+    _, requested = tell(ledger, at_ms=1_795_000_900_000)
+    assert requested is not None
+    newer = requested.model_copy(update={"task_id": "tsk_newer", "decision_id": "dec_newer"})
+    newer_message = message(topics.REVIEWS_REQUESTED, newer, timestamp_ms=1_795_001_000_000)
+    project(ledger, [newer_message])
+    assert (state(ledger, old).state, state(ledger, "tsk_newer").state) == ("cancelled", "open")
+
+
+def test_who_holds_a_task_holds_the_one_that_takes_its_place(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    _, requested = tell(ledger)
+    assert requested is not None
+    ada, bob = person("ada"), person("bob")
+    review_tasks.take(ledger, requested.task_id, ada)
+    said = verdicts.give(ledger, requested.task_id, ada, form())
+    verdicts.undo(ledger, said.verdict_id, ada)
+    newer = requested.model_copy(update={"task_id": "tsk_newer", "decision_id": "dec_newer"})
+    later = message(topics.REVIEWS_REQUESTED, newer, timestamp_ms=1_795_001_000_000)
+    project(ledger, [later, later])
+    old, now = state(ledger, requested.task_id), state(ledger, "tsk_newer")
+    assert (old.state, old.leased_by) == ("cancelled", None)
+    assert (now.state, now.leased_by) == ("open", ada.user_id)
+    with pytest.raises(NotYours, match="somebody else"):
+        review_tasks.take(ledger, "tsk_newer", bob)
+    assert verdicts.give(ledger, "tsk_newer", ada, form(form_id="two")).outcome == "reject_flag"
+
+
+def test_escalation_goes_to_somebody_else(ledger: Ledger, person: Callable[..., User]) -> None:
+    task_id, ada, bob = a_task(ledger), person("ada"), person("bob")
+    review_tasks.take(ledger, task_id, ada)
+    verdicts.give(ledger, task_id, ada, form(None, outcome="escalate"))
+    now = state(ledger, task_id)
+    assert (now.state, now.priority, now.leased_by) == ("open", 100, None)
+    with pytest.raises(NotYours, match="your own"):
+        review_tasks.take(ledger, task_id, ada)
+    review_tasks.take(ledger, task_id, bob)
+
+
+def test_whoever_is_measured_never_takes_the_second_review_even_after_a_call_for_help(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
+    review_tasks.take(ledger, task_id, ada)
+    verdicts.give(ledger, task_id, ada, form(Extent.ALL))
+    assert review_quality.ask_twice(ledger, lead, 1) == 1
+    second = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+    assert second is not None
+    verdicts.give(ledger, second, bob, form(None, outcome="escalate"))
+    for one in (ada, bob):
+        with pytest.raises(NotYours, match="your own"):
+            review_tasks.take(ledger, second, one)
+    assert review_tasks.take_next(ledger, ada, sqlalchemy.true()) is None
+    assert review_tasks.take_next(ledger, lead, sqlalchemy.true()) == second
+
+
+# --- appeals -------------------------------------------------------------------------------
+
+
+def appealed(ledger: Ledger, decision_id: str) -> AppealChanged:
+    return appeals.receive(
+        ledger,
+        decision_id,
+        appellant=Appellant(type="artist", id="artist-7"),
+        grounds="not_ai",
+        statement="I played it.",
+        by="key_1",
+    )
+
+
+def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    decided, requested = tell(ledger)
+    assert requested is not None
+    first, lead = person("first", "lead"), person("lea", "lead")
+    review_tasks.take(ledger, requested.task_id, first)
+    verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
+    said = appealed(ledger, decided.decision_id)
+    assert said.window_ends_at - said.received_at < timedelta(days=184)
+    with pytest.raises(BadAppeal, match="somebody else must decide"):
+        appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), first)
+    with pytest.raises(BadAppeal, match="no way"):
+        appeals.go_on(
+            ledger, said.appeal_id, 0, Step("overturned", AppealOutcome(reasons="x")), lead
+        )
+    for sequence, step in enumerate(
+        (
+            *(Step("admissible"), Step("admissible", interim_relief=True), Step("in_review")),
+            Step("overturned", AppealOutcome(extent=Extent.NONE, reasons="The stems show it.")),
+        )
+    ):
+        said = appeals.go_on(ledger, said.appeal_id, sequence, step, lead)
+    assert (said.state, said.assigned_to, said.interim_relief) == (
+        *("overturned", lead.user_id, False),
+    )
+    with pytest.raises(BadAppeal, match="somebody else has changed"):
+        appeals.go_on(ledger, said.appeal_id, 2, Step("withdrawn"), lead)
+    events = outbox(ledger, topics.APPEALS_CHANGED)
+    assert [AppealChanged.model_validate_json(one).sequence for one in events] == [0, 1, 2, 3, 4]
+    with ledger.reading() as connection:
+        assert [one.state for one in appeals.history(connection, said.appeal_id)] == [
+            *("received", "admissible", "admissible", "in_review", "overturned"),
+        ]
+    assert appeals.listed(ledger, pending=True, limit=9).rows == []
+    assert appeals.listed(ledger, pending=False, limit=9).rows == [said]
+
+
+@pytest.mark.parametrize("track_id", ["T-1", "T-2"])
+def test_a_first_reviewer_decides_no_appeal_about_the_same_content_delivered_again(
+    ledger: Ledger, person: Callable[..., User], track_id: str
+) -> None:
+    _, requested = tell(ledger, title="One song")
+    assert requested is not None
+    first = person("first", "lead")
+    review_tasks.take(ledger, requested.task_id, first)
+    verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
+    again, _ = tell(ledger, track_id, title="One song", uri="file:///audio/two.wav")
+    said = appealed(ledger, again.decision_id)
+    assert said.upload_id != requested.upload_id
+    with pytest.raises(BadAppeal, match="somebody else must decide"):
+        appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), first)
+    other = person("lea", "lead")
+    assert appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), other).sequence == 1
+
+
+def test_after_six_months_no_appeal_is_taken(ledger: Ledger) -> None:
+    decided, _ = tell(ledger, at_ms=1_700_000_000_000)
+    with pytest.raises(BadAppeal, match="were possible until"):
+        appealed(ledger, decided.decision_id)
+
+
+def test_of_two_steps_at_once_one_counts(ledger: Ledger, person: Callable[..., User]) -> None:
+    decided, _ = tell(ledger)
+    said = appealed(ledger, decided.decision_id)
+    leads = [person(f"l{number}", "lead") for number in range(4)]
+    told: list[str] = []
+
+    def go(lead: User) -> bool:
+        try:
+            appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), lead)
+        except BadAppeal as error:
+            told.append(error.reason)
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(go, leads)) == 1
+    assert set(told) == {"changed_meanwhile"}
+
+
+# --- quality -------------------------------------------------------------------------------
+
+
+def test_wilson_and_kappa() -> None:
+    assert review_quality.wilson(0, 0) == (0.0, 1.0)
+    low, high = review_quality.wilson(90, 100)
+    assert (round(low, 3), round(high, 3)) == (0.826, 0.945)
+    assert review_quality.kappa([]) is None
+    assert review_quality.kappa([("All", "All")] * 5) is None
+    pairs = [("All", "All")] * 20 + [("None", "None")] * 15 + [("All", "None")] * 5
+    pairs += [("None", "All")] * 10  # the textbook's 2 x 2 table
+    assert review_quality.kappa(pairs) == pytest.approx(0.4)
+
+
+def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    ada, bob, lead = person("ada"), person("bob"), person("lea", "lead")
+    for number, extent in enumerate((Extent.ALL, Extent.NONE, Extent.ALL)):
+        task_id = a_task(ledger, f"T-{number}", distributor="Label A")
+        review_tasks.take(ledger, task_id, ada)
+        verdicts.give(ledger, task_id, ada, form(extent))
+    assert review_quality.ask_twice(ledger, lead, 10) == 3
+    assert review_quality.ask_twice(ledger, lead, 10) == 0  # each once
+    assert review_tasks.take_next(ledger, ada, sqlalchemy.true()) is None  # they are her own
+    for _ in range(3):
+        task_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+        assert task_id is not None
+        said = verdicts.give(ledger, task_id, bob, form(Extent.ALL))
+        assert said.second_review_of is not None
+    golden, _ = tell(ledger, "T-gold", Outcome.HUMAN_LIKELY, declared=Declaration())
+    review_quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
+    assert review_quality.give_golden(ledger, lead) == 1
+    assert review_quality.give_golden(ledger, lead) == 0
+    task_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+    assert task_id is not None
+    said = verdicts.give(ledger, task_id, bob, form(Extent.ALL))
+    assert said.second_review_of is not None
+    found = review_quality.figures(ledger)
+    assert (found.pairs, found.agreement.good, found.verdicts) == (3, 2, 3)
+    assert [(one.name, one.good, one.count) for one in found.golden] == [("bob", 0, 1)]
+    assert [(one.good, one.count) for one in found.precision] == [(2, 3)]
+    # Ada: All, None, All; Bob: All thrice. Both agree twice, as often as chance would have it.
+    assert found.kappa == pytest.approx(0.0)
+    for per, name in (("deliverer", "Label A"), ("model", "clock-1")):
+        (one,) = found.overturned[per]
+        assert (one.name, one.good, one.count) == (name, 1, 3)
+    rules = {one.name: (one.good, one.count) for one in found.overturned["rule"]}
+    assert rules["disclosure-mismatch"] == (1, 3)
+    assert found.appealed == {"rule": [], "model": [], "deliverer": []}
+
+
+def test_a_sample_of_what_is_decided_automatically_tells_of_all_of_it(
+    ledger: Ledger, person: Callable[..., User], tmp_path: Path
+) -> None:
+    """A rule's ``sample_to_review`` asks a person about a share of what it decided by itself."""
+    text, _, _ = Path(Settings().policy).read_text().partition("\ntests:\n")
+    place = "  - id: suspected-all\n"
+    assert place in text
+    sampled = text.replace(place, f"{place}    sample_to_review: 1\n")
+    (tmp_path / "policy.yaml").write_text(sampled)
+    policy, ada = load(tmp_path / "policy.yaml"), person("ada")
+    for number, extent in enumerate((Extent.ALL, Extent.ALL, Extent.NONE)):
+        decided, requested = tell(
+            ledger, f"T-{number}", declared=Declaration(), policy=policy, title=f"Song {number}"
+        )
+        assert decided.automation == "fully", "it does not wait for the person"
+        assert requested is not None
+        assert requested.queue == "sample"
+        review_tasks.take(ledger, requested.task_id, ada)
+        verdicts.give(ledger, requested.task_id, ada, form(extent))
+    (share,) = review_quality.figures(ledger).precision
+    assert (share.name, share.good, share.count) == ("sample", 2, 3)
+    assert share.interval == review_quality.wilson(2, 3)
+
+
+def test_appeals_are_counted_per_rule_model_and_deliverer(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    lead = person("lea", "lead")
+    for number, state_ in enumerate(("overturned", "upheld", "upheld")):
+        decided, _ = tell(ledger, f"T-{number}", distributor=f"Label {number % 2}")
+        said = appealed(ledger, decided.decision_id)
+        outcome = AppealOutcome(extent=Extent.NONE if not number else None, reasons="So it is.")
+        steps = (Step("admissible"), Step("in_review"), Step(state_, outcome))  # type: ignore[arg-type] # a state
+        for step in steps:
+            said = appeals.go_on(ledger, said.appeal_id, said.sequence, step, lead)
+    waiting, _ = tell(ledger, "T-9", distributor="Label 1")
+    appealed(ledger, waiting.decision_id)
+    found = review_quality.figures(ledger)
+    assert (found.appeals.good, found.appeals.count) == (1, 3)
+
+    def shares(per: str) -> dict[str, tuple[int, int]]:
+        return {one.name: (one.good, one.count) for one in found.appealed[per]}
+
+    assert shares("deliverer") == {"Label 0": (1, 2), "Label 1": (0, 1)}
+    assert shares("model") == {"clock-1": (1, 3)}
+    assert shares("rule")["disclosure-mismatch"] == (1, 3)

@@ -1,0 +1,161 @@
+"""The catalogue bank fills itself: off unless set, in any order, as often as it is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from detector.errors import Fatal
+from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
+from streams.contract import topics
+from streams.contract.records import Cause, TrackDecided
+from streams.known.banks import Bank, BankKind, Banks, By
+from streams.known.index import open_index
+from streams.known.recognition import Recogniser
+from streams.media.artefacts import Acoustics, ArtefactStore
+from streams.policy.bundle import load
+from streams.runtime.settings import Settings, SettingsError
+from streams.stages.bank_replication import Remembering, remembering
+from streams.stages.ledger import project
+from streams.stages.redecide import LedgerBehind, Redecide
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from tests.support.events import UPLOADED_AT, classified, message
+from tests.support.known_tracks import digest, part, score, worn
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        ledger=f"sqlite:///{tmp_path}/ledger.db",
+        store=f"file://{tmp_path}/store",
+        catalogue_bank="ours",
+    )
+
+
+@pytest.fixture
+def banks(settings: Settings) -> Iterator[Banks]:
+    with open_index(settings.index_url) as index:
+        yield Banks(index)
+
+
+@pytest.fixture
+def catalogue(settings: Settings, banks: Banks) -> Iterator[Remembering]:
+    with remembering(settings) as found:
+        assert found is not None
+        yield found
+
+
+def keep(settings: Settings, content: str, landmarks: Landmarks) -> Acoustics:
+    """Let the store have what was heard of a content."""
+    store, pcm = ArtefactStore.open(settings.store), digest(f"pcm of {content}")
+    path = store._path(content, f"landmarks{LANDMARKS_VERSION}")
+    store._write(path, bytes.fromhex(pcm) + landmarks.to_bytes())
+    return Acoustics(pcm, landmarks.to_bytes())
+
+
+def decided(track_id: str, content: str) -> TrackDecided:
+    from streams.stages.decide import decide
+
+    event = classified(track_id=track_id).model_copy(update={"content_sha256": content})
+    return decide(event, load(Settings().policy))[1]
+
+
+def counted(result: str) -> float:
+    return REGISTRY.get_sample_value("earmark_remembered_total", {"result": result}) or 0.0
+
+
+def test_it_is_off_unless_set(settings: Settings) -> None:
+    assert Settings().catalogue_bank is None
+    with remembering(settings.model_copy(update={"catalogue_bank": None})) as found:
+        assert found is None
+    with pytest.raises(SettingsError, match="EARMARK_CATALOGUE_BANK"):
+        Settings.from_env({"EARMARK_CATALOGUE_BANK": "Our Catalogue"})
+
+
+def test_a_decided_track_is_known_when_it_comes_back(
+    settings: Settings, banks: Banks, catalogue: Remembering
+) -> None:
+    heard = keep(settings, digest("a"), score(1))
+    catalogue.remember([decided("A", digest("a"))])
+    recogniser = Recogniser(banks)
+    assert recogniser.matches("A", digest("a"), heard, UPLOADED_AT) == (), "not of itself"
+    (copy,) = recogniser.matches("B", digest("a"), heard, UPLOADED_AT)
+    assert (copy.match_class, copy.bank, copy.bank_kind) == ("exact", "ours", "catalogue")
+    faster = Acoustics(digest("other samples"), worn(score(1), speed=1.04).to_bytes())
+    (found,) = recogniser.matches("C", digest("c"), faster, UPLOADED_AT)
+    assert (found.match_class, found.item_id) == ("sped_up", "A")
+    (line,) = banks.audit("ours")[:1]
+    assert (line.who, line.action, line.why) == ("earmark", "add", "decided")
+
+
+def test_again_changes_nothing_and_the_latest_content_of_a_track_stays(
+    settings: Settings, banks: Banks, catalogue: Remembering
+) -> None:
+    for name, seed in (("a", 1), ("b", 2), ("new", 3)):
+        keep(settings, digest(name), score(seed))
+    batch = [decided("A", digest("a")), decided("B", digest("b")), decided("A", digest("a"))]
+    before = {name: counted(name) for name in ("added", "replaced", "unchanged")}
+    catalogue.remember(batch)
+    generation = banks.index.stats().generation
+    catalogue.remember(batch)
+    assert banks.index.stats().generation == generation, "nothing was written"
+    assert len(banks.audit("ours")) == 2, "created, added"
+    catalogue.remember([*batch, decided("A", digest("new"))])
+    assert {one.item_id: one.content_sha256 for one in banks.index.items()} == {
+        "A": digest("new"), "B": digest("b"),
+    }  # fmt: skip
+    assert {name: counted(name) - was for name, was in before.items()} == {
+        "added": 2, "replaced": 1, "unchanged": 3,
+    }  # fmt: skip
+
+
+def test_what_a_person_took_out_does_not_come_back_when_it_is_decided_again(
+    settings: Settings, banks: Banks, catalogue: Remembering
+) -> None:
+    keep(settings, digest("a"), score(1))
+    first = decided("A", digest("a"))
+    catalogue.remember([first])
+    banks.remove("ours", ["A"], By("anna", "blocked"))
+    cause = Cause(kind="verdict", id="ver_1")
+    catalogue.remember([first.model_copy(update={"cause": cause})])
+    assert list(banks.index.items()) == []
+    catalogue.remember([first])
+    assert [one.item_id for one in banks.index.items()] == ["A"], "but when it is delivered again"
+
+
+def test_what_cannot_be_known_is_counted_and_stops_nothing(
+    settings: Settings, banks: Banks, catalogue: Remembering
+) -> None:
+    keep(settings, digest("jingle"), part(score(1), 0, 4))
+    keep(settings, digest("whole"), score(2))
+    short, absent = counted("indistinct"), counted("not_heard")
+    tracks = ("jingle", "never heard", "whole")
+    catalogue.remember([decided(name.upper(), digest(name)) for name in tracks])
+    assert [one.item_id for one in banks.index.items()] == ["WHOLE"]
+    assert (counted("indistinct") - short, counted("not_heard") - absent) == (1, 1)
+
+
+def test_a_bank_of_another_kind_is_not_filled(settings: Settings, banks: Banks) -> None:
+    banks.create(Bank(name="ours", kind=BankKind.STAY_DOWN, owner="T&S"), By("anna"))
+    with pytest.raises(Fatal, match="EARMARK_CATALOGUE_BANK"), remembering(settings):
+        pass
+
+
+def test_redecide_fills_it_once_the_ledger_has_the_decision(
+    settings: Settings, banks: Banks, catalogue: Remembering
+) -> None:
+    event = classified(track_id="A")
+    keep(settings, event.content_sha256, score(1))
+    said = decided("A", event.content_sha256)
+    told = message(topics.DECIDED, said)
+    ledger = Ledger.open(settings.ledger)
+    redecide = Redecide(ledger, Policies(settings.policy, ledger), 1e6, catalogue=catalogue)
+    with pytest.raises(LedgerBehind):
+        redecide.handle([told])
+    assert list(banks.index.items()) == []
+    project(ledger, [message(topics.CLASSIFIED, event), told])
+    assert list(redecide.handle([told]).answers) == []
+    assert [one.item_id for one in banks.index.items()] == ["A"]
+    ledger.close()

@@ -1,0 +1,340 @@
+"""Deciding again, on both databases: whatever the order and however often it is told."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import (
+    Cause,
+    Declaration,
+    Extent,
+    Record,
+    Tool,
+    TrackClassified,
+    TrackDecided,
+    parse,
+)
+from streams.contract.records.policy import StatementWritten, TrackReopened
+from streams.contract.records.reviews import AppealOutcome
+from streams.policy.decide import decide_all
+from streams.policy.evaluate import restricted
+from streams.runtime.settings import Settings
+from streams.stages.catalogue import METADATA as CATALOGUE
+from streams.stages.catalogue import TRACKS, apply
+from streams.stages.ledger import project
+from streams.stages.redecide import LedgerBehind, Redecide
+from streams.store import reopening
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from streams.store.tables import DECISIONS
+from streams.store.track_facts import Standing
+from tests.support.events import DECIDED_AT, agreement, appeal, classified, message, verdict
+
+SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))
+T0 = 1_795_000_000_000
+
+
+class House:
+    """Ledger, redecide and catalogue, one batch at a time; a clock of the broker's times."""
+
+    def __init__(self, ledger: Ledger, catalogue: Ledger) -> None:
+        self.ledger, self.catalogue = ledger, catalogue
+        self.policies = Policies(Settings().policy, ledger)
+        self.redecide = Redecide(ledger, self.policies, 1e6)
+        self.told: list[Message] = []
+        self.offsets = itertools.count()
+
+    def message(self, topic: str, record: Record) -> Message:
+        at = next(self.offsets)
+        return message(topic, record, offset=at, timestamp_ms=T0 + 10 * at)
+
+    def deliver(self, event: TrackClassified) -> TrackDecided:
+        """A track is analysed and decided, as ``decide`` would."""
+        bundle = self.policies.current()
+        self.settle([self.message(topics.CLASSIFIED, event)])
+        facts = Standing(self.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
+        said = decide_all(event, bundle, facts)
+        self.settle([self.message(out.topic, out.record) for out in said.outputs()])
+        return self.latest(event.track_id)
+
+    def settle(self, messages: Sequence[Message]) -> list[Record]:
+        """Let everybody read, and read what follows, until nothing does."""
+        said: list[Record] = []
+        while messages:
+            self.told += messages
+            project(self.ledger, messages)
+            apply(self.catalogue, [one for one in messages if one.topic == topics.DECIDED])
+            mine = [one for one in messages if one.topic in SOURCES]
+            answers = list(self.redecide.handle(mine).answers)
+            said += [answer.record for answer in answers]
+            messages = [self.message(answer.topic, answer.record) for answer in answers]
+            assert len(said) < 200, "it never settles"
+        return said
+
+    def tell(self, topic: str, record: Record) -> list[TrackDecided]:
+        """Something is said; return the decisions that follow."""
+        said = self.settle([self.message(topic, record)])
+        return [one for one in said if isinstance(one, TrackDecided)]
+
+    def latest(self, track_id: str = "T-1") -> TrackDecided:
+        return reopening.standing_decisions(self.ledger, [track_id])[track_id].decided
+
+    def applied(self, track_id: str = "T-1") -> str:
+        with self.catalogue.reading() as connection:
+            asked = sqlalchemy.select(TRACKS.c.decision_id).where(TRACKS.c.track_id == track_id)
+            found: str = connection.scalars(asked).one()
+        return found
+
+    def decisions(self) -> int:
+        with self.ledger.reading() as connection:
+            asked = sqlalchemy.select(sqlalchemy.func.count()).select_from(DECISIONS)
+            return connection.scalars(asked).one()
+
+
+SOURCES = (
+    topics.DECIDED,
+    topics.REVIEWS_DECIDED,
+    topics.APPEALS_CHANGED,
+    topics.RIGHTS_CHANGED,
+    topics.REOPENED,
+)
+
+
+@pytest.fixture
+def house(ledger: Ledger, tmp_path: Path) -> Iterable[House]:
+    catalogue = Ledger.open(f"sqlite:///{tmp_path}/catalogue.db", CATALOGUE)
+    yield House(ledger, catalogue)
+    catalogue.close()
+
+
+def test_what_has_not_changed_is_not_decided_again(house: House) -> None:
+    first = house.deliver(classified())
+    assert house.tell(topics.REOPENED, reopened()) == []
+    assert house.settle([house.message(topics.DECIDED, first)]) == []
+    assert house.decisions() == 1
+
+
+def test_an_agreement_comes_goes_and_comes_back(house: House) -> None:
+    first = house.deliver(classified(declared=SONGMAKER))
+    assert restricted(first.actions)
+    (granted,) = house.tell(topics.RIGHTS_CHANGED, agreement())
+    assert granted.label.licensed
+    assert not restricted(granted.actions)
+    assert granted.actions.display == "ai_badge"
+    assert granted.previous_decision_id == first.decision_id
+    assert granted.changed_dimensions == ("recommendation",)
+    assert granted.cause == Cause(kind="rights", id=agreement().entry_id, version=1)
+    assert [(one.agreement_id, one.version, one.status) for one in granted.rights] == [
+        ("AGR-1", 1, "in_force")
+    ]
+    (revoked,) = house.tell(topics.RIGHTS_CHANGED, agreement(2, permission="revoked"))
+    assert revoked.actions == first.actions
+    assert (revoked.label.extent, revoked.label.licensed) == (Extent.ALL, False)
+    (again,) = house.tell(topics.RIGHTS_CHANGED, agreement(3))
+    assert again.actions == granted.actions
+    assert len({one.decision_id for one in (first, granted, revoked, again)}) == 4
+    assert house.latest() == again
+    assert house.applied() == again.decision_id
+    assert house.decisions() == 4  # nothing that was decided is gone
+
+
+def test_a_verdict_reverses_everything_in_one_decision(house: House) -> None:
+    first = house.deliver(classified())
+    (decided,) = house.tell(
+        topics.REVIEWS_DECIDED, verdict(outcome="reject_flag", extent=None, components=())
+    )
+    assert decided.label.source == "reviewer"
+    assert decided.actions == first.actions.model_copy(
+        update={"display": "none", "recommendation": "allow"}
+    )
+    assert decided.changed_dimensions == ("display", "recommendation")
+    assert decided.verdict_id == verdict().verdict_id
+    assert decided.terms == ()
+    undo = verdict(
+        verdict_id="vrd_undo",
+        undoes=verdict().verdict_id,
+        outcome="insufficient_evidence",
+        extent=None,
+        decided_at=DECIDED_AT + timedelta(hours=1),
+    )
+    (back,) = house.tell(topics.REVIEWS_DECIDED, undo)
+    assert back.actions == first.actions
+
+
+def test_an_appeal_is_heard_with_relief_and_decided(house: House) -> None:
+    house.deliver(classified())
+    (relief,) = house.tell(topics.APPEALS_CHANGED, appeal(interim_relief=True))
+    assert (relief.actions.display, relief.actions.recommendation) == ("ai_badge", "allow")
+    outcome = AppealOutcome(extent=Extent.NONE, reasons="The session files show it.")
+    won = appeal(sequence=1, state="overturned", outcome=outcome)
+    (decided,) = house.tell(topics.APPEALS_CHANGED, won)
+    assert (decided.label.source, decided.actions.display) == ("appeal", "none")
+    assert decided.appeal_id == won.appeal_id
+    assert house.tell(topics.APPEALS_CHANGED, appeal(interim_relief=True)) == []  # it came late
+
+
+def test_what_an_appeal_leaves_is_stated_anew(house: House) -> None:
+    """All dimensions in one decision; what still restricts gets a statement, what does not none."""
+    first = house.deliver(classified())
+    assert first.statement_id is not None
+    outcome = AppealOutcome(extent=Extent.PARTLY, reasons="The vocals are hers.")
+    partly = appeal(sequence=1, state="partially_overturned", outcome=outcome)
+    said = house.settle([house.message(topics.APPEALS_CHANGED, partly)])
+    (decided,) = [one for one in said if isinstance(one, TrackDecided)]
+    (stated,) = [one for one in said if isinstance(one, StatementWritten)]
+    assert decided.actions.display == "partly_ai_badge"
+    assert decided.changed_dimensions == ("display", "recommendation")
+    assert (decided.appeal_id, decided.statement_id) == (partly.appeal_id, stated.statement_id)
+    assert (stated.decision_id, stated.replaces) == (decided.decision_id, first.statement_id)
+    assert "outcome of an appeal" in stated.texts["en"]
+    freed = appeal(
+        appeal_id="apl_2",
+        change_id="apc_2",
+        sequence=1,
+        state="overturned",
+        outcome=AppealOutcome(extent=Extent.NONE, reasons="All of it is."),
+        changed_at=DECIDED_AT + timedelta(days=9),
+    )
+    said = house.settle([house.message(topics.APPEALS_CHANGED, freed)])
+    (decided,) = [one for one in said if isinstance(one, TrackDecided)]
+    assert not restricted(decided.actions)
+    assert decided.actions.display == "none"
+    assert decided.statement_id is None
+    assert not [one for one in said if isinstance(one, StatementWritten)]
+
+
+def test_any_order_and_any_number_of_times_ends_the_same(house: House) -> None:
+    house.deliver(classified(declared=SONGMAKER))
+    facts: list[tuple[str, Any]] = [
+        (topics.RIGHTS_CHANGED, agreement()),
+        (topics.RIGHTS_CHANGED, agreement(2, permission="revoked")),
+        (topics.REVIEWS_DECIDED, verdict()),
+        (topics.APPEALS_CHANGED, appeal()),
+    ]
+    for topic, record in [*reversed(facts), *facts, *facts[::2]]:
+        house.tell(topic, record)
+    ended = house.latest()
+    assert (ended.label.source, ended.label.extent, ended.label.licensed) == (
+        "reviewer",
+        Extent.PARTLY,
+        False,
+    )
+    count = house.decisions()
+    for one in [one for one in house.told if one.topic in SOURCES]:
+        house.settle([one])  # all of it once more, as after a crash before a commit
+    assert (house.latest().decision_id, house.decisions()) == (ended.decision_id, count)
+    assert house.applied() == ended.decision_id
+
+
+def test_a_decision_that_missed_a_fact_is_noticed(house: House) -> None:
+    """The registry changed while the track was being decided: neither saw the other."""
+    event = classified(declared=SONGMAKER)
+    house.tell(topics.RIGHTS_CHANGED, agreement())
+    house.settle([house.message(topics.CLASSIFIED, event)])
+    blind = decide_all(event, house.policies.current())
+    assert not blind.decided.label.licensed
+    house.settle([house.message(out.topic, out.record) for out in blind.outputs()])
+    assert house.latest().label.licensed
+    assert house.latest().previous_decision_id == blind.decided.decision_id
+
+
+def test_a_decision_counts_as_seen_once_the_ledger_has_it(house: House) -> None:
+    event = classified(declared=SONGMAKER)
+    said = decide_all(event, house.policies.current())
+    told = house.message(topics.DECIDED, said.decided)
+    with pytest.raises(LedgerBehind):
+        house.redecide.handle([told])
+    project(house.ledger, [told])
+    with pytest.raises(LedgerBehind):  # the decision is there, and its analysis is not
+        house.redecide.handle([told])
+    project(house.ledger, [house.message(topics.CLASSIFIED, event)])
+    assert list(house.redecide.handle([told]).answers) == []
+
+
+def test_two_decisions_of_one_millisecond_end_as_the_later(house: House) -> None:
+    """The catalogue applies what comes last; the ledger cannot tell. Both end the same."""
+    event = classified(declared=SONGMAKER)
+    first = house.deliver(event)
+    project(house.ledger, [house.message(topics.RIGHTS_CHANGED, agreement())])
+    bundle = house.policies.current()
+    at = event.uploaded_at
+    facts = Standing(house.ledger).facts(event, at, bundle.name, fresh=True)
+    good = decide_all(event, bundle, facts, previous=first).decided
+    stale = decide_all(event, bundle, previous=first).decided
+    moment = T0 + 10 * next(house.offsets)
+    both = [message(topics.DECIDED, one, timestamp_ms=moment) for one in (good, stale)]
+    house.settle(both)
+    assert house.latest().label.licensed
+    assert house.applied() == house.latest().decision_id
+
+
+def test_an_older_upload_is_not_decided_again(house: House) -> None:
+    older = classified(declared=SONGMAKER, uri="file:///audio/old.wav")
+    newer = classified(uploaded_at=older.uploaded_at + timedelta(days=1))
+    house.deliver(older)
+    house.deliver(newer)
+    said = house.tell(topics.RIGHTS_CHANGED, agreement())
+    assert said == []  # the newer one names no tool
+
+
+def test_what_ends_by_date_is_called_when_it_is_due(house: House) -> None:
+    ends = date(2026, 12, 31)
+    house.tell(topics.RIGHTS_CHANGED, agreement(valid_until=ends))
+    decided = house.deliver(classified(declared=SONGMAKER))
+    midnight = datetime(2027, 1, 1, tzinfo=UTC)
+    assert decided.reconsider_at == midnight
+    assert reopening.due(house.ledger, midnight - timedelta(seconds=1)) == []
+    assert reopening.due(house.ledger, midnight) == [(decided.decision_id, "T-1")]
+
+
+def test_what_is_due_is_decided_again_once(house: House) -> None:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    house.tell(topics.RIGHTS_CHANGED, agreement(valid_until=yesterday))
+    event = classified(declared=SONGMAKER, uploaded_at=datetime(2026, 11, 1, tzinfo=UTC))
+    bundle = house.policies.current()
+    house.settle([house.message(topics.CLASSIFIED, event)])
+    facts = Standing(house.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
+    then = decide_all(event, bundle, facts).decided  # as it was decided at the time
+    assert then.label.licensed
+    project(house.ledger, [house.message(topics.DECIDED, then)])
+    ((decision_id, track_id),) = reopening.due(house.ledger, datetime.now(UTC))
+    cause = Cause(kind="expiry", id=decision_id)
+    (now,) = house.tell(topics.REOPENED, TrackReopened(track_id=track_id, cause=cause))
+    assert not now.label.licensed
+    assert now.rights[0].status == "expired"
+    assert reopening.due(house.ledger, datetime.now(UTC)) == []
+
+
+def test_a_policy_is_only_applied_again_where_that_is_asked(house: House) -> None:
+    event = classified()
+    first = house.deliver(event)
+    other = first.policy.model_copy(update={"digest": "0" * 64, "version": "0.0.1"})
+    old = first.model_copy(update={"decision_id": "dec_old", "policy": other})
+    house.settle([house.message(topics.DECIDED, old)])
+    assert house.tell(topics.REOPENED, reopened()) == []
+    (again,) = house.tell(topics.REOPENED, reopened(force=True))
+    assert again.policy == first.policy
+    assert again.previous_decision_id == "dec_old"
+
+
+def reopened(**fields: Any) -> TrackReopened:
+    cause = Cause(kind="operator", id="by-hand")
+    return TrackReopened.model_validate({"track_id": "T-1", "cause": cause} | fields)
+
+
+def test_a_bad_message_harms_no_other(house: House) -> None:
+    house.deliver(classified())
+    bad = Message(topics.REVIEWS_DECIDED, 0, 99, b"T-1", b"{}")
+    good = house.message(topics.REVIEWS_DECIDED, verdict())
+    handled = house.redecide.handle([bad, good])
+    assert [one.message for one in handled.refused] == [bad]
+    decided = [a.record for a in handled.answers if isinstance(a.record, TrackDecided)]
+    assert len(decided) == 1
+    assert parse(TrackDecided, decided[0].to_bytes()) == decided[0]

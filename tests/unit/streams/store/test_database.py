@@ -1,0 +1,442 @@
+"""The ledger on both of its databases: what holds on one holds on the other."""
+
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from detector.errors import BadInput
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import (
+    DecisionApplied,
+    Declaration,
+    InvalidRecord,
+    RuleHit,
+    TrackDecided,
+    Upload,
+    UploadReceived,
+)
+from streams.contract.records.credits import UsageAttributed
+from streams.contract.records.policy import PolicyShadowed
+from streams.policy.bundle import load
+from streams.policy.decide import decide_all
+from streams.runtime.kafka.batch_consumer import _handle
+from streams.runtime.kafka.batches import Handled, Refused
+from streams.runtime.settings import Settings
+from streams.stages.catalogue import METADATA as CATALOGUE
+from streams.stages.catalogue import TRACKS, apply
+from streams.stages.decide import decide
+from streams.stages.ledger import project
+from streams.store import database as ledger_module
+from streams.store import dead_letter_store, queries
+from streams.store.database import Ledger, LedgerAway, LedgerError, Unstorable
+from streams.store.dead_letter_store import Wanted
+from streams.store.tables import LABELS, METADATA, UPLOADS
+from tests.support.events import (
+    UPLOADED_AT,
+    agreement,
+    appeal,
+    classified,
+    fingerprinted,
+    message,
+    policy_changed,
+    received,
+    reopened,
+    verdict,
+)
+from tests.support.policies import bundle, rule
+
+POLICY = load(Settings().policy)
+TABLES = [table.name for table in METADATA.sorted_tables if not table.info]
+ONCE = dict.fromkeys(TABLES, 1) | {"labels": 2, "dead_letter_actions": 0, "subjects": 0}
+
+
+def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record") -> Message:
+    source = Message(topics.UPLOADED, 0, offset, b"T-1", value, (("trace", b"\x00\xff"),), 1_000)
+    headers = dead_letters.headers_for(source, "fingerprint", InvalidRecord(reason, "why"))
+    topic = topics.dead(topics.UPLOADED)
+    return Message(topic, 0, 0, source.key, value, tuple(headers), 1_795_000_100_000)
+
+
+def whole_story() -> list[Message]:
+    """One message for every topic, all about track T-1 but one (and two labels in one)."""
+    event = classified(declared=Declaration(contains_ai="None"))
+    said = decide_all(event, POLICY)
+    labelled, decided, requested = said.labelled, said.decided, said.requested
+    assert requested is not None
+    assert said.statement is not None
+    assert said.credits is not None
+    about = {
+        "decision_id": decided.decision_id,
+        "upload_id": decided.upload_id,
+        "track_id": decided.track_id,
+    }
+    applied = DecisionApplied(
+        decision_id=decided.decision_id,
+        upload_id=decided.upload_id,
+        track_id=decided.track_id,
+        result="applied",
+    )
+    records = {
+        topics.UPLOADED: received(declared=Declaration(contains_ai="None")),
+        topics.FINGERPRINTED: fingerprinted(),
+        topics.CLASSIFIED: classified(declared=Declaration(contains_ai="None")),
+        topics.LABELLED: labelled,
+        topics.DECIDED: decided,
+        topics.REVIEWS_REQUESTED: requested,
+        topics.DECISIONS_APPLIED: applied,
+        topics.REVIEWS_DECIDED: verdict(),
+        topics.APPEALS_CHANGED: appeal(),
+        topics.RIGHTS_CHANGED: agreement(),
+        topics.POLICIES_CHANGED: policy_changed(),
+        topics.REOPENED: reopened(),
+        topics.POLICIES_SHADOWED: PolicyShadowed(
+            shadow_id="shd_1",
+            policy=decided.policy,
+            rules=(RuleHit(rule_id="r", rule_version=1, reason_code="R-R", mode="shadow"),),
+            actions=decided.actions,
+            would_be=decided.actions,
+            **about,
+        ),
+        topics.STATEMENTS_WRITTEN: said.statement,
+        topics.USAGE_ATTRIBUTED: UsageAttributed(
+            usage_id="use_1",
+            agreement_id="AGR-1",
+            entry_id="rgt_1",
+            entry_version=1,
+            sources=(),
+            basis="contract_split",
+            method="net_revenue",
+            period="monthly",
+            territories=("Worldwide",),
+            from_at=UPLOADED_AT,
+            **about,
+        ),
+        topics.CREDITS_DERIVED: said.credits,
+    }
+    told = [
+        message(topic, record, timestamp_ms=1_795_000_000_000 + 10 * place)
+        for place, (topic, record) in enumerate(records.items())
+    ]
+    return [*told, letter(b"not a record")]
+
+
+def test_every_topic_has_its_rows(ledger: Ledger) -> None:
+    assert project(ledger, whole_story()) == Handled([])
+    assert queries.counts(ledger) == ONCE
+
+
+def test_what_comes_again_adds_nothing(ledger: Ledger) -> None:
+    for _ in range(2):
+        project(ledger, whole_story())
+    project(ledger, whole_story() * 3)
+    assert queries.counts(ledger) == ONCE
+
+
+def test_any_order_gives_the_same_rows(ledger: Ledger) -> None:
+    for told in reversed(whole_story()):
+        project(ledger, [told])
+    assert queries.counts(ledger) == ONCE
+
+
+def test_the_first_record_of_an_id_stays(ledger: Ledger) -> None:
+    first = received()
+    later = first.model_copy(update={"uploaded_at": UPLOADED_AT + timedelta(hours=1)})
+    project(ledger, [message(topics.UPLOADED, first), message(topics.UPLOADED, later)])
+    with ledger.reading() as connection:
+        at = connection.scalars(sqlalchemy.select(UPLOADS.c.uploaded_at)).all()
+    assert at == [UPLOADED_AT]
+
+
+def test_times_are_utc_and_records_are_kept_to_the_letter(ledger: Ledger) -> None:
+    told = message(topics.UPLOADED, received(), timestamp_ms=1_795_000_000_123)
+    project(ledger, [told])
+    with ledger.reading() as connection:
+        row = connection.execute(sqlalchemy.select(UPLOADS)).one()
+    assert row.record.encode() == told.value
+    assert row.recorded_at == datetime.fromtimestamp(1_795_000_000.123, UTC)
+    assert row.recorded_at.tzinfo is not None
+
+
+def test_the_effective_label_is_marked(ledger: Ledger) -> None:
+    project(ledger, whole_story())
+    with ledger.reading() as connection:
+        rows = connection.execute(sqlalchemy.select(LABELS.c.source, LABELS.c.effective)).all()
+    assert sorted(map(tuple, rows)) == [("declaration", False), ("detector", True)]
+
+
+def test_a_bad_message_harms_no_other(ledger: Ledger) -> None:
+    bad = Message(topics.DECIDED, 0, 9, b"T-1", b"{}")
+    handled = project(ledger, [*whole_story(), bad])
+    assert [refused.message for refused in handled.refused] == [bad]
+    assert handled.refused[0].error.reason == "invalid_record"
+    assert queries.counts(ledger)["decisions"] == 1
+
+
+def test_any_text_can_be_stored(ledger: Ledger) -> None:
+    odd = "NUL \x00, 🎵, 'quote', \u202e and %s"
+    told = message(topics.UPLOADED, received(title=odd))
+    assert project(ledger, [told]) == Handled([])
+    with ledger.reading() as connection:
+        title, record = connection.execute(
+            sqlalchemy.select(UPLOADS.c.title, UPLOADS.c.record)
+        ).one()
+    assert title == odd.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    assert UploadReceived.model_validate_json(record).upload.title == odd
+
+
+def test_a_row_that_no_database_takes_is_refused_alone(ledger: Ledger) -> None:
+    """A calendar that ends before this time zone does."""
+    early = received("T-early").model_dump_json().replace("2026-11-23T12:00:00Z", EDGE)
+    bad = Message(topics.UPLOADED, 0, 1, b"T-early", early.encode())
+    good = message(topics.UPLOADED, received())
+    with pytest.raises(Unstorable):
+        project(ledger, [good, bad])
+    handled = _handle([good, bad], lambda batch: project(ledger, batch))
+    assert [refused.message for refused in handled.refused] == [bad]
+    assert queries.counts(ledger)["uploads"] == 1
+
+
+EDGE = "0001-01-01T00:00:00+14:00"
+
+
+# --- dead letters --------------------------------------------------------------------------
+
+
+def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
+    value = received().to_bytes()
+    project(ledger, [letter(value)])
+    (found,) = dead_letter_store.find(ledger, Wanted())
+    assert (found.source, found.processor, found.reason) == (
+        topics.UPLOADED,
+        "fingerprint",
+        "invalid_record",
+    )
+    assert (found.key, found.value, found.origin) == (b"T-1", value, "tracks.uploaded/0/3")
+    assert dict(found.headers)["trace"] == b"\x00\xff"
+    assert found.upload_id == received().upload_id
+    assert dead_letter_store.find(ledger, Wanted(topic=topics.DECIDED)) == []
+
+
+def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> None:
+    same_place = [letter(b"first life of the broker"), letter(b"second life of the broker")]
+    other_place = letter(b"first life of the broker", offset=4)
+    project(ledger, [*same_place, other_place, *same_place, letter(None), letter(None)])
+    assert queries.counts(ledger)["dead_letters"] == 4
+
+
+def test_uploads_that_have_ended(ledger: Ledger) -> None:
+    decided = decide(classified(track_id="T-2"), POLICY)[1]
+    buried = received("T-3").to_bytes()
+    project(ledger, [message(topics.DECIDED, decided), letter(buried), letter(b'["upload_id"]')])
+    asked = {decided.upload_id, received("T-3").upload_id, "upl_unknown"}
+    assert ledger.ended_uploads(asked) == asked - {"upl_unknown"}
+    assert ledger.ended_uploads([]) == set()
+
+
+# --- questions -----------------------------------------------------------------------------
+
+
+def test_decisions_latest_first(ledger: Ledger) -> None:
+    decisions = [decide(classified(track_id=f"T-{n}"), POLICY)[1] for n in range(3)]
+    project(
+        ledger,
+        [
+            message(topics.DECIDED, decision, n, timestamp_ms=1_795_000_000_000 + n)
+            for n, decision in enumerate(decisions)
+        ],
+    )
+    assert queries.latest_decisions(ledger, 2) == [decisions[2], decisions[1]]
+    assert queries.decision_of(ledger, decisions[0].upload_id) == decisions[0]
+    assert queries.decision_of(ledger, "upl_unknown") is None
+
+
+def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: Ledger) -> None:
+    event = classified()
+    first, second = decide(event, POLICY)[1], decide(event, bundle(rule()))[1]
+    for at, decision in ((1, first), (2, second)):
+        project(ledger, [message(topics.DECIDED, decision, timestamp_ms=at)])
+    assert queries.counts(ledger)["decisions"] == 2
+    assert queries.decision_of(ledger, event.upload_id) == second
+
+
+def test_the_story_of_a_track(ledger: Ledger) -> None:
+    project(ledger, whole_story())
+    project(ledger, [message(topics.UPLOADED, received("T-other"))])
+    told = queries.story(ledger, "T-1")
+    assert [entry.table for entry in told] == [
+        *("uploads", "fingerprints", "analyses", "labels", "labels"),
+        *("decisions", "review_tasks", "applied", "verdicts", "appeals"),
+        *("shadow_hits", "statements", "usages", "credits", "dead_letters"),
+    ]
+    assert told[5].record["label"]["extent"] == "All"
+    assert told[-1].record["reason"] == "invalid_record"
+
+
+# --- the database itself -------------------------------------------------------------------
+
+
+def test_several_may_open_and_write_at_once(url: str) -> None:
+    def write(number: int) -> None:
+        Ledger.open(url, CATALOGUE).close()
+        ledger = Ledger.open(url)
+        for n in range(10):
+            project(ledger, [message(topics.UPLOADED, received(f"T-{number}-{n}"))])
+        project(ledger, whole_story())
+        ledger.close()
+
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(write, range(4)))
+    assert queries.counts(Ledger.open(url))["uploads"] == 41
+
+
+def test_a_locked_database_is_away_and_then_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "BUSY_S", 0.1)
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerAway, match="locked"):
+        project(ledger, whole_story())
+    assert queries.counts(ledger)["uploads"] == 0  # readers do not wait for writers
+    other.rollback()
+    project(ledger, whole_story())
+    assert queries.counts(ledger)["uploads"] == 1
+
+
+def test_a_stopped_database_is_away() -> None:
+    with pytest.raises(LedgerAway):
+        Ledger.open("postgresql://nobody@127.0.0.1:1/none")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "sqlite:////proc/none/ledger.db"])
+def test_a_wrong_url_stops(url: str) -> None:
+    with pytest.raises(LedgerError, match="EARMARK_LEDGER"):
+        Ledger.open(url)
+
+
+def test_a_relative_sqlite_path_makes_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Ledger.open("sqlite:///state/of/things/ledger.db").close()
+    assert (tmp_path / "state/of/things/ledger.db").is_file()
+
+
+# --- the catalogue -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def catalogue(url: str) -> Iterator[Ledger]:
+    opened = Ledger.open(url, CATALOGUE)
+    yield opened
+    opened.close()
+
+
+def decision(*, days: int = 0, policy: str = "default") -> TrackDecided:
+    event = classified(
+        declared=Declaration(contains_ai="None"), uploaded_at=UPLOADED_AT + timedelta(days=days)
+    )
+    event = event.model_copy(update={"upload_id": f"upl_{days}"})
+    return decide(event, POLICY if policy == "default" else bundle(rule(policy)))[1]
+
+
+clock = itertools.count(1_795_000_000_000)
+
+
+@pytest.fixture
+def told(catalogue: Ledger) -> Callable[..., list[str]]:
+    """Apply decisions, each published later than the one before; return the answers."""
+
+    def apply_all(*decisions: TrackDecided) -> list[str]:
+        batch = [message(topics.DECIDED, one, timestamp_ms=next(clock)) for one in decisions]
+        answers = apply(catalogue, batch).answers
+        assert [answer.topic for answer in answers] == [topics.DECISIONS_APPLIED] * len(batch)
+        return [answer.record.result for answer in answers]  # type: ignore[attr-defined]
+
+    return apply_all
+
+
+def current(catalogue: Ledger) -> list[str]:
+    with catalogue.reading() as connection:
+        return list(connection.scalars(sqlalchemy.select(TRACKS.c.decision_id)))
+
+
+def test_a_decision_is_applied_once(catalogue: Ledger, told: Callable[..., list[str]]) -> None:
+    one = decision()
+    assert told(one, one) == ["applied", "already_applied"]
+    assert told(one) == ["already_applied"]
+    with catalogue.reading() as connection:
+        row = connection.execute(sqlalchemy.select(TRACKS)).one()
+    assert (row.track_id, row.display) == ("T-1", "ai_badge")
+    assert row.recommendation == "exclude_algorithmic"
+
+
+def test_a_later_upload_replaces_and_an_earlier_one_is_stale(
+    catalogue: Ledger, told: Callable[..., list[str]]
+) -> None:
+    first, second = decision(), decision(days=1)
+    assert told(first, second, first) == ["applied", "applied", "stale"]
+    assert current(catalogue) == [second.decision_id]
+
+
+def test_a_new_policy_replaces_and_so_does_going_back_to_the_old_one(
+    catalogue: Ledger, told: Callable[..., list[str]]
+) -> None:
+    old, new = decision(), decision(policy="new")
+    assert told(old, new) == ["applied", "applied"]
+    assert told(old) == ["applied"]  # decided again, later: the policy was rolled back
+    assert current(catalogue) == [old.decision_id]
+
+
+def test_a_repeated_log_does_not_go_back(catalogue: Ledger) -> None:
+    """The same messages again, with the times that they had."""
+    log = [
+        message(topics.DECIDED, one, n, timestamp_ms=next(clock))
+        for n, one in enumerate((decision(), decision(policy="new")))
+    ]
+    apply(catalogue, log)
+    apply(catalogue, log)
+    assert current(catalogue) == [decision(policy="new").decision_id]
+
+
+def test_a_bad_decision_is_refused_and_the_rest_applied(catalogue: Ledger) -> None:
+    bad = Message(topics.DECIDED, 0, 0, b"T-1", b"{}")
+    handled = apply(catalogue, [bad, message(topics.DECIDED, decision())])
+    assert [refused.message for refused in handled.refused] == [bad]
+    assert len(handled.answers) == 1
+
+
+# --- batches -------------------------------------------------------------------------------
+
+
+def test_a_batch_refused_as_a_whole_is_asked_one_by_one() -> None:
+    batch = [Message(topics.DECIDED, 0, offset, b"k", b"v") for offset in range(3)]
+
+    def handler(given: list[Message]) -> Handled:
+        if any(one.offset == 1 for one in given):
+            raise BadInput("unstorable", "no")
+        return Handled()
+
+    handled = _handle(batch, handler)  # type: ignore[arg-type]
+    assert [(type(one), one.message.offset) for one in handled.refused] == [(Refused, 1)]
+
+
+def test_uploads_of_one_content_share_an_analysis(ledger: Ledger) -> None:
+    events = [classified(track_id=f"T-{n}") for n in range(2)]
+    assert len({event.analysis.analysis_id for event in events}) == 1
+    project(ledger, [message(topics.CLASSIFIED, event) for event in events])
+    assert queries.counts(ledger)["analyses"] == 2
+
+
+def test_an_upload_needs_no_optional_field(ledger: Ledger) -> None:
+    bare = Upload(track_id="T", uri="file:///a")
+    said = UploadReceived(upload_id=bare.upload_id, upload=bare, uploaded_at=UPLOADED_AT)
+    assert project(ledger, [message(topics.UPLOADED, said)]) == Handled([])

@@ -1,0 +1,133 @@
+"""The ledger's tables through their history, on both databases."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from typer.testing import CliRunner
+
+from streams.cli.main import app
+from streams.contract import topics
+from streams.stages.ledger import project
+from streams.store import queries, upgrade
+from streams.store.account_tables import TASK_STATES
+from streams.store.database import Ledger, LedgerAway, connect
+from streams.store.tables import METADATA
+from streams.store.upgrade import FIRST, HEAD, Upgraded
+from tests.support.events import message, received
+
+OLD_UPLOAD = """
+INSERT INTO uploads (upload_id, track_id, uri, uploaded_at, record)
+VALUES ('upl_1', 'T-1', 'file:///one.wav', '2026-11-23 12:00:00', '{}')
+"""
+OLD_TASK = """
+INSERT INTO review_tasks (task_id, decision_id, upload_id, track_id, queue, priority, requested_for,
+  model, model_version, model_digest, policy, policy_version, policy_digest, record)
+VALUES ('tsk_1', 'dec_1', 'upl_1', 'T-1', 'borderline', 30, '2026-11-23 12:00:00',
+  'm', '1', 'd', 'p', '1', 'd', '{}')
+"""
+
+
+def before_migrations(url: str) -> Ledger:
+    """Open a database as release 0.1 left it: the first tables, no word of a revision."""
+    ledger = Ledger(connect(url))
+    config = Config()
+    config.set_main_option("script_location", str(upgrade.SCRIPTS))
+    from alembic import command
+
+    with ledger.transaction() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, FIRST)
+        connection.execute(sqlalchemy.text("DROP TABLE alembic_version"))
+    return ledger
+
+
+def drift(connection: sqlalchemy.Connection) -> list[Any]:
+    """Return in what the tables differ from the code's; the index of texts is the migrations'."""
+
+    def ours(_: object, name: str | None, *__: object) -> bool:
+        return not (name or "").startswith("upload_texts")
+
+    options = {"compare_type": True, "include_object": ours}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(ledger: Ledger) -> None:
+    with ledger.reading() as connection:
+        assert drift(connection) == []
+
+
+def test_the_revisions_are_one_line_of_numbers() -> None:
+    scripts = ScriptDirectory(str(upgrade.SCRIPTS))
+    line = [revision.revision for revision in scripts.walk_revisions()][::-1]
+    assert line == [f"{number:04}" for number in range(1, len(line) + 1)]
+    assert scripts.get_heads() == [HEAD]
+
+
+def test_a_ledger_from_before_the_migrations_goes_on(empty_url: str) -> None:
+    old = before_migrations(empty_url)
+    with old.transaction() as connection:
+        connection.execute(sqlalchemy.text(OLD_UPLOAD))
+        connection.execute(sqlalchemy.text(OLD_TASK))
+    assert old.upgrade() == Upgraded(FIRST, HEAD)
+    assert queries.counts(old)["uploads"] == 1
+    with old.reading() as connection:
+        assert connection.scalars(sqlalchemy.select(TASK_STATES.c.state)).all() == ["open"]
+        assert drift(connection) == []
+    assert Ledger.open(empty_url).upgrade() == Upgraded(HEAD, HEAD)
+
+
+def test_a_ledger_of_a_later_release_is_left_alone(empty_url: str) -> None:
+    ledger = Ledger.open(empty_url)
+    with ledger.transaction() as connection:
+        connection.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '9999'"))
+    assert Ledger.open(empty_url).upgrade() == Upgraded("9999", "9999")
+    project(ledger, [message(topics.UPLOADED, received())])
+
+
+def test_many_open_a_new_ledger_at_once(empty_url: str) -> None:
+    with ThreadPoolExecutor(4) as openers:
+        for opened in openers.map(Ledger.open, [empty_url] * 4):
+            assert queries.counts(opened)["uploads"] == 0
+            opened.close()
+
+
+def test_a_new_ledger_that_somebody_begins_to_write_is_waited_for(tmp_path: Path) -> None:
+    """Before its first write-ahead log SQLite itself does not wait."""
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    Timer(0.3, other.rollback).start()
+    assert Ledger.open(f"sqlite:///{tmp_path}/ledger.db").upgrade() == Upgraded(HEAD, HEAD)
+
+
+def test_a_migration_that_fails_changes_nothing(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(connection: sqlalchemy.Connection) -> Upgraded:
+        ledger_upgrade_upgrade(connection)
+        raise LedgerAway("the connection broke")
+
+    ledger_upgrade_upgrade = upgrade.upgrade
+    monkeypatch.setattr(upgrade, "upgrade", broken)
+    ledger = Ledger(connect(empty_url))
+    with pytest.raises(LedgerAway, match="broke"):
+        ledger.upgrade()
+    with ledger.reading() as connection:
+        assert upgrade.current(connection) is None
+
+
+def test_the_command_says_what_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARMARK_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
+    said = [CliRunner().invoke(app, ["ledger", "upgrade"]).output for _ in range(2)]
+    assert said == [
+        f"upgraded from an empty database to {HEAD}\n",
+        f"the ledger is at {HEAD} already\n",
+    ]

@@ -1,0 +1,67 @@
+"""schemathesis against our own OpenAPI document: no 500, and no answer that it does not name."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from streams.runtime.settings import Settings
+from streams.services.accounts import keys
+from streams.services.accounts.roles import Role
+from streams.web.api.resources import House
+from streams.web.console.app import create
+from tests.support.stories import a_task, tell
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "12"))  # of each operation
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("schema")
+    given_ = Settings(
+        ledger=f"sqlite:///{folder}/ledger.db",
+        store=f"file://{folder}/store",
+        api_rate_per_minute=1_000_000,
+    )
+    with House.open(given_, relaying=False) as opened:
+        a_task(opened.ledger)
+        tell(opened.ledger, "T-2")
+        yield opened
+
+
+def test_every_answer_is_documented(house: House) -> None:
+    with house.ledger.transaction() as connection:
+        key = keys.create(connection, "schema", Role.ADMIN, "test")
+    headers = {"Authorization": f"Bearer {key}"}
+    schema = schemathesis.openapi.from_asgi("/v1/openapi.json", create(house, "http://testserver"))
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) >= 15
+    for operation in operations:
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def ask(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=headers, checks=CHECKS)
+
+        ask()

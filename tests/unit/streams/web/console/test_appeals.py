@@ -1,0 +1,70 @@
+"""Appeals on the console's pages: what was decided stays decided, whoever is asked next."""
+
+from datetime import timedelta
+
+import pytest
+
+from streams.contract import topics
+from streams.contract.records import Extent
+from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant
+from streams.policy.decide import decide_all
+from streams.services import appeals, review_quality
+from streams.services.appeals import BadAppeal, Step
+from streams.stages.ledger import project
+from streams.store.reopening import standing_decisions
+from tests.support.console import Console
+from tests.support.events import message
+from tests.support.stories import POLICY, tell
+
+
+def test_an_appeal_is_taken_as_long_as_the_statement_promises(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = console.house.ledger
+    decided, _ = tell(ledger)
+    monkeypatch.setattr(appeals, "WINDOW", timedelta(0))
+
+    def object_to_it() -> AppealChanged:
+        return appeals.receive(
+            ledger,
+            decided.decision_id,
+            appellant=Appellant(type="artist", id="artist-7"),
+            grounds="not_ai",
+            statement="I sang it.",
+            by="key_1",
+        )
+
+    with pytest.raises(BadAppeal, match="appeals were possible until"):
+        object_to_it()
+    # As ``tell`` decided it; it told all but the statement.
+    event = standing_decisions(ledger, ["T-1"])["T-1"].event
+    statement = decide_all(event, POLICY).statement
+    assert statement is not None
+    assert statement.statement_id == decided.statement_id
+    project(ledger, [message(topics.STATEMENTS_WRITTEN, statement, 9)])
+    assert object_to_it().window_ends_at == statement.redress.deadline
+
+
+def test_an_outside_body_takes_back_nothing_that_was_won(console: Console) -> None:
+    ledger, lead = console.house.ledger, console.user("lead")
+    decided, _ = tell(ledger)
+    said = appeals.receive(
+        ledger,
+        decided.decision_id,
+        appellant=Appellant(type="artist", id="artist-7"),
+        grounds="partly_ai",
+        statement="I sang it.",
+        by="key_1",
+    )
+    reasons = "The vocals are hers; the drums are not."
+    for step in (
+        *(Step("admissible"), Step("in_review")),
+        Step("partially_overturned", AppealOutcome(extent=Extent.PARTLY, reasons=reasons)),
+        Step("external_dispute"),
+    ):
+        said = appeals.go_on(ledger, said.appeal_id, said.sequence, step, lead)
+    counted = review_quality.figures(ledger).appeals
+    assert (counted.good, counted.count) == (1, 1)
+    shown = console.browser("viewer").get(f"/appeals/{said.appeal_id}").text
+    assert "before an outside body" in shown
+    assert reasons in shown

@@ -1,0 +1,177 @@
+"""Who judges blind sees nowhere what was found: no page, list, picture or number tells."""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy
+
+from streams.contract.records import TrackDecided
+from streams.contract.records.reviews import Appellant
+from streams.services import appeals, review_quality, review_tasks
+from streams.services.accounts import users
+from streams.services.evidence_pictures import Pictures
+from streams.store.account_tables import TASK_STATES as STATES
+from tests.support.console import Browser, Console
+from tests.support.stories import tell
+
+REASON = "R-HUMAN-PERFORMANCE"
+# What tells: outcome, probability, p-value, extent, reason codes, and whose verdict it was.
+TELLS = re.compile(
+    r"AI likely|All AI|No AI\b(?!</label)|0\.9\d\d|9\d %|0\.00\d|R-DISCLOSURE|disclosure mismatch"
+    r"|Probably made|suspicion rejected|kHz pulses|a human performance can be heard|AI badge"
+)
+
+
+@dataclass
+class Story:
+    """A decided track with a task and an appeal."""
+
+    decided: TrackDecided
+    task: str
+    appeal: str
+
+    def pages(self) -> list[str]:
+        return [
+            *(f"/tasks/{self.task}", f"/tracks/{self.decided.track_id}"),
+            *(f"/check/{self.decided.upload_id}", f"/appeals/{self.appeal}"),
+            *(f"/evidence/{self.decided.decision_id}.{one}" for one in ("png", "svg", "json")),
+        ]
+
+
+LISTS = ["/queue", "/queue?show=late", "/queue?show=closed", "/tracks", "/tracks?search=T-1"]
+LISTS += ["/check", "/appeals", "/queue?search=T-1&show=closed"]
+
+
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No picture is really drawn: whoever gets one at all has been let through."""
+    monkeypatch.setattr(Pictures, "of", lambda self, decision, ending: b"All AI")
+
+
+@pytest.fixture
+def story(console: Console) -> Story:
+    decided, requested = tell(console.house.ledger, title="A song")
+    assert requested is not None
+    appeal = appeals.receive(
+        *(console.house.ledger, decided.decision_id),
+        appellant=Appellant(type="artist", id="artist-7"),
+        grounds="not_ai",
+        statement="I played it.",
+        by="test",
+    )
+    return Story(decided, requested.task_id, appeal.appeal_id)
+
+
+def told(browser: Browser, path: str) -> list[str]:
+    """Return what a page tells of what was found."""
+    answer = browser.get(path)
+    assert answer.status_code in (200, 403), (path, answer.status_code)
+    html = re.sub(r"<fieldset.*?</fieldset>|<dl>.*?</dl>", "", answer.text, flags=re.DOTALL)
+    declared = re.sub(r'<th scope="row">Declared</th><td>No AI', "", html)
+    declared = re.sub(r"<td>No AI</td>", "", declared)  # in lists: what the deliverer says
+    return TELLS.findall(declared)
+
+
+def test_whoever_sees_sees_it_all(console: Console, story: Story) -> None:
+    """What is looked for is really there: else the tests below prove nothing."""
+    browser = console.browser("reviewer")
+    for path in story.pages():
+        assert told(browser, path), path
+    for path in ("/queue", "/tracks", "/check"):
+        assert told(browser, path), path
+
+
+@pytest.mark.parametrize("role", ["viewer", "reviewer", "lead", "admin"])
+def test_blind_mode_hides_it_on_every_page(console: Console, story: Story, role: str) -> None:
+    browser = console.browser(role)
+    with console.house.ledger.transaction() as connection:
+        users.set_blind(connection, console.user(role), True)
+    for path in story.pages() + LISTS:
+        assert told(browser, path) == [], path
+    task = browser.get(f"/tasks/{story.task}")
+    assert task.status_code == 200
+    assert "Blind" in task.text
+    if role == "viewer":
+        return
+    browser.submit(f"/tasks/{story.task}/take")
+    for path in story.pages() + LISTS:
+        assert told(browser, path) == [], path
+    said = browser.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
+    assert said.status_code == 303
+    assert told(browser, f"/tracks/{story.decided.track_id}"), "decided: it may be seen again"
+
+
+def second(console: Console, story: Story) -> str:
+    """Let Ada decide it, and ask for a second review; return its task."""
+    ada = console.browser("reviewer", "ada")
+    ada.submit(f"/tasks/{story.task}/take")
+    ada.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
+    assert review_quality.ask_twice(console.house.ledger, console.user("lead"), 1) == 1
+    question = sqlalchemy.select(STATES.c.task_id).where(STATES.c.kind == "second")
+    with console.house.ledger.reading() as connection:
+        return str(connection.scalars(question).one())
+
+
+def test_a_second_reviewer_finds_the_first_verdict_nowhere(console: Console, story: Story) -> None:
+    task = second(console, story)
+    bob, lead = console.browser("reviewer", "bob"), console.browser("lead")
+    pages = [f"/tasks/{task}", *story.pages(), *LISTS]
+    for path in pages:  # before it is taken: nobody looks first and takes it then
+        assert told(bob, path) == [], path
+    assert told(lead, story.pages()[1]), "who runs the measuring sees it"
+    assert told(console.browser("viewer"), story.pages()[1]), "support is asked why"
+    assert told(console.browser("reviewer", "ada"), story.pages()[0]), "her own verdict"
+    assert bob.submit(f"/tasks/{task}/take").status_code == 303
+    for path in pages:
+        assert told(bob, path) == [], path
+    bob.submit(f"/tasks/{task}/put-back")
+    assert lead.submit(f"/tasks/{task}/take").status_code == 303
+    for path in pages:
+        assert told(lead, path) == [], path
+    assert lead.submit(f"/tasks/{task}/verdict", finding="All", reason=REASON).status_code == 303
+    assert told(bob, story.pages()[1])
+
+
+def test_the_same_recording_delivered_again_tells_nothing_either(
+    console: Console, story: Story
+) -> None:
+    again, _ = tell(console.house.ledger, "T-2", title="A song")
+    other, _ = tell(console.house.ledger, "T-3", title="Another song")
+    assert again.content_sha256 == story.decided.content_sha256 != other.content_sha256
+    second(console, story)
+    bob = console.browser("reviewer", "bob")
+    for path in ("/tracks/T-2", f"/check/{again.upload_id}"):
+        assert told(bob, path) == [], path
+    assert told(bob, "/tracks/T-3")
+    assert told(console.browser("viewer"), "/tracks/T-2")
+
+
+def test_whoever_made_a_track_golden_is_not_asked_about_it(console: Console, story: Story) -> None:
+    ledger, lead, bob = console.house.ledger, console.user("lead"), console.user("reviewer", "bob")
+    review_quality.make_golden(ledger, lead, story.decided.upload_id, "None", "we recorded it")
+    assert review_quality.give_golden(ledger, lead) == 1
+    golden = STATES.c.kind == "golden"
+    assert review_tasks.take_next(ledger, lead, golden) is None
+    assert review_tasks.take_next(ledger, bob, golden) is not None
+
+
+def test_who_undoes_what_measures_their_own_verdict_does_not_get_it(
+    console: Console, story: Story
+) -> None:
+    ledger = console.house.ledger
+    lea, bob = console.browser("lead", "lea"), console.browser("reviewer", "bob")
+    lea.submit(f"/tasks/{story.task}/take")
+    lea.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
+    assert review_quality.ask_twice(ledger, console.user("lead", "another"), 1) == 1
+    path = bob.submit("/queue/next").headers["location"]
+    assert bob.submit(f"{path}/verdict", finding="All", reason=REASON).status_code == 303
+    found = re.search(r"/verdicts/(vrd_\w+)/undo", bob.get(path).text)
+    assert found is not None
+    assert lea.submit(f"/verdicts/{found[1]}/undo").status_code == 303
+    with ledger.reading() as connection:
+        now = connection.execute(
+            sqlalchemy.select(STATES).where(STATES.c.task_id == path.rpartition("/")[2])
+        ).one()
+    assert (now.state, now.leased_by) == ("open", None)
+    assert lea.submit(f"{path}/verdict", finding="None", reason=REASON).status_code == 409

@@ -1,0 +1,101 @@
+"""The task page: what the file, the registry and known recordings say, unless it is blind."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import select
+
+from streams.contract import topics
+from streams.contract.records import Declaration, Provenance, Tool
+from streams.contract.records.rights import (
+    Party,
+    RightsChanged,
+    RightsEntry,
+    RightsSubject,
+    rights_entry_id,
+)
+from streams.stages.ledger import project
+from streams.store.tables import UPLOADS
+from streams.web.console.evidence_from_others import known_recordings
+from tests.support.console import Console
+from tests.support.events import fingerprinted, match, message
+from tests.support.stories import a_task, tell
+
+TOLD = Declaration(contains_ai="None", tools=(Tool(name="Synth", agreement_id="AGR-7"),))
+
+
+def a_story(console: Console) -> str:
+    """A track that a person must look at, is like T-0, was signed, and names an agreement."""
+    ledger = console.house.ledger
+    known, _ = tell(ledger, "T-0", title="The known one")
+    task = a_task(ledger, "T-1", declared=TOLD)
+    said = Provenance(state="untrusted", signer="Somebody <b>else</b>", claim_generator="Suno 5")
+    heard = fingerprinted("T-1").model_copy(
+        update={
+            "provenance": said,
+            "matches": (
+                match(content_sha256=known.content_sha256, speed_ratio=2.0),
+                match(item_id="away", content_sha256="0" * 64),
+            ),
+        }
+    )
+    with ledger.reading() as connection:
+        mine = connection.scalars(
+            select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == "T-1")
+        ).one()
+    heard = heard.model_copy(update={"upload_id": mine})
+    entry = RightsEntry(
+        agreement_id="AGR-7",
+        grantor=Party(party_id="P-1", name="A label"),
+        grantee="us",
+        subject=RightsSubject(wildcard=True),
+        uses=("voice_replica",),
+        permission="revoked",
+        valid_from=date(2026, 1, 1),
+    )
+    changed = RightsChanged(
+        entry_id=rights_entry_id(entry),
+        version=1,
+        entry=entry,
+        changed_by="test",
+        changed_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    project(
+        ledger, [message(topics.FINGERPRINTED, heard), message(topics.RIGHTS_CHANGED, changed, 1)]
+    )
+    return task
+
+
+def test_a_task_says_what_file_registry_and_known_recordings_say(console: Console) -> None:
+    html = console.browser("reviewer").get(f"/tasks/{a_story(console)}").text
+    assert "170 s of this track are T-0, on the stay-down list" in html
+    assert 'data-here="1.5" data-there="1.56" data-speed="2.0"' in html
+    assert html.count("the two cannot be played side by side") == 1
+    assert "signed by Somebody &lt;b&gt;else&lt;/b&gt;" in html
+    assert "made with Suno 5" in html
+    assert "AGR-7: voice replica withdrawn" in html
+    assert "by A label, 2026-01-01 to further notice" in html
+
+
+def test_who_judges_blind_hears_of_none_of_it(console: Console) -> None:
+    task = a_story(console)
+    reviewer = console.browser("reviewer")
+    reviewer.submit("/me", what="blind", blind="on")
+    html = reviewer.get(f"/tasks/{task}").text
+    assert "scores, evidence and the decision are hidden" in html
+    for said in ("stay-down", "Suno 5", "AGR-7: voice", "Known recordings"):
+        assert said not in html
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "speed", "places"),
+    [(30.0, 1.0, (0.0, 30.0)), (-4.0, 2.0, (2.0, 0.0)), (None, None, (0.0, 0.0))],
+)
+def test_both_start_where_the_music_is_the_same(
+    console: Console, offset_s: float | None, speed: float | None, places: tuple[float, float]
+) -> None:
+    told = match(offset_s=offset_s, speed_ratio=speed, start_s=None)  # as said before 0.2
+    heard = {"matches": [told.model_dump()]}
+    with console.house.ledger.reading() as connection:
+        (one,) = known_recordings(connection, "upl_1", heard)
+    assert (one.here_s, one.there_s) == places
