@@ -9,12 +9,14 @@ told which generators ran on it. Equal inputs on one machine give equal bytes, a
 equal digest.
 """
 
+import ast
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from math import ceil
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,6 +67,15 @@ from models.training.references import REFERENCES
 from models.training.scoring import Population, Scored, assessable, populations, score_all
 
 CARD: Final = "CARD.md"
+CODE: Final = (  # the packages whose code decides what a model is
+    "detector.audio",
+    "detector.observation",
+    "detector.evidence",
+    "detector.calibration",
+    "detector.assessment",
+    "models.synthesis",
+    "models.training",
+)
 REFERENCE_EDGES: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0)
 FEW: Final = 0.05  # of the recordings, at lower rates than the lowest that was calibrated
 KNOWN_MIN_TRACKS: Final = 3
@@ -299,22 +310,27 @@ def _groups(tracks: Sequence[Track], label: str) -> list[str]:
 
 
 def code_digest() -> str:
-    """Return the SHA-256 of the code that hears, scores and calibrates."""
+    """Return the SHA-256 of the code that decodes, scores and calibrates.
+
+    Comments, docstrings and layout do not count. One version of Python gives one digest.
+    """
     total = hashlib.sha256()
-    for package, names in (
-        ("detector.audio", "decode framing spectra"),
-        ("detector.observation", "observation listen"),
-        ("detector.evidence", "branches clock localization shift_search speed templates"),
-        ("detector.calibration", "applicability calibration ood"),
-        ("detector.assessment", "answer model"),
-        ("models.synthesis", "augmentations"),
-        ("models.training", "augmentation_cache augmented_humans data detection_tables fusion"),
-        ("models.training", "fpr_by_stratum metrics null_distribution observations ood_fitting"),
-        ("models.training", "references scoring template_fitting train"),
-    ):
-        for name in names.split():
-            total.update(files(package).joinpath(f"{name}.py").read_bytes())
+    for package in CODE:
+        for path in sorted(files(package).iterdir(), key=attrgetter("name")):
+            if path.name.endswith(".py"):
+                total.update(f"{package}/{path.name}\n{normalized(path.read_text())}\n".encode())
     return total.hexdigest()
+
+
+def normalized(source: str) -> str:
+    """Return the syntax tree of a module as text, without its docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            del node.body[0]
+    return ast.dump(tree)
 
 
 def _report(description: dict[str, Any]) -> str:

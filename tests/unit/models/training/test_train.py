@@ -17,7 +17,7 @@ from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
 from models.training.data import describe, file_sha256, read_manifest, usable
 from models.training.observations import observe
-from models.training.train import Trained, train
+from models.training.train import Trained, normalized, train
 from tests.support.paths import ROOT
 
 RELEASED = ROOT / "models" / "clock-4"
@@ -85,6 +85,19 @@ def test_same_inputs_same_digest(folder: Path, tmp_path: Path) -> None:
     assert Model.load(tmp_path / "a").digest == first.digest
     for name in ("manifest.json", "weights.safetensors", "rates.toml", "CARD.md"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        '"""Other."""\nLIMIT = 3  # dB\ndef f(x):\n    """F."""\n    return x\n',
+        "LIMIT = (3)\n\n\ndef f(x):\n\n    return x  # as it is\n",
+    ],
+)
+def test_comments_and_docstrings_do_not_change_the_code_digest(prose: str) -> None:
+    code = "LIMIT = 3\ndef f(x): return x\n"
+    assert normalized(prose) == normalized(code)
+    assert normalized(prose.replace("3", "4")) != normalized(code)
 
 
 def test_a_trained_model_answers_and_says_what_it_supports(folder: Path, tmp_path: Path) -> None:
