@@ -26,11 +26,12 @@ test: setup ## everything: style, types, import directions, all tests (JOBS=4 at
 	$(BIN)/pytest -n $(or $(JOBS),4) --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$lint; linted=$$?; cat build/lint.log; exit $$((tests | linted))
 
-lint: setup ## style, types, import directions
+lint: setup ## style, types, import directions, names and prose
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.prose --baseline deploy/prose_baseline.json
 
 unit: setup ## the tests that need no broker
 	$(BIN)/pytest -m 'not pipeline'
