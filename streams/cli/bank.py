@@ -273,12 +273,12 @@ def _item(
     """Return the item of a file, of a content in the store, or of a track in the ledger."""
     from streams.known.index import Item
     from streams.media.artefacts import ArtefactStore
-    from streams.media.decode_pool import HearingPool
+    from streams.media.decode_pool import DecodePool
 
     path = Path(thing)
     if path.is_file():
-        with HearingPool(settings) as pool:
-            heard = asyncio.run(pool.hear(path))
+        with DecodePool(settings) as pool:
+            heard = asyncio.run(pool.decode(path))
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         landmarks, pcm = heard.landmarks, heard.pcm_sha256

@@ -174,14 +174,14 @@ def evidence(
     from detector.assessment.model import Model
     from detector.explain.plot import evidence as draw
     from detector.observation.observation import Observation
-    from streams.media.decode_pool import HearingPool
+    from streams.media.decode_pool import DecodePool
     from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     released = Model.load(model or settings.model)
     released.check_alpha(settings.alpha)
-    with HearingPool(settings) as pool:
-        heard = asyncio.run(pool.hear(file))
+    with DecodePool(settings) as pool:
+        heard = asyncio.run(pool.decode(file))
     observation = Observation.from_bytes(heard.observation)
     for path in draw(observation, file.name, released, out, settings.alpha):
         sys.stdout.write(f"{path}\n")

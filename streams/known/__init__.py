@@ -1,5 +1,6 @@
-"""Known tracks: which recordings were met before, in which bank, and what a hit may do.
+"""Known recordings: banks, the fingerprint index, and the matches of an upload.
 
-Read index (the interface), sql (what the backends share), embedded, postgres; banks (owners,
-thresholds, switches), recognise (an upload's matches), archives and cli.
+``index`` is the interface; ``sql`` is shared by its backends ``embedded`` (with ``segments``) and
+``postgres``. ``banks`` holds owners, thresholds and switches, ``recognition`` an upload's matches,
+``archives`` the export.
 """

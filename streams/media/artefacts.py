@@ -32,7 +32,7 @@ class LostArtefact(BadInput):
     """An event names an artefact that is not there, or not the same any more."""
 
 
-class HeardFacts(Record):
+class ContentFacts(Record):
     """What the store keeps beside an observation."""
 
     audio: AudioFacts
@@ -63,10 +63,10 @@ class ArtefactStore:
             filesystem.auto_mkdir = True
         return cls(filesystem, root.rstrip("/"))
 
-    def find(self, content_sha256: str) -> HeardFacts | None:
+    def find(self, content_sha256: str) -> ContentFacts | None:
         """Return what was heard of this content, or None (Transient where the store fails)."""
         try:
-            return HeardFacts.model_validate_json(
+            return ContentFacts.model_validate_json(
                 self.filesystem.cat_file(self._path(content_sha256, "json"))
             )
         except (FileNotFoundError, ValidationError):
@@ -74,10 +74,10 @@ class ArtefactStore:
         except Exception as error:
             raise Transient(f"artefact store: {error!r}") from error
 
-    def keep(self, content_sha256: str, heard: Heard) -> HeardFacts:
+    def keep(self, content_sha256: str, heard: Heard) -> ContentFacts:
         """Store what was heard, observation first; return what later events say."""
         path = self._path(content_sha256, "obs")
-        facts = HeardFacts(
+        facts = ContentFacts(
             audio=AudioFacts.model_validate(heard.audio, from_attributes=True),
             fingerprint=(
                 Fingerprint.model_validate(heard.fingerprint, from_attributes=True)

@@ -1,8 +1,8 @@
-"""The child process that hears: confined before the first upload, one open file at a time.
+"""The decode process: confined before the first upload, one open file at a time.
 
-It is sent a descriptor that may be read and answers with plain bytes: JSON of facts or of
-a reason, then the observation, the landmarks, and what the file says of its making. No pickle
-comes back: whoever takes over a decoder may lie about his own file, and that is all.
+It receives a readable descriptor and answers with plain bytes: JSON of facts or of a reason,
+then the observation, the landmarks and the provenance. It never sends a pickle: an attacker who
+takes over the decoder can only falsify the answer about the same file.
 """
 
 import gc
@@ -22,14 +22,14 @@ from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
 from streams.media import sandbox
 
-Hear = Callable[[int, float], Heard]
+DecodeFile = Callable[[int, float], Heard]
 
 WARM_RATE_HZ: Final = 44_100
 WARM_SAMPLES: Final = 15 * WARM_RATE_HZ  # a segment and a half: every step is taken once
 
 
-def hear(descriptor: int, max_duration_s: float) -> Heard:
-    """Hear an open file."""
+def decode(descriptor: int, max_duration_s: float) -> Heard:
+    """Decode an open file."""
     from detector.observation.listen import (
         listen,  # torch is loaded in the fork server, not in the worker
     )
@@ -37,23 +37,23 @@ def hear(descriptor: int, max_duration_s: float) -> Heard:
     return listen(descriptor, max_duration_s=max_duration_s)
 
 
-def serve(connection: Connection, hear_file: Hear, cpu_s: float, memory_mb: int) -> None:
-    """Answer for one file after the other until the other side closes."""
+def serve(connection: Connection, decode_file: DecodeFile, cpu_s: float, memory_mb: int) -> None:
+    """Answer one file after another until the other side closes."""
     import torch
 
     torch.set_num_threads(1)
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Among the descriptors that multiprocessing leaves is one that keeps the fork server
-    # alive; without it that ends with the worker, and we end with it.
+    # multiprocessing leaves a descriptor that keeps the fork server alive. Without it the fork
+    # server ends with the worker, and so does this process.
     os.closerange(3, connection.fileno())
     os.closerange(connection.fileno() + 1, 4_096)
     _warm()
-    warm = getattr(hear_file, "warm", None)
+    warm = getattr(decode_file, "warm", None)
     if warm is not None:
         warm()
-    gc.freeze()  # what is here stays: no collection need look at it again
+    gc.freeze()  # everything loaded so far stays: spare the collector
     connection.send_bytes(orjson.dumps(sandbox.confine(memory_mb)))
     while True:
         try:
@@ -63,42 +63,42 @@ def serve(connection: Connection, hear_file: Hear, cpu_s: float, memory_mb: int)
             return
         sandbox.limit_cpu(cpu_s)
         try:
-            _answer(connection, hear_file, descriptor, max_duration_s)
+            _answer(connection, decode_file, descriptor, max_duration_s)
         finally:
             os.close(descriptor)
 
 
 def _answer(
-    connection: Connection, hear_file: Hear, descriptor: int, max_duration_s: float
+    connection: Connection, decode_file: DecodeFile, descriptor: int, max_duration_s: float
 ) -> None:
-    said: dict[str, object]
+    answer: dict[str, object]
     observation = landmarks = provenance = b""
     try:
-        heard = hear_file(descriptor, max_duration_s)
+        track = decode_file(descriptor, max_duration_s)
     except InvalidAudio as error:
-        said = {"refused": (error.reason, error.detail)}
+        answer = {"refused": (error.reason, error.detail)}
     except Fatal as error:
-        said = {"fatal": str(error)}
+        answer = {"fatal": str(error)}
     except Exception as error:  # noqa: BLE001 - one file's fault, told as such
-        said = {"failed": f"{type(error).__name__}: {error}"[:500]}
+        answer = {"failed": f"{type(error).__name__}: {error}"[:500]}
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch's own
-            said = {"refused": ("too_much_memory", "decoding needs more memory than allowed")}
+            answer = {"refused": ("too_much_memory", "decoding needs more memory than allowed")}
     else:
-        observation, landmarks = heard.observation, heard.landmarks
-        provenance = heard.provenance
-        said = {"heard": (heard.audio, heard.fingerprint, heard.pcm_sha256)}
-    connection.send_bytes(orjson.dumps(said))
+        observation, landmarks = track.observation, track.landmarks
+        provenance = track.provenance
+        answer = {"decoded": (track.audio, track.fingerprint, track.pcm_sha256)}
+    connection.send_bytes(orjson.dumps(answer))
     connection.send_bytes(observation)
     connection.send_bytes(landmarks)
     connection.send_bytes(provenance)
 
 
 def _warm() -> None:
-    """Hear noise once, so that all that loads late has been loaded and the first is no slower."""
+    """Decode noise once, so that lazy imports do not slow down the first upload."""
     samples = bytes(range(256)) * (2 * WARM_SAMPLES // 256)
     layout = (b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", 16, 1, 1)
     rates = (WARM_RATE_HZ, 2 * WARM_RATE_HZ, 2, 16, b"data", len(samples))
     with tempfile.TemporaryFile() as file:
         file.write(struct.pack("<4sI4s4sIHHIIHH4sI", *layout, *rates) + samples)
         file.flush()
-        hear(file.fileno(), 60.0)
+        decode(file.fileno(), 60.0)

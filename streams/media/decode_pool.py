@@ -1,9 +1,8 @@
 """Decoding in child processes: a crash, a hang or a bomb costs one upload, no worker.
 
-Each child is confined (``streams.media.sandbox``) and is handed one open file at a time; this
-side keeps the clock (``decode_worker``). A child that takes too long is killed, one that died
-or has grown is replaced, all from a fork server that has torch loaded already, so that a
-replacement takes a fraction of a second and shares its memory.
+Each child is confined (``streams.media.sandbox``) and receives one open file at a time. The parent
+(``decode_worker``) enforces the deadline and replaces children that died or grew. They come from
+a fork server that has torch loaded, so a replacement takes a fraction of a second.
 """
 
 import asyncio
@@ -16,52 +15,54 @@ from typing import Final
 
 from detector.errors import InvalidAudio
 from detector.types import Heard
-from streams.media.decode_child import Hear, hear
-from streams.media.decode_worker import Ear, Job
+from streams.media.decode_child import DecodeFile, decode
+from streams.media.decode_worker import DecodeWorker, Job
 from streams.media.sandbox import Protections
 from streams.runtime.settings import Settings
 
 WATCH_S: Final = 0.1
 
 
-class HearingPool:
-    """Hears files in parallel; use as a context manager."""
+class DecodePool:
+    """Decodes files in parallel; use as a context manager."""
 
-    def __init__(self, settings: Settings, hear_file: Hear = hear) -> None:
-        """Prepare; ``hear_file`` is what the children do (tests put faults there)."""
+    def __init__(self, settings: Settings, decode_file: DecodeFile = decode) -> None:
+        """Prepare; ``decode_file`` runs in the children (tests inject faults there)."""
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._ears = [Ear(settings, hear_file, self._jobs) for _ in range(settings.decode_workers)]
+        self._workers = [
+            DecodeWorker(settings, decode_file, self._jobs) for _ in range(settings.decode_workers)
+        ]
         self._closed = threading.Event()
 
-    def __enter__(self) -> "HearingPool":
-        for ear in self._ears:
-            ear.start()
-        threading.Thread(target=self._watch, name="hearing-watch", daemon=True).start()
+    def __enter__(self) -> "DecodePool":
+        for worker in self._workers:
+            worker.start()
+        threading.Thread(target=self._watch, name="decode-watch", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        for ear in self._ears:
-            ear.close()
+        for worker in self._workers:
+            worker.close()
             self._jobs.put(None)
-        for ear in self._ears:
-            ear.join(timeout=5)
+        for worker in self._workers:
+            worker.join(timeout=5)
 
     async def warm(self) -> Protections:
-        """Wait for the children, so that the first upload need not; return what confines them.
+        """Wait until the children are ready; return their protections.
 
         Raises:
             Fatal: they do not start.
         """
-        started = [asyncio.wrap_future(ear.started) for ear in self._ears]
+        started = [asyncio.wrap_future(worker.started) for worker in self._workers]
         return (await asyncio.gather(*started))[0]
 
     def processes(self) -> list[int]:
         """Return the ids of the children."""
-        return [ear.pid for ear in self._ears if ear.pid]
+        return [worker.pid for worker in self._workers if worker.pid]
 
-    async def hear(self, path: Path) -> Heard:
-        """Hear one file.
+    async def decode(self, path: Path) -> Heard:
+        """Decode one file.
 
         Raises:
             InvalidAudio: also for a decode that crashed or took too long or too much.
@@ -75,8 +76,8 @@ class HearingPool:
 
     def _watch(self) -> None:
         while not self._closed.wait(WATCH_S):
-            for ear in self._ears:
-                ear.watch()
+            for worker in self._workers:
+                worker.watch()
 
 
 def _open(path: Path) -> int:

@@ -1,7 +1,7 @@
-"""One decode process, seen from its parent: started, handed files, watched, replaced.
+"""The parent's side of one decode process: start it, hand it files, watch it, replace it.
 
-The child's word is not trusted: what it says is plain bytes of limited size, checked
-against a schema, and nothing that it leaves undone lasts longer than the deadline.
+The child is not trusted. Its answer is plain bytes of limited size, checked against a schema,
+and the parent enforces the deadline.
 """
 
 import contextlib
@@ -27,26 +27,26 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from detector.errors import Fatal, InvalidAudio, Transient
 from detector.types import AudioFacts, Fingerprint, Heard
 from streams.contract.records import Sha256
-from streams.media.decode_child import Hear, serve
+from streams.media.decode_child import DecodeFile, serve
 from streams.media.sandbox import Protections
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-MAX_FILES: Final = 500  # then a child is replaced, whatever it looks like
+MAX_FILES: Final = 500  # then the child is replaced in any case
 MAX_GROWTH_MB: Final = 160
-MAX_SAID: Final = 2**20
+MAX_ANSWER: Final = 2**20
 MAX_OBSERVATION: Final = 2**27
 MAX_LANDMARKS: Final = 2**22
-START_PATIENCE_S: Final = 60.0
+START_TIMEOUT_S: Final = 60.0
 
 
-class _Said(BaseModel):
-    """What a child says about a file; one of these."""
+class _Answer(BaseModel):
+    """The child's answer about a file: exactly one field is set."""
 
     model_config = ConfigDict(extra="forbid")
 
-    heard: tuple[AudioFacts, Fingerprint | None, Sha256] | None = None
+    decoded: tuple[AudioFacts, Fingerprint | None, Sha256] | None = None
     refused: tuple[str, str] | None = None
     fatal: str | None = None
     failed: str | None = None
@@ -54,23 +54,23 @@ class _Said(BaseModel):
 
 @dataclass
 class Job:
-    """One open file to hear; who submits it closes nothing."""
+    """One open file to decode; the worker closes it."""
 
     descriptor: int
     future: "Future[Heard]" = field(default_factory=Future)
     abandoned: bool = False
 
 
-class Ear(threading.Thread):
+class DecodeWorker(threading.Thread):
     """One child and the thread that talks to it."""
 
     def __init__(
-        self, settings: Settings, hear_file: Hear, jobs: "SimpleQueue[Job | None]"
+        self, settings: Settings, decode_file: DecodeFile, jobs: "SimpleQueue[Job | None]"
     ) -> None:
-        super().__init__(name="hearing", daemon=True)
+        super().__init__(name="decode", daemon=True)
         self.started: Future[Protections] = Future()
         self._settings = settings
-        self._hear_file = hear_file
+        self._decode_file = decode_file
         self._jobs = jobs
         self._lock = threading.Lock()  # of what the watching thread reads
         self._job: Job | None = None
@@ -92,24 +92,24 @@ class Ear(threading.Thread):
         """Answer jobs until there is a None."""
         try:
             self.started.set_result(self._start())
-        except BaseException as error:  # noqa: BLE001 - said to who waits
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
             self.started.set_exception(error)
         while (job := self._jobs.get()) is not None:
             if not job.future.set_running_or_notify_cancel():
                 os.close(job.descriptor)
                 continue
             try:
-                heard = self._hear(job)
-            except BaseException as error:  # noqa: BLE001 - said to who waits
+                track = self._decode(job)
+            except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
                 job.future.set_exception(error)
             else:
-                job.future.set_result(heard)
+                job.future.set_result(track)
             finally:
                 os.close(job.descriptor)
             self._replace_spent()
 
     def watch(self) -> None:
-        """Kill the child where its time is over or nobody waits any more."""
+        """Kill the child after its deadline, or when its job was abandoned."""
         with self._lock:
             if self._job is None or self._verdict is not None:
                 return
@@ -117,7 +117,7 @@ class Ear(threading.Thread):
                 seconds = self._settings.decode_timeout_s
                 self._verdict = ("decode_timeout", f"decoding took longer than {seconds:g} s")
             elif self._job.abandoned:
-                self._verdict = ("decode_timeout", "nobody waits for it")
+                self._verdict = ("decode_timeout", "the caller stopped waiting")
             else:
                 return
             self._kill()
@@ -133,78 +133,82 @@ class Ear(threading.Thread):
             with contextlib.suppress(OSError, AttributeError):
                 self._child.kill()
 
-    def _hear(self, job: Job) -> Heard:
-        """Hear; and once more in a fresh child where the fault may not be this file's.
-
-        An earlier file may have left the child in disorder, the kernel may have killed it.
-        """
+    def _decode(self, job: Job) -> Heard:
+        """Decode; retry once in a fresh child where another file or the kernel may be at fault."""
         fresh = self._files == 0
         try:
-            return self._hear_once(job)
+            return self._decode_once(job)
         except _Broken as broken:
             if fresh and not broken.from_outside:
                 raise InvalidAudio(broken.reason, broken.detail) from broken
             log.warning("decode_tried_again", reason=broken.reason, detail=broken.detail)
         try:
-            return self._hear_once(job)
+            return self._decode_once(job)
         except _Broken as broken:
             raise InvalidAudio(broken.reason, broken.detail) from broken
 
-    def _hear_once(self, job: Job) -> Heard:
+    def _decode_once(self, job: Job) -> Heard:
         if self._child is None:
             self._start()
         child, connection = self._child, self._connection
         if child is None or connection is None or child.pid is None:
-            raise Transient("the hearing pool is closed")
+            raise Transient("the decode pool is closed")
         with self._lock:
             self._job, self._verdict = job, None
             self._deadline = time.monotonic() + self._settings.decode_timeout_s
         try:
             connection.send_bytes(repr(self._settings.decode_max_duration_s).encode())
             send_handle(connection, job.descriptor, child.pid)
-            said = _Said.model_validate_json(connection.recv_bytes(MAX_SAID))
+            answer = _Answer.model_validate_json(connection.recv_bytes(MAX_ANSWER))
             observation = connection.recv_bytes(MAX_OBSERVATION)
             landmarks = connection.recv_bytes(MAX_LANDMARKS)
-            provenance = connection.recv_bytes(MAX_SAID)
+            provenance = connection.recv_bytes(MAX_ANSWER)
         except (OSError, EOFError, ValidationError) as error:
             raise self._post_mortem() from error
         finally:
             with self._lock:
                 self._job = None
         self._files += 1
-        if said.heard:
-            audio, fingerprint, pcm_sha256 = said.heard
+        if answer.decoded:
+            audio, fingerprint, pcm_sha256 = answer.decoded
             return Heard(audio, fingerprint, observation, pcm_sha256, landmarks, provenance)
-        if said.refused and said.refused[0] != "too_much_memory":
-            raise InvalidAudio(*said.refused)
-        self._drop(said.refused[0] if said.refused else "failed")
-        if said.fatal:
-            raise Fatal(said.fatal)
-        raise _Broken(*(said.refused or ("decoder_crashed", said.failed or "it said nothing")))
+        if answer.refused and answer.refused[0] != "too_much_memory":
+            raise InvalidAudio(*answer.refused)
+        self._drop(answer.refused[0] if answer.refused else "failed")
+        if answer.fatal:
+            raise Fatal(answer.fatal)
+        raise _Broken(
+            *(answer.refused or ("decoder_crashed", answer.failed or "it sent no answer"))
+        )
 
     def _start(self) -> Protections:
         """Start a child and wait until it is confined."""
         settings = self._settings
         context = multiprocessing.get_context("forkserver")
-        ours, theirs = context.Pipe()
+        parent_end, child_end = context.Pipe()
         process = context.Process(
             target=serve,
-            args=(theirs, self._hear_file, settings.decode_cpu_s, settings.decode_max_memory_mb),
+            args=(
+                child_end,
+                self._decode_file,
+                settings.decode_cpu_s,
+                settings.decode_max_memory_mb,
+            ),
             name="earmark-decode",
             daemon=True,
         )
         with self._lock:
-            self._child, self._connection, self._files = process, ours, 0
+            self._child, self._connection, self._files = process, parent_end, 0
         try:
             with _processes:
                 # read when numpy is loaded: a second thread waits busily for small products
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
                 context.set_forkserver_preload(["streams.media.fork_server"])
                 process.start()
-            theirs.close()
-            if self._closed or not ours.poll(START_PATIENCE_S):
+            child_end.close()
+            if self._closed or not parent_end.poll(START_TIMEOUT_S):
                 self._kill()
-            protections: Protections = orjson.loads(ours.recv_bytes(MAX_SAID))
+            protections: Protections = orjson.loads(parent_end.recv_bytes(MAX_ANSWER))
         except (OSError, EOFError) as error:
             code = self._drop("start")
             raise Fatal(f"a decode process does not start: exit code {code}, {error!r}") from error
@@ -212,14 +216,14 @@ class Ear(threading.Thread):
         return protections
 
     def _replace_spent(self) -> None:
-        """Replace a child that is gone, or has grown, or has heard many; not while one waits."""
+        """Replace a child that died, grew, or decoded ``MAX_FILES`` files; only between jobs."""
         if self._child is not None:
             grown_mb = _resident_mb(self._child.pid) - self._rest_mb
             if self._files < MAX_FILES and grown_mb < MAX_GROWTH_MB:
                 return
             self._drop("spent")
         if not self._closed:
-            with contextlib.suppress(Fatal):  # the next job tries again, and says so
+            with contextlib.suppress(Fatal):  # the next job tries again and raises
                 self._start()
 
     def _drop(self, why: str) -> int | None:
@@ -230,9 +234,7 @@ class Ear(threading.Thread):
             self._child = self._connection = None
         if connection is not None:
             connection.close()
-        if child is None:
-            return None
-        if child.pid is None:  # it never started
+        if child is None or child.pid is None:  # it never started
             return None
         wait([child.sentinel], timeout=5)
         with _processes:
@@ -246,10 +248,10 @@ class Ear(threading.Thread):
         """Return why the child stopped in the middle of a file."""
         child = self._child
         if child is not None:
-            wait([child.sentinel], timeout=1)  # it may be on its way out by itself
+            wait([child.sentinel], timeout=1)  # it may be exiting by itself
         code = self._drop("died")
         if self._closed:
-            return Transient("the hearing pool is closed")
+            return Transient("the decode pool is closed")
         if self._verdict is not None:
             return InvalidAudio(*self._verdict)
         if code == -signal.SIGXCPU:
@@ -259,11 +261,11 @@ class Ear(threading.Thread):
         return _Broken("decoder_crashed", detail, from_outside=code == -signal.SIGKILL)
 
 
-_processes = threading.Lock()  # multiprocessing's own books are not for several threads
+_processes = threading.Lock()  # multiprocessing's bookkeeping is not thread-safe
 
 
 class _Broken(Exception):
-    """The child died or is no longer to be trusted; ``from_outside``: not by its own doing."""
+    """The child died or is no longer trusted; ``from_outside``: another process killed it."""
 
     def __init__(self, reason: str, detail: str, *, from_outside: bool = False) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -273,7 +275,7 @@ class _Broken(Exception):
 
 
 def _resident_mb(pid: int | None) -> int:
-    """Return the resident memory of a process, or 0 where the system does not say."""
+    """Return the resident memory of a process, or 0 where it is unknown."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):

@@ -28,7 +28,7 @@ STATES: Final = {"Trusted": "trusted", "Valid": "untrusted", "Invalid": "invalid
 
 
 @dataclass(frozen=True)
-class Listening:
+class ProvenanceDecoder:
     """Hears a file and reads what it says of itself; what the children of the pool do."""
 
     anchors: str = ""

@@ -14,7 +14,7 @@ from detector.assessment.analyze import analysed, rejected
 from detector.assessment.model import Model
 from detector.errors import BadInput, InvalidAudio
 from detector.types import Heard
-from streams.media.decode_pool import HearingPool
+from streams.media.decode_pool import DecodePool
 from streams.ops.inputs import Passed, gather
 from streams.runtime.settings import Settings
 
@@ -23,7 +23,7 @@ async def analyze(
     names: Sequence[str], model: Model, settings: Settings
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield one plain object per file; folders are walked, nothing is passed in silence."""
-    with HearingPool(settings) as pool:
+    with DecodePool(settings) as pool:
         waiting: deque[tuple[str, asyncio.Task[Heard] | BadInput]] = deque()
         for item in gather(list(names)):
             if isinstance(item, Passed):
@@ -37,10 +37,10 @@ async def analyze(
             yield await _answer(*waiting.popleft(), model, settings.alpha)
 
 
-async def _hear(pool: HearingPool, path: Path, size: int, settings: Settings) -> Heard:
+async def _hear(pool: DecodePool, path: Path, size: int, settings: Settings) -> Heard:
     if size > settings.fetch_max_bytes:
         raise InvalidAudio("too_large", f"{size} bytes exceed {settings.fetch_max_bytes}")
-    return await pool.hear(path)
+    return await pool.decode(path)
 
 
 async def _answer(

@@ -22,11 +22,11 @@ from streams.contract.records import Provenance, TrackFingerprinted, UploadRecei
 from streams.known.banks import Banks
 from streams.known.index import open_index
 from streams.known.recognition import Recogniser
-from streams.media.artefacts import Acoustics, ArtefactStore, HeardFacts
-from streams.media.decode_pool import HearingPool
+from streams.media.artefacts import Acoustics, ArtefactStore, ContentFacts
+from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetched, Fetcher
 from streams.media.kept_audio import KeptUploads
-from streams.media.provenance import Listening
+from streams.media.provenance import ProvenanceDecoder
 from streams.media.spool import spool
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 NAME = "fingerprint"
 CONDITION = "decode_processes_run"
 
-Known = tuple[HeardFacts, Acoustics, Provenance | None]  # of a content
+Known = tuple[ContentFacts, Acoustics, Provenance | None]  # of a content
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Fingerprinting:
 
     fetcher: Fetcher
     store: ArtefactStore
-    pool: HearingPool
+    pool: DecodePool
     recogniser: Recogniser
     threads: ThreadPoolExecutor
     spool: Path
@@ -121,7 +121,7 @@ class Fingerprinting:
             metrics.HEARD.labels("reused").inc()
             return known, acoustics, _provenance(said)
         with tracing.stage(NAME, "hear"):
-            heard = await self.pool.hear(fetched.path)
+            heard = await self.pool.decode(fetched.path)
         with tracing.stage(NAME, "store"):
             await run(self.threads, self.store.keep_file, self._place(sha256), heard.provenance)
             if known is not None:  # an earlier release heard it: what it said stays said
@@ -151,11 +151,11 @@ def _provenance(said: bytes) -> Provenance | None:
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[UploadReceived]]:
     fetcher = Fetcher.from_settings(settings)
     store = ArtefactStore.open(settings.store)
-    listening = Listening(_anchors(settings))
+    listening = ProvenanceDecoder(_anchors(settings))
     with (
         spool() as folder,
         ThreadPoolExecutor(settings.decode_workers + 4, thread_name_prefix="fetch") as threads,
-        HearingPool(settings, listening) as pool,
+        DecodePool(settings, listening) as pool,
         open_index(settings.index_url) as index,
     ):
         # beside the joining of the group; an upload that comes first waits for it, or fails with it
@@ -173,7 +173,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
             warming.cancel()
 
 
-async def _warm(pool: HearingPool, health: Health) -> None:
+async def _warm(pool: DecodePool, health: Health) -> None:
     """Say what confines the decode processes once they run; until then this one is not ready.
 
     Where they do not start, this process ends, so that whoever watches it starts it anew.

@@ -1,6 +1,6 @@
-"""The ledger: what happened, as tables that people, the console and back-tests query.
+"""The ledger: tables, migrations, repositories and the outbox.
 
-Read tables and people (the schema), rows (what each message stands for), project (the processor),
-database (transactions, both databases), reads and letters (questions). outbox and audit are written
-in the transaction that they tell about. upgrade, export, rebuild and verify look after it all.
+``tables`` and ``account_tables`` are the schema, ``projections`` turns messages into rows,
+``database`` gives transactions on both databases. ``outbox`` and ``audit`` write in the
+transaction of the change. The other modules are repositories, each for one subject.
 """

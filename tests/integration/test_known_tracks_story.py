@@ -19,7 +19,7 @@ from streams.known.banks import Bank, BankKind, Banks, By
 from streams.known.index import Item, open_index
 from streams.known.recognition import Recogniser
 from streams.media.artefacts import ArtefactStore
-from streams.media.decode_pool import HearingPool
+from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
 from streams.policy.bundle import load
@@ -61,7 +61,7 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
     spool.mkdir()
     with (
         ThreadPoolExecutor(4) as threads,
-        HearingPool(settings) as pool,
+        DecodePool(settings) as pool,
         open_index(settings.index_url) as index,
     ):
         banks = Banks(index)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from detector.types import Heard
-from streams.media.decode_pool import HearingPool
+from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 
 
@@ -20,10 +20,10 @@ def hang(descriptor: int, max_duration_s: float) -> Heard:
 
 async def main() -> None:
     """Say the child's process id once it hangs."""
-    with HearingPool(Settings(decode_workers=1), hang) as pool:
+    with DecodePool(Settings(decode_workers=1), hang) as pool:
         await pool.warm()
         with tempfile.NamedTemporaryFile() as file:
-            hearing = asyncio.create_task(pool.hear(Path(file.name)))
+            hearing = asyncio.create_task(pool.decode(Path(file.name)))
             await asyncio.sleep(0.5)
             sys.stdout.write(f"{pool.processes()[0]}\n")
             sys.stdout.flush()

@@ -15,7 +15,7 @@ import pytest
 from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
 from streams.media import decode_child, decode_worker
-from streams.media.decode_pool import HearingPool
+from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support.audio import write_wav
 
@@ -90,7 +90,7 @@ def hear_or_fail(descriptor: int, max_duration_s: float) -> Heard:
     said = os.pread(descriptor, 100, 0).decode(errors="replace")
     if said in FAULTS:
         FAULTS[said]()
-    return decode_child.hear(descriptor, max_duration_s)
+    return decode_child.decode(descriptor, max_duration_s)
 
 
 @pytest.fixture(scope="module")
@@ -101,27 +101,27 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[HearingPool]:
+def pool() -> Iterator[DecodePool]:
     settings = Settings(
         decode_workers=1,
         decode_timeout_s=TIMEOUT_S,
         decode_cpu_s=CPU_S,
         decode_max_memory_mb=MEMORY_MB,
     )
-    with HearingPool(settings, hear_or_fail) as one:
+    with DecodePool(settings, hear_or_fail) as one:
         asyncio.run(one.warm())
         yield one
 
 
-def hear(pool: HearingPool, path: Path) -> Heard:
-    return asyncio.run(_within(pool.hear(path)))
+def hear(pool: DecodePool, path: Path) -> Heard:
+    return asyncio.run(_within(pool.decode(path)))
 
 
 async def _within(work: Awaitable[T]) -> T:
     return await asyncio.wait_for(work, 60)
 
 
-def test_hears_and_refuses(pool: HearingPool, noise: Path, tmp_path: Path) -> None:
+def test_hears_and_refuses(pool: DecodePool, noise: Path, tmp_path: Path) -> None:
     heard = hear(pool, noise)
     assert heard.audio.duration_s == 8.0
     assert heard.fingerprint is not None
@@ -148,7 +148,7 @@ def test_hears_and_refuses(pool: HearingPool, noise: Path, tmp_path: Path) -> No
     ],
 )
 def test_a_fault_costs_one_upload(
-    pool: HearingPool,
+    pool: DecodePool,
     noise: Path,
     tmp_path: Path,
     fault: Callable[[], None],
@@ -169,7 +169,7 @@ def test_a_fault_costs_one_upload(
 def test_a_hang_ends_at_the_deadline(noise: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("hang")
-    with HearingPool(Settings(decode_workers=1, decode_timeout_s=4), hear_or_fail) as pool:
+    with DecodePool(Settings(decode_workers=1, decode_timeout_s=4), hear_or_fail) as pool:
         hear(pool, noise)
         began = time.monotonic()
         with pytest.raises(InvalidAudio, match=r"decode_timeout: .* longer than 4 s"):
@@ -179,7 +179,7 @@ def test_a_hang_ends_at_the_deadline(noise: Path, tmp_path: Path) -> None:
 
 
 def test_disorder_that_one_file_leaves_does_not_cost_the_next(
-    pool: HearingPool, noise: Path, tmp_path: Path
+    pool: DecodePool, noise: Path, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("use_up_descriptors")
@@ -188,14 +188,14 @@ def test_disorder_that_one_file_leaves_does_not_cost_the_next(
     assert hear(pool, noise).audio.duration_s == 8.0
 
 
-def test_what_is_our_own_fault_is_fatal(pool: HearingPool, tmp_path: Path) -> None:
+def test_what_is_our_own_fault_is_fatal(pool: DecodePool, tmp_path: Path) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("fatal")
     with pytest.raises(Fatal, match="no library"):
         hear(pool, bad)
 
 
-def test_processor_time_is_counted_for_each_file(pool: HearingPool, noise: Path) -> None:
+def test_processor_time_is_counted_for_each_file(pool: DecodePool, noise: Path) -> None:
     began = time.monotonic()
     files = 0
     while time.monotonic() < began + 3 * CPU_S:
@@ -204,28 +204,28 @@ def test_processor_time_is_counted_for_each_file(pool: HearingPool, noise: Path)
     assert files > 3
 
 
-def test_a_child_hears_with_one_thread(pool: HearingPool, noise: Path) -> None:
+def test_a_child_hears_with_one_thread(pool: DecodePool, noise: Path) -> None:
     hear(pool, noise)
     (child,) = pool.processes()
     assert len(list(Path(f"/proc/{child}/task").iterdir())) == 1, "a second one waits busily"
 
 
-def test_nobody_waits_so_nobody_works(pool: HearingPool, noise: Path, tmp_path: Path) -> None:
+def test_nobody_waits_so_nobody_works(pool: DecodePool, noise: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("hang")
 
     async def leave_early() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(pool.hear(bad), 0.5)
+            await asyncio.wait_for(pool.decode(bad), 0.5)
         began = time.monotonic()
-        await pool.hear(noise)
+        await pool.decode(noise)
         assert time.monotonic() - began < TIMEOUT_S / 2
 
     asyncio.run(_within(leave_early()))
 
 
 def test_a_child_is_replaced_after_many_files(
-    pool: HearingPool, noise: Path, monkeypatch: pytest.MonkeyPatch
+    pool: DecodePool, noise: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode_worker, "MAX_FILES", 3)
     seen = set()
@@ -236,7 +236,7 @@ def test_a_child_is_replaced_after_many_files(
 
 
 def test_children_end_with_the_pool(noise: Path) -> None:
-    with HearingPool(Settings(decode_workers=2), hear_or_fail) as pool:
+    with DecodePool(Settings(decode_workers=2), hear_or_fail) as pool:
         asyncio.run(pool.warm())
         children = pool.processes()
         assert len(children) == 2
@@ -249,7 +249,7 @@ def test_children_end_with_the_pool(noise: Path) -> None:
 def test_a_pool_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode_worker, "serve", _no_start)
     with (
-        HearingPool(Settings(decode_workers=1), hear_or_fail) as pool,
+        DecodePool(Settings(decode_workers=1), hear_or_fail) as pool,
         pytest.raises(Fatal, match="does not start: exit code 7"),
     ):
         asyncio.run(pool.warm())

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from streams.contract.records import Aigc, Extent, Provenance
-from streams.media.decode_pool import HearingPool
-from streams.media.provenance import Listening, read
+from streams.media.decode_pool import DecodePool
+from streams.media.provenance import ProvenanceDecoder, read
 from streams.runtime.settings import Settings
 from tests.support.signing import Signatory, wav
 
@@ -151,12 +151,12 @@ def test_it_is_read_in_the_confined_child(tmp_path: Path) -> None:
 
     async def heard() -> dict[str, Any]:
         settings = Settings(decode_workers=1)
-        with HearingPool(settings, Listening(SIGNATORY.anchor)) as pool:
+        with DecodePool(settings, ProvenanceDecoder(SIGNATORY.anchor)) as pool:
             await pool.warm()
             found = {}
             for name, content in contents.items():
                 (tmp_path / name).write_bytes(content)
-                found[name] = (await pool.hear(tmp_path / name)).provenance
+                found[name] = (await pool.decode(tmp_path / name)).provenance
             return found
 
     found = asyncio.run(heard())

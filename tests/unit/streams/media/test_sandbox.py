@@ -16,7 +16,7 @@ from detector.audio.decode import Decoder
 from detector.errors import InvalidAudio
 from detector.types import Heard
 from streams.media import decode_child
-from streams.media.decode_pool import HearingPool
+from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support import hostile_bytes
 from tests.support.audio import write_wav
@@ -26,9 +26,9 @@ FILES = 150
 MEMORY_MB = 320
 
 
-def hear(pool: HearingPool, path: Path) -> Heard | InvalidAudio:
+def hear(pool: DecodePool, path: Path) -> Heard | InvalidAudio:
     try:
-        return asyncio.run(asyncio.wait_for(pool.hear(path), 120))
+        return asyncio.run(asyncio.wait_for(pool.decode(path), 120))
     except InvalidAudio as error:
         return error
 
@@ -56,7 +56,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
         decode_max_duration_s=900,
         decode_max_memory_mb=MEMORY_MB,
     )
-    with HearingPool(settings) as pool:
+    with DecodePool(settings) as pool:
         asyncio.run(pool.warm())
         idle = max(map(most_memory_mb, pool.processes()))
         usual = sorted(seconds(pool, good) for _ in range(5))[2]
@@ -65,7 +65,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
         async def one(path: Path) -> None:
             nonlocal most
             try:
-                assert (await pool.hear(path)).observation
+                assert (await pool.decode(path)).observation
             except InvalidAudio as error:
                 reasons.add(error.reason)
             most = max(most, *map(most_memory_mb, pool.processes()))
@@ -85,7 +85,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
         assert after < 3 * usual + 0.5
 
 
-def seconds(pool: HearingPool, path: Path) -> float:
+def seconds(pool: DecodePool, path: Path) -> float:
     began = time.monotonic()
     assert isinstance(hear(pool, path), Heard)
     return time.monotonic() - began
@@ -210,14 +210,14 @@ def taken_over(descriptor: int, max_duration_s: float) -> Heard:
 
 
 @pytest.fixture(scope="module")
-def foreign() -> Iterator[HearingPool]:
-    with HearingPool(Settings(decode_workers=1, decode_timeout_s=20), taken_over) as pool:
+def foreign() -> Iterator[DecodePool]:
+    with DecodePool(Settings(decode_workers=1, decode_timeout_s=20), taken_over) as pool:
         yield pool
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_a_decoder_in_foreign_hands_reaches_nothing(
-    foreign: HearingPool, attempt: str, tmp_path: Path
+    foreign: DecodePool, attempt: str, tmp_path: Path
 ) -> None:
     needs = ATTEMPTS[attempt][1]
     if not asyncio.run(foreign.warm())[needs]:
@@ -229,7 +229,7 @@ def test_a_decoder_in_foreign_hands_reaches_nothing(
     assert came.reason == "prevented", came
 
 
-def test_what_holds_is_said(foreign: HearingPool) -> None:
+def test_what_holds_is_said(foreign: DecodePool) -> None:
     held = asyncio.run(foreign.warm())
     assert held.keys() == {"limits", "files", "network", "system_calls"}
     assert "nofile" in str(held["limits"])
