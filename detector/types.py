@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+FloatVector = NDArray[np.float64]
+BoolVector = NDArray[np.bool_]
 
 OBSERVATION_VERSION: Final = 1
 """Of ``detector.observation.observation``; here for those who name it and need no torch."""

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.types import FloatVector
 from models.evaluation.fakeprint import fakeprints
 from models.training.confounds import facts_of, fold_of
 from models.training.metrics import (
-    FloatVector,
     auroc,
     balanced_weights,
     cluster_bootstrap,

@@ -27,8 +27,7 @@ from detector.evidence.clock import (
     mains_mask,
 )
 from detector.observation.observation import Geometry
-from detector.types import FloatArray
-from models.training.metrics import FloatVector
+from detector.types import FloatArray, FloatVector
 from models.training.scoring import Scored
 
 ORDERS: Final = 24  # fractions p/q that are looked at

@@ -26,6 +26,7 @@ from scipy.stats import binom
 
 from detector.assessment.model import MANIFEST, Model
 from detector.calibration.applicability import reason_against
+from detector.types import FloatVector
 from models.evaluation import attribution, baselines, reliability, unseen_decoders
 from models.evaluation.data_report import report
 from models.evaluation.nested import nested
@@ -37,7 +38,6 @@ from models.training.data import AI, read_manifest, traces, usable
 from models.training.detection_tables import by_maker, p_values, realised_fpr
 from models.training.fusion import Fused, fuse
 from models.training.metrics import (
-    FloatVector,
     auroc,
     check_polarity,
     cluster_bootstrap,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detector.evidence.branches import LEARNED_PRICE
 from detector.evidence.templates import FULL_RATE
+from detector.types import BoolVector, FloatVector
 from models.training.few_shot_learning import (
     band_of,
     noise_of,
@@ -25,7 +26,7 @@ from models.training.few_shot_learning import (
     those_at,
 )
 from models.training.fusion import Fused
-from models.training.metrics import BoolVector, FloatVector, rounded, weighted_tpr_at
+from models.training.metrics import rounded, weighted_tpr_at
 from models.training.references import References
 from models.training.scoring import Scored
 from models.training.template_fitting import Lines, fit

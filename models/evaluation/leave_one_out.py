@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.assessment.model import Model
-from models.training.metrics import FloatVector
+from detector.types import FloatVector
 from models.training.scoring import Scored
 from models.training.template_fitting import ATTRIBUTION, Lines, fit, out_of_fold
 

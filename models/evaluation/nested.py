@@ -19,10 +19,16 @@ from numpy.typing import NDArray
 
 from detector.calibration.calibration import TYPICAL_S, HumanScores
 from detector.evidence.clock import Lattice
+from detector.types import FloatVector
 from models.evaluation.clock_constants import GRID, Constants, Lines, measured
 from models.evaluation.leave_one_out import across, lines_of
 from models.training import template_fitting
-from models.training.metrics import FloatVector, auroc, conformal_p, rounded, tpr_at
+from models.training.metrics import (
+    auroc,
+    conformal_p,
+    rounded,
+    tpr_at,
+)
 from models.training.scoring import Population, Scored
 
 KNOWN_P: Final = 0.02

@@ -11,10 +11,9 @@ import numpy as np
 
 from detector.assessment.answer import HUMAN_LIKELY_BELOW, HUMAN_LIKELY_P
 from detector.assessment.model import Model
+from detector.types import BoolVector, FloatVector
 from models.training.confounds import fold_of
 from models.training.metrics import (
-    BoolVector,
-    FloatVector,
     balanced_weights,
     brier,
     expected_calibration_error,

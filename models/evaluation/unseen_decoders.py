@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from detector.calibration.calibration import TYPICAL_S, HumanScores
 from detector.evidence.clock import Lattice
+from detector.types import FloatVector
 from models.evaluation.clock_constants import Constants, measured
-from models.training.metrics import FloatVector, auroc, rounded, tpr_at
+from models.training.metrics import auroc, rounded, tpr_at
 from models.training.scoring import Population
 from models.training.template_fitting import Lines, fit
 

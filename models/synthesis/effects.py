@@ -11,8 +11,7 @@ import torch
 import torchaudio.functional
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-from detector.types import FloatArray
-from models.training.metrics import FloatVector
+from detector.types import FloatArray, FloatVector
 
 SEMITONE: Final = (89, 84)  # 1.05952: 2 ** (1 / 12) to a hundredth of a cent
 VOCODER_FFT: Final = 2_048

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from detector.types import FloatArray
+from detector.types import FloatArray, FloatVector
 from models.synthesis.coders import Coder, through
 from models.synthesis.effects import limited, resampled, stretched
 from models.synthesis.music import RATE_HZ, render
@@ -27,7 +27,6 @@ from models.synthesis.synthetic_negatives import (
     hats,
     hiss,
 )
-from models.training.metrics import FloatVector
 
 Audio = tuple[FloatArray, int]
 Make = Callable[[np.random.Generator, float], Audio]

@@ -11,9 +11,8 @@ from typing import Final
 import numpy as np
 from scipy.signal import lfilter
 
-from detector.types import FloatArray
+from detector.types import FloatArray, FloatVector
 from models.synthesis.music import RATE_HZ
-from models.training.metrics import FloatVector
 
 # Formants of five vowels in Hz (Peterson and Barney, 1952).
 VOWELS: Final = (

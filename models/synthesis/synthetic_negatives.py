@@ -5,9 +5,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.types import FloatArray
+from detector.types import FloatArray, FloatVector
 from models.synthesis.music import RATE_HZ
-from models.training.metrics import FloatVector
 
 GRAIN_SHIFT: Final = 0.03  # of the speed: half a semitone either way
 _CHIP_NOTES: Final = (0, 2, 3, 5, 7, 8, 10)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from detector.audio.spectra import LTAS_BAND_HZ
 from detector.errors import BadInput
+from detector.types import FloatVector
 from models.training.data import folds
 from models.training.metrics import (
-    FloatVector,
     balanced_weights,
     logistic,
     rounded,

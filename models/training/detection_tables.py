@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.training.metrics import FloatVector, conformal_p, left_out_p
+from detector.types import FloatVector
+from models.training.metrics import conformal_p, left_out_p
 from models.training.metrics import rounded as rounded
 from models.training.scoring import Scored, populations
 

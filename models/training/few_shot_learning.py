@@ -39,8 +39,7 @@ from detector.evidence.clock import (
 )
 from detector.evidence.templates import BANDS_HZ, FULL_RATE, Learned, residual
 from detector.observation.observation import Geometry, Observation
-from detector.types import FloatArray
-from models.training.metrics import BoolVector, FloatVector
+from detector.types import BoolVector, FloatArray, FloatVector
 from models.training.null_distribution import human_scores
 from models.training.references import References
 

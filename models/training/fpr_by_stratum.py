@@ -15,9 +15,9 @@ import numpy as np
 from detector.assessment.answer import HUMAN_LIKELY_P
 from detector.assessment.model import Model, population
 from detector.calibration.calibration import BANDS
-from detector.types import Assessment
+from detector.types import Assessment, FloatVector
 from models.training.detection_tables import p_values
-from models.training.metrics import FloatVector, rounded
+from models.training.metrics import rounded
 from models.training.observations import Observed
 from models.training.scoring import Population, Scored
 

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import BadInput
-
-FloatVector = NDArray[np.float64]
-BoolVector = NDArray[np.bool_]
+from detector.types import BoolVector, FloatVector
 
 PLATT_CLIP: Final = (0.0, 8.0)  # scores beyond say no more about the odds
 ECE_BINS: Final = 10

@@ -28,7 +28,7 @@ from detector.calibration.calibration import (
     LengthScale,
 )
 from detector.evidence.branches import BRANCHES, SCORE_DIGITS, Looks, looks_of
-from models.training.metrics import FloatVector
+from detector.types import FloatVector
 
 LENGTHS_APART: Final = np.log(2)  # of the middle 80 %; where all are alike, nothing depends on it
 SHORTEST_S: Final = 5.0

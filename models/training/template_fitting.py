@@ -23,9 +23,8 @@ from detector.assessment.model import narrowed, population
 from detector.errors import BadInput
 from detector.evidence.shift_search import peaks
 from detector.evidence.templates import FULL_RATE, SCALES, Attribution, Bank, residual, unit
-from detector.types import FloatArray
+from detector.types import BoolVector, FloatArray, FloatVector
 from models.training.data import AI, HUMAN
-from models.training.metrics import BoolVector, FloatVector
 from models.training.observations import Observed
 
 MIN_TRACKS: Final = 3  # fewer make a portrait of a song
