@@ -14,51 +14,14 @@ import orjson
 from detector.errors import Fatal
 from streams.contract import dead_letters, topics
 from streams.contract.compatibility import ADVICE, breaks
-from streams.contract.records import (
-    DecisionApplied,
-    Record,
-    ReviewRequested,
-    TrackClassified,
-    TrackDecided,
-    TrackFingerprinted,
-    TrackLabelled,
-    UploadReceived,
-)
-from streams.contract.records.credits import CreditsDerived, UsageAttributed
-from streams.contract.records.policy import (
-    PolicyChanged,
-    PolicyShadowed,
-    StatementWritten,
-    TrackReopened,
-)
-from streams.contract.records.reviews import AppealChanged, ReviewDecided
-from streams.contract.records.rights import RightsChanged
+from streams.contract.records import Record
+from streams.contract.topics import RECORDS, TOPICS
 
 PUBLISHED: Final = Path(__file__).resolve().parent / "schemas"
 ASYNCAPI: Final = "asyncapi.json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 JSON_SCHEMA: Final = "application/schema+json;version=2020-12"
 
-RECORDS: Final[dict[str, type[Record]]] = {
-    topics.UPLOADED: UploadReceived,
-    topics.FINGERPRINTED: TrackFingerprinted,
-    topics.CLASSIFIED: TrackClassified,
-    topics.LABELLED: TrackLabelled,
-    topics.DECIDED: TrackDecided,
-    topics.REVIEWS_REQUESTED: ReviewRequested,
-    topics.DECISIONS_APPLIED: DecisionApplied,
-    topics.REVIEWS_DECIDED: ReviewDecided,
-    topics.APPEALS_CHANGED: AppealChanged,
-    topics.RIGHTS_CHANGED: RightsChanged,
-    topics.POLICIES_CHANGED: PolicyChanged,
-    topics.REOPENED: TrackReopened,
-    topics.POLICIES_SHADOWED: PolicyShadowed,
-    topics.STATEMENTS_WRITTEN: StatementWritten,
-    topics.USAGE_ATTRIBUTED: UsageAttributed,
-    topics.CREDITS_DERIVED: CreditsDerived,
-}
-# Who takes part, seen from Earmark: it receives what others say and sends what it found.
-RECEIVED: Final = (topics.UPLOADED, topics.DECISIONS_APPLIED, topics.RIGHTS_CHANGED)
 HEADERS: Final = {
     dead_letters.PROCESSOR: "who could not process it",
     dead_letters.REASON: "a short stable code: missing_file, undecodable ...",
@@ -75,8 +38,8 @@ class ContractBreaks(Fatal):
 
 def version(record: type[Record]) -> int:
     """Return the version that writers of a record write."""
-    found: int = record.model_fields["schema_version"].default
-    return found
+    default: int = record.model_fields["schema_version"].default
+    return default
 
 
 def schema_name(topic: str) -> str:
@@ -87,14 +50,13 @@ def schema_name(topic: str) -> str:
 def schema(topic: str) -> dict[str, Any]:
     """Return the JSON Schema of a topic's record.
 
-    It says what a reader takes; writers leave out what is null.
+    It describes what a reader accepts; writers omit null fields.
     """
     record = RECORDS[topic]
-    made = record.model_json_schema(mode="validation")
     return {
         "$schema": DIALECT,
         "$id": f"urn:earmark:{topic}:v{version(record)}",
-        **made,
+        **record.model_json_schema(mode="validation"),
     }
 
 
@@ -103,20 +65,22 @@ def asyncapi() -> dict[str, Any]:
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {"DeadLetter": _dead_letter()}
-    for topic, record in RECORDS.items():
+    for declared in TOPICS:
+        topic, record = declared.name, declared.record
         name = record.__name__
+        key = {"type": "string", "description": declared.key}
         messages[name] = {
             "name": name,
             "title": name,
             "summary": inspect.getdoc(record),
             "contentType": "application/json",
             "payload": {"schemaFormat": JSON_SCHEMA, "schema": {"$ref": schema_name(topic)}},
-            "bindings": {"kafka": {"key": _key(topic), "bindingVersion": "0.5.0"}},
+            "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
         }
         channels[topic] = _channel(topic, name)
         dead = topics.dead(topic)
         channels[dead] = _channel(dead, "DeadLetter")
-        action = "receive" if topic in RECEIVED else "send"
+        action = "receive" if declared.received else "send"
         operations[f"{action}.{topic}"] = _operation(action, topic)
         operations[f"send.{dead}"] = _operation("send", dead)
     return {
@@ -152,14 +116,14 @@ def broken(published: Path = PUBLISHED) -> list[str]:
 
     Schemas of earlier versions stay there, and their events must still be read.
     """
-    found: list[str] = []
+    faults: list[str] = []
     for topic, record in RECORDS.items():
         for path in sorted(published.glob(f"{topic}.v*.json")):
             old = orjson.loads(path.read_bytes())
             same = path.name == schema_name(topic)
             sentences = breaks(old, schema(topic), same_version=same)
-            found += [f"{path.stem} ({record.__name__}): {sentence}" for sentence in sentences]
-    return found
+            faults += [f"{path.stem} ({record.__name__}): {sentence}" for sentence in sentences]
+    return faults
 
 
 def write(folder: Path) -> Iterable[Path]:
@@ -191,16 +155,10 @@ def _operation(action: str, topic: str) -> dict[str, Any]:
     return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
 
 
-def _key(topic: str) -> dict[str, str]:
-    if topic == topics.RIGHTS_CHANGED:
-        return {"type": "string", "description": "entry_id: versions of an entry keep their order"}
-    if topic == topics.POLICIES_CHANGED:
-        return {"type": "string", "description": "name of the policy: its changes keep their order"}
-    return {"type": "string", "description": "track_id: what is about one track keeps its order"}
-
-
 def _dead_letter() -> dict[str, Any]:
-    headers = {name: {"type": "string", "description": said} for name, said in HEADERS.items()}
+    headers = {
+        name: {"type": "string", "description": meaning} for name, meaning in HEADERS.items()
+    }
     return {
         "name": "DeadLetter",
         "title": "DeadLetter",

@@ -1,7 +1,31 @@
-"""Topic names, in the order in which an upload meets them. The key is track_id, of the rights
-registry entry_id, of policies their name."""
+"""The registry of topics, in the order in which an upload meets them.
 
+A topic is declared here and nowhere else: schemas, the AsyncAPI document, the plan of topics,
+projections, ``ledger verify``, rebuilding and replaying derive from it.
+"""
+
+from dataclasses import dataclass
 from typing import Final
+
+from streams.contract.records import (
+    DecisionApplied,
+    Record,
+    ReviewRequested,
+    TrackClassified,
+    TrackDecided,
+    TrackFingerprinted,
+    TrackLabelled,
+    UploadReceived,
+)
+from streams.contract.records.credits import CreditsDerived, UsageAttributed
+from streams.contract.records.policy import (
+    PolicyChanged,
+    PolicyShadowed,
+    StatementWritten,
+    TrackReopened,
+)
+from streams.contract.records.reviews import AppealChanged, ReviewDecided
+from streams.contract.records.rights import RightsChanged
 
 UPLOADED: Final = "tracks.uploaded"
 FINGERPRINTED: Final = "tracks.fingerprinted"
@@ -20,34 +44,57 @@ STATEMENTS_WRITTEN: Final = "statements.written"
 USAGE_ATTRIBUTED: Final = "compensation.usage_attributed"
 CREDITS_DERIVED: Final = "credits.derived"
 
-EVENTS: Final = (
-    UPLOADED,
-    FINGERPRINTED,
-    CLASSIFIED,
-    LABELLED,
-    DECIDED,
-    REVIEWS_REQUESTED,
-    DECISIONS_APPLIED,
-    REVIEWS_DECIDED,
-    APPEALS_CHANGED,
-    RIGHTS_CHANGED,
-    POLICIES_CHANGED,
-    REOPENED,
-    POLICIES_SHADOWED,
-    STATEMENTS_WRITTEN,
-    USAGE_ATTRIBUTED,
-    CREDITS_DERIVED,
-)
+ENTRY_KEY: Final = "entry_id: versions of an entry keep their order"
+POLICY_KEY: Final = "name of the policy: its changes keep their order"
 
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of events.
+
+    Args:
+        name: its name on the broker.
+        record: the record that its messages hold.
+        key: the field that is the message key, and what the key keeps in order.
+        for_ever: retention is unlimited: small, and worth keeping.
+        received: other systems also write it.
+    """
+
+    name: str
+    record: type[Record]
+    key: str = "track_id: what is about one track keeps its order"
+    for_ever: bool = False
+    received: bool = False
+
+
+TOPICS: Final = (
+    Topic(UPLOADED, UploadReceived, received=True),
+    Topic(FINGERPRINTED, TrackFingerprinted),
+    Topic(CLASSIFIED, TrackClassified),
+    Topic(LABELLED, TrackLabelled),
+    Topic(DECIDED, TrackDecided),
+    Topic(REVIEWS_REQUESTED, ReviewRequested),
+    Topic(DECISIONS_APPLIED, DecisionApplied, received=True),
+    Topic(REVIEWS_DECIDED, ReviewDecided, for_ever=True),
+    Topic(APPEALS_CHANGED, AppealChanged, for_ever=True),
+    Topic(RIGHTS_CHANGED, RightsChanged, ENTRY_KEY, for_ever=True, received=True),
+    Topic(POLICIES_CHANGED, PolicyChanged, POLICY_KEY, for_ever=True),
+    Topic(REOPENED, TrackReopened),
+    Topic(POLICIES_SHADOWED, PolicyShadowed),
+    Topic(STATEMENTS_WRITTEN, StatementWritten),
+    Topic(USAGE_ATTRIBUTED, UsageAttributed),
+    Topic(CREDITS_DERIVED, CreditsDerived),
+)
+RECORDS: Final[dict[str, type[Record]]] = {topic.name: topic.record for topic in TOPICS}
 DEAD_SUFFIX: Final = ".dead"
 
 
 def dead(topic: str) -> str:
-    """Name of the dead-letter topic of ``topic``."""
+    """Return the name of the dead-letter topic of ``topic``."""
     return topic + DEAD_SUFFIX
 
 
-DEAD: Final = tuple(dead(topic) for topic in EVENTS)
+EVENTS: Final = tuple(RECORDS)
+DEAD: Final = tuple(map(dead, EVENTS))
 ALL: Final = EVENTS + DEAD
-# What people decided and agreed: small, and worth keeping for ever.
-KEPT: Final = (REVIEWS_DECIDED, APPEALS_CHANGED, RIGHTS_CHANGED, POLICIES_CHANGED)
+FOR_EVER: Final = tuple(topic.name for topic in TOPICS if topic.for_ever)

@@ -8,7 +8,6 @@ from typing import Final
 from sqlalchemy import func, select
 
 from detector.errors import BadInput
-from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.store import audit
 from streams.store.account_tables import OUTBOX
@@ -16,38 +15,8 @@ from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Ledger
 from streams.store.export import all_rows
 from streams.store.projections import rows_of
-from streams.store.tables import (
-    ANALYSES,
-    APPEALS,
-    APPLIED,
-    CREDITS,
-    DECISIONS,
-    FINGERPRINTS,
-    POLICIES,
-    REVIEW_TASKS,
-    RIGHTS,
-    STATEMENTS,
-    UPLOADS,
-    USAGES,
-    VERDICTS,
-)
+from streams.store.tables import DECISIONS, REVIEW_TASKS, TABLES, UPLOADS
 
-# The tables that keep a topic's record whole, in one row.
-WHOLE: Final = {
-    topics.UPLOADED: UPLOADS,
-    topics.FINGERPRINTED: FINGERPRINTS,
-    topics.CLASSIFIED: ANALYSES,
-    topics.DECIDED: DECISIONS,
-    topics.REVIEWS_REQUESTED: REVIEW_TASKS,
-    topics.DECISIONS_APPLIED: APPLIED,
-    topics.REVIEWS_DECIDED: VERDICTS,
-    topics.APPEALS_CHANGED: APPEALS,
-    topics.RIGHTS_CHANGED: RIGHTS,
-    topics.POLICIES_CHANGED: POLICIES,
-    topics.STATEMENTS_WRITTEN: STATEMENTS,
-    topics.USAGE_ATTRIBUTED: USAGES,
-    topics.CREDITS_DERIVED: CREDITS,
-}
 MOST: Final = 20  # faults that are told of one kind
 LATE: Final = timedelta(minutes=5)
 
@@ -72,7 +41,7 @@ def faults(ledger: Ledger) -> Iterator[Fault]:
 def _rows_against_records(ledger: Ledger) -> Iterator[Fault]:
     """Project every stored record again and compare it with its row."""
     with ledger.reading() as connection:
-        for topic, table in WHOLE.items():
+        for topic, table in TABLES.items():
             name, told = table.name, 0
             for row in all_rows(connection, table):
                 if told >= MOST:

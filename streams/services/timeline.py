@@ -19,9 +19,15 @@ def story(ledger: Ledger, name: str) -> Iterator[str]:
     elif (found := queries.track_of(ledger, name)) is not None:
         track_id = found
     for entry in queries.story(ledger, track_id):
-        said = _SENTENCES[entry.table](entry.record)
+        said = _SENTENCES.get(entry.table, _plain)(entry.record)
         when = entry.recorded_at.isoformat(timespec="milliseconds") if entry.recorded_at else "?"
         yield f"{when}  {entry.table:19} {said}"
+
+
+def _plain(record: Mapping[str, Any]) -> str:
+    """Return the fields of a record that has no sentence of its own."""
+    simple = {name: value for name, value in record.items() if isinstance(value, str | int | float)}
+    return ", ".join(f"{name} {value}" for name, value in simple.items())
 
 
 def _uploaded(record: Mapping[str, Any]) -> str:

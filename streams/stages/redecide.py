@@ -45,7 +45,6 @@ import structlog
 from detector.errors import EarmarkError, Transient
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.contract.json_schemas import RECORDS
 from streams.contract.records import Cause, Record, TrackDecided, parse
 from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
@@ -280,7 +279,7 @@ def _both(first: Iterable[Answer], second: Iterable[Answer]) -> Iterator[Answer]
 
 
 def _read(message: Message) -> Record:
-    return parse(RECORDS[message.topic], message.value)
+    return parse(topics.RECORDS[message.topic], message.value)
 
 
 def _ids(message: Message) -> tuple[str, str] | None:

@@ -1,24 +1,25 @@
-"""Rows: what each message of each topic stands for in the ledger.
+"""Projections: the rows of the ledger that each message of each topic becomes.
 
-``rows_of`` is pure: one message in, its rows out.
+``rows_of`` is pure. A topic with a table in ``tables.TABLES`` needs no code here: each column
+takes the field of its name. Only what is stored differently has a function.
 """
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from hashlib import sha256
 from typing import Any, Final
 
 import orjson
+from pydantic import BaseModel
+from sqlalchemy import Table
 
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import (
-    DecisionApplied,
     ModelRef,
     PolicyRef,
-    Record,
-    ReviewRequested,
     TrackClassified,
     TrackDecided,
     TrackFingerprinted,
@@ -28,68 +29,70 @@ from streams.contract.records import (
     parse,
     stable_id,
 )
-from streams.contract.records.credits import CreditsDerived, UsageAttributed
-from streams.contract.records.policy import (
-    PolicyChanged,
-    PolicyShadowed,
-    StatementWritten,
-    TrackReopened,
-)
-from streams.contract.records.reviews import AppealChanged, ReviewDecided
+from streams.contract.records.policy import PolicyChanged, PolicyShadowed
+from streams.contract.records.reviews import ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.policy.registry import keys_of_event
 from streams.store.database import Row
-from streams.store.tables import (
-    ANALYSES,
-    APPEALS,
-    APPLIED,
-    CREDITS,
-    DEAD_LETTERS,
-    DECISIONS,
-    FINGERPRINTS,
-    LABELS,
-    POLICIES,
-    REVIEW_TASKS,
-    RIGHTS,
-    SHADOW_HITS,
-    STATEMENTS,
-    SUBJECTS,
-    UPLOADS,
-    USAGES,
-    VERDICTS,
-)
+from streams.store.tables import DEAD_LETTERS, LABELS, SHADOW_HITS, SUBJECTS, TABLES
 
 RELEASE_NAMES: Final = ("upc", "ean", "icpn", "grid", "release_id")  # of upload.identifiers
 
+Values = Mapping[str, Any]
+
 
 def rows_of(message: Message) -> list[Row]:
-    """Return the rows that a message of any topic stands for.
+    """Return the rows that a message of any topic becomes.
 
     Raises:
-        BadInput: it is not the record which its topic promises.
+        BadInput: it is not the record that its topic promises.
     """
-    if message.topic in topics.DEAD:
+    topic = message.topic
+    if topic in topics.DEAD:
         return [_dead_letter(message)]
-    kind, rows = _PROJECTIONS[message.topic]
-    record = parse(kind, message.value)
-    found: list[Row] = rows(record, _recorded(message))
-    return found
+    record = parse(topics.RECORDS[topic], message.value)
+    text = (message.value or b"").decode()  # it has been parsed, so it is UTF-8
+    recorded = {"recorded_at": _moment(message.timestamp_ms), "record": text}
+    if topic in _SEVERAL:
+        return _SEVERAL[topic](record, recorded)
+    if topic not in TABLES:
+        return []  # a request (tracks.reopened): the decision that follows names its cause
+    parts, values = _PARTS[topic](record) if topic in _PARTS else ((), {})
+    return [_row(TABLES[topic], (record, *parts), values | recorded)]
 
 
-def _uploaded(said: UploadReceived, recorded: dict[str, Any]) -> list[Row]:
-    upload = said.upload
-    values = {
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "uri": upload.uri,
-        "title": upload.title,
-        "isrc": upload.isrc,
-        "distributor": upload.distributor,
+def _row(table: Table, sources: tuple[BaseModel, ...], values: Values) -> Row:
+    """Return a row: each column from ``values``, else the field of its name in a source."""
+    return Row(
+        table,
+        {
+            name: values[name] if name in values else _value(sources, name)
+            for name in table.columns.keys()  # noqa: SIM118 - a column collection yields columns
+        },
+    )
+
+
+def _value(sources: tuple[BaseModel, ...], column: str) -> Any:
+    """Return what a column takes; ``model_digest`` is the digest of the field ``model``."""
+    for source in sources:
+        if hasattr(source, column):
+            value = getattr(source, column)
+            if isinstance(value, ModelRef | PolicyRef):
+                return value.name
+            return value.value if isinstance(value, Enum) else value
+    field, _, part = column.rpartition("_")
+    return getattr(next(getattr(one, field) for one in sources if hasattr(one, field)), part)
+
+
+Parts = tuple[tuple[BaseModel, ...], dict[str, Any]]
+
+
+def _uploaded(record: UploadReceived) -> Parts:
+    upload = record.upload
+    return (upload,), {
         "contains_ai": upload.declared.contains_ai,
         "release_id": release_of(upload),
-        "uploaded_at": said.uploaded_at,
     }
-    return [Row(UPLOADS, values | recorded)]
 
 
 def release_of(upload: Upload) -> str | None:
@@ -98,268 +101,88 @@ def release_of(upload: Upload) -> str | None:
     return next((names[name] for name in RELEASE_NAMES if name in names), None)
 
 
-def _fingerprinted(said: TrackFingerprinted, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "upload_id": said.upload_id,
-        "content_sha256": said.content_sha256,
-        "track_id": said.track_id,
-        "container": said.audio.container,
-        "codec": said.audio.codec,
-        "sample_rate_hz": said.audio.sample_rate_hz,
-        "duration_s": said.audio.duration_s,
-        "observation_uri": said.observation.uri,
-        "observation_version": said.observation.version,
+def _fingerprinted(record: TrackFingerprinted) -> Parts:
+    observation = record.observation
+    return (record.audio,), {
+        "observation_uri": observation.uri,
+        "observation_version": observation.version,
     }
-    return [Row(FINGERPRINTS, values | recorded)]
 
 
-def _classified(said: TrackClassified, recorded: dict[str, Any]) -> list[Row]:
-    analysis = said.analysis
-    values = {
-        "analysis_id": analysis.analysis_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "content_sha256": said.content_sha256,
-        "outcome": analysis.outcome.value,
-        "reason": analysis.reason,
-        "extent": analysis.extent.value,
-        "score": analysis.score,
-        "probability": analysis.probability,
-        "p_value": analysis.p_value,
-        "alpha": analysis.alpha,
-        "coverage": analysis.coverage,
-        "generator": analysis.generator,
+def _decided(record: TrackDecided) -> Parts:
+    return (record.actions, record.label), {
+        "analysis_id": record.analysis.analysis_id,
+        "outcome": record.analysis.outcome.value,
     }
-    subjects = [
-        Row(
-            SUBJECTS,
-            {"kind": kind, "name": name, "upload_id": said.upload_id, "track_id": said.track_id},
-        )
-        for kind, name in sorted(keys_of_event(said))
-    ]
-    return [Row(ANALYSES, values | _model(analysis.model) | recorded), *subjects]
 
 
-def _labelled(said: TrackLabelled, recorded: dict[str, Any]) -> list[Row]:
-    shared = {
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "analysis_id": said.analysis_id,
-        **_model(said.model),
-        **_policy(said.policy),
-        "recorded_at": recorded["recorded_at"],
-    }
-    return [
-        Row(
-            LABELS,
-            shared
-            | {
-                "label_id": label.label_id,
-                "subject": label.subject,
-                "extent": label.extent.value,
-                "certainty": label.certainty.value,
-                "source": label.source.value,
-                "generator": label.generator,
-                "licensed": label.licensed,
-                "agreement_id": label.agreement_id,
-                "effective": label.label_id == said.effective.label_id,
-                "record": label.to_bytes().decode(),
-            },
-        )
-        for label in said.labels
-    ]
+def _review_decided(record: ReviewDecided) -> Parts:
+    return (), {"reviewer": record.reviewer.id}
 
 
-def _decided(said: TrackDecided, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "content_sha256": said.content_sha256,
-        "analysis_id": said.analysis.analysis_id,
-        "outcome": said.analysis.outcome.value,
-        "extent": said.label.extent.value,
-        "certainty": said.label.certainty.value,
-        "source": said.label.source.value,
-        "licensed": said.label.licensed,
-        **said.actions.model_dump(),
-        "automation": said.automation,
-        "review_task_id": said.review_task_id,
-        "uploaded_at": said.uploaded_at,
-        "previous_decision_id": said.previous_decision_id,
-        "facts_digest": said.facts_digest,
-        "statement_id": said.statement_id,
-        "reconsider_at": said.reconsider_at,
-    }
-    return [Row(DECISIONS, values | _model(said.model) | _policy(said.policy) | recorded)]
-
-
-def _review_requested(said: ReviewRequested, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "task_id": said.task_id,
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "queue": said.queue,
-        "priority": said.priority,
-        "requested_for": said.requested_for,
-    }
-    return [Row(REVIEW_TASKS, values | _model(said.model) | _policy(said.policy) | recorded)]
-
-
-def _applied(said: DecisionApplied, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "result": said.result,
-    }
-    return [Row(APPLIED, values | recorded)]
-
-
-def _review_decided(said: ReviewDecided, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "verdict_id": said.verdict_id,
-        "task_id": said.task_id,
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "reviewer": said.reviewer.id,
-        "outcome": said.outcome,
-        "extent": said.extent and said.extent.value,
-        "second_review_of": said.second_review_of,
-        "undoes": said.undoes,
-        "decided_at": said.decided_at,
-    }
-    return [Row(VERDICTS, values | recorded)]
-
-
-def _appeal_changed(said: AppealChanged, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "change_id": said.change_id,
-        "appeal_id": said.appeal_id,
-        "sequence": said.sequence,
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "state": said.state,
-        "grounds": said.grounds,
-        "assigned_to": said.assigned_to,
-        "received_at": said.received_at,
-        "window_ends_at": said.window_ends_at,
-        "changed_at": said.changed_at,
-    }
-    return [Row(APPEALS, values | recorded)]
-
-
-def _rights_changed(said: RightsChanged, recorded: dict[str, Any]) -> list[Row]:
-    entry, generator = said.entry, said.generator
-    values = {
-        "entry_id": said.entry_id,
-        "version": said.version,
+def _rights_changed(record: RightsChanged) -> Parts:
+    entry, generator = record.entry, record.generator
+    return (), {
         "kind": "generator" if entry is None else "entry",
         "agreement_id": entry and entry.agreement_id,
         "generator_id": generator and generator.generator_id,
         "permission": entry and entry.permission,
         "valid_from": entry and entry.valid_from,
         "valid_until": entry and entry.valid_until,
-        "changed_by": said.changed_by,
-        "changed_at": said.changed_at,
     }
-    return [Row(RIGHTS, values | recorded)]
 
 
-def _policy_changed(said: PolicyChanged, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "change_id": said.change_id,
-        "kind": said.kind,
-        "name": said.policy.name,
-        "version": said.policy.version,
-        "digest": said.policy.digest,
-        "state": said.state,
-        "rule_id": said.rule_id,
-        "changed_by": said.changed_by,
-        "changed_at": said.changed_at,
-    }
-    return [Row(POLICIES, values | recorded)]
+def _policy_changed(record: PolicyChanged) -> Parts:
+    return (record.policy,), {}
 
 
-def _reopened(said: TrackReopened, recorded: dict[str, Any]) -> list[Row]:
-    return []  # a request is no fact: what came of it is a decision, which names its cause
+def _classified(record: TrackClassified, recorded: Values) -> list[Row]:
+    analysis = _row(TABLES[topics.CLASSIFIED], (record, record.analysis), dict(recorded))
+    subjects = [
+        _row(SUBJECTS, (record,), {"kind": kind, "name": name})
+        for kind, name in sorted(keys_of_event(record))
+    ]
+    return [analysis, *subjects]
 
 
-def _shadowed(said: PolicyShadowed, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "shadow_id": said.shadow_id,
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "policy_digest": said.policy.digest,
-        "changed_dimensions": ",".join(said.changed_dimensions),
-        "would_review": said.would_review,
-        "distributor": said.distributor,
-    }
+def _labelled(record: TrackLabelled, recorded: Values) -> list[Row]:
+    effective = record.effective.label_id
     return [
-        Row(
-            SHADOW_HITS,
-            {"rule_id": hit.rule_id, "rule_version": hit.rule_version} | values | recorded,
+        _row(
+            LABELS,
+            (record, label),
+            {
+                **recorded,
+                "effective": label.label_id == effective,
+                "record": label.to_bytes().decode(),
+            },
         )
-        for hit in said.rules
+        for label in record.labels
     ]
 
 
-def _statement(said: StatementWritten, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "statement_id": said.statement_id,
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "recipient": said.recipient,
-        "replaces": said.replaces,
-    }
-    return [Row(STATEMENTS, values | recorded)]
+def _shadowed(record: PolicyShadowed, recorded: Values) -> list[Row]:
+    dimensions = ",".join(record.changed_dimensions)
+    return [
+        _row(SHADOW_HITS, (record, hit), {**recorded, "changed_dimensions": dimensions})
+        for hit in record.rules
+    ]
 
 
-def _usage(said: UsageAttributed, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "usage_id": said.usage_id,
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-        "agreement_id": said.agreement_id,
-        "ended": said.ended,
-        "from_at": said.from_at,
-    }
-    return [Row(USAGES, values | recorded)]
-
-
-def _credits(said: CreditsDerived, recorded: dict[str, Any]) -> list[Row]:
-    values = {
-        "credits_id": said.credits_id,
-        "decision_id": said.decision_id,
-        "upload_id": said.upload_id,
-        "track_id": said.track_id,
-    }
-    return [Row(CREDITS, values | recorded)]
-
-
-_PROJECTIONS: Final[dict[str, tuple[type[Record], Callable[..., list[Row]]]]] = {
-    topics.UPLOADED: (UploadReceived, _uploaded),
-    topics.FINGERPRINTED: (TrackFingerprinted, _fingerprinted),
-    topics.CLASSIFIED: (TrackClassified, _classified),
-    topics.LABELLED: (TrackLabelled, _labelled),
-    topics.DECIDED: (TrackDecided, _decided),
-    topics.REVIEWS_REQUESTED: (ReviewRequested, _review_requested),
-    topics.DECISIONS_APPLIED: (DecisionApplied, _applied),
-    topics.REVIEWS_DECIDED: (ReviewDecided, _review_decided),
-    topics.APPEALS_CHANGED: (AppealChanged, _appeal_changed),
-    topics.RIGHTS_CHANGED: (RightsChanged, _rights_changed),
-    topics.POLICIES_CHANGED: (PolicyChanged, _policy_changed),
-    topics.REOPENED: (TrackReopened, _reopened),
-    topics.POLICIES_SHADOWED: (PolicyShadowed, _shadowed),
-    topics.STATEMENTS_WRITTEN: (StatementWritten, _statement),
-    topics.USAGE_ATTRIBUTED: (UsageAttributed, _usage),
-    topics.CREDITS_DERIVED: (CreditsDerived, _credits),
+# What a row takes from below its record: parts whose fields are columns, and single values.
+_PARTS: Final[dict[str, Callable[[Any], Parts]]] = {
+    topics.UPLOADED: _uploaded,
+    topics.FINGERPRINTED: _fingerprinted,
+    topics.DECIDED: _decided,
+    topics.REVIEWS_DECIDED: _review_decided,
+    topics.RIGHTS_CHANGED: _rights_changed,
+    topics.POLICIES_CHANGED: _policy_changed,
+}
+# Records that become several rows.
+_SEVERAL: Final[dict[str, Callable[[Any, Values], list[Row]]]] = {
+    topics.CLASSIFIED: _classified,
+    topics.LABELLED: _labelled,
+    topics.POLICIES_SHADOWED: _shadowed,
 }
 
 
@@ -397,23 +220,6 @@ def _upload_id(value: bytes | None) -> str | None:
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
     return upload_id if isinstance(upload_id, str) else None
-
-
-def _model(model: ModelRef) -> dict[str, str]:
-    return {"model": model.name, "model_version": model.version, "model_digest": model.digest}
-
-
-def _policy(policy: PolicyRef) -> dict[str, str]:
-    return {
-        "policy": policy.name,
-        "policy_version": policy.version,
-        "policy_digest": policy.digest,
-    }
-
-
-def _recorded(message: Message) -> dict[str, Any]:
-    text = (message.value or b"").decode()  # it has been parsed, so it is UTF-8
-    return {"recorded_at": _moment(message.timestamp_ms), "record": text}
 
 
 def _moment(timestamp_ms: int) -> datetime | None:

@@ -10,30 +10,13 @@ from sqlalchemy import ColumnElement, Select, Table, func, select
 
 from streams.contract.records import TrackDecided, parse
 from streams.store.database import Ledger
-from streams.store.tables import (
-    ANALYSES,
-    APPEALS,
-    APPLIED,
-    CREDITS,
-    DEAD_LETTER_ACTIONS,
-    DEAD_LETTERS,
-    DECISIONS,
-    FINGERPRINTS,
-    LABELS,
-    METADATA,
-    REVIEW_TASKS,
-    SHADOW_HITS,
-    STATEMENTS,
-    UPLOADS,
-    USAGES,
-    VERDICTS,
-)
+from streams.store.tables import DEAD_LETTER_ACTIONS, DEAD_LETTERS, DECISIONS, METADATA, UPLOADS
 
-# In the order in which one upload meets them: it settles ties of a story.
-STORY: Final = (
-    *(UPLOADS, FINGERPRINTS, ANALYSES, LABELS, DECISIONS, REVIEW_TASKS, VERDICTS, APPEALS),
-    *(SHADOW_HITS, STATEMENTS, USAGES, CREDITS),
-    APPLIED,
+# Every table of records about tracks; their order in ``tables`` settles ties of a story.
+STORY: Final = tuple(
+    table
+    for table in METADATA.tables.values()
+    if "track_id" in table.c and "record" in table.c and not table.info.get("people")
 )
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 

@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from streams.contract import topics
+
 
 class Words(TypeDecorator[str]):
     """Text. PostgreSQL stores no NUL, so none is stored anywhere; ``record`` escapes it."""
@@ -90,6 +92,7 @@ UPLOADS: Final = Table(
     _maybe("release_id"),
     Column("uploaded_at", Moment, nullable=False),
     *_recorded(),
+    info={"topic": topics.UPLOADED},
 )
 
 FINGERPRINTS: Final = Table(
@@ -105,6 +108,7 @@ FINGERPRINTS: Final = Table(
     _words("observation_uri"),
     Column("observation_version", Integer, primary_key=True),
     *_recorded(),
+    info={"topic": topics.FINGERPRINTED},
 )
 
 # An analysis belongs to content, model and alpha: uploads of the same content share its id.
@@ -128,6 +132,7 @@ ANALYSES: Final = Table(
     _words("model_version"),
     _words("model_digest"),
     *_recorded(),
+    info={"topic": topics.CLASSIFIED},
 )
 
 LABELS: Final = Table(
@@ -176,6 +181,7 @@ DECISIONS: Final = Table(
     Column("reconsider_at", Moment),
     *_answered(),
     *_recorded(),
+    info={"topic": topics.DECIDED},
 )
 
 REVIEW_TASKS: Final = Table(
@@ -190,17 +196,7 @@ REVIEW_TASKS: Final = Table(
     Column("requested_for", Moment, nullable=False),
     *_answered(),
     *_recorded(),
-)
-
-# What the catalogue said first; it repeats itself whenever a decision comes again.
-APPLIED: Final = Table(
-    "applied",
-    METADATA,
-    _id("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("result"),
-    *_recorded(),
+    info={"topic": topics.REVIEWS_REQUESTED},
 )
 
 VERDICTS: Final = Table(
@@ -218,6 +214,7 @@ VERDICTS: Final = Table(
     _maybe("undoes"),
     Column("decided_at", Moment, nullable=False),
     *_recorded(),
+    info={"topic": topics.REVIEWS_DECIDED},
 )
 
 # Every change of every appeal; of an appeal the highest sequence says how it stands.
@@ -237,6 +234,7 @@ APPEALS: Final = Table(
     Column("window_ends_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
     *_recorded(),
+    info={"topic": topics.APPEALS_CHANGED},
 )
 
 # Every version of every entry; the highest speaks.
@@ -254,6 +252,7 @@ RIGHTS: Final = Table(
     _words("changed_by"),
     Column("changed_at", Moment, nullable=False),
     *_recorded(),
+    info={"topic": topics.RIGHTS_CHANGED},
 )
 
 # By which names registry entries may be about an upload (``streams.policy.registry``).
@@ -280,6 +279,7 @@ POLICIES: Final = Table(
     _words("changed_by"),
     Column("changed_at", Moment, nullable=False),
     *_recorded(),
+    info={"topic": topics.POLICIES_CHANGED},
 )
 
 # A row for every rule on trial that held for a decision.
@@ -309,6 +309,7 @@ STATEMENTS: Final = Table(
     _maybe("recipient"),
     _maybe("replaces"),
     *_recorded(),
+    info={"topic": topics.STATEMENTS_WRITTEN},
 )
 
 USAGES: Final = Table(
@@ -322,6 +323,7 @@ USAGES: Final = Table(
     Column("ended", Boolean, nullable=False),
     Column("from_at", Moment, nullable=False),
     *_recorded(),
+    info={"topic": topics.USAGE_ATTRIBUTED},
 )
 
 CREDITS: Final = Table(
@@ -332,6 +334,19 @@ CREDITS: Final = Table(
     _words("upload_id"),
     _words("track_id"),
     *_recorded(),
+    info={"topic": topics.CREDITS_DERIVED},
+)
+
+# What the catalogue said first; it repeats itself whenever a decision comes again.
+APPLIED: Final = Table(
+    "applied",
+    METADATA,
+    _id("decision_id"),
+    _words("upload_id"),
+    _words("track_id"),
+    _words("result"),
+    *_recorded(),
+    info={"topic": topics.DECISIONS_APPLIED},
 )
 
 # A dead letter is no record: its exact bytes and headers stand here instead of JSON.
@@ -369,6 +384,11 @@ DEAD_LETTER_ACTIONS: Final = Table(
     _words("why"),
     Column("recorded_at", Moment, nullable=False),
 )
+
+# The table of each topic whose record is stored as one row.
+TABLES: Final = {
+    table.info["topic"]: table for table in METADATA.tables.values() if "topic" in table.info
+}
 
 for _table in METADATA.sorted_tables:
     if _table in (RIGHTS, POLICIES):  # the registry and policies are about many tracks

@@ -27,7 +27,7 @@ def rows(ledger: Ledger) -> dict[str, list[str]]:
     found = {}
     with ledger.reading() as connection:
         for table in METADATA.sorted_tables:
-            if not table.info or table.name == "task_states":
+            if not table.info.get("people") or table.name == "task_states":
                 columns = [one for one in table.c if one.name not in OF_THE_BROKER]
                 found[table.name] = sorted(map(repr, connection.execute(select(*columns)).all()))
     return found

@@ -18,7 +18,6 @@ from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from streams.cli.main import app
 from streams.contract import topics
-from streams.contract.json_schemas import RECORDS
 from streams.contract.records import (
     R,
     Record,
@@ -77,7 +76,7 @@ class House:
             for messages in self.reader.poll(200).values():
                 for one in messages:
                     assert one.topic in SAID, f"a dead letter: {one}"
-                    record = parse(RECORDS[one.topic], one.value)
+                    record = parse(topics.RECORDS[one.topic], one.value)
                     self.said[type(record), one.key.decode()].append(record)
         (only,) = self.said[kind, track]
         assert isinstance(only, kind)

@@ -159,7 +159,7 @@ def open_admin(settings: Settings) -> Iterator[Any]:
 def _shape(name: str, settings: Settings) -> Shape:
     dead = name.endswith(topics.DEAD_SUFFIX)
     hours = settings.dead_retention_h if dead else settings.retention_h
-    if name in topics.KEPT:
+    if name in topics.FOR_EVER:
         hours = FOR_EVER
     configs = {
         # Never compacted: a track may be uploaded twice, and both uploads are history.

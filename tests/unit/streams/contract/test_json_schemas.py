@@ -11,11 +11,10 @@ from streams.contract import json_schemas, topics
 from streams.contract.compatibility import ADVICE, breaks
 from streams.contract.json_schemas import ContractBreaks
 from streams.contract.records import Extent, TrackDecided, TrackLabelled, parse
-from streams.store.projections import _PROJECTIONS
 from tests.support.paths import GOLDEN
 
 RELEASED = sorted((GOLDEN / "released").glob("*.jsonl"))
-BY_NAME = {record.__name__: record for record in json_schemas.RECORDS.values()}
+BY_NAME = {record.__name__: record for record in topics.RECORDS.values()}
 
 
 def test_no_change_breaks_what_is_published() -> None:
@@ -33,25 +32,8 @@ def test_the_published_contract_is_the_one_of_the_records(name: str) -> None:
     assert path.read_bytes() == json_schemas.files()[name], advice
 
 
-def test_every_topic_is_in_it() -> None:
-    assert tuple(json_schemas.RECORDS) == topics.EVENTS
-    document = json_schemas.asyncapi()
-    assert set(document["channels"]) == set(topics.ALL)
-    said = {one["channel"]["$ref"].removeprefix("#/channels/") for one in operations(document)}
-    assert said == set(topics.ALL)
-    files = json_schemas.files()
-    for message in document["components"]["messages"].values():
-        if "schema" in message["payload"]:
-            assert message["payload"]["schema"]["$ref"] in files
-    assert {topic: kind for topic, (kind, _) in _PROJECTIONS.items()} == json_schemas.RECORDS
-
-
-def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(document["operations"].values())
-
-
 def test_unknown_fields_are_tolerated_everywhere() -> None:
-    for topic in json_schemas.RECORDS:
+    for topic in topics.RECORDS:
         text = orjson.dumps(json_schemas.schema(topic))
         assert b'"additionalProperties":false' not in text
 
@@ -222,7 +204,7 @@ def test_a_breaking_contract_is_not_written(
     class TrackDecided2(TrackDecided):
         urgent: bool
 
-    monkeypatch.setitem(json_schemas.RECORDS, topics.DECIDED, TrackDecided2)
+    monkeypatch.setitem(topics.RECORDS, topics.DECIDED, TrackDecided2)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ContractBreaks, match=r"tracks\.decided\.v1 .*urgent: it is needed now"):
         json_schemas.write(tmp_path)
@@ -237,7 +219,7 @@ def test_versions_lie_side_by_side_and_the_old_one_is_still_read(
     class Later(TrackLabelled):
         schema_version: Literal[1, 2] = 2  # type: ignore[assignment]
 
-    monkeypatch.setitem(json_schemas.RECORDS, topics.LABELLED, Later)
+    monkeypatch.setitem(topics.RECORDS, topics.LABELLED, Later)
     json_schemas.write(tmp_path)
     names = {path.name for path in tmp_path.glob("tracks.labelled.*")}
     assert names == {"tracks.labelled.v1.json", "tracks.labelled.v2.json"}
@@ -245,7 +227,7 @@ def test_versions_lie_side_by_side_and_the_old_one_is_still_read(
     class OnlyLater(TrackLabelled):
         schema_version: Literal[2] = 2  # type: ignore[assignment]
 
-    monkeypatch.setitem(json_schemas.RECORDS, topics.LABELLED, OnlyLater)
+    monkeypatch.setitem(topics.RECORDS, topics.LABELLED, OnlyLater)
     assert json_schemas.broken(tmp_path)[0] == (
         "tracks.labelled.v1 (OnlyLater): schema_version: 1 is no longer taken"
     )
