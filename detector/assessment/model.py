@@ -47,7 +47,8 @@ from detector.evidence.clock import Lattice, score_tracks
 from detector.evidence.rates import read_rates
 from detector.evidence.templates import SCALES, Attribution, Bank, Learned, residual
 from detector.observation import observation as observing
-from detector.observation.observation import Geometry, Observation
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation
 from detector.types import Assessment, FloatArray
 
 __all__ = ["Model", "abstain", "population"]

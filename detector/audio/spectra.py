@@ -13,7 +13,7 @@ import math
 from array import array
 from collections import defaultdict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,9 +21,6 @@ from numpy.typing import NDArray
 
 from detector.audio.framing import Framer, overlapping, running_maximum
 from detector.types import FloatArray
-
-if TYPE_CHECKING:
-    from detector.observation.observation import Geometry
 
 BIN_HZ: Final = 44_100 / 16_384  # 2.69 Hz at any rate, so that templates line up
 BINS: Final = 5_951  # 0 to 16 kHz
@@ -38,11 +35,17 @@ LTAS_FLOOR_DB: Final = -127.5
 
 
 class Spectra:
-    """Takes mono samples; gives shares, frame count, LTAS and K-weighted frame power."""
+    """Measures shares of maxima, band levels (LTAS) and K-weighted frame power of mono samples.
 
-    def __init__(self, geometry: "Geometry") -> None:
-        self._geometry = geometry
-        self._fft = fft = fft_length(geometry.sample_rate_hz)
+    Args:
+        sample_rate_hz: of the samples.
+        window_s: seconds over which band levels are averaged.
+    """
+
+    def __init__(self, sample_rate_hz: int, window_s: float) -> None:
+        self._fft = fft = fft_length(sample_rate_hz)
+        self._hop_s = fft // 2 / sample_rate_hz
+        self._window_s = window_s
         self._hop = fft // 2
         # so many frames together that one call costs little beside them
         together = FRAMES_AT_ONCE * self._hop
@@ -51,7 +54,7 @@ class Spectra:
         # a sine at full scale reads 0 dB
         self._scale = np.float32(4.0 / float(window.sum()) ** 2)
         self._window = window.numpy()
-        spacing = geometry.sample_rate_hz / fft
+        spacing = sample_rate_hz / fft
         nearest = np.rint(torch.arange(BINS).mul(BIN_HZ / spacing).numpy()).astype(np.intp)
         nearest = nearest[nearest <= fft // 2]
         self._nearest: slice | NDArray[np.intp] = nearest
@@ -59,8 +62,8 @@ class Spectra:
             self._nearest = slice(len(nearest))  # at 44.1 kHz: a view, not a copy
         side = NEIGHBOURHOOD // 2
         self._padded = np.zeros((FRAMES_AT_ONCE, len(nearest) + 2 * side), np.float32)
-        self._band_starts, self._band_end = _bands(geometry.sample_rate_hz, fft)
-        self._k_power = _k_weighting(geometry.sample_rate_hz, fft)
+        self._band_starts, self._band_end = _bands(sample_rate_hz, fft)
+        self._k_power = _k_weighting(sample_rate_hz, fft)
         self._counts: dict[int, NDArray[np.int32]] = defaultdict(lambda: np.zeros(BINS, np.int32))
         self._frames: dict[int, int] = defaultdict(int)
         self._ltas = array("d")
@@ -127,11 +130,9 @@ class Spectra:
             self._frames[step] += 1
 
     def _take_levels(self, bands: NDArray[np.float64]) -> None:
-        hop_s = self._fft // 2 / self._geometry.sample_rate_hz
-        window_s = self._geometry.segment_s / 2
         count = bands.shape[1]  # at low rates there are no higher ones
         for row in bands:
-            window = int((self._frame + 1) * hop_s / window_s)  # by the frame's centre
+            window = int((self._frame + 1) * self._hop_s / self._window_s)  # by the frame's centre
             if window > len(self._ltas) // LTAS_BANDS:
                 self._close_window()
             self._window_sum[:count] += row

@@ -36,7 +36,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.observation.observation import Geometry
+from detector.observation.geometry import Geometry
 from detector.types import FloatArray
 
 LOW_HZ: Final = 150.0

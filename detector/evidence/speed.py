@@ -38,7 +38,8 @@ from detector.evidence.clock import (
     loop_mask,
     mains_mask,
 )
-from detector.observation.observation import Geometry, Observation
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation
 from detector.types import FloatArray
 
 SHORT_LIST_HZ: Final = (

@@ -21,7 +21,7 @@ Changing anything here changes ``VERSION``; a model names the version that it re
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -35,16 +35,14 @@ from scipy.ndimage import rank_filter
 from detector.audio.framing import Framer
 from detector.audio.spectra import LTAS_FLOOR_DB, Spectra
 from detector.errors import ModelError
+from detector.observation.geometry import FILTER_TAPS, Geometry
+from detector.observation.storage import PEAK_S, unpack
 from detector.types import OBSERVATION_VERSION, FloatArray
 
 VERSION: Final = OBSERVATION_VERSION
 
 # modulation front end
-FILTER_TAPS: Final = 32  # samples at 48 kHz and below; scaled up above (see Geometry)
-FILTER_HOP: Final = 8
 GROUPS_HZ: Final = ((4_500.0, 8_000.0), (8_000.0, 12_000.0), (12_000.0, 16_000.0))
-SEGMENT_S: Final = 11.9  # nominal; the segment is the nearest power of two of envelope samples
-MAX_MODULATION_HZ: Final = 1_600.0
 POWER_FLOOR: Final = 1e-9
 EMPTY_BAND: Final = -17.0  # median ln power below which a filter has nothing to say
 SHARPEN_HZ: Final = 5.5
@@ -52,57 +50,7 @@ SHARPEN_QUANTILE: Final = 0.92
 SHARPEN_ABOVE_HZ: Final = 20.0
 MIN_ENVELOPE_S: Final = 1.0
 
-PEAK_S: Final = 0.1
-
 _TIMELINE_STEP: Final = 0.25  # nepers: 30 levels compress to about three bits
-_MAX_BYTES: Final = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How one sample rate is cut up; equal geometry means observations can share a batch."""
-
-    sample_rate_hz: int
-
-    @property
-    def scale(self) -> int:
-        """Filters are as long in time above 48 kHz as they are there."""
-        return max(1, round(self.sample_rate_hz / 48_000))
-
-    @property
-    def taps(self) -> int:
-        """Filter length in samples."""
-        return FILTER_TAPS * self.scale
-
-    @property
-    def hop(self) -> int:
-        """Filter hop in samples."""
-        return FILTER_HOP * self.scale
-
-    @property
-    def envelope_hz(self) -> float:
-        """Rate of the band envelopes."""
-        return self.sample_rate_hz / self.hop
-
-    @cached_property
-    def segment(self) -> int:
-        """Envelope samples of one segment, a power of two near 11.9 s."""
-        return int(2 ** round(np.log2(SEGMENT_S * self.envelope_hz)))
-
-    @property
-    def bin_hz(self) -> float:
-        """Spacing of the modulation spectrum."""
-        return self.envelope_hz / self.segment
-
-    @cached_property
-    def bins(self) -> int:
-        """Bins of the modulation spectrum, 0 to 1,600 Hz (or half the envelope rate)."""
-        return int(min(MAX_MODULATION_HZ / self.bin_hz, self.segment / 2)) + 1
-
-    @property
-    def segment_s(self) -> float:
-        """Length of one segment in seconds; the hop is half of it."""
-        return self.segment / self.envelope_hz
 
 
 @dataclass(frozen=True)
@@ -158,12 +106,9 @@ class Observation:
             ModelError: another version, or not an observation at all.
         """
         try:
-            plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_BYTES)
-            length = int.from_bytes(plain[:8], "little")
-            header = orjson.loads(orjson.loads(plain[8 : 8 + length])["__metadata__"]["earmark"])
+            header, tensors = unpack(data)
             if header["version"] != VERSION:
                 raise ModelError(f"observation version {header['version']}, not {VERSION}")
-            tensors = safetensors.numpy.load(plain)
             frames = int(header["share_frames"])
             return cls(
                 sample_rate_hz=int(header["sample_rate_hz"]),
@@ -176,7 +121,7 @@ class Observation:
                 ltas=tensors["ltas"].astype(np.float32) / np.float32(2) + np.float32(LTAS_FLOOR_DB),
                 peaks=tensors["peaks"].astype(np.float32) / np.float32(255),
             )
-        except (zstandard.ZstdError, KeyError, ValueError, safetensors.SafetensorError) as error:
+        except (KeyError, ValueError) as error:
             raise ModelError(f"not an observation: {error}") from error
 
 
@@ -205,7 +150,7 @@ class Observer:
         self._power = torch.zeros(3, geometry.bins, dtype=torch.float64)
         self._count = torch.zeros(3, dtype=torch.float64)
         self._timeline = bytearray()  # one piece: it would have to be copied to become one
-        self._spectra = Spectra(geometry)
+        self._spectra = Spectra(sample_rate_hz, geometry.segment_s / 2)
         self._peak_samples = max(1, int(PEAK_S * sample_rate_hz))
         self._peak_rest = np.empty(0, np.float32)
         self._peaks: list[float] = []

@@ -26,7 +26,7 @@ from detector.evidence.clock import (
     line_heights,
     mains_mask,
 )
-from detector.observation.observation import Geometry
+from detector.observation.geometry import Geometry
 from detector.types import FloatArray, FloatVector
 from models.training.scoring import Scored
 

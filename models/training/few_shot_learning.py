@@ -38,7 +38,8 @@ from detector.evidence.clock import (
     mains_mask,
 )
 from detector.evidence.templates import BANDS_HZ, FULL_RATE, Learned, residual
-from detector.observation.observation import Geometry, Observation
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation
 from detector.types import BoolVector, FloatArray, FloatVector
 from models.training.null_distribution import human_scores
 from models.training.references import References

@@ -12,7 +12,7 @@ from detector.assessment.model import population
 from detector.calibration.applicability import reason_against
 from detector.evidence.branches import MAIN, SCORE_DIGITS
 from detector.evidence.clock import Lattice, Rate, score_tracks
-from detector.observation.observation import Geometry
+from detector.observation.geometry import Geometry
 from detector.types import BoolVector, FloatVector
 from models.training.data import AI
 from models.training.observations import Observed

@@ -8,7 +8,8 @@ import numpy as np
 
 from detector.audio.spectra import BINS, LTAS_BANDS
 from detector.evidence.clock import allowed_bins, lattice_bins
-from detector.observation.observation import Geometry, Observation, Observer
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts
 from models.training.data import Track
 from models.training.observations import Observed

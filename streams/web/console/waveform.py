@@ -6,8 +6,8 @@ from typing import Any, Final
 import numpy as np
 import structlog
 
-from detector.audio.waveform import peaks_of
 from detector.errors import EarmarkError
+from detector.observation.storage import peaks_of
 from detector.types import FloatArray
 from streams.contract.records import ObservationRef, TrackDecided
 from streams.web.api.resources import House

@@ -20,7 +20,8 @@ from detector.evidence.clock import (
     score_tracks,
     standard_lattice,
 )
-from detector.observation.observation import Geometry, Observation, Observer
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through

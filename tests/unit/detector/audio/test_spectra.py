@@ -7,8 +7,9 @@ import torchaudio
 from numpy.lib.stride_tricks import sliding_window_view
 
 from detector.audio.spectra import BIN_HZ, BINS, LTAS_BANDS, Spectra, fft_length, gated_loudness
+from detector.observation.geometry import Geometry
 from detector.observation.listen import listen
-from detector.observation.observation import Geometry, Observer
+from detector.observation.observation import Observer
 from detector.types import FloatArray
 from tests.support.audio import write_wav
 
@@ -54,7 +55,7 @@ def test_a_tone_stands_in_the_same_bin_at_any_rate(rate: int) -> None:
     time = np.arange(3 * rate) / rate
     noise = np.random.default_rng(1).standard_normal(len(time))
     samples = (0.2 * np.sin(2 * np.pi * 4_000 * time) + 1e-3 * noise).astype(np.float32)
-    spectra = Spectra(Geometry(rate))
+    spectra = Spectra(rate, Geometry(rate).segment_s / 2)
     spectra.feed(samples)
     shares, frames, ltas = spectra.finish()
     assert frames > 10

@@ -15,7 +15,8 @@ from detector.evidence.clock import (
     standard_lattice,
 )
 from detector.evidence.speed import search
-from detector.observation.observation import Geometry, Observation, Observer
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.synthesis.music import render
 from models.synthesis.simulated_decoder import decode_through

@@ -8,7 +8,8 @@ import torchaudio.functional
 from detector.evidence import speed
 from detector.evidence.clock import allowed_bins, lattice_bins
 from detector.evidence.speed import SpeedFind, search
-from detector.observation.observation import Geometry, Observation, Observer
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through

@@ -12,9 +12,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from detector.calibration.applicability import reason_against
 from detector.errors import ModelError
 from detector.observation import observation as observing
+from detector.observation.geometry import Geometry
 from detector.observation.observation import (
     GROUPS_HZ,
-    Geometry,
     Observation,
     Observer,
     quantise_timeline,

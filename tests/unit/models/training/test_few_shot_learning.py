@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from detector.assessment.model import Model
 from detector.errors import BadInput, ModelError
 from detector.evidence.clock import standard_lattice
-from detector.observation.observation import Geometry, Observation
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation
 from models.commands import RELEASED, app
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio

@@ -11,7 +11,8 @@ from detector.assessment.model import Model
 from detector.audio.spectra import BINS, LTAS_BANDS
 from detector.errors import BadInput
 from detector.evidence.clock import standard_lattice
-from detector.observation.observation import Geometry, Observation, Observer
+from detector.observation.geometry import Geometry
+from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts
 from models.training.data import Track
 from models.training.fusion import fuse
