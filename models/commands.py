@@ -99,7 +99,7 @@ def learn(
     ] = None,
     from_reviews: Annotated[
         Path | None,
-        typer.Option(help="Manifest of `earmark ledger reviewed`: its tracks, and controls."),
+        typer.Option(help="Manifest of `ledger export-training-labels`: its tracks, and controls."),
     ] = None,
     listed_as: Annotated[
         str, typer.Option(help="The generator's name in that manifest, if another.")

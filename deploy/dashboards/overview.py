@@ -148,7 +148,7 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Dead letters by reason",
-                    "`earmark dlq ls` lists them",
+                    "`earmark dead-letters ls` lists them",
                     [
                         (
                             "sum by (processor, reason) "

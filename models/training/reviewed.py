@@ -1,6 +1,6 @@
 """Tracks for ``earmark learn`` from what reviewers decided.
 
-``earmark ledger reviewed`` writes a manifest of the tracks that people decided and that may be
+``earmark ledger export-training-labels`` writes a manifest of the tracks that people decided and that may be
 used for training. Here the tracks of one generator are taken from it as lessons, and
 people's recordings from the same sources (distributors) as controls. The file is all that
 both sides know of each other.
@@ -21,7 +21,7 @@ def chosen(manifest: Path, listed_as: str) -> tuple[list[Path], list[Path]]:
     """Return the tracks of a generator, and controls from its sources; newest first.
 
     Args:
-        manifest: as ``earmark ledger reviewed`` writes it.
+        manifest: as ``earmark ledger export-training-labels`` writes it.
         listed_as: the generator's name there; ``reviewed`` where no tool was declared.
 
     Raises:

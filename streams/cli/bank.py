@@ -1,10 +1,8 @@
-"""``earmark bank``: what is known, who says so, and what its hits may do."""
+"""``earmark bank``: banks of known tracks, their items and their audit log."""
 
 import asyncio
-import getpass
 import hashlib
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,21 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import BadInput
-from streams.ops.state import DEFAULT, State
+from streams.cli.options import HERE, By, StateOption, Why, echo, operator, settings_of
 
 if TYPE_CHECKING:
-    from streams.known.banks import Banks, By
+    from streams.known.banks import Banks
+    from streams.known.banks import By as Attribution
     from streams.known.index import Changed, Item
     from streams.runtime.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Banks of known tracks: add, remove, switch, back up.")
 
 Name = Annotated[str, typer.Argument(help="Name of the bank.")]
-Why = Annotated[str, typer.Option(help="Goes into the audit log.")]
-Who = Annotated[str, typer.Option("--by", help="Who does it; the system's user by default.")]
-StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
+ReasonWhy = Annotated[str, typer.Option("--why", help="Why; noted in the audit log.")]
 Archive = Annotated[Path, typer.Argument(help="File of `bank snapshot`.", exists=True)]
-HERE = Path(DEFAULT)
 
 
 @app.command()
@@ -43,23 +39,23 @@ def create(
     licence: Annotated[str | None, typer.Option(help="Of its items.")] = None,
     note: Annotated[str | None, typer.Option(help="For people.")] = None,
     why: Why = "",
-    who: Who = "",
+    by: By = "",
     state: StateOption = HERE,
 ) -> None:
-    """Make an empty bank."""
+    """Create an empty bank."""
     from streams.known.banks import described
 
     fields = {"name": name, "kind": kind, "owner": owner, "enabled_ratio": enabled_ratio,
               "min_score": min_score, "min_overlap_s": min_overlap_s, "generator": generator,
               "licence": licence, "note": note}  # fmt: skip
     with _opened(state) as (banks, _):
-        banks.create(described(fields), _by(who, why))
+        banks.create(described(fields), _attribution(by, why))
 
 
 @app.command(name="set")
 def change(
     name: Name,
-    why: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    why: ReasonWhy,
     enabled_ratio: Annotated[float | None, typer.Option(help="Share of uploads.")] = None,
     disable_until: Annotated[
         str | None, typer.Option(help="ISO 8601 time with zone; `now` enables it again.")
@@ -70,18 +66,18 @@ def change(
     generator: Annotated[str | None, typer.Option(help="Of its items.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of its items.")] = None,
     note: Annotated[str | None, typer.Option(help="For people.")] = None,
-    who: Who = "",
+    by: By = "",
     state: StateOption = HERE,
 ) -> None:
-    """Change a bank: roll it out, switch it off for a while, make it stricter."""
-    given = {"enabled_ratio": enabled_ratio, "owner": owner, "min_score": min_score,
+    """Change a bank: roll it out, disable it, make it stricter."""
+    values = {"enabled_ratio": enabled_ratio, "owner": owner, "min_score": min_score,
              "min_overlap_s": min_overlap_s, "generator": generator, "licence": licence,
              "note": note}  # fmt: skip
-    changes: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    changes: dict[str, object] = {key: value for key, value in values.items() if value is not None}
     if disable_until is not None:
         changes["disabled_until"] = None if disable_until == "now" else disable_until
     with _opened(state) as (banks, _):
-        _print(banks.change(name, _by(who, why), **changes).model_dump_json(indent=2))
+        echo(banks.change(name, _attribution(by, why), **changes).model_dump_json(indent=2))
 
 
 @app.command()
@@ -90,51 +86,51 @@ def add(
     things: Annotated[
         list[str], typer.Argument(help="Files, or tracks that the ledger knows, or SHA-256s.")
     ],
-    why: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    why: ReasonWhy,
     item_id: Annotated[
         str | None, typer.Option("--id", help="Of a single one; its name or track id by default.")
     ] = None,
     generator: Annotated[str | None, typer.Option(help="That made it.")] = None,
     licence: Annotated[str | None, typer.Option(help="Under which it was made.")] = None,
     note: Annotated[str | None, typer.Option(help="For people.")] = None,
-    who: Who = "",
+    by: By = "",
     state: StateOption = HERE,
 ) -> None:
-    """Add recordings: files are heard, tracks and contents come from the artefact store."""
+    """Add recordings: files, or tracks and contents of the artefact store."""
     if item_id is not None and len(things) > 1:
         raise BadInput("wrong_arguments", "--id names a single item")
     more = {"generator": generator, "licence": licence, "note": note}
     with _opened(state) as (banks, settings):
         banks.get(name)
         items = [_item(name, thing, item_id, more, settings) for thing in things]
-        _said(banks.add(name, items, _by(who, why)))
+        _show_changed(banks.add(name, items, _attribution(by, why)))
 
 
 @app.command()
 def remove(
     name: Name,
     item_ids: Annotated[list[str], typer.Argument(help="Ids of items.")],
-    why: Annotated[str, typer.Option(help="Goes into the audit log.")],
-    who: Who = "",
+    why: ReasonWhy,
+    by: By = "",
     state: StateOption = HERE,
 ) -> None:
     """Remove items."""
     with _opened(state) as (banks, _):
-        count = banks.remove(name, item_ids, _by(who, why))
-    _print(f"{count} removed")
+        count = banks.remove(name, item_ids, _attribution(by, why))
+    echo(f"{count} removed")
     raise SystemExit(0 if count == len(set(item_ids)) else 1)
 
 
 @app.command(name="import")
 def bring_in(
-    name: Name, archive: Archive, why: Annotated[str, typer.Option(help="Goes into the audit.")],
-    who: Who = "", state: StateOption = HERE,
+    name: Name, archive: Archive, why: ReasonWhy,
+    by: By = "", state: StateOption = HERE,
 ) -> None:  # fmt: skip
-    """Add all items of an archive to a bank; the archive is checked to its end first."""
+    """Add all items of an archive to a bank, after checking the archive."""
     from streams.known import archives
 
     with _opened(state) as (banks, _):
-        _said(archives.bring_in(banks, archive, name, _by(who, why)))
+        _show_changed(archives.bring_in(banks, archive, name, _attribution(by, why)))
 
 
 @app.command()
@@ -147,31 +143,33 @@ def snapshot(
     from streams.known import archives
 
     with _opened(state) as (banks, _):
-        _print(f"{archives.snapshot(banks, archive, name)} items in {archive}")
+        echo(f"{archives.snapshot(banks, archive, name)} items in {archive}")
 
 
 @app.command()
-def restore(archive: Archive, who: Who = "", state: StateOption = HERE) -> None:
-    """Bring back the banks of an archive, or copy them to another index (EARMARK_INDEX)."""
+def restore(archive: Archive, by: By = "", state: StateOption = HERE) -> None:
+    """Restore the banks of an archive into the index (EARMARK_INDEX)."""
     from streams.known import archives
 
     with _opened(state) as (banks, _):
-        _said(archives.restore(banks, archive, _by(who, f"restored from {archive.name}")))
+        _show_changed(
+            archives.restore(banks, archive, _attribution(by, f"restored from {archive.name}"))
+        )
 
 
 @app.command()
-def follow(
+def replicate(
     name: Name,
     replica: Annotated[str, typer.Option("--as", help="Name of this replica, like no other's.")],
     state: StateOption = HERE,
 ) -> None:
-    """Keep a catalogue bank of this index (EARMARK_INDEX) up to date with what is decided."""
+    """Add decided tracks to a catalogue bank of the index (EARMARK_INDEX)."""
     from streams.known.banks import described
-    from streams.stages.bank_replication import follow as run
+    from streams.stages.bank_replication import follow
 
     described({"name": name, "kind": "catalogue", "owner": replica})  # both names are checked
-    settings = State(state).announced() or State(state).settings(None)
-    raise SystemExit(run(settings.model_copy(update={"catalogue_bank": name}), replica))
+    settings = settings_of(state)
+    raise SystemExit(follow(settings.model_copy(update={"catalogue_bank": name}), replica))
 
 
 @app.command()
@@ -179,38 +177,41 @@ def stats(
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
     state: StateOption = HERE,
 ) -> None:
-    """Say what is there, and what it takes."""
+    """Print banks, items and disk use."""
     import orjson
 
     with _opened(state) as (banks, _):
-        found, all_of_them = banks.index.stats(), banks.all()
+        totals, every_bank = banks.index.stats(), banks.all()
     if json:
-        said = {
+        report = {
             "banks": {
-                name: bank.model_dump(mode="json") | {"items": found.items.get(name, 0)}
-                for name, bank in all_of_them.items()
+                name: bank.model_dump(mode="json") | {"items": totals.items.get(name, 0)}
+                for name, bank in every_bank.items()
             },
-            "postings": found.postings,
-            "segments": found.segments,
-            "bytes_on_disk": found.bytes_on_disk,
+            "postings": totals.postings,
+            "segments": totals.segments,
+            "bytes_on_disk": totals.bytes_on_disk,
         }
-        _print(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
         return
-    for name, bank in all_of_them.items():
+    for name, bank in every_bank.items():
         off = f", disabled until {bank.disabled_until:%F %R %Z}" if bank.disabled_until else ""
-        _print(
-            f"{name}  {bank.kind}, {found.items.get(name, 0)} items, "
+        echo(
+            f"{name}  {bank.kind}, {totals.items.get(name, 0)} items, "
             f"{bank.enabled_ratio:.0%} of uploads{off}; {bank.owner}"
         )
-    _print(
-        f"{found.postings} index keys in {found.segments} segments, "
-        f"{found.bytes_on_disk / 1e6:.1f} MB on disk"
+    echo(
+        f"{totals.postings} index keys in {totals.segments} segments, "
+        f"{totals.bytes_on_disk / 1e6:.1f} MB on disk"
     )
 
 
 @app.command()
 def verify(state: StateOption = HERE) -> None:
-    """Prove that the index is whole: every file and sum; a hundred items, then each hundredth."""
+    """Check the files of the index, and look up a sample of its items.
+
+    The sample is the first hundred items, then each hundredth.
+    """
     from detector.matching.alignment import Recording
     from detector.matching.landmarks import Landmarks
     from streams.known.index import Query
@@ -219,16 +220,16 @@ def verify(state: StateOption = HERE) -> None:
     with _opened(state) as (banks, _):
         for fault in banks.index.faults():
             faults += 1
-            _print(fault)
+            echo(fault)
         for number, item in enumerate(banks.index.items()):
             if number % 100 == 0 or number < 100:
                 checked += 1
                 query = Query("0" * 64, None, Recording(Landmarks.from_bytes(item.landmarks)))
-                found = {(one.item.bank, one.item.item_id) for one in banks.index.search(query)}
-                if (item.bank, item.item_id) not in found:
+                hits = {(hit.item.bank, hit.item.item_id) for hit in banks.index.search(query)}
+                if (item.bank, item.item_id) not in hits:
                     faults += 1
-                    _print(f"{item.item_id} of {item.bank} does not find itself")
-    _print(f"{faults} faults; {checked} items looked up")
+                    echo(f"{item.item_id} of {item.bank} does not find itself")
+    echo(f"{faults} faults; {checked} items looked up")
     raise SystemExit(1 if faults else 0)
 
 
@@ -238,13 +239,13 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, help="Latest changes.")] = 50,
     state: StateOption = HERE,
 ) -> None:
-    """Print who changed what, and why."""
+    """Print changes of banks: when, by whom, and why."""
     import orjson
 
     with _opened(state) as (banks, _):
         for line in reversed(banks.audit(name, limit)):
             detail = orjson.dumps(line.detail).decode()
-            _print(
+            echo(
                 f"{line.at:%F %T} {line.who} {line.action} {line.bank}: {line.why or '-'} {detail}"
             )
 
@@ -256,21 +257,21 @@ def _opened(state: Path) -> "Iterator[tuple[Banks, Settings]]":
     from streams.runtime import logs
 
     logs.configure("warning")
-    settings = State(state).settings(None)
+    settings = settings_of(state)
     with open_index(settings.index_url) as index:
         yield Banks(index), settings
 
 
-def _by(who: str, why: str) -> "By":
-    from streams.known.banks import By
+def _attribution(by: str, why: str) -> "Attribution":
+    from streams.known.banks import By as Attribution
 
-    return By(who or getpass.getuser(), why or None, datetime.now(UTC))
+    return Attribution(operator(by), why or None, datetime.now(UTC))
 
 
 def _item(
     bank: str, thing: str, item_id: str | None, more: dict[str, str | None], settings: "Settings"
 ) -> "Item":
-    """Return the item of a file, of a content in the store, or of a track in the ledger."""
+    """Return the item of a file, of a stored content, or of a track in the ledger."""
     from streams.known.index import Item
     from streams.media.artefacts import ArtefactStore
     from streams.media.decode_pool import DecodePool
@@ -278,10 +279,10 @@ def _item(
     path = Path(thing)
     if path.is_file():
         with DecodePool(settings) as pool:
-            heard = asyncio.run(pool.decode(path))
+            decoded = asyncio.run(pool.decode(path))
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        landmarks, pcm = heard.landmarks, heard.pcm_sha256
+        landmarks, pcm = decoded.landmarks, decoded.pcm_sha256
     else:
         content = thing if re.fullmatch("[0-9a-f]{64}", thing) else _content_of(thing, settings)
         acoustics = ArtefactStore.open(settings.store).acoustics(content)
@@ -293,25 +294,17 @@ def _item(
 
 
 def _content_of(track_id: str, settings: "Settings") -> str:
-    """Return the content of the latest upload of a track that was heard."""
-    from sqlalchemy import select
-
+    """Return the content of the latest decoded upload of a track."""
+    from streams.store import track_queries
     from streams.store.database import Ledger
-    from streams.store.tables import FINGERPRINTS
 
-    question = select(FINGERPRINTS.c.content_sha256).where(FINGERPRINTS.c.track_id == track_id)
-    with Ledger.open(settings.ledger).reading() as connection:
-        found = connection.scalar(question.order_by(FINGERPRINTS.c.recorded_at.desc()).limit(1))
-    if found is None:
+    content = track_queries.latest_content(Ledger.open(settings.ledger), track_id)
+    if content is None:
         raise BadInput(
             "unknown_track", f"{track_id} is no file, and the ledger knows no such track"
         )
-    return str(found)
+    return content
 
 
-def _said(changed: "Changed") -> None:
-    _print(f"{changed.added} added, {changed.replaced} replaced, {changed.unchanged} there already")
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+def _show_changed(changed: "Changed") -> None:
+    echo(f"{changed.added} added, {changed.replaced} replaced, {changed.unchanged} there already")

@@ -1,34 +1,40 @@
-"""``earmark dlq``: what died, why, since when; replay it, or drop it.
+"""``earmark dead-letters``: list, show, replay and drop dead letters.
 
-Exit codes: 0; 1 where something that was asked for could not be done.
+Exit codes: 0; 1 where a dead letter could not be shown, replayed or dropped.
 """
 
-import getpass
-import os
-import re
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.ops.state import DEFAULT, State
+from streams.cli.options import (
+    HERE,
+    By,
+    DryRun,
+    JsonLines,
+    Since,
+    StateOption,
+    Why,
+    echo,
+    fail,
+    ledger_of,
+    operator,
+    parse_time,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from streams.store.database import Ledger
     from streams.store.dead_letter_store import Letter, Wanted
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: what is stuck; replay or drop it.")
-
-AGO: Final = re.compile(r"(\d+)([smhdw])")
-UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
 
 
-class Which(StrEnum):
-    """How a letter stands, as a filter."""
+class StatusFilter(StrEnum):
+    """Status of a dead letter, as a filter."""
 
     OPEN = "open"
     REPLAYED = "replayed"
@@ -36,35 +42,19 @@ class Which(StrEnum):
     ALL = "all"
 
 
-def moment(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime:
-    """Read a time: ISO 8601 (UTC where no zone is given), or how long ago (``90m``, ``2d``)."""
-    ago = AGO.fullmatch(text)
-    try:
-        if ago:
-            return now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-        at = datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(f"{text!r} is neither a time nor like 90m, 6h, 2d") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
 Topic = Annotated[str | None, typer.Option("--topic", help="Source topic.")]
-Processor = Annotated[str | None, typer.Option("--processor", help="Who refused it.")]
+Processor = Annotated[str | None, typer.Option("--processor", help="Process that refused it.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="missing_file, too_large ...")]
 Upload = Annotated[str | None, typer.Option("--upload", help="Upload id.")]
 Track = Annotated[str | None, typer.Option("--track", help="Track id.")]
-Since = Annotated[
-    datetime | None, typer.Option(parser=moment, metavar="TIME", help="From: ISO 8601, or 6h, 2d.")
-]
 Until = Annotated[
-    datetime | None, typer.Option(parser=moment, metavar="TIME", help="Before: the same.")
+    datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Before: the same.")
 ]
-StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
-Who = Annotated[str, typer.Option(help="Who does it, noted; you, if left out.")]
+Status = Annotated[StatusFilter, typer.Option("--status", help="Status of the dead letters.")]
 
 
 @app.command("ls")
-def list_letters(
+def list_dead_letters(
     topic: Topic = None,
     processor: Processor = None,
     reason: Reason = None,
@@ -72,49 +62,49 @@ def list_letters(
     track: Track = None,
     since: Since = None,
     until: Until = None,
-    standing: Which = Which.OPEN,
+    status: Status = StatusFilter.OPEN,
     limit: Annotated[int, typer.Option(min=0, help="The latest so many.")] = 50,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    state: StateOption = Path(DEFAULT),
+    json: JsonLines = False,
+    state: StateOption = HERE,
 ) -> None:
-    """What is stuck, where, since when and why: an overview, then the latest letters."""
+    """List dead letters: counts by place and reason, then the latest."""
     from streams.services import dead_letter_text
-    from streams.store import dead_letter_store as ledger_letters
+    from streams.store import dead_letter_store
 
-    ledger = _ledger(state)
-    wanted = _wanted((), topic, processor, reason, upload, track, since, until, standing)
-    letters = ledger_letters.find(ledger, wanted, limit)
+    ledger = ledger_of(state)
+    query = _query((), topic, processor, reason, upload, track, since, until, status)
+    letters = dead_letter_store.find(ledger, query, limit)
     if json:
-        _say(*map(dead_letter_text.as_json, letters))
+        echo(*map(dead_letter_text.as_json, letters))
         return
-    found = ledger_letters.heaps(ledger, wanted)
-    lines = [*dead_letter_text.overview(found), *([""] if letters else [])]
-    lines += [dead_letter_text.listed(one) for one in letters]
-    count = sum(heap.count for heap in found)
-    if count > len(letters):
-        lines.append(f"{count - len(letters)} older ones are not shown (--limit)")
-    _say(*(lines or ["no dead letters"]))
+    groups = dead_letter_store.heaps(ledger, query)
+    lines = [*dead_letter_text.overview(groups), *([""] if letters else [])]
+    lines += map(dead_letter_text.listed, letters)
+    older = sum(group.count for group in groups) - len(letters)
+    if older > 0:
+        lines.append(f"{older} older ones are not shown (--limit)")
+    echo(*(lines or ["no dead letters"]))
 
 
 @app.command()
 def show(
     dead_letter_id: str,
     raw: Annotated[bool, typer.Option("--raw", help="Only the value, byte by byte.")] = False,
-    state: StateOption = Path(DEFAULT),
+    state: StateOption = HERE,
 ) -> None:
-    """Everything about one dead letter: why, headers, key, value, what was done about it."""
+    """Show one dead letter: reason, headers, key, value, what was done."""
     from streams.services import dead_letter_text
-    from streams.store import dead_letter_store as ledger_letters
+    from streams.store import dead_letter_store
 
-    ledger = _ledger(state)
-    letter = ledger_letters.one(ledger, dead_letter_id)
+    ledger = ledger_of(state)
+    letter = dead_letter_store.one(ledger, dead_letter_id)
     if raw:
         if letter.value is None:
-            _fail("its value was left out" if letter.omitted else "its value is null")
+            fail("its value was left out" if letter.omitted else "its value is null")
         sys.stdout.buffer.write(letter.value)
         sys.stdout.buffer.flush()
         return
-    _say(*dead_letter_text.shown(letter, ledger_letters.actions(ledger, dead_letter_id)))
+    echo(*dead_letter_text.shown(letter, dead_letter_store.actions(ledger, dead_letter_id)))
 
 
 @app.command()
@@ -127,95 +117,84 @@ def replay(
     track: Track = None,
     since: Since = None,
     until: Until = None,
-    standing: Which = Which.OPEN,
-    everything: Annotated[bool, typer.Option("--all", help="Every open letter.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
+    status: Status = StatusFilter.OPEN,
+    everything: Annotated[bool, typer.Option("--all", help="Every open dead letter.")] = False,
+    dry_run: DryRun = False,
     max_attempts: Annotated[
-        int, typer.Option(min=1, help="Leave out what was replayed so often, unless named.")
+        int, typer.Option(min=1, help="Skip those replayed so often, unless named.")
     ] = 5,
-    who: Who = "",
-    why: Annotated[str, typer.Option(help="Why; noted.")] = "",
-    state: StateOption = Path(DEFAULT),
+    by: By = "",
+    why: Why = "",
+    state: StateOption = HERE,
 ) -> None:
-    """Put the original messages back on their source topics, oldest first.
+    """Send the original messages to their source topics again, oldest first.
 
     Replaying twice is harmless: the same message gives the same decision under the same id.
     """
-    from streams.services import dead_letter_text
-    from streams.services.dead_letters import Outcome, refusal
-    from streams.services.dead_letters import replay as send
+    from streams.services import dead_letter_text, dead_letters
 
     named = tuple(ids or ())
-    wanted = _wanted(
-        named,
-        topic,
-        processor,
-        reason,
-        upload,
-        track,
-        since,
-        until,
-        Which.ALL if named else standing,
-    )
-    if wanted.anything and not everything:
-        _fail("say which: ids, filters (--reason missing_file --since 6h ...), or --all")
-    ledger = _ledger(state)
-    letters = _found(ledger, wanted)
+    status = StatusFilter.ALL if named else status
+    query = _query(named, topic, processor, reason, upload, track, since, until, status)
+    if query.anything and not everything:
+        fail("say which: ids, filters (--reason missing_file --since 6h ...), or --all")
+    ledger = ledger_of(state)
+    letters = _found(ledger, query)
     if not letters:
-        _say("no dead letters match")
+        echo("no dead letters match")
         return
     most = None if named else max_attempts
     if dry_run:
         outcomes = [
-            Outcome(one, attempt=one.attempts + 1, refused=refusal(one, most)) for one in letters
+            dead_letters.Outcome(
+                letter, attempt=letter.attempts + 1, refused=dead_letters.refusal(letter, most)
+            )
+            for letter in letters
         ]
-        _say(*map(dead_letter_text.outcome, outcomes))
-        raise SystemExit(any(one.refused for one in outcomes))
+        echo(*map(dead_letter_text.outcome, outcomes))
+        raise SystemExit(any(outcome.refused for outcome in outcomes))
     from streams.runtime.kafka.clients import open_producer
 
-    here = State(state)
-    settings = here.announced() or here.settings(None)
+    settings = settings_of(state)
     producer = open_producer(settings, "replay")
+    patience_s = 2 * settings.request_timeout_s
     refused = sent = 0
     try:
-        patience = 2 * settings.request_timeout_s
-        for one in send(
-            ledger,
-            producer,
-            letters,
-            who=who or _me(),
-            why=why,
-            patience_s=patience,
-            max_attempts=most,
-        ):
-            _say(dead_letter_text.outcome(one))
-            sent += one.sent_to is not None
-            refused += one.refused is not None
+        for outcome in dead_letters.replay(
+            ledger, producer, letters,
+            who=operator(by), why=why, patience_s=patience_s, max_attempts=most,
+        ):  # fmt: skip
+            echo(dead_letter_text.outcome(outcome))
+            sent += outcome.sent_to is not None
+            refused += outcome.refused is not None
     finally:
         producer.close(timeout=settings.request_timeout_s)
-    _say(f"{sent} replayed, {refused} not")
+    echo(f"{sent} replayed, {refused} not")
     raise SystemExit(1 if refused else 0)
 
 
 @app.command()
 def drop(
     ids: list[str],
-    why: Annotated[str, typer.Option(help="Why nobody needs to look at it; noted.")],
-    who: Who = "",
-    state: StateOption = Path(DEFAULT),
+    why: Annotated[str, typer.Option(help="Why it needs no replay; noted.")],
+    dry_run: DryRun = False,
+    by: By = "",
+    state: StateOption = HERE,
 ) -> None:
-    """Note that letters are settled without a replay; their bytes stay in the ledger."""
-    from streams.services.dead_letters import drop as note
+    """Mark dead letters as settled without a replay; the ledger keeps them."""
+    from streams.services import dead_letters
     from streams.store.dead_letter_store import Wanted
 
-    ledger = _ledger(state)
-    letters = _found(ledger, Wanted(ids=tuple(ids)))
-    open_ones = [letter for letter in letters if letter.standing != "dropped"]
-    note(ledger, open_ones, who=who or _me(), why=why)
-    _say(*(f"{letter.dead_letter_id}  dropped" for letter in open_ones))
+    ledger = ledger_of(state)
+    open_letters = [letter for letter in _found(ledger, Wanted(ids=tuple(ids)))
+                    if letter.standing != "dropped"]  # fmt: skip
+    if not dry_run:
+        dead_letters.drop(ledger, open_letters, who=operator(by), why=why)
+    verb = "would be dropped" if dry_run else "dropped"
+    echo(*(f"{letter.dead_letter_id}  {verb}" for letter in open_letters))
 
 
-def _wanted(
+def _query(
     ids: tuple[str, ...],
     topic: str | None,
     processor: str | None,
@@ -224,43 +203,20 @@ def _wanted(
     track: str | None,
     since: datetime | None,
     until: datetime | None,
-    standing: Which,
+    status: StatusFilter,
 ) -> "Wanted":
     from streams.store.dead_letter_store import Wanted
 
-    stands = None if standing is Which.ALL else standing.value
-    return Wanted(ids, topic, processor, reason, upload, track, since, until, stands)
+    standing = None if status is StatusFilter.ALL else status.value
+    return Wanted(ids, topic, processor, reason, upload, track, since, until, standing)
 
 
-def _found(ledger: "Ledger", wanted: "Wanted") -> "list[Letter]":
-    """Return the letters; an id that is unknown is an error before anything is done."""
-    from streams.store import dead_letter_store as ledger_letters
+def _found(ledger: "Ledger", query: "Wanted") -> "list[Letter]":
+    """Return the dead letters; an unknown id is an error before anything is done."""
+    from streams.store import dead_letter_store
 
-    letters = ledger_letters.find(ledger, wanted)
-    unknown = set(wanted.ids) - {letter.dead_letter_id for letter in letters}
+    letters = dead_letter_store.find(ledger, query)
+    unknown = set(query.ids) - {letter.dead_letter_id for letter in letters}
     if unknown:
-        _fail(f"the ledger has no dead letter {', '.join(sorted(unknown))}")
+        fail(f"the ledger has no dead letter {', '.join(sorted(unknown))}")
     return letters
-
-
-def _ledger(state: Path) -> "Ledger":
-    from streams.store.database import Ledger
-
-    return Ledger.open(State(state).settings(None).ledger)
-
-
-def _me() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.getuid()}"
-
-
-def _say(*lines: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
-
-
-def _fail(said: str) -> NoReturn:
-    sys.stderr.write(f"earmark: {said}\n")
-    raise SystemExit(1)

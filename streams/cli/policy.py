@@ -3,71 +3,77 @@
 Exit codes: 0; 1 where the bundle is refused or a test fails; 2 for a wrong command line.
 """
 
-import getpass
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 import typer
 
-from streams.cli.dead_letters import moment
-from streams.ops.state import DEFAULT, State
+from streams.cli.options import (
+    HERE,
+    By,
+    DryRun,
+    Json,
+    Since,
+    StateOption,
+    Why,
+    echo,
+    echo_json,
+    fail,
+    ledger_of,
+    operator,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from streams.policy.bundle import Bundle
+    from streams.policy.changes import Change
     from streams.policy.evaluate import Evaluation
-    from streams.runtime.settings import Settings
-    from streams.store.database import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="Policies: write, test, back-test, release.")
 
 BundlePath = Annotated[Path, typer.Argument(help="Policy file (YAML).")]
-StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
-By = Annotated[str, typer.Option("--by", help="Who you are; noted.")]
-Why = Annotated[str, typer.Option("--why", help="Why; noted.")]
-Since = Annotated[
-    datetime | None, typer.Option(parser=moment, metavar="TIME", help="From: ISO 8601, or 6h, 7d.")
-]
+Rule = Annotated[str, typer.Argument(help="Rule id.")]
 
 
 @app.command()
 def features(json: Json = False) -> None:
-    """What a condition may ask."""
+    """List the features that a condition may use."""
     from streams.policy.schema import FEATURES, document
 
     if json:
-        _print_json(document())
+        echo_json(document())
         return
-    for name, one in FEATURES.items():
-        words = f" ({', '.join(one.values)})" if one.values else ""
-        missing = ", may be missing" if one.missing else ""
-        _print(f"{name}: {one.kind.value}{missing}: {one.meaning}{words}")
+    for name, feature in FEATURES.items():
+        values = f" ({', '.join(feature.values)})" if feature.values else ""
+        missing = ", may be missing" if feature.missing else ""
+        echo(f"{name}: {feature.kind.value}{missing}: {feature.meaning}{values}")
 
 
 @app.command()
 def lint(bundle: BundlePath) -> None:
-    """Check a policy: form, types, features, dead rules, the single-score rule, its tests."""
+    """Check a policy: form, types, features, dead rules, its tests."""
     checked = _load(bundle)
     modes: dict[str, int] = {}
     for rule in checked.rules:
         word = rule.mode.split()[0]
         modes[word] = modes.get(word, 0) + 1
     counted = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
-    _print(f"{bundle}: {checked.name} {checked.version}, digest {checked.digest[:12]}")
-    _print(f"{len(checked.rules)} rules ({counted}), {len(checked.tests)} tests pass")
+    echo(f"{bundle}: {checked.name} {checked.version}, digest {checked.digest[:12]}")
+    echo(f"{len(checked.rules)} rules ({counted}), {len(checked.tests)} tests pass")
     tested = {name for case in checked.tests
               for name in (*(case.expect.matched or ()), *(case.expect.shadow or ()))}  # fmt: skip
-    untested = [one.id for one in checked.rules if one.id not in tested and one.mode != "retired"]
+    untested = [
+        rule.id for rule in checked.rules if rule.id not in tested and rule.mode != "retired"
+    ]
     if untested:
-        _print(f"hint: no test names these under matched: or shadow: {', '.join(untested)}")
+        echo(f"hint: no test names these under matched: or shadow: {', '.join(untested)}")
 
 
 @app.command()
 def test(bundle: BundlePath) -> None:
-    """Run the inline tests of a policy, and say what each comes to."""
+    """Run the inline tests of a policy and print each result."""
     from streams.policy.bundle import GATHER, Bundle, BundleError, read
     from streams.policy.bundle_checks import failed_cases
     from streams.policy.source_map import NotPlain
@@ -80,10 +86,10 @@ def test(bundle: BundlePath) -> None:
         _load(bundle)  # says what is wrong, and ends
         return
     for index, case in enumerate(checked.tests):
-        _print(f"{'FAIL' if index in failures else 'ok  '} {case.name}")
+        echo(f"{'FAIL' if index in failures else 'ok  '} {case.name}")
         if index in failures:
-            _print(f"     {failures[index]}")
-    _print(f"{len(checked.tests) - len(failures)} of {len(checked.tests)} tests pass")
+            echo(f"     {failures[index]}")
+    echo(f"{len(checked.tests) - len(failures)} of {len(checked.tests)} tests pass")
     if failures:
         raise SystemExit(1)
     _load(bundle)
@@ -95,28 +101,25 @@ def evaluate(
     snapshot: Annotated[Path, typer.Argument(help="Features as JSON, nested or flat.")],
     key: Annotated[str, typer.Option(help="Track id, for canaries and samples.")] = "",
 ) -> None:
-    """What a policy says about one snapshot of features."""
-    from streams.policy.evaluate import evaluate as ask
+    """Evaluate a policy on one snapshot of features."""
+    from streams.policy.evaluate import evaluate as apply
     from streams.policy.features import snapshot as filled
 
     checked = _load(bundle)
-    said = ask(filled(orjson.loads(snapshot.read_bytes())), checked, key=key)
-    _print_json(_said(said))
+    echo_json(_as_data(apply(filled(orjson.loads(snapshot.read_bytes())), checked, key=key)))
 
 
 @app.command()
 def explain(
-    track: Annotated[str, typer.Argument(help="Track id.")], state: StateOption = Path(DEFAULT)
+    track: Annotated[str, typer.Argument(help="Track id.")], state: StateOption = HERE
 ) -> None:
-    """Why a track was decided as it was: facts, rules, what they saw."""
+    """Explain a decision: facts, rules, and what the rules saw."""
     from streams.services.policies.explanation import explained
 
-    lines = list(explained(_ledger(state), track))
-    for line in lines:
-        _print(line)
+    lines = list(explained(ledger_of(state), track))
     if not lines:
-        sys.stderr.write(f"earmark: the ledger knows no decision about {track}\n")
-        raise SystemExit(1)
+        fail(f"the ledger knows no decision about {track}")
+    echo(*lines)
 
 
 @app.command()
@@ -124,17 +127,17 @@ def diff(
     old: Annotated[Path, typer.Argument(help="Policy file.")],
     new: Annotated[Path, typer.Argument(help="Policy file.")],
 ) -> None:
-    """What differs between two policies, and whether it takes two people to release."""
+    """Compare two policies; print how many people must release the new one."""
     from streams.policy.changes import changes, needs_two
     from streams.store.policy_releases import version_of
 
     before, after = _load(old), _load(new)
-    found = changes(before, after)
-    for one in found:
-        _print(f"{one.what}{'   [restrictive]' if one.restrictive else ''}")
-    if found and version_of(after.version) <= version_of(before.version):
-        _print(f"version {after.version} is not above {before.version}: raise version: to publish")
-    _print("nothing differs" if not found else "takes two approvers" if needs_two(found)
+    differences = changes(before, after)
+    echo(*map(_change_line, differences))
+    if differences and version_of(after.version) <= version_of(before.version):
+        echo(f"version {after.version} is not above {before.version}: raise version: to publish")
+    echo("nothing differs" if not differences
+           else "takes two approvers" if needs_two(differences)
            else "takes one approver")  # fmt: skip
 
 
@@ -144,19 +147,19 @@ def backtest(
     since: Since = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many tracks.")] = None,
     json: Json = False,
-    state: StateOption = Path(DEFAULT),
+    state: StateOption = HERE,
 ) -> None:
-    """Run a policy over decided tracks: hits, flips, review load, precision. Changes nothing."""
+    """Evaluate a policy on decided tracks and report what would change."""
     from streams.services.policies.backtest import backtest as run
     from streams.store import reopening
 
-    checked, ledger = _load(bundle), _ledger(state)
+    checked, ledger = _load(bundle), ledger_of(state)
     tracks = reopening.tracks_since(ledger, since, limit)
     report = run(ledger, checked, datetime.now(UTC), tracks).as_data()
     if json:
-        _print_json(report)
+        echo_json(report)
     else:
-        _print_report(report)
+        print_report(report)
 
 
 @app.command()
@@ -165,10 +168,10 @@ def simulate(
     snapshots: Annotated[Path, typer.Argument(help="Snapshots of features, one JSON a line.")],
     json: Json = False,
 ) -> None:
-    """Run a policy over made-up snapshots, one JSON object a line."""
+    """Evaluate a policy on made-up snapshots, one JSON object a line."""
     from collections import Counter
 
-    from streams.policy.evaluate import evaluate as ask
+    from streams.policy.evaluate import evaluate as apply
     from streams.policy.features import snapshot as filled
 
     checked = _load(bundle)
@@ -178,12 +181,12 @@ def simulate(
         for number, line in enumerate(lines):
             if not line.strip():
                 continue
-            said = ask(filled(orjson.loads(line)), checked, key=str(number))
+            result = apply(filled(orjson.loads(line)), checked, key=str(number))
             count += 1
-            hits.update(hit.rule_id for hit in said.hits)
-            on_trial.update(hit.rule_id for hit in said.shadow_hits)
-            reviews += said.review is not None
-            actions.update(f"{name}={value}" for name, value in said.actions)
+            hits.update(hit.rule_id for hit in result.hits)
+            on_trial.update(hit.rule_id for hit in result.shadow_hits)
+            reviews += result.review is not None
+            actions.update(f"{name}={value}" for name, value in result.actions)
     report = {
         "snapshots": count,
         "hits": dict(hits.most_common()),
@@ -192,10 +195,10 @@ def simulate(
         "actions": dict(actions.most_common()),
     }
     if json:
-        _print_json(report)
+        echo_json(report)
         return
     for name, value in report.items():
-        _print(f"{name}: {value}")
+        echo(f"{name}: {value}")
 
 
 @app.command()
@@ -203,63 +206,72 @@ def publish(
     bundle: BundlePath,
     by: By = "",
     why: Why = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
-    state: StateOption = Path(DEFAULT),
+    dry_run: DryRun = False,
+    state: StateOption = HERE,
 ) -> None:
-    """Release a policy to a running Earmark; a restrictive change waits for a second person."""
+    """Release a policy; a restrictive change waits for a second person."""
     from streams.contract import topics
     from streams.policy.bundle import load, read
     from streams.services.policies.publishing import approver, named, running, said_about, send
     from streams.services.policies.publishing import publish as release
 
-    checked, settings, ledger = _load(bundle), _settings(state), _ledger(state)
+    checked, settings, ledger = _load(bundle), settings_of(state), ledger_of(state)
     live = running(ledger, load(settings.policy))
-    said = said_about(ledger, checked.name)
-    who, shown = approver(ledger, by.strip() or getpass.getuser())
-    made = release(checked, read(bundle), live, said, who, why, datetime.now(UTC))
-    for one in made.changes:
-        _print(f"{one.what}{'   [restrictive]' if one.restrictive else ''}")
+    history = said_about(ledger, checked.name)
+    who, shown = approver(ledger, operator(by))
+    made = release(checked, read(bundle), live, history, who, why, datetime.now(UTC))
+    echo(*map(_change_line, made.changes))
     if not dry_run:
         send(settings, topics.POLICIES_CHANGED, [made.changed])
     name = f"{checked.name} {checked.version} ({checked.digest[:12]})"
-    approved = " and ".join(named(ledger, one) for one in made.changed.approved_by)
+    approved = " and ".join(named(ledger, user) for user in made.changed.approved_by)
     verb = "would be" if dry_run else "is"
     if made.changed.state == "live":
-        _print(f"{name} {verb} live, approved by {approved}; workers take it up within seconds")
+        echo(f"{name} {verb} live, approved by {approved}; workers take it up within seconds")
     else:
-        _print(
+        echo(
             f"{name} {verb} proposed by {shown}; it restricts more than {live.version}, so "
             f"another person must run: earmark policy publish {bundle} --by NAME"
         )
 
 
 @app.command()
-def switch(
-    rule: Annotated[str, typer.Argument(help="Rule id.")],
-    position: Annotated[str, typer.Argument(help="off or on.")],
-    by: By = "",
-    why: Why = "",
-    state: StateOption = Path(DEFAULT),
+def disable(
+    rule: Rule, by: By = "", why: Why = "", dry_run: DryRun = False, state: StateOption = HERE
 ) -> None:
-    """Switch a rule off at once, whatever the policy says; or on again, as after a trip."""
+    """Disable a rule at once, whatever the policy says."""
+    _switch(rule, "killed", operator(by), why, state, dry_run=dry_run)
+
+
+@app.command()
+def enable(
+    rule: Rule, by: By = "", why: Why = "", dry_run: DryRun = False, state: StateOption = HERE
+) -> None:
+    """Enable a disabled rule again; this takes the right to release."""
+    _switch(rule, "on", operator(by), why, state, dry_run=dry_run)
+
+
+def _switch(
+    rule: str, position: Literal["killed", "on"], by: str, why: str, state: Path, *, dry_run: bool
+) -> None:
     from streams.contract import topics
     from streams.policy.bundle import load
     from streams.services.policies.publishing import approver, running, send, switched
 
-    if position not in ("off", "on"):
-        raise typer.BadParameter("say off or on")
-    settings, ledger = _settings(state), _ledger(state)
+    settings, ledger = settings_of(state), ledger_of(state)
     live = running(ledger, load(settings.policy))
-    if rule not in {one.id for one in live.rules}:
+    if rule not in {known.id for known in live.rules}:
         raise typer.BadParameter(f"{live.name} {live.version} has no rule {rule!r}")
-    word = "killed" if position == "off" else "on"
-    given = by.strip() or getpass.getuser()
-    # Whoever is on call may switch off; to switch on is to release again.
-    who, shown = (given, given) if position == "off" else approver(ledger, given)
-    changed = switched(live.ref, rule, word, who, why, datetime.now(UTC))  # type: ignore[arg-type]
+    # Anyone on call may disable; to enable is to release again.
+    who, shown = (by, by) if position == "killed" else approver(ledger, by)
+    done = "disabled" if position == "killed" else "enabled"
+    if dry_run:
+        echo(f"rule {rule} would be {done} by {shown}")
+        return
+    changed = switched(live.ref, rule, position, who, why, datetime.now(UTC))
     send(settings, topics.POLICIES_CHANGED, [changed])
-    _print(f"rule {rule} is switched {position} by {shown}; workers take it up within seconds")
-    _print("what was decided before stays until: earmark redecide --since 7d --yes")
+    echo(f"rule {rule} is {done} by {shown}; workers take it up within seconds")
+    echo("what was decided before stays until: earmark redecide --since 7d --yes")
 
 
 def _load(path: Path) -> "Bundle":
@@ -268,70 +280,58 @@ def _load(path: Path) -> "Bundle":
     return load(path, datetime.now(UTC).date())
 
 
-def _ledger(state: Path) -> "Ledger":
-    from streams.store.database import Ledger
-
-    return Ledger.open(_settings(state).ledger)
+def _change_line(change: "Change") -> str:
+    return f"{change.what}{'   [restrictive]' if change.restrictive else ''}"
 
 
-def _settings(state: Path) -> "Settings":
-    return State(state).announced() or State(state).settings(None)
-
-
-def _said(said: "Evaluation") -> dict[str, Any]:
+def _as_data(result: "Evaluation") -> dict[str, Any]:
     return {
-        "actions": said.actions.model_dump(),
-        "rules": [hit.model_dump() for hit in said.hits],
-        "on_trial": [hit.model_dump() for hit in said.shadow_hits],
-        "would_be": said.would_be.model_dump(),
+        "actions": result.actions.model_dump(),
+        "rules": [hit.model_dump() for hit in result.hits],
+        "on_trial": [hit.model_dump() for hit in result.shadow_hits],
+        "would_be": result.would_be.model_dump(),
         "review": None
-        if said.review is None
-        else {"queue": said.review.queue, "priority": said.review.priority},
-        "automation": said.automation,
-        "reasons_public": list(said.reasons_public),
-        "reasons_internal": list(said.reasons_internal),
-        "missing_signals": list(said.missing_signals),
+        if result.review is None
+        else {"queue": result.review.queue, "priority": result.review.priority},
+        "automation": result.automation,
+        "reasons_public": list(result.reasons_public),
+        "reasons_internal": list(result.reasons_internal),
+        "missing_signals": list(result.missing_signals),
     }
 
 
-def _print_report(report: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any]) -> None:
+    """Print the report of a back-test."""
     tracks = report["tracks"]
-    _print(f"{tracks} tracks, uploaded {report['from']} to {report['to']}")
+    echo(f"{tracks} tracks, uploaded {report['from']} to {report['to']}")
     for title, name in (("rules that act", "hits"), ("rules on trial", "on_trial")):
-        _print(f"{title}:")
+        echo(f"{title}:")
         for rule, count in report[name].items():
-            _print(f"  {rule}: {count} ({count / max(1, tracks):.1%})")
+            echo(f"  {rule}: {count} ({count / max(1, tracks):.1%})")
     for title, name in (("would change", "flips"), ("on trial would change", "would_flip")):
-        _print(f"{title}:")
-        for one in report[name] or [None]:
-            _print("  nothing" if one is None else f"  {one['dimension']}: {one['from']} -> "
-                   f"{one['to']}: {one['tracks']} tracks")  # fmt: skip
+        echo(f"{title}:")
+        for flip in report[name]:
+            echo(f"  {flip['dimension']}: {flip['from']} -> {flip['to']}: {flip['tracks']} tracks")
+        if not report[name]:
+            echo("  nothing")
     reviews = report["reviews"]
-    _print(
+    echo(
         f"reviews: {reviews['before']} before, {reviews['now']} now, "
         f"{reviews['with_trials']} with what is on trial"
     )
-    _print("by distributor:")
-    for name, found in sorted(report["by_distributor"].items()):
-        flips = ", ".join(f"{key} {value}" for key, value in found.items() if key != "tracks")
-        _print(f"  {name}: {found['tracks']} tracks; {flips or 'nothing changes'}")
-    _print("on tracks that people have reviewed (right: they say there is AI):")
-    for rule, one in report["precision"].items():
-        _print(f"  {rule}: {one['right']} of {one['reviewed']} right")
+    echo("by distributor:")
+    for name, counts in sorted(report["by_distributor"].items()):
+        flips = ", ".join(f"{key} {value}" for key, value in counts.items() if key != "tracks")
+        echo(f"  {name}: {counts['tracks']} tracks; {flips or 'nothing changes'}")
+    echo("on tracks that people have reviewed (right: they say there is AI):")
+    for rule, precision in report["precision"].items():
+        echo(f"  {rule}: {precision['right']} of {precision['reviewed']} right")
     if not report["precision"]:
-        _print("  none yet")
-    _print(f"changed tracks ({len(report['changed'])} named):")
-    for one in report["changed"][:20]:
-        said = [f"{name} {was} -> {now}" for name, (was, now) in one["changes"].items()]
-        said += [f"on trial: {rule}" for rule in one["on_trial"]]
-        _print(f"  {one['track_id']}: {'; '.join(said)}")
+        echo("  none yet")
+    echo(f"changed tracks ({len(report['changed'])} named):")
+    for track in report["changed"][:20]:
+        changes = [f"{name} {was} -> {now}" for name, (was, now) in track["changes"].items()]
+        changes += [f"on trial: {rule}" for rule in track["on_trial"]]
+        echo(f"  {track['track_id']}: {'; '.join(changes)}")
     if len(report["changed"]) > 20:
-        _print("  ... all of them with --json")
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def _print_json(data: Any) -> None:
-    sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+        echo("  ... all of them with --json")

@@ -7,7 +7,7 @@ without key *and* value (clients refuse it: its value is empty bytes and the hea
 ``null``), and one so large that the broker takes it no more with our headers on it (its
 value is left out, the header says ``omitted``, the origin says where it lies).
 
-A replay (``earmark dlq replay``) is the original again, on its source topic, with two
+A replay (``earmark dead-letters replay``) is the original again, on its source topic, with two
 headers that say so. They travel on with whatever becomes of it, a further dead letter
 included, so that attempts are counted over repeated deaths.
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from streams.cli.main import WorkerName
+from streams.cli.processes import WorkerName
 from streams.contract import topics
 from streams.runtime.settings import PREFIX, Settings, SettingsError
 from tests.deploy.helm import CHART, Object, of_kind

@@ -10,7 +10,7 @@ import yaml
 from deploy.chart_readme import Unexplained, readme
 from deploy.generate import ROOT, generated
 from deploy.values_schema import NOT_IN_SETTINGS, PROCESSES
-from streams.cli.main import WorkerName
+from streams.cli.processes import WorkerName
 from streams.runtime.settings import PREFIX, Settings
 from tests.deploy import helm
 from tests.deploy.checks import COMPONENT, environment, pod, problems

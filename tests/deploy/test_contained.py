@@ -19,7 +19,7 @@ import psycopg
 import pytest
 import yaml
 
-from streams.cli.main import WorkerName
+from streams.cli.processes import WorkerName
 from streams.runtime.processes import free_port
 from tests.deploy.contained import Container
 from tests.deploy.helm import ROOT

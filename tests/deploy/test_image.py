@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from streams.cli.main import WorkerName
+from streams.cli.processes import WorkerName
 from streams.runtime.settings import PREFIX, Settings
 from tests.deploy.published import compose_schema
 from tests.support.paths import ROOT

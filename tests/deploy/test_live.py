@@ -23,7 +23,7 @@ import pytest
 from sqlalchemy import select
 
 from models.synthesis.samples import Sample
-from streams.cli.main import WorkerName
+from streams.cli.processes import WorkerName
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent, Tool, Upload
 from streams.contract.records.rights import RightsConditions

@@ -118,7 +118,8 @@ def test_every_command_that_is_written_down_exists(place: str, words: str, menti
 
 
 @pytest.mark.parametrize(
-    "wrong", ["topics aply", "topics apply --growing", "topics rewind ledger", "dlq reply"]
+    "wrong",
+    ["topics aply", "topics apply --growing", "groups reset-offsets ledger", "dead-letters reply"],
 )
 def test_a_wrong_command_would_be_noticed(wrong: str) -> None:
     with pytest.raises(UsageError):

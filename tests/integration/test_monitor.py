@@ -14,7 +14,7 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.cli.main import WorkerName
+from streams.cli.processes import WorkerName
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.ops.checks import certificates, disks

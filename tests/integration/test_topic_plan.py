@@ -188,7 +188,7 @@ def test_the_command_tells_before_it_does(settings: Settings) -> None:
 
     def earmark(*arguments: str) -> str:
         run = subprocess.run(
-            [sys.executable, "-m", "streams.cli.main", "topics", "rewind", *arguments],
+            [sys.executable, "-m", "streams.cli.main", "groups", "reset-offsets", *arguments],
             env=os.environ | settings.environment(),
             capture_output=True,
             text=True,

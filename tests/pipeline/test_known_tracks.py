@@ -201,7 +201,7 @@ def test_a_replica_follows_by_snapshot_and_topic(
 
     monkeypatch.setenv("EARMARK_INDEX", there)
     house.run("bank", "restore", str(archive))
-    words = ["bank", "follow", "releases", "--as", "second", "--state", str(house.state.folder)]
+    words = ["bank", "replicate", "releases", "--as", "second", "--state", str(house.state.folder)]
     process = subprocess.Popen([sys.executable, "-m", "streams.cli.main", *words])
     try:
         house.decided(music / "faster.flac", "G")

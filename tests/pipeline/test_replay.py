@@ -113,6 +113,6 @@ def the_story(settings: Settings, folder: Path) -> None:
 
 
 def dlq(*words: str) -> None:
-    done = CliRunner().invoke(main.app, ["dlq", *words])
+    done = CliRunner().invoke(main.app, ["dead-letters", *words])
     assert done.exit_code == 0, done.output
     assert "1 replayed, 0 not" in done.output

@@ -3,7 +3,7 @@
 A rule that held for 2 % of tracks and now holds for 30 % is either right about a flood or wrong
 about a release; both want a person. So the restrictive rule is switched off by an event
 (``policies.changed``, state ``tripped``), which every worker sees and the ledger keeps, and
-stays off until somebody switches it on again (``earmark policy switch``). What it did before
+stays off until somebody switches it on again (``earmark policy enable``). What it did before
 stays. Rules without restrictive actions are never tripped: a badge too many is a smaller harm
 than a badge missing.
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from detector.errors import BadInput
 from streams.cli import main
-from streams.cli.dead_letters import moment
+from streams.cli.options import parse_time
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord, UploadReceived
@@ -143,13 +143,13 @@ def test_any_header_may_claim_to_be_an_attempt(said: bytes, count: int) -> None:
 
 def test_times_are_read() -> None:
     now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-    assert moment("90m", lambda: now) == now - timedelta(minutes=90)
-    assert moment("2d", lambda: now) == now - timedelta(days=2)
-    assert moment("2026-11-23T12:00") == now
-    assert moment("2026-11-23T13:00+01:00") == now
+    assert parse_time("90m", lambda: now) == now - timedelta(minutes=90)
+    assert parse_time("2d", lambda: now) == now - timedelta(days=2)
+    assert parse_time("2026-11-23T12:00") == now
+    assert parse_time("2026-11-23T13:00+01:00") == now
     for wrong in ("yesterday", "", "-3h", "9" * 30 + "w"):
         with pytest.raises(typer.BadParameter):
-            moment(wrong)
+            parse_time(wrong)
 
 
 # --- exact bytes -----------------------------------------------------------------------------
@@ -333,7 +333,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     project(Ledger.open(url), [buried(source("T-1", 1)), buried(source("T-2", 2), "too_large")])
 
     def invoke(*words: str, code: int = 0) -> Any:
-        done = CliRunner().invoke(main.app, ["dlq", *words, "--state", str(tmp_path / "state")])
+        done = CliRunner().invoke(
+            main.app, ["dead-letters", *words, "--state", str(tmp_path / "state")]
+        )
         assert done.exit_code == code, done.output
         return done
 
@@ -360,10 +362,10 @@ def test_the_commands(run: Run) -> None:
 
     assert "no dead letter" in run("drop", "ddl_none", "--why", "x", code=1).output
     run("drop", two["dead_letter_id"], code=2)  # nobody drops without a reason
-    run("drop", two["dead_letter_id"], "--why", "not ours", "--who", "me")
+    run("drop", two["dead_letter_id"], "--why", "not ours", "--by", "me")
     assert two["dead_letter_id"] not in run("ls").output
     assert "dropped by me: not ours" in run("show", two["dead_letter_id"]).output
-    assert two["dead_letter_id"] in run("ls", "--standing", "dropped").output
+    assert two["dead_letter_id"] in run("ls", "--status", "dropped").output
     assert run("drop", two["dead_letter_id"], "--why", "again").output == ""
 
 

@@ -1,0 +1,169 @@
+"""Commands about tracks: submit, show, analyse, draw evidence, read DDEX, make samples."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.options import HERE, JsonLines, StateOption, echo, fail, ledger_of
+from streams.ops.state import State
+
+if TYPE_CHECKING:
+    from streams.contract.records import Upload
+    from streams.ops.inputs import Passed
+    from streams.runtime.settings import Settings
+
+app = typer.Typer()
+Model = Annotated[Path | None, typer.Option(help="Folder of a released model.")]
+
+
+@app.command()
+def submit(
+    names: Annotated[list[str], typer.Argument(help="Files, folders, URIs; - reads a manifest.")],
+    wait: Annotated[bool, typer.Option(help="Wait for the decisions and print them.")] = True,
+    rescan: Annotated[
+        bool, typer.Option(help="A back catalogue: few at once, none while others wait.")
+    ] = False,
+    at_once: Annotated[int, typer.Option(min=1, help="Of a rescan, under way at once.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the ends as JSON lines (not of a rescan).")
+    ] = None,
+    state: StateOption = HERE,
+) -> None:
+    """Send tracks to a running Earmark (of --state, else EARMARK_BROKERS)."""
+    from rich.console import Console
+
+    from streams.ops.submit import manifest
+    from streams.ops.submit import submit as send
+    from streams.runtime import logs
+    from streams.runtime.settings import Settings
+
+    logs.configure("warning")
+    logs.silence("kafka")  # its lines repeat ours
+    settings = State(state).announced()
+    if settings is None:
+        settings = Settings.from_env()
+        sys.stderr.write(f"nothing runs from {state}: sending to {settings.brokers}\n")
+    items = manifest(sys.stdin) if names == ["-"] else uploads_of(names, settings)
+    if rescan:
+        if out:
+            raise typer.BadParameter("a rescan prints its ends alone", param_hint="--out")
+        from streams.ops.rescan import rescan as send_behind_others
+
+        raise SystemExit(send_behind_others(settings, items, at_once=at_once, console=Console()))
+    raise SystemExit(send(settings, items, wait=wait, out=out, console=Console()))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Track id, upload id, or the path of a file.")],
+    state: StateOption = HERE,
+) -> None:
+    """Print the story of one track, from the ledger."""
+    from streams.services.timeline import story
+
+    lines = list(story(ledger_of(state), name))
+    if not lines:
+        fail(f"the ledger knows nothing of {name}")
+    echo(*lines)
+
+
+@app.command()
+def analyze(
+    files: Annotated[list[str], typer.Argument(help="Files or folders.")],
+    json: JsonLines = False,
+    model: Model = None,
+    alpha: Annotated[float | None, typer.Option(help="False-positive rate to read by.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Decode processes.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Analyse files without a broker; the answers equal the pipeline's."""
+    import orjson
+
+    from detector.assessment.model import Model as ReleasedModel
+    from streams.ops.offline_analysis import analyze as answers
+    from streams.runtime import logs
+    from streams.runtime.settings import Settings
+
+    logs.configure("warning")  # to standard error: standard output is for the answers
+    options = {"model": model, "alpha": alpha, "decode_workers": jobs}
+    settings = Settings.model_validate(
+        Settings.from_env().model_dump() | {k: v for k, v in options.items() if v is not None}
+    )
+    released = ReleasedModel.load(settings.model, device)
+    released.check_alpha(settings.alpha)
+
+    async def run() -> None:
+        async for answer in answers(files, released, settings):
+            echo(orjson.dumps(answer).decode() if json else _answer_text(answer))
+
+    asyncio.run(run())
+
+
+@app.command()
+def evidence(
+    file: Annotated[Path, typer.Argument(help="One audio file.")],
+    out: Annotated[Path, typer.Option(help="Folder for JSON, SVG and PNG.")] = Path(),
+    model: Model = None,
+) -> None:
+    """Draw the spectral lines of a file, and explain them in a sentence."""
+    from detector.assessment.model import Model as ReleasedModel
+    from detector.explain.plot import evidence as draw
+    from detector.observation.observation import Observation
+    from streams.media.decode_pool import DecodePool
+    from streams.runtime.settings import Settings
+
+    settings = Settings.from_env()
+    released = ReleasedModel.load(model or settings.model)
+    released.check_alpha(settings.alpha)
+    with DecodePool(settings) as pool:
+        decoded = asyncio.run(pool.decode(file))
+    observation = Observation.from_bytes(decoded.observation)
+    echo(*map(str, draw(observation, file.name, released, out, settings.alpha)))
+
+
+@app.command()
+def ddex(
+    files: Annotated[list[Path], typer.Argument(help="ERN 4.3.2 messages (XML).")],
+) -> None:
+    """Convert DDEX messages to JSON lines that `earmark submit -` reads."""
+    from streams.services.ddex import uploads
+
+    for file in files:
+        echo(*(upload.model_dump_json(exclude_none=True) for upload in uploads(file)))
+
+
+@app.command()
+def samples(
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same tracks.")] = 1,
+) -> None:
+    """Write synthetic tracks: one for each outcome of an upload."""
+    from models.commands import write_samples
+
+    for sample in write_samples(folder, seed):
+        echo(f"{sample.path}  {sample.kind}: {sample.title}")
+
+
+def uploads_of(names: list[str], settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
+    """Yield the uploads of files, folders and URIs."""
+    from streams.ops.submit import uploads
+
+    return uploads(names, settings.fetch_max_bytes)
+
+
+def _answer_text(answer: dict[str, object]) -> str:
+    if answer["status"] == "rejected":
+        return f"{answer['path']}: rejected: {answer['reason']}: {answer['detail']}"
+    text = f"{answer['path']}: {answer['outcome']}"
+    if answer["reason"]:
+        text += f" ({answer['reason']})"
+    if answer["probability"] is not None:
+        text += f", p(AI) {answer['probability']}, p-value {answer['p_value']}"
+    branches = answer["evidence"]
+    if isinstance(branches, (list, tuple)):
+        text += "".join(f"\n    {branch['sentence']}" for branch in branches)
+    return text
