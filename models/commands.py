@@ -34,7 +34,7 @@ def write_samples(folder: Path, seed: int) -> "list[Sample]":
 
 def write_track(path: Path, seconds: float) -> None:
     """Write a self-made piece for benchmarks, as mp3 (320 kbit/s), flac, m4a or opus."""
-    from models.synthesis.coders import Coder, encoded
+    from models.augmentation.coders import Coder, encoded
     from models.synthesis.music import RATE_HZ, render
 
     coders = {
@@ -109,8 +109,8 @@ def learn(
     workers: _Workers = 2,
 ) -> None:
     """Teach a model a new generator from a few of its tracks, and compare old and new."""
-    from models.training.few_shot import teach
-    from models.training.reviewed import chosen
+    from models.learning.few_shot import teach
+    from models.learning.reviewed import chosen
 
     tracks, beside = chosen(from_reviews, listed_as or generator) if from_reviews else ([], [])
     taught = teach(

@@ -208,7 +208,7 @@ def suspects_text(found: dict[str, Any]) -> str:
     """Return what suspect recordings would change, in a sentence."""
     return (
         f"{found['suspects']} recordings that are listed as people's are left out as vocoder "
-        "output (reasons in `models/training/data.py`). "
+        "output (reasons in `models/learning/data.py`). "
         "Counted as people's, false positives would be "
         + ", ".join(
             f"{percent(counted)} instead of {percent(found['fpr_without'][alpha])} "

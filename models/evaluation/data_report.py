@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from models.training.data import AI, HUMAN, SUSPECTS, Track, digest, usable
+from models.learning.data import AI, HUMAN, SUSPECTS, Track, digest, usable
+from models.learning.observations import Observed
 from models.training.lineage import performances
 from models.training.metrics import rounded
-from models.training.observations import Observed
 
 
 def report(

@@ -32,9 +32,10 @@ from models.evaluation.data_report import report
 from models.evaluation.nested import nested
 from models.evaluation.report import page
 from models.evaluation.text import humans_csv, scores_csv, text_of
+from models.learning.data import AI, read_manifest, traces, usable
+from models.learning.observations import Observed, observe
 from models.training import confounds, fpr_by_stratum
 from models.training.augmented_humans import delivered
-from models.training.data import AI, read_manifest, traces, usable
 from models.training.detection_tables import by_maker, p_values, realised_fpr
 from models.training.fusion import Fused, fuse
 from models.training.metrics import (
@@ -44,7 +45,6 @@ from models.training.metrics import (
     rounded,
     tpr_at,
 )
-from models.training.observations import Observed, observe
 from models.training.scoring import Population, Scored, assessable, score_all
 from models.training.template_fitting import Lines
 

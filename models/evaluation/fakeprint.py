@@ -21,9 +21,9 @@ from scipy.interpolate import interp1d
 
 from detector.errors import InvalidAudio
 from detector.types import FloatArray
-from models.synthesis.effects import resampled
+from models.augmentation.effects import resampled
+from models.learning.data import Track
 from models.training.augmentation_cache import decoded
-from models.training.data import Track
 
 FFT: Final = 16_384
 MAX_S: Final = 180

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detector.evidence.branches import LEARNED_PRICE
 from detector.evidence.templates import FULL_RATE
 from detector.types import BoolVector, FloatVector
-from models.training.few_shot_learning import (
+from models.learning.few_shot_learning import (
     band_of,
     noise_of,
     null,
@@ -25,9 +25,9 @@ from models.training.few_shot_learning import (
     template,
     those_at,
 )
+from models.learning.references import References
 from models.training.fusion import Fused
 from models.training.metrics import rounded, weighted_tpr_at
-from models.training.references import References
 from models.training.scoring import Scored
 from models.training.template_fitting import Lines, fit
 

@@ -23,8 +23,8 @@ from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
 from detector.matching.match_classes import MatchClass, classify, indistinct
 from detector.matching.postings import Postings, pack, packed, votes
 from detector.types import FloatArray
-from models.synthesis.coders import Coder, through
-from models.synthesis.effects import (
+from models.augmentation.coders import Coder, through
+from models.augmentation.effects import (
     equalised,
     limited,
     low_passed,

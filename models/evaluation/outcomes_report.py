@@ -13,8 +13,8 @@ import orjson
 
 from detector.assessment.model import Model
 from models.evaluation.pages import percent
-from models.training.data import HUMAN, read_manifest, traces, usable
-from models.training.observations import Observed, observe
+from models.learning.data import HUMAN, read_manifest, traces, usable
+from models.learning.observations import Observed, observe
 
 ALPHA: Final = 0.01
 FILES: Final = "outcomes-*.json"
@@ -42,7 +42,7 @@ def write_outcomes(
     """Write the outcomes on a manifest's files into a report's folder, for the card.
 
     Args:
-        manifest: labelled recordings, see ``models.training.data``; suspect ones are listed apart.
+        manifest: labelled recordings, see ``models.learning.data``; suspect ones are listed apart.
         audio_root: where its paths start.
         folder: the released model.
         out: the report's folder.

@@ -30,15 +30,16 @@ from detector.errors import BadInput
 from detector.evidence.clock import standard_lattice
 from models.evaluation import few_shot_evaluation
 from models.evaluation.evaluate import ALPHAS, permuted_auroc
+from models.learning.data import read_manifest, traces, usable
+from models.learning.folder import packed, write
+from models.learning.observations import Observed, observe
 from models.training import confounds
 from models.training.augmented_humans import SONG_S, delivered
-from models.training.data import read_manifest, traces, usable
 from models.training.detection_tables import p_values
 from models.training.fusion import Fused, fuse
 from models.training.metrics import auroc, check_polarity, rounded
-from models.training.observations import Observed, observe
 from models.training.scoring import Population, populations, score_all
-from models.training.train import code_digest, describe_model, packed, write
+from models.training.train import code_digest, describe_model
 
 CLOCK_LEAST: Final = 0.4  # AUROC; generators without a clock are at 0.5
 PERMUTED_WITHIN: Final = 0.1  # of one half

@@ -21,14 +21,14 @@ from detector.assessment.model import Model, population
 from detector.evidence.localization import find_parts
 from detector.observation.observation import Observation
 from detector.types import Assessment, SegmentScore
+from models.augmentation.hard_negatives import KINDS
 from models.evaluation import splices
 from models.evaluation.held_out_scores import OtherHumans
 from models.evaluation.leave_one_out import without
 from models.evaluation.robustness_tables import Answered, families, negatives_table, table
 from models.evaluation.splices import FLAGGED, Located, Splice
-from models.synthesis.hard_negatives import KINDS
+from models.learning.data import AI, HUMAN, Track, digest, read_manifest, traces, usable
 from models.training.augmentation_cache import Negative, Recording, Subject, hear, heard
-from models.training.data import AI, HUMAN, Track, digest, read_manifest, traces, usable
 from models.training.sampling import EXCERPT_S, probe, sample
 
 KNOWN: Final = ", generators known"
@@ -51,7 +51,7 @@ def measure(
     """Return all figures as plain data.
 
     Args:
-        manifest: labelled recordings, see ``models.training.data``.
+        manifest: labelled recordings, see ``models.learning.data``.
         audio_root: where its paths start.
         folders: released models.
         cells: folder in which what was heard is kept.

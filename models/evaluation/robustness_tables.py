@@ -10,7 +10,7 @@ from scipy.stats import beta
 
 from detector.types import FloatArray
 from models.evaluation.splices import FLAGGED
-from models.training.data import AI, HUMAN
+from models.learning.data import AI, HUMAN
 from models.training.metrics import cluster_bootstrap, rounded
 
 

@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from detector.types import Assessment, FloatArray, SegmentScore
-from models.synthesis.augmentations import Audio
-from models.synthesis.effects import resampled
+from models.augmentation.augmentations import Audio
+from models.augmentation.effects import resampled
+from models.learning.data import AI, HUMAN, Track
 from models.training.augmentation_cache import Case, decoded, excerpt, key_of
-from models.training.data import AI, HUMAN, Track
 from models.training.detection_tables import rounded
 
 AROUND_S: Final = 60.0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from detector.types import FloatVector
+from models.learning.null_distribution import Null
 from models.training.detection_tables import HEADING, rows
-from models.training.null_distribution import Null
 from models.training.scoring import Scored
 
 

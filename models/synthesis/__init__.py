@@ -1,1 +1,1 @@
-"""Audio made from a seed: music, speech, simulated decoders, augmentations, hard negatives."""
+"""Audio made from a seed: music, simulated decoders, the tracks of a demonstration."""

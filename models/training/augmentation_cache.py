@@ -23,9 +23,9 @@ from detector.audio.heap import keep_freed_memory
 from detector.observation import observation as observing
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
-from models.synthesis.augmentations import CELLS, Audio, Cell, deliver
-from models.synthesis.hard_negatives import KINDS, SECONDS, negative
-from models.training.data import Track
+from models.augmentation.augmentations import CELLS, Audio, Cell, deliver
+from models.augmentation.hard_negatives import KINDS, SECONDS, negative
+from models.learning.data import Track
 
 WINDOWS_S: Final = (6, 12, 24, 48, 120)
 MAX_DURATION_S: Final = 3_600.0

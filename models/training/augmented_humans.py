@@ -21,10 +21,10 @@ from typing import Final
 
 from detector.assessment.model import FULL_RATE_HZ
 from detector.calibration.applicability import reason_against
-from models.synthesis.augmentations import LOWERED, Cell, cell_named
+from models.augmentation.augmentations import LOWERED, Cell, cell_named
+from models.learning.data import HUMAN, Track
+from models.learning.observations import Observed
 from models.training.augmentation_cache import WINDOWS_S, Recording, hear, heard
-from models.training.data import HUMAN, Track
-from models.training.observations import Observed
 from models.training.sampling import EXCERPT_S, sample
 
 PER_SOURCE: Final = 4

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from detector.audio.spectra import LTAS_BAND_HZ
 from detector.errors import BadInput
 from detector.types import FloatVector
-from models.training.data import folds
+from models.learning.data import folds
 from models.training.metrics import (
     balanced_weights,
     logistic,

@@ -16,9 +16,9 @@ from detector.assessment.answer import HUMAN_LIKELY_P
 from detector.assessment.model import Model, population
 from detector.calibration.calibration import BANDS
 from detector.types import Assessment, FloatVector
+from models.learning.observations import Observed
 from models.training.detection_tables import p_values
 from models.training.metrics import rounded
-from models.training.observations import Observed
 from models.training.scoring import Population, Scored
 
 LENGTHS_S: Final = (0.0, 12.0, 24.0, 60.0, inf)

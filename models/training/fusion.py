@@ -2,7 +2,7 @@
 
 The same steps as in service (``detector.evidence.branches``), with the templates' scores out of
 fold. Every human track is looked at with every look that the answer would take, so the null of
-the whole answer is that of the answer that is given (``models.training.null_distribution``).
+the whole answer is that of the answer that is given (``models.learning.null_distribution``).
 """
 
 from collections.abc import Collection, Sequence
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.calibration.applicability import reason_against
-from detector.calibration.calibration import HumanScores
 from detector.errors import BadInput
 from detector.evidence.branches import (
     BRANCHES,
@@ -28,8 +27,9 @@ from detector.evidence.branches import (
 )
 from detector.evidence.clock import Lattice
 from detector.evidence.templates import Bank
-from models.training.null_distribution import Null, Witness, null_of
-from models.training.observations import Observed
+from models.learning.folder import tensors_of_scores
+from models.learning.null_distribution import Null, Witness, null_of
+from models.learning.observations import Observed
 from models.training.references import pack
 from models.training.scoring import Scored, populations, score_all
 from models.training.template_fitting import (
@@ -91,11 +91,6 @@ class Fused:
         return found if self.bank is None else found | tensors_of(self.bank)
 
 
-def tensors_of_scores(name: str, humans: HumanScores) -> dict[str, NDArray[Any]]:
-    """Return human scores as weights hold them; their scale is in the manifest."""
-    return {f"human_scores.{name}": humans.values, f"human_weights.{name}": humans.weights}
-
-
 def fuse(
     scored: Sequence[Scored],
     traces: Sequence[Observed] = (),
@@ -108,7 +103,7 @@ def fuse(
 
     Args:
         scored: AI and human tracks with their clock.
-        traces: recordings for templates alone (``models.training.data.traces``).
+        traces: recordings for templates alone (``models.learning.data.traces``).
         delivered: human recordings as deliveries leave them (``models.training.augmented_humans``).
         lattice: whose rates the clock was scored with; windows are scored with it too.
         branches: which kinds of evidence take part; ``clock`` always does.

@@ -18,8 +18,8 @@ import torch
 from detector.errors import BadInput
 from detector.matching.alignment import Recording, align
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
+from models.learning.data import HUMAN, Track, read_manifest
 from models.training.augmentation_cache import decoded
-from models.training.data import HUMAN, Track, read_manifest
 
 MIN_SCORE: Final = 0.3  # share of landmarks that coincide; by chance 0.03 to 0.10
 MIN_OVERLAP_S: Final = 4.0

@@ -1,62 +1,16 @@
-"""The file ``references.zst`` of a model: the spectra's lines of its human recordings.
-
-A generator can only be learned against people's recordings, and whoever learns one on a
-laptop has not got the training set. These are vectors of which no sound can be made
-(``detector.evidence.templates``: how often each bin is a maximum, without what is common), in
-coarse steps: they match a template as the originals do, to a few thousandths.
-"""
+"""Writes the file ``references.zst`` of a model; ``models.learning.references`` reads it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import orjson
 import safetensors.numpy
 import zstandard
-from numpy.typing import NDArray
 
-from detector.errors import ModelError
 from detector.evidence.templates import Bank
-from detector.types import FloatArray
-from models.training.null_distribution import Null
+from models.learning.null_distribution import Null
+from models.learning.references import STEP
 from models.training.template_fitting import Lines
-
-REFERENCES: Final = "references.zst"
-STEP: Final = 0.012  # the rms of a number in a unit vector of this length
-_MAX_BYTES: Final = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class References:
-    """Human recordings as the model's bank compares them: ``units`` [n, 6686] at length 1.
-
-    ``whole`` [n] is what the strongest look found in each, its maker unknown; ``seconds`` and
-    ``weights`` [n] are as in ``models.training.null_distribution``; ``rates_hz`` [n] are sample
-    rates.
-    """
-
-    units: FloatArray
-    whole: FloatArray
-    seconds: FloatArray
-    weights: FloatArray
-    rates_hz: NDArray[np.int32]
-    populations: NDArray[np.str_]
-
-    def of(self, population: str) -> "References":
-        """Return those of one population."""
-        return self.only(self.populations == population)
-
-    def only(self, own: NDArray[np.bool_]) -> "References":
-        """Return some of them."""
-        return References(
-            self.units[own],
-            self.whole[own],
-            self.seconds[own],
-            self.weights[own],
-            self.rates_hz[own],
-            self.populations[own],
-        )
 
 
 def pack(
@@ -88,25 +42,3 @@ def pack(
     header = {"populations": orjson.dumps(lines.populations[every].tolist()).decode()}
     plain = safetensors.numpy.save(tensors, header)
     return zstandard.ZstdCompressor(level=19).compress(plain)
-
-
-def unpack(data: bytes) -> References:
-    """Read what ``pack`` wrote.
-
-    Raises:
-        ModelError: it is something else.
-    """
-    try:
-        plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_BYTES)
-        length = int.from_bytes(plain[:8], "little")
-        header = orjson.loads(plain[8 : 8 + length])["__metadata__"]
-        tensors = safetensors.numpy.load(plain)
-        units = tensors["units"].astype(np.float32)
-        units /= np.linalg.norm(units, axis=1, keepdims=True).clip(1e-9)
-        populations = np.array(orjson.loads(header["populations"]))
-        return References(
-            units, tensors["whole"], tensors["seconds"], tensors["weights"],
-            tensors["rates_hz"], populations,
-        )  # fmt: skip
-    except (zstandard.ZstdError, KeyError, ValueError, safetensors.SafetensorError) as error:
-        raise ModelError(f"not the references of a model: {error}") from error

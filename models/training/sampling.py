@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from detector.assessment.model import population
-from models.training.data import Track
+from models.learning.data import Track
 
 EXCERPT_S: Final = 40.0
 MIN_TRACK_S: Final = 9.9  # ten seconds, as cut by any tool

@@ -14,8 +14,8 @@ from detector.evidence.branches import MAIN, SCORE_DIGITS
 from detector.evidence.clock import Lattice, Rate, score_tracks
 from detector.observation.geometry import Geometry
 from detector.types import BoolVector, FloatVector
-from models.training.data import AI
-from models.training.observations import Observed
+from models.learning.data import AI
+from models.learning.observations import Observed
 
 _BATCH: Final = 32
 

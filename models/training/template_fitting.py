@@ -24,8 +24,8 @@ from detector.errors import BadInput
 from detector.evidence.shift_search import peaks
 from detector.evidence.templates import FULL_RATE, SCALES, Attribution, Bank, residual, unit
 from detector.types import BoolVector, FloatArray, FloatVector
-from models.training.data import AI, HUMAN
-from models.training.observations import Observed
+from models.learning.data import AI, HUMAN
+from models.learning.observations import Observed
 
 MIN_TRACKS: Final = 3  # fewer make a portrait of a song
 HUMAN_QUANTILE: Final = 0.95

@@ -24,16 +24,13 @@ import numpy as np
 import orjson
 import safetensors.numpy
 
-from detector.assessment.model import MANIFEST, RATES, WEIGHTS
+from detector.assessment.model import RATES, WEIGHTS
 from detector.errors import BadInput
 from detector.evidence.branches import BRANCHES
 from detector.evidence.clock import Lattice, standard_lattice
 from detector.evidence.rates import write_rates
 from detector.observation import observation as observing
-from models.training import ood_fitting
-from models.training.augmented_humans import delivered
-from models.training.card import write_card
-from models.training.data import (
+from models.learning.data import (
     AI,
     HUMAN,
     TRACES,
@@ -44,6 +41,11 @@ from models.training.data import (
     traces,
     usable,
 )
+from models.learning.folder import write
+from models.learning.observations import Observed, observe
+from models.learning.references import REFERENCES
+from models.training import ood_fitting
+from models.training.augmented_humans import delivered
 from models.training.detection_tables import (
     HEADING,
     by_maker,
@@ -62,11 +64,8 @@ from models.training.metrics import (
     fit_platt,
     tpr_at,
 )
-from models.training.observations import Observed, observe
-from models.training.references import REFERENCES
 from models.training.scoring import Population, Scored, assessable, populations, score_all
 
-CARD: Final = "CARD.md"
 CODE: Final = (  # the packages whose code decides what a model is
     "detector.audio",
     "detector.observation",
@@ -74,6 +73,8 @@ CODE: Final = (  # the packages whose code decides what a model is
     "detector.calibration",
     "detector.assessment",
     "models.synthesis",
+    "models.augmentation",
+    "models.learning",
     "models.training",
 )
 REFERENCE_EDGES: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0)
@@ -179,28 +180,6 @@ def describe_model(
     return description | fused.manifest() | ood_fitting.manifest_of(
         ood_fitting.fit(assessed)
     ), parts
-
-
-def write(out: Path, description: dict[str, Any], parts: dict[str, bytes]) -> str:
-    """Write a model folder: the parts, the card, and the manifest with all their digests.
-
-    Returns:
-        the model's digest: the SHA-256 of the manifest.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    written = packed(description, parts)
-    for file, data in (parts | {CARD: write_card(description).encode()}).items():
-        (out / file).write_bytes(data)
-    (out / MANIFEST).write_bytes(written)
-    return hashlib.sha256(written).hexdigest()
-
-
-def packed(description: dict[str, Any], parts: dict[str, bytes]) -> bytes:
-    """Return the manifest with the digests of all files."""
-    files_of = parts | {CARD: write_card(description).encode()}
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files_of.items())}
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
-    return orjson.dumps(description | {"files": digests}, option=options) + b"\n"
 
 
 def _check(one: Population) -> None:

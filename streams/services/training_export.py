@@ -1,7 +1,7 @@
 """What reviewers decided, as a manifest for calibration and training.
 
 Only verdicts that stand, state an extent and allow it (``training_use_allowed``); nothing
-that only measured reviewers. The columns are those of ``models.training.data``; ``Partly`` is
+that only measured reviewers. The columns are those of ``models.learning.data``; ``Partly`` is
 listed under a label that training does not use. Observations are named, so audio need not be there.
 """
 

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from detector.types import FloatArray
-from models.synthesis.effects import sped
+from models.augmentation.effects import sped
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted

@@ -13,7 +13,7 @@ from kafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
-from models.synthesis.effects import sped
+from models.augmentation.effects import sped
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from streams.cli.main import app

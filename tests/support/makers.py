@@ -11,8 +11,8 @@ from detector.evidence.clock import allowed_bins, lattice_bins
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts
-from models.training.data import Track
-from models.training.observations import Observed
+from models.learning.data import Track
+from models.learning.observations import Observed
 
 GEOMETRY = Geometry(44_100)
 

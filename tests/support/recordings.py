@@ -8,7 +8,7 @@ from scipy.signal import resample_poly
 from detector.matching.alignment import Recording
 from detector.matching.landmarks import Landmarker, Landmarks
 from detector.types import FloatArray
-from models.synthesis.effects import equalised, pitched, stretched, with_noise
+from models.augmentation.effects import equalised, pitched, stretched, with_noise
 from models.synthesis.music import RATE_HZ, render
 
 __all__ = ["RATE_HZ", "changed", "landmarks", "music", "piece", "recording", "sped"]

@@ -31,9 +31,9 @@ from detector.evidence.templates import PitchFind
 from detector.explain.picture import picture_of
 from detector.observation.observation import Observation, Observer
 from detector.types import Assessment, Evidence, FloatArray
+from models.augmentation.synthetic_negatives import hats
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
-from models.synthesis.synthetic_negatives import hats
 from tests.support.paths import MODELS
 
 RELEASED = MODELS / "ensemble-4"

@@ -21,8 +21,8 @@ from detector.evidence.speed import repeats
 from detector.evidence.templates import BANDS, FULL_RATE, Bank
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
+from models.augmentation.synthetic_negatives import hats
 from models.synthesis.music import RATE_HZ, render
-from models.synthesis.synthetic_negatives import hats
 
 LOW_RATE = "low_rate"
 LENGTH = sum(high - low for low, high in BANDS)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.evaluation.fakeprint import fakeprint, fakeprints
+from models.learning.data import Track
 from models.synthesis.music import RATE_HZ
 from models.synthesis.samples import write_audio
-from models.training.data import Track
 
 
 def noise(seed: int, lines_hz: tuple[float, ...] = ()) -> np.ndarray:

@@ -8,6 +8,8 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.types import Assessment, FloatArray
+from models.augmentation.augmentations import CELLS
+from models.augmentation.hard_negatives import KINDS
 from models.evaluation import robustness
 from models.evaluation.card_tables import robustness_lines
 from models.evaluation.held_out_scores import OtherHumans
@@ -15,13 +17,11 @@ from models.evaluation.leave_one_out import without
 from models.evaluation.robustness import makers_beside, measure, subjects_of
 from models.evaluation.robustness_report import markdown, page, write
 from models.evaluation.robustness_tables import Answered, interval, table
-from models.synthesis.augmentations import CELLS
-from models.synthesis.hard_negatives import KINDS
+from models.learning.data import AI, HUMAN, Track, read_manifest, usable
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
 from models.training import augmentation_cache
-from models.training.data import AI, HUMAN, Track, read_manifest, usable
 from models.training.sampling import probe, sample
 from tests.support.paths import MODELS
 

@@ -9,11 +9,11 @@ from detector.evidence.localization import find_parts
 from detector.types import Assessment, SegmentScore
 from models.evaluation import splices
 from models.evaluation.splices import Located, Splice, choose, overlap, table
+from models.learning.data import Track
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
 from models.training import augmentation_cache
-from models.training.data import Track
 
 
 def track(label: str, maker: str, number: int = 0, path: Path | None = None) -> Track:

@@ -12,9 +12,9 @@ from detector.errors import BadInput
 from detector.evidence.clock import Rate
 from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts
+from models.learning.data import Track
+from models.learning.observations import Observed
 from models.training.confounds import LIMIT, figures_of, measure
-from models.training.data import Track
-from models.training.observations import Observed
 from models.training.scoring import Population, Scored
 
 

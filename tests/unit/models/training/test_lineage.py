@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models.learning.data import read_manifest
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
-from models.training.data import read_manifest
 from models.training.lineage import performances, write_lineage
 
 

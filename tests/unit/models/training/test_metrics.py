@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import BadInput
-from models.training.data import folds
+from models.learning.data import folds
 from models.training.metrics import (
     auroc,
     balanced_weights,

@@ -14,9 +14,9 @@ from detector.evidence.clock import standard_lattice
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts
-from models.training.data import Track
+from models.learning.data import Track
+from models.learning.observations import Observed
 from models.training.fusion import fuse
-from models.training.observations import Observed
 from models.training.scoring import Scored, score_all
 from models.training.template_fitting import Lines, fit, manifest_of, out_of_fold
 from models.training.train import save

@@ -12,11 +12,11 @@ from detector.errors import BadInput, ModelError
 from models.commands import app
 from models.evaluation.card_measurements import write_measured
 from models.evaluation.evaluate import evaluate
+from models.learning.data import describe, file_sha256, read_manifest, usable
+from models.learning.observations import observe
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
-from models.training.data import describe, file_sha256, read_manifest, usable
-from models.training.observations import observe
 from models.training.train import Trained, normalized, train
 from tests.support.paths import ROOT
 

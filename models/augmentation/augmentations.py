@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from detector.types import FloatArray
-from models.synthesis.coders import Coder, through
-from models.synthesis.effects import (
+from models.augmentation.coders import Coder, through
+from models.augmentation.effects import (
     equalised,
     limited,
     low_passed,

@@ -15,11 +15,10 @@ from typing import Final
 import numpy as np
 
 from detector.types import FloatArray, FloatVector
-from models.synthesis.coders import Coder, through
-from models.synthesis.effects import limited, resampled, stretched
-from models.synthesis.music import RATE_HZ, render
-from models.synthesis.speech import speak
-from models.synthesis.synthetic_negatives import (
+from models.augmentation.coders import Coder, through
+from models.augmentation.effects import limited, resampled, stretched
+from models.augmentation.speech import speak
+from models.augmentation.synthetic_negatives import (
     arranged,
     chip_music,
     converted,
@@ -27,6 +26,7 @@ from models.synthesis.synthetic_negatives import (
     hats,
     hiss,
 )
+from models.synthesis.music import RATE_HZ, render
 
 Audio = tuple[FloatArray, int]
 Make = Callable[[np.random.Generator, float], Audio]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from detector.errors import BadInput
-from models.training.data import AI, HUMAN
+from models.learning.data import AI, HUMAN
 
 MOST_CONTROLS: Final = 10
 

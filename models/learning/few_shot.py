@@ -20,12 +20,11 @@ from detector.calibration.applicability import reason_against
 from detector.errors import BadInput
 from detector.evidence.rates import write_rates
 from detector.observation.observation import Observation
-from models.training.data import AI, HUMAN, Track, file_sha256
-from models.training.few_shot_learning import Lesson, learn
-from models.training.fusion import tensors_of_scores
-from models.training.observations import observe
-from models.training.references import REFERENCES, References, unpack
-from models.training.train import write
+from models.learning.data import AI, HUMAN, Track, file_sha256
+from models.learning.few_shot_learning import Lesson, learn
+from models.learning.folder import tensors_of_scores, write
+from models.learning.observations import observe
+from models.learning.references import REFERENCES, References, unpack
 
 ALPHA: Final = 0.01
 MOST_CONTROLS: Final = 0.05  # flagged, each left out

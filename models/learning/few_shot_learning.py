@@ -41,8 +41,8 @@ from detector.evidence.templates import BANDS_HZ, FULL_RATE, Learned, residual
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
 from detector.types import BoolVector, FloatArray, FloatVector
-from models.training.null_distribution import human_scores
-from models.training.references import References
+from models.learning.null_distribution import human_scores
+from models.learning.references import References
 
 MIN_SHOTS: Final = 3
 ENOUGH_HUMANS: Final = 30  # performances

@@ -21,7 +21,7 @@ from detector.observation import observation as observing
 from detector.observation.listen import listen
 from detector.observation.observation import Observation
 from detector.types import AudioFacts
-from models.training.data import Track
+from models.learning.data import Track
 
 MAX_DURATION_S: Final = 3_600.0
 

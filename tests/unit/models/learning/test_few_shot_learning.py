@@ -14,14 +14,14 @@ from detector.evidence.clock import standard_lattice
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
 from models.commands import RELEASED, app
+from models.learning.few_shot import compare, write_lesson
+from models.learning.few_shot_learning import clock_of, learn, noise_of, template
+from models.learning.references import REFERENCES, References, unpack
+from models.learning.reviewed import chosen
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
-from models.training.few_shot import compare, write_lesson
-from models.training.few_shot_learning import clock_of, learn, noise_of, template
 from models.training.fusion import fuse
-from models.training.references import REFERENCES, References, unpack
-from models.training.reviewed import chosen
 from models.training.scoring import score_all
 from models.training.train import save
 from streams.runtime.settings import Settings
@@ -214,7 +214,7 @@ def test_the_command_on_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     named = [one.hz for one in Model.load(out).lattice.rates if "Painter" in one.known_for]
     assert named == [pytest.approx(44_100 / 512, abs=1e-5)]
     monkeypatch.setattr(
-        "models.training.few_shot.ALPHA", 0.001
+        "models.learning.few_shot.ALPHA", 0.001
     )  # as a model of few recordings at 1 %
     done = CliRunner().invoke(app, ["learn", *words, "--out", str(out), "--workers", "1"])
     assert isinstance(done.exception, ModelError)

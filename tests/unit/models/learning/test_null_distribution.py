@@ -9,9 +9,9 @@ import pytest
 
 from detector.evidence.branches import Looks
 from detector.evidence.clock import Rate, standard_lattice
+from models.learning.null_distribution import Witness, null_of, scale_of
 from models.training import augmented_humans, ood_fitting
 from models.training.fusion import fuse
-from models.training.null_distribution import Witness, null_of, scale_of
 from models.training.scoring import score_all
 from tests.support.makers import observed
 

@@ -7,9 +7,9 @@ import pytest
 from detector.assessment.model import Model
 from detector.evidence.speed import search
 from detector.types import FloatArray
-from models.synthesis.augmentations import CELLS, Cell, deliver
-from models.synthesis.coders import Coder, through
-from models.synthesis.effects import limited, pitched, stretched
+from models.augmentation.augmentations import CELLS, Cell, deliver
+from models.augmentation.coders import Coder, through
+from models.augmentation.effects import limited, pitched, stretched
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from models.training.augmentation_cache import observe

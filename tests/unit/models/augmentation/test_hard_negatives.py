@@ -3,7 +3,7 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.types import Assessment
-from models.synthesis.hard_negatives import KINDS, Kind, negative
+from models.augmentation.hard_negatives import KINDS, Kind, negative
 from models.training.augmentation_cache import observe
 from tests.support.paths import MODELS
 

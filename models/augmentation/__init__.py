@@ -1,0 +1,1 @@
+"""What happens to music on its way, and which sounds fool a detector."""
