@@ -5,6 +5,7 @@ The settings in it are those of ``streams.runtime.settings``, with their types a
 
 from typing import Any, Final
 
+from streams.contract.processes import PROCESSES
 from streams.runtime.settings import Settings
 
 # The chart sets these itself, or they have a value of their own.
@@ -13,10 +14,6 @@ NOT_IN_SETTINGS: Final = frozenset(
     | {"console_host", "console_port", "console_url"}
     | {"oidc_issuer", "oidc_client_id", "oidc_client_secret"}
     | {name for name in Settings.model_fields if name.startswith(("sasl_", "tls_"))}
-)
-PROCESSES: Final = (
-    *("fingerprint", "classify", "decide", "ledger", "redecide"),
-    *("catalogue", "console", "monitor"),
 )
 
 Schema = dict[str, Any]

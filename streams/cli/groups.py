@@ -25,16 +25,16 @@ def reset_offsets(
     state: StateOption = HERE,
 ) -> None:
     """Reset a consumer group to a point in time. Stop its workers first."""
-    from streams.ops.checks.broker import READS
+    from streams.contract.processes import GROUPS
     from streams.runtime.kafka.offsets import moves, rewind
     from streams.runtime.kafka.topic_plan import open_admin
 
-    if process not in READS:
-        raise typer.BadParameter(f"no process {process!r}; there are {', '.join(READS)}")
+    if process not in GROUPS:
+        raise typer.BadParameter(f"no process {process!r}; there are {', '.join(GROUPS)}")
     settings = settings_of(state)
     group = f"{settings.group_prefix}.{process}"
     with open_admin(settings) as admin:
-        resets = moves(admin, group, READS[process], to)
+        resets = moves(admin, group, GROUPS[process], to)
         if resets and not dry_run:
             rewind(admin, group, resets)
     for reset in resets:

@@ -2,11 +2,10 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Iterator
-from enum import StrEnum
-from functools import partial
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,23 +17,9 @@ from streams.ops.state import State
 if TYPE_CHECKING:
     from streams.contract.records import Upload
     from streams.ops.inputs import Passed
-    from streams.runtime.kafka.processor import Processor
     from streams.runtime.settings import Settings
 
 app = typer.Typer()
-
-
-class WorkerName(StrEnum):
-    """The processes of an installation."""
-
-    FINGERPRINT = "fingerprint"
-    CLASSIFY = "classify"
-    DECIDE = "decide"
-    LEDGER = "ledger"
-    REDECIDE = "redecide"
-    CATALOGUE = "catalogue"
-    MONITOR = "monitor"
-    CONSOLE = "console"
 
 
 @app.command()
@@ -66,20 +51,35 @@ def up(
     raise SystemExit(run_all(here, items, once=once, out=out, console=Console()))
 
 
+def _known(name: str) -> str:
+    from streams.contract.processes import PROCESSES
+
+    if name not in PROCESSES:
+        raise typer.BadParameter(f"no process {name!r}; there are {', '.join(PROCESSES)}")
+    return name
+
+
 @app.command()
-def worker(name: WorkerName) -> None:
+def worker(
+    name: Annotated[str, typer.Argument(callback=_known, help="The process.")],
+) -> None:
     """Run one process; its settings come from the environment."""
+    from streams.contract.processes import PROCESSES
+    from streams.runtime.settings import Settings
+
     gc.disable()  # collecting while modules load takes a fifth of the start
-    run = _loaded(name)
+    settings = Settings.from_env()
+    module, _, function = PROCESSES[name].entry.partition(":")
+    run = getattr(import_module(module), function)
     gc.freeze()
     gc.enable()
-    raise SystemExit(run())
+    raise SystemExit(run(settings))
 
 
 @app.command()
 def catalogue() -> None:
     """Run the reference catalogue consumer (= worker catalogue)."""
-    worker(WorkerName.CATALOGUE)
+    worker("catalogue")
 
 
 @app.command()
@@ -96,54 +96,6 @@ def doctor(
         faults += finding.state == "fault"
         echo(as_json(finding) if json else as_text(finding))
     raise SystemExit(1 if faults else 0)
-
-
-def _loaded(name: WorkerName) -> Callable[[], int]:
-    """Import what a process needs; return what runs it."""
-    from streams.runtime.settings import Settings
-
-    settings = Settings.from_env()
-    match name:
-        case WorkerName.FINGERPRINT | WorkerName.CLASSIFY | WorkerName.DECIDE:
-            from streams.runtime.kafka.processor import run
-
-            return partial(run, _processor(name), settings)
-        case WorkerName.REDECIDE:
-            from streams.stages.redecide import run_redecide
-
-            return partial(run_redecide, settings)
-        case WorkerName.LEDGER:
-            from streams.stages.ledger import run_ledger
-
-            return partial(run_ledger, settings)
-        case WorkerName.CATALOGUE:
-            from streams.stages.catalogue import run_catalogue
-
-            return partial(run_catalogue, settings)
-        case WorkerName.MONITOR:
-            from streams.ops.monitor import run_monitor
-
-            return partial(run_monitor, settings)
-        case WorkerName.CONSOLE:
-            from streams.web.console.server import run_console
-
-            return partial(run_console, settings)
-
-
-def _processor(name: WorkerName) -> "Processor[Any]":
-    match name:
-        case WorkerName.FINGERPRINT:
-            from streams.stages.fingerprint import FINGERPRINT
-
-            return FINGERPRINT
-        case WorkerName.CLASSIFY:
-            from streams.stages.classify import CLASSIFY
-
-            return CLASSIFY
-        case _:
-            from streams.stages.decide import DECIDE
-
-            return DECIDE
 
 
 def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Passed]":

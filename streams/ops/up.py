@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from detector.errors import EarmarkError, Fatal
+from streams.contract.processes import MONITOR, PROCESSES
 from streams.contract.records import Upload
 from streams.ops import display
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
@@ -34,8 +35,7 @@ from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from streams.web.console.address import address_of
 
-WORKERS: Final = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
-EVERYTHING: Final = ("console", *WORKERS)
+STARTED: Final = tuple(name for name in PROCESSES if name != MONITOR.name)
 MONITOR_AFTER_S: Final = 60.0  # or once all is decided: the first decision comes first
 READY_PATIENCE_S: Final = 120.0
 STALL_S: Final = 300.0
@@ -133,7 +133,7 @@ def up(
         writer = stack.enter_context(out.open("w")) if out else None
         settings = _with_console(_broker(state, stack, console))
         # they load for seconds, and wait for topics anyway
-        supervisor = stack.enter_context(Supervisor(list(EVERYTHING), settings, state.logs))
+        supervisor = stack.enter_context(Supervisor(list(STARTED), settings, state.logs))
         ensure_topics(settings)
         with console.status("starting the processors"):
             late = supervisor.wait_ready(READY_PATIENCE_S)
@@ -230,7 +230,7 @@ def _follow(
             all_ended = batch.complete and bool(batch.ends)
             if not (once or watched) and (all_ended or time.monotonic() - began > MONITOR_AFTER_S):
                 watched = True
-                monitor = supervisor.add("monitor")
+                monitor = supervisor.add(MONITOR.name)
                 progress.console.print(f"metrics  {monitor.metrics_url}  {monitor.name}")
                 progress.console.print(f"         all of them: {state.scrape(supervisor.targets)}")
             if all_ended and not done:

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select, update
 
-from streams.contract import topics
+from streams.contract import processes, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Actions, DecisionApplied, TrackDecided, parse
 from streams.runtime import metrics
@@ -49,7 +49,7 @@ TERRITORIES: Final = Table(
 
 def run_catalogue(settings: Settings) -> int:
     """Run the catalogue's process; return its exit code."""
-    return consume("catalogue", [topics.DECIDED], settings, _open)
+    return consume(processes.CATALOGUE.name, processes.CATALOGUE.reads, settings, _open)
 
 
 @contextmanager

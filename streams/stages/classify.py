@@ -21,7 +21,7 @@ from detector.assessment.model import Model, abstain
 from detector.errors import Fatal, ModelError
 from detector.observation.observation import VERSION, Observation
 from detector.types import Assessment
-from streams.contract import topics
+from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import (
     Analysis,
@@ -39,11 +39,11 @@ from streams.contract.records import (
 from streams.media.artefacts import ArtefactStore, LostArtefact
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Processor
+from streams.runtime.kafka.processor import Handler, Processor, run
 from streams.runtime.settings import Settings
 from streams.stages.shadow import Shadow
 
-NAME = "classify"
+NAME = processes.CLASSIFY.name
 SAYS_NOTHING = frozenset({Outcome.UNCERTAIN, Outcome.NOT_ASSESSABLE})
 
 
@@ -271,5 +271,6 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Tra
 
 
 CLASSIFY = Processor(
-    name=NAME, source=topics.FINGERPRINTED, record_type=TrackFingerprinted, open=_open
+    name=NAME, source=processes.CLASSIFY.reads[0], record_type=TrackFingerprinted, open=_open
 )
+run_classify = partial(run, CLASSIFY)

@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
-from streams.contract import topics
+from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import (
     ReviewRequested,
@@ -26,14 +27,14 @@ from streams.policy.evaluate import STRICTNESS, restricted
 from streams.policy.facts import Facts
 from streams.runtime import metrics
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Processor
+from streams.runtime.kafka.processor import Handler, Processor, run
 from streams.runtime.settings import Settings
 from streams.services.policies.breaker import Breaker
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.track_facts import Standing
 
-NAME = "decide"
+NAME = processes.DECIDE.name
 
 
 def decide(
@@ -99,4 +100,7 @@ def count(said: Decided) -> None:
         metrics.UPLOAD_TO_DECISION.observe(max(0.0, waited.total_seconds()))
 
 
-DECIDE = Processor(name=NAME, source=topics.CLASSIFIED, record_type=TrackClassified, open=_open)
+DECIDE = Processor(
+    name=NAME, source=processes.DECIDE.reads[0], record_type=TrackClassified, open=_open
+)
+run_decide = partial(run, DECIDE)

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
 
 from detector.errors import Fatal, Transient
-from streams.contract import topics
+from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import Provenance, TrackFingerprinted, UploadReceived
 from streams.known.banks import Banks
@@ -30,12 +31,12 @@ from streams.media.provenance import ProvenanceDecoder
 from streams.media.spool import spool
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Processor
+from streams.runtime.kafka.processor import Handler, Processor, run
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-NAME = "fingerprint"
+NAME = processes.FINGERPRINT.name
 CONDITION = "decode_processes_run"
 
 Known = tuple[ContentFacts, Acoustics, Provenance | None]  # of a content
@@ -197,4 +198,7 @@ def _anchors(settings: Settings) -> str:
         raise Fatal(f"EARMARK_TRUST_ANCHORS: {settings.trust_anchors}: {error}") from error
 
 
-FINGERPRINT = Processor(name=NAME, source=topics.UPLOADED, record_type=UploadReceived, open=_open)
+FINGERPRINT = Processor(
+    name=NAME, source=processes.FINGERPRINT.reads[0], record_type=UploadReceived, open=_open
+)
+run_fingerprint = partial(run, FINGERPRINT)

@@ -7,7 +7,7 @@ comes again adds nothing.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from streams.contract import topics
+from streams.contract import processes
 from streams.contract.dead_letters import Message
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
@@ -18,12 +18,12 @@ from streams.services.webhooks import deliveries
 from streams.store.database import Ledger
 from streams.store.projections import rows_of
 
-NAME = "ledger"
+NAME = processes.LEDGER.name
 
 
 def run_ledger(settings: Settings) -> int:
     """Run the ledger's process; return its exit code."""
-    return consume(NAME, topics.ALL, settings, _open)
+    return consume(NAME, processes.LEDGER.reads, settings, _open)
 
 
 @contextmanager

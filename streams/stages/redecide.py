@@ -43,7 +43,7 @@ import orjson
 import structlog
 
 from detector.errors import EarmarkError, Transient
-from streams.contract import topics
+from streams.contract import processes, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Cause, Record, TrackDecided, parse
 from streams.contract.records.policy import TrackReopened
@@ -69,14 +69,7 @@ from streams.store.track_facts import Standing
 
 log = structlog.get_logger()
 
-NAME: Final = "redecide"
-SOURCES: Final = (
-    topics.DECIDED,
-    topics.REVIEWS_DECIDED,
-    topics.APPEALS_CHANGED,
-    topics.RIGHTS_CHANGED,
-    topics.REOPENED,
-)
+NAME: Final = processes.REDECIDE.name
 DUE_S: Final = 15.0  # between two looks for decisions that are due
 REMEMBERED: Final = 50_000  # decisions of our own
 LEDGER_PATIENCE_S: Final = 10.0  # for the ledger's worker to have what we have seen
@@ -109,7 +102,7 @@ class Wanted:
 
 def run_redecide(settings: Settings) -> int:
     """Run the process; return its exit code."""
-    return consume(NAME, SOURCES, settings, _open)
+    return consume(NAME, processes.REDECIDE.reads, settings, _open)
 
 
 @contextmanager

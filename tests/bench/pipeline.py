@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.errors import Fatal
+from streams.contract.processes import GROUPS
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.state import State
 from streams.ops.supervisor import Supervisor
-from streams.ops.up import WORKERS
 from streams.ops.watch import Watcher
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook, upload_from_file
@@ -126,7 +126,7 @@ def running(
     state: Path,
     brokers: str | None,
     first: Path,
-    workers: Sequence[str] = WORKERS,
+    workers: Sequence[str] = GROUPS,
     **changes: Any,
 ) -> Iterator[House]:
     """Start everything and decide about one track, which pays for caches and imports.

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from streams.ops.up import WORKERS
+from streams.contract.processes import GROUPS
 from tests.bench.pipeline import Burst, burst, running
 from tests.bench.table import Report, Row
 
@@ -29,7 +29,7 @@ def bench_scale(
     rows: list[Row] = []
     rates: dict[tuple[int, int], float] = {}
     for workers, partitions in shapes:
-        names = [*WORKERS, *[STAGE] * (workers - 1)]
+        names = [*GROUPS, *[STAGE] * (workers - 1)]
         shape = {"partitions": partitions, "decode_workers": 1}
         with running(state, None, next(files), names, **shape) as house:
             said = burst(house, list(islice(files, tracks)))

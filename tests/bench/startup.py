@@ -11,19 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from detector.errors import Fatal
+from streams.contract.processes import PROCESSES
 from tests.bench.measure import Job, by_turns, cpu_of
 from tests.bench.table import Report, Row
 
-MODULES: Final = {
-    "fingerprint": "streams.stages.fingerprint",
-    "classify": "streams.stages.classify",
-    "decide": "streams.stages.decide",
-    "redecide": "streams.stages.redecide",
-    "ledger": "streams.stages.ledger",
-    "catalogue": "streams.stages.catalogue",
-    "console": "streams.web.console.server",
-    "monitor": "streams.ops.monitor",
-    "up": "streams.ops.up",
+MODULES: Final = {name: process.module for name, process in PROCESSES.items()} | {
+    "up": "streams.ops.up"
 }
 PATIENCE_S: Final = 180.0
 

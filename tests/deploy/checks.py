@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import yaml
 
-from streams.cli.processes import WorkerName
 from streams.contract import topics
+from streams.contract.processes import PROCESSES
 from streams.runtime.settings import PREFIX, Settings, SettingsError
 from tests.deploy.helm import CHART, Object, of_kind
 from tests.deploy.schemas import schema_problems
@@ -137,7 +137,7 @@ def _of_pods(one: Object) -> Iterator[str]:
 def _of_worker(one: Object) -> Iterator[str]:
     name, container = one["metadata"]["name"], pod(one)["spec"]["containers"][0]
     component = one["metadata"]["labels"][COMPONENT]
-    if container["args"] != ["worker", component] or component not in set(WorkerName):
+    if container["args"] != ["worker", component] or component not in set(PROCESSES):
         yield f"{name}: runs {container['args']}"
     if container["name"] != component or name != f"music-earmark-{component}":
         yield f"{name}: is not called like its process"

@@ -9,8 +9,8 @@ import yaml
 
 from deploy.chart_readme import Unexplained, readme
 from deploy.generate import ROOT, generated
-from deploy.values_schema import NOT_IN_SETTINGS, PROCESSES
-from streams.cli.processes import WorkerName
+from deploy.values_schema import NOT_IN_SETTINGS
+from streams.contract.processes import PROCESSES
 from streams.runtime.settings import PREFIX, Settings
 from tests.deploy import helm
 from tests.deploy.checks import COMPONENT, environment, pod, problems
@@ -174,9 +174,8 @@ def test_a_wrong_value_is_refused_by_its_name(wrong: str, key: str) -> None:
 
 
 def test_every_process_has_its_deployment() -> None:
-    assert set(PROCESSES) == set(WorkerName)
     found = of_kind(helm.variant("default"), "Deployment").values()
-    assert {one["metadata"]["labels"][COMPONENT] for one in found} == set(WorkerName)
+    assert {one["metadata"]["labels"][COMPONENT] for one in found} == set(PROCESSES)
 
 
 def test_every_setting_can_be_set_and_every_variable_is_a_setting(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 import yaml
 
-from streams.cli.processes import WorkerName
+from streams.contract.processes import PROCESSES
 from streams.runtime.processes import free_port
 from tests.deploy.contained import Container
 from tests.deploy.helm import ROOT
@@ -130,12 +130,12 @@ def healthy(project: Project) -> Iterator[Project]:
         assert done.returncode == 0, (job, done.stderr)
     running = {}
     try:
-        for name in WorkerName:
+        for name in PROCESSES:
             ports = (f"EARMARK_{what}_PORT" for what in ("METRICS", "CONSOLE"))
             project.ports[name] = {port: str(free_port()) for port in ports}
             running[name] = project.start(name)
         deadline = time.monotonic() + PATIENCE_S
-        for name in WorkerName:  # each check is a container of its own: one after the other
+        for name in PROCESSES:  # each check is a container of its own: one after the other
             while not project.is_healthy(name):
                 assert time.monotonic() < deadline, project.log(name)[-1_000:]
                 time.sleep(1)
@@ -170,7 +170,7 @@ def test_what_is_submitted_is_decided_by_containers_that_cannot_write(healthy: P
         time.sleep(1)
     assert submitted.returncode == 0, healthy.log("submit")
     assert f"{len(made)} uploads sent, 0 not sent" in healthy.log("submit")
-    logs = {name: healthy.log(name) for name in WorkerName}
+    logs = {name: healthy.log(name) for name in PROCESSES}
     refused = re.compile("read-only file system|permission denied|errno 30|errno 13", re.IGNORECASE)
     assert {name for name, log in logs.items() if refused.search(log)} == set()
     assert list(healthy.container.state.glob("artefacts/heard/*/*/*")), "the volume holds them"

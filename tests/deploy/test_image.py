@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 import yaml
 
-from streams.cli.processes import WorkerName
+from streams.contract.processes import PROCESSES
 from streams.runtime.settings import PREFIX, Settings
 from tests.deploy.published import compose_schema
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
-RUNS = {"topics", "migrate", "submit", *WorkerName}
+RUNS = {"topics", "migrate", "submit", *PROCESSES}
 
 
 @pytest.fixture(scope="module")
@@ -104,14 +104,8 @@ def test_compose_follows_its_published_schema(compose: dict[str, Any]) -> None:
     jsonschema.validate(compose, json.loads(compose_schema().read_text()))
 
 
-def test_compose_runs_every_process(compose: dict[str, Any]) -> None:
-    workers = {
-        service["command"][1]
-        for service in ours(compose).values()
-        if service["command"][0] == "worker"
-    }
-    assert workers == set(WorkerName)
-    jobs = {tuple(one["command"]) for name, one in ours(compose).items() if name not in workers}
+def test_compose_prepares_topics_and_tables(compose: dict[str, Any]) -> None:
+    jobs = {tuple(one["command"]) for one in ours(compose).values()}
     assert {("topics", "apply"), ("ledger", "upgrade")} <= jobs
 
 
@@ -139,10 +133,8 @@ def test_every_file_that_compose_mounts_is_there(compose: dict[str, Any]) -> Non
                 assert (DEPLOY / source).exists(), source
 
 
-def test_prometheus_of_compose_asks_every_process(compose: dict[str, Any]) -> None:
+def test_prometheus_of_compose_asks_the_port_of_the_image() -> None:
     config = yaml.safe_load((DEPLOY / "compose" / "prometheus.yml").read_text())
     (job,) = config["scrape_configs"]
     (discovery,) = job["dns_sd_configs"]
-    asked = {compose["services"][name]["command"][1] for name in discovery["names"]}
-    assert asked == set(WorkerName)
     assert f"EARMARK_METRICS_PORT={discovery['port']}" in dockerfile()

@@ -23,8 +23,8 @@ import pytest
 from sqlalchemy import select
 
 from models.synthesis.samples import Sample
-from streams.cli.processes import WorkerName
 from streams.contract import topics
+from streams.contract.processes import PROCESSES
 from streams.contract.records import Declaration, Extent, Tool, Upload
 from streams.contract.records.rights import RightsConditions
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
@@ -112,7 +112,7 @@ def at_work(folder: Path) -> Iterator[Live]:
             catalogue_bank="remembered",
         )
         ensure_topics(settings)
-        with Supervisor([name.value for name in WorkerName], settings, folder / "logs") as house:
+        with Supervisor(list(PROCESSES), settings, folder / "logs") as house:
             assert house.wait_ready(PATIENCE_S) == []
             targets = {
                 child.name: f"127.0.0.1:{child.settings.metrics_port}" for child in house.children
@@ -299,7 +299,7 @@ def test_no_metric_is_there_that_nothing_moves(live: Live) -> None:
 
 
 def test_all_processes_are_scraped(live: Live) -> None:
-    assert {one["metric"]["process"] for one in live.query("up == 1")} == set(WorkerName)
+    assert {one["metric"]["process"] for one in live.query("up == 1")} == set(PROCESSES)
 
 
 def test_one_trace_leads_from_the_request_to_the_acknowledgement(live: Live) -> None:

@@ -16,9 +16,9 @@ import sqlalchemy
 import typer
 import yaml
 
-from deploy.values_schema import PROCESSES
 from models.commands import app as models_app
 from streams.cli.main import app
+from streams.contract.processes import PROCESSES
 from streams.ops import doctor_checks
 from streams.runtime.metrics_table import exposed
 from streams.runtime.settings import PREFIX, Settings

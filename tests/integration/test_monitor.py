@@ -14,11 +14,10 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.cli.processes import WorkerName
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.ops.checks import certificates, disks
-from streams.ops.checks.broker import READS, Lag
+from streams.ops.checks.broker import Lag
 from streams.ops.checks.ledger import Waiting
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.monitor import Check, run_check
@@ -49,19 +48,6 @@ def broker() -> Iterator[EmbeddedBroker]:
     with EmbeddedBroker() as running:
         ensure_topics(Settings(brokers=running.bootstrap))
         yield running
-
-
-def test_it_watches_what_each_process_reads() -> None:
-    from streams.stages import redecide
-    from streams.stages.classify import CLASSIFY
-    from streams.stages.decide import DECIDE
-    from streams.stages.fingerprint import FINGERPRINT
-
-    for processor in (FINGERPRINT, CLASSIFY, DECIDE):
-        assert READS[processor.name] == (processor.source,)
-    assert READS["redecide"] == redecide.SOURCES
-    without_a_group = {"monitor", "console"}
-    assert READS.keys() == {name.value for name in WorkerName} - without_a_group
 
 
 @pytest.mark.pipeline

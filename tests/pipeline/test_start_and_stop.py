@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streams.contract.processes import GROUPS
 from streams.contract.records import Upload
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Child, Supervisor
-from streams.ops.up import WORKERS
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
@@ -81,7 +81,7 @@ def stop(child: Child, number: signal.Signals) -> tuple[int, float]:
 def test_workers_before_broker_before_topics_before_uploads(tmp_path: Path) -> None:
     port = free_port()
     settings = settings_for(tmp_path, f"127.0.0.1:{port}")
-    with Supervisor(list(WORKERS), settings, tmp_path / "logs") as workers:
+    with Supervisor(list(GROUPS), settings, tmp_path / "logs") as workers:
         time.sleep(8)  # all of them have looked for the broker, in vain
         with EmbeddedBroker(port=port):
             assert not any(child.ready() for child in workers.children)
@@ -90,14 +90,14 @@ def test_workers_before_broker_before_topics_before_uploads(tmp_path: Path) -> N
             assert workers.wait_ready(READY_S) == []
             ids = send(settings, uploads(tmp_path)[:20])
             wait_until(workers, lambda: ended(settings, ids) == len(ids), 60)
-        assert [child.restarts for child in workers.children] == [0] * len(WORKERS)
+        assert [child.restarts for child in workers.children] == [0] * len(GROUPS)
 
 
 def test_every_worker_stops_in_time_while_busy_and_nothing_is_lost(tmp_path: Path) -> None:
     with EmbeddedBroker() as broker:
         settings = settings_for(tmp_path, broker.bootstrap)
         ensure_topics(settings)
-        with Supervisor(list(WORKERS), settings, tmp_path / "logs") as workers:
+        with Supervisor(list(GROUPS), settings, tmp_path / "logs") as workers:
             assert workers.wait_ready(READY_S) == []
             ids = send(settings, uploads(tmp_path))
             for child in workers.children:
@@ -105,7 +105,7 @@ def test_every_worker_stops_in_time_while_busy_and_nothing_is_lost(tmp_path: Pat
                 assert (code, seconds < IN_TIME_S) == (0, True), child.name
                 workers.watch()  # takes note, and starts it again after its back-off
             wait_until(workers, lambda: ended(settings, ids) == len(ids), 90)
-            assert [child.restarts for child in workers.children] == [1] * len(WORKERS)
+            assert [child.restarts for child in workers.children] == [1] * len(GROUPS)
 
 
 def test_a_worker_whose_decode_processes_cannot_start_ends_and_says_why(

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from detector.types import FloatArray
+from streams.contract.processes import PROCESSES
 from streams.runtime.processes import free_port
 from tests.support.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
 
 RATE_HZ = 44_100
-WORKERS = ("fingerprint", "classify", "decide", "redecide", "ledger", "catalogue")
 
 
 def start(state: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -120,7 +120,7 @@ def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(tmp_path: Path)
             assert process.poll() is None
             time.sleep(0.3)
             children = workers_of(process.pid)
-        assert set(children) == {*WORKERS, "console", "monitor"}
+        assert set(children) == set(PROCESSES)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)

@@ -10,27 +10,13 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.contract import dead_letters, topics
+from streams.contract.processes import GROUPS
 from streams.runtime.kafka.clients import kafka_client_settings, open_reader
 from streams.runtime.settings import Settings
 
 QUIET: Final = 4  # polls without a message: nothing more lies there
 POLL_MS: Final = 300
 
-# Who commits on which topics; the names are those of the workers.
-GROUPS: Final = {
-    "fingerprint": (topics.UPLOADED,),
-    "classify": (topics.FINGERPRINTED,),
-    "decide": (topics.CLASSIFIED,),
-    "redecide": (
-        topics.DECIDED,
-        topics.REVIEWS_DECIDED,
-        topics.APPEALS_CHANGED,
-        topics.RIGHTS_CHANGED,
-        topics.REOPENED,
-    ),
-    "ledger": topics.ALL,
-    "catalogue": (topics.DECIDED,),
-}
 # The field that names a record of each topic, besides the upload.
 IDS: Final = {
     topics.FINGERPRINTED: "content_sha256",

@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
+from streams.contract.processes import GROUPS
 from streams.ops.supervisor import Child
-from streams.ops.up import WORKERS
 from tests.soak.house import House
 from tests.support.kafka import ApacheKafka
 
@@ -95,7 +95,7 @@ class Faults:
             fault.ended = time.monotonic()
 
     def _kills(self) -> list[str]:
-        kinds = [f"kill {name}" for name in WORKERS]
+        kinds = [f"kill {name}" for name in GROUPS]
         if isinstance(self.house.broker, ApacheKafka):
             kinds.append("kill broker")
         return kinds

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from streams.contract.processes import GROUPS
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
-from streams.ops.up import WORKERS
 from streams.runtime.settings import Settings
 from tests.support.kafka import ApacheKafka
 from tests.support.postgres import PrivatePostgres
@@ -165,7 +165,7 @@ class House:
                 }
             )
             ensure_topics(self.settings)
-            names = [name for name in WORKERS for _ in range(self._per_stage)]
+            names = [name for name in GROUPS for _ in range(self._per_stage)]
             self.supervisor = Supervisor(names, self.settings, self._folder / "logs")
             stack.enter_context(self.supervisor)
             late = self.supervisor.wait_ready(READY_PATIENCE_S)

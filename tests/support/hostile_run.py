@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from streams.contract.processes import GROUPS
 from streams.contract.records import Upload
-from streams.ops import up
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.ops.watch import Ended, Watcher
@@ -92,7 +92,7 @@ def run(folder: Path, seed: int, count: int, **changes: Any) -> Sums:
         )
         ensure_topics(settings)
         hooked = settings.model_copy(update={"uri_schemes": SCHEMES})
-        supervisor = Supervisor(list(up.WORKERS), settings, folder / "logs")
+        supervisor = Supervisor(list(GROUPS), settings, folder / "logs")
         with supervisor, IngestHook(hooked) as hook, Watcher(settings) as watcher:
             late = supervisor.wait_ready(120)
             assert not late, f"not ready: {late}; see {folder}/logs"

@@ -6,23 +6,11 @@ from typing import Any, Final, Self
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
-from streams.contract import topics
+from streams.contract.processes import GROUPS
 from streams.runtime import metrics
 from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, wanted
 from streams.runtime.settings import Settings
 
-# What each process reads; a test compares it with the processes themselves.
-READS: Final = {
-    "fingerprint": (topics.UPLOADED,),
-    "classify": (topics.FINGERPRINTED,),
-    "decide": (topics.CLASSIFIED,),
-    "ledger": topics.ALL,
-    "redecide": (
-        *(topics.DECIDED, topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED),
-        *(topics.RIGHTS_CHANGED, topics.REOPENED),
-    ),
-    "catalogue": (topics.DECIDED,),
-}
 GAUGES: Final = (metrics.LAG, metrics.CONSUMED, metrics.TOPIC_DIFFERENCES)
 
 
@@ -72,11 +60,11 @@ class Lag:
         ]
         begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        groups = {name: f"{self._settings.group_prefix}.{name}" for name in READS}
+        groups = {name: f"{self._settings.group_prefix}.{name}" for name in GROUPS}
         committed = {name: _committed(admin, group) for name, group in groups.items()}
         for gauge in (metrics.LAG, metrics.CONSUMED):
             gauge.clear()  # partitions and groups may have gone
-        for name, read in READS.items():
+        for name, read in GROUPS.items():
             for partition in partitions:
                 if partition.topic in read:
                     # A group that has never committed here will start at the beginning.
@@ -97,7 +85,7 @@ def behind(admin: Any, settings: Settings, name: str) -> int:
     Raises:
         KafkaError: the broker does not answer, or does not tell.
     """
-    read = READS[name]
+    read = GROUPS[name]
     partitions = [
         TopicPartition(topic, number)
         for topic, shape in on_broker(admin).items()

@@ -1,0 +1,117 @@
+"""The registry of processes of an installation.
+
+A process is declared here and nowhere else: ``earmark worker``, ``earmark up``, the monitor's
+consumer groups, the values of the Helm chart and the services of compose derive from it
+(``make generate``). A process that reads topics has a consumer group of its name.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from streams.contract import topics
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process.
+
+    Args:
+        name: its name, and that of its consumer group.
+        entry: ``module:function``; the function takes the settings and returns an exit code.
+        meaning: what it does, for the table of the chart's values.
+        reads: the topics of its consumer group; none: it has no group.
+        single: exactly one copy runs.
+        cpu, memory, memory_limit: resources in the chart.
+        chart: further values in the chart.
+    """
+
+    name: str
+    entry: str
+    meaning: str
+    reads: tuple[str, ...] = ()
+    single: bool = False
+    cpu: str = "100m"
+    memory: str = "256Mi"
+    memory_limit: str = "512Mi"
+    chart: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """The module of its entry."""
+        return self.entry.partition(":")[0]
+
+
+FINGERPRINT: Final = Process(
+    "fingerprint",
+    "streams.stages.fingerprint:run_fingerprint",
+    "Fetches and decodes audio: CPU. Two decode processes keep two cores busy",
+    reads=(topics.UPLOADED,),
+    cpu="1",
+    memory="1Gi",
+    memory_limit="3Gi",
+    chart={"replicas": 2, "settings": {"decode_workers": 2}},
+)
+CLASSIFY: Final = Process(
+    "classify",
+    "streams.stages.classify:run_classify",
+    "Scores observations: CPU, or a GPU",
+    reads=(topics.FINGERPRINTED,),
+    cpu="1",
+    memory="1Gi",
+    memory_limit="3Gi",
+)
+DECIDE: Final = Process(
+    "decide",
+    "streams.stages.decide:run_decide",
+    "Derives labels and decides by policy",
+    reads=(topics.CLASSIFIED,),
+)
+REDECIDE: Final = Process(
+    "redecide",
+    "streams.stages.redecide:run_redecide",
+    "Decides again after a verdict, an appeal, an agreement or a policy",
+    reads=(
+        topics.DECIDED,
+        topics.REVIEWS_DECIDED,
+        topics.APPEALS_CHANGED,
+        topics.RIGHTS_CHANGED,
+        topics.REOPENED,
+    ),
+)
+LEDGER: Final = Process(
+    "ledger",
+    "streams.stages.ledger:run_ledger",
+    "Projects every topic into the ledger",
+    reads=topics.ALL,
+)
+CATALOGUE: Final = Process(
+    "catalogue",
+    "streams.stages.catalogue:run_catalogue",
+    "The reference catalogue: disable it once yours reads tracks.decided",
+    reads=(topics.DECIDED,),
+)
+CONSOLE: Final = Process(
+    "console",
+    "streams.web.console.server:run_console",
+    'The review console and the HTTP API; its address: see "console"',
+    memory_limit="768Mi",
+)
+MONITOR: Final = Process(
+    "monitor",
+    "streams.ops.monitor:run_monitor",
+    "Measures the installation; exactly one",
+    single=True,
+    cpu="50m",
+    memory="128Mi",
+    memory_limit="384Mi",
+)
+
+PROCESSES: Final = {
+    process.name: process
+    for process in (
+        *(FINGERPRINT, CLASSIFY, DECIDE, REDECIDE, LEDGER, CATALOGUE),
+        *(CONSOLE, MONITOR),
+    )
+}
+# The topics of each consumer group.
+GROUPS: Final = {process.name: process.reads for process in PROCESSES.values() if process.reads}
