@@ -10,22 +10,12 @@ from an alignment of landmarks:
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
 from detector.matching.alignment import Alignment, Recording
-
-
-class MatchClass(StrEnum):
-    """How a recording is known, strongest first."""
-
-    EXACT = "exact"
-    NEAR_DUPLICATE = "near_duplicate"
-    CONTAINED = "contained"
-    SPED_UP = "sped_up"
-    NONE = "none"
+from detector.matching.classes import MatchClass
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ import torch
 
 from detector.audio.decode import Decoder
 from detector.matching.alignment import Alignment, Recording, align
+from detector.matching.classes import MatchClass
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
-from detector.matching.match_classes import MatchClass, classify, indistinct
+from detector.matching.match_classes import classify, indistinct
 from detector.matching.postings import Postings, pack, packed, votes
 from detector.types import FloatArray
 from models.augmentation.coders import Coder, through

@@ -13,6 +13,7 @@ import typer
 
 from detector.errors import BadInput
 from streams.cli.options import HERE, By, StateOption, Why, echo, operator, settings_of
+from streams.contract.vocabulary import BankKind
 
 if TYPE_CHECKING:
     from streams.known.banks import Banks
@@ -30,7 +31,7 @@ Archive = Annotated[Path, typer.Argument(help="File of `bank snapshot`.", exists
 @app.command()
 def create(
     name: Name,
-    kind: Annotated[str, typer.Option(help="catalogue, registered_ai, stay_down or golden.")],
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(BankKind)}.")],
     owner: Annotated[str, typer.Option(help="Who answers for it.")],
     enabled_ratio: Annotated[float, typer.Option(help="Share of uploads, 0 to 1.")] = 1.0,
     min_score: Annotated[float, typer.Option(help="Stricter than Earmark's own, 0 to 1.")] = 0.0,

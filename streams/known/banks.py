@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import orjson
@@ -20,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from sqlalchemy import Connection, select
 
 from detector.errors import BadInput
+from streams.contract.vocabulary import BankKind
 from streams.known.index import Changed, Found, Item
 from streams.known.sql import Noted, SqlIndex
 from streams.known.tables import AUDIT, BANKS
@@ -28,15 +28,6 @@ NAMED_IDS: Final = 20
 """Item ids that one audit line names."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-
-
-class BankKind(StrEnum):
-    """What a hit means."""
-
-    CATALOGUE = "catalogue"
-    REGISTERED_AI = "registered_ai"
-    STAY_DOWN = "stay_down"
-    GOLDEN = "golden"
 
 
 class BankError(BadInput):

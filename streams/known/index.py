@@ -17,8 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 from detector.errors import BadInput, Fatal
 from detector.matching.alignment import Alignment, Recording
+from detector.matching.classes import MatchClass
 from detector.matching.landmarks import Landmarks
-from detector.matching.match_classes import MatchClass, indistinct
+from detector.matching.match_classes import indistinct
 from detector.matching.postings import Keys
 
 if TYPE_CHECKING:

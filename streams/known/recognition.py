@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from detector.matching.classes import MatchClass
 from detector.matching.landmarks import NotLandmarks
-from detector.matching.match_classes import MatchClass
 from streams.contract.records import Match
-from streams.known.banks import Bank, BankKind, Banks
+from streams.contract.vocabulary import BankKind
+from streams.known.banks import Bank, Banks
 from streams.known.index import Found, Query
 from streams.media.artefacts import Acoustics
 from streams.runtime import metrics
@@ -83,17 +84,9 @@ def _match(found: Found, bank: Bank) -> Match:
     )
 
 
-_OF_BANK: Final = {
-    BankKind.CATALOGUE: "in the catalogue",
-    BankKind.REGISTERED_AI: "registered as the output of a generator",
-    BankKind.STAY_DOWN: "on the stay-down list",
-    BankKind.GOLDEN: "in a test set",
-}
-
-
 def _sentence(found: Found, bank: Bank) -> str:
     """Return what a reviewer reads, and can check by ear."""
-    name = f"{found.item.item_id}, {_OF_BANK[bank.kind]} ({bank.name})"
+    name = f"{found.item.item_id}, {bank.kind.evidence} ({bank.name})"
     one = found.alignment
     if found.match_class is MatchClass.EXACT or one is None:
         return f"The same audio as {name}."

@@ -9,8 +9,9 @@ import sqlalchemy
 from sqlalchemy import Connection, RowMapping, delete, func, select
 
 from detector.matching.alignment import Recording, align
+from detector.matching.classes import MatchClass
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
-from detector.matching.match_classes import MatchClass, classify
+from detector.matching.match_classes import classify
 from detector.matching.postings import MAX_NUMBER, Keys
 from streams.known.index import (
     CANDIDATES,

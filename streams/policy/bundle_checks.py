@@ -9,10 +9,9 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from streams.contract.records import Actions
-from streams.policy.cases import DIMENSIONS, NOBODY, Case
+from streams.policy.cases import NO_REVIEW, Case, expected_actions
 from streams.policy.cel_syntax import NotCel
 from streams.policy.conditions import Condition
 from streams.policy.features import WrongSnapshot, flattened, snapshot
@@ -182,43 +181,38 @@ def _case(bundle: "Bundle", index: int, case: Case) -> Iterator[Fault]:
         if name not in known:
             yield Fault((*at, "overrides", place), f"there is no override {name!r}")
             return
-    unknown = _unknown_expectation(bundle, at, case)
+    unknown = _unknown_rule(bundle, at, case)
     if unknown is not None:
         yield unknown
         return
-    said = evaluate(values, bundle, overrides=tuple(sorted(case.overrides)), key=None)
+    result = evaluate(values, bundle, overrides=tuple(sorted(case.overrides)), key=None)
     expect = case.expect
-    got: dict[str, Any] = dict(said.actions)
-    got["review"] = NOBODY if said.review is None else said.review.queue
-    got["matched"] = sorted(hit.rule_id for hit in said.hits)
-    got["shadow"] = sorted(hit.rule_id for hit in said.shadow_hits)
-    for name in (*DIMENSIONS, "review", "matched", "shadow"):
-        wanted = getattr(expect, name)
-        wanted = sorted(wanted) if isinstance(wanted, tuple) else wanted
-        if wanted is not None and wanted != got[name]:
+    actual: dict[str, Any] = dict(result.actions)
+    actual["review"] = NO_REVIEW if result.review is None else result.review.queue
+    actual["matched"] = sorted(hit.rule_id for hit in result.hits)
+    actual["shadow"] = sorted(hit.rule_id for hit in result.shadow_hits)
+    expected: dict[str, Any] = expected_actions(expect)
+    expected["review"] = expect.review
+    for name in ("matched", "shadow"):
+        rules: tuple[str, ...] | None = getattr(expect, name)
+        expected[name] = None if rules is None else sorted(rules)
+    for name, value in expected.items():
+        if value is not None and value != actual[name]:
             yield Fault(
                 (*at, "expect", name),
-                f"test {case.name!r}: {name} is {_said(got[name])}, expected {_said(wanted)}; "
-                f"rules that hold: {_said(got['matched'])}",
+                f"test {case.name!r}: {name} is {_listed(actual[name])}, expected "
+                f"{_listed(value)}; rules that hold: {_listed(actual['matched'])}",
             )
-    for name, wanted in expect.would_be.items():
-        found = getattr(said.would_be, name)
-        if found != wanted:
+    for name, value in expected_actions(expect.would_be).items():
+        would_be = getattr(result.would_be, name)
+        if would_be != value:
             yield Fault(
                 (*at, "expect", "would_be", name),
-                f"test {case.name!r}: {name} would be {found}, expected {wanted}",
+                f"test {case.name!r}: {name} would be {would_be}, expected {value}",
             )
 
 
-def _unknown_expectation(bundle: "Bundle", at: Path, case: Case) -> Fault | None:
-    words = {name: get_args(one.annotation) for name, one in Actions.model_fields.items()}
-    for name in DIMENSIONS:
-        wanted = getattr(case.expect, name)
-        if wanted is not None and wanted not in words[name]:
-            return Fault((*at, "expect", name), f"{wanted!r} is none of {', '.join(words[name])}")
-    for name, wanted in case.expect.would_be.items():
-        if wanted not in words.get(name, ()):
-            return Fault((*at, "expect", "would_be", name), f"{name}: {wanted!r} is no action")
+def _unknown_rule(bundle: "Bundle", at: Path, case: Case) -> Fault | None:
     rules = {rule.id for rule in bundle.rules}
     for name in ("matched", "shadow"):
         for place, rule_id in enumerate(getattr(case.expect, name) or ()):
@@ -227,7 +221,7 @@ def _unknown_expectation(bundle: "Bundle", at: Path, case: Case) -> Fault | None
     return None
 
 
-def _said(value: Iterable[str] | str) -> str:
+def _listed(value: Iterable[str] | str) -> str:
     return value if isinstance(value, str) else f"[{', '.join(value)}]"
 
 

@@ -1,33 +1,27 @@
-"""Inline tests of a policy: a few features, and what is expected. A bundle must pass its own."""
+"""Inline tests of a policy: a few features, and the expected result. A bundle must pass its own."""
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import StringConstraints
 
-from streams.contract.records import Actions
+from streams.contract.vocabulary import DIMENSIONS
+from streams.policy.rules import RuleActions
 from streams.policy.strict_model import Strict
 
-NOBODY = "none"  # as a review: nobody is asked to look
+NO_REVIEW = "none"  # as a review: no task is opened
 
 
-class Expect(Strict):
-    """What is expected; what is not named may be anything.
+class Expect(RuleActions):
+    """The expected result; a dimension or field that is not named may be anything.
 
     ``review`` is a queue, or ``none``. ``matched`` are all rules that act, ``shadow`` all
     that are on trial and hold, in any order; ``would_be`` what those would change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    display: str | None = None
-    recommendation: str | None = None
-    availability: str | None = None
-    monetisation: str | None = None
-    profile: str | None = None
     review: str | None = None
     matched: tuple[str, ...] | None = None
     shadow: tuple[str, ...] | None = None
-    would_be: dict[str, str] = Field(default_factory=dict)
+    would_be: RuleActions = RuleActions()
 
 
 class Case(Strict):
@@ -39,4 +33,6 @@ class Case(Strict):
     expect: Expect
 
 
-DIMENSIONS = tuple(Actions.model_fields)
+def expected_actions(expect: RuleActions) -> dict[str, str]:
+    """Return the dimensions that a test names, with the value of each."""
+    return {name: getattr(expect, name) for name in DIMENSIONS if name in expect.model_fields_set}

@@ -8,11 +8,12 @@ change takes two people. What only relaxes, or is on trial, takes one.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from streams.contract.vocabulary import FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.cel_syntax import Name, names
 from streams.policy.cel_types import PARAMS
 from streams.policy.conditions import Condition
-from streams.policy.evaluate import STRICTNESS, restricted
+from streams.policy.evaluate import restricted
 from streams.policy.rules import Rule
 
 
@@ -115,7 +116,7 @@ def _more(was: Rule, now: Rule, fields: Iterable[str]) -> bool:
         stricter = any(
             order.index(getattr(now.actions, name)) > order.index(getattr(was.actions, name))
             for name, order in STRICTNESS.items()
-            if name != "display"
+            if name != FACTUAL
         )
         return stricter or reach_of(now) > reach_of(was)
     if changed <= {"requires", "finding"} and now.requires and not was.requires:

@@ -26,9 +26,9 @@ from streams.contract.records import (
 )
 from streams.contract.records.credits import CreditsDerived, UsageAttributed
 from streams.contract.records.policy import PolicyShadowed, StatementWritten
+from streams.contract.vocabulary import STRICTNESS
 from streams.policy import credits, reasons
 from streams.policy.bundle import Bundle
-from streams.policy.evaluate import STRICTNESS
 from streams.policy.facts import Facts
 from streams.policy.judge import Judgement, Scoped, judge
 from streams.policy.known_recordings import matches_digest

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from streams.contract.records import Actions, Dimension, RuleHit
+from streams.contract.vocabulary import FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.conditions import context_of
 from streams.policy.facts import OPPOSITES
@@ -23,15 +24,6 @@ from streams.policy.rules import NEUTRAL, Rule, pending, spared
 from streams.policy.satisfiability import beyond_the_detector
 from streams.policy.schema import NO_AI, Value
 
-# Each dimension from lenient to strict.
-STRICTNESS: Final[dict[Dimension, tuple[str, ...]]] = {
-    "display": ("none", "partly_ai_badge", "ai_badge"),
-    "recommendation": ("allow", "exclude_algorithmic", "exclude_all"),
-    "availability": ("allow", "hold", "takedown"),
-    "monetisation": ("allow", "hold", "exclude"),
-    "profile": ("attach", "await_approval", "detach"),
-}
-FACTUAL: Final = "display"  # a badge is a fact and not a penalty
 MISSING_QUEUE: Final = "missing-signals"
 SECOND_SIGNAL_QUEUE: Final = "second-signal"
 SAMPLE_QUEUE: Final = "sample"

@@ -5,7 +5,7 @@ it replays it. Whatever depends on time or on a database has been settled before
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from detector.errors import BadInput
 from streams.contract.records import (
@@ -24,7 +24,6 @@ from streams.policy.rights import Rights
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
 
 Snapshot = Mapping[str, Value]
-HUMAN_SOURCES: Final = frozenset({LabelSource.REVIEWER, LabelSource.APPEAL})
 
 
 class WrongSnapshot(BadInput):
@@ -87,7 +86,7 @@ def features_of(
         "rights.agreement": rights.agreement,
         "rights.derivative": rights.derivative,
         "rights.voice_consent": rights.voice_consent,
-        "review.by_person": label.source in HUMAN_SOURCES,
+        "review.by_person": label.source.human,
         "review.findings": facts.findings,
         "review.appeal_open": facts.appeal_open,
         "review.interim_relief": facts.interim_relief,

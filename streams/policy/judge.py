@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from streams.contract.records import Actions, Label, RightsUsed, Term, TrackClassified
 from streams.contract.records.rights import WORLDWIDE, RightsChanged
+from streams.contract.vocabulary import STRICTNESS
 from streams.policy.bundle import Bundle
-from streams.policy.evaluate import STRICTNESS, Evaluation, evaluate
+from streams.policy.evaluate import Evaluation, evaluate
 from streams.policy.facts import Facts, used_of
 from streams.policy.features import features_of
 from streams.policy.labels import effective, effective_artwork, labels_of
@@ -221,7 +222,7 @@ def _places(actions: Actions) -> list[int]:
 
 def _terms(scoped: Scoped, starts_at: datetime) -> Iterable[Term]:
     for dimension, value in scoped.said.actions:
-        rule = scoped.said.behind(dimension)  # type: ignore[arg-type]
+        rule = scoped.said.behind(dimension)
         if value == getattr(NEUTRAL, dimension) or rule is None:
             continue
         yield Term(

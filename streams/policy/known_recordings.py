@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from streams.contract.records import Extent, Match, TrackClassified
+from streams.contract.vocabulary import BANKS_SEEN, BankKind
 from streams.policy.schema import Value
 
 WHOLE: Final = 0.85
@@ -18,14 +19,14 @@ WHOLE: Final = 0.85
 
 def known(event: TrackClassified) -> dict[str, Value]:
     """Return the features of the group ``known``; matches come with the strongest first."""
-    found = [one for one in event.matches if one.bank_kind != "golden"]
+    found = [one for one in event.matches if one.bank_kind in dict(BANKS_SEEN)]
     first = found[0] if found else None
     return {
         **{
             f"known.{kind}": next(
                 (one.match_class for one in found if one.bank_kind == kind), "none"
             )
-            for kind in ("stay_down", "registered_ai", "catalogue")
+            for kind, _ in BANKS_SEEN
         },
         "known.class": first.match_class if first else "none",
         "known.bank": first.bank if first else None,
@@ -46,7 +47,7 @@ def registered(event: TrackClassified) -> Iterable[tuple[Match, Extent]]:
     """Yield the best match in each bank of registered AI outputs, and how much it says is AI."""
     banks: set[str] = set()
     for one in event.matches:
-        if one.bank_kind == "registered_ai" and one.bank not in banks:
+        if one.bank_kind == BankKind.REGISTERED_AI and one.bank not in banks:
             banks.add(one.bank)
             yield one, Extent.ALL if covered(event, one) >= WHOLE else Extent.PARTLY
 

@@ -78,16 +78,6 @@ class _Fact:
     expires_at: datetime | None = None
 
 
-_CERTAINTY: Final = {
-    LabelSource.DETECTOR: Certainty.SUSPECTED,
-    LabelSource.DECLARATION: Certainty.DECLARED,
-    LabelSource.PROVENANCE: Certainty.DECLARED,
-    LabelSource.REGISTRY: Certainty.CONFIRMED,
-    LabelSource.REVIEWER: Certainty.CONFIRMED,
-    LabelSource.APPEAL: Certainty.CONFIRMED,
-}
-
-
 def _declared(event: TrackClassified) -> Iterable[_Fact]:
     declared = event.upload.declared
     extent = declared_extent(event)
@@ -191,7 +181,7 @@ def _label(event: TrackClassified, fact: _Fact, rights: Rights, context: tuple[s
         subject=fact.subject,
         extent=fact.extent,
         components=fact.components if has_ai else (),
-        certainty=fact.certainty or _CERTAINTY[fact.source],
+        certainty=fact.certainty or fact.source.certainty,
         source=fact.source,
         generator=fact.generator if has_ai else None,
         licensed=licensed,
@@ -231,29 +221,20 @@ def declared_extent(event: TrackClassified) -> Extent | None:
     return Extent(declared.contains_ai)
 
 
-_RANK: Final = {
-    LabelSource.APPEAL: 6,
-    LabelSource.REVIEWER: 5,
-    LabelSource.PROVENANCE: 4,
-    LabelSource.REGISTRY: 3,
-    LabelSource.DETECTOR: 1,
-}
-
-
 def rank(label: Label) -> int:
     """Return how strong a label's word is; higher prevails.
 
     Provenance that is not confirmed is a statement in a file that anyone could have
     written, so it ranks with the declaration; a mere suspicion in it, below our own detector.
     """
-    if label.source is LabelSource.PROVENANCE and label.certainty is Certainty.SUSPECTED:
+    source = label.source
+    if source is LabelSource.PROVENANCE and label.certainty is Certainty.SUSPECTED:
         return 0
-    stated = label.source is LabelSource.DECLARATION or (
-        label.source is LabelSource.PROVENANCE and label.certainty is not Certainty.CONFIRMED
-    )
-    if stated:
-        return 2 if label.extent in SAYS_AI else 0
-    return _RANK[label.source]
+    if source is LabelSource.PROVENANCE and label.certainty is not Certainty.CONFIRMED:
+        source = LabelSource.DECLARATION
+    if source is LabelSource.DECLARATION and label.extent not in SAYS_AI:
+        return 0
+    return source.rank
 
 
 def effective(labels: Iterable[Label], subject: str = "recording") -> Label:

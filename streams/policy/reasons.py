@@ -11,7 +11,6 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from streams.contract.records import (
-    Dimension,
     Extent,
     Label,
     LabelSource,
@@ -21,63 +20,12 @@ from streams.contract.records import (
 )
 from streams.contract.records.policy import Redress, StatementWritten
 from streams.contract.records.rights import WORLDWIDE
+from streams.contract.vocabulary import ACTIONS, DIMENSIONS, FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
-from streams.policy.evaluate import STRICTNESS, restricted
+from streams.policy.evaluate import restricted
 from streams.policy.judge import Judgement, Scoped
 from streams.policy.rules import NEUTRAL, Category, Rule
 from streams.policy.transparency import AUTOMATED, CATEGORIES, EEA, MONETARY, VISIBILITY
-
-_DID: Final[dict[str, dict[tuple[str, str], str]]] = {
-    "en": {
-        ("display", "ai_badge"): "it carries the label that it was made with AI",
-        ("display", "partly_ai_badge"): "it carries the label that part of it was made with AI",
-        ("recommendation", "exclude_algorithmic"): "it is left out of algorithmic recommendations",
-        ("recommendation", "exclude_all"): "it is left out of all recommendations",
-        ("availability", "hold"): "it is not available for the time being",
-        ("availability", "takedown"): "it has been removed",
-        ("monetisation", "hold"): "its payments are on hold",
-        ("monetisation", "exclude"): "it takes no part in payments",
-        ("profile", "await_approval"): "it waits to be shown on the artist profile",
-        ("profile", "detach"): "it is not shown on the artist profile",
-    },
-    "de": {
-        ("display", "ai_badge"): "sie trägt den Hinweis, dass sie mit KI hergestellt wurde",
-        (
-            "display",
-            "partly_ai_badge",
-        ): "sie trägt den Hinweis, dass ein Teil mit KI hergestellt wurde",
-        (
-            "recommendation",
-            "exclude_algorithmic",
-        ): "sie ist von algorithmischen Empfehlungen ausgenommen",
-        ("recommendation", "exclude_all"): "sie ist von allen Empfehlungen ausgenommen",
-        ("availability", "hold"): "sie ist vorläufig nicht verfügbar",
-        ("availability", "takedown"): "sie wurde entfernt",
-        ("monetisation", "hold"): "ihre Vergütung ruht",
-        ("monetisation", "exclude"): "sie nimmt nicht an der Vergütung teil",
-        ("profile", "await_approval"): "sie erscheint vorerst nicht auf dem Künstlerprofil",
-        ("profile", "detach"): "sie erscheint nicht auf dem Künstlerprofil",
-    },
-}
-_SOURCE: Final[dict[str, dict[LabelSource, str]]] = {
-    "en": {
-        LabelSource.DETECTOR: "our automated analysis of the audio",
-        LabelSource.DECLARATION: "the declaration made at delivery",
-        LabelSource.PROVENANCE: "statements inside of the file",
-        LabelSource.REGISTRY: "an entry in a rights registry",
-        LabelSource.REVIEWER: "the judgement of a person who reviewed it",
-        LabelSource.APPEAL: "the outcome of an appeal",
-    },
-    "de": {
-        LabelSource.DETECTOR: "unsere automatische Analyse des Tons",
-        LabelSource.DECLARATION: "die Angabe bei der Anlieferung",
-        LabelSource.PROVENANCE: "Angaben in der Datei selbst",
-        LabelSource.REGISTRY: "ein Eintrag in einem Rechteregister",
-        LabelSource.REVIEWER: "das Urteil einer Person, die sie geprüft hat",
-        LabelSource.APPEAL: "das Ergebnis einer Beschwerde",
-    },
-}
-
 
 _UNTIL: Final = {"en": " until ", "de": " bis "}
 _OPEN: Final = {
@@ -188,13 +136,7 @@ def _places(scoped: Scoped) -> list[int]:
 
 def _rules(scoped: Scoped) -> list[Rule]:
     """Return the rules behind the actions, those that weigh most first."""
-    order: tuple[Dimension, ...] = (
-        "availability",
-        "monetisation",
-        "profile",
-        "recommendation",
-        "display",
-    )
+    order = sorted(DIMENSIONS, key=lambda name: -DIMENSIONS[name].weight)
     found = [scoped.said.behind(dimension) for dimension in order]
     return list({rule.id: rule for rule in found if rule is not None}.values())
 
@@ -203,20 +145,20 @@ def _restriction(terms: Iterable[Term], scoped: Scoped) -> dict[str, Any]:
     said = [(term.dimension, term.value, term.ends_at) for term in terms]
     visibility = sorted({VISIBILITY[(one, value)] for one, value, _ in said
                          if (one, value) in VISIBILITY})  # fmt: skip
-    monetary = [MONETARY[value] for one, value, _ in said if one == "monetisation"]
+    monetary = [MONETARY[(one, value)] for one, value, _ in said if (one, value) in MONETARY]
     fields: dict[str, Any] = {
         "decision_visibility": visibility,
         "decision_monetary": max(monetary, default=None, key=list(MONETARY.values()).index),
         "end_date_visibility_restriction": _end_day(
-            ends for one, _, ends in said if one in ("recommendation", "availability", "profile")
+            ends for one, value, ends in said if one != FACTUAL and (one, value) in VISIBILITY
         ),
         "end_date_monetary_restriction": _end_day(
-            ends for one, _, ends in said if one == "monetisation"
+            ends for one, value, ends in said if (one, value) in MONETARY
         ),
     }
     if "DECISION_VISIBILITY_OTHER" in visibility:
         fields["decision_visibility_other"] = (
-            _DID["en"][("profile", scoped.said.actions.profile)]
+            _done_as("profile", scoped.said.actions.profile, "en")
             if scoped.said.actions.profile != NEUTRAL.profile
             else "it is not shown on a profile"
         )
@@ -267,7 +209,7 @@ def _scope(territories: set[str]) -> list[str]:
 
 def _facts(label: Label, behind: list[Rule], language: str) -> str:
     codes = ", ".join(rule.reason_code for rule in behind)
-    source = _SOURCE[language][label.source]
+    source = label.source.basis[language]
     if language == "de":
         return f"Grundlage: {source}. Angewandte Regeln: {codes}."
     return f"This rests on {source}. Rules applied: {codes}."
@@ -328,13 +270,18 @@ def _text(
     return "\n".join(line for line in lines if line)
 
 
+def _done_as(dimension: str, value: str, language: str) -> str:
+    action = ACTIONS[(dimension, value)]
+    return action.de if language == "de" else action.en
+
+
 def _done(language: str, terms: list[Term]) -> str:
     """Return what was done; where and until when, wherever that is not the same for all."""
     several_places = len({term.territories for term in terms}) > 1
     several_ends = len({term.ends_at and term.ends_at.date() for term in terms}) > 1
     said: dict[str, None] = {}
     for term in terms:
-        one = _DID[language][(term.dimension, term.value)]
+        one = _done_as(term.dimension, term.value, language)
         if several_places:
             one += f" ({_place(language, term.territories)})"
         if several_ends and term.ends_at is not None:

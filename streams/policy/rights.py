@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from streams.contract.records import RightsUsed, Tool, TrackClassified, Upload
 from streams.contract.records.rights import RightsChanged, RightsEntry, RightsSubject, Use
+from streams.contract.vocabulary import BankKind
 from streams.policy.registry import (
     STANDINGS,
     Standing,
@@ -91,7 +92,7 @@ def _generators(event: TrackClassified) -> tuple[list[Tool], bool]:
     if provenance is not None and provenance.state == "trusted" and provenance.software_agents:
         return [Tool(name=name) for name in provenance.software_agents], True
     registered = [one.generator for one in event.matches
-                  if one.bank_kind == "registered_ai" and one.generator]  # fmt: skip
+                  if one.bank_kind == BankKind.REGISTERED_AI and one.generator]  # fmt: skip
     if registered:
         return [Tool(name=name) for name in dict.fromkeys(registered)], True
     if event.analysis.generator:

@@ -16,12 +16,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from streams.contract.records import Actions, Dimension
-from streams.contract.records.reviews import Finding
+from streams.contract.vocabulary import PENDING, SEVERE, Finding
 from streams.policy.strict_model import Strict, fault
 
-# Consequences that take a person or a second signal, and what each is until then.
-SEVERE: Final = {"availability": "takedown", "monetisation": "exclude", "profile": "detach"}
-PENDING: Final = {"availability": "hold", "monetisation": "hold", "profile": "await_approval"}
 NEUTRAL: Final = Actions()
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]

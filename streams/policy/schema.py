@@ -14,6 +14,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from detector.matching.classes import MatchClass
+from streams.contract.vocabulary import (
+    BANKS_SEEN,
+    COMPONENTS,
+    DERIVATIVES,
+    FINDINGS,
+    Certainty,
+    Extent,
+    LabelSource,
+    Outcome,
+)
+
 Value = str | float | bool | tuple[str, ...] | None
 
 
@@ -47,42 +59,15 @@ class Feature:
     alone: tuple[Value, ...] | None = None
 
 
-EXTENTS: Final = ("All", "Partly", "None", "Unknown")
-DECLARED: Final = ("All", "Partly", "None", "absent")
-COMPONENTS: Final = (
-    "vocals",
-    "instrumentation",
-    "composition",
-    "lyrics",
-    "post_production",
-    "artwork",
-)
-FINDINGS: Final = (
-    "impersonation",
-    "not_impersonation",
-    "licensed",
-    "unlicensed",
-    "fraud",
-    "not_fraud",
-    "removed_before",
-    "not_removed_before",
-)
+EXTENTS: Final = tuple(Extent)
+DECLARED: Final = (*(one for one in Extent if one is not Extent.UNKNOWN), "absent")
 CLEARING: Final = ("licensed", "not_fraud", "not_impersonation", "not_removed_before")
 """Findings for the deliverer: no signal against anybody."""
-MATCHES: Final = ("none", "exact", "near_duplicate", "contained", "sped_up")
-DERIVATIONS: Final = (
-    "none",
-    "cover",
-    "remix",
-    "mashup",
-    "voice_swap",
-    "stem_reuse",
-    "continuation",
-)
+MATCHES: Final = ("none", *(one for one in MatchClass if one is not MatchClass.NONE))
 
 
 def _text(default: str, meaning: str, *values: str, alone: tuple[Value, ...] | None) -> Feature:
-    return Feature(Kind.TEXT, default, meaning, values, alone=alone)
+    return Feature(Kind.TEXT, default, meaning, tuple(map(str, values)), alone=alone)
 
 
 def _name(meaning: str) -> Feature:
@@ -100,19 +85,18 @@ def _flag(meaning: str, alone: tuple[Value, ...] | None = (False,)) -> Feature:
 
 
 def _list(meaning: str, *values: str, alone: tuple[Value, ...] | None = ((),)) -> Feature:
-    return Feature(Kind.TEXTS, (), meaning, values, alone=alone)
+    return Feature(Kind.TEXTS, (), meaning, tuple(map(str, values)), alone=alone)
 
 
 FEATURES: Final[dict[str, Feature]] = {
     # The label that prevails.
     "label.extent": _text("Unknown", "how much of the recording is AI", *EXTENTS, alone=None),
     "label.certainty": _text(
-        *("suspected", "how sure that is", "confirmed", "declared", "suspected"),
+        *("suspected", "how sure that is", *Certainty),
         alone=("suspected",),
     ),
     "label.source": _text(
-        *("detector", "who says so", "detector", "declaration", "provenance", "registry"),
-        *("reviewer", "appeal"),
+        *("detector", "who says so", *LabelSource),
         alone=("detector",),
     ),
     "label.licensed": _flag("an agreement covers the AI in this recording, in this territory"),
@@ -121,8 +105,7 @@ FEATURES: Final[dict[str, Feature]] = {
     "artwork.extent": _text("Unknown", "the same of the artwork", *EXTENTS, alone=None),
     # What the detector answers.
     "ai.outcome": _text(
-        *("not_assessable", "what the detector answers", "ai_likely", "human_likely"),
-        *("uncertain", "not_assessable"),
+        *("not_assessable", "what the detector answers", *Outcome),
         alone=None,
     ),
     "ai.extent": _text("Unknown", "how much the detector finds", *EXTENTS, alone=None),
@@ -148,7 +131,7 @@ FEATURES: Final[dict[str, Feature]] = {
         *("ddex_all_with_human", "ddex_none_with_ai", "ddex_all_with_human_vocals"),
         alone=None,
     ),
-    "declared.derivation": _text("none", "what it is made from", *DERIVATIONS, alone=None),
+    "declared.derivation": _text("none", "what it is made from", "none", *DERIVATIVES, alone=None),
     "declared.voice": _flag("somebody's voice is said to be replicated"),
     # What the file says of itself.
     "provenance.state": _text(
@@ -209,15 +192,12 @@ FEATURES: Final[dict[str, Feature]] = {
     "audio.duration_s": _number("seconds", 180.0),
     "audio.silent_share": _number("share of silence", 0.0),
     # Known recordings that this one is, wholly or in part; test sets (golden) left out.
-    "known.stay_down": _text(
-        *("none", "how it is a recording that was removed", *MATCHES), alone=("none",)
-    ),
-    "known.registered_ai": _text(
-        *("none", "how it is a registered output of a generator", *MATCHES), alone=("none",)
-    ),
-    "known.catalogue": _text(
-        *("none", "how it is another track of the catalogue", *MATCHES), alone=None
-    ),
+    **{
+        f"known.{kind}": _text(
+            *("none", meaning, *MATCHES), alone=("none",) if kind.second_signal else None
+        )
+        for kind, meaning in BANKS_SEEN
+    },
     "known.class": _text("none", "the strongest of these", *MATCHES, alone=None),
     "known.bank": _name("the bank of that match"),
     "known.score": _number("share of landmarks that coincide in that match", 0.0),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from streams.contract.vocabulary import ACTIONS
 from streams.policy.rules import Category
 
 EEA: Final = (
@@ -14,20 +15,9 @@ EEA: Final = (
     *("IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
 )
 # Our actions, in the words of the database.
-VISIBILITY: Final[dict[tuple[str, str], str]] = {
-    ("display", "ai_badge"): "DECISION_VISIBILITY_CONTENT_LABELLED",
-    ("display", "partly_ai_badge"): "DECISION_VISIBILITY_CONTENT_LABELLED",
-    ("recommendation", "exclude_algorithmic"): "DECISION_VISIBILITY_CONTENT_DEMOTED",
-    ("recommendation", "exclude_all"): "DECISION_VISIBILITY_CONTENT_DEMOTED",
-    ("availability", "hold"): "DECISION_VISIBILITY_CONTENT_DISABLED",
-    ("availability", "takedown"): "DECISION_VISIBILITY_CONTENT_REMOVED",
-    ("profile", "await_approval"): "DECISION_VISIBILITY_OTHER",
-    ("profile", "detach"): "DECISION_VISIBILITY_OTHER",
-}
-MONETARY: Final = {
-    "hold": "DECISION_MONETARY_SUSPENSION",
-    "exclude": "DECISION_MONETARY_TERMINATION",
-}
+_WORDS: Final = {key: one.dsa for key, one in ACTIONS.items() if one.dsa is not None}
+VISIBILITY: Final = {key: word for key, word in _WORDS.items() if "_VISIBILITY_" in word}
+MONETARY: Final = {key: word for key, word in _WORDS.items() if "_MONETARY_" in word}
 AUTOMATED: Final = {
     "fully": "AUTOMATED_DECISION_FULLY",
     "partially": "AUTOMATED_DECISION_PARTIALLY",

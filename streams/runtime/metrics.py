@@ -54,7 +54,7 @@ CLASSIFIED: Final = Counter(
 )
 MATCHES: Final = Counter(
     "earmark_matches_total",
-    "Known tracks recognised: exact | near_duplicate | contained | sped_up",
+    "Known tracks recognised",
     ["bank", "match_class"],
 )
 REMEMBERED: Final = Counter(

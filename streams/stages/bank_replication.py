@@ -19,7 +19,8 @@ from detector.matching.landmarks import NotLandmarks
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import TrackDecided, parse
-from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
+from streams.contract.vocabulary import BankKind
+from streams.known.banks import Bank, BankError, Banks, By, described
 from streams.known.index import Item, Refused, open_index
 from streams.media.artefacts import ArtefactStore
 from streams.runtime import metrics

@@ -21,9 +21,10 @@ from streams.contract.records import (
     TrackDecided,
     TrackLabelled,
 )
+from streams.contract.vocabulary import STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.decide import Decided, decide_all
-from streams.policy.evaluate import STRICTNESS, restricted
+from streams.policy.evaluate import restricted
 from streams.policy.facts import Facts
 from streams.runtime import metrics
 from streams.runtime.health import Health

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from streams.contract import topics
+from streams.contract.vocabulary import DIMENSIONS
 
 
 class Words(TypeDecorator[str]):
@@ -167,11 +168,7 @@ DECISIONS: Final = Table(
     _words("certainty"),
     _words("source"),
     Column("licensed", Boolean, nullable=False),
-    _words("display"),
-    _words("recommendation"),
-    _words("availability"),
-    _words("monetisation"),
-    _words("profile"),
+    *(_words(dimension) for dimension in DIMENSIONS),
     _words("automation"),
     _maybe("review_task_id"),
     Column("uploaded_at", Moment, nullable=False),

@@ -15,7 +15,8 @@ from models.augmentation.effects import sped
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted
-from streams.known.banks import Bank, BankKind, Banks, By
+from streams.contract.vocabulary import BankKind
+from streams.known.banks import Bank, Banks, By
 from streams.known.index import Item, open_index
 from streams.known.recognition import Recogniser
 from streams.media.artefacts import ArtefactStore

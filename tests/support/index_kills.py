@@ -16,8 +16,9 @@ from collections import defaultdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from streams.contract.vocabulary import BankKind
 from streams.known import archives, embedded, sql
-from streams.known.banks import Bank, BankKind, Banks, By
+from streams.known.banks import Bank, Banks, By
 from streams.known.index import open_index
 from tests.support.known_tracks import item, query, score
 

@@ -26,14 +26,9 @@ from streams.contract.records.analyses import (
 )
 from streams.contract.records.base import (
     MAX_RECORD_BYTES,
-    Certainty,
-    Component,
-    Extent,
     Identifier,
     InvalidRecord,
     Isrc,
-    LabelSource,
-    Outcome,
     R,
     Record,
     Sha256,
@@ -46,7 +41,6 @@ from streams.contract.records.decisions import (
     Actions,
     Cause,
     DecisionApplied,
-    Dimension,
     Label,
     LabelMappings,
     PolicyRef,
@@ -68,7 +62,6 @@ from streams.contract.records.fingerprints import (
     TrackFingerprinted,
 )
 from streams.contract.records.uploads import (
-    Contains,
     Contributor,
     DdexMessage,
     Declaration,
@@ -78,6 +71,15 @@ from streams.contract.records.uploads import (
     Uploader,
     UploadReceived,
     VoiceClaim,
+)
+from streams.contract.vocabulary import (
+    Certainty,
+    Component,
+    Contains,
+    Dimension,
+    Extent,
+    LabelSource,
+    Outcome,
 )
 
 __all__ = [

@@ -4,9 +4,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from streams.contract.records.base import Extent, Identifier, Outcome, Record, Sha256
+from streams.contract.records.base import Identifier, Record, Sha256
 from streams.contract.records.fingerprints import AudioFacts, Match, Provenance
 from streams.contract.records.uploads import Upload
+from streams.contract.vocabulary import Extent, Outcome
 
 
 class SegmentScore(Record):

@@ -1,8 +1,7 @@
-"""What all records stand on: the frozen base, ids, parsing, and the words that many use."""
+"""The base of all records: frozen, with ids, parsing and the types of their fields."""
 
 import hashlib
-from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -25,46 +24,6 @@ def stable_id(prefix: str, *parts: str) -> str:
     return f"{prefix}_{digest[:24]}"
 
 
-class Extent(StrEnum):
-    """How much of a recording is AI-generated: DDEX ``ContainsAI`` plus our Unknown."""
-
-    ALL = "All"
-    PARTLY = "Partly"
-    NONE = "None"
-    UNKNOWN = "Unknown"
-
-
-class Certainty(StrEnum):
-    """How sure a label is; GB 45438 codes 1, 2, 3 in this order."""
-
-    CONFIRMED = "confirmed"
-    DECLARED = "declared"
-    SUSPECTED = "suspected"
-
-
-class Outcome(StrEnum):
-    """What the detector answers; it may abstain."""
-
-    AI_LIKELY = "ai_likely"
-    HUMAN_LIKELY = "human_likely"
-    UNCERTAIN = "uncertain"
-    NOT_ASSESSABLE = "not_assessable"
-
-
-class LabelSource(StrEnum):
-    """Who states a label."""
-
-    DETECTOR = "detector"
-    DECLARATION = "declaration"
-    PROVENANCE = "provenance"
-    REGISTRY = "registry"
-    REVIEWER = "reviewer"
-    APPEAL = "appeal"
-
-
-Component = Literal[
-    "vocals", "instrumentation", "composition", "lyrics", "post_production", "artwork"
-]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=True)]
 Text = Annotated[str, StringConstraints(max_length=2_000)]
@@ -109,6 +68,3 @@ def parse(record_type: type[R], value: bytes | None) -> R:
             for fault in error.errors(include_url=False, include_input=False)[:5]
         )
         raise InvalidRecord("invalid_record", faults) from error
-
-
-# --- what the ingest pipeline says -------------------------------------------------------

@@ -6,17 +6,22 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from streams.contract.records.analyses import Analysis, ModelRef
 from streams.contract.records.base import (
-    Certainty,
-    Component,
-    Extent,
     Identifier,
-    LabelSource,
     Record,
     Sha256,
     Territory,
 )
 from streams.contract.records.fingerprints import Match
-from streams.contract.records.uploads import Contains
+from streams.contract.vocabulary import (
+    NEUTRAL,
+    Certainty,
+    Component,
+    Contains,
+    Dimension,
+    Extent,
+    LabelSource,
+    action,
+)
 
 
 class Label(Record):
@@ -74,11 +79,11 @@ class TrackLabelled(Record):
 class Actions(Record):
     """What the platform does, dimension by dimension (domain: separate end dates later)."""
 
-    display: Literal["none", "ai_badge", "partly_ai_badge"] = "none"
-    recommendation: Literal["allow", "exclude_algorithmic", "exclude_all"] = "allow"
-    availability: Literal["allow", "hold", "takedown"] = "allow"
-    monetisation: Literal["allow", "hold", "exclude"] = "allow"
-    profile: Literal["attach", "await_approval", "detach"] = "attach"
+    display: Annotated[str, action("display")] = NEUTRAL["display"]
+    recommendation: Annotated[str, action("recommendation")] = NEUTRAL["recommendation"]
+    availability: Annotated[str, action("availability")] = NEUTRAL["availability"]
+    monetisation: Annotated[str, action("monetisation")] = NEUTRAL["monetisation"]
+    profile: Annotated[str, action("profile")] = NEUTRAL["profile"]
 
 
 class RuleHit(Record):
@@ -92,9 +97,6 @@ class RuleHit(Record):
     reason_code: str
     mode: Literal["live", "canary", "shadow"] = "live"
     pending: bool = False
-
-
-Dimension = Literal["display", "recommendation", "availability", "monetisation", "profile"]
 
 
 class Term(Record):

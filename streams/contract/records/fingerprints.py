@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from streams.contract.records.base import Extent, Identifier, Record, Sha256, Text
+from streams.contract.records.base import Identifier, Record, Sha256, Text
 from streams.contract.records.uploads import Upload
+from streams.contract.vocabulary import BankKindName, Extent, KnownAs
 
 
 class AudioFacts(Record):
@@ -86,9 +87,9 @@ class Match(Record):
     policy, with its sentence for a person; by itself no label and no action.
     """
 
-    match_class: Literal["exact", "near_duplicate", "contained", "sped_up"]
+    match_class: KnownAs
     bank: Identifier
-    bank_kind: Literal["catalogue", "registered_ai", "stay_down", "golden"]
+    bank_kind: BankKindName
     item_id: Identifier
     score: float
     offset_s: float | None = None

@@ -19,19 +19,9 @@ from streams.contract.records import (
     Text,
     stable_id,
 )
+from streams.contract.vocabulary import Finding as Finding
 
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_-]*$", max_length=64)]
-# What a person found beside the extent; the policy may ask for each.
-Finding = Literal[
-    "impersonation",
-    "not_impersonation",
-    "licensed",
-    "unlicensed",
-    "fraud",
-    "not_fraud",
-    "removed_before",
-    "not_removed_before",
-]
 LongText = Annotated[str, StringConstraints(max_length=10_000)]
 
 

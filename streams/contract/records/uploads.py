@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from streams.contract.records.base import (
-    Component,
     Identifier,
     Isrc,
     Record,
@@ -15,6 +14,7 @@ from streams.contract.records.base import (
     Text,
     stable_id,
 )
+from streams.contract.vocabulary import Component, Contains, Derivative
 
 
 class Tool(Record):
@@ -23,9 +23,6 @@ class Tool(Record):
     name: Identifier
     version: Identifier | None = None
     agreement_id: Identifier | None = None
-
-
-Contains = Literal["All", "Partly", "None"]  # DDEX ContainsAI and AiContribution
 
 
 class Declaration(Record):
@@ -45,7 +42,7 @@ class Declaration(Record):
 class Derivation(Record):
     """What a recording is made from, as declared."""
 
-    type: Literal["cover", "remix", "mashup", "voice_swap", "stem_reuse", "continuation"]
+    type: Derivative
     source_isrcs: tuple[Isrc, ...] = ()
     source_iswcs: tuple[Identifier, ...] = ()
     source_artists: tuple[Identifier, ...] = ()  # names or ISNIs

@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from streams.contract.records import Actions, Dimension, Extent
+from streams.contract.vocabulary import STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.decide import Decided, decide_all
-from streams.policy.evaluate import STRICTNESS
 from streams.policy.facts import OPPOSITES, Facts, Said
 from streams.policy.rules import Rule
 from streams.store import reopening

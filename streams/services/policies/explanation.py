@@ -5,9 +5,10 @@ from typing import Final
 
 from sqlalchemy import select
 
-from streams.contract.records import LabelSource, TrackDecided
+from streams.contract.records import TrackDecided
 from streams.contract.records import parse as parse_record
 from streams.contract.records.policy import PolicyChanged
+from streams.contract.vocabulary import NEUTRAL
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
@@ -16,14 +17,6 @@ from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.tables import POLICIES
 
-SAYS: Final = {
-    LabelSource.DETECTOR: "the detector says so",
-    LabelSource.DECLARATION: "the deliverer says so",
-    LabelSource.PROVENANCE: "the file says so",
-    LabelSource.REGISTRY: "a registry says so",
-    LabelSource.REVIEWER: "a reviewer says so",
-    LabelSource.APPEAL: "an appeal says so",
-}
 BY: Final = {
     "fully": "by machine alone",
     "partially": "by machine and people",
@@ -40,12 +33,12 @@ def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
     label, policy = decided.label, decided.policy
     yield f"{decided.decision_id} about {track_id} (upload {decided.upload_id})"
     yield (
-        f"label: AI extent {label.extent.value}, {label.certainty.value} ({SAYS[label.source]})"
+        f"label: AI extent {label.extent.value}, {label.certainty.value} "
+        f"({label.source.explanation})"
         + (f", licensed by {label.agreement_id or 'the generator'}" if label.licensed else "")
     )
     yield f"policy: {policy.name} {policy.version}, digest {policy.digest[:12]}"
-    done = [f"{name} {value}" for name, value in decided.actions
-            if value not in ("none", "allow", "attach")]  # fmt: skip
+    done = [f"{name} {value}" for name, value in decided.actions if value != NEUTRAL[name]]
     yield f"follows: {', '.join(done) or 'nothing'}; decided {BY[decided.automation]}"
     for scoped in decided.territorial:
         there = [f"{name} {value}" for name, value in scoped.actions]

@@ -13,7 +13,7 @@ from streams.contract.records.reviews import (
     AppealOutcome,
     Appellant,
 )
-from streams.policy.evaluate import STRICTNESS
+from streams.contract.vocabulary import STRICTNESS
 from streams.services import appeals
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right

@@ -3,22 +3,10 @@
 from typing import Final
 
 from streams.contract.records import Actions, Analysis, Extent, Label, LabelSource, Outcome
+from streams.contract.vocabulary import ACTIONS, NEUTRAL, SENTENCES, Certainty
 
 WORDS: Final = {
-    "ai_likely": "AI likely",
-    "human_likely": "Human likely",
-    "uncertain": "Uncertain",
-    "not_assessable": "Not assessable",
-    "All": "All AI",
-    "Partly": "Partly AI",
-    "None": "No AI",
-    "Unknown": "Unknown",
-    "detector": "our analysis",
-    "declaration": "the deliverer's statement",
-    "provenance": "provenance in the file",
-    "registry": "the registry",
-    "reviewer": "a reviewer",
-    "appeal": "an appeal",
+    **SENTENCES,
     "confirm": "confirmed",
     "correct": "corrected",
     "reject_flag": "suspicion rejected",
@@ -38,22 +26,6 @@ WORDS: Final = {
     "external_dispute": "before an outside body",
     "not_ai": "it is not AI",
     "partly_ai": "it is AI only in part",
-    "licensed": "it is licensed",
-    "unlicensed": "it is not licensed",
-    "impersonation": "it imitates somebody",
-    "not_impersonation": "it imitates nobody",
-    "fraud": "it is fraud",
-    "not_fraud": "it is no fraud",
-    "removed_before": "it is what was removed before",
-    "not_removed_before": "it is not what was removed before",
-    "exact": "the same audio",
-    "near_duplicate": "the same recording",
-    "contained": "a part of it is the same",
-    "sped_up": "the same at another speed or pitch",
-    "catalogue": "in the catalogue",
-    "registered_ai": "registered as made by a generator",
-    "stay_down": "on the stay-down list",
-    "golden": "in a test set",
     "trusted": "signed by somebody whom we trust",
     "untrusted": "signed, but by nobody whom we know",
     "invalid": "broken, or changed since it was signed",
@@ -67,12 +39,6 @@ WORDS: Final = {
     "procedural": "the procedure was wrong",
 }
 COMMON: Final = 0.1  # p-value from which a trace is nothing conspicuous
-HEADLINES: Final = {
-    Outcome.AI_LIKELY: "Probably made with AI",
-    Outcome.HUMAN_LIKELY: "No trace of AI found",
-    Outcome.UNCERTAIN: "Not certain either way",
-    Outcome.NOT_ASSESSABLE: "This recording cannot be assessed",
-}
 CANNOT: Final = {
     "too_short": "It is shorter than five seconds.",
     "silent": "There is nothing to hear.",
@@ -117,25 +83,7 @@ TERMS: Final = {
     "generators can be told apart by them.",
     "Segment": "A stretch of about 12 seconds. Its score says how strong the trace is there.",
 }
-ACTIONS: Final = {
-    ("display", "ai_badge"): "Listeners see an AI badge",
-    ("display", "partly_ai_badge"): "Listeners see a “partly AI” badge",
-    ("recommendation", "exclude_algorithmic"): "Left out of algorithmic recommendations",
-    ("recommendation", "exclude_editorial"): "Left out of editorial recommendations",
-    ("recommendation", "exclude_all"): "Left out of all recommendations",
-    ("availability", "hold"): "Held back from listeners",
-    ("availability", "takedown"): "Taken down",
-    ("availability", "geo_block"): "Blocked in some territories",
-    ("monetisation", "hold"): "Royalties held",
-    ("monetisation", "exclude"): "Excluded from royalties",
-    ("profile", "await_approval"): "Waits for the artist's approval",
-    ("profile", "detach"): "Not attached to the artist's profile",
-}
-CERTAINTY: Final = {
-    "confirmed": "confirmed",
-    "declared": "declared, not verified",
-    "suspected": "suspected, not proved",
-}
+CERTAINTY: Final = {one.value: one.words for one in Certainty}
 
 
 def said(code: object) -> str:
@@ -157,7 +105,7 @@ def headline(label: Label, analysis: Analysis) -> str:
             return "Declared as made with AI" + (
                 ", in part" if label.extent is Extent.PARTLY else ""
             )
-        return HEADLINES[analysis.outcome]
+        return analysis.outcome.headline
     return {
         Extent.ALL: "Made with AI",
         Extent.PARTLY: "Made with AI in part",
@@ -216,12 +164,7 @@ def tone(label: Label, analysis: Analysis) -> str:
 
 def consequences(actions: Actions) -> list[str]:
     """Return what is done about a track, each in words."""
-    neutral = Actions().model_dump()
-    return [
-        ACTIONS.get((name, str(value)), f"{name}: {value}")
-        for name, value in actions.model_dump().items()
-        if name in neutral and value != neutral[name]
-    ]
+    return [ACTIONS[(name, value)].words for name, value in actions if value != NEUTRAL[name]]
 
 
 def cannot(reason: str | None) -> str:

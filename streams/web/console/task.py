@@ -2,15 +2,15 @@
 
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from streams.contract.records import Component, Extent
-from streams.contract.records.reviews import Finding
+from streams.contract.records import Extent
+from streams.contract.vocabulary import COMPONENTS, FINDINGS
 from streams.services import review_tasks, verdicts
 from streams.services.accounts.roles import Right
 from streams.services.review_tasks import NotYours
@@ -23,8 +23,6 @@ from streams.web.console.render import done, page
 from streams.web.console.story import TaskStory, taken_its_place, task_story
 
 router = APIRouter()
-COMPONENTS = get_args(Component)
-FINDINGS = get_args(Finding)
 LONGEST_MS = 24 * 3_600_000
 
 

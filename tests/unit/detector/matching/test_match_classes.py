@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from detector.matching.alignment import Recording, align
-from detector.matching.match_classes import MatchClass, classify, indistinct
+from detector.matching.classes import MatchClass
+from detector.matching.match_classes import classify, indistinct
 from detector.types import FloatArray
 from tests.support.recordings import RATE_HZ, changed, music, piece, recording, sped
 

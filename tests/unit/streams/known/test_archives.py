@@ -13,9 +13,10 @@ from detector.errors import EarmarkError
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from streams.cli.bank import app
+from streams.contract.vocabulary import BankKind
 from streams.known import archives
 from streams.known.archives import WrongArchive
-from streams.known.banks import Bank, BankKind, Banks, By
+from streams.known.banks import Bank, Banks, By
 from streams.known.index import open_index
 from streams.known.sql import SqlIndex
 from streams.media.artefacts import ArtefactStore

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from streams.contract.records import Match
-from streams.known.banks import Bank, BankError, BankKind, Banks, By, described
+from streams.contract.vocabulary import BankKind
+from streams.known.banks import Bank, BankError, Banks, By, described
 from streams.known.index import Item, Refused, open_index
 from streams.known.recognition import Recogniser
 from streams.media.artefacts import Acoustics

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detector.matching.classes import MatchClass
 from detector.matching.landmarks import Landmarks, NotLandmarks
-from detector.matching.match_classes import MatchClass
 from streams.known import embedded
 from streams.known.index import Changed, IndexUnusable, Item, Query, Refused, open_index
 from streams.known.sql import SqlIndex

@@ -10,7 +10,8 @@ from detector.errors import Fatal
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
 from streams.contract import topics
 from streams.contract.records import Cause, TrackDecided
-from streams.known.banks import Bank, BankKind, Banks, By
+from streams.contract.vocabulary import BankKind
+from streams.known.banks import Bank, Banks, By
 from streams.known.index import open_index
 from streams.known.recognition import Recogniser
 from streams.media.artefacts import Acoustics, ArtefactStore

@@ -1,0 +1,393 @@
+"""The closed sets of values in the events, each defined once, with its sentences and its order.
+
+Records and their schemas, the features of the policy, statements of reasons, the columns of the
+ledger and the texts of the console derive from here. ``SENTENCES`` holds the words for a code.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self, get_args
+
+from pydantic_core import CoreSchema, core_schema
+
+from detector.matching.classes import MatchClass
+
+
+class OneOf:
+    """Pydantic metadata of a text that takes these values only; the schema lists them inline."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self.values = [str(value) for value in values]
+
+    def __get_pydantic_core_schema__(
+        self, source: type[Any], handler: Callable[[Any], CoreSchema]
+    ) -> CoreSchema:
+        """Validate and describe like a ``Literal`` of the values."""
+        return core_schema.literal_schema(self.values)
+
+
+class _Words(StrEnum):
+    """Values that carry the words which people read for them."""
+
+    words: str
+
+    def __new__(cls, value: str, words: str = "") -> Self:
+        """Return a member with its words."""
+        member = str.__new__(cls, value)
+        member._value_, member.words = value, words
+        return member
+
+
+# --- what a recording is ----------------------------------------------------------------------
+
+
+class Extent(_Words):
+    """How much of a recording is AI-generated: DDEX ``ContainsAI`` plus our Unknown."""
+
+    ALL = "All", "All AI"
+    PARTLY = "Partly", "Partly AI"
+    NONE = "None", "No AI"
+    UNKNOWN = "Unknown", "Unknown"
+
+
+class Certainty(_Words):
+    """How sure a label is; GB 45438 codes 1, 2, 3 in this order."""
+
+    CONFIRMED = "confirmed", "confirmed"
+    DECLARED = "declared", "declared, not verified"
+    SUSPECTED = "suspected", "suspected, not proved"
+
+
+class Outcome(StrEnum):
+    """What the detector answers; it may abstain."""
+
+    words: str
+    headline: str
+
+    def __new__(cls, value: str, words: str = "", headline: str = "") -> Self:
+        """Return a member with its words, short and as a headline."""
+        member = str.__new__(cls, value)
+        member._value_, member.words, member.headline = value, words, headline
+        return member
+
+    AI_LIKELY = "ai_likely", "AI likely", "Probably made with AI"
+    HUMAN_LIKELY = "human_likely", "Human likely", "No trace of AI found"
+    UNCERTAIN = "uncertain", "Uncertain", "Not certain either way"
+    NOT_ASSESSABLE = "not_assessable", "Not assessable", "This recording cannot be assessed"
+
+
+class LabelSource(StrEnum):
+    """Who states a label."""
+
+    words: str
+    explanation: str
+    basis: dict[str, str]
+    """What a statement of reasons rests on, by language."""
+    rank: int
+    """Its strength; the highest prevails."""
+    certainty: Certainty
+    """That of a label that names none."""
+
+    def __new__(
+        cls,
+        value: str,
+        rank: int,
+        certainty: Certainty,
+        words: str,
+        explanation: str,
+        en: str,
+        de: str,
+    ) -> Self:
+        """Return a member with its properties."""
+        member = str.__new__(cls, value)
+        member._value_, member.rank, member.certainty = value, rank, certainty
+        member.words, member.explanation, member.basis = words, explanation, {"en": en, "de": de}
+        return member
+
+    DETECTOR = (
+        *("detector", 1, Certainty.SUSPECTED, "our analysis", "the detector says so"),
+        *("our automated analysis of the audio", "unsere automatische Analyse des Tons"),
+    )
+    DECLARATION = (
+        *("declaration", 2, Certainty.DECLARED, "the deliverer's statement"),
+        *("the deliverer says so", "the declaration made at delivery"),
+        "die Angabe bei der Anlieferung",
+    )
+    PROVENANCE = (
+        *("provenance", 4, Certainty.DECLARED, "provenance in the file", "the file says so"),
+        *("statements inside of the file", "Angaben in der Datei selbst"),
+    )
+    REGISTRY = (
+        *("registry", 3, Certainty.CONFIRMED, "the registry", "a registry says so"),
+        *("an entry in a rights registry", "ein Eintrag in einem Rechteregister"),
+    )
+    REVIEWER = (
+        *("reviewer", 5, Certainty.CONFIRMED, "a reviewer", "a reviewer says so"),
+        "the judgement of a person who reviewed it",
+        "das Urteil einer Person, die sie geprüft hat",
+    )
+    APPEAL = (
+        *("appeal", 6, Certainty.CONFIRMED, "an appeal", "an appeal says so"),
+        *("the outcome of an appeal", "das Ergebnis einer Beschwerde"),
+    )
+
+    @property
+    def human(self) -> bool:
+        """Whether a person has settled it."""
+        return self in (LabelSource.REVIEWER, LabelSource.APPEAL)
+
+
+Component = Literal[
+    "vocals", "instrumentation", "composition", "lyrics", "post_production", "artwork"
+]
+COMPONENTS: Final[tuple[Component, ...]] = get_args(Component)
+Contains = Literal["All", "Partly", "None"]  # DDEX ContainsAI and AiContribution
+Derivative = Literal["cover", "remix", "mashup", "voice_swap", "stem_reuse", "continuation"]
+DERIVATIVES: Final[tuple[Derivative, ...]] = get_args(Derivative)
+
+# What a person found beside the extent; the policy may ask for each.
+Finding = Literal[
+    "impersonation",
+    "not_impersonation",
+    "licensed",
+    "unlicensed",
+    "fraud",
+    "not_fraud",
+    "removed_before",
+    "not_removed_before",
+]
+FINDINGS: Final[tuple[Finding, ...]] = get_args(Finding)
+FINDING_WORDS: Final[dict[str, str]] = {
+    "impersonation": "it imitates somebody",
+    "not_impersonation": "it imitates nobody",
+    "licensed": "it is licensed",
+    "unlicensed": "it is not licensed",
+    "fraud": "it is fraud",
+    "not_fraud": "it is no fraud",
+    "removed_before": "it is what was removed before",
+    "not_removed_before": "it is not what was removed before",
+}
+
+
+# --- known recordings -------------------------------------------------------------------------
+
+
+class BankKind(StrEnum):
+    """What a hit means.
+
+    ``feature`` is the meaning of the policy's feature ``known.<kind>``; None: the policy does
+    not see such matches. ``second_signal``: a match is a signal beside the detector.
+    ``evidence`` stands in the sentence of a match.
+    """
+
+    words: str
+    feature: str | None
+    second_signal: bool
+    evidence: str
+
+    def __new__(
+        cls,
+        value: str,
+        words: str = "",
+        feature: str | None = None,
+        second_signal: bool = False,
+        evidence: str = "",
+    ) -> Self:
+        """Return a member with its sentences."""
+        member = str.__new__(cls, value)
+        member._value_, member.words, member.evidence = value, words, evidence or words
+        member.feature, member.second_signal = feature, second_signal
+        return member
+
+    CATALOGUE = "catalogue", "in the catalogue", "how it is another track of the catalogue"
+    REGISTERED_AI = (
+        *("registered_ai", "registered as made by a generator"),
+        *("how it is a registered output of a generator", True),
+        "registered as the output of a generator",
+    )
+    STAY_DOWN = (
+        *("stay_down", "on the stay-down list"),
+        *("how it is a recording that was removed", True),
+    )
+    GOLDEN = "golden", "in a test set"
+
+
+BANKS_SEEN: Final = tuple(
+    (one, one.feature) for one in reversed(BankKind) if one.feature is not None
+)
+"""The kinds of banks that the policy sees, with the meaning of their feature."""
+KnownAs = Annotated[str, OneOf(one for one in MatchClass if one is not MatchClass.NONE)]
+BankKindName = Annotated[str, OneOf(BankKind)]
+
+
+# --- what the platform does -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Action:
+    """One value of a dimension.
+
+    Args:
+        name: in events.
+        strictness: 0 is neutral.
+        words: in the console.
+        en: what was done, in a statement of reasons.
+        de: the same in German.
+        dsa: the word of the DSA Transparency Database.
+    """
+
+    name: str
+    strictness: int = 0
+    words: str = ""
+    en: str = ""
+    de: str = ""
+    dsa: str | None = None
+
+
+@dataclass(frozen=True)
+class ActionDimension:
+    """The values of one dimension, in the order of the schema.
+
+    ``weight`` orders dimensions in a statement, heaviest first. ``severe``: the strictest value
+    takes a person or a second signal, and the one below it holds until then.
+    """
+
+    weight: int
+    severe: bool
+    actions: tuple[Action, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The values, from lenient to strict."""
+        return tuple(one.name for one in sorted(self.actions, key=lambda one: one.strictness))
+
+
+def _dimension(weight: int, neutral: str, *actions: Action, severe: bool) -> ActionDimension:
+    return ActionDimension(weight, severe, (Action(neutral), *actions))
+
+
+_LABELLED: Final = "DECISION_VISIBILITY_CONTENT_LABELLED"
+_DEMOTED: Final = "DECISION_VISIBILITY_CONTENT_DEMOTED"
+_OTHER: Final = "DECISION_VISIBILITY_OTHER"
+
+DIMENSIONS: Final[dict[str, ActionDimension]] = {
+    "display": _dimension(
+        *(0, "none"),
+        Action(
+            *("ai_badge", 2, "Listeners see an AI badge"),
+            *(
+                "it carries the label that it was made with AI",
+                "sie trägt den Hinweis, dass sie mit KI hergestellt wurde",
+            ),
+            _LABELLED,
+        ),
+        Action(
+            *("partly_ai_badge", 1, "Listeners see a “partly AI” badge"),
+            *(
+                "it carries the label that part of it was made with AI",
+                "sie trägt den Hinweis, dass ein Teil mit KI hergestellt wurde",
+            ),
+            _LABELLED,
+        ),
+        severe=False,
+    ),
+    "recommendation": _dimension(
+        *(1, "allow"),
+        Action(
+            *("exclude_algorithmic", 1, "Left out of algorithmic recommendations"),
+            *(
+                "it is left out of algorithmic recommendations",
+                "sie ist von algorithmischen Empfehlungen ausgenommen",
+            ),
+            _DEMOTED,
+        ),
+        Action(
+            *("exclude_all", 2, "Left out of all recommendations"),
+            *(
+                "it is left out of all recommendations",
+                "sie ist von allen Empfehlungen ausgenommen",
+            ),
+            _DEMOTED,
+        ),
+        severe=False,
+    ),
+    "availability": _dimension(
+        *(4, "allow"),
+        Action(
+            *("hold", 1, "Held back from listeners"),
+            *("it is not available for the time being", "sie ist vorläufig nicht verfügbar"),
+            "DECISION_VISIBILITY_CONTENT_DISABLED",
+        ),
+        Action(
+            *("takedown", 2, "Taken down"),
+            *("it has been removed", "sie wurde entfernt"),
+            "DECISION_VISIBILITY_CONTENT_REMOVED",
+        ),
+        severe=True,
+    ),
+    "monetisation": _dimension(
+        *(3, "allow"),
+        Action(
+            *("hold", 1, "Royalties held"),
+            *("its payments are on hold", "ihre Vergütung ruht"),
+            "DECISION_MONETARY_SUSPENSION",
+        ),
+        Action(
+            *("exclude", 2, "Excluded from royalties"),
+            *("it takes no part in payments", "sie nimmt nicht an der Vergütung teil"),
+            "DECISION_MONETARY_TERMINATION",
+        ),
+        severe=True,
+    ),
+    "profile": _dimension(
+        *(2, "attach"),
+        Action(
+            *("await_approval", 1, "Waits for the artist's approval"),
+            *(
+                "it waits to be shown on the artist profile",
+                "sie erscheint vorerst nicht auf dem Künstlerprofil",
+            ),
+            _OTHER,
+        ),
+        Action(
+            *("detach", 2, "Not attached to the artist's profile"),
+            *(
+                "it is not shown on the artist profile",
+                "sie erscheint nicht auf dem Künstlerprofil",
+            ),
+            _OTHER,
+        ),
+        severe=True,
+    ),
+}
+Dimension = Annotated[str, OneOf(DIMENSIONS)]
+STRICTNESS: Final = {name: one.names for name, one in DIMENSIONS.items()}
+"""Each dimension from lenient to strict."""
+NEUTRAL: Final = {name: order[0] for name, order in STRICTNESS.items()}
+SEVERE: Final = {name: one.names[-1] for name, one in DIMENSIONS.items() if one.severe}
+"""Consequences that take a person or a second signal."""
+PENDING: Final = {name: one.names[-2] for name, one in DIMENSIONS.items() if one.severe}
+"""What stands in for a severe consequence until then."""
+FACTUAL: Final = "display"
+"""The dimension that states a fact; the others restrict."""
+ACTIONS: Final = {
+    (name, one.name): one
+    for name, dimension in DIMENSIONS.items()
+    for one in dimension.actions
+    if one.strictness
+}
+"""Every action that is not neutral, by dimension and name."""
+
+
+def action(dimension: str) -> OneOf:
+    """Return the metadata of a field that holds a dimension's action."""
+    return OneOf(one.name for one in DIMENSIONS[dimension].actions)
+
+
+SENTENCES: Final[dict[str, str]] = {
+    **{one.value: one.words for words in (Extent, Outcome, LabelSource, BankKind) for one in words},
+    **{one.value: one.sentence for one in MatchClass if one is not MatchClass.NONE},
+    **FINDING_WORDS,
+}
+"""The words for a code of an event."""
