@@ -33,12 +33,12 @@ from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.cursors import Sorted
 from streams.store.database import Ledger, Row
 from streams.store.projections import rows_of
+from streams.store.review_queue import BY_AGE, BY_PRIORITY
 from streams.store.tables import DECISIONS, FINGERPRINTS, UPLOADS
+from streams.store.track_list import LATEST
 from streams.web.api.resources import House
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
-from streams.web.console.listing import LATEST
-from streams.web.console.queue import BY_AGE, BY_PRIORITY
 from tests.support.events import CONTENT, UPLOADED_AT, classified, fingerprinted, message
 from tests.support.postgres import NoPostgres, PrivatePostgres
 from tests.support.stories import POLICY

@@ -8,12 +8,11 @@ is the same upload.
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import delete, insert, select
 
 from detector.errors import Transient
 from streams.contract import topics
@@ -21,15 +20,12 @@ from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.media.kept_audio import KeptFile
 from streams.services.verdicts import publish
 from streams.stages.ingest import upload_from_fields
-from streams.store import audit, outbox
-from streams.store.account_tables import REQUESTS
+from streams.store import audit, outbox, requests, track_queries
 from streams.store.database import Ledger
-from streams.store.tables import UPLOADS
 from streams.web.api.multipart import Form
 from streams.web.api.problems import ProblemError
 from streams.web.api.resources import House
 
-KEPT: Final = timedelta(days=7)
 LONGEST_KEY: Final = 200
 SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
 
@@ -82,11 +78,7 @@ def take_file_in(house: House, form: Form, caller: str, key: str | None = None) 
 
 def _forget(house: House, arrived: KeptFile) -> None:
     """Remove a file, unless another request has taken the same content in meanwhile."""
-    with house.ledger.reading() as connection:
-        named = connection.scalar(
-            select(UPLOADS.c.upload_id).where(UPLOADS.c.uri == arrived.uri).limit(1)
-        )
-    if named is None:
+    if not track_queries.is_uploaded(house.ledger, arrived.uri):
         house.uploads.forget(arrived.sha256)
 
 
@@ -113,26 +105,23 @@ def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None)
         LedgerAway: nothing was taken; send it again.
     """
     now = datetime.now(UTC)
-    said = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
+    event = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
     digest = hashlib.sha256(upload.to_bytes()).hexdigest()
     with ledger.transaction() as connection:
         audit.lock(connection)  # the same key twice at once: the second must see the first
         if key is not None:
-            mine = (REQUESTS.c.caller == caller) & (REQUESTS.c.key == key)
-            before = connection.execute(select(REQUESTS).where(mine)).one_or_none()
-            if before is not None:
-                if before.request_sha256 != digest:
+            earlier = requests.earlier(connection, caller, key)
+            if earlier is not None:
+                if earlier.request_sha256 != digest:
                     raise ProblemError(
                         422, "key_reused", "this idempotency key was used for another upload"
                     )
-                return TakenIn(said.upload_id, said.track_id, again=True)
-            row = {"caller": caller, "key": key, "request_sha256": digest, "at": now}
-            connection.execute(insert(REQUESTS).values(row | {"answer": said.upload_id}))
-            connection.execute(delete(REQUESTS).where(REQUESTS.c.at < now - KEPT))
-        if not publish(connection, topics.UPLOADED, said):
+                return TakenIn(event.upload_id, event.track_id, again=True)
+            requests.remember(connection, caller, key, digest, event.upload_id, now)
+        if not publish(connection, topics.UPLOADED, event):
             # Known, but sent again: it goes out again, as the ingest hook does. A broker that
             # keeps nothing may have forgotten it, or its file has been repaired meanwhile.
-            outbox.put(connection, topics.UPLOADED, said)
-        detail = {"track": said.track_id}
-        audit.append(connection, [audit.Entry(caller, "uploaded", said.upload_id, detail)])
-    return TakenIn(said.upload_id, said.track_id)
+            outbox.put(connection, topics.UPLOADED, event)
+        detail = {"track": event.track_id}
+        audit.append(connection, [audit.Entry(caller, "uploaded", event.upload_id, detail)])
+    return TakenIn(event.upload_id, event.track_id)

@@ -1,33 +1,27 @@
 """``/tracks`` and ``/decisions``: what is known of a track, what was decided, and why."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import select
 
-from streams.contract.records import TrackDecided, parse
+from streams.contract.records import TrackDecided
 from streams.contract.records.policy import StatementWritten
 from streams.services.accounts.keys import Key
 from streams.services.accounts.roles import Right
 from streams.services.evidence_pictures import Pictures
-from streams.store.tables import DECISIONS, LABELS, STATEMENTS, UPLOADS
+from streams.store import queries, track_queries
 from streams.web.api import pages
 from streams.web.api.callers import needs
+from streams.web.api.pages import Page
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import house_of
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)
-
-
-class Page(BaseModel):
-    """A page of records, latest first."""
-
-    items: list[dict[str, Any]]
-    next_cursor: str | None = None
+UPLOADS = 20
 
 
 class Track(BaseModel):
@@ -47,10 +41,8 @@ def labels(
     limit: pages.Limit = pages.DEFAULT,
 ) -> Page:
     """Return every label that a track ever had, latest first."""
-    items, cursor = pages.page(
-        *(house_of(request).ledger, LABELS, LABELS.c.recorded_at),
-        *([LABELS.c.track_id == track_id], cursor, limit),
-    )
+    ledger = house_of(request).ledger
+    items, cursor = track_queries.records(ledger, "labels", cursor, limit, track_id=track_id)
     return Page(items=items, next_cursor=cursor)
 
 
@@ -63,33 +55,20 @@ def decisions(
     limit: pages.Limit = pages.DEFAULT,
 ) -> Page:
     """Return every decision about a track, latest first."""
-    items, cursor = pages.page(
-        *(house_of(request).ledger, DECISIONS, DECISIONS.c.recorded_at),
-        *([DECISIONS.c.track_id == track_id], cursor, limit),
-    )
+    ledger = house_of(request).ledger
+    items, cursor = track_queries.records(ledger, "decisions", cursor, limit, track_id=track_id)
     return Page(items=items, next_cursor=cursor)
 
 
 @router.get("/tracks/{track_id:path}", response_model=Track, responses=READ)
 def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]) -> Track:
     """Return a track as it stands. An id may hold slashes."""
-    with house_of(request).ledger.reading() as connection:
-        ids = connection.scalars(
-            select(UPLOADS.c.upload_id)
-            .where(UPLOADS.c.track_id == track_id)
-            .order_by(UPLOADS.c.uploaded_at.desc())
-            .limit(20)
-        ).all()
-        text = connection.scalars(
-            select(DECISIONS.c.record)
-            .where(DECISIONS.c.track_id == track_id)
-            .order_by(DECISIONS.c.uploaded_at.desc(), DECISIONS.c.recorded_at.desc())
-            .limit(1)
-        ).one_or_none()
-    if not ids and text is None:
+    ledger = house_of(request).ledger
+    uploads = track_queries.latest_uploads(ledger, track_id, UPLOADS)
+    decided = track_queries.latest_decision(ledger, track_id)
+    if not uploads and decided is None:
         raise ProblemError(404, "no_such_track", f"there is no track {track_id}")
-    decided = None if text is None else parse(TrackDecided, text.encode())
-    return Track(track_id=track_id, decision=decided, upload_ids=list(ids))
+    return Track(track_id=track_id, decision=decided, upload_ids=uploads)
 
 
 @router.get("/decisions/{decision_id}", response_model=TrackDecided, responses=READ)
@@ -105,13 +84,12 @@ def statement(
     request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
 ) -> StatementWritten:
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
-    found = _decision(request, decision_id).statement_id
-    question = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == found)
-    with house_of(request).ledger.reading() as connection:
-        text = connection.scalar(question) if found else None
-    if text is None:
+    statement_id = _decision(request, decision_id).statement_id
+    ledger = house_of(request).ledger
+    written = track_queries.statement(ledger, statement_id) if statement_id else None
+    if written is None:
         raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
-    return parse(StatementWritten, text.encode())
+    return written
 
 
 @router.get(
@@ -148,9 +126,7 @@ def _picture(request: Request, decision_id: str, ending: str) -> bytes:
 
 
 def _decision(request: Request, decision_id: str) -> TrackDecided:
-    question = select(DECISIONS.c.record).where(DECISIONS.c.decision_id == decision_id)
-    with house_of(request).ledger.reading() as connection:
-        text = connection.scalar(question)
-    if text is None:
+    decided = queries.decision(house_of(request).ledger, decision_id)
+    if decided is None:
         raise ProblemError(404, "no_such_decision", f"there is no decision {decision_id}")
-    return parse(TrackDecided, text.encode())
+    return decided

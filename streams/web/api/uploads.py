@@ -10,11 +10,11 @@ from streams.contract.records import TrackDecided, Upload
 from streams.services.accounts.keys import Key
 from streams.services.accounts.roles import Right
 from streams.stages.ingest import check_scheme, upload_from_fields
-from streams.store.tables import UPLOADS
+from streams.store import track_queries
+from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart, pages
 from streams.web.api.callers import needs
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.progress import Progress, progress_of
 from streams.web.api.resources import House, house_of
 
 router = APIRouter(tags=["uploads"])
@@ -150,10 +150,8 @@ def uploads(
     track_id: Annotated[str | None, Query(max_length=256)] = None,
 ) -> UploadPage:
     """Return uploads, latest first."""
-    condition = [] if track_id is None else [UPLOADS.c.track_id == track_id]
-    items, cursor = pages.page(
-        house_of(request).ledger, UPLOADS, UPLOADS.c.recorded_at, condition, cursor, limit
-    )
+    ledger = house_of(request).ledger
+    items, cursor = track_queries.records(ledger, "uploads", cursor, limit, track_id=track_id)
     return UploadPage(items=items, next_cursor=cursor)
 
 
@@ -185,11 +183,10 @@ def decision(
 
 
 def _progress(request: Request, upload_id: str) -> Progress:
-    with house_of(request).ledger.reading() as connection:
-        found = progress_of(connection, upload_id)
-    if found is None:
+    progress = progress_of(house_of(request).ledger, upload_id)
+    if progress is None:
         raise ProblemError(404, "no_such_upload", f"there is no upload {upload_id}")
-    return found
+    return progress
 
 
 SCHEMAS = (Upload,)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import func, select
 from starlette.responses import RedirectResponse, Response
 
 from streams.services.accounts import keys, sessions, users
@@ -13,9 +12,7 @@ from streams.services.accounts.roles import PEOPLE, Right, Role
 from streams.services.accounts.users import AccountError
 from streams.services.webhooks import deliveries
 from streams.services.webhooks.deliveries import BadWebhook
-from streams.store.account_tables import AUDIT, DELIVERIES
-from streams.store.cursors import Sorted
-from streams.store.tables import DECISIONS
+from streams.store import admin_queries
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import house_of
 from streams.web.console import auth
@@ -24,8 +21,6 @@ from streams.web.console.render import page
 
 router = APIRouter()
 PAGE = 100
-ENTRIES = Sorted.by((AUDIT.c.sequence, True))
-OWED = Sorted.by((DELIVERIES.c.created_at, True), (DELIVERIES.c.delivery_id, True))
 COUNTED_S = 60.0  # how long a count of all decisions is good for
 ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 
@@ -182,22 +177,11 @@ def _webhooks(
 ) -> Response:
     ledger = house_of(request).ledger
     house_of(request).seen(visitor.user.user_id, "webhooks_seen")
-    undelivered = select(DELIVERIES).where(
-        DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up"))
-    )
-    question = select(DELIVERIES.c.webhook_id, DELIVERIES.c.state, func.count()).group_by(
-        DELIVERIES.c.webhook_id, DELIVERIES.c.state
-    )
-    with ledger.reading() as connection:
-        counted: dict[str, dict[str, int]] = {}
-        for webhook_id, state, count in connection.execute(question):
-            counted.setdefault(webhook_id, {})[state] = count
-        failed = connection.execute(OWED.part(undelivered, cursor, PAGE)).mappings().all()
     return page(
         *(request, "admin_webhooks.html", visitor, status),
         hooks=deliveries.all_webhooks(ledger),
-        counted=counted,
-        part=OWED.told(failed, cursor, PAGE),
+        counted=admin_queries.delivery_counts(ledger),
+        part=admin_queries.failed_deliveries(ledger, cursor, PAGE),
         events=deliveries.EVENTS,
         fault=fault,
         secret=secret,
@@ -212,28 +196,12 @@ def versions(request: Request, visitor: Annotated[Visitor, needs(Right.POLICY)])
     counted: tuple[float, dict[str, Any]] | None
     counted = getattr(request.app.state, "versions", None)
     if counted is None or time.monotonic() - counted[0] > COUNTED_S:
-        found = {name: _versions(request, name) for name in ("model", "policy")}
+        found = {
+            "model": admin_queries.versions(house.ledger, "model"),
+            "policy": admin_queries.versions(house.ledger, "policy"),
+        }
         counted = request.app.state.versions = (time.monotonic(), found)
     return page(request, "admin_versions.html", visitor, found=counted[1], settings=house.settings)
-
-
-def _versions(request: Request, name: str) -> list[dict[str, Any]]:
-    columns = [DECISIONS.c[name], DECISIONS.c[f"{name}_version"], DECISIONS.c[f"{name}_digest"]]
-    question = (
-        select(
-            *(
-                column.label(label)
-                for column, label in zip(columns, ("name", "version", "digest"), strict=True)
-            ),
-            func.count().label("decisions"),
-            func.max(DECISIONS.c.recorded_at).label("last"),
-        )
-        .group_by(*columns)
-        .order_by(func.max(DECISIONS.c.recorded_at).desc())
-        .limit(50)
-    )
-    with house_of(request).ledger.reading() as connection:
-        return [dict(row) for row in connection.execute(question).mappings()]
 
 
 @router.get("/admin/audit")
@@ -246,15 +214,11 @@ def audit_log(
     """Show the audit log, latest first."""
     house = house_of(request)
     house.seen(visitor.user.user_id, "audit_seen", subject)
-    question = select(AUDIT)
-    if subject:
-        question = question.where((AUDIT.c.subject == subject) | (AUDIT.c.actor == subject))
     with house.ledger.reading() as connection:
-        rows = connection.execute(ENTRIES.part(question, cursor, PAGE)).mappings().all()
         names = users.names(connection)
     return page(
         *(request, "admin_audit.html", visitor),
-        part=ENTRIES.told(rows, cursor, PAGE),
+        part=admin_queries.audit_log(house.ledger, subject, cursor, PAGE),
         names=names,
         subject=subject,
     )

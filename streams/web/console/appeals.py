@@ -18,7 +18,7 @@ from streams.services import appeals
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
-from streams.store import queries
+from streams.store import queries, review_context
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import house_of
 from streams.web.console import auth, strings, waveform
@@ -32,7 +32,6 @@ from streams.web.console.auth import (
     texts,
 )
 from streams.web.console.render import done, page
-from streams.web.console.story import heard_of
 
 router = APIRouter()
 PAGE: Final = 50
@@ -189,7 +188,7 @@ def _appeal(
         changes = appeals.history(connection, appeal_id)
         excluded = appeals.first_reviewers(connection, found)
         names = users.names(connection)
-        heard = heard_of(connection, found.upload_id)
+        fingerprint = review_context.fingerprint(connection, found.upload_id)
     not_blind(request, visitor, found.track_id)
     decision = queries.decision(house.ledger, found.decision_id)
     return page(
@@ -203,7 +202,7 @@ def _appeal(
         names=names,
         decision=decision,
         current=queries.decision_of(house.ledger, found.upload_id),
-        wave=waveform.of(house, heard, decision),
+        wave=waveform.of(house, fingerprint, decision),
         steps=NEXT.get(found.state, ()),
         pending=found.state in PENDING_STATES,
         decided=DECIDED_STATES,

@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from typing import IO, Annotated, Final
 
 from fastapi import APIRouter, Request
-from sqlalchemy import select
 from starlette.responses import Response, StreamingResponse
 
 from detector.errors import BadInput
 from streams.services.accounts.roles import Right
-from streams.store.tables import FINGERPRINTS, UPLOADS
+from streams.store import track_queries
 from streams.web.api.pages import Id
 from streams.web.api.resources import House, house_of
 from streams.web.console.auth import PageError, Visitor, needs
@@ -107,28 +106,21 @@ def audio(
 ) -> Response:
     """Return the audio, or the part of it that the player asks for."""
     house = house_of(request)
-    with house.ledger.reading() as connection:
-        uri = connection.scalar(select(UPLOADS.c.uri).where(UPLOADS.c.upload_id == upload_id))
-        heard = connection.scalar(
-            select(FINGERPRINTS.c.content_sha256)
-            .where(FINGERPRINTS.c.upload_id == upload_id)
-            .limit(1)
-        )
+    uri, content = track_queries.audio_of(house.ledger, upload_id)
     if uri is None:
         raise PageError(404, "There is no such upload.")
-    if heard is None:
-        raise PageError(410, "This upload was not heard (yet), so there is nothing to play.")
+    if content is None:
+        raise PageError(410, "This upload was not decoded (yet), so there is nothing to play.")
     if OPENED.first(f"{visitor.session.csrf} {upload_id}"):
         house.seen(visitor.user.user_id, "audio_opened", upload_id)
-    source = house.uploads.reading(heard)
+    source = house.uploads.reading(content)
     if source is not None:
-        uri = house.uploads.uri(heard)
+        uri = house.uploads.uri(content)
     else:
         source = _open(house, uri)
     try:
-        if CHECKED.digest(source, uri) != heard:
-            said = "What lies there now is not the file that was analysed; it is not played."
-            raise PageError(410, said)
+        if CHECKED.digest(source, uri) != content:
+            raise PageError(410, "It is not the file that was analysed; it is not played.")
         return _answer(source, request.headers.get("range"))
     except BaseException:
         source.close()

@@ -15,12 +15,13 @@ from streams.services import review_tasks, verdicts
 from streams.services.accounts.roles import Right
 from streams.services.review_tasks import NotYours
 from streams.services.verdicts import BadVerdict
+from streams.store import review_context
 from streams.web.api.pages import Id
 from streams.web.api.resources import House, house_of
 from streams.web.console import auth, waveform
 from streams.web.console.auth import PageError, Visitor, needs, not_blind, text, texts
 from streams.web.console.render import done, page
-from streams.web.console.story import TaskStory, taken_its_place, task_story
+from streams.web.console.story import TaskStory, task_story
 
 router = APIRouter()
 LONGEST_MS = 24 * 3_600_000
@@ -33,7 +34,7 @@ def task(
     visitor: Annotated[Visitor, needs(Right.READ)],
 ) -> Response:
     """Show a task and everything that helps to decide it."""
-    if (later := taken_its_place(house_of(request), task_id)) is not None:
+    if (later := review_context.successor(house_of(request).ledger, task_id)) is not None:
         return RedirectResponse(f"/tasks/{later}", 303)
     return _page(request, task_id, visitor)
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import ColumnElement
 from starlette.responses import Response
 
 from streams.contract.records import TrackDecided, Upload
@@ -11,14 +10,11 @@ from streams.services import appeals
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.evidence_pictures import MEDIA, Pictures
-from streams.store import queries
-from streams.store.database import Ledger
-from streams.store.tables import UPLOADS
+from streams.store import queries, track_list
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import house_of
 from streams.web.console import waveform
 from streams.web.console.auth import PageError, Visitor, blind_among, needs, not_blind
-from streams.web.console.listing import has_text, listed
 from streams.web.console.render import page
 from streams.web.console.story import upload_of
 from streams.web.console.track_story import told
@@ -38,29 +34,13 @@ def tracks(
     house = house_of(request)
     house.seen(visitor.user.user_id, "tracks_seen")
     search = search.strip()
-    # A name that fits exactly spares looking into titles.
-    for condition in _conditions(house.ledger, search):
-        part = listed(house.ledger, limit=PAGE, cursor=cursor, condition=condition)
-        if part.rows:
-            break
+    part = track_list.search(house.ledger, search, limit=PAGE, cursor=cursor)
     return page(
         *(request, "tracks.html", visitor),
         part=part,
         blind=blind_among(request, visitor, [row["track_id"] for row in part.rows]),
         search=search,
     )
-
-
-def _conditions(ledger: Ledger, search: str) -> list[ColumnElement[bool] | None]:
-    if not search:
-        return [None]
-    isrc = search.upper().replace("-", "")
-    return [
-        UPLOADS.c.track_id == search,
-        UPLOADS.c.upload_id == search,
-        UPLOADS.c.isrc == isrc,
-        has_text(ledger, UPLOADS.c.upload_id, search),
-    ]
 
 
 @router.get("/tracks/{track_id:path}")

@@ -16,7 +16,7 @@ from streams.contract.records.rights import (
 )
 from streams.stages.ledger import project
 from streams.store.tables import UPLOADS
-from streams.web.console.evidence_from_others import known_recordings
+from streams.web.console.evidence_from_others import KnownRecording
 from tests.support.console import Console
 from tests.support.events import fingerprinted, match, message
 from tests.support.stories import a_task, tell
@@ -92,10 +92,8 @@ def test_who_judges_blind_hears_of_none_of_it(console: Console) -> None:
     [(30.0, 1.0, (0.0, 30.0)), (-4.0, 2.0, (2.0, 0.0)), (None, None, (0.0, 0.0))],
 )
 def test_both_start_where_the_music_is_the_same(
-    console: Console, offset_s: float | None, speed: float | None, places: tuple[float, float]
+    offset_s: float | None, speed: float | None, places: tuple[float, float]
 ) -> None:
-    told = match(offset_s=offset_s, speed_ratio=speed, start_s=None)  # as said before 0.2
-    heard = {"matches": [told.model_dump()]}
-    with console.house.ledger.reading() as connection:
-        (one,) = known_recordings(connection, "upl_1", heard)
-    assert (one.here_s, one.there_s) == places
+    unaligned = match(offset_s=offset_s, speed_ratio=speed, start_s=None)  # as before 0.2
+    recording = KnownRecording.of(unaligned, None)
+    assert (recording.here_s, recording.there_s) == places

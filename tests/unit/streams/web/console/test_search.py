@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy
 
+from streams.store import track_list
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import UPLOADS
-from streams.web.console import listing
-from streams.web.console.listing import MANY, has_text
+from streams.store.track_list import MANY, has_text
 from tests.support.console import Console
 from tests.support.stories import tell
 
@@ -45,7 +45,7 @@ def told(url: str, opened: Callable[[str], Console]) -> Console:
 def test_what_a_title_or_a_deliverer_contains_is_found(
     told: Console, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "MANY", many)  # 1: whatever is found at all is common
+    monkeypatch.setattr(track_list, "MANY", many)  # 1: whatever is found at all is common
     ledger = told.house.ledger
     for text, tracks in {
         "PAPER": {"T-1", "T-2"},
@@ -112,7 +112,7 @@ def test_a_common_text_is_not_gathered_from_all_uploads(
     told: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it is looked at row by row, the most urgent fifty are soon found."""
-    monkeypatch.setattr(listing, "MANY", 1)
+    monkeypatch.setattr(track_list, "MANY", 1)
     ledger = told.house.ledger
     if ledger.engine.dialect.name == "sqlite":
         pytest.skip("SQLite never gathers what is asked of one row")

@@ -1,4 +1,4 @@
-"""How far an upload is, from the rows that it has in the ledger."""
+"""The progress of an upload, from the rows that it has in the ledger."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, literal, select, union_all
 
 from streams.contract.records import TrackDecided, parse
 from streams.store.account_tables import AUDIT
+from streams.store.database import Ledger
 from streams.store.tables import ANALYSES, DECISIONS, FINGERPRINTS, UPLOADS
 from streams.store.tables import DEAD_LETTER_ACTIONS as ACTIONS
 from streams.store.tables import DEAD_LETTERS as LETTERS
@@ -23,7 +24,7 @@ ROWS: Final = {
 
 @dataclass(frozen=True)
 class Progress:
-    """Where an upload stands; ``decision`` once there is one, ``failure`` where it died."""
+    """The stage of an upload, its decision if there is one, its failure if it is a dead letter."""
 
     upload_id: str
     track_id: str
@@ -33,36 +34,39 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come by itself."""
+        """Whether no further event will come without an action."""
         return self.status in ("decided", "dead_letter")
 
 
-def progress_of(connection: Connection, upload_id: str) -> Progress | None:
-    """Return how far an upload is; None where the ledger knows nothing of it."""
-    parts = [
+def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
+    """Return the progress of an upload; None where the ledger has no row of it."""
+    rows = [
         select(literal(name).label("stage"), table.c.track_id).where(table.c.upload_id == upload_id)
         for name, table in ROWS.items()
     ]
-    found = {row.stage: row.track_id for row in connection.execute(union_all(*parts))}
-    if not found:
-        return None
-    track_id = next(iter(found.values())) or ""
-    if "decided" in found:
-        question = select(DECISIONS.c.record).where(DECISIONS.c.upload_id == upload_id)
-        text = connection.scalars(
-            question.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id).limit(1)
-        ).one()
-        return Progress(upload_id, track_id, "decided", parse(TrackDecided, text.encode()))
-    if "dead_letter" in found and (failure := _failure(connection, upload_id)) is not None:
-        return Progress(upload_id, track_id, "dead_letter", failure=failure)
+    with ledger.reading() as connection:
+        tracks = {row.stage: row.track_id for row in connection.execute(union_all(*rows))}
+        if not tracks:
+            return None
+        track_id = next(iter(tracks.values())) or ""
+        if "decided" in tracks:
+            return Progress(upload_id, track_id, "decided", _decision(connection, upload_id))
+        if "dead_letter" in tracks and (failure := _failure(connection, upload_id)) is not None:
+            return Progress(upload_id, track_id, "dead_letter", failure=failure)
     stage: Stage = next(
-        (name for name in ("classified", "fingerprinted") if name in found), "received"
+        (name for name in ("classified", "fingerprinted") if name in tracks), "received"
     )
     return Progress(upload_id, track_id, stage)
 
 
+def _decision(connection: Connection, upload_id: str) -> TrackDecided:
+    records = select(DECISIONS.c.record).where(DECISIONS.c.upload_id == upload_id)
+    latest = records.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id).limit(1)
+    return parse(TrackDecided, connection.scalars(latest).one().encode())
+
+
 def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:
-    """Return what an upload died of; None where it was sent or replayed since, and goes on."""
+    """Return the reason of the latest dead letter; None where the upload was sent again since."""
     columns = (LETTERS.c.dead_letter_id, LETTERS.c.reason, LETTERS.c.detail, LETTERS.c.recorded_at)
     replayed = (
         select(ACTIONS.c.action_id)

@@ -1,0 +1,144 @@
+"""Lists and searches of uploads: one statement for a page, whatever its length."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    column,
+    false,
+    func,
+    literal,
+    select,
+    table,
+)
+
+from streams.store.cursors import Part, Sorted
+from streams.store.database import Ledger
+from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
+
+MANY: Final = 5_000  # uploads: more make a text a common one
+TRIGRAM: Final = 3  # characters that a text must have for the index to help
+LATEST: Final = Sorted.by((UPLOADS.c.recorded_at, True), (UPLOADS.c.upload_id, True))
+# Of the index of SQLite (migration 0008): PostgreSQL's is an ordinary index on ``uploads``.
+TEXTS: Final = table("upload_texts", column("upload_id"), column("upload_texts"))
+
+
+def contains(text: str) -> str:
+    """Return the LIKE pattern (escape: a backslash) for values that contain a text."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def has_text(ledger: Ledger, upload_id: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Return the condition that the title or distributor of a row's upload contains a text.
+
+    A rare text is looked up in the index of texts, where there is one. The uploads of a common
+    text are too many to gather: rows are checked one by one, and enough are soon found.
+    """
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # as it is stored
+    like = contains(text)
+    fits = UPLOADS.c.title.ilike(like, escape="\\") | UPLOADS.c.distributor.ilike(like, escape="\\")
+    uploads = select(UPLOADS.c.upload_id).where(fits)
+    if ledger.engine.dialect.name == "sqlite" and len(text) >= TRIGRAM:
+        phrase = '"' + text.replace('"', '""') + '"'
+        uploads = select(TEXTS.c.upload_id).where(TEXTS.c.upload_texts.op("MATCH")(phrase))
+    with ledger.reading() as connection:
+        count = select(func.count()).select_from(uploads.limit(MANY).subquery())
+        if connection.execute(count).scalar_one() < MANY:
+            return upload_id.in_(uploads)
+    if upload_id is UPLOADS.c.upload_id:
+        return fits
+    # Not EXISTS: PostgreSQL would gather all of them after all.
+    row = select(literal(True)).where(UPLOADS.c.upload_id == upload_id, fits)
+    return func.coalesce(row.scalar_subquery(), false())
+
+
+def search(ledger: Ledger, text: str, *, limit: int, cursor: str | None = None) -> Part[RowMapping]:
+    """Return the uploads that a text names, or whose title or distributor contains it.
+
+    Raises:
+        BadCursor: the cursor belongs to another list.
+    """
+    part: Part[RowMapping] = Part([], None, None)
+    for condition in _conditions(ledger, text):
+        part = uploads(ledger, limit=limit, cursor=cursor, condition=condition)
+        if part.rows:  # an exact name spares the search in titles
+            break
+    return part
+
+
+def _conditions(ledger: Ledger, text: str) -> Iterator[ColumnElement[bool] | None]:
+    if not text:
+        yield None
+        return
+    yield UPLOADS.c.track_id == text
+    yield UPLOADS.c.upload_id == text
+    yield UPLOADS.c.isrc == text.upper().replace("-", "")
+    yield has_text(ledger, UPLOADS.c.upload_id, text)
+
+
+def uploads(
+    ledger: Ledger,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    condition: ColumnElement[bool] | None = None,
+) -> Part[RowMapping]:
+    """Return uploads with their latest decision or dead letter, latest first.
+
+    Raises:
+        BadCursor: the cursor belongs to another list.
+    """
+    # First the ids alone, out of an index; then the columns of these few.
+    chosen = select(UPLOADS.c.upload_id)
+    if condition is not None:
+        chosen = chosen.where(condition)
+    ids = LATEST.part(chosen, cursor, limit).subquery()
+    page = (
+        select(
+            *(UPLOADS.c.upload_id, UPLOADS.c.track_id, UPLOADS.c.title, UPLOADS.c.distributor),
+            *(UPLOADS.c.contains_ai, UPLOADS.c.recorded_at),
+        )
+        .join(ids, ids.c.upload_id == UPLOADS.c.upload_id)
+        .subquery()
+    )
+    listed = select(page.c.upload_id)
+    latest = _latest_decisions(listed)
+    failed = (
+        select(DEAD_LETTERS.c.upload_id, func.max(DEAD_LETTERS.c.reason).label("reason"))
+        .where(DEAD_LETTERS.c.upload_id.in_(listed))
+        .group_by(DEAD_LETTERS.c.upload_id)
+        .subquery()
+    )
+    question = (
+        select(page, latest, ANALYSES.c.probability, failed.c.reason)
+        .outerjoin(latest, (latest.c.upload_id == page.c.upload_id) & (latest.c.place == 1))
+        .outerjoin(
+            ANALYSES,
+            (ANALYSES.c.analysis_id == latest.c.analysis_id)
+            & (ANALYSES.c.upload_id == page.c.upload_id),
+        )
+        .outerjoin(failed, failed.c.upload_id == page.c.upload_id)
+        .order_by(*LATEST.order(cursor, page))
+    )
+    with ledger.reading() as connection:
+        rows = connection.execute(question).mappings().all()
+    return LATEST.told(rows, cursor, limit)
+
+
+def _latest_decisions(upload_ids: Any) -> Any:
+    """Return the decisions about uploads; the latest of each has place 1."""
+    place = func.row_number().over(
+        partition_by=DECISIONS.c.upload_id, order_by=DECISIONS.c.recorded_at.desc()
+    )
+    return (
+        select(
+            *(DECISIONS.c.upload_id, DECISIONS.c.analysis_id, DECISIONS.c.outcome),
+            *(DECISIONS.c.extent, DECISIONS.c.source, DECISIONS.c.review_task_id),
+            place.label("place"),
+        )
+        .where(DECISIONS.c.upload_id.in_(upload_ids))
+        .subquery()
+    )
