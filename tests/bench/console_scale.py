@@ -36,7 +36,7 @@ from streams.store.projections import rows_of
 from streams.store.review_queue import BY_AGE, BY_PRIORITY
 from streams.store.tables import DECISIONS, FINGERPRINTS, UPLOADS
 from streams.store.track_list import LATEST
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
 from tests.support.events import CONTENT, UPLOADED_AT, classified, fingerprinted, message
@@ -137,19 +137,19 @@ def measure(
 ) -> list[tuple[str, list[tuple[float, float]]]]:
     """Fill one database and time every page."""
     settings = Settings(ledger=url, store=f"file://{folder}/store", api_rate_per_minute=1_000_000)
-    with House.open(settings, relaying=False) as house:
+    with AppResources.open(settings, relaying=False) as resources:
         began = time.monotonic()
-        fill(house.ledger, tracks, asked)
+        fill(resources.ledger, tracks, asked)
         took = time.monotonic() - began
         sys.stdout.write(f"{url.split(':')[0]}: {tracks} tracks written in {took:.0f} s\n")
-        with house.ledger.transaction() as connection:
+        with resources.ledger.transaction() as connection:
             admin = users.create(connection, "admin", "admin", "test")
             token = sessions.begin(connection, admin)
             key = keys.create(connection, "a program", "admin", "test")
-        client = TestClient(create(house, "http://testserver"), follow_redirects=False)
+        client = TestClient(create(resources, "http://testserver"), follow_redirects=False)
         client.cookies.set(COOKIE, token)
         client.headers["Authorization"] = f"Bearer {key}"
-        return [(path, _times(client, path)) for path in _paths(house.ledger)]
+        return [(path, _times(client, path)) for path in _paths(resources.ledger)]
 
 
 def _paths(ledger: Ledger) -> list[str]:

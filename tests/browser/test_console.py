@@ -26,7 +26,7 @@ PASSWORD = "a long enough password"  # noqa: S105 - of a test
 
 
 @dataclass
-class House:
+class Installation:
     """A running instance: its address, the newcomer's link, a folder of self-made tracks."""
 
     address: str
@@ -45,9 +45,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def installation(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
     """``earmark up`` with the tracks that it makes itself, all of them ended."""
-    state = tmp_path_factory.mktemp("house")
+    state = tmp_path_factory.mktemp("installation")
     said = state / "said"
     samples(state / "samples")
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
@@ -66,25 +68,27 @@ def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             time.sleep(0.2)
         found = re.search(r"console +((\S+)/enter/\S+)", said.read_text())
         assert found is not None
-        yield House(found[2], found[1], state / "samples")
+        yield Installation(found[2], found[1], state / "samples")
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
 
 
 @pytest.fixture(scope="module")
-def admin(house: House, browser: Browser) -> Iterator[Page]:
+def admin(installation: Installation, browser: Browser) -> Iterator[Page]:
     """The newcomer, who came in by the printed link."""
     page, complaints = watched(browser)
-    page.goto(house.link)
+    page.goto(installation.link)
     page.wait_for_url("**/check")
     yield page
     assert complaints == []
 
 
-def somebody(house: House, browser: Browser, admin: Page, name: str, role: str) -> Page:
+def somebody(
+    installation: Installation, browser: Browser, admin: Page, name: str, role: str
+) -> Page:
     """Let the admin make an account; the new one comes in by its link."""
-    admin.goto(f"{house.address}/admin")
+    admin.goto(f"{installation.address}/admin")
     form = admin.locator("form[action='/admin/users']")
     form.locator("[name=name]").fill(name)
     form.locator("[name=role]").select_option(role)
@@ -120,9 +124,9 @@ def again(page: Page, address: str, text: str) -> None:
         page.wait_for_timeout(500)
 
 
-def test_a_newcomer_checks_a_file(house: House, admin: Page) -> None:
-    admin.goto(house.address)
-    admin.locator("#file").set_input_files(house.sample("northern-line"))
+def test_a_newcomer_checks_a_file(installation: Installation, admin: Page) -> None:
+    admin.goto(installation.address)
+    admin.locator("#file").set_input_files(installation.sample("northern-line"))
     admin.wait_for_url(re.compile("/check/upl_"))
     expect(admin.locator(".headline")).to_have_text("Probably made with AI", timeout=30_000)
     expect(admin.locator(".facts")).to_contain_text("AI likely")
@@ -137,8 +141,8 @@ def test_a_newcomer_checks_a_file(house: House, admin: Page) -> None:
         admin.wait_for_timeout(200)
 
 
-def test_what_is_no_audio_is_said_so(house: House, admin: Page) -> None:
-    admin.goto(f"{house.address}/check")
+def test_what_is_no_audio_is_said_so(installation: Installation, admin: Page) -> None:
+    admin.goto(f"{installation.address}/check")
     notes = {"name": "notes.mp3", "mimeType": "audio/mpeg", "buffer": b"no audio at all" * 99}
     admin.locator("#file").set_input_files(notes)  # type: ignore[arg-type] # a file payload
     expect(admin.locator(".headline")).to_have_text(
@@ -147,12 +151,12 @@ def test_what_is_no_audio_is_said_so(house: House, admin: Page) -> None:
 
 
 def test_two_race_one_wins_listens_decides_and_undoes(
-    house: House, browser: Browser, admin: Page
+    installation: Installation, browser: Browser, admin: Page
 ) -> None:
-    rita = somebody(house, browser, admin, "Rita", "reviewer")
-    ravi = somebody(house, browser, admin, "Ravi", "reviewer")
+    rita = somebody(installation, browser, admin, "Rita", "reviewer")
+    ravi = somebody(installation, browser, admin, "Ravi", "reviewer")
     for page in (rita, ravi):
-        page.goto(f"{house.address}/queue")
+        page.goto(f"{installation.address}/queue")
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         page.wait_for_url("**/tasks/tsk_*")
@@ -176,7 +180,7 @@ def test_two_race_one_wins_listens_decides_and_undoes(
     expect(rita.locator("blockquote")).to_have_text("<img src=x onerror=alert(1)> is no markup")
     task = rita.url.partition("?")[0]
     again(rita, task, "The track was decided again under this verdict: No AI.")
-    track = house.address + str(
+    track = installation.address + str(
         rita.get_by_role("link", name="The whole story").get_attribute("href")
     )
     again(rita, track, "a reviewer")
@@ -190,9 +194,11 @@ def test_two_race_one_wins_listens_decides_and_undoes(
     rita.wait_for_url("**/queue")
 
 
-def test_a_password_is_set_and_lets_in(house: House, browser: Browser, admin: Page) -> None:
-    page = somebody(house, browser, admin, "Pia", "viewer")
-    page.goto(f"{house.address}/me")
+def test_a_password_is_set_and_lets_in(
+    installation: Installation, browser: Browser, admin: Page
+) -> None:
+    page = somebody(installation, browser, admin, "Pia", "viewer")
+    page.goto(f"{installation.address}/me")
     for label in ("New password", "The same again"):
         page.get_by_label(label).fill(PASSWORD)
     page.get_by_role("button", name="Set the password").click()
@@ -207,9 +213,11 @@ def test_a_password_is_set_and_lets_in(house: House, browser: Browser, admin: Pa
     page.wait_for_url("**/tracks")
 
 
-def test_an_artist_appeals_and_is_right(house: House, browser: Browser, admin: Page) -> None:
-    lea = somebody(house, browser, admin, "Lea", "lead")
-    lea.goto(f"{house.address}/tracks?search=Decoded")
+def test_an_artist_appeals_and_is_right(
+    installation: Installation, browser: Browser, admin: Page
+) -> None:
+    lea = somebody(installation, browser, admin, "Lea", "lead")
+    lea.goto(f"{installation.address}/tracks?search=Decoded")
     lea.locator("tbody a").first.click()
     track = lea.url
     expect(lea.locator(".verdict .plain")).to_contain_text("Left out of algorithmic")
@@ -242,18 +250,18 @@ def test_an_artist_appeals_and_is_right(house: House, browser: Browser, admin: P
     expect(follows).to_have_text("Nothing is restricted or shown.")
 
 
-def test_an_admin_replays_a_dead_letter(house: House, admin: Page) -> None:
-    admin.goto(f"{house.address}/admin/dead-letters")
+def test_an_admin_replays_a_dead_letter(installation: Installation, admin: Page) -> None:
+    admin.goto(f"{installation.address}/admin/dead-letters")
     admin.locator("tbody a[href*='/ddl_']").last.click()
     admin.get_by_label("Why").fill("to see whether it was the weather")
     admin.get_by_role("button", name="Replay").click()
     expect(admin.get_by_role("status")).to_contain_text("Replayed to tracks.uploaded/")
-    admin.goto(f"{house.address}/admin/dead-letters?standing=replayed")
+    admin.goto(f"{installation.address}/admin/dead-letters?standing=replayed")
     expect(admin.locator("tbody").last).to_contain_text("replayed")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(house: House, admin: Page, scheme: str) -> None:
+def test_axe_finds_no_serious_fault(installation: Installation, admin: Page, scheme: str) -> None:
     admin.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of both
     paths = ["/check", "/queue", "/tracks", "/appeals", "/quality", "/me", "/admin"]
     paths += [f"/admin/{one}" for one in ("keys", "webhooks", "dead-letters", "versions", "audit")]
@@ -263,11 +271,11 @@ def test_axe_finds_no_serious_fault(house: House, admin: Page, scheme: str) -> N
         ("/appeals?show=ended", "tbody a"),
         ("/check", "tbody a"),
     ):
-        admin.goto(house.address + start)
+        admin.goto(installation.address + start)
         paths.append(str(admin.locator(link).first.get_attribute("href")))
     faults = []
     for path in paths:
-        admin.goto(house.address + path)
+        admin.goto(installation.address + path)
         found = Axe().run(admin).response["violations"]
         faults += [
             f"{path}: {one['id']}: {[node['html'][:120] for node in one['nodes'][:2]]}"

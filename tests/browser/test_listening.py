@@ -20,7 +20,7 @@ from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import sessions, users
 from streams.stages.ledger import project
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
 from streams.web.console.server import config_of
@@ -53,8 +53,8 @@ def tone(pitch_hz: float) -> bytes:
     return out.getvalue()
 
 
-def kept(house: House, content: bytes) -> tuple[str, str]:
-    with house.uploads.arrive() as arriving:
+def kept(resources: AppResources, content: bytes) -> tuple[str, str]:
+    with resources.uploads.arrive() as arriving:
         arriving.write(content)
         found = arriving.whole()
         arriving.keep()
@@ -66,9 +66,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder, port = tmp_path_factory.mktemp("desk"), free_port()
     settings = Settings(ledger=f"sqlite:///{folder}/ledger.db", store=f"file://{folder}/store")
     address = f"http://127.0.0.1:{port}"
-    with House.open(settings, relaying=False) as house:
-        task, token = _filled(house)
-        config = config_of(create(house, address), settings)
+    with AppResources.open(settings, relaying=False) as resources:
+        task, token = _filled(resources)
+        config = config_of(create(resources, address), settings)
         config.host, config.port = "127.0.0.1", port
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
@@ -80,13 +80,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         thread.join(15)
 
 
-def _filled(house: House) -> tuple[str, str]:
-    their_uri, theirs = kept(house, tone(330.0))
-    known, _ = tell(house.ledger, "T-0", title="The known one", uri=their_uri)
-    hear(house.ledger, known, theirs)
-    my_uri, mine = kept(house, tone(440.0))
+def _filled(resources: AppResources) -> tuple[str, str]:
+    their_uri, theirs = kept(resources, tone(330.0))
+    known, _ = tell(resources.ledger, "T-0", title="The known one", uri=their_uri)
+    hear(resources.ledger, known, theirs)
+    my_uri, mine = kept(resources, tone(440.0))
     decided, requested = tell(
-        *(house.ledger, "T-1"),
+        *(resources.ledger, "T-1"),
         title="A song",
         uri=my_uri,
         declared=CLAIMS_NONE,
@@ -111,8 +111,8 @@ def _filled(house: House) -> tuple[str, str]:
             ),
         }
     )
-    project(house.ledger, [message(topics.FINGERPRINTED, heard)])
-    with house.ledger.transaction() as connection:
+    project(resources.ledger, [message(topics.FINGERPRINTED, heard)])
+    with resources.ledger.transaction() as connection:
         rita = users.create(connection, "Rita", "reviewer", "test")
         return requested.task_id, sessions.begin(connection, rita)
 

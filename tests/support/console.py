@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.users import User
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
 
@@ -25,7 +25,7 @@ ADDRESS = "http://testserver"
 class Console:
     """What is served, and ways in: by session for each role, by API key for each role."""
 
-    house: House
+    resources: AppResources
     app: FastAPI
     settings: Settings
     made: dict[str, User] = field(default_factory=dict)
@@ -41,22 +41,22 @@ class Console:
     def user(self, role: str, name: str = "") -> User:
         name = name or role
         if name not in self.made:
-            with self.house.ledger.transaction() as connection:
+            with self.resources.ledger.transaction() as connection:
                 self.made[name] = users.create(connection, name, role, "test")
         return self.made[name]
 
     def browser(self, role: str, name: str = "") -> "Browser":
         user = self.user(role, name)
-        with self.house.ledger.transaction() as connection:
+        with self.resources.ledger.transaction() as connection:
             token = sessions.begin(connection, user)
-        session = sessions.find(self.house.ledger, token)
+        session = sessions.find(self.resources.ledger, token)
         assert session is not None
         client = Browser(self.app, session.csrf)
         client.cookies.set(COOKIE, token)
         return client
 
     def program(self, role: str) -> TestClient:
-        with self.house.ledger.transaction() as connection:
+        with self.resources.ledger.transaction() as connection:
             key = keys.create(connection, f"a {role}", role, "test")
         client = TestClient(self.app, base_url=f"{ADDRESS}/v1", raise_server_exceptions=False)
         client.headers["Authorization"] = f"Bearer {key}"
@@ -93,10 +93,10 @@ def opened(tmp_path: Path) -> Iterator[Callable[[str], Console]]:
     def open_at(url: str, **more: object) -> Console:
         given = {"ledger": url, "store": f"file://{tmp_path}/store", **more}
         settings = Settings.model_validate(given)
-        opening = House.open(settings, relaying=False)
-        house = opening.__enter__()
+        opening = AppResources.open(settings, relaying=False)
+        resources = opening.__enter__()
         stack.append(opening)
-        return Console(house, create(house, ADDRESS), settings)  # type: ignore[arg-type]
+        return Console(resources, create(resources, ADDRESS), settings)  # type: ignore[arg-type]
 
     yield open_at
     for opening in stack:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from streams.contract.records import Upload
 from streams.web.api import appeals, multipart, problems, tracks, uploads, webhooks
 from streams.web.api.callers import RateLimit
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 
 DESCRIPTION = """
 What a music platform is being sent: hand tracks in, read labels and decisions, hand in
@@ -16,7 +16,7 @@ so sending the same twice is harmless.
 """
 
 
-def create(house: House) -> FastAPI:
+def create(resources: AppResources) -> FastAPI:
     """Return the application; it is mounted at ``/v1``."""
     app = FastAPI(
         title="Earmark",
@@ -28,8 +28,8 @@ def create(house: House) -> FastAPI:
         # holds before a body is read, and so before anybody is asked who they are
         max_body_size=multipart.SMALL_BYTES,
     )
-    app.state.house = house
-    app.state.rate_limit = RateLimit(house.settings.api_rate_per_minute)
+    app.state.resources = resources
+    app.state.rate_limit = RateLimit(resources.settings.api_rate_per_minute)
     problems.install(app)
     for router in (uploads.router, tracks.router, appeals.router, webhooks.router):
         app.include_router(router)

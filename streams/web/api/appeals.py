@@ -14,7 +14,7 @@ from streams.services.appeals import BadAppeal
 from streams.web.api import pages
 from streams.web.api.callers import needs
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 
 router = APIRouter(tags=["appeals"])
 
@@ -41,13 +41,13 @@ def receive(
     request: Request, given: AppealRequest, caller: Annotated[Key, needs(Right.APPEAL_INTAKE)]
 ) -> AppealChanged:
     """Hand in an appeal, within six months of the decision; a person will decide."""
-    house = house_of(request)
+    resources = resources_of(request)
     if given.grounds not in appeals.GROUNDS:
         raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
     evidence: list[dict[str, Any]] = [one.model_dump() for one in given.evidence]
     try:
         said = appeals.receive(
-            house.ledger,
+            resources.ledger,
             given.decision_id,
             appellant=given.appellant,
             grounds=given.grounds,
@@ -58,7 +58,7 @@ def receive(
     except BadAppeal as error:
         status = {"no_such_decision": 404, "already_open": 409}.get(error.reason, 422)
         raise ProblemError(status, error.reason, error.detail) from error
-    house.relay.wake()
+    resources.relay.wake()
     return said
 
 
@@ -72,7 +72,7 @@ def appeal(
 ) -> AppealChanged:
     """Return an appeal as it stands."""
     try:
-        with house_of(request).ledger.reading() as connection:
+        with resources_of(request).ledger.reading() as connection:
             return appeals.one(connection, appeal_id)
     except BadAppeal as error:
         raise ProblemError(404, error.reason, error.detail) from error

@@ -14,7 +14,7 @@ from streams.services.accounts.keys import Key
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import place_of
 from streams.web.api.problems import ProblemError
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 
 BEARER: Final = HTTPBearer(
     auto_error=False, scheme_name="ApiKey", description="Authorization: Bearer key_….secret"
@@ -63,9 +63,9 @@ class Needs:
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)] = None,
     ) -> Key:
         """Return the caller, or end the request with 401, 403 or 429."""
-        house = house_of(request)
+        resources = resources_of(request)
         limit: RateLimit = request.app.state.rate_limit
-        key = keys.find(house.ledger, given.credentials) if given else None
+        key = keys.find(resources.ledger, given.credentials) if given else None
         place = place_of(request.client.host if request.client else "?")
         wait = limit.wait_s(key.key_id if key else f"from {place}")
         if wait:
@@ -77,7 +77,7 @@ class Needs:
         if not key.may(self.right):
             raise ProblemError(403, "not_allowed", f"role {key.role} may not {self.right}")
         if request.method == "GET":
-            house.seen(key.key_id, "api_read", request.url.path)
+            resources.note_view(key.key_id, "api_read", request.url.path)
         return key
 
 

@@ -24,7 +24,7 @@ from streams.store import audit, outbox, requests, track_queries
 from streams.store.database import Ledger
 from streams.web.api.multipart import Form
 from streams.web.api.problems import ProblemError
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 
 LONGEST_KEY: Final = 200
 SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
@@ -57,7 +57,9 @@ def from_file(metadata: bytes, kept: KeptFile, file_name: str) -> Upload:
     return upload_from_fields(made | fields | mine)
 
 
-def take_file_in(house: House, form: Form, caller: str, key: str | None = None) -> TakenIn:
+def take_file_in(
+    resources: AppResources, form: Form, caller: str, key: str | None = None
+) -> TakenIn:
     """Take in a file that has arrived; where it is refused, nothing of it remains.
 
     Raises:
@@ -68,18 +70,18 @@ def take_file_in(house: House, form: Form, caller: str, key: str | None = None) 
     upload = from_file(form.metadata, arrived, form.file_name)
     new = form.file.keep()  # before the event that names it
     try:
-        return take_in(house.ledger, upload, caller, key)
+        return take_in(resources.ledger, upload, caller, key)
     except BaseException:
         if new:
             with suppress(Transient):  # what the caller must hear is why it was refused
-                _forget(house, arrived)
+                _forget(resources, arrived)
         raise
 
 
-def _forget(house: House, arrived: KeptFile) -> None:
+def _forget(resources: AppResources, arrived: KeptFile) -> None:
     """Remove a file, unless another request has taken the same content in meanwhile."""
-    if not track_queries.is_uploaded(house.ledger, arrived.uri):
-        house.uploads.forget(arrived.sha256)
+    if not track_queries.is_uploaded(resources.ledger, arrived.uri):
+        resources.uploads.forget(arrived.sha256)
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What every request stands on: the ledger, the stores, and the threads beside them."""
+"""The open resources of the web process: ledger, stores, and background threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +19,8 @@ from streams.store.outbox import Relay
 
 
 @dataclass(frozen=True)
-class House:
-    """Open resources of one process; ``views`` writes down what is looked at."""
+class AppResources:
+    """Open resources of one process; ``views`` records who viewed what."""
 
     settings: Settings
     ledger: Ledger
@@ -33,14 +33,14 @@ class House:
 
     @classmethod
     @contextmanager
-    def open(cls, settings: Settings, *, relaying: bool = True) -> Iterator["House"]:
+    def open(cls, settings: Settings, *, relaying: bool = True) -> Iterator["AppResources"]:
         """Open everything, start the threads (``relaying``: those that go out), close it.
 
         Raises:
             LedgerAway: the database does not answer; try again later.
         """
         ledger = Ledger.open(settings.ledger)
-        house = cls(
+        resources = cls(
             settings,
             ledger,
             ArtefactStore.open(settings.store),
@@ -50,25 +50,25 @@ class House:
             Views(ledger),
             Sender.from_settings(ledger, settings),
         )
-        house.uploads.clean()
-        house.views.start()
+        resources.uploads.clean()
+        resources.views.start()
         if relaying:
-            house.relay.start()
-            house.sender.start()
+            resources.relay.start()
+            resources.sender.start()
         try:
-            yield house
+            yield resources
         finally:
-            house.sender.stop()
-            house.relay.stop()
-            house.views.stop()
+            resources.sender.stop()
+            resources.relay.stop()
+            resources.views.stop()
             ledger.close()
 
-    def seen(self, actor: str, what: str, subject: str = "") -> None:
-        """Note that somebody has looked at something."""
+    def note_view(self, actor: str, what: str, subject: str = "") -> None:
+        """Record that an account viewed something."""
         self.views.note(Entry(actor, what, subject, {}, datetime.now(UTC)))
 
 
-def house_of(request: Request) -> House:
-    """Return the house that a request came to."""
+def resources_of(request: Request) -> AppResources:
+    """Return the resources of the application that serves a request."""
     state: Any = request.app.state
-    return cast(House, state.house)
+    return cast(AppResources, state.resources)

@@ -17,7 +17,7 @@ from streams.web.api import pages
 from streams.web.api.callers import needs
 from streams.web.api.pages import Page
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)
@@ -41,7 +41,7 @@ def labels(
     limit: pages.Limit = pages.DEFAULT,
 ) -> Page:
     """Return every label that a track ever had, latest first."""
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     items, cursor = track_queries.records(ledger, "labels", cursor, limit, track_id=track_id)
     return Page(items=items, next_cursor=cursor)
 
@@ -55,7 +55,7 @@ def decisions(
     limit: pages.Limit = pages.DEFAULT,
 ) -> Page:
     """Return every decision about a track, latest first."""
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     items, cursor = track_queries.records(ledger, "decisions", cursor, limit, track_id=track_id)
     return Page(items=items, next_cursor=cursor)
 
@@ -63,7 +63,7 @@ def decisions(
 @router.get("/tracks/{track_id:path}", response_model=Track, responses=READ)
 def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]) -> Track:
     """Return a track as it stands. An id may hold slashes."""
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     uploads = track_queries.latest_uploads(ledger, track_id, UPLOADS)
     decided = track_queries.latest_decision(ledger, track_id)
     if not uploads and decided is None:
@@ -85,7 +85,7 @@ def statement(
 ) -> StatementWritten:
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
     statement_id = _decision(request, decision_id).statement_id
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     written = track_queries.statement(ledger, statement_id) if statement_id else None
     if written is None:
         raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
@@ -119,14 +119,14 @@ async def evidence_picture(
 
 
 def _picture(request: Request, decision_id: str, ending: str) -> bytes:
-    house = house_of(request)
-    return Pictures(house.ledger, house.store, house.settings).of(
+    resources = resources_of(request)
+    return Pictures(resources.ledger, resources.store, resources.settings).of(
         _decision(request, decision_id), ending
     )
 
 
 def _decision(request: Request, decision_id: str) -> TrackDecided:
-    decided = queries.decision(house_of(request).ledger, decision_id)
+    decided = queries.decision(resources_of(request).ledger, decision_id)
     if decided is None:
         raise ProblemError(404, "no_such_decision", f"there is no decision {decision_id}")
     return decided

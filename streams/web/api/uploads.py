@@ -15,7 +15,7 @@ from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart, pages
 from streams.web.api.callers import needs
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import House, house_of
+from streams.web.api.resources import AppResources, resources_of
 
 router = APIRouter(tags=["uploads"])
 JSON_BYTES = 256 * 1024
@@ -105,25 +105,25 @@ async def upload(
 
     The same ``Idempotency-Key`` gives the same answer for seven days, and decides once.
     """
-    house = house_of(request)
+    resources = resources_of(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         given = upload_from_fields(intake.parsed(await _body(request)))
-        check_scheme(given, house.settings)
+        check_scheme(given, resources.settings)
     else:
-        async with multipart.received(request, house.uploads) as form:
+        async with multipart.received(request, resources.uploads) as form:
             taken = await to_thread.run_sync(
-                intake.take_file_in, house, form, caller.key_id, idempotency_key
+                intake.take_file_in, resources, form, caller.key_id, idempotency_key
             )
-        return _accepted(taken, house, response)
+        return _accepted(taken, resources, response)
     taken = await to_thread.run_sync(
-        intake.take_in, house.ledger, given, caller.key_id, idempotency_key
+        intake.take_in, resources.ledger, given, caller.key_id, idempotency_key
     )
-    return _accepted(taken, house, response)
+    return _accepted(taken, resources, response)
 
 
-def _accepted(taken: intake.TakenIn, house: House, response: Response) -> Accepted:
-    house.relay.wake()
+def _accepted(taken: intake.TakenIn, resources: AppResources, response: Response) -> Accepted:
+    resources.relay.wake()
     response.headers["Location"] = f"/v1/uploads/{taken.upload_id}"
     if taken.again:
         response.headers["Idempotent-Replayed"] = "true"
@@ -150,7 +150,7 @@ def uploads(
     track_id: Annotated[str | None, Query(max_length=256)] = None,
 ) -> UploadPage:
     """Return uploads, latest first."""
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     items, cursor = track_queries.records(ledger, "uploads", cursor, limit, track_id=track_id)
     return UploadPage(items=items, next_cursor=cursor)
 
@@ -183,7 +183,7 @@ def decision(
 
 
 def _progress(request: Request, upload_id: str) -> Progress:
-    progress = progress_of(house_of(request).ledger, upload_id)
+    progress = progress_of(resources_of(request).ledger, upload_id)
     if progress is None:
         raise ProblemError(404, "no_such_upload", f"there is no upload {upload_id}")
     return progress

@@ -12,7 +12,7 @@ from streams.services.webhooks import deliveries
 from streams.web.api import pages
 from streams.web.api.callers import needs
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 
 router = APIRouter(tags=["webhooks"])
 PROBLEMS = documented(401, 403, 404, 422, 429, 503)
@@ -56,7 +56,7 @@ def create(
     request: Request, given: WebhookRequest, caller: Annotated[Key, needs(Right.ADMIN)]
 ) -> Webhook:
     """Add a webhook."""
-    with house_of(request).ledger.transaction() as connection:
+    with resources_of(request).ledger.transaction() as connection:
         made, secret = deliveries.create(connection, given.url, given.events, caller.key_id)
     return Webhook(webhook_id=made, url=given.url, events=given.events, secret=secret)
 
@@ -71,7 +71,7 @@ def listed(request: Request, caller: Annotated[Key, needs(Right.ADMIN)]) -> list
             events=list(one.events),
             created_at=one.created_at,
         )
-        for one in deliveries.all_webhooks(house_of(request).ledger)
+        for one in deliveries.all_webhooks(resources_of(request).ledger)
     ]
 
 
@@ -79,7 +79,7 @@ def listed(request: Request, caller: Annotated[Key, needs(Right.ADMIN)]) -> list
 def end(request: Request, webhook_id: pages.Id, caller: Annotated[Key, needs(Right.ADMIN)]) -> None:
     """Stop telling; what is owed is given up."""
     _known(request, webhook_id)
-    with house_of(request).ledger.transaction() as connection:
+    with resources_of(request).ledger.transaction() as connection:
         deliveries.end(connection, webhook_id, caller.key_id)
 
 
@@ -92,12 +92,12 @@ def replay(
 ) -> Replayed:
     """Post everything since a time again, delivered or not."""
     _known(request, webhook_id)
-    with house_of(request).ledger.transaction() as connection:
+    with resources_of(request).ledger.transaction() as connection:
         count = deliveries.replay(connection, webhook_id, given.since, caller.key_id)
     return Replayed(deliveries=count)
 
 
 def _known(request: Request, webhook_id: str) -> None:
-    known = {one.webhook_id for one in deliveries.all_webhooks(house_of(request).ledger)}
+    known = {one.webhook_id for one in deliveries.all_webhooks(resources_of(request).ledger)}
     if webhook_id not in known:
         raise ProblemError(404, "no_such_webhook", f"there is no webhook {webhook_id}")

@@ -14,7 +14,7 @@ from streams.services.webhooks import deliveries
 from streams.services.webhooks.deliveries import BadWebhook
 from streams.store import admin_queries
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 from streams.web.console import auth
 from streams.web.console.auth import Visitor, needs, text, texts
 from streams.web.console.render import page
@@ -34,7 +34,7 @@ def show_users(request: Request, visitor: ADMIN) -> Response:
 @router.post("/admin/users")
 def create_user(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
     """Add a user; the page shows a one-time link to pass on."""
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     try:
         with ledger.transaction() as connection:
             by = visitor.user.user_id
@@ -48,7 +48,7 @@ def create_user(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
 @router.post("/admin/users/{user_id}")
 def change_user(request: Request, user_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
     """Change a user's role, close or open the account, or make a new one-time link."""
-    ledger, by = house_of(request).ledger, visitor.user.user_id
+    ledger, by = resources_of(request).ledger, visitor.user.user_id
     try:
         with ledger.transaction() as connection:
             user = users.find(connection, user_id)
@@ -75,13 +75,13 @@ def _users(
     link: str = "",
     about: str = "",
 ) -> Response:
-    house_of(request).seen(visitor.user.user_id, "users_seen")
+    resources_of(request).note_view(visitor.user.user_id, "users_seen")
     return page(
         request,
         "admin_users.html",
         visitor,
         status,
-        users=users.everybody(house_of(request).ledger),
+        users=users.everybody(resources_of(request).ledger),
         roles=PEOPLE,
         fault=fault,
         link=f"{request.app.state.address}/enter/{link}" if link else "",
@@ -99,7 +99,7 @@ def show_keys(request: Request, visitor: ADMIN) -> Response:
 def create_key(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
     """Make a key; the page shows it, once."""
     try:
-        with house_of(request).ledger.transaction() as connection:
+        with resources_of(request).ledger.transaction() as connection:
             made = keys.create(
                 connection, text(form, "name", 200), text(form, "role", 20), visitor.user.user_id
             )
@@ -111,7 +111,7 @@ def create_key(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
 @router.post("/admin/keys/{key_id}/revoke")
 def revoke_key(request: Request, key_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
     """End a key."""
-    with house_of(request).ledger.transaction() as connection:
+    with resources_of(request).ledger.transaction() as connection:
         keys.revoke(connection, key_id, visitor.user.user_id)
     return RedirectResponse("/admin/keys", 303)
 
@@ -119,8 +119,8 @@ def revoke_key(request: Request, key_id: Id, visitor: ADMIN, form: auth.Form) ->
 def _keys(
     request: Request, visitor: Visitor, status: int = 200, *, fault: str = "", secret: str = ""
 ) -> Response:
-    ledger = house_of(request).ledger
-    house_of(request).seen(visitor.user.user_id, "keys_seen")
+    ledger = resources_of(request).ledger
+    resources_of(request).note_view(visitor.user.user_id, "keys_seen")
     with ledger.reading() as connection:
         names = users.names(connection)
     found = keys.all_keys(ledger)
@@ -144,7 +144,7 @@ def show_webhooks(request: Request, visitor: ADMIN, cursor: Cursor = None) -> Re
 def create_webhook(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
     """Add a webhook; the page shows its secret, once."""
     try:
-        with house_of(request).ledger.transaction() as connection:
+        with resources_of(request).ledger.transaction() as connection:
             _, secret = deliveries.create(
                 *(connection, text(form, "url", 2_000), texts(form, "event")),
                 visitor.user.user_id,
@@ -157,7 +157,7 @@ def create_webhook(request: Request, visitor: ADMIN, form: auth.Form) -> Respons
 @router.post("/admin/webhooks/{webhook_id}")
 def change_webhook(request: Request, webhook_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
     """End a webhook, or post again what it was owed of the last day."""
-    with house_of(request).ledger.transaction() as connection:
+    with resources_of(request).ledger.transaction() as connection:
         if text(form, "what") == "end":
             deliveries.end(connection, webhook_id, visitor.user.user_id)
         else:
@@ -175,8 +175,8 @@ def _webhooks(
     fault: str = "",
     secret: str = "",
 ) -> Response:
-    ledger = house_of(request).ledger
-    house_of(request).seen(visitor.user.user_id, "webhooks_seen")
+    ledger = resources_of(request).ledger
+    resources_of(request).note_view(visitor.user.user_id, "webhooks_seen")
     return page(
         *(request, "admin_webhooks.html", visitor, status),
         hooks=deliveries.all_webhooks(ledger),
@@ -191,17 +191,19 @@ def _webhooks(
 @router.get("/admin/versions")
 def versions(request: Request, visitor: Annotated[Visitor, needs(Right.POLICY)]) -> Response:
     """Show which models and policies have decided, and which are set here."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "versions_seen")
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "versions_seen")
     counted: tuple[float, dict[str, Any]] | None
     counted = getattr(request.app.state, "versions", None)
     if counted is None or time.monotonic() - counted[0] > COUNTED_S:
         found = {
-            "model": admin_queries.versions(house.ledger, "model"),
-            "policy": admin_queries.versions(house.ledger, "policy"),
+            "model": admin_queries.versions(resources.ledger, "model"),
+            "policy": admin_queries.versions(resources.ledger, "policy"),
         }
         counted = request.app.state.versions = (time.monotonic(), found)
-    return page(request, "admin_versions.html", visitor, found=counted[1], settings=house.settings)
+    return page(
+        request, "admin_versions.html", visitor, found=counted[1], settings=resources.settings
+    )
 
 
 @router.get("/admin/audit")
@@ -212,13 +214,13 @@ def audit_log(
     subject: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the audit log, latest first."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "audit_seen", subject)
-    with house.ledger.reading() as connection:
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "audit_seen", subject)
+    with resources.ledger.reading() as connection:
         names = users.names(connection)
     return page(
         *(request, "admin_audit.html", visitor),
-        part=admin_queries.audit_log(house.ledger, subject, cursor, PAGE),
+        part=admin_queries.audit_log(resources.ledger, subject, cursor, PAGE),
         names=names,
         subject=subject,
     )

@@ -18,7 +18,7 @@ from streams.web.api import app as api
 from streams.web.api.callers import RateLimit
 from streams.web.api.multipart import SMALL_BYTES
 from streams.web.api.problems import STATUSES, ProblemError
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 from streams.web.console import (
     admin,
     appeals,
@@ -62,7 +62,7 @@ HEADERS: Final = (
 PAGES: Final = (login, check, queue, task, tracks, audio, appeals, quality, admin, dead_letters)
 
 
-def create(house: House, address: str) -> ASGIApp:
+def create(resources: AppResources, address: str) -> ASGIApp:
     """Return everything that is served; ``address`` is where browsers reach it."""
     app = FastAPI(
         openapi_url=None,
@@ -71,14 +71,14 @@ def create(house: House, address: str) -> ASGIApp:
         redirect_slashes=False,
         max_body_size=SMALL_BYTES,
     )
-    app.state.house = house
+    app.state.resources = resources
     app.state.address = address
     app.state.secure = address.startswith("https://")
-    app.state.oidc = Oidc(house.settings, address) if house.settings.oidc_issuer else None
+    app.state.oidc = Oidc(resources.settings, address) if resources.settings.oidc_issuer else None
     app.state.login_limit = RateLimit(login.TRIES_PER_MINUTE)
     for page in PAGES:
         app.include_router(page.router)
-    app.mount("/v1", api.create(house))
+    app.mount("/v1", api.create(resources))
     app.mount("/static", StaticFiles(directory=STATIC))
     _install_errors(app)
     return SecureHeaders(Traced(app), secure=app.state.secure)

@@ -20,7 +20,7 @@ from streams.services.accounts.roles import Right
 from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import queries, review_context
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 from streams.web.console import auth, strings, waveform
 from streams.web.console.auth import (
     PageError,
@@ -47,9 +47,9 @@ def listed(
     cursor: Cursor = None,
 ) -> Response:
     """List the appeals that wait, or those that were decided."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "appeals_seen")
-    part = appeals.listed(house.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "appeals_seen")
+    part = appeals.listed(resources.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
     return page(
         *(request, "appeals.html", visitor),
         part=part,
@@ -65,7 +65,7 @@ def new(
     decision: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the form for an appeal that came by letter or telephone."""
-    found = queries.decision(house_of(request).ledger, decision)
+    found = queries.decision(resources_of(request).ledger, decision)
     if found is None:
         raise PageError(404, "There is no such decision.")
     return _new(request, visitor, decision)
@@ -78,12 +78,12 @@ def receive(
     form: auth.Form,
 ) -> Response:
     """Take an appeal in."""
-    house, decision_id = house_of(request), text(form, "decision", 256)
+    resources, decision_id = resources_of(request), text(form, "decision", 256)
     address = text(form, "evidence_uri", 4_000)
     evidence = [{"type": "other", "uri": address}] if address else []
     try:
         said = appeals.receive(
-            house.ledger,
+            resources.ledger,
             decision_id,
             appellant=Appellant.model_validate(
                 {"type": text(form, "appellant", 40), "id": text(form, "appellant_id", 200)}
@@ -99,7 +99,7 @@ def receive(
         )
     except BadAppeal as error:
         return _new(request, visitor, decision_id, 422, f"{error.detail.capitalize()}.")
-    house.relay.wake()
+    resources.relay.wake()
     return RedirectResponse(f"/appeals/{said.appeal_id}", 303)
 
 
@@ -136,7 +136,7 @@ def step(
     form: auth.Form,
 ) -> Response:
     """Take an appeal one step further."""
-    house, state = house_of(request), text(form, "state", 40)
+    resources, state = resources_of(request), text(form, "state", 40)
     sequence = text(form, "sequence", 6)
     relief = text(form, "relief", 4)
     try:
@@ -146,7 +146,7 @@ def step(
             interim_relief={"on": True, "off": False}.get(relief),
         )
         number = int(sequence) if sequence.isascii() and sequence.isdigit() else -1
-        changed = appeals.go_on(house.ledger, appeal_id, number, wanted, visitor.user)
+        changed = appeals.go_on(resources.ledger, appeal_id, number, wanted, visitor.user)
     except (BadAppeal, ValidationError) as error:
         said = (
             f"{error.detail.capitalize()}."
@@ -154,7 +154,7 @@ def step(
             else "Say how much of it is AI, and give reasons that the appellant can follow."
         )
         return _appeal(request, appeal_id, visitor, 422, fault=said)
-    house.relay.wake()
+    resources.relay.wake()
     return done(request, f"/appeals/{appeal_id}", f"Saved: {strings.said(changed.state)}.")
 
 
@@ -178,9 +178,9 @@ def _appeal(
     *,
     fault: str = "",
 ) -> Response:
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "appeal_seen", appeal_id)
-    with house.ledger.reading() as connection:
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "appeal_seen", appeal_id)
+    with resources.ledger.reading() as connection:
         try:
             found = appeals.one(connection, appeal_id)
         except BadAppeal as error:
@@ -190,7 +190,7 @@ def _appeal(
         names = users.names(connection)
         fingerprint = review_context.fingerprint(connection, found.upload_id)
     not_blind(request, visitor, found.track_id)
-    decision = queries.decision(house.ledger, found.decision_id)
+    decision = queries.decision(resources.ledger, found.decision_id)
     return page(
         request,
         "appeal.html",
@@ -201,8 +201,8 @@ def _appeal(
         last=next((one for one in reversed(changes) if one.outcome is not None), None),
         names=names,
         decision=decision,
-        current=queries.decision_of(house.ledger, found.upload_id),
-        wave=waveform.of(house, fingerprint, decision),
+        current=queries.decision_of(resources.ledger, found.upload_id),
+        wave=waveform.of(resources, fingerprint, decision),
         steps=NEXT.get(found.state, ()),
         pending=found.state in PENDING_STATES,
         decided=DECIDED_STATES,

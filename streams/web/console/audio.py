@@ -24,7 +24,7 @@ from detector.errors import BadInput
 from streams.services.accounts.roles import Right
 from streams.store import track_queries
 from streams.web.api.pages import Id
-from streams.web.api.resources import House, house_of
+from streams.web.api.resources import AppResources, resources_of
 from streams.web.console.auth import PageError, Visitor, needs
 
 router = APIRouter()
@@ -105,19 +105,19 @@ def audio(
     request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
 ) -> Response:
     """Return the audio, or the part of it that the player asks for."""
-    house = house_of(request)
-    uri, content = track_queries.audio_of(house.ledger, upload_id)
+    resources = resources_of(request)
+    uri, content = track_queries.audio_of(resources.ledger, upload_id)
     if uri is None:
         raise PageError(404, "There is no such upload.")
     if content is None:
         raise PageError(410, "This upload was not decoded (yet), so there is nothing to play.")
     if OPENED.first(f"{visitor.session.csrf} {upload_id}"):
-        house.seen(visitor.user.user_id, "audio_opened", upload_id)
-    source = house.uploads.reading(content)
+        resources.note_view(visitor.user.user_id, "audio_opened", upload_id)
+    source = resources.uploads.reading(content)
     if source is not None:
-        uri = house.uploads.uri(content)
+        uri = resources.uploads.uri(content)
     else:
-        source = _open(house, uri)
+        source = _open(resources, uri)
     try:
         if CHECKED.digest(source, uri) != content:
             raise PageError(410, "It is not the file that was analysed; it is not played.")
@@ -127,9 +127,9 @@ def audio(
         raise
 
 
-def _open(house: House, uri: str) -> IO[bytes]:
+def _open(resources: AppResources, uri: str) -> IO[bytes]:
     try:
-        return house.fetcher.open_seekable(uri)
+        return resources.fetcher.open_seekable(uri)
     except BadInput as error:
         raise PageError(410, f"The audio cannot be played: {error.detail}") from error
 

@@ -19,7 +19,7 @@ from streams.services.accounts import sessions
 from streams.services.accounts.roles import Right
 from streams.services.accounts.sessions import Session
 from streams.services.accounts.users import User
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 
 COOKIE: Final = "earmark_session"
 SAFE: Final = ("GET", "HEAD")
@@ -70,9 +70,9 @@ class Needs:
 
     def __call__(self, request: Request) -> Visitor:
         """Return the visitor, or end the request."""
-        house = house_of(request)
+        resources = resources_of(request)
         token = request.cookies.get(COOKIE, "")
-        session = sessions.find(house.ledger, token) if token else None
+        session = sessions.find(resources.ledger, token) if token else None
         if session is None:
             raise LoginNeeded(request.url.path)
         visitor = Visitor(session)
@@ -80,7 +80,7 @@ class Needs:
         if request.method not in SAFE:
             same_origin(request)
         if self.right is not None and not visitor.user.may(self.right):
-            house.seen(visitor.user.user_id, "refused", request.url.path)
+            resources.note_view(visitor.user.user_id, "refused", request.url.path)
             raise PageError(403, f"Your role ({visitor.user.role}) may not do this.")
         if request.method not in SAFE and "x-csrf-token" in request.headers:
             _check(visitor, request.headers["x-csrf-token"])
@@ -183,5 +183,5 @@ def not_blind(request: Request, visitor: Visitor, track_id: str) -> None:
 
 def blind_among(request: Request, visitor: Visitor, track_ids: Iterable[str]) -> frozenset[str]:
     """Return of which tracks of a list nothing may be shown that was found."""
-    with house_of(request).ledger.reading() as connection:
+    with resources_of(request).ledger.reading() as connection:
         return review_tasks.blind_tracks(connection, visitor.user, list(track_ids))

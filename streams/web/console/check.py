@@ -11,7 +11,7 @@ from streams.store import review_context, track_list
 from streams.store.progress import progress_of
 from streams.web.api import intake, multipart
 from streams.web.api.pages import Id
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 from streams.web.console import auth, waveform
 from streams.web.console.auth import PageError, Visitor, blind_among, needs, not_blind
 from streams.web.console.render import page
@@ -25,12 +25,12 @@ METADATA = ("declared",)
 @router.get("/check")
 def check(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) -> Response:
     """Show where to drop a file, and the latest uploads."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "check_seen")
-    recent = track_list.uploads(house.ledger, limit=RECENT).rows
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "check_seen")
+    recent = track_list.uploads(resources.ledger, limit=RECENT).rows
     return page(
         *(request, "check.html", visitor),
-        most=house.settings.fetch_max_bytes,
+        most=resources.settings.fetch_max_bytes,
         recent=recent,
         blind=blind_among(request, visitor, [row["track_id"] for row in recent]),
     )
@@ -40,13 +40,13 @@ def check(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) ->
 async def receive(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) -> Response:
     """Receive a file; the page's script follows its progress."""
     auth.token_needed(request, visitor)
-    house = house_of(request)
-    async with multipart.received(request, house.uploads) as form:
+    resources = resources_of(request)
+    async with multipart.received(request, resources.uploads) as form:
         fields = intake.parsed(form.metadata) if form.metadata.strip() else {}
         if set(fields) - set(METADATA):  # a check must not pass for a delivery of a track
             raise PageError(422, f"A file to check takes only these fields: {', '.join(METADATA)}.")
-        taken = await to_thread.run_sync(intake.take_file_in, house, form, visitor.user.user_id)
-    house.relay.wake()
+        taken = await to_thread.run_sync(intake.take_file_in, resources, form, visitor.user.user_id)
+    resources.relay.wake()
     return JSONResponse({"upload_id": taken.upload_id, "page": f"/check/{taken.upload_id}"}, 202)
 
 
@@ -55,13 +55,13 @@ def result(
     request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
 ) -> Response:
     """Show the progress of an upload and, once it is decided, the result."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "upload_seen", upload_id)
-    progress = progress_of(house.ledger, upload_id)
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "upload_seen", upload_id)
+    progress = progress_of(resources.ledger, upload_id)
     if progress is None:
         raise PageError(404, "There is no such upload.")
     not_blind(request, visitor, progress.track_id)
-    with house.ledger.reading() as connection:
+    with resources.ledger.reading() as connection:
         upload = review_context.upload(connection, upload_id)
         fingerprint = review_context.fingerprint(connection, upload_id)
     return page(
@@ -71,7 +71,7 @@ def result(
         progress=progress,
         upload=upload_of(upload, progress.track_id or upload_id),
         heard=fingerprint,
-        wave=waveform.of(house, fingerprint, progress.decision),
+        wave=waveform.of(resources, fingerprint, progress.decision),
     )
 
 
@@ -80,7 +80,7 @@ def state(
     request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
 ) -> Response:
     """Return the progress of an upload to the page's script."""
-    progress = progress_of(house_of(request).ledger, upload_id)
+    progress = progress_of(resources_of(request).ledger, upload_id)
     if progress is None:
         raise PageError(404, "There is no such upload.")
     return JSONResponse({"status": progress.status, "ended": progress.ended})

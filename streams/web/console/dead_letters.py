@@ -12,7 +12,7 @@ from streams.services.dead_letters import refusal
 from streams.store import audit, dead_letter_store
 from streams.store.dead_letter_store import Letter, NoSuchLetter, Wanted
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import House, house_of
+from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth
 from streams.web.console.auth import PageError, Visitor, needs, text
 from streams.web.console.render import done, page
@@ -32,8 +32,8 @@ def overview(
     cursor: Cursor = None,
 ) -> Response:
     """Show heaps of dead letters by place and reason, and the letters, latest first."""
-    ledger = house_of(request).ledger
-    house_of(request).seen(visitor.user.user_id, "dead_letters_seen")
+    ledger = resources_of(request).ledger
+    resources_of(request).note_view(visitor.user.user_id, "dead_letters_seen")
     wanted = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
     return page(
         *(request, "dead_letters.html", visitor),
@@ -47,9 +47,9 @@ def overview(
 @router.get("/admin/dead-letters/{dead_letter_id}")
 def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
     """Show one dead letter with its bytes and what was done about it."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "dead_letter_seen", dead_letter_id)
-    found = _one(house, dead_letter_id)
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "dead_letter_seen", dead_letter_id)
+    found = _one(resources, dead_letter_id)
     value = found.value or b""
     return page(
         *(request, "dead_letter.html", visitor),
@@ -57,7 +57,7 @@ def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
         value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
         cut=len(value) > SHOWN_BYTES,
         size=len(value),
-        actions=dead_letter_store.actions(house.ledger, dead_letter_id),
+        actions=dead_letter_store.actions(resources.ledger, dead_letter_id),
         refusal=refusal(found),
     )
 
@@ -65,20 +65,20 @@ def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
 @router.post("/admin/dead-letters/{dead_letter_id}")
 def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
     """Replay a dead letter, or drop it; with a reason."""
-    house, why = house_of(request), text(form, "why", 1_000)
-    found = _one(house, dead_letter_id)
+    resources, why = resources_of(request), text(form, "why", 1_000)
+    found = _one(resources, dead_letter_id)
     if not why:
         raise PageError(422, "Say why: whoever looks at this later wants to know.")
     who = visitor.user.name
     if text(form, "what") == "drop":
-        dead_letters.drop(house.ledger, [found], who=who, why=why)
+        dead_letters.drop(resources.ledger, [found], who=who, why=why)
         told = "Dropped."
     else:
-        patience_s = house.settings.request_timeout_s
-        producer = open_producer(house.settings, "console")
+        patience_s = resources.settings.request_timeout_s
+        producer = open_producer(resources.settings, "console")
         try:
             (outcome,) = dead_letters.replay(
-                house.ledger, producer, [found], who=who, why=why, patience_s=patience_s
+                resources.ledger, producer, [found], who=who, why=why, patience_s=patience_s
             )
         finally:
             producer.close(timeout=2)
@@ -86,14 +86,14 @@ def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: auth.Form) -
             raise PageError(409, f"Not replayed: {outcome.refused}.")
         told = f"Replayed to {outcome.sent_to}."
     action = "dead_letter_dropped" if told == "Dropped." else "dead_letter_replayed"
-    with house.ledger.transaction() as connection:
+    with resources.ledger.transaction() as connection:
         entry = audit.Entry(visitor.user.user_id, action, dead_letter_id, {"why": why})
         audit.append(connection, [entry])
     return done(request, "/admin/dead-letters", told)
 
 
-def _one(house: House, dead_letter_id: str) -> Letter:
+def _one(resources: AppResources, dead_letter_id: str) -> Letter:
     try:
-        return dead_letter_store.one(house.ledger, dead_letter_id)
+        return dead_letter_store.one(resources.ledger, dead_letter_id)
     except NoSuchLetter as error:
         raise PageError(404, "There is no such dead letter.") from error

@@ -12,7 +12,7 @@ from streams.services.accounts import sessions, users
 from streams.services.accounts.oidc import Oidc, OidcRefused, Started
 from streams.services.accounts.sessions import BadLink
 from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 from streams.web.console import auth
 from streams.web.console.auth import COOKIE, Form, PageError, Visitor, needs, text
 from streams.web.console.render import page
@@ -40,16 +40,16 @@ def login(request: Request, form: Form) -> Response:
     """Log in, where name and password go together."""
     _before(request, text(form, "before"))
     _not_too_often(request)
-    house, wanted = house_of(request), auth.local(text(form, "next", 2_000))
+    resources, wanted = resources_of(request), auth.local(text(form, "next", 2_000))
     address = request.client.host if request.client else "?"
     name, password = text(form, "name", 200), str(form.get("password", ""))[:2_000]
     try:
-        user = users.log_in(house.ledger, name, password, address)
+        user = users.log_in(resources.ledger, name, password, address)
     except WrongLogin as error:
         return _login(request, wanted, 401, error.detail, name)
     except TooManyTries as error:
         return _login(request, wanted, 429, error.detail, name)
-    with house.ledger.transaction() as connection:
+    with resources.ledger.transaction() as connection:
         token = sessions.begin(connection, user)
     answer = RedirectResponse(wanted, 303)
     auth.remember(request, answer, token)
@@ -71,7 +71,7 @@ def enter(request: Request, token: str, form: Form) -> Response:
     _not_too_often(request)
     address = request.client.host if request.client else "?"
     try:
-        session = sessions.enter(house_of(request).ledger, token, address)
+        session = sessions.enter(resources_of(request).ledger, token, address)
     except BadLink as error:
         raise PageError(410, f"{error.detail}.".capitalize()) from error
     answer = RedirectResponse("/", 303)
@@ -113,12 +113,12 @@ def oidc_back(
         wanted = auth.local(str(kept["next"]))
     except (ValueError, KeyError, TypeError) as broken:
         raise PageError(403, "This log-in was not begun in this browser; begin again.") from broken
-    house = house_of(request)
+    resources = resources_of(request)
     try:
-        user = _oidc(request).finish(house.ledger, begun, state, code)
+        user = _oidc(request).finish(resources.ledger, begun, state, code)
     except OidcRefused as refused:
         raise PageError(403, f"{refused.detail[:1].upper()}{refused.detail[1:]}.") from refused
-    with house.ledger.transaction() as connection:
+    with resources.ledger.transaction() as connection:
         token = sessions.begin(connection, user)
     answer = RedirectResponse(wanted, 303)
     auth.remember(request, answer, token)
@@ -136,7 +136,7 @@ def _oidc(request: Request) -> Oidc:
 @router.post("/logout")
 def logout(request: Request, visitor: Annotated[Visitor, needs(None)], form: Form) -> Response:
     """Log out."""
-    with house_of(request).ledger.transaction() as connection:
+    with resources_of(request).ledger.transaction() as connection:
         sessions.end(connection, request.cookies.get(COOKIE, ""), visitor.user)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
@@ -152,7 +152,7 @@ def me(request: Request, visitor: Annotated[Visitor, needs(None)]) -> Response:
 @router.post("/me")
 def change_me(request: Request, visitor: Annotated[Visitor, needs(None)], form: Form) -> Response:
     """Change one's own password, or blind mode."""
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     if text(form, "what") == "blind":
         with ledger.transaction() as connection:
             users.set_blind(connection, visitor.user, text(form, "blind") == "on")
@@ -184,7 +184,7 @@ def _login(
         fault=fault,
         name=name,
         before=mark,
-        oidc=house_of(request).settings.oidc_issuer is not None,
+        oidc=resources_of(request).settings.oidc_issuer is not None,
     )
     _mark(request, answer, mark)
     return answer

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from streams.services import review_quality
 from streams.services.accounts.roles import Right
 from streams.services.review_quality import BadGolden
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 from streams.web.console import auth
 from streams.web.console.auth import Visitor, needs, text
 from streams.web.console.render import done, page
@@ -30,7 +30,7 @@ def second(
     """Ask for second reviews."""
     count = text(form, "count", 5)
     wanted = min(int(count), MOST) if count.isascii() and count.isdigit() else 0
-    opened = review_quality.ask_twice(house_of(request).ledger, visitor.user, wanted)
+    opened = review_quality.ask_twice(resources_of(request).ledger, visitor.user, wanted)
     return done(request, "/quality", f"{opened} second reviews are in the queue.")
 
 
@@ -39,7 +39,7 @@ def golden(
     request: Request, visitor: Annotated[Visitor, needs(Right.QUALITY)], form: auth.Form
 ) -> Response:
     """Add a golden track, or give those that there are to the queue."""
-    ledger = house_of(request).ledger
+    ledger = resources_of(request).ledger
     if text(form, "what") == "give":
         return done(
             request,
@@ -57,7 +57,7 @@ def golden(
 
 
 def _figures(request: Request, visitor: Visitor, status: int = 200, *, fault: str = "") -> Response:
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "quality_seen")
-    found = review_quality.figures(house.ledger)
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "quality_seen")
+    found = review_quality.figures(resources.ledger)
     return page(request, "quality.html", visitor, status, figures=found, fault=fault)

@@ -13,7 +13,7 @@ from streams.store import review_queue
 from streams.store.cursors import Part
 from streams.store.review_queue import Filters
 from streams.web.api.pages import Cursor
-from streams.web.api.resources import House, house_of
+from streams.web.api.resources import AppResources, resources_of
 from streams.web.console.auth import Form, Visitor, needs, text
 from streams.web.console.render import page
 
@@ -31,17 +31,17 @@ def queue(
     cursor: Cursor = None,
 ) -> Response:
     """Show the queue."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "queue_seen")
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "queue_seen")
     filters = Filters(queue, show, search.strip())
     return page(
         request,
         "queue.html",
         visitor,
-        part=_part(house, visitor.user, filters, cursor),
+        part=_part(resources, visitor.user, filters, cursor),
         filters=filters,
-        queues=review_queue.open_counts(house.ledger),
-        sla=timedelta(hours=house.settings.review_sla_hours),
+        queues=review_queue.open_counts(resources.ledger),
+        sla=timedelta(hours=resources.settings.review_sla_hours),
         now=datetime.now(UTC),
     )
 
@@ -51,15 +51,17 @@ def take_next(
     request: Request, visitor: Annotated[Visitor, needs(Right.REVIEW)], form: Form
 ) -> Response:
     """Take the most urgent task of a queue and go there."""
-    ledger, user = house_of(request).ledger, visitor.user
+    ledger, user = resources_of(request).ledger, visitor.user
     condition = Filters(text(form, "queue", 100)).condition(ledger, user.user_id)
     task_id = review_tasks.take_next(ledger, user, condition)
     return RedirectResponse(f"/tasks/{task_id}" if task_id else "/queue?show=open", 303)
 
 
-def _part(house: House, user: User, filters: Filters, cursor: str | None) -> Part[dict[str, Any]]:
-    part = review_queue.page(house.ledger, filters, user.user_id, cursor, PAGE)
-    with house.ledger.reading() as connection:
+def _part(
+    resources: AppResources, user: User, filters: Filters, cursor: str | None
+) -> Part[dict[str, Any]]:
+    part = review_queue.page(resources.ledger, filters, user.user_id, cursor, PAGE)
+    with resources.ledger.reading() as connection:
         tracks = [row["track_id"] for row in part.rows]
         blind = review_tasks.blind_tracks(connection, user, tracks)
     now = datetime.now(UTC)

@@ -16,7 +16,7 @@ from streams.runtime.health import Health, serve
 from streams.runtime.processes import end_within
 from streams.runtime.settings import Settings
 from streams.services.accounts.sessions import first_link
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 from streams.web.console.address import address_of
 from streams.web.console.app import create
 
@@ -46,15 +46,15 @@ def run_console(settings: Settings) -> int:
 
 async def _serve(settings: Settings, health: Health) -> int:
     listener = _listen(settings)
-    with House.open(settings) as house:
+    with AppResources.open(settings) as resources:
         health.set("ledger_open", True)
         address = address_of(settings, listener.getsockname()[1])
-        link = first_link(house.ledger, always=False)
+        link = first_link(resources.ledger, always=False)
         if link is not None:
             # On the terminal alone: a log is read by more people than may come in.
             sys.stdout.write(f"console  {address}/enter/{link}  (once, signs in the first admin)\n")
             sys.stdout.flush()
-        config = config_of(create(house, address), settings)
+        config = config_of(create(resources, address), settings)
         server = uvicorn.Server(config)
         beating = asyncio.create_task(_beat(server, health))
         log.info("console_serving", address=address)

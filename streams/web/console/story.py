@@ -14,7 +14,7 @@ from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
 from streams.store import review_context
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 from streams.web.console.evidence_from_others import KnownRecording, agreements_and_generators
 
 
@@ -47,10 +47,10 @@ class TaskStory:
         return next((one for one in self.verdicts if one.verdict_id == latest), None)
 
 
-def task_story(house: House, task_id: str, user: User) -> TaskStory | None:
+def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory | None:
     """Return everything about a task, or None where there is none."""
     now = datetime.now(UTC)
-    with house.ledger.reading() as connection:
+    with resources.ledger.reading() as connection:
         row = review_context.task(connection, task_id, review_tasks.excluded(user))
         if row is None:
             return None

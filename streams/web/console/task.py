@@ -17,7 +17,7 @@ from streams.services.review_tasks import NotYours
 from streams.services.verdicts import BadVerdict
 from streams.store import review_context
 from streams.web.api.pages import Id
-from streams.web.api.resources import House, house_of
+from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth, waveform
 from streams.web.console.auth import PageError, Visitor, needs, not_blind, text, texts
 from streams.web.console.render import done, page
@@ -34,7 +34,7 @@ def task(
     visitor: Annotated[Visitor, needs(Right.READ)],
 ) -> Response:
     """Show a task and everything that helps to decide it."""
-    if (later := review_context.successor(house_of(request).ledger, task_id)) is not None:
+    if (later := review_context.successor(resources_of(request).ledger, task_id)) is not None:
         return RedirectResponse(f"/tasks/{later}", 303)
     return _page(request, task_id, visitor)
 
@@ -48,7 +48,7 @@ def take(
 ) -> Response:
     """Hold a task, so that nobody else decides it meanwhile."""
     try:
-        review_tasks.take(house_of(request).ledger, task_id, visitor.user)
+        review_tasks.take(resources_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
         return _page(request, task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
     return RedirectResponse(f"/tasks/{task_id}", 303)
@@ -61,7 +61,7 @@ def renew(
     """Hold it longer: the page's script asks while the page is open."""
     auth.token_needed(request, visitor)
     try:
-        until = review_tasks.renew(house_of(request).ledger, task_id, visitor.user)
+        until = review_tasks.renew(resources_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
         raise PageError(409, error.detail) from error
     return JSONResponse({"until": until.isoformat()})
@@ -75,7 +75,7 @@ def put_back(
     form: auth.Form,
 ) -> Response:
     """Give a task back."""
-    review_tasks.put_back(house_of(request).ledger, task_id, visitor.user)
+    review_tasks.put_back(resources_of(request).ledger, task_id, visitor.user)
     return RedirectResponse("/queue", 303)
 
 
@@ -87,35 +87,35 @@ def verdict(
     form: auth.Form,
 ) -> Response:
     """Give a verdict, also about duplicates that were ticked, each on its own."""
-    house = house_of(request)
-    story = task_story(house, task_id, visitor.user)
+    resources = resources_of(request)
+    story = task_story(resources, task_id, visitor.user)
     if story is None:
         raise PageError(404, "There is no such task.")
     try:
         given = _form(form, story)
-        verdicts.give(house.ledger, task_id, visitor.user, given)
+        verdicts.give(resources.ledger, task_id, visitor.user, given)
     except (BadVerdict, ValidationError) as error:
         detail = error.detail if isinstance(error, BadVerdict) else "A text is too long."
         return _page(request, task_id, visitor, 422, fault=detail, form=form)
     except NotYours as error:
         return _page(request, task_id, visitor, 409, fault=f"Not saved: {error.detail}.", form=form)
-    house.relay.wake()
+    resources.relay.wake()
     said = "Verdict saved."
     ticked = [one for one in texts(form, "also") if one in {row["task_id"] for row in story.alike}]
     if ticked:
-        count = sum(_also(house, one, visitor, form) for one in ticked)
+        count = sum(_also(resources, one, visitor, form) for one in ticked)
         said = f"Verdict saved, and {count} of {len(ticked)} duplicates with it."
     return done(request, f"/tasks/{task_id}", said)
 
 
-def _also(house: House, task_id: str, visitor: Visitor, form: FormData) -> bool:
+def _also(resources: AppResources, task_id: str, visitor: Visitor, form: FormData) -> bool:
     """Say the same of a duplicate; whether that confirms its own label is worked out anew."""
-    story = task_story(house, task_id, visitor.user)
+    story = task_story(resources, task_id, visitor.user)
     if story is None:
         return False
     try:
-        review_tasks.take(house.ledger, task_id, visitor.user)
-        verdicts.give(house.ledger, task_id, visitor.user, _form(form, story))
+        review_tasks.take(resources.ledger, task_id, visitor.user)
+        verdicts.give(resources.ledger, task_id, visitor.user, _form(form, story))
     except NotYours:
         return False
     return True
@@ -129,12 +129,12 @@ def undo(
     form: auth.Form,
 ) -> Response:
     """Take a verdict back; the task is open again."""
-    house = house_of(request)
+    resources = resources_of(request)
     try:
-        task_id = verdicts.undo(house.ledger, verdict_id, visitor.user)
+        task_id = verdicts.undo(resources.ledger, verdict_id, visitor.user)
     except NotYours as error:
         raise PageError(409, f"Not undone: {error.detail}.") from error
-    house.relay.wake()
+    resources.relay.wake()
     return done(request, f"/tasks/{task_id}", "Undone. The task is open again.")
 
 
@@ -184,9 +184,9 @@ def _page(
     fault: str = "",
     form: FormData | None = None,
 ) -> Response:
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "task_seen", task_id)
-    story = task_story(house, task_id, visitor.user)
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "task_seen", task_id)
+    story = task_story(resources, task_id, visitor.user)
     if story is None:
         raise PageError(404, "There is no such task.")
     if not story.blind:  # the task may be an open one's elder: its verdict is to be found again
@@ -198,7 +198,7 @@ def _page(
         visitor,
         status,
         story=story,
-        wave=waveform.of(house, story.heard, shown),
+        wave=waveform.of(resources, story.heard, shown),
         components=COMPONENTS,
         findings=FINDINGS,
         fault=fault,

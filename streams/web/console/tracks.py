@@ -12,7 +12,7 @@ from streams.services.accounts.roles import Right
 from streams.services.evidence_pictures import MEDIA, Pictures
 from streams.store import queries, track_list
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import house_of
+from streams.web.api.resources import resources_of
 from streams.web.console import waveform
 from streams.web.console.auth import PageError, Visitor, blind_among, needs, not_blind
 from streams.web.console.render import page
@@ -31,10 +31,10 @@ def tracks(
     cursor: Cursor = None,
 ) -> Response:
     """List what came, latest first, or what fits a search."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "tracks_seen")
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "tracks_seen")
     search = search.strip()
-    part = track_list.search(house.ledger, search, limit=PAGE, cursor=cursor)
+    part = track_list.search(resources.ledger, search, limit=PAGE, cursor=cursor)
     return page(
         *(request, "tracks.html", visitor),
         part=part,
@@ -48,17 +48,17 @@ def track(
     request: Request, track_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
 ) -> Response:
     """Tell the story of a track."""
-    house = house_of(request)
-    house.seen(visitor.user.user_id, "track_seen", track_id)
+    resources = resources_of(request)
+    resources.note_view(visitor.user.user_id, "track_seen", track_id)
     not_blind(request, visitor, track_id)
-    story = queries.story(house.ledger, track_id)
+    story = queries.story(resources.ledger, track_id)
     if not story:
         raise PageError(404, "The ledger knows nothing of this track.")
     decided = [one.record for one in story if one.table == "decisions"]
     decision = TrackDecided.model_validate(decided[-1]) if decided else None
     heard: list[Any] = [one.record for one in story if one.table == "fingerprints"]
     uploads = [one.record for one in story if one.table == "uploads"]
-    with house.ledger.reading() as connection:
+    with resources.ledger.reading() as connection:
         open_appeals = appeals.of_track(connection, track_id)
         names = users.names(connection)
     return page(
@@ -72,7 +72,7 @@ def track(
         else upload_of(None, track_id),
         upload_id=uploads[-1]["upload_id"] if uploads else "",
         heard=heard[-1] if heard else {},
-        wave=waveform.of(house, heard[-1] if heard else {}, decision),
+        wave=waveform.of(resources, heard[-1] if heard else {}, decision),
         told=told(story, names),
         appeals=open_appeals,
     )
@@ -86,14 +86,14 @@ def picture(
     visitor: Annotated[Visitor, needs(Right.READ)],
 ) -> Response:
     """Return the picture of a decision's evidence; the first time it is drawn."""
-    house = house_of(request)
+    resources = resources_of(request)
     if ending not in MEDIA:
         raise PageError(404, "There is no such picture.")
-    decision = queries.decision(house.ledger, decision_id)
+    decision = queries.decision(resources.ledger, decision_id)
     if decision is None:
         raise PageError(404, "There is no such decision.")
-    house.seen(visitor.user.user_id, "evidence_seen", decision_id)
+    resources.note_view(visitor.user.user_id, "evidence_seen", decision_id)
     not_blind(request, visitor, decision.track_id)
-    drawn = Pictures(house.ledger, house.store, house.settings).of(decision, ending)
+    drawn = Pictures(resources.ledger, resources.store, resources.settings).of(decision, ending)
     headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
     return Response(drawn, media_type=MEDIA[ending], headers=headers)

@@ -10,7 +10,7 @@ from detector.errors import EarmarkError
 from detector.observation.storage import peaks_of
 from detector.types import FloatArray
 from streams.contract.records import ObservationRef, TrackDecided
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 
 log = structlog.get_logger()
 
@@ -44,13 +44,15 @@ class Wave:
     height: int = HEIGHT
 
 
-def of(house: House, heard: dict[str, Any], decision: TrackDecided | None) -> Wave | None:
+def of(
+    resources: AppResources, heard: dict[str, Any], decision: TrackDecided | None
+) -> Wave | None:
     """Return the waveform of what was heard, or None where nothing is kept (any more)."""
     if "observation" not in heard:
         return None
     try:
         peaks, duration_s = peaks_of(
-            house.store.read(ObservationRef.model_validate(heard["observation"]))
+            resources.store.read(ObservationRef.model_validate(heard["observation"]))
         )
     except EarmarkError as error:
         log.info("no_waveform", error=str(error))

@@ -18,9 +18,9 @@ def test_while_one_is_drawn_few_wait_and_not_for_long(
 ) -> None:
     monkeypatch.setattr(evidence_pictures, "WAIT_S", 0.5)
     monkeypatch.setattr(Pictures, "_must_be_ours", lambda self, decision: None)
-    house = console.house
-    drawing = Pictures(house.ledger, house.store, house.settings)
-    decided, _ = tell(house.ledger)
+    resources = console.resources
+    drawing = Pictures(resources.ledger, resources.store, resources.settings)
+    decided, _ = tell(resources.ledger)
 
     def ask(_: int) -> float:
         began = time.monotonic()
@@ -37,7 +37,7 @@ def test_no_process_starts_for_another_models_answer(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "run", None)
-    house = console.house
-    decided, _ = tell(house.ledger)
+    resources = console.resources
+    decided, _ = tell(resources.ledger)
     with pytest.raises(NoPicture, match="another model"):
-        Pictures(house.ledger, house.store, house.settings).of(decided, "png")
+        Pictures(resources.ledger, resources.store, resources.settings).of(decided, "png")

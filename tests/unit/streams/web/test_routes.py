@@ -124,7 +124,7 @@ UNNOTED = {  # views that show nothing of a person but of whoever looks
 def test_every_view_stands_in_the_audit_log(console: Console) -> None:
     """Also one that was refused, and one of what is not there: somebody has asked for it."""
     browser, seen = console.browser("admin"), []
-    object.__setattr__(console.house, "seen", lambda *said: seen.append(said))
+    object.__setattr__(console.resources, "note_view", lambda *said: seen.append(said))
     values = shown(console)
     for method, path in PAGE_ROUTES:
         if method != "GET":
@@ -143,10 +143,10 @@ def test_every_view_stands_in_the_audit_log(console: Console) -> None:
 
 def shown(console: Console) -> dict[str, str]:
     """A track with everything, decided and heard."""
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     decided, requested = tell(ledger)
     assert requested is not None
-    with console.house.uploads.arrive() as arriving:
+    with console.resources.uploads.arrive() as arriving:
         arriving.write(b"RIFF" + bytes(range(200)))
         kept = arriving.whole()
         arriving.keep()

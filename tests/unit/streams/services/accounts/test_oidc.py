@@ -129,28 +129,28 @@ def test_the_provider_lets_in_with_the_role_that_it_gives(
     client, answer = log_in(console, provider)
     assert (answer.status_code, answer.headers["location"]) == (303, "/queue")
     assert client.get("/queue").status_code == 200
-    (ada,) = users.everybody(console.house.ledger)
+    (ada,) = users.everybody(console.resources.ledger)
     assert (ada.name, ada.role, ada.by_oidc, ada.has_password) == ("ada", "reviewer", True, False)
     provider.claims = {"earmark_role": "lead"}
     log_in(console, provider)
-    (ada,) = users.everybody(console.house.ledger)
+    (ada,) = users.everybody(console.resources.ledger)
     assert ada.role == "lead"  # one account, the role of today
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         actions = connection.scalars(sqlalchemy.select(AUDIT.c.action)).all()
     assert actions.count("login") == 2
 
 
 def test_without_the_claim_the_default_role_holds(console: Console, provider: Provider) -> None:
     log_in(console, provider)
-    assert [one.role for one in users.everybody(console.house.ledger)] == ["viewer"]
+    assert [one.role for one in users.everybody(console.resources.ledger)] == ["viewer"]
 
 
 def test_nobody_becomes_somebody_of_the_same_name(console: Console, provider: Provider) -> None:
-    with console.house.ledger.transaction() as connection:
+    with console.resources.ledger.transaction() as connection:
         users.create(connection, "ada", "admin", "test", password="x" * 12)
     _, answer = log_in(console, provider)
     assert answer.status_code == 303
-    found = {one.name: one.role for one in users.everybody(console.house.ledger)}
+    found = {one.name: one.role for one in users.everybody(console.resources.ledger)}
     assert found == {"ada": "admin", "ada @127.0.0.1": "viewer"}
 
 
@@ -168,7 +168,7 @@ def test_a_token_that_is_not_for_us_lets_nobody_in(
     client, answer = log_in(console, provider)
     assert answer.status_code == 403
     assert COOKIE not in client.cookies
-    assert users.everybody(console.house.ledger) == []
+    assert users.everybody(console.resources.ledger) == []
 
 
 def test_a_token_of_another_key_lets_nobody_in(console: Console, provider: Provider) -> None:
@@ -186,7 +186,7 @@ def test_a_code_of_another_browser_lets_nobody_in(console: Console, provider: Pr
 
 def test_a_closed_account_stays_closed(console: Console, provider: Provider) -> None:
     log_in(console, provider)
-    with console.house.ledger.transaction() as connection:
+    with console.resources.ledger.transaction() as connection:
         connection.execute(sqlalchemy.update(USERS).values(active=False))
     assert log_in(console, provider)[1].status_code == 403
 

@@ -29,14 +29,14 @@ WAV = b"RIFF" + bytes(range(256)) * 40
 
 
 def waiting(console: Console) -> list[UploadReceived]:
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         rows = connection.execute(sqlalchemy.select(OUTBOX).order_by(OUTBOX.c.sequence)).all()
     assert {row.topic for row in rows} <= {topics.UPLOADED}
     return [parse(UploadReceived, bytes(row.value)) for row in rows]
 
 
 def files(console: Console) -> list[Path]:
-    return [path for path in Path(console.house.uploads.root).rglob("*") if path.is_file()]
+    return [path for path in Path(console.resources.uploads.root).rglob("*") if path.is_file()]
 
 
 @pytest.fixture
@@ -63,7 +63,9 @@ def test_a_file_is_taken_in_and_kept_by_its_hash(console: Console, program: Test
     assert said.upload.declared.contains_ai == "Partly"
     assert [path.read_bytes() for path in files(console)] == [WAV]
     assert said.upload.uri == files(console)[0].as_uri()
-    with console.house.fetcher.open_seekable(said.upload.uri) as kept:  # its own uploads, always
+    with console.resources.fetcher.open_seekable(
+        said.upload.uri
+    ) as kept:  # its own uploads, always
         assert kept.read(4) == b"RIFF"
 
 
@@ -188,7 +190,7 @@ def test_a_bad_form_leaves_nothing_behind(
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     answer = program.post("uploads", content=body, headers=kind)
     assert answer.status_code == status, answer.text
-    assert list(console.house.uploads.spool.iterdir()) == []
+    assert list(console.resources.uploads.spool.iterdir()) == []
     assert waiting(console) == []
 
 
@@ -196,13 +198,13 @@ def test_a_file_over_the_cap_is_refused_announced_or_not(
     console: Console, program: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = KeptUploads(
-        console.house.uploads.filesystem,
-        console.house.uploads.root,
-        console.house.uploads.spool,
+        console.resources.uploads.filesystem,
+        console.resources.uploads.root,
+        console.resources.uploads.spool,
         99,
     )
     monkeypatch.setattr(multipart, "OVERHEAD_BYTES", 50)
-    object.__setattr__(console.house, "uploads", small)
+    object.__setattr__(console.resources, "uploads", small)
     body = form_of(part("file", WAV))
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     announced = program.post("uploads", content=body, headers=kind)
@@ -214,7 +216,7 @@ def test_a_file_over_the_cap_is_refused_announced_or_not(
 def test_what_a_killed_process_left_is_cleaned_when_old(console: Console) -> None:
     import os
 
-    kept = console.house.uploads
+    kept = console.resources.uploads
     old, new = kept.spool / "old", kept.spool / "new"
     for path in (old, new):
         path.write_bytes(b"half")
@@ -229,7 +231,7 @@ def test_other_bodies_are_not_read(program: TestClient) -> None:
 
 
 def test_a_track_from_upload_to_labels(console: Console, program: TestClient) -> None:
-    decided, _ = tell(console.house.ledger, "T/1 ü")
+    decided, _ = tell(console.resources.ledger, "T/1 ü")
     track = program.get("tracks/T%2F1%20%C3%BC")
     assert track.json()["decision"]["decision_id"] == decided.decision_id
     status = program.get(f"uploads/{decided.upload_id}").json()
@@ -245,7 +247,7 @@ def test_a_track_from_upload_to_labels(console: Console, program: TestClient) ->
 
 def test_pages_neither_skip_nor_repeat(console: Console, program: TestClient) -> None:
     for number in range(7):
-        tell(console.house.ledger, f"T-{number}", at_ms=1_795_000_000_000 + number // 2 * 1_000)
+        tell(console.resources.ledger, f"T-{number}", at_ms=1_795_000_000_000 + number // 2 * 1_000)
     seen, cursor = [], ""
     while True:
         page = program.get(f"uploads?limit=2{cursor}").json()
@@ -303,7 +305,7 @@ def test_too_many_requests_are_told_when_to_come_back(console: Console) -> None:
 
 
 def test_an_appeal_is_handed_in_once(console: Console, program: TestClient) -> None:
-    decided, _ = tell(console.house.ledger)
+    decided, _ = tell(console.resources.ledger)
     body = {
         "decision_id": decided.decision_id,
         "appellant": {"type": "artist", "id": "artist-7"},
@@ -323,11 +325,11 @@ def test_an_appeal_is_handed_in_once(console: Console, program: TestClient) -> N
 def test_everything_is_audited(console: Console, program: TestClient) -> None:
     program.post("uploads", json={"track_id": "T-1", "uri": "file:///deliveries/1.flac"})
     program.get("uploads")
-    console.house.views.stop()
-    with console.house.ledger.reading() as connection:
+    console.resources.views.stop()
+    with console.resources.ledger.reading() as connection:
         actions = set(connection.scalars(sqlalchemy.select(AUDIT.c.action)))
     assert {"key_created", "uploaded", "api_read"} <= actions
-    assert audit.verify(console.house.ledger).fault is None
+    assert audit.verify(console.resources.ledger).fault is None
 
 
 def test_the_document_says_what_is_there(program: TestClient) -> None:
@@ -353,8 +355,8 @@ def test_the_console_needs_no_pytorch() -> None:
 
 
 def test_progress_needs_no_row_but_one(console: Console) -> None:
-    decided, _ = tell(console.house.ledger)
-    assert queries.decision(console.house.ledger, decided.decision_id) == decided
+    decided, _ = tell(console.resources.ledger)
+    assert queries.decision(console.resources.ledger, decided.decision_id) == decided
 
 
 def test_what_is_sent_again_after_it_died_is_under_way_again(
@@ -367,10 +369,10 @@ def test_what_is_sent_again_after_it_died_is_under_way_again(
         return str(program.get(f"uploads/{upload_id}").json()["status"])
 
     def dies(at: datetime, offset: int) -> None:
-        with console.house.ledger.reading() as connection:
+        with console.resources.ledger.reading() as connection:
             text = connection.scalars(sqlalchemy.select(UPLOADS.c.record)).one()
         died = letter(text.encode(), offset)
-        project(console.house.ledger, [replace(died, timestamp_ms=int(at.timestamp() * 1000))])
+        project(console.resources.ledger, [replace(died, timestamp_ms=int(at.timestamp() * 1000))])
 
     dies(datetime.now(UTC), 3)
     assert status() == "dead_letter"
@@ -380,10 +382,10 @@ def test_what_is_sent_again_after_it_died_is_under_way_again(
     dies(datetime.now(UTC) + timedelta(seconds=1), 4)
     assert status() == "dead_letter"
     newest = dead_letter_store.find(
-        console.house.ledger, dead_letter_store.Wanted(upload_id=upload_id)
+        console.resources.ledger, dead_letter_store.Wanted(upload_id=upload_id)
     )[-1]
     dead_letter_store.note(
-        console.house.ledger,
+        console.resources.ledger,
         [(newest, dead_letter_store.Action(newest.dead_letter_id, "replayed", "me", "to see", 1))],
     )
     assert status() == "received"

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys
 from streams.services.accounts.roles import Role
-from streams.web.api.resources import House
+from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from tests.support.stories import a_task, tell
 
@@ -30,24 +30,26 @@ EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "12"))  # of each operation
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppResources]:
     folder = tmp_path_factory.mktemp("schema")
     given_ = Settings(
         ledger=f"sqlite:///{folder}/ledger.db",
         store=f"file://{folder}/store",
         api_rate_per_minute=1_000_000,
     )
-    with House.open(given_, relaying=False) as opened:
+    with AppResources.open(given_, relaying=False) as opened:
         a_task(opened.ledger)
         tell(opened.ledger, "T-2")
         yield opened
 
 
-def test_every_answer_is_documented(house: House) -> None:
-    with house.ledger.transaction() as connection:
+def test_every_answer_is_documented(resources: AppResources) -> None:
+    with resources.ledger.transaction() as connection:
         key = keys.create(connection, "schema", Role.ADMIN, "test")
     headers = {"Authorization": f"Bearer {key}"}
-    schema = schemathesis.openapi.from_asgi("/v1/openapi.json", create(house, "http://testserver"))
+    schema = schemathesis.openapi.from_asgi(
+        "/v1/openapi.json", create(resources, "http://testserver")
+    )
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) >= 15
     for operation in operations:

@@ -25,7 +25,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 
 def waiting(console: Console) -> str | None:
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         said: str | None = connection.scalar(select(OUTBOX.c.traceparent))
     return said
 

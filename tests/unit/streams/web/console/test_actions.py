@@ -58,7 +58,7 @@ class Log:
 
     def new(self) -> set[tuple[str, str]]:
         question = sqlalchemy.select(AUDIT).where(AUDIT.c.sequence > self._after)
-        with self._console.house.ledger.reading() as connection:
+        with self._console.resources.ledger.reading() as connection:
             rows = connection.execute(question.order_by(AUDIT.c.sequence)).all()
         self._after = rows[-1].sequence if rows else self._after
         return {(row.actor, row.action) for row in rows if not row.action.endswith("_seen")}
@@ -66,7 +66,7 @@ class Log:
 
 def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, dict[str, object]]]:
     """Yield the actions in an order in which each can be done: its route, its address, its form."""
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     task = f"/tasks/{a_task(ledger)}"
     yield "/me", "/me", {"what": "blind", "blind": "on"}
     yield "/me", "/me", {"what": "blind"}
@@ -132,4 +132,4 @@ def test_every_action_stands_in_the_audit_log(console: Console, admin: Browser) 
     assert token.submit("/logout").status_code == 303
     noted["/logout"] = {action for _, action in log.new()}
     assert noted == NOTED
-    assert audit.verify(console.house.ledger).fault is None
+    assert audit.verify(console.resources.ledger).fault is None

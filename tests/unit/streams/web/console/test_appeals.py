@@ -20,7 +20,7 @@ from tests.support.stories import POLICY, tell
 def test_an_appeal_is_taken_as_long_as_the_statement_promises(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     decided, _ = tell(ledger)
     monkeypatch.setattr(appeals, "WINDOW", timedelta(0))
 
@@ -46,7 +46,7 @@ def test_an_appeal_is_taken_as_long_as_the_statement_promises(
 
 
 def test_an_outside_body_takes_back_nothing_that_was_won(console: Console) -> None:
-    ledger, lead = console.house.ledger, console.user("lead")
+    ledger, lead = console.resources.ledger, console.user("lead")
     decided, _ = tell(ledger)
     said = appeals.receive(
         ledger,

@@ -51,10 +51,10 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def story(console: Console) -> Story:
-    decided, requested = tell(console.house.ledger, title="A song")
+    decided, requested = tell(console.resources.ledger, title="A song")
     assert requested is not None
     appeal = appeals.receive(
-        *(console.house.ledger, decided.decision_id),
+        *(console.resources.ledger, decided.decision_id),
         appellant=Appellant(type="artist", id="artist-7"),
         grounds="not_ai",
         statement="I played it.",
@@ -85,7 +85,7 @@ def test_whoever_sees_sees_it_all(console: Console, story: Story) -> None:
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "lead", "admin"])
 def test_blind_mode_hides_it_on_every_page(console: Console, story: Story, role: str) -> None:
     browser = console.browser(role)
-    with console.house.ledger.transaction() as connection:
+    with console.resources.ledger.transaction() as connection:
         users.set_blind(connection, console.user(role), True)
     for path in story.pages() + LISTS:
         assert told(browser, path) == [], path
@@ -107,9 +107,9 @@ def second(console: Console, story: Story) -> str:
     ada = console.browser("reviewer", "ada")
     ada.submit(f"/tasks/{story.task}/take")
     ada.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
-    assert review_quality.ask_twice(console.house.ledger, console.user("lead"), 1) == 1
+    assert review_quality.ask_twice(console.resources.ledger, console.user("lead"), 1) == 1
     question = sqlalchemy.select(STATES.c.task_id).where(STATES.c.kind == "second")
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         return str(connection.scalars(question).one())
 
 
@@ -136,8 +136,8 @@ def test_a_second_reviewer_finds_the_first_verdict_nowhere(console: Console, sto
 def test_the_same_recording_delivered_again_tells_nothing_either(
     console: Console, story: Story
 ) -> None:
-    again, _ = tell(console.house.ledger, "T-2", title="A song")
-    other, _ = tell(console.house.ledger, "T-3", title="Another song")
+    again, _ = tell(console.resources.ledger, "T-2", title="A song")
+    other, _ = tell(console.resources.ledger, "T-3", title="Another song")
     assert again.content_sha256 == story.decided.content_sha256 != other.content_sha256
     second(console, story)
     bob = console.browser("reviewer", "bob")
@@ -148,7 +148,11 @@ def test_the_same_recording_delivered_again_tells_nothing_either(
 
 
 def test_whoever_made_a_track_golden_is_not_asked_about_it(console: Console, story: Story) -> None:
-    ledger, lead, bob = console.house.ledger, console.user("lead"), console.user("reviewer", "bob")
+    ledger, lead, bob = (
+        console.resources.ledger,
+        console.user("lead"),
+        console.user("reviewer", "bob"),
+    )
     review_quality.make_golden(ledger, lead, story.decided.upload_id, "None", "we recorded it")
     assert review_quality.give_golden(ledger, lead) == 1
     golden = STATES.c.kind == "golden"
@@ -159,7 +163,7 @@ def test_whoever_made_a_track_golden_is_not_asked_about_it(console: Console, sto
 def test_who_undoes_what_measures_their_own_verdict_does_not_get_it(
     console: Console, story: Story
 ) -> None:
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     lea, bob = console.browser("lead", "lea"), console.browser("reviewer", "bob")
     lea.submit(f"/tasks/{story.task}/take")
     lea.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)

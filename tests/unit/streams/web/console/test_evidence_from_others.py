@@ -26,7 +26,7 @@ TOLD = Declaration(contains_ai="None", tools=(Tool(name="Synth", agreement_id="A
 
 def a_story(console: Console) -> str:
     """A track that a person must look at, is like T-0, was signed, and names an agreement."""
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     known, _ = tell(ledger, "T-0", title="The known one")
     task = a_task(ledger, "T-1", declared=TOLD)
     said = Provenance(state="untrusted", signer="Somebody <b>else</b>", claim_generator="Suno 5")

@@ -106,7 +106,7 @@ class Marks(HTMLParser):
 
 def told_evil(console: Console) -> dict[str, str]:
     """Put the evil text wherever an upload, a dead letter, a user or an appeal can."""
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     decided, requested = tell(ledger, EVIL[:200], **EVIL_UPLOAD)
     assert requested is not None
     from streams.stages.ledger import project
@@ -220,10 +220,10 @@ def test_no_path_leads_out(console: Console, path: str) -> None:
 
 def test_audio_is_read_only_from_where_uploads_may_lie(console: Console) -> None:
     admin = console.browser("admin")
-    own = f"file://{console.house.uploads.root}/../ledger.db"
+    own = f"file://{console.resources.uploads.root}/../ledger.db"
     for number, uri in enumerate(("file:///etc/passwd", own, "http://127.0.0.1/x", "s3://b/k")):
-        decided, _ = tell(console.house.ledger, f"T-{number}", uri=uri)
-        hear(console.house.ledger, decided, "c" * 64)
+        decided, _ = tell(console.resources.ledger, f"T-{number}", uri=uri)
+        hear(console.resources.ledger, decided, "c" * 64)
         answer = admin.get(f"/audio/{decided.upload_id}")
         assert answer.status_code == 410, uri
         assert "cannot be played" in answer.text
@@ -231,7 +231,7 @@ def test_audio_is_read_only_from_where_uploads_may_lie(console: Console) -> None
 
 def test_a_checked_file_does_not_pass_for_a_delivery(console: Console) -> None:
     """Else whoever may upload could have a track of somebody decided anew, by other audio."""
-    tell(console.house.ledger, "T-1")
+    tell(console.resources.ledger, "T-1")
     browser = console.browser("policy")
     headers = {"X-CSRF-Token": browser.csrf, "Sec-Fetch-Site": "same-origin"}
 
@@ -242,20 +242,20 @@ def test_a_checked_file_does_not_pass_for_a_delivery(console: Console) -> None:
 
     for metadata in ('{"track_id": "T-1"}', '{"distributor": "D"}', '{"uri": "file:///x"}'):
         assert check(metadata) == 422, metadata
-    assert [one for one in Path(console.house.uploads.root).rglob("*") if one.is_file()] == []
+    assert [one for one in Path(console.resources.uploads.root).rglob("*") if one.is_file()] == []
     assert check('{"declared": {"contains_ai": "None"}}') == 202
     assert check("{") == 400
 
 
 def test_audio_comes_in_ranges(console: Console) -> None:
-    with console.house.uploads.arrive() as arriving:
+    with console.resources.uploads.arrive() as arriving:
         arriving.write(b"RIFF" + bytes(range(200)))
         kept = arriving.whole()
         assert arriving.keep()
-    decided, _ = tell(console.house.ledger, uri=kept.uri)
+    decided, _ = tell(console.resources.ledger, uri=kept.uri)
     browser, path = console.browser("viewer"), f"/audio/{decided.upload_id}"
     assert browser.get(path).status_code == 410, "what was never heard is not served"
-    hear(console.house.ledger, decided, kept.sha256)
+    hear(console.resources.ledger, decided, kept.sha256)
     whole = browser.get(path)
     assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/wav")
     for asked, status, length, said in (
@@ -270,8 +270,8 @@ def test_audio_comes_in_ranges(console: Console) -> None:
         assert (answer.status_code, len(answer.content)) == (status, length), asked
         assert answer.headers["content-range"] == said
     assert browser.get(path, headers={"Range": "pages=1-2"}).status_code == 200
-    console.house.views.stop()  # writes what waits
-    with console.house.ledger.reading() as connection:
+    console.resources.views.stop()  # writes what waits
+    with console.resources.ledger.reading() as connection:
         question = sqlalchemy.select(AUDIT.c.action).where(AUDIT.c.action == "audio_opened")
         assert len(connection.execute(question).all()) == 1, "one listening is one line"
 
@@ -284,28 +284,28 @@ def test_what_was_kept_is_played_wherever_it_came_from(console: Console, tmp_pat
     browser = console.browser("reviewer")
     paths = []
     for track, uri in (("T-1", "https://example.org/one.wav"), ("T-2", "file:///gone/two.wav")):
-        decided, _ = tell(console.house.ledger, track, uri=uri)
-        hear(console.house.ledger, decided, sha256)
+        decided, _ = tell(console.resources.ledger, track, uri=uri)
+        hear(console.resources.ledger, decided, sha256)
         paths.append(f"/audio/{decided.upload_id}")
     assert {browser.get(path).status_code for path in paths} == {410}
-    assert console.house.uploads.keep_copy(tmp_path / "fetched", sha256)
-    assert not console.house.uploads.keep_copy(tmp_path / "fetched", sha256), "once"
+    assert console.resources.uploads.keep_copy(tmp_path / "fetched", sha256)
+    assert not console.resources.uploads.keep_copy(tmp_path / "fetched", sha256), "once"
     assert {browser.get(path).content for path in paths} == {content}
-    assert list((Path(console.house.uploads.root) / ".arriving").iterdir()) == []
+    assert list((Path(console.resources.uploads.root) / ".arriving").iterdir()) == []
 
 
 def test_a_file_that_was_swapped_after_the_analysis_is_not_played(
     console: Console, tmp_path: Path
 ) -> None:
-    with console.house.uploads.arrive() as arriving:
+    with console.resources.uploads.arrive() as arriving:
         arriving.write(b"RIFF" + bytes(range(200)))
         kept = arriving.whole()
         arriving.keep()
-    decided, _ = tell(console.house.ledger, uri=kept.uri)
-    hear(console.house.ledger, decided, kept.sha256)
+    decided, _ = tell(console.resources.ledger, uri=kept.uri)
+    hear(console.resources.ledger, decided, kept.sha256)
     browser, path = console.browser("reviewer"), f"/audio/{decided.upload_id}"
     assert browser.get(path).status_code == 200
-    Path(console.house.uploads.path(kept.sha256)).write_bytes(b"RIFF" + bytes(200) + b"FREE")
+    Path(console.resources.uploads.path(kept.sha256)).write_bytes(b"RIFF" + bytes(200) + b"FREE")
     answer = browser.get(path, headers={"Range": "bytes=1-"})
     assert answer.status_code == 410
     assert "not the file that was analysed" in answer.text
@@ -313,7 +313,7 @@ def test_a_file_that_was_swapped_after_the_analysis_is_not_played(
 
 def test_logging_in_gives_a_new_session_whatever_was_brought(console: Console) -> None:
     """Session fixation: a cookie that somebody planted is worth nothing afterwards."""
-    with console.house.ledger.transaction() as connection:
+    with console.resources.ledger.transaction() as connection:
         ada = users.create(connection, "Ada", "viewer", "test", password="x" * 12)
         planted = sessions.begin(connection, ada)
         sessions.end(connection, planted, ada)
@@ -326,8 +326,8 @@ def test_logging_in_gives_a_new_session_whatever_was_brought(console: Console) -
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     given = answer.cookies[COOKIE]
     assert given != planted
-    assert sessions.find(console.house.ledger, planted) is None
-    assert sessions.find(console.house.ledger, given) is not None
+    assert sessions.find(console.resources.ledger, planted) is None
+    assert sessions.find(console.resources.ledger, given) is not None
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
@@ -356,7 +356,7 @@ def test_many_tries_from_one_address_do_not_reach_the_ledger(console: Console) -
 
 def test_looking_at_a_link_does_not_use_it_up(console: Console) -> None:
     ada = console.user("viewer", "Ada")
-    with console.house.ledger.transaction() as connection:
+    with console.resources.ledger.transaction() as connection:
         token = sessions.link(connection, ada, "test")
     client = TestClient(console.app, base_url=ADDRESS, follow_redirects=False)
     for _ in range(3):
@@ -374,14 +374,14 @@ def test_a_role_that_is_taken_away_is_gone_at_once(console: Console) -> None:
     browser = console.browser("admin", "second admin")
     console.user("admin")
     assert browser.get("/admin").status_code == 200
-    with console.house.ledger.transaction() as connection:
+    with console.resources.ledger.transaction() as connection:
         user = console.made["second admin"]
         users.change(connection, user, role="viewer", active=True, by="test")
     assert browser.get("/admin").status_code == 403
-    with console.house.ledger.transaction() as connection:
+    with console.resources.ledger.transaction() as connection:
         users.change(connection, user, role="viewer", active=False, by="test")
     assert browser.get("/tracks").status_code == 303
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         mine = SESSIONS.c.user_id == user.user_id
         assert connection.scalars(sqlalchemy.select(SESSIONS.c.user_id).where(mine)).all() == []
 
@@ -415,13 +415,13 @@ def test_who_is_behind_a_proxy_is_believed_of_ours_alone(
     forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "Sec-Fetch-Site": "same-origin"}
     form = {"before": mark[1], "name": "Ada", "password": "x"}
     assert client.post("/login", data=form, headers=forwarded).status_code == 401
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         found = connection.scalars(sqlalchemy.select(LOGIN_ATTEMPTS.c.address)).all()
     assert found == [counted]  # nor is what a stranger wrote before our proxy's own entry
 
 
 def test_what_could_not_be_delivered_is_told_to_the_admin(console: Console) -> None:
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     with ledger.transaction() as connection:
         hook, _ = deliveries.create(connection, "https://hook.example/", [topics.DECIDED], "me")
     tell(ledger)

@@ -49,7 +49,7 @@ def filled(url: str, opened: Callable[[str], Console], monkeypatch: pytest.Monke
 
 
 def add(console: Console, start: int, count: int) -> None:
-    ledger = console.house.ledger
+    ledger = console.resources.ledger
     with ledger.transaction() as connection:
         deliveries.create(connection, "https://hook.example/", [topics.DECIDED], "me")
     for number in range(start, start + count):
@@ -96,7 +96,9 @@ def test_a_list_is_walked_to_its_end_and_back(
     filled: Console, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if path == "/admin/audit":
-        monkeypatch.setattr(type(filled.house), "seen", lambda *_: None)  # it would go on growing
+        monkeypatch.setattr(
+            type(filled.resources), "note_view", lambda *_: None
+        )  # it would go on growing
     browser, pattern = filled.browser("admin"), LISTS[path]
     forward = walk(browser, path, "next", pattern)
     rows = list(chain(*forward))

@@ -33,14 +33,14 @@ def counted(engine: sqlalchemy.Engine) -> Iterator[list[str]]:
 def fill(console: Console, start: int, count: int) -> None:
     for number in range(start, start + count):
         decided, _ = tell(
-            console.house.ledger,
+            console.resources.ledger,
             f"T-{number}",
             title="One song",  # the same content: all are duplicates of each other
             distributor="Label A",
             uploaded_at=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=number),
         )
         appeals.receive(
-            console.house.ledger,
+            console.resources.ledger,
             decided.decision_id,
             appellant=Appellant(type="artist", id=f"artist-{number}"),
             grounds="not_ai",
@@ -70,13 +70,13 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
     numbers: list[dict[str, int]] = []
     for start, count in ((0, 3), (3, 30)):
         fill(console, start, count)
-        with console.house.ledger.reading() as connection:
+        with console.resources.ledger.reading() as connection:
             task = connection.scalar(
                 sqlalchemy.text("SELECT task_id FROM task_states WHERE track_id = 'T-1'")
             )
         found = {}
         for path in PAGES:
-            with counted(console.house.ledger.engine) as said:
+            with counted(console.resources.ledger.engine) as said:
                 answer = admin.get(path.replace("TASK", f"/tasks/{task}"))
             assert answer.status_code == 200, path
             mine = [one for one in said if "audit_log" not in one or path == "/admin/audit"]
@@ -92,6 +92,6 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
 def test_nor_do_those_of_the_api(console: Console, path: str) -> None:
     program = console.program("viewer")
     fill(console, 0, 30)
-    with counted(console.house.ledger.engine) as said:
+    with counted(console.resources.ledger.engine) as said:
         assert program.get(path).status_code == 200
     assert len([one for one in said if one.startswith("SELECT")]) <= 6

@@ -37,7 +37,7 @@ def found(ledger: Ledger, text: str) -> set[str]:
 def told(url: str, opened: Callable[[str], Console]) -> Console:
     console = opened(url)
     for track, title in TITLES.items():
-        tell(console.house.ledger, track, title=title or "", distributor=f"Label {track}")
+        tell(console.resources.ledger, track, title=title or "", distributor=f"Label {track}")
     return console
 
 
@@ -46,7 +46,7 @@ def test_what_a_title_or_a_deliverer_contains_is_found(
     told: Console, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(track_list, "MANY", many)  # 1: whatever is found at all is common
-    ledger = told.house.ledger
+    ledger = told.resources.ledger
     for text, tracks in {
         "PAPER": {"T-1", "T-2"},
         "r boa": {"T-1"},
@@ -73,18 +73,18 @@ def test_pages_find_it_too_and_a_track_that_is_forgotten_is_found_no_more(told: 
         assert "paperweight" in html
         assert "Label T-5" not in html
     assert reader.get("/tracks", params={"search": 'a"\0b'}).status_code == 200
-    with told.house.ledger.transaction() as connection:
+    with told.resources.ledger.transaction() as connection:
         connection.execute(sqlalchemy.delete(UPLOADS).where(UPLOADS.c.track_id == "T-1"))
         tasks = sqlalchemy.delete(TASK_STATES).where(TASK_STATES.c.track_id == "T-1")
         connection.execute(tasks)
-    assert found(told.house.ledger, "paper") == {"T-2"}
+    assert found(told.resources.ledger, "paper") == {"T-2"}
 
 
 def test_the_queue_is_read_out_of_its_index(told: Console) -> None:
-    if told.house.ledger.engine.dialect.name != "sqlite":
+    if told.resources.ledger.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL chooses by what there is, and here is next to nothing")
     said: list[str] = []
-    engine = told.house.ledger.engine
+    engine = told.resources.ledger.engine
 
     def note(connection: object, cursor: object, statement: str, *_: object) -> None:
         if "FROM task_states" in statement and "LIMIT" in statement:
@@ -96,7 +96,7 @@ def test_the_queue_is_read_out_of_its_index(told: Console) -> None:
         reader.get(f"/queue{query}")
     sqlalchemy.event.remove(engine, "before_cursor_execute", note)
     assert len(said) == 3
-    with told.house.ledger.reading() as connection:
+    with told.resources.ledger.reading() as connection:
         for statement, index in zip(said, ("queue", "age", "name"), strict=True):
             inner = statement[statement.index("(SELECT task_states.task_id AS") + 1 :]
             inner = inner[: inner.index(") AS")]
@@ -113,7 +113,7 @@ def test_a_common_text_is_not_gathered_from_all_uploads(
 ) -> None:
     """Where it is looked at row by row, the most urgent fifty are soon found."""
     monkeypatch.setattr(track_list, "MANY", 1)
-    ledger = told.house.ledger
+    ledger = told.resources.ledger
     if ledger.engine.dialect.name == "sqlite":
         pytest.skip("SQLite never gathers what is asked of one row")
     fits = has_text(ledger, TASK_STATES.c.upload_id, "label") | (TASK_STATES.c.track_id == "x")

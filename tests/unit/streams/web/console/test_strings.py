@@ -65,7 +65,7 @@ def test_it_says_how_many_people_are_as_conspicuous() -> None:
 
 
 def test_pages_say_it_first_and_explain_their_terms(console: Console) -> None:
-    decided, requested = tell(console.house.ledger)
+    decided, requested = tell(console.resources.ledger)
     assert requested is not None
     said = strings.plain(decided.analysis)
     reader = console.browser("viewer")

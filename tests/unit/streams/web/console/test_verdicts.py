@@ -35,13 +35,13 @@ REASON = "R-HUMAN-PERFORMANCE"
 def given(console: Console) -> list[ReviewDecided]:
     """What has been said, oldest first."""
     question = sqlalchemy.select(VERDICTS.c.record).order_by(VERDICTS.c.decided_at)
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         return [parse(ReviewDecided, one.encode()) for one in connection.scalars(question)]
 
 
 def decided_again(console: Console, event: TrackClassified) -> ReviewRequested | None:
     """What the policy still asks under everything that people have said."""
-    facts = Standing(console.house.ledger).facts(event, datetime.now(UTC), POLICY.name)
+    facts = Standing(console.resources.ledger).facts(event, datetime.now(UTC), POLICY.name)
     return decide(event, POLICY, facts)[2]
 
 
@@ -62,7 +62,7 @@ def test_a_task_that_waits_for_a_finding_is_answered_by_it(
     console: Console, upload: dict[str, Any], said: str
 ) -> None:
     ada = console.browser("reviewer")
-    decided, requested = tell(console.house.ledger, **upload)
+    decided, requested = tell(console.resources.ledger, **upload)
     assert requested is not None
     event = classified(declared=CLAIMS_NONE, track_id="T-1", **upload).model_copy(
         update={"content_sha256": decided.content_sha256}
@@ -86,7 +86,7 @@ def test_findings_that_contradict_each_other_or_a_call_for_help_are_refused(
     console: Console,
 ) -> None:
     ada = console.browser("reviewer")
-    _, requested = tell(console.house.ledger)
+    _, requested = tell(console.resources.ledger)
     assert requested is not None
     path = f"/tasks/{requested.task_id}"
     ada.submit(f"{path}/take")
@@ -94,13 +94,17 @@ def test_findings_that_contradict_each_other_or_a_call_for_help_are_refused(
     assert (both.status_code, "contradict" in both.text) == (422, True)
     help_ = ada.submit(f"{path}/verdict", finding="escalate", reason=REASON, said="fraud")
     assert (help_.status_code, "Whoever looks next" in help_.text) == (422, True)
-    with console.house.ledger.reading() as connection:
+    with console.resources.ledger.reading() as connection:
         sent = sqlalchemy.select(OUTBOX.c.value).where(OUTBOX.c.topic == topics.REVIEWS_DECIDED)
         assert connection.scalars(sent).all() == []
 
 
 def test_a_second_review_shows_nothing_of_what_came_of_the_first(console: Console) -> None:
-    ledger, ada, bob = console.house.ledger, console.browser("reviewer"), console.browser("lead")
+    ledger, ada, bob = (
+        console.resources.ledger,
+        console.browser("reviewer"),
+        console.browser("lead"),
+    )
     decided, requested = tell(ledger)
     assert requested is not None
     path = f"/tasks/{requested.task_id}"
@@ -110,7 +114,7 @@ def test_a_second_review_shows_nothing_of_what_came_of_the_first(console: Consol
     second = bob.submit("/queue/next").headers["location"]
     later = decided.model_copy(update={"decision_id": "dec_later"})
     project(ledger, [message(topics.DECIDED, later, timestamp_ms=1_796_000_000_000)])
-    story = task_story(console.house, second.rpartition("/")[2], console.user("lead"))
+    story = task_story(console.resources, second.rpartition("/")[2], console.user("lead"))
     assert story is not None
     assert story.blind
     assert story.current != story.decision
@@ -118,7 +122,7 @@ def test_a_second_review_shows_nothing_of_what_came_of_the_first(console: Consol
 
 
 def test_a_task_whose_place_was_taken_leads_to_the_one_that_took_it(console: Console) -> None:
-    ledger, ada = console.house.ledger, console.browser("reviewer")
+    ledger, ada = console.resources.ledger, console.browser("reviewer")
     _, requested = tell(ledger)
     assert requested is not None
     newer = requested.model_copy(update={"task_id": "tsk_newer"})
@@ -134,7 +138,7 @@ def test_a_task_whose_place_was_taken_leads_to_the_one_that_took_it(console: Con
 
 def test_a_forgotten_page_takes_nothing_back(console: Console) -> None:
     ada, bob = console.browser("reviewer", "ada"), console.browser("reviewer", "bob")
-    path = f"/tasks/{a_task(console.house.ledger)}"
+    path = f"/tasks/{a_task(console.resources.ledger)}"
     assert ada.submit(f"{path}/renew").status_code == 409
     ada.submit(f"{path}/take")
     assert ada.submit(f"{path}/renew").status_code == 200
@@ -148,13 +152,13 @@ def test_a_forgotten_page_takes_nothing_back(console: Console) -> None:
 def test_a_verdict_about_duplicates_confirms_or_corrects_each_ones_own_label(
     console: Console,
 ) -> None:
-    ledger, ada = console.house.ledger, console.browser("reviewer")
+    ledger, ada = console.resources.ledger, console.browser("reviewer")
     first = a_task(ledger, "T-1", title="One song")
     partly = Declaration(contains_ai="Partly")
     other = a_task(ledger, "T-2", title="One song", declared=partly, **VOICE)
     labels = {}
     for task_id in (first, other):
-        story = task_story(console.house, task_id, console.user("reviewer"))
+        story = task_story(console.resources, task_id, console.user("reviewer"))
         assert story is not None
         assert story.decision is not None
         labels[task_id] = story.decision.label.extent
@@ -170,7 +174,7 @@ def test_a_form_that_comes_again_does_the_duplicates_that_were_left(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database went away after the verdict itself: sent again, the form does the rest."""
-    ledger, ada = console.house.ledger, console.browser("reviewer")
+    ledger, ada = console.resources.ledger, console.browser("reviewer")
     first, *others = [a_task(ledger, f"T-{number}", title="One song") for number in range(3)]
     ada.submit(f"/tasks/{first}/take")
     form: dict[str, Any] = {"finding": "None", "reason": REASON, "also": others, "form_id": "f"}
@@ -190,7 +194,7 @@ def test_a_form_that_comes_again_does_the_duplicates_that_were_left(
 
 
 def test_ticked_duplicates_stay_ticked_when_a_form_comes_back(console: Console) -> None:
-    ledger, ada = console.house.ledger, console.browser("reviewer")
+    ledger, ada = console.resources.ledger, console.browser("reviewer")
     first, other = (a_task(ledger, f"T-{number}", title="One song") for number in range(2))
     ada.submit(f"/tasks/{first}/take")
     back = ada.submit(f"/tasks/{first}/verdict", finding="None", also=other)
@@ -198,7 +202,7 @@ def test_ticked_duplicates_stay_ticked_when_a_form_comes_back(console: Console) 
 
 
 def test_what_was_done_is_said_once_and_never_by_an_address(console: Console) -> None:
-    ada, path = console.browser("reviewer"), f"/tasks/{a_task(console.house.ledger)}"
+    ada, path = console.browser("reviewer"), f"/tasks/{a_task(console.resources.ledger)}"
     ada.submit(f"{path}/take")
     assert ada.submit(f"{path}/verdict", finding="None", reason=REASON).headers["location"] == path
     assert '<p class="done" role="status">Verdict saved.</p>' in ada.get(path).text
