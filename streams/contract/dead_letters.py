@@ -17,10 +17,12 @@ letters: over it, the worker stops and people look.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from detector.errors import BadInput, Fatal
+from streams.contract import topics
+from streams.contract.output import Outgoing
 
 HEADER_PREFIX: Final = "earmark.dead."
 PROCESSOR: Final = HEADER_PREFIX + "processor"
@@ -40,6 +42,7 @@ MAX_ATTEMPT: Final = 2**31 - 1  # headers may say anything
 MAX_DEAD_LETTER_BYTES: Final = 2_097_152
 MIN_PROOF: Final = 10  # events; fewer are no proof of anything
 MAX_DETAIL = 1_000  # characters; a detail may quote a hostile file
+MAX_BARE_KEY_BYTES: Final = 10_000  # of a dead letter without its value
 
 
 class DeadLetterLimit(Fatal):
@@ -90,6 +93,23 @@ def headers_for(message: Message, processor: str, error: BadInput) -> list[tuple
         ORIGIN_TIME: str(message.timestamp_ms),
     }
     return kept + [(name, value.encode(errors="replace")) for name, value in ours.items()]
+
+
+def exact_letter(message: Message, processor: str, error: BadInput) -> Outgoing:
+    """Return the dead letter of a message, with its exact bytes."""
+    headers = headers_for(message, processor, error)
+    value = message.value
+    if message.key is None and value is None:
+        value, headers = b"", [*headers, (VALUE, b"null")]
+    return Outgoing(topics.dead(message.topic), message.key, value, tuple(headers))
+
+
+def bare_letter(message: Message, processor: str, error: BadInput) -> Outgoing:
+    """Return a dead letter of a few kilobytes, for where the broker refuses the exact one."""
+    headers = headers_for(replace(message, headers=()), processor, error)
+    key = message.key if len(message.key or b"") <= MAX_BARE_KEY_BYTES else None
+    omitted = (*headers, (VALUE, b"omitted"))
+    return Outgoing(topics.dead(message.topic), key, b"", omitted)
 
 
 def headers_of_replay(

@@ -1,4 +1,4 @@
-"""One record on its way to a topic."""
+"""Records and messages on their way to a topic."""
 
 from dataclasses import dataclass
 
@@ -11,3 +11,13 @@ class Output:
 
     topic: str
     record: Record
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message as it is sent to the broker."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()

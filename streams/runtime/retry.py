@@ -1,11 +1,25 @@
-"""Trying again: growing pauses with jitter, cut short by the wish to stop."""
+"""When a transient failure is attempted again: growing pauses with jitter, cut short by a stop.
 
-import random
+On tenacity and not on stamina: its pauses can be ended by an event, and a process shows that it
+lives while it waits.
+"""
+
+import asyncio
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import structlog
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_never,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from detector.errors import Transient
 from streams.runtime import metrics
@@ -14,40 +28,78 @@ from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-MAX_DOUBLINGS = 16  # far beyond any cap; a start may try for days
-
 T = TypeVar("T")
 
 
-class Patience:
-    """The patience of one process; it keeps the process alive to its health while it waits."""
+class RetryPolicy:
+    """The policy of one process.
+
+    The pause before attempt ``n + 1`` lies between half and the whole of
+    ``min(retry_cap_s, retry_base_s * 2 ** (n - 1))``: what fails together comes back apart.
+    """
 
     def __init__(
-        self, name: str, settings: Settings, health: Health, stop: threading.Event
+        self,
+        processor: str,
+        settings: Settings,
+        health: Health | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
-        self._name, self._settings, self._health, self._stop = name, settings, health, stop
+        self._processor, self._health = processor, health
+        self._stop = stop or threading.Event()
+        self._attempts = settings.retry_attempts
+        base_s, cap_s = settings.retry_base_s / 2, settings.retry_cap_s / 2
+        self._wait = wait_exponential(base_s, cap_s) + wait_random_exponential(base_s, cap_s)
 
-    def awaited(self, condition: str, attempt: Callable[[], T]) -> T | None:
-        """Try until it succeeds; None when stopped before. For the start, which has time."""
-        tries = 0
-        while not self._stop.is_set():
-            try:
-                result = attempt()
-            except Transient as error:
-                tries += 1
-                self.pause(tries, error)
-            else:
-                self._health.set(condition, True)
-                return result
-        return None
+    def call(self, attempt: Callable[[], T]) -> T:
+        """Call ``attempt`` until it succeeds, at most ``retry_attempts`` times.
 
-    def pause(self, tries: int, error: Transient) -> None:
-        """Wait after the ``tries``-th failure in a row."""
-        metrics.RETRIES.labels(self._name).inc()
-        longest = self._settings.retry_cap_s
-        pause = min(longest, self._settings.retry_base_s * 2 ** min(tries - 1, MAX_DOUBLINGS))
-        pause *= 0.5 + random.random() / 2  # noqa: S311 - who fails together comes back apart
-        log.warning("try_failed", tries=tries, pause_s=round(pause, 2), error=str(error))
-        self._health.beat()
-        self._stop.wait(pause)
-        self._health.beat()
+        Raises:
+            Transient: of the last attempt.
+        """
+        return Retrying(sleep=self._sleep, **self._options(self._attempts))(attempt)
+
+    def call_until_stopped(self, condition: str, attempt: Callable[[], T]) -> T | None:
+        """Call ``attempt`` until it succeeds, then set the condition; None when stopped before."""
+
+        def unless_stopped() -> T | None:
+            return None if self._stop.is_set() else attempt()
+
+        result = Retrying(sleep=self._sleep, **self._options(None))(unless_stopped)
+        if result is not None and self._health is not None:
+            self._health.set(condition, True)
+        return result
+
+    async def call_async(self, attempt: Callable[[], Awaitable[T]], *, forever: bool = False) -> T:
+        """Await ``attempt`` until it succeeds, at most ``retry_attempts`` times or forever.
+
+        Raises:
+            Transient: of the last attempt.
+        """
+        options = self._options(None if forever else self._attempts)
+        return await AsyncRetrying(sleep=asyncio.sleep, **options)(attempt)
+
+    def _options(self, attempts: int | None) -> dict[str, Any]:
+        return {
+            "retry": retry_if_exception_type(Transient),
+            "wait": self._wait,
+            "stop": stop_never if attempts is None else stop_after_attempt(attempts),
+            "before_sleep": self._note,
+            "reraise": True,
+        }
+
+    def _note(self, state: RetryCallState) -> None:
+        metrics.RETRIES.labels(self._processor).inc()
+        log.warning(
+            "attempt_failed",
+            attempt=state.attempt_number,
+            pause_s=round(state.upcoming_sleep, 2),
+            error=str(state.outcome and state.outcome.exception()),
+        )
+
+    def _sleep(self, pause_s: float) -> None:
+        if self._health is not None:
+            self._health.beat()
+        self._stop.wait(pause_s)
+        if self._health is not None:
+            self._health.beat()

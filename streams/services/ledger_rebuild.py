@@ -15,9 +15,9 @@ from kafka.errors import KafkaError
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.runtime.kafka.batches import message_of, read_each
-from streams.runtime.kafka.clients import open_reader
+from streams.runtime.kafka.clients import open_reader, poll
 from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.handler import read_each
 from streams.runtime.settings import Settings
 from streams.services import review_tasks
 from streams.store.database import Ledger
@@ -69,9 +69,8 @@ def _read(reader: Any) -> Iterator[list[Message]]:
     ends = reader.end_offsets(partitions)
     quiet = 0
     while quiet < QUIET_POLLS:
-        polled = reader.poll(timeout_ms=500, max_records=BATCH)
-        quiet = 0 if polled else quiet + 1
-        batch = [message_of(found) for records in polled.values() for found in records]
+        batch = poll(reader, 500, BATCH)
+        quiet = 0 if batch else quiet + 1
         if batch:
             yield batch
         if all(reader.position(one) >= ends[one] for one in partitions):

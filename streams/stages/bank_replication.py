@@ -12,6 +12,7 @@ Nothing is taken out: what a blocked track's recording means to the next upload 
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from detector.errors import Fatal
@@ -25,7 +26,7 @@ from streams.known.index import Item, Refused, open_index
 from streams.media.artefacts import ArtefactStore
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
-from streams.runtime.kafka.batches import Handled, Handler, read_each
+from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
 
 WHO: Final = "earmark"
@@ -107,11 +108,12 @@ def follow(settings: Settings, replica: str) -> int:
         replica: a name of its own: its consumer group sees every decision, from the oldest that
             the topic still has.
     """
-    return consume(f"follow-{replica}", [topics.DECIDED], settings, _following)
+    name = f"follow-{replica}"
+    return consume(name, [topics.DECIDED], settings, partial(_following, name))
 
 
 @contextmanager
-def _following(settings: Settings) -> Iterator[Handler]:
+def _following(name: str, settings: Settings) -> Iterator[Handler]:
     with remembering(settings) as catalogue:
 
         def handle(batch: Sequence[Message]) -> Handled:
@@ -120,4 +122,4 @@ def _following(settings: Settings) -> Iterator[Handler]:
                 catalogue.remember(record for _, record in good)
             return Handled(refused)
 
-        yield handle
+        yield blocking(name, handle)

@@ -12,16 +12,18 @@ Three things make it right, whatever a platform does in ``_apply``:
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Literal
 
 from sqlalchemy import Column, Connection, MetaData, Table, delete, insert, select, update
 
 from streams.contract import processes, topics
 from streams.contract.dead_letters import Message
+from streams.contract.output import Output
 from streams.contract.records import Actions, DecisionApplied, TrackDecided, parse
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
-from streams.runtime.kafka.batches import Answer, Handled, Handler, read_each
+from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
 from streams.store.database import Ledger
 from streams.store.tables import Moment, Words
@@ -56,7 +58,7 @@ def run_catalogue(settings: Settings) -> int:
 def _open(settings: Settings) -> Iterator[Handler]:
     database = Ledger.open(settings.ledger, METADATA)
     try:
-        yield lambda batch: apply(database, batch)
+        yield blocking("catalogue", partial(apply, database))
     finally:
         database.close()
 
@@ -73,7 +75,7 @@ def apply(database: Ledger, batch: Sequence[Message]) -> Handled:
                 track_id=decision.track_id,
                 result=_apply(connection, decision, _time_of(message)),
             )
-            answers.append(Answer(message, topics.DECISIONS_APPLIED, said))
+            answers.append((message, Output(topics.DECISIONS_APPLIED, said)))
             metrics.APPLIED.labels(said.result).inc()
     return Handled(refused, answers)
 

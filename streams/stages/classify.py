@@ -39,7 +39,8 @@ from streams.contract.records import (
 from streams.media.artefacts import ArtefactStore, LostArtefact
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Processor, run
+from streams.runtime.kafka.handler import Handler, each
+from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 from streams.stages.shadow import Shadow
 
@@ -244,7 +245,7 @@ class Classifying:
 
 
 @asynccontextmanager
-async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[TrackFingerprinted]]:
+async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # once per process
     device = settings.device
     if device == "auto":
@@ -265,12 +266,11 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Tra
     metrics.MODEL_INFO.labels(model.name, model.digest).set(1)
     try:
         with ThreadPoolExecutor(4, thread_name_prefix="read") as threads:
-            yield Classifying(reference, settings.alpha, store, batcher, threads).handle
+            stage = Classifying(reference, settings.alpha, store, batcher, threads)
+            yield each(NAME, TrackFingerprinted, stage.handle)
     finally:
         scoring.cancel()
 
 
-CLASSIFY = Processor(
-    name=NAME, source=processes.CLASSIFY.reads[0], record_type=TrackFingerprinted, open=_open
-)
+CLASSIFY = Processor(NAME, processes.CLASSIFY.reads[0], _open)
 run_classify = partial(run, CLASSIFY)

@@ -28,7 +28,8 @@ from streams.policy.evaluate import restricted
 from streams.policy.facts import Facts
 from streams.runtime import metrics
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Processor, run
+from streams.runtime.kafka.handler import Handler, each
+from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 from streams.services.policies.breaker import Breaker
 from streams.store.database import Ledger
@@ -47,7 +48,7 @@ def decide(
 
 
 @asynccontextmanager
-async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[TrackClassified]]:
+async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger)
     try:
         policies = await asyncio.to_thread(Policies, settings.policy, ledger)
@@ -66,7 +67,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Tra
             metrics.DECLARED.labels(declared, event.analysis.outcome.value).inc()
             return [*said.outputs(), *(Output(topics.POLICIES_CHANGED, one) for one in tripped)]
 
-        yield handle
+        yield each(NAME, TrackClassified, handle)
     finally:
         ledger.close()
 
@@ -101,7 +102,5 @@ def count(said: Decided) -> None:
         metrics.UPLOAD_TO_DECISION.observe(max(0.0, waited.total_seconds()))
 
 
-DECIDE = Processor(
-    name=NAME, source=processes.DECIDE.reads[0], record_type=TrackClassified, open=_open
-)
+DECIDE = Processor(NAME, processes.DECIDE.reads[0], _open)
 run_decide = partial(run, DECIDE)

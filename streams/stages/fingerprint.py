@@ -31,7 +31,8 @@ from streams.media.provenance import ProvenanceDecoder
 from streams.media.spool import spool
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
-from streams.runtime.kafka.processor import Handler, Processor, run
+from streams.runtime.kafka.handler import Handler, each
+from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -149,7 +150,7 @@ def _provenance(said: bytes) -> Provenance | None:
 
 
 @asynccontextmanager
-async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[UploadReceived]]:
+async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     fetcher = Fetcher.from_settings(settings)
     store = ArtefactStore.open(settings.store)
     listening = ProvenanceDecoder(_anchors(settings))
@@ -167,9 +168,10 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler[Upl
         trust = listening.trust
         kept = KeptUploads.open(settings) if settings.keep_audio else None
         try:
-            yield Fingerprinting(
+            stage = Fingerprinting(
                 fetcher, store, pool, recogniser, threads, folder, trust, slots, kept
-            ).handle
+            )
+            yield each(NAME, UploadReceived, stage.handle)
         finally:
             warming.cancel()
 
@@ -198,7 +200,5 @@ def _anchors(settings: Settings) -> str:
         raise Fatal(f"EARMARK_TRUST_ANCHORS: {settings.trust_anchors}: {error}") from error
 
 
-FINGERPRINT = Processor(
-    name=NAME, source=processes.FINGERPRINT.reads[0], record_type=UploadReceived, open=_open
-)
+FINGERPRINT = Processor(NAME, processes.FINGERPRINT.reads[0], _open)
 run_fingerprint = partial(run, FINGERPRINT)

@@ -6,12 +6,13 @@ comes again adds nothing.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from streams.contract import processes
 from streams.contract.dead_letters import Message
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
-from streams.runtime.kafka.batches import Handled, Handler, read_each
+from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
 from streams.services import review_tasks
 from streams.services.webhooks import deliveries
@@ -30,7 +31,7 @@ def run_ledger(settings: Settings) -> int:
 def _open(settings: Settings) -> Iterator[Handler]:
     ledger = Ledger.open(settings.ledger)
     try:
-        yield lambda batch: project(ledger, batch)
+        yield blocking(NAME, partial(project, ledger))
     finally:
         ledger.close()
 

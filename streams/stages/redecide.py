@@ -37,6 +37,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 import orjson
@@ -45,6 +46,7 @@ import structlog
 from detector.errors import EarmarkError, Transient
 from streams.contract import processes, topics
 from streams.contract.dead_letters import Message
+from streams.contract.output import Output
 from streams.contract.records import Cause, Record, TrackDecided, parse
 from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
@@ -55,8 +57,8 @@ from streams.policy.facts import Said
 from streams.policy.registry import keys_of_entry
 from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
-from streams.runtime.kafka.batches import Answer, Handled, Handler, read_each
 from streams.runtime.kafka.clients import open_producer
+from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
 from streams.stages.bank_replication import Remembering, remembering
 from streams.stages.decide import count
@@ -120,7 +122,7 @@ def _open(settings: Settings) -> Iterator[Handler]:
                 catalogue,
             )
             clock.start()
-            yield redecide.handle
+            yield blocking(NAME, redecide.handle)
     finally:
         stop.set()
         ledger.close()
@@ -160,7 +162,7 @@ class Redecide:
                   if isinstance(record, RightsChanged)]  # fmt: skip
         slow = sum(isinstance(record, TrackReopened) for _, record in good)
         time.sleep(max(0.0, slow / self._per_s - (time.monotonic() - begun)))
-        return Handled(refused, _both(answers, self._reopened(rights)))
+        return Handled(refused, chain(answers, self._reopened(rights)))
 
     def _news(self, batch: Sequence[Message]) -> list[Message]:
         """Leave out decisions of our own that rest on facts of which there are no newer ones.
@@ -205,7 +207,7 @@ class Redecide:
         if missing:
             raise LedgerBehind(f"{len(missing)} decisions, among them {sorted(missing)[0]}")
 
-    def _answers(self, wanted: Sequence[Wanted]) -> list[Answer]:
+    def _answers(self, wanted: Sequence[Wanted]) -> list[tuple[Message, Output]]:
         """Return what must be said anew; reads the registry after all that is to be compared."""
         by_track: dict[str, Wanted] = {}
         for one in wanted:
@@ -217,7 +219,7 @@ class Redecide:
         bundle = self._policies.current()
         self._standing.registry(bundle.name, fresh=True)
         said = self._standing.said(list(stands))
-        answers: list[Answer] = []
+        answers: list[tuple[Message, Output]] = []
         for track_id, standstill in stands.items():
             one = by_track[track_id]
             new = self._examine(standstill, one, bundle, said.get(track_id, Said()))
@@ -225,7 +227,7 @@ class Redecide:
             metrics.REDECIDED.labels(cause, "unchanged" if new is None else "superseded").inc()
             if new is not None:
                 count(new)
-                answers += [Answer(one.message, out.topic, out.record) for out in new.outputs()]
+                answers += [(one.message, output) for output in new.outputs()]
         return answers
 
     def _examine(
@@ -253,22 +255,18 @@ class Redecide:
         self._remember(new.decided.decision_id, version, said)
         return new
 
-    def _reopened(self, rights: Iterable[tuple[Message, RightsChanged]]) -> Iterator[Answer]:
+    def _reopened(
+        self, rights: Iterable[tuple[Message, RightsChanged]]
+    ) -> Iterator[tuple[Message, Output]]:
         """Name every track that a changed entry may be about."""
         for message, changed in rights:
             cause = Cause(kind="rights", id=changed.entry_id, version=changed.version)
             found = 0
             for track_id in reopening.tracks_about(self._ledger, keys_of_entry(changed)):
                 found += 1
-                yield Answer(
-                    message, topics.REOPENED, TrackReopened(track_id=track_id, cause=cause)
-                )
+                reopened = TrackReopened(track_id=track_id, cause=cause)
+                yield message, Output(topics.REOPENED, reopened)
             log.info("tracks_reopened", entry=changed.entry_id, tracks=found)
-
-
-def _both(first: Iterable[Answer], second: Iterable[Answer]) -> Iterator[Answer]:
-    yield from first
-    yield from second
 
 
 def _read(message: Message) -> Record:
@@ -319,9 +317,9 @@ def _call_due(settings: Settings, ledger: Ledger, stop: threading.Event) -> None
                 future.get(timeout=settings.request_timeout_s)
             log.info("decisions_due", tracks=len(due))
         except EarmarkError as error:
-            log.warning("due_not_called", error=str(error))
+            log.warning("due_scan_failed", error=str(error))
         except Exception as error:  # noqa: BLE001 - the broker is away: asked again soon
-            log.warning("due_not_called", error=repr(error))
+            log.warning("due_scan_failed", error=repr(error))
             if producer is not None:
                 with suppress(Exception):
                     producer.close(timeout=1)

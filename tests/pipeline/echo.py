@@ -13,7 +13,7 @@ from detector.errors import BadInput, Fatal, Transient
 from streams.contract.output import Output
 from streams.contract.records import Record, stable_id
 from streams.runtime.health import Health
-from streams.runtime.kafka.event_handling import Handler
+from streams.runtime.kafka.handler import Handler, each
 from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 
@@ -35,7 +35,7 @@ class Echo(Record):
     padding: str = ""
 
 
-def echo(target: str) -> Handler[Ping]:
+def echo(target: str) -> Handler:
     tries: Counter[str] = Counter()
 
     async def handle(ping: Ping) -> Sequence[Output]:
@@ -67,15 +67,15 @@ def echo(target: str) -> Handler[Ping]:
             ]
         return [Output(target, said)]
 
-    return handle
+    return each("echo", Ping, handle)
 
 
-def processor(source: str, target: str) -> Processor[Ping]:
+def processor(source: str, target: str) -> Processor:
     @asynccontextmanager
-    async def opened(settings: Settings, health: Health) -> AsyncIterator[Handler[Ping]]:
+    async def opened(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         yield echo(target)
 
-    return Processor(name=f"echo-{source}", source=source, record_type=Ping, open=opened)
+    return Processor(f"echo-{source}", source, opened)
 
 
 if __name__ == "__main__":

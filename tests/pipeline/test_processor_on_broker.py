@@ -289,7 +289,7 @@ def test_a_stuck_handler_does_not_keep_a_worker_from_stopping(stage: Stage) -> N
 
 def test_a_worker_waits_for_its_broker_and_says_so(stage: Stage) -> None:
     worker = stage.start(brokers="127.0.0.1:1")
-    worker.wait_for("broker_awaited")
+    worker.wait_for("attempt_failed")
     assert worker.ready() == {
         "ready": False,
         "missing": ["broker_reachable", "topics_exist", "partitions_assigned"],

@@ -1,8 +1,7 @@
-"""Everything between a processor's handler and Kafka.
+"""Everything between a stage's handler and Kafka.
 
-Read worker (the Faust side), acks and rebalance_gate (why nothing is lost), processor and
-handling (how one event ends), publisher, dead_letters; then consuming and batches (the loop of
-those that consume with kafka-python), clients and security. embedded is the broker that comes
-with Earmark; quirks and hurry repair three defects of the client libraries. dlq, replay,
-topic_plan and topics_cli are for whoever is on call.
+Read ``handler`` (the contract of both adapters), ``handling`` (how a message ends), then one
+adapter: ``processor``, ``event_handling`` and ``faust_worker`` (single events), or
+``batch_consumer`` (batches). ``acks`` and ``rebalance_gate`` are why no event is lost.
+``clients`` and ``security`` set up kafka-python; ``topic_plan`` and ``offsets`` administer.
 """

@@ -208,7 +208,7 @@ class OrderedAcker:
                 f"{message.tp}: expected offset {expected}, got {message.offset}, "
                 f"but a record lies at {first}"
             )
-        log.info("hole_passed", **where)
+        log.info("offset_gap_verified", **where)
 
     async def _start(self, entry: Entry, work: Work) -> None:
         lane = self._lanes[entry.event.message.tp]

@@ -10,8 +10,9 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
+from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES, Message
 from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.handler import message_of
 from streams.runtime.kafka.security import client_security, explained
 from streams.runtime.settings import Settings
 
@@ -108,3 +109,10 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
         )
     except KafkaError as error:
         raise BrokerAway(explained(settings, error)) from error
+
+
+def poll(consumer: KafkaConsumer, timeout_ms: int, most: int) -> list[Message]:
+    """Return what comes within a time, at most so many; a partition's messages in order."""
+    polled = consumer.poll(timeout_ms=timeout_ms, max_records=most)
+    records = (record for partition in polled.values() for record in partition)
+    return [message_of(record, record.timestamp) for record in records]

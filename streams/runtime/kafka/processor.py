@@ -1,18 +1,15 @@
-"""The frame of every processor: one topic in, a handler, its outputs out.
+"""The frame of the event adapter: one topic in, a handler, its outputs out.
 
 A processor is a ``Processor`` value; ``run`` is its whole process:
 
     open resources -> wait for the broker -> consume -> (signal or failure) -> drain -> close
 
-What a handler must know: it gets one parsed record and returns the outputs as a pure
-function of it and of versioned registries; it may be called again for the same record at
-any time, and for many records at once (``EARMARK_IN_FLIGHT``); it never blocks the event
-loop. How it may fail, and what follows, stands in ``streams.runtime.kafka.event_handling``.
+Its handler (contract: ``handler``) gets single events, up to ``EARMARK_IN_FLIGHT`` at once, and
+must not block the event loop.
 """
 
 import asyncio
 import os
-import random
 import signal
 import tempfile
 import time
@@ -20,42 +17,36 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import structlog
 
 from detector.errors import Fatal
 from streams.contract import topics
-from streams.contract.output import Output
-from streams.contract.records import Record
 from streams.runtime import logs, metrics, tracing
 from streams.runtime.health import Health, serve
 from streams.runtime.kafka.errors import BrokerAway
-from streams.runtime.kafka.event_handling import Handler, Handling
+from streams.runtime.kafka.event_handling import EventHandling
 from streams.runtime.kafka.faust_worker import Worker
+from streams.runtime.kafka.handler import Handler
 from streams.runtime.kafka.publisher import KafkaPublisher
 from streams.runtime.processes import end_within
+from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
-
-__all__ = ["Handler", "Output", "Processor", "run"]
 
 log = structlog.get_logger()
 
 CONDITIONS = ("resources_open", "broker_reachable", "topics_exist", "partitions_assigned")
 BEAT_S = 1.0
-CONNECT_PAUSE_S = (0.5, 10.0)  # first and longest pause between two tries at start
 PROBE_INTERVAL_S = 5.0
 # While events are in flight, a send that fails ends the worker after request_timeout_s.
 # An idle worker sends nothing: this many of those without an answer to a probe end it.
 UNREACHABLE_TIMEOUTS = 2.0
-FAILURE_DRAIN_S = 3.0  # after a failure: others' events may still end well
-GRACE_S = 20.0  # beyond the drain; then the process ends without ceremony
-
-E = TypeVar("E", bound=Record)
+FAILURE_DRAIN_S = 3.0  # after a failure: other events may still end well
+GRACE_S = 20.0  # beyond the drain; then the process ends at once
 
 
 @dataclass(frozen=True)
-class Processor(Generic[E]):
+class Processor:
     """What makes one processor different from another.
 
     ``open`` is entered in the app's event loop before anything is consumed (load the
@@ -66,11 +57,10 @@ class Processor(Generic[E]):
 
     name: str
     source: str
-    record_type: type[E]
-    open: Callable[[Settings, Health], AbstractAsyncContextManager[Handler[E]]]
+    open: Callable[[Settings, Health], AbstractAsyncContextManager[Handler]]
 
 
-def run(processor: Processor[E], settings: Settings) -> int:
+def run(processor: Processor, settings: Settings) -> int:
     """Run the processor until SIGTERM, SIGINT or a failure; return the exit code.
 
     0 after a signal; 1 after a failure, and the supervisor is expected to start it again.
@@ -88,15 +78,15 @@ def run(processor: Processor[E], settings: Settings) -> int:
     return code
 
 
-async def _run(processor: Processor[E], settings: Settings, health: Health) -> int:
+async def _run(processor: Processor, settings: Settings, health: Health) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    life = _Life(processor, settings, health, stop)
-    beat = asyncio.create_task(life.beat())
+    current = _Run(processor, settings, health, stop)
+    beat = asyncio.create_task(current.beat())
     try:
         async with AsyncExitStack() as stack:
-            return await life.live(stack)
+            return await current.run(stack)
     except Exception:
         log.exception("processor_failed")
         end_within(GRACE_S)
@@ -105,11 +95,11 @@ async def _run(processor: Processor[E], settings: Settings, health: Health) -> i
         beat.cancel()
 
 
-class _Life(Generic[E]):
-    """One life of a processor's process."""
+class _Run:
+    """One run of a processor's process."""
 
     def __init__(
-        self, processor: Processor[E], settings: Settings, health: Health, stop: asyncio.Event
+        self, processor: Processor, settings: Settings, health: Health, stop: asyncio.Event
     ) -> None:
         self._processor = processor
         self._settings = settings
@@ -118,7 +108,7 @@ class _Life(Generic[E]):
         self._publisher = KafkaPublisher(settings, f"{settings.group_prefix}.{processor.name}")
         self._worker: Worker | None = None
 
-    async def live(self, stack: AsyncExitStack) -> int:
+    async def run(self, stack: AsyncExitStack) -> int:
         """Open, consume, drain; what is on ``stack`` is closed after that.
 
         Raises:
@@ -133,10 +123,7 @@ class _Life(Generic[E]):
             return 0
         datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="earmark-"))
         worker = Worker(processor.name, processor.source, settings, health, Path(datadir))
-        handling = Handling(
-            processor.name, processor.record_type, handler, self._publisher, settings
-        )
-        worker.start(handling)
+        worker.start(EventHandling(processor.name, handler, self._publisher, settings))
         self._worker = worker
         probe = asyncio.create_task(self._probe(worker))
         await self._unless_stopped(worker.failed.wait())
@@ -162,31 +149,26 @@ class _Life(Generic[E]):
             await asyncio.sleep(BEAT_S)
 
     async def _connect(self) -> None:
-        """Wait for the broker and its topics as long as it takes; ``/ready`` says so."""
+        """Wait for the broker and its topics as long as it takes; ``/ready`` shows for what."""
+        retry = RetryPolicy(self._processor.name, self._settings)
+        await retry.call_async(self._connected, forever=True)
+
+    async def _connected(self) -> None:
+        if self._health.failure is not None:
+            raise Fatal(str(self._health.failure)) from self._health.failure
         needed = {self._processor.source, topics.dead(self._processor.source)}
-        pause, longest = CONNECT_PAUSE_S
-        connected = False
-        while True:
-            if self._health.failure is not None:
-                raise self._health.failure
-            try:
-                if not connected:
-                    await self._publisher.start()
-                    connected = True
-                missing = needed - await self._publisher.topics()
-            except Fatal:  # refused: no waiting changes a password
-                raise
-            except Exception as error:  # noqa: BLE001 - a wrong name, a limit: said, and retried
-                self._health.set("broker_reachable", False)
-                log.warning("broker_awaited", brokers=self._settings.brokers, error=repr(error))
-            else:
-                self._health.set("broker_reachable", True)
-                self._health.set("topics_exist", not missing)
-                if not missing:
-                    return
-                log.warning("topics_awaited", missing=sorted(missing))
-            await asyncio.sleep(pause * (0.75 + random.random() / 2))  # noqa: S311
-            pause = min(longest, 2 * pause)
+        try:
+            await self._publisher.start()
+            missing = sorted(needed - await self._publisher.topics())
+        except Fatal:  # refused: no waiting changes a password
+            raise
+        except Exception as error:
+            self._health.set("broker_reachable", False)
+            raise BrokerAway(f"no answer from {self._settings.brokers}: {error!r}") from error
+        self._health.set("broker_reachable", True)
+        self._health.set("topics_exist", not missing)
+        if missing:
+            raise BrokerAway(f"these topics do not exist yet: {', '.join(missing)}")
 
     async def _probe(self, worker: Worker) -> None:
         """Ask now and then whether the broker is there; give up on a long outage."""
@@ -206,9 +188,9 @@ class _Life(Generic[E]):
                 answered = time.monotonic()
                 self._health.set("broker_reachable", True)
 
-    async def _unless_stopped(self, wanted: Awaitable[object]) -> bool:
-        """Wait for ``wanted``, or for a signal; return whether it ended first."""
-        work = asyncio.ensure_future(wanted)
+    async def _unless_stopped(self, awaitable: Awaitable[object]) -> bool:
+        """Wait for ``awaitable``, or for a signal; return whether it ended first."""
+        work = asyncio.ensure_future(awaitable)
         stopped = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)

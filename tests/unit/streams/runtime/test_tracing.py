@@ -24,12 +24,14 @@ from streams.contract.records import DecisionApplied
 from streams.runtime import logs, tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.batch_consumer import BatchConsumer
-from streams.runtime.kafka.batches import Answer, Handled
-from streams.runtime.kafka.event_handling import Handling
+from streams.runtime.kafka.event_handling import EventHandling
+from streams.runtime.kafka.handler import Handled, each
+from streams.runtime.kafka.handling import Handling
 from streams.runtime.settings import Settings, SettingsError
 from streams.runtime.spans import made
 from streams.stages.classify import Batcher
-from tests.unit.streams.runtime.kafka.test_event_handling import Heard, Memory, Said, event
+from tests.unit.streams.runtime.kafka.test_event_handling import Memory, event
+from tests.unit.streams.runtime.kafka.test_handler_contract import Decoded, Reply
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -52,19 +54,19 @@ def trace_of(span: ReadableSpan) -> str:
     return f"{span.context.trace_id:032x}"
 
 
-async def good(heard: Heard) -> list[Output]:
+async def good(record: Decoded) -> list[Output]:
     with tracing.stage("unit", "think"):
         await asyncio.sleep(0)
-    return [Output("said", Said(track_id=heard.track_id))]
+    return [Output("said", Reply(track_id=record.track_id))]
 
 
-async def bad(heard: Heard) -> list[Output]:
+async def bad(record: Decoded) -> list[Output]:
     raise BadInput("not_audio", "it is not")
 
 
 def end(handler: Any, headers: Any = BEFORE) -> Memory:
     publisher = Memory()
-    handling = Handling("unit", Heard, handler, publisher, Settings())
+    handling = EventHandling("unit", each("unit", Decoded, handler), publisher, Settings())
     asyncio.run(handling(event(headers=headers), lambda: True))
     return publisher
 
@@ -184,17 +186,19 @@ def test_of_a_batch_each_answer_goes_on_in_its_own_trace(spans: InMemorySpanExpo
         return Message(topics.DECIDED, 0, number, b"T", b"{}", headers)
 
     batch = [message(1, BEFORE), message(2)]
-    answers = [
-        Answer(
-            one,
-            topics.DECISIONS_APPLIED,
-            DecisionApplied(decision_id="dec_1", upload_id="upl_1", track_id="T", result="applied"),
-        )
-        for one in batch
-    ]
-    consumer = BatchConsumer("catalogue", [topics.DECIDED], Settings(), Health("x"), None)  # type: ignore[arg-type]
+    applied = DecisionApplied(
+        decision_id="dec_1", upload_id="upl_1", track_id="T", result="applied"
+    )
+    output = Output(topics.DECISIONS_APPLIED, applied)
+
+    async def answer(batch: Any) -> Handled:
+        return Handled((), [(message, output) for message in batch])
+
+    settings = Settings()
+    consumer = BatchConsumer("catalogue", [topics.DECIDED], settings, Health("x"), None)  # type: ignore[arg-type]
     consumer._consumer = consumer._producer = Broker()
-    consumer._end(batch, lambda _: Handled((), answers))
+    with asyncio.Runner() as runner:
+        consumer._end(batch, Handling("catalogue", answer, consumer, settings), runner)
     told = [dict(one["headers"])["traceparent"].decode().split("-")[1] for one in sent]
     assert told[0] == TRACE != told[1]
     assert [one.name for one in spans.get_finished_spans()] == ["catalogue batch"] * 2

@@ -20,9 +20,7 @@ from streams.cli import main
 from streams.cli.options import parse_time
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
-from streams.contract.records import InvalidRecord, UploadReceived
-from streams.runtime.kafka.event_handling import Handling
-from streams.runtime.settings import Settings
+from streams.contract.records import InvalidRecord
 from streams.services import dead_letter_text, timeline
 from streams.services.dead_letters import drop, refusal, replay
 from streams.stages.ledger import project
@@ -74,9 +72,8 @@ def buried(
     source: Message, reason: str = "missing_file", processor: str = "fingerprint", at: int = NOW
 ) -> Message:
     """The dead letter of a message as it lies on its topic."""
-    none: Any = None  # nothing is handled or published here
-    handling = Handling(processor, UploadReceived, none, none, Settings())
-    exact = handling._letters(source, BadInput(reason, "why \x1b[2J\n it died"))[0]
+    error = BadInput(reason, "why \x1b[2J\n it died")
+    exact = dead_letters.exact_letter(source, processor, error)
     return Message(exact.topic, 0, 0, exact.key, exact.value, exact.headers, at)
 
 

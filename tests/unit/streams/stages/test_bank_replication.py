@@ -157,6 +157,6 @@ def test_redecide_fills_it_once_the_ledger_has_the_decision(
         redecide.handle([told])
     assert list(banks.index.items()) == []
     project(ledger, [message(topics.CLASSIFIED, event), told])
-    assert list(redecide.handle([told]).answers) == []
+    assert list(redecide.handle([told]).outputs) == []
     assert [one.item_id for one in banks.index.items()] == ["A"]
     ledger.close()

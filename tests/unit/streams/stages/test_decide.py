@@ -20,7 +20,7 @@ from streams.policy.bundle import load
 from streams.runtime.health import Health
 from streams.runtime.settings import Settings
 from streams.stages.decide import DECIDE, decide
-from tests.support.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified
+from tests.support.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified, message
 from tests.support.policies import bundle, rule
 
 POLICY = load(Settings().policy)
@@ -104,7 +104,8 @@ def test_the_processor_publishes_in_order_and_counts(tmp_path: Path) -> None:
 
     async def handled() -> list[tuple[str, type]]:
         async with DECIDE.open(settings, Health()) as handler:
-            return [(output.topic, type(output.record)) for output in await handler(MISMATCH)]
+            outputs = (await handler([message(topics.CLASSIFIED, MISMATCH)])).outputs
+            return [(output.topic, type(output.record)) for _, output in outputs]
 
     names = [
         ("earmark_decisions_total", {"extent": "All", "restricted": "true"}),

@@ -72,9 +72,9 @@ class House:
             project(self.ledger, messages)
             apply(self.catalogue, [one for one in messages if one.topic == topics.DECIDED])
             mine = [one for one in messages if one.topic in SOURCES]
-            answers = list(self.redecide.handle(mine).answers)
-            said += [answer.record for answer in answers]
-            messages = [self.message(answer.topic, answer.record) for answer in answers]
+            outputs = [output for _, output in self.redecide.handle(mine).outputs]
+            said += [output.record for output in outputs]
+            messages = [self.message(output.topic, output.record) for output in outputs]
             assert len(said) < 200, "it never settles"
         return said
 
@@ -255,7 +255,7 @@ def test_a_decision_counts_as_seen_once_the_ledger_has_it(house: House) -> None:
     with pytest.raises(LedgerBehind):  # the decision is there, and its analysis is not
         house.redecide.handle([told])
     project(house.ledger, [house.message(topics.CLASSIFIED, event)])
-    assert list(house.redecide.handle([told]).answers) == []
+    assert list(house.redecide.handle([told]).outputs) == []
 
 
 def test_two_decisions_of_one_millisecond_end_as_the_later(house: House) -> None:
@@ -335,6 +335,6 @@ def test_a_bad_message_harms_no_other(house: House) -> None:
     good = house.message(topics.REVIEWS_DECIDED, verdict())
     handled = house.redecide.handle([bad, good])
     assert [one.message for one in handled.refused] == [bad]
-    decided = [a.record for a in handled.answers if isinstance(a.record, TrackDecided)]
+    decided = [out.record for _, out in handled.outputs if isinstance(out.record, TrackDecided)]
     assert len(decided) == 1
     assert parse(TrackDecided, decided[0].to_bytes()) == decided[0]

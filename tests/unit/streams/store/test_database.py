@@ -1,16 +1,17 @@
 """The ledger on both of its databases: what holds on one holds on the other."""
 
+import asyncio
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy
 
-from detector.errors import BadInput
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import (
@@ -26,8 +27,8 @@ from streams.contract.records.credits import UsageAttributed
 from streams.contract.records.policy import PolicyShadowed
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
-from streams.runtime.kafka.batch_consumer import _handle
-from streams.runtime.kafka.batches import Handled, Refused
+from streams.runtime.kafka.handler import Handled, blocking
+from streams.runtime.kafka.handling import Handling
 from streams.runtime.settings import Settings
 from streams.stages.catalogue import METADATA as CATALOGUE
 from streams.stages.catalogue import TRACKS, apply
@@ -198,7 +199,9 @@ def test_a_row_that_no_database_takes_is_refused_alone(ledger: Ledger) -> None:
     good = message(topics.UPLOADED, received())
     with pytest.raises(Unstorable):
         project(ledger, [good, bad])
-    handled = _handle([good, bad], lambda batch: project(ledger, batch))
+    handler = blocking("ledger", partial(project, ledger))
+    handling = Handling("ledger", handler, None, Settings())  # type: ignore[arg-type]
+    handled = asyncio.run(handling.handle([good, bad]))
     assert [refused.message for refused in handled.refused] == [bad]
     assert queries.counts(ledger)["uploads"] == 1
 
@@ -357,9 +360,9 @@ def told(catalogue: Ledger) -> Callable[..., list[str]]:
 
     def apply_all(*decisions: TrackDecided) -> list[str]:
         batch = [message(topics.DECIDED, one, timestamp_ms=next(clock)) for one in decisions]
-        answers = apply(catalogue, batch).answers
-        assert [answer.topic for answer in answers] == [topics.DECISIONS_APPLIED] * len(batch)
-        return [answer.record.result for answer in answers]  # type: ignore[attr-defined]
+        outputs = [output for _, output in apply(catalogue, batch).outputs]
+        assert [output.topic for output in outputs] == [topics.DECISIONS_APPLIED] * len(batch)
+        return [output.record.result for output in outputs]  # type: ignore[attr-defined]
 
     return apply_all
 
@@ -411,22 +414,10 @@ def test_a_bad_decision_is_refused_and_the_rest_applied(catalogue: Ledger) -> No
     bad = Message(topics.DECIDED, 0, 0, b"T-1", b"{}")
     handled = apply(catalogue, [bad, message(topics.DECIDED, decision())])
     assert [refused.message for refused in handled.refused] == [bad]
-    assert len(handled.answers) == 1
+    assert len(list(handled.outputs)) == 1
 
 
 # --- batches -------------------------------------------------------------------------------
-
-
-def test_a_batch_refused_as_a_whole_is_asked_one_by_one() -> None:
-    batch = [Message(topics.DECIDED, 0, offset, b"k", b"v") for offset in range(3)]
-
-    def handler(given: list[Message]) -> Handled:
-        if any(one.offset == 1 for one in given):
-            raise BadInput("unstorable", "no")
-        return Handled()
-
-    handled = _handle(batch, handler)  # type: ignore[arg-type]
-    assert [(type(one), one.message.offset) for one in handled.refused] == [(Refused, 1)]
 
 
 def test_uploads_of_one_content_share_an_analysis(ledger: Ledger) -> None:

@@ -7,21 +7,25 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
-from kafka.errors import CommitFailedError, KafkaTimeoutError, MessageSizeTooLargeError
+from kafka.errors import CommitFailedError, KafkaTimeoutError
 
 from detector.errors import BadInput, Fatal, Transient
 from streams.contract import dead_letters, topics
-from streams.contract.dead_letters import DeadLetterLimit, Message
+from streams.contract.dead_letters import Message
+from streams.contract.output import Output
 from streams.contract.records import DecisionApplied
 from streams.runtime.health import Health
 from streams.runtime.kafka import batch_consumer
 from streams.runtime.kafka.batch_consumer import BatchConsumer
-from streams.runtime.kafka.batches import Answer, Handled, Handler, Refused, message_of, read_each
-from streams.runtime.retry import Patience
+from streams.runtime.kafka.handler import Handled, Refused, blocking
+from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
 
 PARTITION = TopicPartition(topics.DECIDED, 0)
-SAID = DecisionApplied(decision_id="dec_1", upload_id="u", track_id="T", result="applied")
+APPLIED = Output(
+    topics.DECISIONS_APPLIED,
+    DecisionApplied(decision_id="dec_1", upload_id="u", track_id="T", result="applied"),
+)
 
 
 class Found:
@@ -91,12 +95,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the loop until the log is read; what it raises is raised."""
     monkeypatch.setattr(batch_consumer, "GATHER_S", 0.0)
 
-    def run_it(broker: Broker, handler: Handler, **settings: Any) -> Broker:
-        quick = Settings(retry_base_s=0.001, retry_attempts=3, **settings)
+    def run_it(broker: Broker, handler: Callable[[Sequence[Message]], Handled]) -> Broker:
+        quick = Settings(retry_base_s=0.001, retry_attempts=3)
         health = Health(*batch_consumer.CONDITIONS)
         consumer = BatchConsumer("test", [topics.DECIDED], quick, health, broker.stop)
         consumer._consumer = consumer._producer = broker
-        consumer.run(handler, Patience("test", quick, health, broker.stop))
+        retry = RetryPolicy("test", quick, health, broker.stop)
+        consumer.run(blocking("test", handler), retry)
         return broker
 
     return run_it
@@ -145,14 +150,14 @@ def test_answers_and_dead_letters_are_acknowledged_before_the_commit(run: Run) -
 
     def handler(batch: Sequence[Message]) -> Handled:
         refused = Refused(batch[1], BadInput("invalid_record", "why"))
-        return Handled([refused], [Answer(batch[0], topics.DECISIONS_APPLIED, SAID)])
+        return Handled([refused], [(batch[0], APPLIED)])
 
     run(broker, handler)
-    assert [event[0] for event in broker.events] == ["send", "send", "ack", "ack", "commit"]
+    assert [event[0] for event in broker.events] == ["send", "ack", "send", "ack", "commit"]
     (first, answer), (second, letter) = broker.done("send")
     assert (first, second) == (topics.DECISIONS_APPLIED, topics.dead(topics.DECIDED))
     assert answer["key"] == b"T"
-    assert answer["value"] == SAID.to_bytes()
+    assert answer["value"] == APPLIED.record.to_bytes()
     assert answer["headers"] == [("trace", b"1"), ("empty", b"")]
     assert (letter["key"], letter["value"]) == (b"T", b"v")
     said = dict(letter["headers"])
@@ -194,7 +199,7 @@ def test_a_failure_that_does_not_pass_stops(run: Run) -> None:
 def test_a_broker_in_trouble_means_again(run: Run, what: str) -> None:
     broker = Broker(Found(0))
     broker.fail[what] = [KafkaTimeoutError("away")]
-    run(broker, lambda batch: Handled((), [Answer(batch[0], topics.DECISIONS_APPLIED, SAID)]))
+    run(broker, lambda batch: Handled((), [(batch[0], APPLIED)]))
     assert broker.done("seek") == [(0,)]
     assert broker.done("commit") == [({0: 1},)]
 
@@ -214,51 +219,3 @@ def test_a_fatal_error_stops_at_once(run: Run) -> None:
     with pytest.raises(Fatal):
         run(broker, handler)
     assert broker.events == []
-
-
-def test_a_deploy_that_refuses_everything_stops(run: Run) -> None:
-    broker = Broker(*(Found(n) for n in range(50)))
-
-    def handler(batch: Sequence[Message]) -> Handled:
-        return Handled([Refused(message, BadInput("no", "no")) for message in batch])
-
-    with pytest.raises(DeadLetterLimit):
-        run(broker, handler, dead_letter_window=10, dead_letter_share=0.5)
-
-
-def test_a_message_of_nothing_can_be_buried(run: Run) -> None:
-    broker = Broker(Found(0, key=None, value=None))
-    run(broker, lambda batch: Handled([Refused(batch[0], BadInput("no", "no"))]))
-    ((topic, letter),) = broker.done("send")
-    found = dead_letters.read(topic, letter["key"], letter["value"], letter["headers"])
-    assert (found.key, found.value, found.omitted) == (None, None, False)
-
-
-def test_a_message_too_large_with_our_headers_sheds_its_value(run: Run) -> None:
-    broker = Broker(Found(0, headers=[("x", b"y" * 1_000)]))
-    broker.fail["send"] = [MessageSizeTooLargeError()]
-    run(broker, lambda batch: Handled([Refused(batch[0], BadInput("no", "no"))]))
-    ((topic, letter),) = broker.done("send")
-    found = dead_letters.read(topic, b"", letter["value"], letter["headers"])
-    assert (found.value, found.omitted, found.reason) == (None, True, "no")
-    assert "x" not in dict(letter["headers"])
-
-
-def test_messages_are_read_one_by_one() -> None:
-    batch = [message_of(Found(n, value=value)) for n, value in enumerate((b"1", b"x", b"", b"4"))]
-
-    def read(message: Message) -> int:
-        if not message.value:
-            raise BadInput("empty", "nothing there")
-        return int(message.value)
-
-    good, refused = read_each(batch, read)
-    assert [number for _, number in good] == [1, 4]
-    assert [one.error.reason for one in refused] == ["unexpected_error", "empty"]
-
-
-@pytest.mark.parametrize(
-    ("given", "read"), [(None, 0), (-1, 0), (5, 5), (10**18, 253_402_300_799_000)]
-)
-def test_any_timestamp_is_a_time(given: int | None, read: int) -> None:
-    assert message_of(Found(0, timestamp=given)).timestamp_ms == read

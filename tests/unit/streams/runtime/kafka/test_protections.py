@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from streams.contract.output import Output
+from streams.contract.output import Outgoing, Output
 from streams.contract.records import Record
 from streams.runtime.kafka.acks import Entry, OrderedAcker
-from streams.runtime.kafka.event_handling import Handling
-from streams.runtime.kafka.publisher import Outgoing
+from streams.runtime.kafka.event_handling import EventHandling
+from streams.runtime.kafka.handler import each
 from streams.runtime.settings import Settings
 
 EVENTS = 10
@@ -59,8 +59,9 @@ class Partition:
             newest[answer.number] = max(answer.release, newest.get(answer.number, 0))
         return {number for number, release in last.items() if release < newest[number]}
 
-    async def publish(self, messages: Sequence[Outgoing]) -> None:
-        self.published += [Answer.model_validate_json(one.value or b"") for one in messages]
+    async def publish(self, messages: Sequence[Outgoing]) -> list[None]:
+        self.published += [Answer.model_validate_json(sent.value or b"") for sent in messages]
+        return [None] * len(messages)
 
 
 @dataclass
@@ -73,7 +74,8 @@ class Member:
     def __post_init__(self) -> None:
         self.go_on = asyncio.Event()
         self.acker = OrderedAcker("test", self, self.stop, limit=EVENTS, drain_s=0.05)
-        self.work = Handling("test", Ping, self.handle, self.partition, SETTINGS)
+        handler = each("test", Ping, self.handle)
+        self.work = EventHandling("test", handler, self.partition, SETTINGS)
         self.failures: list[BaseException] = []
         self.acker.opened()
 

@@ -1,0 +1,167 @@
+"""How messages end, for both adapters: as outputs or as dead letters (contract: ``handler``)."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
+from typing import Final, Protocol
+
+import structlog
+
+from detector.errors import BadInput, EarmarkError, Fatal
+from streams.contract import dead_letters
+from streams.contract.dead_letters import Message
+from streams.contract.output import Outgoing, Output
+from streams.contract.records import MAX_RECORD_BYTES
+from streams.runtime import metrics, tracing
+from streams.runtime.kafka.handler import Handled, Handler, Refused, unexpected
+from streams.runtime.settings import Settings
+
+log = structlog.get_logger()
+
+AT_ONCE: Final = 5_000  # messages that wait for the broker's acknowledgement
+
+Alive = Callable[[], bool]
+
+
+class RecordTooLarge(BadInput):
+    """A record is larger than the broker, or the reader behind it, accepts."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("record_too_large", detail)
+
+
+class Publisher(Protocol):
+    """A producer, as an adapter gives it to ``Handling``."""
+
+    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[RecordTooLarge | None]:
+        """Send in this order; return when the broker has acknowledged all but the too large.
+
+        Returns:
+            One value for each message: None, or why it is not stored.
+
+        Raises:
+            EarmarkError: the broker is away, refuses us, or has no such topic.
+        """
+
+
+class Handling:
+    """Ends batches of messages of one process."""
+
+    def __init__(
+        self, processor: str, handler: Handler, publisher: Publisher, settings: Settings
+    ) -> None:
+        self._processor = processor
+        self._handler = handler
+        self._publisher = publisher
+        self._limit = dead_letters.Limit(settings.dead_letter_share, settings.dead_letter_window)
+
+    async def handle(self, batch: Sequence[Message]) -> Handled:
+        """Return what the handler makes of a batch; where it fails, of each message alone.
+
+        Raises:
+            Transient: the batch may succeed later.
+            Fatal: the process must stop.
+        """
+        try:
+            return await self._handler(batch)
+        except BadInput as error:
+            if len(batch) == 1:
+                return Handled([Refused(batch[0], error)])
+        except EarmarkError:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise  # ours; else what the handler waits for was cancelled, which is a bug
+            if len(batch) == 1:
+                return Handled([Refused(batch[0], unexpected(batch[0], error))])
+        parts = [await self.handle([message]) for message in batch]
+        return Handled(
+            [refused for part in parts for refused in part.refused],
+            chain.from_iterable(part.outputs for part in parts),
+        )
+
+    async def publish(
+        self, handled: Handled, spans: tracing.Many, alive: Alive = lambda: True
+    ) -> int | None:
+        """Publish the outputs, and a dead letter for each message that is refused.
+
+        Returns:
+            The number of dead letters; None where the partition was revoked before the end.
+
+        Raises:
+            EarmarkError: see ``Publisher``.
+        """
+        refused = {one.message.origin: one for one in handled.refused}
+        outputs = iter(handled.outputs)
+        while chunk := list(islice(outputs, AT_ONCE)):
+            if not alive():
+                return None
+            refused |= await self._publish(chunk, spans)
+        return await self._bury(list(refused.values()), spans, alive)
+
+    def count(self, messages: int, dead: int) -> None:
+        """Count ended messages.
+
+        Raises:
+            DeadLetterLimit: too large a share of them became dead letters.
+        """
+        metrics.ENDED.labels(self._processor, "dead_letter").inc(dead)
+        metrics.ENDED.labels(self._processor, "emitted").inc(messages - dead)
+        for index in range(messages):
+            self._limit.count(dead=index < dead)
+
+    async def _publish(
+        self, chunk: Iterable[tuple[Message, Output]], spans: tracing.Many
+    ) -> dict[str, Refused]:
+        refused: dict[str, Refused] = {}
+        ready: list[tuple[Message, Outgoing]] = []
+        for message, output in chunk:
+            try:
+                with spans.within(message.origin):
+                    ready.append((message, _outgoing(message, output)))
+            except RecordTooLarge as error:
+                refused[message.origin] = Refused(message, error)
+        ready = [(message, sent) for message, sent in ready if message.origin not in refused]
+        errors = await self._publisher.publish([sent for _, sent in ready]) if ready else ()
+        for (message, _), too_large in zip(ready, errors, strict=True):
+            if too_large is not None:
+                refused[message.origin] = Refused(message, too_large)
+        return refused
+
+    async def _bury(
+        self, refused: Sequence[Refused], spans: tracing.Many, alive: Alive
+    ) -> int | None:
+        left = refused
+        for letter in (dead_letters.exact_letter, dead_letters.bare_letter):
+            if not left:
+                break
+            if not alive():
+                return None
+            letters = [letter(one.message, self._processor, one.error) for one in left]
+            errors = await self._publisher.publish(letters)
+            left = [one for one, error in zip(left, errors, strict=True) if error is not None]
+        if left:  # a few kilobytes each
+            raise Fatal(f"the broker refuses the dead letter of {left[0].message.origin}")
+        for buried in refused:
+            reason = buried.error.reason
+            metrics.DEAD_LETTERS.labels(self._processor, reason).inc()
+            with spans.within(buried.message.origin):
+                tracing.failed(reason)
+                log.warning(
+                    "dead_letter_sent",
+                    origin=buried.message.origin,
+                    reason=reason,
+                    detail=buried.error.detail,
+                )
+        return len(refused)
+
+
+def _outgoing(message: Message, output: Output) -> Outgoing:
+    value = output.record.to_bytes()
+    if len(value) > MAX_RECORD_BYTES:
+        raise RecordTooLarge(
+            f"the output for {output.topic} has {len(value)} bytes, over {MAX_RECORD_BYTES}"
+        )
+    headers = tracing.carried(dead_letters.headers_of_life(message))
+    return Outgoing(output.topic, output.record.key.encode(), value, headers)

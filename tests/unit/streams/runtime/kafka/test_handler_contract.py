@@ -1,0 +1,339 @@
+"""One contract (``streams.runtime.kafka.handler``): the same cases over both adapters."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+from kafka.errors import MessageSizeTooLargeError
+
+from detector.errors import BadInput, Fatal, InvalidAudio, Transient
+from streams.contract import dead_letters
+from streams.contract.dead_letters import DeadLetterLimit, Message
+from streams.contract.output import Outgoing, Output
+from streams.contract.records import MAX_RECORD_BYTES, Record
+from streams.runtime import metrics
+from streams.runtime.health import Health
+from streams.runtime.kafka import batch_consumer
+from streams.runtime.kafka.batch_consumer import BatchConsumer
+from streams.runtime.kafka.event_handling import EventHandling
+from streams.runtime.kafka.handler import Handled, Handler, blocking, each, message_of, read_each
+from streams.runtime.kafka.handling import RecordTooLarge
+from streams.runtime.retry import RetryPolicy
+from streams.runtime.settings import Settings
+
+SETTINGS = Settings(retry_attempts=3, retry_base_s=0.001, dead_letter_window=10)
+NAME = "unit"
+BROKER_BYTES = 2_000_000
+
+
+class Decoded(Record):
+    track_id: str
+    upload_id: str = "upl_1"
+
+
+class Reply(Record):
+    track_id: str
+    text: str = ""
+
+
+@dataclass
+class Log:
+    """What an adapter is given and what it stored; ``limit`` is the broker's, in bytes."""
+
+    values: Sequence[bytes | None] = (b'{"track_id": "t1"}',)
+    key: bytes | None = b"t1"
+    headers: Sequence[tuple[str, bytes | None]] = (("trace", b"1"),)
+    limit: int = BROKER_BYTES
+    refused_by: str = "client"
+    published: list[Outgoing] = field(default_factory=list)
+    acknowledged: int = 0
+
+    def deliveries(self) -> list[Any]:
+        return [
+            SimpleNamespace(
+                topic="heard",
+                partition=3,
+                offset=7 + index,
+                key=self.key,
+                value=value,
+                headers=self.headers,
+                timestamp=1_500,
+            )
+            for index, value in enumerate(self.values)
+        ]
+
+    def too_large(self, message: Outgoing) -> bool:
+        headers = sum(len(name) + len(value) for name, value in message.headers)
+        return len(message.key or b"") + len(message.value or b"") + headers > self.limit
+
+
+class EventPublisher:
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    async def publish(self, messages: Sequence[Outgoing]) -> list[RecordTooLarge | None]:
+        await asyncio.sleep(0)
+        large = [self.log.too_large(message) for message in messages]
+        pairs = zip(messages, large, strict=True)
+        self.log.published += [message for message, refused in pairs if not refused]
+        return [RecordTooLarge("the test's broker") if refused else None for refused in large]
+
+
+def run_events(handler: Handler, log: Log) -> None:
+    handling = EventHandling(NAME, handler, EventPublisher(log), SETTINGS)
+
+    async def run() -> None:
+        for delivery in log.deliveries():
+            delivery.timestamp /= 1_000
+            await handling(SimpleNamespace(message=delivery), lambda: True)
+            log.acknowledged += 1
+
+    asyncio.run(run())
+
+
+class BatchBroker:
+    """A consumer and a producer of kafka-python."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.position = 0
+        self.stop = threading.Event()
+
+    def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
+        records = self.log.deliveries()[self.position :]
+        self.position += len(records)
+        if not records:
+            self.stop.set()
+        return {TopicPartition("heard", 3): records}
+
+    def assignment(self) -> set[Any]:
+        return {TopicPartition("heard", 3)}
+
+    def seek(self, partition: Any, offset: int) -> None:
+        self.position = offset - 7
+
+    def commit(self, offsets: dict[Any, Any], timeout_ms: int) -> None:
+        (position,) = offsets.values()
+        self.log.acknowledged = position.offset - 7
+
+    def send(self, topic: str, *, key: Any, value: Any, headers: Any) -> Any:
+        message = Outgoing(topic, key, value, tuple(headers))
+        if not self.log.too_large(message):
+            self.log.published.append(message)
+            return SimpleNamespace(get=lambda timeout: None)
+        if self.log.refused_by == "client":
+            raise MessageSizeTooLargeError
+
+        def refuse(timeout: float) -> None:
+            raise MessageSizeTooLargeError
+
+        return SimpleNamespace(get=refuse)
+
+
+def run_batches(handler: Handler, log: Log) -> None:
+    broker = BatchBroker(log)
+    health = Health(*batch_consumer.CONDITIONS)
+    consumer = BatchConsumer(NAME, ["heard"], SETTINGS, health, broker.stop)
+    consumer._consumer = consumer._producer = broker
+    consumer.run(handler, RetryPolicy(NAME, SETTINGS, health, broker.stop))
+
+
+Adapter = Callable[[Handler, Log], None]
+
+
+@pytest.fixture(params=[run_events, run_batches], ids=["events", "batches"])
+def adapter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Adapter:
+    monkeypatch.setattr(batch_consumer, "GATHER_S", 0.0)
+    chosen: Adapter = request.param
+    return chosen
+
+
+async def good(record: Decoded) -> list[Output]:
+    return [Output("said", Reply(track_id=record.track_id)), Output("told", record)]
+
+
+def raising(*errors: BaseException) -> Handler:
+    left = list(errors)
+
+    async def handle(record: Decoded) -> list[Output]:
+        if left:
+            raise left.pop(0)
+        return await good(record)
+
+    return each(NAME, Decoded, handle)
+
+
+GOOD = each(NAME, Decoded, good)
+
+
+def letter(log: Log) -> dead_letters.DeadLetter:
+    (message,) = log.published
+    assert message.topic == "heard.dead"
+    return dead_letters.read(message.topic, message.key, message.value, message.headers)
+
+
+def ended(outcome: str) -> float:
+    return float(metrics.ENDED.labels(NAME, outcome)._value.get())
+
+
+def test_a_message_becomes_its_outputs_with_its_headers(adapter: Adapter) -> None:
+    before = ended("emitted")
+    headers = [("trace", b"1"), (dead_letters.REASON, b"of an earlier death"), ("empty", None)]
+    carried = (("trace", b"1"), ("empty", b""))
+    log = Log(headers=headers)
+    adapter(GOOD, log)
+    assert log.published == [
+        Outgoing("said", b"t1", b'{"track_id":"t1","text":""}', carried),
+        Outgoing("told", b"t1", b'{"track_id":"t1","upload_id":"upl_1"}', carried),
+    ]
+    assert log.acknowledged == 1
+    assert ended("emitted") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (None, b"k"),
+        (b"", b"k"),
+        (b"\xff\x00{", b"\xfe"),
+        (b"[]", b"k"),
+        (b'{"track_id": 1}', b"k"),
+        (b'{"track_id": "t1"}', None),
+        (b'"' + b"x" * MAX_RECORD_BYTES + b'"', b"k"),
+    ],
+)
+def test_what_is_no_record_becomes_a_dead_letter_with_its_exact_bytes(
+    adapter: Adapter, value: bytes | None, key: bytes | None
+) -> None:
+    log = Log([value], key)
+    adapter(GOOD, log)
+    dead = letter(log)
+    assert (dead.value, dead.key) == (value, key)
+    assert (dead.reason, dead.origin, dead.processor) == ("invalid_record", "heard/3/7", NAME)
+    assert dict(log.published[0].headers)[dead_letters.ORIGIN_TIME] == b"1500"
+    assert log.acknowledged == 1
+
+
+def test_a_message_without_key_and_value_can_still_be_sent(adapter: Adapter) -> None:
+    log = Log([None], None)
+    adapter(GOOD, log)
+    assert (log.published[0].key, log.published[0].value) == (None, b"")
+    assert (letter(log).value, letter(log).omitted) == (None, False)
+
+
+def test_bad_input_becomes_a_dead_letter_with_its_reason_and_headers(adapter: Adapter) -> None:
+    log = Log()
+    adapter(raising(*[InvalidAudio("undecodable", "no frames")] * 2), log)
+    assert ("trace", b"1") in log.published[0].headers
+    assert (letter(log).reason, letter(log).detail) == ("undecodable", "no frames")
+
+
+def test_a_bug_becomes_a_dead_letter_of_the_message_that_triggers_it(adapter: Adapter) -> None:
+    async def handle(record: Decoded) -> list[Output]:
+        if record.track_id == "bug":
+            raise KeyError("x")
+        return [Output("said", Reply(track_id=record.track_id))]
+
+    log = Log([b'{"track_id": "a"}', b'{"track_id": "bug"}', b'{"track_id": "b"}'])
+    adapter(each(NAME, Decoded, handle), log)
+    topics = sorted(message.topic for message in log.published)
+    assert topics == ["heard.dead", "said", "said"]
+    (dead,) = [message for message in log.published if message.topic == "heard.dead"]
+    headers = dict(dead.headers)
+    assert headers[dead_letters.REASON] == b"unexpected_error"
+    assert headers[dead_letters.DETAIL] == b"KeyError: 'x'"
+    assert headers[dead_letters.ORIGIN] == b"heard/3/8"
+    assert log.acknowledged == 3
+
+
+def test_a_blocking_handler_may_refuse_a_whole_batch(adapter: Adapter) -> None:
+    def handle(batch: Sequence[Message]) -> Handled:
+        if any(message.offset == 8 for message in batch):
+            raise BadInput("unstorable", "no")
+        return Handled()
+
+    log = Log([b"1", b"2", b"3"])
+    adapter(blocking(NAME, handle), log)
+    assert (letter(log).reason, letter(log).origin) == ("unstorable", "heard/3/8")
+    assert log.acknowledged == 3
+
+
+def test_a_cancellation_from_within_becomes_a_dead_letter(adapter: Adapter) -> None:
+    log = Log()
+    adapter(raising(asyncio.CancelledError()), log)
+    assert letter(log).reason == "unexpected_error"
+
+
+def test_a_transient_failure_is_attempted_again(adapter: Adapter) -> None:
+    before = metrics.RETRIES.labels(NAME)._value.get()
+    log = Log()
+    adapter(raising(Transient("away"), Transient("away")), log)
+    assert [message.topic for message in log.published] == ["said", "told"]
+    assert metrics.RETRIES.labels(NAME)._value.get() == before + 2
+    assert log.acknowledged == 1
+
+
+@pytest.mark.parametrize("errors", [[Transient("away")] * 3, [Fatal("model")]])
+def test_a_lasting_failure_stops_the_process(adapter: Adapter, errors: list[Exception]) -> None:
+    log = Log()
+    with pytest.raises(type(errors[0])):
+        adapter(raising(*errors), log)
+    assert (log.published, log.acknowledged) == ([], 0)
+
+
+@pytest.mark.parametrize("refused_by", ["reader", "client", "broker"])
+def test_an_output_that_is_too_large_becomes_a_dead_letter(
+    adapter: Adapter, refused_by: str
+) -> None:
+    async def large(record: Decoded) -> list[Output]:
+        size = MAX_RECORD_BYTES if refused_by == "reader" else 5_000
+        return [Output("said", Reply(track_id="t1", text="x" * size))]
+
+    log = Log(limit=BROKER_BYTES if refused_by == "reader" else 2_000, refused_by=refused_by)
+    adapter(each(NAME, Decoded, large), log)
+    assert (letter(log).reason, letter(log).value) == ("record_too_large", log.values[0])
+
+
+@pytest.mark.parametrize("refused_by", ["client", "broker"])
+@pytest.mark.parametrize(("key", "carried"), [(b"k", b"k"), (b"k" * 20_000, None)])
+def test_a_dead_letter_that_is_too_large_sheds_its_value_and_headers(
+    adapter: Adapter, refused_by: str, key: bytes, carried: bytes | None
+) -> None:
+    log = Log([b"x" * 5_000], key, limit=2_000, refused_by=refused_by)
+    adapter(GOOD, log)
+    dead = letter(log)
+    assert (dead.key, dead.value, dead.omitted) == (carried, None, True)
+    assert (dead.reason, dead.origin) == ("invalid_record", "heard/3/7")
+    assert "trace" not in dict(log.published[0].headers)
+
+
+def test_too_many_dead_letters_stop_the_process(adapter: Adapter) -> None:
+    log = Log([b"junk"] * (SETTINGS.dead_letter_window + 1))
+    with pytest.raises(DeadLetterLimit):
+        adapter(GOOD, log)
+
+
+def test_messages_are_read_one_by_one() -> None:
+    values = (b"1", b"x", b"", b"4")
+    batch = [message_of(delivery, 0) for delivery in Log(values).deliveries()]
+
+    def read(message: Message) -> int:
+        if not message.value:
+            raise BadInput("empty", "nothing there")
+        return int(message.value)
+
+    records, refused = read_each(batch, read)
+    assert [number for _, number in records] == [1, 4]
+    assert [one.error.reason for one in refused] == ["unexpected_error", "empty"]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "read"), [(None, 0), (-1, 0), (5, 5), (10**18, 253_402_300_799_000)]
+)
+def test_any_timestamp_is_a_time(timestamp: int | None, read: int) -> None:
+    assert message_of(Log().deliveries()[0], timestamp).timestamp_ms == read
