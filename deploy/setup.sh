@@ -52,7 +52,7 @@ if [ ! -x .venv/bin/pip ]; then
 fi
 echo "installing the pinned packages into .venv (PyTorch is large: two to five minutes)"
 [ -t 1 ] && quiet= || quiet=-q  # whoever looks on sees what is being fetched
-.venv/bin/python -m pip install $quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+.venv/bin/python -m pip install $quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e models
 # as pip has done with all others: the first start of eight processes need not
 .venv/bin/python -m compileall -q detector models streams
 touch .venv/.ready

@@ -1,28 +1,48 @@
-"""Commands on models, for the command line to mount; each prints what it made.
+"""Commands on models, for the command line to mount; each prints its result.
 
-Modules are imported where a command needs them: torch takes a second.
+Modules are imported where a command needs them: PyTorch takes a second to load. What only
+trains or measures is the extra ``earmark[train]``.
 """
 
+from collections.abc import Callable
+from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
+
+from detector.errors import Fatal
 
 if TYPE_CHECKING:
     from models.synthesis.samples import Sample
 
 app = typer.Typer()
 
+_Parameters = ParamSpec("_Parameters")
 _Manifest = Annotated[Path, typer.Option(help="CSV with path, label, generator, repo.")]
 _Root = Annotated[
-    Path | None, typer.Option(help="Folder that the paths start from; the manifest's by default.")
+    Path | None, typer.Option(help="Folder of the manifest's paths; its own by default.")
 ]
-_Cache = Annotated[Path, typer.Option(help="Folder of observations, kept by content.")]
-_Cells = Annotated[Path, typer.Option(help="Folder that keeps what was heard of deliveries.")]
+_Cache = Annotated[Path, typer.Option(help="Cache of observations, by content.")]
+_Cells = Annotated[Path, typer.Option(help="Cache of observations of augmented recordings.")]
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
+_Version = Annotated[str, typer.Option(help="Version of the model.")]
 _CACHE = Path(".earmark/observations")
 RELEASED = Path(__file__).parent / "ensemble-4"
 _CELLS = Path(".earmark/cells")
+
+
+def _needs_train(command: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
+    """Register a command of ``earmark[train]``; without the extra it names what to install."""
+
+    @wraps(command)
+    def checked(*args: _Parameters.args, **options: _Parameters.kwargs) -> None:
+        if find_spec("models.training") is None:
+            raise Fatal("this command needs packages for training: install earmark[train]")
+        command(*args, **options)
+
+    return app.command()(checked)
 
 
 def write_samples(folder: Path, seed: int) -> "list[Sample]":
@@ -32,29 +52,15 @@ def write_samples(folder: Path, seed: int) -> "list[Sample]":
     return write(folder, seed)
 
 
-def write_track(path: Path, seconds: float) -> None:
-    """Write a self-made piece for benchmarks, as mp3 (320 kbit/s), flac, m4a or opus."""
-    from models.augmentation.coders import Coder, encoded
-    from models.synthesis.music import RATE_HZ, render
-
-    coders = {
-        ".mp3": Coder("libmp3lame", "mp3", 320_000),
-        ".flac": Coder("flac", "flac"),
-        ".m4a": Coder("aac", "ipod", 192_000),
-        ".opus": Coder("libopus", "ogg", 128_000, rate_hz=48_000),
-    }
-    path.write_bytes(encoded(render(1, seconds), RATE_HZ, coders[path.suffix]))
-
-
-@app.command()
+@_needs_train
 def train(
     manifest: _Manifest,
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
     name: Annotated[str, typer.Option(help="Name of the model.")],
     audio_root: _Root = None,
-    version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    version: _Version = "1",
     branches: Annotated[
-        str, typer.Option(help="Kinds of evidence, ',' between; clock always takes part.")
+        str, typer.Option(help="Branches of evidence, ',' between; clock always takes part.")
     ] = "clock,templates,parts,speed,pitch",
     seed: Annotated[int, typer.Option(help="Recorded; the same seed gives the same model.")] = 0,
     cache: _Cache = _CACHE,
@@ -65,11 +71,11 @@ def train(
     from detector.evidence.branches import BRANCHES
     from models.training.train import train as train_model
 
-    chosen = [one.strip() for one in branches.split(",")]
+    chosen = [branch.strip() for branch in branches.split(",")]
     unknown = sorted(set(chosen) - set(BRANCHES))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(BRANCHES)}")
-    made = train_model(
+    trained = train_model(
         manifest,
         audio_root or manifest.parent,
         out,
@@ -81,8 +87,8 @@ def train(
         workers=workers,
         branches=chosen,
     )
-    typer.echo(made.report)
-    typer.echo(f"\n{made.folder}: sha256 {made.digest}")
+    typer.echo(trained.report)
+    typer.echo(f"\n{trained.folder}: sha256 {trained.digest}")
 
 
 @app.command()
@@ -95,7 +101,7 @@ def learn(
     model: Annotated[Path, typer.Option(help="Folder of the model that learns it.")] = RELEASED,
     controls: Annotated[
         list[Path] | None,
-        typer.Option(help="People's recordings from the same source; give several times."),
+        typer.Option(help="A human recording from the same source; give several."),
     ] = None,
     from_reviews: Annotated[
         Path | None,
@@ -108,7 +114,7 @@ def learn(
     cache: _Cache = _CACHE,
     workers: _Workers = 2,
 ) -> None:
-    """Teach a model a new generator from a few of its tracks, and compare old and new."""
+    """Teach a model a new generator from a few of its tracks."""
     from models.learning.few_shot import teach
     from models.learning.reviewed import chosen
 
@@ -125,21 +131,21 @@ def learn(
     typer.echo(taught.report())
 
 
-@app.command()
+@_needs_train
 def release(
     candidate: Annotated[Path, typer.Argument(help="Folder that `earmark train` wrote.")],
     manifest: _Manifest,
     out: Annotated[Path, typer.Option(help="Folder to release, as models/NAME.")],
     audio_root: _Root = None,
-    version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    version: _Version = "1",
     cache: _Cache = _CACHE,
     cells: _Cells = _CELLS,
     workers: _Workers = 2,
 ) -> None:
-    """Release a candidate: make it again, pass the gates, write its folder with its figures."""
+    """Train a candidate again, check its gates and write the release."""
     from models.evaluation.release import release as release_model
 
-    made = release_model(
+    released = release_model(
         candidate,
         manifest,
         audio_root or manifest.parent,
@@ -149,10 +155,10 @@ def release(
         cells=cells,
         workers=workers,
     )
-    typer.echo(made.report())
+    typer.echo(released.report())
 
 
-@app.command()
+@_needs_train
 def evaluate(
     manifest: _Manifest,
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
@@ -168,7 +174,7 @@ def evaluate(
     """Measure a model on labelled recordings, each maker left out."""
     from models.evaluation.evaluate import evaluate as evaluate_model
 
-    found = evaluate_model(
+    evaluation = evaluate_model(
         manifest,
         audio_root or manifest.parent,
         model,
@@ -177,13 +183,13 @@ def evaluate(
         workers=workers,
         seed=seed,
     )
-    typer.echo(found.text)
+    typer.echo(evaluation.text)
     if out is not None:
-        for path in found.write(out):
+        for path in evaluation.write(out):
             typer.echo(path)
 
 
-@app.command()
+@_needs_train
 def robustness(
     manifest: _Manifest,
     model: Annotated[list[Path], typer.Option(help="Folder of a model; several are compared.")],
@@ -198,10 +204,10 @@ def robustness(
     cells: _Cells = _CELLS,
     workers: _Workers = 2,
 ) -> None:
-    """Measure what deliveries do to the answers, and which sounds fool a model.
+    """Measure a model under augmentations and on hard negatives.
 
-    About half a minute of one core per recording, once: what was heard is kept. Run `evaluate`
-    into the same folder first: its scores let human excerpts be judged as unknown ones.
+    The first run takes about half a minute of one core per recording; observations are cached.
+    Run `evaluate` into the same folder first: its scores of human recordings are out of fold.
     """
     from models.evaluation.robustness import measure
     from models.evaluation.robustness_report import markdown, write
@@ -223,72 +229,72 @@ def robustness(
         typer.echo(path)
 
 
-@app.command()
-def recognition(
+@_needs_train
+def evaluate_matching(
     manifest: _Manifest,
     audio_root: _Root = None,
     tracks: Annotated[int, typer.Option(min=2, help="Recordings, drawn evenly by maker.")] = 150,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
-    cells: Annotated[Path, typer.Option(help="Folder that keeps landmarks.")] = _CELLS,
+    cells: Annotated[Path, typer.Option(help="Cache of landmarks.")] = _CELLS,
     out: Annotated[Path | None, typer.Option(help="Markdown file to write, too.")] = None,
 ) -> None:
-    """Measure how known tracks are recognised after what people do to them.
+    """Measure how known tracks are matched after common alterations.
 
-    About eight seconds of one core per recording, once: what was heard is kept.
+    The first run takes about eight seconds of one core per recording; landmarks are cached.
     """
     from models.evaluation.matching_grid import measure, sample
 
-    found = measure(sample(manifest, audio_root or manifest.parent, tracks, seed), cells)
-    typer.echo(found.text)
+    grid = measure(sample(manifest, audio_root or manifest.parent, tracks, seed), cells)
+    typer.echo(grid.text)
     if out is not None:
-        out.write_text(f"{found.text}\n")
+        out.write_text(f"{grid.text}\n")
 
 
-@app.command()
-def outcomes(
+@_needs_train
+def predict(
     manifest: _Manifest,
     model: Annotated[Path, typer.Option(help="Folder of the released model.")],
     out: Annotated[Path, typer.Option(help="Folder of the report.")],
-    name: Annotated[str, typer.Option(help="What these files are called on the card.")],
+    name: Annotated[str, typer.Option(help="Name of this set of files on the card.")],
     audio_root: _Root = None,
     cache: _Cache = _CACHE,
     workers: _Workers = 2,
 ) -> None:
-    """Count what a model answers to each file of a manifest, as `analyze` would, by label."""
+    """Count the outcomes of a model for the files of a manifest, by label."""
     from models.evaluation.outcomes_report import OUTCOMES, served_rows, write_outcomes
 
-    found = write_outcomes(
+    report = write_outcomes(
         manifest, audio_root or manifest.parent, model, out,
         name=name, cache=cache, workers=workers,
     )  # fmt: skip
-    typer.echo(f"alpha {found['alpha']:.2%}")
+    typer.echo(f"alpha {report['alpha']:.2%}")
     typer.echo("\t".join(("label", "files", *OUTCOMES, "reasons to abstain")))
-    for row in served_rows(found["labels"]):
+    for row in served_rows(report["labels"]):
         typer.echo("\t".join(row))
 
 
-@app.command()
+@_needs_train
 def card(
     model: Annotated[Path, typer.Argument(help="Folder of the released model.")],
     report: Annotated[Path, typer.Argument(help="Folder that evaluate and robustness wrote.")],
 ) -> None:
-    """Write what was measured about a released model into its folder, as MEASURED.md."""
+    """Write the measurements of a released model into its MEASURED.md."""
     from models.evaluation.card_measurements import write_measured
 
     typer.echo(write_measured(model, report))
 
 
-@app.command()
+@_needs_train
 def lineage(
     manifest: _Manifest,
     out: Annotated[Path, typer.Option(help="Manifest to write, with the column lineage.")],
     audio_root: _Root = None,
     cache: _Cache = _CACHE,
 ) -> None:
-    """Find versions of one performance among human recordings: they are one witness, not two."""
+    """Mark human recordings of one performance in the column lineage."""
     from models.training.lineage import write_lineage
 
-    found = write_lineage(manifest, audio_root or manifest.parent, out, cache)
+    counts = write_lineage(manifest, audio_root or manifest.parent, out, cache)
     typer.echo(
-        f"{out}: {found['recordings']} human recordings of {found['performances']} performances"
+        f"{out}: {counts['recordings']} human recordings of {counts['performances']} performances"
     )

@@ -34,7 +34,7 @@ def write_measured(folder: Path, report: Path) -> Path:
     Args:
         folder: the released model.
         report: holds evaluation.json and, where those were run, robustness.json and the files
-            of `earmark outcomes`.
+            of `earmark predict`.
 
     Raises:
         BadInput: reason ``report``, where there is none or it is about another model.

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from detector.errors import BadInput, EarmarkError
+from models import commands as models
 from streams.cli import (
     bank,
     dead_letters,
@@ -26,7 +27,7 @@ from streams.cli.renamed import Renamed
 app = typer.Typer(
     cls=Renamed, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for module in (tracks, processes, reference):
+for module in (tracks, processes, reference, models):
     app.registered_commands.extend(module.app.registered_commands)
 app.command()(redecide.redecide)
 app.command()(statements.statements)
@@ -53,9 +54,6 @@ def main() -> None:
     # numpy reads it when it is loaded, later. The products are small, and a second thread of
     # OpenBLAS waits busily for them. Workers inherit it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from models.commands import app as models_app
-
-    app.registered_commands.extend(models_app.registered_commands)
     try:
         app()
     except (EarmarkError, OSError) as error:

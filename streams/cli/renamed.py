@@ -11,6 +11,8 @@ COMMANDS: Final = {
     ("ledger", "forget"): ("ledger", "erase"),
     ("ledger", "reviewed"): ("ledger", "export-training-labels"),
     ("link",): ("users", "login-link"),
+    ("outcomes",): ("predict",),
+    ("recognition",): ("evaluate-matching",),
     ("topics", "rewind"): ("groups", "reset-offsets"),
 }
 OPTIONS: Final = {"dead-letters": {"--standing": "--status", "--who": "--by"}}

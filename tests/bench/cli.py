@@ -203,7 +203,7 @@ def _copies(seconds: float) -> Iterator[Iterator[Path]]:
 
 def _track(suffix: str, seconds: float = TRACK_S) -> Path:
     """Return the self-made track in one format; made once, kept in the state folder."""
-    from models.commands import write_track
+    from tests.support.audio import write_track
 
     path = FOLDER / f"track-{seconds:.0f}s{suffix}"
     if not path.exists():

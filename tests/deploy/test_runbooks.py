@@ -16,7 +16,6 @@ import sqlalchemy
 import typer
 import yaml
 
-from models.commands import app as models_app
 from streams.cli.main import app
 from streams.contract.processes import PROCESSES
 from streams.ops import doctor_checks
@@ -76,7 +75,7 @@ COMMANDS = sorted(set(written()))
 def command_line() -> Any:
     """Return the whole command line, as ``streams.cli.main.main`` puts it together."""
     whole = typer.Typer()
-    whole.registered_commands = [*app.registered_commands, *models_app.registered_commands]
+    whole.registered_commands = list(app.registered_commands)
     whole.registered_groups = list(app.registered_groups)
     whole.add_typer(bench_app, name="bench")
     return typer.main.get_command(whole)

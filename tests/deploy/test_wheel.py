@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tests.support.audio import write_wav
 from tests.support.paths import ROOT
 
 MODEL = Settings().model.name
+TRAINING = ("models/augmentation/", "models/training/", "models/evaluation/")
 NOT_LINKED = {"__pycache__", "bin", ".."}
 
 
@@ -85,17 +87,23 @@ def _top_levels(needed: Distribution) -> set[str]:
     return {file.parts[0] for file in needed.files or ()} - NOT_LINKED
 
 
-def run(bare: Path, where: Path, *arguments: str) -> str:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
-    done = subprocess.run(
-        [str(bare / "bin" / "earmark"), *arguments],
+def execute(
+    bare: Path, where: Path, program: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
+    return subprocess.run(
+        [str(bare / "bin" / program), *arguments],
         cwd=where,
-        env=kept | {"PYTHONPATH": "", "PYTHONSAFEPATH": "1"},
+        env=inherited | {"PYTHONPATH": "", "PYTHONSAFEPATH": "1"},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def run(bare: Path, where: Path, *arguments: str, program: str = "earmark") -> str:
+    done = execute(bare, where, program, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -115,7 +123,21 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
         "streams/py.typed",
     ):
         assert wanted in names
-    assert not [name for name in names if name.startswith(("tests/", "deploy/"))]
+    assert not [name for name in names if name.startswith(("tests/", "deploy/", *TRAINING))]
+
+
+def test_a_wheel_of_its_own_holds_what_trains_and_measures(wheel: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT / "models", check=True, capture_output=True)
+    (built,) = tmp_path.glob("earmark_train-*.whl")
+    with zipfile.ZipFile(built) as archive:
+        names = {name for name in archive.namelist() if name.startswith("models/")}
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "models").rglob("*.py")}
+    with zipfile.ZipFile(wheel) as archive:
+        assert names == sources - set(archive.namelist())
+    assert all(name.startswith(TRAINING) for name in names)
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extra["train"] == [f"earmark-train=={built.name.split('-')[1]}"]
 
 
 def test_defaults_lie_inside_the_installation(bare: Path, tmp_path: Path) -> None:
@@ -139,13 +161,26 @@ def test_it_analyses_a_file(bare: Path, tmp_path: Path) -> None:
     assert answer["outcome"] in {"human_likely", "uncertain", "ai_likely"}
 
 
+def test_it_makes_samples_and_learns_without_torchaudio(bare: Path, tmp_path: Path) -> None:
+    assert not list(bare.glob("lib/python*/site-packages/torchaudio"))
+    assert "tracks/" in run(bare, tmp_path, "samples", "tracks")
+    run(bare, tmp_path, "-c", "import models.learning.few_shot", program="python")
+
+
+def test_training_without_its_extra_is_refused_with_what_to_install(
+    bare: Path, tmp_path: Path
+) -> None:
+    done = execute(bare, tmp_path, "earmark", "card", "model", "report")
+    assert done.returncode == 1
+    assert "install earmark[train]" in done.stderr
+
+
 def test_it_migrates_a_ledger_and_reads_its_policy(bare: Path, tmp_path: Path) -> None:
     assert "upgraded" in run(bare, tmp_path, "ledger", "upgrade", "--state", str(tmp_path / "s"))
     assert "tracks.decided.v1.json" in run(bare, tmp_path, "schemas", "--out", "out")
     load = "from streams.policy.bundle import load; from streams.runtime.settings import Settings; "
-    command = [str(bare / "bin" / "python"), "-c", load + "print(load(Settings().policy).digest)"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert len(done.stdout.strip()) == 64
+    digest = load + "print(load(Settings().policy).digest)"
+    assert len(run(bare, tmp_path, "-c", digest, program="python").strip()) == 64
 
 
 def test_traces_without_their_packages_are_refused_with_what_to_install(bare: Path) -> None:

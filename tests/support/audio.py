@@ -7,6 +7,15 @@ import numpy as np
 from av.audio.frame import AudioFrame
 
 from detector.types import FloatArray
+from models.augmentation.coders import Coder, encoded
+from models.synthesis.music import RATE_HZ, render
+
+CODERS = {
+    ".mp3": Coder("libmp3lame", "mp3", 320_000),
+    ".flac": Coder("flac", "flac"),
+    ".m4a": Coder("aac", "ipod", 192_000),
+    ".opus": Coder("libopus", "ogg", 128_000, rate_hz=48_000),
+}
 
 
 def write_wav(path: Path, samples: FloatArray, rate_hz: int = 44_100) -> None:
@@ -21,3 +30,8 @@ def write_wav(path: Path, samples: FloatArray, rate_hz: int = 44_100) -> None:
         frame.sample_rate = rate_hz
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
+
+
+def write_track(path: Path, seconds: float) -> None:
+    """Write a self-made piece in the format of its suffix."""
+    path.write_bytes(encoded(render(1, seconds), RATE_HZ, CODERS[path.suffix]))

@@ -14,7 +14,6 @@ import pytest
 from detector.assessment.model import Model
 from detector.audio.decode import Decoder
 from detector.types import FloatArray
-from models.commands import write_track
 from streams.policy.bundle import load
 from streams.policy.decide import decide_all
 from streams.runtime.settings import Settings
@@ -27,6 +26,7 @@ from tests.bench.policy import bench_policy, filled
 from tests.bench.score import bench_score
 from tests.bench.stages import SUM, bench_stages
 from tests.bench.table import Report, Row
+from tests.support.audio import write_track
 from tests.support.paths import MODELS
 
 MODEL = MODELS / "clock-4"

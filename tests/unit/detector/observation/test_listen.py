@@ -13,7 +13,7 @@ from detector.audio.decode import Decoder, to_mono
 from detector.matching.landmarks import Landmarker
 from detector.observation.listen import listen
 from detector.observation.observation import Observer
-from models.commands import write_track
+from tests.support.audio import write_track
 
 HEAR = """
 import json, re, sys

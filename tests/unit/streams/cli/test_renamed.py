@@ -17,6 +17,8 @@ OLD = [
     ("policy switch --why x RULE on", "policy enable --why x RULE"),
     ("dlq ls --standing=all", "dead-letters ls --status=all"),
     ("dlq drop ddl_1 --who me --why x", "dead-letters drop ddl_1 --by me --why x"),
+    ("recognition --tracks 9", "evaluate-matching --tracks 9"),
+    ("outcomes --name x", "predict --name x"),
     ("bank audit --limit 3", "bank audit --limit 3"),
 ]
 
