@@ -227,7 +227,7 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
         "scores.csv",
     }
     named = ["--name", "two pieces each", "--model", str(tmp_path / "model")]
-    done = CliRunner().invoke(app, ["outcomes", *shared[:4], *out, *named])
+    done = CliRunner().invoke(app, ["predict", *shared[:4], *out, *named])
     assert done.exit_code == 0, done.output
     places = [str(tmp_path / "model"), str(tmp_path / "figures")]
     done = CliRunner().invoke(app, ["card", *places])
