@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,6 @@ def variant(name: str, kubernetes: str = "1.34") -> tuple[Object, ...]:
     return tuple(render("-f", str(values_file(name)), kubernetes=kubernetes))
 
 
-def of_kind(objects: "tuple[Object, ...] | list[Object]", kind: str) -> dict[str, Object]:
+def of_kind(objects: "Sequence[Object]", kind: str) -> dict[str, Object]:
     """Return the objects of a kind by name."""
     return {one["metadata"]["name"]: one for one in objects if one["kind"] == kind}

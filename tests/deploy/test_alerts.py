@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from streams.runtime.metrics_table import exposed
-from tests.deploy.helm import CHART, ROOT
+from tests.deploy.helm import CHART
 from tests.deploy.prometheus import promtool
+from tests.support.paths import ROOT
 
 FILE = CHART / "files" / "alerts.yaml"
 RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"

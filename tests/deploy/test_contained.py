@@ -22,8 +22,8 @@ import yaml
 from streams.contract.processes import PROCESSES
 from streams.runtime.processes import free_port
 from tests.deploy.contained import Container
-from tests.deploy.helm import ROOT
 from tests.support.kafka import ApacheKafka, apache_kafka
+from tests.support.paths import ROOT
 from tests.support.postgres import NoPostgres, PrivatePostgres
 from tests.support.samples import samples
 

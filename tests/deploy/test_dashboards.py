@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from streams.runtime.metrics_table import ALL, exposed
-from tests.deploy.helm import CHART, ROOT
+from tests.deploy.helm import CHART
+from tests.support.paths import ROOT
 
 FILES = sorted((CHART / "files" / "dashboards").glob("*.json"))
 ALERTS = CHART / "files" / "alerts.yaml"
@@ -35,7 +36,7 @@ def test_a_dashboard_is_sound(file: Path) -> None:
     ids = [one["id"] for one in board["panels"]]
     assert len(ids) == len(set(ids))
     assert board["templating"]["list"][0]["type"] == "datasource"
-    places = set()
+    places: set[tuple[int, int]] = set()
     for panel in panels(file):
         assert panel["description"], panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"] in UNITS

@@ -40,15 +40,16 @@ from streams.services.review_quality import ask_twice
 from streams.services.review_tasks import take_next
 from streams.services.verdict_reasons import REASONS
 from streams.services.verdicts import Form, give
+from streams.services.verdicts import Outcome as VerdictOutcome
 from streams.stages.ingest import IngestHook, upload_from_file
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from tests.deploy.collector import Collector
-from tests.deploy.helm import ROOT
 from tests.deploy.prometheus import Server
 from tests.deploy.test_dashboards import ALERTS, FILES, expressions
 from tests.support import events
 from tests.support.audio import write_wav
+from tests.support.paths import ROOT
 from tests.support.samples import samples
 
 pytestmark = pytest.mark.pipeline
@@ -235,13 +236,13 @@ def _judge(settings: Settings) -> None:
         assert task_id is not None
         with ledger.reading() as connection:
             mine = TASK_STATES.c.task_id == task_id
-            about = connection.scalar(select(TASK_STATES.c.about_verdict).where(mine))
+            about = connection.scalars(select(TASK_STATES.c.about_verdict).where(mine)).one()
         _verdict(ledger, task_id, bob, found[about])
     ledger.close()
 
 
 def _verdict(ledger: Ledger, task_id: str, user: User, extent: Extent) -> str:
-    outcome = "correct" if extent is Extent.NONE else "confirm"
+    outcome: VerdictOutcome = "correct" if extent is Extent.NONE else "confirm"
     form = Form(f"f-{task_id}", outcome, (next(iter(REASONS)),), extent)
     return give(ledger, task_id, user, form).verdict_id
 

@@ -23,8 +23,9 @@ from streams.runtime.metrics_table import exposed
 from streams.runtime.settings import PREFIX, Settings
 from streams.store.database import Ledger
 from tests.bench.cli import app as bench_app
-from tests.deploy.helm import CHART, ROOT, Refused
+from tests.deploy.helm import CHART, Refused
 from tests.deploy.helm import run as helm_run
+from tests.support.paths import ROOT
 from tests.support.postgres import private_postgres
 
 RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"
@@ -36,7 +37,7 @@ TEXTS = [
 ]
 FENCE = re.compile(r"^ *```(?:sh|bash)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
-UsageError = typer.BadParameter.__base__
+UsageError: Any = typer.BadParameter.__base__
 # at the beginning, after variables, a path, "--" of kubectl or a service of Compose
 OF_A_COMMAND = re.compile(
     r"(?:^ *|(?:^|env )(?:[A-Z_]+=\S+ )+|bin/| -- +|exec \w+ )earmark (?=[a-z-])(.*)"

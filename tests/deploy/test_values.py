@@ -109,7 +109,9 @@ def nested(values: dict[str, Any]) -> dict[str, Any]:
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The chart with everything set; with a claim of its own; by HPA."""
     folder = tmp_path_factory.mktemp("values")
-    unscaled = {name: {"autoscaling": {"kind": "none"}} for name in ("console", "monitor")}
+    unscaled: dict[str, Any] = {
+        name: {"autoscaling": {"kind": "none"}} for name in ("console", "monitor")
+    }
     unscaled["monitor"]["replicas"] = 1
     every = nested(VALUES) | {"processors": unscaled}
     variants = {

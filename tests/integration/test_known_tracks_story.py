@@ -103,8 +103,10 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
             assert first.observation == second.observation
             assert first.matches == second.matches == ()
             assert work.kept is not None
-            with work.kept.reading(first.content_sha256) as there:
-                assert there.read() == (music / "piece.wav").read_bytes()
+            audio = work.kept.reading(first.content_sha256)
+            assert audio is not None
+            with audio:
+                assert audio.read() == (music / "piece.wav").read_bytes()
 
             # what was removed: by its content, from what the store kept
             banks.create(Bank(name="removed", kind=BankKind.STAY_DOWN, owner="T&S"), BY)

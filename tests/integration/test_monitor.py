@@ -31,6 +31,7 @@ from streams.services.accounts.users import create
 from streams.services.review_tasks import take
 from streams.services.verdict_reasons import REASONS
 from streams.services.verdicts import Form, give
+from streams.services.verdicts import Outcome as VerdictOutcome
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import APPLIED, DECISIONS
@@ -134,7 +135,8 @@ def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
     ledger = Ledger.open(url)
     with ledger.transaction() as connection:
         anna = create(connection, "anna", "reviewer", "test")
-    for number, outcome in enumerate(("confirm", "confirm", "correct")):
+    outcomes: tuple[VerdictOutcome, ...] = ("confirm", "confirm", "correct")
+    for number, outcome in enumerate(outcomes):
         task_id = a_task(ledger, f"T-{number}")
         take(ledger, task_id, anna)
         extent = Extent.NONE if outcome == "correct" else Extent.ALL

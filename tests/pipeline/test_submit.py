@@ -20,7 +20,7 @@ pytestmark = pytest.mark.pipeline
 PATIENCE_S = 60
 
 
-def start(folder: Path, brokers: str) -> "subprocess.Popen[str]":
+def start(folder: Path, brokers: str) -> "subprocess.Popen[bytes]":
     """Submit one file from a folder where no house runs; what it says is in ``said``."""
     noise = np.random.default_rng(1).normal(0, 0.1, (1, 44_100))
     write_wav(folder / "one.wav", noise.astype(np.float32))

@@ -243,7 +243,7 @@ def reopened(**fields: Any) -> TrackReopened:
 
 
 def message(topic: str, record: Record, offset: int = 0, **more: Any) -> Message:
-    known = {
+    known: dict[str, Any] = {
         "key": record.key.encode(),
         "value": record.to_bytes(),
         "timestamp_ms": 1_795_000_000_000,

@@ -4,7 +4,7 @@ import random
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.support import hostile_bytes as made
 
@@ -19,7 +19,9 @@ class Maker:
     number: int
     chance: random.Random
 
-    def write(self, data: bytes, suffix: str, *, size: int = 0, end: bytes = b"") -> Path:
+    def write(
+        self, data: bytes | bytearray, suffix: str, *, size: int = 0, end: bytes = b""
+    ) -> Path:
         """Write ``data``; up to ``size`` a hole follows, then ``end``."""
         path = self.folder / f"{self.number:04}.{suffix}"
         with path.open("wb") as file:
@@ -68,9 +70,11 @@ def lying_wav(make: Maker) -> Path:
         "kind": (0, 2, 3, 6, 7, 0x11, 0x50, 0x55, 0xFFFE, 0xFFFF),
         "claimed": (0, 1, 2**31 - 1, 2**32 - 1),
     }
-    told = {name: make.chance.choice(lies[name]) for name in make.chance.choices(list(lies), k=2)}
+    fields: dict[str, Any] = {
+        name: make.chance.choice(lies[name]) for name in make.chance.choices(list(lies), k=2)
+    }
     data = make.chance.randbytes(make.chance.choice((10, 50_000, 200_000)))
-    return make.write(made.wav(data=data, **told), "wav")
+    return make.write(made.wav(data=data, **fields), "wav")
 
 
 def lying_flac(make: Maker) -> Path:

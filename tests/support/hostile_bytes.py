@@ -9,6 +9,7 @@ from typing import Final
 
 import av
 import numpy as np
+from av import AudioStream, VideoStream
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
@@ -52,13 +53,13 @@ def encoded(
     with av.open(buffer, "w", format=container, options=options) as out:
         pictures = out.add_stream(video, rate=10) if video else None
         sound = out.add_stream(codec, rate=rate, layout="mono") if codec else None
-        if pictures is not None:
+        if isinstance(pictures, VideoStream):
             pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
             for number in range(10):
                 picture = np.full((48, 64, 3), number, np.uint8)
                 out.mux(pictures.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
             out.mux(pictures.encode(None))
-        if sound is not None:
+        if isinstance(sound, AudioStream):
             kind = sound.codec_context.format
             resampler = av.AudioResampler(format=kind, layout="mono", rate=rate)
             frame = AudioFrame.from_ndarray(samples, "fltp", "mono")

@@ -127,7 +127,7 @@ def _all_hostile(run: "_Run", files: list[HostileFile], sums: Sums) -> None:
                 sums.decisions += 1
     sums.not_in_ledger = run.not_in_ledger(set(ends))
     gaps = sorted(
-        (end[0].at, name) for name, up_ in uploads.items() if (end := ends.get(up_.upload_id))
+        (first[0].at, name) for name, up_ in uploads.items() if (first := ends.get(up_.upload_id))
     )
     steps = [(after - before, name) for (before, _), (after, name) in pairwise(gaps)]
     sums.slowest = {name: gap for gap, name in sorted(steps, reverse=True)[:3]}

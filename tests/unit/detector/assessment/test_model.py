@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(RELEASED, tmp_path / "model"))
 
 
-def rewrite(folder: Path, change: Callable[[dict[str, object]], None]) -> None:
+def rewrite(folder: Path, change: Callable[[dict[str, object]], object]) -> None:
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     change(manifest)
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
@@ -66,7 +66,7 @@ def test_another_observation_version_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("key", ["files", "calibration", "name", "observation_version"])
 def test_an_incomplete_manifest_is_refused(folder: Path, key: str) -> None:
-    rewrite(folder, lambda manifest: manifest.pop(key) and None)
+    rewrite(folder, lambda manifest: manifest.pop(key))
     with pytest.raises(ModelError):
         Model.load(folder)
 

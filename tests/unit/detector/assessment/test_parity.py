@@ -55,7 +55,7 @@ def tracks() -> list[Observation]:
             for share in (0.0, 0.5, 0.8, 1.0)
         ]
         found += [
-            observe(rng.normal(0, 0.1, rate * seconds), rate)
+            observe(rng.normal(0, 0.1, rate * seconds).astype(np.float32), rate)
             for rate, seconds in ((48_000, 13), (16_000, 9), (22_050, 8), (RATE_HZ, 2))
         ]
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av import AudioStream
 from av.audio.frame import AudioFrame
 
 from detector.audio.decode import Decoder
@@ -31,6 +32,7 @@ def encode(path: Path, samples: FloatArray, codec: str, rate: int = RATE) -> Non
         # FFmpeg calls its own Vorbis encoder experimental
         options = {"strict": "experimental"}
         stream = container.add_stream(codec, rate=rate, layout=layout, options=options)
+        assert isinstance(stream, AudioStream)
         resampler = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
         frame.sample_rate = rate

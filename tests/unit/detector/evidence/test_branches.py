@@ -59,14 +59,14 @@ def test_clock_and_templates_are_added() -> None:
 
 def test_every_other_look_pays_its_price_and_the_largest_counts() -> None:
     weak = looked(0.5, PLAIN)
-    assert replace(weak, parts=Window(8.0, PLAIN, 0)).whole(CALIBRATION) == (
-        pytest.approx(8 - PRICE, abs=0.4), "parts",
-    )  # fmt: skip
+    score, branch = replace(weak, parts=Window(8.0, PLAIN, 0)).whole(CALIBRATION)
+    assert score == pytest.approx(8 - PRICE, abs=0.4)
+    assert branch == "parts"
     assert replace(weak, speed=SpeedFind(9.0, 50.0, 1.03)).whole(CALIBRATION)[1] == "speed"
     moved = PitchFind(9.0, "some decoder", 1.06)
-    assert replace(weak, pitch=moved).whole(CALIBRATION) == (
-        pytest.approx(9 - PRICE, abs=0.5), "pitch",
-    )  # fmt: skip
+    score, branch = replace(weak, pitch=moved).whole(CALIBRATION)
+    assert score == pytest.approx(9 - PRICE, abs=0.5)
+    assert branch == "pitch"
     assert replace(weak, pitch=replace(moved, looped=True)).whole(CALIBRATION)[1] == "main"
     assert replace(weak, learned=LearnedMatch(9.0, "new")).whole(CALIBRATION)[1] == "learned"
     assert replace(weak, parts=Window(2.0, PLAIN, 0)).whole(CALIBRATION)[1] == "main"
@@ -77,7 +77,9 @@ def test_templates_at_the_altered_speed_are_a_second_witness_of_it() -> None:
     with_lines = replace(sped, speed_lines=4.0)
     assert sped.altered(CALIBRATION) == pytest.approx(4, abs=0.3)
     assert with_lines.altered(CALIBRATION) == pytest.approx(8, abs=0.5)
-    assert with_lines.whole(CALIBRATION) == (pytest.approx(8 - PRICE, abs=0.5), "speed")
+    score, branch = with_lines.whole(CALIBRATION)
+    assert score == pytest.approx(8 - PRICE, abs=0.5)
+    assert branch == "speed"
     assert replace(with_lines, looped=True).altered(CALIBRATION) <= LOOPED_MOST
 
 

@@ -206,7 +206,7 @@ def moved(samples: FloatArray, hz: float, wave: str) -> FloatArray:
         "saw": 1 - 0.9 * phase,
         "sine": 0.525 + 0.475 * np.sin(2 * np.pi * phase),
     }[wave]
-    return (samples * level).astype(np.float32)
+    return np.asarray(samples * level, np.float32)
 
 
 @pytest.mark.parametrize("wave", ["square", "gate", "sine"])

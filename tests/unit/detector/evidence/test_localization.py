@@ -34,11 +34,15 @@ def spliced(*parts: FloatArray) -> tuple[FloatArray, list[float]]:
 
 @lru_cache
 def played(seed: int, seconds: float) -> FloatArray:
-    return render(seed, seconds).mean(axis=0)
+    mono: FloatArray = render(seed, seconds).mean(axis=0)
+    return mono
 
 
 def decoded(seed: int, seconds: float) -> FloatArray:
-    return decode_through(played(seed, seconds)[None], RATE_HZ, (7, 7, 6, 3), seed=4)[0]
+    decoded: FloatArray = decode_through(
+        played(seed, seconds)[None], RATE_HZ, (7, 7, 6, 3), seed=4
+    )[0]
+    return decoded
 
 
 def parts_of(samples: FloatArray) -> Parts:

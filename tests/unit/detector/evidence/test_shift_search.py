@@ -34,7 +34,7 @@ def vector(hz: FloatArray | np.ndarray, seed: int = 1) -> FloatArray:
     whole[np.rint(np.asarray(hz) / BIN_HZ).astype(int)] += 0.3
     parts = np.concatenate([whole[low:high] for low, high in BANDS])
     parts = parts - parts.mean()
-    return (parts / np.linalg.norm(parts)).astype(np.float32)
+    return np.asarray(parts / np.linalg.norm(parts), np.float32)
 
 
 def lines(seed: int) -> np.ndarray:

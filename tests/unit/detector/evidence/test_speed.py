@@ -31,7 +31,8 @@ def played() -> FloatArray:
 def at_speed(samples: FloatArray, percent: int) -> FloatArray:
     """Play faster (100 + percent): as tape does, with the pitch."""
     wave = torch.from_numpy(np.ascontiguousarray(samples))
-    return torchaudio.functional.resample(wave, 100 + percent, 100).numpy()
+    resampled: FloatArray = torchaudio.functional.resample(wave, 100 + percent, 100).numpy()
+    return resampled
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def reference_clock(samples: FloatArray, geometry: Geometry) -> FloatArray:
     around = np.sort(sliding_window_view(padded, 2 * side + 1, axis=1), axis=2)
     lines = log - around[:, :, round(0.92 * 2 * side)]
     lines[:, : round(20 / geometry.bin_hz)] = 0
-    return lines
+    return np.asarray(lines, np.float32)
 
 
 def test_the_modulation_spectrum_is_what_the_recipe_says(

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from detector.assessment.model import Model
 from detector.errors import BadInput
 from detector.evidence.clock import Lattice, standard_lattice
+from detector.types import FloatArray
 from models.commands import RELEASED
 from models.evaluation import attribution, evaluate, nested, reliability, unseen_decoders
 from models.evaluation.card_tables import sections
@@ -64,18 +66,18 @@ def population() -> Population:
 
 
 @lru_cache
-def figures() -> dict[str, object]:
+def figures() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.evaluation.baselines.fakeprints", no_sound)
         return evaluate.subset_figures(heard(), population(), model(), Path("unused"), 1)
 
 
-def no_sound(tracks: list[object], name: str, cache: Path) -> np.ndarray:
+def no_sound(tracks: list[object], name: str, cache: Path) -> FloatArray:
     return np.random.default_rng(1).random((len(tracks), 30)).astype(np.float32)
 
 
 @lru_cache
-def halved() -> list[dict[str, object]]:
+def halved() -> list[dict[str, Any]]:
     return nested.nested(population(), LATTICE, (1,))
 
 
@@ -177,7 +179,7 @@ def test_halves_of_which_no_template_can_be_made_are_passed_over() -> None:
 
 
 @lru_cache
-def unseen() -> dict[str, object]:
+def unseen() -> dict[str, Any]:
     lines = Lines.of([one.observed for one in heard()])
     return unseen_decoders.measure(population(), lines, LATTICE)
 
@@ -215,7 +217,7 @@ def test_names_are_judged_without_the_tracks_repository() -> None:
     assert all({maker, name} <= sharers for maker, name in wrong)  # one decoder
     assert all(set(members) <= sharers for members in found["families"])
     counted = attribution.families(
-        attribution.Counter({("a", "a"): 6, ("a", "b"): 4, ("c", "c"): 9, ("c", ""): 1})
+        Counter({("a", "a"): 6, ("a", "b"): 4, ("c", "c"): 9, ("c", ""): 1})
     )
     assert counted == [["a", "b"]]
 

@@ -120,9 +120,13 @@ def test_bins_in_which_people_differ_count_less_and_controls_nothing() -> None:
     humans = 0.01 * rng.standard_normal((60, BINS)).astype(np.float32)
     humans[:, : BINS // 2] *= 5
     people = References(
-        humans, *(np.ones(60, np.float32) for _ in range(3)),
-        np.full(60, 44_100, np.int32), np.full(60, "full_rate"),
-    )  # fmt: skip
+        units=humans,
+        whole=np.ones(60, np.float32),
+        seconds=np.ones(60, np.float32),
+        weights=np.ones(60, np.float32),
+        rates_hz=np.full(60, 44_100, np.int32),
+        populations=np.full(60, "full_rate"),
+    )
     noise = noise_of(people)
     assert noise.mean() == pytest.approx(1)
     assert noise[: BINS // 2].mean() > 2 * noise[BINS // 2 :].mean()

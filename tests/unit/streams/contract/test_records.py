@@ -67,7 +67,10 @@ def examples() -> dict[str, Record]:
     )
     received = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=UPLOADED_AT)
     event = classified(Outcome.AI_LIKELY, declared=Declaration(contains_ai="None"))
-    review = {"requires": "human", "review": {"queue": "disclosure", "priority": 70}}
+    review: dict[str, Any] = {
+        "requires": "human",
+        "review": {"queue": "disclosure", "priority": 70},
+    }
     trial = rule("trial", mode="shadow", actions={"display": "partly_ai_badge"})
     policy = bundle(rule(actions={"display": "ai_badge"}, public="Made with AI.", **review), trial)
     policy.__dict__["digest"] = "b" * 64  # a cached property; the rules' format may grow

@@ -185,4 +185,5 @@ def test_keys_of_an_archive_are_what_is_made_of_its_landmarks(banks: Banks, tmp_
     for one in items:
         number = int(one.item_id[2:])
         assert one.keys is not None
-        assert np.array_equal(one.keys, item(number).keys)
+        assert (expected := item(number).keys) is not None
+        assert np.array_equal(one.keys, expected)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -28,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        port = self.server.server_address[1]
+        port = cast(Any, self.server).server_port
         redirects = {
             "/inside": f"http://inside.example:{port}/secret",
             "/literal": f"http://{INSIDE}:{port}/secret",

@@ -30,6 +30,7 @@ def encoded(kind: str, codec: str, **metadata: str) -> bytes:
     with av.open(out, "w", format=kind, options=options) as container:
         container.metadata.update(metadata)
         stream = container.add_stream(codec, rate=44_100, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         time = np.arange(44_100) / 44_100
         samples = (0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
         wanted = stream.codec_context.format.name if stream.codec_context.format else "s16"

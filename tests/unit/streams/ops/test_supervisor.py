@@ -66,7 +66,7 @@ def test_a_child_that_is_being_started_when_ctrl_c_comes_is_ended_too(
     real = subprocess.Popen
     monkeypatch.setattr(supervisor, "COMMAND", ["-c", STUBBORN])
     monkeypatch.setattr(supervisor, "STOP_PATIENCE_S", 0.5)
-    monkeypatch.setattr(supervisor.subprocess, "Popen", start)
+    monkeypatch.setattr("subprocess.Popen", start)
     before = signal.signal(number, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt), Supervisor(["one", "two"], Settings(), tmp_path):

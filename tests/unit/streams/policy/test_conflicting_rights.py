@@ -25,7 +25,7 @@ def entry(entry_id: str, **fields: Any) -> RightsChanged:
 
 
 def ask(*entries: RightsChanged, at: datetime = NOW, **upload: Any) -> Rights:
-    fields = {"declared": LICENSED, "artists": ("A Singer",)} | upload
+    fields: dict[str, Any] = {"declared": LICENSED, "artists": ("A Singer",)} | upload
     return rights_of(classified(**fields), entries, "Worldwide", at)
 
 
@@ -47,7 +47,7 @@ def test_of_entries_about_one_recording_the_refusal_counts(ids: str) -> None:
     isrc = RightsSubject(isrcs=("USRC17607839",))
     grant = entry(ids[0], subject=isrc, conditions={})
     refusal = entry(ids[1], subject=isrc, conditions={}, permission="opt_out")
-    known = {"declared": Declaration(contains_ai="All"), "isrc": "USRC17607839"}
+    known: dict[str, Any] = {"declared": Declaration(contains_ai="All"), "isrc": "USRC17607839"}
     assert ask(grant, refusal, **known).agreement == "revoked"
     assert ask(grant, entry("c", subject=isrc, permission="revoked"), **known).licensed
 
@@ -116,7 +116,10 @@ def test_who_is_told_years_later_may_object_for_six_months_from_then() -> None:
 
 def test_a_hold_that_begins_by_date_lasts_as_long_as_any() -> None:
     """A consent that ended years after the upload: the fourteen days run from its end."""
-    voice = {"voice": {"depicted": "A Singer"}, "declared": Declaration(contains_ai="All")}
+    voice: dict[str, Any] = {
+        "voice": {"depicted": "A Singer"},
+        "declared": Declaration(contains_ai="All"),
+    }
     event = classified(**voice)
     subject = RightsSubject(voices=("A Singer",))
     consent = agreement(subject=subject, uses=("voice_replica",), conditions={},

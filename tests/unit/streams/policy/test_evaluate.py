@@ -316,7 +316,7 @@ rules = st.builds(
 @st.composite
 def loadable_rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Rules of which each loads by itself; ids are their places."""
-    found = []
+    found: list[dict[str, Any]] = []
     for given_rule in draw(st.lists(rules, min_size=1, max_size=5)):
         numbered = given_rule | {"id": f"r{len(found)}"}
         try:

@@ -120,10 +120,10 @@ def test_artwork_is_labelled_apart() -> None:
     ],
 )
 def test_a_licence_counts_only_where_it_stands(
-    tools: tuple[Tool, ...], fields: dict[str, object], licensed: bool
+    tools: tuple[Tool, ...], fields: dict[str, Any], licensed: bool
 ) -> None:
     declared = Declaration(contains_ai="All", tools=tools)
-    event = classified(declared=declared, **{"territories": ("DE",), **fields})
+    event = classified(declared=declared, **({"territories": ("DE",)} | fields))
     label = effective(labels(event))
     assert label.licensed is licensed
     assert label.agreement_id == ("AGR-1" if licensed else None)
@@ -252,7 +252,7 @@ def test_a_changed_manifest_says_nothing(state: Any) -> None:
 
 def test_a_registrant_states_what_its_own_recordings_are() -> None:
     event = classified(Outcome.HUMAN_LIKELY, isrc="USRC17607839")
-    mine = {"subject": {"isrcs": ["USRC17607839"]}, "extent": "All"}
+    mine: dict[str, Any] = {"subject": {"isrcs": ["USRC17607839"]}, "extent": "All"}
     known = facts(event, agreement(**mine))
     label = effective(labels_of(event, known))
     assert (label.source, label.certainty, label.extent) == (

@@ -4,8 +4,7 @@ import pytest
 
 from streams.contract.records import TrackDecided
 from streams.contract.records.policy import StatementWritten
-from streams.policy.reasons import EEA
-from streams.policy.transparency import faults
+from streams.policy.transparency import EEA, faults
 from tests.unit.streams.policy.test_decide import (
     AI,
     ALL,

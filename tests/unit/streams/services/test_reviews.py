@@ -393,17 +393,17 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     assert review_quality.ask_twice(ledger, lead, 10) == 0  # each once
     assert review_tasks.take_next(ledger, ada, sqlalchemy.true()) is None  # they are her own
     for _ in range(3):
-        task_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
-        assert task_id is not None
-        said = verdicts.give(ledger, task_id, bob, form(Extent.ALL))
+        second_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+        assert second_id is not None
+        said = verdicts.give(ledger, second_id, bob, form(Extent.ALL))
         assert said.second_review_of is not None
     golden, _ = tell(ledger, "T-gold", Outcome.HUMAN_LIKELY, declared=Declaration())
     review_quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
     assert review_quality.give_golden(ledger, lead) == 1
     assert review_quality.give_golden(ledger, lead) == 0
-    task_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
-    assert task_id is not None
-    said = verdicts.give(ledger, task_id, bob, form(Extent.ALL))
+    golden_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+    assert golden_id is not None
+    said = verdicts.give(ledger, golden_id, bob, form(Extent.ALL))
     assert said.second_review_of is not None
     found = review_quality.figures(ledger)
     assert (found.pairs, found.agreement.good, found.verdicts) == (3, 2, 3)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy
@@ -35,7 +35,7 @@ class Receiver(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        came_to = str(self.server.server_address[0])
+        came_to = str(cast(Any, self.server).server_address[0])
         self.got.append((came_to, self.path, dict(self.headers.items()), body))
         if self.path == "/drip":  # a byte at a time, each well within any timeout of a read
             for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"z" * 1_000:
@@ -49,7 +49,7 @@ class Receiver(BaseHTTPRequestHandler):
         status = {"/busy": 503, "/away": 302}.get(self.path, 204)
         self.send_response(status)
         if self.path == "/away":
-            self.send_header("Location", f"http://{INSIDE}:{self.server.server_address[1]}/in")
+            self.send_header("Location", f"http://{INSIDE}:{cast(Any, self.server).server_port}/in")
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:

@@ -241,7 +241,7 @@ def test_an_unreadable_observation_is_a_dead_letter(store: ArtefactStore) -> Non
 
 
 def counted(name: str, result: str) -> float:
-    return metrics.SHADOW.labels(MODEL.name, name, result)._value.get()
+    return float(metrics.SHADOW.labels(MODEL.name, name, result)._value.get())
 
 
 def test_a_shadow_answers_beside_and_decides_nothing(store: ArtefactStore) -> None:

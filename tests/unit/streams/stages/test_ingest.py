@@ -219,7 +219,7 @@ def test_a_name_with_a_nul_is_no_file() -> None:
 
 
 def test_a_manifest_gives_uploads_and_faults_by_line() -> None:
-    lines = [
+    lines: list[str | bytes] = [
         '\ufeff{"track_id": "T-1", "uri": "file:///a.wav", "artists": ["A"]}\n',
         "\n",
         b'{"track_id": "T-2", "uri": "file:///b.wav"}\r\n',

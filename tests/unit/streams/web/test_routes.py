@@ -39,7 +39,7 @@ def pages() -> Iterator[tuple[str, str, APIRoute]]:
     for page in PAGES:
         for route in page.router.routes:
             assert isinstance(route, APIRoute)
-            for method in sorted(route.methods):
+            for method in sorted(route.methods or ()):
                 yield method, route.path, route
 
 
@@ -80,13 +80,13 @@ def test_nothing_else_is_served(console: Console) -> None:
             mounts[route.path] = route.app
         else:
             assert isinstance(route, APIRoute), route
-            pages_ |= {(method, route.path) for method in route.methods}
+            pages_ |= {(method, route.path) for method in route.methods or ()}
     assert mounts.keys() == {"/v1", "/static"}
     assert pages_ == set(PAGE_ROUTES) | OPEN
     of_api = set()
     for route in served(mounts["/v1"].routes):  # type: ignore[attr-defined] # an application
         if isinstance(route, APIRoute):
-            of_api |= {(method, route.path) for method in route.methods}
+            of_api |= {(method, route.path) for method in route.methods or ()}
         else:
             assert (route.path, route.methods) == ("/openapi.json", {"GET", "HEAD"})
     assert of_api == {(method, path) for method, path, _ in _api()}
@@ -251,5 +251,5 @@ def _api() -> Iterator[tuple[str, str, APIRoute]]:
     for module in (uploads, tracks, appeals, webhooks):
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
-            for method in sorted(route.methods):
+            for method in sorted(route.methods or ()):
                 yield method, route.path, route

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from detector.types import FloatArray
 from streams.ops.checks import drift
 from streams.store.database import Ledger
 from streams.store.tables import ANALYSES, DECISIONS, UPLOADS, VERDICTS
@@ -24,11 +25,15 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
 
 
+def scores(mean: float, count: int) -> FloatArray:
+    return RANDOM.normal(mean, 1, count).astype(np.float32)
+
+
 def test_the_same_distribution_stays_below_chance() -> None:
     """At most about one window in twenty exceeds its bound; twice the bound, none."""
     over, far = 0, 0
     for _ in range(200):
-        older, newer = RANDOM.normal(0, 1, 1_000), RANDOM.normal(0, 1, 200)
+        older, newer = scores(0, 1_000), scores(0, 200)
         bound = drift.CHI2_95 * (1 / 1_000 + 1 / 200)
         over += drift.psi(older, newer) > bound
         far += drift.psi(older, newer) > 2 * bound
@@ -37,7 +42,7 @@ def test_the_same_distribution_stays_below_chance() -> None:
 
 
 def test_a_shift_is_far_above_chance() -> None:
-    older, newer = RANDOM.normal(0, 1, 1_000), RANDOM.normal(1, 1, 200)
+    older, newer = scores(0, 1_000), scores(1, 200)
     assert drift.psi(older, newer) > 10 * drift.CHI2_95 * (1 / 1_000 + 1 / 200)
     assert drift.ks(older, newer) == pytest.approx(0.38, abs=0.08)
 

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import REGISTRY
 
+from streams.contract.records import Declaration
 from streams.contract.records.rights import RightsChanged
 from streams.ops.checks.rights import Registered
 from streams.policy.bundle import load
@@ -26,7 +28,7 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     today = datetime.now(UTC).date()
 
-    def write(agreement: str, version: int = 1, **fields: object) -> None:
+    def write(agreement: str, version: int = 1, **fields: Any) -> None:
         given = {"agreement_id": agreement, "valid_from": today - timedelta(days=400), **fields}
         changed = RightsChanged.model_validate(
             events.agreement(**given).model_dump()
@@ -71,7 +73,9 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
 
 def test_a_decision_that_rests_on_an_agreement_is_counted() -> None:
     tool = {"name": "songmaker", "agreement_id": "AGR-1"}
-    event = events.classified(declared={"contains_ai": "All", "tools": [tool]})
+    event = events.classified(
+        declared=Declaration.model_validate({"contains_ai": "All", "tools": [tool]})
+    )
     said = decide_all(
         event, load(Settings().policy), Facts(at=event.uploaded_at, entries=(events.agreement(),))
     )

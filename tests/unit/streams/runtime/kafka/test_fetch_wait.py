@@ -2,14 +2,13 @@
 
 import pytest
 
-from streams.runtime.kafka import fetch_wait
 from streams.runtime.kafka.fetch_wait import IDLE_MS, QUIET_S, FetchWait
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(fetch_wait.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     return now
 
 

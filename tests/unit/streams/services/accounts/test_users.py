@@ -1,16 +1,18 @@
 """Users, sessions, links and keys, on both databases."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy
 from argon2 import PasswordHasher
+from sqlalchemy import Connection
 
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role, rights_of
 from streams.services.accounts.sessions import BadLink
 from streams.services.accounts.users import AccountError, TooManyTries, User, WrongLogin
-from streams.store.account_tables import AUDIT, LINKS, SESSIONS, USERS
+from streams.store.account_tables import API_KEYS, AUDIT, LINKS, SESSIONS, USERS
 from streams.store.database import Ledger
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test
@@ -72,9 +74,11 @@ def test_a_stranger_locks_nobody_out_and_fills_no_log(ledger: Ledger, ada: User)
     assert users.log_in(ledger, "Ada", PASSWORD, "2001:db8:0:1::1") == ada
     with ledger.reading() as connection:
         question = sqlalchemy.select(AUDIT.c.action, sqlalchemy.func.count())
-        said = dict(connection.execute(question.group_by(AUDIT.c.action)).tuples().all())
-    assert said["login_failed"] == users.TRIES_OF_ADDRESS
-    assert said["login_throttled"] == 2  # once for her name from there, once for the address
+        counts: dict[str, int] = dict(
+            connection.execute(question.group_by(AUDIT.c.action)).tuples().all()
+        )
+    assert counts["login_failed"] == users.TRIES_OF_ADDRESS
+    assert counts["login_throttled"] == 2  # once for her name from there, once for the address
 
 
 def test_a_name_is_closed_to_all_when_the_whole_world_guesses(
@@ -104,7 +108,7 @@ def test_only_hashes_are_stored(ledger: Ledger, ada: User) -> None:
     with ledger.reading() as connection:
         dump = "".join(
             str(tuple(row))
-            for table in (USERS, SESSIONS, LINKS, AUDIT, keys.API_KEYS)
+            for table in (USERS, SESSIONS, LINKS, AUDIT, API_KEYS)
             for row in connection.execute(sqlalchemy.select(table))
         )
     for secret in (PASSWORD, token, link, key.partition(".")[2]):
@@ -137,10 +141,11 @@ def test_an_old_or_idle_session_is_over(ledger: Ledger, ada: User, column: str) 
 
 
 def test_closing_an_account_or_a_new_password_ends_its_sessions(ledger: Ledger, ada: User) -> None:
-    for end in (
+    ends: tuple[Callable[[Connection], object], ...] = (
         lambda c: users.set_password(c, ada, "another long one", "usr_admin"),
         lambda c: users.change(c, ada, role="reviewer", active=False, by="usr_admin"),
-    ):
+    )
+    for end in ends:
         with ledger.transaction() as connection:
             users.create(connection, f"root {id(end)}", "admin", "start")
             token = sessions.begin(connection, ada)

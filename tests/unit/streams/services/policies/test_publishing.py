@@ -171,7 +171,7 @@ def test_a_rule_is_switched_off_and_on(ledger: Ledger) -> None:
         assert off() == expected
 
 
-OUT = {"actions": {"recommendation": "exclude_all"}}
+OUT: dict[str, Any] = {"actions": {"recommendation": "exclude_all"}}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_what_held_a_restriction_back_is_not_taken_away_by_one(
     old: dict[str, Any], new: dict[str, Any], restrictive: bool
 ) -> None:
     def made(content: dict[str, Any]) -> Bundle:
-        fields = {"rules": [rule(**OUT)]} | content
+        fields: dict[str, Any] = {"rules": [rule(**OUT)]} | content
         return bundle(*fields.pop("rules"), **fields)
 
     found = changes(made(old), made(new))

@@ -1,7 +1,7 @@
 """Every action of the console stands in the audit log, by whom and on what."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 import sqlalchemy
@@ -64,7 +64,7 @@ class Log:
         return {(row.actor, row.action) for row in rows if not row.action.endswith("_seen")}
 
 
-def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, dict[str, object]]]:
+def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, Mapping[str, object]]]:
     """Yield the actions in an order in which each can be done: its route, its address, its form."""
     ledger = console.resources.ledger
     task = f"/tasks/{a_task(ledger)}"

@@ -238,7 +238,8 @@ def test_a_checked_file_does_not_pass_for_a_delivery(console: Console) -> None:
     def check(metadata: str) -> int:
         files = {"file": ("a.wav", b"RIFF and more")}
         data = {"metadata": metadata}
-        return browser.post("/check", files=files, data=data, headers=headers).status_code
+        status: int = browser.post("/check", files=files, data=data, headers=headers).status_code
+        return status
 
     for metadata in ('{"track_id": "T-1"}', '{"distributor": "D"}', '{"uri": "file:///x"}'):
         assert check(metadata) == 422, metadata
