@@ -126,7 +126,7 @@ def running(
     state: Path,
     brokers: str | None,
     first: Path,
-    workers: Sequence[str] = GROUPS,
+    workers: Sequence[str] = tuple(GROUPS),
     **changes: Any,
 ) -> Iterator[House]:
     """Start everything and decide about one track, which pays for caches and imports.

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from streams.contract.records import Actions
-from streams.contract.vocabulary import STRICTNESS
+from streams.contract.vocabulary import PENDING, SEVERE, STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import evaluate, restricted
 from streams.policy.features import WrongSnapshot, snapshot
-from streams.policy.rules import PENDING, SEVERE
 from streams.policy.satisfiability import beyond_the_detector
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
 from tests.support.policies import HUMAN, bundle, features, rule

@@ -21,11 +21,11 @@ from streams.contract.records import (
     TrackClassified,
 )
 from streams.contract.records.fingerprints import Aigc, Provenance
+from streams.contract.vocabulary import SEVERE
 from streams.policy.evaluate import evaluate
 from streams.policy.facts import Said
 from streams.policy.judge import judge
 from streams.policy.labels import effective, labels_of
-from streams.policy.rules import SEVERE
 from tests.support.events import DECIDED_AT, agreement, classified, match, verdict
 from tests.support.policies import HUMAN, bundle, facts, features, rule
 from tests.unit.streams.policy.test_evaluate import loadable_rules

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
-from streams.cli import main
+from streams.cli import reference
 from streams.ops.state import State
 from streams.ops.supervisor import Child
 from streams.runtime.kafka.clients import kafka_client_settings
@@ -200,7 +200,7 @@ def test_the_command_line_prints_no_secret(
 ) -> None:
     for name, value in (SASL | LEDGER).items():
         monkeypatch.setenv(name, value)
-    main.settings_command()
+    reference.settings()
     said = capsys.readouterr().out
     assert SECRET not in said
     assert f"EARMARK_SASL_PASSWORD={HIDDEN}\n" in said
