@@ -22,8 +22,7 @@ def login_link(
     """Print a one-time link into the console, to set a password."""
     from streams.services.accounts.sessions import new_link
     from streams.store.database import Ledger
-    from streams.web.console.address import address_of
 
     settings = settings_of(state)
     token = new_link(Ledger.open(settings.ledger), name)
-    echo(f"{address_of(settings, settings.console_port)}/enter/{token}")
+    echo(f"{settings.console_address()}/enter/{token}")

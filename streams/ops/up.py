@@ -33,7 +33,6 @@ from streams.runtime.settings import PREFIX, Settings
 from streams.services.accounts.sessions import first_link
 from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
-from streams.web.console.address import address_of
 
 STARTED: Final = tuple(name for name in PROCESSES if name != MONITOR.name)
 MONITOR_AFTER_S: Final = 60.0  # or once all is decided: the first decision comes first
@@ -255,7 +254,7 @@ def _say_where(console: Console, settings: Settings, supervisor: Supervisor, sta
     ledger = Ledger.open(settings.ledger)
     link = first_link(ledger, always=True)
     ledger.close()
-    address = address_of(settings, settings.console_port)
+    address = settings.console_address()
     enter = f"{address}/enter/{link}" if link else address
     console.print(f"console  {enter}", soft_wrap=True, highlight=False)
     if link:

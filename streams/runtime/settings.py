@@ -1,10 +1,8 @@
-"""The only reader of the environment: read once, validated, frozen.
+"""Settings of one process, read once from ``EARMARK_*`` variables, validated and frozen.
 
-Every setting is an ``EARMARK_*`` variable. All wrong ones are reported together, each
-with its name, and so are names that do not exist (a typo must not be silence).
+All wrong settings are reported together by name, and so are variables that do not exist.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
@@ -12,15 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
 )
 
 from detector.errors import Fatal
@@ -40,256 +41,206 @@ class SettingsError(Fatal):
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Given = BeforeValidator(lambda value: None if value == "" else value)  # "" is not given
+BankName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
-class Settings(BaseModel):
-    """Resolved configuration of one process. Field names are the variable names."""
+class Settings(BaseSettings):
+    """Resolved configuration of one process. Field names are the variable names.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    Only ``from_env`` reads the environment; ``Settings(...)`` has what it is given and defaults.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources of ``Settings(...)``: its arguments."""
+        return (init_settings,)
 
     # broker
-    brokers: Annotated[str, Field(description="Kafka bootstrap servers, host:port[,...]")] = (
-        "127.0.0.1:9092"
+    brokers: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,...]")
+    group_prefix: str = Field("earmark", description="prefix of consumer group names")
+    partitions: int = Field(4, ge=1, le=10_000, description="partitions of new topics")
+    replication: int = Field(1, ge=1, le=9, description="replicas of new topics")
+    retention_h: int = Field(
+        168, ge=-1, le=876_000, description="hours that topics keep events; -1: for ever"
     )
-    group_prefix: Annotated[str, Field(description="prefix of consumer group names")] = "earmark"
-    partitions: Annotated[int, Field(ge=1, le=10_000, description="partitions of new topics")] = 4
-    replication: Annotated[int, Field(ge=1, le=9, description="replicas of new topics")] = 1
-    retention_h: Annotated[
-        int, Field(ge=-1, le=876_000, description="hours that topics keep events; -1: for ever")
-    ] = 168
-    dead_retention_h: Annotated[
-        int, Field(ge=-1, le=876_000, description="hours that topics keep dead letters")
-    ] = 720
-    session_timeout_s: Annotated[
-        Seconds, Field(description="a silent worker loses its partitions after this")
-    ] = 15.0
-    fetch_max_wait_ms: Annotated[
-        int, Field(ge=1, le=30_000, description="longest wait of one fetch (embedded broker: 100)")
-    ] = 500
-    request_timeout_s: Annotated[
-        Seconds, Field(description="a send that the broker does not answer stops the worker")
-    ] = 40.0
+    dead_retention_h: int = Field(
+        720, ge=-1, le=876_000, description="hours that topics keep dead letters"
+    )
+    session_timeout_s: Seconds = Field(
+        15.0, description="a silent worker loses its partitions after this"
+    )
+    fetch_max_wait_ms: int = Field(
+        500, ge=1, le=30_000, description="longest wait of one fetch (embedded broker: 100)"
+    )
+    request_timeout_s: Seconds = Field(
+        40.0, description="a send that the broker does not answer stops the worker"
+    )
 
-    # security of every connection to the broker; checked together, see _fits
-    security_protocol: Annotated[
-        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
-        Field(description="what the brokers' listener speaks; SSL means TLS"),
-    ] = "PLAINTEXT"
-    sasl_mechanism: Annotated[
-        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
-        Given,
-        Field(validate_default=True, description="how the password is proved, with `SASL_*`"),
-    ] = None
-    sasl_username: Annotated[
-        str | None, Given, Field(validate_default=True, description="user name, with `SASL_*`")
-    ] = None
-    sasl_password_file: Annotated[
-        Path | None,
-        Given,
-        Field(validate_default=True, description="file that holds the password, read at start"),
-    ] = None
-    sasl_password: Annotated[
-        SecretStr | None,
-        Given,
-        Field(validate_default=True, description="or the password itself; never shown"),
-    ] = None
-    tls_ca_file: Annotated[
-        Path | None,
-        Given,
-        Field(validate_default=True, description="PEM: whom to trust; none: the system's list"),
-    ] = None
-    tls_cert_file: Annotated[
-        Path | None,
-        Given,
-        Field(validate_default=True, description="PEM: our certificate, where brokers want one"),
-    ] = None
-    tls_key_file: Annotated[
-        Path | None,
-        Given,
-        Field(validate_default=True, description="PEM: its key, unencrypted; none: as above"),
-    ] = None
+    # security of every connection to the broker; checked together in _sasl_fits and _tls_fits
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="what the brokers' listener speaks; SSL means TLS"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how the password is proved, with `SASL_*`"
+    )
+    sasl_username: str | None = Field(None, description="user name, with `SASL_*`")
+    sasl_password_file: Path | None = Field(
+        None, description="file that holds the password, read at start"
+    )
+    sasl_password: SecretStr | None = Field(None, description="or the password itself; never shown")
+    tls_ca_file: Path | None = Field(
+        None, description="PEM: whom to trust; none: the system's list"
+    )
+    tls_cert_file: Path | None = Field(
+        None, description="PEM: our certificate, where brokers want one"
+    )
+    tls_key_file: Path | None = Field(None, description="PEM: its key, unencrypted; none: as above")
 
     # audio
-    file_roots: Annotated[
-        str,
-        Field(
-            description="folders that file URIs may point into, ':' between; "
-            "empty: none (`make run`: all)"
-        ),
-    ] = ""
-    uri_schemes: Annotated[
-        str, Field(description="fsspec schemes that uploads may use, ',' between")
-    ] = "file"
-    fetch_max_bytes: Annotated[int, Field(gt=0, description="largest upload in bytes")] = 2**29
-    fetch_timeout_s: Annotated[Seconds, Field(description="longest fetch of one upload")] = 60.0
-    decode_timeout_s: Annotated[
-        Seconds, Field(description="longest decode of one upload, then its process is killed")
-    ] = 240.0
-    decode_cpu_s: Annotated[
-        Seconds, Field(description="most processor time of one decode (4 hours take about 70 s)")
-    ] = 180.0
-    decode_max_memory_mb: Annotated[
-        int, Field(ge=64, description="MB that a decode may take beyond what its process has idle")
-    ] = 320
-    decode_max_duration_s: Annotated[Seconds, Field(description="longest track")] = 14_400.0
-    decode_workers: Annotated[int, Field(ge=1, le=256, description="decode processes")] = 2
+    file_roots: str = Field(
+        "",
+        description="folders that file URIs may point into, ':' between; "
+        "empty: none (`make run`: all)",
+    )
+    uri_schemes: str = Field("file", description="fsspec schemes that uploads may use, ',' between")
+    fetch_max_bytes: int = Field(2**29, gt=0, description="largest upload in bytes")
+    fetch_timeout_s: Seconds = Field(60.0, description="longest fetch of one upload")
+    decode_timeout_s: Seconds = Field(
+        240.0, description="longest decode of one upload, then its process is killed"
+    )
+    decode_cpu_s: Seconds = Field(
+        180.0, description="most processor time of one decode (4 hours take about 70 s)"
+    )
+    decode_max_memory_mb: int = Field(
+        320, ge=64, description="MB that a decode may take beyond what its process has idle"
+    )
+    decode_max_duration_s: Seconds = Field(14_400.0, description="longest track")
+    decode_workers: int = Field(2, ge=1, le=256, description="decode processes")
 
     # stores
-    store: Annotated[str, Field(description="fsspec URL of the artefact store")] = (
-        "file://.earmark/artefacts"
+    store: str = Field("file://.earmark/artefacts", description="fsspec URL of the artefact store")
+    index: str | None = Field(
+        None,
+        description="index of known tracks: file:///folder or postgresql://; none: the "
+        "ledger's PostgreSQL, or the folder `index` beside its file",
     )
-    index: Annotated[
-        str | None,
-        Given,
-        Field(
-            validate_default=True,
-            description="index of known tracks: file:///folder or postgresql://; none: the "
-            "ledger's PostgreSQL, or the folder `index` beside its file",
-        ),
-    ] = None
-    catalogue_bank: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")] | None,
-        Given,
-        Field(
-            validate_default=True,
-            description="bank that every decided track becomes a known one of, `catalogue` say; "
-            "none: no track does by itself",
-        ),
-    ] = None
-    keep_audio: Annotated[
-        bool,
-        Field(
-            description="keep the bytes of every upload in the store, so that reviewers can play "
-            "what came from a web server or is gone from where it was",
-        ),
-    ] = False
-    ledger: Annotated[str, Field(description="SQLAlchemy URL of the ledger")] = (
-        "sqlite:///.earmark/ledger.db"
+    catalogue_bank: BankName | None = Field(
+        None,
+        description="bank that every decided track becomes a known one of, `catalogue` say; "
+        "none: no track does by itself",
     )
+    keep_audio: bool = Field(
+        False,
+        description="keep the bytes of every upload in the store, so that reviewers can play "
+        "what came from a web server or is gone from where it was",
+    )
+    ledger: str = Field("sqlite:///.earmark/ledger.db", description="SQLAlchemy URL of the ledger")
 
     # answers
-    model: Annotated[
-        Path, Field(description="folder of the released model, or the name of one that Earmark has")
-    ] = PACKAGE.parent / "models" / "ensemble-4"
-    shadow_model: Annotated[
-        Path | None,
-        Given,
-        Field(
-            description="folder of a model that answers beside the released one and decides "
-            "nothing; none: no shadow",
-        ),
-    ] = None
-    policy: Annotated[Path, Field(description="policy file")] = PACKAGE / "policy" / "default.yaml"
-    trust_anchors: Annotated[
-        Path | None,
-        Field(description="PEM: whose signatures (C2PA) confirm provenance; none: nobody's"),
-    ] = None
-    redecide_per_s: Annotated[
-        float, Field(gt=0, le=100_000, description="reopened tracks decided again in a second")
-    ] = 1_000.0
-    alpha: Annotated[
-        float, Field(gt=0, lt=0.5, description="false-positive rate that the operator accepts")
-    ] = 0.01
-    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="where to score")] = "auto"
-    batch_size: Annotated[int, Field(ge=1, le=4_096, description="largest scoring batch")] = 32
-    batch_wait_ms: Annotated[
-        float, Field(ge=0, le=1_000, description="longest wait for a batch to fill")
-    ] = 10.0
+    model: Path = Field(
+        PACKAGE.parent / "models" / "ensemble-4",
+        description="folder of the released model, or the name of one that Earmark has",
+    )
+    shadow_model: Path | None = Field(
+        None,
+        description="folder of a model that answers beside the released one and decides "
+        "nothing; none: no shadow",
+    )
+    policy: Path = Field(PACKAGE / "policy" / "default.yaml", description="policy file")
+    trust_anchors: Path | None = Field(
+        None, description="PEM: whose signatures (C2PA) confirm provenance; none: nobody's"
+    )
+    redecide_per_s: float = Field(
+        1_000.0, gt=0, le=100_000, description="reopened tracks decided again in a second"
+    )
+    alpha: float = Field(
+        0.01, gt=0, lt=0.5, description="false-positive rate that the operator accepts"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to score")
+    batch_size: int = Field(32, ge=1, le=4_096, description="largest scoring batch")
+    batch_wait_ms: float = Field(
+        10.0, ge=0, le=1_000, description="longest wait for a batch to fill"
+    )
 
     # behaviour of every processor
-    in_flight: Annotated[int, Field(ge=1, le=10_000, description="events worked on at once")] = 32
-    retry_attempts: Annotated[
-        int, Field(ge=1, le=100, description="tries, then the worker stops")
-    ] = 6
-    retry_base_s: Annotated[Seconds, Field(description="first back-off; doubles each time")] = 0.5
-    retry_cap_s: Annotated[Seconds, Field(description="longest back-off")] = 20.0
-    dead_letter_share: Annotated[
-        float,
-        Field(gt=0, le=1, description="dead letters per event over the window that stop a worker"),
-    ] = 0.9
-    dead_letter_window: Annotated[
-        int, Field(ge=10, description="events over which that share is taken")
-    ] = 200
-    drain_s: Annotated[Seconds, Field(description="time for work in flight at a rebalance")] = 5.0
-    monitor_interval_s: Annotated[
-        Seconds, Field(description="how often the monitor asks the broker; the ledger every fourth")
-    ] = 15.0
-    metrics_host: Annotated[str, Field(description="address of /metrics, /live, /ready")] = (
-        "127.0.0.1"
+    in_flight: int = Field(32, ge=1, le=10_000, description="events worked on at once")
+    retry_attempts: int = Field(6, ge=1, le=100, description="tries, then the worker stops")
+    retry_base_s: Seconds = Field(0.5, description="first back-off; doubles each time")
+    retry_cap_s: Seconds = Field(20.0, description="longest back-off")
+    dead_letter_share: float = Field(
+        0.9, gt=0, le=1, description="dead letters per event over the window that stop a worker"
     )
-    metrics_port: Annotated[
-        int, Field(ge=0, le=65_535, description="port of /metrics, /live, /ready; 0: any free")
-    ] = 0
-    console_host: Annotated[str, Field(description="address of the console and the HTTP API")] = (
-        "127.0.0.1"
+    dead_letter_window: int = Field(200, ge=10, description="events over which that share is taken")
+    drain_s: Seconds = Field(5.0, description="time for work in flight at a rebalance")
+    monitor_interval_s: Seconds = Field(
+        15.0, description="how often the monitor asks the broker; the ledger every fourth"
     )
-    console_port: Annotated[
-        int, Field(ge=0, le=65_535, description="port of the console and the API; 0: any free")
-    ] = 8_300
-    console_url: Annotated[
-        str | None,
-        Given,
-        Field(
-            validate_default=True,
-            description="where browsers reach the console; https makes its cookies secure",
-        ),
-    ] = None
-    trusted_proxies: Annotated[
-        str,
-        Field(
-            description="addresses or networks of proxies before the console whose "
-            "X-Forwarded-For counts, ',' between; empty: none"
-        ),
-    ] = ""
-    webhook_hosts: Annotated[
-        str,
-        Field(
-            description="host names inside that webhooks may post to, ',' between; all others "
-            "must lead to public addresses"
-        ),
-    ] = ""
-    api_rate_per_minute: Annotated[
-        int, Field(ge=1, description="requests of one API key in a minute, per process")
-    ] = 600
-    review_sla_hours: Annotated[
-        float, Field(gt=0, le=10_000, description="a review task is late after this")
-    ] = 48.0
-    oidc_issuer: Annotated[
-        str | None,
-        Given,
-        Field(validate_default=True, description="OpenID provider for logging in; none: passwords"),
-    ] = None
-    oidc_client_id: Annotated[
-        str | None, Given, Field(validate_default=True, description="our name at that provider")
-    ] = None
-    oidc_client_secret: Annotated[
-        SecretStr | None,
-        Given,
-        Field(validate_default=True, description="our secret at that provider; never shown"),
-    ] = None
-    oidc_role_claim: Annotated[
-        str, Field(description="claim of the ID token that holds a role's name")
-    ] = "earmark_role"
-    oidc_default_role: Annotated[
-        Literal["viewer", "reviewer", "none"],
-        Field(description="role of those without that claim; none: they do not get in"),
-    ] = "viewer"
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(description="lowest level logged")
-    ] = "info"
-    traces_endpoint: Annotated[
-        str | None,
-        Given,
-        Field(
-            validate_default=True,
-            description="OpenTelemetry collector (OTLP over HTTP) that gets the traces, "
-            "http://collector:4318/v1/traces say; none: no traces",
-        ),
-    ] = None
-    traces_share: Annotated[
-        float, Field(ge=0, le=1, description="share of uploads that are traced, where any are")
-    ] = 1.0
+    metrics_host: str = Field("127.0.0.1", description="address of /metrics, /live, /ready")
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="port of /metrics, /live, /ready; 0: any free"
+    )
+    console_host: str = Field("127.0.0.1", description="address of the console and the HTTP API")
+    console_port: int = Field(
+        8_300, ge=0, le=65_535, description="port of the console and the API; 0: any free"
+    )
+    console_url: str | None = Field(
+        None, description="where browsers reach the console; https makes its cookies secure"
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="addresses or networks of proxies before the console whose "
+        "X-Forwarded-For counts, ',' between; empty: none",
+    )
+    webhook_hosts: str = Field(
+        "",
+        description="host names inside that webhooks may post to, ',' between; all others "
+        "must lead to public addresses",
+    )
+    api_rate_per_minute: int = Field(
+        600, ge=1, description="requests of one API key in a minute, per process"
+    )
+    review_sla_hours: float = Field(
+        48.0, gt=0, le=10_000, description="a review task is late after this"
+    )
+    oidc_issuer: str | None = Field(
+        None, description="OpenID provider for logging in; none: passwords"
+    )
+    oidc_client_id: str | None = Field(None, description="our name at that provider")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="our secret at that provider; never shown"
+    )
+    oidc_role_claim: str = Field(
+        "earmark_role", description="claim of the ID token that holds a role's name"
+    )
+    oidc_default_role: Literal["viewer", "reviewer", "none"] = Field(
+        "viewer", description="role of those without that claim; none: they do not get in"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="lowest level logged"
+    )
+    traces_endpoint: str | None = Field(
+        None,
+        description="OpenTelemetry collector (OTLP over HTTP) that gets the traces, "
+        "http://collector:4318/v1/traces say; none: no traces",
+    )
+    traces_share: float = Field(
+        1.0, ge=0, le=1, description="share of uploads that are traced, where any are"
+    )
 
     @field_validator("retention_h", "dead_retention_h")
     @classmethod
@@ -301,11 +252,11 @@ class Settings(BaseModel):
     @field_validator("model", "shadow_model")
     @classmethod
     def _found_by_its_name(cls, value: Path | None) -> Path | None:
-        """``clock-4`` and ``models/clock-4`` mean ours, wherever this is installed and started."""
+        """Resolve ``clock-4`` and ``models/clock-4`` to the models of this package."""
         if value is None or value.is_absolute() or value.exists():
             return value
-        ours = PACKAGE.parent / "models" / value.name
-        return ours if ours.is_dir() and value.parent in (Path(), Path("models")) else value
+        packaged = PACKAGE.parent / "models" / value.name
+        return packaged if packaged.is_dir() and value.parent in (Path(), Path("models")) else value
 
     @field_validator("brokers")
     @classmethod
@@ -319,7 +270,7 @@ class Settings(BaseModel):
     @field_validator("sasl_mechanism", "sasl_username", "sasl_password_file", "sasl_password")
     @classmethod
     def _sasl_fits(cls, value: Any, info: ValidationInfo) -> Any:
-        """Each is there where the protocol needs it, and only there: silence hides mistakes."""
+        """Require each where the protocol needs it, and refuse it elsewhere."""
         protocol = info.data.get("security_protocol")
         if protocol is None:  # wrong itself, and reported
             return value
@@ -354,8 +305,8 @@ class Settings(BaseModel):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: str) -> str:
-        for one in filter(None, map(str.strip, value.split(","))):
-            ip_network(one)  # its ValueError says what is wrong
+        for network in filter(None, map(str.strip, value.split(","))):
+            ip_network(network)  # its ValueError names the fault
         return value
 
     @field_validator("console_url")
@@ -380,7 +331,7 @@ class Settings(BaseModel):
         return value
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """What ``repr`` and ``str`` show: everything, secrets hidden."""
+        """Yield what ``repr`` and ``str`` show: every setting, secrets hidden."""
         yield from self.shown().items()
 
     @classmethod
@@ -390,14 +341,17 @@ class Settings(BaseModel):
         Raises:
             SettingsError: naming every wrong and every unknown variable at once.
         """
-        environ = os.environ if environ is None else environ
-        given = {
-            name.removeprefix(PREFIX).lower(): value
-            for name, value in environ.items()
-            if name.startswith(PREFIX) and name not in NOT_SETTINGS
+        source = EnvSettingsSource(cls)
+        if environ is not None:
+            source.env_vars = {name.lower(): value for name, value in environ.items() if value}
+        known = {(PREFIX + name).lower() for name in cls.model_fields} | NOT_SETTINGS
+        unknown: dict[str, Any] = {
+            name.removeprefix(PREFIX.lower()): value
+            for name, value in source.env_vars.items()
+            if name.startswith(PREFIX.lower()) and name not in known
         }
         try:
-            return cls.model_validate(given)
+            return cls(**source(), **unknown)
         except ValidationError as error:
             faults = [
                 f"{PREFIX}{str(fault['loc'][0]).upper()}: "
@@ -414,8 +368,7 @@ class Settings(BaseModel):
     def environment(self) -> dict[str, str]:
         """Return the settings as variables for a child process.
 
-        The secrets are among them: they go nowhere but into a child's environment, which
-        only its own user can read.
+        It includes the secrets; only the child's own user can read its environment.
         """
         return {
             f"{PREFIX}{name.upper()}": str(
@@ -435,14 +388,22 @@ class Settings(BaseModel):
             return self.ledger
         return f"file://{Path(path.split('?')[0]).parent / 'index'}"
 
+    def console_address(self, port: int | None = None) -> str:
+        """Return where browsers reach the console; ``port``: the one that it listens on."""
+        if self.console_url:
+            return self.console_url
+        host = self.console_host
+        host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{port or self.console_port}"
+
     def shown(self) -> dict[str, str]:
-        """Return what people and files may see: no password, not even inside of a URL."""
+        """Return the settings as text without secrets; passwords in URLs are hidden too."""
         return {name: _shown(value) for name, value in self}
 
     def announcement(self) -> dict[str, str]:
-        """Return the settings as variables that may be written down: secrets are left out.
+        """Return the settings as variables for a file: without secrets.
 
-        Whoever reads them brings the password in its own environment.
+        A reader takes the secrets from its own environment.
         """
         hidden = {name for name, value in self if value is None or isinstance(value, SecretStr)}
         shown = self.shown().items()
@@ -467,7 +428,7 @@ def _check_file(path: Path | None) -> None:
 
 
 def table() -> str:
-    """Return all settings as a Markdown table (README shows it; a test compares)."""
+    """Return all settings as a Markdown table (part of the documentation)."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.default
@@ -478,4 +439,4 @@ def table() -> str:
     return "\n".join(rows)
 
 
-NOT_SETTINGS = frozenset({PREFIX + "CORPUS"})  # read by the tests alone
+NOT_SETTINGS = frozenset({"earmark_corpus"})  # read by the tests alone

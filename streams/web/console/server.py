@@ -17,7 +17,6 @@ from streams.runtime.processes import end_within
 from streams.runtime.settings import Settings
 from streams.services.accounts.sessions import first_link
 from streams.web.api.resources import AppResources
-from streams.web.console.address import address_of
 from streams.web.console.app import create
 
 log = structlog.get_logger()
@@ -48,7 +47,7 @@ async def _serve(settings: Settings, health: Health) -> int:
     listener = _listen(settings)
     with AppResources.open(settings) as resources:
         health.set("ledger_open", True)
-        address = address_of(settings, listener.getsockname()[1])
+        address = settings.console_address(listener.getsockname()[1])
         link = first_link(resources.ledger, always=False)
         if link is not None:
             # On the terminal alone: a log is read by more people than may come in.
