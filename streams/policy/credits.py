@@ -7,17 +7,17 @@ theirs to compute. Where an agreement no longer covers a track, that is said as 
 from collections.abc import Iterable
 from datetime import datetime
 
-from streams.contract.records import RightsUsed, TrackClassified, stable_id
+from streams.contract.records import Label, RightsUsed, TrackClassified, stable_id
 from streams.contract.records.credits import CreditsDerived, UsageAttributed
 from streams.contract.records.rights import RightsChanged, SourceShare
-from streams.policy.judge import Judgement
 from streams.policy.labels import SAYS_AI
 from streams.policy.mappings import DDEX_CONTAINS_AI, credit_lines
+from streams.policy.territories import TerritorialEvaluation
 
 
 def usage_of(
     event: TrackClassified,
-    judgement: Judgement,
+    evaluation: TerritorialEvaluation,
     decision_id: str,
     starts_at: datetime,
     before: Iterable[RightsUsed] = (),
@@ -26,14 +26,14 @@ def usage_of(
 
     Args:
         event: the track.
-        judgement: what was decided.
+        evaluation: what was decided.
         decision_id: of the decision.
         starts_at: since when it holds.
         before: the registry entries of the decision that it supersedes.
     """
     where: dict[str, list[str]] = {}
     entries: dict[str, RightsChanged] = {}
-    for scoped in judgement.everywhere:
+    for scoped in evaluation.everywhere:
         if scoped.label.extent not in SAYS_AI:
             continue
         for one in scoped.rights.covering:
@@ -102,15 +102,14 @@ def _ended(
 
 
 def credits_of(
-    event: TrackClassified, judgement: Judgement, decision_id: str
+    event: TrackClassified, evaluation: TerritorialEvaluation, label: Label, decision_id: str
 ) -> CreditsDerived | None:
     """Return contributor lines of a track with AI in it; None where there is nothing to say."""
-    label = judgement.default.label
     contains = DDEX_CONTAINS_AI[label.extent]
     if contains is None or label.extent not in SAYS_AI:
         return None
     credited: dict[str, None] = {}
-    for one in judgement.default.rights.covering:
+    for one in evaluation.default.rights.covering:
         if one.entry is not None:
             credited |= dict.fromkeys(one.entry.credit_requirements)
     if event.upload.derivation is not None:

@@ -11,14 +11,21 @@ from detector.errors import BadInput
 from streams.contract.records import (
     Certainty,
     Extent,
-    Label,
     LabelSource,
     Outcome,
     TrackClassified,
 )
 from streams.policy.facts import Facts
 from streams.policy.known_recordings import known
-from streams.policy.labels import SAYS_AI, declared_extent, detected_extent
+from streams.policy.labels import (
+    SAYS_AI,
+    Assertion,
+    declared_extent,
+    detected_extent,
+    effective,
+    effective_artwork,
+    licensed,
+)
 from streams.policy.metadata_conflicts import conflicts
 from streams.policy.rights import Rights
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
@@ -37,11 +44,10 @@ def features_of(
     event: TrackClassified,
     facts: Facts,
     rights: Rights,
-    labels: tuple[Label, ...],
-    label: Label,
-    artwork: Label | None,
+    assertions: tuple[Assertion, ...],
 ) -> dict[str, Value]:
-    """Take the snapshot of a track whose effective label is ``label``."""
+    """Take the snapshot of a track in the territories where ``rights`` hold."""
+    label, artwork = effective(assertions), effective_artwork(assertions)
     upload, analysis, audio = event.upload, event.analysis, event.audio
     declared = declared_extent(event)
     found = detected_extent(event) if analysis.outcome is Outcome.AI_LIKELY else None
@@ -49,7 +55,7 @@ def features_of(
         declared is Extent.NONE or (declared is Extent.PARTLY and found is Extent.ALL)
     )
     provenance, uploader = event.provenance, upload.uploader
-    said_by = {one.source for one in labels if not one.neg and one.subject == "recording"
+    said_by = {one.source for one in assertions if not one.neg and one.subject == "recording"
                and one.extent in SAYS_AI and one.certainty is not Certainty.SUSPECTED}  # fmt: skip
     if found is not None:
         said_by.add(LabelSource.DETECTOR)
@@ -57,7 +63,7 @@ def features_of(
         "label.extent": label.extent.value,
         "label.certainty": label.certainty.value,
         "label.source": label.source.value,
-        "label.licensed": label.licensed,
+        "label.licensed": licensed(label, rights),
         "label.generator": _low(label.generator),
         "label.components": tuple(label.components),
         "artwork.extent": "Unknown" if artwork is None else artwork.extent.value,

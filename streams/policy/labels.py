@@ -15,7 +15,7 @@ another of the same ``origin`` and is never effective. Nothing is ever deleted.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from streams.contract.records import (
     Certainty,
@@ -39,67 +39,102 @@ ARTWORK: Final = "artwork"
 SAYS_AI: Final = (Extent.ALL, Extent.PARTLY)
 
 
-def labels_of(
-    event: TrackClassified, facts: Facts, rights: Rights = NO_RIGHTS, context: tuple[str, ...] = ()
-) -> tuple[Label, ...]:
-    """Return the labels of every source that says something.
-
-    Artwork is labelled apart: a drawn cover says nothing about the recording. A licence
-    applies to whatever is AI here, whoever found it.
-
-    Args:
-        event: the analysis with its upload.
-        facts: what people and registries said.
-        rights: what follows from the registry where the actions hold by default.
-        context: what else the ids of the labels depend on (policy, facts).
-    """
-    found = [
-        _Fact(LabelSource.DETECTOR, detected_extent(event), generator=event.analysis.generator),
-        *_declared(event),
-        *_provenance(event.provenance),
-        *_registry(event, facts),
-        *_recognised(event),
-        *_people(facts),
-    ]
-    return tuple(_label(event, fact, rights, context) for fact in found)
-
-
 @dataclass(frozen=True)
-class _Fact:
+class Assertion:
+    """What one source states about the recording or its artwork."""
+
     source: LabelSource
     extent: Extent
+    certainty: Certainty
     generator: str | None = None
     subject: Literal["recording", "artwork"] = "recording"
     components: tuple[Component, ...] = ()
-    certainty: Certainty | None = None
     origin: str | None = None
     neg: bool = False
     asserted_at: datetime | None = None
     expires_at: datetime | None = None
 
 
-def _declared(event: TrackClassified) -> Iterable[_Fact]:
+def _assertion(
+    source: LabelSource,
+    extent: Extent,
+    generator: str | None = None,
+    components: tuple[Component, ...] = (),
+    certainty: Certainty | None = None,
+    **rest: Any,
+) -> Assertion:
+    has_ai = extent is not Extent.NONE
+    return Assertion(
+        source=source,
+        extent=extent,
+        certainty=certainty or source.certainty,
+        generator=generator if has_ai else None,
+        components=components if has_ai else (),
+        **rest,
+    )
+
+
+def assertions_of(event: TrackClassified, facts: Facts) -> tuple[Assertion, ...]:
+    """Return what every source states, people last.
+
+    Artwork is labelled apart: an AI-made cover states nothing about the recording.
+    """
+    return (
+        _assertion(LabelSource.DETECTOR, detected_extent(event), event.analysis.generator),
+        *_declared(event),
+        *_provenance(event.provenance),
+        *_registry(event, facts),
+        *_recognised(event),
+        *_people(facts),
+    )
+
+
+def licensed(assertion: Assertion, rights: Rights) -> bool:
+    """Whether a licence covers it: a licence applies to all AI here, whatever its source."""
+    return rights.licensed and assertion.extent is not Extent.NONE and not assertion.neg
+
+
+def labels_of(
+    event: TrackClassified,
+    assertions: Iterable[Assertion],
+    rights: Rights = NO_RIGHTS,
+    context: tuple[str, ...] = (),
+) -> tuple[Label, ...]:
+    """Return the labels of a decision.
+
+    Args:
+        event: the analysis with its upload.
+        assertions: what the sources state.
+        rights: what follows from the registry where the actions hold by default.
+        context: what else the ids of the labels depend on (policy, facts).
+    """
+    return tuple(_label(event, assertion, rights, context) for assertion in assertions)
+
+
+def _declared(event: TrackClassified) -> Iterable[Assertion]:
     declared = event.upload.declared
     extent = declared_extent(event)
     tool = declared.tools[0].name if declared.tools else None
     if extent is not None:
         heard = tuple(part for part in declared.components if part != ARTWORK)
-        yield _Fact(LabelSource.DECLARATION, extent, tool, components=heard)
+        yield _assertion(LabelSource.DECLARATION, extent, tool, components=heard)
     drawn: Contains | None = declared.artwork_contains_ai
     if drawn is None and ARTWORK in declared.components:
         drawn = declared.contains_ai
     if drawn is not None:
-        yield _Fact(LabelSource.DECLARATION, Extent(drawn), tool, "artwork", (ARTWORK,))
+        yield _assertion(
+            LabelSource.DECLARATION, Extent(drawn), tool, (ARTWORK,), subject="artwork"
+        )
 
 
-def _provenance(said: Provenance | None) -> Iterable[_Fact]:
+def _provenance(said: Provenance | None) -> Iterable[Assertion]:
     """A manifest that was changed since it was signed says nothing; a tag is a statement."""
     if said is None:
         return
     if said.state in ("untrusted", "trusted") and said.extent is not Extent.UNKNOWN:
         # A chain of human edits is evidence toward None and never proof of it.
         proof = said.state == "trusted" and said.extent in SAYS_AI
-        yield _Fact(
+        yield _assertion(
             LabelSource.PROVENANCE,
             said.extent,
             next(iter(said.software_agents), None),
@@ -109,7 +144,7 @@ def _provenance(said: Provenance | None) -> Iterable[_Fact]:
     if said.aigc is not None:
         # 3 was written by a platform whose detector thought so, perhaps this one's.
         guessed = Certainty.SUSPECTED if said.aigc.label == "3" else None
-        yield _Fact(
+        yield _assertion(
             LabelSource.PROVENANCE,
             Extent.ALL,
             said.aigc.producer,
@@ -118,7 +153,7 @@ def _provenance(said: Provenance | None) -> Iterable[_Fact]:
         )
 
 
-def _registry(event: TrackClassified, facts: Facts) -> Iterable[_Fact]:
+def _registry(event: TrackClassified, facts: Facts) -> Iterable[Assertion]:
     """A registrant states what a recording is that it names by its code."""
     for one in facts.entries:
         entry = one.entry
@@ -127,19 +162,19 @@ def _registry(event: TrackClassified, facts: Facts) -> Iterable[_Fact]:
         territory = entry.territories[0] if entry.territories else WORLDWIDE
         if entry.verification == "verified" and standing(entry, territory, facts.at) == "in_force":
             made_by = next(iter(entry.conditions.generator_ids), None)
-            yield _Fact(LabelSource.REGISTRY, entry.extent, made_by, origin=one.entry_id)
+            yield _assertion(LabelSource.REGISTRY, entry.extent, made_by, origin=one.entry_id)
 
 
-def _recognised(event: TrackClassified) -> Iterable[_Fact]:
+def _recognised(event: TrackClassified) -> Iterable[Assertion]:
     """The maker of a generator registered this recording as its output: stronger than any score."""
     for match, extent in registered(event):
         origin = f"{match.bank}:{match.item_id}"
-        yield _Fact(LabelSource.REGISTRY, extent, match.generator, origin=origin)
+        yield _assertion(LabelSource.REGISTRY, extent, match.generator, origin=origin)
 
 
-def _people(facts: Facts) -> Iterable[_Fact]:
+def _people(facts: Facts) -> Iterable[Assertion]:
     for undone in facts.undone:
-        yield _Fact(
+        yield _assertion(
             LabelSource.REVIEWER,
             undone.extent or Extent.NONE,
             origin=undone.verdict_id,
@@ -148,7 +183,7 @@ def _people(facts: Facts) -> Iterable[_Fact]:
         )
     verdict, appeal = facts.verdict, facts.appeal
     if verdict is not None:
-        yield _Fact(
+        yield _assertion(
             LabelSource.REVIEWER,
             verdict.extent or Extent.NONE,
             components=verdict.components,
@@ -157,7 +192,7 @@ def _people(facts: Facts) -> Iterable[_Fact]:
             expires_at=verdict.pinned_until,
         )
     if appeal is not None and appeal.outcome is not None and appeal.outcome.extent is not None:
-        yield _Fact(
+        yield _assertion(
             LabelSource.APPEAL,
             appeal.outcome.extent,
             components=appeal.outcome.components,
@@ -166,30 +201,22 @@ def _people(facts: Facts) -> Iterable[_Fact]:
         )
 
 
-def _label(event: TrackClassified, fact: _Fact, rights: Rights, context: tuple[str, ...]) -> Label:
-    has_ai = fact.extent is not Extent.NONE
-    licensed = has_ai and rights.licensed and not fact.neg
+def _label(
+    event: TrackClassified, assertion: Assertion, rights: Rights, context: tuple[str, ...]
+) -> Label:
+    covered = licensed(assertion, rights)
     return Label(
         label_id=stable_id(
             "lbl",
             *(event.upload_id, event.content_sha256, event.analysis.analysis_id),
             *context,
-            *(fact.source, fact.subject),
-            *((fact.origin,) if fact.origin else ()),
-            *(("neg",) if fact.neg else ()),
+            *(assertion.source, assertion.subject),
+            *((assertion.origin,) if assertion.origin else ()),
+            *(("neg",) if assertion.neg else ()),
         ),
-        subject=fact.subject,
-        extent=fact.extent,
-        components=fact.components if has_ai else (),
-        certainty=fact.certainty or fact.source.certainty,
-        source=fact.source,
-        generator=fact.generator if has_ai else None,
-        licensed=licensed,
-        agreement_id=rights.agreement_id if licensed else None,
-        neg=fact.neg,
-        origin=fact.origin,
-        asserted_at=fact.asserted_at,
-        expires_at=fact.expires_at,
+        licensed=covered,
+        agreement_id=rights.agreement_id if covered else None,
+        **vars(assertion),
     )
 
 
@@ -221,8 +248,8 @@ def declared_extent(event: TrackClassified) -> Extent | None:
     return Extent(declared.contains_ai)
 
 
-def rank(label: Label) -> int:
-    """Return how strong a label's word is; higher prevails.
+def rank(label: Label | Assertion) -> int:
+    """Return the strength of a label; the highest prevails.
 
     Provenance that is not confirmed is a statement in a file that anyone could have
     written, so it ranks with the declaration; a mere suspicion in it, below our own detector.
@@ -237,19 +264,23 @@ def rank(label: Label) -> int:
     return source.rank
 
 
-def effective(labels: Iterable[Label], subject: str = "recording") -> Label:
-    """Return the label of the recording that prevails; the later of equals, as said last.
+A = TypeVar("A", Label, Assertion)
+
+
+def effective(labels: Iterable[A], subject: str = "recording") -> A:
+    """Return the label of the recording that prevails; of equals the last.
 
     Raises:
-        ValueError: no label speaks about it.
+        ValueError: no label is about it.
     """
-    standing_labels = [one for one in labels if one.subject == subject and not one.neg]
-    if not standing_labels:
-        raise ValueError(f"no label speaks about the {subject}")
-    return max(enumerate(standing_labels), key=lambda item: (rank(item[1]), item[0]))[1]
+    candidates = [label for label in labels if label.subject == subject and not label.neg]
+    if not candidates:
+        raise ValueError(f"no label is about the {subject}")
+    return max(enumerate(candidates), key=lambda item: (rank(item[1]), item[0]))[1]
 
 
-def effective_artwork(labels: Iterable[Label]) -> Label | None:
-    """Return what prevails about the artwork; None where nothing is said of it."""
-    found = [one for one in labels if one.subject == "artwork"]
-    return effective(found, "artwork") if any(not one.neg for one in found) else None
+def effective_artwork(labels: Iterable[A]) -> A | None:
+    """Return the label of the artwork that prevails; None where there is none."""
+    labels = list(labels)
+    known = any(label.subject == "artwork" and not label.neg for label in labels)
+    return effective(labels, "artwork") if known else None

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from streams.contract.records import (
     Extent,
-    Label,
     LabelSource,
     Term,
     TrackClassified,
@@ -23,8 +22,9 @@ from streams.contract.records.rights import WORLDWIDE
 from streams.contract.vocabulary import ACTIONS, DIMENSIONS, FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
-from streams.policy.judge import Judgement, Scoped
+from streams.policy.labels import Assertion
 from streams.policy.rules import NEUTRAL, Category, Rule
+from streams.policy.territories import ScopedEvaluation, TerritorialEvaluation
 from streams.policy.transparency import AUTOMATED, CATEGORIES, EEA, MONETARY, VISIBILITY
 
 _UNTIL: Final = {"en": " until ", "de": " bis "}
@@ -34,18 +34,18 @@ _OPEN: Final = {
 }
 
 
-def due(judgement: Judgement) -> bool:
+def due(evaluation: TerritorialEvaluation) -> bool:
     """Whether a statement is owed: something is restricted, or a badge is shown that the
     deliverer did not declare itself."""
-    return any(_restrictions(one) for one in judgement.everywhere)
+    return any(_restrictions(one) for one in evaluation.everywhere)
 
 
-def _restrictions(scoped: Scoped) -> bool:
+def _restrictions(scoped: ScopedEvaluation) -> bool:
     imposed = (
-        scoped.said.actions.display != NEUTRAL.display
+        scoped.result.actions.display != NEUTRAL.display
         and scoped.label.source is not LabelSource.DECLARATION
     )
-    return restricted(scoped.said.actions) or imposed
+    return restricted(scoped.result.actions) or imposed
 
 
 def statement_id_of(decision_id: str) -> str:
@@ -55,33 +55,33 @@ def statement_id_of(decision_id: str) -> str:
 
 def statement_of(
     event: TrackClassified,
-    judgement: Judgement,
+    evaluation: TerritorialEvaluation,
     bundle: Bundle,
     decision_id: str,
     replaces: str | None = None,
     *,
-    told_at: datetime | None = None,
+    decided_at: datetime | None = None,
 ) -> StatementWritten:
     """Write the statement of a decision that restricts something.
 
     Args:
         event: the analysis with its upload.
-        judgement: what was decided.
+        evaluation: what was decided.
         bundle: the policy.
         decision_id: of the decision.
         replaces: the statement that this one takes the place of.
-        told_at: when it was decided, where that is later than the facts it rests on: an
+        decided_at: when it was decided, where that is later than the facts it rests on: an
             agreement or a policy may change years after an upload, and the time to object runs
             from when one is told. Counted from the next midnight, so that a repetition on
             the same day says the same.
     """
-    scopes = [one for one in judgement.everywhere if _restrictions(one)]
+    scopes = [one for one in evaluation.everywhere if _restrictions(one)]
     strictest = max(scopes, key=lambda one: sum(_places(one)))
     restricted_in = {name for one in scopes for name in one.territories}
-    terms = [one for one in judgement.terms if set(one.territories) & restricted_in]
+    terms = [one for one in evaluation.terms if set(one.territories) & restricted_in]
     behind = _rules(strictest)
     starts_at = terms[0].starts_at
-    told = max(starts_at, told_at or starts_at)
+    told = max(starts_at, decided_at or starts_at)
     statement_id = statement_id_of(decision_id)
     fields = {
         **_restriction(terms, strictest),
@@ -92,7 +92,7 @@ def statement_of(
         "decision_facts": _facts(strictest.label, behind, "en"),
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes" if strictest.label.source is LabelSource.DETECTOR else "No",
-        "automated_decision": AUTOMATED[strictest.said.automation],
+        "automated_decision": AUTOMATED[strictest.result.automation],
         "territorial_scope": _scope(restricted_in),
         "puid": statement_id,
     }
@@ -130,18 +130,18 @@ def _next_midnight(at: datetime) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _places(scoped: Scoped) -> list[int]:
-    return [order.index(getattr(scoped.said.actions, name)) for name, order in STRICTNESS.items()]
+def _places(scoped: ScopedEvaluation) -> list[int]:
+    return [order.index(getattr(scoped.result.actions, name)) for name, order in STRICTNESS.items()]
 
 
-def _rules(scoped: Scoped) -> list[Rule]:
+def _rules(scoped: ScopedEvaluation) -> list[Rule]:
     """Return the rules behind the actions, those that weigh most first."""
     order = sorted(DIMENSIONS, key=lambda name: -DIMENSIONS[name].weight)
-    found = [scoped.said.behind(dimension) for dimension in order]
+    found = [scoped.result.behind(dimension) for dimension in order]
     return list({rule.id: rule for rule in found if rule is not None}.values())
 
 
-def _restriction(terms: Iterable[Term], scoped: Scoped) -> dict[str, Any]:
+def _restriction(terms: Iterable[Term], scoped: ScopedEvaluation) -> dict[str, Any]:
     said = [(term.dimension, term.value, term.ends_at) for term in terms]
     visibility = sorted({VISIBILITY[(one, value)] for one, value, _ in said
                          if (one, value) in VISIBILITY})  # fmt: skip
@@ -158,8 +158,8 @@ def _restriction(terms: Iterable[Term], scoped: Scoped) -> dict[str, Any]:
     }
     if "DECISION_VISIBILITY_OTHER" in visibility:
         fields["decision_visibility_other"] = (
-            _done_as("profile", scoped.said.actions.profile, "en")
-            if scoped.said.actions.profile != NEUTRAL.profile
+            _done_as("profile", scoped.result.actions.profile, "en")
+            if scoped.result.actions.profile != NEUTRAL.profile
             else "it is not shown on a profile"
         )
     return fields
@@ -196,7 +196,7 @@ def _ground(behind: list[Rule], bundle: Bundle) -> dict[str, Any]:
     return fields
 
 
-def _content_type(label: Label) -> list[str]:
+def _content_type(label: Assertion) -> list[str]:
     synthetic = label.extent in (Extent.ALL, Extent.PARTLY)
     return ["CONTENT_TYPE_AUDIO", *(["CONTENT_TYPE_SYNTHETIC_MEDIA"] if synthetic else [])]
 
@@ -207,7 +207,7 @@ def _scope(territories: set[str]) -> list[str]:
     return sorted(set(EEA) & territories)
 
 
-def _facts(label: Label, behind: list[Rule], language: str) -> str:
+def _facts(label: Assertion, behind: list[Rule], language: str) -> str:
     codes = ", ".join(rule.reason_code for rule in behind)
     source = label.source.basis[language]
     if language == "de":
@@ -217,7 +217,7 @@ def _facts(label: Label, behind: list[Rule], language: str) -> str:
 
 def _text(
     language: str,
-    scoped: Scoped,
+    scoped: ScopedEvaluation,
     behind: list[Rule],
     terms: Iterable[Term],
     redress: Redress,
@@ -239,7 +239,7 @@ def _text(
             "partially": "An dieser Entscheidung waren ein automatisches System und Menschen "
             "beteiligt.",
             "none": "Diese Entscheidung haben Menschen getroffen.",
-        }[scoped.said.automation]
+        }[scoped.result.automation]
         lines = [
             f"Was wir mit Ihrer Aufnahme{place} getan haben: {done}.",
             f"Das gilt bis {_day(language, ends)}." if ends else still,
@@ -256,7 +256,7 @@ def _text(
             "fully": "An automated system made this decision.",
             "partially": "An automated system and people took part in this decision.",
             "none": "People made this decision.",
-        }[scoped.said.automation]
+        }[scoped.result.automation]
         lines = [
             f"What we have done with your recording{place}: {done}.",
             f"This holds until {_day(language, ends)}." if ends else still,

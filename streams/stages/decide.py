@@ -16,16 +16,12 @@ from functools import partial
 from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import (
-    ReviewRequested,
     TrackClassified,
-    TrackDecided,
-    TrackLabelled,
 )
 from streams.contract.vocabulary import STRICTNESS
 from streams.policy.bundle import Bundle
-from streams.policy.decide import Decided, decide_all
+from streams.policy.decide import DecisionRecords, decide
 from streams.policy.evaluate import restricted
-from streams.policy.facts import Facts
 from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka.handler import Handler, each
@@ -39,14 +35,6 @@ from streams.store.track_facts import Standing
 NAME = processes.DECIDE.name
 
 
-def decide(
-    event: TrackClassified, bundle: Bundle, facts: Facts | None = None
-) -> tuple[TrackLabelled, TrackDecided, ReviewRequested | None]:
-    """Return the labels of a track, what follows from them, and the task for a person."""
-    said = decide_all(event, bundle, facts)
-    return said.labelled, said.decided, said.requested
-
-
 @asynccontextmanager
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger)
@@ -54,10 +42,10 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         policies = await asyncio.to_thread(Policies, settings.policy, ledger)
         standing, breaker = Standing(ledger), Breaker()
 
-        def decided(event: TrackClassified) -> tuple[Decided, Bundle]:
+        def decided(event: TrackClassified) -> tuple[DecisionRecords, Bundle]:
             bundle = policies.current()
             facts = standing.facts(event, datetime.now(UTC), bundle.name)
-            return decide_all(event, bundle, facts), bundle
+            return decide(event, bundle, facts), bundle
 
         async def handle(event: TrackClassified) -> Sequence[Output]:
             said, bundle = await asyncio.to_thread(decided, event)
@@ -72,7 +60,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         ledger.close()
 
 
-def count(said: Decided) -> None:
+def count(said: DecisionRecords) -> None:
     """Move the metrics."""
     decided = said.decided
     metrics.DECISIONS.labels(

@@ -52,7 +52,7 @@ from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.policy.bundle import Bundle
-from streams.policy.decide import Decided, decide_all
+from streams.policy.decide import DecisionRecords, decide
 from streams.policy.facts import Said
 from streams.policy.registry import keys_of_entry
 from streams.runtime import metrics
@@ -232,7 +232,7 @@ class Redecide:
 
     def _examine(
         self, standstill: Standstill, one: Wanted, bundle: Bundle, said: Said
-    ) -> Decided | None:
+    ) -> DecisionRecords | None:
         event, before = standstill.event, standstill.decided
         if one.told is not None:
             told = parse(TrackDecided, one.told.value)
@@ -247,7 +247,7 @@ class Redecide:
         due = before.reconsider_at is not None and before.reconsider_at <= now
         again = due and one.cause is not None and one.cause.kind == "expiry"
         cause = one.cause or Cause(kind="rights", id="registry")
-        new = decide_all(event, bundle, facts, previous=before, cause=cause)
+        new = decide(event, bundle, facts, previous=before, cause=cause)
         newer_analysis = event.analysis.analysis_id != before.analysis.analysis_id
         differs = one.force and (before.policy.digest != bundle.digest or newer_analysis)
         if new.decided.facts_digest == before.facts_digest and not (again or differs):

@@ -24,11 +24,11 @@ from starlette.testclient import TestClient
 
 from streams.contract import topics
 from streams.contract.records import Declaration, Outcome, SegmentScore, UploadReceived
+from streams.policy.decide import decide
 from streams.runtime import logs
 from streams.runtime.settings import Settings
 from streams.services import review_tasks
 from streams.services.accounts import keys, sessions, users
-from streams.stages.decide import decide
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.cursors import Sorted
 from streams.store.database import Ledger, Row
@@ -77,7 +77,7 @@ def _told(kind: int) -> list[tuple[str, Any]]:
     )
     analysis = event.analysis.model_copy(update={"segments": segments})
     event = event.model_copy(update={"analysis": analysis})
-    made = decide(event, POLICY)
+    records = decide(event, POLICY)
     heard = fingerprinted("T-0").model_copy(
         update={"upload": event.upload, "upload_id": event.upload_id}
     )
@@ -85,8 +85,8 @@ def _told(kind: int) -> list[tuple[str, Any]]:
         upload_id=event.upload_id, upload=event.upload, uploaded_at=UPLOADED_AT
     )
     told = [(topics.UPLOADED, received), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
-    names = (topics.LABELLED, topics.DECIDED, topics.REVIEWS_REQUESTED)
-    return [*told, *((n, r) for n, r in zip(names, made, strict=True) if r is not None)]
+    told += [(topics.LABELLED, records.labelled), (topics.DECIDED, records.decided)]
+    return [*told, *([(topics.REVIEWS_REQUESTED, records.requested)] if records.requested else [])]
 
 
 def _pattern(told: list[tuple[str, Any]]) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import Final
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.policy.bundle import Bundle, load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.store.reopening import standing_decisions
@@ -68,7 +68,7 @@ def _messages(bundle: Bundle, start: int, count: int) -> Iterator[list[Message]]
         one = event(number)
         told = [(topics.CLASSIFIED, one.key, one.to_bytes())]
         told += [
-            (o.topic, o.record.key, o.record.to_bytes()) for o in decide_all(one, bundle).outputs()
+            (o.topic, o.record.key, o.record.to_bytes()) for o in decide(one, bundle).outputs()
         ]
         batch += [Message(t, 0, number, k.encode(), v, (), at + number) for t, k, v in told]
         if (number + 1 - start) % BATCH == 0 or number + 1 == start + count:

@@ -12,7 +12,7 @@ import yaml
 from streams.contract.records import TrackClassified
 from streams.contract.records import parse as parse_record
 from streams.policy.bundle import Bundle, load, parse
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from tests.bench.events import event
 from tests.bench.measure import Job, by_turns, cpu_here
 from tests.bench.table import Report, Row
@@ -31,8 +31,8 @@ def bench_policy(policy: Path, events: int, rounds: int) -> Report:
         "read and write": lambda: cpu_here(
             lambda: [parse_record(TrackClassified, one).to_bytes() for one in told]
         ),
-        name: lambda: cpu_here(lambda: [decide_all(one, given) for one in ready]),
-        full: lambda: cpu_here(lambda: [decide_all(one, many) for one in ready]),
+        name: lambda: cpu_here(lambda: [decide(one, given) for one in ready]),
+        full: lambda: cpu_here(lambda: [decide(one, many) for one in ready]),
     }
     found = by_turns(jobs, rounds)
     rows = {

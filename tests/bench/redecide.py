@@ -18,7 +18,7 @@ from streams.contract.records import Declaration, Tool
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
 from streams.store.database import Ledger
@@ -46,7 +46,7 @@ def fill(ledger: Ledger, settings: Settings, tracks: int) -> None:
         event = classified(
             track_id=f"T-{number}", declared=Declaration(contains_ai="All", tools=tools)
         )
-        decided = decide_all(event, bundle, facts(event, granted)).decided
+        decided = decide(event, bundle, facts(event, granted)).decided
         assert decided.label.licensed
         at = {"timestamp_ms": 1_795_000_000_000 + number}
         rows += rows_of(message(topics.CLASSIFIED, event, **at))

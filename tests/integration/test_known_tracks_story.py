@@ -24,8 +24,8 @@ from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
 from streams.policy.bundle import load
+from streams.policy.decide import decide
 from streams.runtime.settings import Settings
-from streams.stages.decide import decide
 from streams.stages.fingerprint import Fingerprinting
 from tests.support.events import classified, match, received
 
@@ -146,12 +146,13 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
 
 def decided(**more: object) -> TrackDecided:
     event = classified(Outcome.HUMAN_LIKELY, p_value=0.6).model_copy(update=more)
-    return decide(event, POLICY)[1]
+    return decide(event, POLICY).decided
 
 
 def test_a_hit_on_the_stay_down_list_is_held_for_a_person() -> None:
     event = classified(Outcome.HUMAN_LIKELY, p_value=0.6).model_copy(update={"matches": (match(),)})
-    _, said, task = decide(event, POLICY)
+    records = decide(event, POLICY)
+    said, task = records.decided, records.requested
     assert said.actions.availability == "hold"
     assert said.actions.monetisation == "allow"
     assert task is not None
@@ -164,7 +165,7 @@ def test_other_matches_make_another_decision_and_none_the_one_before() -> None:
     without, hit = decided(), decided(matches=(match(),))
     assert (
         without.decision_id
-        == decide(classified(Outcome.HUMAN_LIKELY, p_value=0.6), POLICY)[1].decision_id
+        == decide(classified(Outcome.HUMAN_LIKELY, p_value=0.6), POLICY).decided.decision_id
     )
     assert hit.decision_id != without.decision_id
     assert hit.decision_id == decided(matches=(match(score=0.86),)).decision_id, "a hair's breadth"

@@ -8,7 +8,7 @@ from streams.ops import display
 from streams.ops.watch import Ended
 from streams.policy.bundle import Bundle, load, parse
 from streams.policy.changes import changes, needs_two
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.runtime.settings import Settings
 from streams.store.policy_releases import version_of
 from tests.support.events import classified
@@ -52,7 +52,7 @@ def test_the_rule_of_the_readme_ships_on_trial_by_one() -> None:
 
 
 def test_what_submit_prints_names_the_track_to_explain() -> None:
-    decided = decide_all(classified(), parsed(written())).decided
+    decided = decide(classified(), parsed(written())).decided
     said = display.line("a-short-track.wav", Ended(decided.upload_id, 0.0, decided), 1.0).plain
     assert said.endswith(f"  {decided.track_id}")
     again = display.line(decided.track_id, Ended(decided.upload_id, 0.0, decided), 1.0).plain

@@ -23,10 +23,10 @@ from streams.contract import dead_letters, topics
 from streams.contract.records import DecisionApplied, Declaration, Record, parse
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.policy.bundle import load
+from streams.policy.decide import decide
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
-from streams.stages.decide import decide
 from streams.stages.ingest import IngestHook
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger
@@ -174,7 +174,8 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
         delivery = hook.submit_many([one, one])[0]
     event = classified(declared=Declaration(contains_ai="None"))
     assert event.upload_id == delivery.upload_id
-    labelled, decided, requested = decide(event, load(house.settings.policy))
+    records = decide(event, load(house.settings.policy))
+    labelled, decided, requested = records.labelled, records.decided, records.requested
     assert requested is not None
     told = [
         (topics.CLASSIFIED, event),
@@ -243,7 +244,7 @@ def test_killing_the_ledger_midway_loses_nothing(house: House) -> None:
 
 def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house: House) -> None:
     poison = b'{"schema_version": 1, "upload_id": "upl_poison", \xff'
-    decided = decide(classified(track_id="P-1"), load(house.settings.policy))[1]
+    decided = decide(classified(track_id="P-1"), load(house.settings.policy)).decided
     house.publish([(topics.DECIDED, poison), (topics.DECIDED, decided)])
     house.start("ledger")
     house.start("catalogue")

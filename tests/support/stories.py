@@ -13,8 +13,8 @@ from streams.contract.records import (
 )
 from streams.contract.records.analyses import Evidence
 from streams.policy.bundle import Bundle, load
+from streams.policy.decide import decide
 from streams.runtime.settings import Settings
-from streams.stages.decide import decide
 from streams.stages.ledger import project
 from streams.store.database import Ledger
 from tests.support.events import UPLOADED_AT, classified, fingerprinted, message
@@ -45,7 +45,8 @@ def tell(
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
     )
-    labelled, decided, requested = decide(event, policy)
+    records = decide(event, policy)
+    labelled, decided, requested = records.labelled, records.decided, records.requested
     told: list[tuple[str, Any]] = [
         (topics.UPLOADED, received),
         (topics.CLASSIFIED, event),

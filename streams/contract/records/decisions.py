@@ -85,6 +85,10 @@ class Actions(Record):
     monetisation: Annotated[str, action("monetisation")] = NEUTRAL["monetisation"]
     profile: Annotated[str, action("profile")] = NEUTRAL["profile"]
 
+    def differences(self, other: "Actions") -> tuple[Dimension, ...]:
+        """Return the dimensions in which the two differ."""
+        return tuple(name for name in NEUTRAL if getattr(self, name) != getattr(other, name))
+
 
 class RuleHit(Record):
     """One rule that matched, in order of evaluation.

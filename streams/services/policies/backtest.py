@@ -15,9 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from streams.contract.records import Actions, Dimension, Extent
-from streams.contract.vocabulary import STRICTNESS
 from streams.policy.bundle import Bundle
-from streams.policy.decide import Decided, decide_all
+from streams.policy.decide import DecisionRecords, decide
 from streams.policy.facts import OPPOSITES, Facts, Said
 from streams.policy.rules import Rule
 from streams.store import reopening
@@ -100,10 +99,10 @@ def backtest(
         for track_id, one in stands.items():
             people = said.get(track_id, Said())
             facts = standing.combined(one.event, now, bundle.name, people)
-            _count(report, one, decide_all(one.event, bundle, facts), keep)
+            _count(report, one, decide(one.event, bundle, facts), keep)
             if _extent(facts) is not None or facts.findings:
                 blind = standing.combined(one.event, now, bundle.name, Said())
-                _judge(report, bundle, decide_all(one.event, bundle, blind), facts)
+                _judge(report, bundle, decide(one.event, bundle, blind), facts)
     return report
 
 
@@ -118,7 +117,7 @@ def _pages(items: Iterable[str]) -> Iterator[list[str]]:
         yield page
 
 
-def _count(report: Report, one: reopening.Standstill, new: Decided, keep: int) -> None:
+def _count(report: Report, one: reopening.Standstill, new: DecisionRecords, keep: int) -> None:
     before, decided = one.decided, new.decided
     report.tracks += 1
     at = before.uploaded_at
@@ -151,7 +150,7 @@ def _count(report: Report, one: reopening.Standstill, new: Decided, keep: int) -
         )
 
 
-def _judge(report: Report, bundle: Bundle, blind: Decided, facts: Facts) -> None:
+def _judge(report: Report, bundle: Bundle, blind: DecisionRecords, facts: Facts) -> None:
     """Count which rules held before anybody looked, and which of them people bear out."""
     trials = () if blind.shadowed is None else blind.shadowed.rules
     held = {hit.rule_id for hit in (*blind.decided.rules, *trials)}
@@ -188,6 +187,5 @@ def _extent(facts: Facts) -> Extent | None:
 def _differences(was: Actions, now: Actions) -> list[tuple[Dimension, str, str]]:
     return [
         (dimension, getattr(was, dimension), getattr(now, dimension))
-        for dimension in STRICTNESS
-        if getattr(was, dimension) != getattr(now, dimension)
+        for dimension in was.differences(now)
     ]

@@ -20,7 +20,7 @@ import structlog
 from streams.contract.records import stable_id
 from streams.contract.records.policy import PolicyChanged
 from streams.policy.bundle import Bundle
-from streams.policy.decide import Decided
+from streams.policy.decide import DecisionRecords
 from streams.policy.evaluate import restricted
 from streams.policy.rules import Rule
 from streams.runtime import metrics
@@ -69,7 +69,7 @@ class Breaker:
         self._rates: dict[str, _Rate] = {}
         self._tripped: set[str] = set()
 
-    def saw(self, said: Decided, bundle: Bundle, now: datetime) -> list[PolicyChanged]:
+    def saw(self, said: DecisionRecords, bundle: Bundle, now: datetime) -> list[PolicyChanged]:
         """Count one decision; return the switches of rules that must go off."""
         if bundle.digest != self._digest:  # a new policy has no before
             self._digest, self._rates, self._tripped = bundle.digest, {}, set()

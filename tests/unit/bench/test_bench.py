@@ -15,7 +15,7 @@ from detector.assessment.model import Model
 from detector.audio.decode import Decoder
 from detector.types import FloatArray
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.runtime.settings import Settings
 from tests.bench import decode as decoding
 from tests.bench.events import event
@@ -134,7 +134,7 @@ def test_a_policy_is_filled_with_rules_on_trial_and_decides_the_same() -> None:
     given, many = load(Settings().policy), filled(Settings().policy, 50)
     assert len(many.rules) == 50 > len(given.rules)
     for number in range(6):
-        one, other = (decide_all(event(number), bundle).decided for bundle in (given, many))
+        one, other = (decide(event(number), bundle).decided for bundle in (given, many))
         assert one.actions == other.actions
         assert (one.label.extent, one.label.source) == (other.label.extent, other.label.source)
     said = bench_policy(Settings().policy, 20, 1).data()

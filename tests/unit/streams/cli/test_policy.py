@@ -11,7 +11,7 @@ from streams.contract import topics
 from streams.contract.records import Declaration, Tool
 from streams.ops.state import State
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.policy.transparency import faults
 from streams.runtime.settings import Settings
 from streams.stages.ledger import project
@@ -33,7 +33,7 @@ def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     ledger = Ledger.open(State(folder).settings(None).ledger)
     event = classified()
-    said = decide_all(event, load(POLICY))
+    said = decide(event, load(POLICY))
     told = [message(topics.CLASSIFIED, event), message(topics.RIGHTS_CHANGED, agreement())]
     told += [message(out.topic, out.record) for out in said.outputs()]
     project(ledger, told)

@@ -25,7 +25,7 @@ from streams.contract.records import (
 )
 from streams.contract.records.reviews import AppealOutcome
 from streams.contract.records.rights import RightsChanged
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from tests.support.events import (
     SAMPLE_TOOL,
     UPLOADED_AT,
@@ -87,8 +87,8 @@ def examples() -> dict[str, Record]:
             )
         }
     )
-    covered = decide_all(licensed, policy, facts(licensed, granted))
-    said = decide_all(event, policy)
+    covered = decide(licensed, policy, facts(licensed, granted))
+    said = decide(event, policy)
     labelled, decided, requested = said.labelled, said.decided, said.requested
     assert requested is not None
     assert said.shadowed is not None

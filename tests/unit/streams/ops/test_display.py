@@ -8,7 +8,7 @@ from streams.ops import display
 from streams.ops.inputs import Passed
 from streams.ops.watch import Ended
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.runtime.settings import Settings
 from tests.support.events import classified
 from tests.support.paths import ROOT
@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def rows() -> list[dict[str, Any]]:
-    decided = decide_all(classified(), load(Settings().policy)).decided
+    decided = decide(classified(), load(Settings().policy)).decided
     letter = DeadLetter("tracks.uploaded", "fingerprint", "empty_file", "no bytes", "", b"", b"")
     return [
         display.row("one.wav", Ended(decided.upload_id, 1.0, decision=decided), 1.0),

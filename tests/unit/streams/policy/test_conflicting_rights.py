@@ -8,7 +8,7 @@ import pytest
 from streams.contract.records import Cause, Declaration, Derivation, Tool
 from streams.contract.records.rights import Revocation, RightsChanged, RightsSubject
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.policy.rights import Rights, rights_of
 from streams.runtime.settings import Settings
 from tests.support.events import agreement, classified
@@ -86,7 +86,7 @@ def test_a_swapped_voice_that_nobody_names_is_looked_at() -> None:
         declared=Declaration(contains_ai="All"),
         derivation=Derivation(type="voice_swap", source_artists=("A Singer",)),
     )
-    said = decide_all(event, POLICY, facts(event))
+    said = decide(event, POLICY, facts(event))
     assert said.requested is not None
     assert said.requested.queue == "impersonation"
     assert said.decided.actions.monetisation == "hold"
@@ -98,18 +98,18 @@ def test_a_swapped_voice_that_nobody_names_is_looked_at() -> None:
 def test_who_is_told_years_later_may_object_for_six_months_from_then() -> None:
     event = classified(declared=LICENSED)
     granted = agreement(valid_until=date(2028, 6, 30))
-    first = decide_all(event, POLICY, facts(event, granted))
+    first = decide(event, POLICY, facts(event, granted))
     assert first.statement is None
     ended = datetime(2028, 7, 1, tzinfo=UTC)
     at = ended + timedelta(minutes=3)
     cause = Cause(kind="expiry", id=first.decided.decision_id)
-    again = decide_all(event, POLICY, facts(event, granted, at=at),
+    again = decide(event, POLICY, facts(event, granted, at=at),
                        previous=first.decided, cause=cause)  # fmt: skip
     assert again.statement is not None
     assert {one.starts_at for one in again.decided.terms} == {ended}
     assert again.statement.fields["application_date"] == "2028-07-01"
     assert again.statement.redress.deadline - at >= timedelta(days=184)
-    later = decide_all(event, POLICY, facts(event, granted, at=at + timedelta(hours=5)),
+    later = decide(event, POLICY, facts(event, granted, at=at + timedelta(hours=5)),
                        previous=first.decided, cause=cause)  # fmt: skip
     assert later == again, "asked again on the same day, it says the same"
 
@@ -124,8 +124,8 @@ def test_a_hold_that_begins_by_date_lasts_as_long_as_any() -> None:
     subject = RightsSubject(voices=("A Singer",))
     consent = agreement(subject=subject, uses=("voice_replica",), conditions={},
                         valid_until=date(2028, 6, 30))  # fmt: skip
-    assert decide_all(event, POLICY, facts(event, consent)).decided.actions.monetisation == "allow"
+    assert decide(event, POLICY, facts(event, consent)).decided.actions.monetisation == "allow"
     ended = datetime(2028, 7, 1, tzinfo=UTC)
     for days, expected in ((0, "hold"), (13, "hold"), (14, "allow")):
         stands = facts(event, consent, at=ended + timedelta(days=days))
-        assert decide_all(event, POLICY, stands).decided.actions.monetisation == expected
+        assert decide(event, POLICY, stands).decided.actions.monetisation == expected

@@ -34,7 +34,7 @@ from streams.contract.records.rights import (
     generator_entry_id,
 )
 from streams.policy.bundle import load
-from streams.policy.decide import Decided, decide_all
+from streams.policy.decide import DecisionRecords, decide
 from streams.policy.facts import Said
 from streams.runtime.settings import Settings
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, verdict
@@ -269,7 +269,7 @@ def event_of(declared: Declaration, detected: dict[str, Any], known: dict[str, A
     return event.model_copy(update=more)
 
 
-def decided(event: TrackClassified, known: dict[str, Any]) -> Decided:
+def decided(event: TrackClassified, known: dict[str, Any]) -> DecisionRecords:
     about = known.get("said", {})
     # People spoke about the very upload of this row.
     said = Said(
@@ -278,7 +278,7 @@ def decided(event: TrackClassified, known: dict[str, Any]) -> Decided:
         tuple(about.get("appeals", ())),
     )  # fmt: skip
     stands = facts(event, *known.get("rights", ()), said=said, at=known.get("at"))
-    return decide_all(event, POLICY, stands)
+    return decide(event, POLICY, stands)
 
 
 def test_the_table_is_long_enough() -> None:
@@ -347,4 +347,4 @@ def test_facts_that_say_the_same_have_the_same_digest() -> None:
     event = event_of(LICENSED, AI, {})
     one = facts(event, GRANTED, at=datetime(2026, 11, 24, tzinfo=UTC))
     two = replace(one, at=datetime(2026, 12, 24, tzinfo=UTC))
-    assert decide_all(event, POLICY, one).decided == decide_all(event, POLICY, two).decided
+    assert decide(event, POLICY, one).decided == decide(event, POLICY, two).decided

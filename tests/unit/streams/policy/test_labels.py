@@ -19,8 +19,8 @@ from streams.contract.records import (
 from streams.contract.records.reviews import AppealOutcome
 from streams.policy.agreements import Agreement
 from streams.policy.facts import Facts, Said
-from streams.policy.labels import effective, effective_artwork, labels_of
-from streams.policy.rights import rights_of
+from streams.policy.labels import assertions_of, effective, effective_artwork, labels_of
+from streams.policy.rights import NO_RIGHTS, Rights, rights_of
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, verdict
 from tests.support.policies import facts
 
@@ -35,11 +35,17 @@ AGREEMENT = Agreement(
 LICENSED = Tool(name="melody maker", agreement_id="AGR-1")
 
 
+def labels_from(
+    event: TrackClassified, known: Facts, rights: Rights = NO_RIGHTS, context: tuple[str, ...] = ()
+) -> tuple[Label, ...]:
+    return labels_of(event, assertions_of(event, known), rights, context)
+
+
 def labels(event: TrackClassified, **said: Any) -> tuple[Label, ...]:
     """Labels of a track where AGREEMENT stands, in one of its territories."""
     known = facts(event, AGREEMENT.entry(), said=Said(**said))
     territory = event.upload.territories[0]
-    return labels_of(event, known, rights_of(event, known.entries, territory, known.at))
+    return labels_from(event, known, rights_of(event, known.entries, territory, known.at))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +214,9 @@ def test_ids_follow_from_what_they_are_about() -> None:
     first, again = labels(event), labels(event)
     assert first == again
     assert len({one.label_id for one in first}) == 2
-    other = labels_of(event, Facts(at=event.uploaded_at), context=("another policy",))
+    other = labels_of(
+        event, assertions_of(event, Facts(at=event.uploaded_at)), context=("another policy",)
+    )
     assert {one.label_id for one in other}.isdisjoint({one.label_id for one in first})
 
 
@@ -254,7 +262,7 @@ def test_a_registrant_states_what_its_own_recordings_are() -> None:
     event = classified(Outcome.HUMAN_LIKELY, isrc="USRC17607839")
     mine: dict[str, Any] = {"subject": {"isrcs": ["USRC17607839"]}, "extent": "All"}
     known = facts(event, agreement(**mine))
-    label = effective(labels_of(event, known))
+    label = effective(labels_from(event, known))
     assert (label.source, label.certainty, label.extent) == (
         LabelSource.REGISTRY,
         Certainty.CONFIRMED,
@@ -263,7 +271,7 @@ def test_a_registrant_states_what_its_own_recordings_are() -> None:
     assert (label.generator, label.origin) == ("songmaker", agreement(**mine).entry_id)
     for fault in ({"verification": "unverified"}, {"valid_until": date(2026, 2, 1)}):
         known = facts(event, agreement(**mine, **fault))
-        assert effective(labels_of(event, known)).source is LabelSource.DETECTOR
+        assert effective(labels_from(event, known)).source is LabelSource.DETECTOR
 
 
 def test_contributors_declare_as_well() -> None:
@@ -342,7 +350,7 @@ def test_a_verdict_is_about_what_was_heard_and_lasts_as_long_as_it_says() -> Non
         (DECIDED_AT + timedelta(days=1), LabelSource.DETECTOR),
     ):
         known = facts(event, said=Said(verdicts=(pinned,)), at=at)
-        assert effective(labels_of(event, known)).source is source
+        assert effective(labels_from(event, known)).source is source
     assert facts(event, said=Said(verdicts=(pinned,))).reconsider_at == pinned.pinned_until
 
 

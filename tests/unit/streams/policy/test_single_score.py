@@ -24,8 +24,8 @@ from streams.contract.records.fingerprints import Aigc, Provenance
 from streams.contract.vocabulary import SEVERE
 from streams.policy.evaluate import evaluate
 from streams.policy.facts import Said
-from streams.policy.judge import judge
-from streams.policy.labels import effective, labels_of
+from streams.policy.labels import assertions_of, effective, labels_of
+from streams.policy.territories import evaluate_territories
 from tests.support.events import DECIDED_AT, agreement, classified, match, verdict
 from tests.support.policies import HUMAN, bundle, facts, features, rule
 from tests.unit.streams.policy.test_evaluate import loadable_rules
@@ -83,8 +83,8 @@ def test_nothing_is_punished_of_which_only_the_detector_speaks(
     named = agreement(permission=permits, subject={"isrcs": [ISRC]})
     spoken = Said(verdicts=() if said is None else (verdict(**said),))
     held = facts(event, named, said=spoken, at=DECIDED_AT + timedelta(days=1))
-    for scoped in judge(event, held, bundle(*rules)).everywhere:
-        for actions in (scoped.said.actions, scoped.said.would_be):
+    for scoped in evaluate_territories(event, held, bundle(*rules)).everywhere:
+        for actions in (scoped.result.actions, scoped.result.would_be):
             for dimension, severe in SEVERE.items():
                 assert getattr(actions, dimension) != severe, scoped.values
 
@@ -106,9 +106,9 @@ def test_a_person_who_finds_no_ai_lets_go_what_was_held(extent: str, availabilit
 
 def test_a_tag_that_only_suspects_is_a_score_and_no_statement() -> None:
     event = classified(Outcome.HUMAN_LIKELY).model_copy(update={"provenance": AIGC_3})
-    labels = labels_of(event, facts(event))
+    labels = labels_of(event, assertions_of(event, facts(event)))
     (tagged,) = [one for one in labels if one.source is LabelSource.PROVENANCE]
     assert tagged.certainty is Certainty.SUSPECTED
     assert effective(labels).source is LabelSource.DETECTOR
-    (scoped,) = judge(event, facts(event), bundle(rule())).everywhere
+    (scoped,) = evaluate_territories(event, facts(event), bundle(rule())).everywhere
     assert scoped.values["signals.independent"] == 0.0

@@ -10,7 +10,7 @@ from streams.contract import topics
 from streams.contract.records import Declaration, Extent
 from streams.media.artefacts import ArtefactStore
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
 from streams.services.accounts.users import create
@@ -65,7 +65,7 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
     )
     arrived = events.received(track_id, declared=undisclosed)
     told = [(topics.UPLOADED, arrived), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
-    said = decide_all(event, load(Settings().policy), Facts(at=event.uploaded_at))
+    said = decide(event, load(Settings().policy), Facts(at=event.uploaded_at))
     told += [(out.topic, out.record) for out in said.outputs()]
     appeal = events.appeal(
         track_id=track_id, upload_id=event.upload_id, change_id=f"apc_{number}", appeal_id=track_id

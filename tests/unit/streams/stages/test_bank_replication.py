@@ -57,10 +57,10 @@ def keep(settings: Settings, content: str, landmarks: Landmarks) -> Acoustics:
 
 
 def decided(track_id: str, content: str) -> TrackDecided:
-    from streams.stages.decide import decide
+    from streams.policy.decide import decide
 
     event = classified(track_id=track_id).model_copy(update={"content_sha256": content})
-    return decide(event, load(Settings().policy))[1]
+    return decide(event, load(Settings().policy)).decided
 
 
 def counted(result: str) -> float:

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from streams.contract import topics
 from streams.contract.records import TrackDecided
 from streams.policy.bundle import load
+from streams.policy.decide import decide
 from streams.runtime.settings import Settings
 from streams.stages.catalogue import METADATA, TRACKS, apply
-from streams.stages.decide import decide
 from streams.store.database import Ledger
 from tests.support.events import UPLOADED_AT, classified, message
 
@@ -29,7 +29,7 @@ def catalogue(tmp_path: Path) -> Iterator[Ledger]:
 
 def decided(minutes: int, title: str) -> TrackDecided:
     at = UPLOADED_AT + timedelta(minutes=minutes)
-    return decide(classified(uploaded_at=at, title=title), POLICY)[1]
+    return decide(classified(uploaded_at=at, title=title), POLICY).decided
 
 
 DELIVERED = (decided(1, "first"), decided(2, "second"), decided(3, "first"))

@@ -17,9 +17,10 @@ from streams.contract.records import (
 from streams.contract.records.credits import CreditsDerived
 from streams.contract.records.policy import StatementWritten
 from streams.policy.bundle import load
+from streams.policy.decide import decide
 from streams.runtime.health import Health
 from streams.runtime.settings import Settings
-from streams.stages.decide import DECIDE, decide
+from streams.stages.decide import DECIDE
 from tests.support.events import CONTENT, MODEL, SAMPLE_TOOL, UPLOADED_AT, classified, message
 from tests.support.policies import bundle, rule
 
@@ -28,7 +29,8 @@ MISMATCH = classified(declared=Declaration(contains_ai="None"))
 
 
 def test_every_record_says_which_model_and_which_policy() -> None:
-    labelled, decided, requested = decide(MISMATCH, POLICY)
+    records = decide(MISMATCH, POLICY)
+    labelled, decided, requested = records.labelled, records.decided, records.requested
     assert requested is not None
     for record in (labelled, decided, requested):
         assert record.model == MODEL
@@ -38,7 +40,8 @@ def test_every_record_says_which_model_and_which_policy() -> None:
 
 
 def test_the_records_point_at_each_other() -> None:
-    labelled, decided, requested = decide(MISMATCH, POLICY)
+    records = decide(MISMATCH, POLICY)
+    labelled, decided, requested = records.labelled, records.decided, records.requested
     assert requested is not None
     assert labelled.effective in labelled.labels
     assert decided.label == labelled.effective
@@ -51,7 +54,8 @@ def test_the_records_point_at_each_other() -> None:
 
 
 def test_without_doubt_there_is_no_review() -> None:
-    _, decided, requested = decide(classified(Outcome.HUMAN_LIKELY, p_value=0.7), POLICY)
+    records = decide(classified(Outcome.HUMAN_LIKELY, p_value=0.7), POLICY)
+    decided, requested = records.decided, records.requested
     assert requested is None
     assert decided.review_task_id is None
     assert decided.automation == "fully"
@@ -60,7 +64,8 @@ def test_without_doubt_there_is_no_review() -> None:
 
 def test_licensed_ai_is_labelled_and_bears_no_penalty() -> None:
     declared = Declaration(contains_ai="All", tools=(SAMPLE_TOOL,))
-    _, decided, _ = decide(classified(declared=declared), POLICY)
+    records = decide(classified(declared=declared), POLICY)
+    decided = records.decided
     assert decided.label.licensed
     assert decided.label.agreement_id == "AGR-SAMPLE-1"
     assert decided.actions.display == "ai_badge"
@@ -71,7 +76,9 @@ def test_licensed_ai_is_labelled_and_bears_no_penalty() -> None:
 def test_the_same_input_gives_the_same_bytes() -> None:
     again = parse(TrackClassified, MISMATCH.to_bytes())
     first, second = decide(MISMATCH, POLICY), decide(again, load(Settings().policy))
-    assert [r and r.to_bytes() for r in first] == [r and r.to_bytes() for r in second]
+    assert [o.record.to_bytes() for o in first.outputs()] == [
+        o.record.to_bytes() for o in second.outputs()
+    ]
 
 
 def test_ids_change_with_upload_content_analysis_and_policy_and_nothing_else() -> None:
@@ -86,11 +93,11 @@ def test_ids_change_with_upload_content_analysis_and_policy_and_nothing_else() -
     said.append(
         decide(MISMATCH, bundle(rule(requires="human", review={"queue": "q", "priority": 1})))
     )
-    assert len({three[0].effective.label_id for three in said}) == len(said)
-    assert len({three[1].decision_id for three in said}) == len(said)
-    assert len({three[2].task_id for three in said if three[2]}) == len(said)
+    assert len({records.labelled.effective.label_id for records in said}) == len(said)
+    assert len({records.decided.decision_id for records in said}) == len(said)
+    assert len({records.decided.review_task_id for records in said}) == len(said)
     later = MISMATCH.model_copy(update={"uploaded_at": UPLOADED_AT + timedelta(days=1)})
-    assert decide(later, POLICY)[1].decision_id == said[0][1].decision_id
+    assert decide(later, POLICY).decided.decision_id == said[0].decided.decision_id
 
 
 def test_the_processor_publishes_in_order_and_counts(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from streams.contract.records import (
 )
 from streams.contract.records.policy import StatementWritten, TrackReopened
 from streams.contract.records.reviews import AppealOutcome
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.policy.evaluate import restricted
 from streams.runtime.settings import Settings
 from streams.stages.catalogue import METADATA as CATALOGUE
@@ -60,7 +60,7 @@ class House:
         bundle = self.policies.current()
         self.settle([self.message(topics.CLASSIFIED, event)])
         facts = Standing(self.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
-        said = decide_all(event, bundle, facts)
+        said = decide(event, bundle, facts)
         self.settle([self.message(out.topic, out.record) for out in said.outputs()])
         return self.latest(event.track_id)
 
@@ -238,7 +238,7 @@ def test_a_decision_that_missed_a_fact_is_noticed(house: House) -> None:
     event = classified(declared=SONGMAKER)
     house.tell(topics.RIGHTS_CHANGED, agreement())
     house.settle([house.message(topics.CLASSIFIED, event)])
-    blind = decide_all(event, house.policies.current())
+    blind = decide(event, house.policies.current())
     assert not blind.decided.label.licensed
     house.settle([house.message(out.topic, out.record) for out in blind.outputs()])
     assert house.latest().label.licensed
@@ -247,7 +247,7 @@ def test_a_decision_that_missed_a_fact_is_noticed(house: House) -> None:
 
 def test_a_decision_counts_as_seen_once_the_ledger_has_it(house: House) -> None:
     event = classified(declared=SONGMAKER)
-    said = decide_all(event, house.policies.current())
+    said = decide(event, house.policies.current())
     told = house.message(topics.DECIDED, said.decided)
     with pytest.raises(LedgerBehind):
         house.redecide.handle([told])
@@ -266,8 +266,8 @@ def test_two_decisions_of_one_millisecond_end_as_the_later(house: House) -> None
     bundle = house.policies.current()
     at = event.uploaded_at
     facts = Standing(house.ledger).facts(event, at, bundle.name, fresh=True)
-    good = decide_all(event, bundle, facts, previous=first).decided
-    stale = decide_all(event, bundle, previous=first).decided
+    good = decide(event, bundle, facts, previous=first).decided
+    stale = decide(event, bundle, previous=first).decided
     moment = T0 + 10 * next(house.offsets)
     both = [message(topics.DECIDED, one, timestamp_ms=moment) for one in (good, stale)]
     house.settle(both)
@@ -301,7 +301,7 @@ def test_what_is_due_is_decided_again_once(house: House) -> None:
     bundle = house.policies.current()
     house.settle([house.message(topics.CLASSIFIED, event)])
     facts = Standing(house.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
-    then = decide_all(event, bundle, facts).decided  # as it was decided at the time
+    then = decide(event, bundle, facts).decided  # as it was decided at the time
     assert then.label.licensed
     project(house.ledger, [house.message(topics.DECIDED, then)])
     ((decision_id, track_id),) = reopening.due(house.ledger, datetime.now(UTC))

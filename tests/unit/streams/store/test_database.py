@@ -26,13 +26,12 @@ from streams.contract.records import (
 from streams.contract.records.credits import UsageAttributed
 from streams.contract.records.policy import PolicyShadowed
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.runtime.kafka.handler import Handled, blocking
 from streams.runtime.kafka.handling import Handling
 from streams.runtime.settings import Settings
 from streams.stages.catalogue import METADATA as CATALOGUE
 from streams.stages.catalogue import TRACKS, apply
-from streams.stages.decide import decide
 from streams.stages.ledger import project
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
@@ -68,7 +67,7 @@ def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record")
 def whole_story() -> list[Message]:
     """One message for every topic, all about track T-1 but one (and two labels in one)."""
     event = classified(declared=Declaration(contains_ai="None"))
-    said = decide_all(event, POLICY)
+    said = decide(event, POLICY)
     labelled, decided, requested = said.labelled, said.decided, said.requested
     assert requested is not None
     assert said.statement is not None
@@ -235,7 +234,7 @@ def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> No
 
 
 def test_uploads_that_have_ended(ledger: Ledger) -> None:
-    decided = decide(classified(track_id="T-2"), POLICY)[1]
+    decided = decide(classified(track_id="T-2"), POLICY).decided
     buried = received("T-3").to_bytes()
     project(ledger, [message(topics.DECIDED, decided), letter(buried), letter(b'["upload_id"]')])
     asked = {decided.upload_id, received("T-3").upload_id, "upl_unknown"}
@@ -247,7 +246,7 @@ def test_uploads_that_have_ended(ledger: Ledger) -> None:
 
 
 def test_decisions_latest_first(ledger: Ledger) -> None:
-    decisions = [decide(classified(track_id=f"T-{n}"), POLICY)[1] for n in range(3)]
+    decisions = [decide(classified(track_id=f"T-{n}"), POLICY).decided for n in range(3)]
     project(
         ledger,
         [
@@ -262,7 +261,7 @@ def test_decisions_latest_first(ledger: Ledger) -> None:
 
 def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: Ledger) -> None:
     event = classified()
-    first, second = decide(event, POLICY)[1], decide(event, bundle(rule()))[1]
+    first, second = decide(event, POLICY).decided, decide(event, bundle(rule())).decided
     for at, decision in ((1, first), (2, second)):
         project(ledger, [message(topics.DECIDED, decision, timestamp_ms=at)])
     assert queries.counts(ledger)["decisions"] == 2
@@ -348,7 +347,7 @@ def decision(*, days: int = 0, policy: str = "default") -> TrackDecided:
         declared=Declaration(contains_ai="None"), uploaded_at=UPLOADED_AT + timedelta(days=days)
     )
     event = event.model_copy(update={"upload_id": f"upl_{days}"})
-    return decide(event, POLICY if policy == "default" else bundle(rule(policy)))[1]
+    return decide(event, POLICY if policy == "default" else bundle(rule(policy))).decided
 
 
 clock = itertools.count(1_795_000_000_000)

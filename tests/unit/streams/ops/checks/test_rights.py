@@ -10,7 +10,7 @@ from streams.contract.records import Declaration
 from streams.contract.records.rights import RightsChanged
 from streams.ops.checks.rights import Registered
 from streams.policy.bundle import load
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
 from streams.stages.decide import count
@@ -76,7 +76,7 @@ def test_a_decision_that_rests_on_an_agreement_is_counted() -> None:
     event = events.classified(
         declared=Declaration.model_validate({"contains_ai": "All", "tools": [tool]})
     )
-    said = decide_all(
+    said = decide(
         event, load(Settings().policy), Facts(at=event.uploaded_at, entries=(events.agreement(),))
     )
     assert said.decided.rights, "the story is about one that rests on an entry"

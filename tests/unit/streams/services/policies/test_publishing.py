@@ -15,7 +15,7 @@ from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.rights import GeneratorEntry, RightsEntry
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.policy.facts import Said, facts_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
@@ -252,7 +252,7 @@ def test_a_threshold_that_a_restriction_reads_takes_two() -> None:
 
 def test_a_rule_that_jumps_is_switched_off_once() -> None:
     policy = bundle(rule(actions={"recommendation": "exclude_all"}))
-    hit, miss = (decide_all(classified(outcome, p_value=0.5), policy)
+    hit, miss = (decide(classified(outcome, p_value=0.5), policy)
                  for outcome in (Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY))  # fmt: skip
     breaker = Breaker()
     moved = metrics.RULES_TRIPPED.labels("one")._value
@@ -275,7 +275,7 @@ def test_a_rule_that_jumps_is_switched_off_once() -> None:
 )
 def test_badges_and_trials_are_never_tripped(changed: dict[str, Any]) -> None:
     policy = bundle(rule(**changed))
-    hit, miss = (decide_all(classified(outcome, p_value=0.5), policy)
+    hit, miss = (decide(classified(outcome, p_value=0.5), policy)
                  for outcome in (Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY))  # fmt: skip
     breaker = Breaker()
     for _ in range(BASELINE + WINDOW):
@@ -293,7 +293,7 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
         outcome = Outcome.AI_LIKELY if number % 2 else Outcome.HUMAN_LIKELY
         event = classified(outcome, p_value=0.5, track_id=f"T-{number}", distributor="Acme")
         told += [message(topics.CLASSIFIED, event, number)]
-        told += [message(topics.DECIDED, decide_all(event, LIVE).decided, number)]
+        told += [message(topics.DECIDED, decide(event, LIVE).decided, number)]
     project(ledger, told)
     ids = list(tracks_since(ledger, None))
     assert ids == [f"T-{number}" for number in range(6)]
@@ -339,7 +339,7 @@ def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
             )
         facts = facts_of(event, NOW, said=Said(verdicts=tuple(spoken)))
         told += [message(topics.CLASSIFIED, event, number)]
-        told += [message(topics.DECIDED, decide_all(event, LIVE, facts).decided, number)]
+        told += [message(topics.DECIDED, decide(event, LIVE, facts).decided, number)]
         told += [message(topics.REVIEWS_DECIDED, one) for one in spoken]
     project(ledger, told)
     policy = parse(text_with("shadow", "2.2.0"), "p")

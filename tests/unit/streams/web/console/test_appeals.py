@@ -7,7 +7,7 @@ import pytest
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant
-from streams.policy.decide import decide_all
+from streams.policy.decide import decide
 from streams.services import appeals, review_quality
 from streams.services.appeals import BadAppeal, Step
 from streams.stages.ledger import project
@@ -38,7 +38,7 @@ def test_an_appeal_is_taken_as_long_as_the_statement_promises(
         object_to_it()
     # As ``tell`` decided it; it told all but the statement.
     event = standing_decisions(ledger, ["T-1"])["T-1"].event
-    statement = decide_all(event, POLICY).statement
+    statement = decide(event, POLICY).statement
     assert statement is not None
     assert statement.statement_id == decided.statement_id
     project(ledger, [message(topics.STATEMENTS_WRITTEN, statement, 9)])

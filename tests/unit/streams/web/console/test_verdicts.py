@@ -16,9 +16,9 @@ from streams.contract.records import (
     parse,
 )
 from streams.contract.records.reviews import ReviewDecided
+from streams.policy.decide import decide
 from streams.services import review_quality, review_tasks
 from streams.services.accounts.users import User
-from streams.stages.decide import decide
 from streams.stages.ledger import project
 from streams.store.account_tables import OUTBOX
 from streams.store.database import Ledger, LedgerAway
@@ -42,7 +42,7 @@ def given(console: Console) -> list[ReviewDecided]:
 def decided_again(console: Console, event: TrackClassified) -> ReviewRequested | None:
     """What the policy still asks under everything that people have said."""
     facts = Standing(console.resources.ledger).facts(event, datetime.now(UTC), POLICY.name)
-    return decide(event, POLICY, facts)[2]
+    return decide(event, POLICY, facts).requested
 
 
 VOICE = {"voice": VoiceClaim(depicted="A Singer")}

@@ -1,22 +1,23 @@
-"""From an analysis and the facts around it to labels and consequences, territory by territory.
+"""Evaluation of a policy in every territory of a delivery.
 
-``judge`` is pure. It resolves what the registry says in each territory, takes a snapshot,
-evaluates the bundle, and joins territories in which the same follows.
+For each territory: rights from the registry, a snapshot, the rules. Territories with the same
+result are joined.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from streams.contract.records import Actions, Label, RightsUsed, Term, TrackClassified
+from streams.contract.records import Actions, RightsUsed, Term, TrackClassified
 from streams.contract.records.rights import WORLDWIDE, RightsChanged
 from streams.contract.vocabulary import STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import Evaluation, evaluate
 from streams.policy.facts import Facts, used_of
 from streams.policy.features import features_of
-from streams.policy.labels import effective, effective_artwork, labels_of
+from streams.policy.labels import Assertion, assertions_of, effective, licensed
 from streams.policy.registry import named_territories
 from streams.policy.rights import Rights, rights_of
 from streams.policy.rules import NEUTRAL
@@ -26,40 +27,41 @@ MAX_TERRITORIES: Final = 300
 
 
 @dataclass(frozen=True)
-class Scoped:
-    """What follows in some territories."""
+class ScopedEvaluation:
+    """The result in some territories."""
 
     territories: tuple[str, ...]
     rights: Rights
     values: dict[str, Value]
-    said: Evaluation
+    result: Evaluation
     overrides: tuple[str, ...]
     lapsed: frozenset[str]
-    labels: tuple[Label, ...]
-    label: Label
+    label: Assertion
+    licensed: bool
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """All that follows: ``default`` holds wherever ``elsewhere`` says nothing else."""
+class TerritorialEvaluation:
+    """The results: ``default`` holds outside of the territories of ``elsewhere``."""
 
-    default: Scoped
-    elsewhere: tuple[Scoped, ...]
+    default: ScopedEvaluation
+    elsewhere: tuple[ScopedEvaluation, ...]
+    assertions: tuple[Assertion, ...]
     facts_digest: str | None
     reconsider_at: datetime | None
     terms: tuple[Term, ...]
 
     @property
-    def everywhere(self) -> tuple[Scoped, ...]:
+    def everywhere(self) -> tuple[ScopedEvaluation, ...]:
         """All territories."""
         return (self.default, *self.elsewhere)
 
     @property
     def rights(self) -> tuple[RightsUsed, ...]:
         """The registry entries that any part of it rests on, each once."""
-        found = {(one.purpose, one.entry_id, one.status): one
-                 for scoped in self.everywhere for one in scoped.rights.used}  # fmt: skip
-        return tuple(found[key] for key in sorted(found))
+        used = {(one.purpose, one.entry_id, one.status): one
+                for scoped in self.everywhere for one in scoped.rights.used}  # fmt: skip
+        return tuple(used[key] for key in sorted(used))
 
     @property
     def overrides(self) -> tuple[str, ...]:
@@ -67,17 +69,19 @@ class Judgement:
         return tuple(sorted({name for one in self.everywhere for name in one.overrides}))
 
 
-def judge(event: TrackClassified, facts: Facts, bundle: Bundle) -> Judgement:
-    """Return labels and consequences of a track under a policy, given the facts."""
-    entries = _entries(event, facts, bundle)
-    grouped: dict[Any, list[Scoped]] = {}
+def evaluate_territories(
+    event: TrackClassified, facts: Facts, bundle: Bundle
+) -> TerritorialEvaluation:
+    """Return what a policy gives for a track in each territory, given the facts."""
+    entries, assertions = _entries(event, facts, bundle), assertions_of(event, facts)
+    grouped: dict[Any, list[ScopedEvaluation]] = {}
     for territory in _territories(event, entries, bundle):
-        scoped = _in(territory, event, facts, entries, bundle)
+        scoped = _in(territory, event, facts, entries, bundle, assertions)
         grouped.setdefault(_outcome(scoped), []).append(scoped)
     groups = [_joined(same) for same in grouped.values()]
     # The default is what holds worldwide, else in most territories; of equals the stricter.
     groups.sort(key=lambda one: (WORLDWIDE not in one.territories, -len(one.territories),
-                                 [-place for place in _places(one.said.actions)]))  # fmt: skip
+                                 [-place for place in _places(one.result.actions)]))  # fmt: skip
     default, elsewhere = groups[0], tuple(groups[1:])
     starts_at = _starts_at(event, facts, entries, bundle)
     terms = tuple(term for one in groups for term in _terms(one, starts_at))
@@ -86,9 +90,10 @@ def judge(event: TrackClassified, facts: Facts, bundle: Bundle) -> Judgement:
         *(one.ends_at for one in bundle.overrides),
         *(term.ends_at for term in terms if term.ends_at is not None),
     ]
-    return Judgement(
+    return TerritorialEvaluation(
         default=default,
         elsewhere=elsewhere,
+        assertions=assertions,
         facts_digest=_digest(facts, groups),
         reconsider_at=min((edge for edge in edges if edge > facts.at), default=None),
         terms=terms,
@@ -102,8 +107,8 @@ def _entries(event: TrackClassified, facts: Facts, bundle: Bundle) -> tuple[Righ
     known = {one.entry.agreement_id.casefold() for one in facts.entries if one.entry}
     own = [one for one in bundle.own_entries if one.entry_id.casefold() not in known]
     claimed = {(tool.agreement_id or "").casefold() for tool in event.upload.declared.tools}
-    mine = [one for one in own if one.entry_id.casefold() in claimed]
-    return (*facts.entries, *mine)
+    named = [one for one in own if one.entry_id.casefold() in claimed]
+    return (*facts.entries, *named)
 
 
 def _territories(
@@ -123,7 +128,8 @@ def _in(
     facts: Facts,
     entries: Sequence[RightsChanged],
     bundle: Bundle,
-) -> Scoped:
+    assertions: tuple[Assertion, ...],
+) -> ScopedEvaluation:
     rights = rights_of(event, entries, territory, facts.at)
     rights = _as_found(rights, facts.findings)
     claimed = [tool.agreement_id for tool in event.upload.declared.tools if tool.agreement_id]
@@ -134,39 +140,35 @@ def _in(
             if one.holds(territory, event.upload.distributor, claimed, facts.at)
         )
     )
-    labels = labels_of(event, facts, rights)
-    label, artwork = effective(labels), effective_artwork(labels)
-    values = features_of(event, facts, rights, labels, label, artwork)
-    key = event.track_id
-    said = evaluate(values, bundle, key=key, overrides=overrides, off=facts.off)
-    lapsed = _lapsed(said, _starts_at(event, facts, entries, bundle), facts.at)
+    values = features_of(event, facts, rights, assertions)
+    rules = partial(
+        evaluate, values, bundle, key=event.track_id, overrides=overrides, off=facts.off
+    )
+    result = rules()
+    lapsed = _lapsed(result, _starts_at(event, facts, entries, bundle), facts.at)
     if lapsed:
-        said = evaluate(values, bundle, key=key, overrides=overrides, off=facts.off, lapsed=lapsed)
-    return Scoped((territory,), rights, values, said, overrides, lapsed, labels, label)
+        result = rules(lapsed=lapsed)
+    label = effective(assertions)
+    return ScopedEvaluation(
+        (territory,), rights, values, result, overrides, lapsed, label, licensed(label, rights)
+    )
 
 
 def _as_found(rights: Rights, findings: Iterable[str]) -> Rights:
-    """A person who has seen the contract knows more than the registry."""
+    """Return the rights as corrected by a reviewer who has seen the contract."""
     if "licensed" in findings and not rights.licensed:
-        return Rights(**{**_plain(rights), "licensed": True, "agreement": "in_force"})
+        return replace(rights, licensed=True, agreement="in_force")
     if "unlicensed" in findings and rights.licensed:
-        return Rights(
-            **{**_plain(rights), "licensed": False, "agreement": "disputed", "agreement_id": None,
-               "covering": ()}
-        )  # fmt: skip
+        return replace(rights, licensed=False, agreement="disputed", agreement_id=None, covering=())
     return rights
-
-
-def _plain(rights: Rights) -> dict[str, Any]:
-    return {name: getattr(rights, name) for name in Rights.__dataclass_fields__}
 
 
 def _starts_at(
     event: TrackClassified, facts: Facts, entries: Sequence[RightsChanged], bundle: Bundle
 ) -> datetime:
-    """Return when the newest of the facts came to be: the same whenever it is asked.
+    """Return when the newest of the facts came to be; independent of the time of evaluation.
 
-    What ended or began by its date did so then, and not when it was written down.
+    A fact with a date begins or ends on that date, not when it was recorded.
     """
     moments = [event.uploaded_at]
     dated = (*facts.edges, *(one.ends_at for one in bundle.overrides))
@@ -179,22 +181,22 @@ def _starts_at(
     return max(moments)
 
 
-def _lapsed(said: Evaluation, starts_at: datetime, at: datetime) -> frozenset[str]:
+def _lapsed(result: Evaluation, starts_at: datetime, at: datetime) -> frozenset[str]:
     return frozenset(
         one.rule.id
-        for one in said.consequences
+        for one in result.consequences
         if one.rule.span is not None and starts_at + one.rule.span <= at
     )
 
 
-def _outcome(scoped: Scoped) -> Any:
-    """What must be the same for territories to be told together."""
-    said = scoped.said
+def _outcome(scoped: ScopedEvaluation) -> Any:
+    """Return what must be equal for territories to be joined."""
+    result = scoped.result
     return (
-        said.actions,
-        said.would_be,
-        tuple((hit.rule_id, hit.mode, hit.pending) for hit in (*said.hits, *said.shadow_hits)),
-        said.review,
+        result.actions,
+        result.would_be,
+        tuple((hit.rule_id, hit.mode, hit.pending) for hit in (*result.hits, *result.shadow_hits)),
+        result.review,
         scoped.overrides,
         scoped.lapsed,
         scoped.rights.licensed,
@@ -202,27 +204,24 @@ def _outcome(scoped: Scoped) -> Any:
     )
 
 
-def _joined(same: Sequence[Scoped]) -> Scoped:
+def _joined(same: Sequence[ScopedEvaluation]) -> ScopedEvaluation:
     first = same[0]
     if len(same) == 1:
         return first
     names = tuple(name for one in same for name in one.territories)
     names = (WORLDWIDE,) if WORLDWIDE in names else tuple(sorted(names))
     used = {(one.purpose, one.entry_id): one for scoped in same for one in scoped.rights.used}
-    rights = Rights(**{**_plain(first.rights), "used": tuple(used[key] for key in sorted(used))})
-    return Scoped(
-        names, rights, first.values, first.said, first.overrides, first.lapsed, first.labels,
-        first.label,
-    )  # fmt: skip
+    rights = replace(first.rights, used=tuple(used[key] for key in sorted(used)))
+    return replace(first, territories=names, rights=rights)
 
 
 def _places(actions: Actions) -> list[int]:
     return [order.index(getattr(actions, name)) for name, order in STRICTNESS.items()]
 
 
-def _terms(scoped: Scoped, starts_at: datetime) -> Iterable[Term]:
-    for dimension, value in scoped.said.actions:
-        rule = scoped.said.behind(dimension)
+def _terms(scoped: ScopedEvaluation, starts_at: datetime) -> Iterable[Term]:
+    for dimension, value in scoped.result.actions:
+        rule = scoped.result.behind(dimension)
         if value == getattr(NEUTRAL, dimension) or rule is None:
             continue
         yield Term(
@@ -231,20 +230,20 @@ def _terms(scoped: Scoped, starts_at: datetime) -> Iterable[Term]:
             territories=scoped.territories,
             starts_at=starts_at,
             ends_at=None if rule.span is None else starts_at + rule.span,
-            automation=scoped.said.automation,
+            automation=scoped.result.automation,
             rule_id=rule.id,
             reason_code=rule.reason_code,
         )
 
 
-def _digest(facts: Facts, groups: Sequence[Scoped]) -> str | None:
+def _digest(facts: Facts, groups: Sequence[ScopedEvaluation]) -> str | None:
     more = [
         [
             list(one.territories),
             used_of(one.rights.used),
-            [list(one.overrides), sorted(one.lapsed), sorted(one.said.closed)],
+            [list(one.overrides), sorted(one.lapsed), sorted(one.result.closed)],
         ]
         for one in sorted(groups, key=lambda one: one.territories)
-        if one.rights.used or one.overrides or one.lapsed or one.said.closed
+        if one.rights.used or one.overrides or one.lapsed or one.result.closed
     ]
     return facts.digest(more)
