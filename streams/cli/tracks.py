@@ -63,12 +63,14 @@ def show(
     state: StateOption = HERE,
 ) -> None:
     """Print the story of one track, from the ledger."""
-    from streams.services.timeline import story
+    from streams.services import timeline
+    from streams.store import queries
 
-    lines = list(story(ledger_of(state), name))
-    if not lines:
+    ledger = ledger_of(state)
+    rows = queries.story(ledger, timeline.find_track(ledger, name))
+    if not rows:
         fail(f"the ledger knows nothing of {name}")
-    echo(*lines)
+    echo(*map(timeline.as_text, timeline.story(rows, {})))
 
 
 @app.command()

@@ -1,116 +1,229 @@
-"""The ledger in plain words: the story of one track. Dead letters: ``tell_letters``."""
+"""The story of a track: one narrator, from the rows of the ledger.
 
-from collections.abc import Callable, Iterator, Mapping
+The command line and the console render the same entries.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from streams.contract.records import Actions, stable_id
-from streams.ops import display
+from streams.contract.records import Actions, Analysis, stable_id
+from streams.contract.vocabulary import NEUTRAL, Certainty
 from streams.services.dead_letter_text import printable
+from streams.services.verdict_reasons import REASONS
+from streams.services.wording import consequences, explanation, reason, words
 from streams.store import queries
 from streams.store.database import Ledger
 
+INTERNAL: Final = frozenset({"trial", "usage", "credits", "record"})
+"""Kinds of entries that only the command line shows."""
+CLAIMS: Final = {
+    "All": "declared as made with AI",
+    "Partly": "declared as made with AI in part",
+    "None": "declared as made without AI",
+}
+APPLIED: Final = {
+    "applied": "The catalogue has applied the decision.",
+    "already_applied": "The catalogue had applied the decision before.",
+    "stale": "The catalogue keeps a newer decision.",
+}
 
-def story(ledger: Ledger, name: str) -> Iterator[str]:
-    """Yield what happened to a track, by its id, an upload's id, or the path of a file."""
-    track_id = name
+Row = Mapping[str, Any]
+Names = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StoryEntry:
+    """One event in the story of a track.
+
+    Args:
+        at: when the ledger recorded it.
+        kind: what kind of event it is.
+        sentence: what happened, in plain words.
+        details: ids and numbers behind it.
+        subject: the id of the task or appeal, where there is one.
+    """
+
+    at: datetime | None
+    kind: str
+    sentence: str
+    details: str = ""
+    subject: str = ""
+
+
+def find_track(ledger: Ledger, name: str) -> str:
+    """Return the id of the track that a track id, an upload id or the path of a file names."""
     if Path(name).exists():
-        track_id = stable_id("trk", Path(name).resolve().as_uri())
-    elif (found := queries.track_of(ledger, name)) is not None:
-        track_id = found
-    for entry in queries.story(ledger, track_id):
-        said = _SENTENCES.get(entry.table, _plain)(entry.record)
-        when = entry.recorded_at.isoformat(timespec="milliseconds") if entry.recorded_at else "?"
-        yield f"{when}  {entry.table:19} {said}"
+        return stable_id("trk", Path(name).resolve().as_uri())
+    return queries.track_of(ledger, name) or name
 
 
-def _plain(record: Mapping[str, Any]) -> str:
-    """Return the fields of a record that has no sentence of its own."""
-    simple = {name: value for name, value in record.items() if isinstance(value, str | int | float)}
-    return ", ".join(f"{name} {value}" for name, value in simple.items())
+def story(rows: Sequence[queries.Entry], names: Names) -> Iterator[StoryEntry]:
+    """Yield the entries of a story in order; ``names`` holds the reviewers' names by id."""
+    for row in rows:
+        tell = _NARRATORS.get(row.table, _record)
+        kind, sentence, details, *subject = tell(row.record, names)
+        yield StoryEntry(row.recorded_at, kind, sentence, details, *subject)
 
 
-def _uploaded(record: Mapping[str, Any]) -> str:
-    upload = record["upload"]
-    declared = upload.get("declared", {}).get("contains_ai", "nothing")
-    return f"{record['upload_id']} of {upload['uri']}, declared AI: {declared}"
+def as_text(entry: StoryEntry) -> str:
+    """Return an entry as one line that is safe to print to a terminal."""
+    at = entry.at.isoformat(timespec="milliseconds") if entry.at else "?"
+    details = f" ({entry.details})" if entry.details else ""
+    return printable(f"{at}  {entry.kind:9} {entry.sentence}{details}")
 
 
-def _heard(record: Mapping[str, Any]) -> str:
-    audio = record["audio"]
-    return (
-        f"{audio['duration_s']} s of {audio['codec']} at {audio['sample_rate_hz']} Hz, "
-        f"content {record['content_sha256'][:12]}"
+def _uploaded(row: Row, _: Names) -> tuple[str, ...]:
+    upload = row["upload"]
+    declared = (upload.get("declared") or {}).get("contains_ai")
+    claim = CLAIMS.get(str(declared), "without a statement about AI")
+    by = f" by {upload['distributor']}" if upload.get("distributor") else ""
+    return "upload", f"Delivered{by}, {claim}.", f"{row['upload_id']} of {upload['uri']}"
+
+
+def _decoded(row: Row, _: Names) -> tuple[str, ...]:
+    audio = row["audio"]
+    sentence = (
+        f"Decoded: {audio['duration_s'] / 60:.1f} minutes of {audio['codec']} at "
+        f"{audio['sample_rate_hz'] / 1000:g} kHz."
     )
+    return "decoded", sentence, f"{audio['duration_s']} s, content {row['content_sha256'][:16]}"
 
 
-def _analysed(record: Mapping[str, Any]) -> str:
-    analysis = record["analysis"]
-    reason = f" ({analysis['reason']})" if analysis.get("reason") else ""
-    sentences = " ".join(one["sentence"] for one in analysis.get("evidence", ()))
-    return (
-        f"{analysis['outcome']}{reason}, p-value {analysis.get('p_value')}, "
-        f"model {analysis['model']['name']} {analysis['model']['digest'][:12]}. {sentences}"
+def _analysed(row: Row, _: Names) -> tuple[str, ...]:
+    analysis = Analysis.model_validate(row["analysis"])
+    sentence = f"Our analysis: {words(analysis.outcome)}. {explanation(analysis)}"
+    details = [evidence.sentence for evidence in analysis.evidence]
+    why = f" ({analysis.reason})" if analysis.reason else ""
+    details.append(
+        f"{analysis.outcome}{why}, p-value {analysis.p_value}, "
+        f"model {analysis.model.name} {analysis.model.digest[:12]}"
     )
+    return "analysis", sentence, " ".join(details)
 
 
-def _labelled(label: Mapping[str, Any]) -> str:
-    licensed = f", licensed by {label['agreement_id']}" if label.get("licensed") else ""
-    return f"AI extent {label['extent']}, {label['certainty']} by {label['source']}{licensed}"
+def _labelled(row: Row, _: Names) -> tuple[str, ...]:
+    source = words(row["source"])
+    if row.get("neg"):
+        sentence = f"The label of {source} was withdrawn."
+    else:
+        certainty = Certainty(row["certainty"]).words
+        sentence = f"Label “{words(row['extent'])}”, {certainty}, by {source}."
+    if row.get("licensed"):
+        sentence += f" It is licensed under {row.get('agreement_id')}."
+    return "label", sentence, f"{row['label_id']}, AI extent {row['extent']}"
 
 
-def _decided(record: Mapping[str, Any]) -> str:
-    done = display.restrictions(Actions.model_validate(record["actions"]))
-    what = ", ".join(f"{key}={value}" for key, value in done.items()) or "nothing restricted"
-    rules = ", ".join(hit["rule_id"] for hit in record["rules"]) or "none"
-    policy = record["policy"]
-    cause = record.get("cause")
-    again = ""
-    if cause:
-        again = (
-            f"; again because of {cause['kind']} {cause['id']}, "
-            f"instead of {record['previous_decision_id']}"
+def _decided(row: Row, _: Names) -> tuple[str, ...]:
+    actions = {name: row["actions"][name] for name in Actions.model_fields}
+    restricted = {name: value for name, value in actions.items() if value != NEUTRAL[name]}
+    plain = "; ".join(consequences(Actions.model_validate(actions)))
+    rules = ", ".join(f"{rule['rule_id']} v{rule['rule_version']}" for rule in row["rules"])
+    policy = row["policy"]
+    details = [
+        row["decision_id"],
+        ", ".join(f"{name}={value}" for name, value in restricted.items()) or "nothing restricted",
+        f"rules {rules or 'none'}",
+        f"policy {policy['name']} {policy['version']} {policy['digest'][:12]}",
+    ]
+    if cause := row.get("cause"):
+        details.append(
+            f"again because of {cause['kind']} {cause['id']}, "
+            f"instead of {row['previous_decision_id']}"
         )
-    return (
-        f"{record['decision_id']}: {what}; rules: {rules}; "
-        f"policy {policy['name']} {policy['digest'][:12]}{again}"
-    )
+    sentence = f"Decided: {plain or 'nothing is restricted or shown'}."
+    return "decision", sentence, " · ".join(details)
 
 
-_SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+def _review_requested(row: Row, _: Names) -> tuple[str, ...]:
+    sentence = f"A review was requested: {', '.join(map(reason, row['reason_codes']))}."
+    details = f"{row['task_id']}, queue {row['queue']}, {', '.join(row['reason_codes'])}"
+    return "task", sentence, details, row["task_id"]
+
+
+def _reviewed(row: Row, names: Names) -> tuple[str, ...]:
+    reviewer = names.get(row["reviewer"]["id"], row["reviewer"]["id"])
+    if row.get("undoes"):
+        sentence = f"{reviewer} took the verdict back."
+    elif row.get("second_review_of"):
+        sentence = (
+            f"{reviewer} looked a second time, to measure reviewers: {words(row['outcome'])}."
+        )
+    else:
+        extent = f": {words(row['extent'])}" if row.get("extent") else ""
+        sentence = f"{reviewer} reviewed it, {words(row['outcome'])}{extent}."
+    reasons = ", ".join(REASONS.get(code, code) for code in row["reason_codes"])
+    return "verdict", sentence, f"{reasons} · {row['verdict_id']}", row["task_id"]
+
+
+def _appealed(row: Row, _: Names) -> tuple[str, ...]:
+    if row["sequence"] == 0:
+        sentence = f"An appeal by the {words(row['appellant']['type'])}: {words(row['grounds'])}."
+    else:
+        sentence = f"The appeal: {words(row['state'])}."
+        if row.get("outcome"):
+            sentence += f" {row['outcome']['reasons']}"
+    return "appeal", sentence, f"{row['appeal_id']}, {row['state']}", row["appeal_id"]
+
+
+def _stated(row: Row, _: Names) -> tuple[str, ...]:
+    text = row["texts"].get("en") or next(iter(row["texts"].values()), "")
+    replaces = f", instead of {row['replaces']}" if row.get("replaces") else ""
+    details = f"{row['statement_id']}{replaces}; objections until {row['redress']['deadline'][:10]}"
+    return "statement", f"Statement of reasons: {text}", details
+
+
+def _applied(row: Row, _: Names) -> tuple[str, ...]:
+    return "applied", APPLIED[row["result"]], row["decision_id"]
+
+
+def _failed(row: Row, _: Names) -> tuple[str, ...]:
+    sentence = f"It could not be processed ({words(row['reason'])}): {row['detail']}"
+    return "dead", sentence, f"{row['source']}, {row['processor']}, {row['reason']}"
+
+
+def _settled(row: Row, _: Names) -> tuple[str, ...]:
+    sentence = f"The dead letter was {row['action']} by {row['who']}: {row['why']}"
+    return "dead", sentence, row["dead_letter_id"]
+
+
+def _tried(row: Row, _: Names) -> tuple[str, ...]:
+    rules = ", ".join(hit["rule_id"] for hit in row["rules"])
+    changes = ", ".join(row["changed_dimensions"]) or "nothing"
+    return "trial", f"Rules on trial hold: {rules}; they would change {changes}.", ""
+
+
+def _used(row: Row, _: Names) -> tuple[str, ...]:
+    end = " no longer" if row["ended"] else ""
+    return "usage", f"It counts{end} under {row['agreement_id']}.", ""
+
+
+def _credited(row: Row, _: Names) -> tuple[str, ...]:
+    return "credits", f"Credits: AI {row['contains_ai']}, {len(row['lines'])} lines.", ""
+
+
+def _record(row: Row, _: Names) -> tuple[str, ...]:
+    """Return the plain fields of a record without a narrator of its own."""
+    fields = {name: value for name, value in row.items() if isinstance(value, str | int | float)}
+    return "record", ", ".join(f"{name} {value}" for name, value in fields.items()), ""
+
+
+_NARRATORS: Final[dict[str, Callable[[Row, Names], tuple[str, ...]]]] = {
     "uploads": _uploaded,
-    "fingerprints": _heard,
+    "fingerprints": _decoded,
     "analyses": _analysed,
     "labels": _labelled,
     "decisions": _decided,
-    "review_tasks": lambda r: (
-        f"{r['task_id']} in queue {r['queue']}: {', '.join(r['reason_codes'])}"
-    ),
-    "verdicts": lambda r: (
-        f"{r['verdict_id']} by {r['reviewer']['id']}: "
-        + (f"undoes {r['undoes']}" if r.get("undoes") else r["outcome"])
-        + (f", AI extent {r['extent']}" if r.get("extent") else "")
-        + f" ({', '.join(r['reason_codes'])})"
-    ),
-    "appeals": lambda r: (
-        f"{r['appeal_id']} by the {r['appellant']['type']} ({r['grounds']}): {r['state']}"
-    ),
-    "shadow_hits": lambda r: (
-        f"on trial: {', '.join(hit['rule_id'] for hit in r['rules'])}; would change: "
-        f"{', '.join(r['changed_dimensions']) or 'nothing'}"
-    ),
-    "statements": lambda r: (
-        f"{r['statement_id']} of reasons"
-        + (f", instead of {r['replaces']}" if r.get("replaces") else "")
-        + f"; objections until {r['redress']['deadline'][:10]}"
-    ),
-    "usages": lambda r: f"counts under {r['agreement_id']}" + (" no longer" if r["ended"] else ""),
-    "credits": lambda r: f"credited: AI {r['contains_ai']}, {len(r['lines'])} lines",
-    "applied": lambda r: f"the catalogue says {r['result']} to {r['decision_id']}",
-    "dead_letters": lambda r: (
-        f"{r['source']} by {r['processor']}: {r['reason']}: {printable(r['detail'])}"
-    ),
-    "dead_letter_actions": lambda r: (
-        f"{r['dead_letter_id']} {r['action']} by {printable(r['who'])}: {printable(r['why'])}"
-    ),
+    "review_tasks": _review_requested,
+    "verdicts": _reviewed,
+    "appeals": _appealed,
+    "statements": _stated,
+    "applied": _applied,
+    "dead_letters": _failed,
+    "dead_letter_actions": _settled,
+    "shadow_hits": _tried,
+    "usages": _used,
+    "credits": _credited,
 }

@@ -14,14 +14,14 @@ from streams.contract.records.reviews import (
     Appellant,
 )
 from streams.contract.vocabulary import STRICTNESS
-from streams.services import appeals
+from streams.services import appeals, wording
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import queries, review_context
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import resources_of
-from streams.web.console import auth, strings, waveform
+from streams.web.console import auth, waveform
 from streams.web.console.auth import (
     PageError,
     Visitor,
@@ -155,7 +155,7 @@ def step(
         )
         return _appeal(request, appeal_id, visitor, 422, fault=said)
     resources.relay.wake()
-    return done(request, f"/appeals/{appeal_id}", f"Saved: {strings.said(changed.state)}.")
+    return done(request, f"/appeals/{appeal_id}", f"Saved: {wording.words(changed.state)}.")
 
 
 def _outcome(form: Any) -> AppealOutcome:

@@ -9,6 +9,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from streams.services import wording
 from streams.services.verdict_reasons import REASONS
 from streams.web.api import problems
 from streams.web.console import strings
@@ -75,10 +76,10 @@ def _environment() -> Environment:
         number=number,
         percent=percent,
         first_up=first_up,
-        words=strings.said,
-        reason=strings.reason,
+        words=wording.words,
+        reason=wording.reason,
     )
-    made.globals.update(REASONS=REASONS, w=strings)
+    made.globals.update(REASONS=REASONS, strings=strings, wording=wording)
     return made
 
 

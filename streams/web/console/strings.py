@@ -1,63 +1,9 @@
-"""What codes mean, in words that people outside of the team understand."""
+"""Texts of the console: headlines, and the terms that pages explain."""
 
 from typing import Final
 
-from streams.contract.records import Actions, Analysis, Extent, Label, LabelSource, Outcome
-from streams.contract.vocabulary import ACTIONS, NEUTRAL, SENTENCES, Certainty
+from streams.contract.records import Analysis, Extent, Label, LabelSource, Outcome
 
-WORDS: Final = {
-    **SENTENCES,
-    "confirm": "confirmed",
-    "correct": "corrected",
-    "reject_flag": "suspicion rejected",
-    "insufficient_evidence": "insufficient evidence",
-    "escalate": "asked for another pair of ears",
-    "received": "received",
-    "fingerprinted": "heard",
-    "classified": "analysed",
-    "decided": "decided",
-    "dead_letter": "not processable",
-    "upheld": "decision stands",
-    "overturned": "decision overturned",
-    "partially_overturned": "partly overturned",
-    "rejected_inadmissible": "not admissible",
-    "in_review": "in review",
-    "info_requested": "waiting for information",
-    "external_dispute": "before an outside body",
-    "not_ai": "it is not AI",
-    "partly_ai": "it is AI only in part",
-    "trusted": "signed by somebody whom we trust",
-    "untrusted": "signed, but by nobody whom we know",
-    "invalid": "broken, or changed since it was signed",
-    "absent": "nothing",
-    "opt_in": "allowed",
-    "opt_out": "refused",
-    "conditional": "allowed under conditions",
-    "revoked": "withdrawn",
-    "wrong_party": "the wrong party",
-    "wrong_territory": "the wrong territory",
-    "procedural": "the procedure was wrong",
-}
-COMMON: Final = 0.1  # p-value from which a trace is nothing conspicuous
-CANNOT: Final = {
-    "too_short": "It is shorter than five seconds.",
-    "silent": "There is nothing to hear.",
-    "band_limited": "It holds nothing above 4.5 kHz, where traces of AI would be.",
-    "unpitched": "Nothing in it holds a pitch: this is for music, not for speech or noise.",
-    "out_of_distribution": "It sounds unlike all music that the detector was measured on.",
-    "uncalibrated": "There are too few human recordings like it to compare it with.",
-    "observation_version": "It was heard by another version of the analysis.",
-}
-# What leads to "AI likely", where the analysis names a rate: the kind of evidence in plain words.
-TRACES: Final = {
-    "clock": "a pulse in the treble, more even than any player's",
-    "parts": "a pulse in the treble of some parts, more even than any player's",
-    "speed": "a pulse in the treble, more even than any player's, at an altered speed",
-    "pitch": "faint tones that stand still whatever is played, as known generators leave them, "
-    "all at an altered pitch",
-    "templates": "faint tones that stand still whatever is played, as known generators leave them",
-    "learned": "a likeness to recordings of a generator that the detector was shown",
-}
 KINDS: Final = {
     "clock": "pulse",
     "templates": "fixed lines",
@@ -70,10 +16,10 @@ TERMS: Final = {
     "Chance of AI, p(AI)": "How sure the analysis is if half of all deliveries were made with AI "
     "(even odds). Where fewer are, the chance is lower.",
     "Human recordings as conspicuous, p-value": "The share of recordings by people that show at "
-    "least as strong a trace. “AI likely” is said only where it is small, so that few people are "
-    "wrongly suspected.",
-    "Label": "What the recording is said to be. Suspected: by our analysis alone. Declared: by "
-    "whoever delivered it. Confirmed: by a person who reviewed it, or by signed proof.",
+    "least as strong a trace. “AI likely” needs a small one, so that few people are wrongly "
+    "suspected.",
+    "Label": "What the recording is. Suspected: by our analysis alone. Declared: by "
+    "the deliverer. Confirmed: by a person who reviewed it, or by signed proof.",
     "Generator, decoder": "A generator makes music by itself. Its last stage, the decoder, turns "
     "its numbers into sound.",
     "Pulse, clock, frame rate": "A decoder writes sound in equal steps, so many in a second (Hz). "
@@ -81,21 +27,8 @@ TERMS: Final = {
     "rate. People never play so evenly.",
     "Fixed lines": "Faint tones that a decoder leaves at the same places in everything it makes; "
     "generators can be told apart by them.",
-    "Segment": "A stretch of about 12 seconds. Its score says how strong the trace is there.",
+    "Segment": "A stretch of about 12 seconds. Its score is the strength of the trace there.",
 }
-CERTAINTY: Final = {one.value: one.words for one in Certainty}
-
-
-def said(code: object) -> str:
-    """Return the words for a code; a code that has none is made readable."""
-    text = str(code)
-    return WORDS.get(text, text.replace("_", " "))
-
-
-def reason(code: object) -> str:
-    """Return a rule's reason code (``R-DISCLOSURE-MISMATCH``) as words."""
-    text = str(code).removeprefix("R-").replace("-", " ").lower()
-    return text.replace("ai ", "AI ") if text.startswith("ai ") else text
 
 
 def headline(label: Label, analysis: Analysis) -> str:
@@ -114,45 +47,6 @@ def headline(label: Label, analysis: Analysis) -> str:
     }[label.extent]
 
 
-def plain(analysis: Analysis) -> str:
-    """Return what was found, in words that need no explanation."""
-    p_value = analysis.p_value
-    if p_value is None:
-        return cannot(analysis.reason)
-    if analysis.outcome is Outcome.HUMAN_LIKELY:
-        return (
-            "None of the traces that music generators leave was found. In recordings like this "
-            "one they usually are, if they are there."
-        )
-    if analysis.outcome is Outcome.UNCERTAIN and p_value >= COMMON:
-        return (
-            "No conspicuous trace of a music generator was found; but in recordings like this "
-            "one it would often be missed."
-        )
-    per_mille = p_value * 1_000
-    of = f"about {per_mille:.0f} in 1,000" if per_mille >= 1 else "fewer than 1 in 1,000"
-    if analysis.outcome is Outcome.UNCERTAIN:
-        return (
-            f"A trace like those that music generators leave was found, but {of} recordings by "
-            "people show one as strong: too many to call it AI."
-        )
-    return (
-        f"It carries a trace that music generators leave: {TRACES[_deciding(analysis)]}. "
-        f"{of.capitalize()} recordings by people show one as strong."
-    )
-
-
-def _deciding(analysis: Analysis) -> str:
-    """Return the kind of evidence that made it ``ai_likely``."""
-    kinds = {one.kind: one for one in analysis.evidence}
-    if not analysis.segments:  # only a pulse says where in the track
-        # the pitch is a sentence only of what it decided (``detector.assessment.answer``)
-        return next((name for name in ("learned", "pitch") if name in kinds), "templates")
-    if analysis.extent is Extent.PARTLY and "parts" in kinds:
-        return "parts"
-    return "speed" if "speed" in kinds and kinds["speed"].rate_hz is not None else "clock"
-
-
 def tone(label: Label, analysis: Analysis) -> str:
     """Return the colour of a recording's headline: ai, human, open or none."""
     if label.extent in (Extent.ALL, Extent.PARTLY) or analysis.outcome is Outcome.AI_LIKELY:
@@ -160,13 +54,3 @@ def tone(label: Label, analysis: Analysis) -> str:
     if label.extent is Extent.NONE:
         return "human"
     return "none" if analysis.outcome is Outcome.NOT_ASSESSABLE else "open"
-
-
-def consequences(actions: Actions) -> list[str]:
-    """Return what is done about a track, each in words."""
-    return [ACTIONS[(name, value)].words for name, value in actions if value != NEUTRAL[name]]
-
-
-def cannot(reason: str | None) -> str:
-    """Return why a recording cannot be assessed."""
-    return CANNOT.get(reason or "", (reason or "no reason given").replace("_", " "))

@@ -1,4 +1,4 @@
-"""Tracks: find one, and tell its whole story in plain words to whoever was asked about it."""
+"""Tracks: search, and the story of one track in plain words."""
 
 from typing import Annotated, Any, Final
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from streams.contract.records import TrackDecided, Upload
-from streams.services import appeals
+from streams.services import appeals, timeline
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.evidence_pictures import MEDIA, Pictures
@@ -17,7 +17,6 @@ from streams.web.console import waveform
 from streams.web.console.auth import PageError, Visitor, blind_among, needs, not_blind
 from streams.web.console.render import page
 from streams.web.console.story import upload_of
-from streams.web.console.track_story import told
 
 router = APIRouter()
 PAGE: Final = 50
@@ -30,7 +29,7 @@ def tracks(
     search: Annotated[str, Query(max_length=200)] = "",
     cursor: Cursor = None,
 ) -> Response:
-    """List what came, latest first, or what fits a search."""
+    """List uploads, latest first, or those that match a search."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "tracks_seen")
     search = search.strip()
@@ -47,33 +46,30 @@ def tracks(
 def track(
     request: Request, track_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
 ) -> Response:
-    """Tell the story of a track."""
+    """Show a track: its decision, evidence and story."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "track_seen", track_id)
     not_blind(request, visitor, track_id)
-    story = queries.story(resources.ledger, track_id)
-    if not story:
+    rows = queries.story(resources.ledger, track_id)
+    if not rows:
         raise PageError(404, "The ledger knows nothing of this track.")
-    decided = [one.record for one in story if one.table == "decisions"]
-    decision = TrackDecided.model_validate(decided[-1]) if decided else None
-    heard: list[Any] = [one.record for one in story if one.table == "fingerprints"]
-    uploads = [one.record for one in story if one.table == "uploads"]
+    latest = {row.table: row.record for row in rows}
+    decision = TrackDecided.model_validate(latest["decisions"]) if "decisions" in latest else None
+    fingerprint: dict[str, Any] = dict(latest.get("fingerprints", {}))
+    received = latest.get("uploads")
     with resources.ledger.reading() as connection:
         open_appeals = appeals.of_track(connection, track_id)
         names = users.names(connection)
+    entries = timeline.story(rows, names)
     return page(
-        request,
-        "track.html",
-        visitor,
+        *(request, "track.html", visitor),
         track_id=track_id,
         decision=decision,
-        upload=Upload.model_validate(uploads[-1]["upload"])
-        if uploads
-        else upload_of(None, track_id),
-        upload_id=uploads[-1]["upload_id"] if uploads else "",
-        heard=heard[-1] if heard else {},
-        wave=waveform.of(resources, heard[-1] if heard else {}, decision),
-        told=told(story, names),
+        upload=Upload.model_validate(received["upload"]) if received else upload_of(None, track_id),
+        upload_id=received["upload_id"] if received else "",
+        heard=fingerprint,
+        wave=waveform.of(resources, fingerprint, decision),
+        story=[entry for entry in entries if entry.kind not in timeline.INTERNAL],
         appeals=open_appeals,
     )
 

@@ -315,9 +315,15 @@ def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
     (letter,) = stored(ledger)
     drop(ledger, [letter], who="me\x1b", why="\x07")
     done = dead_letter_store.actions(ledger, letter.dead_letter_id)
-    said = [*dead_letter_text.shown(letter, done), *timeline.story(ledger, "T\x1b[31m")]
+    said = [*dead_letter_text.shown(letter, done), *narrated(ledger, "T\x1b[31m")]
     assert not [char for line in said for char in line if not (char.isprintable() or char == "\n")]
     assert any("dropped by me" in line for line in said)
+
+
+def narrated(ledger: Ledger, track_id: str) -> list[str]:
+    return [
+        timeline.as_text(entry) for entry in timeline.story(queries.story(ledger, track_id), {})
+    ]
 
 
 Run = Callable[..., Any]
@@ -373,5 +379,5 @@ def test_the_story_of_a_track_tells_it(ledger: Ledger) -> None:
         "dead_letters",
         "dead_letter_actions",
     ]
-    *_, last = timeline.story(ledger, "T-1")
+    *_, last = narrated(ledger, "T-1")
     assert "replayed by on call: it is back" in last

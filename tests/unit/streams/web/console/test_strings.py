@@ -6,6 +6,7 @@ import pytest
 
 from streams.contract.records import Extent, Outcome
 from streams.contract.records.analyses import Evidence, SegmentScore
+from streams.services import wording
 from streams.web.console import strings
 from tests.support.console import Console
 from tests.support.events import analysis, classified
@@ -22,7 +23,7 @@ def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind:
     analysis = classified(outcome).analysis.model_copy(
         update={"p_value": p_value, "evidence": (found,)}
     )
-    said = strings.plain(analysis)
+    said = wording.explanation(analysis)
     assert TERMS.search(said) is None, said
     assert said[0].isupper()
     assert said.endswith(".")
@@ -51,23 +52,23 @@ def test_it_names_the_trace_that_decided(
     )
     segment = SegmentScore(start_s=0, end_s=9, score=3.0)
     found = analysis(extent=extent, evidence=evidence, segments=(segment,) if located else ())
-    assert strings.TRACES[trace] in strings.plain(found)
+    assert wording.TRACES[trace] in wording.explanation(found)
 
 
 def test_it_says_how_many_people_are_as_conspicuous() -> None:
     analysis = classified(Outcome.AI_LIKELY).analysis
-    few = strings.plain(analysis.model_copy(update={"p_value": 0.0068}))
-    none = strings.plain(analysis.model_copy(update={"p_value": 0.0004}))
+    few = wording.explanation(analysis.model_copy(update={"p_value": 0.0068}))
+    none = wording.explanation(analysis.model_copy(update={"p_value": 0.0004}))
     assert "About 7 in 1,000 recordings by people" in few
     assert "Fewer than 1 in 1,000 recordings by people" in none
     cannot = analysis.model_copy(update={"p_value": None, "reason": "too_short"})
-    assert strings.plain(cannot) == "It is shorter than five seconds."
+    assert wording.explanation(cannot) == "It is shorter than five seconds."
 
 
 def test_pages_say_it_first_and_explain_their_terms(console: Console) -> None:
     decided, requested = tell(console.resources.ledger)
     assert requested is not None
-    said = strings.plain(decided.analysis)
+    said = wording.explanation(decided.analysis)
     reader = console.browser("viewer")
     for path in (f"/check/{decided.upload_id}", "/tracks/T-1", f"/tasks/{requested.task_id}"):
         html = reader.get(path).text

@@ -1,0 +1,46 @@
+"""The story of a track: one narrator for the command line and the console."""
+
+from pathlib import Path
+
+from streams.contract.records import stable_id
+from streams.services import timeline
+from streams.store import queries
+from streams.store.database import Ledger
+from streams.store.queries import Entry
+from tests.support.console import Console
+from tests.support.stories import tell
+
+
+def test_a_story_has_facts_for_people_and_for_operators(console: Console) -> None:
+    ledger = console.resources.ledger
+    decided, requested = tell(ledger, distributor="Label A", title="One song")
+    assert requested is not None
+    entries = {entry.kind: entry for entry in timeline.story(queries.story(ledger, "T-1"), {})}
+    assert list(entries) == ["upload", "analysis", "label", "decision", "task"]
+    assert entries["upload"].sentence == "Delivered by Label A, declared as made without AI."
+    assert decided.upload_id in entries["upload"].details
+    assert entries["analysis"].sentence.startswith("Our analysis: AI likely. It carries a trace")
+    assert f"p-value {decided.analysis.p_value}, model" in entries["analysis"].details
+    assert entries["decision"].sentence.startswith("Decided: Listeners see an AI badge; ")
+    assert "recommendation=exclude_algorithmic" in entries["decision"].details
+    assert entries["task"].subject == requested.task_id
+    html = console.browser("viewer").get("/tracks/T-1").text
+    assert entries["decision"].details in html
+    assert f'href="/tasks/{requested.task_id}"' in html
+
+
+def test_a_record_without_a_narrator_shows_its_fields() -> None:
+    row = Entry("new_table", None, {"track_id": "T-1", "count": 2, "nested": {"a": 1}})
+    (entry,) = timeline.story([row], {})
+    assert timeline.as_text(entry) == "?  record    track_id T-1, count 2"
+    assert entry.kind in timeline.INTERNAL
+
+
+def test_a_track_is_found_by_upload_and_by_file(console: Console, tmp_path: Path) -> None:
+    ledger: Ledger = console.resources.ledger
+    decided, _ = tell(ledger)
+    file = tmp_path / "one.wav"
+    file.touch()
+    assert timeline.find_track(ledger, decided.upload_id) == "T-1"
+    assert timeline.find_track(ledger, "T-9") == "T-9"
+    assert timeline.find_track(ledger, str(file)) == stable_id("trk", file.as_uri())
