@@ -237,7 +237,7 @@ def test_what_holds_is_said(foreign: DecodePool) -> None:
 
 def test_a_system_without_landlock_and_seccomp_says_so_and_goes_on() -> None:
     script = (
-        "from streams.audio import hearing_child, sandbox\n"
+        "from streams.media import decode_child, sandbox\n"
         "sandbox.CREATE_RULESET = 9_999\n"
         "sandbox.SYSTEM_CALLS.clear()\n"
         "held = sandbox.confine(400)\n"
