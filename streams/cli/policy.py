@@ -76,13 +76,13 @@ def test(bundle: BundlePath) -> None:
     """Run the inline tests of a policy and print each result."""
     from streams.policy.bundle import GATHER, Bundle, BundleError, read
     from streams.policy.bundle_checks import failed_cases
-    from streams.policy.source_map import NotPlain
+    from streams.policy.source_map import YamlSubsetError
     from streams.policy.source_map import read as marked
 
     try:  # a bundle with failing tests does not load: it is looked into here
         checked = Bundle.model_validate(marked(read(bundle)).data, context={GATHER: True})
         failures = {fault.path[1]: fault.message for fault in failed_cases(checked)}
-    except (BundleError, NotPlain, ValueError):
+    except (BundleError, YamlSubsetError, ValueError):
         _load(bundle)  # says what is wrong, and ends
         return
     for index, case in enumerate(checked.tests):

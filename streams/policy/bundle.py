@@ -188,7 +188,7 @@ def parse(text: str, name: str, today: date | None = None) -> Bundle:
     """
     try:
         content = source_map.read(text)
-    except source_map.NotPlain as error:
+    except source_map.YamlSubsetError as error:
         raise BundleError(f"{name}:{error.line}:{error.column}: {error.message}") from error
     if not isinstance(content.data, dict):
         raise BundleError(f"{name}:1:1: a policy is a mapping with name, version and rules")
@@ -209,7 +209,7 @@ def _lines(name: str, faults: list[tuple[int, int, str]]) -> str:
     return "\n".join(f"{name}:{line}:{column}: {what}" for line, column, what in faults)
 
 
-def _at(found: Fault, content: source_map.Marked) -> tuple[int, int, str]:
+def _at(found: Fault, content: source_map.SourceMap) -> tuple[int, int, str]:
     line, column = content.place(found.path, found.offset)
     where = ".".join(str(part) for part in found.path)
     return line, column, f"{where}: {found.message}" if where else found.message
@@ -219,10 +219,10 @@ def _follows(found: ErrorDetails) -> bool:
     return found["type"] == "too_short" and bool(found["input"])
 
 
-def _placed(found: ErrorDetails, content: source_map.Marked) -> tuple[int, int, str]:
+def _placed(found: ErrorDetails, content: source_map.SourceMap) -> tuple[int, int, str]:
     context = found.get("ctx", {})
     path = (*found["loc"], *(context["at"] if found["type"] == MISPLACED else ()))
-    while path and path not in content.spots and path[:-1] in content.spots:
+    while path and path not in content.positions and path[:-1] in content.positions:
         if isinstance(path[-1], str) and path[-1] in ("bool", "float", "str"):
             path = path[:-1]  # a branch of a union is no place in a file
             continue

@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from streams.policy.cases import NO_REVIEW, Case, expected_actions
-from streams.policy.cel_syntax import NotCel
+from streams.policy.cel_syntax import CelSyntaxError
 from streams.policy.conditions import Condition
 from streams.policy.features import WrongSnapshot, flattened, snapshot
 from streams.policy.overrides import Override
@@ -87,7 +87,7 @@ def _rule(bundle: "Bundle", index: int, rule: Rule) -> Iterator[Fault]:
     for variant, params in _variants(bundle, rule):
         try:
             condition = Condition(rule.when, params)
-        except NotCel as error:
+        except CelSyntaxError as error:
             yield Fault((*at, "when"), error.message, error.at)
             return
         yield from _condition(bundle, at, rule, condition, params, variant)

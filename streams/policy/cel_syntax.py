@@ -21,7 +21,7 @@ MAX_LENGTH: Final = 4_000
 Value = str | float | bool | None
 
 
-class NotCel(Exception):
+class CelSyntaxError(Exception):
     """The text is no condition; ``at`` counts characters from 0."""
 
     def __init__(self, at: int, message: str) -> None:
@@ -122,14 +122,14 @@ def parse(text: str) -> Node:
     """Parse a condition.
 
     Raises:
-        NotCel: it is none, or uses what is not taken.
+        CelSyntaxError: it is none, or uses what is not taken.
     """
     if len(text) > MAX_LENGTH:
-        raise NotCel(0, f"a condition of {len(text)} characters: split the rule")
+        raise CelSyntaxError(0, f"a condition of {len(text)} characters: split the rule")
     parser = _Parser(_tokens(text))
     node = parser.choice()
     if parser.token.kind != "end":
-        raise NotCel(parser.token.at, _unexpected(parser.token.text))
+        raise CelSyntaxError(parser.token.at, _unexpected(parser.token.text))
     return node
 
 
@@ -216,7 +216,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
-            raise NotCel(at, _stray(text[at:]))
+            raise CelSyntaxError(at, _stray(text[at:]))
         kind = str(match.lastgroup)
         found.append(_Token(kind, match[kind], match.start(kind)))
         at = match.end()
@@ -245,7 +245,7 @@ class _Parser:
     def choice(self) -> Node:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise NotCel(self.token.at, "too deeply nested: split the rule")
+            raise CelSyntaxError(self.token.at, "too deeply nested: split the rule")
         test = self._level(0)
         if self.token.text == "?" and self.token.kind == "sign":
             at = self._next().at
@@ -269,7 +269,7 @@ class _Parser:
             operator = self._next()
             self._depth += 1
             if self._depth > MAX_DEPTH:
-                raise NotCel(operator.at, "too deeply nested: split the rule")
+                raise CelSyntaxError(operator.at, "too deeply nested: split the rule")
             operand = self._unary()
             self._depth -= 1
             value = operand.value if isinstance(operand, Literal) else None
@@ -282,22 +282,24 @@ class _Parser:
         node = self._primary()
         while self.token.kind == "sign" and self.token.text in (".", "["):
             if self.token.text == "[":
-                raise NotCel(self.token.at, "[...] is not taken: use `in` for lists")
+                raise CelSyntaxError(self.token.at, "[...] is not taken: use `in` for lists")
             self._next()
             member = self._next()
             if member.kind != "name":
-                raise NotCel(member.at, f"a name is expected after the point, not {member.text!r}")
+                raise CelSyntaxError(
+                    member.at, f"a name is expected after the point, not {member.text!r}"
+                )
             if self.token.text == "(" and self.token.kind == "sign":
                 node = self._method(node, member)
             elif isinstance(node, Name):
                 node = Name(node.at, f"{node.name}.{member.text}")
             else:
-                raise NotCel(member.at, "only features have members")
+                raise CelSyntaxError(member.at, "only features have members")
         return node
 
     def _method(self, target: Node, method: _Token) -> Node:
         if method.text not in METHODS:
-            raise NotCel(
+            raise CelSyntaxError(
                 method.at, f"there is no method {method.text!r}; known: {', '.join(METHODS)}"
             )
         self._expect("(")
@@ -319,7 +321,7 @@ class _Parser:
                 return Literal(token.at, None)
             case "name", name if self.token.kind == "sign" and self.token.text == "(":
                 if name != "size":
-                    raise NotCel(token.at, f"there is no function {name!r}; known: size")
+                    raise CelSyntaxError(token.at, f"there is no function {name!r}; known: size")
                 self._expect("(")
                 argument = self.choice()
                 self._expect(")")
@@ -333,9 +335,9 @@ class _Parser:
             case "sign", "[":
                 return self._items(token.at)
             case "end", _:
-                raise NotCel(token.at, "the condition ends too early")
+                raise CelSyntaxError(token.at, "the condition ends too early")
             case _, text:
-                raise NotCel(token.at, f"{text!r} is not expected here")
+                raise CelSyntaxError(token.at, f"{text!r} is not expected here")
 
     def _items(self, at: int) -> Node:
         items: list[Node] = []
@@ -355,10 +357,10 @@ class _Parser:
     def _expect(self, sign: str) -> None:
         token = self._next()
         if token.kind != "sign" or token.text != sign:
-            raise NotCel(token.at, f"{sign!r} is expected, not {token.text!r}")
+            raise CelSyntaxError(token.at, f"{sign!r} is expected, not {token.text!r}")
 
 
 def _unescaped(found: re.Match[str], at: int) -> str:
     if found[1] not in _ESCAPES:
-        raise NotCel(at, f"the escape \\{found[1]} is not taken")
+        raise CelSyntaxError(at, f"the escape \\{found[1]} is not taken")
     return _ESCAPES[found[1]]

@@ -15,12 +15,12 @@ from streams.policy.cel_syntax import (
     METHODS,
     Binary,
     Call,
+    CelSyntaxError,
     Choice,
     Items,
     Literal,
     Name,
     Node,
-    NotCel,
     Unary,
     parts,
 )
@@ -50,12 +50,12 @@ def check(node: Node, params: Parameters) -> None:
     """Check a whole condition.
 
     Raises:
-        NotCel: it does not yield true or false, or a part of it makes no sense.
+        CelSyntaxError: it does not yield true or false, or a part of it makes no sense.
     """
     found = _type(node, params)
     if found.kind is not Kind.BOOL:
         said = "null" if found.kind is None else f"a {found.kind.value}"
-        raise NotCel(node.at, f"a condition is true or false, and this is {said}")
+        raise CelSyntaxError(node.at, f"a condition is true or false, and this is {said}")
 
 
 def unguarded(node: Node) -> list[Name]:
@@ -122,7 +122,7 @@ def _name(node: Name, params: Parameters) -> Type:
     if node.name.startswith(PARAMS):
         name = node.name.removeprefix(PARAMS)
         if name not in params:
-            raise NotCel(
+            raise CelSyntaxError(
                 node.at, _unknown("parameter", name, params) + "; parameters stand under params:"
             )
         return _literal(Literal(node.at, params[name]))
@@ -130,9 +130,11 @@ def _name(node: Name, params: Parameters) -> Type:
     if feature is None:
         group = [name for name in FEATURES if name.startswith(f"{node.name}.")]
         if group:
-            raise NotCel(node.at, f"{node.name!r} is a group; known in it: {', '.join(group)}")
+            raise CelSyntaxError(
+                node.at, f"{node.name!r} is a group; known in it: {', '.join(group)}"
+            )
         mine = {f"{PARAMS}{name}": value for name, value in params.items()}
-        raise NotCel(node.at, _unknown("feature", node.name, {**FEATURES, **mine}))
+        raise CelSyntaxError(node.at, _unknown("feature", node.name, {**FEATURES, **mine}))
     return Type(feature.kind, feature.values, feature.missing, node.name)
 
 
@@ -147,7 +149,7 @@ def _items(node: Items, params: Parameters) -> Type:
     for item in node.items:
         found = _type(item, params)
         if found.kind is not Kind.TEXT:
-            raise NotCel(item.at, "a list holds texts here")
+            raise CelSyntaxError(item.at, "a list holds texts here")
         words += found.values
     return Type(Kind.TEXTS, tuple(words))
 
@@ -162,7 +164,7 @@ def _choice(node: Choice, params: Parameters) -> Type:
     _wants(node.test, BOOL, params, "what stands before ?")
     yes, no = _type(node.yes, params), _type(node.no, params)
     if yes.kind is not no.kind:
-        raise NotCel(node.at, "both sides of : must be of one type")
+        raise CelSyntaxError(node.at, "both sides of : must be of one type")
     return Type(yes.kind, (), yes.missing or no.missing)
 
 
@@ -170,10 +172,10 @@ def _call(node: Call, params: Parameters) -> Type:
     target = _type(node.target, params)
     if node.function == "size":
         if target.kind not in (Kind.TEXT, Kind.TEXTS):
-            raise NotCel(node.target.at, "size() counts texts and lists")
+            raise CelSyntaxError(node.target.at, "size() counts texts and lists")
         return NUMBER
     if target.kind is not Kind.TEXT:
-        raise NotCel(node.at, f"{'/'.join(METHODS)} belong to texts")
+        raise CelSyntaxError(node.at, f"{'/'.join(METHODS)} belong to texts")
     assert node.argument is not None  # noqa: S101 - methods have one
     _wants(node.argument, TEXT, params, f"the argument of {node.function}")
     if node.function == "matches":
@@ -189,24 +191,24 @@ def _regular(argument: Node, params: Parameters) -> None:
         case Name(name=name) if name.startswith(PARAMS):
             pattern = str(params[name.removeprefix(PARAMS)])
         case _:
-            raise NotCel(argument.at, "a regular expression is written out, or a parameter")
+            raise CelSyntaxError(argument.at, "a regular expression is written out, or a parameter")
     try:
         finds(pattern, "")
     except NoPattern as error:
-        raise NotCel(argument.at, str(error)) from error
+        raise CelSyntaxError(argument.at, str(error)) from error
 
 
 def _in(node: Binary, params: Parameters) -> Type:
     left, right = _type(node.left, params), _type(node.right, params)
     if right.kind is not Kind.TEXTS:
-        raise NotCel(node.right.at, 'what stands after `in` is a list: ["a", "b"]')
+        raise CelSyntaxError(node.right.at, 'what stands after `in` is a list: ["a", "b"]')
     if left.kind is not Kind.TEXT:
-        raise NotCel(node.left.at, "what stands before `in` is a text")
+        raise CelSyntaxError(node.left.at, "what stands before `in` is a text")
     if isinstance(node.right, Items):
         for item in node.right.items:
             _taken(left, item)
         if not node.right.items:
-            raise NotCel(node.right.at, "nothing is in an empty list")
+            raise CelSyntaxError(node.right.at, "nothing is in an empty list")
     elif isinstance(node.left, Literal):
         _taken(right, node.left)
     return BOOL
@@ -217,17 +219,19 @@ def _equal(node: Binary, params: Parameters) -> Type:
     if left.kind is None or right.kind is None:
         other, at = (right, node.right.at) if left.kind is None else (left, node.left.at)
         if not other.missing:
-            raise NotCel(at, "this is never null: leave the comparison out")
+            raise CelSyntaxError(at, "this is never null: leave the comparison out")
         return BOOL
     if left.kind is not right.kind:
-        raise NotCel(
+        raise CelSyntaxError(
             node.at,
             f"a {left.kind.value} and a {right.kind.value} are never equal"
             + (": a number is written without quotes" if Kind.NUMBER in (left.kind, right.kind)
                and Kind.TEXT in (left.kind, right.kind) else ""),
         )  # fmt: skip
     if left.kind is Kind.TEXTS:
-        raise NotCel(node.at, 'ask lists with `in`, or size(): "vocals" in label.components')
+        raise CelSyntaxError(
+            node.at, 'ask lists with `in`, or size(): "vocals" in label.components'
+        )
     _taken(left, node.right)
     _taken(right, node.left)
     return BOOL
@@ -238,10 +242,12 @@ def _taken(of: Type, word: Node) -> None:
     if of.name and of.values and isinstance(word, Literal) and word.value not in of.values:
         near = difflib.get_close_matches(str(word.value), of.values, n=1, cutoff=0.5)
         advice = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(of.values)}"
-        raise NotCel(word.at, f"{of.name} is never {word.value!r}; {advice}")
+        raise CelSyntaxError(word.at, f"{of.name} is never {word.value!r}; {advice}")
     lowered = of.name.endswith((".generator", ".tools"))
     if lowered and isinstance(word, Literal) and word.value != str(word.value).casefold():
-        raise NotCel(word.at, f"{of.name} is in lower case: write {str(word.value).casefold()!r}")
+        raise CelSyntaxError(
+            word.at, f"{of.name} is in lower case: write {str(word.value).casefold()!r}"
+        )
 
 
 def _wants(node: Node, wanted: Type, params: Parameters, place: str) -> None:
@@ -249,4 +255,4 @@ def _wants(node: Node, wanted: Type, params: Parameters, place: str) -> None:
     if found.kind is not wanted.kind:
         said = "null" if found.kind is None else f"a {found.kind.value}"
         wanted_kind = "" if wanted.kind is None else wanted.kind.value
-        raise NotCel(node.at, f"{place} is a {wanted_kind}, and this is {said}")
+        raise CelSyntaxError(node.at, f"{place} is a {wanted_kind}, and this is {said}")

@@ -23,7 +23,7 @@ class Condition:
         """Compile.
 
         Raises:
-            NotCel: it is no condition over the schema.
+            CelSyntaxError: it is no condition over the schema.
         """
         self.tree: Node = parse(text)
         cel_types.check(self.tree, params)

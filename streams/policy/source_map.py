@@ -15,7 +15,7 @@ MAX_DEPTH: Final = 30
 Path = tuple[str | int, ...]
 
 
-class NotPlain(Exception):
+class YamlSubsetError(Exception):
     """The text is not plain YAML; ``line`` and ``column`` count from 1."""
 
     def __init__(self, at: tuple[int, int], message: str) -> None:
@@ -33,10 +33,12 @@ class _Loader(yaml.SafeLoader):
         """Look at what comes before it is read: what is nested without end costs nothing."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
-            raise NotPlain(_at(event.start_mark), "aliases are not allowed: write the value out")
+            raise YamlSubsetError(
+                _at(event.start_mark), "aliases are not allowed: write the value out"
+            )
         self.depth += 1
         if isinstance(event, yaml.CollectionStartEvent) and self.depth > MAX_DEPTH:
-            raise NotPlain(_at(event.start_mark), f"nested deeper than {MAX_DEPTH}")
+            raise YamlSubsetError(_at(event.start_mark), f"nested deeper than {MAX_DEPTH}")
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -56,7 +58,7 @@ for _kind, _pattern, _first in _SCALARS:
 
 
 @dataclass(frozen=True)
-class Spot:
+class Position:
     """Where a key stands and where its text begins; all count from 1.
 
     ``style`` is how YAML quotes it; ``whole``: the text is on one line as it is written.
@@ -71,11 +73,11 @@ class Spot:
 
 
 @dataclass
-class Marked:
+class SourceMap:
     """Plain data, and the place of every key and item by its path."""
 
     data: Any
-    spots: dict[Path, Spot] = field(default_factory=dict)
+    positions: dict[Path, Position] = field(default_factory=dict)
     text: str = ""
 
     def place(self, path: Path, offset: int | None = None) -> tuple[int, int]:
@@ -85,22 +87,22 @@ class Marked:
             path: keys and indices from the top.
             offset: a character of the text that stands there, counted from 0.
         """
-        while path and path not in self.spots:
+        while path and path not in self.positions:
             path, offset = path[:-1], None
-        spot = self.spots.get(path)
-        if spot is None:
+        position = self.positions.get(path)
+        if position is None:
             return 1, 1
         if offset is None:
-            return spot.line, spot.column
-        if spot.style == "|":
+            return position.line, position.column
+        if position.style == "|":
             before = self._value(path)[:offset]
-            line = spot.text_line + 1 + before.count("\n")
+            line = position.text_line + 1 + before.count("\n")
             written = self.text.splitlines()[line - 1 : line] or [""]
             indent = len(written[0]) - len(written[0].lstrip())
             return line, indent + 1 + len(before) - (before.rfind("\n") + 1)
-        if not spot.whole:  # folded over lines: its first one
-            return spot.text_line, spot.text_column
-        return spot.text_line, spot.text_column + (spot.style is not None) + offset
+        if not position.whole:  # folded over lines: its first one
+            return position.text_line, position.text_column
+        return position.text_line, position.text_column + (position.style is not None) + offset
 
     def _value(self, path: Path) -> str:
         value = self.data
@@ -109,22 +111,24 @@ class Marked:
         return str(value)
 
 
-def read(text: str) -> Marked:
+def read(text: str) -> SourceMap:
     """Read one YAML document.
 
     Raises:
-        NotPlain: broken YAML, or YAML beyond the part that is meant here.
+        YamlSubsetError: broken YAML, or YAML beyond the part that is meant here.
     """
     try:
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
         at = _at(error.problem_mark or error.context_mark)
-        raise NotPlain(at, f"this is not YAML: {error.problem or error.context}") from error
+        raise YamlSubsetError(at, f"this is not YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:  # characters that YAML does not allow
-        raise NotPlain((1, 1), f"this is not YAML: {' '.join(str(error).split())}") from error
-    found = Marked(None, text=text)
+        raise YamlSubsetError(
+            (1, 1), f"this is not YAML: {' '.join(str(error).split())}"
+        ) from error
+    found = SourceMap(None, text=text)
     if node is not None:
-        found.data = _plain(node, (), found.spots)
+        found.data = _plain(node, (), found.positions)
     return found
 
 
@@ -132,27 +136,27 @@ def _at(mark: Any) -> tuple[int, int]:
     return (1, 1) if mark is None else (int(mark.line) + 1, int(mark.column) + 1)
 
 
-def _spot(node: yaml.Node, key: tuple[int, int]) -> Spot:
+def _position(node: yaml.Node, key: tuple[int, int]) -> Position:
     whole = bool(node.start_mark.line == node.end_mark.line)
     style = node.style if isinstance(node, yaml.ScalarNode) else None
-    return Spot(*key, *_at(node.start_mark), style, whole)
+    return Position(*key, *_at(node.start_mark), style, whole)
 
 
-def _plain(node: yaml.Node, path: Path, spots: dict[Path, Spot]) -> Any:
-    spots.setdefault(path, _spot(node, _at(node.start_mark)))
+def _plain(node: yaml.Node, path: Path, positions: dict[Path, Position]) -> Any:
+    positions.setdefault(path, _position(node, _at(node.start_mark)))
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key, value in node.value:
             at = _at(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
-                raise NotPlain(at, "a key must be a plain word")
+                raise YamlSubsetError(at, "a key must be a plain word")
             if key.value in mapping:
-                raise NotPlain(at, f"key {key.value!r} stands twice: keep one")
-            spots[(*path, key.value)] = _spot(value, at)
-            mapping[key.value] = _plain(value, (*path, key.value), spots)
+                raise YamlSubsetError(at, f"key {key.value!r} stands twice: keep one")
+            positions[(*path, key.value)] = _position(value, at)
+            mapping[key.value] = _plain(value, (*path, key.value), positions)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), spots) for index, item in enumerate(node.value)]
+        return [_plain(item, (*path, index), positions) for index, item in enumerate(node.value)]
     return _scalar(node)
 
 
@@ -170,4 +174,6 @@ def _scalar(node: yaml.Node) -> Any:
         case "float":
             return float(text)
         case tag:
-            raise NotPlain(_at(node.start_mark), f"tag {tag!r} is not allowed: write a plain value")
+            raise YamlSubsetError(
+                _at(node.start_mark), f"tag {tag!r} is not allowed: write a plain value"
+            )

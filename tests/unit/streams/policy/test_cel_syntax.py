@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 
 from streams.policy import cel_types
-from streams.policy.cel_syntax import MAX_DEPTH, MAX_LENGTH, NotCel, names, parse, written
+from streams.policy.cel_syntax import MAX_DEPTH, MAX_LENGTH, CelSyntaxError, names, parse, written
 from streams.policy.conditions import context_of
 from streams.policy.satisfiability import holds, reachable
 from streams.policy.schema import FEATURES, Value
@@ -24,7 +24,7 @@ def test_the_tree_and_the_library_agree(text: str, values: dict[str, Value]) -> 
     tree = parse(text)
     try:
         cel_types.check(tree, {})
-    except NotCel:  # a word in capitals, say, of a feature that is in lower case
+    except CelSyntaxError:  # a word in capitals, say, of a feature that is in lower case
         assume(False)
     answer = cel.compile(written(tree, {})).execute(context_of(known, list(FEATURES)))
     assert answer is holds(tree, known)
@@ -81,7 +81,7 @@ def test_what_is_taken_means_the_same_to_both(text: str, answer: bool) -> None:
     ],
 )
 def test_what_is_refused_has_a_place(text: str) -> None:
-    with pytest.raises(NotCel) as caught:
+    with pytest.raises(CelSyntaxError) as caught:
         cel_types.check(parse(text), {})
     assert 0 <= caught.value.at <= len(text)
     assert caught.value.message
