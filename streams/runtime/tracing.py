@@ -1,39 +1,42 @@
-"""Traces: the way of one upload through the house, and where its time went.
+"""Traces of uploads, by OpenTelemetry's API; a no-op until ``configure`` finds a collector.
 
-Off, unless ``EARMARK_TRACES_ENDPOINT`` names an OpenTelemetry collector; then every process sends
-its spans there. The context travels with the messages, as W3C ``traceparent``, so one trace leads
-from the ingest hook (or the HTTP request) to the catalogue's acknowledgement, and further to
-what people say about the track. Logs carry ``trace_id`` and ``span_id``.
+``EARMARK_TRACES_ENDPOINT`` names the collector; every process sends its spans there. The context
+travels with the messages as W3C ``traceparent``, so one trace leads from the ingest hook (or the
+HTTP request) to the catalogue's acknowledgement, and on to verdicts and appeals about the track.
+Logs carry ``trace_id`` and ``span_id``.
 
-While it is off nothing of OpenTelemetry is imported, and a ``traceparent`` that somebody
-else's producer set travels on as it is.
+Without a collector the SDK is not imported, and the ``traceparent`` of another producer is
+passed on unchanged.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from detector.errors import Fatal
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 
-if TYPE_CHECKING:
-    from streams.runtime.spans import Tracer
-
 TRACEPARENT: Final = "traceparent"
-CARRIED: Final = (TRACEPARENT, "tracestate")
+W3C: Final = TraceContextTextMapPropagator()
+LONGEST: Final = 512  # bytes; longer headers of other producers are not parsed
 
 Headers = tuple[tuple[str, bytes], ...]
 Attributes = Mapping[str, str | int]
 NOTHING: Final[Attributes] = MappingProxyType({})
 Kind = Literal["internal", "producer", "consumer", "server"]
 
-_tracer: "Tracer | None" = None
+_tracer: trace.Tracer | None = None
 
 
 class Traced(NamedTuple):
-    """One of many that are worked on together: what it is called, its headers, what it is."""
+    """One item of a batch: its key, its headers, its attributes."""
 
     key: str
     headers: Headers
@@ -41,28 +44,28 @@ class Traced(NamedTuple):
 
 
 def configure(settings: Settings, process: str) -> None:
-    """Begin to trace, if that is wanted; once per process, later calls change nothing.
+    """Export traces where the settings name a collector; later calls change nothing.
 
     Raises:
-        Fatal: it is wanted, and the packages for it are not installed.
+        Fatal: a collector is named, and the packages for it are not installed.
     """
     if settings.traces_endpoint is None or _tracer is not None:
         return
     try:
         from streams.runtime.spans import exporting
 
-        tracer = exporting(settings.traces_endpoint, settings.traces_share, process)
+        provider = exporting(settings.traces_endpoint, settings.traces_share, process)
     except ImportError as error:
         raise Fatal(
             f"EARMARK_TRACES_ENDPOINT is set, and {error.name} is missing: install earmark[tracing]"
         ) from error
-    install(tracer)
+    install(provider)
 
 
-def install(tracer: "Tracer | None") -> None:
-    """Trace with this from now on; None: not at all."""
+def install(provider: trace.TracerProvider | None) -> None:
+    """Trace with this provider from now on; None: not at all."""
     global _tracer
-    _tracer = tracer
+    _tracer = None if provider is None else provider.get_tracer("earmark")
 
 
 def span(
@@ -70,21 +73,27 @@ def span(
     kind: Kind = "internal",
     *,
     headers: Headers | None = None,
-    links: Iterable[Any] = (),
+    links: Iterable[SpanContext | None] = (),
     attributes: Attributes = NOTHING,
-) -> AbstractContextManager[None]:
-    """Trace what happens within; an exception that leaves it marks the span as failed.
+) -> AbstractContextManager[Any]:
+    """Trace a block as the current span; an exception that leaves it marks the span as failed.
 
     Args:
-        name: low in number: ``fingerprint hear``, never an id.
-        kind: what it is to others.
-        headers: of the message or request that it works on: its parent. None: the span around.
-        links: what ``here`` gave, of others that this span also works for.
-        attributes: what is particular, in OpenTelemetry's words where it has some.
+        name: of low cardinality: ``fingerprint decode``, never an id.
+        kind: its role towards other systems.
+        headers: of the message or request that it handles: its parent. None: the current span.
+        links: contexts from ``here`` of other spans that this one also works for.
+        attributes: in OpenTelemetry's semantic conventions where there are some.
     """
     if _tracer is None:
         return nullcontext()
-    return _tracer.span(name, kind, headers, links, attributes)
+    return _tracer.start_as_current_span(
+        name,
+        context=None if headers is None else _context(headers),
+        kind=SpanKind[kind.upper()],
+        links=[Link(context) for context in links if context is not None],
+        attributes=attributes,
+    )
 
 
 @contextmanager
@@ -94,64 +103,83 @@ def stage(processor: str, name: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def many(name: str, kind: Kind, items: Iterable[Traced]) -> "Iterator[Many]":
-    """Trace what is worked on together as a span each, in the trace of each."""
-    if _tracer is None:
-        yield Many({})
-        return
-    tracer = _tracer
-    spans = {one.key: tracer.begin(name, kind, one.headers, one.attributes) for one in items}
-    try:
-        yield Many(spans)
-    except BaseException as error:
-        tracer.end(spans.values(), error)
-        raise
-    tracer.end(spans.values())
-
-
 class Many:
     """The spans of a batch."""
 
-    def __init__(self, spans: dict[str, Any]) -> None:
+    def __init__(self, spans: dict[str, Span]) -> None:
         self._spans = spans
 
-    def within(self, key: str) -> AbstractContextManager[None]:
-        """What happens within belongs to the span of this one."""
-        if _tracer is None or key not in self._spans:
+    def within(self, key: str) -> AbstractContextManager[Any]:
+        """Make the span of this item the current one."""
+        if key not in self._spans:
             return nullcontext()
-        return _tracer.within(self._spans[key])
+        return trace.use_span(self._spans[key], end_on_exit=False)
+
+
+@contextmanager
+def many(name: str, kind: Kind, items: Iterable[Traced]) -> Iterator[Many]:
+    """Trace a batch as a span for each item, in the item's own trace."""
+    if _tracer is None:
+        yield Many({})
+        return
+    spans: dict[str, Span] = {}
+    for key, headers, attributes in items:
+        context = _context(headers)
+        spans[key] = _tracer.start_span(name, context, SpanKind[kind.upper()], attributes)
+    try:
+        yield Many(spans)
+    except BaseException as error:
+        for each in spans.values():
+            each.record_exception(error)
+            each.set_status(Status(StatusCode.ERROR, repr(error)))
+        raise
+    finally:
+        for each in spans.values():
+            each.end()
 
 
 def carried(headers: Headers) -> Headers:
-    """Return the headers of what follows from a message: with the context of the span around."""
-    if _tracer is None:
+    """Return the headers of a message that follows from one with these: the current context."""
+    context: dict[str, str] = {}
+    W3C.inject(context)
+    if not context:
         return headers
-    ours = _tracer.carried()
-    if not ours:
-        return headers
-    return (*(one for one in headers if one[0] not in CARRIED), *ours)
+    others = (header for header in headers if header[0] not in W3C.fields)
+    return (*others, *((name, value.encode()) for name, value in context.items()))
 
 
-def here() -> Any:
-    """Return the span around for ``links`` of another; None without one."""
-    return None if _tracer is None else _tracer.here()
+def here() -> SpanContext | None:
+    """Return the context of the current span, for ``links`` of another; None without one."""
+    context = trace.get_current_span().get_span_context()
+    return context if context.is_valid else None
 
 
 def note(attributes: Attributes, name: str | None = None) -> None:
-    """Say more about the span around, or give it a better name."""
-    if _tracer is not None:
-        _tracer.note(attributes, name)
+    """Add attributes to the current span, or give it a better name."""
+    current = trace.get_current_span()
+    current.set_attributes(attributes)
+    if name is not None:
+        current.update_name(name)
 
 
 def failed(reason: str) -> None:
-    """Mark the span around as failed, where no exception leaves it."""
-    if _tracer is not None:
-        _tracer.failed(reason)
+    """Mark the current span as failed, where no exception leaves it."""
+    trace.get_current_span().set_status(Status(StatusCode.ERROR, reason))
 
 
 def for_logs(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Add the ids of the span around to a log line (a processor of structlog)."""
-    if _tracer is not None:
-        event.update(_tracer.ids())
+    """Add the ids of the current span to a log line (a processor of structlog)."""
+    if (context := here()) is not None:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
+        event["span_id"] = trace.format_span_id(context.span_id)
     return event
+
+
+def _context(headers: Headers) -> Context:
+    """Return the parent that headers name; an empty context where they name none."""
+    texts = {
+        name.lower(): value.decode("ascii", errors="replace")
+        for name, value in headers
+        if len(value) <= LONGEST
+    }
+    return W3C.extract(texts, Context())

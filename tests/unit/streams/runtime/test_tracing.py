@@ -28,7 +28,7 @@ from streams.runtime.kafka.event_handling import EventHandling
 from streams.runtime.kafka.handler import Handled, each
 from streams.runtime.kafka.handling import Handling
 from streams.runtime.settings import Settings, SettingsError
-from streams.runtime.spans import made
+from streams.runtime.spans import provider_of
 from streams.stages.classify import Batcher
 from tests.unit.streams.runtime.kafka.test_event_handling import Memory, event
 from tests.unit.streams.runtime.kafka.test_handler_contract import Decoded, Reply
@@ -41,7 +41,7 @@ BEFORE = (("traceparent", PARENT.encode()), ("other", b"kept"))
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
-    tracing.install(made(SimpleSpanProcessor(exporter), 1.0, "unit"))
+    tracing.install(provider_of(SimpleSpanProcessor(exporter), 1.0, "unit"))
     yield exporter
     tracing.install(None)
 
@@ -112,7 +112,7 @@ def test_who_began_a_trace_says_whether_it_is_recorded(spans: InMemorySpanExport
 
 def test_a_share_of_traces_is_recorded() -> None:
     exporter = InMemorySpanExporter()
-    tracing.install(made(SimpleSpanProcessor(exporter), 0.0, "unit"))
+    tracing.install(provider_of(SimpleSpanProcessor(exporter), 0.0, "unit"))
     end(good, ())
     assert named(exporter) == {}
     with tracing.span(

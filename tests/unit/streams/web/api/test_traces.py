@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sqlalchemy import select
 
 from streams.runtime import tracing
-from streams.runtime.spans import made
+from streams.runtime.spans import provider_of
 from streams.store.account_tables import OUTBOX
 from tests.support.console import Console
 
@@ -19,7 +19,7 @@ BODY = {"track_id": "T-1", "uri": "file:///audio/one.wav"}
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
-    tracing.install(made(SimpleSpanProcessor(exporter), 1.0, "unit"))
+    tracing.install(provider_of(SimpleSpanProcessor(exporter), 1.0, "unit"))
     yield exporter
     tracing.install(None)
 
