@@ -87,7 +87,7 @@ the artefact store, the topics and the ledger.
 - **NetworkPolicy** opens DNS, the brokers' ports, 5432 and 443, and never the clouds' metadata
   services. A store, a database or a collector on another port: `networkPolicy.egress`.
 - **Partitions** limit how many copies of a process have work. The topics job never adds
-  any to an existing topic: `deploy/RUNBOOKS.md` says how.
+  any to an existing topic: `docs/runbooks.md` says how.
 - **`monitor`** is one pod and must stay one. Everything else may be scaled.
 - **Uploads** are fetched by URI: `uri_schemes` says which (https, s3 ...). http and https never
   lead to an address inside. Credentials of buckets come by `common.extraEnvFrom` or the service

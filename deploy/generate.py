@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CHART: Final = ROOT / "deploy" / "helm" / "earmark"
 COMPOSE: Final = ROOT / "deploy" / "compose.yaml"
 PROMETHEUS: Final = ROOT / "deploy" / "compose" / "prometheus.yml"
-RUNBOOKS: Final = ROOT / "deploy" / "RUNBOOKS.md"
+RUNBOOKS: Final = ROOT / "docs" / "runbooks.md"
 README: Final = ROOT / "README.md"
 
 

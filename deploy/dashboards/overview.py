@@ -34,7 +34,7 @@ BOARD: Final = Board(
             [
                 Panel(
                     "Firing",
-                    "What to do about each stands in deploy/RUNBOOKS.md, under its name; nothing "
+                    "What to do about each stands in docs/runbooks.md, under its name; nothing "
                     "here: none fires",
                     [(FIRING, "how many")],
                     "short",

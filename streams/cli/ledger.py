@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Look after the ledger's database.")
 LEFT = """\
 still hold it: the topics, until they forget it by age; the audit log, by ids; banks of known
-tracks (earmark bank remove); your backups. deploy/RUNBOOKS.md, "Deleting a person's data"\
+tracks (earmark bank remove); your backups. docs/runbooks.md, "Deleting a person's data"\
 """
 
 

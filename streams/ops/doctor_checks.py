@@ -59,7 +59,7 @@ def broker(settings: Settings) -> Iterator[Finding]:
     for (kind, what), names in alike.items():
         remedy = {
             "configure": "earmark topics apply",
-            "grow": "drain, then earmark topics apply --grow (deploy/RUNBOOKS.md)",
+            "grow": "drain, then earmark topics apply --grow (docs/runbooks.md)",
         }.get(kind, "Kafka's own tools, or change the setting to what is there")
         says = f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {what}"
         yield Finding("topics", "warning", says, remedy)
@@ -200,9 +200,7 @@ def disks(settings: Settings) -> Iterator[Finding]:
         room.append(f"{usage.free >> 30} GB of {usage.total >> 30} GB for the {name}")
         if usage.free < LOW_DISK * usage.total:
             says = f"the disk of the {name} is {1 - usage.free / usage.total:.0%} full"
-            yield Finding(
-                "disks", "fault", says, "make room: deploy/RUNBOOKS.md, EarmarkDiskFilling"
-            )
+            yield Finding("disks", "fault", says, "make room: docs/runbooks.md, EarmarkDiskFilling")
     yield Finding("disks", "ok", f"free: {', '.join(room)}")
 
 

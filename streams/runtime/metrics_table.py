@@ -32,7 +32,7 @@ def exposed() -> set[str]:
 
 
 def table() -> str:
-    """Return all metrics as a Markdown table (deploy/RUNBOOKS.md shows it; a test compares)."""
+    """Return all metrics as a Markdown table (docs/runbooks.md shows it; a test compares)."""
     rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
     for metric in ALL:
         name = metric._name + ("_total" if isinstance(metric, Counter) else "")

@@ -3,7 +3,7 @@
 What a person may ask for (GDPR, Article 17) goes by track: the rows of every table, and the
 artefacts of contents that no other track has. Two things stay and are told: the audit log,
 which the database refuses to change and which holds ids alone, and the topics, which Kafka
-forgets by age (deploy/RUNBOOKS.md, "Deleting a person's data").
+forgets by age (docs/runbooks.md, "Deleting a person's data").
 """
 
 from collections import Counter

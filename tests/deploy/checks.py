@@ -334,7 +334,7 @@ def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
             yield f"PrometheusRule {name}: not the alerts of the file"
         for rule in rules:
             if "alert" in rule and not rule["annotations"]["runbook_url"].endswith(
-                f"RUNBOOKS.md#{rule['alert'].lower()}"
+                f"runbooks.md#{rule['alert'].lower()}"
             ):
                 yield f"PrometheusRule {name}: {rule['alert']} leads to no runbook"
     for name, one in of_kind(objects, "ConfigMap").items():

@@ -14,7 +14,7 @@ from tests.deploy.prometheus import promtool
 from tests.support.paths import ROOT
 
 FILE = CHART / "files" / "alerts.yaml"
-RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"
+RUNBOOKS = ROOT / "docs" / "runbooks.md"
 NEVER_LATE = {
     'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+10x600",
     "earmark_upload_to_decision_seconds_count": "0+10x600",

@@ -28,10 +28,13 @@ from tests.deploy.helm import run as helm_run
 from tests.support.paths import ROOT
 from tests.support.postgres import private_postgres
 
-RUNBOOKS = ROOT / "deploy" / "RUNBOOKS.md"
+RUNBOOKS = ROOT / "docs" / "runbooks.md"
 TEXTS = [
     RUNBOOKS,
-    *(ROOT / name for name in ("README.md", "KNOWN.md", "models/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "docs/explanation/known-tracks.md", "models/README.md")
+    ),
     *(CHART / name for name in ("README.md", "templates/NOTES.txt")),
     Path(doctor_checks.__file__),
 ]
