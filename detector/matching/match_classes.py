@@ -20,7 +20,7 @@ from detector.matching.classes import MatchClass
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What two recordings must have in common; measured over all pairs (docs/explanation/known-tracks.md)."""
+    """What two recordings must have in common; measured (docs/explanation/known-tracks.md)."""
 
     min_score: float = 0.35
     """Share of landmarks that coincide where they overlap."""

@@ -229,8 +229,8 @@ def _ordered(
     )
 
 
-# Shares of landmarks that are lost as measured on real files (docs/explanation/known-tracks.md): MP3 at 64 kbit/s loses
-# 7 %, speed 12 %, a phase vocoder a third.
+# Shares of landmarks that real files lose (docs/explanation/known-tracks.md): MP3 at 64 kbit/s
+# loses 7 %, speed 12 %, a phase vocoder a third.
 _CHANGES: Final[dict[str, Callable[[Landmarks, np.random.Generator], Landmarks]]] = {
     "reencoded": lambda score, rng: _worn(score, rng, 0.07),
     "excerpt_15s": lambda score, rng: _worn(_excerpt(score, rng, 15.0), rng, 0.07),
