@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from detector.errors import Fatal
+from detector.evidence.registry import BRANCHES
 
 if TYPE_CHECKING:
     from models.synthesis.samples import Sample
@@ -61,14 +62,13 @@ def train(
     version: _Version = "1",
     branches: Annotated[
         str, typer.Option(help="Branches of evidence, ',' between; clock always takes part.")
-    ] = "clock,templates,parts,speed,pitch",
+    ] = ",".join(BRANCHES),
     seed: Annotated[int, typer.Option(help="Recorded; the same seed gives the same model.")] = 0,
     cache: _Cache = _CACHE,
     cells: _Cells = _CELLS,
     workers: _Workers = 2,
 ) -> None:
     """Train a model from labelled recordings and write its folder."""
-    from detector.evidence.branches import BRANCHES
     from models.training.train import train as train_model
 
     chosen = [branch.strip() for branch in branches.split(",")]

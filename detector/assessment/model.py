@@ -7,7 +7,7 @@
 
 Nothing is unpickled. A file that does not match its SHA-256 stops the process. The
 model's digest is the SHA-256 of its manifest, so it covers everything. The manifest names
-the branches (``looks.BRANCHES``): ``clock`` always, the others where the model has them.
+the branches (``detector.evidence.registry``): ``clock`` always, others where the model has them.
 """
 
 import hashlib
@@ -30,22 +30,19 @@ from detector.calibration.applicability import reason_against
 from detector.calibration.calibration import Calibration, HumanScores, LengthScale, Recall
 from detector.calibration.ood import Likeness
 from detector.errors import ModelError
-from detector.evidence.branches import (
-    BRANCHES,
-    CLOCK,
-    PITCH,
-    SCORE_DIGITS,
-    TEMPLATES,
-    FixedLines,
-    LearnedMatch,
-    Looks,
-    TemplateMatch,
-    look_again,
-    looks_of,
-)
-from detector.evidence.clock import Lattice, score_tracks
+from detector.evidence.branch import SCORE_DIGITS, BranchScores, Recording
+from detector.evidence.clock import ClockFinding, Lattice, score_tracks
+from detector.evidence.combination import search, statistics_of
 from detector.evidence.rates import read_rates
-from detector.evidence.templates import SCALES, Attribution, Bank, Learned, residual
+from detector.evidence.registry import checked
+from detector.evidence.templates import (
+    SCALES,
+    Attribution,
+    Bank,
+    FixedLines,
+    Learned,
+    residual,
+)
 from detector.observation import observation as observing
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
@@ -93,13 +90,10 @@ class Model:
             manifest = orjson.loads(manifest_bytes)
             files = _verified(folder, manifest)
             tensors = safetensors.numpy.load(files[WEIGHTS])
-            branches = tuple(str(name) for name in manifest["branches"])
-            unknown = set(branches) - set(BRANCHES)
-            if unknown or CLOCK not in branches:
-                raise ValueError(f"branches {branches}")
-            with_bank = TEMPLATES in branches
-            if PITCH in branches and not with_bank:
-                raise ValueError("the pitch of templates needs templates")
+            branches = checked(manifest["branches"])
+            if list(branches) != manifest["branches"]:
+                raise ValueError(f"branches {manifest['branches']}, not {branches}")
+            with_bank = "templates" in branches
             return cls(
                 name=str(manifest["name"]),
                 version=str(manifest["version"]),
@@ -107,7 +101,7 @@ class Model:
                 branches=branches,
                 lattice=read_rates(files[RATES].decode()),
                 calibrations={
-                    name: _calibration(name, values, tensors, looks_of(branches))
+                    name: _calibration(name, values, tensors, statistics_of(branches))
                     for name, values in manifest["calibration"].items()
                 },
                 device=torch.device(device),
@@ -150,51 +144,46 @@ class Model:
         for geometry, indexes in assessable.items():
             calibration = self.calibrations[population(geometry.sample_rate_hz)]
             members = [observations[index] for index in indexes]
-            for index, one, looks in zip(
-                indexes, members, self.look(members, geometry, calibration), strict=True
-            ):
-                answers[index] = answer(looks, one, calibration, alpha)
+            scores = self.scores(members, geometry, calibration)
+            for index, observed, found in zip(indexes, members, scores, strict=True):
+                answers[index] = answer(found, observed, calibration, alpha)
         return [answers[index] for index in range(len(observations))]
 
-    def look(
+    def scores(
         self, members: Sequence[Observation], geometry: Geometry, calibration: Calibration
-    ) -> list[Looks]:
-        """Return what all branches find in observations of one geometry."""
-        lines = torch.from_numpy(np.stack([one.clock for one in members])).to(self.device)
-        groups = torch.tensor([one.groups for one in members], device=self.device)
-        found = score_tracks(lines, groups, geometry, self.lattice)
-        looks = []
-        for one, score, best, looped in zip(
-            members, found.score.tolist(), found.best.tolist(), found.looped.tolist(), strict=True
-        ):
-            template, learned, fixed = self._match(one)
-            first = Looks(
-                round(score, SCORE_DIGITS), self.lattice.rates[best], looped, template, learned,
-                seconds=one.duration_s,
-            )  # fmt: skip
-            looks.append(look_again(first, one, self.lattice, self.branches, calibration, fixed))
-        return looks
-
-    def _match(
-        self, observed: Observation
-    ) -> tuple[TemplateMatch | None, LearnedMatch | None, FixedLines | None]:
-        if self.bank is None or self.attribution is None:
-            return None, None, None
-        heard_in = population(observed.sample_rate_hz)
-        units = self.bank.unit(residual(observed))
-        scores = self.bank.scores(units, heard_in)
-        best = int(scores.argmax())
-        named = self.attribution.name(self.bank, scores, heard_in)
-        rate_and_length = (observed.sample_rate_hz, observed.duration_s)
-        spoken = [
-            LearnedMatch(round(nats, SCORE_DIGITS), one.name)
-            for one in self.learned
-            if (nats := one.surprise(units, heard_in, *rate_and_length)) is not None
+    ) -> list[BranchScores]:
+        """Return the findings of all branches in observations of one geometry."""
+        lines = torch.from_numpy(np.stack([member.clock for member in members])).to(self.device)
+        groups = torch.tensor([member.groups for member in members], device=self.device)
+        clocks = score_tracks(lines, groups, geometry, self.lattice)
+        rows = zip(
+            members, clocks.score.tolist(), clocks.best.tolist(), clocks.looped.tolist(),
+            strict=True,
+        )  # fmt: skip
+        return [
+            search(
+                Recording(
+                    member,
+                    self.lattice,
+                    ClockFinding(round(height, SCORE_DIGITS), self.lattice.rates[best]),
+                    looped,
+                    self._fixed_lines(member),
+                ),
+                self.branches,
+                calibration,
+            )
+            for member, height, best, looped in rows
         ]
-        return (
-            TemplateMatch(round(float(scores[best]), SCORE_DIGITS), self.bank.names[best], named),
-            max(spoken, key=lambda one: one.surprise, default=None),
-            FixedLines(self.bank, units, heard_in),
+
+    def _fixed_lines(self, observed: Observation) -> FixedLines | None:
+        if self.bank is None:
+            return None
+        return FixedLines(
+            self.bank,
+            self.bank.unit(residual(observed)),
+            population(observed.sample_rate_hz),
+            self.attribution,
+            self.learned,
         )
 
 
@@ -217,7 +206,7 @@ def _calibration(
     name: str,
     values: dict[str, Any],
     tensors: dict[str, np.ndarray[Any, Any]],
-    looks: Sequence[str],
+    statistics: Sequence[str],
 ) -> Calibration:
     low, high = values["rates_hz"]
     return Calibration(
@@ -227,7 +216,8 @@ def _calibration(
         intercept=float(values["intercept"]),
         clip=(float(values["clip"][0]), float(values["clip"][1])),
         looks={
-            look: human_scores(f"{name}.{look}", values["looks"][look], tensors) for look in looks
+            statistic: human_scores(f"{name}.{statistic}", values["looks"][statistic], tensors)
+            for statistic in statistics
         },
         longest_s=float(values["longest_s"]),
         rates_hz=(int(low), int(high)),

@@ -62,6 +62,8 @@ MP3_WIDTH_HZ: Final = 0.15
 MAINS_HZ: Final = (100.0, 120.0)
 MAINS_WIDTH_HZ: Final = 0.5
 MAINS_WIDTH_SHARE: Final = 8e-4
+COMMON_HZ: Final = 50.0  # players of old machines and trackers run at it, too
+COMMON_FAINT: Final = 5.0  # S
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,19 @@ class Lattice:
     def probed(self) -> tuple[float, ...]:
         """All frequencies that are scored: the rates, then the mains."""
         return tuple(rate.hz for rate in self.rates) + MAINS_HZ
+
+
+@dataclass(frozen=True)
+class ClockFinding:
+    """The best rate of one recording, and its score."""
+
+    score: float
+    rate: Rate
+
+    @property
+    def common_and_faint(self) -> bool:
+        """Whether other things than decoders pulse like this, too."""
+        return self.rate.hz == COMMON_HZ and self.score < COMMON_FAINT
 
 
 @dataclass(frozen=True)

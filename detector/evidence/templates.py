@@ -166,6 +166,15 @@ class Bank:
 
 
 @dataclass(frozen=True)
+class TemplateMatch:
+    """The best template's score, whose it is, and whether it is clear enough to name."""
+
+    score: float
+    nearest: str
+    named: str | None
+
+
+@dataclass(frozen=True)
 class PitchFind:
     """The template whose lines fit best if all are moved by a factor (1.06: a semitone up).
 
@@ -238,3 +247,22 @@ class Attribution:
         margin = best - float(scores[order[-2]]) if len(order) > 1 else best
         clear = best >= self.min_score and margin >= self.min_margin
         return name if clear and name in bank.generators else None
+
+
+@dataclass(frozen=True)
+class FixedLines:
+    """The fixed lines of one recording, and the templates that they are compared with.
+
+    ``units`` [6686] are by ``Bank.unit``. Without ``attribution`` no generator is named.
+    """
+
+    bank: Bank
+    units: FloatArray
+    population: str
+    attribution: Attribution | None = None
+    learned: tuple[Learned, ...] = ()
+
+    @cached_property
+    def cosines(self) -> FloatArray:
+        """The cosines [decoders, factors] with every template, moved by every factor."""
+        return self.bank.transposed(self.units)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from detector.calibration.calibration import Calibration, HumanScores
-from detector.evidence.branches import PITCH, SPEED_LINES, Looks
+from detector.evidence.branch import BranchScores, Context
 from detector.evidence.clock import (
     HIGH_HZ,
     LOW_HZ,
@@ -21,6 +21,7 @@ from detector.evidence.clock import (
     line_heights,
     score_segments,
 )
+from detector.evidence.combination import moved_lines
 from detector.evidence.shift_search import factors, near
 from detector.evidence.templates import Bank, residual
 from detector.observation.observation import Observation
@@ -103,26 +104,22 @@ class Picture:
 
 
 def moved_of(
-    observation: Observation, bank: Bank, looks: Looks, calibration: Calibration, alpha: float
+    observation: Observation,
+    bank: Bank,
+    scores: BranchScores,
+    calibration: Calibration,
+    alpha: float,
 ) -> Moved | None:
-    """Return the template that fits moved lines, as ``looks`` found it; None if that is nothing.
+    """Return the template that fits moved lines, where those are a finding.
 
-    The look at the pitch names a template and a factor; the one at the speed a factor alone, so
-    the template that fits best there is shown.
+    Where a branch names the factor alone, the template that fits best at it is returned.
     """
-    cosines = bank.transposed(bank.unit(residual(observation)))
-    seconds, known = looks.seconds, calibration.looks
-    if looks.pitch is not None and known[PITCH].is_finding(looks.pitch.score, seconds, alpha):
-        name, factor = looks.pitch.nearest, looks.pitch.factor
-    elif (
-        looks.speed is not None
-        and looks.speed_lines is not None
-        and known[SPEED_LINES].is_finding(looks.speed_lines, seconds, alpha)
-    ):
-        factor = looks.speed.scale
-        name = bank.names[int(near(cosines, factor).argmax())]
-    else:
+    lines = moved_lines(Context(scores, observation, calibration, alpha))
+    if lines is None:
         return None
+    cosines = bank.transposed(bank.unit(residual(observation)))
+    factor = lines.factor
+    name = lines.nearest or bank.names[int(near(cosines, factor).argmax())]
     curve = cosines[bank.names.index(name)]
     match: FloatArray = ((curve - curve.mean()) / curve.std()).round(3)
     return Moved(name, factor, factors().round(5).astype(np.float32), match)

@@ -85,8 +85,8 @@ def evidence(
         known = calibration.looks["templates"]
         matches = matches_of(observation, model.bank, known, heard_in, alpha)
         if not matches:
-            (looks,) = model.look([observation], observation.geometry, calibration)
-            moved = moved_of(observation, model.bank, looks, calibration, alpha)
+            (scores,) = model.scores([observation], observation.geometry, calibration)
+            moved = moved_of(observation, model.bank, scores, calibration, alpha)
     picture = picture_of(name, observation, answer, humans, heard_in, alpha, matches, moved)
     return write(picture, out, Path(name).stem)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.evidence.branches import LEARNED_PRICE
+from detector.evidence.registry import LEARNED_PENALTY
 from detector.evidence.templates import FULL_RATE
 from detector.types import BoolVector, FloatVector
 from models.learning.few_shot_learning import (
@@ -171,6 +171,6 @@ def _taught(
     nats = np.array([among.surprise(*pair) for pair in pairs])
     asked = (heard_in == FULL_RATE) | np.isin(known.rates_hz, list(rates_hz))
     whole: FloatVector = np.where(
-        asked, np.maximum(known.scores, nats - LEARNED_PRICE), known.scores
+        asked, np.maximum(known.scores, nats - LEARNED_PENALTY), known.scores
     )
     return whole

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from detector.assessment.answer import HUMAN_LIKELY_BELOW, HUMAN_LIKELY_P
+from detector.assessment.answer import HUMAN_LIKELY_BELOW
 from detector.assessment.model import Model
+from detector.evidence.branch import HUMAN_LIKELY_P
 from detector.types import BoolVector, FloatVector
 from models.training.confounds import fold_of
 from models.training.metrics import (

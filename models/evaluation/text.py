@@ -154,7 +154,7 @@ def humans_csv(nulls: Mapping[str, Null]) -> str:
     writer.writerow(("population", "repository", "seconds", "score", "weight"))
     for name, null in nulls.items():
         for one, score, weight in zip(null.witnesses, null.scores, null.weights, strict=True):
-            seconds = round(one.looks.seconds, 1)
+            seconds = round(one.scores.seconds, 1)
             writer.writerow((name, one.repository, seconds, score, round(float(weight), 6)))
     return out.getvalue()
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from detector.calibration.calibration import RECALL_LEAST, RECALL_TRACKS
+from detector.evidence.registry import ENTRIES
 
 _CLOCK = """Answers for one recording at a time whether it carries the frame clock of a neural
 decoder: lines at sample_rate / hop in the modulation spectrum of the bands above 4.5 kHz. It
@@ -20,14 +21,6 @@ Each is stated as how surprising it is among human recordings of its length, in 
 templates are added; each other look pays ln 10 for being one more, a generator learned from a few
 tracks ln 2; the largest counts. The null
 of that largest is measured as one, so the false-positive rate is that of the whole answer."""
-
-_LOOKS = {
-    "parts": "- Parts: the best window of 24 s, for a decoder's part in someone's recording.",
-    "speed": "- Speed: the clock at one scale from 0.90 to 1.10, for what was sped up or slowed;\n"
-    "  and the templates at that scale, added.",
-    "pitch": "- Pitch: the templates alone, all their lines moved by one factor from 0.91 to 1.10\n"
-    "  (at 44.1 kHz and up): a shifted pitch, or a relative of a decoder at another sample rate.",
-}
 
 _TEXT = """# {name} {version}
 
@@ -164,14 +157,14 @@ def write_card(description: dict[str, Any]) -> str:
     templates = description.get("templates")
     what, unseen, named = _CLOCK, ": no AI track shapes a score", ""
     if templates is not None:
-        looks = "\n".join(_LOOKS[name] for name in description["branches"] if name in _LOOKS)
+        items = (ENTRIES[name].card for name in description["branches"])
         what = _TEMPLATES.format(
             count=len(templates["names"]),
             generators=len(templates["generators"]),
             traces=len(templates["names"]) - len(templates["generators"]),
             tracks=sum(templates["tracks"]),
             left_out=", ".join(templates["left_out"]) or "none",
-            looks=looks,
+            looks="\n".join(filter(None, items)),
         )
         unseen = ": its own template and all from its repositories are left out"
         shares = templates["attribution_figures"]

@@ -23,7 +23,6 @@ from detector.assessment.model import Model, narrowed, population, widened
 from detector.audio.spectra import BIN_HZ, LTAS_BAND_HZ
 from detector.calibration.calibration import HumanScores, LengthScale
 from detector.errors import BadInput
-from detector.evidence.branches import LEARNED_PRICE
 from detector.evidence.clock import (
     CONTRAST,
     CONTRAST_ORDERS,
@@ -37,6 +36,7 @@ from detector.evidence.clock import (
     line_heights,
     mains_mask,
 )
+from detector.evidence.registry import LEARNED_PENALTY
 from detector.evidence.templates import BANDS_HZ, FULL_RATE, Learned, residual
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
@@ -242,7 +242,7 @@ def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScal
     for one in (one for one in learned if one.population == heard_in):
         asked = speaks_of(humans, heard_in, one.sample_rates_hz)
         nats = [one.humans.surprise(one.cosine(units), seconds) for units, seconds in pairs]
-        whole = np.where(asked, np.maximum(whole, np.array(nats) - LEARNED_PRICE), whole)
+        whole = np.where(asked, np.maximum(whole, np.array(nats) - LEARNED_PENALTY), whole)
     standard = np.array(
         [
             scale.standard(score, seconds)

@@ -27,7 +27,9 @@ from detector.calibration.calibration import (
     HumanScores,
     LengthScale,
 )
-from detector.evidence.branches import BRANCHES, SCORE_DIGITS, Looks, looks_of
+from detector.evidence.branch import SCORE_DIGITS, BranchScores
+from detector.evidence.combination import statistic, statistics_of, strongest
+from detector.evidence.registry import BRANCHES
 from detector.types import FloatVector
 
 LENGTHS_APART: Final = np.log(2)  # of the middle 80 %; where all are alike, nothing depends on it
@@ -39,7 +41,7 @@ NOTHING: Final = 1e9  # no recording to compare with: nothing is more surprising
 class Witness:
     """One hearing of a human recording: what was found, and whose it is."""
 
-    looks: Looks
+    scores: BranchScores
     repository: str
     performance: str
 
@@ -55,20 +57,20 @@ def calibration_of(
 ) -> Calibration:
     """Return the human scores of each look and of the whole answer, by these witnesses."""
     weights = weights_of(witnesses)
-    seconds = np.array([one.looks.seconds for one in witnesses])
+    seconds = np.array([one.scores.seconds for one in witnesses])
     looks: dict[str, HumanScores] = {}
     nobody = HumanScores.of(np.zeros(1))
     known = Calibration(population, nobody, 0.0, 0.0, (0.0, 0.0), looks)
 
-    for name in looks_of(branches):
-        scores = [one.looks.score_of(name, known) for one in witnesses]
+    for name in statistics_of(branches):
+        scores = [statistic(name, one.scores, known) for one in witnesses]
         there = [index for index, score in enumerate(scores) if score is not None]
         if there:
             there_scores = np.array([scores[index] for index in there], np.float64)
             looks[name] = human_scores(there_scores, seconds[there], weights[there])
         else:
             looks[name] = HumanScores.of(np.array([NOTHING]))
-    whole = np.array([one.looks.whole(known)[0] for one in witnesses])
+    whole = np.array([strongest(one.scores, known)[0] for one in witnesses])
     return replace(known, humans=human_scores(whole, seconds, weights))
 
 
@@ -99,10 +101,10 @@ def null_of(population: str, witnesses: Sequence[Witness], branches: Collection[
         rest = [one for one in witnesses if one.repository != name]
         without = calibration_of(population, rest, ordered) if rest else calibration
         for index in np.flatnonzero(repositories == name).tolist():
-            looks = witnesses[index].looks
-            whole[index] = looks.whole(without)[0]
-            standard[index] = without.humans.scale.standard(whole[index], looks.seconds)
-            scores[index] = without.humans.surprise(whole[index], looks.seconds)
+            found = witnesses[index].scores
+            whole[index] = strongest(found, without)[0]
+            standard[index] = without.humans.scale.standard(whole[index], found.seconds)
+            scores[index] = without.humans.surprise(whole[index], found.seconds)
     order = np.argsort(standard, kind="stable")
     humans = HumanScores(
         standard[order].astype(np.float32),

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from detector.assessment.answer import HUMAN_LIKELY_P
 from detector.assessment.model import Model, population
 from detector.calibration.calibration import BANDS
+from detector.evidence.branch import HUMAN_LIKELY_P
 from detector.types import Assessment, FloatVector
 from models.learning.observations import Observed
 from models.training.detection_tables import p_values

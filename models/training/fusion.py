@@ -1,6 +1,6 @@
 """All kinds of evidence put together, and the human scores of each: what a release needs.
 
-The same steps as in service (``detector.evidence.branches``), with the templates' scores out of
+The same steps as in service (``detector.evidence.combination``), with the templates' scores out of
 fold. Every human track is looked at with every look that the answer would take, so the null of
 the whole answer is that of the answer that is given (``models.learning.null_distribution``).
 """
@@ -14,19 +14,11 @@ from numpy.typing import NDArray
 
 from detector.calibration.applicability import reason_against
 from detector.errors import BadInput
-from detector.evidence.branches import (
-    BRANCHES,
-    CLOCK,
-    PITCH,
-    SCORE_DIGITS,
-    TEMPLATES,
-    FixedLines,
-    Looks,
-    TemplateMatch,
-    with_second_looks,
-)
-from detector.evidence.clock import Lattice
-from detector.evidence.templates import Bank
+from detector.evidence.branch import SCORE_DIGITS, BranchScores, Recording
+from detector.evidence.clock import ClockFinding, Lattice
+from detector.evidence.combination import first_only, is_conclusive, search_all, strongest
+from detector.evidence.registry import BRANCHES, checked
+from detector.evidence.templates import Bank, FixedLines
 from models.learning.folder import tensors_of_scores
 from models.learning.null_distribution import Null, Witness, null_of
 from models.learning.observations import Observed
@@ -111,9 +103,10 @@ def fuse(
     Raises:
         BadInput: ``manifest``, for templates without what they take; ``branches``.
     """
-    if PITCH in branches and TEMPLATES not in branches:
-        raise BadInput("branches", "pitch compares templates, so it needs the branch templates")
-    ordered = tuple(name for name in BRANCHES if name in {CLOCK, *branches})
+    try:
+        ordered = checked(branches)
+    except ValueError as error:
+        raise BadInput("branches", str(error)) from error
     members = [one for one in scored if one.reason is None]
     known_in = {one.name for one in populations(members)}
     beside = [
@@ -123,26 +116,23 @@ def fuse(
     ]
     subjects = [*members, *beside]
     bank, lines, attribution = None, None, None
-    if TEMPLATES in ordered:
+    if "templates" in ordered:
         known = [one for one in traces if reason_against(one.observation) is None]
         lines = Lines.of([*(one.observed for one in subjects), *known])
         looked = _looked_out_of_fold(subjects, lines, ordered, lattice)
         everything = np.ones(len(lines.human), bool)
         bank = fit(lines, everything)
-        if PITCH in ordered:
+        if "pitch" in ordered:
             bank = with_peaks(bank, lines, everything)
         attribution = attribution_figures(lines)
     else:
-        looked = [
-            with_second_looks(_first(one), one.observed.observation, lattice, ordered, None)
-            for one in subjects
-        ]
+        looked = [search_all(_recording(one, lattice), ordered) for one in subjects]
     subjects = [
-        replace(one, template=0.0 if looks.template is None else looks.template.score)
-        for one, looks in zip(subjects, looked, strict=True)
+        replace(one, template=scores.score_of("templates") or 0.0)
+        for one, scores in zip(subjects, looked, strict=True)
     ]
     members, beside = subjects[: len(members)], subjects[len(members) :]
-    looks_by = {id(one.observed): looks for one, looks in zip(subjects, looked, strict=True)}
+    scores_by = {id(one.observed): scores for one, scores in zip(subjects, looked, strict=True)}
     nulls: dict[str, Null] = {}
     whole: dict[int, Scored] = {}
     for heard in populations(members):
@@ -152,7 +142,7 @@ def fuse(
         ]
         witnesses = [
             Witness(
-                looks_by[id(one.observed)],
+                scores_by[id(one.observed)],
                 one.observed.track.repository,
                 one.observed.track.performance,
             )
@@ -162,52 +152,44 @@ def fuse(
         for one, score, p, witness in zip(
             humans, null.scores.tolist(), null.p_values.tolist(), witnesses, strict=True
         ):
-            look = witness.looks.whole(null.calibration)[1]
+            look = strongest(witness.scores, null.calibration)[1]
             whole[id(one.observed)] = replace(one, score=score, p=p, look=look)
         for one in heard.side(ai=True).tracks:
-            whole[id(one.observed)] = _answered(one, looks_by[id(one.observed)], null)
+            whole[id(one.observed)] = _answered(one, scores_by[id(one.observed)], null)
     together = [whole.get(id(one.observed), one) for one in scored]
     others = tuple(whole[id(one.observed)] for one in beside)
     return Fused(together, ordered, nulls, others, bank, lines, attribution)
 
 
-def _first(one: Scored, template: TemplateMatch | None = None) -> Looks:
-    """Return what clock and templates found."""
-    seconds = one.observed.observation.duration_s
-    return Looks(one.clock, one.rate, one.looped, template, seconds=seconds)
+def _recording(one: Scored, lattice: Lattice, lines: FixedLines | None = None) -> Recording:
+    clock = ClockFinding(one.clock, one.rate)
+    return Recording(one.observed.observation, lattice, clock, one.looped, lines)
 
 
 def _looked_out_of_fold(
     subjects: Sequence[Scored], lines: Lines, branches: Collection[str], lattice: Lattice
-) -> list[Looks]:
+) -> list[BranchScores]:
     """Return every look at every subject, whatever the first ones found, its maker unknown.
 
     ``lines`` are those of the subjects, then others. Which template fits does not count here.
     """
-    looked: dict[int, Looks] = {}
+    looked: dict[int, BranchScores] = {}
     for own, others in folds(lines):
         bank = fit(lines, others)
-        if PITCH in branches:
+        if "pitch" in branches:
             bank = with_peaks(bank, lines, others)
         for index in np.flatnonzero(own).tolist():
             one = subjects[index]
-            units = bank.unit(lines.vectors[index])
-            score = round(float(bank.scores(units, one.population).max()), SCORE_DIGITS)
-            looked[index] = with_second_looks(
-                _first(one, TemplateMatch(score, "", None)),
-                one.observed.observation,
-                lattice,
-                branches,
-                FixedLines(bank, units, one.population),
-            )
+            fixed = FixedLines(bank, bank.unit(lines.vectors[index]), one.population)
+            looked[index] = search_all(_recording(one, lattice, fixed), branches)
     return [looked[index] for index in range(len(subjects))]
 
 
-def _answered(one: Scored, looks: Looks, null: Null) -> Scored:
-    """Return an AI track with the score of its answer: what is settled is not looked at again."""
-    if looks.settled(null.calibration):
-        looks = _first(one, looks.template)
-    found, look = looks.whole(null.calibration)
+def _answered(one: Scored, scores: BranchScores, null: Null) -> Scored:
+    """Return an AI track with the score of its answer: a conclusive sum ends the search."""
+    if is_conclusive(scores, null.calibration):
+        scores = first_only(scores)
+    nats, branch = strongest(scores, null.calibration)
     humans = null.calibration.humans
-    score = round(humans.surprise(found, looks.seconds), SCORE_DIGITS)
-    return replace(one, score=score, p=humans.p_value(found, looks.seconds), look=look)
+    score = round(humans.surprise(nats, scores.seconds), SCORE_DIGITS)
+    return replace(one, score=score, p=humans.p_value(nats, scores.seconds), look=branch)

@@ -35,7 +35,7 @@ def pack(
     tensors = {
         "units": np.rint(units / STEP).clip(-127, 127).astype(np.int8),
         "whole": np.concatenate([null.whole for null in nulls.values()]).astype(np.float32),
-        "seconds": np.array([one.looks.seconds for one in witnesses], np.float32),
+        "seconds": np.array([one.scores.seconds for one in witnesses], np.float32),
         "weights": np.concatenate([null.weights for null in nulls.values()]).astype(np.float32),
         "rates_hz": np.array([hz for name in nulls for hz in rates_hz[name]], np.int32),
     }

@@ -10,8 +10,9 @@ import torch
 
 from detector.assessment.model import population
 from detector.calibration.applicability import reason_against
-from detector.evidence.branches import MAIN, SCORE_DIGITS
+from detector.evidence.branch import SCORE_DIGITS
 from detector.evidence.clock import Lattice, Rate, score_tracks
+from detector.evidence.combination import MAIN
 from detector.observation.geometry import Geometry
 from detector.types import BoolVector, FloatVector
 from models.learning.data import AI

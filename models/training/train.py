@@ -26,9 +26,9 @@ import safetensors.numpy
 
 from detector.assessment.model import RATES, WEIGHTS
 from detector.errors import BadInput
-from detector.evidence.branches import BRANCHES
 from detector.evidence.clock import Lattice, standard_lattice
 from detector.evidence.rates import write_rates
+from detector.evidence.registry import BRANCHES
 from detector.observation import observation as observing
 from models.learning.data import (
     AI,
@@ -209,7 +209,7 @@ def _calibration(one: Population, fused: Fused) -> dict[str, Any]:
         "hearings": len(null.witnesses),
         "human_repositories": len(set(human.groups)),
         "smallest_alpha": ceil(1e6 / (calibration.humans.performances + 1)) / 1e6,
-        "longest_s": round(max(witness.looks.seconds for witness in null.witnesses), 1),
+        "longest_s": round(max(witness.scores.seconds for witness in null.witnesses), 1),
         "rates_hz": [int(np.quantile(rates, FEW, method="higher")), max(rates)],
         "scale": asdict(calibration.humans.scale),
         "looks": {name: asdict(humans.scale) for name, humans in sorted(calibration.looks.items())},

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from detector.evidence.registry import ENTRIES, REGISTRY, Entry, Pulse, Role
 from streams.contract.records import Actions, Analysis, Extent, Outcome
 from streams.contract.vocabulary import ACTIONS, NEUTRAL, SENTENCES
 
@@ -48,16 +49,6 @@ CANNOT: Final = {
     "uncalibrated": "There are too few human recordings like it to compare it with.",
     "observation_version": "It was decoded by another version of the analysis.",
 }
-# What leads to "AI likely", where the analysis names a rate: the kind of evidence in plain words.
-TRACES: Final = {
-    "clock": "a pulse in the treble, more even than any player's",
-    "parts": "a pulse in the treble of some parts, more even than any player's",
-    "speed": "a pulse in the treble, more even than any player's, at an altered speed",
-    "pitch": "faint tones that stand still whatever is played, as known generators leave them, "
-    "all at an altered pitch",
-    "templates": "faint tones that stand still whatever is played, as known generators leave them",
-    "learned": "a similarity to recordings of a generator that the detector was shown",
-}
 
 
 def words(code: object) -> str:
@@ -95,20 +86,26 @@ def explanation(analysis: Analysis) -> str:
             "people show one as strong: too many to call it AI."
         )
     return (
-        f"It carries a trace that music generators leave: {TRACES[_deciding(analysis)]}. "
+        f"It carries a trace that music generators leave: {_deciding(analysis).trace}. "
         f"{of.capitalize()} recordings by people show one as strong."
     )
 
 
-def _deciding(analysis: Analysis) -> str:
-    """Return the kind of evidence that made it ``ai_likely``."""
-    kinds = {evidence.kind: evidence for evidence in analysis.evidence}
-    if not analysis.segments:  # only a pulse is localized
-        # the pitch has a sentence only where it decided (``detector.assessment.answer``)
-        return next((name for name in ("learned", "pitch") if name in kinds), "templates")
-    if analysis.extent is Extent.PARTLY and "parts" in kinds:
-        return "parts"
-    return "speed" if "speed" in kinds and kinds["speed"].rate_hz is not None else "clock"
+def _deciding(analysis: Analysis) -> Entry:
+    """Return the branch of evidence that made it ``ai_likely``."""
+    rates = {evidence.kind: evidence.rate_hz for evidence in analysis.evidence}
+    localized = bool(analysis.segments)  # only a pulse is localized
+    partly = analysis.extent is Extent.PARTLY
+
+    def decided(entry: Entry) -> bool:
+        if entry.name not in rates or entry.role is Role.SUM:
+            return False
+        if not localized:  # without a pulse, a branch has a sentence only where it decided
+            return entry.pulse is Pulse.NONE
+        return partly if entry.pulse is Pulse.PART else rates[entry.name] is not None
+
+    default = "clock" if localized else "templates"
+    return next(filter(decided, REGISTRY), ENTRIES[default])
 
 
 def consequences(actions: Actions) -> list[str]:

@@ -2,16 +2,10 @@
 
 from typing import Final
 
+from detector.evidence.registry import REGISTRY
 from streams.contract.records import Analysis, Extent, Label, LabelSource, Outcome
 
-KINDS: Final = {
-    "clock": "pulse",
-    "templates": "fixed lines",
-    "parts": "parts of the track",
-    "speed": "altered speed",
-    "pitch": "altered pitch",
-    "learned": "taught examples",
-}
+KINDS: Final = {entry.name: entry.label for entry in REGISTRY}
 TERMS: Final = {
     "Chance of AI, p(AI)": "How sure the analysis is if half of all deliveries were made with AI "
     "(even odds). Where fewer are, the chance is lower.",

@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import inf, log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,21 +14,17 @@ import torchaudio.functional
 from detector.assessment.answer import answer
 from detector.assessment.model import Model
 from detector.calibration.calibration import Calibration, HumanScores, Recall
-from detector.evidence.branches import (
-    BRANCHES,
-    COMMON_MOST,
-    LOOPED_MOST,
-    PRICE,
-    LearnedMatch,
-    Looks,
-    TemplateMatch,
-    look_again,
-    looks_of,
-)
-from detector.evidence.clock import Rate, standard_lattice
+from detector.evidence.branch import LOOPED_MOST, BranchScores, Recording
+from detector.evidence.branches.clock import COMMON_MOST
+from detector.evidence.branches.learned import LearnedMatch
+from detector.evidence.branches.speed import BRANCH as SPEED
+from detector.evidence.branches.speed import SpeedFinding
+from detector.evidence.clock import ClockFinding, Rate, standard_lattice
+from detector.evidence.combination import main_sum, search, statistics_of, strongest
 from detector.evidence.localization import Window
+from detector.evidence.registry import BRANCHES, MULTIPLICITY_PENALTY, checked
 from detector.evidence.speed import SpeedFind
-from detector.evidence.templates import PitchFind
+from detector.evidence.templates import PitchFind, TemplateMatch
 from detector.explain.picture import picture_of
 from detector.observation.observation import Observation, Observer
 from detector.types import Assessment, Evidence, FloatArray
@@ -41,10 +38,28 @@ PLAIN, FIFTY = Rate(86.13, 0.0, "44100/512"), Rate(50.0, 0.0, "32000/640")
 EXPONENTIAL = HumanScores.of(-np.log(np.arange(1_000, 0, -1) / 1_001))
 CALIBRATION = Calibration(
     "full_rate", EXPONENTIAL, 1.0, -4.0, (0.0, 8.0),
-    dict.fromkeys(looks_of(BRANCHES), EXPONENTIAL),
+    dict.fromkeys(statistics_of(BRANCHES), EXPONENTIAL),
     recall=(Recall(0.0, inf, True, 99, 1.0),),
 )  # fmt: skip
-looked = partial(Looks, seconds=20.0)
+
+
+def looked(score: float, rate: Rate, looped: bool = False, **findings: Any) -> BranchScores:
+    clock = {"clock": ClockFinding(score, rate)}
+    return BranchScores(clock | findings, 20.0, looped)
+
+
+def beside(scores: BranchScores, **findings: Any) -> BranchScores:
+    return replace(scores, findings={**scores.findings, **findings})
+
+
+def at_speed(score: float, scale: float = 1.03, lines: float | None = None) -> SpeedFinding:
+    return SpeedFinding(SpeedFind(score, 50.0, scale), lines)
+
+
+def altered(scores: BranchScores) -> float:
+    finding = SPEED.of(scores)
+    assert finding is not None
+    return SPEED.nats(finding, scores, CALIBRATION)
 
 
 def lines(score: float) -> TemplateMatch:
@@ -52,66 +67,77 @@ def lines(score: float) -> TemplateMatch:
 
 
 def test_clock_and_templates_are_added() -> None:
-    assert looked(4.0, PLAIN).sum(CALIBRATION) == pytest.approx(4.0, abs=0.3)
-    assert looked(4.0, PLAIN, template=lines(5.0)).sum(CALIBRATION) == pytest.approx(9, abs=0.5)
-    assert looked(4.0, PLAIN).whole(CALIBRATION)[1] == "main"
+    assert main_sum(looked(4.0, PLAIN), CALIBRATION) == pytest.approx(4.0, abs=0.3)
+    assert main_sum(looked(4.0, PLAIN, templates=lines(5.0)), CALIBRATION) == pytest.approx(
+        9, abs=0.5
+    )
+    assert strongest(looked(4.0, PLAIN), CALIBRATION)[1] == "main"
 
 
 def test_every_other_look_pays_its_price_and_the_largest_counts() -> None:
     weak = looked(0.5, PLAIN)
-    score, branch = replace(weak, parts=Window(8.0, PLAIN, 0)).whole(CALIBRATION)
-    assert score == pytest.approx(8 - PRICE, abs=0.4)
+    score, branch = strongest(beside(weak, parts=Window(8.0, PLAIN, 0)), CALIBRATION)
+    assert score == pytest.approx(8 - MULTIPLICITY_PENALTY, abs=0.4)
     assert branch == "parts"
-    assert replace(weak, speed=SpeedFind(9.0, 50.0, 1.03)).whole(CALIBRATION)[1] == "speed"
+    assert strongest(beside(weak, speed=at_speed(9.0)), CALIBRATION)[1] == "speed"
     moved = PitchFind(9.0, "some decoder", 1.06)
-    score, branch = replace(weak, pitch=moved).whole(CALIBRATION)
-    assert score == pytest.approx(9 - PRICE, abs=0.5)
+    score, branch = strongest(beside(weak, pitch=moved), CALIBRATION)
+    assert score == pytest.approx(9 - MULTIPLICITY_PENALTY, abs=0.5)
     assert branch == "pitch"
-    assert replace(weak, pitch=replace(moved, looped=True)).whole(CALIBRATION)[1] == "main"
-    assert replace(weak, learned=LearnedMatch(9.0, "new")).whole(CALIBRATION)[1] == "learned"
-    assert replace(weak, parts=Window(2.0, PLAIN, 0)).whole(CALIBRATION)[1] == "main"
+    assert strongest(beside(weak, pitch=replace(moved, looped=True)), CALIBRATION)[1] == "main"
+    assert strongest(beside(weak, learned=LearnedMatch(9.0, "new")), CALIBRATION)[1] == "learned"
+    assert strongest(beside(weak, parts=Window(2.0, PLAIN, 0)), CALIBRATION)[1] == "main"
 
 
 def test_templates_at_the_altered_speed_are_a_second_witness_of_it() -> None:
-    sped = looked(0.5, PLAIN, speed=SpeedFind(4.0, 50.0, 1.03))
-    with_lines = replace(sped, speed_lines=4.0)
-    assert sped.altered(CALIBRATION) == pytest.approx(4, abs=0.3)
-    assert with_lines.altered(CALIBRATION) == pytest.approx(8, abs=0.5)
-    score, branch = with_lines.whole(CALIBRATION)
-    assert score == pytest.approx(8 - PRICE, abs=0.5)
+    sped = looked(0.5, PLAIN, speed=at_speed(4.0))
+    with_lines = looked(0.5, PLAIN, speed=at_speed(4.0, lines=4.0))
+    assert altered(sped) == pytest.approx(4, abs=0.3)
+    assert altered(with_lines) == pytest.approx(8, abs=0.5)
+    score, branch = strongest(with_lines, CALIBRATION)
+    assert score == pytest.approx(8 - MULTIPLICITY_PENALTY, abs=0.5)
     assert branch == "speed"
-    assert replace(with_lines, looped=True).altered(CALIBRATION) <= LOOPED_MOST
+    assert altered(replace(with_lines, looped=True)) <= LOOPED_MOST
 
 
 def test_in_an_exact_loop_no_evidence_but_the_clock_counts_more_than_one_human_in_ten() -> None:
     """The clock is scored without the loop's lines (``detector.evidence.clock``)."""
     looped = looked(
-        0.9, PLAIN, True, lines(9.0), LearnedMatch(30.0, "new"), Window(30.0, PLAIN, 0),
-        SpeedFind(30.0, 50.0, 1.03), 0.5, PitchFind(30.0, "some decoder", 1.06),
+        0.9, PLAIN, True, templates=lines(9.0), learned=LearnedMatch(30.0, "new"),
+        parts=Window(30.0, PLAIN, 0), speed=at_speed(30.0, lines=0.5),
+        pitch=PitchFind(30.0, "some decoder", 1.06),
     )  # fmt: skip
-    assert looped.sum(CALIBRATION) == pytest.approx(0.9 + LOOPED_MOST, abs=0.3)
-    assert looped.whole(CALIBRATION)[0] == pytest.approx(0.9 + LOOPED_MOST, abs=0.6)
-    heard_through = replace(looped, clock=9.0)
-    assert heard_through.sum(CALIBRATION) == pytest.approx(9.0 + LOOPED_MOST, abs=0.5)
+    assert main_sum(looped, CALIBRATION) == pytest.approx(0.9 + LOOPED_MOST, abs=0.3)
+    assert strongest(looped, CALIBRATION)[0] == pytest.approx(0.9 + LOOPED_MOST, abs=0.6)
+    heard_through = beside(looped, clock=ClockFinding(9.0, PLAIN))
+    assert main_sum(heard_through, CALIBRATION) == pytest.approx(9.0 + LOOPED_MOST, abs=0.5)
 
 
 def test_a_faint_clock_at_50_hz_needs_a_second_witness() -> None:
-    assert looked(4.5, FIFTY).sum(CALIBRATION) == pytest.approx(COMMON_MOST, abs=0.01)
-    assert looked(4.5, FIFTY, template=lines(6.0)).sum(CALIBRATION) > 9.5
-    assert looked(5.5, FIFTY).sum(CALIBRATION) == pytest.approx(5.5, abs=0.3)
-    assert looked(4.5, PLAIN).sum(CALIBRATION) == pytest.approx(4.5, abs=0.3)
+    assert main_sum(looked(4.5, FIFTY), CALIBRATION) == pytest.approx(COMMON_MOST, abs=0.01)
+    assert main_sum(looked(4.5, FIFTY, templates=lines(6.0)), CALIBRATION) > 9.5
+    assert main_sum(looked(5.5, FIFTY), CALIBRATION) == pytest.approx(5.5, abs=0.3)
+    assert main_sum(looked(4.5, PLAIN), CALIBRATION) == pytest.approx(4.5, abs=0.3)
 
 
-def test_what_is_settled_is_not_looked_at_again() -> None:
+def test_a_conclusive_sum_ends_the_search() -> None:
     observed = observe(render(3, 26.0).mean(axis=0))
-    branches, lattice = ("clock", "parts", "speed"), standard_lattice()
-    settled = look_again(looked(12.0, PLAIN), observed, lattice, branches, CALIBRATION)
-    assert (settled.parts, settled.speed) == (None, None)
-    open_still = look_again(looked(1.0, PLAIN), observed, lattice, branches, CALIBRATION)
-    assert open_still.parts is not None
-    assert open_still.speed is not None
-    short = replace(observed, duration_s=20.0)
-    assert look_again(looked(1.0, PLAIN), short, lattice, branches, CALIBRATION).parts is None
+
+    def searched(score: float, recording: Observation = observed) -> set[str]:
+        given = Recording(recording, standard_lattice(), ClockFinding(score, PLAIN), looped=False)
+        return set(search(given, ("clock", "parts", "speed"), CALIBRATION).findings)
+
+    assert searched(12.0) == {"clock"}
+    assert searched(1.0) == {"clock", "parts", "speed"}
+    assert searched(1.0, replace(observed, duration_s=20.0)) == {"clock", "speed"}
+
+
+def test_a_model_has_the_clock_and_what_its_branches_need() -> None:
+    assert checked(("speed", "templates")) == ("clock", "templates", "speed")
+    with pytest.raises(ValueError, match="pitch needs the branch templates"):
+        checked(("pitch",))
+    with pytest.raises(ValueError, match="the branches are"):
+        checked(("learned",))
 
 
 def test_the_null_of_the_whole_answer_keeps_alpha_however_many_looks_are_taken() -> None:
@@ -121,11 +147,11 @@ def test_the_null_of_the_whole_answer_keeps_alpha_however_many_looks_are_taken()
     def scores(count: int) -> list[float]:
         drawn = rng.exponential(1.0, (count, 7))
         return [
-            looked(
-                c, PLAIN, template=lines(t), learned=LearnedMatch(n, "x"),
-                parts=Window(p, PLAIN, 0), speed=SpeedFind(s, 50.0, 1.0), speed_lines=k,
+            strongest(looked(
+                c, PLAIN, templates=lines(t), learned=LearnedMatch(n, "x"),
+                parts=Window(p, PLAIN, 0), speed=at_speed(s, 1.0, k),
                 pitch=PitchFind(f, "x", 1.0),
-            ).whole(CALIBRATION)[0]
+            ), CALIBRATION)[0]
             for c, t, n, p, s, k, f in drawn.tolist()
         ]  # fmt: skip
 
@@ -233,17 +259,17 @@ def test_a_loop_is_never_called_human(model: Model) -> None:
     assert outcomes == ["human_likely", "uncertain"]
 
 
-def said(looks: Looks, kind: str) -> Evidence:
+def said(scores: BranchScores, kind: str) -> Evidence:
     observed = observe(render(3, 26.0).mean(axis=0))
-    given = answer(looks, observed, CALIBRATION, 0.01)
+    given = answer(scores, observed, CALIBRATION, 0.01)
     return next(one for one in given.evidence if one.kind == kind)
 
 
 def test_a_pulse_at_an_altered_speed_is_claimed_only_where_there_is_one() -> None:
     """Lines at that speed may decide by themselves."""
-    pulse = looked(0.1, PLAIN, speed=SpeedFind(9.0, 50.0, 1.03), speed_lines=0.1)
-    both, lined = replace(pulse, speed_lines=9.0), replace(pulse, speed_lines=14.0)
-    lined = replace(lined, speed=SpeedFind(0.7, 50.0, 1.03))
+    pulse = looked(0.1, PLAIN, speed=at_speed(9.0, lines=0.1))
+    both = looked(0.1, PLAIN, speed=at_speed(9.0, lines=9.0))
+    lined = looked(0.1, PLAIN, speed=at_speed(0.7, lines=14.0))
     assert "pulses at 51.50 Hz" in said(pulse, "speed").sentence
     assert "lines" not in said(pulse, "speed").sentence
     assert said(pulse, "speed").rate_hz == pytest.approx(51.5)
@@ -255,15 +281,12 @@ def test_a_pulse_at_an_altered_speed_is_claimed_only_where_there_is_one() -> Non
 
 
 def test_in_a_loop_the_sentences_about_altered_speed_and_pitch_say_so() -> None:
-    looks = looked(
-        0.1, PLAIN, speed=SpeedFind(9.0, 50.0, 1.03), speed_lines=9.0,
-        pitch=PitchFind(9.0, "some decoder", 2 ** (1 / 12)),
-    )  # fmt: skip
-    assert "+5.9% (+1.0 semitones)" in said(replace(looks, speed=None), "pitch").sentence
-    assert "loop" not in said(replace(looks, speed=None), "pitch").sentence
+    looks = looked(0.1, PLAIN, pitch=PitchFind(9.0, "some decoder", 2 ** (1 / 12)))
+    assert "+5.9% (+1.0 semitones)" in said(looks, "pitch").sentence
+    assert "loop" not in said(looks, "pitch").sentence
     looped = replace(looks, looped=True)
     assert "a loop or a moved level draws such" in said(looped, "pitch").sentence
-    own = replace(looks, speed=None, pitch=PitchFind(9.0, "some decoder", 1.06, True))
+    own = beside(looks, pitch=PitchFind(9.0, "some decoder", 1.06, True))
     assert "a loop or a moved level draws such" in said(own, "pitch").sentence
 
 
@@ -281,8 +304,8 @@ def test_names_and_exact_rates_are_said_only_of_a_finding(
     rate = Rate(50.0, 0.0, "test", ("YuE",))
     named = TemplateMatch(score, "Suno", "Suno")
     looks = looked(
-        score, rate, template=named, parts=Window(score, rate, 0),
-        speed=SpeedFind(score, 50.0, 1.02), learned=LearnedMatch(-log(0.03), "Udio"),
+        score, rate, templates=named, parts=Window(score, rate, 0),
+        speed=at_speed(score, 1.02), learned=LearnedMatch(-log(0.03), "Udio"),
     )  # fmt: skip
     observed = observe(render(3, 26.0).mean(axis=0))
     given = answer(looks, observed, calibration, alpha)

@@ -6,19 +6,14 @@ import numpy as np
 import pytest
 
 from detector.audio.spectra import BIN_HZ
-from detector.evidence.branches import (
-    BRANCHES,
-    PITCH,
-    SPEED,
-    FixedLines,
-    Looks,
-    looks_of,
-    with_second_looks,
-)
-from detector.evidence.clock import standard_lattice
+from detector.evidence.branch import BranchScores, Recording
+from detector.evidence.branches.speed import SpeedFinding
+from detector.evidence.clock import ClockFinding, standard_lattice
+from detector.evidence.combination import search_all, statistics_of
+from detector.evidence.registry import BRANCHES
 from detector.evidence.shift_search import SHIFTS, STEP, factors, near, peaks
 from detector.evidence.speed import repeats
-from detector.evidence.templates import BANDS, FULL_RATE, Bank
+from detector.evidence.templates import BANDS, FULL_RATE, Bank, FixedLines, PitchFind
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.augmentation.synthetic_negatives import hats
@@ -129,30 +124,32 @@ def test_a_loop_is_known_at_any_scale() -> None:
     assert not repeats(observed(render(3, 20.0).mean(axis=0)), 1.0773)
 
 
-def test_second_looks_take_both(bank: Bank) -> None:
+def test_speed_and_pitch_both_compare_moved_templates(bank: Bank) -> None:
     music = observed(render(3, 26.0).mean(axis=0))
     moved = FixedLines(bank, vector(lines(11) * 1.05), FULL_RATE)
     lattice = standard_lattice()
-    first = Looks(0.1, lattice.rates[0], seconds=26.0)
+    clock = ClockFinding(0.1, lattice.rates[0])
 
-    def again(branches: tuple[str, ...], fixed: FixedLines | None) -> Looks:
-        return with_second_looks(first, music, lattice, branches, fixed)
+    def searched(branches: tuple[str, ...], fixed: FixedLines | None) -> BranchScores:
+        return search_all(Recording(music, lattice, clock, looped=False, lines=fixed), branches)
 
-    both = again((SPEED, PITCH), moved)
-    assert both.pitch is not None
-    assert both.pitch.nearest == "decoder 0"
-    assert both.speed is not None
+    both = searched(("speed", "pitch"), moved).findings
+    pitch, speed = both["pitch"], both["speed"]
+    assert isinstance(pitch, PitchFind)
+    assert pitch.nearest == "decoder 0"
+    assert isinstance(speed, SpeedFinding)
     cosines = bank.transposed(moved.units)
-    heights = {scale: bank.score_near(cosines, scale, FULL_RATE) for scale in both.speed.scales}
-    assert both.speed_lines == pytest.approx(max(heights.values()), abs=1e-4)
-    assert again((), moved).pitch is None
-    assert again((SPEED,), moved).pitch is None
-    assert again((SPEED, PITCH), replace(moved, population=LOW_RATE)).pitch is None
-    assert again((SPEED,), None).speed_lines is None
+    heights = [bank.score_near(cosines, scale, FULL_RATE) for scale in speed.pulse.scales]
+    assert speed.lines == pytest.approx(max(heights), abs=1e-4)
+    assert "pitch" not in searched((), moved).findings
+    assert "pitch" not in searched(("speed",), moved).findings
+    low = replace(moved, population=LOW_RATE)
+    assert "pitch" not in searched(("speed", "pitch"), low).findings
+    assert searched(("speed",), None).findings["speed"] == SpeedFinding(speed.pulse)
 
 
-def test_every_look_has_its_human_scores_in_order() -> None:
-    assert looks_of(BRANCHES) == (
-        "clock", "templates", "main", "parts", "speed", "pitch", "speed_lines", "altered",
+def test_every_statistic_has_its_human_scores_in_order() -> None:
+    assert statistics_of(BRANCHES) == (
+        "clock", "templates", "main", "parts", "speed", "speed_lines", "altered", "pitch",
     )  # fmt: skip
-    assert looks_of(("clock", "speed")) == ("clock", "speed")
+    assert statistics_of(("clock", "speed")) == ("clock", "speed")

@@ -10,7 +10,8 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.calibration.calibration import HumanScores
-from detector.evidence.branches import Looks
+from detector.evidence.branch import BranchScores
+from detector.evidence.branches.speed import SpeedFinding
 from detector.evidence.speed import SpeedFind
 from detector.evidence.templates import PitchFind, residual
 from detector.explain.picture import Picture, matches_of, moved_of, picture_of
@@ -176,11 +177,13 @@ def test_moved_templates_are_drawn_where_they_are_a_finding(
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))
     observation = observer.finish()
-    unmoved = Looks(0.0, released.lattice.rates[0], seconds=30.0)
+    unmoved = BranchScores({}, 30.0)
     assert moved_of(observation, bank, unmoved, calibration, 0.01) is None
-    pitched = replace(unmoved, pitch=PitchFind(30.0, "Suno", 1.06))
-    sped = replace(unmoved, speed=SpeedFind(9.0, 50.0, 0.97), speed_lines=30.0)
-    assert moved_of(observation, bank, replace(sped, speed_lines=0.1), calibration, 0.01) is None
+    pitched = BranchScores({"pitch": PitchFind(30.0, "Suno", 1.06)}, 30.0)
+    pulse = SpeedFind(9.0, 50.0, 0.97)
+    sped = BranchScores({"speed": SpeedFinding(pulse, 30.0)}, 30.0)
+    faint = BranchScores({"speed": SpeedFinding(pulse, 0.1)}, 30.0)
+    assert moved_of(observation, bank, faint, calibration, 0.01) is None
     by_speed = moved_of(observation, bank, sped, calibration, 0.01)
     assert by_speed is not None
     assert by_speed.factor == 0.97

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.evidence.branches import Looks
-from detector.evidence.clock import Rate, standard_lattice
+from detector.evidence.branch import BranchScores
+from detector.evidence.clock import ClockFinding, Rate, standard_lattice
+from detector.evidence.combination import strongest
 from models.learning.null_distribution import Witness, null_of, scale_of
 from models.training import augmented_humans, ood_fitting
 from models.training.fusion import fuse
@@ -25,18 +26,22 @@ def witnesses(count: int, rng: np.random.Generator, repository: str = "") -> lis
         seconds = float(np.exp(rng.uniform(log(6), log(300))))
         growth = max(log(seconds / 6), 0.1)
         score = float(0.2 * growth + rng.exponential(0.3 * growth))
-        looks = Looks(score, PLAIN, seconds=seconds)
-        found.append(Witness(looks, repository or f"org/{index % 7}", f"{repository} take {index}"))
+        scores = BranchScores({"clock": ClockFinding(score, PLAIN)}, seconds)
+        found.append(
+            Witness(scores, repository or f"org/{index % 7}", f"{repository} take {index}")
+        )
     return found
 
 
 def test_the_rate_of_false_positives_is_the_same_at_every_length() -> None:
     rng = np.random.default_rng(3)
     known = null_of("full_rate", witnesses(400, rng), ("clock",)).calibration
-    strangers = [one.looks for one in witnesses(3_000, rng)]
+    strangers = [one.scores for one in witnesses(3_000, rng)]
     for low, high in ((6, 20), (20, 80), (80, 300)):
         inside = [one for one in strangers if low <= one.seconds < high]
-        flagged = [known.humans.p_value(one.whole(known)[0], one.seconds) <= 0.05 for one in inside]
+        flagged = [
+            known.humans.p_value(strongest(one, known)[0], one.seconds) <= 0.05 for one in inside
+        ]
         assert np.mean(flagged) == pytest.approx(0.05, abs=0.025)
     assert known.looks["clock"].scale.high_slope > 0.2
 
@@ -51,11 +56,15 @@ def test_scales_do_not_fall_with_length_and_need_lengths_that_differ() -> None:
     assert alike.high > alike.middle
 
 
+def louder(witness: Witness) -> ClockFinding:
+    return ClockFinding((witness.scores.score_of("clock") or 0) + 9, PLAIN)
+
+
 def test_a_repository_shapes_no_scale_that_its_own_recordings_are_judged_by() -> None:
     rng = np.random.default_rng(5)
     ordinary = witnesses(200, rng)
     loud = [
-        replace(one, looks=replace(one.looks, clock=one.looks.clock + 9))
+        replace(one, scores=replace(one.scores, findings={"clock": louder(one)}))
         for one in witnesses(20, rng, "org/loud")
     ]
     null = null_of("full_rate", [*ordinary, *loud], ("clock",))
@@ -65,7 +74,7 @@ def test_a_repository_shapes_no_scale_that_its_own_recordings_are_judged_by() ->
 def test_versions_of_a_performance_weigh_as_one_recording() -> None:
     rng = np.random.default_rng(6)
     ordinary = witnesses(50, rng)
-    again = [replace(ordinary[0], looks=one.looks) for one in witnesses(30, rng)]
+    again = [replace(ordinary[0], scores=one.scores) for one in witnesses(30, rng)]
     null = null_of("full_rate", [*ordinary, *again], ("clock",))
     assert null.calibration.humans.performances == 50
     assert null.weights.sum() == pytest.approx(50)

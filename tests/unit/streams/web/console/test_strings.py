@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from detector.evidence.registry import ENTRIES
 from streams.contract.records import Extent, Outcome
 from streams.contract.records.analyses import Evidence, SegmentScore
 from streams.services import wording
@@ -17,7 +18,7 @@ TERMS = re.compile(r"kHz|Hz|p-value|decoder|spectrum|clock|segment|calibrat", re
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 @pytest.mark.parametrize("p_value", [0.0001, 0.0068, 0.03, 0.4])
-@pytest.mark.parametrize("kind", ["clock", "parts", "speed", "pitch", "templates", "learned"])
+@pytest.mark.parametrize("kind", list(ENTRIES))
 def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind: str) -> None:
     found = Evidence(kind=kind, score=1.0, sentence="50 Hz", rate_hz=50.0)
     analysis = classified(outcome).analysis.model_copy(
@@ -52,7 +53,7 @@ def test_it_names_the_trace_that_decided(
     )
     segment = SegmentScore(start_s=0, end_s=9, score=3.0)
     found = analysis(extent=extent, evidence=evidence, segments=(segment,) if located else ())
-    assert wording.TRACES[trace] in wording.explanation(found)
+    assert ENTRIES[trace].trace in wording.explanation(found)
 
 
 def test_it_says_how_many_people_are_as_conspicuous() -> None:

@@ -1,0 +1,196 @@
+"""How the branches of evidence are scored and put together.
+
+Each score is first put on one scale: how surprising it is among human recordings of its
+length (``HumanScores.surprise``, in nats). Clock and templates are added, since a decoder
+shows in both and human recordings seldom show in either. The sum is put on that scale again.
+The other branches (parts of a track, an altered speed or pitch, learned generators) find
+what the sum cannot see, and they find something in more human recordings the more they
+search. So each pays a penalty for being one more search, and the largest counts:
+
+    score = max(main, parts - ln 10, speed - ln 10, pitch - ln 10, learned - ln 2)
+
+``speed`` adds the clock at the speed where it fits best and the templates at that speed.
+``pitch`` are templates alone, all their lines moved by one factor. A learned generator pays
+less, because it was chosen before the search.
+
+The null of that maximum is measured as one (``Calibration.humans``): whatever the number of
+branches, the false-positive rate of the whole answer stays the operator's.
+
+Guards. A recording that repeats itself to the sample, or whose level is moved like
+clockwork, has fixed lines of its own and a pulse at many rates. Its clock is scored without
+those (``detector.evidence.clock``); all other evidence in it counts no more than that of one
+human recording in ten. A faint clock at 50 Hz, on which players of old machines and trackers
+run too, counts no more than one in fifty without a second witness.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from math import inf
+from typing import Any, Final
+
+from detector.calibration.calibration import Calibration
+from detector.evidence.branch import (
+    SCORE_DIGITS,
+    Branch,
+    BranchScores,
+    Context,
+    MovedLines,
+    Recording,
+)
+from detector.evidence.registry import ALWAYS, BRANCHES, REGISTRY, Entry, Role
+from detector.types import Evidence
+
+MAIN: Final = "main"
+"""The statistic of the sum, and what decides where no branch that stands alone does."""
+CONCLUSIVE_NATS: Final = 10.0
+"""Of the sum: from here on no branch that searches is scored."""
+
+
+@cache
+def branch(name: str) -> Branch[Any]:
+    """Return the branch of a name."""
+    found: Branch[Any] = import_module(f"detector.evidence.branches.{name}").BRANCH
+    return found
+
+
+def statistics_of(branches: Collection[str]) -> tuple[str, ...]:
+    """Return the statistics that a calibration of these branches holds.
+
+    In the order in which each can be stated in nats: sums come after what they are sums of.
+    """
+    summed = [entry.name for entry in _entries(branches, Role.SUM)]
+    main = [MAIN] if len(summed) > 1 else []
+    alone = [entry.name for entry in _entries(branches, Role.SINGLE, Role.SEARCH)]
+    return (
+        *(name for part in summed for name in branch(part).statistics(branches)),
+        *main,
+        *(name for part in alone for name in branch(part).statistics(branches)),
+    )
+
+
+def statistic(name: str, scores: BranchScores, calibration: Calibration) -> float | None:
+    """Return one of ``statistics_of``; None where its branch found nothing."""
+    if name == MAIN:
+        return main_sum(scores, calibration)
+    owner = _owner(name)
+    finding = owner.of(scores)
+    return None if finding is None else owner.statistic(name, finding, scores, calibration)
+
+
+@cache
+def _owner(statistic_name: str) -> Branch[Any]:
+    for entry in REGISTRY:
+        if statistic_name in branch(entry.name).statistics(BRANCHES):
+            return branch(entry.name)
+    raise KeyError(statistic_name)
+
+
+def search(
+    recording: Recording, branches: Collection[str], calibration: Calibration
+) -> BranchScores:
+    """Return the findings of the first branches, and of the others unless those are conclusive."""
+    first = _search(recording, branches, Role.SUM, Role.SINGLE)
+    if is_conclusive(first, calibration):
+        return first
+    further = _search(recording, branches, Role.SEARCH)
+    return replace(first, findings={**first.findings, **further.findings})
+
+
+def search_all(recording: Recording, branches: Collection[str]) -> BranchScores:
+    """Return the findings of every branch, whatever the first ones find."""
+    return _search(recording, branches, *Role)
+
+
+def _search(recording: Recording, branches: Collection[str], *roles: Role) -> BranchScores:
+    findings = {
+        entry.name: finding
+        for entry in _entries(branches, *roles)
+        if (finding := branch(entry.name).search(recording)) is not None
+    }
+    return BranchScores(findings, recording.observed.duration_s, recording.looped)
+
+
+def _entries(branches: Collection[str], *roles: Role) -> list[Entry]:
+    return [
+        entry
+        for entry in REGISTRY
+        if entry.role in roles and (entry.name in branches or not entry.trained)
+    ]
+
+
+def first_only(scores: BranchScores) -> BranchScores:
+    """Return the findings of the branches that are always scored."""
+    return scores.only({entry.name for entry in REGISTRY if entry.role is not Role.SEARCH})
+
+
+def main_sum(scores: BranchScores, calibration: Calibration) -> float:
+    """Return the sum of clock and templates, each in nats."""
+    return round(sum(_nats(scores, calibration, Role.SUM).values()), SCORE_DIGITS)
+
+
+def main(scores: BranchScores, calibration: Calibration) -> float:
+    """Return how surprising the sum is, in nats; of one branch alone, its own nats."""
+    parts = _nats(scores, calibration, Role.SUM)
+    total = round(sum(parts.values()), SCORE_DIGITS)
+    return total if len(parts) == 1 else calibration.looks[MAIN].surprise(total, scores.seconds)
+
+
+def is_conclusive(scores: BranchScores, calibration: Calibration) -> bool:
+    """Whether clock and templates are so strong that no other branch is scored."""
+    return main(scores, calibration) >= CONCLUSIVE_NATS
+
+
+def strongest(scores: BranchScores, calibration: Calibration) -> tuple[float, str]:
+    """Return what the strongest branch found, in nats less its penalty, and its name.
+
+    ``Calibration.humans`` are these of human recordings.
+    """
+    best, name = -inf, MAIN
+    alone = _nats(scores, calibration, Role.SINGLE, Role.SEARCH)
+    penalties = {entry.name: entry.penalty for entry in REGISTRY}
+    counted = {part: nats - penalties[part] for part, nats in alone.items()}
+    for part, nats in {MAIN: main(scores, calibration), **counted}.items():
+        if nats > best:
+            best, name = nats, part
+    return round(best, SCORE_DIGITS), name
+
+
+def _nats(scores: BranchScores, calibration: Calibration, *roles: Role) -> dict[str, float]:
+    return {
+        entry.name: branch(entry.name).nats(finding, scores, calibration)
+        for entry in REGISTRY
+        if entry.role in roles and (finding := scores.findings.get(entry.name)) is not None
+    }
+
+
+def summed() -> list[Branch[Any]]:
+    """Return the branches that are added."""
+    return [branch(entry.name) for entry in REGISTRY if entry.role is Role.SUM]
+
+
+def deciding(name: str) -> Branch[Any]:
+    """Return the branch that decided; of the sum, the clock, which alone has a place."""
+    return branch(ALWAYS if name == MAIN else name)
+
+
+def evidence(context: Context) -> tuple[Evidence, ...]:
+    """Return the sentence of each branch that has one, in the registry's order."""
+    sentences = (
+        branch(entry.name).evidence(finding, context)
+        for entry in REGISTRY
+        if (finding := context.scores.findings.get(entry.name)) is not None
+    )
+    return tuple(sentence for sentence in sentences if sentence is not None)
+
+
+def moved_lines(context: Context) -> MovedLines | None:
+    """Return the factor by which fixed lines are moved; a branch that names a template first."""
+    factors = [
+        moved
+        for entry in REGISTRY
+        if (finding := context.scores.findings.get(entry.name)) is not None
+        and (moved := branch(entry.name).moved(finding, context)) is not None
+    ]
+    return min(factors, key=lambda moved: moved.nearest is None, default=None)
