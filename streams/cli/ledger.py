@@ -112,7 +112,7 @@ def erase(
 ) -> None:
     """Delete what ledger and store hold about tracks; list what stays."""
     from streams.media.artefacts import ArtefactStore
-    from streams.services.erasure import forget as erase_tracks
+    from streams.services.erasure import erase as erase_tracks
 
     store = ArtefactStore.open(settings_of(state).store)
     erased = erase_tracks(ledger_of(state), store, tracks, who=operator(by), really=not dry_run)

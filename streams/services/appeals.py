@@ -1,4 +1,4 @@
-"""Appeals: somebody contests a decision, and a person who did not make it decides again.
+"""Appeals: a contested decision is decided again by a person who did not make it.
 
     received -> admissible -> in_review <-> info_requested
         |            |            |-> upheld (the decision stands)
@@ -6,8 +6,8 @@
         |            '-> withdrawn (also from every other open state)
         '-> rejected_inadmissible            decided -> external_dispute
 
-Every step is an event with the whole appeal. Overturning states the facts as they now are;
-the policy then decides again, all dimensions at once, under the appeal's label.
+Every step is an event with the whole appeal. Overturning states the corrected facts; the policy
+then decides all dimensions again under the appeal's label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
-
 from detector.errors import BadInput
 from streams.contract import topics
-from streams.contract.records import parse
-from streams.contract.records.policy import StatementWritten
 from streams.contract.records.reviews import (
     DECIDED_STATES,
     PENDING_STATES,
@@ -32,11 +28,8 @@ from streams.contract.records.reviews import (
     appeal_id,
 )
 from streams.services.accounts.users import User
-from streams.services.verdicts import publish
-from streams.store import audit
-from streams.store.cursors import Part, Sorted
-from streams.store.database import Ledger
-from streams.store.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
+from streams.store import appeals, audit, outbox
+from streams.store.database import Connection, Ledger
 
 WINDOW: Final = timedelta(days=184)  # six months (DSA Art. 20), as Mozilla counts them
 NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
@@ -50,9 +43,6 @@ NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "upheld": ("external_dispute",),
     "partially_overturned": ("external_dispute",),
 }
-MOST: Final = 500  # appeals about one track or decision
-WAITING: Final = Sorted.by((APPEALS.c.received_at, False), (APPEALS.c.appeal_id, False))
-ENDED: Final = Sorted.by((APPEALS.c.changed_at, True), (APPEALS.c.appeal_id, True))
 QUICKER: Final = ("changed_meanwhile", "somebody else has changed this appeal: look again")
 ALL_STATES: Final[tuple[AppealState, ...]] = get_args(AppealState)
 GROUNDS: Final[tuple[str, ...]] = get_args(AppealChanged.model_fields["grounds"].annotation)
@@ -60,12 +50,12 @@ APPELLANTS: Final[tuple[str, ...]] = get_args(Appellant.model_fields["type"].ann
 
 
 class BadAppeal(BadInput):
-    """What was asked is not possible; the reason is a stable code, the detail a sentence."""
+    """The request is not possible; the reason is a stable code, the detail a sentence."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """How an appeal goes on."""
+    """The next state of an appeal, with what the user filled in."""
 
     state: AppealState
     outcome: AppealOutcome | None = None
@@ -83,7 +73,7 @@ def receive(
     evidence: Sequence[Mapping[str, Any]] = (),
     by: str,
 ) -> AppealChanged:
-    """Take an appeal in.
+    """Receive an appeal.
 
     Raises:
         BadAppeal: no such decision, its window has passed, or the same appellant's appeal
@@ -92,19 +82,20 @@ def receive(
     now = datetime.now(UTC)
     with ledger.transaction() as connection:
         audit.lock(connection)  # of two at once, the second must see the first
-        question = select(DECISIONS).where(DECISIONS.c.decision_id == decision_id)
-        decision = connection.execute(question).one_or_none()
+        decision = appeals.decision(connection, decision_id)
         if decision is None:
             raise BadAppeal("no_such_decision", f"there is no decision {decision_id}")
         ends = (decision.recorded_at or decision.uploaded_at) + WINDOW
-        ends = max(ends, _promised(connection, decision) or ends)
+        if decision.statement_id is not None:
+            promised = appeals.redress_deadline(connection, decision.statement_id)
+            ends = max(ends, promised or ends)
         if now > ends:
             raise BadAppeal("window_passed", f"appeals were possible until {ends:%Y-%m-%d}")
-        for earlier in _latest(connection, APPEALS.c.decision_id == decision_id):
+        for earlier in appeals.of_decision(connection, decision_id):
             if earlier.state in PENDING_STATES and earlier.appellant.id == appellant.id:
                 raise BadAppeal("already_open", f"appeal {earlier.appeal_id} is open already")
         number = appeal_id(decision_id, appellant.id, now)
-        said = AppealChanged.model_validate(
+        appeal = AppealChanged.model_validate(
             {
                 "change_id": appeal_change_id(number, 0),
                 "appeal_id": number,
@@ -124,31 +115,22 @@ def receive(
                 "changed_at": now,
             }
         )
-        publish(connection, topics.APPEALS_CHANGED, said)
+        outbox.publish(connection, topics.APPEALS_CHANGED, appeal)
         detail = {"decision": decision_id, "grounds": grounds}
         audit.append(connection, [audit.Entry(by, "appeal_received", number, detail)])
-    return said
-
-
-def _promised(connection: Connection, decision: Any) -> datetime | None:
-    """Return until when the statement of reasons says that one may object."""
-    if decision.statement_id is None:
-        return None
-    asked = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == decision.statement_id)
-    text = connection.execute(asked).scalar_one_or_none()
-    return None if text is None else parse(StatementWritten, text.encode()).redress.deadline
+    return appeal
 
 
 def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) -> AppealChanged:
-    """Take an appeal one step further, from the sequence that the user saw.
+    """Take an appeal one step further from the sequence that the user saw.
 
     Raises:
-        BadAppeal: no such appeal or step, somebody else was quicker, or this user reviewed
+        BadAppeal: no such appeal or step, another user was quicker, or this user reviewed
             the track before.
     """
     now = datetime.now(UTC)
     with ledger.transaction() as connection:
-        before = one(connection, number)
+        before = find(connection, number)
         if before.sequence != sequence:
             raise BadAppeal(*QUICKER)
         same = step.state == before.state and before.state in PENDING_STATES
@@ -163,7 +145,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
         reviewing = step.state in ("in_review", "info_requested")
         pending = step.state in PENDING_STATES
         relief = before.interim_relief if step.interim_relief is None else step.interim_relief
-        said = AppealChanged.model_validate(
+        after = AppealChanged.model_validate(
             before.model_dump()
             | {
                 "change_id": appeal_change_id(number, sequence + 1),
@@ -176,86 +158,28 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
                 "changed_at": now,
             }
         )
-        if not publish(connection, topics.APPEALS_CHANGED, said):
+        if not outbox.publish(connection, topics.APPEALS_CHANGED, after):
             raise BadAppeal(*QUICKER)
-        detail = {"state": step.state, "interim_relief": said.interim_relief}
+        detail = {"state": step.state, "interim_relief": after.interim_relief}
         audit.append(connection, [audit.Entry(user.user_id, "appeal_changed", number, detail)])
-    return said
+    return after
 
 
-def one(connection: Connection, number: str) -> AppealChanged:
+def find(connection: Connection, number: str) -> AppealChanged:
     """Return an appeal as it stands.
 
     Raises:
         BadAppeal: there is none of this id.
     """
-    found = _latest(connection, APPEALS.c.appeal_id == number)
-    if not found:
+    appeal = appeals.current(connection, number)
+    if appeal is None:
         raise BadAppeal("no_such_appeal", f"there is no appeal {number}")
-    return found[0]
-
-
-def of_track(connection: Connection, track_id: str) -> list[AppealChanged]:
-    """Return the appeals about a track, as they stand, latest first."""
-    return _latest(connection, APPEALS.c.track_id == track_id)
-
-
-def history(connection: Connection, number: str) -> list[AppealChanged]:
-    """Return every change of an appeal, in order."""
-    question = select(APPEALS.c.record).where(APPEALS.c.appeal_id == number)
-    texts = connection.scalars(question.order_by(APPEALS.c.sequence)).all()
-    return [parse(AppealChanged, text.encode()) for text in texts]
-
-
-def listed(
-    ledger: Ledger, *, pending: bool, limit: int, cursor: str | None = None
-) -> Part[AppealChanged]:
-    """Return appeals that are open (the longest waiting first) or have ended (latest first).
-
-    Raises:
-        BadCursor: none of this list's.
-    """
-    waits = APPEALS.c.state.in_(PENDING_STATES)
-    by = WAITING if pending else ENDED
-    question = by.part(_as_they_stand(waits if pending else ~waits), cursor, limit)
-    with ledger.reading() as connection:
-        return by.told(_parsed(connection, question), cursor, limit, getattr)
+    return appeal
 
 
 def first_reviewers(connection: Connection, appeal: AppealChanged) -> frozenset[str]:
-    """Return who has given a verdict about the track: they never decide an appeal against it.
+    """Return who gave a verdict about the track: they never decide an appeal against it.
 
-    Not about this upload alone: a verdict holds for the same content, whenever delivered again.
+    A verdict holds for the same content in every delivery, so their reviewers count too.
     """
-    same = select(DECISIONS.c.decision_id).where(
-        DECISIONS.c.content_sha256 == appeal.content_sha256
-    )
-    question = select(VERDICTS.c.reviewer).where(
-        (VERDICTS.c.track_id == appeal.track_id) | VERDICTS.c.decision_id.in_(same)
-    )
-    return frozenset(connection.scalars(question.distinct()))
-
-
-def _latest(connection: Connection, condition: ColumnElement[bool]) -> list[AppealChanged]:
-    return _parsed(connection, _as_they_stand(condition).order_by(*ENDED.order(None)).limit(MOST))
-
-
-def _as_they_stand(condition: ColumnElement[bool]) -> Select[Any]:
-    newest = (
-        select(APPEALS.c.appeal_id, func.max(APPEALS.c.sequence).label("sequence"))
-        .group_by(APPEALS.c.appeal_id)
-        .subquery()
-    )
-    return (
-        select(APPEALS.c.record)
-        .join(
-            newest,
-            (newest.c.appeal_id == APPEALS.c.appeal_id) & (newest.c.sequence == APPEALS.c.sequence),
-        )
-        .where(condition)
-    )
-
-
-def _parsed(connection: Connection, question: Select[Any]) -> list[AppealChanged]:
-    texts = connection.scalars(question).all()
-    return [parse(AppealChanged, text.encode()) for text in texts]
+    return appeals.reviewers(connection, appeal.track_id, appeal.content_sha256)

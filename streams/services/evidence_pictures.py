@@ -1,8 +1,8 @@
 """The evidence of a decision as a picture, drawn by a child process and kept in the store.
 
-Drawing needs PyTorch and matplotlib (half a gigabyte); whoever serves pages should not. The
-child reads the observation and the released model, and writes JSON, SVG and PNG; what was
-drawn once is read from the store from then on.
+Drawing needs PyTorch and matplotlib (half a gigabyte), which the web processes avoid. The child
+reads the observation and the released model and writes JSON, SVG and PNG. Later requests read
+them from the store.
 """
 
 import hashlib
@@ -17,28 +17,27 @@ from typing import Final
 
 import orjson
 import structlog
-from sqlalchemy import select
 
 from detector.errors import BadInput, Transient
 from streams.contract.records import ObservationRef, TrackDecided
 from streams.media.artefacts import ArtefactStore
 from streams.runtime.settings import Settings
+from streams.store import queries
 from streams.store.database import Ledger
-from streams.store.tables import FINGERPRINTS
 
 log = structlog.get_logger()
 
-PATIENCE_S: Final = 90.0
+TIMEOUT_S: Final = 90.0
 MANIFEST: Final = "manifest.json"  # as detector.assessment.model has it, which would load PyTorch
-ONE_AT_A_TIME: Final = threading.Semaphore(1)
-# Whoever waits holds a thread that pages need: few may, and not for long.
+DRAWING: Final = threading.Semaphore(1)
+# A waiting request holds a thread that pages need: few may wait, and not for long.
 WAITERS: Final = threading.Semaphore(3)
 WAIT_S: Final = 20.0
 MEDIA: Final = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 
 
 class NoPicture(BadInput):
-    """There is nothing to draw from: no observation, or another model's version of it."""
+    """Nothing can be drawn: there is no observation, or another model answered."""
 
 
 @contextmanager
@@ -46,17 +45,17 @@ def _turn() -> Iterator[None]:
     """Draw one at a time.
 
     Raises:
-        Transient: others are being drawn; ask again.
+        Transient: other pictures are being drawn; try again.
     """
     if not WAITERS.acquire(blocking=False):
-        raise Transient("too many pictures are asked for at once")
+        raise Transient("too many pictures are requested at once")
     try:
-        if not ONE_AT_A_TIME.acquire(timeout=WAIT_S):
+        if not DRAWING.acquire(timeout=WAIT_S):
             raise Transient("another picture is being drawn")
         try:
             yield
         finally:
-            ONE_AT_A_TIME.release()
+            DRAWING.release()
     finally:
         WAITERS.release()
 
@@ -71,15 +70,15 @@ class Pictures:
         """Return the picture of a decision's evidence as ``png``, ``svg`` or ``json``.
 
         Raises:
-            NoPicture: there is none, and there will be none.
-            Transient: it could not be drawn just now.
+            NoPicture: there is none and never will be.
+            Transient: it could not be drawn now.
         """
         path = self._path(decision, ending)
         if (kept := self._store.find_file(path)) is not None:
             return kept
-        self._must_be_ours(decision)
+        self._require_model(decision)
         with _turn():
-            if (kept := self._store.find_file(path)) is not None:  # drawn while we waited
+            if (kept := self._store.find_file(path)) is not None:  # drawn during the wait
                 return kept
             self._draw(decision)
         kept = self._store.find_file(path)
@@ -92,7 +91,7 @@ class Pictures:
         content = decision.content_sha256
         return f"pictures/{model}/{content[:2]}/{content}.{ending}"
 
-    def _must_be_ours(self, decision: TrackDecided) -> None:
+    def _require_model(self, decision: TrackDecided) -> None:
         """Refuse before a child is started: only the model that answered can draw its evidence."""
         try:
             manifest = (self._settings.model / MANIFEST).read_bytes()
@@ -106,7 +105,7 @@ class Pictures:
         with tempfile.TemporaryDirectory(prefix="earmark-picture-") as folder:
             source = Path(folder) / "observation"
             source.write_bytes(observation)
-            asked = {
+            order = {
                 "observation": str(source),
                 "title": f"content {decision.content_sha256[:16]}",
                 "model": str(self._settings.model),
@@ -120,14 +119,14 @@ class Pictures:
                         sys.executable,
                         "-m",
                         "streams.media.picture_child",
-                        orjson.dumps(asked).decode(),
+                        orjson.dumps(order).decode(),
                     ],
                     capture_output=True,
-                    timeout=PATIENCE_S,
+                    timeout=TIMEOUT_S,
                     check=False,
                 )
             except subprocess.TimeoutExpired as error:
-                raise Transient(f"drawing took longer than {PATIENCE_S:g} s") from error
+                raise Transient(f"drawing took longer than {TIMEOUT_S:g} s") from error
             if done.returncode == 2:
                 raise NoPicture("no_picture", done.stderr.decode(errors="replace").strip()[-300:])
             if done.returncode != 0:
@@ -138,15 +137,7 @@ class Pictures:
                 self._store.keep_file(self._path(decision, ending), drawn)
 
     def _observation(self, decision: TrackDecided) -> ObservationRef:
-        question = (
-            select(FINGERPRINTS.c.record)
-            .where(FINGERPRINTS.c.upload_id == decision.upload_id)
-            .where(FINGERPRINTS.c.content_sha256 == decision.content_sha256)
-            .order_by(FINGERPRINTS.c.observation_version.desc())
-            .limit(1)
-        )
-        with self._ledger.reading() as connection:
-            text = connection.scalar(question)
-        if text is None:
+        ref = queries.observation_of(self._ledger, decision.upload_id, decision.content_sha256)
+        if ref is None:
             raise NoPicture("no_picture", "the ledger has no observation of this content")
-        return ObservationRef.model_validate(orjson.loads(text)["observation"])
+        return ref

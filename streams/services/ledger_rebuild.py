@@ -19,7 +19,7 @@ from streams.runtime.kafka.clients import open_reader, poll
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import read_each
 from streams.runtime.settings import Settings
-from streams.services import review_tasks
+from streams.store import task_states
 from streams.store.database import Ledger
 from streams.store.projections import rows_of
 
@@ -42,7 +42,7 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
         rows = [row for _, found in good for row in found]
         with ledger.transaction() as connection:
             new += ledger.add(connection, rows)
-            review_tasks.follow(connection, rows)
+            task_states.follow(connection, rows)
         refused += len(bad)
     return new, refused
 

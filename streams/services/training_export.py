@@ -1,8 +1,8 @@
-"""What reviewers decided, as a manifest for calibration and training.
+"""Reviewers' verdicts as a manifest for calibration and training.
 
-Only verdicts that stand, state an extent and allow it (``training_use_allowed``); nothing
-that only measured reviewers. The columns are those of ``models.learning.data``; ``Partly`` is
-listed under a label that training does not use. Observations are named, so audio need not be there.
+It lists verdicts that stand, state an extent and allow it (``training_use_allowed``), but none of
+measuring tasks. The columns are those of ``models.learning.data``; training skips the label of
+``Partly``. The manifest names observations, so the audio need not be available.
 """
 
 import csv
@@ -10,13 +10,11 @@ from typing import IO, Final
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from sqlalchemy import select
 
 from streams.contract.records import parse
 from streams.contract.records.reviews import ReviewDecided
-from streams.store.account_tables import TASK_STATES as STATES
+from streams.store import reviews
 from streams.store.database import Ledger
-from streams.store.tables import FINGERPRINTS, UPLOADS, VERDICTS
 
 LABELS: Final = {"All": "ai", "None": "human", "Partly": "partly"}
 COLUMNS: Final = (
@@ -26,26 +24,12 @@ COLUMNS: Final = (
 
 
 def write(ledger: Ledger, out: IO[str]) -> int:
-    """Write the manifest; return how many tracks it lists, each content once."""
-    question = (
-        select(
-            *(VERDICTS.c.record, UPLOADS.c.uri, UPLOADS.c.record.label("upload")),
-            *(FINGERPRINTS.c.content_sha256, FINGERPRINTS.c.observation_uri),
-            FINGERPRINTS.c.observation_version,
-        )
-        .join(STATES, STATES.c.verdict_id == VERDICTS.c.verdict_id)
-        .join(UPLOADS, UPLOADS.c.upload_id == VERDICTS.c.upload_id)
-        .join(FINGERPRINTS, FINGERPRINTS.c.upload_id == VERDICTS.c.upload_id)
-        .where(
-            STATES.c.kind == "review", STATES.c.state == "closed", VERDICTS.c.extent.is_not(None)
-        )
-        .order_by(VERDICTS.c.decided_at.desc(), FINGERPRINTS.c.observation_version.desc())
-    )
+    """Write the manifest, each content once; return how many tracks it lists."""
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
     seen: set[str] = set()
     with ledger.reading() as connection:
-        for row in connection.execute(question):
+        for row in reviews.training_rows(connection):
             verdict = parse(ReviewDecided, row.record.encode())
             if not verdict.training_use_allowed or row.content_sha256 in seen:
                 continue

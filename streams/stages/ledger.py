@@ -14,8 +14,7 @@ from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
-from streams.services import review_tasks
-from streams.services.webhooks import deliveries
+from streams.store import task_states, webhooks
 from streams.store.database import Ledger
 from streams.store.projections import rows_of
 
@@ -47,8 +46,8 @@ def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
     rows = [row for _, found in good for row in found]
     with ledger.transaction() as connection:
         new = ledger.add(connection, rows)
-        review_tasks.follow(connection, rows)
-        deliveries.enqueue(connection, [message for message, _ in good])
+        task_states.follow(connection, rows)
+        webhooks.enqueue(connection, [message for message, _ in good])
     for table, count in new.items():
         metrics.LEDGER_ROWS.labels(table).inc(count)
     return Handled(refused)

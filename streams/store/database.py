@@ -1,25 +1,25 @@
-"""The ledger: what happened, as tables that people and back-tests query.
+"""The ledger's database: connections, transactions, errors and inserts.
 
-It is a projection of the topics. Rows are only ever added, each under the id that its
-record carries, so a record that comes again adds nothing. Events of different topics
-arrive in any order (a decision may overtake its upload), so no table refers to another
-by a foreign key; they meet in ``upload_id`` and ``track_id``.
+The ledger is a projection of the topics. Rows are only added, each under the id of its record, so
+a repeated record adds nothing. Events arrive in any order (a decision may overtake its upload),
+so no table has foreign keys; rows join by ``upload_id`` and ``track_id``.
 
-SQLite (one machine; readers beside one writer at a time, thanks to its write-ahead log)
-or PostgreSQL, by URL; the same statements on both.
+SQLite (one machine, one writer beside readers by its write-ahead log) or PostgreSQL, by URL; the
+same statements on both.
 """
 
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, MetaData, Table, event
+from sqlalchemy import Connection as Connection  # transactions are passed on by it
+from sqlalchemy import Engine, MetaData, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -40,7 +40,7 @@ from streams.store.upgrade import Upgraded
 
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5
-CHUNK: Final = 500  # ids in one question
+CHUNK: Final = 500  # ids in one statement
 
 
 class LedgerAway(Transient):
@@ -60,7 +60,7 @@ class Unstorable(BadInput):
 
 @dataclass(frozen=True)
 class Row:
-    """A row of one table, all of its columns given."""
+    """A row of one table with all of its columns."""
 
     table: Table
     values: Mapping[str, Any]
@@ -74,13 +74,13 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str, metadata: MetaData = METADATA) -> "Ledger":
-        """Connect, and bring the ledger's tables up to this release (``ledger_upgrade``).
+        """Connect and migrate the ledger's tables to this release.
 
-        Of other ``metadata`` (the catalogue's), tables that are missing are created.
+        With other ``metadata`` (the catalogue's), create the missing tables instead.
 
         Raises:
-            LedgerError: the URL is none, or names a database of another kind.
-            LedgerAway: it does not answer; try again later.
+            LedgerError: the URL is invalid, or names an unsupported database.
+            LedgerAway: the database does not answer; try again later.
         """
         ledger = cls(connect(url))
         if metadata is METADATA:
@@ -92,7 +92,7 @@ class Ledger:
         return ledger
 
     def upgrade(self) -> Upgraded:
-        """Run the migrations that are missing, one process at a time.
+        """Run the missing migrations, one process at a time.
 
         Raises:
             LedgerAway: nothing was changed; try again later.
@@ -100,7 +100,7 @@ class Ledger:
         with self.reading() as connection:
             revision = upgrade.current(connection)
             if revision == upgrade.HEAD and connection.dialect.has_table(connection, upgrade.TABLE):
-                return Upgraded(revision, revision)  # the usual case waits for no lock
+                return Upgraded(revision, revision)  # the usual case needs no lock
         with self.transaction() as connection:
             upgrade.lock(connection)
             return upgrade.upgrade(connection)
@@ -117,17 +117,17 @@ class Ledger:
             LedgerAway: nothing was written, and it may succeed later.
             Unstorable: nothing was written, and it never will be.
         """
-        with _told_apart(), self.engine.begin() as connection:
+        with _ledger_errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection for questions alone; it waits for no writer.
+        """Give a connection for reading; it waits for no writer.
 
         Raises:
             LedgerAway: the database is out of reach.
         """
-        with _told_apart(), self.engine.connect() as connection:
+        with _ledger_errors(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def write(self, rows: Iterable[Row]) -> Counter[str]:
@@ -137,7 +137,7 @@ class Ledger:
 
     @staticmethod
     def add(connection: Connection, rows: Iterable[Row]) -> Counter[str]:
-        """Add rows in the caller's transaction; those that are there already stay as they are.
+        """Add rows in the caller's transaction; existing ones stay as they are.
 
         Returns:
             How many rows are new, by table.
@@ -145,33 +145,44 @@ class Ledger:
         by_table: dict[Table, list[Mapping[str, Any]]] = {}
         for row in rows:
             by_table.setdefault(row.table, []).append(row.values)
-        new: Counter[str] = Counter()
-        on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-        for table, values in by_table.items():
-            found = connection.execute(
-                on.insert(table).on_conflict_do_nothing(),
-                values,
-                execution_options={"preserve_rowcount": True},  # else of inserts it may be lost
-            )
-            new[table.name] += max(0, found.rowcount)
-        return new
+        return Counter(
+            {table.name: insert_new(connection, table, new) for table, new in by_table.items()}
+        )
 
     def ended_uploads(self, upload_ids: Collection[str]) -> set[str]:
         """Return those of ``upload_ids`` that have a decision or a dead letter here."""
-        ids = list(upload_ids)
         ended: set[str] = set()
         with self.reading() as connection:
-            for start in range(0, len(ids), CHUNK):
-                asked = ids[start : start + CHUNK]
+            for ids in chunks(upload_ids):
                 for column in (DECISIONS.c.upload_id, DEAD_LETTERS.c.upload_id):
-                    question = sqlalchemy.select(column).where(column.in_(asked))
+                    question = sqlalchemy.select(column).where(column.in_(ids))
                     ended.update(connection.scalars(question))
         return ended
 
 
+def chunks(ids: Collection[str]) -> Iterator[list[str]]:
+    """Yield ids in order, as many at a time as one statement takes."""
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert rows whose keys are new; return how many those were."""
+    if not rows:
+        return 0
+    on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    inserted = connection.execute(
+        on.insert(table).on_conflict_do_nothing(),
+        rows,
+        execution_options={"preserve_rowcount": True},  # inserts may lose it otherwise
+    )
+    return max(0, inserted.rowcount)
+
+
 @contextmanager
-def _told_apart() -> Iterator[None]:
-    """Turn the library's errors into ours; what is neither passes as it is: a bug."""
+def _ledger_errors() -> Iterator[None]:
+    """Turn the library's errors into the ledger's; others pass unchanged: they are bugs."""
     try:
         yield
     except (OperationalError, InterfaceError, TimeoutError) as error:
@@ -194,7 +205,7 @@ def connect(url: str) -> Engine:
     """Return the engine of a database; nothing is connected yet.
 
     Raises:
-        LedgerError: the URL is none, or names a database of another kind.
+        LedgerError: the URL is invalid, or names an unsupported database.
     """
     try:
         target = make_url(url)
@@ -209,12 +220,12 @@ def connect(url: str) -> Engine:
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": CONNECT_S},
             )
-        case other:
-            raise LedgerError(f"EARMARK_LEDGER must be sqlite or postgresql, not {other}")
+        case backend:
+            raise LedgerError(f"EARMARK_LEDGER must be sqlite or postgresql, not {backend}")
 
 
 def _write_ahead(raw: sqlite3.Connection) -> None:
-    """Switch a database to its write-ahead log; where others do that too, SQLite does not wait."""
+    """Switch to the write-ahead log; retry, since SQLite does not wait for a concurrent switch."""
     deadline = time.monotonic() + BUSY_S
     while True:
         try:
@@ -237,15 +248,15 @@ def _sqlite(target: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _: Any) -> None:
-        raw.isolation_level = None  # transactions begin where we say, not where sqlite3 guesses
+        raw.isolation_level = None  # transactions begin explicitly
         _write_ahead(raw)
-        raw.execute("PRAGMA synchronous=FULL")  # offsets are committed on the word of a commit
+        raw.execute("PRAGMA synchronous=FULL")  # offsets are committed after a commit
         raw.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            # Take the write lock at once: a reader that turns writer midway cannot wait for it.
+            # Take the write lock at once: a reader that becomes a writer cannot wait for it.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

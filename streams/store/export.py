@@ -18,10 +18,9 @@ import orjson
 from sqlalchemy import Connection, Date, LargeBinary, Table, select, tuple_
 
 from detector.errors import BadInput
-from streams.services import review_tasks
-from streams.store import account_tables
+from streams.store import account_tables, task_states
 from streams.store.database import Ledger, Row
-from streams.store.tables import METADATA, REVIEW_TASKS, VERDICTS, Moment
+from streams.store.tables import METADATA, Moment
 from streams.store.upgrade import HEAD
 
 LEFT_OUT: Final = frozenset(
@@ -112,10 +111,7 @@ def _is_ours(said: dict[str, Any]) -> bool:
 def _add(ledger: Ledger, rows: list[Row]) -> Counter[str]:
     with ledger.transaction() as connection:
         new = ledger.add(connection, rows)
-        # Rows of one kind may come without the other's: states follow from both.
-        review_tasks.follow(
-            connection, [row for row in rows if row.table in (REVIEW_TASKS, VERDICTS)]
-        )
+        task_states.follow(connection, rows)
     return new
 
 

@@ -1,9 +1,8 @@
-"""The outbox: events that leave with the transaction that caused them, or not at all.
+"""The transactional outbox: events are stored with their cause and published later.
 
-Whoever changes the ledger and must tell a topic writes both in one transaction; a relay
-publishes what waits, in order, and marks it sent when the broker has it. A crash between the
-two repeats an event, which every reader bears; none is lost and none goes out that was
-rolled back.
+``publish`` and ``put`` write in the caller's transaction. A relay publishes the rows in order and
+marks them sent once the broker has acknowledged them. A crash in between repeats an event, which
+every consumer tolerates; no event is lost, and none of a rolled-back transaction is published.
 """
 
 import threading
@@ -17,13 +16,16 @@ from kafka.errors import KafkaError
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from detector.errors import EarmarkError
+from streams.contract.dead_letters import Message
 from streams.contract.records import Record
 from streams.runtime import metrics, tracing
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
+from streams.store import task_states, webhooks
 from streams.store.account_tables import OUTBOX
 from streams.store.database import Ledger
+from streams.store.projections import rows_of
 
 log = structlog.get_logger()
 
@@ -31,11 +33,30 @@ LOCK: Final = 0x6561726D6F7574  # PostgreSQL: one relay at a time
 BATCH: Final = 200
 LOOK_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
-KEPT: Final = timedelta(days=7)  # what was sent; the topic is the record of it
+KEPT: Final = timedelta(days=7)  # rows that were sent; the topic keeps the event
+
+
+def publish(connection: Connection, topic: str, record: Record) -> bool:
+    """Store a record's rows and publish it, in the caller's transaction.
+
+    When the record returns on its topic, the ledger has its rows already.
+
+    Returns:
+        False where its id was stored before: then nothing is published.
+    """
+    now_ms = int(datetime.now(UTC).timestamp() * 1_000)
+    message = Message(topic, 0, 0, record.key.encode(), record.to_bytes(), (), now_ms)
+    rows = rows_of(message)
+    if not sum(Ledger.add(connection, rows).values()):
+        return False
+    task_states.follow(connection, rows)
+    webhooks.enqueue(connection, [message])
+    put(connection, topic, record)
+    return True
 
 
 def put(connection: Connection, topic: str, record: Record) -> None:
-    """Let a record go out when the caller's transaction commits."""
+    """Publish a record when the caller's transaction commits."""
     headers = dict(tracing.carried(()))
     row = {
         "traceparent": headers[tracing.TRACEPARENT].decode() if headers else None,
@@ -48,7 +69,7 @@ def put(connection: Connection, topic: str, record: Record) -> None:
 
 
 class Relay:
-    """Publishes what waits, in a thread of its own, until stopped."""
+    """Publishes unsent rows in a thread of its own until stopped."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._settings = ledger, settings
@@ -57,15 +78,15 @@ class Relay:
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Something has just been put there: look now."""
+        """Look for unsent rows now."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Finish the batch at hand and end."""
+        """Finish the current batch and stop."""
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -93,7 +114,7 @@ class Relay:
         """Publish one batch; return how many were sent.
 
         Raises:
-            Transient: broker or database are away; what was not marked comes again.
+            Transient: broker or database are away; unmarked rows are sent again.
         """
         with self._ledger.reading() as connection:
             waiting = connection.execute(
@@ -106,7 +127,7 @@ class Relay:
             if connection.dialect.name != "postgresql":
                 return self._send(connection)
             if not connection.scalar(select(func.pg_try_advisory_lock(LOCK))):
-                return 0  # another process is at it
+                return 0  # another process is publishing
             try:
                 return self._send(connection)
             finally:

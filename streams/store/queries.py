@@ -1,4 +1,4 @@
-"""Questions to the ledger, for the command line and whoever else reads it."""
+"""Reads of the ledger: decisions, observations, the story of a track."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
-from streams.contract.records import TrackDecided, parse
+from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
 from streams.store.database import Ledger
-from streams.store.tables import DEAD_LETTER_ACTIONS, DEAD_LETTERS, DECISIONS, METADATA, UPLOADS
+from streams.store.tables import (
+    DEAD_LETTER_ACTIONS,
+    DEAD_LETTERS,
+    DECISIONS,
+    FINGERPRINTS,
+    METADATA,
+    UPLOADS,
+)
 
 # Every table of records about tracks; their order in ``tables`` settles ties of a story.
 STORY: Final = tuple(
@@ -23,7 +30,7 @@ LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that the ledger knows of a track: its table, its time, its record."""
+    """One row about a track: its table, its time, its record."""
 
     table: str
     recorded_at: datetime | None
@@ -42,22 +49,39 @@ def counts(ledger: Ledger) -> dict[str, int]:
 
 def decision_of(ledger: Ledger, upload_id: str) -> TrackDecided | None:
     """Return the latest decision about an upload."""
-    found = _decisions(ledger, DECISIONS.c.upload_id == upload_id, limit=1)
-    return found[0] if found else None
+    return next(iter(_decisions(ledger, DECISIONS.c.upload_id == upload_id, limit=1)), None)
 
 
 def decision(ledger: Ledger, decision_id: str) -> TrackDecided | None:
     """Return a decision by its id."""
-    found = _decisions(ledger, DECISIONS.c.decision_id == decision_id, limit=1)
-    return found[0] if found else None
+    return next(iter(_decisions(ledger, DECISIONS.c.decision_id == decision_id, limit=1)), None)
+
+
+def content_of(connection: Connection, decision_id: str) -> str | None:
+    """Return the content that a decision is about."""
+    question = select(DECISIONS.c.content_sha256).where(DECISIONS.c.decision_id == decision_id)
+    return connection.scalar(question)
+
+
+def observation_of(ledger: Ledger, upload_id: str, content_sha256: str) -> ObservationRef | None:
+    """Return the latest observation of an upload's content."""
+    question = (
+        select(FINGERPRINTS.c.record)
+        .where(FINGERPRINTS.c.upload_id == upload_id)
+        .where(FINGERPRINTS.c.content_sha256 == content_sha256)
+        .order_by(FINGERPRINTS.c.observation_version.desc())
+        .limit(1)
+    )
+    with ledger.reading() as connection:
+        text = connection.scalar(question)
+    return None if text is None else parse(TrackFingerprinted, text.encode()).observation
 
 
 def track_of(ledger: Ledger, upload_id: str) -> str | None:
-    """Return the track that an upload is of, or None where the upload is not known."""
+    """Return the track that an upload is of, or None where the upload is unknown."""
     question = select(UPLOADS.c.track_id).where(UPLOADS.c.upload_id == upload_id)
     with ledger.reading() as connection:
-        found: str | None = connection.scalars(question).first()
-    return found
+        return connection.scalar(question)
 
 
 def latest_decisions(ledger: Ledger, limit: int) -> list[TrackDecided]:
@@ -77,7 +101,7 @@ def _decisions(
 
 
 def story(ledger: Ledger, track_id: str) -> list[Entry]:
-    """Return everything about a track, as it happened."""
+    """Return everything about a track, oldest first."""
     entries: list[Entry] = []
     with ledger.reading() as connection:
         for table in STORY:
@@ -86,8 +110,8 @@ def story(ledger: Ledger, track_id: str) -> list[Entry]:
                 entries.append(Entry(table.name, at, orjson.loads(text)))
         question = select(DEAD_LETTERS).where(DEAD_LETTERS.c.track_id == track_id)
         for row in connection.execute(question).mappings():
-            said = {name: row[name] for name in ("source", "processor", "reason", "detail")}
-            entries.append(Entry(DEAD_LETTERS.name, row["recorded_at"], said))
+            fields = {name: row[name] for name in ("source", "processor", "reason", "detail")}
+            entries.append(Entry(DEAD_LETTERS.name, row["recorded_at"], fields))
         question = select(DEAD_LETTER_ACTIONS).where(DEAD_LETTER_ACTIONS.c.track_id == track_id)
         entries.extend(
             Entry(DEAD_LETTER_ACTIONS.name, row["recorded_at"], dict(row))

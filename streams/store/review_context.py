@@ -5,27 +5,18 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, func, select, union
+from sqlalchemy import Connection, func, select, union
 
 from streams.contract.records import TrackDecided, parse
 from streams.contract.records.reviews import ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Ledger
-from streams.store.tables import DECISIONS, FINGERPRINTS, REVIEW_TASKS, RIGHTS, UPLOADS, VERDICTS
+from streams.store.tables import DECISIONS, FINGERPRINTS, RIGHTS, UPLOADS, VERDICTS
 
 RECENT: Final = 200  # uploads of one distributor that its history counts
 DUPLICATES: Final = 50
 ENTRIES: Final = 20
-
-
-def task(connection: Connection, task_id: str, excluded: ColumnElement[bool]) -> Any:
-    """Return a task's state, ``record`` and ``never`` (``excluded``); None: no such task."""
-    return connection.execute(
-        select(STATES, REVIEW_TASKS.c.record, excluded.label("never"))
-        .outerjoin(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
-        .where(STATES.c.task_id == task_id)
-    ).one_or_none()
 
 
 def successor(ledger: Ledger, task_id: str) -> str | None:

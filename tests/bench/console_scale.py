@@ -27,8 +27,8 @@ from streams.contract.records import Declaration, Outcome, SegmentScore, UploadR
 from streams.policy.decide import decide
 from streams.runtime import logs
 from streams.runtime.settings import Settings
-from streams.services import review_tasks
 from streams.services.accounts import keys, sessions, users
+from streams.store import task_states
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.cursors import Sorted
 from streams.store.database import Ledger, Row
@@ -59,7 +59,7 @@ def fill(ledger: Ledger, tracks: int, asked: int) -> None:
         if len(rows) >= BATCH * 8 or number == tracks - 1:
             with ledger.transaction() as connection:
                 ledger.add(connection, rows)
-                review_tasks.follow(connection, rows)
+                task_states.follow(connection, rows)
             rows = []
     with ledger.transaction() as connection:
         if connection.dialect.name == "postgresql":

@@ -227,12 +227,12 @@ def _judge(settings: Settings) -> None:
         anna, bob = (create(connection, name, "reviewer", "test") for name in ("anna", "bob"))
     found = {}
     for extent in (Extent.NONE, Extent.ALL):
-        task_id = take_next(ledger, anna, TASK_STATES.c.kind == "review")
+        task_id = take_next(ledger, anna)
         assert task_id is not None
         found[_verdict(ledger, task_id, anna, extent)] = extent
     assert ask_twice(ledger, anna, 2) == 2
     for _ in found:
-        task_id = take_next(ledger, bob, TASK_STATES.c.kind == "second")
+        task_id = take_next(ledger, bob, "quality")
         assert task_id is not None
         with ledger.reading() as connection:
             mine = TASK_STATES.c.task_id == task_id

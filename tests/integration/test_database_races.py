@@ -17,8 +17,7 @@ from streams.services import appeals
 from streams.services.accounts import sessions, users
 from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.services.appeals import BadAppeal
-from streams.services.verdicts import publish
-from streams.store import audit
+from streams.store import accounts, audit, outbox
 from streams.store.account_tables import USERS
 from streams.store.database import Ledger
 from streams.store.tables import APPEALS, UPLOADS
@@ -64,7 +63,7 @@ def count(ledger: Ledger, table: sqlalchemy.Table, *where: Any) -> int:
 def test_one_idempotency_key_is_one_request(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "publish", slow(publish))
+    monkeypatch.setattr(outbox, "publish", slow(outbox.publish))
     upload = Upload(track_id="T-1", uri="file:///1.wav")
     taken = together(lambda _: intake.take_in(ledger, upload, "key_1", "k"))
     assert sorted(one.again for one in taken) == [False] + [True] * (AT_ONCE - 1)
@@ -73,7 +72,7 @@ def test_one_idempotency_key_is_one_request(
 
 def test_one_appellant_has_one_open_appeal(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     decided, _ = tell(ledger)
-    monkeypatch.setattr(appeals, "publish", slow(publish))
+    monkeypatch.setattr(outbox, "publish", slow(outbox.publish))
 
     def hand_in(number: int) -> Any:
         return appeals.receive(
@@ -112,7 +111,8 @@ def test_many_guesses_at_once_are_as_few(ledger: Ledger, monkeypatch: pytest.Mon
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(users, "NOBODY", hasher.hash("no such user"))
     monkeypatch.setattr(users, "TRIES_OF_BOTH", 2)
-    monkeypatch.setattr(users, "delete", slow(sqlalchemy.delete))  # between counting and the commit
+    # between counting and the commit
+    monkeypatch.setattr(accounts, "forget_attempts", slow(accounts.forget_attempts))
     answers = together(lambda _: users.log_in(ledger, "Ada", "guess", "10.0.0.9"))
     kinds = [type(one) for one in answers]
     assert (kinds.count(WrongLogin), kinds.count(TooManyTries)) == (2, AT_ONCE - 2)

@@ -1,5 +1,4 @@
-"""Who may do what: roles and rights, users, sessions, one-time links, API keys, OIDC.
+"""Accounts: roles and rights, users, sessions, one-time links, API keys, OpenID log-in.
 
-Read roles, tokens, users, sessions, keys, oidc. Nothing here knows HTTP; the API and the
-console ask it, and it asks the ledger.
+Nothing here knows HTTP; the API and the console call it.
 """

@@ -1,18 +1,15 @@
-"""API keys: one for each program, with a role, revocable; the secret is shown once."""
+"""API keys: one for each program, with a role, revocable."""
 
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
-
 from streams.services.accounts.roles import Right, Role, rights_of
 from streams.services.accounts.tokens import hashed, new_id, new_token
 from streams.services.accounts.users import LONGEST_NAME, AccountError
-from streams.store import audit
-from streams.store.account_tables import API_KEYS
-from streams.store.database import Ledger
+from streams.store import accounts, audit
+from streams.store.database import Connection, Ledger
 
 USED_EVERY: Final = timedelta(minutes=1)
 
@@ -30,18 +27,15 @@ class Key:
     used_at: datetime | None
 
     def may(self, right: Right) -> bool:
-        """Whether a right is its."""
+        """Return whether the key has a right."""
         return self.revoked_at is None and right in rights_of(self.role)
 
 
-COLUMNS: Final = tuple(API_KEYS.c[name] for name in Key.__dataclass_fields__)
-
-
 def create(connection: Connection, name: str, role: str, by: str) -> str:
-    """Make a key; return it: ``key_id.secret``, never to be seen again.
+    """Create a key; return it: ``key_id.secret``, shown only once.
 
     Raises:
-        AccountError: no name, or no such role.
+        AccountError: the name is invalid, or the role unknown.
     """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -57,24 +51,22 @@ def create(connection: Connection, name: str, role: str, by: str) -> str:
         "created_by": by,
         "created_at": datetime.now(UTC),
     }
-    connection.execute(insert(API_KEYS).values(row))
+    accounts.add_key(connection, row)
     audit.append(connection, [audit.Entry(by, "key_created", key_id, {"name": name, "role": role})])
     return f"{key_id}.{secret}"
 
 
 def revoke(connection: Connection, key_id: str, by: str) -> None:
-    """End a key; it holds at the next request."""
-    mine = (API_KEYS.c.key_id == key_id) & API_KEYS.c.revoked_at.is_(None)
-    connection.execute(update(API_KEYS).where(mine).values(revoked_at=datetime.now(UTC)))
+    """Revoke a key, from the next request on."""
+    accounts.revoke_key(connection, key_id, datetime.now(UTC))
     audit.append(connection, [audit.Entry(by, "key_revoked", key_id)])
 
 
 def find(ledger: Ledger, presented: str) -> Key | None:
-    """Return the key that was presented; None where it is none or was revoked."""
+    """Return the presented key; None where it is unknown or revoked."""
     key_id, _, secret = presented.partition(".")
     with ledger.reading() as connection:
-        question = select(API_KEYS.c.secret_sha256, *COLUMNS).where(API_KEYS.c.key_id == key_id)
-        row = connection.execute(question).one_or_none()
+        row = accounts.key(connection, key_id)
     if row is None or not hmac.compare_digest(row.secret_sha256, hashed(secret)):
         return None
     key = Key(*row[1:])
@@ -83,13 +75,12 @@ def find(ledger: Ledger, presented: str) -> Key | None:
     now = datetime.now(UTC)
     if key.used_at is None or key.used_at < now - USED_EVERY:
         with ledger.transaction() as connection:
-            mine = API_KEYS.c.key_id == key.key_id
-            connection.execute(update(API_KEYS).where(mine).values(used_at=now))
+            accounts.see_key(connection, key.key_id, now)
     return key
 
 
 def all_keys(ledger: Ledger) -> list[Key]:
     """Return all keys, latest first."""
     with ledger.reading() as connection:
-        rows = connection.execute(select(*COLUMNS).order_by(API_KEYS.c.created_at.desc())).all()
+        rows = accounts.all_keys(connection)
     return [Key(*row) for row in rows]

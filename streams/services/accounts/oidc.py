@@ -1,14 +1,15 @@
 """Log-in by an OpenID provider: authorization code with PKCE, the ID token verified.
 
-The provider says who somebody is and, by a claim, which role they have; both hold from that
-log-in on. Nobody becomes a user who was here before under the same name: accounts are known by
-the provider's subject alone.
+The provider identifies the user and, by a claim, their role; both apply from that log-in on.
+Accounts are matched by the provider's subject, never by name: a new subject cannot take over an
+existing account.
 """
 
 import secrets
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,37 +19,36 @@ from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from sqlalchemy import select, update
 
 from detector.errors import BadInput, Transient
 from streams.runtime.settings import Settings
 from streams.services.accounts import users
 from streams.services.accounts.roles import PEOPLE
-from streams.services.accounts.users import COLUMNS, LONGEST_NAME, AccountError, User
-from streams.store import audit
-from streams.store.account_tables import USERS
-from streams.store.database import Ledger
+from streams.services.accounts.users import LONGEST_NAME, AccountError, User
+from streams.store import accounts, audit
+from streams.store.database import Connection, Ledger
 
 ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", never a shared secret
+ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 ANSWER_S: Final = 10.0
 KEPT_S: Final = 3_600.0
 LEEWAY_S: Final = 60
 
 
 class OidcRefused(BadInput):
-    """The provider's answer does not let anybody in; the detail tells people why."""
+    """The provider's answer allows no log-in; the detail says why."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("oidc_refused", detail)
 
 
 class ProviderAway(Transient):
-    """The provider does not answer, or not as one does."""
+    """The provider does not answer, or its answer is malformed."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """A log-in under way: where the browser goes, and what it must bring back."""
+    """A log-in in progress: where the browser goes, and what must come back."""
 
     url: str
     state: str
@@ -84,7 +84,7 @@ class Oidc:
         return Started(url, state, nonce, verifier)
 
     def finish(self, ledger: Ledger, begun: Started, state: str, code: str) -> User:
-        """Return the user that the provider has sent back.
+        """Return the user that the provider sent back.
 
         Raises:
             OidcRefused: not from the same log-in, not a token for us, or no role here.
@@ -122,11 +122,11 @@ class Oidc:
         return dict(decoded.claims)
 
     def _role(self, claims: dict[str, Any]) -> str | None:
-        """Return the role that the claim gives, else the default; None: they do not get in."""
-        given = claims.get(self._claim)
-        for one in given if isinstance(given, list) else [given]:
-            if one in PEOPLE:
-                return str(one)
+        """Return the role of the claim, else the default; None: log-in is refused."""
+        claimed = claims.get(self._claim)
+        for role in claimed if isinstance(claimed, list) else [claimed]:
+            if role in PEOPLE:
+                return str(role)
         return None if self._default == "none" else self._default
 
     def _metadata(self) -> dict[str, Any]:
@@ -135,14 +135,14 @@ class Oidc:
                 return self._known[1]
             url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
             try:
-                said = _fetched(url)
-                complete = all(said[name] for name in ("authorization_endpoint", "token_endpoint"))
-                if said["issuer"] != self._issuer or not complete or not said["jwks_uri"]:
+                metadata = _fetched(url)
+                complete = all(metadata[name] for name in ENDPOINTS)
+                if metadata["issuer"] != self._issuer or not complete:
                     raise ProviderAway("the OpenID provider names another issuer than is set")
             except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
                 raise ProviderAway(f"the OpenID provider: {type(error).__name__}") from error
-            self._known = (time.monotonic(), said)
-            return dict(said)
+            self._known = (time.monotonic(), metadata)
+            return dict(metadata)
 
     def _client(self) -> Any:
         return OAuth2Client(
@@ -161,12 +161,11 @@ def _fetched(url: str) -> Any:
 
 
 def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str | None) -> User:
-    """Return the account of a subject, made at the first log-in, with the role that it has now."""
+    """Return the account of a subject, created at the first log-in, with its current role."""
     if role is None:
         raise OidcRefused("your organisation gives you no role here; ask whoever runs Earmark")
     with ledger.transaction() as connection:
-        question = select(*COLUMNS).where(USERS.c.oidc_subject == subject)
-        row = connection.execute(question).one_or_none()
+        row = accounts.user_by_subject(connection, subject)
         if row is None:
             user = _create(connection, subject, claims, role)
         else:
@@ -174,24 +173,24 @@ def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str | None
             if not user.active:
                 raise OidcRefused("this account is closed")
             if user.role != role:
-                mine = update(USERS).where(USERS.c.user_id == user.user_id)
-                connection.execute(mine.values(role=role))
+                accounts.change_user(connection, user.user_id, role=role)
                 change = audit.Entry("oidc", "user_changed", user.user_id, {"role": role})
                 audit.append(connection, [change])
-                user = User(*connection.execute(question).one())
+                user = replace(user, role=role)
         entry = audit.Entry(user.user_id, "login", "", {"by": "oidc"})
         audit.append(connection, [entry])
     return user
 
 
-def _create(connection: Any, subject: str, claims: dict[str, Any], role: str) -> User:
-    wanted = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
-    wanted = "".join(one for one in wanted if one.isprintable()).strip()[: LONGEST_NAME - 20]
+def _create(connection: Connection, subject: str, claims: dict[str, Any], role: str) -> User:
+    claimed = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
+    base = "".join(letter for letter in claimed if letter.isprintable()).strip()
+    base = base[: LONGEST_NAME - 20]
     host = urlsplit(subject).hostname or "oidc"
-    for name in (wanted or "somebody", f"{wanted} @{host}"[:LONGEST_NAME], None):
-        given = name or f"{wanted[:60]} {secrets.token_hex(4)}"
+    names = base or "somebody", f"{base} @{host}"[:LONGEST_NAME], f"{base[:60]} {token_hex(4)}"
+    for name in names:
         try:
-            return users.create(connection, given, role, "oidc", oidc_subject=subject)
+            return users.create(connection, name, role, "oidc", oidc_subject=subject)
         except AccountError as error:
             if error.reason != "name_taken":
                 raise

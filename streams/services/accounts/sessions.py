@@ -1,19 +1,16 @@
-"""Sessions and one-time links: how a browser proves who sits before it."""
+"""Sessions and one-time links: how a browser is authenticated."""
 
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-
 from detector.errors import BadInput
 from streams.services.accounts import users
 from streams.services.accounts.tokens import hashed, new_token
-from streams.services.accounts.users import COLUMNS, AccountError, User
-from streams.store import audit
-from streams.store.account_tables import LINKS, SESSIONS, USERS
-from streams.store.database import Ledger
+from streams.services.accounts.users import AccountError, User
+from streams.store import accounts, audit
+from streams.store.database import Connection, Ledger
 
 LASTS: Final = timedelta(hours=12)
 IDLE: Final = timedelta(hours=2)
@@ -23,7 +20,7 @@ FIRST_NAME: Final = "admin"
 
 
 class BadLink(BadInput):
-    """A one-time link that is none, or was used, or is too old."""
+    """A one-time link that is unknown, used or expired."""
 
     def __init__(self) -> None:
         super().__init__("bad_link", "this link was used already, is too old, or never was one")
@@ -31,18 +28,18 @@ class BadLink(BadInput):
 
 @dataclass(frozen=True)
 class Session:
-    """Who is logged in, and the token that their forms must carry."""
+    """The logged-in user, and the token that their forms must carry."""
 
     user: User
     csrf: str
 
     def accepts(self, csrf: str) -> bool:
-        """Whether a form came from a page of this session."""
+        """Return whether a form came from a page of this session."""
         return hmac.compare_digest(self.csrf.encode(), csrf.encode(errors="replace"))
 
 
 def begin(connection: Connection, user: User) -> str:
-    """Begin a session and return its token: always a new one, whatever the browser brought."""
+    """Begin a session; return its token, always a new one."""
     token, now = new_token(), datetime.now(UTC)
     row = {
         "token_sha256": hashed(token),
@@ -52,67 +49,55 @@ def begin(connection: Connection, user: User) -> str:
         "seen_at": now,
         "expires_at": now + LASTS,
     }
-    connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < now))
-    connection.execute(insert(SESSIONS).values(row))
+    accounts.add_session(connection, row)
     return token
 
 
 def find(ledger: Ledger, token: str) -> Session | None:
-    """Return the session of a token; None where it is none, is over, or the user closed."""
-    now = datetime.now(UTC)
-    mine = SESSIONS.c.token_sha256 == hashed(token)
-    question = (
-        select(SESSIONS.c.csrf, SESSIONS.c.seen_at, SESSIONS.c.expires_at, *COLUMNS)
-        .join(USERS, USERS.c.user_id == SESSIONS.c.user_id)
-        .where(mine)
-    )
+    """Return the session of a token; None: unknown, expired, or the account is closed."""
+    now, token_sha256 = datetime.now(UTC), hashed(token)
     with ledger.reading() as connection:
-        row = connection.execute(question).one_or_none()
+        row = accounts.session(connection, token_sha256)
     if row is None or not row.active or row.expires_at < now or row.seen_at < now - IDLE:
         return None
     if row.seen_at < now - SEEN_EVERY:
         with ledger.transaction() as connection:
-            connection.execute(update(SESSIONS).where(mine).values(seen_at=now))
+            accounts.see_session(connection, token_sha256, now)
     return Session(User(*row[3:]), row.csrf)
 
 
 def end(connection: Connection, token: str, user: User) -> None:
     """Log out."""
-    connection.execute(delete(SESSIONS).where(SESSIONS.c.token_sha256 == hashed(token)))
+    accounts.end_session(connection, hashed(token))
     audit.append(connection, [audit.Entry(user.user_id, "logout")])
 
 
 def link(connection: Connection, user: User, by: str) -> str:
-    """Return the token of a new one-time link for a user; older ones end."""
+    """Return the token of a new one-time link for a user; it replaces unused ones."""
     token, now = new_token(), datetime.now(UTC)
-    unused = LINKS.c.used_at.is_(None) & (LINKS.c.user_id == user.user_id)
-    connection.execute(delete(LINKS).where(unused))
     row = {"token_sha256": hashed(token), "user_id": user.user_id, "expires_at": now + LINK_LASTS}
-    connection.execute(insert(LINKS).values(row))
+    accounts.add_link(connection, row)
     audit.append(connection, [audit.Entry(by, "link_made", user.user_id)])
     return token
 
 
 def first_link(ledger: Ledger, *, always: bool) -> str | None:
-    """Return a one-time link's token for the first admin, who is made where there is nobody.
+    """Return a one-time link's token for the first admin, who is created where no user exists.
 
-    Without ``always`` only while nobody has ever got in: an installation with users has
-    other ways.
+    Without ``always`` only until the first log-in: later there are other ways.
     """
     with ledger.transaction() as connection:
-        audit.lock(connection)  # of two processes that start at once, one makes the first admin
-        admin = select(*COLUMNS).where(USERS.c.role == "admin", USERS.c.active)
-        row = connection.execute(admin.order_by(USERS.c.created_at).limit(1)).one_or_none()
+        audit.lock(connection)  # of two processes that start at once, one creates the first admin
+        row = accounts.first_admin(connection)
         if row is None:
-            if connection.scalar(select(func.count()).select_from(USERS)):
+            if accounts.has_users(connection):
                 return None
             return link(connection, users.create(connection, FIRST_NAME, "admin", "start"), "start")
-        first = User(*row)
-        if not always:
-            used = select(func.count()).where(LINKS.c.used_at.is_not(None))
-            if first.has_password or first.by_oidc or connection.scalar(used):
-                return None
-        return link(connection, first, "start")
+        admin = User(*row)
+        has_login = admin.has_password or admin.by_oidc
+        if not always and (has_login or accounts.any_link_used(connection)):
+            return None
+        return link(connection, admin, "start")
 
 
 def new_link(ledger: Ledger, name: str = "") -> str:
@@ -122,14 +107,13 @@ def new_link(ledger: Ledger, name: str = "") -> str:
         AccountError: there is no such user, or the account is closed.
     """
     if not name:
-        found = first_link(ledger, always=True)
-        if found is None:
+        token = first_link(ledger, always=True)
+        if token is None:
             raise AccountError("no_such_user", "there is no admin: name a user")
-        return found
+        return token
     with ledger.transaction() as connection:
-        question = select(*COLUMNS).where(USERS.c.name == name, USERS.c.active)
-        row = connection.execute(question).one_or_none()
-        if row is None:
+        row = accounts.user_by_name(connection, name)
+        if row is None or not row.active:
             raise AccountError("no_such_user", f"there is no user {name!r}, or it is closed")
         return link(connection, User(*row), "command line")
 
@@ -138,15 +122,12 @@ def enter(ledger: Ledger, token: str, address: str) -> str:
     """Use a one-time link; return the token of a new session.
 
     Raises:
-        BadLink: it cannot be used (any more).
+        BadLink: it is unknown, used or expired.
     """
-    now = datetime.now(UTC)
     with ledger.transaction() as connection:
-        mine = LINKS.c.token_sha256 == hashed(token)
-        usable = mine & LINKS.c.used_at.is_(None) & (LINKS.c.expires_at > now)
-        if connection.execute(update(LINKS).where(usable).values(used_at=now)).rowcount != 1:
+        user_id = accounts.use_link(connection, hashed(token), datetime.now(UTC))
+        if user_id is None:
             raise BadLink
-        user_id = connection.scalars(select(LINKS.c.user_id).where(mine)).one()
         user = users.find(connection, user_id)
         if not user.active:
             raise BadLink

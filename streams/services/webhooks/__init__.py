@@ -1,4 +1,4 @@
-"""Webhooks: what happened, posted to those who do not speak Kafka; signed, retried, replayable.
+"""Webhooks: events posted over HTTP, signed, retried and replayable.
 
-Read deliveries (what is to go where, in the ledger) and sender (which posts it).
+``deliveries`` registers webhooks; ``sender`` posts what is due.
 """

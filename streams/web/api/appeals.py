@@ -73,6 +73,6 @@ def appeal(
     """Return an appeal as it stands."""
     try:
         with resources_of(request).ledger.reading() as connection:
-            return appeals.one(connection, appeal_id)
+            return appeals.find(connection, appeal_id)
     except BadAppeal as error:
         raise ProblemError(404, error.reason, error.detail) from error

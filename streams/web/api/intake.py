@@ -18,7 +18,6 @@ from detector.errors import Transient
 from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.media.kept_audio import KeptFile
-from streams.services.verdicts import publish
 from streams.stages.ingest import upload_from_fields
 from streams.store import audit, outbox, requests, track_queries
 from streams.store.database import Ledger
@@ -120,7 +119,7 @@ def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None)
                     )
                 return TakenIn(event.upload_id, event.track_id, again=True)
             requests.remember(connection, caller, key, digest, event.upload_id, now)
-        if not publish(connection, topics.UPLOADED, event):
+        if not outbox.publish(connection, topics.UPLOADED, event):
             # Known, but sent again: it goes out again, as the ingest hook does. A broker that
             # keeps nothing may have forgotten it, or its file has been repaired meanwhile.
             outbox.put(connection, topics.UPLOADED, event)

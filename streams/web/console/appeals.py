@@ -18,6 +18,7 @@ from streams.services import appeals, wording
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
+from streams.store import appeals as appeal_store
 from streams.store import queries, review_context
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import resources_of
@@ -49,7 +50,7 @@ def listed(
     """List the appeals that wait, or those that were decided."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "appeals_seen")
-    part = appeals.listed(resources.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
+    part = appeal_store.listed(resources.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
     return page(
         *(request, "appeals.html", visitor),
         part=part,
@@ -182,10 +183,10 @@ def _appeal(
     resources.note_view(visitor.user.user_id, "appeal_seen", appeal_id)
     with resources.ledger.reading() as connection:
         try:
-            found = appeals.one(connection, appeal_id)
+            found = appeals.find(connection, appeal_id)
         except BadAppeal as error:
             raise PageError(404, "There is no such appeal.") from error
-        changes = appeals.history(connection, appeal_id)
+        changes = appeal_store.history(connection, appeal_id)
         excluded = appeals.first_reviewers(connection, found)
         names = users.names(connection)
         fingerprint = review_context.fingerprint(connection, found.upload_id)

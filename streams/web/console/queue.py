@@ -51,9 +51,8 @@ def take_next(
     request: Request, visitor: Annotated[Visitor, needs(Right.REVIEW)], form: Form
 ) -> Response:
     """Take the most urgent task of a queue and go there."""
-    ledger, user = resources_of(request).ledger, visitor.user
-    condition = Filters(text(form, "queue", 100)).condition(ledger, user.user_id)
-    task_id = review_tasks.take_next(ledger, user, condition)
+    queue_name = text(form, "queue", 100)
+    task_id = review_tasks.take_next(resources_of(request).ledger, visitor.user, queue_name)
     return RedirectResponse(f"/tasks/{task_id}" if task_id else "/queue?show=open", 303)
 
 

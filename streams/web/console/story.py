@@ -9,11 +9,10 @@ import orjson
 from streams.contract.records import Match, TrackDecided, Upload, UploadReceived, parse
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.services import appeals, review_tasks
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
-from streams.store import review_context
+from streams.store import appeals, review_context, task_states
 from streams.web.api.resources import AppResources
 from streams.web.console.evidence_from_others import KnownRecording, agreements_and_generators
 
@@ -51,7 +50,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
     """Return everything about a task, or None where there is none."""
     now = datetime.now(UTC)
     with resources.ledger.reading() as connection:
-        row = review_context.task(connection, task_id, review_tasks.excluded(user))
+        row = task_states.of_reviewer(connection, task_id, user.user_id)
         if row is None:
             return None
         delivery = review_context.upload(connection, row.upload_id)
@@ -89,7 +88,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
             names=users.names(connection),
             mine=mine,
             takeable=allowed and free and not mine,
-            blind=row.state == "open" and (user.blind or row.kind in review_tasks.MEASURING),
+            blind=row.state == "open" and (user.blind or row.kind in task_states.MEASURING),
             alike=duplicates,
             deliverer=review_context.outcomes_of_distributor(
                 connection, delivery.distributor if delivery else None

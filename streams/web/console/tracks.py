@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from streams.contract.records import TrackDecided, Upload
-from streams.services import appeals, timeline
+from streams.services import timeline
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.evidence_pictures import MEDIA, Pictures
-from streams.store import queries, track_list
+from streams.store import appeals, queries, track_list
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import resources_of
 from streams.web.console import waveform

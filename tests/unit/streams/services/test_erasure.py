@@ -4,7 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, insert, select, true
+from sqlalchemy import Column, MetaData, Table, Text, insert, select
 
 from streams.contract import topics
 from streams.contract.records import Declaration, Extent
@@ -14,7 +14,7 @@ from streams.policy.decide import decide
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
 from streams.services.accounts.users import create
-from streams.services.erasure import forget
+from streams.services.erasure import erase
 from streams.services.review_tasks import take_next
 from streams.services.verdict_reasons import REASONS
 from streams.services.verdicts import Form, give
@@ -92,7 +92,7 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
                 )
             ],
         )
-    task_id = take_next(ledger, user, true())
+    task_id = take_next(ledger, user)
     assert task_id is not None
     give(ledger, task_id, user, Form("f", "correct", (next(iter(REASONS)),), Extent.NONE))
 
@@ -119,10 +119,10 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
     assert others >= {"uploads", "decisions", "verdicts", "appeals", "task_states", OUTBOX.name}
     before = files(store)
 
-    told = forget(ledger, store, ["T-one"], who="test", really=False)
+    told = erase(ledger, store, ["T-one"], who="test", really=False)
     assert (mentions(ledger, "T-one"), files(store)) == (others, before), "it only tells"
 
-    done = forget(ledger, store, ["T-one"], who="test", really=True)
+    done = erase(ledger, store, ["T-one"], who="test", really=True)
     assert done.rows == told.rows
     assert done.rows["catalogue_tracks"] == 1
     assert mentions(ledger, "T-one") <= {"audit_log"}
@@ -130,7 +130,7 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
     assert before - files(store) == {one for one in before if MINE in one}
     assert len(done.files) == 5
     assert audit.verify(ledger).entries, "and the chain of the audit log holds"
-    again = forget(ledger, store, ["T-one"], who="test", really=True)
+    again = erase(ledger, store, ["T-one"], who="test", really=True)
     assert (told.unknown, again.unknown) == ((), ("T-one",))
     assert (sum(again.rows.values()), again.files) == (0, ())
 
@@ -139,6 +139,6 @@ def test_a_content_that_others_have_stays(ledger: Ledger, store: ArtefactStore) 
     story(ledger, "T-one", MINE, 1)
     story(ledger, "T-other", MINE, 2)
     before = files(store)
-    done = forget(ledger, store, ["T-one"], who="test", really=True)
+    done = erase(ledger, store, ["T-one"], who="test", really=True)
     assert (done.files, done.shared) == ((), (MINE,))
     assert files(store) == before

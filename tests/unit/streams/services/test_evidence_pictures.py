@@ -17,7 +17,7 @@ def test_while_one_is_drawn_few_wait_and_not_for_long(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evidence_pictures, "WAIT_S", 0.5)
-    monkeypatch.setattr(Pictures, "_must_be_ours", lambda self, decision: None)
+    monkeypatch.setattr(Pictures, "_require_model", lambda self, decision: None)
     resources = console.resources
     drawing = Pictures(resources.ledger, resources.store, resources.settings)
     decided, _ = tell(resources.ledger)
@@ -28,7 +28,7 @@ def test_while_one_is_drawn_few_wait_and_not_for_long(
             drawing.of(decided, "png")
         return time.monotonic() - began
 
-    with evidence_pictures.ONE_AT_A_TIME, ThreadPoolExecutor(12) as pool:
+    with evidence_pictures.DRAWING, ThreadPoolExecutor(12) as pool:
         waited = list(pool.map(ask, range(12)))
     assert sum(one >= 0.5 for one in waited) < 12, "the others are sent away at once"
 

@@ -21,6 +21,7 @@ from streams.services.appeals import BadAppeal, Step
 from streams.services.review_tasks import NotYours
 from streams.services.verdicts import BadVerdict, Form
 from streams.stages.ledger import project
+from streams.store import appeals as appeal_store
 from streams.store import audit
 from streams.store.account_tables import OUTBOX
 from streams.store.account_tables import TASK_STATES as STATES
@@ -96,16 +97,14 @@ def test_next_gives_everybody_another_task_the_most_urgent_first(
         a_task(ledger, f"T-{number}", uploaded_at=datetime(2026, 11, 20 - number, tzinfo=UTC))
     people = [person(f"r{number}") for number in range(5)]
     with ThreadPoolExecutor(5) as pool:
-        taken = list(
-            pool.map(lambda one: review_tasks.take_next(ledger, one, sqlalchemy.true()), people)
-        )
+        taken = list(pool.map(lambda one: review_tasks.take_next(ledger, one), people))
     found = [one for one in taken if one]
     assert len(found) == len(set(found)) == 4
     oldest = person("late")
     review_tasks.put_back(
         ledger, found[0], next(p for p, t in zip(people, taken, strict=True) if t == found[0])
     )
-    assert review_tasks.take_next(ledger, oldest, sqlalchemy.true()) == found[0]
+    assert review_tasks.take_next(ledger, oldest) == found[0]
 
 
 def test_a_lease_ends_and_then_somebody_else_may(
@@ -262,14 +261,14 @@ def test_whoever_is_measured_never_takes_the_second_review_even_after_a_call_for
     review_tasks.take(ledger, task_id, ada)
     verdicts.give(ledger, task_id, ada, form(Extent.ALL))
     assert review_quality.ask_twice(ledger, lead, 1) == 1
-    second = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+    second = review_tasks.take_next(ledger, bob)
     assert second is not None
     verdicts.give(ledger, second, bob, form(None, outcome="escalate"))
     for one in (ada, bob):
         with pytest.raises(NotYours, match="your own"):
             review_tasks.take(ledger, second, one)
-    assert review_tasks.take_next(ledger, ada, sqlalchemy.true()) is None
-    assert review_tasks.take_next(ledger, lead, sqlalchemy.true()) == second
+    assert review_tasks.take_next(ledger, ada) is None
+    assert review_tasks.take_next(ledger, lead) == second
 
 
 # --- appeals -------------------------------------------------------------------------------
@@ -317,11 +316,11 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
     events = outbox(ledger, topics.APPEALS_CHANGED)
     assert [AppealChanged.model_validate_json(one).sequence for one in events] == [0, 1, 2, 3, 4]
     with ledger.reading() as connection:
-        assert [one.state for one in appeals.history(connection, said.appeal_id)] == [
+        assert [one.state for one in appeal_store.history(connection, said.appeal_id)] == [
             *("received", "admissible", "admissible", "in_review", "overturned"),
         ]
-    assert appeals.listed(ledger, pending=True, limit=9).rows == []
-    assert appeals.listed(ledger, pending=False, limit=9).rows == [said]
+    assert appeal_store.listed(ledger, pending=True, limit=9).rows == []
+    assert appeal_store.listed(ledger, pending=False, limit=9).rows == [said]
 
 
 @pytest.mark.parametrize("track_id", ["T-1", "T-2"])
@@ -391,9 +390,9 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
         verdicts.give(ledger, task_id, ada, form(extent))
     assert review_quality.ask_twice(ledger, lead, 10) == 3
     assert review_quality.ask_twice(ledger, lead, 10) == 0  # each once
-    assert review_tasks.take_next(ledger, ada, sqlalchemy.true()) is None  # they are her own
+    assert review_tasks.take_next(ledger, ada) is None  # they are her own
     for _ in range(3):
-        second_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+        second_id = review_tasks.take_next(ledger, bob)
         assert second_id is not None
         said = verdicts.give(ledger, second_id, bob, form(Extent.ALL))
         assert said.second_review_of is not None
@@ -401,7 +400,7 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     review_quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
     assert review_quality.give_golden(ledger, lead) == 1
     assert review_quality.give_golden(ledger, lead) == 0
-    golden_id = review_tasks.take_next(ledger, bob, sqlalchemy.true())
+    golden_id = review_tasks.take_next(ledger, bob)
     assert golden_id is not None
     said = verdicts.give(ledger, golden_id, bob, form(Extent.ALL))
     assert said.second_review_of is not None

@@ -20,6 +20,7 @@ from streams.media.fetch_http import Http, resolve
 from streams.services.webhooks import deliveries
 from streams.services.webhooks.deliveries import BadWebhook
 from streams.services.webhooks.sender import ATTEMPTS, Sender, signature
+from streams.store import webhooks
 from streams.store.account_tables import DELIVERIES, WEBHOOKS
 from streams.store.database import Ledger
 from tests.support.events import message, verdict
@@ -100,7 +101,7 @@ def owe(ledger: Ledger, count: int = 1, start: int = 0, **said: Any) -> None:
     with ledger.transaction() as connection:
         for number in range(start, start + count):
             one = verdict(verdict_id=f"vrd_{number}", **said)
-            deliveries.enqueue(connection, [message(topics.REVIEWS_DECIDED, one)])
+            webhooks.enqueue(connection, [message(topics.REVIEWS_DECIDED, one)])
 
 
 def rows(ledger: Ledger, webhook_id: str) -> list[Any]:

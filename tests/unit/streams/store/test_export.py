@@ -119,7 +119,7 @@ def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
     for upload_id, sha in ((first, "a" * 64), (second, "b" * 64)):
         update = {"upload_id": upload_id, "content_sha256": sha}
         project(ledger, [message(topics.FINGERPRINTED, heard.model_copy(update=update))])
-    task_id = review_tasks.take_next(ledger, ada, sqlalchemy.true())
+    task_id = review_tasks.take_next(ledger, ada)
     assert task_id is not None
     verdicts.give(ledger, task_id, ada, form(Extent.ALL))  # not allowed for training
     out = io.StringIO()

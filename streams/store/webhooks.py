@@ -1,0 +1,156 @@
+"""Webhooks and their deliveries: one row for each event that a webhook receives.
+
+``enqueue`` runs in the transaction that stores the event, so a delivery is due exactly when the
+event is in the ledger. Its id follows from the event, so a repeated event adds none.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, func, insert, select, update
+
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import stable_id
+from streams.store.account_tables import DELIVERIES, WEBHOOKS
+from streams.store.database import insert_new
+
+EVENTS: Final = (
+    topics.DECIDED,
+    topics.REVIEWS_REQUESTED,
+    topics.REVIEWS_DECIDED,
+    topics.APPEALS_CHANGED,
+)
+# Reviewers' notes for each other stay on the topic, which only internal consumers read.
+INTERNAL: Final = {topics.REVIEWS_DECIDED: ("notes",)}
+LISTED: Final = tuple(WEBHOOKS.c[name] for name in ("webhook_id", "url", "events", "created_at"))
+WAITING: Final = DELIVERIES.c.state == "waiting"
+
+
+def add(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Add a webhook."""
+    connection.execute(insert(WEBHOOKS).values(row))
+
+
+def end(connection: Connection, webhook_id: str) -> None:
+    """Deactivate a webhook and give up its waiting deliveries."""
+    hook = WEBHOOKS.c.webhook_id == webhook_id
+    connection.execute(update(WEBHOOKS).where(hook).values(active=False))
+    waiting = (DELIVERIES.c.webhook_id == webhook_id) & WAITING
+    connection.execute(update(DELIVERIES).where(waiting).values(state="given_up"))
+
+
+def active(connection: Connection) -> Sequence[Any]:
+    """Return the active webhooks, latest first."""
+    question = select(*LISTED).where(WEBHOOKS.c.active).order_by(WEBHOOKS.c.created_at.desc())
+    return connection.execute(question).all()
+
+
+def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
+    """Add a delivery of each of these events for every webhook that subscribes to it."""
+    events = [message for message in messages if message.topic in EVENTS]
+    if not events:
+        return
+    now = datetime.now(UTC)
+    state = {"state": "waiting", "attempts": 0, "next_at": now, "created_at": now}
+    rows = [
+        _delivery(hook.webhook_id, message) | state
+        for hook in active(connection)
+        for message in events
+        if message.topic in hook.events.split(",")
+    ]
+    insert_new(connection, DELIVERIES, rows)
+
+
+def _delivery(webhook_id: str, message: Message) -> dict[str, Any]:
+    value = (message.value or b"").decode()
+    delivery_id = stable_id("whd", webhook_id, message.topic, value)
+    data = orjson.loads(value)
+    for name in INTERNAL.get(message.topic, ()):
+        data.pop(name, None)
+    body = {"delivery_id": delivery_id, "event": message.topic, "data": data}
+    return {
+        "delivery_id": delivery_id,
+        "webhook_id": webhook_id,
+        "event": message.topic,
+        "body": orjson.dumps(body).decode(),
+    }
+
+
+def replay(connection: Connection, webhook_id: str, since: datetime) -> int:
+    """Make every delivery since a time due again; return how many."""
+    again = {"state": "waiting", "attempts": 0, "next_at": datetime.now(UTC)}
+    recent = (DELIVERIES.c.webhook_id == webhook_id) & (DELIVERIES.c.created_at >= since)
+    return connection.execute(update(DELIVERIES).where(recent).values(again)).rowcount
+
+
+def any_due(connection: Connection, now: datetime, busy: Collection[str]) -> bool:
+    """Return whether a webhook that is not busy has a delivery that is due."""
+    question = _due(now, busy).with_only_columns(DELIVERIES.c.delivery_id).limit(1)
+    return connection.scalar(question) is not None
+
+
+def claim(
+    connection: Connection,
+    now: datetime,
+    busy: Collection[str],
+    *,
+    hooks: int,
+    each: int,
+    until: datetime,
+) -> dict[str, list[Any]]:
+    """Return due deliveries by webhook, earliest first, and put them off until a time.
+
+    At most ``each`` of one webhook and of at most ``hooks`` webhooks. Rows that another process
+    is claiming are skipped.
+    """
+    place = func.row_number().over(
+        partition_by=DELIVERIES.c.webhook_id, order_by=DELIVERIES.c.next_at
+    )
+    ranked = (
+        _due(now, busy).with_only_columns(DELIVERIES.c.delivery_id, place.label("place")).subquery()
+    )
+    first = select(ranked.c.delivery_id).where(ranked.c.place <= each)
+    question = (
+        _due(now, busy)
+        .where(DELIVERIES.c.delivery_id.in_(first))
+        .order_by(DELIVERIES.c.next_at, DELIVERIES.c.created_at)
+        .with_for_update(of=DELIVERIES, skip_locked=True)
+    )
+    claimed: dict[str, list[Any]] = {}
+    for row in connection.execute(question).all():
+        if row.webhook_id in claimed or len(claimed) < hooks:
+            claimed.setdefault(row.webhook_id, []).append(row)
+    for rows in claimed.values():
+        put_off(connection, rows, until)
+    return claimed
+
+
+def _due(now: datetime, busy: Collection[str]) -> Any:
+    return (
+        select(DELIVERIES, WEBHOOKS.c.url, WEBHOOKS.c.secret)
+        .join(WEBHOOKS, WEBHOOKS.c.webhook_id == DELIVERIES.c.webhook_id)
+        .where(WAITING, DELIVERIES.c.next_at <= now, WEBHOOKS.c.active)
+        .where(DELIVERIES.c.webhook_id.not_in(list(busy)))
+    )
+
+
+def put_off(connection: Connection, rows: Sequence[Any], until: datetime) -> None:
+    """Make waiting deliveries due at a time, not before."""
+    if rows:
+        these = DELIVERIES.c.delivery_id.in_([row.delivery_id for row in rows])
+        connection.execute(update(DELIVERIES).where(these, WAITING).values(next_at=until))
+
+
+def rest(connection: Connection, webhook_id: str, until: datetime) -> None:
+    """Put off all waiting deliveries of a webhook that fails."""
+    these = (DELIVERIES.c.webhook_id == webhook_id) & WAITING & (DELIVERIES.c.next_at < until)
+    connection.execute(update(DELIVERIES).where(these).values(next_at=until))
+
+
+def settle(connection: Connection, delivery_id: str, values: Mapping[str, Any]) -> None:
+    """Store the result of an attempt, unless the delivery was given up meanwhile."""
+    this = (DELIVERIES.c.delivery_id == delivery_id) & WAITING
+    connection.execute(update(DELIVERIES).where(this).values(values))
