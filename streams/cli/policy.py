@@ -210,28 +210,29 @@ def publish(
     state: StateOption = HERE,
 ) -> None:
     """Release a policy; a restrictive change waits for a second person."""
-    from streams.contract import topics
-    from streams.policy.bundle import load, read
-    from streams.services.policies.publishing import approver, named, running, said_about, send
-    from streams.services.policies.publishing import publish as release
+    from streams.policy.bundle import read
+    from streams.services.policies.publishing import release
 
-    checked, settings, ledger = _load(bundle), settings_of(state), ledger_of(state)
-    live = running(ledger, load(settings.policy))
-    history = said_about(ledger, checked.name)
-    who, shown = approver(ledger, operator(by))
-    made = release(checked, read(bundle), live, history, who, why, datetime.now(UTC))
+    checked = _load(bundle)
+    made = release(
+        settings_of(state),
+        ledger_of(state),
+        checked,
+        read(bundle),
+        operator(by),
+        why,
+        dry_run=dry_run,
+    )
     echo(*map(_change_line, made.changes))
-    if not dry_run:
-        send(settings, topics.POLICIES_CHANGED, [made.changed])
     name = f"{checked.name} {checked.version} ({checked.digest[:12]})"
-    approved = " and ".join(named(ledger, user) for user in made.changed.approved_by)
+    approved = " and ".join(made.approvers)
     verb = "would be" if dry_run else "is"
     if made.changed.state == "live":
         echo(f"{name} {verb} live, approved by {approved}; workers take it up within seconds")
     else:
         echo(
-            f"{name} {verb} proposed by {shown}; it restricts more than {live.version}, so "
-            f"another person must run: earmark policy publish {bundle} --by NAME"
+            f"{name} {verb} proposed by {made.by}; it restricts more than "
+            f"{made.running.version}, so another person must run: earmark policy publish {bundle} --by NAME"
         )
 
 
@@ -254,23 +255,19 @@ def enable(
 def _switch(
     rule: str, position: Literal["killed", "on"], by: str, why: str, state: Path, *, dry_run: bool
 ) -> None:
-    from streams.contract import topics
-    from streams.policy.bundle import load
-    from streams.services.policies.publishing import approver, running, send, switched
+    from streams.services.policies.publishing import UnknownRule, switch_rule
 
-    settings, ledger = settings_of(state), ledger_of(state)
-    live = running(ledger, load(settings.policy))
-    if rule not in {known.id for known in live.rules}:
-        raise typer.BadParameter(f"{live.name} {live.version} has no rule {rule!r}")
-    # Anyone on call may disable; to enable is to release again.
-    who, shown = (by, by) if position == "killed" else approver(ledger, by)
+    try:
+        name = switch_rule(
+            settings_of(state), ledger_of(state), rule, position, by, why, dry_run=dry_run
+        )
+    except UnknownRule as error:
+        raise typer.BadParameter(error.detail) from error
     done = "disabled" if position == "killed" else "enabled"
     if dry_run:
-        echo(f"rule {rule} would be {done} by {shown}")
+        echo(f"rule {rule} would be {done} by {name}")
         return
-    changed = switched(live.ref, rule, position, who, why, datetime.now(UTC))
-    send(settings, topics.POLICIES_CHANGED, [changed])
-    echo(f"rule {rule} is {done} by {shown}; workers take it up within seconds")
+    echo(f"rule {rule} is {done} by {name}; workers take it up within seconds")
     echo("what was decided before stays until: earmark redecide --since 7d --yes")
 
 

@@ -30,13 +30,11 @@ def redecide(
 ) -> None:
     """Decide tracks again from stored facts, by the running policy."""
     from streams.cli.policy import print_report
-    from streams.contract import topics
     from streams.contract.records import Cause
-    from streams.contract.records.policy import TrackReopened
     from streams.policy.bundle import load
     from streams.policy.registry import keys_of_entry
     from streams.services.policies.backtest import backtest
-    from streams.services.policies.publishing import running, send
+    from streams.services.policies.publishing import reopen, running
     from streams.store import reopening
     from streams.store.track_facts import Standing
 
@@ -61,7 +59,6 @@ def redecide(
         echo("a dry run: nothing was sent; add --yes")
         return
     cause = Cause(kind="operator", id=operator(""))
-    events = (TrackReopened(track_id=name, cause=cause, force=True) for name in track_ids)
-    count = send(settings, topics.REOPENED, events)
+    count = reopen(settings, track_ids, cause)
     echo(f"{count} tracks reopened; what differs is decided again, at most "
          f"{settings.redecide_per_s:g} a second by each worker")  # fmt: skip

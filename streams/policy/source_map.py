@@ -1,8 +1,9 @@
-"""YAML with lines and columns, and only the part of YAML that says what it seems to say.
+"""A subset of YAML without surprises, with the line and column of every key and value.
 
-``no`` is a country here and not false, 3.10 as text stays text where quoted, days stay
-text until the schema reads them, and there are no tags, aliases or repeated keys: the
-ways in which YAML surprises the author of a policy.
+``no`` is text, days stay text until the schema parses them, and tags, aliases, repeated keys
+and deep nesting are refused. ruamel.yaml accepts tags, aliases, dates and unlimited nesting,
+gives no position inside of a block of text, and takes twice the time. strictyaml refuses
+``{a: b}``. So PyYAML composes the nodes, and this module maps them.
 """
 
 import re

@@ -66,7 +66,7 @@ from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.projections import rows_of
-from streams.store.reopening import Standstill
+from streams.store.reopening import CurrentDecision
 from streams.store.track_facts import Standing
 
 log = structlog.get_logger()
@@ -213,7 +213,7 @@ class Redecide:
         for one in wanted:
             known = by_track.get(one.track_id)
             by_track[one.track_id] = one if known is None else one.after(known)
-        stands = reopening.standing_decisions(self._ledger, list(by_track))
+        stands = reopening.current_decisions(self._ledger, list(by_track))
         if not stands:
             return []
         bundle = self._policies.current()
@@ -231,7 +231,7 @@ class Redecide:
         return answers
 
     def _examine(
-        self, standstill: Standstill, one: Wanted, bundle: Bundle, said: Said
+        self, standstill: CurrentDecision, one: Wanted, bundle: Bundle, said: Said
     ) -> DecisionRecords | None:
         event, before = standstill.event, standstill.decided
         if one.told is not None:

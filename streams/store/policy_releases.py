@@ -1,9 +1,8 @@
-"""Which policy decides: the file that is configured, or a published one of a later version.
+"""The policy in use: the configured file, or a published one of the same name and higher version.
 
 ``earmark policy publish`` sends a bundle; once it is live, every worker takes it up within
-seconds, without a restart. A bundle that cannot be used changes nothing: the running one stays,
-and metric and log say so. A published bundle of the same name wins over the file if its
-version is higher; to go back, publish the old content under a higher version.
+seconds, without a restart. A bundle that cannot be used is refused: the running one stays, and
+a metric and a log line report it. To go back, publish the old content under a higher version.
 """
 
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from streams.contract.records import parse
 from streams.contract.records.policy import PolicyChanged
@@ -64,15 +63,12 @@ class Policies:
                 rows = connection.scalars(select(func.count()).select_from(POLICIES)).one()
                 if rows == self._rows:
                     return
-                question = select(POLICIES.c.record).where(
-                    POLICIES.c.kind == "bundle", POLICIES.c.name == self._bundle.name
-                )
-                texts = connection.scalars(question).all()
+                changes = _changes(connection, POLICIES.c.name == self._bundle.name)
         except LedgerAway as error:  # the running policy is good enough until it is back
             log.warning("policies_not_read", error=str(error))
             return
         self._rows = rows
-        newest = live_bundle(parse(PolicyChanged, text.encode()) for text in texts)
+        newest = live_bundle(changes)
         if newest is not None and newest.policy.digest != self._bundle.digest:
             self._take(newest)
 
@@ -96,11 +92,30 @@ class Policies:
         self._bundle = bundle
 
 
+def changes_of(ledger: Ledger, name: str) -> list[PolicyChanged]:
+    """Return every change to the policies of one name."""
+    with ledger.reading() as connection:
+        return _changes(connection, POLICIES.c.name == name)
+
+
+def text_of(ledger: Ledger, digest: str) -> tuple[str, str] | None:
+    """Return name and text of the published policy with a digest; None: none was published."""
+    with ledger.reading() as connection:
+        changes = _changes(connection, POLICIES.c.digest == digest)
+    bundles = ((change.policy.name, change.text) for change in changes if change.kind == "bundle")
+    return next(((name, text) for name, text in bundles if text), None)
+
+
+def _changes(connection: Connection, condition: ColumnElement[bool]) -> list[PolicyChanged]:
+    texts = connection.scalars(select(POLICIES.c.record).where(condition))
+    return [parse(PolicyChanged, text.encode()) for text in texts]
+
+
 def live_bundle(changes: Iterable[PolicyChanged]) -> PolicyChanged | None:
     """Return the bundle that is live: of those not withdrawn, the highest version."""
     latest: dict[str, PolicyChanged] = {}
-    for one in sorted(changes, key=lambda one: (one.changed_at, one.change_id)):
-        if one.kind == "bundle":
-            latest[one.policy.digest] = one
+    for change in sorted(changes, key=lambda one: (one.changed_at, one.change_id)):
+        if change.kind == "bundle":
+            latest[change.policy.digest] = change
     live = [one for one in latest.values() if one.state == "live"]
     return max(live, key=lambda one: version_of(one.policy.version), default=None)

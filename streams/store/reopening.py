@@ -18,7 +18,7 @@ LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Standstill:
+class CurrentDecision:
     """A track as it stands: its latest decision, and the analysis to decide by."""
 
     decided: TrackDecided
@@ -26,14 +26,14 @@ class Standstill:
     recorded_at: datetime
 
 
-def standing_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str, Standstill]:
+def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str, CurrentDecision]:
     """Return how tracks stand; those without a decision or its analysis are left out.
 
     The decision is the one that the catalogue applies: about the latest upload, and of that
     the latest. The analysis is the newest of that upload.
     """
     ids = list(dict.fromkeys(track_ids))
-    found: dict[str, Standstill] = {}
+    found: dict[str, CurrentDecision] = {}
     with ledger.reading() as connection:
         for start in range(0, len(ids), CHUNK):
             asked = select(
@@ -54,7 +54,7 @@ def standing_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[st
                 event = events.get(row.upload_id)
                 if event is not None and row.decision_id in decided:
                     at = row.recorded_at or LONG_AGO
-                    found[track] = Standstill(decided[row.decision_id], event, at)
+                    found[track] = CurrentDecision(decided[row.decision_id], event, at)
     return found
 
 

@@ -15,7 +15,7 @@ from streams.policy.bundle import Bundle, load
 from streams.policy.decide import decide
 from streams.stages.ledger import project
 from streams.store.database import Ledger
-from streams.store.reopening import standing_decisions
+from streams.store.reopening import current_decisions
 from tests.bench.events import AT, event
 from tests.bench.measure import cpu_here
 from tests.bench.table import Report, Row
@@ -102,5 +102,5 @@ def _bare(path: Path, bundle: Bundle, count: int) -> tuple[float, ...]:
 
 def _asked(ledger: Ledger, tracks: int) -> tuple[float, ...]:
     names = [f"T-{number}" for number in range(0, tracks, max(1, tracks // ASKED))]
-    taken = [cpu_here(lambda: standing_decisions(ledger, names)) for _ in range(5)]
+    taken = [cpu_here(lambda: current_decisions(ledger, names)) for _ in range(5)]
     return tuple(1_000 * one / len(names) for one in taken)

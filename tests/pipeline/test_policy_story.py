@@ -28,7 +28,7 @@ from streams.runtime.settings import Settings
 from streams.stages.catalogue import TRACKS
 from streams.store import queries
 from streams.store.database import Ledger
-from streams.store.reopening import standing_decisions
+from streams.store.reopening import current_decisions
 from tests.support.events import classified, verdict
 
 pytestmark = pytest.mark.pipeline
@@ -72,7 +72,7 @@ class House:
         """Wait for a standing decision, and until the catalogue has applied it."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            found = standing_decisions(self.ledger, [track_id]).get(track_id)
+            found = current_decisions(self.ledger, [track_id]).get(track_id)
             if (
                 found
                 and holds(found.decided)
@@ -256,7 +256,7 @@ agreements:
         number += 1
         again = classified(track_id="T-2", uri=f"file:///audio/{number}.wav", distributor="Acme")
         house.tell(topics.CLASSIFIED, again)
-        stands = standing_decisions(house.ledger, ["T-2"])
+        stands = current_decisions(house.ledger, ["T-2"])
         if by_new_policy(stands["T-2"].decided) or time.monotonic() > deadline:
             break
         time.sleep(0.5)
@@ -285,7 +285,7 @@ agreements:
     deadline = time.monotonic() + 30
     while True:
         house.run("redecide", "--track", "T-2", "--yes")
-        held = standing_decisions(house.ledger, ["T-2"])["T-2"].decided
+        held = current_decisions(house.ledger, ["T-2"])["T-2"].decided
         if held.actions.monetisation == "hold" or time.monotonic() > deadline:
             break
         time.sleep(1.0)

@@ -94,7 +94,7 @@ def backtest(
     standing = Standing(ledger)
     standing.registry(bundle.name, fresh=True)
     for page in _pages(track_ids):
-        stands = reopening.standing_decisions(ledger, page)
+        stands = reopening.current_decisions(ledger, page)
         said = standing.said(list(stands))
         for track_id, one in stands.items():
             people = said.get(track_id, Said())
@@ -117,7 +117,7 @@ def _pages(items: Iterable[str]) -> Iterator[list[str]]:
         yield page
 
 
-def _count(report: Report, one: reopening.Standstill, new: DecisionRecords, keep: int) -> None:
+def _count(report: Report, one: reopening.CurrentDecision, new: DecisionRecords, keep: int) -> None:
     before, decided = one.decided, new.decided
     report.tracks += 1
     at = before.uploaded_at

@@ -3,19 +3,14 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import select
-
 from streams.contract.records import TrackDecided
-from streams.contract.records import parse as parse_record
-from streams.contract.records.policy import PolicyChanged
 from streams.contract.vocabulary import NEUTRAL
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
 from streams.runtime.settings import Settings
-from streams.store import reopening
+from streams.store import policy_releases, reopening
 from streams.store.database import Ledger
-from streams.store.tables import POLICIES
 
 BY: Final = {
     "fully": "by machine alone",
@@ -25,11 +20,11 @@ BY: Final = {
 
 
 def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
-    """Yield the explanation of the standing decision, line by line; nothing if there is none."""
-    found = reopening.standing_decisions(ledger, [track_id]).get(track_id)
-    if found is None:
+    """Yield the explanation of the current decision, line by line; nothing if there is none."""
+    current = reopening.current_decisions(ledger, [track_id]).get(track_id)
+    if current is None:
         return
-    decided = found.decided
+    decided = current.decided
     label, policy = decided.label, decided.policy
     yield f"{decided.decision_id} about {track_id} (upload {decided.upload_id})"
     yield (
@@ -93,13 +88,10 @@ def _rules(ledger: Ledger, decided: TrackDecided) -> Iterator[str]:
 
 def bundle_of(ledger: Ledger, digest: str) -> Bundle | None:
     """Return the policy with a digest: a published one, or the configured file."""
-    asked = select(POLICIES.c.record).where(POLICIES.c.digest == digest)
-    with ledger.reading() as connection:
-        texts = connection.scalars(asked.where(POLICIES.c.kind == "bundle")).all()
-    for text in texts:
-        changed = parse_record(PolicyChanged, text.encode())
-        if changed.text:
-            return parse(changed.text, changed.policy.name)
+    published = policy_releases.text_of(ledger, digest)
+    if published is not None:
+        name, text = published
+        return parse(text, name)
     try:
         configured = parse(Settings.from_env().policy.read_text(encoding="utf-8"), "policy")
     except (OSError, BundleError):

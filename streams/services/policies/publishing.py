@@ -1,25 +1,24 @@
-"""Releasing a policy: proposed, approved, live; rules switched off and on; tracks reopened.
+"""Use cases of policies: release a bundle, disable or enable a rule, reopen tracks.
 
 A change that can restrict more than before (``policy.changes``) goes live only when two people
 have approved it. Where two people or more have accounts that may release policies, approvers must
-be among them. That whoever runs the command is who they say is taken on trust, and noted: anyone
-who can write to the broker and the ledger could approve in any name. Keep both to people whom
-you would let release a policy.
+be among them. The name of the operator is recorded and not verified: anyone who can write to the
+broker and the ledger could approve in any name. Restrict both to people who may release a policy.
 """
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from kafka.errors import KafkaError
-from sqlalchemy import select
 
 from detector.errors import BadInput
-from streams.contract.records import PolicyRef, Record, parse, stable_id
-from streams.contract.records.policy import PolicyChanged
-from streams.policy.bundle import Bundle
+from streams.contract import topics
+from streams.contract.records import Cause, PolicyRef, Record, stable_id
+from streams.contract.records.policy import PolicyChanged, TrackReopened
+from streams.policy.bundle import Bundle, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.policy.changes import Change, changes, needs_two
 from streams.runtime.kafka.clients import open_producer
@@ -28,38 +27,99 @@ from streams.runtime.settings import Settings
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.store.database import Ledger
-from streams.store.policy_releases import live_bundle, version_of
-from streams.store.tables import POLICIES
+from streams.store.policy_releases import changes_of, live_bundle, version_of
 
 PEOPLE_NEEDED: Final = 2
 
 
 class NotReleased(BadInput):
-    """A policy cannot go live as it is asked for."""
+    """A policy or rule cannot be released."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("not_released", detail)
 
 
+class UnknownRule(NotReleased):
+    """The running policy has no rule of that name."""
+
+
 @dataclass(frozen=True)
 class Release:
-    """What is to be told, and why it is live or not yet."""
+    """A bundle that was proposed or is live, and the differences that decide which."""
 
     changed: PolicyChanged
     changes: tuple[Change, ...]
     needs_two: bool
+    running: Bundle
+    by: str = ""
+    """The name of the approver."""
+    approvers: tuple[str, ...] = ()
+    """The names of all approvers so far."""
 
 
-def said_about(ledger: Ledger, name: str) -> list[PolicyChanged]:
-    """Return all that was said about the policies of one name."""
-    with ledger.reading() as connection:
-        texts = connection.scalars(select(POLICIES.c.record).where(POLICIES.c.name == name)).all()
-    return [parse(PolicyChanged, text.encode()) for text in texts]
+def release(
+    settings: Settings,
+    ledger: Ledger,
+    bundle: Bundle,
+    text: str,
+    by: str,
+    why: str,
+    *,
+    dry_run: bool = False,
+) -> Release:
+    """Publish a bundle in the name of ``by``: it goes live, or waits for a second approver.
+
+    The event is the audit entry: it names the approvers, the reason and the time.
+
+    Raises:
+        NotReleased: it could never take over, nothing would change, or ``by`` has no such right.
+    """
+    live = running(ledger, load(settings.policy))
+    user_id, name = approver(ledger, by)
+    history = changes_of(ledger, bundle.name)
+    proposed = propose(bundle, text, live, history, user_id, why, datetime.now(UTC))
+    if not dry_run:
+        send(settings, topics.POLICIES_CHANGED, [proposed.changed])
+    names = tuple(name_of(ledger, user) for user in proposed.changed.approved_by)
+    return replace(proposed, by=name, approvers=names)
+
+
+def switch_rule(
+    settings: Settings,
+    ledger: Ledger,
+    rule_id: str,
+    state: Literal["killed", "on"],
+    by: str,
+    why: str,
+    *,
+    dry_run: bool = False,
+) -> str:
+    """Disable or enable a rule of the running policy; return the name of the person.
+
+    Anyone on call may disable; enabling is a release. The event is the audit entry.
+
+    Raises:
+        NotReleased: there is no such rule, or ``by`` may not enable one.
+    """
+    live = running(ledger, load(settings.policy))
+    if rule_id not in {rule.id for rule in live.rules}:
+        raise UnknownRule(f"{live.name} {live.version} has no rule {rule_id!r}")
+    user_id, name = (by, by) if state == "killed" else approver(ledger, by)
+    if not dry_run:
+        changed = switched(live.ref, rule_id, state, user_id, why, datetime.now(UTC))
+        send(settings, topics.POLICIES_CHANGED, [changed])
+    return name
+
+
+def reopen(settings: Settings, track_ids: Iterable[str], cause: Cause) -> int:
+    """Have tracks decided again by the running policy; return how many."""
+    events = (TrackReopened(track_id=track, cause=cause, force=True) for track in track_ids)
+    return send(settings, topics.REOPENED, events)
 
 
 def running(ledger: Ledger, configured: Bundle) -> Bundle:
-    """Return the policy that workers decide by, as far as the ledger and the file tell."""
-    newest = live_bundle(said_about(ledger, configured.name))
+    """Return the policy that workers decide by: the newer of the published and the file."""
+    newest = live_bundle(changes_of(ledger, configured.name))
     if newest is None or newest.text is None:
         return configured
     if version_of(newest.policy.version) <= version_of(configured.version):
@@ -67,11 +127,11 @@ def running(ledger: Ledger, configured: Bundle) -> Bundle:
     return parse_bundle(newest.text, newest.policy.name)
 
 
-def publish(
-    bundle: Bundle, text: str, live: Bundle, said: Iterable[PolicyChanged], by: str, why: str,
+def propose(
+    bundle: Bundle, text: str, live: Bundle, history: Iterable[PolicyChanged], by: str, why: str,
     now: datetime,
 ) -> Release:  # fmt: skip
-    """Propose a bundle, or approve one that was proposed, in the name of ``by``.
+    """Return the event that proposes a bundle, or approves a proposed one.
 
     Raises:
         NotReleased: it could never take over, or nothing would change.
@@ -84,10 +144,11 @@ def publish(
         raise NotReleased(
             f"version {bundle.version} is not above the running {live.version}: raise version:"
         )
-    found = changes(live, bundle)
-    two = needs_two(found)
-    known = [one for one in said if one.kind == "bundle" and one.policy.digest == bundle.digest]
-    newest = max(known, key=lambda one: (one.changed_at, one.change_id), default=None)
+    differences = changes(live, bundle)
+    two = needs_two(differences)
+    earlier = [one for one in history
+               if one.kind == "bundle" and one.policy.digest == bundle.digest]  # fmt: skip
+    newest = max(earlier, key=lambda one: (one.changed_at, one.change_id), default=None)
     before = newest.approved_by if newest and newest.state == "proposed" else ()
     again = by.casefold() in {one.casefold() for one in before}
     approved = before if again else (*before, by)
@@ -105,32 +166,32 @@ def publish(
         changed_by=by,
         changed_at=now,
     )
-    return Release(changed, tuple(found), two)
+    return Release(changed, tuple(differences), two, live)
 
 
-def approver(ledger: Ledger, given: str) -> tuple[str, str]:
-    """Return who approves, as events name them and as people do.
+def approver(ledger: Ledger, name: str) -> tuple[str, str]:
+    """Return id and name of an approver.
 
     Raises:
-        NotReleased: nobody of that name may release policies here.
+        NotReleased: no user of that name may release policies here.
     """
-    name = " ".join(unicodedata.normalize("NFKC", given).split())
-    people = [one for one in users.everybody(ledger) if one.may(Right.POLICY)]
+    name = " ".join(unicodedata.normalize("NFKC", name).split())
+    people = [user for user in users.everybody(ledger) if user.may(Right.POLICY)]
     if len(people) < PEOPLE_NEEDED:  # a trial on one machine: names are enough
         return name, name
-    for one in people:
-        if name.casefold() in (one.name.casefold(), one.user_id.casefold()):
-            return one.user_id, one.name
-    known = ", ".join(sorted(one.name for one in people))
+    for user in people:
+        if name.casefold() in (user.name.casefold(), user.user_id.casefold()):
+            return user.user_id, user.name
+    known = ", ".join(sorted(user.name for user in people))
     raise NotReleased(
         f"{name!r} has no account here that may release policies: --by takes one of {known}"
     )
 
 
-def named(ledger: Ledger, approved_by: str) -> str:
-    """Return what people call an approver."""
+def name_of(ledger: Ledger, user_id: str) -> str:
+    """Return the name of an approver."""
     with ledger.reading() as connection:
-        return users.names(connection).get(approved_by, approved_by)
+        return users.names(connection).get(user_id, user_id)
 
 
 def switched(
@@ -141,7 +202,7 @@ def switched(
     why: str,
     now: datetime,
 ) -> PolicyChanged:
-    """Return the event by which a rule is switched off or on, whatever the bundle says."""
+    """Return the event that disables or enables a rule, whatever its mode in the bundle."""
     return PolicyChanged(
         change_id=stable_id("pol", policy.name, rule_id, state, now.isoformat()),
         kind="rule",

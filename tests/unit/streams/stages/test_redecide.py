@@ -84,7 +84,7 @@ class House:
         return [one for one in said if isinstance(one, TrackDecided)]
 
     def latest(self, track_id: str = "T-1") -> TrackDecided:
-        return reopening.standing_decisions(self.ledger, [track_id])[track_id].decided
+        return reopening.current_decisions(self.ledger, [track_id])[track_id].decided
 
     def applied(self, track_id: str = "T-1") -> str:
         with self.catalogue.reading() as connection:

@@ -27,16 +27,15 @@ from streams.services.policies.breaker import BASELINE, WINDOW, Breaker
 from streams.services.policies.publishing import (
     NotReleased,
     approver,
-    named,
-    publish,
+    name_of,
+    propose,
     running,
-    said_about,
     switched,
 )
 from streams.stages.ledger import project
 from streams.store import policy_releases as policies_module
 from streams.store.database import Ledger
-from streams.store.policy_releases import Policies
+from streams.store.policy_releases import Policies, changes_of
 from streams.store.reopening import tracks_since
 from streams.store.track_facts import Standing
 from tests.support.events import agreement, classified, message, verdict
@@ -81,7 +80,7 @@ def tell(ledger: Ledger, *records: PolicyChanged) -> None:
 def released(text: str, by: str, ledger: Ledger) -> PolicyChanged:
     live, made = running(ledger, LIVE), parse(text, "policy")
     at = NOW + timedelta(seconds=next(LATER))  # of two releases the later one counts
-    release = publish(made, text, live, said_about(ledger, made.name), by, "why", at)
+    release = propose(made, text, live, changes_of(ledger, made.name), by, "why", at)
     tell(ledger, release.changed)
     return release.changed
 
@@ -117,7 +116,7 @@ def test_where_there_are_accounts_approvers_have_one(ledger: Ledger) -> None:
         }
     assert approver(ledger, "ada") == (made["Ada"], "Ada")
     assert approver(ledger, made["Bob"]) == (made["Bob"], "Bob")
-    assert named(ledger, made["Bob"]) == "Bob"
+    assert name_of(ledger, made["Bob"]) == "Bob"
     for stranger in ("Eve", "anybody"):
         with pytest.raises(NotReleased, match="Ada, Bob"):
             approver(ledger, stranger)

@@ -11,7 +11,7 @@ from streams.policy.decide import decide
 from streams.services import appeals, review_quality
 from streams.services.appeals import BadAppeal, Step
 from streams.stages.ledger import project
-from streams.store.reopening import standing_decisions
+from streams.store.reopening import current_decisions
 from tests.support.console import Console
 from tests.support.events import message
 from tests.support.stories import POLICY, tell
@@ -37,7 +37,7 @@ def test_an_appeal_is_taken_as_long_as_the_statement_promises(
     with pytest.raises(BadAppeal, match="appeals were possible until"):
         object_to_it()
     # As ``tell`` decided it; it told all but the statement.
-    event = standing_decisions(ledger, ["T-1"])["T-1"].event
+    event = current_decisions(ledger, ["T-1"])["T-1"].event
     statement = decide(event, POLICY).statement
     assert statement is not None
     assert statement.statement_id == decided.statement_id
