@@ -232,7 +232,8 @@ def publish(
     else:
         echo(
             f"{name} {verb} proposed by {made.by}; it restricts more than "
-            f"{made.running.version}, so another person must run: earmark policy publish {bundle} --by NAME"
+            f"{made.running.version}, so another person must run: "
+            f"earmark policy publish {bundle} --by NAME"
         )
 
 
