@@ -247,7 +247,7 @@ BOARD: Final = Board(
                     "Heard",
                     "Decoded and scored, or reused since the content was known",
                     [
-                        ("sum by (how) (rate(earmark_heard_total[$__rate_interval]))", "{{how}}"),
+                        ("sum by (how) (rate(earmark_decodes_total[$__rate_interval]))", "{{how}}"),
                         (
                             "sum by (how) (rate(earmark_classified_total[$__rate_interval]))",
                             "classified: {{how}}",

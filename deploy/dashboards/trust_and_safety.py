@@ -82,7 +82,7 @@ BOARD: Final = Board(
                             "{{bank}}: {{match_class}}",
                         ),
                         (
-                            "sum by (result) (rate(earmark_remembered_total[$__rate_interval]))",
+                            "sum by (result) (rate(earmark_bank_items_total[$__rate_interval]))",
                             "into the catalogue bank: {{result}}",
                         ),
                     ],

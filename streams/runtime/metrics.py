@@ -1,11 +1,13 @@
-"""The closed vocabulary of metrics: each name once, with what it means.
+"""All metrics, each declared once with its meaning.
 
 ``processor`` is fingerprint | classify | decide | ledger | redecide | catalogue | follow-REPLICA.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -19,7 +21,7 @@ DEAD_LETTERS: Final = Counter(
     "earmark_dead_letters_total", "Events sent to a dead-letter topic", ["processor", "reason"]
 )
 RETRIES: Final = Counter(
-    "earmark_retries_total", "Tries that failed for a passing reason", ["processor"]
+    "earmark_retries_total", "Attempts that failed for a transient reason", ["processor"]
 )
 IN_FLIGHT: Final = Gauge("earmark_in_flight", "Events being worked on", ["processor"])
 OLDEST_IN_FLIGHT: Final = Gauge(
@@ -34,17 +36,17 @@ STAGE_SECONDS: Final = Histogram(
 REBALANCES: Final = Counter("earmark_rebalances_total", "Partitions were revoked", ["processor"])
 STALE_RESUMES: Final = Counter(
     "earmark_stale_resumes_total",
-    "Resumes of an outdated rebalance that the gate refused (each could have lost events)",
+    "Resumes of an outdated rebalance that the gate refused (each could lose events)",
     ["processor"],
 )
 OFFSET_GAPS: Final = Counter(
     "earmark_offset_gaps_total",
-    "Holes in the offsets of a partition; the worker stops",
+    "Gaps in the offsets of a partition; the worker stops",
     ["processor"],
 )
-HEARD: Final = Counter(
-    "earmark_heard_total",
-    "Uploads heard: decoded | reused (content known already) | decoded_again (landmarks lacked)",
+DECODES: Final = Counter(
+    "earmark_decodes_total",
+    "Uploads by decode: decoded | reused (known content) | decoded_again (landmarks were missing)",
     ["how"],
 )
 CLASSIFIED: Final = Counter(
@@ -57,9 +59,9 @@ MATCHES: Final = Counter(
     "Known tracks recognised",
     ["bank", "match_class"],
 )
-REMEMBERED: Final = Counter(
-    "earmark_remembered_total",
-    "Decided tracks brought into the catalogue bank: added | replaced | unchanged | indistinct | "
+BANK_ITEMS: Final = Counter(
+    "earmark_bank_items_total",
+    "Decided tracks sent to the catalogue bank: added | replaced | unchanged | indistinct | "
     "not_heard",
     ["result"],
 )
@@ -69,7 +71,7 @@ BATCH_SIZE: Final = Histogram(
 OUTCOMES: Final = Counter("earmark_outcomes_total", "Answers of the detector", ["outcome", "model"])
 ABSTAINED: Final = Counter(
     "earmark_abstained_total",
-    "Answers that say nothing, by why: too_short | silent | band_limited ...; uncertain: no reason",
+    "Abstentions, by reason: too_short | silent | band_limited ...; uncertain: no reason",
     ["reason", "model"],
 )
 SCORES: Final = Histogram(
@@ -86,7 +88,7 @@ SHADOW: Final = Counter(
 )
 SHADOW_DISTANCE: Final = Histogram(
     "earmark_shadow_probability_distance",
-    "How far apart the probabilities of the shadow model and the released one are",
+    "Distance between the probabilities of the shadow model and the released one",
     ["model", "shadow"],
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1),
 )
@@ -97,37 +99,37 @@ DECISIONS: Final = Counter(
 )
 ACTIONS: Final = Counter(
     "earmark_actions_total",
-    "What decisions do, by dimension; what is left as it would be without them is not counted",
+    "Actions of decisions, by dimension; neutral values are not counted",
     ["dimension", "action"],
 )
 DECLARED: Final = Counter(
     "earmark_declared_total",
-    "Decided tracks, by what was declared (nothing: Unknown) and what the detector answered",
+    "Decided tracks, by declaration (none: Unknown) and answer of the detector",
     ["declared", "outcome"],
 )
 REVIEWS: Final = Counter("earmark_reviews_requested_total", "Review tasks opened", ["queue"])
 RULE_HITS: Final = Counter(
-    "earmark_rule_hits_total", "Rules that held, by what they may do", ["rule", "mode"]
+    "earmark_rule_hits_total", "Rules that matched, by mode", ["rule", "mode"]
 )
 RULES_TRIPPED: Final = Counter(
-    "earmark_rules_tripped_total", "Rules switched off because they held too often", ["rule"]
+    "earmark_rules_tripped_total", "Rules disabled because they matched too often", ["rule"]
 )
 POLICY_REFUSED: Final = Counter(
     "earmark_policies_refused_total", "Published policies that cannot be used; the old one stays"
 )
 REDECIDED: Final = Counter(
     "earmark_redecided_total",
-    "Tracks looked at again, by cause and what came of it",
+    "Tracks evaluated again, by cause and result",
     ["cause", "result"],
 )
 RESTING: Final = Counter(
     "earmark_decisions_on_agreements_total",
-    "Decisions that rest on an entry of the registry, by for what and how that one stood",
+    "Decisions based on a registry entry, by purpose and status",
     ["purpose", "status"],
 )
 USAGES: Final = Counter(
     "earmark_usages_total",
-    "Usages attributed under agreements, by basis; ended: the agreement covers the track no more",
+    "Usages attributed under agreements, by basis; ended: the agreement no longer covers the track",
     ["basis", "ended"],
 )
 CREDITS: Final = Counter("earmark_credits_total", "Credits derived for decided tracks")
@@ -142,7 +144,7 @@ LEDGER_ROWS: Final = Counter(
 )
 APPLIED: Final = Counter(
     "earmark_decisions_applied_total",
-    "What the catalogue did: applied | already_applied | stale",
+    "Answers of the catalogue: applied | already_applied | stale",
     ["result"],
 )
 MODEL_INFO: Final = Gauge(
@@ -155,17 +157,17 @@ POLICY_INFO: Final = Gauge(
 # measured by the monitor, of the whole installation
 LAG: Final = Gauge(
     "earmark_consumer_lag",
-    "Events that a process has still to do, by the broker's count",
+    "Events that a consumer group has not processed yet",
     ["processor", "topic", "partition"],
 )
 CONSUMED: Final = Gauge(
     "earmark_consumer_offset",
-    "Offset up to which a process has done its events",
+    "Committed offset of a consumer group",
     ["processor", "topic", "partition"],
 )
 TOPIC_DIFFERENCES: Final = Gauge(
     "earmark_topic_differences",
-    "What `earmark topics plan` would say of a topic: create | configure | grow | note",
+    "Differences of a topic that `earmark topics plan` lists: create | configure | grow | note",
     ["topic", "kind"],
 )
 UNAPPLIED: Final = Gauge(
@@ -173,10 +175,10 @@ UNAPPLIED: Final = Gauge(
     "Decisions of the last day that the catalogue has not answered within five minutes",
     ["processor"],
 )
-OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Review tasks that wait", ["queue"])
+OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Open review tasks", ["queue"])
 OPEN_APPEALS: Final = Gauge(
     "earmark_appeals_open",
-    "Appeals that wait: received | admissible | in_review | info_requested",
+    "Open appeals: received | admissible | in_review | info_requested",
     ["state"],
 )
 REVIEW_SLA: Final = Gauge(
@@ -191,27 +193,27 @@ QUALITY: Final = Gauge(
 )
 KAPPA: Final = Gauge(
     "earmark_reviewer_kappa",
-    "Cohen's kappa of first and second reviews: agreement beyond what chance gives",
+    "Cohen's kappa of first and second reviews: agreement beyond chance",
     ["of"],
 )
 QUALITY_CASES: Final = Gauge(
-    "earmark_quality_cases", "How many verdicts such a share is made of", ["measure", "of"]
+    "earmark_quality_cases", "Verdicts behind such a share", ["measure", "of"]
 )
 DRIFT: Final = Gauge(
     "earmark_drift",
-    "How far the newest scores of a model are from those before: psi, ks, and what 95 % of windows "
-    "without drift stay below: psi_by_chance, ks_by_chance",
+    "Distance of a model's newest scores from earlier ones: psi, ks; and the 95 % quantile "
+    "without drift: psi_by_chance, ks_by_chance",
     ["model", "measure"],
 )
 REFERENCE_DRIFT: Final = Gauge(
     "earmark_reference_drift",
-    "How far the newest scores are from the release's (its manifest), whatever the share of AI: "
+    "Distance of the newest scores from the release's manifest, whatever the share of AI: "
     "psi, ks; each with _low and _high of its 95 % interval, and _by_chance; deliverer all: total",
     ["model", "population", "deliverer", "measure"],
 )
 REFERENCE_CASES: Final = Gauge(
     "earmark_reference_drift_cases",
-    "How many scores that distance is made of",
+    "Scores behind that distance",
     ["model", "population", "deliverer"],
 )
 ESTIMATED_AI_SHARE: Final = Gauge(
@@ -221,19 +223,16 @@ ESTIMATED_AI_SHARE: Final = Gauge(
 )
 AGREEMENTS: Final = Gauge(
     "earmark_agreements",
-    "Agreements and consents by how they stand: in_force | not_yet | disputed | expired | revoked",
+    "Agreements and consents by status: in_force | not_yet | disputed | expired | revoked",
     ["state"],
 )
 AGREEMENTS_ENDING: Final = Gauge(
-    "earmark_agreements_ending", "Of those in force, how many end within 7d, 30d, 90d", ["within"]
+    "earmark_agreements_ending", "Agreements in force that end within 7d, 30d, 90d", ["within"]
 )
-OPT_OUTS: Final = Gauge(
-    "earmark_opt_outs", "Refusals (opt_out) that hold, by where they come from", ["source"]
-)
+OPT_OUTS: Final = Gauge("earmark_opt_outs", "Opt-outs in force, by source", ["source"])
 P_UNIFORM: Final = Gauge(
     "earmark_p_value_distance",
-    "How far the p-values of recordings that a person found human are from uniform: ks, and "
-    "ks_by_chance",
+    "Distance from uniform of the p-values of recordings with a human verdict: ks, ks_by_chance",
     ["model", "measure"],
 )
 DELIVERER_SHARE: Final = Gauge(
@@ -243,14 +242,14 @@ DELIVERER_SHARE: Final = Gauge(
 )
 DELIVERED: Final = Gauge(
     "earmark_deliverer_decisions",
-    "How many decisions that share is made of",
+    "Decisions behind that share",
     ["deliverer", "window"],
 )
 OLDEST_TASK: Final = Gauge(
-    "earmark_review_task_oldest_seconds", "Age of the oldest one of these", ["queue"]
+    "earmark_review_task_oldest_seconds", "Age of the oldest open review task", ["queue"]
 )
 DISK_FREE: Final = Gauge(
-    "earmark_disk_free_bytes", "Free on the disk of a place: store | ledger | index", ["place"]
+    "earmark_disk_free_bytes", "Free bytes on the disk of: store | ledger | index", ["place"]
 )
 DISK_SIZE: Final = Gauge("earmark_disk_size_bytes", "Size of that disk", ["place"])
 CERTIFICATE_ENDS: Final = Gauge(
@@ -266,7 +265,7 @@ MONITOR_FAILURES: Final = Counter(
 )
 OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")
 OUTBOX_OLDEST_SECONDS: Final = Gauge(
-    "earmark_outbox_oldest_seconds", "Age of the oldest event that waits in the outbox; 0: none"
+    "earmark_outbox_oldest_seconds", "Age of the oldest event in the outbox; 0: none"
 )
 WEBHOOKS: Final = Counter(
     "earmark_webhook_posts_total", "Posts to webhooks: delivered | failed | given_up", ["result"]
@@ -274,14 +273,34 @@ WEBHOOKS: Final = Counter(
 
 
 def begin_console() -> None:
-    """Let the counters of the console begin at 0."""
+    """Start the counters of the console at 0."""
     for result in ("delivered", "failed", "given_up"):
         WEBHOOKS.labels(result)
 
 
 def begin(processor: str) -> None:
-    """Let the counters of a process begin at 0: the first increase must be seen as one."""
+    """Start the counters of a process at 0, so that Prometheus sees the first increase."""
     for counter in (RECEIVED, RETRIES, REBALANCES, STALE_RESUMES, OFFSET_GAPS):
         counter.labels(processor)
     for outcome in ("emitted", "dead_letter"):
         ENDED.labels(processor, outcome)
+
+
+FORMER: Final = {"earmark_heard": DECODES, "earmark_remembered": BANK_ITEMS}
+
+
+class _FormerNames(Collector):
+    """Repeats renamed metrics under their former names, for one release."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each renamed metric with its former name."""
+        for former, metric in FORMER.items():
+            for family in metric.collect():
+                renamed = Metric(former, f"Former name of {family.name}.", family.type)
+                for sample in family.samples:
+                    suffix = sample.name.removeprefix(family.name)
+                    renamed.add_sample(former + suffix, sample.labels, sample.value)
+                yield renamed
+
+
+REGISTRY.register(_FormerNames())

@@ -1,4 +1,4 @@
-"""The vocabulary of metrics as data: what a scrape shows, and a table for the docs."""
+"""All metrics as data: the names of a scrape, and a table for the documentation."""
 
 from typing import Final
 
@@ -32,7 +32,7 @@ def exposed() -> set[str]:
 
 
 def table() -> str:
-    """Return all metrics as a Markdown table (docs/runbooks.md shows it; a test compares)."""
+    """Return all metrics as a Markdown table (part of the runbooks)."""
     rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
     for metric in ALL:
         name = metric._name + ("_total" if isinstance(metric, Counter) else "")

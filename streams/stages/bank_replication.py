@@ -68,12 +68,12 @@ class Remembering:
             return
         changed = self._banks.add(self._bank, items.values(), By(WHO, WHY))
         for result, count in vars(changed).items():
-            metrics.REMEMBERED.labels(result).inc(count)
+            metrics.BANK_ITEMS.labels(result).inc(count)
 
     def _item(self, decided: TrackDecided) -> Item | None:
         kept = self._store.acoustics(decided.content_sha256)
         if kept is None:  # the store was emptied, or an earlier release heard it
-            metrics.REMEMBERED.labels("not_heard").inc()
+            metrics.BANK_ITEMS.labels("not_heard").inc()
             return None
         try:
             return Item.of(
@@ -84,7 +84,7 @@ class Remembering:
                 pcm_sha256=kept.pcm_sha256,
             )
         except (NotLandmarks, Refused):  # silence, a tone, a jingle: found everywhere or nowhere
-            metrics.REMEMBERED.labels("indistinct").inc()
+            metrics.BANK_ITEMS.labels("indistinct").inc()
             return None
 
 

@@ -120,7 +120,7 @@ class Fingerprinting:
         acoustics = await run(self.threads, self.store.acoustics, sha256) if known else None
         said = await run(self.threads, self.store.find_file, self._place(sha256)) if known else None
         if known is not None and acoustics is not None and said is not None:
-            metrics.HEARD.labels("reused").inc()
+            metrics.DECODES.labels("reused").inc()
             return known, acoustics, _provenance(said)
         with tracing.stage(NAME, "hear"):
             heard = await self.pool.decode(fetched.path)
@@ -128,10 +128,10 @@ class Fingerprinting:
             await run(self.threads, self.store.keep_file, self._place(sha256), heard.provenance)
             if known is not None:  # an earlier release heard it: what it said stays said
                 acoustics = await run(self.threads, self.store.keep_acoustics, sha256, heard)
-                metrics.HEARD.labels("decoded_again").inc()
+                metrics.DECODES.labels("decoded_again").inc()
                 return known, acoustics, _provenance(heard.provenance)
             facts = await run(self.threads, self.store.keep, sha256, heard)
-        metrics.HEARD.labels("decoded").inc()
+        metrics.DECODES.labels("decoded").inc()
         return facts, Acoustics(heard.pcm_sha256, heard.landmarks), _provenance(heard.provenance)
 
     def _place(self, content_sha256: str) -> str:

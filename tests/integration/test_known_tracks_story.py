@@ -89,7 +89,7 @@ async def heard(
 
 
 def counted(how: str) -> float:
-    return REGISTRY.get_sample_value("earmark_heard_total", {"how": how}) or 0.0
+    return REGISTRY.get_sample_value("earmark_decodes_total", {"how": how}) or 0.0
 
 
 def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:

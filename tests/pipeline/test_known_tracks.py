@@ -130,7 +130,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_story_of_a_known_track(house: House, music: Path) -> None:
     # Two uploads of one file at once: heard once, decided alike.
     (heard, first), (heard_too, second) = house.decided(music / "piece.wav", "A", "B")
-    assert house.counted("earmark_heard_total") == {"decoded": 1, "reused": 1}
+    assert house.counted("earmark_decodes_total") == {"decoded": 1, "reused": 1}
     assert heard.observation == heard_too.observation
     assert first.upload_id != second.upload_id
     unnamed = {"label_id": ""}
@@ -143,7 +143,7 @@ def test_the_story_of_a_known_track(house: House, music: Path) -> None:
     ((_, again),) = house.decided(music / "piece.wav", "C")
     after = house.counted("earmark_classified_total")
     assert (after["scored"], after["reused"]) == (before["scored"], before["reused"] + 1)
-    assert house.counted("earmark_heard_total") == {"decoded": 1, "reused": 2}
+    assert house.counted("earmark_decodes_total") == {"decoded": 1, "reused": 2}
     assert (again.analysis, again.actions) == (first.analysis, first.actions)
 
     # It is known from now on, and comes back four per cent faster.

@@ -64,7 +64,7 @@ def decided(track_id: str, content: str) -> TrackDecided:
 
 
 def counted(result: str) -> float:
-    return REGISTRY.get_sample_value("earmark_remembered_total", {"result": result}) or 0.0
+    return REGISTRY.get_sample_value("earmark_bank_items_total", {"result": result}) or 0.0
 
 
 def test_it_is_off_unless_set(settings: Settings) -> None:
