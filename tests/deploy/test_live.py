@@ -315,7 +315,6 @@ def test_one_trace_leads_from_the_request_to_the_acknowledgement(live: Live) -> 
         ("fingerprint", "fingerprint publish"),
         ("classify", "classify tracks.fingerprinted"),
         ("decide", "decide tracks.classified"),
-        ("catalogue", "catalogue batch"),
         ("ledger", "ledger batch"),
     }
     ids = {one.span_id for one in spans} | {"b7ad6b7169203331"}
@@ -332,7 +331,11 @@ def test_the_hook_begins_a_trace_and_batches_link_to_theirs(live: Live) -> None:
     spans = live.collector.spans
     began = [one for one in spans if one.name == "tracks.uploaded publish"]
     assert len({one.trace_id for one in began}) == len(began) >= 20
-    acknowledged = {one.trace_id for one in spans if one.process == "earmark-catalogue"}
+    acknowledged = {
+        span.trace_id
+        for span in spans
+        if span.attributes.get("messaging.destination.name") == topics.DECISIONS_APPLIED
+    }
     decided = {one.trace_id for one in began if live.collector.of(one.trace_id)[1:]}
     assert decided >= acknowledged & {one.trace_id for one in began}
     scored = {one.span_id for one in spans if one.name == "classify score"}

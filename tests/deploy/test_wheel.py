@@ -121,6 +121,7 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
             for name in ("manifest.json", "weights.safetensors", "rates.toml")
         ),
         "streams/py.typed",
+        "streams/examples/catalogue_consumer.py",
     ):
         assert wanted in names
     assert not [name for name in names if name.startswith(("tests/", "deploy/", *TRAINING))]
@@ -194,3 +195,19 @@ def test_traces_without_their_packages_are_refused_with_what_to_install(bare: Pa
     )
     assert done.returncode == 1
     assert "install earmark[tracing]" in done.stderr
+
+
+def test_the_reference_catalogue_runs_from_the_wheel(bare: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [str(bare / "bin" / "earmark"), "worker", "catalogue"],
+        env=os.environ
+        | {"EARMARK_BROKERS": "127.0.0.1:1", "EARMARK_LEDGER": f"sqlite:///{tmp_path}/ledger.db"},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    awaited = next((line for line in process.stderr if "broker_awaited" in line), "")
+    process.terminate()
+    process.stderr.read()
+    assert (bool(awaited), process.wait(20)) == (True, 0)

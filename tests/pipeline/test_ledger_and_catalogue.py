@@ -34,6 +34,7 @@ from streams.store.dead_letter_store import Wanted
 from streams.store.queries import counts
 from streams.store.tables import UPLOADS
 from tests.support.events import classified, upload
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.pipeline
 
@@ -274,3 +275,24 @@ def test_a_worker_waits_for_its_broker_and_says_so(house: House) -> None:
         ensure_topics(house.settings.model_copy(update={"brokers": late.bootstrap}))
         wait_until(lambda: worker.missing() == [])
         assert worker.end() == 0
+
+
+def test_the_example_of_the_hook_delivers_a_file(house: House) -> None:
+    audio = house.folder / "take.wav"
+    audio.write_bytes(b"RIFF")
+    done = subprocess.run(
+        [sys.executable, "examples/ingest_hook.py", str(audio)],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            **house.settings.environment(),
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    track_id, _, place = done.stdout.strip().partition(" ")
+    assert place.startswith("partition ")
+    keys = {message.key.decode() for message in log_of(house.settings, topics.UPLOADED)}
+    assert track_id in keys

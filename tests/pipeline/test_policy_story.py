@@ -25,7 +25,6 @@ from streams.policy.reasons import statement_id_of
 from streams.policy.transparency import faults
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
-from streams.stages.catalogue import TRACKS
 from streams.store import queries
 from streams.store.database import Ledger
 from streams.store.reopening import current_decisions
@@ -84,11 +83,11 @@ class House:
 
     def applied(self, track_id: str = "T-1") -> str | None:
         with self.ledger.reading() as connection:
-            if not sqlalchemy.inspect(connection).has_table(TRACKS.name):
+            if not sqlalchemy.inspect(connection).has_table("catalogue_tracks"):
                 return None
-            asked = sqlalchemy.select(TRACKS.c.decision_id).where(TRACKS.c.track_id == track_id)
-            found: str | None = connection.scalars(asked).first()
-        return found
+            asked = sqlalchemy.text("SELECT decision_id FROM catalogue_tracks WHERE track_id = :id")
+            decision_id: str | None = connection.scalars(asked, {"id": track_id}).first()
+        return decision_id
 
     def rows(self, table: str, wanted: int) -> list[dict[str, Any]]:
         """Wait until the story of the track has so many entries of a table."""

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, select
+from sqlalchemy import Column, select, text
 
 from streams.contract import topics
-from streams.stages.catalogue import METADATA as CATALOGUE
-from streams.stages.catalogue import TRACKS
 from streams.store.database import Ledger
 from streams.store.queries import counts
 from streams.store.tables import APPLIED, DECISIONS, REVIEW_TASKS, UPLOADS
@@ -61,7 +59,6 @@ def topic_sums(facts: Facts, good: Mapping[str, bool]) -> Iterator[Sum]:
 def ledger_sums(url: str, facts: Facts, good: Mapping[str, bool]) -> Iterator[Sum]:
     """Whether the ledger and the catalogue hold exactly what lies on the topics."""
     ledger = Ledger.open(url)
-    catalogue = Ledger.open(url, CATALOGUE)
     try:
         rows = counts(ledger)
         decisions = _column(ledger, DECISIONS.c.decision_id)
@@ -83,14 +80,14 @@ def ledger_sums(url: str, facts: Facts, good: Mapping[str, bool]) -> Iterator[Su
             ("analyses", topics.CLASSIFIED),
         ):
             yield Sum(f"ledger: {table}", rows[table], facts.distinct(topic))
-        with catalogue.reading() as connection:
-            stands = dict(connection.execute(select(TRACKS.c.track_id, TRACKS.c.decision_id)).all())
+        standing = text("SELECT track_id, decision_id FROM catalogue_tracks")
+        with ledger.reading() as connection:
+            stands = dict(connection.execute(standing).all())
         newest = {track: one.decision_id for track, one in facts.newest.items()}
         wrong = sum(stands.get(track) != decision for track, decision in newest.items())
         yield Sum("catalogue: tracks", len(stands), len(newest))
         yield Sum("catalogue: tracks without their newest decision", wrong, 0)
     finally:
-        catalogue.close()
         ledger.close()
 
 

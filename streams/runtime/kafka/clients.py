@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES, Message
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import message_of
-from streams.runtime.kafka.security import client_security, explained
+from streams.runtime.kafka.security import client_security, explained, plain_security
 from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one try; whoever can wait tries again
@@ -24,13 +24,34 @@ LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
 
 def kafka_client_settings(settings: Settings) -> dict[str, Any]:
     """Return what every client is given: where the broker is, and how to talk to it."""
+    return _common(settings) | client_security(settings)
+
+
+def plain_client_settings(settings: Settings, group: str) -> dict[str, Any]:
+    """Return what a member of ``group`` is given, as JSON can hold it: for another process."""
+    return _common(settings) | _membership(settings, group) | plain_security(settings)
+
+
+def _common(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap_servers": [server.strip() for server in settings.brokers.split(",")],
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
         # After an outage a client should not sit out another half minute (its default).
         "reconnect_backoff_max_ms": RECONNECT_MS,
         "allow_auto_create_topics": False,
-        **client_security(settings),
+    }
+
+
+def _membership(settings: Settings, group: str) -> dict[str, Any]:
+    # The session is the setting's and not the client's default: the embedded broker withholds
+    # every join for half a session.
+    session_ms = int(settings.session_timeout_s * 1000)
+    return {
+        "client_id": f"{settings.group_prefix}.{group}",
+        "session_timeout_ms": session_ms,
+        "heartbeat_interval_ms": max(1, session_ms // HEARTBEATS_PER_SESSION),
+        "fetch_max_wait_ms": settings.fetch_max_wait_ms,
+        "request_timeout_ms": max(session_ms + 1_000, int(settings.request_timeout_s * 1000)),
     }
 
 
@@ -86,26 +107,18 @@ def open_reader(settings: Settings) -> KafkaConsumer:
 def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> KafkaConsumer:
     """Return a member of ``group`` on ``topics`` that commits only when told to.
 
-    The session is the setting's and not the client's default: the embedded broker
-    withholds every join for half a session.
-
     Raises:
         BrokerAway: no broker answers.
         BrokerRefuses: one answers, and does not let us in.
     """
-    session_ms = int(settings.session_timeout_s * 1000)
     try:
         return KafkaConsumer(
             *topics,
             **kafka_client_settings(settings),
-            client_id=f"{settings.group_prefix}.{group}",
+            **_membership(settings, group),
             group_id=f"{settings.group_prefix}.{group}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=max(1, session_ms // HEARTBEATS_PER_SESSION),
-            fetch_max_wait_ms=settings.fetch_max_wait_ms,
-            request_timeout_ms=max(session_ms + 1_000, int(settings.request_timeout_s * 1000)),
         )
     except KafkaError as error:
         raise BrokerAway(explained(settings, error)) from error

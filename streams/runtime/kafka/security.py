@@ -51,9 +51,27 @@ def client_security(settings: Settings) -> dict[str, Any]:
     Raises:
         SettingsError: a file cannot be used; the message names it, and never a password.
     """
-    given: dict[str, Any] = {"security_protocol": settings.security_protocol}
-    if settings.security_protocol.endswith("SSL"):
-        given["ssl_context"] = _tls(settings)
+    tls = {"ssl_context": _tls(settings)} if settings.security_protocol.endswith("SSL") else {}
+    return _sasl(settings) | tls
+
+
+def plain_security(settings: Settings) -> dict[str, Any]:
+    """Return the same for kafka-python in another process, which reads the files itself.
+
+    Raises:
+        SettingsError: a file cannot be used.
+    """
+    client_security(settings)
+    files = {
+        "ssl_cafile": settings.tls_ca_file,
+        "ssl_certfile": settings.tls_cert_file,
+        "ssl_keyfile": settings.tls_key_file,
+    }
+    return _sasl(settings) | {name: str(file) for name, file in files.items() if file is not None}
+
+
+def _sasl(settings: Settings) -> dict[str, Any]:
+    given = {"security_protocol": settings.security_protocol}
     if settings.security_protocol.startswith("SASL"):
         given |= {
             "sasl_mechanism": settings.sasl_mechanism,

@@ -26,8 +26,6 @@ from streams.contract.records.reviews import AppealOutcome
 from streams.policy.decide import decide
 from streams.policy.evaluate import restricted
 from streams.runtime.settings import Settings
-from streams.stages.catalogue import METADATA as CATALOGUE
-from streams.stages.catalogue import TRACKS, apply
 from streams.stages.ledger import project
 from streams.stages.redecide import LedgerBehind, Redecide
 from streams.store import reopening
@@ -35,6 +33,7 @@ from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.tables import DECISIONS
 from streams.store.track_facts import Standing
+from tests.support.catalogue import CatalogueFixture
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, message, verdict
 
 SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))
@@ -44,7 +43,7 @@ T0 = 1_795_000_000_000
 class House:
     """Ledger, redecide and catalogue, one batch at a time; a clock of the broker's times."""
 
-    def __init__(self, ledger: Ledger, catalogue: Ledger) -> None:
+    def __init__(self, ledger: Ledger, catalogue: CatalogueFixture) -> None:
         self.ledger, self.catalogue = ledger, catalogue
         self.policies = Policies(Settings().policy, ledger)
         self.redecide = Redecide(ledger, self.policies, 1e6)
@@ -70,7 +69,7 @@ class House:
         while messages:
             self.told += messages
             project(self.ledger, messages)
-            apply(self.catalogue, [one for one in messages if one.topic == topics.DECIDED])
+            self.catalogue.apply([one for one in messages if one.topic == topics.DECIDED])
             mine = [one for one in messages if one.topic in SOURCES]
             outputs = [output for _, output in self.redecide.handle(mine).outputs]
             said += [output.record for output in outputs]
@@ -87,10 +86,8 @@ class House:
         return reopening.current_decisions(self.ledger, [track_id])[track_id].decided
 
     def applied(self, track_id: str = "T-1") -> str:
-        with self.catalogue.reading() as connection:
-            asked = sqlalchemy.select(TRACKS.c.decision_id).where(TRACKS.c.track_id == track_id)
-            found: str = connection.scalars(asked).one()
-        return found
+        standing: dict[str, str] = dict(self.catalogue.rows("track_id, decision_id"))
+        return standing[track_id]
 
     def decisions(self) -> int:
         with self.ledger.reading() as connection:
@@ -109,7 +106,7 @@ SOURCES = (
 
 @pytest.fixture
 def house(ledger: Ledger, tmp_path: Path) -> Iterable[House]:
-    catalogue = Ledger.open(f"sqlite:///{tmp_path}/catalogue.db", CATALOGUE)
+    catalogue = CatalogueFixture(f"sqlite:///{tmp_path}/catalogue.db")
     yield House(ledger, catalogue)
     catalogue.close()
 

@@ -1,9 +1,7 @@
 """The ledger on both of its databases: what holds on one holds on the other."""
 
 import asyncio
-import itertools
 import sqlite3
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,7 +17,6 @@ from streams.contract.records import (
     Declaration,
     InvalidRecord,
     RuleHit,
-    TrackDecided,
     Upload,
     UploadReceived,
 )
@@ -30,14 +27,13 @@ from streams.policy.decide import decide
 from streams.runtime.kafka.handler import Handled, blocking
 from streams.runtime.kafka.handling import Handling
 from streams.runtime.settings import Settings
-from streams.stages.catalogue import METADATA as CATALOGUE
-from streams.stages.catalogue import TRACKS, apply
 from streams.stages.ledger import project
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger, LedgerAway, LedgerError, Unstorable
 from streams.store.dead_letter_store import Wanted
 from streams.store.tables import LABELS, METADATA, UPLOADS
+from tests.support.catalogue import CatalogueFixture
 from tests.support.events import (
     UPLOADED_AT,
     agreement,
@@ -286,7 +282,7 @@ def test_the_story_of_a_track(ledger: Ledger) -> None:
 
 def test_several_may_open_and_write_at_once(url: str) -> None:
     def write(number: int) -> None:
-        Ledger.open(url, CATALOGUE).close()
+        CatalogueFixture(url).close()
         ledger = Ledger.open(url)
         for n in range(10):
             project(ledger, [message(topics.UPLOADED, received(f"T-{number}-{n}"))])
@@ -330,90 +326,6 @@ def test_a_relative_sqlite_path_makes_its_folder(
     monkeypatch.chdir(tmp_path)
     Ledger.open("sqlite:///state/of/things/ledger.db").close()
     assert (tmp_path / "state/of/things/ledger.db").is_file()
-
-
-# --- the catalogue -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def catalogue(url: str) -> Iterator[Ledger]:
-    opened = Ledger.open(url, CATALOGUE)
-    yield opened
-    opened.close()
-
-
-def decision(*, days: int = 0, policy: str = "default") -> TrackDecided:
-    event = classified(
-        declared=Declaration(contains_ai="None"), uploaded_at=UPLOADED_AT + timedelta(days=days)
-    )
-    event = event.model_copy(update={"upload_id": f"upl_{days}"})
-    return decide(event, POLICY if policy == "default" else bundle(rule(policy))).decided
-
-
-clock = itertools.count(1_795_000_000_000)
-
-
-@pytest.fixture
-def told(catalogue: Ledger) -> Callable[..., list[str]]:
-    """Apply decisions, each published later than the one before; return the answers."""
-
-    def apply_all(*decisions: TrackDecided) -> list[str]:
-        batch = [message(topics.DECIDED, one, timestamp_ms=next(clock)) for one in decisions]
-        outputs = [output for _, output in apply(catalogue, batch).outputs]
-        assert [output.topic for output in outputs] == [topics.DECISIONS_APPLIED] * len(batch)
-        return [output.record.result for output in outputs]  # type: ignore[attr-defined]
-
-    return apply_all
-
-
-def current(catalogue: Ledger) -> list[str]:
-    with catalogue.reading() as connection:
-        return list(connection.scalars(sqlalchemy.select(TRACKS.c.decision_id)))
-
-
-def test_a_decision_is_applied_once(catalogue: Ledger, told: Callable[..., list[str]]) -> None:
-    one = decision()
-    assert told(one, one) == ["applied", "already_applied"]
-    assert told(one) == ["already_applied"]
-    with catalogue.reading() as connection:
-        row = connection.execute(sqlalchemy.select(TRACKS)).one()
-    assert (row.track_id, row.display) == ("T-1", "ai_badge")
-    assert row.recommendation == "exclude_algorithmic"
-
-
-def test_a_later_upload_replaces_and_an_earlier_one_is_stale(
-    catalogue: Ledger, told: Callable[..., list[str]]
-) -> None:
-    first, second = decision(), decision(days=1)
-    assert told(first, second, first) == ["applied", "applied", "stale"]
-    assert current(catalogue) == [second.decision_id]
-
-
-def test_a_new_policy_replaces_and_so_does_going_back_to_the_old_one(
-    catalogue: Ledger, told: Callable[..., list[str]]
-) -> None:
-    old, new = decision(), decision(policy="new")
-    assert told(old, new) == ["applied", "applied"]
-    assert told(old) == ["applied"]  # decided again, later: the policy was rolled back
-    assert current(catalogue) == [old.decision_id]
-
-
-def test_a_repeated_log_does_not_go_back(catalogue: Ledger) -> None:
-    """The same messages again, with the times that they had."""
-    log = [
-        message(topics.DECIDED, one, n, timestamp_ms=next(clock))
-        for n, one in enumerate((decision(), decision(policy="new")))
-    ]
-    apply(catalogue, log)
-    apply(catalogue, log)
-    assert current(catalogue) == [decision(policy="new").decision_id]
-
-
-def test_a_bad_decision_is_refused_and_the_rest_applied(catalogue: Ledger) -> None:
-    bad = Message(topics.DECIDED, 0, 0, b"T-1", b"{}")
-    handled = apply(catalogue, [bad, message(topics.DECIDED, decision())])
-    assert [refused.message for refused in handled.refused] == [bad]
-    assert len(list(handled.outputs)) == 1
 
 
 # --- batches -------------------------------------------------------------------------------

@@ -1,0 +1,181 @@
+"""The reference catalogue: which decision a track has, whatever comes twice, late or broken."""
+
+import ast
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from examples import catalogue_consumer
+from streams.contract import dead_letters, topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import DecisionApplied, Declaration, TrackDecided, parse
+from streams.policy.bundle import load
+from streams.policy.decide import decide
+from streams.runtime.settings import Settings
+from tests.support.catalogue import CatalogueFixture
+from tests.support.events import UPLOADED_AT, classified, message
+from tests.support.paths import ROOT
+from tests.support.policies import bundle, rule
+
+POLICY = load(Settings().policy)
+clock = itertools.count(1_795_000_000_000)
+
+
+@pytest.fixture
+def catalogue(url: str) -> Iterator[CatalogueFixture]:
+    opened = CatalogueFixture(url)
+    yield opened
+    opened.close()
+
+
+def decision(*, days: int = 0, policy: str = "default") -> TrackDecided:
+    event = classified(
+        declared=Declaration(contains_ai="None"), uploaded_at=UPLOADED_AT + timedelta(days=days)
+    )
+    event = event.model_copy(update={"upload_id": f"upl_{days}"})
+    return decide(event, POLICY if policy == "default" else bundle(rule(policy))).decided
+
+
+def decided(minutes: int, title: str) -> TrackDecided:
+    at = UPLOADED_AT + timedelta(minutes=minutes)
+    return decide(classified(uploaded_at=at, title=title), POLICY).decided
+
+
+def published(*decisions: TrackDecided) -> list[Message]:
+    """Each later than the one before."""
+    return [message(topics.DECIDED, event, timestamp_ms=next(clock)) for event in decisions]
+
+
+def current(catalogue: CatalogueFixture) -> list[str]:
+    return [decision_id for (decision_id,) in catalogue.rows("decision_id")]
+
+
+def test_it_imports_nothing_of_ours() -> None:
+    tree = ast.parse((ROOT / "examples/catalogue_consumer.py").read_text())
+    imported = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    packages = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names)
+    assert packages == {"kafka", "jsonschema", "psycopg"}
+
+
+def test_a_decision_is_applied_once(catalogue: CatalogueFixture) -> None:
+    event = decision()
+    assert catalogue.apply(published(event, event)) == ["applied", "already_applied"]
+    assert catalogue.apply(published(event)) == ["already_applied"]
+    columns = "track_id, display, recommendation"
+    assert [tuple(row) for row in catalogue.rows(columns)] == [
+        ("T-1", "ai_badge", "exclude_algorithmic")
+    ]
+
+
+def test_each_decision_is_answered_by_its_id_with_its_headers(catalogue: CatalogueFixture) -> None:
+    event = decision()
+    carried, dead = ("traceparent", b"00-1"), (dead_letters.REASON, b"of an earlier death")
+    catalogue.apply([message(topics.DECIDED, event, 4, headers=(carried, dead))])
+    ((topic, sent),) = catalogue.broker.sent
+    assert (topic, sent["key"], sent["headers"]) == (topics.DECISIONS_APPLIED, b"T-1", [carried])
+    answer = parse(DecisionApplied, sent["value"])
+    assert (answer.decision_id, answer.upload_id) == (event.decision_id, event.upload_id)
+    assert catalogue.broker.committed == {0: 5}
+
+
+def test_a_later_upload_replaces_and_an_earlier_one_is_stale(catalogue: CatalogueFixture) -> None:
+    first, second = decision(), decision(days=1)
+    assert catalogue.apply(published(first, second, first)) == ["applied", "applied", "stale"]
+    assert current(catalogue) == [second.decision_id]
+
+
+def test_a_new_policy_replaces_and_so_does_going_back(catalogue: CatalogueFixture) -> None:
+    old, new = decision(), decision(policy="new")
+    assert catalogue.apply(published(old, new)) == ["applied", "applied"]
+    assert catalogue.apply(published(old)) == ["applied"]  # decided again, later
+    assert current(catalogue) == [old.decision_id]
+
+
+def test_a_repeated_log_does_not_go_back(catalogue: CatalogueFixture) -> None:
+    log = published(decision(), decision(policy="new"))
+    catalogue.apply(log)
+    catalogue.apply(log)
+    assert current(catalogue) == [decision(policy="new").decision_id]
+
+
+DELIVERED = (decided(1, "first"), decided(2, "second"), decided(3, "first"))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_latest_delivery_prevails_in_whatever_order_they_are_decided(
+    catalogue: CatalogueFixture, order: Sequence[int]
+) -> None:
+    assert DELIVERED[0].decision_id == DELIVERED[2].decision_id
+    for place in order:
+        catalogue.apply(published(DELIVERED[place]))
+    assert current(catalogue) == [DELIVERED[2].decision_id]
+
+
+def test_territories_are_replaced_with_their_track(catalogue: CatalogueFixture) -> None:
+    event = decision()
+    scoped = {"territories": ("DE", "AT"), "actions": {"availability": "takedown"}, "rules": ()}
+    territorial = TrackDecided.model_validate(
+        event.model_dump() | {"decision_id": "dec_2", "territorial": [scoped]}
+    )
+    catalogue.apply(published(event, territorial))
+    columns = "territory, decision_id, availability, display"
+    assert [tuple(row) for row in catalogue.rows(columns, "catalogue_territories")] == [
+        ("AT", "dec_2", "takedown", "none"),
+        ("DE", "dec_2", "takedown", "none"),
+    ]
+    catalogue.apply(published(decision(policy="new")))
+    assert catalogue.rows("territory", "catalogue_territories") == []
+
+
+EDGE = decision().to_bytes().replace(b"2026-11-23T12:00:00Z", b"0001-01-01T00:00:00+14:00")
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{}", b"[]", b"\xff", EDGE])
+def test_what_is_no_decision_becomes_a_dead_letter(
+    catalogue: CatalogueFixture, value: bytes | None
+) -> None:
+    bad = Message(topics.DECIDED, 0, 0, None, value, (("trace", b"1"),), -1)
+    assert catalogue.apply([bad, *published(decision())]) == ["applied"]
+    topic, sent = catalogue.broker.sent[0]
+    read = dead_letters.read(topic, sent["key"], sent["value"], sent["headers"])
+    assert (read.source, read.value, read.processor) == (topics.DECIDED, value, "catalogue")
+    assert (read.reason, read.origin) == ("invalid_record", "tracks.decided/0/0")
+    ours = {name for name, _ in sent["headers"] if name.startswith(dead_letters.HEADER_PREFIX)}
+    expected = dead_letters.headers_for(bad, "", dead_letters.BadInput("", ""))
+    assert ours - {dead_letters.VALUE} == {name for name, _ in expected} - {"trace"}
+
+
+def test_a_failure_stores_nothing(
+    catalogue: CatalogueFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise ZeroDivisionError
+
+    catalogue.apply(published(decision()))
+    apply = catalogue_consumer.apply
+    calls = iter([apply, fail])
+    monkeypatch.setattr(catalogue_consumer, "apply", lambda *given: next(calls)(*given))
+    with pytest.raises(ZeroDivisionError):
+        catalogue.apply(published(decision(days=1), decision(days=2)))
+    assert current(catalogue) == [decision().decision_id]
+
+
+def test_its_status_is_what_probes_and_the_monitor_read(catalogue: CatalogueFixture) -> None:
+    assert catalogue.status.answer("/ready")[0] == 503
+    catalogue.apply(published(decision()))
+    catalogue.status.missing = []
+    assert catalogue.status.answer("/ready") == (200, json.dumps({"ready": True, "missing": []}))
+    assert catalogue.status.answer("/live")[0] == 200
+    lines = catalogue.status.answer("/metrics")[1].splitlines()
+    assert 'earmark_received_total{processor="catalogue"} 1' in lines
+    assert 'earmark_ended_total{processor="catalogue",outcome="emitted"} 1' in lines
+    assert 'earmark_decisions_applied_total{result="applied"} 1' in lines
