@@ -82,7 +82,7 @@ def ledger_sums(url: str, facts: Facts, good: Mapping[str, bool]) -> Iterator[Su
             yield Sum(f"ledger: {table}", rows[table], facts.distinct(topic))
         standing = text("SELECT track_id, decision_id FROM catalogue_tracks")
         with ledger.reading() as connection:
-            stands = dict(connection.execute(standing).all())
+            stands = {row.track_id: row.decision_id for row in connection.execute(standing)}
         newest = {track: one.decision_id for track, one in facts.newest.items()}
         wrong = sum(stands.get(track) != decision for track, decision in newest.items())
         yield Sum("catalogue: tracks", len(stands), len(newest))

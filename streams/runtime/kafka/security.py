@@ -71,7 +71,7 @@ def plain_security(settings: Settings) -> dict[str, Any]:
 
 
 def _sasl(settings: Settings) -> dict[str, Any]:
-    given = {"security_protocol": settings.security_protocol}
+    given: dict[str, Any] = {"security_protocol": settings.security_protocol}
     if settings.security_protocol.startswith("SASL"):
         given |= {
             "sasl_mechanism": settings.sasl_mechanism,

@@ -4,12 +4,13 @@ import ast
 import itertools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import permutations
 
 import pytest
 
+from detector.errors import BadInput
 from examples import catalogue_consumer
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
@@ -150,7 +151,7 @@ def test_what_is_no_decision_becomes_a_dead_letter(
     assert (read.source, read.value, read.processor) == (topics.DECIDED, value, "catalogue")
     assert (read.reason, read.origin) == ("invalid_record", "tracks.decided/0/0")
     ours = {name for name, _ in sent["headers"] if name.startswith(dead_letters.HEADER_PREFIX)}
-    expected = dead_letters.headers_for(bad, "", dead_letters.BadInput("", ""))
+    expected = dead_letters.headers_for(bad, "", BadInput("", ""))
     assert ours - {dead_letters.VALUE} == {name for name, _ in expected} - {"trace"}
 
 
@@ -162,7 +163,7 @@ def test_a_failure_stores_nothing(
 
     catalogue.apply(published(decision()))
     apply = catalogue_consumer.apply
-    calls = iter([apply, fail])
+    calls: Iterator[Callable[..., str]] = iter([apply, fail])
     monkeypatch.setattr(catalogue_consumer, "apply", lambda *given: next(calls)(*given))
     with pytest.raises(ZeroDivisionError):
         catalogue.apply(published(decision(days=1), decision(days=2)))
