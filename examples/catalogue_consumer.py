@@ -51,11 +51,11 @@ DECIDED, APPLIED = "tracks.decided", "decisions.applied"
 SCHEMAS = Path(
     os.environ.get("CATALOGUE_SCHEMAS", Path(__file__).parents[1] / "streams/contract/schemas")
 )
-DECISION, ANSWER = (
-    Draft202012Validator(json.loads((SCHEMAS / f"{topic}.v1.json").read_bytes()))
-    for topic in (DECIDED, APPLIED)
+SCHEMA, ANSWER_SCHEMA = (
+    json.loads((SCHEMAS / f"{topic}.v1.json").read_bytes()) for topic in (DECIDED, APPLIED)
 )
-DIMENSIONS = DECISION.schema["$defs"]["Actions"]["properties"]
+DECISION, ANSWER = Draft202012Validator(SCHEMA), Draft202012Validator(ANSWER_SCHEMA)
+DIMENSIONS = SCHEMA["$defs"]["Actions"]["properties"]
 BATCH = 500
 TIMEOUT_S = 30.0
 MOVED = (
