@@ -83,7 +83,7 @@ def test(bundle: BundlePath) -> None:
         checked = Bundle.model_validate(marked(read(bundle)).data, context={GATHER: True})
         failures = {fault.path[1]: fault.message for fault in failed_cases(checked)}
     except (BundleError, YamlSubsetError, ValueError):
-        _load(bundle)  # says what is wrong, and ends
+        _load(bundle)  # raises: names the fault
         return
     for index, case in enumerate(checked.tests):
         echo(f"{'FAIL' if index in failures else 'ok  '} {case.name}")

@@ -22,13 +22,14 @@ def plan(
     check: Annotated[bool, typer.Option("--check", help="Exit 1 where something differs.")] = False,
 ) -> None:
     """Show how the topics on EARMARK_BROKERS differ from the settings."""
-    from streams.runtime.kafka.topic_plan import on_broker, open_admin, wanted
+    from streams.runtime.kafka.topic_plan import on_broker, open_admin
     from streams.runtime.kafka.topic_plan import plan as changes_of
+    from streams.runtime.kafka.topic_plan import wanted as planned_topics
     from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     with open_admin(settings) as admin:
-        changes = changes_of(wanted(settings), on_broker(admin))
+        changes = changes_of(planned_topics(settings), on_broker(admin))
     _show(changes, "topics are as they should be")
     _advise(changes)
     raise SystemExit(1 if changes and check else 0)
@@ -45,21 +46,24 @@ def apply(
     """Create missing topics and set what differs; list what is left to do."""
     from streams.ops.embedded_broker import ensure_topics
     from streams.runtime.kafka.topic_plan import apply as apply_changes
-    from streams.runtime.kafka.topic_plan import on_broker, open_admin, wanted
+    from streams.runtime.kafka.topic_plan import on_broker, open_admin
     from streams.runtime.kafka.topic_plan import plan as changes_of
+    from streams.runtime.kafka.topic_plan import wanted as planned_topics
     from streams.runtime.settings import Settings
 
     if dry_run:
         plan(check=False)
     settings = Settings.from_env()
     with open_admin(settings) as admin:
-        done = apply_changes(admin, changes_of(wanted(settings), on_broker(admin)), grow=grow)
+        done = apply_changes(
+            admin, changes_of(planned_topics(settings), on_broker(admin)), grow=grow
+        )
         _show(done, "nothing to do")
         ensure_topics(settings)  # waits until all are visible
         deadline = time.monotonic() + VISIBLE_S
         applied = {(change.topic, change.kind) for change in done}
         while True:  # a broker shows a change a moment later
-            left = changes_of(wanted(settings), on_broker(admin))
+            left = changes_of(planned_topics(settings), on_broker(admin))
             late = applied & {(change.topic, change.kind) for change in left}
             if not late or time.monotonic() > deadline:
                 break

@@ -1,4 +1,4 @@
-"""Dead letters in plain words, for whoever is on call."""
+"""Dead letters as text and JSON, for operators."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -19,67 +19,68 @@ def printable(text: str) -> str:
     )
 
 
-def overview(found: Sequence[Heap]) -> Iterator[str]:
+def overview(groups: Sequence[Heap]) -> Iterator[str]:
     """Yield a line for each place and reason: how many, and since when."""
-    for heap in found:
+    for group in groups:
         yield (
-            f"{heap.count:6} x {heap.reason} in {heap.source} by {heap.processor}, "
-            f"from {_moment(heap.oldest)} to {_moment(heap.newest)}"
+            f"{group.count:6} x {group.reason} in {group.source} by {group.processor}, "
+            f"from {_moment(group.oldest)} to {_moment(group.newest)}"
         )
 
 
-def listed(letter: Letter) -> str:
-    """Return three lines about one letter."""
-    again = f", replayed {letter.attempts} times" if letter.attempts else ""
+def listed(dead_letter: Letter) -> str:
+    """Return three lines about a dead letter."""
+    again = f", replayed {dead_letter.attempts} times" if dead_letter.attempts else ""
     return printable_lines(
-        f"{letter.dead_letter_id}  {_moment(letter.recorded_at)}  {letter.standing}{again}  "
-        f"{letter.source} by {letter.processor}",
-        f"    {letter.reason}: {letter.detail}",
-        f"    track {letter.track_id}, upload {letter.upload_id}, from {letter.origin}",
+        f"{dead_letter.dead_letter_id}  {_moment(dead_letter.recorded_at)}  "
+        f"{dead_letter.standing}{again}  {dead_letter.source} by {dead_letter.processor}",
+        f"    {dead_letter.reason}: {dead_letter.detail}",
+        f"    track {dead_letter.track_id}, upload {dead_letter.upload_id}, "
+        f"from {dead_letter.origin}",
     )
 
 
-def shown(letter: Letter, done: Sequence[Action]) -> Iterator[str]:
-    """Yield everything about one letter; bytes that are no text are shown as hexadecimals."""
-    yield listed(letter)
-    for action in done:
+def shown(dead_letter: Letter, actions: Sequence[Action]) -> Iterator[str]:
+    """Yield everything about a dead letter; bytes that are no text become hexadecimals."""
+    yield listed(dead_letter)
+    for action in actions:
         sent = f" as {action.sent_to}, attempt {action.attempt}" if action.sent_to else ""
-        said = f"{action.action} by {action.who}{sent}: {action.why}"
-        yield printable_lines(f"    {_moment(action.recorded_at)} {said}")
-    refused = refusal(letter)
+        text = f"{action.action} by {action.who}{sent}: {action.why}"
+        yield printable_lines(f"    {_moment(action.recorded_at)} {text}")
+    refused = refusal(dead_letter)
     if refused is not None:
         yield printable_lines(f"    cannot be replayed: {refused}")
     yield "headers"
-    for name, value in letter.headers:
+    for name, value in dead_letter.headers:
         yield printable_lines(f"    {name} = {_text(value)}")
-    yield f"key    {'null' if letter.key is None else printable(_text(letter.key))}"
-    if letter.value is None:
-        yield f"value  {'left out' if letter.omitted else 'null'}"
+    yield f"key    {'null' if dead_letter.key is None else printable(_text(dead_letter.key))}"
+    if dead_letter.value is None:
+        yield f"value  {'left out' if dead_letter.omitted else 'null'}"
     else:
-        yield f"value  {len(letter.value)} bytes"
-        yield from (f"    {line}" for line in _pretty(letter.value).splitlines())
+        yield f"value  {len(dead_letter.value)} bytes"
+        yield from (f"    {line}" for line in _pretty(dead_letter.value).splitlines())
 
 
-def outcome(found: Outcome) -> str:
-    """Return a line that says what became of one replay."""
-    letter = found.letter
-    if found.refused is not None:
-        said = f"not replayed: {found.refused}"
-    elif found.sent_to is None:
-        said = f"would be replayed on {letter.source}, attempt {found.attempt}"
+def outcome(result: Outcome) -> str:
+    """Return a line with the result of one replay."""
+    dead_letter = result.letter
+    if result.refused is not None:
+        text = f"not replayed: {result.refused}"
+    elif result.sent_to is None:
+        text = f"would be replayed on {dead_letter.source}, attempt {result.attempt}"
     else:
-        said = f"replayed as {found.sent_to}, attempt {found.attempt}"
-    return printable_lines(f"{letter.dead_letter_id}  {letter.reason}  {said}")
+        text = f"replayed as {result.sent_to}, attempt {result.attempt}"
+    return printable_lines(f"{dead_letter.dead_letter_id}  {dead_letter.reason}  {text}")
 
 
-def as_json(letter: Letter) -> str:
-    """Return a letter as one line of JSON; bytes that are no text become hexadecimals."""
-    fields: dict[str, Any] = vars(letter) | {
-        "attempts": letter.attempts,
-        "key": None if letter.key is None else _text(letter.key),
-        "value": None if letter.value is None else _text(letter.value),
-        "headers": [(name, _text(value)) for name, value in letter.headers],
-        "replayable": refusal(letter) is None,
+def as_json(dead_letter: Letter) -> str:
+    """Return a dead letter as one line of JSON; bytes that are no text become hexadecimals."""
+    fields: dict[str, Any] = vars(dead_letter) | {
+        "attempts": dead_letter.attempts,
+        "key": None if dead_letter.key is None else _text(dead_letter.key),
+        "value": None if dead_letter.value is None else _text(dead_letter.value),
+        "headers": [(name, _text(value)) for name, value in dead_letter.headers],
+        "replayable": refusal(dead_letter) is None,
     }
     return orjson.dumps(fields).decode()
 

@@ -34,8 +34,8 @@ class Installation:
     samples: Path
 
     def sample(self, part: str) -> Path:
-        (found,) = self.samples.glob(f"*{part}*")
-        return found
+        (file,) = self.samples.glob(f"*{part}*")
+        return file
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def installation(
 ) -> Iterator[Installation]:
     """``earmark up`` with the tracks that it makes itself, all of them ended."""
     state = tmp_path_factory.mktemp("installation")
-    said = state / "said"
+    output = state / "output"
     samples(state / "samples")
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
-    with said.open("w") as out:
+    with output.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "streams.cli.main", "up", "--state", str(state)],
             stdout=out,
@@ -62,13 +62,13 @@ def installation(
         )
     try:
         deadline = time.monotonic() + PATIENCE_S
-        while "still running" not in said.read_text():
-            assert process.poll() is None, said.read_text()
-            assert time.monotonic() < deadline, said.read_text()
+        while "still running" not in output.read_text():
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
             time.sleep(0.2)
-        found = re.search(r"console +((\S+)/enter/\S+)", said.read_text())
-        assert found is not None
-        yield Installation(found[2], found[1], state / "samples")
+        link = re.search(r"console +((\S+)/enter/\S+)", output.read_text())
+        assert link is not None
+        yield Installation(link[2], link[1], state / "samples")
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
@@ -276,10 +276,10 @@ def test_axe_finds_no_serious_fault(installation: Installation, admin: Page, sch
     faults = []
     for path in paths:
         admin.goto(installation.address + path)
-        found = Axe().run(admin).response["violations"]
+        violations = Axe().run(admin).response["violations"]
         faults += [
             f"{path}: {one['id']}: {[node['html'][:120] for node in one['nodes'][:2]]}"
-            for one in found
+            for one in violations
             if one["impact"] in SERIOUS
         ]
     assert faults == []

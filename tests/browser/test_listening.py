@@ -1,4 +1,4 @@
-"""Two recordings side by side, in a real browser and heard for real: a console without a broker."""
+"""Two recordings played side by side in a real browser: a console without a broker."""
 
 import io
 import threading
@@ -56,9 +56,9 @@ def tone(pitch_hz: float) -> bytes:
 def kept(resources: AppResources, content: bytes) -> tuple[str, str]:
     with resources.uploads.arrive() as arriving:
         arriving.write(content)
-        found = arriving.whole()
+        file = arriving.whole()
         arriving.keep()
-    return found.uri, found.sha256
+    return file.uri, file.sha256
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +81,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 def _filled(resources: AppResources) -> tuple[str, str]:
-    their_uri, theirs = kept(resources, tone(330.0))
+    their_uri, their_content = kept(resources, tone(330.0))
     known, _ = tell(resources.ledger, "T-0", title="The known one", uri=their_uri)
-    hear(resources.ledger, known, theirs)
-    my_uri, mine = kept(resources, tone(440.0))
+    hear(resources.ledger, known, their_content)
+    my_uri, my_content = kept(resources, tone(440.0))
     decided, requested = tell(
         *(resources.ledger, "T-1"),
         title="A song",
@@ -98,7 +98,7 @@ def _filled(resources: AppResources) -> tuple[str, str]:
     heard = fingerprinted("T-1").model_copy(
         update={
             "upload_id": decided.upload_id,
-            "content_sha256": mine,
+            "content_sha256": my_content,
             "provenance": signed,
             "matches": (
                 match(

@@ -41,10 +41,10 @@ def watched(browser: Browser, **options: object) -> tuple[Page, list[str]]:
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
     page.on(
         "console",
-        lambda said: (
-            complaints.append(f"console: {said.text}")
+        lambda entry: (
+            complaints.append(f"console: {entry.text}")
             # a picture that is not drawn yet is asked for again
-            if said.type == "error" and "/evidence/" not in said.location["url"]
+            if entry.type == "error" and "/evidence/" not in entry.location["url"]
             else None
         ),
     )

@@ -33,10 +33,10 @@ class Console:
     @property
     def inner(self) -> FastAPI:
         """The app beneath all that is wrapped around it."""
-        found: Any = self.app
-        while not isinstance(found, FastAPI):
-            found = found.app
-        return found
+        app: Any = self.app
+        while not isinstance(app, FastAPI):
+            app = app.app
+        return app
 
     def user(self, role: str, name: str = "") -> User:
         name = name or role
@@ -91,8 +91,8 @@ def opened(tmp_path: Path) -> Iterator[Callable[[str], Console]]:
     stack = []
 
     def open_at(url: str, **more: object) -> Console:
-        given = {"ledger": url, "store": f"file://{tmp_path}/store", **more}
-        settings = Settings.model_validate(given)
+        values = {"ledger": url, "store": f"file://{tmp_path}/store", **more}
+        settings = Settings.model_validate(values)
         opening = AppResources.open(settings, relaying=False)
         resources = opening.__enter__()
         stack.append(opening)

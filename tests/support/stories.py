@@ -1,4 +1,4 @@
-"""Tracks in the ledger, as the pipeline would have told them."""
+"""Tracks in the ledger, as the pipeline would write them."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,30 +47,30 @@ def tell(
     )
     records = decide(event, policy)
     labelled, decided, requested = records.labelled, records.decided, records.requested
-    told: list[tuple[str, Any]] = [
+    events: list[tuple[str, Any]] = [
         (topics.UPLOADED, received),
         (topics.CLASSIFIED, event),
         (topics.LABELLED, labelled),
         (topics.DECIDED, decided),
     ]
     if requested is not None:
-        told.append((topics.REVIEWS_REQUESTED, requested))
+        events.append((topics.REVIEWS_REQUESTED, requested))
     project(
         ledger,
         [
             message(topic, record, place, timestamp_ms=at_ms + 10 * place)
-            for place, (topic, record) in enumerate(told)
+            for place, (topic, record) in enumerate(events)
         ],
     )
     return decided, requested
 
 
 def hear(ledger: Ledger, decided: TrackDecided, content_sha256: str) -> None:
-    """Say that the audio of an upload was heard, and that it was this content."""
-    said = fingerprinted(decided.track_id).model_copy(
+    """Record that an upload was decoded, with this content."""
+    event = fingerprinted(decided.track_id).model_copy(
         update={"upload_id": decided.upload_id, "content_sha256": content_sha256}
     )
-    project(ledger, [message(topics.FINGERPRINTED, said)])
+    project(ledger, [message(topics.FINGERPRINTED, event)])
 
 
 def a_task(ledger: Ledger, track_id: str = "T-1", **more: Any) -> str:

@@ -10,9 +10,8 @@ from streams.web.api.callers import RateLimit
 from streams.web.api.resources import AppResources
 
 DESCRIPTION = """
-What a music platform is being sent: hand tracks in, read labels and decisions, hand in
-appeals, be told by webhooks. Errors are `application/problem+json`. Every id is deterministic,
-so sending the same twice is harmless.
+Submit tracks, read labels and decisions, submit appeals, receive webhooks. Errors are
+`application/problem+json`. Every id is deterministic, so sending the same twice is harmless.
 """
 
 
@@ -25,7 +24,7 @@ def create(resources: AppResources) -> FastAPI:
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        # holds before a body is read, and so before anybody is asked who they are
+        # checked before a body is read, and so before authentication
         max_body_size=multipart.SMALL_BYTES,
     )
     app.state.resources = resources
@@ -51,4 +50,4 @@ def _describe(app: FastAPI) -> None:
         document["servers"] = [{"url": "/v1"}]
         return document
 
-    app.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation tells to
+    app.openapi = openapi  # type: ignore[method-assign] # as in FastAPI's documentation

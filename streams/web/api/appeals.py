@@ -1,4 +1,4 @@
-"""``/appeals``: hand in somebody's appeal against a decision, and see how it stands."""
+"""``/appeals``: submit an appeal against a decision, and read its state."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["appeals"])
 
 
 class AppealRequest(BaseModel):
-    """An appeal as it is handed in."""
+    """An appeal as submitted."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,20 +38,20 @@ class AppealRequest(BaseModel):
     responses=documented(400, 401, 403, 404, 409, 422, 429, 503),
 )
 def receive(
-    request: Request, given: AppealRequest, caller: Annotated[Key, needs(Right.APPEAL_INTAKE)]
+    request: Request, appeal: AppealRequest, caller: Annotated[Key, needs(Right.APPEAL_INTAKE)]
 ) -> AppealChanged:
-    """Hand in an appeal, within six months of the decision; a person will decide."""
+    """Submit an appeal, within six months of the decision; a person will decide."""
     resources = resources_of(request)
-    if given.grounds not in appeals.GROUNDS:
+    if appeal.grounds not in appeals.GROUNDS:
         raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
-    evidence: list[dict[str, Any]] = [one.model_dump() for one in given.evidence]
+    evidence: list[dict[str, Any]] = [one.model_dump() for one in appeal.evidence]
     try:
-        said = appeals.receive(
+        received = appeals.receive(
             resources.ledger,
-            given.decision_id,
-            appellant=given.appellant,
-            grounds=given.grounds,
-            statement=given.statement,
+            appeal.decision_id,
+            appellant=appeal.appellant,
+            grounds=appeal.grounds,
+            statement=appeal.statement,
             evidence=evidence,
             by=caller.key_id,
         )
@@ -59,7 +59,7 @@ def receive(
         status = {"no_such_decision": 404, "already_open": 409}.get(error.reason, 422)
         raise ProblemError(status, error.reason, error.detail) from error
     resources.relay.wake()
-    return said
+    return received
 
 
 @router.get(
@@ -70,7 +70,7 @@ def receive(
 def appeal(
     request: Request, appeal_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
 ) -> AppealChanged:
-    """Return an appeal as it stands."""
+    """Return the latest state of an appeal."""
     try:
         with resources_of(request).ledger.reading() as connection:
             return appeals.find(connection, appeal_id)

@@ -1,4 +1,4 @@
-"""Who calls: API keys, what each may do, and how often."""
+"""Authentication of API callers: keys, their rights, their rate limit."""
 
 import threading
 import time
@@ -37,11 +37,11 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def wait_s(self, caller: str) -> float:
-        """Take one; return 0, or how long to wait first."""
+        """Take a token; return 0, or the seconds until there is one."""
         now = self._now()
         with self._lock:
             if len(self._buckets) >= MOST_BUCKETS:
-                self._buckets.clear()  # better forgiving than growing
+                self._buckets.clear()  # bounded memory matters more than strictness
             bucket = self._buckets.setdefault(caller, _Bucket(self._size, now))
             bucket.tokens = min(self._size, bucket.tokens + (now - bucket.at) * self._per_s)
             bucket.at = now
@@ -60,20 +60,22 @@ class Needs:
     def __call__(
         self,
         request: Request,
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)] = None,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)] = None,
     ) -> Key:
         """Return the caller, or end the request with 401, 403 or 429."""
         resources = resources_of(request)
         limit: RateLimit = request.app.state.rate_limit
-        key = keys.find(resources.ledger, given.credentials) if given else None
+        key = keys.find(resources.ledger, credentials.credentials) if credentials else None
         place = place_of(request.client.host if request.client else "?")
         wait = limit.wait_s(key.key_id if key else f"from {place}")
         if wait:
             retry = {"Retry-After": str(int(wait) + 1)}
-            raise ProblemError(429, "too_many_requests", "slow down", retry)
+            raise ProblemError(
+                429, "too_many_requests", "too many requests: wait, then retry", retry
+            )
         if key is None:
-            asked = {"WWW-Authenticate": 'Bearer realm="earmark"'}
-            raise ProblemError(401, "no_key", "an API key is needed, or this one is none", asked)
+            headers = {"WWW-Authenticate": 'Bearer realm="earmark"'}
+            raise ProblemError(401, "no_key", "the API key is missing or not valid", headers)
         if not key.may(self.right):
             raise ProblemError(403, "not_allowed", f"role {key.role} may not {self.right}")
         if request.method == "GET":

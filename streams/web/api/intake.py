@@ -1,8 +1,7 @@
-"""Taking an upload in: one transaction, whatever door it came through.
+"""Receiving an upload, from the API or the console, in one transaction.
 
-The event waits in the outbox, its row is in the ledger at once, and an idempotency key gives
-the same answer again. The id is made of the content, so even without a key the same delivery
-is the same upload.
+The event goes to the outbox and its row to the ledger. An idempotency key gives the same answer
+again. The id is made of the content, so even without a key the same delivery is the same upload.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
 
 @dataclass(frozen=True)
 class TakenIn:
-    """An upload that was taken in; ``again``: the same request had been answered before."""
+    """A received upload; ``again``: the same request was answered before."""
 
     upload_id: str
     track_id: str
@@ -39,27 +38,27 @@ class TakenIn:
 
 
 def from_file(metadata: bytes, kept: KeptFile, file_name: str) -> Upload:
-    """Return the upload of a file that came in a form.
+    """Return the upload of a file in a form.
 
     Without a ``track_id`` the content names the track; without a title, the file's name does.
 
     Raises:
-        ProblemError: the metadata are none.
+        ProblemError: the metadata are no JSON object.
         RefusedUpload: a field is wrong.
     """
     fields = parsed(metadata) if metadata.strip() else {}
-    if given := [name for name in SERVER_FIELDS if name in fields]:
-        raise ProblemError(422, "invalid_upload", f"{given[0]} is ours to say where a file comes")
+    if reserved := [name for name in SERVER_FIELDS if name in fields]:
+        raise ProblemError(422, "invalid_upload", f"{reserved[0]} is set by the server for a file")
     stem = PurePosixPath(file_name.replace("\\", "/")).stem
-    made = {"track_id": stable_id("trk", kept.sha256), "title": stem[:2_000] or None}
-    mine = {"uri": kept.uri, "sha256": kept.sha256}
-    return upload_from_fields(made | fields | mine)
+    defaults = {"track_id": stable_id("trk", kept.sha256), "title": stem[:2_000] or None}
+    location = {"uri": kept.uri, "sha256": kept.sha256}
+    return upload_from_fields(defaults | fields | location)
 
 
 def take_file_in(
     resources: AppResources, form: Form, caller: str, key: str | None = None
 ) -> TakenIn:
-    """Take in a file that has arrived; where it is refused, nothing of it remains.
+    """Receive a file of a form; a refused file is removed.
 
     Raises:
         ProblemError, RefusedUpload: the metadata or the key are wrong.
@@ -72,13 +71,13 @@ def take_file_in(
         return take_in(resources.ledger, upload, caller, key)
     except BaseException:
         if new:
-            with suppress(Transient):  # what the caller must hear is why it was refused
+            with suppress(Transient):  # the caller must see why it was refused
                 _forget(resources, arrived)
         raise
 
 
 def _forget(resources: AppResources, arrived: KeptFile) -> None:
-    """Remove a file, unless another request has taken the same content in meanwhile."""
+    """Remove a file, unless another request has uploaded the same content."""
     if not track_queries.is_uploaded(resources.ledger, arrived.uri):
         resources.uploads.forget(arrived.sha256)
 
@@ -87,7 +86,7 @@ def parsed(body: bytes) -> dict[str, Any]:
     """Return a JSON object.
 
     Raises:
-        ProblemError: it is none.
+        ProblemError: the body is no JSON object.
     """
     try:
         fields = orjson.loads(body)
@@ -99,7 +98,7 @@ def parsed(body: bytes) -> dict[str, Any]:
 
 
 def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None) -> TakenIn:
-    """Take an upload in.
+    """Receive an upload.
 
     Raises:
         ProblemError: the idempotency key was used for another request.
@@ -120,8 +119,8 @@ def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None)
                 return TakenIn(event.upload_id, event.track_id, again=True)
             requests.remember(connection, caller, key, digest, event.upload_id, now)
         if not outbox.publish(connection, topics.UPLOADED, event):
-            # Known, but sent again: it goes out again, as the ingest hook does. A broker that
-            # keeps nothing may have forgotten it, or its file has been repaired meanwhile.
+            # Known, but sent again: publish it again, as the ingest hook does. The broker may have
+            # lost it, or its file may have been repaired.
             outbox.put(connection, topics.UPLOADED, event)
         detail = {"track": event.track_id}
         audit.append(connection, [audit.Entry(caller, "uploaded", event.upload_id, detail)])

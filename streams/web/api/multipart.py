@@ -40,7 +40,7 @@ class Form:
 
 @asynccontextmanager
 async def received(request: Request, kept: KeptUploads) -> AsyncIterator[Form]:
-    """Take a whole form in; leaving the context removes what was not kept.
+    """Receive a form; leaving the context removes a file that was not kept.
 
     Raises:
         ProblemError: no form, or not such a form.
@@ -59,7 +59,7 @@ async def received(request: Request, kept: KeptUploads) -> AsyncIterator[Form]:
         try:
             parser = MultipartParser(boundary, reader.callbacks())
             async for block in request.stream():
-                # Parsed and written beside the loop: others go on arriving meanwhile.
+                # Parsed and written in a thread: other requests go on.
                 await to_thread.run_sync(parser.write, block)
         except FormParserError as error:
             raise ProblemError(400, "bad_form", f"this is no form: {error}") from error

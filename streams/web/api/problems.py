@@ -59,8 +59,8 @@ def response(
     status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return a problem as a response."""
-    said = Problem(title=TITLES.get(status, "Problem"), status=status, code=code, detail=detail)
-    return JSONResponse(said.model_dump(), status, dict(headers or {}), MEDIA)
+    problem = Problem(title=TITLES.get(status, "Problem"), status=status, code=code, detail=detail)
+    return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""``/tracks`` and ``/decisions``: what is known of a track, what was decided, and why."""
+"""``/tracks`` and ``/decisions``: tracks, their labels and decisions, and the evidence."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ UPLOADS = 20
 
 
 class Track(BaseModel):
-    """A track as it stands: its latest decision, and its uploads (the latest twenty)."""
+    """A track: its latest decision, and the ids of its latest twenty uploads."""
 
     track_id: str
     decision: TrackDecided | None
@@ -62,7 +62,7 @@ def decisions(
 
 @router.get("/tracks/{track_id:path}", response_model=Track, responses=READ)
 def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]) -> Track:
-    """Return a track as it stands. An id may hold slashes."""
+    """Return a track. Its id may contain slashes."""
     ledger = resources_of(request).ledger
     uploads = track_queries.latest_uploads(ledger, track_id, UPLOADS)
     decided = track_queries.latest_decision(ledger, track_id)

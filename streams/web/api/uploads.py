@@ -1,4 +1,4 @@
-"""``/uploads``: hand a track in, by address or by file, and see how far it is."""
+"""``/uploads``: submit a track, by address or by file, and read its progress."""
 
 from typing import Annotated, Any
 
@@ -44,14 +44,14 @@ BODY: dict[str, Any] = {
 
 
 class Accepted(BaseModel):
-    """An upload that was taken in; its decision follows."""
+    """A received upload; its decision follows."""
 
     upload_id: str
     track_id: str
 
 
 class UploadStatus(BaseModel):
-    """How far an upload is."""
+    """The progress of an upload."""
 
     upload_id: str
     track_id: str
@@ -63,13 +63,13 @@ class UploadStatus(BaseModel):
     detail: str | None = None
 
     @classmethod
-    def of(cls, found: Progress) -> "UploadStatus":
-        """Say a progress in the API's words."""
-        decision, failure = found.decision, found.failure or {}
+    def of(cls, progress: Progress) -> "UploadStatus":
+        """Return a progress in the fields of the API."""
+        decision, failure = progress.decision, progress.failure or {}
         return cls(
-            upload_id=found.upload_id,
-            track_id=found.track_id,
-            status=found.status,
+            upload_id=progress.upload_id,
+            track_id=progress.track_id,
+            status=progress.status,
             decision_id=decision and decision.decision_id,
             outcome=decision and decision.analysis.outcome.value,
             extent=decision and decision.label.extent.value,
@@ -101,15 +101,15 @@ async def upload(
         str | None, Header(min_length=1, max_length=intake.LONGEST_KEY)
     ] = None,
 ) -> Accepted:
-    """Hand in a track: JSON with its address, or a form with the file.
+    """Submit a track: JSON with its address, or a form with the file.
 
     The same ``Idempotency-Key`` gives the same answer for seven days, and decides once.
     """
     resources = resources_of(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        given = upload_from_fields(intake.parsed(await _body(request)))
-        check_scheme(given, resources.settings)
+        upload = upload_from_fields(intake.parsed(await _body(request)))
+        check_scheme(upload, resources.settings)
     else:
         async with multipart.received(request, resources.uploads) as form:
             taken = await to_thread.run_sync(
@@ -117,7 +117,7 @@ async def upload(
             )
         return _accepted(taken, resources, response)
     taken = await to_thread.run_sync(
-        intake.take_in, resources.ledger, given, caller.key_id, idempotency_key
+        intake.take_in, resources.ledger, upload, caller.key_id, idempotency_key
     )
     return _accepted(taken, resources, response)
 
@@ -163,7 +163,7 @@ def uploads(
 def status(
     request: Request, upload_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
 ) -> UploadStatus:
-    """Return how far an upload is: received, fingerprinted, classified, decided, dead_letter."""
+    """Return the status: received, fingerprinted, classified, decided or dead_letter."""
     return UploadStatus.of(_progress(request, upload_id))
 
 
@@ -175,11 +175,11 @@ def status(
 def decision(
     request: Request, upload_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
 ) -> TrackDecided:
-    """Return the decision about an upload that counts now."""
-    found = _progress(request, upload_id).decision
-    if found is None:
+    """Return the current decision about an upload."""
+    decided = _progress(request, upload_id).decision
+    if decided is None:
         raise ProblemError(404, "not_decided", f"upload {upload_id} has no decision")
-    return found
+    return decided
 
 
 def _progress(request: Request, upload_id: str) -> Progress:

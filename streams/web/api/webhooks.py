@@ -1,4 +1,4 @@
-"""``/webhooks``: who is told what happens, and telling it again."""
+"""``/webhooks``: endpoints that receive events, and replaying deliveries."""
 
 from datetime import datetime
 from typing import Annotated
@@ -19,7 +19,7 @@ PROBLEMS = documented(401, 403, 404, 422, 429, 503)
 
 
 class WebhookRequest(BaseModel):
-    """Where to post which events."""
+    """The URL of a webhook, and its events."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ class Webhook(BaseModel):
 
 
 class ReplayRequest(BaseModel):
-    """From when on everything is posted again."""
+    """The time since which to post everything again."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,19 +46,19 @@ class ReplayRequest(BaseModel):
 
 
 class Replayed(BaseModel):
-    """How many deliveries are owed again."""
+    """The number of deliveries that are due again."""
 
     deliveries: int
 
 
 @router.post("/webhooks", status_code=201, response_model=Webhook, responses=PROBLEMS)
 def create(
-    request: Request, given: WebhookRequest, caller: Annotated[Key, needs(Right.ADMIN)]
+    request: Request, hook: WebhookRequest, caller: Annotated[Key, needs(Right.ADMIN)]
 ) -> Webhook:
     """Add a webhook."""
     with resources_of(request).ledger.transaction() as connection:
-        made, secret = deliveries.create(connection, given.url, given.events, caller.key_id)
-    return Webhook(webhook_id=made, url=given.url, events=given.events, secret=secret)
+        webhook_id, secret = deliveries.create(connection, hook.url, hook.events, caller.key_id)
+    return Webhook(webhook_id=webhook_id, url=hook.url, events=hook.events, secret=secret)
 
 
 @router.get("/webhooks", response_model=list[Webhook], responses=PROBLEMS)
@@ -77,7 +77,7 @@ def listed(request: Request, caller: Annotated[Key, needs(Right.ADMIN)]) -> list
 
 @router.delete("/webhooks/{webhook_id}", status_code=204, responses=PROBLEMS)
 def end(request: Request, webhook_id: pages.Id, caller: Annotated[Key, needs(Right.ADMIN)]) -> None:
-    """Stop telling; what is owed is given up."""
+    """Remove a webhook; its waiting deliveries are given up."""
     _known(request, webhook_id)
     with resources_of(request).ledger.transaction() as connection:
         deliveries.end(connection, webhook_id, caller.key_id)
@@ -87,13 +87,13 @@ def end(request: Request, webhook_id: pages.Id, caller: Annotated[Key, needs(Rig
 def replay(
     request: Request,
     webhook_id: pages.Id,
-    given: ReplayRequest,
+    replay_request: ReplayRequest,
     caller: Annotated[Key, needs(Right.ADMIN)],
 ) -> Replayed:
     """Post everything since a time again, delivered or not."""
     _known(request, webhook_id)
     with resources_of(request).ledger.transaction() as connection:
-        count = deliveries.replay(connection, webhook_id, given.since, caller.key_id)
+        count = deliveries.replay(connection, webhook_id, replay_request.since, caller.key_id)
     return Replayed(deliveries=count)
 
 

@@ -27,7 +27,7 @@ ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 
 @router.get("/admin")
 def show_users(request: Request, visitor: ADMIN) -> Response:
-    """Show who may come in."""
+    """Show the accounts."""
     return _users(request, visitor)
 
 
@@ -97,7 +97,7 @@ def show_keys(request: Request, visitor: ADMIN) -> Response:
 
 @router.post("/admin/keys")
 def create_key(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
-    """Make a key; the page shows it, once."""
+    """Create a key; the page shows it, once."""
     try:
         with resources_of(request).ledger.transaction() as connection:
             made = keys.create(
@@ -110,7 +110,7 @@ def create_key(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
 
 @router.post("/admin/keys/{key_id}/revoke")
 def revoke_key(request: Request, key_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
-    """End a key."""
+    """Revoke a key."""
     with resources_of(request).ledger.transaction() as connection:
         keys.revoke(connection, key_id, visitor.user.user_id)
     return RedirectResponse("/admin/keys", 303)
@@ -123,10 +123,10 @@ def _keys(
     resources_of(request).note_view(visitor.user.user_id, "keys_seen")
     with ledger.reading() as connection:
         names = users.names(connection)
-    found = keys.all_keys(ledger)
+    all_keys = keys.all_keys(ledger)
     return page(
         *(request, "admin_keys.html", visitor, status),
-        keys=found,
+        keys=all_keys,
         roles=list(Role),
         names=names,
         fault=fault,
@@ -136,7 +136,7 @@ def _keys(
 
 @router.get("/admin/webhooks")
 def show_webhooks(request: Request, visitor: ADMIN, cursor: Cursor = None) -> Response:
-    """Show who is told, and what is owed."""
+    """Show the webhooks and their failed deliveries."""
     return _webhooks(request, visitor, cursor=cursor)
 
 
@@ -156,7 +156,7 @@ def create_webhook(request: Request, visitor: ADMIN, form: auth.Form) -> Respons
 
 @router.post("/admin/webhooks/{webhook_id}")
 def change_webhook(request: Request, webhook_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
-    """End a webhook, or post again what it was owed of the last day."""
+    """Remove a webhook, or post its deliveries of the last day again."""
     with resources_of(request).ledger.transaction() as connection:
         if text(form, "what") == "end":
             deliveries.end(connection, webhook_id, visitor.user.user_id)
@@ -190,19 +190,19 @@ def _webhooks(
 
 @router.get("/admin/versions")
 def versions(request: Request, visitor: Annotated[Visitor, needs(Right.POLICY)]) -> Response:
-    """Show which models and policies have decided, and which are set here."""
+    """Show the models and policies that have decided, and the configured ones."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "versions_seen")
     counted: tuple[float, dict[str, Any]] | None
     counted = getattr(request.app.state, "versions", None)
     if counted is None or time.monotonic() - counted[0] > COUNTED_S:
-        found = {
+        by_kind = {
             "model": admin_queries.versions(resources.ledger, "model"),
             "policy": admin_queries.versions(resources.ledger, "policy"),
         }
-        counted = request.app.state.versions = (time.monotonic(), found)
+        counted = request.app.state.versions = (time.monotonic(), by_kind)
     return page(
-        request, "admin_versions.html", visitor, found=counted[1], settings=resources.settings
+        request, "admin_versions.html", visitor, by_kind=counted[1], settings=resources.settings
     )
 
 

@@ -63,7 +63,7 @@ PAGES: Final = (login, check, queue, task, tracks, audio, appeals, quality, admi
 
 
 def create(resources: AppResources, address: str) -> ASGIApp:
-    """Return everything that is served; ``address`` is where browsers reach it."""
+    """Return the console with the API; browsers reach it at ``address``."""
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
@@ -88,12 +88,12 @@ def _install_errors(app: FastAPI) -> None:
     @app.exception_handler(LoginNeeded)
     def login(request: Request, error: LoginNeeded) -> Response:
         if request.method != "GET" or "application/json" in request.headers.get("accept", ""):
-            return error_page(request, 401, "You are not logged in (any more).")
+            return error_page(request, 401, "You are not logged in, or no longer.")
         return RedirectResponse(error.location, 303)
 
     @app.exception_handler(PageError)
     def page(request: Request, error: PageError) -> Response:
-        return error_page(request, error.status, error.said)
+        return error_page(request, error.status, error.text)
 
     @app.exception_handler(ProblemError)
     def problem(request: Request, error: ProblemError) -> Response:
@@ -112,22 +112,22 @@ def _install_errors(app: FastAPI) -> None:
     @app.exception_handler(Transient)
     def away(request: Request, error: Transient) -> Response:
         log.warning("page_failed", path=request.url.path, error=str(error))
-        said = "A part that this page needs is away just now. Nothing was saved; try again."
-        return error_page(request, 503, said)
+        message = "A service that this page needs is not available. Nothing was saved; try again."
+        return error_page(request, 503, message)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
-        said = "There is no such page." if error.status_code == 404 else str(error.detail)
-        return error_page(request, error.status_code, said)
+        message = "There is no such page." if error.status_code == 404 else str(error.detail)
+        return error_page(request, error.status_code, message)
 
     @app.exception_handler(Exception)
     def bug(request: Request, error: Exception) -> Response:
         log.error("page_broke", path=request.url.path, exc_info=error)
-        return error_page(request, 500, "This is our mistake; it is noted in the log.")
+        return error_page(request, 500, "An internal error occurred; it is in the log.")
 
 
 class Traced:
-    """Makes each request that changes something a span, in the trace of whoever asks."""
+    """Makes each request that changes something a span, in the caller's trace."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -164,9 +164,9 @@ class SecureHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                given = {name.lower() for name, _ in headers}
-                headers += [one for one in self._headers if one[0] not in given]
-                if b"cache-control" not in given:
+                names = {name.lower() for name, _ in headers}
+                headers += [one for one in self._headers if one[0] not in names]
+                if b"cache-control" not in names:
                     value = b"max-age=300" if static else b"no-store"
                     headers.append((b"cache-control", value))
                 message = {**message, "headers": headers}

@@ -1,4 +1,4 @@
-"""Appeals: take one in, look, decide. Never by who reviewed the track before."""
+"""Appeals: receive, show and decide them; never by the first reviewer of the track."""
 
 from typing import Annotated, Any, Final
 
@@ -36,7 +36,7 @@ from streams.web.console.render import done, page
 
 router = APIRouter()
 PAGE: Final = 50
-# What may be found for an appellant beside the extent.
+# Findings for an appellant beside the extent.
 FINDINGS: Final = ("licensed", "not_impersonation", "not_fraud", "not_removed_before")
 
 
@@ -47,7 +47,7 @@ def listed(
     show: Annotated[str, Query(max_length=20)] = "open",
     cursor: Cursor = None,
 ) -> Response:
-    """List the appeals that wait, or those that were decided."""
+    """List pending appeals, or decided ones."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "appeals_seen")
     part = appeal_store.listed(resources.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
@@ -65,9 +65,9 @@ def new(
     visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
     decision: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
-    """Show the form for an appeal that came by letter or telephone."""
-    found = queries.decision(resources_of(request).ledger, decision)
-    if found is None:
+    """Show the form for an appeal that came by mail or telephone."""
+    decided = queries.decision(resources_of(request).ledger, decision)
+    if decided is None:
         raise PageError(404, "There is no such decision.")
     return _new(request, visitor, decision)
 
@@ -78,12 +78,12 @@ def receive(
     visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
     form: auth.Form,
 ) -> Response:
-    """Take an appeal in."""
+    """Receive an appeal."""
     resources, decision_id = resources_of(request), text(form, "decision", 256)
     address = text(form, "evidence_uri", 4_000)
     evidence = [{"type": "other", "uri": address}] if address else []
     try:
-        said = appeals.receive(
+        received = appeals.receive(
             resources.ledger,
             decision_id,
             appellant=Appellant.model_validate(
@@ -101,7 +101,7 @@ def receive(
     except BadAppeal as error:
         return _new(request, visitor, decision_id, 422, f"{error.detail.capitalize()}.")
     resources.relay.wake()
-    return RedirectResponse(f"/appeals/{said.appeal_id}", 303)
+    return RedirectResponse(f"/appeals/{received.appeal_id}", 303)
 
 
 def _new(
@@ -125,7 +125,7 @@ def appeal(
     appeal_id: Id,
     visitor: Annotated[Visitor, needs(Right.READ)],
 ) -> Response:
-    """Show an appeal: what was decided, what is said against it, what happened since."""
+    """Show an appeal: the decision, the statement against it, the steps since."""
     return _appeal(request, appeal_id, visitor)
 
 
@@ -136,25 +136,25 @@ def step(
     visitor: Annotated[Visitor, needs(Right.APPEALS)],
     form: auth.Form,
 ) -> Response:
-    """Take an appeal one step further."""
+    """Move an appeal to its next state."""
     resources, state = resources_of(request), text(form, "state", 40)
     sequence = text(form, "sequence", 6)
     relief = text(form, "relief", 4)
     try:
-        wanted = Step(
+        change = Step(
             state=state,  # type: ignore[arg-type] # go_on refuses what is no step
             outcome=_outcome(form) if state in DECIDED_STATES else None,
             interim_relief={"on": True, "off": False}.get(relief),
         )
         number = int(sequence) if sequence.isascii() and sequence.isdigit() else -1
-        changed = appeals.go_on(resources.ledger, appeal_id, number, wanted, visitor.user)
+        changed = appeals.go_on(resources.ledger, appeal_id, number, change, visitor.user)
     except (BadAppeal, ValidationError) as error:
-        said = (
+        fault = (
             f"{error.detail.capitalize()}."
             if isinstance(error, BadAppeal)
             else "Say how much of it is AI, and give reasons that the appellant can follow."
         )
-        return _appeal(request, appeal_id, visitor, 422, fault=said)
+        return _appeal(request, appeal_id, visitor, 422, fault=fault)
     resources.relay.wake()
     return done(request, f"/appeals/{appeal_id}", f"Saved: {wording.words(changed.state)}.")
 
@@ -183,32 +183,32 @@ def _appeal(
     resources.note_view(visitor.user.user_id, "appeal_seen", appeal_id)
     with resources.ledger.reading() as connection:
         try:
-            found = appeals.find(connection, appeal_id)
+            appeal = appeals.find(connection, appeal_id)
         except BadAppeal as error:
             raise PageError(404, "There is no such appeal.") from error
         changes = appeal_store.history(connection, appeal_id)
-        excluded = appeals.first_reviewers(connection, found)
+        excluded = appeals.first_reviewers(connection, appeal)
         names = users.names(connection)
-        fingerprint = review_context.fingerprint(connection, found.upload_id)
-    not_blind(request, visitor, found.track_id)
-    decision = queries.decision(resources.ledger, found.decision_id)
+        fingerprint = review_context.fingerprint(connection, appeal.upload_id)
+    not_blind(request, visitor, appeal.track_id)
+    decision = queries.decision(resources.ledger, appeal.decision_id)
     return page(
         request,
         "appeal.html",
         visitor,
         status,
-        appeal=found,
+        appeal=appeal,
         changes=changes,
         last=next((one for one in reversed(changes) if one.outcome is not None), None),
         names=names,
         decision=decision,
-        current=queries.decision_of(resources.ledger, found.upload_id),
+        current=queries.decision_of(resources.ledger, appeal.upload_id),
         wave=waveform.of(resources, fingerprint, decision),
-        steps=NEXT.get(found.state, ()),
-        pending=found.state in PENDING_STATES,
+        steps=NEXT.get(appeal.state, ()),
+        pending=appeal.state in PENDING_STATES,
         decided=DECIDED_STATES,
         findings=FINDINGS,
-        mine=visitor.may("appeals") and visitor.user.user_id not in excluded,
+        may_decide=visitor.may("appeals") and visitor.user.user_id not in excluded,
         excluded=visitor.user.user_id in excluded,
         fault=fault,
     )

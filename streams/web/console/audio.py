@@ -1,10 +1,8 @@
-"""The audio of an upload, by range requests: kept in the store, or from where it was delivered.
+"""The audio of an upload, by range requests: from the store, or from its original address.
 
-Said plainly where it is gone.
-
-What lies there now may be another file than the one that was analysed: a deliverer can write to
-its own bucket, and a reviewer must not judge what was put there afterwards. So its SHA-256 is
-compared, once for each state of the file, and what was never heard is not served at all.
+The file there may no longer be the one that was analysed: a distributor can write to its own
+bucket, and a reviewer must not judge another file. So the SHA-256 is compared, once for each
+state of the file. A file that was never decoded is not served.
 """
 
 import hashlib
@@ -32,7 +30,7 @@ BLOCK: Final = 2**18
 BELIEVED_S: Final = 600.0
 MOST_KNOWN: Final = 10_000
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
-TYPES: Final = (  # by what the file begins with; never by what the uploader called it
+TYPES: Final = (  # by the first bytes of the file; its name proves nothing
     (b"RIFF", "audio/wav"),
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
@@ -45,9 +43,9 @@ TYPES: Final = (  # by what the file begins with; never by what the uploader cal
 
 
 class Checked:
-    """SHA-256 of files, once for each state: where they lie, size, and time of their last change.
+    """SHA-256 of files, once for each state: URI, size, and time of the last change.
 
-    Where a store tells no time of change, a digest is believed for ``BELIEVED_S``.
+    Where a store has no time of change, a digest is valid for ``BELIEVED_S``.
     """
 
     def __init__(self) -> None:
@@ -78,7 +76,7 @@ class Checked:
 
 
 class Opened:
-    """Who has opened what already, so that one listening is one line of the audit log."""
+    """The uploads that each session has opened: listening is audited once."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -134,18 +132,18 @@ def _open(resources: AppResources, uri: str) -> IO[bytes]:
         raise PageError(410, f"The audio cannot be played: {error.detail}") from error
 
 
-def _answer(source: IO[bytes], asked: str | None) -> Response:
+def _answer(source: IO[bytes], requested: str | None) -> Response:
     size = source.seek(0, 2)
     source.seek(0)
     kind = _kind(source.read(12))
     start, end, status = 0, size - 1, 200
     headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
-    found = RANGE.fullmatch(asked.strip()) if asked else None
-    if found and (found[1] or found[2]):
-        if found[1]:
-            start, end = int(found[1]), min(int(found[2] or size - 1), size - 1)
+    bounds = RANGE.fullmatch(requested.strip()) if requested else None
+    if bounds and (bounds[1] or bounds[2]):
+        if bounds[1]:
+            start, end = int(bounds[1]), min(int(bounds[2] or size - 1), size - 1)
         else:
-            start = max(0, size - int(found[2]))
+            start = max(0, size - int(bounds[2]))
         if start >= size or start > end:
             source.close()
             return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})

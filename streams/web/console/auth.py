@@ -1,8 +1,8 @@
-"""Who sits before the browser: sessions by cookie, rights by route, forms with a token.
+"""Authentication of console visitors: sessions by cookie, rights by route, CSRF tokens.
 
-Every page names the right that it needs by ``needs``; a test reads it off all routes. What
-changes anything must also carry the session's token (``csrf`` in a form, ``X-CSRF-Token`` from
-a script) and come from our own pages, by what the browser says of its origin.
+Every page names the right that it needs by ``needs``; a test reads it off all routes. A request
+that changes anything also carries the session's token: ``csrf`` in a form, ``X-CSRF-Token`` from
+a script. Its origin must be a page of the console.
 """
 
 from collections.abc import Iterable
@@ -25,30 +25,30 @@ COOKIE: Final = "earmark_session"
 SAFE: Final = ("GET", "HEAD")
 MOST_FIELDS: Final = 1_000
 BLIND: Final = (
-    "You are to judge this recording by ear. What was found about it is shown again when its "
-    "task has been decided. (Blind mode is in your settings.)"
+    "You are to judge this recording by listening. The findings about it are shown again when "
+    "its task has been decided. (Blind mode is in your settings.)"
 )
 
 
 class LoginNeeded(Exception):
-    """Nobody is logged in."""
+    """There is no session: leads to the log-in page."""
 
-    def __init__(self, wanted: str) -> None:
-        super().__init__(wanted)
-        self.location = f"/login?next={quote(wanted, safe='/')}" if wanted != "/" else "/login"
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.location = f"/login?next={quote(path, safe='/')}" if path != "/" else "/login"
 
 
 class PageError(Exception):
-    """Ends a request with a page that says why."""
+    """Ends a request with a page that gives the reason."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(said)
-        self.status, self.said = status, said
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.text = status, message
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is logged in."""
+    """A person who is logged in."""
 
     session: Session
 
@@ -58,12 +58,12 @@ class Visitor:
         return self.session.user
 
     def may(self, right: str) -> bool:
-        """Whether a right is theirs (templates ask by its name)."""
+        """Whether the visitor has a right; templates pass its name."""
         return self.user.may(Right(right))
 
 
 class Needs:
-    """A dependency: somebody is logged in and has this right (None: any account will do)."""
+    """A dependency: the visitor is logged in and has this right (None: any account)."""
 
     def __init__(self, right: Right | None) -> None:
         self.right = right
@@ -93,7 +93,7 @@ def needs(right: Right | None) -> Any:
 
 
 def same_origin(request: Request) -> None:
-    """Refuse what another site makes the browser send.
+    """Refuse requests that another site makes the browser send.
 
     Raises:
         PageError: it does not come from one of our pages.
@@ -167,12 +167,12 @@ def texts(form: FormData, name: str) -> tuple[str, ...]:
 def local(path: str) -> str:
     """Return a path of our own to go to, whatever was asked for."""
     parts = urlsplit(path)
-    mine = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
-    return path if mine and path.isprintable() else "/"
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
+    return path if is_local and path.isprintable() else "/"
 
 
 def not_blind(request: Request, visitor: Visitor, track_id: str) -> None:
-    """Show nothing of a track to whom shall judge it by ear.
+    """Refuse a page about a track that the visitor must judge by listening.
 
     Raises:
         PageError: an open task about it is blind to them.
@@ -182,6 +182,6 @@ def not_blind(request: Request, visitor: Visitor, track_id: str) -> None:
 
 
 def blind_among(request: Request, visitor: Visitor, track_ids: Iterable[str]) -> frozenset[str]:
-    """Return of which tracks of a list nothing may be shown that was found."""
+    """Return the tracks of a list whose findings must stay hidden from the visitor."""
     with resources_of(request).ledger.reading() as connection:
         return review_tasks.blind_tracks(connection, visitor.user, list(track_ids))

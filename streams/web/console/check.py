@@ -70,7 +70,7 @@ def result(
         visitor,
         progress=progress,
         upload=upload_of(upload, progress.track_id or upload_id),
-        heard=fingerprint,
+        fingerprint=fingerprint,
         wave=waveform.of(resources, fingerprint, progress.decision),
     )
 

@@ -1,4 +1,4 @@
-"""Dead letters: what died, why, since when; replay it, or drop it."""
+"""Dead letters: list, show, replay and drop them."""
 
 from typing import Annotated, Final
 
@@ -31,14 +31,14 @@ def overview(
     reason: Annotated[str, Query(max_length=100)] = "",
     cursor: Cursor = None,
 ) -> Response:
-    """Show heaps of dead letters by place and reason, and the letters, latest first."""
+    """Show counts of dead letters by place and reason, and the latest of them."""
     ledger = resources_of(request).ledger
     resources_of(request).note_view(visitor.user.user_id, "dead_letters_seen")
-    wanted = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
+    query = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
     return page(
         *(request, "dead_letters.html", visitor),
-        heaps=dead_letter_store.heaps(ledger, Wanted(standing=wanted.standing)),
-        part=dead_letter_store.part(ledger, wanted, cursor, SHOWN),
+        heaps=dead_letter_store.heaps(ledger, Wanted(standing=query.standing)),
+        part=dead_letter_store.part(ledger, query, cursor, SHOWN),
         standing=standing,
         reason=reason,
     )
@@ -49,16 +49,16 @@ def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
     """Show one dead letter with its bytes and what was done about it."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "dead_letter_seen", dead_letter_id)
-    found = _one(resources, dead_letter_id)
-    value = found.value or b""
+    dead_letter = _one(resources, dead_letter_id)
+    value = dead_letter.value or b""
     return page(
         *(request, "dead_letter.html", visitor),
-        letter=found,
+        letter=dead_letter,
         value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
         cut=len(value) > SHOWN_BYTES,
         size=len(value),
         actions=dead_letter_store.actions(resources.ledger, dead_letter_id),
-        refusal=refusal(found),
+        refusal=refusal(dead_letter),
     )
 
 
@@ -66,30 +66,30 @@ def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
 def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
     """Replay a dead letter, or drop it; with a reason."""
     resources, why = resources_of(request), text(form, "why", 1_000)
-    found = _one(resources, dead_letter_id)
+    dead_letter = _one(resources, dead_letter_id)
     if not why:
-        raise PageError(422, "Say why: whoever looks at this later wants to know.")
+        raise PageError(422, "Give a reason: it is noted with the dead letter.")
     who = visitor.user.name
     if text(form, "what") == "drop":
-        dead_letters.drop(resources.ledger, [found], who=who, why=why)
-        told = "Dropped."
+        dead_letters.drop(resources.ledger, [dead_letter], who=who, why=why)
+        message = "Dropped."
     else:
         patience_s = resources.settings.request_timeout_s
         producer = open_producer(resources.settings, "console")
         try:
             (outcome,) = dead_letters.replay(
-                resources.ledger, producer, [found], who=who, why=why, patience_s=patience_s
+                resources.ledger, producer, [dead_letter], who=who, why=why, patience_s=patience_s
             )
         finally:
             producer.close(timeout=2)
         if outcome.refused is not None:
             raise PageError(409, f"Not replayed: {outcome.refused}.")
-        told = f"Replayed to {outcome.sent_to}."
-    action = "dead_letter_dropped" if told == "Dropped." else "dead_letter_replayed"
+        message = f"Replayed to {outcome.sent_to}."
+    action = "dead_letter_dropped" if message == "Dropped." else "dead_letter_replayed"
     with resources.ledger.transaction() as connection:
         entry = audit.Entry(visitor.user.user_id, action, dead_letter_id, {"why": why})
         audit.append(connection, [entry])
-    return done(request, "/admin/dead-letters", told)
+    return done(request, "/admin/dead-letters", message)
 
 
 def _one(resources: AppResources, dead_letter_id: str) -> Letter:

@@ -1,4 +1,4 @@
-"""In and out: log-in, one-time links, OIDC, log-out, one's own settings."""
+"""Log-in, one-time links, OIDC, log-out, and the visitor's own settings."""
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -40,18 +40,18 @@ def login(request: Request, form: Form) -> Response:
     """Log in, where name and password go together."""
     _before(request, text(form, "before"))
     _not_too_often(request)
-    resources, wanted = resources_of(request), auth.local(text(form, "next", 2_000))
+    resources, target = resources_of(request), auth.local(text(form, "next", 2_000))
     address = request.client.host if request.client else "?"
     name, password = text(form, "name", 200), str(form.get("password", ""))[:2_000]
     try:
         user = users.log_in(resources.ledger, name, password, address)
     except WrongLogin as error:
-        return _login(request, wanted, 401, error.detail, name)
+        return _login(request, target, 401, error.detail, name)
     except TooManyTries as error:
-        return _login(request, wanted, 429, error.detail, name)
+        return _login(request, target, 429, error.detail, name)
     with resources.ledger.transaction() as connection:
         token = sessions.begin(connection, user)
-    answer = RedirectResponse(wanted, 303)
+    answer = RedirectResponse(target, 303)
     auth.remember(request, answer, token)
     return answer
 
@@ -108,29 +108,29 @@ def oidc_back(
     if error or not code:
         raise PageError(403, "Your organisation's log-in did not let you in.")
     try:
-        kept = orjson.loads(urlsafe_b64decode(request.cookies.get(OIDC, "")))
-        begun = Started("", kept["s"], kept["n"], kept["v"])
-        wanted = auth.local(str(kept["next"]))
+        started = orjson.loads(urlsafe_b64decode(request.cookies.get(OIDC, "")))
+        login = Started("", started["s"], started["n"], started["v"])
+        target = auth.local(str(started["next"]))
     except (ValueError, KeyError, TypeError) as broken:
         raise PageError(403, "This log-in was not begun in this browser; begin again.") from broken
     resources = resources_of(request)
     try:
-        user = _oidc(request).finish(resources.ledger, begun, state, code)
+        user = _oidc(request).finish(resources.ledger, login, state, code)
     except OidcRefused as refused:
         raise PageError(403, f"{refused.detail[:1].upper()}{refused.detail[1:]}.") from refused
     with resources.ledger.transaction() as connection:
         token = sessions.begin(connection, user)
-    answer = RedirectResponse(wanted, 303)
+    answer = RedirectResponse(target, 303)
     auth.remember(request, answer, token)
     answer.delete_cookie(OIDC, path="/oidc")
     return answer
 
 
 def _oidc(request: Request) -> Oidc:
-    found: Oidc | None = request.app.state.oidc
-    if found is None:
+    oidc: Oidc | None = request.app.state.oidc
+    if oidc is None:
         raise PageError(404, "Logging in by an organisation is not set up here.")
-    return found
+    return oidc
 
 
 @router.post("/logout")
@@ -172,7 +172,7 @@ def change_me(request: Request, visitor: Annotated[Visitor, needs(None)], form: 
 
 
 def _login(
-    request: Request, wanted: str, status: int = 200, fault: str = "", name: str = ""
+    request: Request, target: str, status: int = 200, fault: str = "", name: str = ""
 ) -> Response:
     mark = secrets.token_hex()
     answer = page(
@@ -180,7 +180,7 @@ def _login(
         "login.html",
         None,
         status,
-        next=auth.local(wanted),
+        next=auth.local(target),
         fault=fault,
         name=name,
         before=mark,

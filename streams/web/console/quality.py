@@ -29,8 +29,8 @@ def second(
 ) -> Response:
     """Ask for second reviews."""
     count = text(form, "count", 5)
-    wanted = min(int(count), MOST) if count.isascii() and count.isdigit() else 0
-    opened = review_quality.ask_twice(resources_of(request).ledger, visitor.user, wanted)
+    number = min(int(count), MOST) if count.isascii() and count.isdigit() else 0
+    opened = review_quality.ask_twice(resources_of(request).ledger, visitor.user, number)
     return done(request, "/quality", f"{opened} second reviews are in the queue.")
 
 
@@ -59,5 +59,5 @@ def golden(
 def _figures(request: Request, visitor: Visitor, status: int = 200, *, fault: str = "") -> Response:
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "quality_seen")
-    found = review_quality.figures(resources.ledger)
-    return page(request, "quality.html", visitor, status, figures=found, fault=fault)
+    figures = review_quality.figures(resources.ledger)
+    return page(request, "quality.html", visitor, status, figures=figures, fault=fault)

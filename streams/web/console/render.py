@@ -1,4 +1,4 @@
-"""Pages out of templates: everything escaped, times and numbers told the same everywhere."""
+"""Pages from templates: everything escaped, times and numbers formatted alike."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from streams.web.console.auth import Visitor
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 DONE: Final = "earmark_done"
-MOST_SAID: Final = 300
+LONGEST_MESSAGE: Final = 300
 DASH: Final = "\N{EN DASH}"
 UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -87,41 +87,41 @@ PAGES: Final = _environment()
 
 
 def page(
-    request: Request, template: str, visitor: Visitor | None, status: int = 200, **said: Any
+    request: Request, template: str, visitor: Visitor | None, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """Return a page; what was done just before is said on it, once."""
-    done = unquote(request.cookies.get(DONE, ""))[:MOST_SAID]
+    """Return a page; it shows the message of the preceding action, once."""
+    message = unquote(request.cookies.get(DONE, ""))[:LONGEST_MESSAGE]
     html = PAGES.get_template(template).render(
         me=visitor,
-        done=done,
+        done=message,
         here=request.url.path,
         csrf=visitor.session.csrf if visitor else "",
-        **said,
+        **values,
     )
     answer = HTMLResponse(html, status)
-    if done:
+    if message:
         answer.delete_cookie(DONE)
     return answer
 
 
-def done(request: Request, path: str, said: str) -> Response:
-    """Lead to a page that says what was done.
+def done(request: Request, path: str, message: str) -> Response:
+    """Redirect to a page that shows a message.
 
-    By a cookie: words in an address could be put there by anybody who sends us a link.
+    By a cookie: a text in the address could come from a link that another site sends.
     """
     answer = RedirectResponse(path, 303)
     secure = request.app.state.secure
     answer.set_cookie(
-        DONE, quote(said), max_age=60, httponly=True, samesite="strict", secure=secure
+        DONE, quote(message), max_age=60, httponly=True, samesite="strict", secure=secure
     )
     return answer
 
 
-def error_page(request: Request, status: int, said: str) -> Response:
-    """Return what went wrong: as a page, as JSON to our scripts, as a problem to programs."""
+def error_page(request: Request, status: int, message: str) -> Response:
+    """Return an error: as a page, as JSON for scripts, as a problem for API callers."""
     if request.url.path.startswith("/v1/"):  # a path that not even the API's mount takes
-        return problems.response(status, "not_found" if status == 404 else "problem", said)
+        return problems.response(status, "not_found" if status == 404 else "problem", message)
     if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"status": status, "said": said}, status)
+        return JSONResponse({"status": status, "said": message}, status)
     visitor = getattr(request.state, "visitor", None)
-    return page(request, "error.html", visitor, status, code=status, said=said)
+    return page(request, "error.html", visitor, status, code=status, message=message)

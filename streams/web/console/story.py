@@ -19,7 +19,7 @@ from streams.web.console.evidence_from_others import KnownRecording, agreements_
 
 @dataclass(frozen=True)
 class TaskStory:
-    """A task with all that helps to decide it. ``blind``: the reviewer must not see scores."""
+    """A task with its evidence. ``held``: by this user; ``blind``: scores stay hidden."""
 
     task: dict[str, Any]
     reasons: list[str]
@@ -27,13 +27,13 @@ class TaskStory:
     current: TrackDecided | None
     upload: Upload
     uploaded_at: datetime | None
-    heard: dict[str, Any]
+    fingerprint: dict[str, Any]
     verdicts: list[ReviewDecided]
     names: dict[str, str]
-    mine: bool
+    held: bool
     takeable: bool
     blind: bool
-    alike: list[dict[str, Any]] = field(default_factory=list)
+    duplicates: list[dict[str, Any]] = field(default_factory=list)
     deliverer: dict[str, int] = field(default_factory=dict)
     appeals: list[AppealChanged] = field(default_factory=list)
     known: list[KnownRecording] = field(default_factory=list)
@@ -61,7 +61,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
         held = row.leased_by is not None and row.leased_until is not None
         free = not held or row.leased_by == user.user_id or row.leased_until < now
         allowed = row.state == "open" and not row.never and user.may(Right.REVIEW)
-        mine = allowed and row.leased_by == user.user_id and held and row.leased_until > now
+        held_by_user = allowed and row.leased_by == user.user_id and held and row.leased_until > now
         duplicates: list[dict[str, Any]] = []
         if decision is not None and row.kind == "review":
             duplicates = review_context.open_duplicates(
@@ -83,13 +83,13 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
             current=decisions[0] if decisions else None,
             upload=upload,
             uploaded_at=delivery.uploaded_at if delivery else None,
-            heard=fingerprint,
+            fingerprint=fingerprint,
             verdicts=review_context.verdicts(connection, task_id),
             names=users.names(connection),
-            mine=mine,
-            takeable=allowed and free and not mine,
+            held=held_by_user,
+            takeable=allowed and free and not held_by_user,
             blind=row.state == "open" and (user.blind or row.kind in task_states.MEASURING),
-            alike=duplicates,
+            duplicates=duplicates,
             deliverer=review_context.outcomes_of_distributor(
                 connection, delivery.distributor if delivery else None
             ),

@@ -1,4 +1,4 @@
-"""A task: hear, see, decide. The verdict form, undo, and the lease beneath them."""
+"""A review task: listen, look, decide. The verdict form, undo, and the lease."""
 
 import secrets
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def take(
     visitor: Annotated[Visitor, needs(Right.REVIEW)],
     form: auth.Form,
 ) -> Response:
-    """Hold a task, so that nobody else decides it meanwhile."""
+    """Lease a task to the visitor."""
     try:
         review_tasks.take(resources_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
@@ -58,7 +58,7 @@ def take(
 def renew(
     request: Request, task_id: Id, visitor: Annotated[Visitor, needs(Right.REVIEW)]
 ) -> Response:
-    """Hold it longer: the page's script asks while the page is open."""
+    """Extend the lease; the page's script asks while the page is open."""
     auth.token_needed(request, visitor)
     try:
         until = review_tasks.renew(resources_of(request).ledger, task_id, visitor.user)
@@ -86,30 +86,32 @@ def verdict(
     visitor: Annotated[Visitor, needs(Right.REVIEW)],
     form: auth.Form,
 ) -> Response:
-    """Give a verdict, also about duplicates that were ticked, each on its own."""
+    """Store a verdict, and the same for each ticked duplicate."""
     resources = resources_of(request)
     story = task_story(resources, task_id, visitor.user)
     if story is None:
         raise PageError(404, "There is no such task.")
     try:
-        given = _form(form, story)
-        verdicts.give(resources.ledger, task_id, visitor.user, given)
+        form_values = _form(form, story)
+        verdicts.give(resources.ledger, task_id, visitor.user, form_values)
     except (BadVerdict, ValidationError) as error:
         detail = error.detail if isinstance(error, BadVerdict) else "A text is too long."
         return _page(request, task_id, visitor, 422, fault=detail, form=form)
     except NotYours as error:
         return _page(request, task_id, visitor, 409, fault=f"Not saved: {error.detail}.", form=form)
     resources.relay.wake()
-    said = "Verdict saved."
-    ticked = [one for one in texts(form, "also") if one in {row["task_id"] for row in story.alike}]
+    message = "Verdict saved."
+    ticked = [
+        one for one in texts(form, "also") if one in {row["task_id"] for row in story.duplicates}
+    ]
     if ticked:
         count = sum(_also(resources, one, visitor, form) for one in ticked)
-        said = f"Verdict saved, and {count} of {len(ticked)} duplicates with it."
-    return done(request, f"/tasks/{task_id}", said)
+        message = f"Verdict saved, and {count} of {len(ticked)} duplicates with it."
+    return done(request, f"/tasks/{task_id}", message)
 
 
 def _also(resources: AppResources, task_id: str, visitor: Visitor, form: FormData) -> bool:
-    """Say the same of a duplicate; whether that confirms its own label is worked out anew."""
+    """Give the same finding about a duplicate; the outcome follows from its own label."""
     story = task_story(resources, task_id, visitor.user)
     if story is None:
         return False
@@ -139,7 +141,7 @@ def undo(
 
 
 def _form(form: FormData, story: TaskStory) -> verdicts.Form:
-    """Return the verdict that a form says; the reviewer states facts, the outcome follows."""
+    """Return the verdict of a form; the reviewer states facts, the outcome follows."""
     finding = text(form, "finding", 40)
     current = story.decision.label.extent if story.decision else Extent.UNKNOWN
     extent: Extent | None = None
@@ -198,31 +200,31 @@ def _page(
         visitor,
         status,
         story=story,
-        wave=waveform.of(resources, story.heard, shown),
+        wave=waveform.of(resources, story.fingerprint, shown),
         components=COMPONENTS,
         findings=FINDINGS,
         fault=fault,
-        form_id=_given(form, "form_id") or secrets.token_hex(16),
-        given=_Given(form),
+        form_id=_value(form, "form_id") or secrets.token_hex(16),
+        filled=_Filled(form),
         now=datetime.now(UTC),
     )
 
 
-class _Given:
-    """What was filled in before a form came back with a fault."""
+class _Filled:
+    """The values of a form that came back with a fault."""
 
     def __init__(self, form: FormData | None) -> None:
         self._form = form
 
-    def one(self, name: str) -> str:
+    def value(self, name: str) -> str:
         """Return a field's text."""
-        return _given(self._form, name)
+        return _value(self._form, name)
 
     def has(self, name: str, value: str) -> bool:
         """Whether a box was ticked."""
         return self._form is not None and value in self._form.getlist(name)
 
 
-def _given(form: FormData | None, name: str) -> str:
+def _value(form: FormData | None, name: str) -> str:
     value: Any = form.get(name, "") if form is not None else ""
     return value if isinstance(value, str) else ""

@@ -67,7 +67,7 @@ def track(
         decision=decision,
         upload=Upload.model_validate(received["upload"]) if received else upload_of(None, track_id),
         upload_id=received["upload_id"] if received else "",
-        heard=fingerprint,
+        fingerprint=fingerprint,
         wave=waveform.of(resources, fingerprint, decision),
         story=[entry for entry in entries if entry.kind not in timeline.INTERNAL],
         appeals=open_appeals,

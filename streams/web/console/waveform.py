@@ -45,14 +45,14 @@ class Wave:
 
 
 def of(
-    resources: AppResources, heard: dict[str, Any], decision: TrackDecided | None
+    resources: AppResources, fingerprint: dict[str, Any], decision: TrackDecided | None
 ) -> Wave | None:
-    """Return the waveform of what was heard, or None where nothing is kept (any more)."""
-    if "observation" not in heard:
+    """Return the waveform of a decoded upload, or None where nothing is kept (any more)."""
+    if "observation" not in fingerprint:
         return None
     try:
         peaks, duration_s = peaks_of(
-            resources.store.read(ObservationRef.model_validate(heard["observation"]))
+            resources.store.read(ObservationRef.model_validate(fingerprint["observation"]))
         )
     except EarmarkError as error:
         log.info("no_waveform", error=str(error))
@@ -79,23 +79,25 @@ def stretches(decision: TrackDecided | None, duration_s: float) -> tuple[Stretch
     if decision is None or duration_s <= 0:
         return ()
     segments = decision.analysis.segments
-    found = []
-    for number, one in enumerate(segments):
+    drawn = []
+    for number, segment in enumerate(segments):
         before = segments[number - 1].end_s if number else 0.0
         after = segments[number + 1].start_s if number + 1 < len(segments) else duration_s
-        start = (before + one.start_s) / 2 if before > one.start_s else one.start_s
-        end = (after + one.end_s) / 2 if after < one.end_s else min(one.end_s, duration_s)
-        strength = int(np.clip(one.score / STRONGEST, 0, 1) * (STEPS - 1) + 0.5)
+        start = (before + segment.start_s) / 2 if before > segment.start_s else segment.start_s
+        end = (
+            (after + segment.end_s) / 2 if after < segment.end_s else min(segment.end_s, duration_s)
+        )
+        strength = int(np.clip(segment.score / STRONGEST, 0, 1) * (STEPS - 1) + 0.5)
         scale = WIDTH / duration_s
-        found.append(
+        drawn.append(
             Stretch(
                 number + 1,
                 round(start * scale, 1),
                 round(max(end - start, 0) * scale, 1),
-                one.start_s,
-                one.end_s,
-                one.score,
+                segment.start_s,
+                segment.end_s,
+                segment.score,
                 strength,
             )
         )
-    return tuple(found)
+    return tuple(drawn)

@@ -1,2 +1,2 @@
-// A one-time link: whoever opens it in a browser wants to come in.
+// A one-time link: opening it in a browser logs in.
 document.getElementById("enter").submit();

@@ -48,9 +48,9 @@ def filled(path: str) -> str:
 
 
 def right_of(route: APIRoute, kind: type[Any]) -> Any:
-    found = [one.call for one in route.dependant.dependencies if isinstance(one.call, kind)]
-    assert len(found) == 1, f"{route.path} must name exactly one right"
-    return found[0].right
+    matches = [one.call for one in route.dependant.dependencies if isinstance(one.call, kind)]
+    assert len(matches) == 1, f"{route.path} must name exactly one right"
+    return matches[0].right
 
 
 PAGE_ROUTES = [(method, path) for method, path, _ in pages() if (method, path) not in OPEN]
@@ -124,7 +124,7 @@ UNNOTED = {  # views that show nothing of a person but of whoever looks
 def test_every_view_stands_in_the_audit_log(console: Console) -> None:
     """Also one that was refused, and one of what is not there: somebody has asked for it."""
     browser, seen = console.browser("admin"), []
-    object.__setattr__(console.resources, "note_view", lambda *said: seen.append(said))
+    object.__setattr__(console.resources, "note_view", lambda *view: seen.append(view))
     values = shown(console)
     for method, path in PAGE_ROUTES:
         if method != "GET":
@@ -186,19 +186,19 @@ def test_the_menu_leads_everywhere_that_one_may_go_and_nowhere_else(
     console: Console, role: Role
 ) -> None:
     browser = console.browser(role)
-    found = set[str]()
+    matches = set[str]()
     todo = ["/me"]
     while todo:
         answer = browser.get(todo.pop())
         assert answer.status_code == 200, answer.url
         menus = "".join(re.findall(r"<nav.*?</nav>", answer.text, re.DOTALL))
-        new = set(re.findall(r'href="(/[a-z/-]*)"', menus)) - found
-        found |= new
+        new = set(re.findall(r'href="(/[a-z/-]*)"', menus)) - matches
+        matches |= new
         todo += sorted(new)
     plain = {path for method, path in PAGE_ROUTES if method == "GET" and "{" not in path}
     plain -= {"/", "/me", "/appeals/new"}
     rights = {path: right_of(RIGHT[("GET", path)], Needs) for path in plain}
-    assert found == {path for path in plain if rights[path] in RIGHTS[role]}
+    assert matches == {path for path in plain if rights[path] in RIGHTS[role]}
 
 
 def test_without_the_token_nothing_is_done(console: Console) -> None:
@@ -233,9 +233,9 @@ def test_every_api_route_demands_a_key_with_its_right(console: Console) -> None:
     programs = {role: console.program(role) for role in Role}
     stranger = console.program("viewer")
     stranger.headers.pop("Authorization")
-    found = list(_api())
-    assert len(found) >= 14
-    for method, path, route in found:
+    matches = list(_api())
+    assert len(matches) >= 14
+    for method, path, route in matches:
         right: Right = right_of(route, KeyNeeds)
         target = filled(path).lstrip("/")
         assert stranger.request(method, target).status_code == 401, path

@@ -48,9 +48,9 @@ def program(console: Console) -> TestClient:
 def test_an_address_is_taken_in(console: Console, program: TestClient) -> None:
     answer = program.post("uploads", json={"track_id": "T-1", "uri": "file:///deliveries/1.flac"})
     assert answer.status_code == 202
-    (said,) = waiting(console)
-    assert said.upload.uri == "file:///deliveries/1.flac"
-    assert answer.json() == {"upload_id": said.upload_id, "track_id": "T-1"}
+    (received,) = waiting(console)
+    assert received.upload.uri == "file:///deliveries/1.flac"
+    assert answer.json() == {"upload_id": received.upload_id, "track_id": "T-1"}
     status = program.get(answer.headers["location"].removeprefix("/v1/")).json()
     assert (status["status"], status["decision_id"]) == ("received", None)
 
@@ -59,13 +59,13 @@ def test_a_file_is_taken_in_and_kept_by_its_hash(console: Console, program: Test
     form = {"metadata": json.dumps({"isrc": "DEA123400001", "declared": {"contains_ai": "Partly"}})}
     answer = program.post("uploads", files={"file": ("../My song.wav", WAV)}, data=form)
     assert answer.status_code == 202, answer.text
-    (said,) = waiting(console)
-    assert said.upload.title == "My song"
-    assert said.upload.declared.contains_ai == "Partly"
+    (received,) = waiting(console)
+    assert received.upload.title == "My song"
+    assert received.upload.declared.contains_ai == "Partly"
     assert [path.read_bytes() for path in files(console)] == [WAV]
-    assert said.upload.uri == files(console)[0].as_uri()
+    assert received.upload.uri == files(console)[0].as_uri()
     with console.resources.fetcher.open_seekable(
-        said.upload.uri
+        received.upload.uri
     ) as kept:  # its own uploads, always
         assert kept.read(4) == b"RIFF"
 
@@ -100,9 +100,9 @@ def test_bodies_are_bounded_before_anybody_is_asked_who_they_are(console: Consol
         for _ in range(multipart.SMALL_BYTES // 2**16 + 2):
             yield b"[" * 2**16
 
-    with capture_logs() as said:
+    with capture_logs() as lines:
         _too_large_everywhere(stranger, unannounced)
-    assert said == [], "strangers make no errors of ours"
+    assert lines == [], "unknown callers cause no errors"
 
 
 def _too_large_everywhere(stranger: TestClient, unannounced: Callable[[], Iterator[bytes]]) -> None:
@@ -111,7 +111,7 @@ def _too_large_everywhere(stranger: TestClient, unannounced: Callable[[], Iterat
         headers = {"Content-Type": kind}
         body = b"[" * (multipart.SMALL_BYTES + 1)
         assert stranger.post(path, content=body, headers=headers).status_code == 413, path
-        answer = stranger.post(path, content=unannounced(), headers=headers)  # says no length
+        answer = stranger.post(path, content=unannounced(), headers=headers)  # without a length
         assert answer.status_code == 413, path
 
 
@@ -164,8 +164,8 @@ def form_of(*parts: bytes, end: bytes = b"--b--\r\n") -> bytes:
 
 
 def part(name: str, content: bytes, extra: bytes = b"") -> bytes:
-    said = f'Content-Disposition: form-data; name="{name}"; filename="f"'.encode()
-    return said + extra + b"\r\n\r\n" + content
+    header = f'Content-Disposition: form-data; name="{name}"; filename="f"'.encode()
+    return header + extra + b"\r\n\r\n" + content
 
 
 @pytest.mark.parametrize(
@@ -340,9 +340,9 @@ def test_the_document_says_what_is_there(program: TestClient) -> None:
     assert document["servers"] == [{"url": "/v1"}]
     assert {"Upload", "Problem", "TrackDecided"} <= document["components"]["schemas"].keys()
     for path, methods in document["paths"].items():
-        for method, said in methods.items():
-            assert said["security"] == [{"ApiKey": []}], f"{method} {path}"
-            assert {"401", "403", "429", "503"} <= said["responses"].keys()
+        for method, operation in methods.items():
+            assert operation["security"] == [{"ApiKey": []}], f"{method} {path}"
+            assert {"401", "403", "429", "503"} <= operation["responses"].keys()
 
 
 def test_the_console_needs_no_pytorch() -> None:

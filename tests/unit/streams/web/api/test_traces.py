@@ -26,8 +26,8 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 def waiting(console: Console) -> str | None:
     with console.resources.ledger.reading() as connection:
-        said: str | None = connection.scalar(select(OUTBOX.c.traceparent))
-    return said
+        parent: str | None = connection.scalar(select(OUTBOX.c.traceparent))
+    return parent
 
 
 def test_an_upload_goes_on_in_the_trace_of_whoever_sends_it(

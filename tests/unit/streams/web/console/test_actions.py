@@ -82,10 +82,10 @@ def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, Mappin
     other, _ = tell(ledger, "T-2", title="Another")
     appeal = {"decision": other.decision_id, "appellant": "artist", "appellant_id": "artist-7"}
     yield "/appeals", "/appeals", {**appeal, "grounds": "not_ai", "statement": "I played it."}
-    found = re.search(r"/appeals/(apl_\w+)", admin.get("/appeals").text)
-    assert found is not None
+    page = re.search(r"/appeals/(apl_\w+)", admin.get("/appeals").text)
+    assert page is not None
     step = {"state": "admissible", "sequence": "0"}
-    yield "/appeals/{appeal_id}/step", f"{found[0]}/step", step
+    yield "/appeals/{appeal_id}/step", f"{page[0]}/step", step
     golden = {"upload_id": other.upload_id, "extent": "None", "why": "we recorded it"}
     yield "/quality/golden", "/quality/golden", golden
     yield "/quality/golden", "/quality/golden", {"what": "give"}

@@ -1,4 +1,4 @@
-"""Appeals on the console's pages: what was decided stays decided, whoever is asked next."""
+"""Appeals on the console's pages: what was decided stays decided, whoever decides next."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ def test_an_appeal_is_taken_as_long_as_the_statement_promises(
 def test_an_outside_body_takes_back_nothing_that_was_won(console: Console) -> None:
     ledger, lead = console.resources.ledger, console.user("lead")
     decided, _ = tell(ledger)
-    said = appeals.receive(
+    appeal = appeals.receive(
         ledger,
         decided.decision_id,
         appellant=Appellant(type="artist", id="artist-7"),
@@ -62,9 +62,9 @@ def test_an_outside_body_takes_back_nothing_that_was_won(console: Console) -> No
         Step("partially_overturned", AppealOutcome(extent=Extent.PARTLY, reasons=reasons)),
         Step("external_dispute"),
     ):
-        said = appeals.go_on(ledger, said.appeal_id, said.sequence, step, lead)
+        appeal = appeals.go_on(ledger, appeal.appeal_id, appeal.sequence, step, lead)
     counted = review_quality.figures(ledger).appeals
     assert (counted.good, counted.count) == (1, 1)
-    shown = console.browser("viewer").get(f"/appeals/{said.appeal_id}").text
+    shown = console.browser("viewer").get(f"/appeals/{appeal.appeal_id}").text
     assert "before an outside body" in shown
     assert reasons in shown

@@ -1,4 +1,4 @@
-"""Who judges blind sees nowhere what was found: no page, list, picture or number tells."""
+"""Blind reviewers see no findings: on no page, list or picture, and in no number."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tests.support.console import Browser, Console
 from tests.support.stories import tell
 
 REASON = "R-HUMAN-PERFORMANCE"
-# What tells: outcome, probability, p-value, extent, reason codes, and whose verdict it was.
+# Findings: outcome, probability, p-value, extent, reason codes, and whose verdict it was.
 TELLS = re.compile(
     r"AI likely|All AI|No AI\b(?!</label)|0\.9\d\d|9\d %|0\.00\d|R-DISCLOSURE|disclosure mismatch"
     r"|Probably made|suspicion rejected|kHz pulses|a human performance can be heard|AI badge"
@@ -45,7 +45,7 @@ LISTS += ["/check", "/appeals", "/queue?search=T-1&show=closed"]
 
 @pytest.fixture(autouse=True)
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No picture is really drawn: whoever gets one at all has been let through."""
+    """Draw no picture: who gets one has passed the check."""
     monkeypatch.setattr(Pictures, "of", lambda self, decision, ending: b"All AI")
 
 
@@ -63,13 +63,13 @@ def story(console: Console) -> Story:
     return Story(decided, requested.task_id, appeal.appeal_id)
 
 
-def told(browser: Browser, path: str) -> list[str]:
-    """Return what a page tells of what was found."""
+def findings_on(browser: Browser, path: str) -> list[str]:
+    """Return the findings that a page shows."""
     answer = browser.get(path)
     assert answer.status_code in (200, 403), (path, answer.status_code)
     html = re.sub(r"<fieldset.*?</fieldset>|<dl>.*?</dl>", "", answer.text, flags=re.DOTALL)
     declared = re.sub(r'<th scope="row">Declared</th><td>No AI', "", html)
-    declared = re.sub(r"<td>No AI</td>", "", declared)  # in lists: what the deliverer says
+    declared = re.sub(r"<td>No AI</td>", "", declared)  # in lists: the declaration
     return TELLS.findall(declared)
 
 
@@ -77,9 +77,9 @@ def test_whoever_sees_sees_it_all(console: Console, story: Story) -> None:
     """What is looked for is really there: else the tests below prove nothing."""
     browser = console.browser("reviewer")
     for path in story.pages():
-        assert told(browser, path), path
+        assert findings_on(browser, path), path
     for path in ("/queue", "/tracks", "/check"):
-        assert told(browser, path), path
+        assert findings_on(browser, path), path
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "lead", "admin"])
@@ -88,7 +88,7 @@ def test_blind_mode_hides_it_on_every_page(console: Console, story: Story, role:
     with console.resources.ledger.transaction() as connection:
         users.set_blind(connection, console.user(role), True)
     for path in story.pages() + LISTS:
-        assert told(browser, path) == [], path
+        assert findings_on(browser, path) == [], path
     task = browser.get(f"/tasks/{story.task}")
     assert task.status_code == 200
     assert "Blind" in task.text
@@ -96,10 +96,12 @@ def test_blind_mode_hides_it_on_every_page(console: Console, story: Story, role:
         return
     browser.submit(f"/tasks/{story.task}/take")
     for path in story.pages() + LISTS:
-        assert told(browser, path) == [], path
-    said = browser.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
-    assert said.status_code == 303
-    assert told(browser, f"/tracks/{story.decided.track_id}"), "decided: it may be seen again"
+        assert findings_on(browser, path) == [], path
+    answer = browser.submit(f"/tasks/{story.task}/verdict", finding="None", reason=REASON)
+    assert answer.status_code == 303
+    assert findings_on(browser, f"/tracks/{story.decided.track_id}"), (
+        "decided: it may be seen again"
+    )
 
 
 def second(console: Console, story: Story) -> str:
@@ -117,20 +119,20 @@ def test_a_second_reviewer_finds_the_first_verdict_nowhere(console: Console, sto
     task = second(console, story)
     bob, lead = console.browser("reviewer", "bob"), console.browser("lead")
     pages = [f"/tasks/{task}", *story.pages(), *LISTS]
-    for path in pages:  # before it is taken: nobody looks first and takes it then
-        assert told(bob, path) == [], path
-    assert told(lead, story.pages()[1]), "who runs the measuring sees it"
-    assert told(console.browser("viewer"), story.pages()[1]), "support is asked why"
-    assert told(console.browser("reviewer", "ada"), story.pages()[0]), "her own verdict"
+    for path in pages:  # also before it is taken
+        assert findings_on(bob, path) == [], path
+    assert findings_on(lead, story.pages()[1]), "who runs the measuring sees it"
+    assert findings_on(console.browser("viewer"), story.pages()[1]), "support is asked why"
+    assert findings_on(console.browser("reviewer", "ada"), story.pages()[0]), "her own verdict"
     assert bob.submit(f"/tasks/{task}/take").status_code == 303
     for path in pages:
-        assert told(bob, path) == [], path
+        assert findings_on(bob, path) == [], path
     bob.submit(f"/tasks/{task}/put-back")
     assert lead.submit(f"/tasks/{task}/take").status_code == 303
     for path in pages:
-        assert told(lead, path) == [], path
+        assert findings_on(lead, path) == [], path
     assert lead.submit(f"/tasks/{task}/verdict", finding="All", reason=REASON).status_code == 303
-    assert told(bob, story.pages()[1])
+    assert findings_on(bob, story.pages()[1])
 
 
 def test_the_same_recording_delivered_again_tells_nothing_either(
@@ -142,9 +144,9 @@ def test_the_same_recording_delivered_again_tells_nothing_either(
     second(console, story)
     bob = console.browser("reviewer", "bob")
     for path in ("/tracks/T-2", f"/check/{again.upload_id}"):
-        assert told(bob, path) == [], path
-    assert told(bob, "/tracks/T-3")
-    assert told(console.browser("viewer"), "/tracks/T-2")
+        assert findings_on(bob, path) == [], path
+    assert findings_on(bob, "/tracks/T-3")
+    assert findings_on(console.browser("viewer"), "/tracks/T-2")
 
 
 def test_whoever_made_a_track_golden_is_not_asked_about_it(console: Console, story: Story) -> None:
@@ -169,9 +171,9 @@ def test_who_undoes_what_measures_their_own_verdict_does_not_get_it(
     assert review_quality.ask_twice(ledger, console.user("lead", "another"), 1) == 1
     path = bob.submit("/queue/next").headers["location"]
     assert bob.submit(f"{path}/verdict", finding="All", reason=REASON).status_code == 303
-    found = re.search(r"/verdicts/(vrd_\w+)/undo", bob.get(path).text)
-    assert found is not None
-    assert lea.submit(f"/verdicts/{found[1]}/undo").status_code == 303
+    undo = re.search(r"/verdicts/(vrd_\w+)/undo", bob.get(path).text)
+    assert undo is not None
+    assert lea.submit(f"/verdicts/{undo[1]}/undo").status_code == 303
     with ledger.reading() as connection:
         now = connection.execute(
             sqlalchemy.select(STATES).where(STATES.c.task_id == path.rpartition("/")[2])

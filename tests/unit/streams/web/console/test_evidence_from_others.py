@@ -30,7 +30,7 @@ def a_story(console: Console) -> str:
     known, _ = tell(ledger, "T-0", title="The known one")
     task = a_task(ledger, "T-1", declared=TOLD)
     said = Provenance(state="untrusted", signer="Somebody <b>else</b>", claim_generator="Suno 5")
-    heard = fingerprinted("T-1").model_copy(
+    fingerprint = fingerprinted("T-1").model_copy(
         update={
             "provenance": said,
             "matches": (
@@ -40,10 +40,10 @@ def a_story(console: Console) -> str:
         }
     )
     with ledger.reading() as connection:
-        mine = connection.scalars(
+        upload_id = connection.scalars(
             select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == "T-1")
         ).one()
-    heard = heard.model_copy(update={"upload_id": mine})
+    fingerprint = fingerprint.model_copy(update={"upload_id": upload_id})
     entry = RightsEntry(
         agreement_id="AGR-7",
         grantor=Party(party_id="P-1", name="A label"),
@@ -61,7 +61,8 @@ def a_story(console: Console) -> str:
         changed_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     project(
-        ledger, [message(topics.FINGERPRINTED, heard), message(topics.RIGHTS_CHANGED, changed, 1)]
+        ledger,
+        [message(topics.FINGERPRINTED, fingerprint), message(topics.RIGHTS_CHANGED, changed, 1)],
     )
     return task
 

@@ -52,13 +52,13 @@ def free_texts(schema: dict[str, Any], defs: dict[str, Any], at: str = "") -> It
     """Yield where in a JSON Schema text of any kind may stand."""
     if "$ref" in schema:
         schema = defs[schema["$ref"].rpartition("/")[2]]
-    for one in schema.get("anyOf", ()):
-        yield from free_texts(one, defs, at)
+    for part in schema.get("anyOf", ()):
+        yield from free_texts(part, defs, at)
     free = not {"enum", "const", "format"} & schema.keys()
     if schema.get("type") == "string" and free and re.match(schema.get("pattern", ""), EVIL):
         yield at
-    for name, one in schema.get("properties", {}).items():
-        yield from free_texts(one, defs, f"{at}.{name}")
+    for name, part in schema.get("properties", {}).items():
+        yield from free_texts(part, defs, f"{at}.{name}")
     for name in ("items", "additionalProperties"):
         if isinstance(schema.get(name), dict):
             yield from free_texts(schema[name], defs, at)
@@ -69,11 +69,11 @@ def evil_places(value: Any, at: str = "") -> Iterator[str]:
     if isinstance(value, str) and "<script>" in value:
         yield at
     elif isinstance(value, dict):
-        for name, one in value.items():
-            yield from evil_places(one, at if "<script>" in name else f"{at}.{name}")
+        for name, part in value.items():
+            yield from evil_places(part, at if "<script>" in name else f"{at}.{name}")
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from evil_places(one, at)
+        for part in value:
+            yield from evil_places(part, at)
 
 
 def test_every_text_of_an_upload_is_tried() -> None:
@@ -91,9 +91,9 @@ class Marks(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "script" and not ALLOWED_SCRIPTS.fullmatch(given.get("src") or ""):
-            self.found.append(f"script {given}")
+        values = dict(attrs)
+        if tag == "script" and not ALLOWED_SCRIPTS.fullmatch(values.get("src") or ""):
+            self.found.append(f"script {values}")
         if tag in ("iframe", "object", "embed", "base", "style"):
             self.found.append(tag)
         for name, value in attrs:
@@ -126,8 +126,8 @@ def told_evil(console: Console) -> dict[str, str]:
     lead = console.browser("lead", EVIL[:90])
     task = f"/tasks/{requested.task_id}"
     assert lead.submit(f"{task}/take").status_code == 303
-    given = {"finding": "None", "reason": "R-OTHER", "notes": EVIL, "note_public": EVIL}
-    assert lead.submit(f"{task}/verdict", **given).status_code == 303
+    values = {"finding": "None", "reason": "R-OTHER", "notes": EVIL, "note_public": EVIL}
+    assert lead.submit(f"{task}/verdict", **values).status_code == 303
     other = console.browser("lead", "another lead")
     step = {"state": "withdrawn", "sequence": "0"}
     assert other.submit(f"/appeals/{appeal['appeal_id']}/step", **step).status_code == 303
@@ -243,7 +243,9 @@ def test_a_checked_file_does_not_pass_for_a_delivery(console: Console) -> None:
 
     for metadata in ('{"track_id": "T-1"}', '{"distributor": "D"}', '{"uri": "file:///x"}'):
         assert check(metadata) == 422, metadata
-    assert [one for one in Path(console.resources.uploads.root).rglob("*") if one.is_file()] == []
+    assert [
+        part for part in Path(console.resources.uploads.root).rglob("*") if part.is_file()
+    ] == []
     assert check('{"declared": {"contains_ai": "None"}}') == 202
     assert check("{") == 400
 
@@ -325,10 +327,10 @@ def test_logging_in_gives_a_new_session_whatever_was_brought(console: Console) -
     form = {"before": mark[1], "name": "Ada", "password": "x" * 12, "next": "//evil.example/"}
     answer = client.post("/login", data=form, headers={"Sec-Fetch-Site": "same-origin"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    given = answer.cookies[COOKIE]
-    assert given != planted
+    values = answer.cookies[COOKIE]
+    assert values != planted
     assert sessions.find(console.resources.ledger, planted) is None
-    assert sessions.find(console.resources.ledger, given) is not None
+    assert sessions.find(console.resources.ledger, values) is not None
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
@@ -349,8 +351,8 @@ def test_many_tries_from_one_address_do_not_reach_the_ledger(console: Console) -
     answers = []
     for path in ["/login"] * 25 + ["/enter/guess"] * 10:
         answers.append(client.post(path, data=form, headers={"Sec-Fetch-Site": "same-origin"}))
-        found = re.search(r'name="before" value="(\w+)"', answers[-1].text)
-        form["before"] = found[1] if found else form["before"]
+        marks = re.search(r'name="before" value="(\w+)"', answers[-1].text)
+        form["before"] = marks[1] if marks else form["before"]
     assert "from your address" in answers[-1].text
     assert answers[-1].status_code == 429
 
@@ -383,8 +385,8 @@ def test_a_role_that_is_taken_away_is_gone_at_once(console: Console) -> None:
         users.change(connection, user, role="viewer", active=False, by="test")
     assert browser.get("/tracks").status_code == 303
     with console.resources.ledger.reading() as connection:
-        mine = SESSIONS.c.user_id == user.user_id
-        assert connection.scalars(sqlalchemy.select(SESSIONS.c.user_id).where(mine)).all() == []
+        own = SESSIONS.c.user_id == user.user_id
+        assert connection.scalars(sqlalchemy.select(SESSIONS.c.user_id).where(own)).all() == []
 
 
 @pytest.mark.parametrize(
@@ -417,8 +419,8 @@ def test_who_is_behind_a_proxy_is_believed_of_ours_alone(
     form = {"before": mark[1], "name": "Ada", "password": "x"}
     assert client.post("/login", data=form, headers=forwarded).status_code == 401
     with console.resources.ledger.reading() as connection:
-        found = connection.scalars(sqlalchemy.select(LOGIN_ATTEMPTS.c.address)).all()
-    assert found == [counted]  # nor is what a stranger wrote before our proxy's own entry
+        marks = connection.scalars(sqlalchemy.select(LOGIN_ATTEMPTS.c.address)).all()
+    assert marks == [counted]  # nor is what a stranger wrote before our proxy's own entry
 
 
 def test_what_could_not_be_delivered_is_told_to_the_admin(console: Console) -> None:

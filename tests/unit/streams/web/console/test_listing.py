@@ -75,8 +75,8 @@ def add(console: Console, start: int, count: int) -> None:
 
 
 def link(html: str, which: str) -> str | None:
-    found = re.search(rf'href="([^"]+)" rel="{which}"', html)
-    return unescape(found[1]) if found else None
+    match = re.search(rf'href="([^"]+)" rel="{which}"', html)
+    return unescape(match[1]) if match else None
 
 
 def walk(browser: Browser, path: str | None, which: str, pattern: str) -> list[list[str]]:
@@ -128,11 +128,11 @@ def test_what_comes_meanwhile_moves_nothing(filled: Console, path: str) -> None:
 @pytest.mark.parametrize("path", LISTS)
 def test_a_cursor_of_another_list_is_refused(console: Console, path: str) -> None:
     browser = console.browser("admin")
-    for said in (
+    for content in (
         *("x", [False], [False, 1, 2, 3, 4], [0, "2026-01-01T00:00:00", "a"], {"a": 1}),
         *([False, "no time", "a"], [False, 2**40], [False, None, None, None], "../../etc/passwd"),
     ):
-        cursor = urlsafe_b64encode(orjson.dumps(said)).decode()
-        for one in (cursor, quote(str(said))):
+        cursor = urlsafe_b64encode(orjson.dumps(content)).decode()
+        for value in (cursor, quote(str(content))):
             sign = "&" if "?" in path else "?"
-            assert browser.get(f"{path}{sign}cursor={one}").status_code == 400, said
+            assert browser.get(f"{path}{sign}cursor={value}").status_code == 400, content

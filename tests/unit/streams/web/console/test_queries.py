@@ -18,14 +18,14 @@ MOST = 22  # statements of the dearest page (the story of a track), session incl
 
 @contextmanager
 def counted(engine: sqlalchemy.Engine) -> Iterator[list[str]]:
-    said: list[str] = []
+    statements: list[str] = []
 
     def note(connection: object, cursor: object, statement: str, *_: object) -> None:
-        said.append(statement)
+        statements.append(statement)
 
     sqlalchemy.event.listen(engine, "before_cursor_execute", note)
     try:
-        yield said
+        yield statements
     finally:
         sqlalchemy.event.remove(engine, "before_cursor_execute", note)
 
@@ -74,14 +74,14 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
             task = connection.scalar(
                 sqlalchemy.text("SELECT task_id FROM task_states WHERE track_id = 'T-1'")
             )
-        found = {}
+        counts = {}
         for path in PAGES:
-            with counted(console.resources.ledger.engine) as said:
+            with counted(console.resources.ledger.engine) as statements:
                 answer = admin.get(path.replace("TASK", f"/tasks/{task}"))
             assert answer.status_code == 200, path
-            mine = [one for one in said if "audit_log" not in one or path == "/admin/audit"]
-            found[path] = len([one for one in mine if not one.startswith(("BEGIN", "INSERT"))])
-        numbers.append(found)
+            own = [one for one in statements if "audit_log" not in one or path == "/admin/audit"]
+            counts[path] = len([one for one in own if not one.startswith(("BEGIN", "INSERT"))])
+        numbers.append(counts)
     few, many = numbers
     for path in PAGES:
         assert abs(few[path] - many[path]) <= 1, (path, few[path], many[path])  # the audit's thread
@@ -92,6 +92,6 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
 def test_nor_do_those_of_the_api(console: Console, path: str) -> None:
     program = console.program("viewer")
     fill(console, 0, 30)
-    with counted(console.resources.ledger.engine) as said:
+    with counted(console.resources.ledger.engine) as statements:
         assert program.get(path).status_code == 200
-    assert len([one for one in said if one.startswith("SELECT")]) <= 6
+    assert len([one for one in statements if one.startswith("SELECT")]) <= 6

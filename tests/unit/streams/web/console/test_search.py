@@ -22,7 +22,7 @@ TITLES = {
 }
 
 
-def found(ledger: Ledger, text: str) -> set[str]:
+def matches(ledger: Ledger, text: str) -> set[str]:
     """Search uploads and review tasks; both must find the same."""
     fits = has_text(ledger, UPLOADS.c.upload_id, text)
     waits = has_text(ledger, TASK_STATES.c.upload_id, text)
@@ -34,7 +34,7 @@ def found(ledger: Ledger, text: str) -> set[str]:
 
 
 @pytest.fixture
-def told(url: str, opened: Callable[[str], Console]) -> Console:
+def filled(url: str, opened: Callable[[str], Console]) -> Console:
     console = opened(url)
     for track, title in TITLES.items():
         tell(console.resources.ledger, track, title=title or "", distributor=f"Label {track}")
@@ -43,10 +43,10 @@ def told(url: str, opened: Callable[[str], Console]) -> Console:
 
 @pytest.mark.parametrize("many", [MANY, 1])
 def test_what_a_title_or_a_deliverer_contains_is_found(
-    told: Console, many: int, monkeypatch: pytest.MonkeyPatch
+    filled: Console, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(track_list, "MANY", many)  # 1: whatever is found at all is common
-    ledger = told.resources.ledger
+    ledger = filled.resources.ledger
     for text, tracks in {
         "PAPER": {"T-1", "T-2"},
         "r boa": {"T-1"},
@@ -62,42 +62,42 @@ def test_what_a_title_or_a_deliverer_contains_is_found(
         'no"thing': set(),
         "%%%": set(),
     }.items():
-        assert found(ledger, text) == tracks, text
+        assert matches(ledger, text) == tracks, text
 
 
-def test_pages_find_it_too_and_a_track_that_is_forgotten_is_found_no_more(told: Console) -> None:
-    reader = told.browser("reviewer")
+def test_pages_find_it_too_and_a_track_that_is_forgotten_is_found_no_more(filled: Console) -> None:
+    reader = filled.browser("reviewer")
     for page in ("/tracks", "/queue"):
         html = reader.get(page, params={"search": "paper"}).text
         assert "Paper Boats" in html
         assert "paperweight" in html
         assert "Label T-5" not in html
     assert reader.get("/tracks", params={"search": 'a"\0b'}).status_code == 200
-    with told.resources.ledger.transaction() as connection:
+    with filled.resources.ledger.transaction() as connection:
         connection.execute(sqlalchemy.delete(UPLOADS).where(UPLOADS.c.track_id == "T-1"))
         tasks = sqlalchemy.delete(TASK_STATES).where(TASK_STATES.c.track_id == "T-1")
         connection.execute(tasks)
-    assert found(told.resources.ledger, "paper") == {"T-2"}
+    assert matches(filled.resources.ledger, "paper") == {"T-2"}
 
 
-def test_the_queue_is_read_out_of_its_index(told: Console) -> None:
-    if told.resources.ledger.engine.dialect.name != "sqlite":
+def test_the_queue_is_read_out_of_its_index(filled: Console) -> None:
+    if filled.resources.ledger.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL chooses by what there is, and here is next to nothing")
-    said: list[str] = []
-    engine = told.resources.ledger.engine
+    statements: list[str] = []
+    engine = filled.resources.ledger.engine
 
     def note(connection: object, cursor: object, statement: str, *_: object) -> None:
         if "FROM task_states" in statement and "LIMIT" in statement:
-            said.append(statement)
+            statements.append(statement)
 
     sqlalchemy.event.listen(engine, "before_cursor_execute", note)
-    reader = told.browser("reviewer")
+    reader = filled.browser("reviewer")
     for query in ("", "?show=late", "?queue=disclosure"):
         reader.get(f"/queue{query}")
     sqlalchemy.event.remove(engine, "before_cursor_execute", note)
-    assert len(said) == 3
-    with told.resources.ledger.reading() as connection:
-        for statement, index in zip(said, ("queue", "age", "name"), strict=True):
+    assert len(statements) == 3
+    with filled.resources.ledger.reading() as connection:
+        for statement, index in zip(statements, ("queue", "age", "name"), strict=True):
             inner = statement[statement.index("(SELECT task_states.task_id AS") + 1 :]
             inner = inner[: inner.index(") AS")]
             plan = connection.exec_driver_sql(
@@ -109,11 +109,11 @@ def test_the_queue_is_read_out_of_its_index(told: Console) -> None:
 
 
 def test_a_common_text_is_not_gathered_from_all_uploads(
-    told: Console, monkeypatch: pytest.MonkeyPatch
+    filled: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it is looked at row by row, the most urgent fifty are soon found."""
     monkeypatch.setattr(track_list, "MANY", 1)
-    ledger = told.resources.ledger
+    ledger = filled.resources.ledger
     if ledger.engine.dialect.name == "sqlite":
         pytest.skip("SQLite never gathers what is asked of one row")
     fits = has_text(ledger, TASK_STATES.c.upload_id, "label") | (TASK_STATES.c.track_id == "x")

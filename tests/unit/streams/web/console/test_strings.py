@@ -20,15 +20,15 @@ TERMS = re.compile(r"kHz|Hz|p-value|decoder|spectrum|clock|segment|calibrat", re
 @pytest.mark.parametrize("p_value", [0.0001, 0.0068, 0.03, 0.4])
 @pytest.mark.parametrize("kind", list(ENTRIES))
 def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind: str) -> None:
-    found = Evidence(kind=kind, score=1.0, sentence="50 Hz", rate_hz=50.0)
+    evidence = Evidence(kind=kind, score=1.0, sentence="50 Hz", rate_hz=50.0)
     analysis = classified(outcome).analysis.model_copy(
-        update={"p_value": p_value, "evidence": (found,)}
+        update={"p_value": p_value, "evidence": (evidence,)}
     )
-    said = wording.explanation(analysis)
-    assert TERMS.search(said) is None, said
-    assert said[0].isupper()
-    assert said.endswith(".")
-    assert "  " not in said
+    sentence = wording.explanation(analysis)
+    assert TERMS.search(sentence) is None, sentence
+    assert sentence[0].isupper()
+    assert sentence.endswith(".")
+    assert "  " not in sentence
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_it_names_the_trace_that_decided(
         for kind in kinds
     )
     segment = SegmentScore(start_s=0, end_s=9, score=3.0)
-    found = analysis(extent=extent, evidence=evidence, segments=(segment,) if located else ())
-    assert ENTRIES[trace].trace in wording.explanation(found)
+    result = analysis(extent=extent, evidence=evidence, segments=(segment,) if located else ())
+    assert ENTRIES[trace].trace in wording.explanation(result)
 
 
 def test_it_says_how_many_people_are_as_conspicuous() -> None:
@@ -69,11 +69,11 @@ def test_it_says_how_many_people_are_as_conspicuous() -> None:
 def test_pages_say_it_first_and_explain_their_terms(console: Console) -> None:
     decided, requested = tell(console.resources.ledger)
     assert requested is not None
-    said = wording.explanation(decided.analysis)
+    sentence = wording.explanation(decided.analysis)
     reader = console.browser("viewer")
     for path in (f"/check/{decided.upload_id}", "/tracks/T-1", f"/tasks/{requested.task_id}"):
         html = reader.get(path).text
-        assert said in html, path
-        assert html.index(said) < html.index("p-value"), path
+        assert sentence in html, path
+        assert html.index(sentence) < html.index("p-value"), path
         for term in strings.TERMS:
             assert f"<dt>{term}</dt>" in html, path

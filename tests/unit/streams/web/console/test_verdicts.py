@@ -32,15 +32,15 @@ from tests.support.stories import CLAIMS_NONE, POLICY, a_task, tell
 REASON = "R-HUMAN-PERFORMANCE"
 
 
-def given(console: Console) -> list[ReviewDecided]:
-    """What has been said, oldest first."""
+def verdicts(console: Console) -> list[ReviewDecided]:
+    """Return the verdicts, oldest first."""
     question = sqlalchemy.select(VERDICTS.c.record).order_by(VERDICTS.c.decided_at)
     with console.resources.ledger.reading() as connection:
         return [parse(ReviewDecided, one.encode()) for one in connection.scalars(question)]
 
 
 def decided_again(console: Console, event: TrackClassified) -> ReviewRequested | None:
-    """What the policy still asks under everything that people have said."""
+    """Return the open tasks under all verdicts."""
     facts = Standing(console.resources.ledger).facts(event, datetime.now(UTC), POLICY.name)
     return decide(event, POLICY, facts).requested
 
@@ -50,7 +50,7 @@ COVER = {"derivation": Derivation(type="cover", source_isrcs=("GBAYE0601498",))}
 
 
 @pytest.mark.parametrize(
-    ("upload", "said"),
+    ("upload", "finding"),
     [
         (VOICE, "impersonation"),
         (VOICE, "not_impersonation"),
@@ -59,7 +59,7 @@ COVER = {"derivation": Derivation(type="cover", source_isrcs=("GBAYE0601498",))}
     ],
 )
 def test_a_task_that_waits_for_a_finding_is_answered_by_it(
-    console: Console, upload: dict[str, Any], said: str
+    console: Console, upload: dict[str, Any], finding: str
 ) -> None:
     ada = console.browser("reviewer")
     decided, requested = tell(console.resources.ledger, **upload)
@@ -69,15 +69,15 @@ def test_a_task_that_waits_for_a_finding_is_answered_by_it(
     )
     path = f"/tasks/{requested.task_id}"
     ada.submit(f"{path}/take")
-    assert f'name="said" value="{said}"' in ada.get(path).text
+    assert f'name="said" value="{finding}"' in ada.get(path).text
     fields: dict[str, Any] = {"finding": "All", "reason": REASON}
-    assert ada.submit(f"{path}/verdict", **fields, said=said).status_code == 303
-    (verdict,) = given(console)
-    assert verdict.findings == (said,)
+    assert ada.submit(f"{path}/verdict", **fields, said=finding).status_code == 303
+    (verdict,) = verdicts(console)
+    assert verdict.findings == (finding,)
     again = decided_again(console, event)
     assert again is None, again.reason_codes
     assert ada.submit(f"/verdicts/{verdict.verdict_id}/undo").status_code == 303
-    undone = given(console)[1]
+    undone = verdicts(console)[1]
     assert (undone.undoes, undone.findings) == (verdict.verdict_id, ())
     assert decided_again(console, event) is not None
 
@@ -166,8 +166,8 @@ def test_a_verdict_about_duplicates_confirms_or_corrects_each_ones_own_label(
     ada.submit(f"/tasks/{first}/take")
     fields: dict[str, Any] = {"finding": labels[first].value, "reason": REASON, "also": other}
     assert ada.submit(f"/tasks/{first}/verdict", **fields).status_code == 303
-    said = {one.task_id: one.outcome for one in given(console)}
-    assert said == {first: "confirm", other: "correct"}
+    finding = {one.task_id: one.outcome for one in verdicts(console)}
+    assert finding == {first: "confirm", other: "correct"}
 
 
 def test_a_form_that_comes_again_does_the_duplicates_that_were_left(
@@ -187,10 +187,10 @@ def test_a_form_that_comes_again_does_the_duplicates_that_were_left(
 
     monkeypatch.setattr(review_tasks, "take", away)
     assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 503
-    assert [one.task_id for one in given(console)] == [first, others[0]]
+    assert [one.task_id for one in verdicts(console)] == [first, others[0]]
     monkeypatch.setattr(review_tasks, "take", really)
     assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 303
-    assert [one.task_id for one in given(console)] == [first, *others]
+    assert [one.task_id for one in verdicts(console)] == [first, *others]
 
 
 def test_ticked_duplicates_stay_ticked_when_a_form_comes_back(console: Console) -> None:
