@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from detector.assessment.answer import abstain, answer
-from detector.calibration.applicability import reason_against
+from detector.calibration.applicability import abstention_reason
 from detector.calibration.calibration import Calibration, HumanScores, LengthScale, Recall
 from detector.calibration.ood import Likeness
 from detector.errors import ModelError
@@ -38,9 +38,9 @@ from detector.evidence.registry import checked
 from detector.evidence.templates import (
     SCALES,
     Attribution,
-    Bank,
     FixedLines,
     Learned,
+    TemplateSet,
     residual,
 )
 from detector.observation import observation as observing
@@ -73,7 +73,7 @@ class Model:
     lattice: Lattice
     calibrations: dict[str, Calibration]
     device: torch.device
-    bank: Bank | None = None
+    template_set: TemplateSet | None = None
     attribution: Attribution | None = None
     learned: tuple[Learned, ...] = ()
     likeness: Likeness | None = None
@@ -93,7 +93,7 @@ class Model:
             branches = checked(manifest["branches"])
             if list(branches) != manifest["branches"]:
                 raise ValueError(f"branches {manifest['branches']}, not {branches}")
-            with_bank = "templates" in branches
+            with_templates = "templates" in branches
             return cls(
                 name=str(manifest["name"]),
                 version=str(manifest["version"]),
@@ -105,9 +105,11 @@ class Model:
                     for name, values in manifest["calibration"].items()
                 },
                 device=torch.device(device),
-                bank=_bank(manifest["templates"], tensors) if with_bank else None,
-                attribution=_attribution(manifest["templates"]) if with_bank else None,
-                learned=_learned(manifest.get("learned", []), tensors) if with_bank else (),
+                template_set=_template_set(manifest["templates"], tensors)
+                if with_templates
+                else None,
+                attribution=_attribution(manifest["templates"]) if with_templates else None,
+                learned=_learned(manifest.get("learned", []), tensors) if with_templates else (),
                 likeness=_likeness(manifest.get("likeness")),
             )
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
@@ -132,10 +134,14 @@ class Model:
         answers: dict[int, Assessment] = {}
         assessable: dict[Geometry, list[int]] = defaultdict(list)
         for index, observed in enumerate(observations):
-            reason = reason_against(observed)
+            reason = abstention_reason(observed)
             if reason is None and not self._calibrated(observed):
                 reason = "uncalibrated"
-            if reason is None and self.likeness is not None and self.likeness.is_unlike(observed):
+            if (
+                reason is None
+                and self.likeness is not None
+                and self.likeness.is_out_of_distribution(observed)
+            ):
                 reason = "out_of_distribution"
             if reason is None:
                 assessable[observed.geometry].append(index)
@@ -176,11 +182,11 @@ class Model:
         ]
 
     def _fixed_lines(self, observed: Observation) -> FixedLines | None:
-        if self.bank is None:
+        if self.template_set is None:
             return None
         return FixedLines(
-            self.bank,
-            self.bank.unit(residual(observed)),
+            self.template_set,
+            self.template_set.unit(residual(observed)),
             population(observed.sample_rate_hz),
             self.attribution,
             self.learned,
@@ -240,7 +246,7 @@ def human_scores(
     )
 
 
-def _bank(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> Bank:
+def _template_set(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> TemplateSet:
     by_population = {
         part: {
             name: tensors[f"templates.{part}.{name}"]
@@ -249,7 +255,7 @@ def _bank(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> B
         }
         for part in SCALES
     }
-    return Bank(
+    return TemplateSet(
         names=tuple(str(name) for name in values["names"]),
         generators=frozenset(str(name) for name in values["generators"]),
         human_mean=tensors["templates.human_mean"].astype(np.float32),

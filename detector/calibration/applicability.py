@@ -30,7 +30,7 @@ PAUSES_FROM: Final = 0.05  # share of the track
 MIN_FRAMES: Final = 60  # 11 s: in fewer, noise looks steady
 
 
-def reason_against(observed: Observation) -> str | None:
+def abstention_reason(observed: Observation) -> str | None:
     """Return why an observation cannot be assessed, or None."""
     if observed.duration_s < MIN_DURATION_S:
         return "too_short"

@@ -50,7 +50,7 @@ class Likeness:
         away = found - self.centre
         return float(np.sqrt(max(float(away @ self.inverse @ away), 0.0)))
 
-    def is_unlike(self, observed: Observation) -> bool:
+    def is_out_of_distribution(self, observed: Observation) -> bool:
         """Whether a recording lies farther out than nearly all."""
         if len(observed.ltas) == 0:
             return False

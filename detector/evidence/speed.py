@@ -59,7 +59,7 @@ AAC_WIDTH: Final = 2e-3  # of the rate: wide enough for the drift of a sound car
 
 
 @dataclass(frozen=True)
-class SpeedFind:
+class ScaledPulse:
     """The best fit: score, the decoder's own rate in Hz, and the playing speed (1.03: faster)."""
 
     score: float
@@ -77,11 +77,11 @@ class SpeedFind:
         scales = (self.heard_hz / hz for hz in SHORT_LIST_HZ if hz != self.rate_hz)
         return (self.scale, *(scale for scale in scales if SCALE_LOW <= scale <= SCALE_HIGH))
 
-    def at(self, scale: float) -> "SpeedFind":
+    def at(self, scale: float) -> "ScaledPulse":
         """Return the same lines as another rate's, at one of ``scales``."""
-        return SpeedFind(self.score, round(self.heard_hz / scale, 6), round(scale, 5))
+        return ScaledPulse(self.score, round(self.heard_hz / scale, 6), round(scale, 5))
 
-    def stands_where(self, other: "SpeedFind") -> bool:
+    def stands_where(self, other: "ScaledPulse") -> bool:
         """Whether the lines of both are the same; then the lesser change is the likelier."""
         return abs(self.heard_hz / other.heard_hz - 1) < SAME_HZ
 
@@ -94,7 +94,7 @@ class SpeedFind:
         )
 
 
-def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -> SpeedFind:
+def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -> ScaledPulse:
     """Return the best scaled rate of a recording; score 0 where no high band was heard.
 
     The score has its own human null (p-value by ``calibration.HumanScores``), never the
@@ -102,7 +102,7 @@ def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -
     the one that takes the lesser change of speed is given, which may be the wrong one.
     """
     if not any(observation.groups):
-        return SpeedFind(0.0, rates[0], 1.0)
+        return ScaledPulse(0.0, rates[0], 1.0)
     geometry = observation.geometry
     z = _heights(observation)
     bands = observation.clock[np.array(observation.groups)]
@@ -134,18 +134,18 @@ def repeats(observation: Observation, scale: float) -> bool:
     return False
 
 
-def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> SpeedFind:
+def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> ScaledPulse:
     allowed = allowed_bins(geometry)
     candidates = sorted(
         (candidate for hz in rates for candidate in _coarse(z, geometry, hz)),
         reverse=True,
     )
-    found = [SpeedFind(0.0, rates[0], 1.0)]
+    found = [ScaledPulse(0.0, rates[0], 1.0)]
     for bound, hz, scale in candidates[:CANDIDATES]:
         if bound < ALIKE * found[0].score:  # contrast and guard only take away
             break
         score = _fine(z, allowed, geometry, hz * scale)
-        found.append(SpeedFind(round(score, 4), hz, round(scale, 5)))
+        found.append(ScaledPulse(round(score, 4), hz, round(scale, 5)))
         found.sort(key=lambda one: -one.score)
     best = found[0]
     same = (one for one in found if one.score >= ALIKE * best.score and one.stands_where(best))

@@ -86,14 +86,14 @@ def unit(vectors: FloatArray, human_mean: FloatArray, axes: FloatArray | None = 
 
 
 @dataclass(frozen=True)
-class Bank:
+class TemplateSet:
     """Templates of known decoders.
 
     ``human_mean`` [6686] and ``human_axes`` [n, 6686] are what is taken off; ``vectors``
     [decoders, 6686] at length 1; ``middle`` and ``spread`` [decoders]: median of human
     recordings, and from there to their 95 % point, by population. ``generators`` are those
     names that make music by themselves; the others are codecs and voices. ``peak_middle`` and
-    ``peak_spread`` are the like of ``transposed.peaks``; a bank without them does not look for
+    ``peak_spread`` are those of ``shift_search.peaks``; a set without them does not search for
     lines that were moved.
     """
 
@@ -108,7 +108,7 @@ class Bank:
     peak_spread: dict[str, FloatArray] = field(default_factory=dict)
 
     def only(self, kept: Sequence[int]) -> Self:
-        """Return a bank of some of the templates."""
+        """Return some of the templates."""
         by_population: dict[str, Any] = {
             name: {population: values[kept] for population, values in getattr(self, name).items()}
             for name in SCALES
@@ -123,7 +123,7 @@ class Bank:
         )
 
     def unit(self, vectors: FloatArray) -> FloatArray:
-        """Return residuals [..., 6686] as this bank compares them."""
+        """Return residuals [..., 6686] as the templates are compared with them."""
         return unit(vectors, self.human_mean, self.human_axes)
 
     def scores(self, units: FloatArray, population: str) -> FloatArray:
@@ -149,7 +149,7 @@ class Bank:
         """Return one recording's cosines [decoders, factors], see ``shift_search``."""
         return self._correlator.cosines(units)
 
-    def find_moved(self, cosines: FloatArray, population: str) -> "PitchFind":
+    def find_moved(self, cosines: FloatArray, population: str) -> "PitchFinding":
         """Return the template that stands out most, of ``transposed`` cosines.
 
         Its factor is beyond what ``scores`` answers for.
@@ -158,7 +158,7 @@ class Bank:
         scores = (height - self.peak_middle[population]) / self.peak_spread[population]
         best = int(scores.argmax())
         factor = float(factors()[columns[best]])
-        return PitchFind(round(float(scores[best]), 4), self.names[best], round(factor, 5))
+        return PitchFinding(round(float(scores[best]), 4), self.names[best], round(factor, 5))
 
     def score_near(self, cosines: FloatArray, factor: float, population: str) -> float:
         """Return the best template's score at a factor, of ``transposed`` cosines."""
@@ -175,7 +175,7 @@ class TemplateMatch:
 
 
 @dataclass(frozen=True)
-class PitchFind:
+class PitchFinding:
     """The template whose lines fit best if all are moved by a factor (1.06: a semitone up).
 
     The score is on the scale of human recordings: 0 is their median, 1 their 95 % point.
@@ -197,7 +197,7 @@ class PitchFind:
 class Learned:
     """A template from a few tracks of one new generator, with a null of its own.
 
-    It is no member of the bank: there, the best of many must stand out against the best of
+    It is no member of the template_set: there, the best of many must stand out against the best of
     many. ``vector`` [6686] is at length 1, and zero above the band that all its tracks
     filled; ``humans`` are the cosines of human recordings. It speaks only about recordings of
     its own population and, below 44.1 kHz, of its own sample rates.
@@ -238,25 +238,25 @@ class Attribution:
     min_margin: float
     populations: tuple[str, ...]
 
-    def name(self, bank: Bank, scores: FloatArray, population: str) -> str | None:
+    def name(self, template_set: TemplateSet, scores: FloatArray, population: str) -> str | None:
         """Return the generator, or None where it is not clear enough."""
         if population not in self.populations:
             return None
         order = np.argsort(scores)
-        name, best = bank.names[int(order[-1])], float(scores[order[-1]])
+        name, best = template_set.names[int(order[-1])], float(scores[order[-1]])
         margin = best - float(scores[order[-2]]) if len(order) > 1 else best
         clear = best >= self.min_score and margin >= self.min_margin
-        return name if clear and name in bank.generators else None
+        return name if clear and name in template_set.generators else None
 
 
 @dataclass(frozen=True)
 class FixedLines:
     """The fixed lines of one recording, and the templates that they are compared with.
 
-    ``units`` [6686] are by ``Bank.unit``. Without ``attribution`` no generator is named.
+    ``units`` [6686] are by ``TemplateSet.unit``. Without ``attribution`` no generator is named.
     """
 
-    bank: Bank
+    template_set: TemplateSet
     units: FloatArray
     population: str
     attribution: Attribution | None = None
@@ -265,4 +265,4 @@ class FixedLines:
     @cached_property
     def cosines(self) -> FloatArray:
         """The cosines [decoders, factors] with every template, moved by every factor."""
-        return self.bank.transposed(self.units)
+        return self.template_set.transposed(self.units)

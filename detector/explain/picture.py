@@ -23,7 +23,7 @@ from detector.evidence.clock import (
 )
 from detector.evidence.combination import moved_lines
 from detector.evidence.shift_search import factors, near
-from detector.evidence.templates import Bank, residual
+from detector.evidence.templates import TemplateSet, residual
 from detector.observation.observation import Observation
 from detector.types import Assessment, FloatArray, SegmentScore
 
@@ -105,7 +105,7 @@ class Picture:
 
 def moved_of(
     observation: Observation,
-    bank: Bank,
+    template_set: TemplateSet,
     scores: BranchScores,
     calibration: Calibration,
     alpha: float,
@@ -117,23 +117,27 @@ def moved_of(
     lines = moved_lines(Context(scores, observation, calibration, alpha))
     if lines is None:
         return None
-    cosines = bank.transposed(bank.unit(residual(observation)))
+    cosines = template_set.transposed(template_set.unit(residual(observation)))
     factor = lines.factor
-    name = lines.nearest or bank.names[int(near(cosines, factor).argmax())]
-    curve = cosines[bank.names.index(name)]
+    name = lines.nearest or template_set.names[int(near(cosines, factor).argmax())]
+    curve = cosines[template_set.names.index(name)]
     match: FloatArray = ((curve - curve.mean()) / curve.std()).round(3)
     return Moved(name, factor, factors().round(5).astype(np.float32), match)
 
 
 def matches_of(
-    observation: Observation, bank: Bank, humans: HumanScores, population: str, alpha: float
+    observation: Observation,
+    template_set: TemplateSet,
+    humans: HumanScores,
+    population: str,
+    alpha: float,
 ) -> tuple[Match, ...]:
     """Return the nearest templates; none where the best is no finding at ``alpha``."""
-    scores = bank.scores(bank.unit(residual(observation)), population)
+    scores = template_set.scores(template_set.unit(residual(observation)), population)
     if humans.p_value(float(scores.max()), observation.duration_s) > alpha:
         return ()
     best = np.argsort(-scores, kind="stable")[:NEAREST].tolist()
-    return tuple(Match(bank.names[index], round(float(scores[index]), 3)) for index in best)
+    return tuple(Match(template_set.names[index], round(float(scores[index]), 3)) for index in best)
 
 
 def picture_of(

@@ -81,12 +81,12 @@ def evidence(
     humans = calibration.looks["clock"] if calibration else None
     matches: tuple[Match, ...] = ()
     moved: Moved | None = None
-    if model.bank is not None and calibration is not None and answer.reason is None:
+    if model.template_set is not None and calibration is not None and answer.reason is None:
         known = calibration.looks["templates"]
-        matches = matches_of(observation, model.bank, known, heard_in, alpha)
+        matches = matches_of(observation, model.template_set, known, heard_in, alpha)
         if not matches:
             (scores,) = model.scores([observation], observation.geometry, calibration)
-            moved = moved_of(observation, model.bank, scores, calibration, alpha)
+            moved = moved_of(observation, model.template_set, scores, calibration, alpha)
     picture = picture_of(name, observation, answer, humans, heard_in, alpha, matches, moved)
     return write(picture, out, Path(name).stem)
 

@@ -210,7 +210,7 @@ class Observer:
     def _log_envelope(self, samples: FloatArray) -> torch.Tensor:
         """Return ln power [filters, n] of the filter bank at every hop.
 
-        The taps are a multiple of the hop, so each phase of the strided bank is a plain
+        The taps are a multiple of the hop, so each phase of the strided template_set is a plain
         matrix product over a view of the samples: nothing is copied.
         """
         geometry = self.geometry

@@ -25,7 +25,7 @@ import orjson
 from scipy.stats import binom
 
 from detector.assessment.model import MANIFEST, Model
-from detector.calibration.applicability import reason_against
+from detector.calibration.applicability import abstention_reason
 from detector.types import FloatVector
 from models.evaluation import attribution, baselines, reliability, unseen_decoders
 from models.evaluation.data_report import report
@@ -151,14 +151,14 @@ def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -
         if not _comparable(heard):
             continue
         subsets[name] = subset_figures(members, heard, model, cache, seed)
-        if model.bank is not None and len(names) == 1:
+        if model.template_set is not None and len(names) == 1:
             rows = nested(heard, model.lattice, range(seed, seed + HALVINGS))
             if rows:
                 halved[name] = rows
     return {
         "subsets": subsets,
         "nested": halved,
-        "attribution": None if model.bank is None else attribution.measure(scored),
+        "attribution": None if model.template_set is None else attribution.measure(scored),
     }
 
 
@@ -166,9 +166,9 @@ def decoders_of(
     scored: Sequence[Scored], model: Model, beside: Sequence[Observed]
 ) -> dict[str, Any]:
     """Return what is found of each generator with its decoder unknown, by subset."""
-    if model.bank is None:
+    if model.template_set is None:
         return {}
-    known = [one for one in beside if reason_against(one.observation) is None]
+    known = [one for one in beside if abstention_reason(one.observation) is None]
     found = {}
     for name, names in SUBSETS.items():
         heard = assessable([one for one in scored if one.population in names], names[0])
@@ -257,7 +257,11 @@ def subset_figures(
 def unlike_of(heard: Population, model: Model) -> dict[str, int]:
     """Return how many tracks the model would not assess as being unlike all others."""
     known = model.likeness
-    unlike = [one for one in heard.tracks if known and known.is_unlike(one.observed.observation)]
+    unlike = [
+        one
+        for one in heard.tracks
+        if known and known.is_out_of_distribution(one.observed.observation)
+    ]
     return {
         "ai": sum(one.is_ai for one in unlike),
         "human": sum(not one.is_ai for one in unlike),

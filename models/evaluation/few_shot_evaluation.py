@@ -1,6 +1,6 @@
 """How well are generators learned from a few tracks? Each left out, then taught as a new one.
 
-For each generator of eight tracks or more: a bank that has met neither it nor anything of
+For each generator of eight tracks or more: a template set that has met neither it nor anything of
 its repositories, a few of its tracks drawn as lessons, up to ten human recordings of its own
 repositories as controls. Judged are its other tracks, and the human recordings of its
 repositories that were no controls: they say whether the source was learned instead.
@@ -108,8 +108,8 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
     heard_in = str(names[counts.argmax()])
     here = lines.populations == heard_in
     beside = np.isin(lines.repositories, lines.repositories[own]) & ~own
-    bank = fit(lines, ~(own | beside))
-    units = bank.unit(lines.vectors)
+    template_set = fit(lines, ~(own | beside))
+    units = template_set.unit(lines.vectors)
     humans = lines.human & here & ~beside
     tracks, neighbours = np.flatnonzero(own & here), np.flatnonzero(lines.recorded & here & beside)
     weights = known.weights[humans]

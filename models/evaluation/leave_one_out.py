@@ -37,10 +37,10 @@ def across(lines: Lines, chosen_on: NDArray[np.bool_]) -> FloatVector:
     """
     scores = np.zeros(len(chosen_on))
     scores[chosen_on] = out_of_fold(lines.only(chosen_on))
-    bank = fit(lines, chosen_on)
+    template_set = fit(lines, chosen_on)
     for index in np.flatnonzero(~chosen_on):
         heard_in = str(lines.populations[index])
-        scores[index] = bank.scores(bank.unit(lines.vectors[index]), heard_in).max()
+        scores[index] = template_set.scores(template_set.unit(lines.vectors[index]), heard_in).max()
     return scores
 
 
@@ -53,15 +53,15 @@ def names(tracks: Sequence[Scored]) -> list[Named]:
     )
     found = []
     for repository in sorted(set(repositories[asked])):
-        bank = fit(lines, repositories != repository)
+        template_set = fit(lines, repositories != repository)
         for index in np.flatnonzero(asked & (repositories == repository)).tolist():
             one = tracks[index]
             name = ATTRIBUTION.name(
-                bank,
-                bank.scores(bank.unit(lines.vectors[index]), one.population),
+                template_set,
+                template_set.scores(template_set.unit(lines.vectors[index]), one.population),
                 one.population,
             )
-            found.append(Named(one.maker, one.maker in bank.names, name or ""))
+            found.append(Named(one.maker, one.maker in template_set.names, name or ""))
     return found
 
 
@@ -70,8 +70,8 @@ def without(model: Model, makers: Collection[str]) -> Model:
 
     Everything else stays as released, thresholds above all.
     """
-    bank = model.bank
-    if bank is None or not set(makers) & set(bank.names):
+    template_set = model.template_set
+    if template_set is None or not set(makers) & set(template_set.names):
         return model
-    kept = [index for index, name in enumerate(bank.names) if name not in makers]
-    return replace(model, bank=bank.only(kept))
+    kept = [index for index, name in enumerate(template_set.names) if name not in makers]
+    return replace(model, template_set=template_set.only(kept))

@@ -126,7 +126,7 @@ def answers_of(
         observations = [observation for _, observation in cases]
         for model in models:
             asked = {model.name: without(model, beside.get(subject.group, ()))}
-            if model.bank is not None and subject.label != NEGATIVE:
+            if model.template_set is not None and subject.label != NEGATIVE:
                 asked[f"{model.name}{KNOWN}"] = model
             given_by = {id(one): one.assess(observations, alpha) for one in asked.values()}
             for name, one in asked.items():

@@ -110,10 +110,12 @@ def _templates_without(lines: Lines, maker: str) -> tuple[NDArray[np.bool_], lis
 
 def _matches(lines: Lines, left: NDArray[np.bool_], own: NDArray[np.bool_]) -> FloatVector:
     """Return the best template score of a generator's tracks, by what is left."""
-    bank = fit(lines, left)
-    units = bank.unit(lines.vectors[np.flatnonzero(own)])
+    template_set = fit(lines, left)
+    units = template_set.unit(lines.vectors[np.flatnonzero(own)])
     heard_in = lines.populations[np.flatnonzero(own)].tolist()
-    return np.array([float(bank.scores(*pair).max()) for pair in zip(units, heard_in, strict=True)])
+    return np.array(
+        [float(template_set.scores(*pair).max()) for pair in zip(units, heard_in, strict=True)]
+    )
 
 
 def _null(scores: FloatVector) -> HumanScores:

@@ -16,7 +16,7 @@ import orjson
 import safetensors.numpy
 
 from detector.assessment.model import MANIFEST, RATES, WEIGHTS, Model, narrowed
-from detector.calibration.applicability import reason_against
+from detector.calibration.applicability import abstention_reason
 from detector.errors import BadInput
 from detector.evidence.rates import write_rates
 from detector.observation.observation import Observation
@@ -121,7 +121,7 @@ def _heard(
     notes = [f"left out: {one.track.path.name}: {one.reason}" for one in unheard]
     used = []
     for one in heard:
-        reason = reason_against(one.observation)
+        reason = abstention_reason(one.observation)
         if reason is None:
             used.append(one.observation)
         else:

@@ -89,7 +89,7 @@ def learn(
         BadInput: ``too_few``, ``mixed_rates``, or ``manifest`` where the model has no
             templates or does not know the population.
     """
-    if model.bank is None:
+    if model.template_set is None:
         raise BadInput("manifest", f"{model.name} has no templates, so nothing can be added")
     if len(shots) < least:
         raise BadInput("too_few", f"{least} tracks are needed, {len(shots)} can be used")
@@ -98,9 +98,9 @@ def learn(
         raise BadInput("mixed_rates", "tracks below 44.1 kHz and at or above it: learn them apart")
     heard_in = where.pop()
     beside = [one for one in controls if population(one.sample_rate_hz) == heard_in]
-    units = model.bank.unit(np.stack([residual(one) for one in shots]))
+    units = model.template_set.unit(np.stack([residual(one) for one in shots]))
     control_units = (
-        model.bank.unit(np.stack([residual(one) for one in beside]))
+        model.template_set.unit(np.stack([residual(one) for one in beside]))
         if beside
         else np.empty((0, units.shape[1]), np.float32)
     )

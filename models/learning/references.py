@@ -25,7 +25,7 @@ _MAX_BYTES: Final = 64 * 2**20
 
 @dataclass(frozen=True)
 class References:
-    """Human recordings as the model's bank compares them: ``units`` [n, 6686] at length 1.
+    """Human recordings as the model's template set compares them: ``units`` [n, 6686] at length 1.
 
     ``whole`` [n] is what the strongest look found in each, its maker unknown; ``seconds`` and
     ``weights`` [n] are as in ``models.learning.null_distribution``; ``rates_hz`` [n] are sample

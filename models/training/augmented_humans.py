@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from detector.assessment.model import FULL_RATE_HZ
-from detector.calibration.applicability import reason_against
+from detector.calibration.applicability import abstention_reason
 from models.augmentation.augmentations import LOWERED, Cell, cell_named
 from models.learning.data import HUMAN, Track
 from models.learning.observations import Observed
@@ -80,7 +80,7 @@ def songs(human: Sequence[Observed], seed: int) -> list[Recording]:
     for one in human:
         observed, track = one.observation, one.track
         long = observed.duration_s >= SONG_S and observed.sample_rate_hz >= FULL_RATE_HZ
-        if not long or reason_against(observed) is not None:
+        if not long or abstention_reason(observed) is not None:
             continue
         known = longest.get(track.performance)
         if known is None or observed.duration_s > known[0]:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration.applicability import reason_against
+from detector.calibration.applicability import abstention_reason
 from detector.errors import BadInput
 from detector.evidence.branch import SCORE_DIGITS, BranchScores, Recording
 from detector.evidence.clock import ClockFinding, Lattice
 from detector.evidence.combination import first_only, is_conclusive, search_all, strongest
 from detector.evidence.registry import BRANCHES, checked
-from detector.evidence.templates import Bank, FixedLines
+from detector.evidence.templates import FixedLines, TemplateSet
 from models.learning.folder import tensors_of_scores
 from models.learning.null_distribution import Null, Witness, null_of
 from models.learning.observations import Observed
@@ -41,26 +41,26 @@ class Fused:
 
     ``nulls`` are by population; ``lines`` those of the tracks that can be assessed, then of
     ``deliveries``, the human recordings' deliveries that can be, then of traces. Without
-    templates there is no bank.
+    templates there is no template_set.
     """
 
     scored: list[Scored]
     branches: tuple[str, ...]
     nulls: dict[str, Null]
     deliveries: tuple[Scored, ...] = ()
-    bank: Bank | None = None
+    template_set: TemplateSet | None = None
     lines: Lines | None = None
     attribution: dict[str, float] | None = None
 
     def manifest(self) -> dict[str, Any]:
         """Return what a manifest says about the templates; empty without them."""
-        if self.bank is None or self.lines is None or self.attribution is None:
+        if self.template_set is None or self.lines is None or self.attribution is None:
             return {}
-        return {"templates": manifest_of(self.bank, self.lines, self.attribution)}
+        return {"templates": manifest_of(self.template_set, self.lines, self.attribution)}
 
     def references(self) -> bytes:
         """Return ``references.zst``: the human recordings in the order of the nulls."""
-        assert self.bank is not None  # noqa: S101 - only a model with templates has references
+        assert self.template_set is not None  # noqa: S101 - only a model with templates has references
         assert self.lines is not None  # noqa: S101 - likewise
         members = [one for one in self.scored if one.reason is None]
         human = [index for index, one in enumerate(members) if not one.is_ai]
@@ -71,7 +71,7 @@ class Fused:
         for row, one in zip(rows, heard, strict=True):
             by_population[one.population].append(row)
             rates_hz[one.population].append(one.observed.observation.sample_rate_hz)
-        return pack(self.bank, self.lines, by_population, rates_hz, self.nulls)
+        return pack(self.template_set, self.lines, by_population, rates_hz, self.nulls)
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return what the weights hold: human scores of each look, and the templates."""
@@ -80,7 +80,7 @@ class Fused:
             found |= tensors_of_scores(population, null.calibration.humans)
             for name, humans in null.calibration.looks.items():
                 found |= tensors_of_scores(f"{population}.{name}", humans)
-        return found if self.bank is None else found | tensors_of(self.bank)
+        return found if self.template_set is None else found | tensors_of(self.template_set)
 
 
 def fuse(
@@ -115,15 +115,15 @@ def fuse(
         if one.reason is None and one.population in known_in
     ]
     subjects = [*members, *beside]
-    bank, lines, attribution = None, None, None
+    template_set, lines, attribution = None, None, None
     if "templates" in ordered:
-        known = [one for one in traces if reason_against(one.observation) is None]
+        known = [one for one in traces if abstention_reason(one.observation) is None]
         lines = Lines.of([*(one.observed for one in subjects), *known])
         looked = _looked_out_of_fold(subjects, lines, ordered, lattice)
         everything = np.ones(len(lines.human), bool)
-        bank = fit(lines, everything)
+        template_set = fit(lines, everything)
         if "pitch" in ordered:
-            bank = with_peaks(bank, lines, everything)
+            template_set = with_peaks(template_set, lines, everything)
         attribution = attribution_figures(lines)
     else:
         looked = [search_all(_recording(one, lattice), ordered) for one in subjects]
@@ -158,7 +158,7 @@ def fuse(
             whole[id(one.observed)] = _answered(one, scores_by[id(one.observed)], null)
     together = [whole.get(id(one.observed), one) for one in scored]
     others = tuple(whole[id(one.observed)] for one in beside)
-    return Fused(together, ordered, nulls, others, bank, lines, attribution)
+    return Fused(together, ordered, nulls, others, template_set, lines, attribution)
 
 
 def _recording(one: Scored, lattice: Lattice, lines: FixedLines | None = None) -> Recording:
@@ -175,12 +175,14 @@ def _looked_out_of_fold(
     """
     looked: dict[int, BranchScores] = {}
     for own, others in folds(lines):
-        bank = fit(lines, others)
+        template_set = fit(lines, others)
         if "pitch" in branches:
-            bank = with_peaks(bank, lines, others)
+            template_set = with_peaks(template_set, lines, others)
         for index in np.flatnonzero(own).tolist():
             one = subjects[index]
-            fixed = FixedLines(bank, bank.unit(lines.vectors[index]), one.population)
+            fixed = FixedLines(
+                template_set, template_set.unit(lines.vectors[index]), one.population
+            )
             looked[index] = search_all(_recording(one, lattice, fixed), branches)
     return [looked[index] for index in range(len(subjects))]
 

@@ -7,14 +7,14 @@ import orjson
 import safetensors.numpy
 import zstandard
 
-from detector.evidence.templates import Bank
+from detector.evidence.templates import TemplateSet
 from models.learning.null_distribution import Null
 from models.learning.references import STEP
 from models.training.template_fitting import Lines
 
 
 def pack(
-    bank: Bank,
+    template_set: TemplateSet,
     lines: Lines,
     rows: Mapping[str, Sequence[int]],
     rates_hz: Mapping[str, Sequence[int]],
@@ -23,14 +23,14 @@ def pack(
     """Return the file for the human recordings of ``nulls``.
 
     Args:
-        bank: compares them.
+        template_set: compares them.
         lines: of all recordings.
         rows: for each population, where its witnesses stand in ``lines``, in their order.
         rates_hz: for each population, their sample rates.
         nulls: by population.
     """
     every = [row for name in nulls for row in rows[name]]
-    units = bank.unit(lines.vectors[every])
+    units = template_set.unit(lines.vectors[every])
     witnesses = [one for null in nulls.values() for one in null.witnesses]
     tensors = {
         "units": np.rint(units / STEP).clip(-127, 127).astype(np.int8),

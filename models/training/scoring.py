@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from detector.assessment.model import population
-from detector.calibration.applicability import reason_against
+from detector.calibration.applicability import abstention_reason
 from detector.evidence.branch import SCORE_DIGITS
 from detector.evidence.clock import Lattice, Rate, score_tracks
 from detector.evidence.combination import MAIN
@@ -96,7 +96,7 @@ def score_all(heard: Sequence[Observed], lattice: Lattice) -> list[Scored]:
                     rounded,
                     lattice.rates[best],
                     looped,
-                    reason_against(heard[index].observation),
+                    abstention_reason(heard[index].observation),
                 )
     return [scored[index] for index in range(len(heard))]
 

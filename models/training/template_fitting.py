@@ -4,7 +4,7 @@ A template of the own generator would flatter an AI track, so each is matched wi
 of *other* makers only, leaving out also what stands in the same repositories (their tracks
 share an encoder). A human track is matched with mean, directions and scale from other
 repositories' human tracks, and no template from its own. Whatever is calibrated or
-reported uses these out-of-fold scores; the released bank is fitted on everything.
+reported uses these out-of-fold scores; the released template_set is fitted on everything.
 
 Templates are learned of generators, and of *traces*: singing synthesis, and people's
 recordings that went through a neural codec or vocoder. Unheard generators end in some such
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from detector.assessment.model import narrowed, population
 from detector.errors import BadInput
 from detector.evidence.shift_search import peaks
-from detector.evidence.templates import FULL_RATE, SCALES, Attribution, Bank, residual, unit
+from detector.evidence.templates import FULL_RATE, SCALES, Attribution, TemplateSet, residual, unit
 from detector.types import BoolVector, FloatArray, FloatVector
 from models.learning.data import AI, HUMAN
 from models.learning.observations import Observed
@@ -92,8 +92,8 @@ class Lines:
         return found
 
 
-def fit(lines: Lines, used: BoolVector) -> Bank:
-    """Fit a bank on the recordings where ``used``.
+def fit(lines: Lines, used: BoolVector) -> TemplateSet:
+    """Fit a template set on the recordings where ``used``.
 
     Raises:
         BadInput: reason ``manifest``, without any maker of three tracks.
@@ -117,7 +117,7 @@ def fit(lines: Lines, used: BoolVector) -> Bank:
     generators = set(lines.makers[others & lines.ai].tolist())
     drawn = _drawn(people, cosines, scales)
     kept = [index for index, name in enumerate(names) if name in generators or not drawn[index]]
-    return Bank(
+    return TemplateSet(
         tuple(names[index] for index in kept),
         frozenset(generators & set(names)),
         mean,
@@ -137,13 +137,15 @@ def _scale(cosines: FloatVector) -> tuple[FloatArray, FloatArray]:
     )
 
 
-def with_peaks(bank: Bank, lines: Lines, used: BoolVector) -> Bank:
-    """Return a bank that can look for moved lines, by the human recordings where ``used``."""
+def with_peaks(template_set: TemplateSet, lines: Lines, used: BoolVector) -> TemplateSet:
+    """Return a set that can search for moved lines, by the human recordings where ``used``."""
     people = lines.only(used & lines.recorded)
-    height = np.stack([peaks(bank.transposed(one))[0] for one in bank.unit(people.vectors)])
-    scales = {name: _scale(height[people.populations == name]) for name in bank.middle}
+    height = np.stack(
+        [peaks(template_set.transposed(one))[0] for one in template_set.unit(people.vectors)]
+    )
+    scales = {name: _scale(height[people.populations == name]) for name in template_set.middle}
     return replace(
-        bank,
+        template_set,
         peak_middle={name: middle for name, (middle, _) in scales.items()},
         peak_spread={name: spread for name, (_, spread) in scales.items()},
     )
@@ -190,11 +192,11 @@ def out_of_fold(lines: Lines) -> FloatVector:
     """
     found = np.zeros(len(lines.human))
     for own, others in folds(lines):
-        bank = fit(lines, others)
-        units = bank.unit(lines.vectors[own])
+        template_set = fit(lines, others)
+        units = template_set.unit(lines.vectors[own])
         heard_in = lines.populations[own].tolist()
         found[own] = [
-            bank.scores(one, name).max() for one, name in zip(units, heard_in, strict=True)
+            template_set.scores(one, name).max() for one, name in zip(units, heard_in, strict=True)
         ]
     return found
 
@@ -219,40 +221,44 @@ def attribution_figures(lines: Lines) -> dict[str, float]:
     ``known``: the track itself is left out of its template. ``unseen``: its generator has
     none, so whatever is named is wrong (or shares the decoder).
     """
-    bank = fit(lines, np.ones(len(lines.human), bool))
+    template_set = fit(lines, np.ones(len(lines.human), bool))
     shares: Counter[str] = Counter()
-    units = bank.unit(lines.vectors)
+    units = template_set.unit(lines.vectors)
     judged = lines.ai & np.isin(lines.populations, ATTRIBUTION.populations)
-    judged &= np.isin(lines.makers, list(bank.generators))
+    judged &= np.isin(lines.makers, list(template_set.generators))
     for index in np.flatnonzero(judged):
         maker, heard_in = str(lines.makers[index]), str(lines.populations[index])
-        own = bank.names.index(maker)
-        scores = bank.scores(units[index], heard_in)
+        own = template_set.names.index(maker)
+        scores = template_set.scores(units[index], heard_in)
         rest = np.flatnonzero(lines.ai & (lines.makers == maker))
         template = units[rest[rest != index]].mean(axis=0)
         cosine = float(units[index] @ template / np.linalg.norm(template))
-        scores[own] = (cosine - bank.middle[heard_in][own]) / bank.spread[heard_in][own]
-        named = ATTRIBUTION.name(bank, scores, heard_in)
+        scores[own] = (cosine - template_set.middle[heard_in][own]) / template_set.spread[heard_in][
+            own
+        ]
+        named = ATTRIBUTION.name(template_set, scores, heard_in)
         if named is not None:
             shares["known_right" if named == maker else "known_wrong"] += 1
         scores[own] = -np.inf
-        shares["unseen_wrong"] += ATTRIBUTION.name(bank, scores, heard_in) is not None
+        shares["unseen_wrong"] += ATTRIBUTION.name(template_set, scores, heard_in) is not None
     return {
         name: round(shares[name] / max(int(judged.sum()), 1), 4)
         for name in ("known_right", "known_wrong", "unseen_wrong")
     }
 
 
-def manifest_of(bank: Bank, lines: Lines, attribution: dict[str, float]) -> dict[str, Any]:
+def manifest_of(
+    template_set: TemplateSet, lines: Lines, attribution: dict[str, float]
+) -> dict[str, Any]:
     """Return what a model's manifest says about its templates."""
     counts = Counter(lines.makers[~lines.human].tolist())
     enough = {name for name, count in counts.items() if count >= MIN_TRACKS}
     return {
-        "names": list(bank.names),
-        "left_out": sorted(enough - set(bank.names)),
-        "populations": sorted(bank.middle),
-        "generators": sorted(bank.generators),
-        "tracks": [counts[name] for name in bank.names],
+        "names": list(template_set.names),
+        "left_out": sorted(enough - set(template_set.names)),
+        "populations": sorted(template_set.middle),
+        "generators": sorted(template_set.generators),
+        "tracks": [counts[name] for name in template_set.names],
         "attribution": {
             "min_score": ATTRIBUTION.min_score,
             "min_margin": ATTRIBUTION.min_margin,
@@ -262,17 +268,17 @@ def manifest_of(bank: Bank, lines: Lines, attribution: dict[str, float]) -> dict
     }
 
 
-def tensors_of(bank: Bank) -> dict[str, NDArray[Any]]:
+def tensors_of(template_set: TemplateSet) -> dict[str, NDArray[Any]]:
     """Return what a model's weights hold of them; a byte a number is plenty for a mean."""
-    vectors, steps = narrowed(bank.vectors)
+    vectors, steps = narrowed(template_set.vectors)
     return {
-        "templates.human_mean": bank.human_mean.astype(np.float16),
-        "templates.human_axes": bank.human_axes.astype(np.float16),
+        "templates.human_mean": template_set.human_mean.astype(np.float16),
+        "templates.human_axes": template_set.human_axes.astype(np.float16),
         "templates.vectors": vectors,
         "templates.steps": steps,
         **{
             f"templates.{scale}.{name}": values
             for scale in SCALES
-            for name, values in getattr(bank, scale).items()
+            for name, values in getattr(template_set, scale).items()
         },
     }

@@ -152,7 +152,7 @@ def describe_model(
         WEIGHTS: safetensors.numpy.save(fused.tensors()),
         RATES: write_rates(lattice).encode(),
     }
-    if fused.bank is not None:
+    if fused.template_set is not None:
         parts[REFERENCES] = fused.references()
     description: dict[str, Any] = {
         "name": name,

@@ -14,31 +14,31 @@ from detector.evidence.branch import (
     Recording,
 )
 from detector.evidence.speed import repeats
-from detector.evidence.templates import FULL_RATE, PitchFind
+from detector.evidence.templates import FULL_RATE, PitchFinding
 from detector.types import Evidence
 
 
-class PitchBranch(Branch[PitchFind]):
+class PitchBranch(Branch[PitchFinding]):
     """A shifted pitch, or a relative of a known decoder at another sample rate."""
 
     name = "pitch"
 
-    def search(self, recording: Recording) -> PitchFind | None:
+    def search(self, recording: Recording) -> PitchFinding | None:
         """Return the best template and factor; None below 44.1 kHz (too much is alike)."""
         lines = recording.lines
         if lines is None or lines.population != FULL_RATE:
             return None
-        find = lines.bank.find_moved(lines.cosines, lines.population)
+        find = lines.template_set.find_moved(lines.cosines, lines.population)
         if find.score < TELLING:
             return find
         return replace(find, looped=repeats(recording.observed, find.factor))
 
-    def nats(self, finding: PitchFind, scores: BranchScores, calibration: Calibration) -> float:
+    def nats(self, finding: PitchFinding, scores: BranchScores, calibration: Calibration) -> float:
         """Return the nats; little counts where a loop draws such lines."""
         nats = scores.nats(calibration, self.name, finding.score)
         return min(nats, LOOPED_MOST) if finding.looped else nats
 
-    def evidence(self, finding: PitchFind, context: Context) -> Evidence | None:
+    def evidence(self, finding: PitchFinding, context: Context) -> Evidence | None:
         """Return the sentence, unless another branch decided."""
         if context.decided not in (None, self.name):
             return None
@@ -66,7 +66,7 @@ class PitchBranch(Branch[PitchFind]):
             )
         return Evidence(self.name, finding.score, sentence)
 
-    def moved(self, finding: PitchFind, context: Context) -> MovedLines | None:
+    def moved(self, finding: PitchFinding, context: Context) -> MovedLines | None:
         """Return factor and template, where they are a finding."""
         finds = context.is_finding(self.name, finding.score)
         return MovedLines(finding.factor, finding.nearest) if finds else None

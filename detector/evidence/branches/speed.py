@@ -16,7 +16,7 @@ from detector.evidence.branch import (
     Place,
     Recording,
 )
-from detector.evidence.speed import SpeedFind, search
+from detector.evidence.speed import ScaledPulse, search
 from detector.types import Evidence
 
 LINES: Final = "speed_lines"
@@ -29,7 +29,7 @@ BOTH: Final = "altered"
 class SpeedFinding:
     """The pulse at an altered speed, and the score of the best template at it, if there is one."""
 
-    pulse: SpeedFind
+    pulse: ScaledPulse
     lines: float | None = None
 
     @property
@@ -50,7 +50,7 @@ class SpeedBranch(Branch[SpeedFinding]):
         if lines is None:
             return SpeedFinding(pulse)
         scores = {
-            scale: lines.bank.score_near(lines.cosines, scale, lines.population)
+            scale: lines.template_set.score_near(lines.cosines, scale, lines.population)
             for scale in pulse.scales
         }
         best = max(scores, key=lambda scale: scores[scale])

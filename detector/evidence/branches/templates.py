@@ -17,13 +17,13 @@ class TemplatesBranch(Branch[TemplateMatch]):
         lines = recording.lines
         if lines is None:
             return None
-        scores = lines.bank.scores(lines.units, lines.population)
+        scores = lines.template_set.scores(lines.units, lines.population)
         best = int(scores.argmax())
         rule = lines.attribution
         return TemplateMatch(
             round(float(scores[best]), SCORE_DIGITS),
-            lines.bank.names[best],
-            rule.name(lines.bank, scores, lines.population) if rule else None,
+            lines.template_set.names[best],
+            rule.name(lines.template_set, scores, lines.population) if rule else None,
         )
 
     def evidence(self, finding: TemplateMatch, context: Context) -> Evidence:

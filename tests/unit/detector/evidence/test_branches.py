@@ -23,8 +23,8 @@ from detector.evidence.clock import ClockFinding, Rate, standard_lattice
 from detector.evidence.combination import main_sum, search, statistics_of, strongest
 from detector.evidence.localization import Window
 from detector.evidence.registry import BRANCHES, MULTIPLICITY_PENALTY, checked
-from detector.evidence.speed import SpeedFind
-from detector.evidence.templates import PitchFind, TemplateMatch
+from detector.evidence.speed import ScaledPulse
+from detector.evidence.templates import PitchFinding, TemplateMatch
 from detector.explain.picture import picture_of
 from detector.observation.observation import Observation, Observer
 from detector.types import Assessment, Evidence, FloatArray
@@ -53,7 +53,7 @@ def beside(scores: BranchScores, **findings: Any) -> BranchScores:
 
 
 def at_speed(score: float, scale: float = 1.03, lines: float | None = None) -> SpeedFinding:
-    return SpeedFinding(SpeedFind(score, 50.0, scale), lines)
+    return SpeedFinding(ScaledPulse(score, 50.0, scale), lines)
 
 
 def altered(scores: BranchScores) -> float:
@@ -80,7 +80,7 @@ def test_every_other_look_pays_its_price_and_the_largest_counts() -> None:
     assert score == pytest.approx(8 - MULTIPLICITY_PENALTY, abs=0.4)
     assert branch == "parts"
     assert strongest(beside(weak, speed=at_speed(9.0)), CALIBRATION)[1] == "speed"
-    moved = PitchFind(9.0, "some decoder", 1.06)
+    moved = PitchFinding(9.0, "some decoder", 1.06)
     score, branch = strongest(beside(weak, pitch=moved), CALIBRATION)
     assert score == pytest.approx(9 - MULTIPLICITY_PENALTY, abs=0.5)
     assert branch == "pitch"
@@ -105,7 +105,7 @@ def test_in_an_exact_loop_no_evidence_but_the_clock_counts_more_than_one_human_i
     looped = looked(
         0.9, PLAIN, True, templates=lines(9.0), learned=LearnedMatch(30.0, "new"),
         parts=Window(30.0, PLAIN, 0), speed=at_speed(30.0, lines=0.5),
-        pitch=PitchFind(30.0, "some decoder", 1.06),
+        pitch=PitchFinding(30.0, "some decoder", 1.06),
     )  # fmt: skip
     assert main_sum(looped, CALIBRATION) == pytest.approx(0.9 + LOOPED_MOST, abs=0.3)
     assert strongest(looped, CALIBRATION)[0] == pytest.approx(0.9 + LOOPED_MOST, abs=0.6)
@@ -150,7 +150,7 @@ def test_the_null_of_the_whole_answer_keeps_alpha_however_many_looks_are_taken()
             strongest(looked(
                 c, PLAIN, templates=lines(t), learned=LearnedMatch(n, "x"),
                 parts=Window(p, PLAIN, 0), speed=at_speed(s, 1.0, k),
-                pitch=PitchFind(f, "x", 1.0),
+                pitch=PitchFinding(f, "x", 1.0),
             ), CALIBRATION)[0]
             for c, t, n, p, s, k, f in drawn.tolist()
         ]  # fmt: skip
@@ -283,12 +283,12 @@ def test_a_pulse_at_an_altered_speed_is_claimed_only_where_there_is_one() -> Non
 
 
 def test_in_a_loop_the_sentences_about_altered_speed_and_pitch_say_so() -> None:
-    looks = looked(0.1, PLAIN, pitch=PitchFind(9.0, "some decoder", 2 ** (1 / 12)))
+    looks = looked(0.1, PLAIN, pitch=PitchFinding(9.0, "some decoder", 2 ** (1 / 12)))
     assert "+5.9% (+1.0 semitones)" in said(looks, "pitch").sentence
     assert "loop" not in said(looks, "pitch").sentence
     looped = replace(looks, looped=True)
     assert "a loop or a moved level draws such" in said(looped, "pitch").sentence
-    own = beside(looks, pitch=PitchFind(9.0, "some decoder", 1.06, True))
+    own = beside(looks, pitch=PitchFinding(9.0, "some decoder", 1.06, True))
     assert "a loop or a moved level draws such" in said(own, "pitch").sentence
 
 

@@ -12,7 +12,7 @@ from detector.evidence.clock import ClockFinding, standard_lattice
 from detector.evidence.combination import search_all, statistics_of
 from detector.evidence.shift_search import SHIFTS, STEP, factors, near, peaks
 from detector.evidence.speed import repeats
-from detector.evidence.templates import BANDS, FULL_RATE, Bank, FixedLines, PitchFind
+from detector.evidence.templates import BANDS, FULL_RATE, FixedLines, PitchFinding, TemplateSet
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.augmentation.synthetic_negatives import hats
@@ -23,7 +23,7 @@ LENGTH = sum(high - low for low, high in BANDS)
 
 
 def vector(hz: FloatArray | np.ndarray, seed: int = 1) -> FloatArray:
-    """Noise with lines at some frequencies, as ``Bank.unit`` leaves a recording."""
+    """Noise with lines at some frequencies, as ``TemplateSet.unit`` leaves a recording."""
     whole = np.random.default_rng(seed).normal(0, 0.01, 5_951)
     whole[np.rint(np.asarray(hz) / BIN_HZ).astype(int)] += 0.3
     parts = np.concatenate([whole[low:high] for low, high in BANDS])
@@ -36,29 +36,31 @@ def lines(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(1_100, 14_000, 90)
 
 
-def bank_of(vectors: FloatArray) -> Bank:
+def template_set_of(vectors: FloatArray) -> TemplateSet:
     one = np.ones(len(vectors), np.float32)
     names = tuple(f"decoder {index}" for index in range(len(vectors)))
     axes = np.zeros((1, LENGTH), np.float32)
     scales = [dict.fromkeys((FULL_RATE, LOW_RATE), one * at) for at in (0, 0.1, 4, 1)]
-    return Bank(names, frozenset(names), np.zeros(LENGTH, np.float32), axes, vectors, *scales)
+    return TemplateSet(
+        names, frozenset(names), np.zeros(LENGTH, np.float32), axes, vectors, *scales
+    )
 
 
 @pytest.fixture(scope="module")
-def bank() -> Bank:
-    return bank_of(np.stack([vector(lines(seed), seed) for seed in (11, 12, 13)]))
+def template_set() -> TemplateSet:
+    return template_set_of(np.stack([vector(lines(seed), seed) for seed in (11, 12, 13)]))
 
 
-def test_unmoved_it_is_the_ordinary_cosine(bank: Bank) -> None:
+def test_unmoved_it_is_the_ordinary_cosine(template_set: TemplateSet) -> None:
     heard = vector(lines(12), seed=99)
-    found = bank.transposed(heard)
+    found = template_set.transposed(heard)
     assert found.shape == (3, len(factors()))
-    assert found[:, len(factors()) // 2] == pytest.approx(bank.vectors @ heard, abs=0.005)
+    assert found[:, len(factors()) // 2] == pytest.approx(template_set.vectors @ heard, abs=0.005)
     assert near(found, 1.0).argmax() == 1
 
 
 @pytest.mark.parametrize("shift", [-SHIFTS, -700, -1, 0, 5, 999, SHIFTS])
-def test_it_is_the_sum_over_a_logarithmic_axis(bank: Bank, shift: int) -> None:
+def test_it_is_the_sum_over_a_logarithmic_axis(template_set: TemplateSet, shift: int) -> None:
     """As it is defined, point by point, at both ends of the range and between."""
     heard = vector(lines(12), seed=99)
     total, offset = np.zeros(3), 0
@@ -67,37 +69,43 @@ def test_it_is_the_sum_over_a_logarithmic_axis(bank: Bank, shift: int) -> None:
         at = low * np.exp(np.arange(count) * STEP)
         there = np.rint(low * np.exp((np.arange(count) + shift) * STEP)).astype(int)
         inside = (there >= low) & (there < high)
-        part = bank.vectors[:, offset : offset + high - low].astype(np.float64)
+        part = template_set.vectors[:, offset : offset + high - low].astype(np.float64)
         taken = part[:, np.rint(at).astype(int).clip(max=high - 1) - low] * (at * STEP)
         total += taken[:, inside] @ heard[offset : offset + high - low][there[inside] - low]
         offset += high - low
-    assert bank.transposed(heard)[:, SHIFTS + shift] == pytest.approx(total, abs=1e-5)
+    assert template_set.transposed(heard)[:, SHIFTS + shift] == pytest.approx(total, abs=1e-5)
 
 
 @pytest.mark.parametrize("factor", [0.92, 0.95, 0.97, 1.03, 2 ** (1 / 12), 1.09])
-def test_moved_lines_are_found_at_their_factor(bank: Bank, factor: float) -> None:
+def test_moved_lines_are_found_at_their_factor(template_set: TemplateSet, factor: float) -> None:
     heard = vector(lines(12) * factor, seed=99)
-    find = bank.find_moved(bank.transposed(heard), FULL_RATE)
+    find = template_set.find_moved(template_set.transposed(heard), FULL_RATE)
     assert find.nearest == "decoder 1"
     assert find.factor == pytest.approx(factor, rel=2e-4)
     assert find.score > 10
-    assert bank.score_near(bank.transposed(heard), factor, FULL_RATE) > 5
-    assert bank.scores(heard, FULL_RATE).max() < 2  # where they are looked for unmoved: nothing
+    assert template_set.score_near(template_set.transposed(heard), factor, FULL_RATE) > 5
+    assert (
+        template_set.scores(heard, FULL_RATE).max() < 2
+    )  # where they are looked for unmoved: nothing
 
 
-def test_other_lines_and_unmoved_ones_are_not_found(bank: Bank) -> None:
+def test_other_lines_and_unmoved_ones_are_not_found(template_set: TemplateSet) -> None:
     for seed in (21, 22, 23, 12):  # the last is known, but where it was
-        find = bank.find_moved(bank.transposed(vector(lines(seed), seed=99)), FULL_RATE)
+        find = template_set.find_moved(
+            template_set.transposed(vector(lines(seed), seed=99)), FULL_RATE
+        )
         assert find.score < 3, seed
 
 
 def test_hum_is_not_taken_for_a_comb_that_was_moved() -> None:
     """60 Hz are 0.96 of 62.5, where a decoder has its comb."""
-    bank = bank_of(vector(np.arange(1_250, 15_000, 62.5))[None])
-    hum = bank.find_moved(bank.transposed(vector(np.arange(1_080, 15_000, 60.02), 5)), FULL_RATE)
+    template_set = template_set_of(vector(np.arange(1_250, 15_000, 62.5))[None])
+    hum = template_set.find_moved(
+        template_set.transposed(vector(np.arange(1_080, 15_000, 60.02), 5)), FULL_RATE
+    )
     assert hum.score < 4
     moved = vector(np.arange(1_250, 15_000, 62.5) * 0.97, 5)
-    assert bank.find_moved(bank.transposed(moved), FULL_RATE).score > 10
+    assert template_set.find_moved(template_set.transposed(moved), FULL_RATE).score > 10
 
 
 def test_a_peak_stands_out_of_the_other_factors_not_of_nothing() -> None:
@@ -123,9 +131,9 @@ def test_a_loop_is_known_at_any_scale() -> None:
     assert not repeats(observed(render(3, 20.0).mean(axis=0)), 1.0773)
 
 
-def test_speed_and_pitch_both_compare_moved_templates(bank: Bank) -> None:
+def test_speed_and_pitch_both_compare_moved_templates(template_set: TemplateSet) -> None:
     music = observed(render(3, 26.0).mean(axis=0))
-    moved = FixedLines(bank, vector(lines(11) * 1.05), FULL_RATE)
+    moved = FixedLines(template_set, vector(lines(11) * 1.05), FULL_RATE)
     lattice = standard_lattice()
     clock = ClockFinding(0.1, lattice.rates[0])
 
@@ -134,11 +142,11 @@ def test_speed_and_pitch_both_compare_moved_templates(bank: Bank) -> None:
 
     both = searched(("speed", "pitch"), moved).findings
     pitch, speed = both["pitch"], both["speed"]
-    assert isinstance(pitch, PitchFind)
+    assert isinstance(pitch, PitchFinding)
     assert pitch.nearest == "decoder 0"
     assert isinstance(speed, SpeedFinding)
-    cosines = bank.transposed(moved.units)
-    heights = [bank.score_near(cosines, scale, FULL_RATE) for scale in speed.pulse.scales]
+    cosines = template_set.transposed(moved.units)
+    heights = [template_set.score_near(cosines, scale, FULL_RATE) for scale in speed.pulse.scales]
     assert speed.lines == pytest.approx(max(heights), abs=1e-4)
     assert "pitch" not in searched((), moved).findings
     assert "pitch" not in searched(("speed",), moved).findings

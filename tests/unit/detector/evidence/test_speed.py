@@ -7,7 +7,7 @@ import torchaudio.functional
 
 from detector.evidence import speed
 from detector.evidence.clock import allowed_bins, lattice_bins
-from detector.evidence.speed import SpeedFind, search
+from detector.evidence.speed import ScaledPulse, search
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
@@ -81,8 +81,8 @@ def test_without_high_bands_there_is_nothing_to_find() -> None:
 
 
 def test_of_two_rates_with_the_same_lines_the_lesser_change_counts() -> None:
-    assert SpeedFind(6.0, 21.533203, 1.03).stands_where(SpeedFind(6.0, 23.4375, 0.9463))
-    assert not SpeedFind(6.0, 21.533203, 1.03).stands_where(SpeedFind(6.0, 21.533203, 1.04))
+    assert ScaledPulse(6.0, 21.533203, 1.03).stands_where(ScaledPulse(6.0, 23.4375, 0.9463))
+    assert not ScaledPulse(6.0, 21.533203, 1.03).stands_where(ScaledPulse(6.0, 21.533203, 1.04))
 
 
 def test_all_orders_at_once_are_those_one_by_one() -> None:

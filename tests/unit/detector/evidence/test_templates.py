@@ -5,7 +5,7 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.audio.spectra import BIN_HZ
-from detector.evidence.templates import Attribution, Bank, residual, unit
+from detector.evidence.templates import Attribution, TemplateSet, residual, unit
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
 from models.synthesis.music import render
@@ -61,7 +61,7 @@ def test_what_is_empty_does_not_count(heard: list[Observation]) -> None:
     assert not residual(observe(np.zeros(100, np.float32))).any()
 
 
-def bank_of(heard: list[Observation]) -> Bank:
+def template_set_of(heard: list[Observation]) -> TemplateSet:
     vectors = np.stack([residual(one) for one in heard])
     mean = np.full(LENGTH, vectors.mean() / 2, np.float32)
     units = unit(vectors, mean)
@@ -71,36 +71,40 @@ def bank_of(heard: list[Observation]) -> Bank:
     scale = ({"full_rate": zero}, {"full_rate": tenth})
     axes = np.zeros((1, LENGTH), np.float32)
     both = frozenset(("fine", "coarse"))
-    return Bank(("fine", "coarse"), both, mean, axes, templates, *scale)
+    return TemplateSet(("fine", "coarse"), both, mean, axes, templates, *scale)
 
 
 def test_a_track_matches_its_own_generator(heard: list[Observation]) -> None:
-    bank = bank_of(heard)
-    fine, coarse = (bank.scores(bank.unit(residual(heard[at])), "full_rate") for at in (3, 7))
+    template_set = template_set_of(heard)
+    fine, coarse = (
+        template_set.scores(template_set.unit(residual(heard[at])), "full_rate") for at in (3, 7)
+    )
     assert fine.argmax() == 0
     assert coarse.argmax() == 1
     assert fine[0] > 3 * fine[1]
-    noise = bank.scores(bank.unit(residual(observe(lined(1e9, seed=9)))), "full_rate")
+    noise = template_set.scores(
+        template_set.unit(residual(observe(lined(1e9, seed=9)))), "full_rate"
+    )
     assert fine[0] > 3 * noise.max()
 
 
 def test_a_generator_is_named_only_where_it_is_clear(heard: list[Observation]) -> None:
-    bank = bank_of(heard)
+    template_set = template_set_of(heard)
     rule = Attribution(min_score=4.0, min_margin=2.0, populations=("full_rate",))
-    assert rule.name(bank, np.array([5.0, 2.0]), "full_rate") == "fine"
-    assert rule.name(bank, np.array([5.0, 3.5]), "full_rate") is None  # two look alike
-    assert rule.name(bank, np.array([3.9, 0.0]), "full_rate") is None
-    assert rule.name(bank, np.array([9.0, 0.0]), "low_rate") is None
+    assert rule.name(template_set, np.array([5.0, 2.0]), "full_rate") == "fine"
+    assert rule.name(template_set, np.array([5.0, 3.5]), "full_rate") is None  # two look alike
+    assert rule.name(template_set, np.array([3.9, 0.0]), "full_rate") is None
+    assert rule.name(template_set, np.array([9.0, 0.0]), "low_rate") is None
 
 
 def test_the_released_bank_is_complete() -> None:
     model = Model.load(RELEASED)
-    assert model.bank is not None
-    assert len(model.bank.names) >= 20
-    assert model.bank.vectors.shape == (len(model.bank.names), LENGTH)
-    assert np.linalg.norm(model.bank.vectors, axis=1) == pytest.approx(1, abs=0.01)
-    assert set(model.bank.spread) == {"full_rate", "low_rate"}
-    assert all((spread > 0).all() for spread in model.bank.spread.values())
+    assert model.template_set is not None
+    assert len(model.template_set.names) >= 20
+    assert model.template_set.vectors.shape == (len(model.template_set.names), LENGTH)
+    assert np.linalg.norm(model.template_set.vectors, axis=1) == pytest.approx(1, abs=0.01)
+    assert set(model.template_set.spread) == {"full_rate", "low_rate"}
+    assert all((spread > 0).all() for spread in model.template_set.spread.values())
     model.check_alpha(0.01)
 
 
@@ -117,9 +121,9 @@ def test_both_kinds_of_evidence_are_given() -> None:
 def test_a_template_alone_says_nothing_about_where(heard: list[Observation]) -> None:
     """A track that looks exactly like a known generator, without any clock (or any music)."""
     model = replace(Model.load(RELEASED), likeness=None)
-    assert model.bank is not None
-    index = model.bank.names.index("Suno")
-    lines = unit(model.bank.vectors[index], 0 * model.bank.human_mean).clip(0)
+    assert model.template_set is not None
+    index = model.template_set.names.index("Suno")
+    lines = unit(model.template_set.vectors[index], 0 * model.template_set.human_mean).clip(0)
     shares = heard[0].shares * 0
     edges = [round(hz / BIN_HZ) for hz in (1_000, 5_000, 16_000)]
     shares[edges[0] : edges[1]] = 0.1 * lines[: edges[1] - edges[0]] / lines[:FIRST].max()

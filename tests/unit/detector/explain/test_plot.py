@@ -12,8 +12,8 @@ from detector.assessment.model import Model
 from detector.calibration.calibration import HumanScores
 from detector.evidence.branch import BranchScores
 from detector.evidence.branches.speed import SpeedFinding
-from detector.evidence.speed import SpeedFind
-from detector.evidence.templates import PitchFind, residual
+from detector.evidence.speed import ScaledPulse
+from detector.evidence.templates import PitchFinding, residual
 from detector.explain.picture import Picture, matches_of, moved_of, picture_of
 from detector.explain.plot import evidence, write
 from detector.observation.observation import Observer
@@ -135,16 +135,16 @@ def test_evidence_of_a_recording(model: Model, played: FloatArray, tmp_path: Pat
 def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
     model: Model, played: FloatArray, tmp_path: Path
 ) -> None:
-    bank = Model.load(RELEASED.parent / "ensemble-4").bank
-    assert bank is not None
+    template_set = Model.load(RELEASED.parent / "ensemble-4").template_set
+    assert template_set is not None
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))
     observation = observer.finish()
     usual, never = HumanScores.of(np.linspace(50, 99, 99)), HumanScores.of(np.linspace(-9, -1, 99))
-    assert matches_of(observation, bank, usual, "full_rate", 0.01) == ()
-    found = matches_of(observation, bank, never, "full_rate", 0.01)
+    assert matches_of(observation, template_set, usual, "full_rate", 0.01) == ()
+    found = matches_of(observation, template_set, never, "full_rate", 0.01)
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
-    assert {one.name for one in found} <= set(bank.names)
+    assert {one.name for one in found} <= set(template_set.names)
     plain = pictured(played.mean(axis=0), model)
     words = text_of(write(replace(plain, matches=found), tmp_path, "one")[1])
     assert "Nearest known decoders" in words
@@ -172,25 +172,27 @@ def test_moved_templates_are_drawn_where_they_are_a_finding(
     model: Model, played: FloatArray, tmp_path: Path
 ) -> None:
     released = Model.load(RELEASED.parent / "ensemble-4")
-    bank, calibration = released.bank, released.calibrations["full_rate"]
-    assert bank is not None
+    template_set, calibration = released.template_set, released.calibrations["full_rate"]
+    assert template_set is not None
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))
     observation = observer.finish()
     unmoved = BranchScores({}, 30.0)
-    assert moved_of(observation, bank, unmoved, calibration, 0.01) is None
-    pitched = BranchScores({"pitch": PitchFind(30.0, "Suno", 1.06)}, 30.0)
-    pulse = SpeedFind(9.0, 50.0, 0.97)
+    assert moved_of(observation, template_set, unmoved, calibration, 0.01) is None
+    pitched = BranchScores({"pitch": PitchFinding(30.0, "Suno", 1.06)}, 30.0)
+    pulse = ScaledPulse(9.0, 50.0, 0.97)
     sped = BranchScores({"speed": SpeedFinding(pulse, 30.0)}, 30.0)
     faint = BranchScores({"speed": SpeedFinding(pulse, 0.1)}, 30.0)
-    assert moved_of(observation, bank, faint, calibration, 0.01) is None
-    by_speed = moved_of(observation, bank, sped, calibration, 0.01)
+    assert moved_of(observation, template_set, faint, calibration, 0.01) is None
+    by_speed = moved_of(observation, template_set, sped, calibration, 0.01)
     assert by_speed is not None
     assert by_speed.factor == 0.97
     at = int(np.abs(by_speed.factors - 0.97).argmin())
-    best = bank.transposed(bank.unit(residual(observation)))[:, at - 4 : at + 5].max(axis=1)
-    assert by_speed.name == bank.names[int(best.argmax())]
-    found = moved_of(observation, bank, pitched, calibration, 0.01)
+    best = template_set.transposed(template_set.unit(residual(observation)))[
+        :, at - 4 : at + 5
+    ].max(axis=1)
+    assert by_speed.name == template_set.names[int(best.argmax())]
+    found = moved_of(observation, template_set, pitched, calibration, 0.01)
     assert found is not None
     assert (found.name, found.factor) == ("Suno", 1.06)
     plain = pictured(played.mean(axis=0), model)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from detector.calibration.applicability import reason_against
+from detector.calibration.applicability import abstention_reason
 from detector.errors import ModelError
 from detector.observation import observation as observing
 from detector.observation.geometry import Geometry
@@ -174,7 +174,7 @@ def test_any_sample_rate_is_observed(rate: int) -> None:
     assert observed.groups == tuple(rate / 2 > low for low, _ in GROUPS_HZ)
     assert np.isfinite(observed.clock).all()
     assert Observation.from_bytes(observed.to_bytes()).geometry == geometry
-    assert (reason_against(observed) == "band_limited") == (rate == 8_000)
+    assert (abstention_reason(observed) == "band_limited") == (rate == 8_000)
 
 
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 4_409, 4_410, 44_100])
@@ -183,7 +183,7 @@ def test_hardly_any_samples_are_no_error(count: int) -> None:
     assert Observation.from_bytes(observed.to_bytes()).duration_s == pytest.approx(
         count / RATE, abs=1e-4
     )
-    assert reason_against(observed) == "too_short"
+    assert abstention_reason(observed) == "too_short"
 
 
 def test_silence_is_observed_as_silence() -> None:
@@ -191,7 +191,7 @@ def test_silence_is_observed_as_silence() -> None:
     assert observed.groups == (False, False, False)
     assert not observed.clock.any()
     assert not observed.shares.any()
-    assert reason_against(observed) == "silent"
+    assert abstention_reason(observed) == "silent"
     assert len(Observation.from_bytes(observed.to_bytes()).timeline) == len(observed.timeline)
 
 
@@ -202,7 +202,7 @@ def test_nothing_above_four_kilohertz_is_no_verdict() -> None:
     muffled = np.fft.irfft(spectrum, len(samples)).astype(np.float32)
     observed = observe(muffled)
     assert observed.groups == (False, False, False)
-    assert reason_against(replace(observed, peaks=observed.peaks + 1)) == "band_limited"
+    assert abstention_reason(replace(observed, peaks=observed.peaks + 1)) == "band_limited"
 
 
 def test_observations_are_values(heard: tuple[FloatArray, Observation]) -> None:

@@ -171,12 +171,12 @@ def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None
 
 def test_a_model_can_forget_a_generator() -> None:
     model = Model.load(ENSEMBLE)
-    assert model.bank is not None
-    names = model.bank.names
+    assert model.template_set is not None
+    names = model.template_set.names
     forgetful = without(model, {names[0], "nobody"})
-    assert forgetful.bank is not None
-    assert forgetful.bank.names == names[1:]
-    assert np.array_equal(forgetful.bank.vectors, model.bank.vectors[1:])
+    assert forgetful.template_set is not None
+    assert forgetful.template_set.names == names[1:]
+    assert np.array_equal(forgetful.template_set.vectors, model.template_set.vectors[1:])
     assert without(model, {"nobody"}) is model
 
 

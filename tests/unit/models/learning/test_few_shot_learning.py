@@ -176,7 +176,7 @@ def test_what_cannot_be_learned_is_refused_with_its_reason(folder: Path) -> None
     with pytest.raises(BadInput, match="mixed_rates"):
         learn("new", [*shots, lower], (), model, references)
     with pytest.raises(BadInput, match="has no templates"):
-        learn("new", shots, (), replace(model, bank=None), references)
+        learn("new", shots, (), replace(model, template_set=None), references)
     assert Geometry(22_050) != shots[0].geometry
 
 

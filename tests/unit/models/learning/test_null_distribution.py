@@ -132,11 +132,11 @@ def test_what_is_unlike_all_that_was_learned_from_is_told_apart() -> None:
     scored = score_all(heard, standard_lattice())
     known = ood_fitting.fit(scored)
     assert known is not None
-    unlike = [known.is_unlike(one.observation) for one in heard]
+    unlike = [known.is_out_of_distribution(one.observation) for one in heard]
     assert np.mean(unlike) <= 0.02
     like = heard[0].observation
     tilted = replace(like, ltas=like.ltas - 3 * np.arange(like.ltas.shape[1], dtype=np.float32))
     tone = replace(like, shares=np.where(np.arange(len(like.shares)) % 50, 0, 1).astype("f4"))
-    assert known.is_unlike(tilted)
-    assert known.is_unlike(tone)
+    assert known.is_out_of_distribution(tilted)
+    assert known.is_out_of_distribution(tone)
     assert ood_fitting.fit(scored[:100]) is None  # one in a hundred cannot be told from these

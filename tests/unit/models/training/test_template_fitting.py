@@ -145,9 +145,9 @@ def test_a_template_that_deliveries_draw_is_left_out_and_named() -> None:
     lines = Lines.of([*heard, *people])
     assert fit(lines, np.ones(len(lines.human), bool)).names == ("grid", "music")
     lines = Lines.of([*heard, *people, *coded])
-    bank = fit(lines, np.ones(len(lines.human), bool))
-    assert bank.names == ("music",)
-    assert manifest_of(bank, lines, {})["left_out"] == ["grid"]
+    template_set = fit(lines, np.ones(len(lines.human), bool))
+    assert template_set.names == ("music",)
+    assert manifest_of(template_set, lines, {})["left_out"] == ["grid"]
     generator = [replace(one, track=replace(one.track, label="ai")) for one in heard[4:8]]
     lines = Lines.of([*heard[:4], *generator, *people, *coded])
     assert "grid" in fit(lines, np.ones(len(lines.human), bool)).names  # made by itself: kept
