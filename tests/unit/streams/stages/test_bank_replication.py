@@ -17,9 +17,10 @@ from streams.known.recognition import Recogniser
 from streams.media.artefacts import Acoustics, ArtefactStore
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings, SettingsError
+from streams.services.reexamination import LedgerBehind
 from streams.stages.bank_replication import Remembering, remembering
 from streams.stages.ledger import project
-from streams.stages.redecide import LedgerBehind, Redecide
+from streams.stages.redecide import Redecide
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from tests.support.events import UPLOADED_AT, classified, message
@@ -152,7 +153,7 @@ def test_redecide_fills_it_once_the_ledger_has_the_decision(
     said = decided("A", event.content_sha256)
     told = message(topics.DECIDED, said)
     ledger = Ledger.open(settings.ledger)
-    redecide = Redecide(ledger, Policies(settings.policy, ledger), 1e6, catalogue=catalogue)
+    redecide = Redecide(ledger, Policies(settings.policy, ledger), 1e6, bank=catalogue)
     with pytest.raises(LedgerBehind):
         redecide.handle([told])
     assert list(banks.index.items()) == []

@@ -26,8 +26,9 @@ from streams.contract.records.reviews import AppealOutcome
 from streams.policy.decide import decide
 from streams.policy.evaluate import restricted
 from streams.runtime.settings import Settings
+from streams.services.reexamination import LedgerBehind
 from streams.stages.ledger import project
-from streams.stages.redecide import LedgerBehind, Redecide
+from streams.stages.redecide import Redecide
 from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies

@@ -13,7 +13,7 @@ from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
-from streams.stages.decide import count
+from streams.services.decision_metrics import count_decision
 from streams.store.database import Ledger
 from streams.store.tables import RIGHTS
 from tests.support import events
@@ -86,7 +86,7 @@ def test_a_decision_that_rests_on_an_agreement_is_counted() -> None:
     usages = sum(
         value("earmark_usages_total", basis=one.basis, ended="false") for one in said.usages[:1]
     )
-    count(said)
+    count_decision(said)
     assert value("earmark_decisions_on_agreements_total", **names) == before + 1
     for one in said.usages[:1]:
         assert value("earmark_usages_total", basis=one.basis, ended="false") > usages

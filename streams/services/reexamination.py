@@ -1,0 +1,190 @@
+"""Examining a track again: does its current decision still rest on the latest facts?
+
+The facts are the stored analysis, verdicts and appeals, the rights registry and the policy. The
+latest of each make a new decision; where it rests on the facts of the current one
+(``facts_digest``), nothing follows. Otherwise it supersedes the current one and names it.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import orjson
+
+from detector.errors import Transient
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import Cause, Record, TrackDecided, parse
+from streams.contract.records.policy import TrackReopened
+from streams.contract.records.reviews import AppealChanged, ReviewDecided
+from streams.policy.bundle import Bundle
+from streams.policy.decide import DecisionRecords, decide
+from streams.policy.facts import Said
+from streams.runtime import metrics
+from streams.services.decision_metrics import count_decision
+from streams.store import reopening
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from streams.store.reopening import CurrentDecision
+from streams.store.track_facts import Standing
+
+REMEMBERED: Final = 50_000  # decisions of this process
+
+
+class LedgerBehind(Transient):
+    """The ledger does not have a decision yet that is on the topic."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A track to examine, and why; ``decided``: the last decision about it in the batch."""
+
+    track_id: str
+    message: Message
+    cause: Cause | None = None
+    force: bool = False
+    decided: Message | None = None
+
+    def after(self, earlier: "Request") -> "Request":
+        """Join two requests for one track: one cause is enough, the last decision counts."""
+        return Request(
+            self.track_id,
+            self.message if self.cause or not earlier.cause else earlier.message,
+            self.cause or earlier.cause,
+            self.force or earlier.force,
+            self.decided or earlier.decided,
+        )
+
+
+def request_of(message: Message, record: Record) -> Request | None:
+    """Return what a message requests; None for a record that is about no single track."""
+    match record:
+        case TrackDecided():
+            return Request(record.track_id, message, decided=message)
+        case ReviewDecided():
+            return Request(record.track_id, message, Cause(kind="verdict", id=record.verdict_id))
+        case AppealChanged():
+            cause = Cause(kind="appeal", id=record.appeal_id, version=record.sequence)
+            return Request(record.track_id, message, cause)
+        case TrackReopened():
+            return Request(record.track_id, message, record.cause, record.force)
+        case _:
+            return None
+
+
+class Reexamination:
+    """Examines tracks; remembers its own decisions, so that it does not examine them again."""
+
+    def __init__(self, ledger: Ledger, policies: Policies) -> None:
+        self._ledger, self._policies = ledger, policies
+        self._standing = Standing(ledger)
+        self._own: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
+
+    def news(self, batch: Sequence[Message]) -> list[Message]:
+        """Leave out own decisions that rest on facts of which there are no newer ones.
+
+        After a big change nearly all are; this saves examining every track twice. The number of
+        verdicts and appeals shows whether there are new ones, since rows are only added.
+        """
+        own = {
+            message.origin: ids
+            for message in batch
+            if message.topic == topics.DECIDED
+            and (ids := _ids(message)) is not None
+            and ids[0] in self._own
+        }
+        if not own:
+            return list(batch)
+        self._standing.registry("", fresh=True)
+        version = self._standing.version
+        people = self._standing.said([track_id for _, track_id in own.values()])
+
+        def is_known(message: Message) -> bool:
+            if message.origin not in own:
+                return False
+            decision_id, track_id = own[message.origin]
+            return self._own[decision_id] == (version, _statements(people.get(track_id, Said())))
+
+        return [message for message in batch if not is_known(message)]
+
+    def await_ledger(self, decided: Sequence[TrackDecided], timeout_s: float) -> None:
+        """Wait until the ledger has these decisions, and the analyses they are about.
+
+        Raises:
+            LedgerBehind: it does not catch up; the batch comes again.
+        """
+        deadline = time.monotonic() + timeout_s
+        missing = reopening.missing(self._ledger, decided)
+        while missing and time.monotonic() < deadline:
+            time.sleep(0.1)
+            missing = reopening.missing(self._ledger, decided)
+        if missing:
+            raise LedgerBehind(f"{len(missing)} decisions, among them {sorted(missing)[0]}")
+
+    def superseding(self, requests: Sequence[Request]) -> Iterator[tuple[Message, DecisionRecords]]:
+        """Yield the new decisions, each with the message that requested it.
+
+        Reads the registry after everything that it is compared with.
+        """
+        by_track: dict[str, Request] = {}
+        for request in requests:
+            earlier = by_track.get(request.track_id)
+            by_track[request.track_id] = request if earlier is None else request.after(earlier)
+        current = reopening.current_decisions(self._ledger, list(by_track))
+        if not current:
+            return
+        bundle = self._policies.current()
+        self._standing.registry(bundle.name, fresh=True)
+        people = self._standing.said(list(current))
+        for track_id, decision in current.items():
+            request = by_track[track_id]
+            records = self._examine(decision, request, bundle, people.get(track_id, Said()))
+            cause = request.cause.kind if request.cause else "decision"
+            result = "unchanged" if records is None else "superseded"
+            metrics.REDECIDED.labels(cause, result).inc()
+            if records is not None:
+                count_decision(records)
+                yield request.message, records
+
+    def _examine(
+        self, current: CurrentDecision, request: Request, bundle: Bundle, people: Said
+    ) -> DecisionRecords | None:
+        event, before = current.event, current.decided
+        if request.decided is not None:
+            published = parse(TrackDecided, request.decided.value)
+            later = request.decided.timestamp_ms < current.recorded_at.timestamp() * 1_000
+            if published.decision_id != before.decision_id and not later:
+                before = published  # of one moment: the catalogue has what came last
+            elif published.decision_id != before.decision_id and request.cause is None:
+                return None  # a later decision is current, and is examined by itself
+        now = datetime.now(UTC)
+        facts = self._standing.combined(event, now, bundle.name, people)
+        version = self._standing.version  # of the registry that these facts are of
+        due = before.reconsider_at is not None and before.reconsider_at <= now
+        again = due and request.cause is not None and request.cause.kind == "expiry"
+        cause = request.cause or Cause(kind="rights", id="registry")
+        records = decide(event, bundle, facts, previous=before, cause=cause)
+        newer_analysis = event.analysis.analysis_id != before.analysis.analysis_id
+        differs = request.force and (before.policy.digest != bundle.digest or newer_analysis)
+        if records.decided.facts_digest == before.facts_digest and not (again or differs):
+            return None
+        self._own[records.decided.decision_id] = (version, _statements(people))
+        while len(self._own) > REMEMBERED:
+            self._own.popitem(last=False)
+        return records
+
+
+def _statements(people: Said) -> int:
+    return len(people.verdicts) + len(people.appeals)
+
+
+def _ids(message: Message) -> tuple[str, str] | None:
+    """Return decision and track of a message that may be a decision, at little cost."""
+    try:
+        fields = orjson.loads(message.value or b"")
+        return fields["decision_id"], fields["track_id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
