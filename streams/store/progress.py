@@ -62,7 +62,7 @@ def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
 def _decision(connection: Connection, upload_id: str) -> TrackDecided:
     records = select(DECISIONS.c.record).where(DECISIONS.c.upload_id == upload_id)
     latest = records.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id).limit(1)
-    return parse(TrackDecided, connection.scalars(latest).one().encode())
+    return parse(TrackDecided, connection.execute(latest).scalar_one().encode())
 
 
 def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:
@@ -83,7 +83,7 @@ def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:
         .where(LETTERS.c.upload_id == upload_id)
         .order_by(LETTERS.c.recorded_at.desc())
         .limit(1)
-    ).one()
-    if row.replayed or (row.sent and row.recorded_at and row.recorded_at < row.sent):
+    ).first()
+    if row is None or row.replayed or (row.sent and row.recorded_at and row.recorded_at < row.sent):
         return None
     return {name: row._mapping[name] for name in ("dead_letter_id", "reason", "detail")}

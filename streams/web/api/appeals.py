@@ -8,11 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from streams.contract.records import Identifier
 from streams.contract.records.reviews import AppealChanged, AppealEvidence, Appellant
 from streams.services import appeals
-from streams.services.accounts.keys import Key
-from streams.services.accounts.roles import Right
 from streams.services.appeals import BadAppeal
 from streams.web.api import pages
-from streams.web.api.callers import needs
+from streams.web.api.callers import CanRead, CanReceiveAppeals
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import resources_of
 
@@ -37,9 +35,7 @@ class AppealRequest(BaseModel):
     response_model=AppealChanged,
     responses=documented(400, 401, 403, 404, 409, 422, 429, 503),
 )
-def receive(
-    request: Request, appeal: AppealRequest, caller: Annotated[Key, needs(Right.APPEAL_INTAKE)]
-) -> AppealChanged:
+def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) -> AppealChanged:
     """Submit an appeal, within six months of the decision; a person will decide."""
     resources = resources_of(request)
     if appeal.grounds not in appeals.GROUNDS:
@@ -67,9 +63,7 @@ def receive(
     response_model=AppealChanged,
     responses=documented(401, 403, 404, 422, 429, 503),
 )
-def appeal(
-    request: Request, appeal_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
-) -> AppealChanged:
+def appeal(request: Request, appeal_id: pages.Id, caller: CanRead) -> AppealChanged:
     """Return the latest state of an appeal."""
     try:
         with resources_of(request).ledger.reading() as connection:

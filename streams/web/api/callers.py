@@ -86,3 +86,9 @@ class Needs:
 def needs(right: Right) -> Any:
     """Return the dependency that demands a right."""
     return Depends(Needs(right))
+
+
+CanRead = Annotated[Key, needs(Right.READ)]
+CanUpload = Annotated[Key, needs(Right.UPLOAD)]
+CanReceiveAppeals = Annotated[Key, needs(Right.APPEAL_INTAKE)]
+CanAdmin = Annotated[Key, needs(Right.ADMIN)]

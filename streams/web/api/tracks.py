@@ -1,7 +1,5 @@
 """``/tracks`` and ``/decisions``: tracks, their labels and decisions, and the evidence."""
 
-from typing import Annotated
-
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
@@ -9,12 +7,10 @@ from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided
 from streams.contract.records.policy import StatementWritten
-from streams.services.accounts.keys import Key
-from streams.services.accounts.roles import Right
 from streams.services.evidence_pictures import Pictures
 from streams.store import queries, track_queries
 from streams.web.api import pages
-from streams.web.api.callers import needs
+from streams.web.api.callers import CanRead
 from streams.web.api.pages import Page
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import resources_of
@@ -36,7 +32,7 @@ class Track(BaseModel):
 def labels(
     request: Request,
     track_id: pages.Id,
-    caller: Annotated[Key, needs(Right.READ)],
+    caller: CanRead,
     cursor: pages.Cursor = None,
     limit: pages.Limit = pages.DEFAULT,
 ) -> Page:
@@ -50,7 +46,7 @@ def labels(
 def decisions(
     request: Request,
     track_id: pages.Id,
-    caller: Annotated[Key, needs(Right.READ)],
+    caller: CanRead,
     cursor: pages.Cursor = None,
     limit: pages.Limit = pages.DEFAULT,
 ) -> Page:
@@ -61,7 +57,7 @@ def decisions(
 
 
 @router.get("/tracks/{track_id:path}", response_model=Track, responses=READ)
-def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]) -> Track:
+def track(request: Request, track_id: pages.Id, caller: CanRead) -> Track:
     """Return a track. Its id may contain slashes."""
     ledger = resources_of(request).ledger
     uploads = track_queries.latest_uploads(ledger, track_id, UPLOADS)
@@ -72,17 +68,13 @@ def track(request: Request, track_id: pages.Id, caller: Annotated[Key, needs(Rig
 
 
 @router.get("/decisions/{decision_id}", response_model=TrackDecided, responses=READ)
-def decision(
-    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
-) -> TrackDecided:
+def decision(request: Request, decision_id: pages.Id, caller: CanRead) -> TrackDecided:
     """Return one decision with its analysis, label, actions, rules and versions."""
     return _decision(request, decision_id)
 
 
 @router.get("/decisions/{decision_id}/statement", response_model=StatementWritten, responses=READ)
-def statement(
-    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
-) -> StatementWritten:
+def statement(request: Request, decision_id: pages.Id, caller: CanRead) -> StatementWritten:
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
     statement_id = _decision(request, decision_id).statement_id
     ledger = resources_of(request).ledger
@@ -96,9 +88,7 @@ def statement(
     "/decisions/{decision_id}/evidence",
     responses=READ | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
-def evidence(
-    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
-) -> Response:
+def evidence(request: Request, decision_id: pages.Id, caller: CanRead) -> Response:
     """Return the numbers behind the picture of the evidence."""
     picture = _picture(request, decision_id, "json")
     return Response(orjson.dumps(orjson.loads(picture)), media_type="application/json")
@@ -110,9 +100,7 @@ def evidence(
     | {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
     response_class=Response,
 )
-async def evidence_picture(
-    request: Request, decision_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
-) -> Response:
+async def evidence_picture(request: Request, decision_id: pages.Id, caller: CanRead) -> Response:
     """Return the picture of the evidence; the first time it takes some seconds to draw."""
     drawn = await to_thread.run_sync(_picture, request, decision_id, "png")
     return Response(drawn, media_type="image/png")

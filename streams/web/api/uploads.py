@@ -7,13 +7,11 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided, Upload
-from streams.services.accounts.keys import Key
-from streams.services.accounts.roles import Right
 from streams.stages.ingest import check_scheme, upload_from_fields
 from streams.store import track_queries
 from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart, pages
-from streams.web.api.callers import needs
+from streams.web.api.callers import CanRead, CanUpload
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import AppResources, resources_of
 
@@ -96,7 +94,7 @@ class UploadPage(BaseModel):
 async def upload(
     request: Request,
     response: Response,
-    caller: Annotated[Key, needs(Right.UPLOAD)],
+    caller: CanUpload,
     idempotency_key: Annotated[
         str | None, Header(min_length=1, max_length=intake.LONGEST_KEY)
     ] = None,
@@ -144,7 +142,7 @@ async def _body(request: Request) -> bytes:
 )
 def uploads(
     request: Request,
-    caller: Annotated[Key, needs(Right.READ)],
+    caller: CanRead,
     cursor: pages.Cursor = None,
     limit: pages.Limit = pages.DEFAULT,
     track_id: Annotated[str | None, Query(max_length=256)] = None,
@@ -160,9 +158,7 @@ def uploads(
     response_model=UploadStatus,
     responses=documented(401, 403, 404, 422, 429, 503),
 )
-def status(
-    request: Request, upload_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
-) -> UploadStatus:
+def status(request: Request, upload_id: pages.Id, caller: CanRead) -> UploadStatus:
     """Return the status: received, fingerprinted, classified, decided or dead_letter."""
     return UploadStatus.of(_progress(request, upload_id))
 
@@ -172,9 +168,7 @@ def status(
     response_model=TrackDecided,
     responses=documented(401, 403, 404, 422, 429, 503),
 )
-def decision(
-    request: Request, upload_id: pages.Id, caller: Annotated[Key, needs(Right.READ)]
-) -> TrackDecided:
+def decision(request: Request, upload_id: pages.Id, caller: CanRead) -> TrackDecided:
     """Return the current decision about an upload."""
     decided = _progress(request, upload_id).decision
     if decided is None:

@@ -6,11 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from streams.services.accounts.keys import Key
-from streams.services.accounts.roles import Right
 from streams.services.webhooks import deliveries
 from streams.web.api import pages
-from streams.web.api.callers import needs
+from streams.web.api.callers import CanAdmin
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import resources_of
 
@@ -52,9 +50,7 @@ class Replayed(BaseModel):
 
 
 @router.post("/webhooks", status_code=201, response_model=Webhook, responses=PROBLEMS)
-def create(
-    request: Request, hook: WebhookRequest, caller: Annotated[Key, needs(Right.ADMIN)]
-) -> Webhook:
+def create(request: Request, hook: WebhookRequest, caller: CanAdmin) -> Webhook:
     """Add a webhook."""
     with resources_of(request).ledger.transaction() as connection:
         webhook_id, secret = deliveries.create(connection, hook.url, hook.events, caller.key_id)
@@ -62,7 +58,7 @@ def create(
 
 
 @router.get("/webhooks", response_model=list[Webhook], responses=PROBLEMS)
-def listed(request: Request, caller: Annotated[Key, needs(Right.ADMIN)]) -> list[Webhook]:
+def listed(request: Request, caller: CanAdmin) -> list[Webhook]:
     """Return the webhooks."""
     return [
         Webhook(
@@ -76,7 +72,7 @@ def listed(request: Request, caller: Annotated[Key, needs(Right.ADMIN)]) -> list
 
 
 @router.delete("/webhooks/{webhook_id}", status_code=204, responses=PROBLEMS)
-def end(request: Request, webhook_id: pages.Id, caller: Annotated[Key, needs(Right.ADMIN)]) -> None:
+def end(request: Request, webhook_id: pages.Id, caller: CanAdmin) -> None:
     """Remove a webhook; its waiting deliveries are given up."""
     _known(request, webhook_id)
     with resources_of(request).ledger.transaction() as connection:
@@ -85,10 +81,7 @@ def end(request: Request, webhook_id: pages.Id, caller: Annotated[Key, needs(Rig
 
 @router.post("/webhooks/{webhook_id}/replay", response_model=Replayed, responses=PROBLEMS)
 def replay(
-    request: Request,
-    webhook_id: pages.Id,
-    replay_request: ReplayRequest,
-    caller: Annotated[Key, needs(Right.ADMIN)],
+    request: Request, webhook_id: pages.Id, replay_request: ReplayRequest, caller: CanAdmin
 ) -> Replayed:
     """Post everything since a time again, delivered or not."""
     _known(request, webhook_id)

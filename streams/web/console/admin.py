@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.services.accounts import keys, sessions, users
-from streams.services.accounts.roles import PEOPLE, Right, Role
+from streams.services.accounts.roles import PEOPLE, Role
 from streams.services.accounts.users import AccountError
 from streams.services.webhooks import deliveries
 from streams.services.webhooks.deliveries import BadWebhook
@@ -16,23 +16,22 @@ from streams.store import admin_queries
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
-from streams.web.console.auth import Visitor, needs, text, texts
+from streams.web.console.auth import CanAdmin, CanReadPolicy, Visitor, text, texts
 from streams.web.console.render import page
 
 router = APIRouter()
 PAGE = 100
 COUNTED_S = 60.0  # how long a count of all decisions is good for
-ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 
 
 @router.get("/admin")
-def show_users(request: Request, visitor: ADMIN) -> Response:
+def show_users(request: Request, visitor: CanAdmin) -> Response:
     """Show the accounts."""
     return _users(request, visitor)
 
 
 @router.post("/admin/users")
-def create_user(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
+def create_user(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a user; the page shows a one-time link to pass on."""
     ledger = resources_of(request).ledger
     try:
@@ -46,7 +45,7 @@ def create_user(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
 
 
 @router.post("/admin/users/{user_id}")
-def change_user(request: Request, user_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+def change_user(request: Request, user_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Change a user's role, close or open the account, or make a new one-time link."""
     ledger, by = resources_of(request).ledger, visitor.user.user_id
     try:
@@ -90,13 +89,13 @@ def _users(
 
 
 @router.get("/admin/keys")
-def show_keys(request: Request, visitor: ADMIN) -> Response:
+def show_keys(request: Request, visitor: CanAdmin) -> Response:
     """Show the API keys."""
     return _keys(request, visitor)
 
 
 @router.post("/admin/keys")
-def create_key(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
+def create_key(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Create a key; the page shows it, once."""
     try:
         with resources_of(request).ledger.transaction() as connection:
@@ -109,7 +108,7 @@ def create_key(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
 
 
 @router.post("/admin/keys/{key_id}/revoke")
-def revoke_key(request: Request, key_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+def revoke_key(request: Request, key_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Revoke a key."""
     with resources_of(request).ledger.transaction() as connection:
         keys.revoke(connection, key_id, visitor.user.user_id)
@@ -135,13 +134,13 @@ def _keys(
 
 
 @router.get("/admin/webhooks")
-def show_webhooks(request: Request, visitor: ADMIN, cursor: Cursor = None) -> Response:
+def show_webhooks(request: Request, visitor: CanAdmin, cursor: Cursor = None) -> Response:
     """Show the webhooks and their failed deliveries."""
     return _webhooks(request, visitor, cursor=cursor)
 
 
 @router.post("/admin/webhooks")
-def create_webhook(request: Request, visitor: ADMIN, form: auth.Form) -> Response:
+def create_webhook(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a webhook; the page shows its secret, once."""
     try:
         with resources_of(request).ledger.transaction() as connection:
@@ -155,7 +154,9 @@ def create_webhook(request: Request, visitor: ADMIN, form: auth.Form) -> Respons
 
 
 @router.post("/admin/webhooks/{webhook_id}")
-def change_webhook(request: Request, webhook_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+def change_webhook(
+    request: Request, webhook_id: Id, visitor: CanAdmin, form: auth.Form
+) -> Response:
     """Remove a webhook, or post its deliveries of the last day again."""
     with resources_of(request).ledger.transaction() as connection:
         if text(form, "what") == "end":
@@ -189,7 +190,7 @@ def _webhooks(
 
 
 @router.get("/admin/versions")
-def versions(request: Request, visitor: Annotated[Visitor, needs(Right.POLICY)]) -> Response:
+def versions(request: Request, visitor: CanReadPolicy) -> Response:
     """Show the models and policies that have decided, and the configured ones."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "versions_seen")
@@ -209,7 +210,7 @@ def versions(request: Request, visitor: Annotated[Visitor, needs(Right.POLICY)])
 @router.get("/admin/audit")
 def audit_log(
     request: Request,
-    visitor: ADMIN,
+    visitor: CanAdmin,
     cursor: Cursor = None,
     subject: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:

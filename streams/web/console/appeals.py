@@ -16,7 +16,6 @@ from streams.contract.records.reviews import (
 from streams.contract.vocabulary import STRICTNESS
 from streams.services import appeals, wording
 from streams.services.accounts import users
-from streams.services.accounts.roles import Right
 from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import appeals as appeal_store
 from streams.store import queries, review_context
@@ -24,10 +23,12 @@ from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import resources_of
 from streams.web.console import auth, waveform
 from streams.web.console.auth import (
+    CanDecideAppeals,
+    CanRead,
+    CanReceiveAppeals,
     PageError,
     Visitor,
     blind_among,
-    needs,
     not_blind,
     text,
     texts,
@@ -43,7 +44,7 @@ FINDINGS: Final = ("licensed", "not_impersonation", "not_fraud", "not_removed_be
 @router.get("/appeals")
 def listed(
     request: Request,
-    visitor: Annotated[Visitor, needs(Right.READ)],
+    visitor: CanRead,
     show: Annotated[str, Query(max_length=20)] = "open",
     cursor: Cursor = None,
 ) -> Response:
@@ -62,7 +63,7 @@ def listed(
 @router.get("/appeals/new")
 def new(
     request: Request,
-    visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
+    visitor: CanReceiveAppeals,
     decision: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the form for an appeal that came by mail or telephone."""
@@ -73,11 +74,7 @@ def new(
 
 
 @router.post("/appeals")
-def receive(
-    request: Request,
-    visitor: Annotated[Visitor, needs(Right.APPEAL_INTAKE)],
-    form: auth.Form,
-) -> Response:
+def receive(request: Request, visitor: CanReceiveAppeals, form: auth.Form) -> Response:
     """Receive an appeal."""
     resources, decision_id = resources_of(request), text(form, "decision", 256)
     address = text(form, "evidence_uri", 4_000)
@@ -120,22 +117,13 @@ def _new(
 
 
 @router.get("/appeals/{appeal_id}")
-def appeal(
-    request: Request,
-    appeal_id: Id,
-    visitor: Annotated[Visitor, needs(Right.READ)],
-) -> Response:
+def appeal(request: Request, appeal_id: Id, visitor: CanRead) -> Response:
     """Show an appeal: the decision, the statement against it, the steps since."""
     return _appeal(request, appeal_id, visitor)
 
 
 @router.post("/appeals/{appeal_id}/step")
-def step(
-    request: Request,
-    appeal_id: Id,
-    visitor: Annotated[Visitor, needs(Right.APPEALS)],
-    form: auth.Form,
-) -> Response:
+def step(request: Request, appeal_id: Id, visitor: CanDecideAppeals, form: auth.Form) -> Response:
     """Move an appeal to its next state."""
     resources, state = resources_of(request), text(form, "state", 40)
     sequence = text(form, "sequence", 6)
@@ -172,12 +160,7 @@ def _outcome(form: Any) -> AppealOutcome:
 
 
 def _appeal(
-    request: Request,
-    appeal_id: str,
-    visitor: Visitor,
-    status: int = 200,
-    *,
-    fault: str = "",
+    request: Request, appeal_id: str, visitor: Visitor, status: int = 200, *, fault: str = ""
 ) -> Response:
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "appeal_seen", appeal_id)

@@ -13,17 +13,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import IO, Annotated, Final
+from typing import IO, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from detector.errors import BadInput
-from streams.services.accounts.roles import Right
 from streams.store import track_queries
 from streams.web.api.pages import Id
 from streams.web.api.resources import AppResources, resources_of
-from streams.web.console.auth import PageError, Visitor, needs
+from streams.web.console.auth import CanRead, PageError
 
 router = APIRouter()
 BLOCK: Final = 2**18
@@ -99,9 +98,7 @@ OPENED: Final = Opened()
 
 @router.get("/audio/{upload_id}")
 @router.head("/audio/{upload_id}")
-def audio(
-    request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
-) -> Response:
+def audio(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     """Return the audio, or the part of it that the player asks for."""
     resources = resources_of(request)
     uri, content = track_queries.audio_of(resources.ledger, upload_id)

@@ -92,6 +92,17 @@ def needs(right: Right | None) -> Any:
     return Depends(Needs(right))
 
 
+Anyone = Annotated[Visitor, needs(None)]
+CanRead = Annotated[Visitor, needs(Right.READ)]
+CanUpload = Annotated[Visitor, needs(Right.UPLOAD)]
+CanReview = Annotated[Visitor, needs(Right.REVIEW)]
+CanReceiveAppeals = Annotated[Visitor, needs(Right.APPEAL_INTAKE)]
+CanDecideAppeals = Annotated[Visitor, needs(Right.APPEALS)]
+CanMeasure = Annotated[Visitor, needs(Right.QUALITY)]
+CanReadPolicy = Annotated[Visitor, needs(Right.POLICY)]
+CanAdmin = Annotated[Visitor, needs(Right.ADMIN)]
+
+
 def same_origin(request: Request) -> None:
     """Refuse requests that another site makes the browser send.
 

@@ -1,19 +1,16 @@
 """Check a track: upload a file, watch its progress, read the result."""
 
-from typing import Annotated
-
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from streams.services.accounts.roles import Right
 from streams.store import review_context, track_list
 from streams.store.progress import progress_of
 from streams.web.api import intake, multipart
 from streams.web.api.pages import Id
 from streams.web.api.resources import resources_of
 from streams.web.console import auth, waveform
-from streams.web.console.auth import PageError, Visitor, blind_among, needs, not_blind
+from streams.web.console.auth import CanRead, CanUpload, PageError, blind_among, not_blind
 from streams.web.console.render import page
 from streams.web.console.story import upload_of
 
@@ -23,7 +20,7 @@ METADATA = ("declared",)
 
 
 @router.get("/check")
-def check(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) -> Response:
+def check(request: Request, visitor: CanUpload) -> Response:
     """Show where to drop a file, and the latest uploads."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "check_seen")
@@ -37,7 +34,7 @@ def check(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) ->
 
 
 @router.post("/check", max_body_size=multipart.FILE_BYTES)
-async def receive(request: Request, visitor: Annotated[Visitor, needs(Right.UPLOAD)]) -> Response:
+async def receive(request: Request, visitor: CanUpload) -> Response:
     """Receive a file; the page's script follows its progress."""
     auth.token_needed(request, visitor)
     resources = resources_of(request)
@@ -51,9 +48,7 @@ async def receive(request: Request, visitor: Annotated[Visitor, needs(Right.UPLO
 
 
 @router.get("/check/{upload_id}")
-def result(
-    request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
-) -> Response:
+def result(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     """Show the progress of an upload and, once it is decided, the result."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "upload_seen", upload_id)
@@ -76,9 +71,7 @@ def result(
 
 
 @router.get("/check/{upload_id}/state")
-def state(
-    request: Request, upload_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
-) -> Response:
+def state(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     """Return the progress of an upload to the page's script."""
     progress = progress_of(resources_of(request).ledger, upload_id)
     if progress is None:

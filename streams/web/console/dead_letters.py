@@ -7,26 +7,24 @@ from starlette.responses import Response
 
 from streams.runtime.kafka.clients import open_producer
 from streams.services import dead_letters
-from streams.services.accounts.roles import Right
 from streams.services.dead_letters import refusal
 from streams.store import audit, dead_letter_store
 from streams.store.dead_letter_store import Letter, NoSuchLetter, Wanted
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth
-from streams.web.console.auth import PageError, Visitor, needs, text
+from streams.web.console.auth import CanAdmin, PageError, text
 from streams.web.console.render import done, page
 
 router = APIRouter()
 SHOWN: Final = 100
 SHOWN_BYTES: Final = 4_000
-ADMIN = Annotated[Visitor, needs(Right.ADMIN)]
 
 
 @router.get("/admin/dead-letters")
 def overview(
     request: Request,
-    visitor: ADMIN,
+    visitor: CanAdmin,
     standing: Annotated[str, Query(max_length=20)] = "open",
     reason: Annotated[str, Query(max_length=100)] = "",
     cursor: Cursor = None,
@@ -45,7 +43,7 @@ def overview(
 
 
 @router.get("/admin/dead-letters/{dead_letter_id}")
-def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
+def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
     """Show one dead letter with its bytes and what was done about it."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "dead_letter_seen", dead_letter_id)
@@ -63,7 +61,7 @@ def letter(request: Request, dead_letter_id: Id, visitor: ADMIN) -> Response:
 
 
 @router.post("/admin/dead-letters/{dead_letter_id}")
-def act(request: Request, dead_letter_id: Id, visitor: ADMIN, form: auth.Form) -> Response:
+def act(request: Request, dead_letter_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Replay a dead letter, or drop it; with a reason."""
     resources, why = resources_of(request), text(form, "why", 1_000)
     dead_letter = _one(resources, dead_letter_id)

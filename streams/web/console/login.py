@@ -14,7 +14,7 @@ from streams.services.accounts.sessions import BadLink
 from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
-from streams.web.console.auth import COOKIE, Form, PageError, Visitor, needs, text
+from streams.web.console.auth import COOKIE, Anyone, Form, PageError, text
 from streams.web.console.render import page
 
 router = APIRouter()
@@ -24,7 +24,7 @@ BEFORE = "earmark_login"  # a form of a log-in page proves that it is of this br
 
 
 @router.get("/")
-def home(visitor: Annotated[Visitor, needs(None)]) -> Response:
+def home(visitor: Anyone) -> Response:
     """Lead to the first page."""
     return RedirectResponse("/check" if visitor.may("upload") else "/tracks", 303)
 
@@ -134,7 +134,7 @@ def _oidc(request: Request) -> Oidc:
 
 
 @router.post("/logout")
-def logout(request: Request, visitor: Annotated[Visitor, needs(None)], form: Form) -> Response:
+def logout(request: Request, visitor: Anyone, form: Form) -> Response:
     """Log out."""
     with resources_of(request).ledger.transaction() as connection:
         sessions.end(connection, request.cookies.get(COOKIE, ""), visitor.user)
@@ -144,13 +144,13 @@ def logout(request: Request, visitor: Annotated[Visitor, needs(None)], form: For
 
 
 @router.get("/me")
-def me(request: Request, visitor: Annotated[Visitor, needs(None)]) -> Response:
+def me(request: Request, visitor: Anyone) -> Response:
     """Show one's own settings."""
     return page(request, "me.html", visitor, fault=None)
 
 
 @router.post("/me")
-def change_me(request: Request, visitor: Annotated[Visitor, needs(None)], form: Form) -> Response:
+def change_me(request: Request, visitor: Anyone, form: Form) -> Response:
     """Change one's own password, or blind mode."""
     ledger = resources_of(request).ledger
     if text(form, "what") == "blind":

@@ -1,16 +1,13 @@
 """Quality: how good reviewers and automation are, golden tracks, second reviews."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from streams.services import review_quality
-from streams.services.accounts.roles import Right
 from streams.services.review_quality import BadGolden
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
-from streams.web.console.auth import Visitor, needs, text
+from streams.web.console.auth import CanMeasure, Visitor, text
 from streams.web.console.render import done, page
 
 router = APIRouter()
@@ -18,15 +15,13 @@ MOST = 500
 
 
 @router.get("/quality")
-def show(request: Request, visitor: Annotated[Visitor, needs(Right.QUALITY)]) -> Response:
+def show(request: Request, visitor: CanMeasure) -> Response:
     """Show the figures."""
     return _figures(request, visitor)
 
 
 @router.post("/quality/second")
-def second(
-    request: Request, visitor: Annotated[Visitor, needs(Right.QUALITY)], form: auth.Form
-) -> Response:
+def second(request: Request, visitor: CanMeasure, form: auth.Form) -> Response:
     """Ask for second reviews."""
     count = text(form, "count", 5)
     number = min(int(count), MOST) if count.isascii() and count.isdigit() else 0
@@ -35,9 +30,7 @@ def second(
 
 
 @router.post("/quality/golden")
-def golden(
-    request: Request, visitor: Annotated[Visitor, needs(Right.QUALITY)], form: auth.Form
-) -> Response:
+def golden(request: Request, visitor: CanMeasure, form: auth.Form) -> Response:
     """Add a golden track, or give those that there are to the queue."""
     ledger = resources_of(request).ledger
     if text(form, "what") == "give":

@@ -7,14 +7,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.services import review_tasks
-from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
 from streams.store import review_queue
 from streams.store.cursors import Part
 from streams.store.review_queue import Filters
 from streams.web.api.pages import Cursor
 from streams.web.api.resources import AppResources, resources_of
-from streams.web.console.auth import Form, Visitor, needs, text
+from streams.web.console.auth import CanRead, CanReview, Form, text
 from streams.web.console.render import page
 
 router = APIRouter()
@@ -24,7 +23,7 @@ PAGE: Final = 50
 @router.get("/queue")
 def queue(
     request: Request,
-    visitor: Annotated[Visitor, needs(Right.READ)],
+    visitor: CanRead,
     queue: Annotated[str, Query(max_length=100)] = "",
     show: Annotated[str, Query(max_length=20)] = "open",
     search: Annotated[str, Query(max_length=200)] = "",
@@ -47,9 +46,7 @@ def queue(
 
 
 @router.post("/queue/next")
-def take_next(
-    request: Request, visitor: Annotated[Visitor, needs(Right.REVIEW)], form: Form
-) -> Response:
+def take_next(request: Request, visitor: CanReview, form: Form) -> Response:
     """Take the most urgent task of a queue and go there."""
     queue_name = text(form, "queue", 100)
     task_id = review_tasks.take_next(resources_of(request).ledger, visitor.user, queue_name)

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -12,14 +12,21 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from streams.contract.records import Extent
 from streams.contract.vocabulary import COMPONENTS, FINDINGS
 from streams.services import review_tasks, verdicts
-from streams.services.accounts.roles import Right
 from streams.services.review_tasks import NotYours
 from streams.services.verdicts import BadVerdict
 from streams.store import review_context
 from streams.web.api.pages import Id
 from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth, waveform
-from streams.web.console.auth import PageError, Visitor, needs, not_blind, text, texts
+from streams.web.console.auth import (
+    CanRead,
+    CanReview,
+    PageError,
+    Visitor,
+    not_blind,
+    text,
+    texts,
+)
 from streams.web.console.render import done, page
 from streams.web.console.story import TaskStory, task_story
 
@@ -28,11 +35,7 @@ LONGEST_MS = 24 * 3_600_000
 
 
 @router.get("/tasks/{task_id}")
-def task(
-    request: Request,
-    task_id: Id,
-    visitor: Annotated[Visitor, needs(Right.READ)],
-) -> Response:
+def task(request: Request, task_id: Id, visitor: CanRead) -> Response:
     """Show a task and everything that helps to decide it."""
     if (later := review_context.successor(resources_of(request).ledger, task_id)) is not None:
         return RedirectResponse(f"/tasks/{later}", 303)
@@ -40,12 +43,7 @@ def task(
 
 
 @router.post("/tasks/{task_id}/take")
-def take(
-    request: Request,
-    task_id: Id,
-    visitor: Annotated[Visitor, needs(Right.REVIEW)],
-    form: auth.Form,
-) -> Response:
+def take(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Lease a task to the visitor."""
     try:
         review_tasks.take(resources_of(request).ledger, task_id, visitor.user)
@@ -55,9 +53,7 @@ def take(
 
 
 @router.post("/tasks/{task_id}/renew")
-def renew(
-    request: Request, task_id: Id, visitor: Annotated[Visitor, needs(Right.REVIEW)]
-) -> Response:
+def renew(request: Request, task_id: Id, visitor: CanReview) -> Response:
     """Extend the lease; the page's script asks while the page is open."""
     auth.token_needed(request, visitor)
     try:
@@ -68,24 +64,14 @@ def renew(
 
 
 @router.post("/tasks/{task_id}/put-back")
-def put_back(
-    request: Request,
-    task_id: Id,
-    visitor: Annotated[Visitor, needs(Right.REVIEW)],
-    form: auth.Form,
-) -> Response:
+def put_back(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Give a task back."""
     review_tasks.put_back(resources_of(request).ledger, task_id, visitor.user)
     return RedirectResponse("/queue", 303)
 
 
 @router.post("/tasks/{task_id}/verdict")
-def verdict(
-    request: Request,
-    task_id: Id,
-    visitor: Annotated[Visitor, needs(Right.REVIEW)],
-    form: auth.Form,
-) -> Response:
+def verdict(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Store a verdict, and the same for each ticked duplicate."""
     resources = resources_of(request)
     story = task_story(resources, task_id, visitor.user)
@@ -124,12 +110,7 @@ def _also(resources: AppResources, task_id: str, visitor: Visitor, form: FormDat
 
 
 @router.post("/verdicts/{verdict_id}/undo")
-def undo(
-    request: Request,
-    verdict_id: Id,
-    visitor: Annotated[Visitor, needs(Right.REVIEW)],
-    form: auth.Form,
-) -> Response:
+def undo(request: Request, verdict_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Take a verdict back; the task is open again."""
     resources = resources_of(request)
     try:
@@ -166,7 +147,7 @@ def _form(form: FormData, story: TaskStory) -> verdicts.Form:
         outcome=outcome,
         extent=extent,
         components=tuple(one for one in COMPONENTS if one in texts(form, "component")),
-        findings=tuple(one for one in FINDINGS if one in texts(form, "said")),
+        findings=tuple(one for one in FINDINGS if one in texts(form, "finding_also")),
         reason_codes=texts(form, "reason"),
         notes=text(form, "notes") or None,
         note_public=text(form, "note_public", 2_000) or None,

@@ -8,13 +8,12 @@ from starlette.responses import Response
 from streams.contract.records import TrackDecided, Upload
 from streams.services import timeline
 from streams.services.accounts import users
-from streams.services.accounts.roles import Right
 from streams.services.evidence_pictures import MEDIA, Pictures
 from streams.store import appeals, queries, track_list
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import resources_of
 from streams.web.console import waveform
-from streams.web.console.auth import PageError, Visitor, blind_among, needs, not_blind
+from streams.web.console.auth import CanRead, PageError, blind_among, not_blind
 from streams.web.console.render import page
 from streams.web.console.story import upload_of
 
@@ -25,7 +24,7 @@ PAGE: Final = 50
 @router.get("/tracks")
 def tracks(
     request: Request,
-    visitor: Annotated[Visitor, needs(Right.READ)],
+    visitor: CanRead,
     search: Annotated[str, Query(max_length=200)] = "",
     cursor: Cursor = None,
 ) -> Response:
@@ -43,9 +42,7 @@ def tracks(
 
 
 @router.get("/tracks/{track_id:path}")
-def track(
-    request: Request, track_id: Id, visitor: Annotated[Visitor, needs(Right.READ)]
-) -> Response:
+def track(request: Request, track_id: Id, visitor: CanRead) -> Response:
     """Show a track: its decision, evidence and story."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "track_seen", track_id)
@@ -75,12 +72,7 @@ def track(
 
 
 @router.get("/evidence/{decision_id}.{ending}")
-def picture(
-    request: Request,
-    decision_id: Id,
-    ending: str,
-    visitor: Annotated[Visitor, needs(Right.READ)],
-) -> Response:
+def picture(request: Request, decision_id: Id, ending: str, visitor: CanRead) -> Response:
     """Return the picture of a decision's evidence; the first time it is drawn."""
     resources = resources_of(request)
     if ending not in MEDIA:

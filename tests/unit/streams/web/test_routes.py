@@ -113,7 +113,7 @@ def test_the_wrong_role_gets_403_on_every_page(console: Console, role: Role) -> 
     assert tried > 0 or role is Role.ADMIN
 
 
-UNNOTED = {  # views that show nothing of a person but of whoever looks
+UNNOTED = {  # views that show only the visitor's own data
     ("GET", "/"),
     ("GET", "/me"),
     ("GET", "/check/{upload_id}/state"),
@@ -122,7 +122,7 @@ UNNOTED = {  # views that show nothing of a person but of whoever looks
 
 
 def test_every_view_stands_in_the_audit_log(console: Console) -> None:
-    """Also one that was refused, and one of what is not there: somebody has asked for it."""
+    """Also a refused view, and a view of what does not exist."""
     browser, seen = console.browser("admin"), []
     object.__setattr__(console.resources, "note_view", lambda *view: seen.append(view))
     values = shown(console)
@@ -142,7 +142,7 @@ def test_every_view_stands_in_the_audit_log(console: Console) -> None:
 
 
 def shown(console: Console) -> dict[str, str]:
-    """A track with everything, decided and heard."""
+    """A track with everything, decoded and decided."""
     ledger = console.resources.ledger
     decided, requested = tell(ledger)
     assert requested is not None

@@ -373,7 +373,7 @@ def test_what_is_sent_again_after_it_died_is_under_way_again(
 
     def dies(at: datetime, offset: int) -> None:
         with console.resources.ledger.reading() as connection:
-            text = connection.scalars(sqlalchemy.select(UPLOADS.c.record)).one()
+            text = connection.execute(sqlalchemy.select(UPLOADS.c.record)).scalar_one()
         died = letter(text.encode(), offset)
         project(console.resources.ledger, [replace(died, timestamp_ms=int(at.timestamp() * 1000))])
 

@@ -1,4 +1,4 @@
-"""Appeals on the console's pages: what was decided stays decided, whoever decides next."""
+"""Appeals on the console's pages: what was decided stays decided, whatever follows."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ def test_an_appeal_is_taken_as_long_as_the_statement_promises(
 
     with pytest.raises(BadAppeal, match="appeals were possible until"):
         object_to_it()
-    # As ``tell`` decided it; it told all but the statement.
+    # As ``tell`` decided it; the statement is missing.
     event = current_decisions(ledger, ["T-1"])["T-1"].event
     statement = decide(event, POLICY).statement
     assert statement is not None

@@ -112,7 +112,7 @@ def second(console: Console, story: Story) -> str:
     assert review_quality.ask_twice(console.resources.ledger, console.user("lead"), 1) == 1
     question = sqlalchemy.select(STATES.c.task_id).where(STATES.c.kind == "second")
     with console.resources.ledger.reading() as connection:
-        return str(connection.scalars(question).one())
+        return str(connection.execute(question).scalar_one())
 
 
 def test_a_second_reviewer_finds_the_first_verdict_nowhere(console: Console, story: Story) -> None:

@@ -29,10 +29,10 @@ def a_story(console: Console) -> str:
     ledger = console.resources.ledger
     known, _ = tell(ledger, "T-0", title="The known one")
     task = a_task(ledger, "T-1", declared=TOLD)
-    said = Provenance(state="untrusted", signer="Somebody <b>else</b>", claim_generator="Suno 5")
+    provenance = Provenance(state="untrusted", signer="A <b>signer</b>", claim_generator="Suno 5")
     fingerprint = fingerprinted("T-1").model_copy(
         update={
-            "provenance": said,
+            "provenance": provenance,
             "matches": (
                 match(content_sha256=known.content_sha256, speed_ratio=2.0),
                 match(item_id="away", content_sha256="0" * 64),
@@ -72,7 +72,7 @@ def test_a_task_says_what_file_registry_and_known_recordings_say(console: Consol
     assert "170 s of this track are T-0, on the stay-down list" in html
     assert 'data-here="1.5" data-there="1.56" data-speed="2.0"' in html
     assert html.count("the two cannot be played side by side") == 1
-    assert "signed by Somebody &lt;b&gt;else&lt;/b&gt;" in html
+    assert "signed by A &lt;b&gt;signer&lt;/b&gt;" in html
     assert "made with Suno 5" in html
     assert "AGR-7: voice replica withdrawn" in html
     assert "by A label, 2026-01-01 to further notice" in html
@@ -84,8 +84,8 @@ def test_who_judges_blind_hears_of_none_of_it(console: Console) -> None:
     reviewer.submit("/me", what="blind", blind="on")
     html = reviewer.get(f"/tasks/{task}").text
     assert "scores, evidence and the decision are hidden" in html
-    for said in ("stay-down", "Suno 5", "AGR-7: voice", "Known recordings"):
-        assert said not in html
+    for text in ("stay-down", "Suno 5", "AGR-7: voice", "Known recordings"):
+        assert text not in html
 
 
 @pytest.mark.parametrize(

@@ -87,21 +87,21 @@ class Marks(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.marks: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         if tag == "script" and not ALLOWED_SCRIPTS.fullmatch(values.get("src") or ""):
-            self.found.append(f"script {values}")
+            self.marks.append(f"script {values}")
         if tag in ("iframe", "object", "embed", "base", "style"):
-            self.found.append(tag)
+            self.marks.append(tag)
         for name, value in attrs:
             text = (value or "").strip().lower()
             if name.startswith("on") or name == "style":
-                self.found.append(f"{tag} {name}")
+                self.marks.append(f"{tag} {name}")
             if name in ("href", "src", "action", "formaction") and not text.startswith(("/", "#")):
-                self.found.append(f"{tag} {name}={value}")
+                self.marks.append(f"{tag} {name}={value}")
 
 
 def told_evil(console: Console) -> dict[str, str]:
@@ -154,7 +154,7 @@ def test_no_stored_text_becomes_markup(console: Console) -> None:
     for path in pages:
         answer = admin.get(path)
         assert answer.status_code == 200, f"{path}: {answer.text[-300:]}"
-        assert Marks(answer.text).found == [], path
+        assert Marks(answer.text).marks == [], path
         assert "<script>alert" not in answer.text, path
         assert "49" not in re.findall(r"\{\{7\*7\}\}|49(?=\$)", answer.text), path
 
@@ -173,7 +173,7 @@ def test_nothing_comes_back_as_markup(console: Console, path: str) -> None:
     evil = httpx_quoted(EVIL)
     answer = admin.get(path.replace("{}", evil))
     assert answer.status_code < 500
-    assert Marks(answer.text).found == []
+    assert Marks(answer.text).marks == []
 
 
 def httpx_quoted(text: str) -> str:
@@ -230,7 +230,7 @@ def test_audio_is_read_only_from_where_uploads_may_lie(console: Console) -> None
 
 
 def test_a_checked_file_does_not_pass_for_a_delivery(console: Console) -> None:
-    """Else whoever may upload could have a track of somebody decided anew, by other audio."""
+    """Else an uploader could have another's track decided again, by other audio."""
     tell(console.resources.ledger, "T-1")
     browser = console.browser("policy")
     headers = {"X-CSRF-Token": browser.csrf, "Sec-Fetch-Site": "same-origin"}
@@ -261,7 +261,7 @@ def test_audio_comes_in_ranges(console: Console) -> None:
     hear(console.resources.ledger, decided, kept.sha256)
     whole = browser.get(path)
     assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/wav")
-    for asked, status, length, said in (
+    for asked, status, length, content_range in (
         ("bytes=0-3", 206, 4, "bytes 0-3/204"),
         ("bytes=200-", 206, 4, "bytes 200-203/204"),
         ("bytes=-2", 206, 2, "bytes 202-203/204"),
@@ -271,7 +271,7 @@ def test_audio_comes_in_ranges(console: Console) -> None:
     ):
         answer = browser.get(path, headers={"Range": asked})
         assert (answer.status_code, len(answer.content)) == (status, length), asked
-        assert answer.headers["content-range"] == said
+        assert answer.headers["content-range"] == content_range
     assert browser.get(path, headers={"Range": "pages=1-2"}).status_code == 200
     console.resources.views.stop()  # writes what waits
     with console.resources.ledger.reading() as connection:
@@ -315,7 +315,7 @@ def test_a_file_that_was_swapped_after_the_analysis_is_not_played(
 
 
 def test_logging_in_gives_a_new_session_whatever_was_brought(console: Console) -> None:
-    """Session fixation: a cookie that somebody planted is worth nothing afterwards."""
+    """Session fixation: a planted cookie is worth nothing afterwards."""
     with console.resources.ledger.transaction() as connection:
         ada = users.create(connection, "Ada", "viewer", "test", password="x" * 12)
         planted = sessions.begin(connection, ada)
@@ -420,7 +420,7 @@ def test_who_is_behind_a_proxy_is_believed_of_ours_alone(
     assert client.post("/login", data=form, headers=forwarded).status_code == 401
     with console.resources.ledger.reading() as connection:
         marks = connection.scalars(sqlalchemy.select(LOGIN_ATTEMPTS.c.address)).all()
-    assert marks == [counted]  # nor is what a stranger wrote before our proxy's own entry
+    assert marks == [counted]  # nor is what a client wrote before our proxy's own entry
 
 
 def test_what_could_not_be_delivered_is_told_to_the_admin(console: Console) -> None:
@@ -435,4 +435,4 @@ def test_what_could_not_be_delivered_is_told_to_the_admin(console: Console) -> N
     html = admin.get("/admin/webhooks").text
     assert "What could not be delivered" in html
     assert hook in html
-    assert Marks(html).found == []
+    assert Marks(html).marks == []

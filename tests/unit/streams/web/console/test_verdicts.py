@@ -69,9 +69,9 @@ def test_a_task_that_waits_for_a_finding_is_answered_by_it(
     )
     path = f"/tasks/{requested.task_id}"
     ada.submit(f"{path}/take")
-    assert f'name="said" value="{finding}"' in ada.get(path).text
+    assert f'name="finding_also" value="{finding}"' in ada.get(path).text
     fields: dict[str, Any] = {"finding": "All", "reason": REASON}
-    assert ada.submit(f"{path}/verdict", **fields, said=finding).status_code == 303
+    assert ada.submit(f"{path}/verdict", **fields, finding_also=finding).status_code == 303
     (verdict,) = verdicts(console)
     assert verdict.findings == (finding,)
     again = decided_again(console, event)
@@ -90,9 +90,11 @@ def test_findings_that_contradict_each_other_or_a_call_for_help_are_refused(
     assert requested is not None
     path = f"/tasks/{requested.task_id}"
     ada.submit(f"{path}/take")
-    both = ada.submit(f"{path}/verdict", finding="All", reason=REASON, said=["fraud", "not_fraud"])
+    both = ada.submit(
+        f"{path}/verdict", finding="All", reason=REASON, finding_also=["fraud", "not_fraud"]
+    )
     assert (both.status_code, "contradict" in both.text) == (422, True)
-    help_ = ada.submit(f"{path}/verdict", finding="escalate", reason=REASON, said="fraud")
+    help_ = ada.submit(f"{path}/verdict", finding="escalate", reason=REASON, finding_also="fraud")
     assert (help_.status_code, "Whoever looks next" in help_.text) == (422, True)
     with console.resources.ledger.reading() as connection:
         sent = sqlalchemy.select(OUTBOX.c.value).where(OUTBOX.c.topic == topics.REVIEWS_DECIDED)
