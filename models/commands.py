@@ -118,11 +118,13 @@ def learn(
     from models.learning.few_shot import teach
     from models.learning.reviewed import chosen
 
-    tracks, beside = chosen(from_reviews, listed_as or generator) if from_reviews else ([], [])
+    tracks, reviewed_controls = (
+        chosen(from_reviews, listed_as or generator) if from_reviews else ([], [])
+    )
     taught = teach(
         generator,
         [*(files or []), *tracks],
-        [*(controls or []), *beside],
+        [*(controls or []), *reviewed_controls],
         model,
         None if dry_run else out,
         cache=cache,

@@ -98,9 +98,9 @@ def _streamed(audio: FloatArray, rate_hz: int, rng: np.random.Generator) -> Audi
 
 def _uploaded_again(audio: FloatArray, rate_hz: int, rng: np.random.Generator) -> Audio:
     """Take an MP3 from somewhere, cut it, make another MP3 of it."""
-    heard, rate_hz = through(audio, rate_hz, _mp3(128))
+    coded, rate_hz = through(audio, rate_hz, _mp3(128))
     cut = int(rng.integers(1, rate_hz))
-    return through(heard[:, cut:], rate_hz, _mp3(192))
+    return through(coded[:, cut:], rate_hz, _mp3(192))
 
 
 CELLS: Final = (

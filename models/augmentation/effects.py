@@ -60,8 +60,8 @@ def limited(
     driven = audio * np.float32(10 ** (drive_db / 20))
     need = np.minimum(1, CEILING / np.abs(driven).max(axis=0).clip(min=1e-9))
     ahead = int(LOOK_AHEAD_S * rate_hz)
-    held = minimum_filter1d(need, 2 * ahead + int(release_s * rate_hz))
-    gain = uniform_filter1d(held, 2 * ahead)  # reaches the minimum before the peak does
+    lowest = minimum_filter1d(need, 2 * ahead + int(release_s * rate_hz))
+    gain = uniform_filter1d(lowest, 2 * ahead)  # reaches the minimum before the peak does
     out: FloatArray = (driven * gain).clip(-1, 1).astype(np.float32)
     return out
 

@@ -141,9 +141,9 @@ def arranged(rng: np.random.Generator, seconds: float, per_minute: float) -> Flo
         for stroke, level in strokes:
             part = stroke[: length - start]
             out[:, start : start + len(part)] += level * part * np.array([[1.0], [0.9]])
-    whole = np.arange(length) / RATE_HZ
+    seconds_at = np.arange(length) / RATE_HZ
     for pitch in (57, 60, 64):
-        out += 0.03 * ducked * _saw(pitch + 0.07 * rng.standard_normal(), whole)
+        out += 0.03 * ducked * _saw(pitch + 0.07 * rng.standard_normal(), seconds_at)
     mixed: FloatArray = (0.8 * out / np.abs(out).max()).astype(np.float32)
     return mixed
 

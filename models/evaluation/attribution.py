@@ -25,8 +25,8 @@ def measure(scored: Sequence[Scored]) -> dict[str, Any]:
     """
     known: Counter[tuple[str, str]] = Counter()
     unseen: Counter[tuple[str, str]] = Counter()
-    for one in names([track for track in scored if track.reason is None]):
-        (known if one.known else unseen)[one.maker, one.name] += 1
+    for naming in names([track for track in scored if track.reason is None]):
+        (known if naming.known else unseen)[naming.maker, naming.name] += 1
     return {
         "known": _shares(known),
         "unseen": _shares(unseen),

@@ -32,28 +32,35 @@ FOLDS: Final = 5
 LEVEL_BANDS: Final = slice(1, 16)  # 0.25 to 4 kHz: loudness is taken off
 
 
-def compare(heard: Population, cache: Path, seed: int) -> dict[str, dict[str, Any]]:
+def compare(population: Population, cache: Path, seed: int) -> dict[str, dict[str, Any]]:
     """Return AUROC and TPR at 1 % and 5 % FPR, with intervals, of the model and of all others."""
-    return {name: _row(heard, scores, seed) for name, scores in _scores(heard, cache).items()}
+    return {
+        name: _row(population, scores, seed) for name, scores in _scores(population, cache).items()
+    }
 
 
-def _scores(heard: Population, cache: Path) -> dict[str, FloatVector]:
-    rows: dict[str, FloatVector] = {"this model": heard.scores}
-    if any(one.template for one in heard.tracks):
-        rows["clock alone"] = np.array([one.clock for one in heard.tracks])
-        rows["templates alone"] = np.array([one.template for one in heard.tracks])
-    facts = np.array([facts_of(one) for one in heard.tracks])
-    rows["bit rate"] = left_out(facts[:, :1], heard)
-    rows["mean spectrum"] = left_out(_mean_spectra(heard), heard)
-    if heard.name in ("full_rate", "low_rate"):
-        tracks = [one.observed.track for one in heard.tracks]
-        rows["fakeprint"] = left_out(fakeprints(tracks, heard.name, cache).astype(float), heard,
+def _scores(population: Population, cache: Path) -> dict[str, FloatVector]:
+    rows: dict[str, FloatVector] = {"this model": population.scores}
+    if any(one.template for one in population.tracks):
+        rows["clock alone"] = np.array([one.clock for one in population.tracks])
+        rows["templates alone"] = np.array([one.template for one in population.tracks])
+    facts = np.array([facts_of(one) for one in population.tracks])
+    rows["bit rate"] = left_out(facts[:, :1], population)
+    rows["mean spectrum"] = left_out(_mean_spectra(population), population)
+    if population.name in ("full_rate", "low_rate"):
+        tracks = [one.observed.track for one in population.tracks]
+        features = fakeprints(tracks, population.name, cache).astype(float)
+        rows["fakeprint"] = left_out(features, population,
                                      scale=False, grouped=False)  # fmt: skip
     return rows
 
 
 def left_out(
-    features: NDArray[np.float64], heard: Population, *, scale: bool = True, grouped: bool = True
+    features: NDArray[np.float64],
+    population: Population,
+    *,
+    scale: bool = True,
+    grouped: bool = True,
 ) -> FloatVector:
     """Return the logit of each track from a regression that has not met its maker's fold.
 
@@ -63,40 +70,40 @@ def left_out(
         scale: standardise features first, by those of the other folds.
         grouped: let every maker count alike within its class; else only the classes do.
     """
-    fold = np.array(fold_of(heard, FOLDS))
-    names = heard.groups if grouped else [str(label) for label in heard.labels]
+    fold = np.array(fold_of(population, FOLDS))
+    names = population.groups if grouped else [str(label) for label in population.labels]
     scores = np.zeros(len(features))
     for number in sorted(set(fold.tolist())):
         rest = fold != number
-        fitted, asked = features[rest], features[~rest]
+        fitted, judged = features[rest], features[~rest]
         if scale:
             middle, spread = fitted.mean(axis=0), fitted.std(axis=0).clip(min=1e-9)
-            fitted, asked = (fitted - middle) / spread, (asked - middle) / spread
-        kept = [name for name, inside in zip(names, rest, strict=True) if inside]
-        weights = balanced_weights(heard.labels[rest], kept)
+            fitted, judged = (fitted - middle) / spread, (judged - middle) / spread
+        used_names = [name for name, inside in zip(names, rest, strict=True) if inside]
+        weights = balanced_weights(population.labels[rest], used_names)
         # With a ridge the solution lies in the span of the tracks: thousands of features
         # are turned into as many as there are tracks, and nothing changes.
         _, _, directions = np.linalg.svd(fitted, full_matrices=False)
-        beta = logistic(fitted @ directions.T, heard.labels[rest], weights, ridge=1.0)
-        scores[~rest] = asked @ directions.T @ beta[:-1] + beta[-1]
+        beta = logistic(fitted @ directions.T, population.labels[rest], weights, ridge=1.0)
+        scores[~rest] = judged @ directions.T @ beta[:-1] + beta[-1]
     return scores
 
 
-def _mean_spectra(heard: Population) -> NDArray[np.float64]:
+def _mean_spectra(population: Population) -> NDArray[np.float64]:
     """Return the mean level of 250 Hz bands in dB [tracks, 96], without the track's loudness."""
     spectra = np.stack(
-        [one.observed.observation.ltas.astype(np.float64).mean(axis=0) for one in heard.tracks]
+        [one.observed.observation.ltas.astype(np.float64).mean(axis=0) for one in population.tracks]
     )
     level = spectra[:, LEVEL_BANDS].mean(axis=1, keepdims=True)
     levelled: NDArray[np.float64] = spectra - level
     return levelled
 
 
-def _row(heard: Population, scores: FloatVector, seed: int) -> dict[str, Any]:
-    groups = np.array(heard.groups)
+def _row(population: Population, scores: FloatVector, seed: int) -> dict[str, Any]:
+    groups = np.array(population.groups)
     sides = (
-        scores[heard.labels], groups[heard.labels].tolist(),
-        scores[~heard.labels], groups[~heard.labels].tolist(),
+        scores[population.labels], groups[population.labels].tolist(),
+        scores[~population.labels], groups[~population.labels].tolist(),
     )  # fmt: skip
 
     row: dict[str, Any] = {"auroc": rounded(auroc(sides[0], sides[2]))}

@@ -60,13 +60,13 @@ def write_measured(folder: Path, report: Path) -> Path:
     head = _HEAD.format(name=model.name, version=model.version, digest=model.digest)
     path = folder / MEASURED
     few_shot = orjson.loads((folder / MANIFEST).read_bytes()).get("few_shot")
-    told = sections(evaluation, robustness, model.name, few_shot, list(outcomes.values()))
-    path.write_text(head + told, encoding="utf-8")
+    lines = sections(evaluation, robustness, model.name, few_shot, list(outcomes.values()))
+    path.write_text(head + lines, encoding="utf-8")
     return path
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    found: dict[str, Any] = orjson.loads(path.read_bytes())
-    return found
+    report: dict[str, Any] = orjson.loads(path.read_bytes())
+    return report

@@ -42,8 +42,8 @@ def sections(
         outcomes: what it answers to the files of some manifests (``outcomes_report``).
     """
     lines = _data(evaluation["data"])
-    for name, one in evaluation["subsets"].items():
-        lines += ["", f"### {name[0].upper()}{name[1:]}", "", *_subset(one)]
+    for name, subset in evaluation["subsets"].items():
+        lines += ["", f"### {name[0].upper()}{name[1:]}", "", *_subset(subset)]
         if name in evaluation["nested"]:
             lines += ["", *_nested(evaluation["nested"][name])]
         if name in evaluation["unseen_decoders"]:
@@ -69,14 +69,14 @@ def _served(outcomes: Sequence[dict[str, Any]]) -> list[str]:
         "are known to it, so these are no figures about unknown ones."
     ]
     heads = [outcome.replace("_", " ") for outcome in OUTCOMES]
-    for one in outcomes:
-        rows = served_rows(one["labels"])
-        lines += ["", *_table((_files(one), "files", *heads, "reasons to abstain"), rows)]
+    for report in outcomes:
+        rows = served_rows(report["labels"])
+        lines += ["", *_table((_files(report), "files", *heads, "reasons to abstain"), rows)]
     return lines
 
 
-def _files(one: dict[str, Any]) -> str:
-    return f"{one['name']}, alpha {one['alpha']:.2%}"
+def _files(report: dict[str, Any]) -> str:
+    return f"{report['name']}, alpha {report['alpha']:.2%}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
@@ -103,12 +103,13 @@ def _data(data: dict[str, Any]) -> list[str]:
     ]
 
 
-def _subset(one: dict[str, Any]) -> list[str]:
-    low, high = one["auroc_interval"]
+def _subset(subset: dict[str, Any]) -> list[str]:
+    low, high = subset["auroc_interval"]
     return [
-        f"{one['ai']} AI tracks ({one['abstained_ai']} abstained), {one['human']} human ones "
-        f"({one['abstained_human']} abstained). AUROC {one['auroc']:.3f} [{low:.3f}, {high:.3f}]; "
-        f"with labels permuted between makers {one['permuted_auroc']:.2f}.",
+        f"{subset['ai']} AI tracks ({subset['abstained_ai']} abstained), {subset['human']} "
+        f"human ones ({subset['abstained_human']} abstained). AUROC {subset['auroc']:.3f} "
+        f"[{low:.3f}, {high:.3f}]; with labels permuted between makers "
+        f"{subset['permuted_auroc']:.2f}.",
         "",
         *_table(
             ("", "AUROC", "found at 1 % FPR", "95 %", "at 5 % FPR", "95 %"),
@@ -116,7 +117,7 @@ def _subset(one: dict[str, Any]) -> list[str]:
                 (name, f"{row['auroc']:.3f}", percent(row["tpr_at_0.01"]),
                  between(row["tpr_at_0.01_interval"]), percent(row["tpr_at_0.05"]),
                  between(row["tpr_at_0.05_interval"]))
-                for name, row in one["baselines"].items()
+                for name, row in subset["baselines"].items()
             ),
         ),
         "",
@@ -126,7 +127,7 @@ def _subset(one: dict[str, Any]) -> list[str]:
         + "; ".join(
             f"alpha {float(alpha):.0%} flags {percent(at['realised_fpr'])} of human tracks (up to "
             f"{percent(at['bound'])} is within chance) and {percent(at['tpr'])} of AI tracks"
-            for alpha, at in one["conformal"].items()
+            for alpha, at in subset["conformal"].items()
             if at["supported"]
         )
         + ".",
@@ -136,17 +137,17 @@ def _subset(one: dict[str, Any]) -> list[str]:
             f"{LABELS[label]} " + ", ".join(
                 f"{percent(share)} {name.replace('_', ' ')}" for name, share in shares.items()
             )
-            for label, shares in one["outcomes"].items()
+            for label, shares in subset["outcomes"].items()
         )
-        + f". Unlike all that was learned from, and so not assessed: {one['unlike']['ai']} AI and "
-        f"{one['unlike']['human']} human tracks.",
+        + f". Unlike all that was learned from, and so not assessed: {subset['unlike']['ai']} "
+        f"AI and {subset['unlike']['human']} human tracks.",
         "",
-        f"Probability: Brier {one['probability']['brier']:.3f}, ECE "
-        f"{one['probability']['ece']:.3f}, log loss {one['probability']['log_loss']:.3f}.",
+        f"Probability: Brier {subset['probability']['brier']:.3f}, ECE "
+        f"{subset['probability']['ece']:.3f}, log loss {subset['probability']['log_loss']:.3f}.",
         "",
-        _confounds(one["confounds"]),
+        _confounds(subset["confounds"]),
         "",
-        *_table(DURATIONS, duration_rows(one["by_duration"])),
+        *_table(DURATIONS, duration_rows(subset["by_duration"])),
         "",
         *_table(
             ("generator (unseen)", "tracks", "abstained", "AUROC", "flagged at 1 %", "at 5 %",
@@ -156,7 +157,7 @@ def _subset(one: dict[str, Any]) -> list[str]:
                  "-" if row["auroc"] is None else f"{row['auroc']:.3f}",
                  percent(row["flagged_at_1"]), percent(row["flagged_at_5"]),
                  f"{row['median_score']:.2f}")
-                for maker, row in one["generators"].items()
+                for maker, row in subset["generators"].items()
             ),
         ),
         "",
@@ -166,19 +167,19 @@ def _subset(one: dict[str, Any]) -> list[str]:
             (
                 (maker, row["tracks"], row["abstained"], percent(row["flagged_at_1"]),
                  percent(row["flagged_at_5"]), f"{row['median_score']:.2f}")
-                for maker, row in one["human_sources"].items()
+                for maker, row in subset["human_sources"].items()
             ),
         ),
     ]  # fmt: skip
 
 
-def _decoders(found: dict[str, Any]) -> list[str]:
-    return [decoders_text(found), "", *_table(DECODERS, decoder_rows(found))]
+def _decoders(decoders: dict[str, Any]) -> list[str]:
+    return [decoders_text(decoders), "", *_table(DECODERS, decoder_rows(decoders))]
 
 
-def decoders_text(found: dict[str, Any]) -> str:
+def decoders_text(decoders: dict[str, Any]) -> str:
     """Return the figures with the decoder unknown, in a sentence."""
-    listed, unlisted = found["all"]["listed"], found["all"]["unlisted"]
+    listed, unlisted = decoders["all"]["listed"], decoders["all"]["unlisted"]
     return (
         "Decoder unseen as well (templates that resemble the generator's own taken away, and its "
         "rates no longer plausible), clock and templates: AUROC "
@@ -189,7 +190,7 @@ def decoders_text(found: dict[str, Any]) -> str:
     )
 
 
-def decoder_rows(found: dict[str, Any]) -> list[list[str]]:
+def decoder_rows(decoders: dict[str, Any]) -> list[list[str]]:
     """Return rows under ``DECODERS``."""
     return [
         [
@@ -200,20 +201,20 @@ def decoder_rows(found: dict[str, Any]) -> list[list[str]]:
             percent(row["listed"]["tpr_at_0.01"]),
             percent(row["unlisted"]["tpr_at_0.01"]),
         ]
-        for maker, row in found["generators"].items()
+        for maker, row in decoders["generators"].items()
     ]
 
 
-def suspects_text(found: dict[str, Any]) -> str:
+def suspects_text(suspects: dict[str, Any]) -> str:
     """Return what suspect recordings would change, in a sentence."""
     return (
-        f"{found['suspects']} recordings that are listed as people's are left out as vocoder "
+        f"{suspects['suspects']} recordings that are listed as people's are left out as vocoder "
         "output (reasons in `models/learning/data.py`). "
         "Counted as people's, false positives would be "
         + ", ".join(
-            f"{percent(counted)} instead of {percent(found['fpr_without'][alpha])} "
+            f"{percent(counted)} instead of {percent(suspects['fpr_without'][alpha])} "
             f"at {float(alpha):.0%}"
-            for alpha, counted in found["fpr_with"].items()
+            for alpha, counted in suspects["fpr_with"].items()
         )
         + "."
     )
@@ -235,13 +236,13 @@ def duration_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
-def _confounds(found: dict[str, Any]) -> str:
-    weighed = found["weighed"]
-    verdict = "the set is confounded as delivered" if found["confounded"] else "below the limit"
+def _confounds(confounds: dict[str, Any]) -> str:
+    weighed = confounds["weighed"]
+    verdict = "the set is confounded as delivered" if confounds["confounded"] else "below the limit"
     return (
         f"Confounds: bit rate, duration, loudness, sample rate and cut-off alone, makers left out, "
-        f"reach AUROC {found['auroc']:.2f} at best ({found['strongest']}; limit "
-        f"{found['limit']:.2f}): {verdict}. Weighed so that they tell nothing (worth "
+        f"reach AUROC {confounds['auroc']:.2f} at best ({confounds['strongest']}; limit "
+        f"{confounds['limit']:.2f}): {verdict}. Weighed so that they tell nothing (worth "
         f"{weighed['effective_ai']:.0f} AI and {weighed['effective_human']:.0f} human tracks) the "
         f"detector has AUROC {weighed['auroc']:.3f} and finds "
         f"{percent(weighed['tpr_at_fpr']['0.01'])} at 1 %, "
@@ -268,8 +269,8 @@ def _nested(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _attribution(found: dict[str, Any]) -> list[str]:
-    known, unseen = found["known"], found["unseen"]
+def _attribution(attribution: dict[str, Any]) -> list[str]:
+    known, unseen = attribution["known"], attribution["unseen"]
     lines = [
         f"At 44.1 kHz and up only. With the track's whole repository left out, of "
         f"{known['tracks']} tracks of generators known from other repositories "
@@ -278,8 +279,8 @@ def _attribution(found: dict[str, Any]) -> list[str]:
         f"{unseen['tracks']} tracks of unseen generators {percent(unseen['wrong'])} are given "
         "another's name."
     ]
-    if found["families"]:
-        groups = "; ".join(" and ".join(members) for members in found["families"])
+    if attribution["families"]:
+        groups = "; ".join(" and ".join(members) for members in attribution["families"])
         lines.append(
             f"Taken for each other, because they share a decoder or nearly: {groups}. A name "
             "then means one of them."
@@ -287,21 +288,21 @@ def _attribution(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def robustness_lines(found: dict[str, Any], model: str) -> list[str]:
+def robustness_lines(robustness: dict[str, Any], model: str) -> list[str]:
     """Return the tables of deliveries, lengths, splices and hard negatives."""
-    ai, human = found["data"]["ai"], found["data"]["human"]
+    ai, human = robustness["data"]["ai"], robustness["data"]["human"]
     known = f"{model}, generators known"
     lines = [
         f"{sum(ai.values())} AI excerpts of {len(ai)} generators, {sum(human.values())} human "
-        f"ones of {len(human)} sources, at most {found['excerpt_s']:g} s, 44.1 kHz and up, at the "
-        f"frozen threshold of alpha {found['alpha']:g}. Unseen: as if the generator had never "
-        "been met. Known: as released. Human excerpts' own repositories are "
-        f"{found['human_scores'][model]} among the human scores.",
+        f"ones of {len(human)} sources, at most {robustness['excerpt_s']:g} s, 44.1 kHz and up, at "
+        f"the frozen threshold of alpha {robustness['alpha']:g}. Unseen: as if the generator had "
+        "never been met. Known: as released. Human excerpts' own repositories are "
+        f"{robustness['human_scores'][model]} among the human scores.",
         "",
     ]
     for title, key in (("delivery", "cells"), ("length", "windows")):
-        rows = {row["cell"]: row for row in found[key] if row["model"] == model}
-        met = {row["cell"]: row for row in found[key] if row["model"] == known}
+        rows = {row["cell"]: row for row in robustness[key] if row["model"] == model}
+        met = {row["cell"]: row for row in robustness[key] if row["model"] == known}
         lines += _table(
             (title, "AI", "found, unseen", "95 %", "found, known", "human", "flagged", "95 %"),
             (
@@ -313,7 +314,7 @@ def robustness_lines(found: dict[str, Any], model: str) -> list[str]:
             ),
         )  # fmt: skip
         lines.append("")
-    splices = found["splices"].get(model)
+    splices = robustness["splices"].get(model)
     if splices:
         lines += [
             "A generator's part inside two minutes of somebody's recording:",
@@ -329,14 +330,14 @@ def robustness_lines(found: dict[str, Any], model: str) -> list[str]:
             (
                 (row["family"], row["n"], percent(row["share"]), between(row["interval"]),
                  percent(row["uncertain"]), percent(row["abstained"]))
-                for row in found["families"]
+                for row in robustness["families"]
                 if row["model"] == model
             ),
         ),
     ]  # fmt: skip
     flagged = [
         f"{row['kind']} {percent(row['flagged'])}"
-        for row in found["negatives"]
+        for row in robustness["negatives"]
         if row["model"] == model and row["flagged"]
     ]
     return [*lines, "", f"Flagged kinds: {', '.join(flagged) or 'none'}."]

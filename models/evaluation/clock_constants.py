@@ -71,11 +71,11 @@ class Lines:
 
     def scores(self, constants: Constants, plausible: NDArray[np.bool_]) -> FloatVector:
         """Return S [tracks, rates], less the penalty at rates that are not ``plausible``."""
-        found = self._scores(self.heights, constants)
-        humming = found.argmax(axis=1) >= len(self.rates)
+        scores = self._scores(self.heights, constants)
+        humming = scores.argmax(axis=1) >= len(self.rates)
         if humming.any():
-            found[humming] = self.only(humming)._scores(self.quiet[:, humming], constants)
-        penalised: FloatVector = found[:, : len(self.rates)] - constants.penalty * ~plausible
+            scores[humming] = self.only(humming)._scores(self.quiet[:, humming], constants)
+        penalised: FloatVector = scores[:, : len(self.rates)] - constants.penalty * ~plausible
         return penalised
 
     def only(self, used: NDArray[np.bool_]) -> "Lines":
@@ -103,21 +103,21 @@ def measured(tracks: Sequence[Scored], lattice: Lattice) -> Lines:
     shape = (len(LOW_EDGES_HZ), len(tracks), 3, len(lattice.probed), ORDERS)
     heights, quiet = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     root = np.zeros((shape[0], shape[1], shape[3]), np.float32)
-    heard = np.array([one.observed.observation.groups for one in tracks], bool)
+    audible = np.array([track.observed.observation.groups for track in tracks], bool)
     by_geometry: dict[Geometry, list[int]] = defaultdict(list)
-    for index, one in enumerate(tracks):
-        by_geometry[one.observed.observation.geometry].append(index)
+    for index, track in enumerate(tracks):
+        by_geometry[track.observed.observation.geometry].append(index)
     for geometry, indexes in by_geometry.items():
         mask = mains_mask(geometry).numpy()
         for edge, low_hz in enumerate(LOW_EDGES_HZ):
             averages, roots = _averages(geometry, lattice.probed, low_hz)
             for index in indexes:
                 lines = torch.from_numpy(tracks[index].observed.observation.clock)
-                z = line_heights(lines, geometry).numpy() * heard[index][:, None]
-                for kept, into in ((z, heights), (z * mask, quiet)):
-                    into[edge, index] = (averages @ kept.T).T.reshape(shape[2:])
+                z = line_heights(lines, geometry).numpy() * audible[index][:, None]
+                for spectrum, into in ((z, heights), (z * mask, quiet)):
+                    into[edge, index] = (averages @ spectrum.T).T.reshape(shape[2:])
                 root[edge, index] = roots
-    return Lines(np.array(rates), heard, heights, quiet, root)
+    return Lines(np.array(rates), audible, heights, quiet, root)
 
 
 @lru_cache(maxsize=16)

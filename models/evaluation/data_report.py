@@ -11,7 +11,7 @@ from models.training.metrics import rounded
 
 
 def report(
-    tracks: Sequence[Track], heard: Sequence[Observed], unheard: Sequence[tuple[Track, str]]
+    tracks: Sequence[Track], observed: Sequence[Observed], rejected: Sequence[tuple[Track, str]]
 ) -> dict[str, Any]:
     """Return the report as plain data.
 
@@ -22,15 +22,15 @@ def report(
     """
     suspects = Counter(track.maker for track in tracks if track.suspect)
     return {
-        "digest": digest(one.track for one in heard),
+        "digest": digest(one.track for one in observed),
         "listed": dict(sorted(Counter(track.label for track in tracks).items())),
-        "used": {label: _used(heard, label) for label in (AI, HUMAN)},
+        "used": {label: _used(observed, label) for label in (AI, HUMAN)},
         "not_used": sum(track.label not in (AI, HUMAN) for track in tracks),
         "suspects": [
             {"maker": maker, "tracks": count, "why": SUSPECTS[maker]}
             for maker, count in sorted(suspects.items())
         ],
-        "unheard": [{"track": track.path.name, "why": reason} for track, reason in unheard],
+        "unheard": [{"track": track.path.name, "why": reason} for track, reason in rejected],
         "unstated": {
             name: sum(not getattr(track, name) for track in usable(tracks))
             for name in ("version", "lineage", "licence")
@@ -38,17 +38,17 @@ def report(
     }
 
 
-def _used(heard: Sequence[Observed], label: str) -> dict[str, Any]:
-    own = [one for one in heard if one.track.label == label]
+def _used(observed: Sequence[Observed], label: str) -> dict[str, Any]:
+    own = [item for item in observed if item.track.label == label]
     by_maker: dict[str, list[Observed]] = defaultdict(list)
-    for one in own:
-        by_maker[one.track.maker].append(one)
+    for item in own:
+        by_maker[item.track.maker].append(item)
     return {
         "tracks": len(own),
-        "performances": performances([one.track for one in own]),
+        "performances": performances([item.track for item in own]),
         "makers": len(by_maker),
-        "repositories": len({one.track.repository for one in own}),
-        "hours": rounded(sum(one.facts.duration_s for one in own) / 3_600),
+        "repositories": len({item.track.repository for item in own}),
+        "hours": rounded(sum(item.facts.duration_s for item in own) / 3_600),
         "by_maker": {maker: _maker(members) for maker, members in sorted(by_maker.items())},
     }
 

@@ -103,20 +103,20 @@ def evaluate(
     """
     model = Model.load(folder)
     tracks = read_manifest(manifest, audio_root)
-    heard, unheard = observe(usable(tracks), cache, workers)
-    beside, _ = observe(traces(tracks), cache, workers)
+    observed, rejected = observe(usable(tracks), cache, workers)
+    observed_traces, _ = observe(traces(tracks), cache, workers)
     suspects, _ = observe([track for track in tracks if track.suspect], cache, workers)
-    others = delivered(heard, cells, workers)
-    fused = fused_by(model, heard, beside, others)
+    augmented = delivered(observed, cells, workers)
+    fused = fused_by(model, observed, observed_traces, augmented)
     scored = fused.scored
     figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},
-        "data": report(tracks, heard, [(one.track, one.reason) for one in unheard]),
+        "data": report(tracks, observed, [(one.track, one.reason) for one in rejected]),
         "seed": seed,
         **figures_of(scored, model, cache, seed),
-        "unseen_decoders": decoders_of(scored, model, [*beside, *others]),
+        "unseen_decoders": decoders_of(scored, model, [*observed_traces, *augmented]),
         "suspects": suspects_of(scored, model, suspects),
-        "as_released": as_released(heard, model, folder),
+        "as_released": as_released(observed, model, folder),
     }
     root = audio_root.resolve()
     return Evaluation(
@@ -130,16 +130,16 @@ def evaluate(
 
 def fused_by(
     model: Model,
-    heard: Sequence[Observed],
-    beside: Sequence[Observed] = (),
-    others: Sequence[Observed] = (),
+    observed: Sequence[Observed],
+    observed_traces: Sequence[Observed] = (),
+    augmented: Sequence[Observed] = (),
 ) -> Fused:
     """Return out-of-fold scores by the model's branches.
 
     ``beside`` gives templates alone, ``others`` are deliveries of human recordings.
     """
-    scored = score_all(heard, model.lattice)
-    return fuse(scored, beside, others, lattice=model.lattice, branches=model.branches)
+    scored = score_all(observed, model.lattice)
+    return fuse(scored, observed_traces, augmented, lattice=model.lattice, branches=model.branches)
 
 
 def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -> dict[str, Any]:
@@ -147,12 +147,12 @@ def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -
     subsets, halved = {}, {}
     for name, names in SUBSETS.items():
         members = [one for one in scored if one.population in names]
-        heard = assessable(members, names[0] if len(names) == 1 else name)
-        if not _comparable(heard):
+        population = assessable(members, names[0] if len(names) == 1 else name)
+        if not _comparable(population):
             continue
-        subsets[name] = subset_figures(members, heard, model, cache, seed)
+        subsets[name] = subset_figures(members, population, model, cache, seed)
         if model.template_set is not None and len(names) == 1:
-            rows = nested(heard, model.lattice, range(seed, seed + HALVINGS))
+            rows = nested(population, model.lattice, range(seed, seed + HALVINGS))
             if rows:
                 halved[name] = rows
     return {
@@ -163,45 +163,45 @@ def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -
 
 
 def decoders_of(
-    scored: Sequence[Scored], model: Model, beside: Sequence[Observed]
+    scored: Sequence[Scored], model: Model, observed_traces: Sequence[Observed]
 ) -> dict[str, Any]:
     """Return what is found of each generator with its decoder unknown, by subset."""
     if model.template_set is None:
         return {}
-    known = [one for one in beside if abstention_reason(one.observation) is None]
-    found = {}
+    known = [one for one in observed_traces if abstention_reason(one.observation) is None]
+    figures = {}
     for name, names in SUBSETS.items():
-        heard = assessable([one for one in scored if one.population in names], names[0])
-        if len(names) == 1 and _comparable(heard):
-            lines = Lines.of([*(one.observed for one in heard.tracks), *known])
-            found[name] = unseen_decoders.measure(heard, lines, model.lattice)
-    return found
+        population = assessable([one for one in scored if one.population in names], names[0])
+        if len(names) == 1 and _comparable(population):
+            lines = Lines.of([*(one.observed for one in population.tracks), *known])
+            figures[name] = unseen_decoders.measure(population, lines, model.lattice)
+    return figures
 
 
 def suspects_of(
     scored: Sequence[Scored], model: Model, suspects: Sequence[Observed]
 ) -> dict[str, Any]:
     """Return the false positives with the suspect recordings counted as people's, by subset."""
-    found = {}
+    figures = {}
     for name, names in SUBSETS.items():
         members = [one for one in scored if one.population in names]
         own = fpr_by_stratum.of_populations(suspects, names)
         if own and members:
-            found[name] = fpr_by_stratum.with_suspects(members, p_values(members), own, model)
-    return found
+            figures[name] = fpr_by_stratum.with_suspects(members, p_values(members), own, model)
+    return figures
 
 
-def _comparable(heard: Population) -> bool:
+def _comparable(population: Population) -> bool:
     """Whether both classes come from several makers."""
-    return all(len(set(heard.side(ai=ai).groups)) > 1 for ai in (False, True))
+    return all(len(set(population.side(ai=ai).groups)) > 1 for ai in (False, True))
 
 
 def subset_figures(
-    members: Sequence[Scored], heard: Population, model: Model, cache: Path, seed: int
+    members: Sequence[Scored], population: Population, model: Model, cache: Path, seed: int
 ) -> dict[str, Any]:
     """Return all figures of one subset: ``members``, of which ``heard`` could be assessed."""
-    ai, human = heard.side(ai=True), heard.side(ai=False)
-    check_polarity(ai.scores, human.scores, heard.name)
+    ai, human = population.side(ai=True), population.side(ai=False)
+    check_polarity(ai.scores, human.scores, population.name)
     sides = (ai.scores, ai.groups, human.scores, human.groups)
     all_ai = sum(one.is_ai for one in members)
     assessed = len(ai.tracks) / all_ai
@@ -238,28 +238,28 @@ def subset_figures(
             }
             for alpha in ALPHAS
         },
-        "generators": _generators(members, p, heard),
+        "generators": _generators(members, p, population),
         "human_sources": by_maker(members, p, ai=False),
         "by_duration": fpr_by_stratum.by_duration(members, p),
         "worst_humans": _worst(human, p_values(human.tracks)),
         "outcomes": reliability.outcomes(
-            heard, heard_p, ALPHAS[0], reliability.silence_says(heard, model)
+            population, heard_p, ALPHAS[0], reliability.silence_says(population, model)
         ),
-        "unlike": unlike_of(heard, model),
-        "probability": reliability.figures_of(heard),
-        "permuted_auroc": permuted_auroc(heard, seed),
-        "confounds": confounds.figures_of(heard, confounds.measure(heard)),
-        "baselines": baselines.compare(heard, cache, seed),
+        "unlike": unlike_of(population, model),
+        "probability": reliability.figures_of(population),
+        "permuted_auroc": permuted_auroc(population, seed),
+        "confounds": confounds.figures_of(population, confounds.measure(population)),
+        "baselines": baselines.compare(population, cache, seed),
         "curves": _curves(ai.scores, human.scores),
     }
 
 
-def unlike_of(heard: Population, model: Model) -> dict[str, int]:
+def unlike_of(population: Population, model: Model) -> dict[str, int]:
     """Return how many tracks the model would not assess as being unlike all others."""
     known = model.likeness
     unlike = [
         one
-        for one in heard.tracks
+        for one in population.tracks
         if known and known.is_out_of_distribution(one.observed.observation)
     ]
     return {
@@ -269,13 +269,13 @@ def unlike_of(heard: Population, model: Model) -> dict[str, int]:
 
 
 def _generators(
-    members: Sequence[Scored], p: FloatVector, heard: Population
+    members: Sequence[Scored], p: FloatVector, population: Population
 ) -> dict[str, dict[str, Any]]:
     """Return ``by_maker`` of the generators, each with its own AUROC against all humans."""
-    human = heard.side(ai=False).scores
+    human = population.side(ai=False).scores
     rows = by_maker(members, p, ai=True)
     for maker, row in rows.items():
-        own = np.array([one.score for one in heard.tracks if one.is_ai and one.maker == maker])
+        own = np.array([one.score for one in population.tracks if one.is_ai and one.maker == maker])
         row["auroc"] = rounded(auroc(own, human)) if len(own) else None
     return rows
 
@@ -306,24 +306,24 @@ def _curves(ai: FloatVector, human: FloatVector) -> dict[str, list[float]]:
     }
 
 
-def permuted_auroc(heard: Population, seed: int) -> float:
+def permuted_auroc(population: Population, seed: int) -> float:
     """Return the mean AUROC with labels dealt out anew between makers; 0.5 if all is well."""
     rng = np.random.default_rng(seed)
-    names = np.array([f"{one.is_ai}/{one.group}" for one in heard.tracks])
+    names = np.array([f"{one.is_ai}/{one.group}" for one in population.tracks])
     makers = sorted(set(names))
     count = sum(name.startswith("True/") for name in makers)
-    found = []
+    aurocs = []
     for _ in range(PERMUTATIONS):
         drawn = np.isin(names, rng.choice(makers, count, replace=False))
-        found.append(auroc(heard.scores[drawn], heard.scores[~drawn]))
-    return rounded(np.mean(found))
+        aurocs.append(auroc(population.scores[drawn], population.scores[~drawn]))
+    return rounded(np.mean(aurocs))
 
 
-def as_released(heard: Sequence[Observed], model: Model, folder: Path) -> dict[str, Any]:
+def as_released(observed: Sequence[Observed], model: Model, folder: Path) -> dict[str, Any]:
     """Return how the released calibration does on makers that its training never met."""
     met = orjson.loads((folder / MANIFEST).read_bytes())["data"]
     known = set(met["generators"]) | set(met["human_repositories"])
-    strangers = [one for one in heard if one.track.group not in known]
+    strangers = [one for one in observed if one.track.group not in known]
     if not strangers:
         return {}
     is_ai = np.array([one.track.label == AI for one in strangers])

@@ -65,11 +65,11 @@ def _kept(track: Track, population: str, cache: Path) -> FloatArray:
     path = cache / f"{track.sha256}-fakeprint-{VERSION}.npy"
     if not path.exists():
         try:
-            made = fakeprint(*decoded(track.path), population)
+            vector = fakeprint(*decoded(track.path), population)
         except InvalidAudio:  # heard before, so this is rare: then it has no lines
-            made = np.zeros(1, np.float32)
+            vector = np.zeros(1, np.float32)
         partial = path.with_suffix(".partial.npy")
-        np.save(partial, made)
+        np.save(partial, vector)
         partial.replace(path)
     loaded: FloatArray = np.load(path)
     return loaded

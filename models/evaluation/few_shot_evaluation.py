@@ -107,15 +107,16 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
     names, counts = np.unique(lines.populations[own], return_counts=True)
     heard_in = str(names[counts.argmax()])
     here = lines.populations == heard_in
-    beside = np.isin(lines.repositories, lines.repositories[own]) & ~own
-    template_set = fit(lines, ~(own | beside))
+    same_repository = np.isin(lines.repositories, lines.repositories[own]) & ~own
+    template_set = fit(lines, ~(own | same_repository))
     units = template_set.unit(lines.vectors)
-    humans = lines.human & here & ~beside
-    tracks, neighbours = np.flatnonzero(own & here), np.flatnonzero(lines.recorded & here & beside)
+    humans = lines.human & here & ~same_repository
+    tracks = np.flatnonzero(own & here)
+    neighbours = np.flatnonzero(lines.recorded & here & same_repository)
     weights = known.weights[humans]
 
-    def share(found: FloatVector, among: FloatVector) -> float:
-        return weighted_tpr_at(found, np.ones(len(found)), among, weights, FPR)
+    def share(hits: FloatVector, among: FloatVector) -> float:
+        return weighted_tpr_at(hits, np.ones(len(hits)), among, weights, FPR)
 
     row: dict[str, Any] = {
         "population": heard_in,
@@ -129,16 +130,16 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
         ),
     }
     for shots in SHOTS:
-        found, false = [], []
+        hits, false = [], []
         for _ in range(DRAWS):
             lesson = rng.choice(tracks, min(shots, len(tracks) - 1), replace=False)
             controls = rng.choice(neighbours, min(CONTROLS, len(neighbours) // 2), replace=False)
-            whole = _taught(known, units, humans, lesson, controls)
-            found.append(share(whole[np.setdiff1d(tracks, lesson)], whole[humans]))
+            null = _taught(known, units, humans, lesson, controls)
+            hits.append(share(null[np.setdiff1d(tracks, lesson)], null[humans]))
             rest = np.setdiff1d(neighbours, controls)
             if len(rest):
-                false.append(share(whole[rest], whole[humans]))
-        row[str(shots)] = {"found": rounded(np.mean(found)), "controls": _mean(false)}
+                false.append(share(null[rest], null[humans]))
+        row[str(shots)] = {"found": rounded(np.mean(hits)), "controls": _mean(false)}
     return row
 
 
@@ -169,8 +170,8 @@ def _taught(
     among = null(vector, compared, strangers)
     pairs = zip(cosines.tolist(), known.seconds.tolist(), strict=True)
     nats = np.array([among.surprise(*pair) for pair in pairs])
-    asked = (heard_in == FULL_RATE) | np.isin(known.rates_hz, list(rates_hz))
-    whole: FloatVector = np.where(
-        asked, np.maximum(known.scores, nats - LEARNED_PENALTY), known.scores
+    applies = (heard_in == FULL_RATE) | np.isin(known.rates_hz, list(rates_hz))
+    scores: FloatVector = np.where(
+        applies, np.maximum(known.scores, nats - LEARNED_PENALTY), known.scores
     )
-    return whole
+    return scores

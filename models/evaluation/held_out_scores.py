@@ -34,14 +34,14 @@ class OtherHumans:
             return None
         if orjson.loads(figures.read_bytes())["model"]["digest"] != model.digest:
             return None
-        found: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(
+        rows: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(
             lambda: defaultdict(list)
         )
         with scores.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 pair = float(row["score"]), float(row["weight"])
-                found[row["population"]][row["repository"]].append(pair)
-        return cls({name: dict(by_repository) for name, by_repository in found.items()})
+                rows[row["population"]][row["repository"]].append(pair)
+        return cls({name: dict(by_repository) for name, by_repository in rows.items()})
 
     def outcome(
         self, answer: Assessment, heard_in: str, repositories: Collection[str], alpha: float
@@ -52,7 +52,7 @@ class OtherHumans:
         """
         if answer.score is None:
             return answer.outcome
-        others = np.array(
+        held_out = np.array(
             [
                 pair
                 for repository, pairs in self.scores.get(heard_in, {}).items()
@@ -60,8 +60,8 @@ class OtherHumans:
                 for pair in pairs
             ]
         ).reshape(-1, 2)
-        above = others[others[:, 0] >= answer.score, 1].sum()
-        p_value = (1 + above) / (others[:, 1].sum() + 1)
+        above = held_out[held_out[:, 0] >= answer.score, 1].sum()
+        p_value = (1 + above) / (held_out[:, 1].sum() + 1)
         if p_value <= alpha:
             return FLAGGED
         return "uncertain" if answer.outcome == FLAGGED else answer.outcome

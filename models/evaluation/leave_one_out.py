@@ -48,21 +48,21 @@ def names(tracks: Sequence[Scored]) -> list[Named]:
     """Return every AI track of the populations in which names are given."""
     lines = lines_of(tracks)
     repositories = lines.repositories
-    asked = np.array(
-        [one.is_ai and one.population in ATTRIBUTION.populations for one in tracks], bool
+    queries = np.array(
+        [track.is_ai and track.population in ATTRIBUTION.populations for track in tracks], bool
     )
-    found = []
-    for repository in sorted(set(repositories[asked])):
+    names = []
+    for repository in sorted(set(repositories[queries])):
         template_set = fit(lines, repositories != repository)
-        for index in np.flatnonzero(asked & (repositories == repository)).tolist():
-            one = tracks[index]
+        for index in np.flatnonzero(queries & (repositories == repository)).tolist():
+            track = tracks[index]
             name = ATTRIBUTION.name(
                 template_set,
-                template_set.scores(template_set.unit(lines.vectors[index]), one.population),
-                one.population,
+                template_set.scores(template_set.unit(lines.vectors[index]), track.population),
+                track.population,
             )
-            found.append(Named(one.maker, one.maker in template_set.names, name or ""))
-    return found
+            names.append(Named(track.maker, track.maker in template_set.names, name or ""))
+    return names
 
 
 def without(model: Model, makers: Collection[str]) -> Model:
@@ -73,5 +73,5 @@ def without(model: Model, makers: Collection[str]) -> Model:
     template_set = model.template_set
     if template_set is None or not set(makers) & set(template_set.names):
         return model
-    kept = [index for index, name in enumerate(template_set.names) if name not in makers]
-    return replace(model, template_set=template_set.only(kept))
+    indices = [index for index, name in enumerate(template_set.names) if name not in makers]
+    return replace(model, template_set=template_set.only(indices))

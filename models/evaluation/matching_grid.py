@@ -146,10 +146,10 @@ class Grid:
         lines = [f"{self.tracks} recordings, {self.queries} queries", ""]
         lines += ["| cell | recall | right class | median score |", "|---|---|---|---|"]
         for cell in CELLS:
-            found = self.classes[cell.name]
-            total = max(1, found.total())
-            known = sum(n for name, n in found.items() if name not in ("none", "not_found"))
-            right = found[cell.expected.value]
+            classes = self.classes[cell.name]
+            total = max(1, classes.total())
+            known = sum(n for name, n in classes.items() if name not in ("none", "not_found"))
+            right = classes[cell.expected.value]
             score = f"{np.median(self.scores[cell.name]):.2f}" if self.scores[cell.name] else "-"
             lines.append(f"| {cell.name} | {known / total:.3f} | {right / total:.3f} | {score} |")
         lines += ["", f"{len(self.false)} false matches: every query against all references, and"]
@@ -160,33 +160,33 @@ class Grid:
 def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Grid:
     """Hear ``paths`` in every cell (kept in ``cache``), search each, return what was found."""
     torch.set_num_threads(1)
-    heard = {path: dict(_heard(path, cache, seconds)) for path in paths}
+    landmarks = {path: dict(_heard(path, cache, seconds)) for path in paths}
     references = [
         (path, Recording(cells[ORIGINAL]))
-        for path, cells in heard.items()
+        for path, cells in landmarks.items()
         if indistinct(Recording(cells[ORIGINAL])) is None
     ]
-    postings = Postings.of(packed(pack(one.keys, n) for n, (_, one) in enumerate(references)))
+    postings = Postings.of(packed(pack(first.keys, n) for n, (_, first) in enumerate(references)))
     grid = Grid(tracks=len(references))
     for number, (path, _) in enumerate(references):
         for cell in CELLS:
-            query = Recording(heard[path][cell.name])
+            query = Recording(landmarks[path][cell.name])
             grid.queries += 1
-            asked = votes([postings], query.keys).promising()
-            found = {n: _class(query, references[n][1]) for n in asked[:CANDIDATES]}
-            kind, answer = found.pop(number, ("not_found", None))
+            promising = votes([postings], query.keys).promising()
+            classes = {n: _class(query, references[n][1]) for n in promising[:CANDIDATES]}
+            kind, answer = classes.pop(number, ("not_found", None))
             grid.classes[cell.name][kind] += 1
             if answer is not None:
                 grid.scores[cell.name].append(answer.score)
-            for other, (kind, answer) in found.items():
+            for other, (kind, answer) in classes.items():
                 if kind != MatchClass.NONE:
                     name = references[other][0].name
                     grid.false.append(f"{cell.name} {path.name} is {kind} of {name}: {answer}")
-    for one, two in permutations(references, 2):
+    for first, second in permutations(references, 2):
         grid.pairs += 1
-        kind, answer = _class(one[1], two[1])
+        kind, answer = _class(first[1], second[1])
         if kind != MatchClass.NONE:
-            grid.false.append(f"{one[0].name} is {kind} of {two[0].name}: {answer}")
+            grid.false.append(f"{first[0].name} is {kind} of {second[0].name}: {answer}")
     return grid
 
 
@@ -205,14 +205,14 @@ def _heard(path: Path, cache: Path, seconds: float) -> Iterator[tuple[str, Landm
     rate = 0
     for cell in (None, *CELLS):
         name = cell.name if cell else ORIGINAL
-        kept = folder / name
-        if not kept.exists():
+        cached = folder / name
+        if not cached.exists():
             if audio is None:
                 audio, rate = _decoded(path, seconds)
             rng = np.random.default_rng((int(content[:8], 16), len(name)))
             sound, at = cell.apply(audio, rate, rng) if cell else (audio, rate)
-            kept.write_bytes(_landmarks(sound.mean(axis=0), at).to_bytes())
-        yield name, Landmarks.from_bytes(kept.read_bytes())
+            cached.write_bytes(_landmarks(sound.mean(axis=0), at).to_bytes())
+        yield name, Landmarks.from_bytes(cached.read_bytes())
 
 
 def _landmarks(mono: FloatArray, rate: int) -> Landmarks:

@@ -38,20 +38,20 @@ FPRS: Final = (0.01, 0.05)
 SHUFFLE: Final = 0.5
 
 
-def nested(heard: Population, lattice: Lattice, seeds: Sequence[int]) -> list[dict[str, Any]]:
+def nested(population: Population, lattice: Lattice, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Return a row for each half of each halving: what was chosen, what the other half gets.
 
     Halves without two generators and two human repositories are passed over, and those in
     which somebody, left out, leaves no generator of which a template can be made.
     """
-    lines = measured(heard.tracks, lattice)
-    spectra = lines_of(heard.tracks)
-    sides = ((seed, side) for seed in seeds for side in _both(halves(heard.tracks, seed)))
+    lines = measured(population.tracks, lattice)
+    spectra = lines_of(population.tracks)
+    sides = ((seed, side) for seed in seeds for side in _both(halves(population.tracks, seed)))
     return [
-        {"seed": seed} | _row(heard, lines, spectra, side)
+        {"seed": seed} | _row(population, lines, spectra, side)
         for seed, side in sides
-        if all(_makers(heard, part) >= 2 for part in _parts(heard, side))
-        and _learnable(heard, side)
+        if all(_makers(population, part) >= 2 for part in _parts(population, side))
+        and _learnable(population, side)
     ]
 
 
@@ -89,22 +89,22 @@ def halves(tracks: Sequence[Scored], seed: int) -> NDArray[np.bool_]:
     return np.array([first[name] for name in roots])
 
 
-def _parts(heard: Population, side: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+def _parts(population: Population, side: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
     for inside, ai in product((side, ~side), (True, False)):
-        yield inside & (heard.labels == ai)
+        yield inside & (population.labels == ai)
 
 
-def _makers(heard: Population, part: NDArray[np.bool_]) -> int:
-    return len({group for group, inside in zip(heard.groups, part, strict=True) if inside})
+def _makers(population: Population, part: NDArray[np.bool_]) -> int:
+    return len({group for group, inside in zip(population.groups, part, strict=True) if inside})
 
 
-def _learnable(heard: Population, side: NDArray[np.bool_]) -> bool:
+def _learnable(population: Population, side: NDArray[np.bool_]) -> bool:
     """Whether templates are left on this side whoever of it is left out."""
-    members = [one for one, own in zip(heard.tracks, side, strict=True) if own]
+    members = [track for track, own in zip(population.tracks, side, strict=True) if own]
     places: dict[str, set[str]] = defaultdict(set)
-    for one in members:
-        places[f"{one.is_ai}/{one.group}"].add(one.observed.track.repository)
-    counts = Counter(f"True/{one.group}" for one in members if one.is_ai)
+    for track in members:
+        places[f"{track.is_ai}/{track.group}"].add(track.observed.track.repository)
+    counts = Counter(f"True/{track.group}" for track in members if track.is_ai)
     enough = [
         places[name] for name, count in counts.items() if count >= template_fitting.MIN_TRACKS
     ]
@@ -112,56 +112,59 @@ def _learnable(heard: Population, side: NDArray[np.bool_]) -> bool:
 
 
 def _row(
-    heard: Population, lines: Lines, spectra: template_fitting.Lines, chosen_on: NDArray[np.bool_]
+    population: Population,
+    lines: Lines,
+    spectra: template_fitting.Lines,
+    chosen_on: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Choose on the tracks ``chosen_on``, judge the others."""
-    constants, plausible = _choose(heard, lines, chosen_on)
+    constants, plausible = _choose(population, lines, chosen_on)
     clock = lines.scores(constants, plausible).max(axis=1)
-    ai, human = heard.labels, ~heard.labels
+    ai, human = population.labels, ~population.labels
     templates = across(spectra, chosen_on)
     fused = sum(_surprise(scores, scores[chosen_on & human]) for scores in (clock, templates))
     judged = ~chosen_on
     figures: dict[str, Any] = {
-        "chosen_on": _names(heard, chosen_on),
-        "judged": _names(heard, judged),
+        "chosen_on": _names(population, chosen_on),
+        "judged": _names(population, judged),
         "constants": asdict(constants),
         "plausible_hz": [rounded(hz) for hz in lines.rates[plausible]],
     }
     for name, scores in (("clock", clock), ("fused", np.asarray(fused))):
-        one = {"auroc": rounded(auroc(scores[judged & ai], scores[judged & human]))}
+        row = {"auroc": rounded(auroc(scores[judged & ai], scores[judged & human]))}
         for fpr in FPRS:
             threshold = np.quantile(scores[chosen_on & human], 1 - fpr)
-            one |= {
+            row |= {
                 f"tpr_at_{fpr:g}": rounded(
                     tpr_at(scores[judged & ai], scores[judged & human], fpr)
                 ),
                 f"frozen_{fpr:g}_tpr": rounded((scores[judged & ai] > threshold).mean()),
                 f"frozen_{fpr:g}_fpr": rounded((scores[judged & human] > threshold).mean()),
             }
-        figures[name] = one
+        figures[name] = row
     return figures
 
 
 def _choose(
-    heard: Population, lines: Lines, used: NDArray[np.bool_]
+    population: Population, lines: Lines, used: NDArray[np.bool_]
 ) -> tuple[Constants, NDArray[np.bool_]]:
     """Return the constants that do best on the tracks ``used``, and which rates are plausible.
 
     The first of equals is taken, and the released constants come first.
     """
-    lines, ai = lines.only(used), heard.labels[used]
-    makers = np.array([one.maker for one in heard.tracks])[used]
+    lines, ai = lines.only(used), population.labels[used]
+    makers = np.array([one.maker for one in population.tracks])[used]
     everything = lines.scores(Constants(penalty=0.0), np.ones(len(lines.rates), bool))
     plausible = _plausible(everything, ai, makers)
 
     def worth(constants: Constants) -> float:
         scores = lines.scores(constants, plausible).max(axis=1)
-        found = [
+        worths = [
             tpr_at(scores[ai & (makers == maker)], scores[~ai], fpr)
             for maker in sorted(set(makers[ai]))
             for fpr in FPRS
         ]
-        return round(float(np.mean(found)), 6)
+        return round(float(np.mean(worths)), 6)
 
     return max(GRID, key=worth), plausible
 
@@ -171,10 +174,10 @@ def _plausible(
 ) -> NDArray[np.bool_]:
     """Return the rates that the generators run on, found with all rates alike."""
     best, top = scores.argmax(axis=1), scores.max(axis=1)
-    found = ai & (conformal_p(top, top[~ai]) <= KNOWN_P)
+    confident = ai & (conformal_p(top, top[~ai]) <= KNOWN_P)
     plausible = np.zeros(scores.shape[1], bool)
-    for maker in sorted(set(makers[found])):
-        rates = Counter(best[found & (makers == maker)].tolist())
+    for maker in sorted(set(makers[confident])):
+        rates = Counter(best[confident & (makers == maker)].tolist())
         for index, count in rates.items():
             if count >= KNOWN_MIN_TRACKS and count >= KNOWN_MIN_SHARE * rates.total():
                 plausible[index] = True
@@ -187,8 +190,10 @@ def _surprise(scores: FloatVector, humans: FloatVector) -> FloatVector:
     return np.array([null.surprise(score, TYPICAL_S) for score in scores.tolist()])
 
 
-def _names(heard: Population, used: NDArray[np.bool_]) -> dict[str, list[str]]:
+def _names(population: Population, used: NDArray[np.bool_]) -> dict[str, list[str]]:
     return {
-        name: sorted({one.group for one, own in zip(heard.tracks, used & side, strict=True) if own})
-        for name, side in (("ai", heard.labels), ("human", ~heard.labels))
+        name: sorted(
+            {one.group for one, own in zip(population.tracks, used & side, strict=True) if own}
+        )
+        for name, side in (("ai", population.labels), ("human", ~population.labels))
     }

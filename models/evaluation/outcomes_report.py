@@ -56,29 +56,29 @@ def write_outcomes(
     model = Model.load(folder)
     tracks = read_manifest(manifest, audio_root)
     suspects = [track for track in tracks if track.suspect and track.label == HUMAN]
-    heard, unheard = observe([*usable(tracks), *suspects, *traces(tracks)], cache, workers)
+    observed, rejected = observe([*usable(tracks), *suspects, *traces(tracks)], cache, workers)
     supported = [1 / (one.humans.performances + 1) for one in model.calibrations.values()]
     alpha = max(ALPHA, *supported)
-    found = {
+    report = {
         "model": {"name": model.name, "digest": model.digest},
         "name": name,
         "alpha": alpha,
-        "could_not_be_heard": len(unheard),
-        "labels": served(heard, model, alpha),
+        "could_not_be_heard": len(rejected),
+        "labels": served(observed, model, alpha),
     }
     out.mkdir(parents=True, exist_ok=True)
     path = out / FILES.replace("*", name.replace(" ", "-"))
-    path.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
-    return found
+    path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
+    return report
 
 
-def served(heard: Sequence[Observed], model: Model, alpha: float) -> dict[str, Any]:
+def served(observed: Sequence[Observed], model: Model, alpha: float) -> dict[str, Any]:
     """Return the number of each outcome, and of each reason to abstain, by label."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
-    answers = model.assess([one.observation for one in heard], alpha)
-    for one, answer in zip(heard, answers, strict=True):
-        label = "suspect" if one.track.suspect else one.track.label
+    answers = model.assess([item.observation for item in observed], alpha)
+    for item, answer in zip(observed, answers, strict=True):
+        label = "suspect" if item.track.suspect else item.track.label
         counts[label][answer.outcome] += 1
         if answer.reason is not None:
             reasons[label][answer.reason] += 1
@@ -93,7 +93,7 @@ def served(heard: Sequence[Observed], model: Model, alpha: float) -> dict[str, A
     }
 
 
-def served_rows(found: dict[str, Any]) -> list[list[str]]:
+def served_rows(labels: dict[str, Any]) -> list[list[str]]:
     """Return rows of a table: label, files, the share of each outcome, reasons to abstain."""
     return [
         [
@@ -102,5 +102,5 @@ def served_rows(found: dict[str, Any]) -> list[list[str]]:
             *(percent(row["outcomes"][name] / row["files"]) for name in OUTCOMES),
             ", ".join(f"{name} {count}" for name, count in row["reasons"].items()) or "-",
         ]
-        for label, row in found.items()
+        for label, row in labels.items()
     ]

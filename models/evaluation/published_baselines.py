@@ -56,9 +56,9 @@ def compared(
 
 def _evaluated(subsets: dict[str, Any]) -> Iterator[list[str]]:
     for name, (subset, rule, key), study, less in _EVALUATED:
-        found = subsets.get(subset, {}).get("baselines", {}).get(rule)
-        if found is not None:
-            yield _row(name, study, found[key], less=less)
+        figures = subsets.get(subset, {}).get("baselines", {}).get(rule)
+        if figures is not None:
+            yield _row(name, study, figures[key], less=less)
     if _HIGH in subsets:
         high = subsets[_HIGH]
         for alpha, study in _REALISED.items():
@@ -70,25 +70,25 @@ def _evaluated(subsets: dict[str, Any]) -> Iterator[list[str]]:
             yield _row(what, study, high["probability"][name], less=True)
 
 
-def _few_shot(found: dict[str, Any] | None) -> Iterator[list[str]]:
-    if found is not None:
+def _few_shot(report: dict[str, Any] | None) -> Iterator[list[str]]:
+    if report is not None:
         yield _row("learned from five tracks, 44.1 kHz and up", 0.988,
-                   found["mean"]["5"]["full_rate"])  # fmt: skip
-        yield _row("learned from five tracks, all", 0.952, found["mean"]["5"]["all"])
+                   report["mean"]["5"]["full_rate"])  # fmt: skip
+        yield _row("learned from five tracks, all", 0.952, report["mean"]["5"]["all"])
 
 
-def _delivered(found: dict[str, Any], model: str) -> Iterator[list[str]]:
-    windows = {row["cell"]: row["tpr"]["share"] for row in found["windows"]
+def _delivered(report: dict[str, Any], model: str) -> Iterator[list[str]]:
+    windows = {row["cell"]: row["tpr"]["share"] for row in report["windows"]
                if row["model"] == model}  # fmt: skip
     for cell, study in _WINDOWS.items():
         if windows.get(cell) is not None:
             yield _row(f"found in {cell}", study, windows[cell])
-    cells = {row["cell"]: row["tpr"]["share"] for row in found["cells"] if row["model"] == model}
+    cells = {row["cell"]: row["tpr"]["share"] for row in report["cells"] if row["model"] == model}
     for cell, study in _CELLS.items():
         if cells.get(cell) is not None and cells.get("original"):
             yield _row(f"of what is found unaltered, found after {cell}", study,
                        cells[cell] / cells["original"])  # fmt: skip
-    for row in found["splices"].get(model, ()):
+    for row in report["splices"].get(model, ()):
         if row["seconds"] == 30:
             yield _row("a part of 30 s found", 0.92, row["found"])
             yield ["its edges, median error", "1.8 s", f"{row['edge_error_s']:.1f} s", ""]

@@ -88,24 +88,24 @@ def release(
     if described["code_digest"] != code_digest():
         raise BadInput("code", f"{candidate} was trained by other code: train it again")
     tracks = read_manifest(manifest, audio_root)
-    heard, _ = observe(usable(tracks), cache, workers)
-    beside, _ = observe(traces(tracks), cache, workers)
+    observed, _ = observe(usable(tracks), cache, workers)
+    observed_traces, _ = observe(traces(tracks), cache, workers)
     lattice = standard_lattice()
     fused = fuse(
-        score_all(heard, lattice),
-        beside,
-        delivered(heard, cells, workers),
+        score_all(observed, lattice),
+        observed_traces,
+        delivered(observed, cells, workers),
         lattice=lattice,
         branches=model.branches,
     )
-    again = make_again(fused, beside, described)
+    again = make_again(fused, observed_traces, described)
     if again != model.digest:
         raise BadInput(
             "digest", f"made again, {candidate} is {again[:12]} and not {model.digest[:12]}"
         )
     gates = check(fused, described["seed"])
     description, parts = describe_model(
-        fused, beside, name=out.name, version=version, seed=described["seed"]
+        fused, observed_traces, name=out.name, version=version, seed=described["seed"]
     )
     description["release"] = {"candidate": model.digest, "gates": gates}
     if fused.lines is not None:
@@ -113,14 +113,14 @@ def release(
     return Released(out, write(out, description, parts), gates)
 
 
-def make_again(fused: Fused, beside: Sequence[Observed], described: dict[str, Any]) -> str:
+def make_again(fused: Fused, observed_traces: Sequence[Observed], described: dict[str, Any]) -> str:
     """Return the digest that the candidate must have.
 
     Raises:
         BadInput: reason ``data``, where the recordings are not those of the candidate.
     """
     same = {key: described[key] for key in ("name", "version", "seed")}
-    description, parts = describe_model(fused, beside, **same)
+    description, parts = describe_model(fused, observed_traces, **same)
     if description["data"]["digest"] != described["data"]["digest"]:
         raise BadInput("data", "the manifest lists other recordings than the candidate's")
     return hashlib.sha256(packed(description, parts)).hexdigest()
@@ -135,7 +135,7 @@ def check(fused: Fused, seed: int) -> dict[str, Any]:
     return {one.name: _gates(one, seed) for one in populations(fused.scored)}
 
 
-def _songs(heard: Population) -> dict[str, Any]:
+def _songs(population: Population) -> dict[str, Any]:
     """Return how many human performances of a minute and more are flagged, makers left out.
 
     Versions of one count together as one: four of which one is flagged are a quarter.
@@ -143,7 +143,7 @@ def _songs(heard: Population) -> dict[str, Any]:
     Raises:
         BadInput: reason ``length``.
     """
-    human = heard.side(ai=False).tracks
+    human = population.side(ai=False).tracks
     songs = [one for one in human if one.observed.observation.duration_s >= SONG_S]
     versions = Counter(one.observed.track.performance for one in songs)
     weights = np.array([1 / versions[one.observed.track.performance] for one in songs])
@@ -154,33 +154,34 @@ def _songs(heard: Population) -> dict[str, Any]:
         if int(flagged[str(alpha)]) > most:
             raise BadInput(
                 "length",
-                f"{heard.name}: at alpha {alpha:g}, {flagged[str(alpha)]:.1f} of {len(versions)} "
-                f"human performances of a minute and more are flagged; chance allows {most}",
+                f"{population.name}: at alpha {alpha:g}, {flagged[str(alpha)]:.1f} of "
+                f"{len(versions)} human performances of a minute and more are "
+                f"flagged; chance allows {most}",
             )
     return {"performances": len(versions), "flagged": flagged}
 
 
-def _gates(heard: Population, seed: int) -> dict[str, Any]:
-    ai, human = heard.side(ai=True), heard.side(ai=False)
-    check_polarity(ai.scores, human.scores, heard.name)
+def _gates(population: Population, seed: int) -> dict[str, Any]:
+    ai, human = population.side(ai=True), population.side(ai=False)
+    check_polarity(ai.scores, human.scores, population.name)
     by_clock = auroc(*(np.array([one.clock for one in side.tracks]) for side in (ai, human)))
     if by_clock < CLOCK_LEAST:  # templates learn from labels, so they follow swapped ones
         raise BadInput(
             "polarity",
-            f"{heard.name}: by the clock, which no label has taught, AI tracks score below human "
-            f"ones (AUROC {by_clock:.2f}): are the labels swapped?",
+            f"{population.name}: by the clock, which no label has taught, AI tracks score below "
+            f"human ones (AUROC {by_clock:.2f}): are the labels swapped?",
         )
-    permuted = permuted_auroc(heard, seed)
+    permuted = permuted_auroc(population, seed)
     if abs(permuted - 0.5) > PERMUTED_WITHIN:
         raise BadInput(
             "permutation",
-            f"{heard.name}: with labels dealt out anew the AUROC is {permuted:.2f}, not near 0.5: "
-            "the scores say who made a track, whatever its label",
+            f"{population.name}: with labels dealt out anew the AUROC is {permuted:.2f}, not near "
+            "0.5: the scores say who made a track, whatever its label",
         )
-    found = confounds.measure(heard)
-    found.check(heard.name)
+    measured_confounds = confounds.measure(population)
+    measured_confounds.check(population.name)
     return {
         "permuted_auroc": permuted,
-        "songs": _songs(heard),
-        "confounds": confounds.figures_of(heard, found),
+        "songs": _songs(population),
+        "confounds": confounds.figures_of(population, measured_confounds),
     }

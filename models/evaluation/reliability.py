@@ -28,33 +28,33 @@ BINS: Final = (0.0, 0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 OUTCOMES: Final = ("ai_likely", "uncertain", "human_likely")
 
 
-def left_out_probabilities(heard: Population) -> FloatVector:
+def left_out_probabilities(population: Population) -> FloatVector:
     """Return each track's probability by a fit without its maker's fold."""
-    fold = np.array(fold_of(heard, FOLDS))
-    names = np.array(heard.groups)
+    fold = np.array(fold_of(population, FOLDS))
+    names = np.array(population.groups)
     p = np.zeros(len(fold))
     for number in sorted(set(fold.tolist())):
         rest = fold != number
-        platt = fit_platt(heard.scores[rest], heard.labels[rest], names[rest].tolist())
-        p[~rest] = platt.probability(heard.scores[~rest])
+        platt = fit_platt(population.scores[rest], population.labels[rest], names[rest].tolist())
+        p[~rest] = platt.probability(population.scores[~rest])
     return p
 
 
-def figures_of(heard: Population) -> dict[str, Any]:
+def figures_of(population: Population) -> dict[str, Any]:
     """Return Brier score, log loss, ECE and the reliability diagram's points."""
-    p = left_out_probabilities(heard)
-    weights = balanced_weights(heard.labels, heard.groups)
+    p = left_out_probabilities(population)
+    weights = balanced_weights(population.labels, population.groups)
     sure = p.clip(1e-4, 1 - 1e-4)
-    loss = -np.where(heard.labels, np.log(sure), np.log(1 - sure))
+    loss = -np.where(population.labels, np.log(sure), np.log(1 - sure))
     return {
-        "brier": rounded(brier(p, heard.labels, weights)),
+        "brier": rounded(brier(p, population.labels, weights)),
         "log_loss": rounded(np.average(loss, weights=weights)),
-        "ece": rounded(expected_calibration_error(p, heard.labels, weights)),
-        "bins": _bins(p, heard, weights),
+        "ece": rounded(expected_calibration_error(p, population.labels, weights)),
+        "bins": _bins(p, population, weights),
     }
 
 
-def _bins(p: FloatVector, heard: Population, weights: FloatVector) -> list[dict[str, float]]:
+def _bins(p: FloatVector, population: Population, weights: FloatVector) -> list[dict[str, float]]:
     points = []
     for low, high in pairwise(BINS):
         own = (p >= low) & (p < high if high < 1 else p <= high)
@@ -66,36 +66,36 @@ def _bins(p: FloatVector, heard: Population, weights: FloatVector) -> list[dict[
                     "tracks": int(own.sum()),
                     "weight": rounded(weights[own].sum() / weights.sum()),
                     "probability": rounded(np.average(p[own], weights=weights[own])),
-                    "ai_share": rounded(np.average(heard.labels[own], weights=weights[own])),
+                    "ai_share": rounded(np.average(population.labels[own], weights=weights[own])),
                 }
             )
     return points
 
 
-def silence_says(heard: Population, model: Model) -> BoolVector:
+def silence_says(population: Population, model: Model) -> BoolVector:
     """Return for which tracks a model may say *human likely* if it finds nothing."""
-    said = []
-    for one in heard.tracks:
-        observed, known = one.observed.observation, model.calibrations.get(one.population)
+    supported = []
+    for track in population.tracks:
+        observed, known = track.observed.observation, model.calibrations.get(track.population)
         finds = known is not None and known.finds(observed.duration_s, sum(observed.groups))
-        said.append(finds and not one.looped)
-    return np.array(said, bool)
+        supported.append(finds and not track.looped)
+    return np.array(supported, bool)
 
 
 def outcomes(
-    heard: Population, p_values: FloatVector, alpha: float, may_be_human: BoolVector
+    population: Population, p_values: FloatVector, alpha: float, may_be_human: BoolVector
 ) -> dict[str, dict[str, float]]:
     """Return the shares of outcomes that the detector gives AI and human tracks.
 
     ``p_values`` [tracks] with the maker left out; ``may_be_human`` by ``silence_says``; the
     rules are those of ``detector.assessment.answer``.
     """
-    probability = left_out_probabilities(heard)
+    probability = left_out_probabilities(population)
     flagged = p_values <= alpha
     human = ~flagged & (p_values >= HUMAN_LIKELY_P) & (probability <= HUMAN_LIKELY_BELOW)
     human &= may_be_human
     masks = dict(zip(OUTCOMES, (flagged, ~flagged & ~human, human), strict=True))
     return {
         label: {name: rounded(mask[side].mean()) for name, mask in masks.items()}
-        for label, side in (("ai", heard.labels), ("human", ~heard.labels))
+        for label, side in (("ai", population.labels), ("human", ~population.labels))
     }

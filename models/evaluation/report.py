@@ -30,8 +30,8 @@ def page(figures: dict[str, Any]) -> str:
         *_data(figures["data"]),
     ]
     with style():
-        for name, one in figures["subsets"].items():
-            body += [f"<h2>{name}</h2>", *_subset(one)]
+        for name, subset in figures["subsets"].items():
+            body += [f"<h2>{name}</h2>", *_subset(subset)]
             if name in figures["nested"]:
                 body += _nested(figures["nested"][name])
             body += _strangers(figures, name)
@@ -68,29 +68,30 @@ def _data(data: dict[str, Any]) -> list[str]:
     suspects = ((one["maker"], one["tracks"], one["why"]) for one in data["suspects"])
     body += ["<h3>Suspect, left out</h3>", table(("source", "tracks", "why"), suspects)]
     if data["unheard"]:
-        unheard = ((one["track"], one["why"]) for one in data["unheard"])
-        body.append(table(("could not be heard", "why"), unheard))
+        rejected = ((one["track"], one["why"]) for one in data["unheard"])
+        body.append(table(("could not be heard", "why"), rejected))
     missing = ", ".join(f"{name} of {count} tracks" for name, count in data["unstated"].items())
     return [*body, paragraph(f"Not stated by the manifest: {missing}.")]
 
 
-def _subset(one: dict[str, Any]) -> list[str]:
-    low, high = one["auroc_interval"]
+def _subset(subset: dict[str, Any]) -> list[str]:
+    low, high = subset["auroc_interval"]
     return [
         paragraph(
-            f"{one['ai']} AI tracks ({one['abstained_ai']} abstained), {one['human']} human ones "
-            f"({one['abstained_human']} abstained). AUROC {one['auroc']:.3f} [{low:.3f}, "
-            f"{high:.3f}]; with labels permuted between makers {one['permuted_auroc']:.2f}."
+            f"{subset['ai']} AI tracks ({subset['abstained_ai']} abstained), {subset['human']} "
+            f"human ones ({subset['abstained_human']} abstained). AUROC {subset['auroc']:.3f} "
+            f"[{low:.3f}, {high:.3f}]; with labels permuted between makers "
+            f"{subset['permuted_auroc']:.2f}."
         ),
         table(
             ("operating point", "found", "95 %", "human tracks flagged"),
             [
                 *((f"TPR at {float(fpr):.0%} FPR", percent(at["tpr"]), between(at["interval"]),
-                   percent(float(fpr))) for fpr, at in one["tpr_at_fpr"].items()),
+                   percent(float(fpr))) for fpr, at in subset["tpr_at_fpr"].items()),
                 *((f"alpha {float(alpha):.0%}", percent(at["tpr"]), "",
                    f"{percent(at['realised_fpr'])}; up to {percent(at['bound'])} is chance"
                    + ("" if at["supported"] else "; unsupported"))
-                  for alpha, at in one["conformal"].items()),
+                  for alpha, at in subset["conformal"].items()),
             ],
         ),
         "<h3>Compared with</h3>",
@@ -100,41 +101,41 @@ def _subset(one: dict[str, Any]) -> list[str]:
                 (name, f"{row['auroc']:.3f}", percent(row["tpr_at_0.01"]),
                  between(row["tpr_at_0.01_interval"]), percent(row["tpr_at_0.05"]),
                  between(row["tpr_at_0.05_interval"]))
-                for name, row in one["baselines"].items()
+                for name, row in subset["baselines"].items()
             ),
         ),
-        picture(curve(one), "Found against falsely flagged; the left half is what matters."),
+        picture(curve(subset), "Found against falsely flagged; the left half is what matters."),
         "<h3>By length</h3>",
-        table(DURATIONS, duration_rows(one["by_duration"])),
+        table(DURATIONS, duration_rows(subset["by_duration"])),
         "<h3>Generators, each unseen</h3>",
-        picture(generators(one["generators"]), "Share flagged at 1 % (full) and 5 % (pale)."),
-        _makers(one["generators"]),
+        picture(generators(subset["generators"]), "Share flagged at 1 % (full) and 5 % (pale)."),
+        _makers(subset["generators"]),
         "<h3>Human sources, each left out</h3>",
-        picture(sources(one["human_sources"]), "Share falsely flagged at 1 % and 5 %."),
-        _makers(one["human_sources"]),
+        picture(sources(subset["human_sources"]), "Share falsely flagged at 1 % and 5 %."),
+        _makers(subset["human_sources"]),
         "<h3>The human recordings most like a generator's</h3>",
         table(
             ("track", "source", "score", "clock", "rate Hz", "template", "p-value"),
-            (tuple(row.values()) for row in one["worst_humans"]),
+            (tuple(row.values()) for row in subset["worst_humans"]),
         ),
         "<h3>Probability</h3>",
         paragraph(
-            f"Brier {one['probability']['brier']:.3f}, log loss "
-            f"{one['probability']['log_loss']:.3f}, expected calibration error "
-            f"{one['probability']['ece']:.3f}; every maker counts alike, even prior odds."
+            f"Brier {subset['probability']['brier']:.3f}, log loss "
+            f"{subset['probability']['log_loss']:.3f}, expected calibration error "
+            f"{subset['probability']['ece']:.3f}; every maker counts alike, even prior odds."
         ),
         picture(
-            reliability(one["probability"]["bins"]),
+            reliability(subset["probability"]["bins"]),
             "Reliability: stated probability against the share that is AI; circles by weight. "
             "On the diagonal the probability means what it says.",
         ),
         "<h3>Outcomes at alpha 1 %</h3>",
         table(
-            ("", *(name.replace("_", " ") for name in one["outcomes"]["ai"])),
+            ("", *(name.replace("_", " ") for name in subset["outcomes"]["ai"])),
             ((LABELS[label], *(percent(share) for share in shares.values()))
-             for label, shares in one["outcomes"].items()),
+             for label, shares in subset["outcomes"].items()),
         ),
-        *_confounds(one["confounds"]),
+        *_confounds(subset["confounds"]),
     ]  # fmt: skip
 
 
@@ -143,8 +144,8 @@ def _strangers(figures: dict[str, Any], name: str) -> list[str]:
     lines = []
     if name in figures["unseen_decoders"]:
         lines += ["<h3>The decoder unseen as well</h3>"]
-        found = figures["unseen_decoders"][name]
-        lines += [paragraph(decoders_text(found)), table(DECODERS, decoder_rows(found))]
+        decoders = figures["unseen_decoders"][name]
+        lines += [paragraph(decoders_text(decoders)), table(DECODERS, decoder_rows(decoders))]
     if name in figures["suspects"]:
         lines += ["<h3>With the suspects</h3>", paragraph(suspects_text(figures["suspects"][name]))]
     return lines
@@ -163,15 +164,17 @@ def _makers(rows: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _confounds(found: dict[str, Any]) -> list[str]:
-    weighed = found["weighed"]
-    state = "fail" if found["confounded"] else "pass"
+def _confounds(confounds: dict[str, Any]) -> list[str]:
+    weighed = confounds["weighed"]
+    state = "fail" if confounds["confounded"] else "pass"
     return [
         "<h3>Confounds</h3>",
         f"<p>What the files give away besides sound: <span class={state!r}>the strongest probe "
-        f"({found['strongest']}) reaches AUROC {found['auroc']:.2f}</span>, limit "
-        f"{found['limit']:.2f}.</p>",
-        table(("probe", "AUROC"), ((name, f"{at:.2f}") for name, at in found["probes"].items())),
+        f"({confounds['strongest']}) reaches AUROC {confounds['auroc']:.2f}</span>, limit "
+        f"{confounds['limit']:.2f}.</p>",
+        table(
+            ("probe", "AUROC"), ((name, f"{at:.2f}") for name, at in confounds["probes"].items())
+        ),
         paragraph(
             f"Weighed so that both classes were published alike (then worth "
             f"{weighed['effective_ai']:.0f} AI and {weighed['effective_human']:.0f} human tracks; "
@@ -205,13 +208,13 @@ def _nested(rows: list[dict[str, Any]]) -> list[str]:
     ]  # fmt: skip
 
 
-def _attribution(found: dict[str, Any]) -> list[str]:
+def _attribution(attribution: dict[str, Any]) -> list[str]:
     body = [
         table(
             ("the track's repository left out", "tracks", "rightly", "wrongly", "not named"),
             (
-                (name, found[key]["tracks"], percent(found[key]["right"]),
-                 percent(found[key]["wrong"]), percent(found[key]["not_named"]))
+                (name, attribution[key]["tracks"], percent(attribution[key]["right"]),
+                 percent(attribution[key]["wrong"]), percent(attribution[key]["not_named"]))
                 for key, name in (("known", "known from other repositories"),
                                   ("unseen", "its generator unseen"))
             ),
@@ -220,24 +223,24 @@ def _attribution(found: dict[str, Any]) -> list[str]:
             ("generator", "named", "tracks"),
             (
                 (row["generator"], row["named"] or "unknown", row["tracks"])
-                for rows in found["confusions"].values()
+                for rows in attribution["confusions"].values()
                 for row in rows
             ),
         ),
     ]  # fmt: skip
     body += [
         paragraph(f"One decoder, by what is taken for what: {', '.join(members)}.")
-        for members in found["families"]
+        for members in attribution["families"]
     ]
     return body
 
 
-def _released(found: dict[str, Any]) -> str:
+def _released(released: dict[str, Any]) -> str:
     return table(
         ("alpha", "found", "falsely flagged"),
         (
             (alpha, percent(one["tpr"]), percent(one["fpr"]))
-            for alpha, one in found.items()
+            for alpha, one in released.items()
             if isinstance(one, dict)
         ),
     )

@@ -69,19 +69,21 @@ def measure(
     subjects = subjects_of(chosen, seeds=seeds, seed=seed)
     hear(subjects, cells, workers)
     models = [Model.load(folder) for folder in folders]
-    beside = makers_beside([*tracks, *traces(listed)])
-    others = {one.name: OtherHumans.read(report, one) if report else None for one in models}
-    answers = answers_of(subjects, models, cells, alpha, beside, others)
+    related_makers = makers_beside([*tracks, *traces(listed)])
+    held_out = {one.name: OtherHumans.read(report, one) if report else None for one in models}
+    answers = answers_of(subjects, models, cells, alpha, related_makers, held_out)
     spliced = splices_of(tracks, per_maker, seed)
     hear(spliced, cells, workers)
     figures = figures_of(
         answers, [track for track, _ in chosen], models, seeds=seeds, alpha=alpha, seed=seed
     )
     located = {
-        one.name: splices.table(located_by(one, spliced, cells, alpha, beside, others[one.name]))
+        one.name: splices.table(
+            located_by(one, spliced, cells, alpha, related_makers, held_out[one.name])
+        )
         for one in models
     }
-    judged = {name: "left out" if one else "in sample" for name, one in others.items()}
+    judged = {name: "left out" if one else "in sample" for name, one in held_out.items()}
     return figures | {"splices": located, "human_scores": judged}
 
 
@@ -116,8 +118,8 @@ def answers_of(
     models: Sequence[Model],
     cells: Path,
     alpha: float,
-    beside: Mapping[str, frozenset[str]],
-    others: Mapping[str, OtherHumans | None],
+    related_makers: Mapping[str, frozenset[str]],
+    held_out: Mapping[str, OtherHumans | None],
 ) -> list[Answered]:
     """Return every model's answers to what was heard."""
     answers = []
@@ -125,32 +127,36 @@ def answers_of(
         cases = heard(subject, cells)
         observations = [observation for _, observation in cases]
         for model in models:
-            asked = {model.name: without(model, beside.get(subject.group, ()))}
+            variants = {model.name: without(model, related_makers.get(subject.group, ()))}
             if model.template_set is not None and subject.label != NEGATIVE:
-                asked[f"{model.name}{KNOWN}"] = model
-            given_by = {id(one): one.assess(observations, alpha) for one in asked.values()}
-            for name, one in asked.items():
-                humans = others.get(model.name) if subject.label == HUMAN else None
+                variants[f"{model.name}{KNOWN}"] = model
+            assessments = {
+                id(variant): variant.assess(observations, alpha) for variant in variants.values()
+            }
+            for name, variant in variants.items():
+                humans = held_out.get(model.name) if subject.label == HUMAN else None
                 answers += [
                     Answered(
                         case.part, case.cell, case.family, name, subject.label, subject.group,
-                        _outcome(given, observation, humans, [subject.group], alpha), given.score,
+                        _outcome(answer, observation, humans, [subject.group], alpha), answer.score,
                     )
-                    for (case, observation), given in zip(cases, given_by[id(one)], strict=True)
+                    for (case, observation), answer in zip(
+                        cases, assessments[id(variant)], strict=True
+                    )
                 ]  # fmt: skip
     return answers
 
 
 def _outcome(
-    given: Assessment,
+    assessment: Assessment,
     observation: Observation,
     humans: OtherHumans | None,
     repositories: Sequence[str],
     alpha: float,
 ) -> str:
     if humans is None:
-        return given.outcome
-    return humans.outcome(given, population(observation.sample_rate_hz), repositories, alpha)
+        return assessment.outcome
+    return humans.outcome(assessment, population(observation.sample_rate_hz), repositories, alpha)
 
 
 def splices_of(tracks: Iterable[Track], per_maker: int, seed: int) -> list[Splice]:
@@ -165,22 +171,23 @@ def located_by(
     spliced: Sequence[Splice],
     cells: Path,
     alpha: float,
-    beside: Mapping[str, frozenset[str]],
-    others: OtherHumans | None,
+    related_makers: Mapping[str, frozenset[str]],
+    held_out: OtherHumans | None,
 ) -> list[Located]:
     """Return the model's answers about splices, makers unseen, and where it puts the part."""
-    found = []
+    located = []
     for splice in spliced:
         ((_, observation),) = heard(splice, cells)
-        (answer,) = without(model, beside.get(splice.group, ())).assess([observation], alpha)
+        unmet = without(model, related_makers.get(splice.group, ()))
+        (answer,) = unmet.assess([observation], alpha)
         neighbours = [splice.around.repository, splice.part.repository]
-        outcome = _outcome(answer, observation, others, neighbours, alpha)
+        outcome = _outcome(answer, observation, held_out, neighbours, alpha)
         answer = replace(answer, outcome=outcome)
         stretches: tuple[SegmentScore, ...] = ()
         if answer.outcome == FLAGGED:
             stretches = find_parts(observation, model.lattice, -inf).segments
-        found.append(Located(splice, answer, stretches))
-    return found
+        located.append(Located(splice, answer, stretches))
+    return located
 
 
 def figures_of(

@@ -159,8 +159,8 @@ def _negatives_svg(rows: list[dict[str, Any]]) -> str:
 def _negatives(families: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return []
-    told = "Made, not recorded. Each bar is the share of seeds that is flagged."
-    return [paragraph(told), _families_table(families), _negatives_svg(rows)]
+    caption = "Made, not recorded. Each bar is the share of seeds that is flagged."
+    return [paragraph(caption), _families_table(families), _negatives_svg(rows)]
 
 
 def _splices_html(rows: list[dict[str, Any]] | None) -> list[str]:
@@ -205,11 +205,11 @@ def _families_table(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _of(one: dict[str, Any]) -> str:
-    if one["share"] is None:
+def _of(row: dict[str, Any]) -> str:
+    if row["share"] is None:
         return "-"
-    low, high = one["interval"]
-    return f"{one['share']:.2f} [{low:.2f}, {high:.2f}]"
+    low, high = row["interval"]
+    return f"{row['share']:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _share(value: float | None) -> str:

@@ -31,13 +31,13 @@ class Answered:
 def table(answers: Sequence[Answered], part: str, seed: int) -> list[dict[str, Any]]:
     """Return one row per cell and model: TPR, FPR and how many are left uncertain."""
     rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
-    for one in answers:
-        if one.part == part:
-            rows[one.cell, one.model].append(one)
+    for answer in answers:
+        if answer.part == part:
+            rows[answer.cell, answer.model].append(answer)
     return [
         {"cell": cell, "family": members[0].family, "model": model}
         | {
-            name: _share([one for one in members if one.label == label], seed)
+            name: _share([answer for answer in members if answer.label == label], seed)
             for name, label in (("tpr", AI), ("fpr", HUMAN))
         }
         for (cell, model), members in rows.items()
@@ -79,10 +79,10 @@ def interval(flagged: FloatArray, groups: Sequence[str], seed: int) -> list[floa
 def families(answers: Sequence[Answered], seed: int) -> list[dict[str, Any]]:
     """Return one row per family of hard negatives and model: its measured false positives."""
     rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
-    for one in answers:
-        if one.part == "negative":
-            rows[one.family, one.model].append(one)
-            rows["all kinds", one.model].append(one)
+    for answer in answers:
+        if answer.part == "negative":
+            rows[answer.family, answer.model].append(answer)
+            rows["all kinds", answer.model].append(answer)
     return [
         {"family": family, "model": model} | _share(members, seed)
         for (family, model), members in sorted(rows.items())
@@ -92,9 +92,9 @@ def families(answers: Sequence[Answered], seed: int) -> list[dict[str, Any]]:
 def negatives_table(answers: Sequence[Answered], seeds: int) -> list[dict[str, Any]]:
     """Return one row per kind and model: how many of its seeds are flagged, highest score."""
     rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
-    for one in answers:
-        if one.part == "negative":
-            rows[one.cell, one.model].append(one)
+    for answer in answers:
+        if answer.part == "negative":
+            rows[answer.cell, answer.model].append(answer)
     return [
         {
             "kind": kind,
@@ -105,7 +105,7 @@ def negatives_table(answers: Sequence[Answered], seeds: int) -> list[dict[str, A
             "uncertain": rounded(np.mean([one.outcome == "uncertain" for one in members])),
             "abstained": rounded(np.mean([one.outcome == "not_assessable" for one in members])),
             "highest_score": max(
-                (one.score for one in members if one.score is not None), default=None
+                (answer.score for answer in members if answer.score is not None), default=None
             ),
         }
         for (kind, model), members in rows.items()

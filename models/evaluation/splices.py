@@ -82,8 +82,8 @@ def joined(around: FloatArray, part: FloatArray, rate_hz: int, seconds: int) -> 
         n = len(ramp)
         met = out[-n:] * (1 - ramp) + piece[:n] * ramp
         out = np.concatenate((out[:-n], met, piece[n:]))
-    whole: FloatArray = out.astype(np.float32)[None]
-    return whole
+    samples: FloatArray = out.astype(np.float32)[None]
+    return samples
 
 
 def choose(tracks: Sequence[tuple[Track, float]], per_maker: int, seed: int) -> list[Splice]:
@@ -105,16 +105,16 @@ def choose(tracks: Sequence[tuple[Track, float]], per_maker: int, seed: int) -> 
             count = per_maker if label == AI else 3 * per_maker
             for index in rng.permutation(len(members))[:count]:
                 part = members[index]
-                others = [host for host in hosts if host.repository != part.repository]
-                if others:
-                    chosen.append(Splice(others[rng.integers(len(others))], part, length))
+                candidates = [host for host in hosts if host.repository != part.repository]
+                if candidates:
+                    chosen.append(Splice(candidates[rng.integers(len(candidates))], part, length))
     return chosen
 
 
-def overlap(found: Sequence[SegmentScore], start_s: float, end_s: float) -> float:
+def overlap(segments: Sequence[SegmentScore], start_s: float, end_s: float) -> float:
     """Return intersection over union of found stretches and the true one."""
-    inside = sum(max(0.0, min(one.end_s, end_s) - max(one.start_s, start_s)) for one in found)
-    total = sum(one.end_s - one.start_s for one in found)
+    inside = sum(max(0.0, min(one.end_s, end_s) - max(one.start_s, start_s)) for one in segments)
+    total = sum(one.end_s - one.start_s for one in segments)
     return inside / max(total + (end_s - start_s) - inside, 1e-9)
 
 
@@ -155,7 +155,7 @@ def table(located: Sequence[Located]) -> list[dict[str, Any]]:
 def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
     ai = [one for one in located if one.splice.label == AI]
     human = [one for one in located if one.splice.label == HUMAN]
-    found = [one for one in ai if one.found and one.stretches]
+    flagged = [one for one in ai if one.found and one.stretches]
 
     def share(values: list[bool]) -> float | None:
         return rounded(np.mean(values)) if values else None
@@ -165,9 +165,11 @@ def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
         "ai": len(ai),
         "found": share([one.found for one in ai]),
         "called_partly": share([one.answer.extent == "Partly" for one in ai if one.found]),
-        "overlap_half": share([one.overlap >= 0.5 for one in found]),
-        "overlap_median": rounded(np.median([one.overlap for one in found])) if found else None,
-        "edge_error_s": rounded(np.median([one.edge_error_s for one in found])) if found else None,
+        "overlap_half": share([one.overlap >= 0.5 for one in flagged]),
+        "overlap_median": rounded(np.median([one.overlap for one in flagged])) if flagged else None,
+        "edge_error_s": rounded(np.median([one.edge_error_s for one in flagged]))
+        if flagged
+        else None,
         "human": len(human),
         "false": share([one.found for one in human]),
     }

@@ -17,22 +17,22 @@ from models.training.scoring import Scored
 def text_of(figures: dict[str, Any]) -> str:
     """Return the report."""
     lines = _data(figures["data"])
-    for name, one in figures["subsets"].items():
-        lines += ["", *_subset(name, one)]
+    for name, subset in figures["subsets"].items():
+        lines += ["", *_subset(name, subset)]
     for name, halved in figures["nested"].items():
         lines += ["", *_nested(name, halved)]
-    for name, found in figures["unseen_decoders"].items():
-        listed, unlisted = found["all"]["listed"], found["all"]["unlisted"]
+    for name, table in figures["unseen_decoders"].items():
+        listed, unlisted = table["all"]["listed"], table["all"]["unlisted"]
         lines += [
             "",
             f"{name}: decoder unseen as well: AUROC {listed['auroc']:.3f}, TPR "
             f"{listed['tpr_at_0.01']:.3f} at 1 %; its rates on no list: {unlisted['auroc']:.3f}, "
             f"{unlisted['tpr_at_0.01']:.3f}",
         ]
-    for name, found in figures["suspects"].items():
+    for name, table in figures["suspects"].items():
         lines.append(
-            f"{name}: with {found['suspects']} suspects counted as people's, false positives "
-            f"{found['fpr_with']} instead of {found['fpr_without']}"
+            f"{name}: with {table['suspects']} suspects counted as people's, false positives "
+            f"{table['fpr_with']} instead of {table['fpr_without']}"
         )
     if figures["attribution"] is not None:
         lines += ["", *_attribution(figures["attribution"])]
@@ -57,62 +57,64 @@ def _data(data: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _subset(name: str, one: dict[str, Any]) -> list[str]:
-    low, high = one["auroc_interval"]
+def _subset(name: str, subset: dict[str, Any]) -> list[str]:
+    low, high = subset["auroc_interval"]
     lines = [
-        f"{name}: {one['ai']} AI ({one['abstained_ai']} abstained), {one['human']} human "
-        f"({one['abstained_human']} abstained)",
-        f"  AUROC {one['auroc']:.3f} [{low:.3f}, {high:.3f}]; labels permuted "
-        f"{one['permuted_auroc']:.2f}",
+        f"{name}: {subset['ai']} AI ({subset['abstained_ai']} abstained), {subset['human']} human "
+        f"({subset['abstained_human']} abstained)",
+        f"  AUROC {subset['auroc']:.3f} [{low:.3f}, {high:.3f}]; labels permuted "
+        f"{subset['permuted_auroc']:.2f}",
     ]
-    for fpr, point in one["tpr_at_fpr"].items():
+    for fpr, point in subset["tpr_at_fpr"].items():
         low, high = point["interval"]
         lines.append(
             f"  TPR at {float(fpr):.0%} FPR {point['tpr']:.3f} [{low:.3f}, {high:.3f}], "
             f"score > {point['threshold']:.2f}"
         )
-    for alpha, point in one["conformal"].items():
+    for alpha, point in subset["conformal"].items():
         lines.append(
             f"  alpha {float(alpha):.0%}: flags {point['tpr']:.3f} of AI, "
             f"{point['realised_fpr']:.3f} of human tracks (up to {point['bound']:.3f} is chance)"
             + ("" if point["supported"] else " (too few human recordings for this alpha)")
         )
-    probability, given = one["probability"], one["outcomes"]
+    probability, outcomes = subset["probability"], subset["outcomes"]
     lines += [
         f"  probability: Brier {probability['brier']:.3f}, ECE {probability['ece']:.3f}, "
         f"log loss {probability['log_loss']:.3f}",
         "  outcomes: "
         + "; ".join(
             f"{label} " + ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
-            for label, shares in given.items()
+            for label, shares in outcomes.items()
         ),
-        f"  unlike all others: {one['unlike']['ai']} AI, {one['unlike']['human']} human tracks",
-        *_confounds(one["confounds"]),
+        f"  unlike all others: {subset['unlike']['ai']} AI, "
+        f""
+        f"{subset['unlike']['human']} human tracks",
+        *_confounds(subset["confounds"]),
         f"  {'compared with':32s}{'AUROC':>8s}{'TPR 1%':>8s}{'TPR 5%':>8s}",
         *(
             f"  {name:32s}{row['auroc']:8.3f}{row['tpr_at_0.01']:8.3f}{row['tpr_at_0.05']:8.3f}"
-            for name, row in one["baselines"].items()
+            for name, row in subset["baselines"].items()
         ),
         "  human tracks flagged at 1, 2, 5 %, by length: "
         + "; ".join(
             f"from {row['from_s']:g} s ({row['human']}) "
             + ", ".join("-" if share is None else f"{share:.3f}" for share in row["fpr"].values())
-            for row in one["by_duration"]
+            for row in subset["by_duration"]
         ),
         f"  {'generator (unseen)':32s}{HEADING}",
-        *rows(one["generators"]),
+        *rows(subset["generators"]),
         f"  {'human source (left out)':32s}{HEADING}",
-        *rows(one["human_sources"]),
+        *rows(subset["human_sources"]),
     ]
     return lines
 
 
-def _confounds(found: dict[str, Any]) -> list[str]:
-    weighed = found["weighed"]
-    verdict = "confounded" if found["confounded"] else "not confounded"
+def _confounds(confounds: dict[str, Any]) -> list[str]:
+    weighed = confounds["weighed"]
+    verdict = "confounded" if confounds["confounded"] else "not confounded"
     return [
-        f"  confounds alone: {found['strongest']} reaches {found['auroc']:.2f} (limit "
-        f"{found['limit']:.2f}): {verdict} as delivered",
+        f"  confounds alone: {confounds['strongest']} reaches {confounds['auroc']:.2f} (limit "
+        f"{confounds['limit']:.2f}): {verdict} as delivered",
         f"  weighed so that they tell nothing (as {weighed['effective_ai']:.0f} AI, "
         f"{weighed['effective_human']:.0f} human tracks): AUROC {weighed['auroc']:.3f}, TPR "
         f"{weighed['tpr_at_fpr']['0.01']:.3f} at 1 %, {weighed['tpr_at_fpr']['0.05']:.3f} at 5 %",
@@ -126,24 +128,25 @@ def _nested(name: str, halved: Sequence[dict[str, Any]]) -> list[str]:
         f"  {'judged':40s}{'AUROC':>8s}{'TPR 1%':>8s}{'TPR 5%':>8s}  frozen at 1%: TPR, FPR",
     ]
     for row in halved:
-        one = row["fused"]
+        fused = row["fused"]
         judged = ", ".join(row["judged"]["ai"])
         lines.append(
-            f"  {judged[:38]:40s}{one['auroc']:8.3f}{one['tpr_at_0.01']:8.3f}"
-            f"{one['tpr_at_0.05']:8.3f}  {one['frozen_0.01_tpr']:.3f}, {one['frozen_0.01_fpr']:.3f}"
+            f"  {judged[:38]:40s}{fused['auroc']:8.3f}{fused['tpr_at_0.01']:8.3f}"
+            f"{fused['tpr_at_0.05']:8.3f}  {fused['frozen_0.01_tpr']:.3f}, "
+            f"{fused['frozen_0.01_fpr']:.3f}"
         )
     return lines
 
 
-def _attribution(found: dict[str, Any]) -> list[str]:
-    known, unseen = found["known"], found["unseen"]
+def _attribution(attribution: dict[str, Any]) -> list[str]:
+    known, unseen = attribution["known"], attribution["unseen"]
     lines = [
         f"generators named, the track's repository left out: of {known['tracks']} tracks of known "
         f"ones {known['right']:.0%} rightly, {known['wrong']:.0%} wrongly; of {unseen['tracks']} "
         f"of unseen ones {unseen['wrong']:.0%} wrongly"
     ]
     lines += [f"  one decoder, by what is taken for what: {', '.join(members)}"
-              for members in found["families"]]  # fmt: skip
+              for members in attribution["families"]]  # fmt: skip
     return lines
 
 
@@ -153,9 +156,9 @@ def humans_csv(nulls: Mapping[str, Null]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("population", "repository", "seconds", "score", "weight"))
     for name, null in nulls.items():
-        for one, score, weight in zip(null.witnesses, null.scores, null.weights, strict=True):
-            seconds = round(one.scores.seconds, 1)
-            writer.writerow((name, one.repository, seconds, score, round(float(weight), 6)))
+        for witness, score, weight in zip(null.witnesses, null.scores, null.weights, strict=True):
+            seconds = round(witness.scores.seconds, 1)
+            writer.writerow((name, witness.repository, seconds, score, round(float(weight), 6)))
     return out.getvalue()
 
 

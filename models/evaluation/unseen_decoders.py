@@ -29,7 +29,7 @@ FPRS: Final = (0.01, 0.05)
 FIGURES: Final = ("auroc", "tpr_at_0.01", "tpr_at_0.05")
 
 
-def measure(heard: Population, lines: Lines, lattice: Lattice) -> dict[str, Any]:
+def measure(population: Population, lines: Lines, lattice: Lattice) -> dict[str, Any]:
     """Return figures of each generator with its decoder unknown, and of all together.
 
     Args:
@@ -38,17 +38,17 @@ def measure(heard: Population, lines: Lines, lattice: Lattice) -> dict[str, Any]
         lines: of these, in order, and after them of what else templates are learned from.
         lattice: the model's rates.
     """
-    clock_lines = measured(heard.tracks, lattice)
+    clock_lines = measured(population.tracks, lattice)
     plausible = np.array([rate.penalty == 0 for rate in lattice.rates], bool)
     known = clock_lines.scores(Constants(), plausible)
-    human_clock = _null(known.max(axis=1)[~heard.labels])
-    makers = np.array([one.maker for one in heard.tracks])
-    human_template = np.array([one.template for one in heard.tracks])[~heard.labels]
+    human_clock = _null(known.max(axis=1)[~population.labels])
+    makers = np.array([one.maker for one in population.tracks])
+    human_template = np.array([one.template for one in population.tracks])[~population.labels]
     null = _null(human_template)
-    human = _nats(human_clock, known.max(axis=1)[~heard.labels]) + _nats(null, human_template)
+    human = _nats(human_clock, known.max(axis=1)[~population.labels]) + _nats(null, human_template)
     rows: dict[str, dict[str, Any]] = {}
-    for maker in sorted(set(makers[heard.labels])):
-        own = heard.labels & (makers == maker)
+    for maker in sorted(set(makers[population.labels])):
+        own = population.labels & (makers == maker)
         rates = _rates_of(known[own])
         penalised = clock_lines.only(own).scores(Constants(), plausible & ~rates)
         left, taken = _templates_without(lines, str(maker))
@@ -86,10 +86,10 @@ def _figures(ai: FloatVector, human: FloatVector) -> dict[str, float]:
 def _rates_of(scores: FloatVector) -> NDArray[np.bool_]:
     """Return the rates at which a share of a generator's tracks wins."""
     best = Counter(scores.argmax(axis=1).tolist())
-    found = np.zeros(scores.shape[1], bool)
+    plausible = np.zeros(scores.shape[1], bool)
     for index, count in best.items():
-        found[index] |= count >= OWN_SHARE * len(scores)
-    return found
+        plausible[index] |= count >= OWN_SHARE * len(scores)
+    return plausible
 
 
 def _templates_without(lines: Lines, maker: str) -> tuple[NDArray[np.bool_], list[str]]:
@@ -103,8 +103,8 @@ def _templates_without(lines: Lines, maker: str) -> tuple[NDArray[np.bool_], lis
         for name, cosine in zip(everything.names, cosines.tolist(), strict=True)
         if name != maker and cosine >= ALIKE
     ]
-    beside = np.isin(lines.repositories, lines.repositories[own])
-    gone = ~lines.human & (np.isin(lines.makers, [maker, *alike]) | beside)
+    same_repository = np.isin(lines.repositories, lines.repositories[own])
+    gone = ~lines.human & (np.isin(lines.makers, [maker, *alike]) | same_repository)
     return ~gone, alike
 
 

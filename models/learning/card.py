@@ -75,8 +75,8 @@ def _recall(calibration: dict[str, Any]) -> str:
         f"bandwidth, and at least {RECALL_TRACKS}, are found at p <= 0.1 though their makers are "
         "unknown:",
     ]
-    for name, one in calibration.items():
-        for row in one["recall"]:
+    for name, figures in calibration.items():
+        for row in figures["recall"]:
             if row["tracks"]:
                 to = f"to {row['to_s']:.0f} s" if row["to_s"] else "and more"
                 bands = "all three high bands" if row["all_bands"] else "fewer high bands"
@@ -94,16 +94,16 @@ def _gates(description: dict[str, Any]) -> str:
     if release is None:
         return ""
     lines = ["", "Before release:"]
-    for name, one in release["gates"].items():
-        confounds = one["confounds"]
+    for name, gate in release["gates"].items():
+        confounds = gate["confounds"]
         weighed = confounds["weighed"]
-        songs = one["songs"]
+        songs = gate["songs"]
         flagged = ", ".join(
             f"{count:.1f} at {float(alpha):.0%}" for alpha, count in songs["flagged"].items()
         )
         lines.append(
             f"- {name}: labels dealt out anew between makers, AUROC "
-            f"{one['permuted_auroc']:.2f}. Of {songs['performances']} human performances of a "
+            f"{gate['permuted_auroc']:.2f}. Of {songs['performances']} human performances of a "
             f"minute and more are flagged, their repositories left out: {flagged}. The strongest "
             f"confound alone ({confounds['strongest']}) reaches {confounds['auroc']:.2f} as "
             f"delivered and "
@@ -116,10 +116,10 @@ def _gates(description: dict[str, Any]) -> str:
 
 def _lessons(description: dict[str, Any]) -> str:
     """Return how well generators are learned from a few tracks."""
-    found = description.get("few_shot")
-    if found is None:
+    few_shot = description.get("few_shot")
+    if few_shot is None:
         return ""
-    mean = found["mean"]
+    mean = few_shot["mean"]
     head = (
         "\n### Learned from a few tracks (`earmark learn`)\n"
         "Each generator left out with its repositories, then taught; judged on its other tracks at "
@@ -133,7 +133,7 @@ def _lessons(description: dict[str, Any]) -> str:
         f"| {row['3']['found']:.0%} | {row['5']['found']:.0%} "
         f"| {_share(row.get('unlearned_controls'))} | {_share(row['3']['controls'])} "
         f"| {_share(row['5']['controls'])} |"
-        for name, row in found["generators"].items()
+        for name, row in few_shot["generators"].items()
     ]
     rows += [
         f"| **mean, {title}** | | | {_share(mean['3'][key])} | {_share(mean['5'][key])} "
@@ -176,23 +176,23 @@ def write_card(description: dict[str, Any]) -> str:
             f"generators that share a decoder look alike.\n"
         )
     calibration = [
-        f"- {name}: {one['performances']} performances, heard {one['hearings']} times "
-        f"({one['humans']} recordings of {one['human_repositories']} repositories as they are, and "
+        f"- {name}: {row['performances']} performances, heard {row['hearings']} times "
+        f"({row['humans']} recordings of {row['human_repositories']} repositories as they are, and "
         f"deliveries), "
-        f"up to {one['longest_s']:.0f} s, {one['rates_hz'][0]} to {one['rates_hz'][1]} Hz; "
-        f"the smallest supported false-positive rate is {one['smallest_alpha']:.2%}."
-        for name, one in description["calibration"].items()
+        f"up to {row['longest_s']:.0f} s, {row['rates_hz'][0]} to {row['rates_hz'][1]} Hz; "
+        f"the smallest supported false-positive rate is {row['smallest_alpha']:.2%}."
+        for name, row in description["calibration"].items()
     ]
     figures: list[str] = []
-    for name, one in description["figures"].items():
+    for name, row in description["figures"].items():
         realised = ", ".join(
-            f"{fpr:.1%} at {float(alpha):.0%}" for alpha, fpr in one["realised_fpr"].items()
+            f"{fpr:.1%} at {float(alpha):.0%}" for alpha, fpr in row["realised_fpr"].items()
         )
         figures += [
             "",
-            f"### {name} ({one['ai']} AI, {one['human']} human)",
-            f"AUROC {one['auroc']:.3f}; found {one['tpr_at_fpr']['0.01']:.0%} at 1 % and "
-            f"{one['tpr_at_fpr']['0.05']:.0%} at 5 % false positives; realised false positives "
+            f"### {name} ({row['ai']} AI, {row['human']} human)",
+            f"AUROC {row['auroc']:.3f}; found {row['tpr_at_fpr']['0.01']:.0%} at 1 % and "
+            f"{row['tpr_at_fpr']['0.05']:.0%} at 5 % false positives; realised false positives "
             f"{realised}.",
             "",
             "| generator or human source | tracks | flagged at 1 % | at 5 % | median score |",
@@ -202,7 +202,7 @@ def write_card(description: dict[str, Any]) -> str:
             figures += [
                 f"| {maker} | {row['tracks']} | {row['flagged_at_1']:.0%} "
                 f"| {row['flagged_at_5']:.0%} | {row['median_score']:.2f} |"
-                for maker, row in one[table].items()
+                for maker, row in row[table].items()
             ]
     return _TEXT.format(
         name=description["name"],

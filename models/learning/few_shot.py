@@ -53,14 +53,14 @@ class Taught:
 
     def report(self) -> str:
         """Return it for people."""
-        one = self.lesson.template
+        template = self.lesson.template
         clock = (
             "no clock that all its tracks share"
             if self.lesson.rate is None
             else f"clock at {self.lesson.rate.hz:.2f} Hz ({self.lesson.rate.origin})"
         )
         lines = [
-            f"{one.name}: {one.tracks} tracks ({one.population}); {clock}",
+            f"{template.name}: {template.tracks} tracks ({template.population}); {clock}",
             *self.left_out,
             f"{'each judged without itself':34s}{'tracks':>8s}{'before':>8s}{'after':>8s}",
         ]
@@ -97,14 +97,14 @@ def teach(
     if not (folder / REFERENCES).is_file():
         raise BadInput("manifest", f"{folder} has no {REFERENCES}: it cannot learn")
     references = unpack((folder / REFERENCES).read_bytes())
-    shots, lost = _heard(files, AI, name, cache, workers)
-    beside, lost_controls = _heard(controls, HUMAN, "controls", cache, workers)
-    lesson = learn(name, shots, beside, model, references)
+    shots, rejected = _heard(files, AI, name, cache, workers)
+    assessed_controls, rejected_controls = _heard(controls, HUMAN, "controls", cache, workers)
+    lesson = learn(name, shots, assessed_controls, model, references)
     model.calibrations[lesson.template.population].check_alpha(ALPHA)
-    compared = compare(name, shots, beside, model, references, lesson)
+    compared = compare(name, shots, assessed_controls, model, references, lesson)
     _check(compared, name)
     digest = None if out is None else write_lesson(lesson, folder, out)
-    return Taught(lesson, compared, (*lost, *lost_controls), out, digest)
+    return Taught(lesson, compared, (*rejected, *rejected_controls), out, digest)
 
 
 def _heard(
@@ -117,15 +117,15 @@ def _heard(
             raise BadInput("manifest", f"{path} is no file")
         track = Track(path, label, maker, maker, file_sha256(path))
         tracks.setdefault(track.sha256, track)
-    heard, unheard = observe(list(tracks.values()), cache, workers)
-    notes = [f"left out: {one.track.path.name}: {one.reason}" for one in unheard]
+    observed, rejected = observe(list(tracks.values()), cache, workers)
+    notes = [f"left out: {item.track.path.name}: {item.reason}" for item in rejected]
     used = []
-    for one in heard:
-        reason = abstention_reason(one.observation)
+    for item in observed:
+        reason = abstention_reason(item.observation)
         if reason is None:
-            used.append(one.observation)
+            used.append(item.observation)
         else:
-            notes.append(f"left out: {one.track.path.name}: {reason}")
+            notes.append(f"left out: {item.track.path.name}: {reason}")
     return used, notes
 
 
@@ -196,20 +196,20 @@ def write_lesson(lesson: Lesson, folder: Path, out: Path) -> str:
     model = lesson.model
     for heard_in, calibration in model.calibrations.items():
         tensors |= tensors_of_scores(heard_in, calibration.humans)
-    for index, one in enumerate(model.learned):
-        vector, step = narrowed(one.vector[None])
+    for index, learned in enumerate(model.learned):
+        vector, step = narrowed(learned.vector[None])
         tensors[f"learned.{index}.vector"], tensors[f"learned.{index}.step"] = vector[0], step
-        tensors |= tensors_of_scores(f"learned.{index}", one.humans)
+        tensors |= tensors_of_scores(f"learned.{index}", learned.humans)
     manifest["learned"] = [
         {
-            "name": one.name,
-            "population": one.population,
-            "sample_rates_hz": list(one.sample_rates_hz),
-            "rate_hz": one.rate_hz,
-            "scale": asdict(one.humans.scale),
-            "tracks": one.tracks,
+            "name": learned.name,
+            "population": learned.population,
+            "sample_rates_hz": list(learned.sample_rates_hz),
+            "rate_hz": learned.rate_hz,
+            "scale": asdict(learned.humans.scale),
+            "tracks": learned.tracks,
         }
-        for one in model.learned
+        for learned in model.learned
     ]
     manifest["learned_from"] = {
         "name": manifest["name"],

@@ -97,11 +97,11 @@ def learn(
     if len(where) > 1:
         raise BadInput("mixed_rates", "tracks below 44.1 kHz and at or above it: learn them apart")
     heard_in = where.pop()
-    beside = [one for one in controls if population(one.sample_rate_hz) == heard_in]
+    same_population = [one for one in controls if population(one.sample_rate_hz) == heard_in]
     units = model.template_set.unit(np.stack([residual(one) for one in shots]))
     control_units = (
-        model.template_set.unit(np.stack([residual(one) for one in beside]))
-        if beside
+        model.template_set.unit(np.stack([residual(one) for one in same_population]))
+        if same_population
         else np.empty((0, units.shape[1]), np.float32)
     )
     humans = references.of(heard_in)
@@ -111,7 +111,7 @@ def learn(
     compared = those_at(humans, heard_in, [one.sample_rate_hz for one in shots])
     noise, below_hz = noise_of(compared), band_of(shots)
     vector = template(units, control_units, noise, below_hz)
-    found = Learned(
+    learned = Learned(
         name=name,
         vector=vector,
         humans=null(vector, compared, strangers_among(units, control_units, noise, below_hz)),
@@ -124,16 +124,16 @@ def learn(
     calibrations = dict(model.calibrations)
     calibrations[heard_in] = replace(
         calibrations[heard_in],
-        humans=whole_null(humans, (*known, found), calibrations[heard_in].humans.scale),
+        humans=whole_null(humans, (*known, learned), calibrations[heard_in].humans.scale),
     )
     return Lesson(
         replace(
             model,
             lattice=model.lattice if rate is None else with_rate(model.lattice, rate),
             calibrations=calibrations,
-            learned=(*known, found),
+            learned=(*known, learned),
         ),
-        found,
+        learned,
         rate,
     )
 
@@ -167,8 +167,8 @@ def template(
     edges = [np.arange(round(low / BIN_HZ), round(high / BIN_HZ)) for low, high in BANDS_HZ]
     mean[np.concatenate(edges) * BIN_HZ >= below_hz] = 0
     unit = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
-    found: FloatArray = widened(*narrowed(unit[None]))[0]  # as written: the null is of that
-    return found
+    stored: FloatArray = widened(*narrowed(unit[None]))[0]  # as written: the null is of that
+    return stored
 
 
 def band_of(shots: Sequence[Observation]) -> float:
@@ -221,11 +221,11 @@ def strangers_among(
 
     With its own it is zero: its direction was taken out.
     """
-    found = [
+    aligned = [
         float(template(units, np.delete(controls, index, axis=0), noise, below_hz) @ one)
         for index, one in enumerate(controls)
     ]
-    return np.array(found, np.float64)
+    return np.array(aligned, np.float64)
 
 
 def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScale) -> HumanScores:
@@ -237,16 +237,20 @@ def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScal
         scale: of the whole answer before; it stays.
     """
     heard_in = str(humans.populations[0])
-    whole = humans.whole.astype(np.float64)
+    strongest = humans.whole.astype(np.float64)
     pairs = list(zip(humans.units, humans.seconds.tolist(), strict=True))
-    for one in (one for one in learned if one.population == heard_in):
-        asked = speaks_of(humans, heard_in, one.sample_rates_hz)
-        nats = [one.humans.surprise(one.cosine(units), seconds) for units, seconds in pairs]
-        whole = np.where(asked, np.maximum(whole, np.array(nats) - LEARNED_PENALTY), whole)
+    for template in (template for template in learned if template.population == heard_in):
+        applies = speaks_of(humans, heard_in, template.sample_rates_hz)
+        nats = [
+            template.humans.surprise(template.cosine(units), seconds) for units, seconds in pairs
+        ]
+        strongest = np.where(
+            applies, np.maximum(strongest, np.array(nats) - LEARNED_PENALTY), strongest
+        )
     standard = np.array(
         [
             scale.standard(score, seconds)
-            for score, (_, seconds) in zip(whole.tolist(), pairs, strict=True)
+            for score, (_, seconds) in zip(strongest.tolist(), pairs, strict=True)
         ]
     )
     order = np.argsort(standard, kind="stable")
@@ -291,9 +295,9 @@ def clock_of(shots: Sequence[Observation], lattice: Lattice, name: str) -> Rate 
 
 def _heights(observed: Observation) -> FloatArray:
     heights = line_heights(torch.from_numpy(observed.clock), observed.geometry)
-    heard = heights[torch.tensor(observed.groups)].mean(dim=0) * mains_mask(observed.geometry)
-    found: FloatArray = heard.numpy()
-    return found
+    mean = heights[torch.tensor(observed.groups)].mean(dim=0) * mains_mask(observed.geometry)
+    result: FloatArray = mean.numpy()
+    return result
 
 
 def _best_rate(z: FloatVector, geometry: Geometry) -> float | None:
@@ -309,14 +313,14 @@ def _best_rate(z: FloatVector, geometry: Geometry) -> float | None:
         scores += z[where] * counted
         lines += counted
     scores = np.where(lines >= MIN_LINES, scores / np.sqrt(lines.clip(min=1)), 0)
-    found: list[tuple[float, float]] = []
+    candidates: list[tuple[float, float]] = []
     for index in np.argsort(-scores):
         hz = float(rates[index])
-        if all(abs(hz / other - 1) > 10 * RATE_STEP for _, other in found):
-            found.append((_strength(z, geometry, hz), hz))
-        if len(found) == CANDIDATES:
+        if all(abs(hz / other - 1) > 10 * RATE_STEP for _, other in candidates):
+            candidates.append((_strength(z, geometry, hz), hz))
+        if len(candidates) == CANDIDATES:
             break
-    best = max(found, default=(0.0, 0.0))
+    best = max(candidates, default=(0.0, 0.0))
     return best[1] if best[0] > 0 else None
 
 

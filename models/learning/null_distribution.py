@@ -70,8 +70,8 @@ def calibration_of(
             looks[name] = human_scores(there_scores, seconds[there], weights[there])
         else:
             looks[name] = HumanScores.of(np.array([NOTHING]))
-    whole = np.array([strongest(one.scores, known)[0] for one in witnesses])
-    return replace(known, humans=human_scores(whole, seconds, weights))
+    combined = np.array([strongest(one.scores, known)[0] for one in witnesses])
+    return replace(known, humans=human_scores(combined, seconds, weights))
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,16 @@ def null_of(population: str, witnesses: Sequence[Witness], branches: Collection[
     ordered = tuple(name for name in BRANCHES if name in branches)
     calibration = calibration_of(population, witnesses, ordered)
     weights = weights_of(witnesses)
-    whole, standard, scores = (np.zeros(len(witnesses)) for _ in range(3))
+    combined, standard, scores = (np.zeros(len(witnesses)) for _ in range(3))
     repositories = np.array([one.repository for one in witnesses])
     for name in sorted(set(repositories.tolist())):
         rest = [one for one in witnesses if one.repository != name]
         without = calibration_of(population, rest, ordered) if rest else calibration
         for index in np.flatnonzero(repositories == name).tolist():
             found = witnesses[index].scores
-            whole[index] = strongest(found, without)[0]
-            standard[index] = without.humans.scale.standard(whole[index], found.seconds)
-            scores[index] = without.humans.surprise(whole[index], found.seconds)
+            combined[index] = strongest(found, without)[0]
+            standard[index] = without.humans.scale.standard(combined[index], found.seconds)
+            scores[index] = without.humans.surprise(combined[index], found.seconds)
     order = np.argsort(standard, kind="stable")
     humans = HumanScores(
         standard[order].astype(np.float32),
@@ -115,7 +115,7 @@ def null_of(population: str, witnesses: Sequence[Witness], branches: Collection[
         replace(calibration, humans=humans),
         tuple(witnesses),
         weights,
-        whole,
+        combined,
         scores.round(SCORE_DIGITS),
         _among_others(standard, weights, repositories),
     )
@@ -128,9 +128,9 @@ def _among_others(
     p = np.ones(len(standard))
     for name in set(repositories.tolist()):
         own = repositories == name
-        others, shares = standard[~own], weights[~own]
+        held_out, shares = standard[~own], weights[~own]
         for index in np.flatnonzero(own):
-            above = shares[others >= standard[index]].sum()
+            above = shares[held_out >= standard[index]].sum()
             p[index] = (1 + above) / (shares.sum() + 1)
     return p
 
@@ -153,13 +153,13 @@ def scale_of(scores: FloatVector, seconds: FloatVector, weights: FloatVector) ->
     if high - low < LENGTHS_APART:
         lengths = np.zeros(len(lengths))
     middle, upper = (_line(scores, lengths, weights, at) for at in (0.5, TAIL_FROM))
-    found = LengthScale(middle[0], upper[0], 1.0, middle[1], upper[1])
+    scale = LengthScale(middle[0], upper[0], 1.0, middle[1], upper[1])
     standard = np.array(
-        [found.standard(*pair) for pair in zip(scores.tolist(), seconds.tolist(), strict=True)]
+        [scale.standard(*pair) for pair in zip(scores.tolist(), seconds.tolist(), strict=True)]
     )
     above = standard > 1
     excess = float(np.average(standard[above] - 1, weights=weights[above])) if above.any() else 0.0
-    return replace(found, excess=round(max(excess, LEAST_SPREAD), 6))
+    return replace(scale, excess=round(max(excess, LEAST_SPREAD), 6))
 
 
 def _line(

@@ -62,15 +62,15 @@ def observe(
 
 
 def _read(tracks: Iterable[Track], cache: Path) -> tuple[list[Observed], list[Unheard]]:
-    heard, unheard = [], []
+    observed, rejected = [], []
     for track in tracks:
         facts = orjson.loads(_facts_path(cache, track.sha256).read_bytes())
         if "reason" in facts:
-            unheard.append(Unheard(track, facts["reason"]))
+            rejected.append(Unheard(track, facts["reason"]))
             continue
         data = _facts_path(cache, track.sha256).with_suffix(".obs").read_bytes()
-        heard.append(Observed(track, AudioFacts(**facts), Observation.from_bytes(data)))
-    return heard, unheard
+        observed.append(Observed(track, AudioFacts(**facts), Observation.from_bytes(data)))
+    return observed, rejected
 
 
 def _hear(job: tuple[Track, Path]) -> None:
@@ -80,12 +80,12 @@ def _hear(job: tuple[Track, Path]) -> None:
     keep_freed_memory()
     facts = _facts_path(cache, track.sha256)
     try:
-        heard = listen(track.path, max_duration_s=MAX_DURATION_S)
+        decoded = listen(track.path, max_duration_s=MAX_DURATION_S)
     except InvalidAudio as error:
         _write(facts, orjson.dumps({"reason": str(error)}))
         return
-    _write(facts.with_suffix(".obs"), heard.observation)
-    _write(facts, orjson.dumps(asdict(heard.audio)))
+    _write(facts.with_suffix(".obs"), decoded.observation)
+    _write(facts, orjson.dumps(asdict(decoded.audio)))
 
 
 def _facts_path(cache: Path, sha256: str) -> Path:

@@ -36,13 +36,13 @@ def chosen(manifest: Path, listed_as: str) -> tuple[list[Path], list[Path]]:
     tracks = [row for row in rows if row["label"] == AI and row["generator"] == listed_as]
     if not tracks:
         listed = Counter(row["generator"] for row in rows if row["label"] == AI)
-        found = ", ".join(f"{name} ({count})" for name, count in sorted(listed.items()))
+        listing = ", ".join(f"{name} ({count})" for name, count in sorted(listed.items()))
         raise BadInput(
-            "manifest", f"{manifest} lists no track of {listed_as}; AI: {found or 'none'}"
+            "manifest", f"{manifest} lists no track of {listed_as}; AI: {listing or 'none'}"
         )
     sources = {row["source_repo"] for row in tracks}
-    beside = [row for row in rows if row["label"] == HUMAN and row["source_repo"] in sources]
+    controls = [row for row in rows if row["label"] == HUMAN and row["source_repo"] in sources]
     return (
         [Path(row["path"]) for row in tracks],
-        [Path(row["path"]) for row in beside[:MOST_CONTROLS]],
+        [Path(row["path"]) for row in controls[:MOST_CONTROLS]],
     )

@@ -62,10 +62,14 @@ def write_samples(folder: Path, seed: int) -> list[Sample]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     samples = _samples(folder)
-    made, mark = folder / ".made", f"version {VERSION}, seed {seed}\n"
-    if made.exists() and made.read_text() == mark and all(one.path.exists() for one in samples):
+    marker, expected = folder / ".made", f"version {VERSION}, seed {seed}\n"
+    if (
+        marker.exists()
+        and marker.read_text() == expected
+        and all(one.path.exists() for one in samples)
+    ):
         return samples
-    made.unlink(missing_ok=True)
+    marker.unlink(missing_ok=True)
     harbour = render(_derived(seed, 1), 34)
     boats = render(_derived(seed, 2), 38)
     glass = decode_through(render(_derived(seed, 3), 32), RATE_HZ, (8, 8, 8), _derived(seed, 13))
@@ -80,7 +84,7 @@ def write_samples(folder: Path, seed: int) -> list[Sample]:
         write_audio(sample.path, wave, title=sample.title)
         if sample.kind == "truncated":  # the tag and a little more: no frame is whole
             sample.path.write_bytes(sample.path.read_bytes()[:160])
-    made.write_text(mark)
+    marker.write_text(expected)
     return samples
 
 

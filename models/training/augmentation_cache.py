@@ -99,8 +99,8 @@ class Recording:
 
     def sounds(self, wanted: frozenset[str]) -> Iterator[tuple[str, Audio]]:
         """See ``Subject``."""
-        whole, rate_hz = decoded(self.track.path)
-        part = excerpt(whole, rate_hz, self.excerpt_s)
+        audio, rate_hz = decoded(self.track.path)
+        part = excerpt(audio, rate_hz, self.excerpt_s)
         cells = {cell.name: cell for cell in self.cells}
         for case in self.cases():
             if case.key not in wanted:
@@ -108,7 +108,7 @@ class Recording:
             if case.part == "delivery":
                 yield case.key, deliver(cells[case.cell], part, rate_hz, self.seed)
             else:
-                yield case.key, (excerpt(whole, rate_hz, float(case.cell[:-2])), rate_hz)
+                yield case.key, (excerpt(audio, rate_hz, float(case.cell[:-2])), rate_hz)
 
     def _key(self, what: str) -> str:
         return key_of(self.track.sha256, what, self.seed)

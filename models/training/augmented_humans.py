@@ -77,8 +77,8 @@ def excerpts(heard_as_they_are: Sequence[Observed], seed: int) -> list[Recording
 def songs(human: Sequence[Observed], seed: int) -> list[Recording]:
     """Return the longest recording of each performance of a minute and more."""
     longest: dict[str, tuple[float, Track]] = {}
-    for one in human:
-        observed, track = one.observation, one.track
+    for recording in human:
+        observed, track = recording.observation, recording.track
         long = observed.duration_s >= SONG_S and observed.sample_rate_hz >= FULL_RATE_HZ
         if not long or abstention_reason(observed) is not None:
             continue

@@ -95,46 +95,51 @@ class Confounds:
             )
 
 
-def measure(heard: Population) -> Confounds:
+def measure(population: Population) -> Confounds:
     """Return what the facts of a population tell; both classes need two groups at least."""
-    facts = np.array([facts_of(one) for one in heard.tracks])
-    ones = balanced_weights(heard.labels, heard.groups)
-    weights = _overlap(facts, heard.labels)
+    facts = np.array([facts_of(one) for one in population.tracks])
+    ones = balanced_weights(population.labels, population.groups)
+    weights = _overlap(facts, population.labels)
     return Confounds(
-        _probes(facts, heard, ones),
-        _probes(facts, heard, weights),
+        _probes(facts, population, ones),
+        _probes(facts, population, weights),
         weights,
-        (_effective(weights[heard.labels]), _effective(weights[~heard.labels])),
+        (_effective(weights[population.labels]), _effective(weights[~population.labels])),
     )
 
 
-def figures_of(heard: Population, found: Confounds) -> dict[str, Any]:
+def figures_of(population: Population, confounds: Confounds) -> dict[str, Any]:
     """Return the probes and the detector's own figures under the weights."""
-    ai, human = heard.labels, ~heard.labels
-    sides = (heard.scores[ai], found.weights[ai], heard.scores[human], found.weights[human])
+    ai, human = population.labels, ~population.labels
+    sides = (
+        population.scores[ai],
+        confounds.weights[ai],
+        population.scores[human],
+        confounds.weights[human],
+    )
     return {
         "limit": LIMIT,
-        "probes": {name: rounded(value) for name, value in found.delivered.items()},
-        "auroc": rounded(found.auroc),
-        "strongest": found.strongest,
-        "confounded": found.confounded,
+        "probes": {name: rounded(value) for name, value in confounds.delivered.items()},
+        "auroc": rounded(confounds.auroc),
+        "strongest": confounds.strongest,
+        "confounded": confounds.confounded,
         "weighed": {
-            "probe_auroc": rounded(found.weighed_auroc),
-            "effective_ai": rounded(found.effective[0]),
-            "effective_human": rounded(found.effective[1]),
+            "probe_auroc": rounded(confounds.weighed_auroc),
+            "effective_ai": rounded(confounds.effective[0]),
+            "effective_human": rounded(confounds.effective[1]),
             "auroc": rounded(weighted_auroc(*sides)),
             "tpr_at_fpr": {str(fpr): rounded(weighted_tpr_at(*sides, fpr)) for fpr in (0.01, 0.05)},
         },
     }
 
 
-def facts_of(one: Scored) -> list[float]:
+def facts_of(track: Scored) -> list[float]:
     """Return the five facts of one track, in the order of ``FACTS``.
 
     Where a container states no bit rate it is the file's size over its duration.
     """
-    facts, observation = one.observed.facts, one.observed.observation
-    bit_rate = facts.bit_rate or 8 * one.observed.track.size / max(facts.duration_s, 0.1)
+    facts, observation = track.observed.facts, track.observed.observation
+    bit_rate = facts.bit_rate or 8 * track.observed.track.size / max(facts.duration_s, 0.1)
     return [
         float(np.log(bit_rate)),
         float(np.log(max(facts.duration_s, 0.1))),
@@ -144,26 +149,27 @@ def facts_of(one: Scored) -> list[float]:
     ]
 
 
-def fold_of(heard: Population, count: int) -> list[int]:
+def fold_of(population: Population, count: int) -> list[int]:
     """Return a fold for each track: generators spread over all folds, so are repositories."""
-    result = np.zeros(len(heard.tracks), int)
+    result = np.zeros(len(population.tracks), int)
     for label in (False, True):
-        own = np.flatnonzero(heard.labels == label)
-        names = [heard.groups[index] for index in own]
+        own = np.flatnonzero(population.labels == label)
+        names = [population.groups[index] for index in own]
         result[own] = folds(names, min(count, len(set(names))))
     return [int(number) for number in result]
 
 
 def _probes(
-    facts: NDArray[np.float64], heard: Population, weights: FloatVector
+    facts: NDArray[np.float64], population: Population, weights: FloatVector
 ) -> dict[str, float]:
     """Return the AUROC of each probe, makers left out, all counted by ``weights``."""
-    fold = np.array(fold_of(heard, FOLDS))
+    fold = np.array(fold_of(population, FOLDS))
     columns = {"all five": list(range(len(FACTS)))} | {
         name: [index] for index, name in enumerate(FACTS)
     }
     return {
-        name: _probe(facts[:, used], heard.labels, weights, fold) for name, used in columns.items()
+        name: _probe(facts[:, used], population.labels, weights, fold)
+        for name, used in columns.items()
     }
 
 

@@ -23,8 +23,8 @@ def p_values(members: Sequence[Scored]) -> FloatVector:
         return np.array([1.0 if one.reason else one.p for one in members], np.float64)
     p = np.ones(len(members))
     where = {id(one): index for index, one in enumerate(members)}
-    for heard in populations(members):
-        ai, human = heard.side(ai=True), heard.side(ai=False)
+    for population in populations(members):
+        ai, human = population.side(ai=True), population.side(ai=False)
         if not human.tracks:
             continue
         for side, values in (

@@ -27,12 +27,12 @@ ALPHAS: Final = (0.01, 0.02, 0.05)
 FLAGGED: Final = "ai_likely"
 
 
-def recall_of(heard: Population) -> list[dict[str, Any]]:
+def recall_of(population: Population) -> list[dict[str, Any]]:
     """Return how much AI is found at p <= 0.1, by length, with all high bands heard or fewer.
 
     Where it is much, a recording in which nothing is found is likely a person's.
     """
-    ai = heard.side(ai=True).tracks
+    ai = population.side(ai=True).tracks
     p = p_values(ai)
     seconds = np.array([one.observed.observation.duration_s for one in ai])
     bands = np.array([sum(one.observed.observation.groups) for one in ai])
@@ -102,9 +102,9 @@ def with_suspects(
     }
 
 
-def of_populations(heard: Sequence[Observed], names: Sequence[str]) -> list[Observed]:
+def of_populations(observed: Sequence[Observed], names: Sequence[str]) -> list[Observed]:
     """Return the recordings of some populations."""
-    return [one for one in heard if population(one.observation.sample_rate_hz) in names]
+    return [one for one in observed if population(one.observation.sample_rate_hz) in names]
 
 
 def _flagged(model: Model, suspects: Sequence[Observed], alpha: float) -> int:

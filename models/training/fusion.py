@@ -62,25 +62,25 @@ class Fused:
         """Return ``references.zst``: the human recordings in the order of the nulls."""
         assert self.template_set is not None  # noqa: S101 - only a model with templates has references
         assert self.lines is not None  # noqa: S101 - likewise
-        members = [one for one in self.scored if one.reason is None]
-        human = [index for index, one in enumerate(members) if not one.is_ai]
-        heard = [members[index] for index in human] + list(self.deliveries)
+        members = [recording for recording in self.scored if recording.reason is None]
+        human = [index for index, recording in enumerate(members) if not recording.is_ai]
+        recordings = [members[index] for index in human] + list(self.deliveries)
         rows = human + [len(members) + index for index in range(len(self.deliveries))]
         by_population: dict[str, list[int]] = {name: [] for name in self.nulls}
         rates_hz: dict[str, list[int]] = {name: [] for name in self.nulls}
-        for row, one in zip(rows, heard, strict=True):
-            by_population[one.population].append(row)
-            rates_hz[one.population].append(one.observed.observation.sample_rate_hz)
+        for row, recording in zip(rows, recordings, strict=True):
+            by_population[recording.population].append(row)
+            rates_hz[recording.population].append(recording.observed.observation.sample_rate_hz)
         return pack(self.template_set, self.lines, by_population, rates_hz, self.nulls)
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return what the weights hold: human scores of each look, and the templates."""
-        found: dict[str, NDArray[Any]] = {}
+        tensors: dict[str, NDArray[Any]] = {}
         for population, null in self.nulls.items():
-            found |= tensors_of_scores(population, null.calibration.humans)
+            tensors |= tensors_of_scores(population, null.calibration.humans)
             for name, humans in null.calibration.looks.items():
-                found |= tensors_of_scores(f"{population}.{name}", humans)
-        return found if self.template_set is None else found | tensors_of(self.template_set)
+                tensors |= tensors_of_scores(f"{population}.{name}", humans)
+        return tensors if self.template_set is None else tensors | tensors_of(self.template_set)
 
 
 def fuse(
@@ -107,18 +107,18 @@ def fuse(
         ordered = checked(branches)
     except ValueError as error:
         raise BadInput("branches", str(error)) from error
-    members = [one for one in scored if one.reason is None]
-    known_in = {one.name for one in populations(members)}
-    beside = [
-        one
-        for one in score_all(delivered, lattice)
-        if one.reason is None and one.population in known_in
+    members = [track for track in scored if track.reason is None]
+    known_in = {track.name for track in populations(members)}
+    trace_subjects = [
+        track
+        for track in score_all(delivered, lattice)
+        if track.reason is None and track.population in known_in
     ]
-    subjects = [*members, *beside]
+    subjects = [*members, *trace_subjects]
     template_set, lines, attribution = None, None, None
     if "templates" in ordered:
-        known = [one for one in traces if abstention_reason(one.observation) is None]
-        lines = Lines.of([*(one.observed for one in subjects), *known])
+        known = [track for track in traces if abstention_reason(track.observation) is None]
+        lines = Lines.of([*(track.observed for track in subjects), *known])
         looked = _looked_out_of_fold(subjects, lines, ordered, lattice)
         everything = np.ones(len(lines.human), bool)
         template_set = fit(lines, everything)
@@ -126,39 +126,39 @@ def fuse(
             template_set = with_peaks(template_set, lines, everything)
         attribution = attribution_figures(lines)
     else:
-        looked = [search_all(_recording(one, lattice), ordered) for one in subjects]
+        looked = [search_all(_recording(track, lattice), ordered) for track in subjects]
     subjects = [
-        replace(one, template=scores.score_of("templates") or 0.0)
-        for one, scores in zip(subjects, looked, strict=True)
+        replace(track, template=scores.score_of("templates") or 0.0)
+        for track, scores in zip(subjects, looked, strict=True)
     ]
-    members, beside = subjects[: len(members)], subjects[len(members) :]
-    scores_by = {id(one.observed): scores for one, scores in zip(subjects, looked, strict=True)}
+    members, trace_subjects = subjects[: len(members)], subjects[len(members) :]
+    scores_by = {id(track.observed): scores for track, scores in zip(subjects, looked, strict=True)}
     nulls: dict[str, Null] = {}
-    whole: dict[int, Scored] = {}
-    for heard in populations(members):
+    combined: dict[int, Scored] = {}
+    for population in populations(members):
         humans = [
-            *heard.side(ai=False).tracks,
-            *(one for one in beside if one.population == heard.name),
+            *population.side(ai=False).tracks,
+            *(track for track in trace_subjects if track.population == population.name),
         ]
         witnesses = [
             Witness(
-                scores_by[id(one.observed)],
-                one.observed.track.repository,
-                one.observed.track.performance,
+                scores_by[id(track.observed)],
+                track.observed.track.repository,
+                track.observed.track.performance,
             )
-            for one in humans
+            for track in humans
         ]
-        null = nulls[heard.name] = null_of(heard.name, witnesses, ordered)
-        for one, score, p, witness in zip(
+        null = nulls[population.name] = null_of(population.name, witnesses, ordered)
+        for track, score, p, witness in zip(
             humans, null.scores.tolist(), null.p_values.tolist(), witnesses, strict=True
         ):
             look = strongest(witness.scores, null.calibration)[1]
-            whole[id(one.observed)] = replace(one, score=score, p=p, look=look)
-        for one in heard.side(ai=True).tracks:
-            whole[id(one.observed)] = _answered(one, scores_by[id(one.observed)], null)
-    together = [whole.get(id(one.observed), one) for one in scored]
-    others = tuple(whole[id(one.observed)] for one in beside)
-    return Fused(together, ordered, nulls, others, template_set, lines, attribution)
+            combined[id(track.observed)] = replace(track, score=score, p=p, look=look)
+        for track in population.side(ai=True).tracks:
+            combined[id(track.observed)] = _answered(track, scores_by[id(track.observed)], null)
+    together = [combined.get(id(track.observed), track) for track in scored]
+    fused_traces = tuple(combined[id(track.observed)] for track in trace_subjects)
+    return Fused(together, ordered, nulls, fused_traces, template_set, lines, attribution)
 
 
 def _recording(one: Scored, lattice: Lattice, lines: FixedLines | None = None) -> Recording:
@@ -174,24 +174,24 @@ def _looked_out_of_fold(
     ``lines`` are those of the subjects, then others. Which template fits does not count here.
     """
     looked: dict[int, BranchScores] = {}
-    for own, others in folds(lines):
-        template_set = fit(lines, others)
+    for own, rest in folds(lines):
+        template_set = fit(lines, rest)
         if "pitch" in branches:
-            template_set = with_peaks(template_set, lines, others)
+            template_set = with_peaks(template_set, lines, rest)
         for index in np.flatnonzero(own).tolist():
-            one = subjects[index]
+            subject = subjects[index]
             fixed = FixedLines(
-                template_set, template_set.unit(lines.vectors[index]), one.population
+                template_set, template_set.unit(lines.vectors[index]), subject.population
             )
-            looked[index] = search_all(_recording(one, lattice, fixed), branches)
+            looked[index] = search_all(_recording(subject, lattice, fixed), branches)
     return [looked[index] for index in range(len(subjects))]
 
 
-def _answered(one: Scored, scores: BranchScores, null: Null) -> Scored:
+def _answered(track: Scored, scores: BranchScores, null: Null) -> Scored:
     """Return an AI track with the score of its answer: a conclusive sum ends the search."""
     if is_conclusive(scores, null.calibration):
         scores = first_only(scores)
     nats, branch = strongest(scores, null.calibration)
     humans = null.calibration.humans
     score = round(humans.surprise(nats, scores.seconds), SCORE_DIGITS)
-    return replace(one, score=score, p=humans.p_value(nats, scores.seconds), look=branch)
+    return replace(track, score=score, p=humans.p_value(nats, scores.seconds), look=branch)

@@ -45,8 +45,8 @@ def write_lineage(manifest: Path, audio_root: Path, out: Path, cache: Path) -> d
         writer = csv.DictWriter(file, fields, lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            found = by_path.get(audio_root / row["path"], "")
-            writer.writerow({**row, "lineage": row.get("lineage") or found})
+            performance = by_path.get(audio_root / row["path"], "")
+            writer.writerow({**row, "lineage": row.get("lineage") or performance})
     return {"recordings": len(human), "performances": len(set(named.values()))}
 
 
@@ -65,17 +65,21 @@ def lineages(tracks: Sequence[Track], cache: Path) -> dict[str, str]:
         return name
 
     for members in by_repository.values():
-        heard = [Recording(_landmarks(track, cache)) for track in members]
-        for (one, a), (other, b) in combinations(zip(members, heard, strict=True), 2):
-            if root(one.sha256) != root(other.sha256) and same_performance(a, b):
-                parent[root(other.sha256)] = root(one.sha256)
+        recordings = [Recording(_landmarks(track, cache)) for track in members]
+        for (first, a), (second, b) in combinations(zip(members, recordings, strict=True), 2):
+            if root(first.sha256) != root(second.sha256) and same_performance(a, b):
+                parent[root(second.sha256)] = root(first.sha256)
     return {sha256: root(sha256)[:16] for sha256 in parent}
 
 
-def same_performance(one: Recording, other: Recording) -> bool:
+def same_performance(first: Recording, second: Recording) -> bool:
     """Whether one lies over the other for long enough to be a version of it."""
-    found = align(one, other)
-    return found is not None and found.score >= MIN_SCORE and found.overlap_s >= MIN_OVERLAP_S
+    alignment = align(first, second)
+    return (
+        alignment is not None
+        and alignment.score >= MIN_SCORE
+        and alignment.overlap_s >= MIN_OVERLAP_S
+    )
 
 
 def performances(tracks: Sequence[Track]) -> int:
@@ -91,10 +95,10 @@ def _landmarks(track: Track, cache: Path) -> Landmarks:
         audio, rate_hz = decoded(track.path)
         landmarker = Landmarker(rate_hz)
         landmarker.feed(audio.mean(axis=0))
-        found = landmarker.finish()
+        landmarks = landmarker.finish()
     except BadInput:  # what cannot be heard is like nothing
-        found = Landmarker(44_100).finish()
+        landmarks = Landmarker(44_100).finish()
     partial = path.with_suffix(".partial")
-    partial.write_bytes(found.to_bytes())
+    partial.write_bytes(landmarks.to_bytes())
     partial.replace(path)
-    return found
+    return landmarks

@@ -22,22 +22,22 @@ def fit(tracks: Sequence[Scored]) -> Likeness | None:
     """Return the likeness to tracks that can be assessed; None where too few support it."""
     if len(tracks) < 2 / SHARE:
         return None
-    found = np.stack([features(one.observed.observation) for one in tracks])
+    vectors = np.stack([features(one.observed.observation) for one in tracks])
     makers = np.array([one.group for one in tracks])
-    away = np.zeros(len(found))
+    away = np.zeros(len(vectors))
     for maker in sorted(set(makers.tolist())):
         own = makers == maker
         if (~own).any():
-            without = _around(found[~own], 0.0)
-            away[own] = [without.distance(one) for one in found[own]]
-    allowed = int(SHARE * (len(found) + 1))
-    return _around(found, float(np.sort(away)[-allowed]))
+            without = _around(vectors[~own], 0.0)
+            away[own] = [without.distance(one) for one in vectors[own]]
+    allowed = int(SHARE * (len(vectors) + 1))
+    return _around(vectors, float(np.sort(away)[-allowed]))
 
 
-def _around(found: NDArray[np.float64], farthest: float) -> Likeness:
-    centre = np.median(found, axis=0)
-    away = found - centre
-    covariance = away.T @ away / len(found)
+def _around(vectors: NDArray[np.float64], farthest: float) -> Likeness:
+    centre = np.median(vectors, axis=0)
+    away = vectors - centre
+    covariance = away.T @ away / len(vectors)
     diagonal = np.diag(np.diag(covariance))
     mixed = (1 - SHRINKAGE) * covariance + SHRINKAGE * diagonal
     inverse = np.linalg.inv(mixed + LEAST_VARIANCE * np.identity(len(centre))).astype(np.float64)

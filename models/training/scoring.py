@@ -66,39 +66,39 @@ class Scored:
         return self.observed.track.maker
 
 
-def score_all(heard: Sequence[Observed], lattice: Lattice) -> list[Scored]:
+def score_all(observed: Sequence[Observed], lattice: Lattice) -> list[Scored]:
     """Score every recording by its clock, in order."""
     by_geometry: dict[Geometry, list[int]] = defaultdict(list)
-    for index, one in enumerate(heard):
-        by_geometry[one.observation.geometry].append(index)
+    for index, item in enumerate(observed):
+        by_geometry[item.observation.geometry].append(index)
     scored: dict[int, Scored] = {}
     for geometry, indexes in by_geometry.items():
         for start in range(0, len(indexes), _BATCH):
             part = indexes[start : start + _BATCH]
-            members = [heard[index].observation for index in part]
-            found = score_tracks(
-                torch.from_numpy(np.stack([one.clock for one in members])),
-                torch.tensor([one.groups for one in members]),
+            members = [observed[index].observation for index in part]
+            scores = score_tracks(
+                torch.from_numpy(np.stack([item.clock for item in members])),
+                torch.tensor([item.groups for item in members]),
                 geometry,
                 lattice,
             )
             for index, score, best, looped in zip(
                 part,
-                found.score.tolist(),
-                found.best.tolist(),
-                found.looped.tolist(),
+                scores.score.tolist(),
+                scores.best.tolist(),
+                scores.looped.tolist(),
                 strict=True,
             ):
                 rounded = round(score, SCORE_DIGITS)
                 scored[index] = Scored(
-                    heard[index],
+                    observed[index],
                     rounded,
                     rounded,
                     lattice.rates[best],
                     looped,
-                    abstention_reason(heard[index].observation),
+                    abstention_reason(observed[index].observation),
                 )
-    return [scored[index] for index in range(len(heard))]
+    return [scored[index] for index in range(len(observed))]
 
 
 @dataclass(frozen=True)

@@ -60,36 +60,36 @@ class Lines:
     deliveries: NDArray[np.str_]
 
     @classmethod
-    def of(cls, heard: Sequence[Observed]) -> "Lines":
+    def of(cls, observed: Sequence[Observed]) -> "Lines":
         """Take the residuals of recordings that can be assessed."""
-        tracks = [one.track for one in heard]
+        tracks = [one.track for one in observed]
         return cls(
-            np.stack([residual(one.observation) for one in heard]),
+            np.stack([residual(one.observation) for one in observed]),
             np.array([one.label == HUMAN for one in tracks], bool),
             np.array([one.label == AI for one in tracks], bool),
             np.array([one.maker for one in tracks]),
             np.array([one.repository for one in tracks]),
-            np.array([population(one.observation.sample_rate_hz) for one in heard]),
-            np.array([one.delivery for one in heard], np.str_),
+            np.array([population(one.observation.sample_rate_hz) for one in observed]),
+            np.array([one.delivery for one in observed], np.str_),
         )
 
-    def only(self, kept: BoolVector) -> "Lines":
+    def only(self, mask: BoolVector) -> "Lines":
         """Return some of the recordings."""
         return Lines(
-            self.vectors[kept],
-            self.human[kept],
-            self.ai[kept],
-            self.makers[kept],
-            self.repositories[kept],
-            self.populations[kept],
-            self.deliveries[kept],
+            self.vectors[mask],
+            self.human[mask],
+            self.ai[mask],
+            self.makers[mask],
+            self.repositories[mask],
+            self.populations[mask],
+            self.deliveries[mask],
         )
 
     @property
     def recorded(self) -> BoolVector:
         """Which are human recordings as they are."""
-        found: BoolVector = self.human & (self.deliveries == "")
-        return found
+        mask: BoolVector = self.human & (self.deliveries == "")
+        return mask
 
 
 def fit(lines: Lines, used: BoolVector) -> TemplateSet:
@@ -98,15 +98,15 @@ def fit(lines: Lines, used: BoolVector) -> TemplateSet:
     Raises:
         BadInput: reason ``manifest``, without any maker of three tracks.
     """
-    human, others = used & lines.recorded, used & ~lines.human
-    counts = Counter(lines.makers[others].tolist())
+    human, synthetic = used & lines.recorded, used & ~lines.human
+    counts = Counter(lines.makers[synthetic].tolist())
     names = sorted(name for name, count in counts.items() if count >= MIN_TRACKS)
     if not names or not human.any():
         raise BadInput("manifest", "templates need generators of three tracks, and human tracks")
     mean = lines.vectors[human].mean(axis=0)
     axes = human_axes(unit(lines.vectors[human], mean))
     units = unit(lines.vectors, mean, axes)
-    templates = np.stack([units[others & (lines.makers == name)].mean(axis=0) for name in names])
+    templates = np.stack([units[synthetic & (lines.makers == name)].mean(axis=0) for name in names])
     templates /= np.linalg.norm(templates, axis=1, keepdims=True)
     cosines = units[used & lines.human].astype(np.float64) @ templates.T.astype(np.float64)
     people = lines.only(used & lines.human)
@@ -114,17 +114,17 @@ def fit(lines: Lines, used: BoolVector) -> TemplateSet:
         name: _scale(cosines[people.recorded & (people.populations == name)])
         for name in sorted(set(people.populations[people.recorded].tolist()))
     }
-    generators = set(lines.makers[others & lines.ai].tolist())
+    generators = set(lines.makers[synthetic & lines.ai].tolist())
     drawn = _drawn(people, cosines, scales)
-    kept = [index for index, name in enumerate(names) if name in generators or not drawn[index]]
+    indices = [index for index, name in enumerate(names) if name in generators or not drawn[index]]
     return TemplateSet(
-        tuple(names[index] for index in kept),
+        tuple(names[index] for index in indices),
         frozenset(generators & set(names)),
         mean,
         axes,
-        templates[kept],
-        {name: middle[kept] for name, (middle, _) in scales.items()},
-        {name: spread[kept] for name, (_, spread) in scales.items()},
+        templates[indices],
+        {name: middle[indices] for name, (middle, _) in scales.items()},
+        {name: spread[indices] for name, (_, spread) in scales.items()},
     )
 
 
@@ -160,16 +160,16 @@ def _drawn(
     template that a tenth of the recordings match in any one delivery, as hardly any does as
     it is, tells deliveries apart and not decoders.
     """
-    found = np.zeros(cosines.shape[1], bool)
+    drawn = np.zeros(cosines.shape[1], bool)
     if FULL_RATE not in scales:
-        return found
+        return drawn
     middle, spread = scales[FULL_RATE]
     for kind in sorted(set(people.deliveries.tolist()) & DRAWING):
         here = (people.deliveries == kind) & (people.populations == FULL_RATE)
         if here.sum() >= DRAWN_FROM:
             scores = (cosines[here] - middle) / spread
-            found |= (scores >= DRAWN_SCORE).mean(axis=0) >= DRAWN_SHARE
-    return found
+            drawn |= (scores >= DRAWN_SCORE).mean(axis=0) >= DRAWN_SHARE
+    return drawn
 
 
 def human_axes(units: FloatArray) -> FloatArray:
@@ -181,8 +181,8 @@ def human_axes(units: FloatArray) -> FloatArray:
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     largest = np.abs(axes).argmax(axis=1)  # a direction has no sign of its own: give it one
     axes *= np.sign(axes[np.arange(count), largest])[:, None]
-    found: FloatArray = axes.astype(np.float32)
-    return found
+    rounded: FloatArray = axes.astype(np.float32)
+    return rounded
 
 
 def out_of_fold(lines: Lines) -> FloatVector:
@@ -190,15 +190,15 @@ def out_of_fold(lines: Lines) -> FloatVector:
 
     0 for traces, which are no subjects themselves.
     """
-    found = np.zeros(len(lines.human))
-    for own, others in folds(lines):
-        template_set = fit(lines, others)
+    scores = np.zeros(len(lines.human))
+    for own, rest in folds(lines):
+        template_set = fit(lines, rest)
         units = template_set.unit(lines.vectors[own])
         heard_in = lines.populations[own].tolist()
-        found[own] = [
+        scores[own] = [
             template_set.scores(one, name).max() for one, name in zip(units, heard_in, strict=True)
         ]
-    return found
+    return scores
 
 
 def folds(lines: Lines) -> Iterator[tuple[BoolVector, BoolVector]]:
@@ -211,8 +211,8 @@ def folds(lines: Lines) -> Iterator[tuple[BoolVector, BoolVector]]:
             if kind == "ai"
             else lines.human & (lines.repositories == name)
         )
-        beside = ~lines.human & np.isin(lines.repositories, lines.repositories[own])
-        yield own, ~(own | beside)
+        same_repository = ~lines.human & np.isin(lines.repositories, lines.repositories[own])
+        yield own, ~(own | same_repository)
 
 
 def attribution_figures(lines: Lines) -> dict[str, float]:

@@ -112,42 +112,52 @@ def train(
         BadInput: ``manifest`` (files, columns, too few makers) or ``polarity``.
     """
     tracks = read_manifest(manifest, audio_root)
-    heard, unheard = observe(usable(tracks), cache, workers)
-    beside, unheard_traces = observe(traces(tracks), cache, workers)
-    scored = score_all(heard, standard_lattice())
-    others = delivered(heard, cells, workers)
-    fused = fuse(scored, beside, others, lattice=standard_lattice(), branches=branches)
-    made = save(fused, beside, out, name=name, version=version, seed=seed)
+    observed, rejected = observe(usable(tracks), cache, workers)
+    observed_traces, rejected_traces = observe(traces(tracks), cache, workers)
+    scored = score_all(observed, standard_lattice())
+    augmented = delivered(observed, cells, workers)
+    fused = fuse(scored, observed_traces, augmented, lattice=standard_lattice(), branches=branches)
+    trained = save(fused, observed_traces, out, name=name, version=version, seed=seed)
     notes = [
         f"could not be heard: {one.track.path.name}: {one.reason}"
-        for one in (*unheard, *unheard_traces)
+        for one in (*rejected, *rejected_traces)
     ]
-    return replace(made, report="\n".join([describe(tracks), *notes, made.report]))
+    return replace(trained, report="\n".join([describe(tracks), *notes, trained.report]))
 
 
 def save(
-    fused: Fused, beside: Sequence[Observed], out: Path, *, name: str, version: str, seed: int
+    fused: Fused,
+    observed_traces: Sequence[Observed],
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    seed: int,
 ) -> Trained:
-    """Calibrate scores and write the model folder; ``beside`` are the traces that were fused."""
-    description, parts = describe_model(fused, beside, name=name, version=version, seed=seed)
+    """Calibrate scores and write the model folder; with the traces that were fused."""
+    description, parts = describe_model(
+        fused, observed_traces, name=name, version=version, seed=seed
+    )
     return Trained(out, write(out, description, parts), _report(description))
 
 
 def describe_model(
-    fused: Fused, beside: Sequence[Observed], *, name: str, version: str, seed: int
+    fused: Fused, observed_traces: Sequence[Observed], *, name: str, version: str, seed: int
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return a model's manifest, but for the digests of its files, and those files."""
     scored = fused.scored
     present = populations(scored)
-    for one in present:
-        _check(one)
+    for population in present:
+        _check(population)
     lattice = with_known(standard_lattice(), present)
     figures = {
-        one.name: figures_of([track for track in scored if track.population == one.name])
-        for one in present
+        population.name: figures_of(
+            [track for track in scored if track.population == population.name]
+        )
+        for population in present
     }
     tracks = [one.observed.track for one in scored]
-    learned_of = [*tracks, *(one.track for one in beside)]
+    learned_of = [*tracks, *(one.track for one in observed_traces)]
     parts = {
         WEIGHTS: safetensors.numpy.save(fused.tensors()),
         RATES: write_rates(lattice).encode(),
@@ -159,7 +169,7 @@ def describe_model(
         "version": version,
         "observation_version": observing.VERSION,
         "branches": list(fused.branches),
-        "calibration": {one.name: _calibration(one, fused) for one in present},
+        "calibration": {population.name: _calibration(population, fused) for population in present},
         "data": {
             "digest": digest(learned_of),
             "abstained": dict(sorted(Counter(one.reason for one in scored if one.reason).items())),
@@ -172,7 +182,7 @@ def describe_model(
         },
         "code_digest": code_digest(),
         "features_digest": features_digest(fused),
-        "reference": {one.name: histogram(one) for one in present},
+        "reference": {population.name: histogram(population) for population in present},
         "seed": seed,
         "figures": figures,
     }
@@ -182,22 +192,22 @@ def describe_model(
     ), parts
 
 
-def _check(one: Population) -> None:
+def _check(population: Population) -> None:
     """Refuse what cannot be calibrated, and classes that were taken for each other."""
-    ai, human = one.side(ai=True), one.side(ai=False)
+    ai, human = population.side(ai=True), population.side(ai=False)
     if len(set(ai.groups)) < 2 or len(set(human.groups)) < 2:
         raise BadInput(
             "manifest",
-            f"population {one.name} needs two generators and two human repositories, "
+            f"population {population.name} needs two generators and two human repositories, "
             f"has {len(set(ai.groups))} and {len(set(human.groups))}",
         )
-    check_polarity(ai.scores, human.scores, f"population {one.name}")
+    check_polarity(ai.scores, human.scores, f"population {population.name}")
 
 
-def _calibration(one: Population, fused: Fused) -> dict[str, Any]:
-    platt = fit_platt(one.scores, one.labels, one.groups)
-    human = one.side(ai=False)
-    null = fused.nulls[one.name]
+def _calibration(population: Population, fused: Fused) -> dict[str, Any]:
+    platt = fit_platt(population.scores, population.labels, population.groups)
+    human = population.side(ai=False)
+    null = fused.nulls[population.name]
     calibration = null.calibration
     rates = [track.observed.observation.sample_rate_hz for track in human.tracks]
     return {
@@ -213,17 +223,17 @@ def _calibration(one: Population, fused: Fused) -> dict[str, Any]:
         "rates_hz": [int(np.quantile(rates, FEW, method="higher")), max(rates)],
         "scale": asdict(calibration.humans.scale),
         "looks": {name: asdict(humans.scale) for name, humans in sorted(calibration.looks.items())},
-        "recall": recall_of(one),
+        "recall": recall_of(population),
     }
 
 
 def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
     """Return the lattice with each rate's generators: those whose found tracks ran on it."""
     known: dict[float, Counter[str]] = defaultdict(Counter)
-    for one in present:
-        human = np.array([track.clock for track in one.side(ai=False).tracks])
+    for population in present:
+        human = np.array([track.clock for track in population.side(ai=False).tracks])
         by_maker: dict[str, list[float]] = defaultdict(list)
-        for track in one.side(ai=True).tracks:
+        for track in population.side(ai=True).tracks:
             if conformal_p(np.array([track.clock]), human)[0] <= KNOWN_P:
                 by_maker[track.maker].append(track.rate_hz)
         for maker, rates in by_maker.items():
@@ -243,8 +253,8 @@ def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
 
     Scores are out of fold, so each generator is unseen and each human source unknown.
     """
-    heard = assessable(members, "")
-    ai, human = heard.side(ai=True), heard.side(ai=False)
+    population = assessable(members, "")
+    ai, human = population.side(ai=True), population.side(ai=False)
     p = p_values(members)
     return {
         "ai": sum(one.is_ai for one in members),
@@ -264,21 +274,21 @@ def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
 def features_digest(fused: Fused) -> str:
     """Return the SHA-256 of what was learned from: lines, clocks and scores of every track."""
     total = hashlib.sha256()
-    for one in fused.scored:
-        numbers = (one.clock, one.rate_hz, one.template, one.score)
-        total.update(orjson.dumps([one.observed.track.sha256, one.reason, numbers]))
+    for track in fused.scored:
+        numbers = (track.clock, track.rate_hz, track.template, track.score)
+        total.update(orjson.dumps([track.observed.track.sha256, track.reason, numbers]))
     if fused.lines is not None:
         total.update(np.ascontiguousarray(fused.lines.vectors).tobytes())
     return total.hexdigest()
 
 
-def histogram(one: Population) -> dict[str, Any]:
+def histogram(population: Population) -> dict[str, Any]:
     """Return how the scores of both classes lie: what scores in service are compared with."""
     edges = [*REFERENCE_EDGES, np.inf]
     return {
         "edges": list(REFERENCE_EDGES),
         **{
-            name: np.histogram(one.side(ai=ai).scores, edges)[0].tolist()
+            name: np.histogram(population.side(ai=ai).scores, edges)[0].tolist()
             for name, ai in (("ai", True), ("human", False))
         },
     }

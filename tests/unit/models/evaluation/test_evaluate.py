@@ -119,19 +119,19 @@ def test_swapped_classes_are_refused() -> None:
 
 
 def test_probabilities_and_outcomes() -> None:
-    found = reliability.figures_of(population())
-    assert found["brier"] < 0.1
-    assert found["ece"] < 0.2
-    assert sum(one["tracks"] for one in found["bins"]) == len(heard())
+    figures = reliability.figures_of(population())
+    assert figures["brier"] < 0.1
+    assert figures["ece"] < 0.2
+    assert sum(one["tracks"] for one in figures["bins"]) == len(heard())
     many = population()
     everywhere = np.ones(len(many.tracks), bool)
-    given = reliability.outcomes(many, p_values(heard()), 0.01, everywhere)
+    outcomes = reliability.outcomes(many, p_values(heard()), 0.01, everywhere)
     nowhere = reliability.outcomes(many, p_values(heard()), 0.01, ~everywhere)
     assert nowhere["human"]["human_likely"] == 0
-    for shares in given.values():
+    for shares in outcomes.values():
         assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
-    assert given["ai"]["ai_likely"] > 0.9
-    assert given["human"]["ai_likely"] <= 0.02
+    assert outcomes["ai"]["ai_likely"] > 0.9
+    assert outcomes["human"]["ai_likely"] <= 0.02
 
 
 def test_the_constants_measured_apart_give_the_released_scores() -> None:
@@ -148,11 +148,11 @@ def test_halves_keep_everything_that_belongs_together() -> None:
         first = nested.halves(heard(), seed)
         for key in ("maker", "group"):
             sides: dict[str, set[bool]] = {}
-            for one, side in zip(heard(), first, strict=True):
-                sides.setdefault(getattr(one, key), set()).add(bool(side))
+            for track, side in zip(heard(), first, strict=True):
+                sides.setdefault(getattr(track, key), set()).add(bool(side))
             assert all(len(side) == 1 for side in sides.values())
         for ai in (True, False):
-            own = first[[one.is_ai is ai for one in heard()]]
+            own = first[[track.is_ai is ai for track in heard()]]
             assert 0.3 < own.mean() < 0.7
 
 
@@ -171,10 +171,10 @@ def test_nested_figures_judge_only_strangers() -> None:
 def test_halves_of_which_no_template_can_be_made_are_passed_over() -> None:
     counts: Counter[str] = Counter()
     few = []
-    for one in population().tracks:
-        counts[one.group] += one.is_ai
-        if counts[one.group] < MIN_TRACKS:
-            few.append(one)
+    for track in population().tracks:
+        counts[track.group] += track.is_ai
+        if counts[track.group] < MIN_TRACKS:
+            few.append(track)
     assert nested.nested(Population("full_rate", tuple(few)), LATTICE, range(1)) == []
 
 
@@ -205,17 +205,17 @@ def test_false_positives_are_counted_by_length() -> None:
 
 
 def test_names_are_judged_without_the_tracks_repository() -> None:
-    found = attribution.measure(heard())
-    assert found["known"]["tracks"] == 36  # each generator stands in two repositories
+    figures = attribution.measure(heard())
+    assert figures["known"]["tracks"] == 36  # each generator stands in two repositories
     wrong = {
         (row["generator"], row["named"])
-        for row in found["confusions"]["known"]
+        for row in figures["confusions"]["known"]
         if row["named"] not in ("", row["generator"])
     }
     sharers = {"lines", "same lines", "lines again", "both"}
     assert wrong
     assert all({maker, name} <= sharers for maker, name in wrong)  # one decoder
-    assert all(set(members) <= sharers for members in found["families"])
+    assert all(set(members) <= sharers for members in figures["families"])
     counted = attribution.families(
         Counter({("a", "a"): 6, ("a", "b"): 4, ("c", "c"): 9, ("c", ""): 1})
     )
@@ -249,13 +249,13 @@ def test_report_and_scores() -> None:
         },
         "as_released": {},
     }
-    text, shown = text_of(everything), page(everything)
+    text, html = text_of(everything), page(everything)
     assert "labels permuted" in text
     assert "judged on the other" in text
-    assert shown.count("<svg") == 4
-    assert "x&lt;y" in shown
+    assert html.count("<svg") == 4
+    assert "x&lt;y" in html
     # nothing is fetched: no addresses but the names of XML's vocabularies
-    assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", shown)
+    assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", html)
     card = sections(everything, None, "x<y")
     assert "| this model |" in card
     assert "is within chance) and" in card

@@ -22,15 +22,15 @@ def noise(seed: int, lines_hz: tuple[float, ...] = ()) -> np.ndarray:
     ("population", "low_hz", "bins"), [("full_rate", 5_000, 4_086), ("low_rate", 1_000, 7_167)]
 )
 def test_lines_stand_out_where_they_are(population: str, low_hz: int, bins: int) -> None:
-    found = fakeprint(noise(1, (6_000.0, 7_200.0)), RATE_HZ, population)
-    assert len(found) == pytest.approx(bins, abs=1)
-    assert found.min() >= 0
-    assert found.max() == pytest.approx(1, abs=1e-5)
+    vector = fakeprint(noise(1, (6_000.0, 7_200.0)), RATE_HZ, population)
+    assert len(vector) == pytest.approx(bins, abs=1)
+    assert vector.min() >= 0
+    assert vector.max() == pytest.approx(1, abs=1e-5)
     bin_hz = (44_100 if population == "full_rate" else 16_000) / 16_384
     for hz in (6_000, 7_200):
         at = round((hz - low_hz) / bin_hz)
-        assert found[at - 2 : at + 3].max() > 0.99
-    assert np.median(found) < 0.5
+        assert vector[at - 2 : at + 3].max() > 0.99
+    assert np.median(vector) < 0.5
 
 
 def test_prints_are_kept(tmp_path: Path) -> None:

@@ -165,8 +165,8 @@ def test_what_is_served_has_passed_the_gates() -> None:
         described = orjson.loads((root / name / MANIFEST).read_bytes())
         gates = described["release"]["gates"]
         assert set(gates) == set(Model.load(root / name).calibrations)
-        for one in gates.values():
-            assert abs(one["permuted_auroc"] - 0.5) < 0.1
-            assert one["confounds"]["weighed"]["probe_auroc"] < 0.6
-            assert one["songs"]["flagged"]["0.01"] <= 2
+        for gate in gates.values():
+            assert abs(gate["permuted_auroc"] - 0.5) < 0.1
+            assert gate["confounds"]["weighed"]["probe_auroc"] < 0.6
+            assert gate["songs"]["flagged"]["0.01"] <= 2
         assert sum(path.stat().st_size for path in (root / name).iterdir()) < 2_500_000

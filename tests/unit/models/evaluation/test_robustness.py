@@ -154,15 +154,15 @@ def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None
     rows += [f"full_rate,other 1,{index / 200},0.5" for index in range(4)]  # two performances
     rows += ["low_rate,low,70,1"]
     (tmp_path / "humans.csv").write_text("\n".join(rows))
-    for digest, found in (("another", False), (model.digest, True)):
+    for digest, known in (("another", False), (model.digest, True)):
         (tmp_path / "evaluation.json").write_bytes(orjson.dumps({"model": {"digest": digest}}))
-        assert (OtherHumans.read(tmp_path, model) is not None) is found
-    others = OtherHumans.read(tmp_path, model)
-    assert others is not None
+        assert (OtherHumans.read(tmp_path, model) is not None) is known
+    held_out = OtherHumans.read(tmp_path, model)
+    assert held_out is not None
 
-    def outcome(score: float, repositories: list[str], given: str = "uncertain") -> str:
-        answer = Assessment(given, None, score, 0.5, 0.5, "All", None, (), None, ())
-        return others.outcome(answer, "full_rate", repositories, 0.01)
+    def outcome(score: float, repositories: list[str], answered: str = "uncertain") -> str:
+        answer = Assessment(answered, None, score, 0.5, 0.5, "All", None, (), None, ())
+        return held_out.outcome(answer, "full_rate", repositories, 0.01)
 
     assert outcome(5.0, []) == "uncertain"  # two of its own neighbours are higher: p 3/161
     assert outcome(5.0, ["own"]) == "ai_likely"  # p 1/121

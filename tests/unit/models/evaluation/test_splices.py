@@ -53,10 +53,10 @@ def test_a_part_is_put_where_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     ((case, observation),) = augmentation_cache.heard(splice, tmp_path / "cells")
     assert case.cell == "20 s"
     assert observation.duration_s == pytest.approx(66.0, abs=0.1)
-    found = find_parts(observation, standard_lattice(), -inf)
-    assert found.rate.hz == 50.0
-    assert overlap(found.segments, splice.start_s, splice.end_s) > 0.6
-    located = Located(splice, answer("ai_likely", "Partly"), found.segments)
+    parts = find_parts(observation, standard_lattice(), -inf)
+    assert parts.rate.hz == 50.0
+    assert overlap(parts.segments, splice.start_s, splice.end_s) > 0.6
+    located = Located(splice, answer("ai_likely", "Partly"), parts.segments)
     assert located.edge_error_s < 3.0
 
 

@@ -71,12 +71,12 @@ def outcomes(model: Model, observations: tuple[Observation, ...]) -> list[str]:
 @pytest.mark.parametrize("shots", [3, 5])
 def test_a_few_tracks_find_the_others_and_no_human(folder: Path, shots: int) -> None:
     model, references = loaded(folder)
-    others, humans = tracks("new", 12, 700), tracks("human", 40, 5_000, None)
-    assert outcomes(model, others).count("ai_likely") <= 2
+    unseen, humans = tracks("new", 12, 700), tracks("human", 40, 5_000, None)
+    assert outcomes(model, unseen).count("ai_likely") <= 2
     lesson = learn("new", tracks("new", shots, 600), (), model, references)
-    assert outcomes(lesson.model, others).count("ai_likely") == len(others)
+    assert outcomes(lesson.model, unseen).count("ai_likely") == len(unseen)
     assert outcomes(lesson.model, humans).count("ai_likely") <= 2
-    (answer, *_) = lesson.model.assess(others, 0.01)
+    (answer, *_) = lesson.model.assess(unseen, 0.01)
     assert answer.generator == "new"
     assert "the few known tracks of new" in " ".join(one.sentence for one in answer.evidence)
     assert lesson.rate is None
@@ -107,12 +107,12 @@ def test_controls_of_the_same_source_keep_the_source_from_being_learned(folder: 
 
     shots = [of_site(seed, 83) for seed in range(600, 605)]
     neighbours = tuple(of_site(seed, None) for seed in range(800, 820))
-    others = tuple(of_site(seed, 83) for seed in range(900, 910))
+    unseen = tuple(of_site(seed, 83) for seed in range(900, 910))
     naive = learn("new", shots, (), model, references).model
     assert outcomes(naive, neighbours).count("ai_likely") > 10
     taught = learn("new", shots, neighbours[:8], model, references).model
     assert outcomes(taught, neighbours[8:]).count("ai_likely") <= 1
-    assert outcomes(taught, others).count("ai_likely") >= 9
+    assert outcomes(taught, unseen).count("ai_likely") >= 9
 
 
 def test_bins_in_which_people_differ_count_less_and_controls_nothing() -> None:
@@ -132,8 +132,8 @@ def test_bins_in_which_people_differ_count_less_and_controls_nothing() -> None:
     assert noise[: BINS // 2].mean() > 2 * noise[BINS // 2 :].mean()
     shots = np.full((3, BINS), 0.01, np.float32)
     controls = 0.01 * rng.standard_normal((4, BINS)).astype(np.float32) + np.float32(0.005)
-    found = template(shots, controls, noise, 20_000)
-    assert np.abs(controls @ found).max() < 0.01 * np.abs(controls).max() * BINS**0.5
+    vector = template(shots, controls, noise, 20_000)
+    assert np.abs(controls @ vector).max() < 0.01 * np.abs(controls).max() * BINS**0.5
     plain = template(shots, controls[:0], noise, 20_000)
     assert plain[BINS // 2 :].mean() > 2 * plain[: BINS // 2].mean()
 
@@ -188,8 +188,8 @@ def test_a_candidate_is_written_and_answers_alike(folder: Path, tmp_path: Path) 
     written, again = loaded(tmp_path / "one" / "taught")
     assert digests == {written.digest}
     assert (written.name, [one.name for one in written.learned]) == ("taught", ["new"])
-    others = tracks("new", 6, 700)
-    assert written.assess(others, 0.01) == lesson.model.assess(others, 0.01)
+    unseen = tracks("new", 6, 700)
+    assert written.assess(unseen, 0.01) == lesson.model.assess(unseen, 0.01)
     further = learn("newer", list(tracks("newer", 3, 650, 61)), (), written, again)
     assert [one.name for one in further.model.learned] == ["new", "newer"]
     rows = compare("new", shots, (), model, references, lesson)

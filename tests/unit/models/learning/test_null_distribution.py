@@ -21,16 +21,16 @@ PLAIN = Rate(86.13, 0.0, "44100/512")
 
 def witnesses(count: int, rng: np.random.Generator, repository: str = "") -> list[Witness]:
     """Clock scores whose median and spread grow with the logarithm of the length."""
-    found = []
+    looks = []
     for index in range(count):
         seconds = float(np.exp(rng.uniform(log(6), log(300))))
         growth = max(log(seconds / 6), 0.1)
         score = float(0.2 * growth + rng.exponential(0.3 * growth))
         scores = BranchScores({"clock": ClockFinding(score, PLAIN)}, seconds)
-        found.append(
+        looks.append(
             Witness(scores, repository or f"org/{index % 7}", f"{repository} take {index}")
         )
-    return found
+    return looks
 
 
 def test_the_rate_of_false_positives_is_the_same_at_every_length() -> None:
@@ -108,9 +108,10 @@ def test_deliveries_are_witnesses_and_no_subjects() -> None:
 
 def test_songs_are_delivered_once_a_performance_and_only_at_full_rate() -> None:
     def lasting(seed: int, seconds: float, lineage: str = "", rate_hz: int = 44_100) -> object:
-        one = observed("human", "band", "org/band", seed)
-        heard = replace(one.observation, duration_s=seconds, sample_rate_hz=rate_hz)
-        return replace(one, track=replace(one.track, lineage=lineage), observation=heard)
+        recording = observed("human", "band", "org/band", seed)
+        observation = replace(recording.observation, duration_s=seconds, sample_rate_hz=rate_hz)
+        track = replace(recording.track, lineage=lineage)
+        return replace(recording, track=track, observation=observation)
 
     human = [
         lasting(1, 59), lasting(2, 61), lasting(3, 90, "one"), lasting(4, 95, "one"),

@@ -22,7 +22,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
 
 
 @pytest.fixture(scope="module")
-def heard(samples: list[Sample]) -> dict[Path, Observation]:
+def observations(samples: list[Sample]) -> dict[Path, Observation]:
     return {
         sample.path: Observation.from_bytes(listen(sample.path, max_duration_s=600).observation)
         for sample in samples
@@ -32,15 +32,15 @@ def heard(samples: list[Sample]) -> dict[Path, Observation]:
 
 @pytest.fixture(scope="module", params=["clock-4", "ensemble-4"])
 def answers(
-    samples: list[Sample], heard: dict[Path, Observation], request: pytest.FixtureRequest
+    samples: list[Sample], observations: dict[Path, Observation], request: pytest.FixtureRequest
 ) -> dict[str, list[Assessment]]:
     model = Model.load(RELEASED / request.param)
-    found: dict[str, list[Assessment]] = {}
+    answers_by_kind: dict[str, list[Assessment]] = {}
     for sample in samples:
-        if sample.path in heard:
-            answer = model.assess([heard[sample.path]], 0.01)
-            found.setdefault(sample.kind, []).extend(answer)
-    return found
+        if sample.path in observations:
+            answer = model.assess([observations[sample.path]], 0.01)
+            answers_by_kind.setdefault(sample.kind, []).extend(answer)
+    return answers_by_kind
 
 
 @pytest.mark.parametrize("kind", ["human", "re_encoded", "edited"])

@@ -50,43 +50,45 @@ def population(ai_kbit: tuple[float, ...], human_kbit: tuple[float, ...]) -> Pop
 
 
 def test_files_published_alike_tell_nothing() -> None:
-    heard = population((128, 192), (128, 192))
-    found = measure(heard)
-    assert found.auroc < LIMIT
-    assert not found.confounded
-    found.check("full_rate")
+    tracks = population((128, 192), (128, 192))
+    measured = measure(tracks)
+    assert measured.auroc < LIMIT
+    assert not measured.confounded
+    measured.check("full_rate")
 
 
 def test_a_class_with_its_own_bit_rate_fails_a_release() -> None:
-    heard = population((64,), (256,))
-    found = measure(heard)
-    assert found.delivered["bit rate"] == 1
-    assert found.strongest in ("bit rate", "all five")
+    tracks = population((64,), (256,))
+    measured = measure(tracks)
+    assert measured.delivered["bit rate"] == 1
+    assert measured.strongest in ("bit rate", "all five")
     with pytest.raises(BadInput, match=r"confounds.*alone tells AI from human.*add recordings"):
-        found.check("full_rate")
+        measured.check("full_rate")
 
 
 def test_where_bit_rates_overlap_the_weights_cure_it_and_the_figures_are_weighed() -> None:
     rates = (64.0, 64.0, 64.0, 128.0), (128.0, 256.0, 256.0, 128.0)
-    heard = population(*rates)
-    found = measure(heard)
-    assert found.confounded
-    assert found.cured
-    found.check("full_rate")
-    overlapping = np.array([one.observed.facts.bit_rate == 128_000 for one in heard.tracks])
-    for side in (heard.labels, ~heard.labels):  # what counts is what both classes have
-        assert found.weights[side & overlapping].sum() > 0.5 * found.weights[side].sum()
-    figures = figures_of(heard, found)
+    tracks = population(*rates)
+    measured = measure(tracks)
+    assert measured.confounded
+    assert measured.cured
+    measured.check("full_rate")
+    overlapping = np.array([one.observed.facts.bit_rate == 128_000 for one in tracks.tracks])
+    for side in (tracks.labels, ~tracks.labels):  # what counts is what both classes have
+        assert measured.weights[side & overlapping].sum() > 0.5 * measured.weights[side].sum()
+    figures = figures_of(tracks, measured)
     assert figures["strongest"] in ("bit rate", "all five")
     assert figures["weighed"]["auroc"] > 0.99
     assert figures["weighed"]["tpr_at_fpr"]["0.01"] > 0.9
 
 
 def test_a_detector_that_only_knows_the_bit_rate_is_worth_nothing_when_weighed() -> None:
-    heard = population((64.0, 64.0, 64.0, 128.0), (128.0, 256.0, 256.0, 128.0))
+    tracks = population((64.0, 64.0, 64.0, 128.0), (128.0, 256.0, 256.0, 128.0))
     rule = Population(
         "full_rate",
-        tuple(replace(one, score=-float(one.observed.facts.bit_rate or 0)) for one in heard.tracks),
+        tuple(
+            replace(one, score=-float(one.observed.facts.bit_rate or 0)) for one in tracks.tracks
+        ),
     )
     figures = figures_of(rule, measure(rule))
     assert figures["auroc"] > 0.9

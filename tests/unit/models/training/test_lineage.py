@@ -27,8 +27,8 @@ def test_versions_of_one_performance_share_a_lineage(tmp_path: Path) -> None:
     with (tmp_path / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     out = tmp_path / "with-lineage.csv"
-    found = write_lineage(tmp_path / "manifest.csv", tmp_path, out, tmp_path / "cache")
-    assert found == {"recordings": 4, "performances": 2}
+    counts = write_lineage(tmp_path / "manifest.csv", tmp_path, out, tmp_path / "cache")
+    assert counts == {"recordings": 4, "performances": 2}
     tracks = {track.path.name: track for track in read_manifest(out, tmp_path)}
     same = {tracks[name].lineage for name in ("whole.wav", "excerpt.wav", "louder.mp3")}
     assert len(same) == 1
@@ -36,4 +36,4 @@ def test_versions_of_one_performance_share_a_lineage(tmp_path: Path) -> None:
     assert tracks["made.wav"].lineage == ""
     human = [track for track in tracks.values() if track.label == "human"]
     assert performances(human) == 2
-    assert write_lineage(out, tmp_path, out, tmp_path / "cache") == found  # again: nothing changes
+    assert write_lineage(out, tmp_path, out, tmp_path / "cache") == counts  # again: nothing changes

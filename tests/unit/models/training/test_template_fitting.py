@@ -73,9 +73,9 @@ def scored() -> list[Scored]:
 
 def test_a_relative_of_a_known_generator_is_found_unseen(scored: list[Scored]) -> None:
     lines = Lines.of([one.observed for one in scored])
-    found = out_of_fold(lines)
+    scores = out_of_fold(lines)
     by_maker = {
-        maker: np.median([f for f, one in zip(found, scored, strict=True) if one.maker == maker])
+        maker: np.median([f for f, one in zip(scores, scored, strict=True) if one.maker == maker])
         for maker in {one.maker for one in scored}
     }
     assert by_maker["one"] > 5
@@ -100,8 +100,8 @@ def test_what_stands_in_the_same_repository_is_left_out_too(scored: list[Scored]
         )[0]
         for index, one in enumerate(scored)
     ]
-    found = out_of_fold(Lines.of([one.observed for one in moved]))
-    assert np.median(found[:10]) < 3
+    scores = out_of_fold(Lines.of([one.observed for one in moved]))
+    assert np.median(scores[:10]) < 3
 
 
 def test_fusion_finds_what_the_clock_misses(scored: list[Scored], tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ def test_fusion_finds_what_the_clock_misses(scored: list[Scored], tmp_path: Path
     assert np.median(human) == pytest.approx(np.log(2), abs=0.3)  # one in two
     assert min(relatives) > max(human)
     assert [one.clock for one in fused.scored] == [one.score for one in scored]
-    made = save(fused, [], tmp_path / "m", name="m", version="1", seed=0)
+    trained = save(fused, [], tmp_path / "m", name="m", version="1", seed=0)
     model = Model.load(tmp_path / "m")
-    assert model.digest == made.digest
+    assert model.digest == trained.digest
     answers = model.assess([one.observed.observation for one in scored], 0.05)
     assert {one.outcome for one in answers[:20]} == {"ai_likely"}  # now they are all known
     assert answers[10].generator == "three"
@@ -132,22 +132,22 @@ def test_a_template_that_deliveries_draw_is_left_out_and_named() -> None:
     """A codec whose lines are those that coded human recordings show."""
 
     def of(label: str, maker: str, seed: int, line: str | None) -> Observed:
-        one = observed("ai" if line else "human", line or maker, f"org/{maker}", seed)
-        return replace(one, track=replace(one.track, label=label, maker=maker))
+        recording = observed("ai" if line else "human", line or maker, f"org/{maker}", seed)
+        return replace(recording, track=replace(recording.track, label=label, maker=maker))
 
-    heard = [of("ai", "music", take, "four") for take in range(4)]
-    heard += [of("codec", "grid", 10 + take, "one") for take in range(4)]
+    recordings = [of("ai", "music", take, "four") for take in range(4)]
+    recordings += [of("codec", "grid", 10 + take, "one") for take in range(4)]
     people = [of("human", f"band {take % 4}", 100 + take, None) for take in range(60)]
     coded = [
         replace(of("human", f"band {take % 4}", 300 + take, "one"), delivery="vorbis-128")
         for take in range(20)
     ]
-    lines = Lines.of([*heard, *people])
+    lines = Lines.of([*recordings, *people])
     assert fit(lines, np.ones(len(lines.human), bool)).names == ("grid", "music")
-    lines = Lines.of([*heard, *people, *coded])
+    lines = Lines.of([*recordings, *people, *coded])
     template_set = fit(lines, np.ones(len(lines.human), bool))
     assert template_set.names == ("music",)
     assert manifest_of(template_set, lines, {})["left_out"] == ["grid"]
-    generator = [replace(one, track=replace(one.track, label="ai")) for one in heard[4:8]]
-    lines = Lines.of([*heard[:4], *generator, *people, *coded])
+    generator = [replace(one, track=replace(one.track, label="ai")) for one in recordings[4:8]]
+    lines = Lines.of([*recordings[:4], *generator, *people, *coded])
     assert "grid" in fit(lines, np.ones(len(lines.human), bool)).names  # made by itself: kept

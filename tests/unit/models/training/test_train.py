@@ -101,19 +101,19 @@ def test_comments_and_docstrings_do_not_change_the_code_digest(prose: str) -> No
 
 
 def test_a_trained_model_answers_and_says_what_it_supports(folder: Path, tmp_path: Path) -> None:
-    made = trained(folder, tmp_path / "a")
+    model_made = trained(folder, tmp_path / "a")
     model = Model.load(tmp_path / "a")
     assert (
         "8 human recordings of 8 performances and 4 repositories support alpha >= 0.1111"
-        in made.report
+        in model_made.report
     )
     with pytest.raises(ModelError, match="needs at least 99"):
         model.check_alpha(0.01)
-    heard, unheard = observe(
+    observed, rejected = observe(
         usable(read_manifest(folder / "manifest.csv", folder)), folder / "cache", 1
     )
-    assert not unheard
-    answers = model.assess([one.observation for one in heard], 0.12)
+    assert not rejected
+    answers = model.assess([one.observation for one in observed], 0.12)
     outcomes = [answer.outcome for answer in answers]
     assert outcomes[8:] == ["ai_likely"] * 6
     assert outcomes[:8].count("ai_likely") <= 1
@@ -139,7 +139,7 @@ def test_swapped_classes_fail_the_polarity_check(folder: Path, tmp_path: Path) -
 
 
 def test_shuffled_labels_destroy_the_figures(folder: Path) -> None:
-    found = evaluate(
+    evaluation = evaluate(
         folder / "manifest.csv",
         folder,
         RELEASED,
@@ -148,12 +148,12 @@ def test_shuffled_labels_destroy_the_figures(folder: Path) -> None:
         workers=1,
         seed=0,
     )
-    figures = found.figures["subsets"]["44.1 kHz and up"]
+    figures = evaluation.figures["subsets"]["44.1 kHz and up"]
     assert figures["auroc"] == 1
     assert figures["permuted_auroc"] == pytest.approx(0.5, abs=0.1)
     assert figures["conformal"]["0.01"]["supported"] is False
-    assert found.figures["as_released"]["0.01"] == {"tpr": 1.0, "fpr": 0.0}
-    assert len(found.scores_csv.splitlines()) == 1 + 14
+    assert evaluation.figures["as_released"]["0.01"] == {"tpr": 1.0, "fpr": 0.0}
+    assert len(evaluation.scores_csv.splitlines()) == 1 + 14
 
 
 def test_one_class_alone_cannot_be_calibrated(folder: Path, tmp_path: Path) -> None:
@@ -202,9 +202,9 @@ def test_files_that_cannot_be_heard_are_reported(folder: Path, tmp_path: Path) -
     write_manifest(tmp_path / "manifest.csv", [("text.mp3", "human", "band", "org")])
     tracks = read_manifest(tmp_path / "manifest.csv", tmp_path)
     for _ in range(2):  # the second time from the cache
-        heard, unheard = observe(tracks, tmp_path / "cache", 1)
-        assert not heard
-        assert unheard[0].reason.startswith("unsupported_format")
+        observed, rejected = observe(tracks, tmp_path / "cache", 1)
+        assert not observed
+        assert rejected[0].reason.startswith("unsupported_format")
 
 
 def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
@@ -232,12 +232,12 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     places = [str(tmp_path / "model"), str(tmp_path / "figures")]
     done = CliRunner().invoke(app, ["card", *places])
     assert done.exit_code == 0, done.output
-    told = (tmp_path / "model" / "MEASURED.md").read_text()
-    assert Model.load(tmp_path / "model").digest in told
-    assert "| decoder 2 |" in told
-    assert "| two pieces each, alpha 11.11% | files | ai likely |" in told
-    assert "| AI | 6 | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in told
-    assert "| found at 1 % FPR | 0.967 | 1.000 | better |" in told
+    measured = (tmp_path / "model" / "MEASURED.md").read_text()
+    assert Model.load(tmp_path / "model").digest in measured
+    assert "| decoder 2 |" in measured
+    assert "| two pieces each, alpha 11.11% | files | ai likely |" in measured
+    assert "| AI | 6 | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in measured
+    assert "| found at 1 % FPR | 0.967 | 1.000 | better |" in measured
     with pytest.raises(BadInput, match="is about"):
         write_measured(RELEASED, tmp_path / "figures")
     with pytest.raises(BadInput, match="run earmark evaluate"):
@@ -249,7 +249,7 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     not (CORPUS / "manifest.csv").exists(), reason="EARMARK_CORPUS names no labelled corpus"
 )
 def test_the_labelled_corpus_trains_and_separates(tmp_path: Path) -> None:
-    made = train(
+    trained_model = train(
         CORPUS / "manifest.csv",
         CORPUS,
         tmp_path / "model",
@@ -261,8 +261,8 @@ def test_the_labelled_corpus_trains_and_separates(tmp_path: Path) -> None:
         workers=2,
         branches=("clock",),
     )
-    model = Model.load(made.folder)
-    figures = orjson.loads((made.folder / "manifest.json").read_bytes())["figures"]
+    model = Model.load(trained_model.folder)
+    figures = orjson.loads((trained_model.folder / "manifest.json").read_bytes())["figures"]
     assert figures["full_rate"]["auroc"] > 0.97  # 7 s each: whole files do better
     assert figures["full_rate"]["tpr_at_fpr"]["0.05"] > 0.85
     assert figures["full_rate"]["realised_fpr"]["0.05"] < 0.1
