@@ -44,6 +44,7 @@ class StoryEntry:
         sentence: what happened, in plain words.
         details: ids and numbers behind it.
         subject: the id of the task or appeal, where there is one.
+        internal: what only operators may see.
     """
 
     at: datetime | None
@@ -51,6 +52,7 @@ class StoryEntry:
     sentence: str
     details: str = ""
     subject: str = ""
+    internal: str = ""
 
 
 def find_track(ledger: Ledger, name: str) -> str:
@@ -64,15 +66,15 @@ def story(rows: Sequence[queries.Entry], names: Names) -> Iterator[StoryEntry]:
     """Yield the entries of a story in order; ``names`` holds the reviewers' names by id."""
     for row in rows:
         tell = _NARRATORS.get(row.table, _record)
-        kind, sentence, details, *subject = tell(row.record, names)
-        yield StoryEntry(row.recorded_at, kind, sentence, details, *subject)
+        yield StoryEntry(row.recorded_at, *tell(row.record, names))
 
 
 def as_text(entry: StoryEntry) -> str:
     """Return an entry as one line that is safe to print to a terminal."""
     at = entry.at.isoformat(timespec="milliseconds") if entry.at else "?"
-    details = f" ({entry.details})" if entry.details else ""
-    return printable(f"{at}  {entry.kind:9} {entry.sentence}{details}")
+    details = " ".join(filter(None, (entry.details, entry.internal)))
+    brackets = f" ({details})" if details else ""
+    return printable(f"{at}  {entry.kind:9} {entry.sentence}{brackets}")
 
 
 def _uploaded(row: Row, _: Names) -> tuple[str, ...]:
@@ -80,7 +82,8 @@ def _uploaded(row: Row, _: Names) -> tuple[str, ...]:
     declared = (upload.get("declared") or {}).get("contains_ai")
     claim = CLAIMS.get(str(declared), "without a statement about AI")
     by = f" by {upload['distributor']}" if upload.get("distributor") else ""
-    return "upload", f"Delivered{by}, {claim}.", f"{row['upload_id']} of {upload['uri']}"
+    # An address may hold a signature: it is for operators only.
+    return "upload", f"Delivered{by}, {claim}.", row["upload_id"], "", f"of {upload['uri']}"
 
 
 def _decoded(row: Row, _: Names) -> tuple[str, ...]:

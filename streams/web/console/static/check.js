@@ -3,11 +3,11 @@ import { csrf } from "./console.js";
 const form = document.getElementById("drop");
 const input = document.getElementById("file");
 const bar = document.getElementById("sent");
-const said = document.getElementById("said");
+const status = document.getElementById("status");
 const most = Number(form.dataset.most);
 
 function send(file) {
-  if (file.size > most) { said.textContent = `${file.name} is larger than ${Math.round(most / 1048576)} MB.`; return; }
+  if (file.size > most) { status.textContent = `${file.name} is larger than ${Math.round(most / 1048576)} MB.`; return; }
   const declared = form.querySelector("[name=declared]:checked").value;
   const body = new FormData();
   if (declared) body.append("metadata", JSON.stringify({ declared: { contains_ai: declared } }));
@@ -18,14 +18,14 @@ function send(file) {
   request.setRequestHeader("Accept", "application/json");
   request.responseType = "json";
   bar.hidden = false;
-  said.textContent = `Sending ${file.name} …`;
+  status.textContent = `Sending ${file.name} …`;
   request.upload.onprogress = (event) => { bar.value = event.loaded / event.total; };
   request.onload = () => {
     if (request.status === 202) { location.assign(request.response.page); return; }
     bar.hidden = true;
-    said.textContent = request.response?.said ?? "It was not taken; try again.";
+    status.textContent = request.response?.said ?? "It was not taken; try again.";
   };
-  request.onerror = () => { bar.hidden = true; said.textContent = "The connection broke off; nothing was kept. Try again."; };
+  request.onerror = () => { bar.hidden = true; status.textContent = "The connection broke off; nothing was kept. Try again."; };
   request.send(body);
 }
 

@@ -1,6 +1,6 @@
 // An upload under way: ask how far it is, and show the page anew when it has ended.
 const box = document.getElementById("follow");
-const said = document.getElementById("said");
+const status = document.getElementById("status");
 const stages = [...box.querySelectorAll("[data-stage]")];
 const began = Date.now();
 
@@ -16,8 +16,8 @@ async function ask() {
     const state = await answer.json();
     show(state.status);
     if (state.ended) { location.reload(); return; }
-    if (Date.now() - began > 60000) said.textContent = "This takes longer than usual: a part may be busy or away. The page goes on by itself.";
-  } catch { said.textContent = "The console does not answer; trying again."; }
+    if (Date.now() - began > 60000) status.textContent = "This takes longer than usual: a part may be busy or away. The page goes on by itself.";
+  } catch { status.textContent = "The console does not answer; trying again."; }
   setTimeout(ask, Date.now() - began > 20000 ? 2000 : 400);
 }
 show("received");

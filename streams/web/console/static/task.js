@@ -24,10 +24,10 @@ if (form) {
 async function renew() {
   try {
     const answer = await fetch(lease.dataset.renew, { method: "POST", headers: { "X-CSRF-Token": csrf, Accept: "application/json" } });
-    const said = await answer.json();
-    if (answer.ok) lease.textContent = `yours until ${said.until.slice(11, 16)} UTC`;
-    else { lease.textContent = `no longer yours: ${said.said}`; lease.className = "chip dead"; return; }
-  } catch { /* the next try tells */ }
+    const reply = await answer.json();
+    if (answer.ok) lease.textContent = `yours until ${reply.until.slice(11, 16)} UTC`;
+    else { lease.textContent = `no longer yours: ${reply.said}`; lease.className = "chip dead"; return; }
+  } catch { /* the next try shows */ }
   setTimeout(renew, 120000);
 }
 if (lease) setTimeout(renew, 120000);

@@ -18,7 +18,8 @@ def test_a_story_has_facts_for_people_and_for_operators(console: Console) -> Non
     entries = {entry.kind: entry for entry in timeline.story(queries.story(ledger, "T-1"), {})}
     assert list(entries) == ["upload", "analysis", "label", "decision", "task"]
     assert entries["upload"].sentence == "Delivered by Label A, declared as made without AI."
-    assert decided.upload_id in entries["upload"].details
+    assert entries["upload"].details == decided.upload_id
+    assert decided.upload_id in timeline.as_text(entries["upload"])
     assert entries["analysis"].sentence.startswith("Our analysis: AI likely. It carries a trace")
     assert f"p-value {decided.analysis.p_value}, model" in entries["analysis"].details
     assert entries["decision"].sentence.startswith("Decided: Listeners see an AI badge; ")
@@ -26,6 +27,8 @@ def test_a_story_has_facts_for_people_and_for_operators(console: Console) -> Non
     assert entries["task"].subject == requested.task_id
     html = console.browser("viewer").get("/tracks/T-1").text
     assert entries["decision"].details in html
+    assert entries["upload"].internal.startswith("of ")
+    assert entries["upload"].internal not in html
     assert f'href="/tasks/{requested.task_id}"' in html
 
 
