@@ -115,13 +115,13 @@ def learn(
     workers: _Workers = 2,
 ) -> None:
     """Teach a model a new generator from a few of its tracks."""
-    from models.learning.few_shot import teach
+    from models.learning.few_shot import learn_from_files
     from models.learning.reviewed import chosen
 
     tracks, reviewed_controls = (
         chosen(from_reviews, listed_as or generator) if from_reviews else ([], [])
     )
-    taught = teach(
+    taught = learn_from_files(
         generator,
         [*(files or []), *tracks],
         [*(controls or []), *reviewed_controls],
@@ -263,7 +263,7 @@ def predict(
     workers: _Workers = 2,
 ) -> None:
     """Count the outcomes of a model for the files of a manifest, by label."""
-    from models.evaluation.outcomes_report import OUTCOMES, served_rows, write_outcomes
+    from models.evaluation.outcomes_report import OUTCOMES, outcome_rows, write_outcomes
 
     report = write_outcomes(
         manifest, audio_root or manifest.parent, model, out,
@@ -271,7 +271,7 @@ def predict(
     )  # fmt: skip
     typer.echo(f"alpha {report['alpha']:.2%}")
     typer.echo("\t".join(("label", "files", *OUTCOMES, "reasons to abstain")))
-    for row in served_rows(report["labels"]):
+    for row in outcome_rows(report["labels"]):
         typer.echo("\t".join(row))
 
 

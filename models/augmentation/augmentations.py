@@ -31,31 +31,31 @@ Audio = tuple[FloatArray, int]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Augmentation:
     """One kind of delivery: its name, its family for tables, and what it does."""
 
     name: str
     family: str
     apply: Callable[[FloatArray, int, np.random.Generator], Audio]
 
-    def __reduce__(self) -> tuple[Callable[[str], "Cell"], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[str], "Augmentation"], tuple[str]]:
         """Travel to worker processes by name: what a cell does cannot be pickled."""
-        return cell_named, (self.name,)
+        return augmentation_named, (self.name,)
 
 
-def cell_named(name: str) -> Cell:
+def augmentation_named(name: str) -> Augmentation:
     """Return a cell of the lists."""
-    return next(cell for cell in (*CELLS, *LOWERED) if cell.name == name)
+    return next(cell for cell in (*AUGMENTATIONS, *LOWERED) if cell.name == name)
 
 
-def deliver(cell: Cell, audio: FloatArray, rate_hz: int, seed: int) -> Audio:
+def augment(cell: Augmentation, audio: FloatArray, rate_hz: int, seed: int) -> Audio:
     """Return what the platform gets; equal seeds give equal samples."""
     rng = np.random.default_rng((seed, zlib.crc32(cell.name.encode())))
     return cell.apply(audio, rate_hz, rng)
 
 
-def _coded(name: str, coder: Coder) -> Cell:
-    return Cell(name, "coder", lambda audio, rate_hz, rng: through(audio, rate_hz, coder))
+def _coded(name: str, coder: Coder) -> Augmentation:
+    return Augmentation(name, "coder", lambda audio, rate_hz, rng: through(audio, rate_hz, coder))
 
 
 def _mp3(kbit: int, *, joint: bool = True) -> Coder:
@@ -74,20 +74,22 @@ def _opus(kbit: int) -> Coder:
 
 def _kept(
     name: str, family: str, change: Callable[[FloatArray, int, np.random.Generator], FloatArray]
-) -> Cell:
+) -> Augmentation:
     """Return a cell that keeps the sample rate."""
-    return Cell(name, family, lambda audio, rate_hz, rng: (change(audio, rate_hz, rng), rate_hz))
+    return Augmentation(
+        name, family, lambda audio, rate_hz, rng: (change(audio, rate_hz, rng), rate_hz)
+    )
 
 
-def _to_rate(target_hz: int) -> Cell:
-    return Cell(
+def _to_rate(target_hz: int) -> Augmentation:
+    return Augmentation(
         f"rate-{target_hz}",
         "rate",
         lambda audio, rate_hz, rng: (resampled(audio, rate_hz, target_hz), target_hz),
     )
 
 
-def _speed(percent: int) -> Cell:
+def _speed(percent: int) -> Augmentation:
     return _kept(f"speed{percent:+d}%", "speed", lambda audio, rate_hz, rng: sped(audio, percent))
 
 
@@ -103,7 +105,7 @@ def _uploaded_again(audio: FloatArray, rate_hz: int, rng: np.random.Generator) -
     return through(coded[:, cut:], rate_hz, _mp3(192))
 
 
-CELLS: Final = (
+AUGMENTATIONS: Final = (
     _kept("original", "as is", lambda audio, rate_hz, rng: audio),
     *(_coded(f"mp3-{kbit}", _mp3(kbit)) for kbit in (320, 192, 128, 96, 64)),
     _coded("mp3-128-no-joint-stereo", _mp3(128, joint=False)),
@@ -130,8 +132,8 @@ CELLS: Final = (
         lambda audio, rate_hz, rng: audio[:, int(rng.integers(1, rate_hz)) : -rate_hz // 3],
     ),
     _kept("mono", "cut", lambda audio, rate_hz, rng: audio.mean(axis=0, keepdims=True)),
-    Cell("limiter-aac-128", "chain", _streamed),
-    Cell("mp3-128-trim-mp3-192", "chain", _uploaded_again),
+    Augmentation("limiter-aac-128", "chain", _streamed),
+    Augmentation("mp3-128-trim-mp3-192", "chain", _uploaded_again),
 )
 
 LOWERED: Final = tuple(_to_rate(rate_hz) for rate_hz in (32_000, 24_000, 22_050, 16_000))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from models.evaluation.outcomes_report import OUTCOMES, served_rows
+from models.evaluation.outcomes_report import OUTCOMES, outcome_rows
 from models.evaluation.pages import between, percent
 from models.evaluation.published_baselines import HEAD, compared
 from models.evaluation.robustness_report import SPLICES, splice_cells
@@ -70,7 +70,7 @@ def _served(outcomes: Sequence[dict[str, Any]]) -> list[str]:
     ]
     heads = [outcome.replace("_", " ") for outcome in OUTCOMES]
     for report in outcomes:
-        rows = served_rows(report["labels"])
+        rows = outcome_rows(report["labels"])
         lines += ["", *_table((_files(report), "files", *heads, "reasons to abstain"), rows)]
     return lines
 

@@ -35,7 +35,7 @@ from models.evaluation.text import humans_csv, scores_csv, text_of
 from models.learning.data import AI, read_manifest, traces, usable
 from models.learning.observations import Observed, observe
 from models.training import confounds, fpr_by_stratum
-from models.training.augmented_humans import delivered
+from models.training.augmented_humans import augment_humans
 from models.training.detection_tables import by_maker, p_values, realised_fpr
 from models.training.fusion import Fused, fuse
 from models.training.metrics import (
@@ -106,7 +106,7 @@ def evaluate(
     observed, rejected = observe(usable(tracks), cache, workers)
     observed_traces, _ = observe(traces(tracks), cache, workers)
     suspects, _ = observe([track for track in tracks if track.suspect], cache, workers)
-    augmented = delivered(observed, cells, workers)
+    augmented = augment_humans(observed, cells, workers)
     fused = fused_by(model, observed, observed_traces, augmented)
     scored = fused.scored
     figures = {
@@ -243,7 +243,7 @@ def subset_figures(
         "by_duration": fpr_by_stratum.by_duration(members, p),
         "worst_humans": _worst(human, p_values(human.tracks)),
         "outcomes": reliability.outcomes(
-            population, heard_p, ALPHAS[0], reliability.silence_says(population, model)
+            population, heard_p, ALPHAS[0], reliability.human_likely_supported(population, model)
         ),
         "unlike": unlike_of(population, model),
         "probability": reliability.figures_of(population),

@@ -19,9 +19,9 @@ from detector.evidence.templates import FULL_RATE
 from detector.types import BoolVector, FloatVector
 from models.learning.few_shot_learning import (
     band_of,
+    left_out_cosines,
     noise_of,
     null,
-    strangers_among,
     template,
     those_at,
 )
@@ -105,8 +105,8 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
     lines = known.lines
     own = lines.ai & (lines.makers == name)
     names, counts = np.unique(lines.populations[own], return_counts=True)
-    heard_in = str(names[counts.argmax()])
-    here = lines.populations == heard_in
+    population_name = str(names[counts.argmax()])
+    here = lines.populations == population_name
     same_repository = np.isin(lines.repositories, lines.repositories[own]) & ~own
     template_set = fit(lines, ~(own | same_repository))
     units = template_set.unit(lines.vectors)
@@ -119,7 +119,7 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
         return weighted_tpr_at(hits, np.ones(len(hits)), among, weights, FPR)
 
     row: dict[str, Any] = {
-        "population": heard_in,
+        "population": population_name,
         "tracks": len(tracks),
         "neighbours": len(neighbours),
         "unlearned": rounded(share(known.scores[tracks], known.scores[humans])),
@@ -132,10 +132,10 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
     for shots in SHOTS:
         hits, false = [], []
         for _ in range(DRAWS):
-            lesson = rng.choice(tracks, min(shots, len(tracks) - 1), replace=False)
+            taught = rng.choice(tracks, min(shots, len(tracks) - 1), replace=False)
             controls = rng.choice(neighbours, min(CONTROLS, len(neighbours) // 2), replace=False)
-            null = _taught(known, units, humans, lesson, controls)
-            hits.append(share(null[np.setdiff1d(tracks, lesson)], null[humans]))
+            null = _taught(known, units, humans, taught, controls)
+            hits.append(share(null[np.setdiff1d(tracks, taught)], null[humans]))
             rest = np.setdiff1d(neighbours, controls)
             if len(rest):
                 false.append(share(null[rest], null[humans]))
@@ -147,11 +147,11 @@ def _taught(
     known: _Known,
     units: Any,
     humans: BoolVector,
-    lesson: np.ndarray[Any, Any],
+    taught: np.ndarray[Any, Any],
     controls: np.ndarray[Any, Any],
 ) -> FloatVector:
     """Return the whole score of every recording once the lesson has been learned."""
-    shots = [known.tracks[index].observed.observation for index in lesson]
+    shots = [known.tracks[index].observed.observation for index in taught]
     people = References(
         units[humans],
         known.scores[humans].astype(np.float32),
@@ -160,17 +160,17 @@ def _taught(
         known.rates_hz[humans],
         known.lines.populations[humans],
     )
-    heard_in = str(known.lines.populations[lesson[0]])
+    population_name = str(known.lines.populations[taught[0]])
     rates_hz = {one.sample_rate_hz for one in shots}
-    compared = those_at(people, heard_in, rates_hz)
+    compared = those_at(people, population_name, rates_hz)
     noise, below_hz = noise_of(compared), band_of(shots)
-    vector = template(units[lesson], units[controls], noise, below_hz)
+    vector = template(units[taught], units[controls], noise, below_hz)
     cosines = units.astype(np.float64) @ vector.astype(np.float64)
-    strangers = strangers_among(units[lesson], units[controls], noise, below_hz)
-    among = null(vector, compared, strangers)
+    left_out = left_out_cosines(units[taught], units[controls], noise, below_hz)
+    among = null(vector, compared, left_out)
     pairs = zip(cosines.tolist(), known.seconds.tolist(), strict=True)
     nats = np.array([among.surprise(*pair) for pair in pairs])
-    applies = (heard_in == FULL_RATE) | np.isin(known.rates_hz, list(rates_hz))
+    applies = (population_name == FULL_RATE) | np.isin(known.rates_hz, list(rates_hz))
     scores: FloatVector = np.where(
         applies, np.maximum(known.scores, nats - LEARNED_PENALTY), known.scores
     )

@@ -21,13 +21,13 @@ FLAGGED = "ai_likely"
 
 
 @dataclass(frozen=True)
-class OtherHumans:
+class HeldOutScores:
     """Out-of-fold (score, weight) of human recordings by population and repository."""
 
     scores: dict[str, dict[str, list[tuple[float, float]]]]
 
     @classmethod
-    def read(cls, report: Path, model: Model) -> "OtherHumans | None":
+    def read(cls, report: Path, model: Model) -> "HeldOutScores | None":
         """Return them from a report about this very model; None where there is none."""
         figures, scores = report / "evaluation.json", report / "humans.csv"
         if not figures.is_file() or not scores.is_file():
@@ -44,7 +44,7 @@ class OtherHumans:
         return cls({name: dict(by_repository) for name, by_repository in rows.items()})
 
     def outcome(
-        self, answer: Assessment, heard_in: str, repositories: Collection[str], alpha: float
+        self, answer: Assessment, population_name: str, repositories: Collection[str], alpha: float
     ) -> str:
         """Return the outcome with the human scores of ``repositories`` left out.
 
@@ -55,7 +55,7 @@ class OtherHumans:
         held_out = np.array(
             [
                 pair
-                for repository, pairs in self.scores.get(heard_in, {}).items()
+                for repository, pairs in self.scores.get(population_name, {}).items()
                 if repository not in repositories
                 for pair in pairs
             ]

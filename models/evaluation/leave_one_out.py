@@ -39,8 +39,10 @@ def across(lines: Lines, chosen_on: NDArray[np.bool_]) -> FloatVector:
     scores[chosen_on] = out_of_fold(lines.only(chosen_on))
     template_set = fit(lines, chosen_on)
     for index in np.flatnonzero(~chosen_on):
-        heard_in = str(lines.populations[index])
-        scores[index] = template_set.scores(template_set.unit(lines.vectors[index]), heard_in).max()
+        population_name = str(lines.populations[index])
+        scores[index] = template_set.scores(
+            template_set.unit(lines.vectors[index]), population_name
+        ).max()
     return scores
 
 

@@ -42,7 +42,7 @@ Audio = tuple[FloatArray, int]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Alteration:
     """One thing that is done to a track, and the class that it should get."""
 
     name: str
@@ -50,8 +50,8 @@ class Cell:
     apply: Callable[[FloatArray, int, np.random.Generator], Audio]
 
 
-def _coded(name: str, coder: Coder) -> Cell:
-    return Cell(name, N, lambda audio, rate, rng: through(audio, rate, coder))
+def _coded(name: str, coder: Coder) -> Alteration:
+    return Alteration(name, N, lambda audio, rate, rng: through(audio, rate, coder))
 
 
 def _excerpt(seconds: float) -> Callable[[FloatArray, int, np.random.Generator], Audio]:
@@ -94,36 +94,36 @@ def _after_mp3(
     return both
 
 
-CELLS: Final = (
+ALTERATIONS: Final = (
     _coded("mp3-320", _MP3[320]),
     _coded("mp3-128", _MP3[128]),
     _coded("mp3-64", _MP3[64]),
     _coded("aac-96", Coder("aac", "adts", 96_000)),
     _coded("opus-48", Coder("libopus", "ogg", 48_000, 48_000)),
-    Cell("gain-12", N, lambda audio, rate, rng: (audio * np.float32(0.25), rate)),
-    Cell("eq", N, lambda audio, rate, rng: (equalised(audio, rate, rng), rate)),
-    Cell("limited-6", N, lambda audio, rate, rng: (limited(audio, rate, drive_db=6), rate)),
-    Cell("low-pass-3k", N, lambda audio, rate, rng: (low_passed(audio, rate, 3_000), rate)),
-    Cell("noise-20", N, lambda audio, rate, rng: (with_noise(audio, 20, rng), rate)),
-    Cell("noise-10", N, lambda audio, rate, rng: (with_noise(audio, 10, rng), rate)),
-    Cell("trim-5", N, lambda audio, rate, rng: (audio[:, 3 * rate : -2 * rate], rate)),
-    Cell("excerpt-15", C, _excerpt(15)),
-    Cell("excerpt-30", C, _excerpt(30)),
-    Cell("excerpt-60", C, _excerpt(60)),
-    Cell("excerpt-15-mp3-64", C, _after_mp3(_excerpt(15))),
-    Cell("intro-10", N, _intro(10)),
-    Cell("intro-20", C, _intro(20)),
+    Alteration("gain-12", N, lambda audio, rate, rng: (audio * np.float32(0.25), rate)),
+    Alteration("eq", N, lambda audio, rate, rng: (equalised(audio, rate, rng), rate)),
+    Alteration("limited-6", N, lambda audio, rate, rng: (limited(audio, rate, drive_db=6), rate)),
+    Alteration("low-pass-3k", N, lambda audio, rate, rng: (low_passed(audio, rate, 3_000), rate)),
+    Alteration("noise-20", N, lambda audio, rate, rng: (with_noise(audio, 20, rng), rate)),
+    Alteration("noise-10", N, lambda audio, rate, rng: (with_noise(audio, 10, rng), rate)),
+    Alteration("trim-5", N, lambda audio, rate, rng: (audio[:, 3 * rate : -2 * rate], rate)),
+    Alteration("excerpt-15", C, _excerpt(15)),
+    Alteration("excerpt-30", C, _excerpt(30)),
+    Alteration("excerpt-60", C, _excerpt(60)),
+    Alteration("excerpt-15-mp3-64", C, _after_mp3(_excerpt(15))),
+    Alteration("intro-10", N, _intro(10)),
+    Alteration("intro-20", C, _intro(20)),
     *(
-        Cell(f"speed{percent:+}", S, lambda a, rate, rng, p=percent: (sped(a, p), rate))  # type: ignore[misc]  # bound now
+        Alteration(f"speed{percent:+}", S, lambda a, rate, rng, p=percent: (sped(a, p), rate))  # type: ignore[misc]  # bound now
         for percent in (-8, -4, -2, -1, 1, 2, 4, 8)
     ),
-    Cell("speed+4-mp3-64", S, _after_mp3(lambda a, rate, rng: (sped(a, 4), rate))),
-    Cell("speed+4-excerpt-30", S, lambda a, r, g: (sped(_excerpt(30)(a, r, g)[0], 4), r)),
-    Cell("tempo+5", S, lambda audio, rate, rng: (stretched(audio, 1.05), rate)),
-    Cell("tempo-8", S, lambda audio, rate, rng: (stretched(audio, 0.92), rate)),
-    Cell("pitch+6", S, lambda audio, rate, rng: (_higher(audio, 6), rate)),
-    Cell("pitch-6", S, lambda audio, rate, rng: (_higher(audio, -6), rate)),
-    Cell("pitch-8", S, lambda audio, rate, rng: (_higher(audio, -8), rate)),
+    Alteration("speed+4-mp3-64", S, _after_mp3(lambda a, rate, rng: (sped(a, 4), rate))),
+    Alteration("speed+4-excerpt-30", S, lambda a, r, g: (sped(_excerpt(30)(a, r, g)[0], 4), r)),
+    Alteration("tempo+5", S, lambda audio, rate, rng: (stretched(audio, 1.05), rate)),
+    Alteration("tempo-8", S, lambda audio, rate, rng: (stretched(audio, 0.92), rate)),
+    Alteration("pitch+6", S, lambda audio, rate, rng: (_higher(audio, 6), rate)),
+    Alteration("pitch-6", S, lambda audio, rate, rng: (_higher(audio, -6), rate)),
+    Alteration("pitch-8", S, lambda audio, rate, rng: (_higher(audio, -8), rate)),
 )  # fmt: skip
 ORIGINAL: Final = "original"
 
@@ -145,7 +145,7 @@ class Grid:
         """A table: recall (any class but none) and right class by cell, then false matches."""
         lines = [f"{self.tracks} recordings, {self.queries} queries", ""]
         lines += ["| cell | recall | right class | median score |", "|---|---|---|---|"]
-        for cell in CELLS:
+        for cell in ALTERATIONS:
             classes = self.classes[cell.name]
             total = max(1, classes.total())
             known = sum(n for name, n in classes.items() if name not in ("none", "not_found"))
@@ -160,7 +160,7 @@ class Grid:
 def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Grid:
     """Hear ``paths`` in every cell (kept in ``cache``), search each, return what was found."""
     torch.set_num_threads(1)
-    landmarks = {path: dict(_heard(path, cache, seconds)) for path in paths}
+    landmarks = {path: dict(_cached_landmarks(path, cache, seconds)) for path in paths}
     references = [
         (path, Recording(cells[ORIGINAL]))
         for path, cells in landmarks.items()
@@ -169,7 +169,7 @@ def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Gri
     postings = Postings.of(packed(pack(first.keys, n) for n, (_, first) in enumerate(references)))
     grid = Grid(tracks=len(references))
     for number, (path, _) in enumerate(references):
-        for cell in CELLS:
+        for cell in ALTERATIONS:
             query = Recording(landmarks[path][cell.name])
             grid.queries += 1
             promising = votes([postings], query.keys).promising()
@@ -196,14 +196,14 @@ def _class(query: Recording, reference: Recording) -> tuple[str, Alignment | Non
     return classify(answer, *durations).value, answer
 
 
-def _heard(path: Path, cache: Path, seconds: float) -> Iterator[tuple[str, Landmarks]]:
+def _cached_landmarks(path: Path, cache: Path, seconds: float) -> Iterator[tuple[str, Landmarks]]:
     """Yield the landmarks of the original and of every cell."""
     content = hashlib.sha256(path.read_bytes()).hexdigest()
     folder = cache / f"landmarks{LANDMARKS_VERSION}-{seconds:g}" / content[:24]
     folder.mkdir(parents=True, exist_ok=True)
     audio: FloatArray | None = None
     rate = 0
-    for cell in (None, *CELLS):
+    for cell in (None, *ALTERATIONS):
         name = cell.name if cell else ORIGINAL
         cached = folder / name
         if not cached.exists():

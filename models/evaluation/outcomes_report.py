@@ -64,7 +64,7 @@ def write_outcomes(
         "name": name,
         "alpha": alpha,
         "could_not_be_heard": len(rejected),
-        "labels": served(observed, model, alpha),
+        "labels": outcome_counts(observed, model, alpha),
     }
     out.mkdir(parents=True, exist_ok=True)
     path = out / FILES.replace("*", name.replace(" ", "-"))
@@ -72,7 +72,7 @@ def write_outcomes(
     return report
 
 
-def served(observed: Sequence[Observed], model: Model, alpha: float) -> dict[str, Any]:
+def outcome_counts(observed: Sequence[Observed], model: Model, alpha: float) -> dict[str, Any]:
     """Return the number of each outcome, and of each reason to abstain, by label."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
@@ -93,7 +93,7 @@ def served(observed: Sequence[Observed], model: Model, alpha: float) -> dict[str
     }
 
 
-def served_rows(labels: dict[str, Any]) -> list[list[str]]:
+def outcome_rows(labels: dict[str, Any]) -> list[list[str]]:
     """Return rows of a table: label, files, the share of each outcome, reasons to abstain."""
     return [
         [

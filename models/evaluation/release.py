@@ -34,7 +34,7 @@ from models.learning.data import read_manifest, traces, usable
 from models.learning.folder import packed, write
 from models.learning.observations import Observed, observe
 from models.training import confounds
-from models.training.augmented_humans import SONG_S, delivered
+from models.training.augmented_humans import SONG_S, augment_humans
 from models.training.detection_tables import p_values
 from models.training.fusion import Fused, fuse
 from models.training.metrics import auroc, check_polarity, rounded
@@ -94,11 +94,11 @@ def release(
     fused = fuse(
         score_all(observed, lattice),
         observed_traces,
-        delivered(observed, cells, workers),
+        augment_humans(observed, cells, workers),
         lattice=lattice,
         branches=model.branches,
     )
-    again = make_again(fused, observed_traces, described)
+    again = reproduce(fused, observed_traces, described)
     if again != model.digest:
         raise BadInput(
             "digest", f"made again, {candidate} is {again[:12]} and not {model.digest[:12]}"
@@ -113,7 +113,7 @@ def release(
     return Released(out, write(out, description, parts), gates)
 
 
-def make_again(fused: Fused, observed_traces: Sequence[Observed], described: dict[str, Any]) -> str:
+def reproduce(fused: Fused, observed_traces: Sequence[Observed], described: dict[str, Any]) -> str:
     """Return the digest that the candidate must have.
 
     Raises:

@@ -72,7 +72,7 @@ def _bins(p: FloatVector, population: Population, weights: FloatVector) -> list[
     return points
 
 
-def silence_says(population: Population, model: Model) -> BoolVector:
+def human_likely_supported(population: Population, model: Model) -> BoolVector:
     """Return for which tracks a model may say *human likely* if it finds nothing."""
     supported = []
     for track in population.tracks:
@@ -87,8 +87,8 @@ def outcomes(
 ) -> dict[str, dict[str, float]]:
     """Return the shares of outcomes that the detector gives AI and human tracks.
 
-    ``p_values`` [tracks] with the maker left out; ``may_be_human`` by ``silence_says``; the
-    rules are those of ``detector.assessment.answer``.
+    ``p_values`` [tracks] with the maker left out; ``may_be_human`` by
+    ``human_likely_supported``; the rules are those of ``detector.assessment.answer``.
     """
     probability = left_out_probabilities(population)
     flagged = p_values <= alpha

@@ -34,7 +34,7 @@ def page(figures: dict[str, Any]) -> str:
             body += [f"<h2>{name}</h2>", *_subset(subset)]
             if name in figures["nested"]:
                 body += _nested(figures["nested"][name])
-            body += _strangers(figures, name)
+            body += _unseen_decoders(figures, name)
         if figures["attribution"] is not None:
             body += ["<h2>Naming the generator</h2>", *_attribution(figures["attribution"])]
     if figures["as_released"]:
@@ -139,7 +139,7 @@ def _subset(subset: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _strangers(figures: dict[str, Any], name: str) -> list[str]:
+def _unseen_decoders(figures: dict[str, Any], name: str) -> list[str]:
     """Return what is found with the decoder unknown, and what suspects would change."""
     lines = []
     if name in figures["unseen_decoders"]:

@@ -23,12 +23,18 @@ from detector.observation.observation import Observation
 from detector.types import Assessment, SegmentScore
 from models.augmentation.hard_negatives import KINDS
 from models.evaluation import splices
-from models.evaluation.held_out_scores import OtherHumans
+from models.evaluation.held_out_scores import HeldOutScores
 from models.evaluation.leave_one_out import without
 from models.evaluation.robustness_tables import Answered, families, negatives_table, table
 from models.evaluation.splices import FLAGGED, Located, Splice
 from models.learning.data import AI, HUMAN, Track, digest, read_manifest, traces, usable
-from models.training.augmentation_cache import Negative, Recording, Subject, hear, heard
+from models.training.augmentation_cache import (
+    Negative,
+    Recording,
+    Subject,
+    fill_cache,
+    observations_of,
+)
 from models.training.sampling import EXCERPT_S, probe, sample
 
 KNOWN: Final = ", generators known"
@@ -67,13 +73,13 @@ def measure(
     tracks = usable(listed)
     chosen = sample(tracks, per_maker, seed)
     subjects = subjects_of(chosen, seeds=seeds, seed=seed)
-    hear(subjects, cells, workers)
+    fill_cache(subjects, cells, workers)
     models = [Model.load(folder) for folder in folders]
     related_makers = makers_beside([*tracks, *traces(listed)])
-    held_out = {one.name: OtherHumans.read(report, one) if report else None for one in models}
+    held_out = {one.name: HeldOutScores.read(report, one) if report else None for one in models}
     answers = answers_of(subjects, models, cells, alpha, related_makers, held_out)
     spliced = splices_of(tracks, per_maker, seed)
-    hear(spliced, cells, workers)
+    fill_cache(spliced, cells, workers)
     figures = figures_of(
         answers, [track for track, _ in chosen], models, seeds=seeds, alpha=alpha, seed=seed
     )
@@ -119,12 +125,12 @@ def answers_of(
     cells: Path,
     alpha: float,
     related_makers: Mapping[str, frozenset[str]],
-    held_out: Mapping[str, OtherHumans | None],
+    held_out: Mapping[str, HeldOutScores | None],
 ) -> list[Answered]:
     """Return every model's answers to what was heard."""
     answers = []
     for subject in subjects:
-        cases = heard(subject, cells)
+        cases = observations_of(subject, cells)
         observations = [observation for _, observation in cases]
         for model in models:
             variants = {model.name: without(model, related_makers.get(subject.group, ()))}
@@ -150,7 +156,7 @@ def answers_of(
 def _outcome(
     assessment: Assessment,
     observation: Observation,
-    humans: OtherHumans | None,
+    humans: HeldOutScores | None,
     repositories: Sequence[str],
     alpha: float,
 ) -> str:
@@ -172,12 +178,12 @@ def located_by(
     cells: Path,
     alpha: float,
     related_makers: Mapping[str, frozenset[str]],
-    held_out: OtherHumans | None,
+    held_out: HeldOutScores | None,
 ) -> list[Located]:
     """Return the model's answers about splices, makers unseen, and where it puts the part."""
     located = []
     for splice in spliced:
-        ((_, observation),) = heard(splice, cells)
+        ((_, observation),) = observations_of(splice, cells)
         unmet = without(model, related_makers.get(splice.group, ()))
         (answer,) = unmet.assess([observation], alpha)
         neighbours = [splice.around.repository, splice.part.repository]

@@ -60,10 +60,10 @@ class Splice:
         key = key_of(content, f"splice/{self.seconds}", 0)
         return [Case("splice", f"{self.seconds} s", "splice", key)]
 
-    def sounds(self, wanted: frozenset[str]) -> Iterator[tuple[str, Audio]]:
+    def sounds(self, keys: frozenset[str]) -> Iterator[tuple[str, Audio]]:
         """See ``rehearing.Subject``."""
         (case,) = self.cases()
-        if case.key in wanted:
+        if case.key in keys:
             part, rate_hz = decoded(self.part.path)
             around, around_hz = decoded(self.around.path)
             yield case.key, (joined(resampled(around, around_hz, rate_hz), part, rate_hz,

@@ -112,9 +112,12 @@ def _matches(lines: Lines, left: NDArray[np.bool_], own: NDArray[np.bool_]) -> F
     """Return the best template score of a generator's tracks, by what is left."""
     template_set = fit(lines, left)
     units = template_set.unit(lines.vectors[np.flatnonzero(own)])
-    heard_in = lines.populations[np.flatnonzero(own)].tolist()
+    population_name = lines.populations[np.flatnonzero(own)].tolist()
     return np.array(
-        [float(template_set.scores(*pair).max()) for pair in zip(units, heard_in, strict=True)]
+        [
+            float(template_set.scores(*pair).max())
+            for pair in zip(units, population_name, strict=True)
+        ]
     )
 
 

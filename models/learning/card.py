@@ -114,7 +114,7 @@ def _gates(description: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lessons(description: dict[str, Any]) -> str:
+def _few_shot_table(description: dict[str, Any]) -> str:
     """Return how well generators are learned from a few tracks."""
     few_shot = description.get("few_shot")
     if few_shot is None:
@@ -211,7 +211,7 @@ def write_card(description: dict[str, Any]) -> str:
         unseen=unseen,
         named=named,
         gates=_gates(description),
-        lessons=_lessons(description),
+        lessons=_few_shot_table(description),
         calibration="\n".join(calibration),
         recall=_recall(description["calibration"]),
         speed=(

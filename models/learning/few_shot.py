@@ -21,7 +21,7 @@ from detector.errors import BadInput
 from detector.evidence.rates import write_rates
 from detector.observation.observation import Observation
 from models.learning.data import AI, HUMAN, Track, file_sha256
-from models.learning.few_shot_learning import Lesson, learn
+from models.learning.few_shot_learning import LearnedGenerator, learn
 from models.learning.folder import tensors_of_scores, write
 from models.learning.observations import observe
 from models.learning.references import REFERENCES, References, unpack
@@ -42,10 +42,10 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Taught:
+class Candidate:
     """What ``earmark learn`` prints: the comparison, what was left out, and the folder."""
 
-    lesson: Lesson
+    learned_generator: LearnedGenerator
     compared: tuple[Compared, ...]
     left_out: tuple[str, ...]
     folder: Path | None
@@ -53,11 +53,12 @@ class Taught:
 
     def report(self) -> str:
         """Return it for people."""
-        template = self.lesson.template
+        template = self.learned_generator.template
+        rate = self.learned_generator.rate
         clock = (
             "no clock that all its tracks share"
-            if self.lesson.rate is None
-            else f"clock at {self.lesson.rate.hz:.2f} Hz ({self.lesson.rate.origin})"
+            if rate is None
+            else f"clock at {rate.hz:.2f} Hz ({rate.origin})"
         )
         lines = [
             f"{template.name}: {template.tracks} tracks ({template.population}); {clock}",
@@ -76,7 +77,7 @@ class Taught:
         return "\n".join([*lines, end])
 
 
-def teach(
+def learn_from_files(
     name: str,
     files: Sequence[Path],
     controls: Sequence[Path],
@@ -85,7 +86,7 @@ def teach(
     *,
     cache: Path,
     workers: int,
-) -> Taught:
+) -> Candidate:
     """Learn a generator from files; write the candidate to ``out``, unless that is None.
 
     Raises:
@@ -97,17 +98,17 @@ def teach(
     if not (folder / REFERENCES).is_file():
         raise BadInput("manifest", f"{folder} has no {REFERENCES}: it cannot learn")
     references = unpack((folder / REFERENCES).read_bytes())
-    shots, rejected = _heard(files, AI, name, cache, workers)
-    assessed_controls, rejected_controls = _heard(controls, HUMAN, "controls", cache, workers)
-    lesson = learn(name, shots, assessed_controls, model, references)
-    model.calibrations[lesson.template.population].check_alpha(ALPHA)
-    compared = compare(name, shots, assessed_controls, model, references, lesson)
+    shots, rejected = _assessable(files, AI, name, cache, workers)
+    assessed_controls, rejected_controls = _assessable(controls, HUMAN, "controls", cache, workers)
+    learned_generator = learn(name, shots, assessed_controls, model, references)
+    model.calibrations[learned_generator.template.population].check_alpha(ALPHA)
+    compared = compare(name, shots, assessed_controls, model, references, learned_generator)
     _check(compared, name)
-    digest = None if out is None else write_lesson(lesson, folder, out)
-    return Taught(lesson, compared, (*rejected, *rejected_controls), out, digest)
+    digest = None if out is None else write_candidate(learned_generator, folder, out)
+    return Candidate(learned_generator, compared, (*rejected, *rejected_controls), out, digest)
 
 
-def _heard(
+def _assessable(
     files: Sequence[Path], label: str, maker: str, cache: Path, workers: int
 ) -> tuple[list[Observation], list[str]]:
     """Return what can be assessed, each content once, and a note on each file that cannot."""
@@ -135,7 +136,7 @@ def compare(
     controls: Sequence[Observation],
     model: Model,
     references: References,
-    lesson: Lesson,
+    learned_generator: LearnedGenerator,
 ) -> tuple[Compared, ...]:
     """Return how many tracks, controls and reference recordings each model flags at 1 %."""
     rows = [Compared(f"tracks of {name}", len(shots), _flagged(model, shots), 0)]
@@ -149,15 +150,15 @@ def compare(
         rest = [*controls[:index], *controls[index + 1 :]]
         without = learn(name, shots, rest, model, references).model
         rows[1] = replace(rows[1], after=rows[1].after + _flagged(without, [control]))
-    heard_in = lesson.template.population
-    own = references.populations == heard_in
-    before = model.calibrations[heard_in].humans
-    changed = lesson.model.calibrations[heard_in].humans
+    population_name = learned_generator.template.population
+    own = references.populations == population_name
+    before = model.calibrations[population_name].humans
+    changed = learned_generator.model.calibrations[population_name].humans
     # under the old threshold: what the new look adds to false positives before the null follows
     bar = before.bar(ALPHA)
     rows.append(
         Compared(
-            f"human recordings ({heard_in})",
+            f"human recordings ({population_name})",
             int(own.sum()),
             int((before.values >= bar).sum()),
             int((changed.values >= bar).sum()),
@@ -188,14 +189,14 @@ def _check(compared: Sequence[Compared], name: str) -> None:
             )
 
 
-def write_lesson(lesson: Lesson, folder: Path, out: Path) -> str:
+def write_candidate(learned_generator: LearnedGenerator, folder: Path, out: Path) -> str:
     """Write the candidate: the old folder with one more template; return its digest."""
     manifest: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())
     tensors = safetensors.numpy.load((folder / WEIGHTS).read_bytes())
     tensors = {key: value for key, value in tensors.items() if "learned." not in key}
-    model = lesson.model
-    for heard_in, calibration in model.calibrations.items():
-        tensors |= tensors_of_scores(heard_in, calibration.humans)
+    model = learned_generator.model
+    for population_name, calibration in model.calibrations.items():
+        tensors |= tensors_of_scores(population_name, calibration.humans)
     for index, learned in enumerate(model.learned):
         vector, step = narrowed(learned.vector[None])
         tensors[f"learned.{index}.vector"], tensors[f"learned.{index}.step"] = vector[0], step

@@ -59,7 +59,7 @@ WHOLE_HOP: Final = 2e-4  # as near as this to the sample rate over a whole hop i
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LearnedGenerator:
     """What was learned: the model with it, the template, and the clock's rate if there is one."""
 
     model: Model
@@ -74,7 +74,7 @@ def learn(
     model: Model,
     references: References,
     least: int = MIN_SHOTS,
-) -> Lesson:
+) -> LearnedGenerator:
     """Return the model with one more generator.
 
     Args:
@@ -96,37 +96,37 @@ def learn(
     where = {population(one.sample_rate_hz) for one in shots}
     if len(where) > 1:
         raise BadInput("mixed_rates", "tracks below 44.1 kHz and at or above it: learn them apart")
-    heard_in = where.pop()
-    same_population = [one for one in controls if population(one.sample_rate_hz) == heard_in]
+    population_name = where.pop()
+    same_population = [one for one in controls if population(one.sample_rate_hz) == population_name]
     units = model.template_set.unit(np.stack([residual(one) for one in shots]))
     control_units = (
         model.template_set.unit(np.stack([residual(one) for one in same_population]))
         if same_population
         else np.empty((0, units.shape[1]), np.float32)
     )
-    humans = references.of(heard_in)
+    humans = references.of(population_name)
     if len(humans.units) == 0:
-        raise BadInput("manifest", f"{model.name} knows no human recordings of {heard_in}")
+        raise BadInput("manifest", f"{model.name} knows no human recordings of {population_name}")
     rate = clock_of(shots, model.lattice, name)
-    compared = those_at(humans, heard_in, [one.sample_rate_hz for one in shots])
+    compared = those_at(humans, population_name, [one.sample_rate_hz for one in shots])
     noise, below_hz = noise_of(compared), band_of(shots)
     vector = template(units, control_units, noise, below_hz)
     learned = Learned(
         name=name,
         vector=vector,
-        humans=null(vector, compared, strangers_among(units, control_units, noise, below_hz)),
-        population=heard_in,
+        humans=null(vector, compared, left_out_cosines(units, control_units, noise, below_hz)),
+        population=population_name,
         sample_rates_hz=tuple(sorted({one.sample_rate_hz for one in shots})),
         rate_hz=None if rate is None else rate.hz,
         tracks=len(shots),
     )
     known = tuple(one for one in model.learned if one.name != name)
     calibrations = dict(model.calibrations)
-    calibrations[heard_in] = replace(
-        calibrations[heard_in],
-        humans=whole_null(humans, (*known, learned), calibrations[heard_in].humans.scale),
+    calibrations[population_name] = replace(
+        calibrations[population_name],
+        humans=whole_null(humans, (*known, learned), calibrations[population_name].humans.scale),
     )
-    return Lesson(
+    return LearnedGenerator(
         replace(
             model,
             lattice=model.lattice if rate is None else with_rate(model.lattice, rate),
@@ -182,23 +182,23 @@ def cut_off_hz(observed: Observation) -> float:
     return float(np.flatnonzero(level > level.max() - CUT_OFF_DB).max() + 1) * LTAS_BAND_HZ
 
 
-def speaks_of(humans: References, heard_in: str, rates_hz: Collection[int]) -> BoolVector:
+def speaks_of(humans: References, population_name: str, rates_hz: Collection[int]) -> BoolVector:
     """Return about which recordings a template has a say (``templates.Learned``)."""
-    if heard_in == FULL_RATE:
+    if population_name == FULL_RATE:
         return np.ones(len(humans.units), bool)
     return np.isin(humans.rates_hz, list(rates_hz))
 
 
-def those_at(humans: References, heard_in: str, rates_hz: Collection[int]) -> References:
+def those_at(humans: References, population_name: str, rates_hz: Collection[int]) -> References:
     """Return the recordings to compare with: those at the tracks' rates, if they are enough.
 
     Below 44.1 kHz a sample rate has lines and an edge of its own.
     """
-    own = speaks_of(humans, heard_in, rates_hz)
+    own = speaks_of(humans, population_name, rates_hz)
     return humans.only(own) if humans.weights[own].sum() >= ENOUGH_HUMANS else humans
 
 
-def null(vector: FloatArray, humans: References, strangers: FloatVector) -> HumanScores:
+def null(vector: FloatArray, humans: References, left_out: FloatVector) -> HumanScores:
     """Return the cosines of human recordings; raised, where controls lie above them.
 
     Args:
@@ -207,14 +207,14 @@ def null(vector: FloatArray, humans: References, strangers: FloatVector) -> Huma
         strangers: the cosine of each control with a template that has not met it.
     """
     cosines = humans.units.astype(np.float64) @ vector.astype(np.float64)
-    if len(strangers):
-        reach = float(strangers.mean() + CONTROL_DEVIATIONS * strangers.std())
+    if len(left_out):
+        reach = float(left_out.mean() + CONTROL_DEVIATIONS * left_out.std())
         cosines = cosines + max(reach - float(np.quantile(cosines, 0.9)), 0.0)
     seconds, weights = humans.seconds.astype(np.float64), humans.weights.astype(np.float64)
     return human_scores(cosines, seconds, weights)
 
 
-def strangers_among(
+def left_out_cosines(
     units: FloatArray, controls: FloatArray, noise: FloatVector, below_hz: float
 ) -> FloatVector:
     """Return the cosine of each control with the template that the other controls leave.
@@ -236,11 +236,11 @@ def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScal
         learned: templates; those of other populations are passed over.
         scale: of the whole answer before; it stays.
     """
-    heard_in = str(humans.populations[0])
+    population_name = str(humans.populations[0])
     strongest = humans.whole.astype(np.float64)
     pairs = list(zip(humans.units, humans.seconds.tolist(), strict=True))
-    for template in (template for template in learned if template.population == heard_in):
-        applies = speaks_of(humans, heard_in, template.sample_rates_hz)
+    for template in (template for template in learned if template.population == population_name):
+        applies = speaks_of(humans, population_name, template.sample_rates_hz)
         nats = [
             template.humans.surprise(template.cosine(units), seconds) for units, seconds in pairs
         ]

@@ -37,7 +37,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Unheard:
+class Rejected:
     """One track that could not be heard, and why."""
 
     track: Track
@@ -46,7 +46,7 @@ class Unheard:
 
 def observe(
     tracks: Sequence[Track], cache: Path, workers: int
-) -> tuple[list[Observed], list[Unheard]]:
+) -> tuple[list[Observed], list[Rejected]]:
     """Return what was heard, in the order of ``tracks``, and what could not be."""
     cache.mkdir(parents=True, exist_ok=True)
     todo = [track for track in tracks if not _facts_path(cache, track.sha256).exists()]
@@ -54,26 +54,26 @@ def observe(
         # spawned, because a forked child of a process that runs threads may hang
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            list(pool.map(_hear, [(track, cache) for track in todo], chunksize=4))
+            list(pool.map(_observe_one, [(track, cache) for track in todo], chunksize=4))
     else:
         for track in todo:
-            _hear((track, cache))
+            _observe_one((track, cache))
     return _read(tracks, cache)
 
 
-def _read(tracks: Iterable[Track], cache: Path) -> tuple[list[Observed], list[Unheard]]:
+def _read(tracks: Iterable[Track], cache: Path) -> tuple[list[Observed], list[Rejected]]:
     observed, rejected = [], []
     for track in tracks:
         facts = orjson.loads(_facts_path(cache, track.sha256).read_bytes())
         if "reason" in facts:
-            rejected.append(Unheard(track, facts["reason"]))
+            rejected.append(Rejected(track, facts["reason"]))
             continue
         data = _facts_path(cache, track.sha256).with_suffix(".obs").read_bytes()
         observed.append(Observed(track, AudioFacts(**facts), Observation.from_bytes(data)))
     return observed, rejected
 
 
-def _hear(job: tuple[Track, Path]) -> None:
+def _observe_one(job: tuple[Track, Path]) -> None:
     """Hear one file in a worker; the facts are written last, so a broken run leaves no half."""
     track, cache = job
     torch.set_num_threads(1)

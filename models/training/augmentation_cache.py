@@ -3,7 +3,7 @@
 Encoding and stretching costs a hundred times what scoring does. So what is heard in each
 cell of the delivery simulator, in windows, in splices and of hard negatives is kept as an
 observation in a cache folder; another model or another alpha then scores the same sounds
-in a minute. A name of a cell or kind never gets another meaning (``deliver``,
+in a minute. A name of a cell or kind never gets another meaning (``augment``,
 ``negatives``), so a key of content, name, seed and observation version says it all.
 """
 
@@ -23,7 +23,7 @@ from detector.audio.heap import keep_freed_memory
 from detector.observation import observation as observing
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
-from models.augmentation.augmentations import CELLS, Audio, Cell, deliver
+from models.augmentation.augmentations import AUGMENTATIONS, Audio, Augmentation, augment
 from models.augmentation.hard_negatives import KINDS, SECONDS, negative
 from models.learning.data import Track
 
@@ -55,7 +55,7 @@ class Subject(Protocol):
     def cases(self) -> list[Case]:
         """Return what there is to hear, without decoding anything."""
 
-    def sounds(self, wanted: frozenset[str]) -> Iterator[tuple[str, Audio]]:
+    def sounds(self, keys: frozenset[str]) -> Iterator[tuple[str, Audio]]:
         """Yield (key, sound) of each case whose key is wanted."""
 
 
@@ -67,13 +67,13 @@ class Recording:
     duration_s: float
     excerpt_s: float
     seed: int
-    only_cells: tuple[Cell, ...] | None = None
+    only_augmentations: tuple[Augmentation, ...] | None = None
     only_windows_s: tuple[int, ...] | None = None
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[Augmentation, ...]:
         """The deliveries that are heard."""
-        return CELLS if self.only_cells is None else self.only_cells
+        return AUGMENTATIONS if self.only_augmentations is None else self.only_augmentations
 
     @property
     def label(self) -> str:
@@ -97,16 +97,16 @@ class Recording:
             if self.duration_s >= seconds
         ]
 
-    def sounds(self, wanted: frozenset[str]) -> Iterator[tuple[str, Audio]]:
+    def sounds(self, keys: frozenset[str]) -> Iterator[tuple[str, Audio]]:
         """See ``Subject``."""
         audio, rate_hz = decoded(self.track.path)
         part = excerpt(audio, rate_hz, self.excerpt_s)
         cells = {cell.name: cell for cell in self.cells}
         for case in self.cases():
-            if case.key not in wanted:
+            if case.key not in keys:
                 continue
             if case.part == "delivery":
-                yield case.key, deliver(cells[case.cell], part, rate_hz, self.seed)
+                yield case.key, augment(cells[case.cell], part, rate_hz, self.seed)
             else:
                 yield case.key, (excerpt(audio, rate_hz, float(case.cell[:-2])), rate_hz)
 
@@ -134,11 +134,11 @@ class Negative:
         key = key_of("negative", f"{self.kind}/{SECONDS:g}", self.seed)
         return [Case("negative", kind.name, kind.family, key)]
 
-    def sounds(self, wanted: frozenset[str]) -> Iterator[tuple[str, Audio]]:
+    def sounds(self, keys: frozenset[str]) -> Iterator[tuple[str, Audio]]:
         """See ``Subject``."""
         kind = next(one for one in KINDS if one.name == self.kind)
         (case,) = self.cases()
-        if case.key in wanted:
+        if case.key in keys:
             yield case.key, negative(kind, self.seed)
 
 
@@ -148,20 +148,20 @@ def key_of(content: str, what: str, seed: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def hear(subjects: Sequence[Subject], cache: Path, workers: int) -> None:
+def fill_cache(subjects: Sequence[Subject], cache: Path, workers: int) -> None:
     """Hear what the cache lacks; a broken run goes on where it stopped."""
     cache.mkdir(parents=True, exist_ok=True)
     jobs = [(subject, cache) for subject in subjects if _lacking(subject, cache)]
     if jobs and workers > 1:
         context = multiprocessing.get_context("spawn")  # a forked child of threads may hang
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            list(pool.map(_hear, jobs))
+            list(pool.map(_observe_one, jobs))
     else:
         for job in jobs:
-            _hear(job)
+            _observe_one(job)
 
 
-def heard(subject: Subject, cache: Path) -> list[tuple[Case, Observation]]:
+def observations_of(subject: Subject, cache: Path) -> list[tuple[Case, Observation]]:
     """Return what was heard of a subject, from the cache."""
     return [
         (case, Observation.from_bytes(_path(cache, case.key).read_bytes()))
@@ -198,7 +198,7 @@ def _lacking(subject: Subject, cache: Path) -> frozenset[str]:
     return frozenset(case.key for case in subject.cases() if not _path(cache, case.key).exists())
 
 
-def _hear(job: tuple[Subject, Path]) -> None:
+def _observe_one(job: tuple[Subject, Path]) -> None:
     subject, cache = job
     torch.set_num_threads(1)
     keep_freed_memory()

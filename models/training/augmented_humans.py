@@ -21,10 +21,10 @@ from typing import Final
 
 from detector.assessment.model import FULL_RATE_HZ
 from detector.calibration.applicability import abstention_reason
-from models.augmentation.augmentations import LOWERED, Cell, cell_named
+from models.augmentation.augmentations import LOWERED, Augmentation, augmentation_named
 from models.learning.data import HUMAN, Track
 from models.learning.observations import Observed
-from models.training.augmentation_cache import WINDOWS_S, Recording, hear, heard
+from models.training.augmentation_cache import WINDOWS_S, Recording, fill_cache, observations_of
 from models.training.sampling import EXCERPT_S, sample
 
 PER_SOURCE: Final = 4
@@ -32,18 +32,18 @@ SONG_S: Final = 60.0
 SONG_EXCERPT_S: Final = 150.0
 
 
-def _named(*names: str) -> tuple[Cell, ...]:
-    return tuple(cell_named(name) for name in names)
+def _named(*names: str) -> tuple[Augmentation, ...]:
+    return tuple(augmentation_named(name) for name in names)
 
 
 CODED: Final = _named("mp3-128", "mp3-64", "aac-96", "opus-64", "vorbis-128")
 STRETCHED: Final = _named("stretch-5%", "stretch+5%")
-EXCERPT_CELLS: Final = (*CODED, *STRETCHED, *_named("rate-22050", "rate-32000"))
-SONG_CELLS: Final = (*_named("mp3-128", "vorbis-128", "stretch+5%"), *LOWERED)
+EXCERPT_AUGMENTATIONS: Final = (*CODED, *STRETCHED, *_named("rate-22050", "rate-32000"))
+SONG_AUGMENTATIONS: Final = (*_named("mp3-128", "vorbis-128", "stretch+5%"), *LOWERED)
 
 
-def delivered(
-    heard_as_they_are: Sequence[Observed], cells: Path, workers: int, seed: int = 0
+def augment_humans(
+    originals: Sequence[Observed], cells: Path, workers: int, seed: int = 0
 ) -> list[Observed]:
     """Return deliveries of the human recordings among some, from the folder ``cells``.
 
@@ -53,22 +53,22 @@ def delivered(
         workers: processes that hear.
         seed: of the draw, of cuts and noise.
     """
-    human = [one for one in heard_as_they_are if one.track.label == HUMAN]
-    recordings = [*excerpts(heard_as_they_are, seed), *songs(human, seed)]
-    hear(recordings, cells, workers)
+    human = [one for one in originals if one.track.label == HUMAN]
+    recordings = [*excerpts(originals, seed), *songs(human, seed)]
+    fill_cache(recordings, cells, workers)
     facts = {one.track.sha256: one.facts for one in human}
     return [
         Observed(one.track, facts[one.track.sha256], observation, case.cell)
         for one in recordings
-        for case, observation in heard(one, cells)
+        for case, observation in observations_of(one, cells)
     ]
 
 
-def excerpts(heard_as_they_are: Sequence[Observed], seed: int) -> list[Recording]:
+def excerpts(originals: Sequence[Observed], seed: int) -> list[Recording]:
     """Return some recordings of each source, to be heard in excerpts: the robustness report's."""
-    drawn = sample([one.track for one in heard_as_they_are], PER_SOURCE, seed)
+    drawn = sample([one.track for one in originals], PER_SOURCE, seed)
     return [
-        Recording(track, seconds, EXCERPT_S, seed, EXCERPT_CELLS, WINDOWS_S)
+        Recording(track, seconds, EXCERPT_S, seed, EXCERPT_AUGMENTATIONS, WINDOWS_S)
         for track, seconds in drawn
         if track.label == HUMAN
     ]
@@ -87,6 +87,6 @@ def songs(human: Sequence[Observed], seed: int) -> list[Recording]:
             longest[track.performance] = (observed.duration_s, track)
     ordered = sorted(longest.values(), key=lambda pair: pair[1].sha256)
     return [
-        Recording(track, seconds, SONG_EXCERPT_S, seed, SONG_CELLS, ())
+        Recording(track, seconds, SONG_EXCERPT_S, seed, SONG_AUGMENTATIONS, ())
         for seconds, track in ordered
     ]

@@ -86,7 +86,7 @@ class Fused:
 def fuse(
     scored: Sequence[Scored],
     traces: Sequence[Observed] = (),
-    delivered: Sequence[Observed] = (),
+    augmented: Sequence[Observed] = (),
     *,
     lattice: Lattice,
     branches: Collection[str] = BRANCHES,
@@ -111,7 +111,7 @@ def fuse(
     known_in = {track.name for track in populations(members)}
     trace_subjects = [
         track
-        for track in score_all(delivered, lattice)
+        for track in score_all(augmented, lattice)
         if track.reason is None and track.population in known_in
     ]
     subjects = [*members, *trace_subjects]

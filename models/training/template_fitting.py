@@ -194,9 +194,10 @@ def out_of_fold(lines: Lines) -> FloatVector:
     for own, rest in folds(lines):
         template_set = fit(lines, rest)
         units = template_set.unit(lines.vectors[own])
-        heard_in = lines.populations[own].tolist()
+        population_name = lines.populations[own].tolist()
         scores[own] = [
-            template_set.scores(one, name).max() for one, name in zip(units, heard_in, strict=True)
+            template_set.scores(one, name).max()
+            for one, name in zip(units, population_name, strict=True)
         ]
     return scores
 
@@ -227,20 +228,22 @@ def attribution_figures(lines: Lines) -> dict[str, float]:
     judged = lines.ai & np.isin(lines.populations, ATTRIBUTION.populations)
     judged &= np.isin(lines.makers, list(template_set.generators))
     for index in np.flatnonzero(judged):
-        maker, heard_in = str(lines.makers[index]), str(lines.populations[index])
+        maker, population_name = str(lines.makers[index]), str(lines.populations[index])
         own = template_set.names.index(maker)
-        scores = template_set.scores(units[index], heard_in)
+        scores = template_set.scores(units[index], population_name)
         rest = np.flatnonzero(lines.ai & (lines.makers == maker))
         template = units[rest[rest != index]].mean(axis=0)
         cosine = float(units[index] @ template / np.linalg.norm(template))
-        scores[own] = (cosine - template_set.middle[heard_in][own]) / template_set.spread[heard_in][
-            own
-        ]
-        named = ATTRIBUTION.name(template_set, scores, heard_in)
+        scores[own] = (cosine - template_set.middle[population_name][own]) / template_set.spread[
+            population_name
+        ][own]
+        named = ATTRIBUTION.name(template_set, scores, population_name)
         if named is not None:
             shares["known_right" if named == maker else "known_wrong"] += 1
         scores[own] = -np.inf
-        shares["unseen_wrong"] += ATTRIBUTION.name(template_set, scores, heard_in) is not None
+        shares["unseen_wrong"] += (
+            ATTRIBUTION.name(template_set, scores, population_name) is not None
+        )
     return {
         name: round(shares[name] / max(int(judged.sum()), 1), 4)
         for name in ("known_right", "known_wrong", "unseen_wrong")

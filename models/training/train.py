@@ -45,7 +45,7 @@ from models.learning.folder import write
 from models.learning.observations import Observed, observe
 from models.learning.references import REFERENCES
 from models.training import ood_fitting
-from models.training.augmented_humans import delivered
+from models.training.augmented_humans import augment_humans
 from models.training.detection_tables import (
     HEADING,
     by_maker,
@@ -115,7 +115,7 @@ def train(
     observed, rejected = observe(usable(tracks), cache, workers)
     observed_traces, rejected_traces = observe(traces(tracks), cache, workers)
     scored = score_all(observed, standard_lattice())
-    augmented = delivered(observed, cells, workers)
+    augmented = augment_humans(observed, cells, workers)
     fused = fuse(scored, observed_traces, augmented, lattice=standard_lattice(), branches=branches)
     trained = save(fused, observed_traces, out, name=name, version=version, seed=seed)
     notes = [

@@ -7,17 +7,17 @@ import pytest
 from detector.assessment.model import Model
 from detector.evidence.speed import search
 from detector.types import FloatArray
-from models.augmentation.augmentations import CELLS, Cell, deliver
+from models.augmentation.augmentations import AUGMENTATIONS, Augmentation, augment
 from models.augmentation.coders import Coder, through
 from models.augmentation.effects import limited, pitched, stretched
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from models.training.augmentation_cache import observe
-from models.training.augmented_humans import EXCERPT_CELLS, SONG_CELLS
+from models.training.augmented_humans import EXCERPT_AUGMENTATIONS, SONG_AUGMENTATIONS
 from tests.support.paths import MODELS
 
 RELEASED = MODELS / "clock-4"
-BY_NAME = {cell.name: cell for cell in CELLS}
+BY_NAME = {cell.name: cell for cell in AUGMENTATIONS}
 
 
 @lru_cache
@@ -40,27 +40,27 @@ def pitch_of(audio: FloatArray, rate_hz: int) -> float:
     return float(spectrum.argmax() * rate_hz / audio.shape[1])
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_every_cell_gives_audio_and_the_same_again(cell: Cell) -> None:
-    audio, rate_hz = deliver(cell, piece(), RATE_HZ, 5)
+@pytest.mark.parametrize("cell", AUGMENTATIONS, ids=lambda cell: cell.name)
+def test_every_cell_gives_audio_and_the_same_again(cell: Augmentation) -> None:
+    audio, rate_hz = augment(cell, piece(), RATE_HZ, 5)
     assert audio.dtype == np.float32
     assert audio.shape[0] in (1, 2)
     assert np.isfinite(audio).all()
     assert np.abs(audio).max() <= 1.2
     assert audio.std() > 0.1 * piece().std()
     assert audio.shape[1] / rate_hz == pytest.approx(2.0, abs=1.4 if "trim" in cell.name else 0.13)
-    again, _ = deliver(cell, piece(), RATE_HZ, 5)
+    again, _ = augment(cell, piece(), RATE_HZ, 5)
     assert np.array_equal(audio, again)
 
 
 def test_cells_travel_to_worker_processes() -> None:
-    cells = (*CELLS, *EXCERPT_CELLS, *SONG_CELLS)
+    cells = (*AUGMENTATIONS, *EXCERPT_AUGMENTATIONS, *SONG_AUGMENTATIONS)
     arrived = ForkingPickler.loads(bytes(ForkingPickler.dumps(cells)))
     assert [cell.name for cell in arrived] == [cell.name for cell in cells]
 
 
 def test_names_are_a_frozen_list() -> None:
-    assert len(BY_NAME) == len(CELLS) == 39
+    assert len(BY_NAME) == len(AUGMENTATIONS) == 39
     published = {"original", "mp3-128", "aac-128", "opus-96", "vorbis-128", "rate-22050",
                  "speed+3%", "pitch+1-semitone", "limiter+6dB", "eq", "noise-20dB", "trimmed",
                  }  # fmt: skip
@@ -68,15 +68,15 @@ def test_names_are_a_frozen_list() -> None:
 
 
 def test_the_original_is_untouched() -> None:
-    audio, rate_hz = deliver(BY_NAME["original"], piece(), RATE_HZ, 1)
+    audio, rate_hz = augment(BY_NAME["original"], piece(), RATE_HZ, 1)
     assert rate_hz == RATE_HZ
     assert np.array_equal(audio, piece())
 
 
 def test_seeds_differ_where_there_is_chance() -> None:
     for name in ("noise-20dB", "eq", "trimmed"):
-        first, _ = deliver(BY_NAME[name], piece(), RATE_HZ, 1)
-        second, _ = deliver(BY_NAME[name], piece(), RATE_HZ, 2)
+        first, _ = augment(BY_NAME[name], piece(), RATE_HZ, 1)
+        second, _ = augment(BY_NAME[name], piece(), RATE_HZ, 2)
         assert first.shape != second.shape or not np.array_equal(first, second)
 
 
@@ -91,7 +91,7 @@ def test_seeds_differ_where_there_is_chance() -> None:
     ],
 )
 def test_speed_tempo_and_pitch(name: str, hz: float, seconds: float) -> None:
-    audio, rate_hz = deliver(BY_NAME[name], tone(1_000), RATE_HZ, 1)
+    audio, rate_hz = augment(BY_NAME[name], tone(1_000), RATE_HZ, 1)
     assert pitch_of(audio, rate_hz) == pytest.approx(hz, abs=1.0)
     assert audio.shape[1] / rate_hz == pytest.approx(seconds, abs=0.01)
 
@@ -100,7 +100,7 @@ def test_effects_keep_their_promises() -> None:
     assert np.abs(limited(3 * tone(100), RATE_HZ, drive_db=12)).max() <= 0.98
     assert stretched(tone(500), 0.5).shape[1] == 4 * RATE_HZ
     assert pitched(tone(500), 1).shape[1] == pytest.approx(2 * RATE_HZ, abs=2)
-    noisy, _ = deliver(BY_NAME["noise-40dB"], tone(500), RATE_HZ, 1)
+    noisy, _ = augment(BY_NAME["noise-40dB"], tone(500), RATE_HZ, 1)
     ratio = tone(500).std() / (noisy - tone(500)).std()
     assert 20 * np.log10(ratio) == pytest.approx(40, abs=0.2)
 
@@ -119,14 +119,14 @@ def test_mono_stays_mono_and_coders_choose_their_rate() -> None:
 
 @pytest.mark.parametrize("name", ["mp3-128", "aac-128", "opus-96", "limiter+6dB"])
 def test_a_clock_survives_common_deliveries(name: str) -> None:
-    observation = observe(*deliver(BY_NAME[name], painted(), RATE_HZ, 1))
+    observation = observe(*augment(BY_NAME[name], painted(), RATE_HZ, 1))
     (answer,) = Model.load(RELEASED).assess([observation], 0.01)
     assert answer.outcome == "ai_likely"
     assert answer.evidence[0].rate_hz == 50.0
 
 
 def test_a_changed_speed_hides_the_clock_from_the_first_look_only() -> None:
-    observation = observe(*deliver(BY_NAME["speed+3%"], painted(), RATE_HZ, 1))
+    observation = observe(*augment(BY_NAME["speed+3%"], painted(), RATE_HZ, 1))
     (answer,) = Model.load(RELEASED).assess([observation], 0.01)
     assert answer.p_value is not None
     assert answer.p_value > 0.01

@@ -9,7 +9,7 @@ from models.evaluation import matching_grid
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 
-CELLS = ("mp3-64", "excerpt-15", "speed+4", "intro-20", "tempo+5")
+ALTERATIONS = ("mp3-64", "excerpt-15", "speed+4", "intro-20", "tempo+5")
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def test_the_sample_is_drawn_evenly_by_maker(folder: Path) -> None:
 def test_self_made_pieces_are_recognised_in_every_cell_and_nowhere_else(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = tuple(cell for cell in matching_grid.CELLS if cell.name in CELLS)
-    assert len(chosen) == len(CELLS)
-    monkeypatch.setattr(matching_grid, "CELLS", chosen)
+    chosen = tuple(cell for cell in matching_grid.ALTERATIONS if cell.name in ALTERATIONS)
+    assert len(chosen) == len(ALTERATIONS)
+    monkeypatch.setattr(matching_grid, "ALTERATIONS", chosen)
     paths = matching_grid.sample(folder / "manifest.csv", folder, 3)
     grid = matching_grid.measure(paths, tmp_path)
     assert grid.tracks == 3

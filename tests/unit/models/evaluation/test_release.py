@@ -10,7 +10,7 @@ import pytest
 from detector.assessment.model import MANIFEST, Model
 from detector.errors import BadInput, ModelError
 from detector.evidence.clock import standard_lattice
-from models.evaluation.release import check, make_again, release
+from models.evaluation.release import check, release, reproduce
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
@@ -98,13 +98,13 @@ def test_a_class_with_bit_rates_of_its_own_is_refused() -> None:
 def test_a_candidate_is_made_again_byte_for_byte(fused: Fused, tmp_path: Path) -> None:
     digest = save(fused, [], tmp_path / "c", name="c", version="1", seed=3).digest
     described = orjson.loads((tmp_path / "c" / MANIFEST).read_bytes())
-    assert make_again(fused, [], described) == digest
+    assert reproduce(fused, [], described) == digest
     assert described["features_digest"] != described["data"]["digest"]
     reference = described["reference"]["full_rate"]
     assert (sum(reference["ai"]), sum(reference["human"])) == (120, 150)
     fewer = replace(fused, scored=fused.scored[1:])
     with pytest.raises(BadInput, match="data: the manifest lists other recordings"):
-        make_again(fewer, [], described)
+        reproduce(fewer, [], described)
 
 
 @pytest.fixture(scope="module")

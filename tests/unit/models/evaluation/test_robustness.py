@@ -8,11 +8,11 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.types import Assessment, FloatArray
-from models.augmentation.augmentations import CELLS
+from models.augmentation.augmentations import AUGMENTATIONS
 from models.augmentation.hard_negatives import KINDS
 from models.evaluation import robustness
 from models.evaluation.card_tables import robustness_lines
-from models.evaluation.held_out_scores import OtherHumans
+from models.evaluation.held_out_scores import HeldOutScores
 from models.evaluation.leave_one_out import without
 from models.evaluation.robustness import makers_beside, measure, subjects_of
 from models.evaluation.robustness_report import markdown, page, write
@@ -53,7 +53,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cells and two kinds instead of all."""
     names = ("original", "rate-48000", "hats-120", "g726-native", "speex-native")
-    monkeypatch.setattr(augmentation_cache, "CELLS", [one for one in CELLS if one.name in names])
+    monkeypatch.setattr(
+        augmentation_cache, "AUGMENTATIONS", [one for one in AUGMENTATIONS if one.name in names]
+    )
     monkeypatch.setattr(robustness, "KINDS", [one for one in KINDS if one.name in names])
     monkeypatch.setattr(augmentation_cache, "WINDOWS_S", (6, 12, 24))
 
@@ -107,8 +109,11 @@ def test_what_was_heard_is_heard_once(
 ) -> None:
     chosen = sample(usable(read_manifest(manifest, manifest.parent)), 1, seed=1)[:1]
     subjects = subjects_of(chosen, seeds=0, seed=1)
-    augmentation_cache.hear(subjects, tmp_path, 1)
-    first = [observed.to_bytes() for _, observed in augmentation_cache.heard(subjects[0], tmp_path)]
+    augmentation_cache.fill_cache(subjects, tmp_path, 1)
+    first = [
+        observed.to_bytes()
+        for _, observed in augmentation_cache.observations_of(subjects[0], tmp_path)
+    ]
     (tmp_path / subjects[0].cases()[0].key[:2]).rename(tmp_path / "gone")
     decoded: list[Path] = []
 
@@ -118,10 +123,12 @@ def test_what_was_heard_is_heard_once(
 
     whole = augmentation_cache.decoded
     monkeypatch.setattr(augmentation_cache, "decoded", decode)
-    augmentation_cache.hear(subjects, tmp_path, 1)  # what is lacking is heard again
-    augmentation_cache.hear(subjects, tmp_path, 1)  # and then nothing is
+    augmentation_cache.fill_cache(subjects, tmp_path, 1)  # what is lacking is heard again
+    augmentation_cache.fill_cache(subjects, tmp_path, 1)  # and then nothing is
     assert len(decoded) == 1
-    assert [one.to_bytes() for _, one in augmentation_cache.heard(subjects[0], tmp_path)] == first
+    assert [
+        one.to_bytes() for _, one in augmentation_cache.observations_of(subjects[0], tmp_path)
+    ] == first
 
 
 def test_a_file_without_a_header_is_not_chosen(tmp_path: Path) -> None:
@@ -147,7 +154,7 @@ def test_who_stands_beside_whom() -> None:
 
 def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None:
     model = Model.load(RELEASED)
-    assert OtherHumans.read(tmp_path, model) is None
+    assert HeldOutScores.read(tmp_path, model) is None
     rows = ["population,repository,score,weight"]
     rows += [f"full_rate,own,{9 if index < 2 else 0},1" for index in range(40)]
     rows += [f"full_rate,other {index % 4},{index / 200},1" for index in range(118)]
@@ -156,8 +163,8 @@ def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None
     (tmp_path / "humans.csv").write_text("\n".join(rows))
     for digest, known in (("another", False), (model.digest, True)):
         (tmp_path / "evaluation.json").write_bytes(orjson.dumps({"model": {"digest": digest}}))
-        assert (OtherHumans.read(tmp_path, model) is not None) is known
-    held_out = OtherHumans.read(tmp_path, model)
+        assert (HeldOutScores.read(tmp_path, model) is not None) is known
+    held_out = HeldOutScores.read(tmp_path, model)
     assert held_out is not None
 
     def outcome(score: float, repositories: list[str], answered: str = "uncertain") -> str:

@@ -49,8 +49,8 @@ def test_a_part_is_put_where_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         track("ai", "decoder", path=tmp_path / "part.wav"),
         20,
     )
-    augmentation_cache.hear([splice], tmp_path / "cells", 1)
-    ((case, observation),) = augmentation_cache.heard(splice, tmp_path / "cells")
+    augmentation_cache.fill_cache([splice], tmp_path / "cells", 1)
+    ((case, observation),) = augmentation_cache.observations_of(splice, tmp_path / "cells")
     assert case.cell == "20 s"
     assert observation.duration_s == pytest.approx(66.0, abs=0.1)
     parts = find_parts(observation, standard_lattice(), -inf)

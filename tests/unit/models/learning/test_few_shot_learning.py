@@ -14,7 +14,7 @@ from detector.evidence.clock import standard_lattice
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
 from models.commands import RELEASED, app
-from models.learning.few_shot import compare, write_lesson
+from models.learning.few_shot import compare, write_candidate
 from models.learning.few_shot_learning import clock_of, learn, noise_of, template
 from models.learning.references import REFERENCES, References, unpack
 from models.learning.reviewed import chosen
@@ -73,23 +73,23 @@ def test_a_few_tracks_find_the_others_and_no_human(folder: Path, shots: int) -> 
     model, references = loaded(folder)
     unseen, humans = tracks("new", 12, 700), tracks("human", 40, 5_000, None)
     assert outcomes(model, unseen).count("ai_likely") <= 2
-    lesson = learn("new", tracks("new", shots, 600), (), model, references)
-    assert outcomes(lesson.model, unseen).count("ai_likely") == len(unseen)
-    assert outcomes(lesson.model, humans).count("ai_likely") <= 2
-    (answer, *_) = lesson.model.assess(unseen, 0.01)
+    learned_generator = learn("new", tracks("new", shots, 600), (), model, references)
+    assert outcomes(learned_generator.model, unseen).count("ai_likely") == len(unseen)
+    assert outcomes(learned_generator.model, humans).count("ai_likely") <= 2
+    (answer, *_) = learned_generator.model.assess(unseen, 0.01)
     assert answer.generator == "new"
     assert "the few known tracks of new" in " ".join(one.sentence for one in answer.evidence)
-    assert lesson.rate is None
+    assert learned_generator.rate is None
 
 
 def test_what_was_known_before_is_answered_as_before(folder: Path) -> None:
     model, references = loaded(folder)
-    lesson = learn("new", tracks("new", 4, 600), (), model, references)
+    learned_generator = learn("new", tracks("new", 4, 600), (), model, references)
     known = tuple(
         observed("ai", "maker 2", "org/2", seed, first_line=47, clock_hz=25.0).observation
         for seed in range(20, 26)
     )
-    before, after = model.assess(known, 0.02), lesson.model.assess(known, 0.02)
+    before, after = model.assess(known, 0.02), learned_generator.model.assess(known, 0.02)
     assert [one.outcome for one in before] == [one.outcome for one in after]
     assert [one.score for one in before] == [one.score for one in after]
 
@@ -144,12 +144,12 @@ def test_an_unlisted_clock_is_measured_and_added(folder: Path) -> None:
         observed("ai", "new", "org/new", seed, clock_hz=UNLISTED_HZ).observation
         for seed in range(600, 604)
     ]
-    lesson = learn("new", shots, (), model, references)
-    assert lesson.rate is not None
-    assert lesson.rate.hz == pytest.approx(UNLISTED_HZ, abs=1e-6)
-    assert lesson.rate.known_for == ("new",)
+    learned_generator = learn("new", shots, (), model, references)
+    assert learned_generator.rate is not None
+    assert learned_generator.rate.hz == pytest.approx(UNLISTED_HZ, abs=1e-6)
+    assert learned_generator.rate.known_for == ("new",)
     other = observed("ai", "new", "org/new", 700, clock_hz=UNLISTED_HZ).observation
-    (answer,) = lesson.model.assess([other], 0.01)
+    (answer,) = learned_generator.model.assess([other], 0.01)
     assert answer.outcome == "ai_likely"
     assert "61.34 Hz" in answer.evidence[0].sentence
 
@@ -183,16 +183,18 @@ def test_what_cannot_be_learned_is_refused_with_its_reason(folder: Path) -> None
 def test_a_candidate_is_written_and_answers_alike(folder: Path, tmp_path: Path) -> None:
     model, references = loaded(folder)
     shots = list(tracks("new", 4, 600))
-    lesson = learn("new", shots, (), model, references)
-    digests = {write_lesson(lesson, folder, tmp_path / "one" / "taught") for _ in range(2)}
+    learned_generator = learn("new", shots, (), model, references)
+    digests = {
+        write_candidate(learned_generator, folder, tmp_path / "one" / "taught") for _ in range(2)
+    }
     written, again = loaded(tmp_path / "one" / "taught")
     assert digests == {written.digest}
     assert (written.name, [one.name for one in written.learned]) == ("taught", ["new"])
     unseen = tracks("new", 6, 700)
-    assert written.assess(unseen, 0.01) == lesson.model.assess(unseen, 0.01)
+    assert written.assess(unseen, 0.01) == learned_generator.model.assess(unseen, 0.01)
     further = learn("newer", list(tracks("newer", 3, 650, 61)), (), written, again)
     assert [one.name for one in further.model.learned] == ["new", "newer"]
-    rows = compare("new", shots, (), model, references, lesson)
+    rows = compare("new", shots, (), model, references, learned_generator)
     assert (rows[0].tracks, rows[0].after) == (4, 4)
     assert rows[-1].after <= rows[-1].before + 3
 
