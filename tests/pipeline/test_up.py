@@ -60,7 +60,7 @@ def noise(seed: int, seconds: float = 6.0) -> FloatArray:
 
 def workers_of(parent: int) -> dict[str, int]:
     """Return the process ids of the workers, by name."""
-    found = {}
+    workers = {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -70,8 +70,10 @@ def workers_of(parent: int) -> dict[str, int]:
         except OSError:
             continue
         if int(stat[1]) == parent and "worker" in command:
-            found[command[command.index("worker") + 1]] = int(folder.name)
-    return found
+            workers[command[command.index("worker") + 1]] = int(folder.name)
+        elif int(stat[1]) == parent and "catalogue_consumer.py" in command[1]:
+            workers["catalogue"] = int(folder.name)
+    return workers
 
 
 def test_self_made_tracks_go_every_way(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from streams.runtime.kafka.handler import Handled, each
 from streams.runtime.kafka.handling import Handling
 from streams.runtime.settings import Settings, SettingsError
 from streams.runtime.spans import provider_of
-from streams.stages.classify import Batcher
+from streams.services.scoring import Batcher
 from tests.unit.streams.runtime.kafka.test_event_handling import Memory, event
 from tests.unit.streams.runtime.kafka.test_handler_contract import Decoded, Reply
 

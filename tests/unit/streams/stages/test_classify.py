@@ -31,8 +31,9 @@ from streams.contract.records import (
 from streams.media.artefacts import ArtefactStore, LostArtefact
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
-from streams.stages.classify import Batcher, Classifying
-from streams.stages.shadow import Shadow, compare
+from streams.services.scoring import Batcher
+from streams.services.shadow_model import ShadowModel, compare
+from streams.stages.classify import Classifying
 from tests.support.events import match
 
 RATE_HZ = 44_100
@@ -148,7 +149,7 @@ def event(reference: ObservationRef, matches: tuple[Match, ...] = ()) -> TrackFi
 async def classified(
     store: ArtefactStore,
     *references: ObservationRef,
-    shadow: Shadow | None = None,
+    shadow: ShadowModel | None = None,
     matches: tuple[Match, ...] = (),
 ) -> list[TrackClassified]:
     batcher = Batcher(MODEL, 0.01, 8, 0.0, shadow)
@@ -248,7 +249,7 @@ def test_a_shadow_answers_beside_and_decides_nothing(store: ArtefactStore) -> No
     reference = put(store, observation(1).to_bytes())
     candidate = replace(MODEL, name="candidate", digest="ab" * 32)
     (alone,) = asyncio.run(classified(store, reference))
-    (beside,) = asyncio.run(classified(store, reference, shadow=Shadow(candidate, MODEL.name)))
+    (beside,) = asyncio.run(classified(store, reference, shadow=ShadowModel(candidate, MODEL.name)))
     assert alone.shadow is None
     assert b"shadow" not in alone.to_bytes()
     assert beside.shadow is not None
@@ -268,7 +269,7 @@ def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
             for name, one in MODEL.calibrations.items()
         },
     )
-    (said,) = asyncio.run(classified(store, reference, shadow=Shadow(eager, MODEL.name)))
+    (said,) = asyncio.run(classified(store, reference, shadow=ShadowModel(eager, MODEL.name)))
     assert said.analysis.outcome is Outcome.HUMAN_LIKELY
     assert said.shadow is not None
     assert said.shadow.outcome is Outcome.AI_LIKELY
@@ -281,7 +282,7 @@ def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
 def test_a_shadow_that_fails_costs_no_answer(store: ArtefactStore) -> None:
     reference = put(store, observation(1).to_bytes())
     broken = replace(MODEL, name="broken", lattice=None)  # type: ignore[arg-type]  # that is the fault
-    (said,) = asyncio.run(classified(store, reference, shadow=Shadow(broken, MODEL.name)))
+    (said,) = asyncio.run(classified(store, reference, shadow=ShadowModel(broken, MODEL.name)))
     assert said.analysis.outcome is Outcome.HUMAN_LIKELY
     assert said.shadow is None
     assert counted("broken", "failed") == 1
@@ -293,7 +294,7 @@ def test_a_bad_observation_costs_the_others_no_answer_of_the_shadow() -> None:
     allergic: Any = Allergic(observations[1])
 
     async def answers(model: Any, candidate: Any) -> list[Any]:
-        batcher = Batcher(model, 0.01, 3, 0.05, Shadow(candidate, MODEL.name))
+        batcher = Batcher(model, 0.01, 3, 0.05, ShadowModel(candidate, MODEL.name))
         scoring = asyncio.create_task(batcher.run())
         waiting = (batcher.assess(one) for one in observations)
         said = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
@@ -311,6 +312,6 @@ def test_a_bad_observation_costs_the_others_no_answer_of_the_shadow() -> None:
 
 def test_a_shadow_must_support_the_alpha_too(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="needs at least 9999"):
-        Shadow.load(Settings().model, "cpu", MODEL, 0.0001)
+        ShadowModel.load(Settings().model, "cpu", MODEL, 0.0001)
     with pytest.raises(ModelError, match="is not a model folder"):
-        Shadow.load(tmp_path, "cpu", MODEL, 0.01)
+        ShadowModel.load(tmp_path, "cpu", MODEL, 0.01)

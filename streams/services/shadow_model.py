@@ -19,7 +19,7 @@ from streams.runtime import metrics
 log = structlog.get_logger()
 
 
-class Shadow:
+class ShadowModel:
     """The candidate, bound to the released model's name for its metrics."""
 
     def __init__(self, candidate: Model, released: str) -> None:
@@ -29,7 +29,7 @@ class Shadow:
         )
 
     @classmethod
-    def load(cls, folder: Path, device: str, released: Model, alpha: float) -> "Shadow":
+    def load(cls, folder: Path, device: str, released: Model, alpha: float) -> "ShadowModel":
         """Load a candidate.
 
         Raises:
@@ -53,7 +53,7 @@ class Shadow:
         except Exception:
             if len(observations) > 1:  # one by one: an offender costs only its own answer
                 pairs = zip(observations, decided, strict=True)
-                return [self.assess([one], [said], alpha)[0] for one, said in pairs]
+                return [self.assess([single], [beside], alpha)[0] for single, beside in pairs]
             log.exception("shadow_failed", shadow=self._model.name)
             self._count("failed", len(observations))
             return [None] * len(observations)
