@@ -3,16 +3,12 @@
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
-
-import sqlalchemy
 
 from detector.errors import Fatal, ModelError
 from streams.media.artefacts import ArtefactStore
@@ -22,9 +18,9 @@ from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
 from streams.runtime.kafka.security import BrokerRefuses
 from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, wanted
 from streams.runtime.settings import Settings
-from streams.store import upgrade
+from streams.store import monitoring, upgrade
 from streams.store.database import Ledger, LedgerAway, LedgerError, connect
-from streams.store.tables import DEAD_LETTER_ACTIONS
+from streams.store.monitoring import LedgerFault
 
 CLOCK_S: Final = 2.0
 LOW_DISK: Final = 0.10
@@ -74,22 +70,22 @@ def ledger(settings: Settings) -> Iterator[Finding]:
     except LedgerError as error:
         yield Finding("ledger", "fault", str(error), "mend EARMARK_LEDGER")
         return
-    found = Ledger(engine)
+    database = Ledger(engine)
     try:
-        with found.reading() as connection:
-            revision = upgrade.current(connection)
-            yield from _clock(connection)
+        revision, ahead_s = monitoring.revision_and_clock(database)
+        if ahead_s is not None:
+            yield from clock(ahead_s)
         yield from _revision(revision)
         if revision == upgrade.HEAD:
-            yield from _writable(found)
+            yield from _writable(database)
     except LedgerAway as error:
-        remedy = "start the database, or mend EARMARK_LEDGER"
+        remedy = "start the database, or correct EARMARK_LEDGER"
         yield Finding("ledger", "fault", str(error), remedy)
-    except sqlalchemy.exc.DatabaseError as error:
-        says = str(error).splitlines()[0]
-        yield Finding("ledger", "fault", says, "that is no ledger: mend EARMARK_LEDGER, or restore")
+    except LedgerFault as error:
+        remedy = "that is no ledger: correct EARMARK_LEDGER, or restore"
+        yield Finding("ledger", "fault", str(error), remedy)
     finally:
-        found.close()
+        database.close()
 
 
 def _revision(revision: str | None) -> Iterator[Finding]:
@@ -103,31 +99,14 @@ def _revision(revision: str | None) -> Iterator[Finding]:
         yield Finding("ledger", "warning", says, "update this installation")
 
 
-def _writable(found: Ledger) -> Iterator[Finding]:
-    row = {
-        **dict.fromkeys(("dead_letter_id", "action", "who", "why"), "doctor"),
-        "attempt": 0,
-        "recorded_at": datetime.now(UTC),
-    }
+def _writable(database: Ledger) -> Iterator[Finding]:
     try:
-        with found.engine.connect() as connection, connection.begin() as transaction:
-            connection.execute(sqlalchemy.insert(DEAD_LETTER_ACTIONS).values(row))
-            transaction.rollback()
-    except sqlalchemy.exc.DBAPIError as error:
-        says = f"cannot be written: {str(error).splitlines()[0]}"
-        yield Finding("ledger", "fault", says, "give our user the right to write, or make room")
+        monitoring.check_writable(database)
+    except LedgerFault as error:
+        remedy = "give our user the right to write, or make room"
+        yield Finding("ledger", "fault", f"cannot be written: {error}", remedy)
     else:
         yield Finding("ledger", "ok", "answers, is of this release, can be written")
-
-
-def _clock(connection: sqlalchemy.Connection) -> Iterator[Finding]:
-    if connection.dialect.name != "postgresql":
-        return  # the same machine's
-    before = time.time()
-    theirs = float(
-        connection.scalar(sqlalchemy.text("SELECT extract(epoch FROM clock_timestamp())"))
-    )
-    yield from clock(theirs - (before + time.time()) / 2)
 
 
 def clock(ahead_s: float) -> Iterator[Finding]:

@@ -1,12 +1,10 @@
-"""The monitor: what no single worker can know of the installation, as metrics.
+"""The monitor: metrics of the whole installation, from one process.
 
-A stage whose workers are all dead reports nothing, least of all its own lag. So one small
-process, of which one copy is enough, asks the others' places: the broker how far each group
-is, the ledger what waits for whom, the disks how full they are, the certificates how long
-they last. It decides nothing and nothing waits for it.
+A stage without live workers reports nothing, not even its lag. So the monitor asks the broker
+for lags, the ledger for open work, the disks for free space, the certificates for their end.
+No other process depends on it.
 
-A check that fails is counted and its gauges are taken away: an old figure must not look
-like a new one.
+A check that fails is counted and its gauges are cleared: an old value must not look current.
 """
 
 import signal
@@ -27,9 +25,9 @@ from streams.runtime.health import Health, serve
 from streams.runtime.settings import Settings
 
 NAME: Final = "monitor"
-CONDITIONS: Final = ("broker", "ledger")  # what must have been asked once with success
+CONDITIONS: Final = ("broker", "ledger")  # ready after one success of each
 BEAT_S: Final = 1.0
-LEDGER_EVERY: Final = 4  # intervals: questions to the database cost more
+LEDGER_EVERY: Final = 4  # intervals: queries of the database cost more
 QUALITY_EVERY: Final = 8
 DRIFT_EVERY: Final = 8
 RIGHTS_EVERY: Final = 8
@@ -40,7 +38,7 @@ log = structlog.get_logger()
 
 @dataclass
 class Check:
-    """Something that is asked every so often."""
+    """A periodic check."""
 
     name: str
     every_s: float
@@ -75,22 +73,22 @@ def run_monitor(settings: Settings) -> int:
 
 @contextmanager
 def checks(settings: Settings) -> Iterator[list[Check]]:
-    """Open what the checks need, lazily; they come back in the order of their importance."""
+    """Yield the checks, the most important first; they connect when first run."""
     every_s = settings.monitor_interval_s
-    with broker.Lag(settings) as lag, ledger.Waiting(settings) as waiting:
+    with broker.Lag(settings) as lag, ledger.LedgerGauges(settings) as gauges:
         yield [
             Check("broker", every_s, lag.measure, broker.GAUGES),
             Check("disks", every_s, lambda: disks.measure(settings), disks.GAUGES),
-            Check("ledger", LEDGER_EVERY * every_s, waiting.measure, ledger.GAUGES),
-            Check("quality", QUALITY_EVERY * every_s, waiting.judge, ledger.QUALITY),
-            Check("drift", DRIFT_EVERY * every_s, waiting.watch_drift, drift.GAUGES),
+            Check("ledger", LEDGER_EVERY * every_s, gauges.measure, ledger.GAUGES),
+            Check("quality", QUALITY_EVERY * every_s, gauges.measure_quality, ledger.QUALITY),
+            Check("drift", DRIFT_EVERY * every_s, gauges.measure_drift, drift.GAUGES),
             Check(
                 "reference",
                 DRIFT_EVERY * every_s,
-                waiting.hold_against_release,
+                gauges.measure_reference,
                 reference.GAUGES,
             ),
-            Check("rights", RIGHTS_EVERY * every_s, waiting.look_at_rights, rights.GAUGES),
+            Check("rights", RIGHTS_EVERY * every_s, gauges.measure_rights, rights.GAUGES),
             Check(
                 "certificates",
                 CERTIFICATES_EVERY * every_s,
@@ -101,10 +99,10 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
 
 
 def run_check(check: Check, health: Health) -> None:
-    """Ask once; a failure is a metric and a line, never the end of the monitor."""
+    """Run a check once; a failure is counted and logged, and does not end the monitor."""
     try:
         check.ask()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other checks go on
+    except Exception as error:  # noqa: BLE001 - the other checks go on
         for gauge in check.gauges:
             gauge.clear()
         metrics.MONITOR_FAILURES.labels(check.name).inc()

@@ -18,7 +18,7 @@ from streams.contract import topics
 from streams.contract.records import Extent
 from streams.ops.checks import certificates, disks
 from streams.ops.checks.broker import Lag
-from streams.ops.checks.ledger import Waiting
+from streams.ops.checks.ledger import LedgerGauges
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.monitor import Check, run_check
 from streams.runtime import metrics
@@ -119,8 +119,8 @@ def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
             row(TASK_STATES, task_id="two", queue="appeals", opened_at=lately, **OPEN),
         ]
     )
-    with Waiting(Settings(ledger=url)) as waiting:
-        waiting.measure()
+    with LedgerGauges(Settings(ledger=url)) as gauges:
+        gauges.measure()
     ledger.close()
     assert value("earmark_decisions_unapplied", processor="catalogue") == 1
     assert value("earmark_review_tasks_open", queue="appeals") == 2
@@ -142,8 +142,8 @@ def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
         extent = Extent.NONE if outcome == "correct" else Extent.ALL
         give(ledger, task_id, anna, Form(f"f{number}", outcome, (next(iter(REASONS)),), extent))
     ledger.close()
-    with Waiting(Settings(ledger=url)) as waiting:
-        waiting.judge()
+    with LedgerGauges(Settings(ledger=url)) as gauges:
+        gauges.measure_quality()
     labels = {"measure": "overturned_by_model", "of": "clock-1"}
     shares = [value("earmark_quality_share", **labels, bound=one) for one in BOUNDS]
     assert shares == [

@@ -1,15 +1,15 @@
-"""How full the disks are that Earmark writes to; a bucket or a server's disk is not ours."""
+"""Free space of the local disks that Earmark writes to."""
 
 import shutil
 from pathlib import Path
 from typing import Final
 
 import fsspec
-from sqlalchemy.engine import make_url
 
 from streams.known.index import folder_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
+from streams.store.monitoring import file_of
 
 GAUGES: Final = (metrics.DISK_FREE, metrics.DISK_SIZE)
 
@@ -18,7 +18,7 @@ def measure(settings: Settings) -> None:
     """Set the gauges.
 
     Raises:
-        OSError: a place that should be there cannot be looked at.
+        OSError: a folder cannot be examined.
     """
     for place, folder in places(settings).items():
         usage = shutil.disk_usage(_nearest(folder))
@@ -28,19 +28,18 @@ def measure(settings: Settings) -> None:
 
 def places(settings: Settings) -> dict[str, Path]:
     """Return the local folders: of the artefact store, of an SQLite ledger, of the index."""
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     filesystem, root = fsspec.core.url_to_fs(settings.store)
     if "file" in filesystem.protocol:
-        found["store"] = Path(root)
-    ledger = make_url(settings.ledger)
-    if ledger.get_backend_name() == "sqlite" and ledger.database not in (None, "", ":memory:"):
-        found["ledger"] = Path(str(ledger.database)).parent
+        folders["store"] = Path(root)
+    if (ledger := file_of(settings.ledger)) is not None:
+        folders["ledger"] = ledger.parent
     if settings.index_url.startswith("file:"):
-        found["index"] = folder_of(settings.index_url)
-    return found
+        folders["index"] = folder_of(settings.index_url)
+    return folders
 
 
 def _nearest(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists: it is made on first use."""
+    """Return the folder, or its nearest parent that exists: it is made on first use."""
     folder = folder.absolute()
-    return next(one for one in (folder, *folder.parents) if one.exists())
+    return next(path for path in (folder, *folder.parents) if path.exists())

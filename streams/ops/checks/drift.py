@@ -1,33 +1,33 @@
-"""Whether what is heard, and what is answered, is still what it was.
+"""Drift of scores, uniformity of p-values, and AI share by deliverer.
 
-Three figures, each beside what chance alone would give, since a window of a hundred tracks
-always differs from the one before:
+Each distance comes with its 95 % quantile under chance: a window of a hundred tracks always
+differs from the one before.
 
-* **Drift** of a model's scores: the newest against those before them, by count and not by
-  the clock, so that a quiet night is no drift. PSI over tenths of the older ones, and KS.
-* **p-values of recordings that a person found human** are uniform if the calibration holds;
-  KS against the uniform distribution.
-* **AI share by deliverer**, of an hour and of a day, for the twenty that deliver most.
+* **Drift** of a model's scores: the newest against earlier ones, by count and not by time.
+  PSI over tenths of the earlier ones, and KS.
+* **p-values of recordings with a human verdict** are uniform if the calibration holds: KS
+  against the uniform distribution.
+* **AI share by deliverer**, of an hour and of a day, for the twenty largest.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from math import sqrt
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Connection, case, func, select
 
 from detector.types import FloatArray
 from streams.runtime import metrics
+from streams.store import monitoring
 from streams.store.database import Ledger
-from streams.store.tables import ANALYSES, DECISIONS, UPLOADS, VERDICTS
+from streams.store.monitoring import Deliverer
 
 NEWEST: Final = 2_000
 OLDER: Final = 10_000
 SHARE_NEW: Final = NEWEST / (NEWEST + OLDER)  # of fewer, the same share counts as new
 LEAST_NEW: Final = 2
-LEAST_OLDER: Final = 5  # "by chance" says how little so few say
+LEAST_OLDER: Final = 5  # the chance quantile is wide for so few
 BINS: Final = 10
 CHI2_95: Final = 16.92  # 95 % quantile of chi-square with BINS - 1 degrees of freedom
 KS_95: Final = 1.358  # of the Kolmogorov distribution
@@ -44,10 +44,13 @@ def measure(ledger: Ledger) -> None:
     for gauge in GAUGES:
         gauge.clear()
     with ledger.reading() as connection:
-        for model, scores in _scores(connection).items():
-            _drift(model, scores)
-        _uniform(connection)
-        _deliverers(connection, datetime.now(UTC))
+        scores_of = monitoring.newest_scores(connection, NEWEST + OLDER)
+        p_values = monitoring.human_p_values(connection, NEWEST)
+        deliverers = monitoring.deliverers(connection, datetime.now(UTC), DELIVERERS)
+    for model, scores in scores_of.items():
+        _drift(model, scores)
+    _uniform(p_values)
+    _deliverers(deliverers)
 
 
 def psi(older: FloatArray, newer: FloatArray) -> float:
@@ -57,16 +60,16 @@ def psi(older: FloatArray, newer: FloatArray) -> float:
     """
     edges = np.quantile(older, np.linspace(0, 1, BINS + 1)[1:-1])
     shares = [
-        (np.bincount(np.searchsorted(edges, one), minlength=BINS) + 0.5) / (len(one) + BINS / 2)
-        for one in (older, newer)
+        (np.bincount(np.searchsorted(edges, x), minlength=BINS) + 0.5) / (len(x) + BINS / 2)
+        for x in (older, newer)
     ]
     return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
 
 
-def ks(one: FloatArray, other: FloatArray) -> float:
+def ks(first: FloatArray, second: FloatArray) -> float:
     """Return the largest distance of two empirical distributions."""
-    points = np.concatenate([one, other])
-    ranks = [np.searchsorted(np.sort(x), points, side="right") / len(x) for x in (one, other)]
+    points = np.concatenate([first, second])
+    ranks = [np.searchsorted(np.sort(x), points, side="right") / len(x) for x in (first, second)]
     return float(np.max(np.abs(ranks[0] - ranks[1])))
 
 
@@ -75,20 +78,6 @@ def ks_uniform(values: FloatArray) -> float:
     ordered = np.sort(values)
     steps = np.arange(len(ordered) + 1) / len(ordered)
     return float(max(np.max(steps[1:] - ordered), np.max(ordered - steps[:-1])))
-
-
-def _scores(connection: Connection) -> dict[str, list[float]]:
-    """Return the latest scores of each model, newest first."""
-    question = (
-        select(ANALYSES.c.model, ANALYSES.c.score)
-        .where(ANALYSES.c.score.is_not(None))
-        .order_by(ANALYSES.c.recorded_at.desc())
-        .limit(NEWEST + OLDER)
-    )
-    found: dict[str, list[float]] = {}
-    for model, score in connection.execute(question):
-        found.setdefault(model, []).append(score)
-    return found
 
 
 def _drift(model: str, scores: Sequence[float]) -> None:
@@ -106,42 +95,18 @@ def _drift(model: str, scores: Sequence[float]) -> None:
         metrics.DRIFT.labels(model, measure).set(value)
 
 
-def _uniform(connection: Connection) -> None:
-    question = (
-        select(ANALYSES.c.model, ANALYSES.c.p_value)
-        .join(DECISIONS, DECISIONS.c.analysis_id == ANALYSES.c.analysis_id)
-        .join(VERDICTS, VERDICTS.c.decision_id == DECISIONS.c.decision_id)
-        .where(VERDICTS.c.extent == "None", ANALYSES.c.p_value.is_not(None))
-        .order_by(VERDICTS.c.decided_at.desc())
-        .limit(NEWEST)
-    )
-    found: dict[str, list[float]] = {}
-    for model, p_value in connection.execute(question):
-        found.setdefault(model, []).append(p_value)
-    for model, values in found.items():
+def _uniform(p_values: Mapping[str, Sequence[float]]) -> None:
+    for model, values in p_values.items():
         metrics.P_UNIFORM.labels(model, "ks").set(ks_uniform(np.asarray(values)))
         metrics.P_UNIFORM.labels(model, "ks_by_chance").set(KS_95 / sqrt(len(values)))
 
 
-def _deliverers(connection: Connection, now: datetime) -> None:
-    hour = DECISIONS.c.recorded_at > now - timedelta(hours=1)
-    is_ai = DECISIONS.c.outcome == "ai_likely"
-    question = (
-        select(
-            func.coalesce(UPLOADS.c.distributor, "not named"),
-            func.count(),
-            func.sum(case((is_ai, 1), else_=0)),
-            func.sum(case((hour, 1), else_=0)),
-            func.sum(case((hour & is_ai, 1), else_=0)),
-        )
-        .join(UPLOADS, UPLOADS.c.upload_id == DECISIONS.c.upload_id)
-        .where(DECISIONS.c.recorded_at > now - timedelta(days=1))
-        .group_by(UPLOADS.c.distributor)
-        .order_by(func.count().desc())
-        .limit(DELIVERERS)
-    )
-    for name, day_count, day_ai, hour_count, hour_ai in connection.execute(question):
-        for window, count, ai in (("1d", day_count, day_ai), ("1h", hour_count, hour_ai)):
-            metrics.DELIVERED.labels(name, window).set(count)
+def _deliverers(deliverers: Iterable[Deliverer]) -> None:
+    for deliverer in deliverers:
+        for window, count, ai in (
+            ("1d", deliverer.day, deliverer.day_ai),
+            ("1h", deliverer.hour, deliverer.hour_ai),
+        ):
+            metrics.DELIVERED.labels(deliverer.name, window).set(count)
             if count:
-                metrics.DELIVERER_SHARE.labels(name, window).set(ai / count)
+                metrics.DELIVERER_SHARE.labels(deliverer.name, window).set(ai / count)

@@ -1,32 +1,29 @@
-"""What waits for somebody, asked of the ledger."""
+"""Gauges from the ledger: open work, quality of verdicts, drift, rights."""
 
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
-
-from sqlalchemy import Connection, func, select
 
 from streams.contract.records.reviews import PENDING_STATES
 from streams.ops.checks import drift, reference, rights
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services.review_quality import Figures, Share, figures
-from streams.store.account_tables import TASK_STATES
+from streams.store import monitoring
 from streams.store.database import Ledger, connect
-from streams.store.tables import APPEALS, APPLIED, DECISIONS
 
-GRACE: Final = timedelta(minutes=5)  # a catalogue may take that long to answer
-HORIZON: Final = timedelta(days=1)  # older ones have been an alert already; keeps it quick
+GRACE: Final = timedelta(minutes=5)  # a catalogue's time to answer
+HORIZON: Final = timedelta(days=1)  # older decisions have raised an alert already
 GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS)
 QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES, metrics.KAPPA)
 
 
-class Waiting:
-    """Asks over one engine, opened when first needed; it never changes the tables."""
+class LedgerGauges:
+    """Reads the ledger over one engine, opened when first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._url, self._sla_s = settings.ledger, settings.review_sla_hours * 3_600
-        self._settings, self._registered = settings, rights.Registered()
+        self._settings, self._rights = settings, rights.RegistryGauges()
         self._ledger: Ledger | None = None
         self._queues: set[str] | None = None
 
@@ -51,24 +48,32 @@ class Waiting:
         now = datetime.now(UTC)
         metrics.REVIEW_SLA.set(self._sla_s)
         with self._opened().reading() as connection:
-            metrics.UNAPPLIED.labels("catalogue").set(_unapplied(connection, now))
-            if self._queues is None:  # those that have emptied are there too, with 0
-                self._queues = set(connection.scalars(select(TASK_STATES.c.queue).distinct()))
-            self._queues |= _tasks(connection, now, self._queues)
-            _appeals(connection)
+            unapplied = monitoring.unapplied(connection, now - HORIZON, now - GRACE)
+            metrics.UNAPPLIED.labels("catalogue").set(unapplied)
+            if self._queues is None:  # also those that are empty: their gauges are 0
+                self._queues = monitoring.queues(connection)
+            tasks = monitoring.open_tasks(connection)
+            appeals = monitoring.appeals_by_state(connection)
+        self._queues |= tasks.keys()
+        for queue in self._queues:
+            count, oldest = tasks.get(queue, (0, now))
+            metrics.OPEN_TASKS.labels(queue).set(count)
+            metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
+        for state in sorted(PENDING_STATES):
+            metrics.OPEN_APPEALS.labels(state).set(appeals.get(state, 0))
 
-    def judge(self) -> None:
+    def measure_quality(self) -> None:
         """Set the gauges of quality, from the latest verdicts.
 
         Raises:
             LedgerAway: as above.
         """
-        found = figures(self._opened())
+        quality = figures(self._opened())
         for gauge in QUALITY:
             gauge.clear()
-        if found.kappa is not None:
-            metrics.KAPPA.labels("second reviews").set(found.kappa)
-        for measure, shares in _measures(found).items():
+        if quality.kappa is not None:
+            metrics.KAPPA.labels("second reviews").set(quality.kappa)
+        for measure, shares in _measures(quality).items():
             for share in shares:
                 if share.share is not None:
                     low, high = share.interval
@@ -76,7 +81,7 @@ class Waiting:
                         metrics.QUALITY.labels(measure, share.name, bound).set(value)
                     metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
 
-    def watch_drift(self) -> None:
+    def measure_drift(self) -> None:
         """Set the gauges of ``drift``.
 
         Raises:
@@ -84,7 +89,7 @@ class Waiting:
         """
         drift.measure(self._opened())
 
-    def hold_against_release(self) -> None:
+    def measure_reference(self) -> None:
         """Set the gauges of ``reference``.
 
         Raises:
@@ -93,13 +98,13 @@ class Waiting:
         """
         reference.measure(self._opened(), self._settings)
 
-    def look_at_rights(self) -> None:
+    def measure_rights(self) -> None:
         """Set the gauges of ``rights``.
 
         Raises:
             LedgerAway: as above.
         """
-        self._registered.measure(self._opened())
+        self._rights.measure(self._opened())
 
     def _opened(self) -> Ledger:
         if self._ledger is None:
@@ -107,51 +112,12 @@ class Waiting:
         return self._ledger
 
 
-def _unapplied(connection: Connection, now: datetime) -> int:
-    answered = select(APPLIED.c.decision_id).where(APPLIED.c.decision_id == DECISIONS.c.decision_id)
-    question = (
-        select(func.count())
-        .select_from(DECISIONS)
-        .where(DECISIONS.c.recorded_at.between(now - HORIZON, now - GRACE))
-        .where(~answered.exists())
-    )
-    return int(connection.scalar(question) or 0)
-
-
-def _tasks(connection: Connection, now: datetime, known: set[str]) -> set[str]:
-    """Set the gauges of every queue; return those in which something waits."""
-    question = (
-        select(TASK_STATES.c.queue, func.count(), func.min(TASK_STATES.c.opened_at))
-        .where(TASK_STATES.c.state == "open", TASK_STATES.c.kind == "review")
-        .group_by(TASK_STATES.c.queue)
-    )
-    waiting = {row[0]: (row[1], row[2]) for row in connection.execute(question)}
-    for queue in known | waiting.keys():
-        count, oldest = waiting.get(queue, (0, now))
-        metrics.OPEN_TASKS.labels(queue).set(count)
-        metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
-    return set(waiting)
-
-
-def _appeals(connection: Connection) -> None:
-    latest = (
-        select(APPEALS.c.appeal_id, func.max(APPEALS.c.sequence).label("sequence"))
-        .group_by(APPEALS.c.appeal_id)
-        .subquery()
-    )
-    same = (latest.c.appeal_id == APPEALS.c.appeal_id) & (latest.c.sequence == APPEALS.c.sequence)
-    question = select(APPEALS.c.state, func.count()).join(latest, same).group_by(APPEALS.c.state)
-    found = {row[0]: row[1] for row in connection.execute(question)}
-    for state in sorted(PENDING_STATES):
-        metrics.OPEN_APPEALS.labels(state).set(found.get(state, 0))
-
-
-def _measures(found: Figures) -> dict[str, list[Share]]:
-    """Return what is worth a gauge; deliverers are too many, the console shows those."""
+def _measures(quality: Figures) -> dict[str, list[Share]]:
+    """Return the shares that get a gauge; deliverers are too many, the console shows those."""
     return {
-        "precision_by_queue": found.precision,
-        "overturned_by_rule": found.overturned["rule"],
-        "overturned_by_model": found.overturned["model"],
-        "agreement": [found.agreement],
-        "appeals_granted": [found.appeals],
+        "precision_by_queue": quality.precision,
+        "overturned_by_rule": quality.overturned["rule"],
+        "overturned_by_model": quality.overturned["model"],
+        "agreement": [quality.agreement],
+        "appeals_granted": [quality.appeals],
     }

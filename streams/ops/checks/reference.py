@@ -1,36 +1,34 @@
-"""Whether the scores in service still lie as those that the model was released on.
+"""Distance of the scores in service from those of the model's release.
 
-The release's manifest holds, for each population (full or low sample rate), histograms of the
-scores of people's recordings and of AI. How much of either a platform is sent is nobody's
-fault and changes by the day, so the window is held against that *mixture* of the two which
-explains it best: what no share of AI explains is drift. The share itself is a figure too: an
-estimate of how much is AI that counts no threshold and no abstention.
+The release's manifest has, for each population (full or low sample rate), histograms of the
+scores of human recordings and of AI. The share of AI in deliveries varies by the day, so the
+window is compared with the *mixture* of the two that fits it best: the rest is drift. The
+fitted share is reported too: an estimate of the AI share without threshold and abstentions.
 
-PSI and KS come with a bootstrap interval, and with what 95 % of windows of that size would stay
-below if nothing had drifted (the reference is a few hundred recordings, and a sample itself).
+PSI and KS come with a bootstrap interval, and with their 95 % quantile without drift: the
+reference is a sample itself, of a few hundred recordings.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
 
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
+from streams.store import monitoring
 from streams.store.database import Ledger
-from streams.store.tables import ANALYSES, FINGERPRINTS, UPLOADS
 
 LATEST: Final = 10_000  # scores that are looked at
 NEWEST: Final = 2_000  # of them, for all deliverers together
-FEWEST: Final = 10  # scores that make a window; what chance gives says how little so few say
+FEWEST: Final = 10  # scores that make a window; the chance quantile is wide for so few
 DELIVERERS: Final = 20  # that deliver most
 ALL: Final = "all"
 FULL_RATE_HZ: Final = (
@@ -68,7 +66,7 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """A window against the release."""
 
     cases: int
@@ -79,18 +77,18 @@ class Compared:
 
 @lru_cache(maxsize=8)
 def release(folder: Path) -> tuple[str, str, Mapping[str, Histograms]]:
-    """Return a release's name, its digest, and its histograms by population (none: no words).
+    """Return a release's name, its digest, and its histograms by population (empty: it has none).
 
     Raises:
         OSError, ValueError, KeyError: the manifest cannot be read.
     """
     data = (folder / "manifest.json").read_bytes()
-    said = orjson.loads(data)
+    manifest = orjson.loads(data)
     histograms = {
-        name: Histograms(tuple(one["edges"]), tuple(one["human"]), tuple(one["ai"]))
-        for name, one in said.get("reference", {}).items()
+        name: Histograms(tuple(bins["edges"]), tuple(bins["human"]), tuple(bins["ai"]))
+        for name, bins in manifest.get("reference", {}).items()
     }
-    return str(said["name"]), hashlib.sha256(data).hexdigest(), histograms
+    return str(manifest["name"]), hashlib.sha256(data).hexdigest(), histograms
 
 
 def measure(ledger: Ledger, settings: Settings) -> None:
@@ -106,15 +104,15 @@ def measure(ledger: Ledger, settings: Settings) -> None:
     if not histograms:
         return
     with ledger.reading() as connection:
-        windows = _windows(connection, digest)
+        windows = _windows(monitoring.scores_of_model(connection, digest, LATEST))
     for (population, deliverer), scores in windows.items():
         if population not in histograms or len(scores) < FEWEST:
             continue
-        found = compared(histograms[population], np.asarray(scores, np.float64))
+        comparison = compared(histograms[population], np.asarray(scores, np.float64))
         of = (name, population, deliverer)
-        metrics.REFERENCE_CASES.labels(*of).set(found.cases)
-        metrics.ESTIMATED_AI_SHARE.labels(*of).set(found.ai_share)
-        for measure, distance in (("psi", found.psi), ("ks", found.ks)):
+        metrics.REFERENCE_CASES.labels(*of).set(comparison.cases)
+        metrics.ESTIMATED_AI_SHARE.labels(*of).set(comparison.ai_share)
+        for measure, distance in (("psi", comparison.psi), ("ks", comparison.ks)):
             for suffix, value in (
                 ("", distance.value),
                 ("_low", distance.interval[0]),
@@ -124,10 +122,10 @@ def measure(ledger: Ledger, settings: Settings) -> None:
                 metrics.REFERENCE_DRIFT.labels(*of, measure + suffix).set(value)
 
 
-def compared(reference: Histograms, scores: "NDArray[np.float64]") -> Compared:
-    """Hold a window of scores against a release."""
+def compared(reference: Histograms, scores: "NDArray[np.float64]") -> Comparison:
+    """Compare a window of scores with a release."""
     window = reference.binned(scores)[None]
-    human, ai = (np.asarray(one, np.float64)[None] for one in (reference.human, reference.ai))
+    human, ai = (np.asarray(bins, np.float64)[None] for bins in (reference.human, reference.ai))
     share, psi, ks = _distances(window, human, ai)
     random = np.random.default_rng(0)  # the same data give the same figures
 
@@ -139,7 +137,7 @@ def compared(reference: Histograms, scores: "NDArray[np.float64]") -> Compared:
     mixture = share[0] * _shares(ai) + (1 - share[0]) * _shares(human)
     null = window.sum() * mixture  # windows that the release explains
     _, psi_null, ks_null = _distances(again(null), again(human), again(ai))
-    return Compared(
+    return Comparison(
         cases=len(scores),
         ai_share=float(share[0]),
         psi=_distance(psi[0], psi_again, psi_null),
@@ -173,38 +171,15 @@ def _distances(window: Counts, human: Counts, ai: Counts) -> tuple[Counts, Count
     return share[:, 0], psi, ks
 
 
-def _windows(connection: Connection, digest: str) -> dict[tuple[str, str], list[float]]:
-    """Return the newest scores of a model, by population and deliverer; ``all`` is everybody."""
-    same = (FINGERPRINTS.c.upload_id == ANALYSES.c.upload_id) & (
-        FINGERPRINTS.c.content_sha256 == ANALYSES.c.content_sha256
-    )
-    question = (
-        select(
-            ANALYSES.c.score,
-            FINGERPRINTS.c.sample_rate_hz,
-            func.coalesce(UPLOADS.c.distributor, "not named"),
-        )
-        .join(FINGERPRINTS, same)
-        .outerjoin(UPLOADS, UPLOADS.c.upload_id == ANALYSES.c.upload_id)
-        .where(ANALYSES.c.score.is_not(None), ANALYSES.c.model_digest == digest)
-        .order_by(ANALYSES.c.recorded_at.desc())
-        .limit(LATEST)
-    )
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+def _windows(scores: Iterable[tuple[float, int, str]]) -> dict[tuple[str, str], list[float]]:
+    """Return the newest scores by population and deliverer; ``all`` is every deliverer."""
+    windows: dict[tuple[str, str], list[float]] = defaultdict(list)
     by_deliverer: dict[str, int] = defaultdict(int)
-    for score, rate_hz, deliverer in connection.execute(question):
+    for score, rate_hz, deliverer in scores:
         population = "full_rate" if rate_hz >= FULL_RATE_HZ else "low_rate"
-        found[population, deliverer].append(score)
+        windows[population, deliverer].append(score)
         by_deliverer[deliverer] += 1
-        if len(found[population, ALL]) < NEWEST:
-            found[population, ALL].append(score)
-    return dict(_of_the_largest(found, by_deliverer))
-
-
-def _of_the_largest(
-    found: Mapping[tuple[str, str], list[float]], by_deliverer: Mapping[str, Any]
-) -> Iterator[tuple[tuple[str, str], list[float]]]:
-    largest = sorted(by_deliverer, key=lambda one: (-by_deliverer[one], one))[:DELIVERERS]
-    for key, scores in found.items():
-        if key[1] == ALL or key[1] in largest:
-            yield key, scores
+        if len(windows[population, ALL]) < NEWEST:
+            windows[population, ALL].append(score)
+    largest = sorted(by_deliverer, key=lambda name: (-by_deliverer[name], name))[:DELIVERERS]
+    return {key: values for key, values in windows.items() if key[1] in (ALL, *largest)}

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from streams.contract.records import Declaration
 from streams.contract.records.rights import RightsChanged
-from streams.ops.checks.rights import Registered
+from streams.ops.checks.rights import RegistryGauges
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.policy.facts import Facts
@@ -55,7 +55,7 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     write("A-5", verification="disputed")
     write("A-6", permission="opt_out", source="gema")
     write("A-7", permission="opt_out", valid_until=today - timedelta(days=5))
-    seen = Registered()
+    seen = RegistryGauges()
     seen.measure(ledger)
     stand = {one: value("earmark_agreements", state=one) for one in ("in_force", "expired")}
     assert stand == {"in_force": 3, "expired": 1}

@@ -1,0 +1,226 @@
+"""Queries of the monitor and the doctor."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, case, func, insert, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, DBAPIError
+
+from detector.errors import Fatal
+from streams.contract.records import parse
+from streams.contract.records.rights import RightsChanged, RightsEntry
+from streams.store import appeals
+from streams.store.account_tables import TASK_STATES
+from streams.store.database import Ledger
+from streams.store.tables import (
+    ANALYSES,
+    APPEALS,
+    APPLIED,
+    DEAD_LETTER_ACTIONS,
+    DECISIONS,
+    FINGERPRINTS,
+    RIGHTS,
+    UPLOADS,
+    VERDICTS,
+)
+from streams.store.upgrade import current
+
+UNNAMED = "not named"
+
+
+class LedgerFault(Fatal):
+    """The database answers, and is no ledger or refuses to be written."""
+
+
+class Deliverer(NamedTuple):
+    """Decisions about a deliverer's tracks, in the last day and hour."""
+
+    name: str
+    day: int
+    day_ai: int
+    hour: int
+    hour_ai: int
+
+
+class RightsState(NamedTuple):
+    """Row count and latest change of the registry: equal states have equal entries."""
+
+    rows: int
+    changed_at: datetime | None
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of an SQLite ledger; None for another database or one in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
+
+
+def unapplied(connection: Connection, since: datetime, until: datetime) -> int:
+    """Return how many decisions of that time the catalogue has not answered."""
+    answered = select(APPLIED.c.decision_id).where(APPLIED.c.decision_id == DECISIONS.c.decision_id)
+    query = (
+        select(func.count())
+        .select_from(DECISIONS)
+        .where(DECISIONS.c.recorded_at.between(since, until))
+        .where(~answered.exists())
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def queues(connection: Connection) -> set[str]:
+    """Return the names of all review queues, empty ones too."""
+    return set(connection.scalars(select(TASK_STATES.c.queue).distinct()))
+
+
+def open_tasks(connection: Connection) -> dict[str, tuple[int, datetime]]:
+    """Return count and opening of the oldest open review task, by queue."""
+    query = (
+        select(TASK_STATES.c.queue, func.count(), func.min(TASK_STATES.c.opened_at))
+        .where(TASK_STATES.c.state == "open", TASK_STATES.c.kind == "review")
+        .group_by(TASK_STATES.c.queue)
+    )
+    return {queue: (count, oldest) for queue, count, oldest in connection.execute(query)}
+
+
+def appeals_by_state(connection: Connection) -> dict[str, int]:
+    """Return how many appeals have each state."""
+    latest = appeals.latest(APPEALS.c.state).subquery()
+    query = select(latest.c.state, func.count()).group_by(latest.c.state)
+    return dict(connection.execute(query).tuples().all())
+
+
+def newest_scores(connection: Connection, limit: int) -> dict[str, list[float]]:
+    """Return the latest scores of each model, newest first."""
+    query = (
+        select(ANALYSES.c.model, ANALYSES.c.score)
+        .where(ANALYSES.c.score.is_not(None))
+        .order_by(ANALYSES.c.recorded_at.desc())
+        .limit(limit)
+    )
+    return _by_model(connection.execute(query).tuples())
+
+
+def human_p_values(connection: Connection, limit: int) -> dict[str, list[float]]:
+    """Return each model's p-values of recordings with a human verdict, newest first."""
+    query = (
+        select(ANALYSES.c.model, ANALYSES.c.p_value)
+        .join(DECISIONS, DECISIONS.c.analysis_id == ANALYSES.c.analysis_id)
+        .join(VERDICTS, VERDICTS.c.decision_id == DECISIONS.c.decision_id)
+        .where(VERDICTS.c.extent == "None", ANALYSES.c.p_value.is_not(None))
+        .order_by(VERDICTS.c.decided_at.desc())
+        .limit(limit)
+    )
+    return _by_model(connection.execute(query).tuples())
+
+
+def _by_model(rows: "Iterator[tuple[str, float]]") -> dict[str, list[float]]:
+    values: dict[str, list[float]] = {}
+    for model, value in rows:
+        values.setdefault(model, []).append(value)
+    return values
+
+
+def deliverers(connection: Connection, now: datetime, limit: int) -> list[Deliverer]:
+    """Return the deliverers with the most decisions of the last day."""
+    hour = DECISIONS.c.recorded_at > now - timedelta(hours=1)
+    is_ai = DECISIONS.c.outcome == "ai_likely"
+    query = (
+        select(
+            func.coalesce(UPLOADS.c.distributor, UNNAMED),
+            func.count(),
+            func.sum(case((is_ai, 1), else_=0)),
+            func.sum(case((hour, 1), else_=0)),
+            func.sum(case((hour & is_ai, 1), else_=0)),
+        )
+        .join(UPLOADS, UPLOADS.c.upload_id == DECISIONS.c.upload_id)
+        .where(DECISIONS.c.recorded_at > now - timedelta(days=1))
+        .group_by(UPLOADS.c.distributor)
+        .order_by(func.count().desc())
+        .limit(limit)
+    )
+    return [Deliverer(*row) for row in connection.execute(query)]
+
+
+def scores_of_model(
+    connection: Connection, digest: str, limit: int
+) -> list[tuple[float, int, str]]:
+    """Return the newest scores of a model, each with its sample rate and deliverer."""
+    same = (FINGERPRINTS.c.upload_id == ANALYSES.c.upload_id) & (
+        FINGERPRINTS.c.content_sha256 == ANALYSES.c.content_sha256
+    )
+    query = (
+        select(
+            ANALYSES.c.score,
+            FINGERPRINTS.c.sample_rate_hz,
+            func.coalesce(UPLOADS.c.distributor, UNNAMED),
+        )
+        .join(FINGERPRINTS, same)
+        .outerjoin(UPLOADS, UPLOADS.c.upload_id == ANALYSES.c.upload_id)
+        .where(ANALYSES.c.score.is_not(None), ANALYSES.c.model_digest == digest)
+        .order_by(ANALYSES.c.recorded_at.desc())
+        .limit(limit)
+    )
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def rights_state(connection: Connection) -> RightsState:
+    """Return what changes whenever the registry does."""
+    query = select(func.count(), func.max(RIGHTS.c.changed_at))
+    return RightsState(*connection.execute(query).one())
+
+
+def rights_entries(connection: Connection) -> tuple[RightsEntry, ...]:
+    """Return the newest version of every entry of the registry."""
+    newest = (
+        select(RIGHTS.c.entry_id, func.max(RIGHTS.c.version).label("version"))
+        .group_by(RIGHTS.c.entry_id)
+        .subquery()
+    )
+    same = (newest.c.entry_id == RIGHTS.c.entry_id) & (newest.c.version == RIGHTS.c.version)
+    texts = connection.scalars(select(RIGHTS.c.record).join(newest, same))
+    changes = (parse(RightsChanged, record.encode()) for record in texts)
+    return tuple(change.entry for change in changes if change.entry is not None)
+
+
+def revision_and_clock(ledger: Ledger) -> tuple[str | None, float | None]:
+    """Return the ledger's revision, and how far its clock is ahead (None: the same machine's).
+
+    Raises:
+        LedgerAway: it does not answer.
+        LedgerFault: the database is no ledger.
+    """
+    try:
+        with ledger.reading() as connection:
+            revision = current(connection)
+            if connection.dialect.name != "postgresql":
+                return revision, None
+            before = time.time()
+            clock = connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())"))
+            return revision, float(clock) - (before + time.time()) / 2
+    except DatabaseError as error:
+        raise LedgerFault(str(error).splitlines()[0]) from error
+
+
+def check_writable(ledger: Ledger) -> None:
+    """Write a row and roll it back.
+
+    Raises:
+        LedgerFault: the database refuses.
+    """
+    row = {
+        **dict.fromkeys(("dead_letter_id", "action", "who", "why"), "doctor"),
+        "attempt": 0,
+        "recorded_at": datetime.now(UTC),
+    }
+    try:
+        with ledger.engine.connect() as connection, connection.begin() as transaction:
+            connection.execute(insert(DEAD_LETTER_ACTIONS).values(row))
+            transaction.rollback()
+    except DBAPIError as error:
+        raise LedgerFault(str(error).splitlines()[0]) from error
