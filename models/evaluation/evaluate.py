@@ -199,14 +199,14 @@ def _comparable(population: Population) -> bool:
 def subset_figures(
     members: Sequence[Scored], population: Population, model: Model, cache: Path, seed: int
 ) -> dict[str, Any]:
-    """Return all figures of one subset: ``members``, of which ``heard`` could be assessed."""
+    """Return all figures of one subset: ``members``, of which ``population`` could be assessed."""
     ai, human = population.side(ai=True), population.side(ai=False)
     check_polarity(ai.scores, human.scores, population.name)
     sides = (ai.scores, ai.groups, human.scores, human.groups)
     all_ai = sum(one.is_ai for one in members)
     assessed = len(ai.tracks) / all_ai
 
-    def found(a: FloatVector, h: FloatVector, fpr: float) -> float:
+    def recall(a: FloatVector, h: FloatVector, fpr: float) -> float:
         return assessed * tpr_at(a, h, fpr)
 
     p = p_values(members)
@@ -221,9 +221,9 @@ def subset_figures(
         "auroc_interval": _interval(cluster_bootstrap(*sides, auroc, seed=seed)),
         "tpr_at_fpr": {
             str(fpr): {
-                "tpr": rounded(found(ai.scores, human.scores, fpr)),
+                "tpr": rounded(recall(ai.scores, human.scores, fpr)),
                 "interval": _interval(
-                    cluster_bootstrap(*sides, partial(found, fpr=fpr), seed=seed)
+                    cluster_bootstrap(*sides, partial(recall, fpr=fpr), seed=seed)
                 ),
                 "threshold": rounded(np.quantile(human.scores, 1 - fpr)),
             }

@@ -68,17 +68,17 @@ def halves(tracks: Sequence[Scored], seed: int) -> NDArray[np.bool_]:
             name = parent[name]
         return name
 
-    for one in tracks:
-        track = one.observed.track
-        if one.is_ai:
+    for scored in tracks:
+        track = scored.observed.track
+        if scored.is_ai:
             parent[root(f"generator {track.maker}")] = root(track.repository)
         if track.lineage:
             parent[root(f"lineage {track.lineage}")] = root(track.repository)
     roots = [root(one.observed.track.repository) for one in tracks]
     rng = np.random.default_rng(seed)
     counts: dict[str, NDArray[np.int64]] = defaultdict(lambda: np.zeros(2, int))
-    for name, one in zip(roots, tracks, strict=True):
-        counts[name][int(one.is_ai)] += 1
+    for name, scored in zip(roots, tracks, strict=True):
+        counts[name][int(scored.is_ai)] += 1
     weights = {name: counts[name].max() * rng.lognormal(0, SHUFFLE) for name in sorted(counts)}
     filled, first = np.zeros((2, 2)), {}
     for name in sorted(weights, key=lambda one: -weights[one]):  # roughly the largest first

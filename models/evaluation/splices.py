@@ -127,7 +127,7 @@ class Located:
     stretches: tuple[SegmentScore, ...]
 
     @property
-    def found(self) -> bool:
+    def flagged(self) -> bool:
         """Whether it is flagged."""
         return self.answer.outcome == FLAGGED
 
@@ -155,21 +155,22 @@ def table(located: Sequence[Located]) -> list[dict[str, Any]]:
 def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
     ai = [one for one in located if one.splice.label == AI]
     human = [one for one in located if one.splice.label == HUMAN]
-    flagged = [one for one in ai if one.found and one.stretches]
+    flagged = [one for one in ai if one.flagged and one.stretches]
 
     def share(values: list[bool]) -> float | None:
         return rounded(np.mean(values)) if values else None
 
+    def median(values: list[float]) -> float | None:
+        return rounded(np.median(values)) if values else None
+
     return {
         "seconds": seconds,
         "ai": len(ai),
-        "found": share([one.found for one in ai]),
-        "called_partly": share([one.answer.extent == "Partly" for one in ai if one.found]),
+        "found": share([one.flagged for one in ai]),
+        "called_partly": share([one.answer.extent == "Partly" for one in ai if one.flagged]),
         "overlap_half": share([one.overlap >= 0.5 for one in flagged]),
-        "overlap_median": rounded(np.median([one.overlap for one in flagged])) if flagged else None,
-        "edge_error_s": rounded(np.median([one.edge_error_s for one in flagged]))
-        if flagged
-        else None,
+        "overlap_median": median([one.overlap for one in flagged]),
+        "edge_error_s": median([one.edge_error_s for one in flagged]),
         "human": len(human),
-        "false": share([one.found for one in human]),
+        "false": share([one.flagged for one in human]),
     }

@@ -170,13 +170,14 @@ def scores_csv(scored: Sequence[Scored], p: FloatVector, root: Path) -> str:
         ["path", "sha256", "label", "maker", "repository", "sample_rate_hz", "duration_s", "score",
          "clock", "rate_hz", "template", "p_value", "abstained"]
     )  # fmt: skip
-    for one, value in zip(scored, p, strict=True):
-        track, observation = one.observed.track, one.observed.observation
+    for recording, value in zip(scored, p, strict=True):
+        track, observation = recording.observed.track, recording.observed.observation
         path = track.path.resolve()
         writer.writerow(
             [path.relative_to(root) if path.is_relative_to(root) else track.path.name,
              track.sha256, track.label, track.maker, track.repository,
-             observation.sample_rate_hz, np.round(observation.duration_s, 2), one.score, one.clock,
-             one.rate_hz, one.template, f"{value:.5f}", one.reason or ""]
+             observation.sample_rate_hz, np.round(observation.duration_s, 2), recording.score,
+             recording.clock,
+             recording.rate_hz, recording.template, f"{value:.5f}", recording.reason or ""]
         )  # fmt: skip
     return out.getvalue()

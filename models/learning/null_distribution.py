@@ -101,10 +101,10 @@ def null_of(population: str, witnesses: Sequence[Witness], branches: Collection[
         rest = [one for one in witnesses if one.repository != name]
         without = calibration_of(population, rest, ordered) if rest else calibration
         for index in np.flatnonzero(repositories == name).tolist():
-            found = witnesses[index].scores
-            combined[index] = strongest(found, without)[0]
-            standard[index] = without.humans.scale.standard(combined[index], found.seconds)
-            scores[index] = without.humans.surprise(combined[index], found.seconds)
+            branch_scores = witnesses[index].scores
+            combined[index] = strongest(branch_scores, without)[0]
+            standard[index] = without.humans.scale.standard(combined[index], branch_scores.seconds)
+            scores[index] = without.humans.surprise(combined[index], branch_scores.seconds)
     order = np.argsort(standard, kind="stable")
     humans = HumanScores(
         standard[order].astype(np.float32),

@@ -161,9 +161,9 @@ def fuse(
     return Fused(together, ordered, nulls, fused_traces, template_set, lines, attribution)
 
 
-def _recording(one: Scored, lattice: Lattice, lines: FixedLines | None = None) -> Recording:
-    clock = ClockFinding(one.clock, one.rate)
-    return Recording(one.observed.observation, lattice, clock, one.looped, lines)
+def _recording(track: Scored, lattice: Lattice, lines: FixedLines | None = None) -> Recording:
+    clock = ClockFinding(track.clock, track.rate)
+    return Recording(track.observed.observation, lattice, clock, track.looped, lines)
 
 
 def _looked_out_of_fold(

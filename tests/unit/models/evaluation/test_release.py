@@ -24,7 +24,7 @@ from tests.unit.models.training.test_train import write_manifest
 
 def fused_of(kbit_ai: float = 192.0, kbit_human: float = 192.0) -> Fused:
     """Four generators and five bands, all published alike unless bit rates say otherwise."""
-    heard = [
+    recordings = [
         observed("ai", f"maker {number}", f"org/{number}", 100 * number + take,
                  clock_hz=(50.0, 25.0, 86.1328125, 50.0)[number],
                  kbit=kbit_ai + (take % 3) * 16)
@@ -37,7 +37,7 @@ def fused_of(kbit_ai: float = 192.0, kbit_human: float = 192.0) -> Fused:
         for take in range(30)
     ]  # fmt: skip
     lattice = standard_lattice()
-    return fuse(score_all(heard, lattice), lattice=lattice, branches=("clock",))
+    return fuse(score_all(recordings, lattice), lattice=lattice, branches=("clock",))
 
 
 @pytest.fixture(scope="module")

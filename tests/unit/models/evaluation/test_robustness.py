@@ -88,9 +88,9 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", text)
     assert page(figures) == text
     assert markdown(figures) == paths[1].read_text()
-    told = "\n".join(robustness_lines(figures, "clock-4"))
-    assert "| original | 2 | 100.0 % | [15.8, 100.0] | - | 2 | 0.0 % |" in told
-    assert "Flagged kinds: none." in told
+    measured = "\n".join(robustness_lines(figures, "clock-4"))
+    assert "| original | 2 | 100.0 % | [15.8, 100.0] | - | 2 | 0.0 % |" in measured
+    assert "Flagged kinds: none." in measured
     assert figures["human_scores"] == {"clock-4": "in sample"}
 
 
@@ -119,9 +119,9 @@ def test_what_was_heard_is_heard_once(
 
     def decode(path: Path) -> tuple[FloatArray, int]:
         decoded.append(path)
-        return whole(path)
+        return decode_file(path)
 
-    whole = augmentation_cache.decoded
+    decode_file = augmentation_cache.decoded
     monkeypatch.setattr(augmentation_cache, "decoded", decode)
     augmentation_cache.fill_cache(subjects, tmp_path, 1)  # what is lacking is heard again
     augmentation_cache.fill_cache(subjects, tmp_path, 1)  # and then nothing is

@@ -34,18 +34,18 @@ UNLISTED_HZ = 44_100 / 719  # a prime hop: on no list
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows four generators of two decoders, and six bands."""
-    heard = [
+    recordings = [
         observed("ai", f"maker {number}", f"org/{number}", 10 * number + take,
                  first_line=(11, 11, 47, 47)[number], clock_hz=(50.0, None, 25.0, None)[number])
         for number in range(4)
         for take in range(5)
     ]  # fmt: skip
-    heard += [
+    recordings += [
         observed("human", f"band {band}", f"org/band-{band}", 1_000 + 40 * band + take)
         for band in range(6)
         for take in range(24)
     ]
-    fused = fuse(score_all(heard, standard_lattice()), lattice=standard_lattice())
+    fused = fuse(score_all(recordings, standard_lattice()), lattice=standard_lattice())
     out = tmp_path_factory.mktemp("models") / "base"
     save(fused, [], out, name="base", version="1", seed=0)
     return out

@@ -81,22 +81,22 @@ def test_versions_of_a_performance_weigh_as_one_recording() -> None:
 
 
 def test_deliveries_are_witnesses_and_no_subjects() -> None:
-    heard = [
+    recordings = [
         observed("ai", f"maker {maker}", f"org/{maker}", 10 * maker + take, clock_hz=50.0)
         for maker in range(2)
         for take in range(3)
     ]
-    heard += [
+    recordings += [
         observed("human", f"band {band}", f"org/band-{band}", 1_000 + 100 * band + take)
         for band in range(3)
         for take in range(8)
     ]
     coded = [
         replace(observed("human", "x", "x", 9_000 + index), track=one.track, delivery="mp3-128")
-        for index, one in enumerate(heard[6:])
+        for index, one in enumerate(recordings[6:])
     ]
     lattice = standard_lattice()
-    scored = score_all(heard, lattice)
+    scored = score_all(recordings, lattice)
     alone = fuse(scored, lattice=lattice, branches=("clock",))
     fused = fuse(scored, (), coded, lattice=lattice, branches=("clock",))
     null = fused.nulls["full_rate"]
@@ -125,17 +125,17 @@ def test_songs_are_delivered_once_a_performance_and_only_at_full_rate() -> None:
 
 
 def test_what_is_unlike_all_that_was_learned_from_is_told_apart() -> None:
-    heard = [
+    recordings = [
         observed("human", f"band {band}", f"org/{band}", 100 * band + take)
         for band in range(10)
         for take in range(30)
     ]
-    scored = score_all(heard, standard_lattice())
+    scored = score_all(recordings, standard_lattice())
     known = ood_fitting.fit(scored)
     assert known is not None
-    unlike = [known.is_out_of_distribution(one.observation) for one in heard]
+    unlike = [known.is_out_of_distribution(one.observation) for one in recordings]
     assert np.mean(unlike) <= 0.02
-    like = heard[0].observation
+    like = recordings[0].observation
     tilted = replace(like, ltas=like.ltas - 3 * np.arange(like.ltas.shape[1], dtype=np.float32))
     tone = replace(like, shares=np.where(np.arange(len(like.shares)) % 50, 0, 1).astype("f4"))
     assert known.is_out_of_distribution(tilted)

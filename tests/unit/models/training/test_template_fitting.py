@@ -58,17 +58,17 @@ def observed(label: str, maker: str, repository: str, seed: int) -> Observed:
 @pytest.fixture(scope="module")
 def scored() -> list[Scored]:
     makers = [("one", "org/a"), ("two", "org/b"), ("three", "org/c"), ("four", "org/d")]
-    heard = [
+    recordings = [
         observed("ai", maker, repository, 10 * number + take)
         for number, (maker, repository) in enumerate(makers)
         for take in range(5)
     ]
-    heard += [
+    recordings += [
         observed("human", f"band {band}", f"org/band-{band}", 100 + 40 * band + take)
         for band in range(4)
         for take in range(30)
     ]
-    return score_all(heard, standard_lattice())
+    return score_all(recordings, standard_lattice())
 
 
 def test_a_relative_of_a_known_generator_is_found_unseen(scored: list[Scored]) -> None:
