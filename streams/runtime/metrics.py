@@ -29,7 +29,7 @@ OLDEST_IN_FLIGHT: Final = Gauge(
 )
 STAGE_SECONDS: Final = Histogram(
     "earmark_stage_seconds",
-    "Time of one stage of one event: fetch | hear | store | score | handle | publish | project",
+    "Time of one stage of one event: fetch | decode | store | recognise | score | handle | publish",
     ["processor", "stage"],
     buckets=_SECONDS,
 )

@@ -26,6 +26,7 @@ from streams.media.kept_audio import KeptUploads
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
+from streams.services.content_decoding import ContentDecoder
 from streams.stages.fingerprint import Fingerprinting
 from tests.support.events import classified, match, received
 
@@ -68,8 +69,9 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
         banks = Banks(index)
         yield (
             Fingerprinting(
-                Fetcher.from_settings(settings), ArtefactStore.open(settings.store), pool,
-                Recogniser(banks), threads, spool, "", asyncio.Semaphore(3),
+                Fetcher.from_settings(settings),
+                ContentDecoder(ArtefactStore.open(settings.store), pool, threads, ""),
+                Recogniser(banks), threads, spool, asyncio.Semaphore(3),
                 KeptUploads.open(settings),
             ),
             banks,
@@ -110,7 +112,7 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
 
             # what was removed: by its content, from what the store kept
             banks.create(Bank(name="removed", kind=BankKind.STAY_DOWN, owner="T&S"), BY)
-            kept = work.store.acoustics(first.content_sha256)
+            kept = work.decoder.store.acoustics(first.content_sha256)
             assert kept is not None
             item = Item.of("removed", "A", first.content_sha256, kept.landmarks,
                            pcm_sha256=kept.pcm_sha256)  # fmt: skip
@@ -133,13 +135,13 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
 
             # an earlier release heard it and kept no landmarks: heard again, said as before
             again = counted("decoded_again")
-            path = work.store._path(first.content_sha256, "landmarks1")
-            work.store.filesystem.rm(path)
+            path = work.decoder.store._path(first.content_sha256, "landmarks1")
+            work.decoder.store.filesystem.rm(path)
             (repeated,) = await heard(work, music, "piece.wav", tracks=("C",))
             assert counted("decoded_again") - again == 1
             assert repeated.observation == first.observation
             assert [one.match_class for one in repeated.matches] == ["exact"]
-            assert list(work.hearing) == []
+            assert list(work.decoder._locks) == []
 
     asyncio.run(story())
 

@@ -1,0 +1,119 @@
+"""Decoding each content once: what is stored of it is not decoded again."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from streams.contract.processes import FINGERPRINT
+from streams.contract.records import Provenance
+from streams.media.artefacts import Acoustics, ArtefactStore, ContentFacts
+from streams.media.decode_pool import DecodePool
+from streams.runtime import metrics, tracing
+from streams.runtime.health import Health
+
+log = structlog.get_logger()
+
+CONDITION = "decode_processes_run"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is known of a content."""
+
+    facts: ContentFacts
+    acoustics: Acoustics
+    provenance: Provenance | None
+
+
+@dataclass(frozen=True)
+class ContentDecoder:
+    """Decodes, or reads from the store.
+
+    Of two uploads of one file at once, the second waits for the first and decodes nothing.
+    """
+
+    store: ArtefactStore
+    pool: DecodePool
+    threads: ThreadPoolExecutor
+    trust: str
+    """Names the trust anchors: provenance is kept for each, since its validity depends on them."""
+    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    async def decode(self, path: Path, sha256: str) -> Content:
+        """Return what is known of the content of a file.
+
+        Raises:
+            InvalidAudio: it cannot be decoded.
+            Transient: the store does not answer.
+        """
+        lock = self._locks.setdefault(sha256, asyncio.Lock())
+        try:
+            async with lock:
+                return await self._stored(sha256) or await self._decode(path, sha256)
+        finally:
+            if not lock.locked():  # no other upload waits; the next one finds it in the store
+                self._locks.pop(sha256, None)
+
+    async def _stored(self, sha256: str) -> Content | None:
+        facts = await self._run(self.store.find, sha256)
+        if facts is None:
+            return None
+        acoustics = await self._run(self.store.acoustics, sha256)
+        provenance = await self._run(self.store.find_file, self._place(sha256))
+        if acoustics is None or provenance is None:
+            return None
+        metrics.DECODES.labels("reused").inc()
+        return Content(facts, acoustics, _read(provenance))
+
+    async def _decode(self, path: Path, sha256: str) -> Content:
+        facts = await self._run(self.store.find, sha256)
+        with tracing.stage(FINGERPRINT.name, "decode"):
+            decoded = await self.pool.decode(path)
+        provenance = _read(decoded.provenance)
+        with tracing.stage(FINGERPRINT.name, "store"):
+            await self._run(self.store.keep_file, self._place(sha256), decoded.provenance)
+            if facts is not None:  # decoded by an earlier release: its facts stay
+                acoustics = await self._run(self.store.keep_acoustics, sha256, decoded)
+                metrics.DECODES.labels("decoded_again").inc()
+                return Content(facts, acoustics, provenance)
+            facts = await self._run(self.store.keep, sha256, decoded)
+        metrics.DECODES.labels("decoded").inc()
+        return Content(facts, Acoustics(decoded.pcm_sha256, decoded.landmarks), provenance)
+
+    def _place(self, sha256: str) -> str:
+        return f"provenance/{self.trust}/{sha256[:2]}/{sha256}.json"
+
+    async def _run(self, function: Callable[..., Any], *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
+
+
+async def warm(pool: DecodePool, health: Health) -> None:
+    """Start the decode processes and log what confines them; the process is not ready before.
+
+    Where they do not start, this process ends, so that its supervisor starts it again.
+    """
+    health.set(CONDITION, False)
+    try:
+        confinement = await pool.warm()
+    except Exception as error:  # noqa: BLE001 - whatever the reason, nothing can be decoded
+        log.error("decode_not_started", error=str(error))
+        health.give_up(error)
+    else:
+        health.set(CONDITION, True)
+        log.info("decode_sandboxed", **confinement)
+
+
+def _read(provenance: bytes) -> Provenance | None:
+    """Read what a decode process wrote; it is not trusted."""
+    if not provenance:
+        return None
+    try:
+        return Provenance.model_validate_json(provenance)
+    except ValidationError:
+        return Provenance(state="invalid", codes=("unreadable",))
