@@ -33,6 +33,7 @@ from streams.contract.records.rights import (
     RightsSubject,
     generator_entry_id,
 )
+from streams.contract.vocabulary import NEUTRAL
 from streams.policy.bundle import load
 from streams.policy.decide import DecisionRecords, decide
 from streams.policy.facts import Said
@@ -292,9 +293,7 @@ def test_the_policy_as_a_table(row: Row) -> None:
     found = said.decided
     assert f"{found.label.extent.value} {found.label.source.value}" == label
     assert found.label.licensed is licensed
-    neutral = {"display": "none", "recommendation": "allow", "availability": "allow",
-               "monetisation": "allow", "profile": "attach"}  # fmt: skip
-    assert found.actions.model_dump() == neutral | follows
+    assert found.actions.model_dump() == NEUTRAL | follows
     assert (said.requested and said.requested.queue) == review
     assert found.automation == (
         "partially" if review or label.endswith(("reviewer", "appeal")) else "fully"
