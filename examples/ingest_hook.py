@@ -3,7 +3,8 @@
 import sys
 
 from streams.runtime.settings import Settings
-from streams.stages.ingest import IngestHook, upload_from_file
+from streams.services.upload_inputs import upload_from_file
+from streams.stages.ingest import IngestHook
 
 with IngestHook(Settings.from_env()) as hook:  # EARMARK_BROKERS: where Kafka is
     for delivery in hook.submit_many(upload_from_file(path) for path in sys.argv[1:]):

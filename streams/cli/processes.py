@@ -101,7 +101,7 @@ def doctor(
 def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Passed]":
     from models.commands import write_samples
     from streams.contract.records import Declaration, Tool
-    from streams.stages.ingest import upload_from_file
+    from streams.services.upload_inputs import upload_from_file
 
     for sample in write_samples(folder, seed):
         tools = (Tool(name=sample.tool, agreement_id=sample.agreement_id),) if sample.tool else ()

@@ -17,7 +17,8 @@ from streams.ops.up import Batch, Named
 from streams.ops.watch import Watcher
 from streams.runtime.processes import listens
 from streams.runtime.settings import Settings
-from streams.stages.ingest import IngestHook, RefusedUpload, read_manifest, upload_from_file
+from streams.services.upload_inputs import RefusedUpload, read_manifest, upload_from_file
+from streams.stages.ingest import IngestHook
 
 STALL_S: Final = 300.0
 LOOK_S: Final = 5.0  # without news: is the broker still there?

@@ -15,7 +15,8 @@ from streams.ops.state import State
 from streams.ops.supervisor import Supervisor
 from streams.ops.watch import Watcher
 from streams.runtime.settings import Settings
-from streams.stages.ingest import IngestHook, upload_from_file
+from streams.services.upload_inputs import upload_from_file
+from streams.stages.ingest import IngestHook
 from tests.bench.measure import cpu_of_process, cpu_of_tree, memory_mb
 
 READY_S: Final = 120.0

@@ -26,7 +26,8 @@ from matplotlib.dates import DateFormatter, MinuteLocator, date2num
 from matplotlib.ticker import FuncFormatter
 
 from models.commands import write_samples
-from streams.stages.ingest import IngestHook, upload_from_file
+from streams.services.upload_inputs import upload_from_file
+from streams.stages.ingest import IngestHook
 from tests.deploy.test_dashboards import FILES
 from tests.deploy.test_live import Live, at_work, substituted
 

@@ -38,10 +38,11 @@ from streams.services.accounts.users import User, create
 from streams.services.policies.publishing import send
 from streams.services.review_quality import ask_twice
 from streams.services.review_tasks import take_next
+from streams.services.upload_inputs import upload_from_file
 from streams.services.verdict_reasons import REASONS
 from streams.services.verdicts import Form, give
 from streams.services.verdicts import Outcome as VerdictOutcome
-from streams.stages.ingest import IngestHook, upload_from_file
+from streams.stages.ingest import IngestHook
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from tests.deploy.collector import Collector

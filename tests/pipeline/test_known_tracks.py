@@ -32,7 +32,8 @@ from streams.ops.state import State
 from streams.ops.supervisor import Supervisor
 from streams.runtime.kafka.clients import open_reader
 from streams.runtime.settings import Settings
-from streams.stages.ingest import IngestHook, upload_from_file
+from streams.services.upload_inputs import upload_from_file
+from streams.stages.ingest import IngestHook
 
 pytestmark = pytest.mark.pipeline
 

@@ -19,7 +19,8 @@ from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.ops.watch import Ended, Watcher
 from streams.runtime.settings import Settings
-from streams.stages.ingest import IngestHook, upload_from_file
+from streams.services.upload_inputs import upload_from_file
+from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from tests.support.audio import write_wav
 from tests.support.hostile import HostileFile, hostile_files

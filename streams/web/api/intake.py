@@ -17,7 +17,7 @@ from detector.errors import Transient
 from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.media.kept_audio import KeptFile
-from streams.stages.ingest import upload_from_fields
+from streams.services.upload_inputs import upload_from_fields
 from streams.store import audit, outbox, requests, track_queries
 from streams.store.database import Ledger
 from streams.web.api.multipart import Form

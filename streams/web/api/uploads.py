@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided, Upload
-from streams.stages.ingest import check_scheme, upload_from_fields
+from streams.services.upload_inputs import check_scheme, upload_from_fields
 from streams.store import track_queries
 from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart, pages

@@ -14,15 +14,14 @@ from detector.errors import BadInput, Transient
 from streams.contract import topics
 from streams.contract.records import Contributor, Upload, UploadReceived, parse
 from streams.runtime.settings import Settings
-from streams.stages import ingest
-from streams.stages.ingest import (
-    DeliveryFailed,
-    IngestHook,
+from streams.services.upload_inputs import (
     RefusedUpload,
     read_manifest,
     upload_from_fields,
     upload_from_file,
 )
+from streams.stages import ingest
+from streams.stages.ingest import DeliveryFailed, IngestHook
 from tests.support.events import UPLOADED_AT, upload
 
 
