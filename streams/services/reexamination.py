@@ -155,7 +155,9 @@ class Reexamination:
         event, before = current.event, current.decided
         if request.decided is not None:
             published = parse(TrackDecided, request.decided.value)
-            later = request.decided.timestamp_ms < current.recorded_at.timestamp() * 1_000
+            at = datetime.fromtimestamp(request.decided.timestamp_ms / 1_000, UTC)
+            published_at = (published.uploaded_at, at)
+            later = published_at < (before.uploaded_at, current.recorded_at)
             if published.decision_id != before.decision_id and not later:
                 before = published  # of one moment: the catalogue has what came last
             elif published.decision_id != before.decision_id and request.cause is None:

@@ -140,7 +140,7 @@ class Ledger:
         """Add rows in the caller's transaction; existing ones stay as they are.
 
         Returns:
-            How many rows are new, by table.
+            How many rows are new, by table (``insert_new``).
         """
         by_table: dict[Table, list[Mapping[str, Any]]] = {}
         for row in rows:
@@ -168,12 +168,25 @@ def chunks(ids: Collection[str]) -> Iterator[list[str]]:
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert rows whose keys are new; return how many those were."""
+    """Insert rows whose keys are new, or newer; return how many those were.
+
+    A table whose ``info`` names a column ``newest`` keeps the row with the larger value: a
+    decision about an upload that was delivered again carries the later delivery.
+    """
     if not rows:
         return 0
     on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = on.insert(table)
+    if newest := table.info.get("newest"):
+        statement = statement.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={column.name: statement.excluded[column.name] for column in table.columns},
+            where=statement.excluded[newest] > table.c[newest],
+        )
+    else:
+        statement = statement.on_conflict_do_nothing()
     inserted = connection.execute(
-        on.insert(table).on_conflict_do_nothing(),
+        statement,
         rows,
         execution_options={"preserve_rowcount": True},  # inserts may lose it otherwise
     )

@@ -29,8 +29,9 @@ class CurrentDecision:
 def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str, CurrentDecision]:
     """Return how tracks stand; those without a decision or its analysis are left out.
 
-    The decision is the one that the catalogue applies: about the latest upload, and of that
-    the latest. The analysis is the newest of that upload.
+    The decision is the one that the catalogue applies: about the latest delivery, and of that
+    the latest. The analysis is the newest of that upload; its ``uploaded_at`` is the decision's,
+    since the same upload may have been delivered again after it was analysed.
     """
     ids = list(dict.fromkeys(track_ids))
     found: dict[str, CurrentDecision] = {}
@@ -53,8 +54,9 @@ def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str
             for track, row in latest.items():
                 event = events.get(row.upload_id)
                 if event is not None and row.decision_id in decided:
-                    at = row.recorded_at or LONG_AGO
-                    found[track] = CurrentDecision(decided[row.decision_id], event, at)
+                    decision = decided[row.decision_id]
+                    event = event.model_copy(update={"uploaded_at": decision.uploaded_at})
+                    found[track] = CurrentDecision(decision, event, row.recorded_at or LONG_AGO)
     return found
 
 
@@ -93,16 +95,27 @@ def _analyses(connection: Any, upload_ids: Sequence[str]) -> dict[str, TrackClas
 
 
 def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
-    """Return the decisions that the ledger does not have yet, or not their analysis."""
+    """Return the decisions that the ledger lacks, of this delivery or of their analysis."""
     wanted = {one.decision_id: (one.analysis.analysis_id, one.upload_id) for one in decided}
+    delivered: dict[str, datetime] = {}
+    for one in decided:
+        delivered[one.decision_id] = max(
+            one.uploaded_at, delivered.get(one.decision_id, one.uploaded_at)
+        )
     ids = list(wanted)
     seen: set[str] = set()
     analysed: set[tuple[str, str]] = set()
     with ledger.reading() as connection:
         for start in range(0, len(ids), CHUNK):
             some = ids[start : start + CHUNK]
-            asked = select(DECISIONS.c.decision_id).where(DECISIONS.c.decision_id.in_(some))
-            seen.update(connection.scalars(asked))
+            asked = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at).where(
+                DECISIONS.c.decision_id.in_(some)
+            )
+            seen.update(
+                row.decision_id
+                for row in connection.execute(asked)
+                if row.uploaded_at >= delivered[row.decision_id]
+            )
             uploads = [wanted[one][1] for one in some]
             pairs = select(ANALYSES.c.analysis_id, ANALYSES.c.upload_id).where(
                 ANALYSES.c.upload_id.in_(uploads)

@@ -178,7 +178,7 @@ DECISIONS: Final = Table(
     Column("reconsider_at", Moment),
     *_answered(),
     *_recorded(),
-    info={"topic": topics.DECIDED},
+    info={"topic": topics.DECIDED, "newest": "uploaded_at"},
 )
 
 REVIEW_TASKS: Final = Table(

@@ -1,0 +1,174 @@
+"""One order of decisions per track: the catalogue ends with what the ledger says stands.
+
+A track is delivered once or several times, the same or another upload, before and after a
+verdict, a revocation and an appeal. Each consumer reads its topics in order and at its own
+pace; every message may come twice.
+"""
+
+import itertools
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.contract import topics
+from streams.contract.dead_letters import Message
+from streams.contract.records import Cause, Declaration, Record, Tool, TrackClassified
+from streams.contract.records.policy import TrackReopened
+from streams.policy.decide import decide
+from streams.runtime.settings import Settings
+from streams.services.reexamination import LedgerBehind
+from streams.stages.ledger import project
+from streams.stages.redecide import Redecide
+from streams.store import reopening
+from streams.store.database import Ledger
+from streams.store.policy_releases import Policies
+from streams.store.track_facts import Standing
+from tests.support.catalogue import CatalogueFixture
+from tests.support.events import UPLOADED_AT, agreement, appeal, classified, message, verdict
+
+SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))
+T0 = 1_795_000_000_000
+REDECIDED = (
+    topics.DECIDED,
+    topics.REVIEWS_DECIDED,
+    topics.APPEALS_CHANGED,
+    topics.RIGHTS_CHANGED,
+    topics.REOPENED,
+)
+FACTS: dict[str, tuple[str, Record]] = {
+    "agreement": (topics.RIGHTS_CHANGED, agreement()),
+    "revocation": (topics.RIGHTS_CHANGED, agreement(2, permission="revoked")),
+    "verdict": (topics.REVIEWS_DECIDED, verdict()),
+    "appeal": (topics.APPEALS_CHANGED, appeal()),
+}
+STEPS = ("delivery", "redelivery", "other", *FACTS)
+
+
+def delivery(step: str, minutes: int) -> TrackClassified:
+    """The same upload for ``delivery`` and ``redelivery``; ``other`` is another upload of it."""
+    at = UPLOADED_AT + timedelta(minutes=minutes)
+    title = "other" if step == "other" else "first"
+    return classified(uploaded_at=at, title=title, declared=SONGMAKER)
+
+
+class Installation:
+    """Decide, ledger, redecide and catalogue over one log; each reads at its own pace."""
+
+    def __init__(self, ledger: Ledger, catalogue: CatalogueFixture, pace: random.Random) -> None:
+        self.ledger, self.catalogue, self.pace = ledger, catalogue, pace
+        self.policies = Policies(Settings().policy, ledger)
+        self.redecide = Redecide(ledger, self.policies, 1e6)
+        self.log: list[Message] = []
+        self.clock = itertools.count()
+        self.read = {"decide": 0, "ledger": 0, "redecide": 0, "catalogue": 0}
+
+    def publish(self, topic: str, record: Record) -> None:
+        at = next(self.clock)
+        self.log.append(message(topic, record, offset=at, timestamp_ms=T0 + 10 * at))
+
+    def step(self, consumer: str) -> None:
+        """Let one consumer read a few messages; sometimes it reads some of them again."""
+        start = self.read[consumer]
+        if self.pace.random() < 0.2:
+            start = max(0, start - self.pace.randrange(4))  # killed before it committed
+        end = min(len(self.log), start + self.pace.randrange(1, 4))
+        batch = self.log[start:end]
+        try:
+            getattr(self, f"_{consumer}")(batch)
+        except LedgerBehind:
+            return  # it comes again, as a batch does after a retry
+        self.read[consumer] = max(self.read[consumer], end)
+
+    def settle(self) -> None:
+        for _ in range(2_000):
+            waiting = [name for name, at in self.read.items() if at < len(self.log)]
+            if not waiting:
+                return
+            self.step(self.pace.choice(waiting))
+        raise AssertionError("it never settles")
+
+    def _decide(self, batch: Sequence[Message]) -> None:
+        for each in batch:
+            if each.topic == topics.CLASSIFIED:
+                event = TrackClassified.model_validate_json(each.value or b"")
+                bundle = self.policies.current()
+                facts = Standing(self.ledger).facts(
+                    event, event.uploaded_at, bundle.name, fresh=True
+                )
+                for output in decide(event, bundle, facts).outputs():
+                    self.publish(output.topic, output.record)
+
+    def _ledger(self, batch: Sequence[Message]) -> None:
+        project(self.ledger, batch)
+
+    def _redecide(self, batch: Sequence[Message]) -> None:
+        read = [each for each in batch if each.topic in REDECIDED]
+        for _, output in list(self.redecide.handle(read).outputs):
+            self.publish(output.topic, output.record)
+
+    def _catalogue(self, batch: Sequence[Message]) -> None:
+        self.catalogue.apply([each for each in batch if each.topic == topics.DECIDED])
+
+    def stands(self) -> str:
+        standing = reopening.current_decisions(self.ledger, ["T-1"])
+        return standing["T-1"].decided.decision_id
+
+    def applied(self) -> str:
+        standing: dict[str, str] = dict(self.catalogue.rows("track_id, decision_id"))
+        return standing["T-1"]
+
+
+def play(migrated: Path, folder: Path, steps: Sequence[str], seed: int) -> Installation:
+    """Play a story; return the installation when everybody has read everything."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "ledger.db").write_bytes(migrated.read_bytes())
+    ledger = Ledger.open(f"sqlite:///{folder}/ledger.db")
+    catalogue = CatalogueFixture(f"sqlite:///{folder}/catalogue.db")
+    installation = Installation(ledger, catalogue, random.Random(seed))
+    for minutes, step in enumerate(("delivery", *steps)):
+        if step in FACTS:
+            installation.publish(*FACTS[step])
+        else:
+            installation.publish(topics.CLASSIFIED, delivery(step, minutes))
+        for _ in range(installation.pace.randrange(12)):
+            installation.step(installation.pace.choice(list(installation.read)))
+    installation.settle()
+    return installation
+
+
+def check(installation: Installation) -> None:
+    applied, standing = installation.applied(), installation.stands()
+    asked = TrackReopened(track_id="T-1", cause=Cause(kind="rights", id="registry"))
+    again = [message(topics.REOPENED, asked, offset=next(installation.clock))]
+    assert list(installation.redecide.handle(again).outputs) == []  # every fact has been used
+    installation.ledger.close()
+    installation.catalogue.close()
+    assert applied == standing
+
+
+def test_a_track_that_was_delivered_twice_gets_its_later_decisions(
+    migrated: Path, tmp_path: Path
+) -> None:
+    steps = ("agreement", "redelivery", "revocation")
+    installation = play(migrated, tmp_path / "story", steps, seed=1)
+    standing = reopening.current_decisions(installation.ledger, ["T-1"])["T-1"].decided
+    assert not standing.label.licensed  # the revocation counts
+    check(installation)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=st.lists(st.sampled_from(STEPS), max_size=6), seed=st.integers(0, 2**16))
+def test_what_the_catalogue_applies_is_what_stands(
+    migrated: Path, tmp_path: Path, steps: Sequence[str], seed: int
+) -> None:
+    check(play(migrated, tmp_path / "story", steps, seed))
