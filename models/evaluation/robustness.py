@@ -1,13 +1,14 @@
-"""What deliveries do to the answers, and which sounds fool them: cells, windows, negatives.
+"""Measures a model under augmentations, in windows and splices, and on hard negatives.
 
-Nothing is fitted here: a released model answers at its frozen threshold, and each cell of
-the delivery simulator is counted apart. Excerpts come from every generator and human source
-that the manifest has, as many of each (``sample``), so no maker's habits decide a row;
-intervals resample generators and repositories. A model with templates has met the
-generators: it answers twice, as released (``known``) and with the templates of the track's
-maker, and of all makers in its repositories, taken away. Human excerpts are judged against
-other repositories' scores where these are known (``other_humans``). What is heard is kept
-(``rehearing``), so all models answer about the same samples, and another costs a minute.
+Nothing is fitted here. A released model answers at its frozen threshold, and each augmentation
+is counted apart. ``models.training.sampling`` draws as many excerpts of each generator and
+human source. Intervals resample generators and repositories.
+
+A model with templates knows the generators, so it answers twice: as released (``known``), and
+without the templates of the track's maker and of all makers in its repositories. Human
+excerpts are judged against other repositories' scores where these are known
+(``models.evaluation.held_out_scores``). Observations are cached, so all models answer about
+the same samples.
 """
 
 from collections import defaultdict

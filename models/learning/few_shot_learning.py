@@ -1,14 +1,14 @@
-"""A new generator from a few of its tracks, in under a minute: a template and its clock.
+"""Learns a new generator from a few of its tracks: a template and its clock.
 
-What is learned must be the generator and not the way in which its tracks were published. So
-the template is compared with people's recordings of the same population only; what lies at
-and above the lowest cut-off of the tracks is left out; and *controls*, people's recordings
-from the same source (same site, same encoder), are taken off: their directions are taken
-out of the template, and they are made no more surprising than anyone else.
+The template must describe the generator, not the way in which its tracks were published. So
+it is compared with human recordings of the same population only. Bins at and above the lowest
+cut-off of the tracks are left out. *Controls* are human recordings from the same source (same
+site, same encoder). Their directions are removed from the template, and their scores are made
+no more surprising than those of other recordings.
 
-The new template has a null of its own (``detector.evidence.templates.Learned``), and the null of
-the whole answer is measured again with it. A clock at a listed rate gets the generator's name; one
-at an unlisted rate is added to the list, with the penalty of less plausible rates.
+The new template has a null of its own (``detector.evidence.templates.Learned``). The null of
+the whole answer is measured again with it. A clock at a listed rate gets the generator's name.
+A clock at an unlisted rate is added to the list, with the penalty of less plausible rates.
 """
 
 from collections import Counter

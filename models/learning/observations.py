@@ -1,7 +1,7 @@
-"""Files to observations, in parallel and once: a cache folder keyed by content.
+"""Observes files in parallel, once: a cache folder keyed by content.
 
-Training and evaluation hear a file exactly as the service does (``detector.observation.listen``).
-What was heard is kept under the SHA-256 of the file and the observation's version, so a second
+Training and evaluation decode a file as the service does (``detector.observation.listen``).
+Observations are stored under the SHA-256 of the file and the observation's version. A second
 run, another model or another manifest of the same recordings decodes nothing.
 """
 

@@ -1,10 +1,9 @@
-"""Recordings heard again as deliveries leave them, and kept: hearing here, scoring elsewhere.
+"""A cache of the observations of augmented recordings, splices and hard negatives.
 
-Encoding and stretching costs a hundred times what scoring does. So what is heard in each
-cell of the delivery simulator, in windows, in splices and of hard negatives is kept as an
-observation in a cache folder; another model or another alpha then scores the same sounds
-in a minute. A name of a cell or kind never gets another meaning (``augment``,
-``negatives``), so a key of content, name, seed and observation version says it all.
+Encoding and stretching cost a hundred times what scoring does. So each observation is stored
+in a cache folder, and another model or another alpha scores the same sounds in a minute. The
+name of an augmentation or a kind never gets another meaning. The key is made of content,
+name, seed and observation version.
 """
 
 import hashlib

@@ -1,18 +1,17 @@
-"""Human recordings as deliveries leave them: further witnesses of the same performances.
+"""Augmented human recordings: further witnesses of the same performances.
 
-What the calibration set holds is not what a platform gets. Coders and phase vocoders draw
-lines of their own, excerpts are shorter than songs, and below 44.1 kHz the set has no song
-at all. So some human recordings of 44.1 kHz and up are heard again
-(``models.training.augmentation_cache``, kept in the same folder of cells as the robustness
-report's):
+The calibration set differs from what a platform receives. Coders and phase vocoders draw
+lines of their own, excerpts are shorter than songs, and below 44.1 kHz the set has no songs.
+So some human recordings of 44.1 kHz and up are augmented and observed again. They are stored
+in the cache of the robustness report (``models.training.augmentation_cache``):
 
 - four of each source, the middle 40 s of each: coded, time-stretched, at lower sample rates,
   and cut to the lengths of the windows table;
 - one of each performance of a minute and more, 150 s of it: coded, stretched, and at all the
   lower rates, where they are the only whole songs.
 
-A delivery has the repository and the lineage of its recording, so it is never split from it,
-and all versions of a performance together weigh as much as one recording.
+An augmented recording keeps the repository and the lineage of its original, so no fold
+separates them. All versions of a performance together weigh as much as one recording.
 """
 
 from collections.abc import Sequence

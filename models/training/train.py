@@ -1,12 +1,13 @@
-"""From labelled recordings to a model folder.
+"""Trains a model folder from labelled recordings.
 
-The clock is not trained on AI tracks: its knowledge is the lattice of rates. Templates
-(``models.training.template_fitting``) are, and every score that is calibrated or reported leaves a
-track's own maker out. All looks are put together by ``models.training.fusion``. What is learned
-here is what scores mean. Human recordings give the conformal p-value; AI and human ones together
-the probability, in which every generator and every human source counts alike; and each rate is
-told which generators ran on it. Equal inputs on one machine give equal bytes, and so an
-equal digest.
+The clock needs no training: its knowledge is the lattice of rates. Templates are fitted
+(``models.training.template_fitting``). Every score that is calibrated or reported leaves the
+track's own maker out. ``models.training.fusion`` combines the branches.
+
+Training learns what scores mean. Human recordings give the conformal p-value. AI and human
+recordings together give the probability; every generator and every human source weighs the
+same there. Each rate lists the generators that run on it. Equal inputs on one machine give
+equal bytes, and so an equal digest.
 """
 
 import ast
