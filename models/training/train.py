@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from math import ceil
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,7 +66,7 @@ from models.training.metrics import (
 )
 from models.training.scoring import Population, Scored, assessable, populations, score_all
 
-CODE: Final = (  # the packages whose code decides what a model is
+CODE: Final = (  # packages, with those inside them, whose code decides what a model is
     "detector.audio",
     "detector.observation",
     "detector.evidence",
@@ -306,9 +305,10 @@ def code_digest() -> str:
     """
     total = hashlib.sha256()
     for package in CODE:
-        for path in sorted(files(package).iterdir(), key=attrgetter("name")):
-            if path.name.endswith(".py"):
-                total.update(f"{package}/{path.name}\n{normalized(path.read_text())}\n".encode())
+        folder = Path(str(files(package)))
+        for path in sorted(folder.rglob("*.py")):
+            name = path.relative_to(folder).as_posix()
+            total.update(f"{package}/{name}\n{normalized(path.read_text())}\n".encode())
     return total.hexdigest()
 
 

@@ -17,7 +17,7 @@ from models.learning.observations import observe
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
-from models.training.train import Trained, normalized, train
+from models.training.train import Trained, code_digest, normalized, train
 from tests.support.paths import ROOT
 
 RELEASED = ROOT / "models" / "clock-4"
@@ -85,6 +85,22 @@ def test_same_inputs_same_digest(folder: Path, tmp_path: Path) -> None:
     assert Model.load(tmp_path / "a").digest == first.digest
     for name in ("manifest.json", "weights.safetensors", "rates.toml", "CARD.md"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_code_digest_covers_packages_inside_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "sample_package" / "inner"
+    inner.mkdir(parents=True)
+    for folder in (inner, inner.parent):
+        (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("models.training.train.CODE", ("sample_package",))
+    digests = []
+    for source in ("LIMIT = 3", "LIMIT = 3  # dB", "LIMIT = 4"):
+        (inner / "limits.py").write_text(source)
+        digests.append(code_digest())
+    assert digests[0] == digests[1] != digests[2]
 
 
 @pytest.mark.parametrize(
