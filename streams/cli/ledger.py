@@ -93,8 +93,7 @@ def verify(state: StateOption = HERE) -> None:
 
 @app.command("export-training-labels")
 def export_training_labels(
-    out: Annotated[Path, typer.Argument(help="CSV file to write.")],
-    state: StateOption = HERE,
+    out: Annotated[Path, typer.Argument(help="CSV file to write.")], state: StateOption = HERE
 ) -> None:
     """Write the reviewed tracks that may be used to calibrate and train."""
     from streams.services.training_export import write

@@ -60,9 +60,7 @@ def _known(name: str) -> str:
 
 
 @app.command()
-def worker(
-    name: Annotated[str, typer.Argument(callback=_known, help="The process.")],
-) -> None:
+def worker(name: Annotated[str, typer.Argument(callback=_known, help="The process.")]) -> None:
     """Run one process; its settings come from the environment."""
     from streams.contract.processes import PROCESSES
     from streams.runtime.settings import Settings
@@ -83,10 +81,7 @@ def catalogue() -> None:
 
 
 @app.command()
-def doctor(
-    json: JsonLines = False,
-    state: StateOption = HERE,
-) -> None:
+def doctor(json: JsonLines = False, state: StateOption = HERE) -> None:
     """Check the parts of an installation, and name remedies."""
     from streams.ops.doctor import as_json, as_text, examine
 

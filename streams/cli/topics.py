@@ -38,8 +38,7 @@ def plan(
 @app.command()
 def apply(
     grow: Annotated[
-        bool,
-        typer.Option("--grow", help="Also add partitions. Drain first: order breaks."),
+        bool, typer.Option("--grow", help="Also add partitions. Drain first: order breaks.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:

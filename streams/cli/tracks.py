@@ -128,9 +128,7 @@ def evidence(
 
 
 @app.command()
-def ddex(
-    files: Annotated[list[Path], typer.Argument(help="ERN 4.3.2 messages (XML).")],
-) -> None:
+def ddex(files: Annotated[list[Path], typer.Argument(help="ERN 4.3.2 messages (XML).")]) -> None:
     """Convert DDEX messages to JSON lines that `earmark submit -` reads."""
     from streams.services.ddex import uploads
 

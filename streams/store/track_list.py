@@ -3,16 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    RowMapping,
-    column,
-    false,
-    func,
-    literal,
-    select,
-    table,
-)
+from sqlalchemy import ColumnElement, RowMapping, column, false, func, literal, select, table
 
 from streams.store.cursors import Part, Sorted
 from streams.store.database import Ledger

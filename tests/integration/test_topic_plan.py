@@ -105,8 +105,8 @@ def test_a_kafka_becomes_what_it_should_be(
     assert "stop the uploads first" in changed
     grown = earmark.invoke(app, ["topics", "apply", "--grow"]).stdout
     assert "tracks.uploaded: partitions 2 -> 3\n" in grown
-    assert "left as it is" not in grown  # it waits until the broker tells the new count
-    assert "start all processes anew" in grown
+    assert "left as it is" not in grown  # it waits until the broker shows the new count
+    assert "restart all processes" in grown
     assert "as they should be" in earmark.invoke(app, ["topics", "plan", "--check"]).stdout
 
 

@@ -1,6 +1,6 @@
 """Errors as ``application/problem+json`` (RFC 9457): a stable ``code``, a sentence, no secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -72,24 +72,29 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Turn every error of the API into a problem."""
+def _as_json(
+    _: Request, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    return response(status, code, detail, headers)
+
+
+def install(app: FastAPI, answer: Callable[..., Response] = _as_json) -> None:
+    """Turn every error of an application into an answer: a problem, or a page of the console."""
 
     @app.exception_handler(ProblemError)
-    def ours(request: Request, error: ProblemError) -> Response:
-        return response(error.status, error.code, error.detail, error.headers)
+    def problem(request: Request, error: ProblemError) -> Response:
+        return answer(request, error.status, error.code, error.detail, error.headers)
 
     @app.exception_handler(BadInput)
-    def bad(request: Request, error: BadInput) -> Response:
+    def bad_input(request: Request, error: BadInput) -> Response:
         status = STATUSES.get(error.reason, 422)
-        return response(status, error.reason, error.detail or error.reason)
+        return answer(request, status, error.reason, error.detail or error.reason)
 
     @app.exception_handler(Transient)
-    def away(request: Request, error: Transient) -> Response:
+    def transient(request: Request, error: Transient) -> Response:
         log.warning("request_failed", path=request.url.path, error=str(error))
-        return response(
-            503, "try_again", "a part that this needs is away just now", {"Retry-After": "5"}
-        )
+        detail = "A service that this needs is not available. Nothing was saved; try again."
+        return answer(request, 503, "try_again", detail, {"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -97,12 +102,13 @@ def install(app: FastAPI) -> None:
             f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
             for fault in error.errors()[:5]
         )
-        return response(422, "invalid_request", faults)
+        return answer(request, 422, "invalid_request", faults)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
         code = TITLES.get(error.status_code, "problem").lower().replace(" ", "_")
-        return response(error.status_code, code.strip("?"), str(error.detail), error.headers)
+        detail = str(error.detail)
+        return answer(request, error.status_code, code.strip("?"), detail, error.headers)
 
     @app.exception_handler(Exception)
     def bug(request: Request, error: Exception) -> Response:
@@ -110,4 +116,4 @@ def install(app: FastAPI) -> None:
         if isinstance(before, HTTPException) and before.status_code == 413:
             return http(request, before)  # answered already: the framework only unwinds
         log.error("request_broke", path=request.url.path, exc_info=error)
-        return response(500, "our_mistake", "it is noted in the log")
+        return answer(request, 500, "our_mistake", "An internal error occurred; it is in the log.")

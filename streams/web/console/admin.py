@@ -78,7 +78,6 @@ def _users(
     return page(
         request,
         "admin_users.html",
-        visitor,
         status,
         users=users.everybody(resources_of(request).ledger),
         roles=PEOPLE,
@@ -124,7 +123,9 @@ def _keys(
         names = users.names(connection)
     all_keys = keys.all_keys(ledger)
     return page(
-        *(request, "admin_keys.html", visitor, status),
+        request,
+        "admin_keys.html",
+        status,
         keys=all_keys,
         roles=list(Role),
         names=names,
@@ -145,8 +146,7 @@ def create_webhook(request: Request, visitor: CanAdmin, form: auth.Form) -> Resp
     try:
         with resources_of(request).ledger.transaction() as connection:
             _, secret = deliveries.create(
-                *(connection, text(form, "url", 2_000), texts(form, "event")),
-                visitor.user.user_id,
+                *(connection, text(form, "url", 2_000), texts(form, "event")), visitor.user.user_id
             )
     except BadWebhook as error:
         return _webhooks(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
@@ -179,7 +179,9 @@ def _webhooks(
     ledger = resources_of(request).ledger
     resources_of(request).note_view(visitor.user.user_id, "webhooks_seen")
     return page(
-        *(request, "admin_webhooks.html", visitor, status),
+        request,
+        "admin_webhooks.html",
+        status,
         hooks=deliveries.all_webhooks(ledger),
         counted=admin_queries.delivery_counts(ledger),
         part=admin_queries.failed_deliveries(ledger, cursor, PAGE),
@@ -202,9 +204,7 @@ def versions(request: Request, visitor: CanReadPolicy) -> Response:
             "policy": admin_queries.versions(resources.ledger, "policy"),
         }
         counted = request.app.state.versions = (time.monotonic(), by_kind)
-    return page(
-        request, "admin_versions.html", visitor, by_kind=counted[1], settings=resources.settings
-    )
+    return page(request, "admin_versions.html", by_kind=counted[1], settings=resources.settings)
 
 
 @router.get("/admin/audit")
@@ -220,7 +220,8 @@ def audit_log(
     with resources.ledger.reading() as connection:
         names = users.names(connection)
     return page(
-        *(request, "admin_audit.html", visitor),
+        request,
+        "admin_audit.html",
         part=admin_queries.audit_log(resources.ledger, subject, cursor, PAGE),
         names=names,
         subject=subject,

@@ -5,19 +5,16 @@ from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from detector.errors import BadInput, Transient
 from streams.runtime import tracing
 from streams.services.accounts.oidc import Oidc
 from streams.web.api import app as api
+from streams.web.api import problems
 from streams.web.api.callers import RateLimit
 from streams.web.api.multipart import SMALL_BYTES
-from streams.web.api.problems import STATUSES, ProblemError
 from streams.web.api.resources import AppResources
 from streams.web.console import (
     admin,
@@ -95,35 +92,12 @@ def _install_errors(app: FastAPI) -> None:
     def page(request: Request, error: PageError) -> Response:
         return error_page(request, error.status, error.text)
 
-    @app.exception_handler(ProblemError)
-    def problem(request: Request, error: ProblemError) -> Response:
-        return error_page(request, error.status, error.detail)
+    def answer(request: Request, status: int, code: str, detail: str, *_: Any) -> Response:
+        return error_page(
+            request, status, "There is no such page." if code == "not_found" else detail
+        )
 
-    @app.exception_handler(BadInput)
-    def bad(request: Request, error: BadInput) -> Response:
-        status = STATUSES.get(error.reason, 422)
-        return error_page(request, status, error.detail or error.reason)
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> Response:
-        faults = [f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()[:5]]
-        return error_page(request, 422, "; ".join(faults))
-
-    @app.exception_handler(Transient)
-    def away(request: Request, error: Transient) -> Response:
-        log.warning("page_failed", path=request.url.path, error=str(error))
-        message = "A service that this page needs is not available. Nothing was saved; try again."
-        return error_page(request, 503, message)
-
-    @app.exception_handler(HTTPException)
-    def http(request: Request, error: HTTPException) -> Response:
-        message = "There is no such page." if error.status_code == 404 else str(error.detail)
-        return error_page(request, error.status_code, message)
-
-    @app.exception_handler(Exception)
-    def bug(request: Request, error: Exception) -> Response:
-        log.error("page_broke", path=request.url.path, exc_info=error)
-        return error_page(request, 500, "An internal error occurred; it is in the log.")
+    problems.install(app, answer)
 
 
 class Traced:

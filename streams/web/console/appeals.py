@@ -53,7 +53,8 @@ def listed(
     resources.note_view(visitor.user.user_id, "appeals_seen")
     part = appeal_store.listed(resources.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
     return page(
-        *(request, "appeals.html", visitor),
+        request,
+        "appeals.html",
         part=part,
         blind=blind_among(request, visitor, [one.track_id for one in part.rows]),
         show=show,
@@ -107,7 +108,6 @@ def _new(
     return page(
         request,
         "appeal_new.html",
-        visitor,
         status,
         decision_id=decision_id,
         fault=fault,
@@ -178,7 +178,6 @@ def _appeal(
     return page(
         request,
         "appeal.html",
-        visitor,
         status,
         appeal=appeal,
         changes=changes,

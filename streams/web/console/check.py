@@ -26,7 +26,8 @@ def check(request: Request, visitor: CanUpload) -> Response:
     resources.note_view(visitor.user.user_id, "check_seen")
     recent = track_list.uploads(resources.ledger, limit=RECENT).rows
     return page(
-        *(request, "check.html", visitor),
+        request,
+        "check.html",
         most=resources.settings.fetch_max_bytes,
         recent=recent,
         blind=blind_among(request, visitor, [row["track_id"] for row in recent]),
@@ -62,7 +63,6 @@ def result(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     return page(
         request,
         "result.html",
-        visitor,
         progress=progress,
         upload=upload_of(upload, progress.track_id or upload_id),
         fingerprint=fingerprint,

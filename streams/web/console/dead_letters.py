@@ -34,7 +34,8 @@ def overview(
     resources_of(request).note_view(visitor.user.user_id, "dead_letters_seen")
     query = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
     return page(
-        *(request, "dead_letters.html", visitor),
+        request,
+        "dead_letters.html",
         heaps=dead_letter_store.heaps(ledger, Wanted(standing=query.standing)),
         part=dead_letter_store.part(ledger, query, cursor, SHOWN),
         standing=standing,
@@ -50,7 +51,8 @@ def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
     dead_letter = _one(resources, dead_letter_id)
     value = dead_letter.value or b""
     return page(
-        *(request, "dead_letter.html", visitor),
+        request,
+        "dead_letter.html",
         letter=dead_letter,
         value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
         cut=len(value) > SHOWN_BYTES,

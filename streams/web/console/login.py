@@ -59,7 +59,7 @@ def login(request: Request, form: Form) -> Response:
 @router.get("/enter/{token}")
 def enter_page(request: Request, token: str) -> Response:
     """Show a page that uses the link; looking at it (a preview does) uses nothing up."""
-    answer = page(request, "enter.html", None, token=token, before=(mark := secrets.token_hex()))
+    answer = page(request, "enter.html", token=token, before=(mark := secrets.token_hex()))
     _mark(request, answer, mark)
     return answer
 
@@ -146,7 +146,7 @@ def logout(request: Request, visitor: Anyone, form: Form) -> Response:
 @router.get("/me")
 def me(request: Request, visitor: Anyone) -> Response:
     """Show one's own settings."""
-    return page(request, "me.html", visitor, fault=None)
+    return page(request, "me.html", fault=None)
 
 
 @router.post("/me")
@@ -159,13 +159,13 @@ def change_me(request: Request, visitor: Anyone, form: Form) -> Response:
         return RedirectResponse("/me", 303)
     password = str(form.get("password", ""))
     if password != str(form.get("again", "")):
-        return page(request, "me.html", visitor, 422, fault="The two do not agree.")
+        return page(request, "me.html", 422, fault="The two do not agree.")
     try:
         with ledger.transaction() as connection:
             users.set_password(connection, visitor.user, password, visitor.user.user_id)
             token = sessions.begin(connection, visitor.user)
     except AccountError as error:
-        return page(request, "me.html", visitor, 422, fault=error.detail.capitalize())
+        return page(request, "me.html", 422, fault=error.detail.capitalize())
     answer = RedirectResponse("/me", 303)
     auth.remember(request, answer, token)  # all others of this user have ended
     return answer
@@ -178,7 +178,6 @@ def _login(
     answer = page(
         request,
         "login.html",
-        None,
         status,
         next=auth.local(target),
         fault=fault,

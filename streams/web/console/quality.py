@@ -53,4 +53,4 @@ def _figures(request: Request, visitor: Visitor, status: int = 200, *, fault: st
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "quality_seen")
     figures = review_quality.figures(resources.ledger)
-    return page(request, "quality.html", visitor, status, figures=figures, fault=fault)
+    return page(request, "quality.html", status, figures=figures, fault=fault)

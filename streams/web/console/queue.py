@@ -36,7 +36,6 @@ def queue(
     return page(
         request,
         "queue.html",
-        visitor,
         part=_part(resources, visitor.user, filters, cursor),
         filters=filters,
         queues=review_queue.open_counts(resources.ledger),

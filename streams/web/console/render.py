@@ -86,10 +86,9 @@ def _environment() -> Environment:
 PAGES: Final = _environment()
 
 
-def page(
-    request: Request, template: str, visitor: Visitor | None, status: int = 200, **values: Any
-) -> HTMLResponse:
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page; it shows the message of the preceding action, once."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
     message = unquote(request.cookies.get(DONE, ""))[:LONGEST_MESSAGE]
     html = PAGES.get_template(template).render(
         me=visitor,
@@ -123,5 +122,4 @@ def error_page(request: Request, status: int, message: str) -> Response:
         return problems.response(status, "not_found" if status == 404 else "problem", message)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"status": status, "said": message}, status)
-    visitor = getattr(request.state, "visitor", None)
-    return page(request, "error.html", visitor, status, code=status, message=message)
+    return page(request, "error.html", status, code=status, message=message)

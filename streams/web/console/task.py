@@ -18,15 +18,7 @@ from streams.store import review_context
 from streams.web.api.pages import Id
 from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth, waveform
-from streams.web.console.auth import (
-    CanRead,
-    CanReview,
-    PageError,
-    Visitor,
-    not_blind,
-    text,
-    texts,
-)
+from streams.web.console.auth import CanRead, CanReview, PageError, Visitor, not_blind, text, texts
 from streams.web.console.render import done, page
 from streams.web.console.story import TaskStory, task_story
 
@@ -178,7 +170,6 @@ def _page(
     return page(
         request,
         "task.html",
-        visitor,
         status,
         story=story,
         wave=waveform.of(resources, story.fingerprint, shown),

@@ -34,7 +34,8 @@ def tracks(
     search = search.strip()
     part = track_list.search(resources.ledger, search, limit=PAGE, cursor=cursor)
     return page(
-        *(request, "tracks.html", visitor),
+        request,
+        "tracks.html",
         part=part,
         blind=blind_among(request, visitor, [row["track_id"] for row in part.rows]),
         search=search,
@@ -59,7 +60,8 @@ def track(request: Request, track_id: Id, visitor: CanRead) -> Response:
         names = users.names(connection)
     entries = timeline.story(rows, names)
     return page(
-        *(request, "track.html", visitor),
+        request,
+        "track.html",
         track_id=track_id,
         decision=decision,
         upload=Upload.model_validate(received["upload"]) if received else upload_of(None, track_id),
