@@ -1,9 +1,12 @@
-"""Audio in, analysis out: no Kafka, no environment, no clock.
+"""Audio in, assessment out: a plain library without Kafka, environment or clock.
 
-Read in the order in which data flows: errors, types, decode, fingerprint, landmarks,
-observation, listen (the one pass over the audio); clock and templates, then the second
-looks, partly and speed (evidence); calibration and looks (what the evidence is worth
-together), answer, fitness (when to abstain), model (a released folder that scores
-observations), analyze (all of it for one file); picture and plot show the evidence to a
-person. What is known is recognised by quads, alignment and matching.
+Read it in the order in which data flows:
+
+- ``audio``: decoding, framing, spectra, the acoustic fingerprint;
+- ``matching``: landmarks, quads and postings, by which known recordings are recognised;
+- ``observation``: the one pass over the audio, and what it keeps;
+- ``calibration``: what a score is worth, and when the detector abstains;
+- ``evidence``: the branches, and how their scores combine;
+- ``assessment``: the answer, and a released model;
+- ``explain``: pictures of the evidence.
 """

@@ -2,7 +2,7 @@
 
 EarmarkError
 ├── BadInput          dead-letter: the input is wrong and stays wrong; never retried
-│   ├── InvalidAudio  the file cannot be heard (undecodable, refused, too long ...)
+│   ├── InvalidAudio  the file cannot be decoded (undecodable, refused, too long ...)
 │   └── (streams)     InvalidRecord, RefusedUri, ...
 ├── Transient         retry: the world is away for a while (store, network, database)
 └── Fatal             stop: ours; going on would give wrong answers
@@ -32,7 +32,7 @@ class BadInput(EarmarkError):
 
 
 class InvalidAudio(BadInput):
-    """The bytes are not audio that can be heard.
+    """The bytes are not audio that can be decoded.
 
     Reasons, by the decoder:
 
@@ -42,7 +42,7 @@ class InvalidAudio(BadInput):
     ``undecodable``         an audio stream of which not one sample can be decoded
     ``too_long``            longer than the operator allows
 
-    and by whoever runs it in a process of its own (``streams.media.decode_pool``):
+    and by the process that runs it (``streams.media.decode_pool``):
 
     ``too_large``           more bytes than the operator allows (``earmark analyze``)
     ``not_a_file``          a folder, a device, a pipe, or not to be read

@@ -10,7 +10,7 @@ from detector.types import Heard
 
 
 def analysed(path: str, heard: Heard, model: Model, alpha: float) -> dict[str, Any]:
-    """Return the analysis of a file that was heard (``status`` ok)."""
+    """Return the analysis of a file that was decoded (``status`` ok)."""
     answer = model.assess([Observation.from_bytes(heard.observation)], alpha)[0]
     return (
         {"path": path, "status": "ok"}
@@ -22,7 +22,7 @@ def analysed(path: str, heard: Heard, model: Model, alpha: float) -> dict[str, A
 
 
 def rejected(path: str, error: BadInput, model: Model) -> dict[str, Any]:
-    """Return the same keys for a file that could not be heard (``status`` rejected)."""
+    """Return the same keys for a file that could not be decoded (``status`` rejected)."""
     return {
         "path": path,
         "status": "rejected",

@@ -93,13 +93,13 @@ def abstain(reason: str) -> Assessment:
     return Assessment("not_assessable", reason, None, None, None, "Unknown", None, (), None, ())
 
 
-def _timeline(found: Assessment, observed: Observation, hz: float) -> Assessment:
+def _timeline(assessment: Assessment, observed: Observation, hz: float) -> Assessment:
     """Add the segments' scores at one rate, and what they say about the extent."""
     scores = score_segments(torch.from_numpy(observed.timeline), hz, observed.geometry)
     heights = scores.tolist()
     smooth = [float(np.median(heights[max(0, i - 1) : i + 2])) for i in range(len(heights))]
     coverage = float(np.mean([height > PRESENT for height in smooth]))
-    extent = found.extent
+    extent = assessment.extent
     if len(smooth) >= MIN_SEGMENTS:  # shorter tracks are one stretch
         extent = (
             "All"
@@ -112,7 +112,7 @@ def _timeline(found: Assessment, observed: Observation, hz: float) -> Assessment
         SegmentScore(round(start, 2), round(end, 2), round(height, 3))
         for (start, end), height in zip(segment_times(observed), heights, strict=True)
     )
-    return replace(found, extent=extent, coverage=round(coverage, 3), segments=segments)
+    return replace(assessment, extent=extent, coverage=round(coverage, 3), segments=segments)
 
 
 def segment_times(observed: Observation) -> list[tuple[float, float]]:

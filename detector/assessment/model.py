@@ -151,8 +151,8 @@ class Model:
             calibration = self.calibrations[population(geometry.sample_rate_hz)]
             members = [observations[index] for index in indexes]
             scores = self.scores(members, geometry, calibration)
-            for index, observed, found in zip(indexes, members, scores, strict=True):
-                answers[index] = answer(found, observed, calibration, alpha)
+            for index, observed, findings in zip(indexes, members, scores, strict=True):
+                answers[index] = answer(findings, observed, calibration, alpha)
         return [answers[index] for index in range(len(observations))]
 
     def scores(

@@ -1,10 +1,9 @@
 """Bytes to samples, once, in constant memory (PyAV, that is FFmpeg's libraries).
 
-Uploads are hostile: only demuxers and decoders on the allow-lists are ever asked (no
-playlists, no concat, no images, not even for a cover picture), no protocol but the one open
-file, one thread, the first audio stream only. A packet that cannot be decoded is counted
-and passed over; a file without any audio is refused. Time and memory are limited by whoever
-runs this in a child process.
+Uploads are hostile. Only demuxers and decoders on the allow-lists run: no playlists, no
+concat, no images, not even for a cover picture. There is one open file, one thread, and the
+first audio stream only. A packet that cannot be decoded is counted and skipped; a file
+without any audio is refused. The parent process limits time and memory.
 """
 
 import os
@@ -81,8 +80,8 @@ class Decoder:
             InvalidAudio: empty_file, unsupported_format, undecodable, no_audio, too_long,
                 too_much_memory.
         """
-        given = isinstance(self.source, int)
-        with open(self.source, "rb", buffering=0, closefd=not given) as file:
+        is_descriptor = isinstance(self.source, int)
+        with open(self.source, "rb", buffering=0, closefd=not is_descriptor) as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise InvalidAudio("empty_file", "the file has no bytes")
             with _opened(file.fileno()) as (container, stream):
@@ -107,7 +106,7 @@ class Decoder:
         return max(claims) > self.max_duration_s
 
     def _proves_too_long(self, container: InputContainer, stream: AudioStream) -> bool:
-        """Tell whether a packet lies where the header says that one should.
+        """Return whether a packet lies where the header puts one.
 
         Headers lie, and cut files keep theirs: a claim alone refuses nothing. But ten
         hours of silence need not be decoded to be believed.

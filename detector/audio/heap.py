@@ -1,8 +1,8 @@
 """Memory that was freed stays with the process, for the next array of the same size.
 
 By itself the C library gives large pieces back to the system at once and asks for them again a
-moment later, in pages that the kernel must fill with zeros: an eighth of the time in which a
-track is heard. What is kept is bounded, and is little beside what PyTorch takes.
+moment later, in pages that the kernel must fill with zeros: an eighth of the time to
+observe a track. What is kept is bounded, and is little beside what PyTorch takes.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
-"""Can a recording be assessed at all? If not, the detector abstains and says why.
+"""Whether a recording can be assessed; if not, the reason why the detector abstains.
 
 ``too_short``     under 5 s
 ``silent``        nearly all of it
-``band_limited``  nothing is heard above 4.5 kHz (telephones, 8 kHz): no clock could be
+``band_limited``  nothing is above 4.5 kHz (telephones, 8 kHz), where a clock would be
 ``unpitched``     speech, or strokes and noise alone: nothing in it holds a pitch, and there
                   are pauses. Everything here was calibrated on music.
 

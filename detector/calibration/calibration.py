@@ -9,7 +9,7 @@ human tracks. A set of n performances cannot support an alpha below 1 / (n + 1).
 Versions of one performance (a mix and its accompaniment, an MP3 and an Ogg, what deliveries
 leave of it) are one witness: together they weigh as much as one recording.
 
-Long recordings score higher than short ones, whoever made them. So every score is first
+Long recordings score higher than short ones, human or not. So every score is first
 stated on the scale of human recordings of its length (``LengthScale``), and compared there.
 
 The probability (Platt, 1999) is stated at even prior odds, with every generator and every
@@ -142,7 +142,7 @@ class HumanScores:
 class Recall:
     """How many AI tracks of one kind are found, their makers unknown, at p <= 0.1.
 
-    ``from_s`` to ``to_s`` are lengths; ``all_bands``: whether all three high bands are heard.
+    ``from_s`` to ``to_s`` are lengths; ``all_bands``: whether all three high bands have energy.
     """
 
     from_s: float
@@ -168,7 +168,7 @@ class Calibration:
     ``humans`` are scores of the whole answer; ``slope`` and ``intercept`` belong to its logit,
     clipped to ``clip``. ``looks`` are the human scores of each kind of evidence by itself.
     ``longest_s`` is the longest human recording's length, ``rates_hz`` the lowest and highest
-    sample rate; ``recall`` says how much AI is found in recordings of each kind.
+    sample rate; ``recall`` is how much AI is found in recordings of each kind.
     """
 
     population: str
@@ -187,7 +187,7 @@ class Calibration:
         return low <= sample_rate_hz <= MOST_TIMES * high and seconds <= MOST_TIMES * self.longest_s
 
     def finds(self, seconds: float, bands: int) -> bool:
-        """Whether most AI of this length and bandwidth is found; then silence says something."""
+        """Whether most AI of this length and bandwidth is found: a low score is evidence."""
         return any(one.covers(seconds, bands) and one.finds for one in self.recall)
 
     def probability(self, score: float) -> float:

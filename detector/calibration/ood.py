@@ -45,9 +45,9 @@ class Likeness:
     inverse: NDArray[np.float64]
     farthest: float
 
-    def distance(self, found: NDArray[np.float64]) -> float:
+    def distance(self, values: NDArray[np.float64]) -> float:
         """Return how far features [8] lie from the centre."""
-        away = found - self.centre
+        away = values - self.centre
         return float(np.sqrt(max(float(away @ self.inverse @ away), 0.0)))
 
     def is_out_of_distribution(self, observed: Observation) -> bool:

@@ -15,10 +15,10 @@ needs no AI-generated training data; which rates are in the lattice is the knowl
 Guards against false clocks: sample-exact loops light every fraction of a rate (ratio guard:
 where an off-lattice mean, q up to 24, exceeds 0.8 of ``on``, S is at most 1); mains buzz
 (where 100 or 120 Hz wins, all their multiples are masked and the rest is scored again);
-MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict. A level that
-somebody moves (a tremolo, a gate) pulses alike in all bands, and its lines fall with their
-order; a decoder repeats detail of single samples, so its lines stand about as high at any
-order (level guard). Where a repetition or a moved level was stronger than anything that is
+MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict. A moved
+level (a tremolo, a gate) pulses alike in all bands, and its lines fall with their order. A
+decoder repeats detail of single samples, so its lines are about as high at any order (level
+guard). Where a repetition or a moved level was stronger than anything that is
 left, the recording is *looped*: all multiples of that rate are masked and the rest is scored
 again, so that no quiet loop covers a decoder. Both also draw fixed lines into the spectrum,
 so that other evidence must know of it.
@@ -105,7 +105,7 @@ class ClockFinding:
 class ClockScores:
     """Scores of a batch: ``score`` [B], ``best`` [B] index into the rates, ``all`` [B, rates].
 
-    ``looped`` [B] says whose strongest pulse was a repetition's or a moved level's; ``loop_hz``
+    ``looped`` [B]: the strongest pulse was that of a repetition or of a moved level; ``loop_hz``
     [B] is the rate of that, or of what comes nearest to a repetition.
     """
 
@@ -164,18 +164,18 @@ def score_tracks(
         Scores on the device of ``lines``; 0 where no band was heard.
     """
     z = line_heights(lines, geometry) * groups[..., None]
-    found = score_heights(z, groups, geometry, lattice)
+    scores = score_heights(z, groups, geometry, lattice)
     for row in range(len(lines)):
         own = slice(row, row + 1)
-        hz = _repeated_hz(found, row, lines[row], groups[row], geometry, lattice)
+        hz = _repeated_hz(scores, row, lines[row], groups[row], geometry, lattice)
         if hz is not None:
-            found.looped[row] = True
-            _hear_through_loops(z[own], lines[row], groups[own], geometry, lattice, found, row, hz)
-    return found
+            scores.looped[row] = True
+            _hear_through_loops(z[own], lines[row], groups[own], geometry, lattice, scores, row, hz)
+    return scores
 
 
 def _repeated_hz(
-    found: ClockScores,
+    scores: ClockScores,
     row: int,
     lines: torch.Tensor,
     groups: torch.Tensor,
@@ -183,18 +183,18 @@ def _repeated_hz(
     lattice: Lattice,
 ) -> float | None:
     """Return the rate of the loop or of the moved level that a track pulses with, or None."""
-    if bool(found.looped[row]):
-        return float(found.loop_hz[row])
-    hz = lattice.rates[int(found.best[row])].hz
-    pulses = float(found.score[row]) >= LOOP_FROM
+    if bool(scores.looped[row]):
+        return float(scores.loop_hz[row])
+    hz = lattice.rates[int(scores.best[row])].hz
+    pulses = float(scores.score[row]) >= LOOP_FROM
     return hz if pulses and is_moved_level(lines[groups].cpu().numpy(), geometry, hz) else None
 
 
 def is_moved_level(lines: FloatArray, geometry: Geometry, hz: float) -> bool:
-    """Whether lines at a rate are those of a level that somebody moves, and no clock's.
+    """Whether lines at a rate are those of a moved level, and no clock's.
 
     The height of the lines over the logarithm of their order is fitted by a straight line, in
-    which every octave weighs alike. With one band alone it is never said.
+    which every octave weighs alike. With one band alone the answer is always no.
 
     Args:
         lines: [bands, bins] sharpened modulation spectra of the bands that were heard.
@@ -220,7 +220,7 @@ def _hear_through_loops(
     groups: torch.Tensor,
     geometry: Geometry,
     lattice: Lattice,
-    found: ClockScores,
+    scores: ClockScores,
     row: int,
     hz: float,
 ) -> None:
@@ -228,9 +228,9 @@ def _hear_through_loops(
     for _ in range(MOST_LOOPS):
         z = z * loop_mask(geometry, hz).to(z.device)
         again = score_heights(z, groups, geometry, lattice)
-        for kept, new in ((found.score, again.score), (found.best, again.best)):
+        for kept, new in ((scores.score, again.score), (scores.best, again.best)):
             kept[row] = new[0]
-        found.all[row] = again.all[0]
+        scores.all[row] = again.all[0]
         further = _repeated_hz(again, 0, lines, groups[0], geometry, lattice)
         if further is None:
             break
@@ -293,8 +293,8 @@ def score_bounds(z: torch.Tensor, geometry: Geometry, lattice: Lattice) -> torch
     picked = z[:, lines.bins.to(z.device)]
     kept = mains_mask(geometry)[lines.bins].to(z.device)
     sums = torch.zeros(2, len(z), len(lines.root), device=z.device)
-    for one, heights in zip(sums, (picked, picked * kept), strict=True):
-        one.index_add_(1, lines.rate.to(z.device), heights)
+    for total, heights in zip(sums, (picked, picked * kept), strict=True):
+        total.index_add_(1, lines.rate.to(z.device), heights)
     bounds: torch.Tensor = (sums / lines.root.to(z.device)).amax(dim=(0, 2))
     return bounds
 
@@ -308,8 +308,8 @@ def score_segments(timeline: torch.Tensor, hz: float, geometry: Geometry) -> tor
     comb = _comb(geometry, (hz,))
     means = _means(comb.contrast, z, 1)[:, 0]
     off = means[:, 1:].amax(dim=-1).clamp(min=0)
-    found: torch.Tensor = (means[:, 0] - CONTRAST * off) * comb.root.to(z.device)[0]
-    return found
+    scores: torch.Tensor = (means[:, 0] - CONTRAST * off) * comb.root.to(z.device)[0]
+    return scores
 
 
 @dataclass(frozen=True)
@@ -323,8 +323,11 @@ class _Comb:
 
 @dataclass(frozen=True)
 class _Lines:
-    """``bins`` [n] of the lines of all rates, the number of the ``rate`` [n] of each, and the
-    ``root`` [rates] of how many lines a rate has: infinite where these are too few."""
+    """The lines of all rates.
+
+    ``bins`` [n] are theirs, ``rate`` [n] the number of the rate of each, ``root`` [rates] the root
+    of the number of lines: infinite where they are too few.
+    """
 
     bins: torch.Tensor
     rate: torch.Tensor
@@ -389,8 +392,8 @@ def lattice_bins(
     inside = (at >= LOW_HZ) & (at < HIGH_HZ) & (np.gcd(index, q) == 1)
     position = np.rint(at[inside] / geometry.bin_hz).astype(np.int64)
     position = position[position < geometry.bins]
-    found: NDArray[np.int64] = position[allowed[position]]
-    return found
+    bins: NDArray[np.int64] = position[allowed[position]]
+    return bins
 
 
 def _averaging(rows: list[NDArray[np.int64]], bins: int) -> torch.Tensor:

@@ -16,10 +16,10 @@ less, because it was chosen before the search.
 The null of that maximum is measured as one (``Calibration.humans``): whatever the number of
 branches, the false-positive rate of the whole answer stays the operator's.
 
-Guards. A recording that repeats itself to the sample, or whose level is moved like
-clockwork, has fixed lines of its own and a pulse at many rates. Its clock is scored without
-those (``detector.evidence.clock``); all other evidence in it counts no more than that of one
-human recording in ten. A faint clock at 50 Hz, on which players of old machines and trackers
+Guards. A sample-exact loop, or a level that moves like clockwork, has fixed lines of its own
+and a pulse at many rates. Its clock is scored without
+those (``detector.evidence.clock``); all other evidence in it counts at most
+ln 10. A faint clock at 50 Hz, on which players of old machines and trackers
 run too, counts no more than one in fifty without a second witness.
 """
 
@@ -51,8 +51,8 @@ CONCLUSIVE_NATS: Final = 10.0
 @cache
 def branch(name: str) -> Branch[Any]:
     """Return the branch of a name."""
-    found: Branch[Any] = import_module(f"detector.evidence.branches.{name}").BRANCH
-    return found
+    loaded: Branch[Any] = import_module(f"detector.evidence.branches.{name}").BRANCH
+    return loaded
 
 
 def statistics_of(branches: Collection[str]) -> tuple[str, ...]:

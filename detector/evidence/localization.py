@@ -88,11 +88,11 @@ def best_window(observation: Observation, lattice: Lattice) -> Window:
             if bounds[few[0]] <= best.score:
                 break
             heard = torch.ones(len(few), 1, dtype=torch.bool)
-            found = score_heights(z[few][:, None], heard, observation.geometry, plausible)
-            where = int(found.score.argmax())
-            if found.score[where] > best.score:
-                rate = plausible.rates[int(found.best[where])]
-                score = round(float(found.score[where]), 4)
+            scores = score_heights(z[few][:, None], heard, observation.geometry, plausible)
+            where = int(scores.score.argmax())
+            if scores.score[where] > best.score:
+                rate = plausible.rates[int(scores.best[where])]
+                score = round(float(scores.score[where]), 4)
                 best = Window(score, rate, first + int(few[where]))
     return best if len(windows) else best._replace(score=0.0)
 

@@ -28,7 +28,7 @@ class Role(Enum):
 
 
 class Pulse(Enum):
-    """Whether a branch finds a pulse, which alone says where in a track the trace is."""
+    """Whether a branch finds a pulse, which alone shows where in a track the trace is."""
 
     NONE = "none"
     TRACK = "track"

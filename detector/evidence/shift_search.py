@@ -65,10 +65,10 @@ class Correlator:
 
     def cosines(self, units: FloatArray) -> FloatArray:
         """Return the cosines [n, 2 * SHIFTS + 1] of one recording [bins], by factor."""
-        heard = _without_mains(units, self._bands)
+        cleared = _without_mains(units, self._bands)
         total = np.zeros((len(self._spectra[0]), FFT // 2 + 1), np.complex64)
         for spectrum, places in zip(self._spectra, _places(self._bands), strict=True):
-            laid = np.append(heard, np.float32(0)).take(places)
+            laid = np.append(cleared, np.float32(0)).take(places)
             total += np.einsum("bf,nbf->nf", scipy.fft.rfft(laid, axis=1), spectrum)
         moved: FloatArray = scipy.fft.irfft(total, FFT, axis=1)[:, : 2 * SHIFTS + 1]
         return moved
@@ -76,8 +76,8 @@ class Correlator:
 
 def factors() -> NDArray[np.float64]:
     """Return what each column of ``Correlator.cosines`` multiplies frequencies with."""
-    found: NDArray[np.float64] = np.exp(np.arange(-SHIFTS, SHIFTS + 1) * STEP)
-    return found
+    multipliers: NDArray[np.float64] = np.exp(np.arange(-SHIFTS, SHIFTS + 1) * STEP)
+    return multipliers
 
 
 def peaks(cosines: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
@@ -101,8 +101,8 @@ def near(cosines: FloatArray, factor: float) -> FloatArray:
 
 def _grid(low: int, start: int, count: int) -> NDArray[np.float64]:
     """Return where points stand, in bins, in equal steps of the logarithm from bin ``low``."""
-    found: NDArray[np.float64] = low * np.exp(np.arange(start, start + count) * STEP)
-    return found
+    points: NDArray[np.float64] = low * np.exp(np.arange(start, start + count) * STEP)
+    return points
 
 
 def _length(low: int, high: int) -> int:
@@ -116,15 +116,15 @@ def _places(bands: Bands) -> tuple[NDArray[np.intp], ...]:
     A block starts ``SHIFTS`` before its templates' does; beyond a band nothing was heard: the
     place after the last.
     """
-    found = []
+    by_band = []
     nothing, offset = sum(high - low for low, high in bands), 0
     for low, high in bands:
         blocks = -(-_length(low, high) // BLOCK)
         at = np.rint(_grid(low, -SHIFTS, blocks * BLOCK + 2 * SHIFTS)).astype(np.intp)
         places = np.where((at >= low) & (at < high), at - low + offset, nothing)
-        found.append(np.stack([places[k * BLOCK : k * BLOCK + FFT] for k in range(blocks)]))
+        by_band.append(np.stack([places[k * BLOCK : k * BLOCK + FFT] for k in range(blocks)]))
         offset += high - low
-    return tuple(found)
+    return tuple(by_band)
 
 
 @lru_cache(maxsize=4)

@@ -140,15 +140,15 @@ def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> Scaled
         (candidate for hz in rates for candidate in _coarse(z, geometry, hz)),
         reverse=True,
     )
-    found = [ScaledPulse(0.0, rates[0], 1.0)]
+    fits = [ScaledPulse(0.0, rates[0], 1.0)]
     for bound, hz, scale in candidates[:CANDIDATES]:
-        if bound < ALIKE * found[0].score:  # contrast and guard only take away
+        if bound < ALIKE * fits[0].score:  # contrast and guard only take away
             break
         score = _fine(z, allowed, geometry, hz * scale)
-        found.append(ScaledPulse(round(score, 4), hz, round(scale, 5)))
-        found.sort(key=lambda one: -one.score)
-    best = found[0]
-    same = (one for one in found if one.score >= ALIKE * best.score and one.stands_where(best))
+        fits.append(ScaledPulse(round(score, 4), hz, round(scale, 5)))
+        fits.sort(key=lambda one: -one.score)
+    best = fits[0]
+    same = (one for one in fits if one.score >= ALIKE * best.score and one.stands_where(best))
     return min(same, key=lambda one: abs(log(one.scale)))
 
 

@@ -136,10 +136,10 @@ class TemplateSet:
         return self._scores_of(cosine, population)
 
     def _scores_of(self, cosine: NDArray[np.floating[Any]], population: str) -> FloatArray:
-        found: FloatArray = ((cosine - self.middle[population]) / self.spread[population]).astype(
+        scores: FloatArray = ((cosine - self.middle[population]) / self.spread[population]).astype(
             np.float32
         )
-        return found
+        return scores
 
     @cached_property
     def _correlator(self) -> Correlator:

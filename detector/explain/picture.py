@@ -1,7 +1,7 @@
 """What a person is shown about one recording: the evidence as data, before it is drawn.
 
-The same numbers are written as JSON, so that whoever doubts a picture can check it. Line
-heights are those that the clock scores (``clock.line_heights``, mean of the bands heard).
+The same numbers are written as JSON, so that a picture can be checked. Line
+heights are those that the clock scores (``clock.line_heights``, mean of the bands with energy).
 """
 
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class Picture:
     ``fold_hz`` and ``fold`` [n] the mean height at each distance from the multiples, against
     ``fold_human``;
     ``segments`` S at that rate over time. Without anything to show, arrays are empty and
-    ``rate_hz`` is None; ``found`` says whether the clock's evidence is there at all. ``matches``
+    ``rate_hz`` is None; ``found`` is whether there is evidence of a clock. ``matches``
     are the nearest templates, best first; none where they match no better than people's.
     ``moved`` is the template that fits moved lines, where that is a finding.
     """
@@ -172,7 +172,7 @@ def picture_of(
             False, observation.duration_s, human_height, None, nothing, nothing, (), nothing,
             nothing, 0.0, (),
         )  # fmt: skip
-    found, hz = shown_clock
+    is_found, hz = shown_clock
     geometry = observation.geometry
     heard = torch.tensor(observation.groups)
     z: FloatArray = (
@@ -187,7 +187,7 @@ def picture_of(
         p_value=answer.p_value,
         probability=answer.probability,
         sentences=tuple(one.sentence for one in answer.evidence),
-        found=found,
+        found=is_found,
         duration_s=observation.duration_s,
         human_height=human_height,
         rate_hz=hz,

@@ -264,15 +264,15 @@ def _fold(axes: Axes, picture: Picture, rate_hz: float) -> None:
 
 def _templates(axes: Axes, picture: Picture) -> None:
     """Draw how well the nearest known decoders match, each against its own human null."""
-    scores = [one.score for one in picture.matches]
+    scores = [match.score for match in picture.matches]
     places = list(range(len(scores)))[::-1]
     axes.axvspan(0, 1, color=HUMAN, lw=0, zorder=0)
     axes.barh(places, scores, color=[FOUND, *[TRACE] * (len(scores) - 1)], height=0.7, zorder=1)
-    for place, one in zip(places, picture.matches, strict=True):
+    for place, match in zip(places, picture.matches, strict=True):
         # legible on the bar, beyond it, and on both
         behind = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.0}
         at = 0.04 * max(scores)
-        axes.text(at, place, one.name, va="center", fontsize=8, zorder=2, bbox=behind)
+        axes.text(at, place, match.name, va="center", fontsize=8, zorder=2, bbox=behind)
     axes.set_yticks([])
     axes.set_xlim(0, max(*scores, 1.0) * 1.05)
     axes.set_title("Nearest known decoders", loc="left", fontsize=10)

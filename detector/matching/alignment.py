@@ -114,8 +114,8 @@ def align(query: Recording, reference: Recording) -> Alignment | None:
     voted = _speed_and_shift(pairs)
     if voted is None:
         return None
-    shift, mine = voted
-    pairs = pairs.chosen(mine)
+    shift, chosen = voted
+    pairs = pairs.chosen(chosen)
     slope = _slope(pairs)
     starts = _starts(pairs, slope)
     if not starts:
@@ -133,40 +133,42 @@ class _Pairs:
     slope: NDArray[np.float64]
     shift: NDArray[np.float64]
 
-    def chosen(self, mine: NDArray[np.bool_]) -> "_Pairs":
+    def chosen(self, these: NDArray[np.bool_]) -> "_Pairs":
         return _Pairs(
-            self.query_s[mine], self.reference_s[mine], self.slope[mine], self.shift[mine]
+            self.query_s[these], self.reference_s[these], self.slope[these], self.shift[these]
         )
 
 
 def _common(query: Recording, reference: Recording) -> _Pairs:
     """Return the quads that both have; a sample of them, where that is plenty."""
     marked = query.marked
-    theirs = quads_of(reference.landmarks, lambda numbers: marked[numbers >> _MARK_SHIFT])
-    ours = query.ranked
+    reference_quads = quads_of(reference.landmarks, lambda numbers: marked[numbers >> _MARK_SHIFT])
+    query_quads = query.ranked
     some = _pairs(
         query,
-        ours.until(int(np.searchsorted(ours.numbers, _SAMPLE))),
+        query_quads.until(int(np.searchsorted(query_quads.numbers, _SAMPLE))),
         reference,
-        theirs.chosen(theirs.numbers < _SAMPLE).sorted(),
+        reference_quads.chosen(reference_quads.numbers < _SAMPLE).sorted(),
     )
     if len(some.slope) >= ENOUGH_PAIRS:
         return some
-    return _pairs(query, ours, reference, theirs.sorted())
+    return _pairs(query, query_quads, reference, reference_quads.sorted())
 
 
-def _pairs(query: Recording, ours: Quads, reference: Recording, theirs: Quads) -> _Pairs:
-    low = np.searchsorted(theirs.numbers, ours.numbers, "left")
-    count = np.searchsorted(theirs.numbers, ours.numbers, "right") - low
+def _pairs(
+    query: Recording, query_quads: Quads, reference: Recording, reference_quads: Quads
+) -> _Pairs:
+    low = np.searchsorted(reference_quads.numbers, query_quads.numbers, "left")
+    count = np.searchsorted(reference_quads.numbers, query_quads.numbers, "right") - low
     count[count > 16] = 0  # a figure that is repeated all along says nothing of where
     if count.sum() > _MAX_PAIRS:  # hours against hours: every n-th will do
         count[np.arange(len(count)) % (1 + int(count.sum()) // _MAX_PAIRS) > 0] = 0
-    mine = np.repeat(np.arange(len(ours)), count)
-    within = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count)
-    other = low[mine] + within
-    a, b = ours.first[mine], theirs.first[other]
-    query_span = query.seconds[ours.last[mine]] - query.seconds[a]
-    reference_span = reference.seconds[theirs.last[other]] - reference.seconds[b]
+    at = np.repeat(np.arange(len(query_quads)), count)
+    within = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+    other = low[at] + within
+    a, b = query_quads.first[at], reference_quads.first[other]
+    query_span = query.seconds[query_quads.last[at]] - query.seconds[a]
+    reference_span = reference.seconds[reference_quads.last[other]] - reference.seconds[b]
     slope = reference_span / query_span
     shift = query.semitones[a] - reference.semitones[b]
     near = (np.abs(np.log(slope)) < MAX_SPEED) & (np.abs(shift) < MAX_SHIFT)
@@ -184,10 +186,10 @@ def _speed_and_shift(pairs: _Pairs) -> tuple[float, NDArray[np.bool_]] | None:
     around = sum(np.roll(votes, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
     top = np.unravel_index(int(np.argmax(around)), votes.shape)
     best_x, best_y = int(top[0]) - wide - 1, int(top[1]) - high - 1
-    mine = (np.abs(x - best_x) <= 2) & (np.abs(y - best_y) <= 1.5)
-    if int(mine.sum()) < MIN_QUADS:
+    chosen = (np.abs(x - best_x) <= 2) & (np.abs(y - best_y) <= 1.5)
+    if int(chosen.sum()) < MIN_QUADS:
         return None
-    return float(np.median(pairs.shift[mine])), mine
+    return float(np.median(pairs.shift[chosen])), chosen
 
 
 def _slope(pairs: _Pairs) -> float:
@@ -201,13 +203,13 @@ def _slope(pairs: _Pairs) -> float:
         far = run > apart
         if int(far.sum()) < 50:
             break
-        found = (pairs.reference_s[b] - pairs.reference_s[a])[far] / run[far]
-        found = found[np.abs(found - slope) < within]
-        if len(found) < 20:
+        slopes = (pairs.reference_s[b] - pairs.reference_s[a])[far] / run[far]
+        slopes = slopes[np.abs(slopes - slope) < within]
+        if len(slopes) < 20:
             break
-        bins = np.histogram(found, 41, (slope - within, slope + within))
+        bins = np.histogram(slopes, 41, (slope - within, slope + within))
         top = int(np.argmax(np.convolve(bins[0], (1, 1, 1), "same")))
-        near = found[np.abs(found - (bins[1][top] + bins[1][top + 1]) / 2) < within / 12]
+        near = slopes[np.abs(slopes - (bins[1][top] + bins[1][top + 1]) / 2) < within / 12]
         slope = float(np.median(near))
     return slope
 
@@ -216,7 +218,7 @@ def _starts(pairs: _Pairs, slope: float) -> list[float]:
     """Return where in the reference the query's time 0 lies, the best supported first."""
     starts = pairs.reference_s - slope * pairs.query_s
     bins = np.floor(starts / 0.1).astype(np.int64)
-    found: list[float] = []
+    first_starts: list[float] = []
     for _ in range(MAX_STRETCHES):
         if len(bins) < MIN_QUADS:
             break
@@ -229,11 +231,11 @@ def _starts(pairs: _Pairs, slope: float) -> list[float]:
         top = int(np.argmax(beside))
         if beside[top] < MIN_QUADS:
             break
-        mine = np.abs(bins - values[top]) <= 1
-        found.append(float(np.median(starts[mine])))
+        near = np.abs(bins - values[top]) <= 1
+        first_starts.append(float(np.median(starts[near])))
         away = np.abs(bins - values[top]) > 2
         starts, bins = starts[away], bins[away]
-    return found
+    return first_starts
 
 
 def _refined(pairs: _Pairs, slope: float, starts: list[float]) -> tuple[float, list[float]]:
@@ -274,13 +276,13 @@ def _checked(
     taken = _bridged(taken, total)
     inside = taken[second] >= 0
     hit = np.zeros(len(second), bool)
-    for number, one in enumerate(hit_by):
-        hit |= one & (taken[second] == number)
+    for number, hits in enumerate(hit_by):
+        hit |= hits & (taken[second] == number)
     stretches = _stretches(taken, starts, slope, duration, reference.landmarks.duration_s)
-    overlap = sum(one.end_s - one.start_s for one in stretches)
+    overlap = sum(hits.end_s - hits.start_s for hits in stretches)
     if not stretches or overlap <= 0:
         return None
-    longest = max(stretches, key=lambda one: one.end_s - one.start_s)
+    longest = max(stretches, key=lambda hits: hits.end_s - hits.start_s)
     return Alignment(
         score=round(float(hit.sum() / max(1, inside.sum())), 4),
         offset_s=round(longest.reference_s - slope * longest.start_s, 2),
@@ -340,7 +342,7 @@ def _bridged(taken: NDArray[np.int64], total: NDArray[np.float64]) -> NDArray[np
 def _stretches(
     taken: NDArray[np.int64], starts: list[float], slope: float, duration: float, other: float
 ) -> list[Stretch]:
-    found: list[Stretch] = []
+    stretches: list[Stretch] = []
     edges = np.flatnonzero(np.diff(taken, prepend=-1, append=-1))
     for begin, end in pairwise(edges):
         number = int(taken[begin])
@@ -351,5 +353,5 @@ def _stretches(
         high = min(float(end), duration, (other - starts[number]) / slope)
         if high - low >= 2:
             place = slope * low + starts[number]
-            found.append(Stretch(round(low, 2), round(high, 2), round(max(0.0, place), 2)))
-    return found
+            stretches.append(Stretch(round(low, 2), round(high, 2), round(max(0.0, place), 2)))
+    return stretches

@@ -121,7 +121,7 @@ class Landmarker:
         self._levels = np.zeros((_SIDE_FRAMES, geometry.bins), np.float32)
         self._power = np.zeros((_SIDE_FRAMES, geometry.starts[-1] + 1), np.float32)
         self._first = -_SIDE_FRAMES  # number of the first frame that is held
-        self._found: list[NDArray[np.float64]] = []
+        self._peaks: list[NDArray[np.float64]] = []
         self._samples = 0
 
     def feed(self, mono: FloatArray) -> None:
@@ -138,10 +138,10 @@ class Landmarker:
         if len(rest) >= geometry.fft:
             self._take(rest)
         self._find(np.pad(self._levels, ((0, _SIDE_FRAMES), (0, 0))), self._power)
-        found = np.concatenate(self._found) if self._found else np.zeros((0, 2))
-        found = found[found[:, 0] < self._samples / geometry.native_hz * TICKS_PER_S]
-        ticks = np.rint(found[:, 0]).clip(0).astype(np.uint32)
-        steps = np.rint(found[:, 1]).clip(0, 2**16 - 1).astype(np.uint16)
+        peaks = np.concatenate(self._peaks) if self._peaks else np.zeros((0, 2))
+        peaks = peaks[peaks[:, 0] < self._samples / geometry.native_hz * TICKS_PER_S]
+        ticks = np.rint(peaks[:, 0]).clip(0).astype(np.uint32)
+        steps = np.rint(peaks[:, 1]).clip(0, 2**16 - 1).astype(np.uint16)
         order = np.lexsort((steps, ticks))
         return Landmarks(ticks[order], steps[order], round(self._samples / geometry.native_hz, 3))
 
@@ -193,7 +193,7 @@ class Landmarker:
             )
         )
         ticks = (time * geometry.hop + geometry.fft / 2) / geometry.rate_hz * TICKS_PER_S
-        self._found.append(np.stack((ticks, geometry.steps(power, rows, bins)), axis=1))
+        self._peaks.append(np.stack((ticks, geometry.steps(power, rows, bins)), axis=1))
 
 
 @dataclass(frozen=True)
@@ -254,8 +254,8 @@ def _vertex(before: FloatArray, top: FloatArray, after: FloatArray) -> NDArray[n
     )
     bend = low - 2 * middle + high
     shift = np.where(bend < -1e-9, 0.5 * (low - high) / np.minimum(bend, -1e-9), 0.0)
-    found: NDArray[np.float64] = shift.clip(-0.5, 0.5)
-    return found
+    offset: NDArray[np.float64] = shift.clip(-0.5, 0.5)
+    return offset
 
 
 @dataclass(frozen=True)

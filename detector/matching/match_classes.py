@@ -1,7 +1,7 @@
 """Whether a recording is a known one, and how: one frozen set of thresholds for everything.
 
-``exact`` is said of equal bytes or equal samples, by whoever looks them up; the rest comes
-from an alignment of landmarks:
+``exact`` means equal bytes or equal samples, which an index looks up. The rest comes from an
+alignment of landmarks:
 
 - ``near_duplicate``: the same recording from end to end (another encoding, level, tone; a trim);
 - ``contained``: at least ten seconds in common, in a track that has more of its own: an
@@ -44,7 +44,7 @@ MIN_KEYS: Final = 8
 
 
 def indistinct(recording: Recording) -> str | None:
-    """Return why a recording has too little of its own to be told from others, or None."""
+    """Return why a recording is too indistinct to be compared, or None."""
     if len(recording.landmarks) < MIN_LANDMARKS:
         return f"{len(recording.landmarks)} landmarks, fewer than {MIN_LANDMARKS}"
     pitches = len(np.unique(np.rint(recording.semitones)))
@@ -57,26 +57,26 @@ def indistinct(recording: Recording) -> str | None:
 
 
 def classify(
-    found: Alignment | None,
+    alignment: Alignment | None,
     query_s: float,
     reference_s: float,
     thresholds: Thresholds = THRESHOLDS,
 ) -> MatchClass:
     """Return the class of an alignment between tracks of these durations."""
     if (
-        found is None
-        or found.score < thresholds.min_score
-        or found.overlap_s < thresholds.min_overlap_s
-        or found.coincident < thresholds.min_coincident
-        or found.distinct_pitches < thresholds.min_distinct_pitches
+        alignment is None
+        or alignment.score < thresholds.min_score
+        or alignment.overlap_s < thresholds.min_overlap_s
+        or alignment.coincident < thresholds.min_coincident
+        or alignment.distinct_pitches < thresholds.min_distinct_pitches
     ):
         return MatchClass.NONE
     if (
-        abs(found.speed_ratio - 1) > thresholds.max_speed_change
-        or abs(found.pitch_ratio - 1) > thresholds.max_pitch_change
+        abs(alignment.speed_ratio - 1) > thresholds.max_speed_change
+        or abs(alignment.pitch_ratio - 1) > thresholds.max_pitch_change
     ):
         return MatchClass.SPED_UP
     in_common = 1 - thresholds.max_offset_share
-    if found.overlap_s >= in_common * max(query_s, reference_s):
+    if alignment.overlap_s >= in_common * max(query_s, reference_s):
         return MatchClass.NEAR_DUPLICATE
     return MatchClass.CONTAINED

@@ -6,7 +6,7 @@ where the list of each begins, and the entries of all lists, four bytes each. Li
 memory or be mapped from a file; a search touches only what it needs.
 
 A search counts common keys, rare ones for more, and then asks whether what is in common lies in one
-order: the seconds of a true match lie on a line, at one speed, those of a stranger anywhere.
+order: the seconds of a true match lie on a line, at one speed, those of another recording anywhere.
 """
 
 import mmap
@@ -90,10 +90,10 @@ class Postings:
             return none, none
         at = np.searchsorted(self.quads, quads)
         there = np.minimum(at, len(self.quads) - 1)
-        found = self.quads[there] == quads
+        present = self.quads[there] == quads
         begin = self.starts[there].astype(np.int64)
         length = self.starts[there + 1].astype(np.int64) - begin
-        return begin, np.where(found, length, 0)
+        return begin, np.where(present, length, 0)
 
     def expect(self, begin: NDArray[np.int64], length: NDArray[np.int64]) -> None:
         """Let the system read these lists together: one by one each would wait for the disk."""
@@ -148,10 +148,10 @@ class Votes:
     def promising(self) -> list[int]:
         """Return who is worth an alignment, most in line first.
 
-        A single quad in common is never enough. Of a stranger that has ``n`` quads in common, about
+        A single quad in common is never enough. Of unrelated ones with ``n`` quads in common, about
         one in a hundred has as many in line by chance as is asked for here. The heaviest are
         looked at anyway: among few recordings a true match with little in common is one of
-        them; among very many chance puts strangers there.
+        them; among very many chance puts unrelated ones there.
         """
         worth = self.in_line >= IN_LINE + self.counts / IN_LINE_OF
         if self.held < MANY:
@@ -208,7 +208,7 @@ class Asked:
             held: how many recordings there are, about.
         """
         bits, least = self.bits(lengths, held), MIN_KEYS if held < MANY else MIN_KEYS_OF_MANY
-        # to sort is dear: what shares its slot with too few others is nobody's third
+        # to sort is dear: what shares its slot with too few others is no third
         slots = (1 << (2 * len(entries)).bit_length()) - 1
         slot = (entries >> np.uint32(8)) & np.uint32(slots)
         often = np.bincount(slot, minlength=1)[slot] >= least
@@ -240,20 +240,20 @@ class Asked:
 
 def votes(parts: Sequence[Postings], keys: Keys, max_votes: int = MAX_VOTES) -> Votes:
     """Return the recordings that share two quads with a query, three of very many."""
-    asked = Asked.of(keys)
-    found = [part.lists(asked.quads) for part in parts]
-    lengths = sum((length for _, length in found), np.zeros(len(asked.quads), np.int64))
-    chosen = asked.rare(lengths, max_votes)
-    for part, (begin, length) in zip(parts, found, strict=True):
+    query = Asked.of(keys)
+    lists = [part.lists(query.quads) for part in parts]
+    lengths = sum((length for _, length in lists), np.zeros(len(query.quads), np.int64))
+    chosen = query.rare(lengths, max_votes)
+    for part, (begin, length) in zip(parts, lists, strict=True):
         part.expect(begin[chosen], length[chosen])
     entries = [
         _entries(part, begin[chosen], length[chosen])
-        for part, (begin, length) in zip(parts, found, strict=True)
+        for part, (begin, length) in zip(parts, lists, strict=True)
     ]
     for part in parts:
         part.let_go()
-    which = [np.repeat(chosen, length[chosen]) for _, length in found]
-    return asked.count(
+    which = [np.repeat(chosen, length[chosen]) for _, length in lists]
+    return query.count(
         np.concatenate([np.zeros(0, np.uint32), *entries]),
         np.concatenate([np.zeros(0, np.int64), *which]),
         lengths,

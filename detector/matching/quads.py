@@ -71,11 +71,11 @@ class Quads:
 
 
 def quads_of(
-    landmarks: Landmarks, wanted: Callable[[NDArray[np.uint32]], NDArray[np.bool_]] | None = None
+    landmarks: Landmarks, selected: Callable[[NDArray[np.uint32]], NDArray[np.bool_]] | None = None
 ) -> Quads:
     """Return every quad, or those whose numbers are ``wanted``, in order of time."""
     pieces = [
-        _quads(landmarks, start, min(start + _AT_ONCE, len(landmarks)), wanted)
+        _quads(landmarks, start, min(start + _AT_ONCE, len(landmarks)), selected)
         for start in range(0, len(landmarks), _AT_ONCE)
     ]
     if not pieces:
@@ -113,7 +113,7 @@ def _quads(
     landmarks: Landmarks,
     start: int,
     end: int,
-    wanted: Callable[[NDArray[np.uint32]], NDArray[np.bool_]] | None,
+    selected: Callable[[NDArray[np.uint32]], NDArray[np.bool_]] | None,
 ) -> Quads:
     """Return the quads that begin with the landmarks from ``start`` to ``end``.
 
@@ -142,8 +142,8 @@ def _quads(
     third = pitches << np.uint32(16) | parts
     numbers: NDArray[np.uint32] = (second[:, _SECOND] | third[:, _THIRD]) * _SPREAD
     right = fits[:, _ENDS]
-    if wanted is not None:
-        right &= wanted(numbers)
+    if selected is not None:
+        right &= selected(numbers)
     flat = np.flatnonzero(right)
     first = flat // len(_ENDS)
     last = first + 1 + _ENDS[flat - first * len(_ENDS)]

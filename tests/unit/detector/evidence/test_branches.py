@@ -124,8 +124,10 @@ def test_a_conclusive_sum_ends_the_search() -> None:
     observed = observe(render(3, 26.0).mean(axis=0))
 
     def searched(score: float, recording: Observation = observed) -> set[str]:
-        given = Recording(recording, standard_lattice(), ClockFinding(score, PLAIN), looped=False)
-        return set(search(given, ("clock", "parts", "speed"), CALIBRATION).findings)
+        searched_in = Recording(
+            recording, standard_lattice(), ClockFinding(score, PLAIN), looped=False
+        )
+        return set(search(searched_in, ("clock", "parts", "speed"), CALIBRATION).findings)
 
     assert searched(12.0) == {"clock"}
     assert searched(1.0) == {"clock", "parts", "speed"}
@@ -214,9 +216,9 @@ def test_a_short_part_of_a_long_track_is_found_by_its_own_look_alone(model: Mode
     (answer,) = model.assess([spliced()], 0.01)
     evidence = {one.kind: one for one in answer.evidence}
     assert (answer.outcome, answer.extent) == ("ai_likely", "Partly")
-    said = re.match(r"In part of the track, 2:(\d\d) to 2:(\d\d)", evidence["parts"].sentence)
-    assert said
-    assert [int(second) for second in said.groups()] == [
+    times = re.match(r"In part of the track, 2:(\d\d) to 2:(\d\d)", evidence["parts"].sentence)
+    assert times
+    assert [int(second) for second in times.groups()] == [
         pytest.approx(0, abs=2),
         pytest.approx(20, abs=3),  # it ends in a fade
     ]
@@ -248,8 +250,8 @@ def test_a_part_that_cannot_be_placed_is_still_a_sentence(model: Model) -> None:
     looks = looked(1.0, PLAIN, parts=Window(9.0, Rate(21.0, 0.0, "test"), 0))
     observed = observe(render(3, 26.0).mean(axis=0))
     flat = replace(observed, timeline_steps=np.zeros_like(observed.timeline_steps))
-    given = answer(looks, flat, CALIBRATION, 0.01)
-    assert "In some part of the track the energy" in given.evidence[-1].sentence
+    assessment = answer(looks, flat, CALIBRATION, 0.01)
+    assert "In some part of the track the energy" in assessment.evidence[-1].sentence
 
 
 def test_a_loop_is_never_called_human(model: Model) -> None:
@@ -261,10 +263,10 @@ def test_a_loop_is_never_called_human(model: Model) -> None:
     assert outcomes == ["human_likely", "uncertain"]
 
 
-def said(scores: BranchScores, kind: str) -> Evidence:
+def evidence_of(scores: BranchScores, kind: str) -> Evidence:
     observed = observe(render(3, 26.0).mean(axis=0))
-    given = answer(scores, observed, CALIBRATION, 0.01)
-    return next(one for one in given.evidence if one.kind == kind)
+    assessment = answer(scores, observed, CALIBRATION, 0.01)
+    return next(one for one in assessment.evidence if one.kind == kind)
 
 
 def test_a_pulse_at_an_altered_speed_is_claimed_only_where_there_is_one() -> None:
@@ -272,29 +274,29 @@ def test_a_pulse_at_an_altered_speed_is_claimed_only_where_there_is_one() -> Non
     pulse = looked(0.1, PLAIN, speed=at_speed(9.0, lines=0.1))
     both = looked(0.1, PLAIN, speed=at_speed(9.0, lines=9.0))
     lined = looked(0.1, PLAIN, speed=at_speed(0.7, lines=14.0))
-    assert "pulses at 51.50 Hz" in said(pulse, "speed").sentence
-    assert "lines" not in said(pulse, "speed").sentence
-    assert said(pulse, "speed").rate_hz == pytest.approx(51.5)
-    assert "At that speed the fixed lines" in said(both, "speed").sentence
-    assert "pulses at" not in said(lined, "speed").sentence
-    assert "The fixed lines" in said(lined, "speed").sentence
-    assert "+3.0%" in said(lined, "speed").sentence
-    assert said(lined, "speed").rate_hz is None
+    assert "pulses at 51.50 Hz" in evidence_of(pulse, "speed").sentence
+    assert "lines" not in evidence_of(pulse, "speed").sentence
+    assert evidence_of(pulse, "speed").rate_hz == pytest.approx(51.5)
+    assert "At that speed the fixed lines" in evidence_of(both, "speed").sentence
+    assert "pulses at" not in evidence_of(lined, "speed").sentence
+    assert "The fixed lines" in evidence_of(lined, "speed").sentence
+    assert "+3.0%" in evidence_of(lined, "speed").sentence
+    assert evidence_of(lined, "speed").rate_hz is None
 
 
 def test_in_a_loop_the_sentences_about_altered_speed_and_pitch_say_so() -> None:
     looks = looked(0.1, PLAIN, pitch=PitchFinding(9.0, "some decoder", 2 ** (1 / 12)))
-    assert "+5.9% (+1.0 semitones)" in said(looks, "pitch").sentence
-    assert "loop" not in said(looks, "pitch").sentence
+    assert "+5.9% (+1.0 semitones)" in evidence_of(looks, "pitch").sentence
+    assert "loop" not in evidence_of(looks, "pitch").sentence
     looped = replace(looks, looped=True)
-    assert "a loop or a moved level draws such" in said(looped, "pitch").sentence
+    assert "a loop or a moved level draws such" in evidence_of(looped, "pitch").sentence
     own = beside(looks, pitch=PitchFinding(9.0, "some decoder", 1.06, True))
-    assert "a loop or a moved level draws such" in said(own, "pitch").sentence
+    assert "a loop or a moved level draws such" in evidence_of(own, "pitch").sentence
 
 
 @pytest.mark.parametrize(("alpha", "found"), [(0.01, False), (0.05, True)])
 def test_names_and_exact_rates_are_said_only_of_a_finding(
-    model: Model, alpha: float, found: bool
+    model: Model, alpha: float, finds: bool
 ) -> None:
     """Clock, templates, parts and speed each at p = 0.03, between the two alphas."""
     humans = HumanScores.of(np.linspace(0, 1, 99))
@@ -310,21 +312,21 @@ def test_names_and_exact_rates_are_said_only_of_a_finding(
         speed=at_speed(score, 1.02), learned=LearnedMatch(-log(0.03), "Udio"),
     )  # fmt: skip
     observed = observe(render(3, 26.0).mean(axis=0))
-    given = answer(looks, observed, calibration, alpha)
-    sentences = {one.kind: one.sentence for one in given.evidence}
-    said = " ".join(sentences.values())
+    assessment = answer(looks, observed, calibration, alpha)
+    sentences = {one.kind: one.sentence for one in assessment.evidence}
+    text = " ".join(sentences.values())
     for kind in ("clock", "templates", "parts", "speed"):
         assert "2 of 99 human performances" in sentences[kind]
-    assert ("YuE" in said, "Suno" in said, "Udio" in said) == (found, found, found)
+    assert ("YuE" in text, "Suno" in text, "Udio" in text) == (finds, finds, finds)
     for kind in ("clock", "parts"):
-        assert ("pulses at exactly 50.00 Hz" in sentences[kind]) == found
-        assert ("faint pulse near 50.00 Hz" in sentences[kind]) == (not found)
-    assert ("if the speed was altered by +2.0%" in sentences["speed"]) == found
-    assert ("a faint trace" in sentences["speed"].lower()) == (not found)
-    drawn = {one.kind for one in given.evidence if one.rate_hz is not None}
-    assert drawn == ({"clock", "parts", "speed"} if found else {"clock"})
+        assert ("pulses at exactly 50.00 Hz" in sentences[kind]) == finds
+        assert ("faint pulse near 50.00 Hz" in sentences[kind]) == (not finds)
+    assert ("if the speed was altered by +2.0%" in sentences["speed"]) == finds
+    assert ("a faint trace" in sentences["speed"].lower()) == (not finds)
+    drawn = {one.kind for one in assessment.evidence if one.rate_hz is not None}
+    assert drawn == ({"clock", "parts", "speed"} if finds else {"clock"})
     picture = picture_of("x", observed, Assessment(
         "uncertain", None, 0.0, 0.5, 0.03, "Unknown", None, (), None,
         (Evidence("clock", score, sentences["clock"], 50.0),),
     ), humans, "full_rate", alpha)  # fmt: skip
-    assert picture.found == found
+    assert picture.found == finds
