@@ -10,16 +10,14 @@ from typing import Final
 from deploy.chart_readme import readme
 from deploy.dashboards import files
 from deploy.processes import chart_facts, chart_values, compose_services, scraped_names
+from deploy.reference import pages
 from deploy.values_schema import schema
-from streams.runtime.metrics_table import table as metrics_table
-from streams.runtime.settings import table as settings_table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHART: Final = ROOT / "deploy" / "helm" / "earmark"
 COMPOSE: Final = ROOT / "deploy" / "compose.yaml"
 PROMETHEUS: Final = ROOT / "deploy" / "compose" / "prometheus.yml"
-RUNBOOKS: Final = ROOT / "docs" / "runbooks.md"
-README: Final = ROOT / "README.md"
+DOCS: Final = ROOT / "docs"
 
 
 def generated() -> Mapping[Path, str]:
@@ -33,15 +31,8 @@ def generated() -> Mapping[Path, str]:
         PROMETHEUS: _listed(scraped_names(), PROMETHEUS.read_text()),
         CHART / "values.schema.json": json.dumps(schema(), indent=2) + "\n",
         CHART / "README.md": readme(values),
-        RUNBOOKS: _between("metrics", metrics_table(), RUNBOOKS.read_text()),
-        README: _between("settings", settings_table(), README.read_text()),
+        **{DOCS / "reference" / name: text for name, text in pages().items()},
     }
-
-
-def _between(name: str, table: str, text: str) -> str:
-    """Return a text with the table in its place, between two comments of that name."""
-    place = re.compile(f"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-    return place.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
 
 
 def _listed(lines: str, text: str) -> str:

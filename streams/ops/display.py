@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -53,50 +53,6 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
     outcome = ended.decision.analysis.outcome.value if ended.decision else "dead letter"
     text.stylize(COLOURS[outcome], 0, 14)
     return text
-
-
-def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
-    """Return the same as data, for OUT."""
-    common = {"path": path, "upload_id": ended.upload_id, "seconds": round(seconds, 3)}
-    if ended.decision is None:
-        letter = ended.dead_letter
-        return common | {
-            "status": "dead_letter",
-            "reason": letter.reason if letter else "",
-            "detail": letter.detail if letter else "",
-            "topic": letter.source if letter else "",
-        }
-    decision = ended.decision
-    return common | {
-        "status": "decided",
-        "track_id": decision.track_id,
-        "decision_id": decision.decision_id,
-        "content_sha256": decision.content_sha256,
-        "outcome": decision.analysis.outcome.value,
-        "reason": decision.analysis.reason,
-        "score": decision.analysis.score,
-        "probability": decision.analysis.probability,
-        "p_value": decision.analysis.p_value,
-        "extent": decision.label.extent.value,
-        "certainty": decision.label.certainty.value,
-        "source": decision.label.source.value,
-        "licensed": decision.label.licensed,
-        "actions": decision.actions.model_dump(),
-        "rules": [hit.rule_id for hit in decision.rules],
-        "review_task_id": decision.review_task_id,
-        "model": decision.model.model_dump(),
-        "policy": decision.policy.model_dump(),
-    }
-
-
-def not_sent(item: Passed) -> dict[str, Any]:
-    """Return something that was named and not sent as data, for OUT."""
-    return {
-        "path": item.path,
-        "status": "not_sent",
-        "reason": item.reason,
-        "detail": item.detail,
-    }
 
 
 def passed(item: Passed) -> Text:

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from detector.errors import EarmarkError, Fatal
 from streams.contract.processes import MONITOR, PROCESSES
 from streams.contract.records import Upload
-from streams.ops import display
+from streams.ops import display, rows
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.inputs import Passed
 from streams.ops.state import State
@@ -92,7 +92,7 @@ class Batch:
         seconds = ended.at - self.sent_at.get(ended.upload_id, ended.at)
         for name in self.names.get(ended.upload_id) or [_name(ended)]:
             progress.console.print(display.line(name, ended, seconds), soft_wrap=True)
-            self._write(display.row(name, ended, seconds))
+            self._write(rows.row(name, ended, seconds))
 
     def _send(self, hook: IngestHook, items: list[Named]) -> None:
         for name, upload in items:
@@ -107,7 +107,7 @@ class Batch:
     def _pass(self, item: Passed) -> None:
         self.not_sent += 1
         self.console.print(display.passed(item), soft_wrap=True)
-        self._write(display.not_sent(item))
+        self._write(rows.not_sent(item))
 
     def _write(self, said: dict[str, object]) -> None:
         if self.out is not None:

@@ -1,0 +1,140 @@
+"""The pages of ``docs/reference``, written from registries and from the code."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, Final
+
+import typer
+
+from streams.cli import renamed
+from streams.cli.main import app
+from streams.contract.processes import PROCESSES
+from streams.contract.topics import DEAD_SUFFIX, TOPICS
+from streams.ops.rows import table as out_table
+from streams.runtime.metrics_table import table as metrics_table
+from streams.runtime.settings import Settings
+from streams.runtime.settings import table as settings_table
+from streams.web.api.app import create
+
+PREFIX: Final = "/v1"
+WRITTEN: Final = "<!-- generated: make generate -->\n"
+
+
+def pages() -> Mapping[str, str]:
+    """Return each page by its file name."""
+    return {
+        "settings.md": _page(
+            "Settings",
+            "All settings are environment variables, read once and validated at start. An unknown "
+            "`EARMARK_*` name is an error.\n\n"
+            "`earmark settings` prints the values of your shell. Those of a running `make run` are "
+            "in `.earmark/run.json`.",
+            settings_table(),
+        ),
+        "metrics.md": _page(
+            "Metrics",
+            "Every process serves `/metrics`. The label `processor` is the name of a process. "
+            "The monitor measures what no single process can know, such as lag.",
+            metrics_table(),
+        ),
+        "topics.md": _page(
+            "Topics",
+            "`streams/contract/topics.py` declares the topics. `earmark schemas --out DIR` writes "
+            f"the JSON Schemas and the AsyncAPI document. Each topic has a dead-letter topic with "
+            f"the suffix `{DEAD_SUFFIX}`.\n\n"
+            "Readers ignore unknown fields. Within a version a schema only grows: optional fields "
+            "and new values of enumerations. Release the readers first.",
+            _topics(),
+        ),
+        "cli.md": _page(
+            "Command line",
+            "`earmark COMMAND --help` prints the same.",
+            "\n\n".join(_commands(typer.main.get_command(app), "earmark")),
+        )
+        + _old_spellings(),
+        "http.md": _page(
+            "HTTP API",
+            "The console's process serves the API under `/v1`. `/v1/openapi.json` is the full "
+            "description. Errors are `application/problem+json`; lists have cursors.",
+            _routes(),
+        ),
+        "out.md": _page(
+            "Fields of OUT",
+            "`make run OUT=ends.jsonl` and `earmark submit FILES --out ends.jsonl` write one JSON "
+            "object a line for each file, as it ends. The field `status` names its kind.",
+            out_table(),
+        ),
+    }
+
+
+def _page(title: str, lead: str, body: str) -> str:
+    return f"{WRITTEN}# {title}\n\n{lead}\n\n{body}\n"
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _topics() -> str:
+    readers = {
+        topic.name: ", ".join(p.name for p in PROCESSES.values() if topic.name in p.reads)
+        for topic in TOPICS
+    }
+    rows = (
+        (
+            f"`{topic.name}`",
+            _first_line(topic.record.__doc__).partition(": ")[2],
+            topic.key.partition(":")[0],
+            "for ever" if topic.for_ever else "`EARMARK_RETENTION_H`",
+            readers[topic.name],
+        )
+        for topic in TOPICS
+    )
+    return _table(("topic", "record", "key", "retention", "read by"), rows)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n", 1)[0]
+
+
+def _commands(command: Any, path: str) -> Iterator[str]:
+    """Yield the section of each command below a group; hidden ones are left out."""
+    for name, inner in getattr(command, "commands", {}).items():
+        if not inner.hidden:
+            yield from _commands(inner, f"{path} {name}")
+    if not hasattr(command, "commands"):
+        parameters = [p for p in command.params if p.name != "help" and not p.hidden]
+        arguments = [p.name.upper() for p in parameters if p.param_type_name == "argument"]
+        rows = [(f"`{_spelling(p)}`", p.help or "") for p in parameters]
+        text = "\n".join(line.strip() for line in (command.help or "").strip().splitlines())
+        yield f"## `{' '.join([path, *arguments])}`\n\n{text.replace(chr(8), '')}"
+        if rows:
+            yield _table(("option", "meaning"), rows)
+
+
+def _spelling(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return str(parameter.name.upper())
+    return ", ".join((*parameter.opts, *parameter.secondary_opts))
+
+
+def _old_spellings() -> str:
+    pairs = [(" ".join(old), " ".join(new)) for old, new in renamed.COMMANDS.items()]
+    pairs += [(f"policy switch RULE {x}", f"policy {y} RULE") for x, y in renamed.SWITCHED.items()]
+    for group, options in renamed.OPTIONS.items():
+        pairs += [(f"{group} {old}", f"{group} {new}") for old, new in options.items()]
+    rows = [(f"`earmark {old}`", f"`earmark {new}`") for old, new in pairs]
+    lead = "\n## Old spellings\n\nThis release still accepts them.\n\n"
+    return f"{lead}{_table(('old', 'new'), rows)}\n"
+
+
+def _routes() -> str:
+    resources: Any = SimpleNamespace(settings=Settings())
+    rows = [
+        (f"`{method.upper()} {PREFIX}{path}`", _first_line(operation.get("description")))
+        for path, operations in create(resources).openapi()["paths"].items()
+        for method, operation in operations.items()
+    ]
+    return _table(("request", "meaning"), rows)

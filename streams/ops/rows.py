@@ -1,0 +1,114 @@
+"""The rows of OUT: one JSON object for each file that was named, of one of three kinds."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from streams.ops.inputs import Passed
+from streams.ops.watch import Ended
+
+
+class _Row(BaseModel):
+    path: str = Field(description="the file, URI or title, as it was named")
+
+
+class _Sent(_Row):
+    upload_id: str = Field(description="the upload")
+    seconds: float = Field(description="time from sending to the end of processing")
+
+
+class DecidedRow(_Sent):
+    """A row of an upload that was decided."""
+
+    status: Literal["decided"] = Field("decided", description="an upload that was decided")
+    track_id: str = Field(description="the track")
+    decision_id: str = Field(description="the decision")
+    content_sha256: str = Field(description="SHA-256 of the file's bytes")
+    outcome: str = Field(description="the detector's answer: `ai_likely` and so on")
+    reason: str | None = Field(description="why the detector does not assess the track, else null")
+    score: float | None = Field(description="raw score; null without an answer")
+    probability: float | None = Field(description="calibrated probability; null without an answer")
+    p_value: float | None = Field(description="conformal p-value; null without an answer")
+    extent: str = Field(description="the label: `All`, `Partly`, `None` or `Unknown`")
+    certainty: str = Field(description="`confirmed`, `declared` or `suspected`")
+    source: str = Field(description="the source of the label")
+    licensed: bool = Field(description="whether an agreement covers the AI")
+    actions: dict[str, Any] = Field(description="the action of each dimension")
+    rules: list[str] = Field(description="ids of the policy's rules that held")
+    review_task_id: str | None = Field(description="the review task, or null")
+    model: dict[str, Any] = Field(description="name, version and digest of the model")
+    policy: dict[str, Any] = Field(description="name, version and digest of the policy")
+
+
+class DeadLetterRow(_Sent):
+    """A row of an upload that could not be processed."""
+
+    status: Literal["dead_letter"] = Field(
+        "dead_letter", description="an upload that could not be processed"
+    )
+    reason: str = Field(description="the reason in one word")
+    detail: str = Field(description="the reason as a sentence")
+    topic: str = Field(description="the source topic; the dead letter is on the one with `.dead`")
+
+
+class NotSentRow(_Row):
+    """A row of something that never became an upload."""
+
+    status: Literal["not_sent"] = Field("not_sent", description="never became an upload")
+    reason: str = Field(description="the reason in one word")
+    detail: str = Field(description="the reason as a sentence")
+
+
+KINDS = (DecidedRow, DeadLetterRow, NotSentRow)
+
+
+def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
+    """Return the row of an upload that ended."""
+    sent = {"path": path, "upload_id": ended.upload_id, "seconds": round(seconds, 3)}
+    if ended.decision is None:
+        dead_letter = ended.dead_letter
+        return DeadLetterRow(
+            **sent,
+            reason=dead_letter.reason if dead_letter else "",
+            detail=dead_letter.detail if dead_letter else "",
+            topic=dead_letter.source if dead_letter else "",
+        ).model_dump()
+    decision = ended.decision
+    return DecidedRow(
+        **sent,
+        track_id=decision.track_id,
+        decision_id=decision.decision_id,
+        content_sha256=decision.content_sha256,
+        outcome=decision.analysis.outcome.value,
+        reason=decision.analysis.reason,
+        score=decision.analysis.score,
+        probability=decision.analysis.probability,
+        p_value=decision.analysis.p_value,
+        extent=decision.label.extent.value,
+        certainty=decision.label.certainty.value,
+        source=decision.label.source.value,
+        licensed=decision.label.licensed,
+        actions=decision.actions.model_dump(),
+        rules=[hit.rule_id for hit in decision.rules],
+        review_task_id=decision.review_task_id,
+        model=decision.model.model_dump(),
+        policy=decision.policy.model_dump(),
+    ).model_dump()
+
+
+def not_sent(item: Passed) -> dict[str, Any]:
+    """Return the row of something that was not sent."""
+    return NotSentRow(path=item.path, reason=item.reason, detail=item.detail).model_dump()
+
+
+def table() -> str:
+    """Return the fields of all three kinds as Markdown tables."""
+    parts = []
+    for kind in KINDS:
+        status = kind.model_fields["status"]
+        fields = [
+            f"| `{name}` | {field.description} |" for name, field in kind.model_fields.items()
+        ]
+        title = f"## `{status.default}`: {status.description}"
+        parts.append("\n".join((title, "", "| field | meaning |", "|---|---|", *fields)))
+    return "\n\n".join(parts)
