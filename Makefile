@@ -1,6 +1,6 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit kafka soak helm image generate clean console-scale console-load
+.PHONY: help setup run test lint docs unit kafka soak helm image generate clean console-scale console-load
 BIN := .venv/bin
 # the matrices are small: more threads would only wait for each other, and busily
 export OPENBLAS_NUM_THREADS ?= 1
@@ -49,8 +49,11 @@ helm: ## build helm for the tests of the chart (Go; two minutes, once)
 image: ## build the image TAG=earmark:0.1.0, DEVICE=gpu for CUDA, PACKAGES=s3fs for buckets (docker, podman or buildah)
 	@sh deploy/image.sh
 
-generate: setup ## write what is generated: chart README and schema, dashboards, table of metrics
+generate: setup ## write what is generated: chart README and schema, dashboards, docs/reference
 	@$(BIN)/python -m deploy.generate
+
+docs: setup ## the documents as a site, in build/site
+	@$(BIN)/mkdocs build --quiet
 
 console-scale: setup ## how quick the console is with TRACKS=100000 TASKS=20000, on both databases
 	@$(BIN)/python -m tests.bench.console_scale --tracks $(or $(TRACKS),100000) --tasks $(or $(TASKS),20000)

@@ -80,7 +80,7 @@ The migration job and every process that opens the ledger bring its tables up to
 at a time, so nothing needs to be stopped. `helm uninstall earmark -n earmark` leaves the claim of
 the artefact store, the topics and the ledger.
 
-- **Settings** are the project's own, by their names: the table in the project's README, without
+- **Settings** are the project's own, by their names: docs/reference/settings.md, without
   the prefix and in lower case. A name that does not exist is refused by Helm.
 - **GPUs**: `processors.classify.gpu.enabled`. Where no GPU is free for one pod more, a rollout
   would wait for ever: `rollingUpdate: {maxSurge: 0, maxUnavailable: 1}`.

@@ -18,6 +18,7 @@ CHART: Final = ROOT / "deploy" / "helm" / "earmark"
 COMPOSE: Final = ROOT / "deploy" / "compose.yaml"
 PROMETHEUS: Final = ROOT / "deploy" / "compose" / "prometheus.yml"
 DOCS: Final = ROOT / "docs"
+README: Final = ROOT / "README.md"
 
 
 def generated() -> Mapping[Path, str]:
@@ -31,8 +32,16 @@ def generated() -> Mapping[Path, str]:
         PROMETHEUS: _listed(scraped_names(), PROMETHEUS.read_text()),
         CHART / "values.schema.json": json.dumps(schema(), indent=2) + "\n",
         CHART / "README.md": readme(values),
+        README: _with_hook((ROOT / "examples" / "ingest_hook.py").read_text(), README.read_text()),
         **{DOCS / "reference" / name: text for name, text in pages().items()},
     }
+
+
+def _with_hook(example: str, text: str) -> str:
+    """Return the README with the code of the example in its block."""
+    code = re.sub(r'^""".*?"""\n\n|  # noqa.*?$', "", example, flags=re.MULTILINE | re.DOTALL)
+    place = re.compile(r'(```python title="readme-hook"\n).*?(```)', re.DOTALL)
+    return place.sub(lambda match: f"{match[1]}{code}{match[2]}", text)
 
 
 def _listed(lines: str, text: str) -> str:

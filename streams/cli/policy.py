@@ -1,4 +1,4 @@
-"""``earmark policy``: write, test, back-test, release. See "Write a rule" in the README.
+"""``earmark policy``: write, test, back-test, release. See docs/how-to/rules.md.
 
 Exit codes: 0; 1 where the bundle is refused or a test fails; 2 for a wrong command line.
 """

@@ -32,7 +32,7 @@ def exposed() -> set[str]:
 
 
 def table() -> str:
-    """Return all metrics as a Markdown table (part of the runbooks)."""
+    """Return all metrics as a Markdown table (docs/reference/metrics.md)."""
     rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
     for metric in ALL:
         name = metric._name + ("_total" if isinstance(metric, Counter) else "")

@@ -60,7 +60,7 @@ def test_panels_ask_for_documented_metrics_alone() -> None:
         for name in re.findall(r"\b(?:earmark|process)_\w+", expression)
     }
     assert asked <= exposed()
-    table = (ROOT / "docs" / "runbooks.md").read_text()
+    table = (ROOT / "docs" / "reference" / "metrics.md").read_text()
     bare = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked - {"earmark_batch_size"}}
     assert {name for name in bare if f"`{name}`" not in table} == set()
 

@@ -1,4 +1,4 @@
-"""README, "Write a rule", followed to the letter: what is copied from there loads and passes."""
+"""docs/how-to/rules.md, followed to the letter: its blocks load and pass."""
 
 import re
 import textwrap
@@ -11,30 +11,25 @@ from streams.policy.changes import changes, needs_two
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
 from streams.store.policy_releases import version_of
+from tests.support.documents import blocks
 from tests.support.events import classified
-from tests.support.paths import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("### Write a rule\n")[1].split("\n## ")[0]
 TODAY = date(2026, 11, 25)
 
 
 def written(mode: str = "shadow", version: str | None = None) -> str:
     """The policy file after step 2, or with another mode and version as in step 6."""
-    rule, case = (
-        textwrap.indent(textwrap.dedent(block), "  ")
-        for block in re.findall(r"   ```yaml\n(.*?)   ```\n", SECTION, re.DOTALL)
+    rule, case, params = (
+        textwrap.indent(blocks()[name], "  ") for name in ("rule", "rule-test", "rule-params")
     )
-    ((name, value),) = re.findall(r"under `params:`: `(\w+): (\d+)`", SECTION)
-    (raised,) = re.findall(r"s/\^version: \.\*/version: ([\d.]+)/", SECTION)
+    (raised,) = re.findall(r"s/\^version: \.\*/version: ([\d.]+)/", blocks()["copy-policy"])
     text = re.sub(
         r"^version: .*", f"version: {version or raised}", Settings().policy.read_text(), flags=re.M
     )
     if mode == "live":
-        (outcome,) = re.findall(r"`(expect: \{recommendation:\s+exclude_all\})`", SECTION)
-        case = re.sub(r"expect: .*", " ".join(outcome.split()), case)
+        case = re.sub(r"expect: .*", blocks()["rule-live"].strip(), case)
     rule = rule.replace("mode: shadow", f"mode: {mode}")
-    for key, block in (("rules", rule), ("tests", case), ("params", f"  {name}: {value}\n")):
+    for key, block in (("rules", rule), ("tests", case), ("params", params)):
         text = re.sub(rf"^{key}:\n", f"{key}:\n{block}", text, count=1, flags=re.M)
     return text
 
@@ -43,18 +38,20 @@ def parsed(text: str) -> Bundle:
     return parse(text, "my-policy.yaml", TODAY)
 
 
-def test_the_rule_of_the_readme_ships_on_trial_by_one() -> None:
-    running, mine = load(Settings().policy), parsed(written())
-    assert version_of(mine.version) > version_of(running.version), "raise it in the README"
-    found = changes(running, mine)
-    assert found[0].what == "+ rule short-ai (shadow)"
-    assert not needs_two(found)
+def test_the_rule_of_the_docs_ships_on_trial_by_one() -> None:
+    running, trial = load(Settings().policy), parsed(written())
+    assert version_of(trial.version) > version_of(running.version), (
+        "raise it in docs/how-to/rules.md"
+    )
+    differences = changes(running, trial)
+    assert differences[0].what == "+ rule short-ai (shadow)"
+    assert not needs_two(differences)
 
 
 def test_what_submit_prints_names_the_track_to_explain() -> None:
     decided = decide(classified(), parsed(written())).decided
-    said = display.line("a-short-track.wav", Ended(decided.upload_id, 0.0, decided), 1.0).plain
-    assert said.endswith(f"  {decided.track_id}")
+    printed = display.line("a-short-track.wav", Ended(decided.upload_id, 0.0, decided), 1.0).plain
+    assert printed.endswith(f"  {decided.track_id}")
     again = display.line(decided.track_id, Ended(decided.upload_id, 0.0, decided), 1.0).plain
     assert again.count(decided.track_id) == 1
 
