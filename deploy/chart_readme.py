@@ -1,7 +1,7 @@
-"""``README.md`` of the chart: what stands around the table, and the table of all values.
+"""``README.md`` of the chart: its text and the table of all values.
 
-The table is made of the comments in ``values.yaml`` that begin with ``# --``; a value that
-has none, and is not explained by one above it, is an error.
+The table is made from the comments in ``values.yaml`` that begin with ``# --``. A value without
+a comment of its own or above it is an error.
 """
 
 import json
@@ -23,8 +23,8 @@ their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`
 ## Before
 
 - Kubernetes 1.29 or newer, Helm 3.14 or newer.
-- An Apache Kafka (4.1 is what we test on) with as many brokers as `settings.replication` says:
-  3; set it to 1 where there is one.
+- An Apache Kafka (4.1 is what we test on) with at least `settings.replication` brokers: 3;
+  set it to 1 for one broker.
 - A PostgreSQL with an empty database.
 - For the artefact store either a storage class that can ReadWriteMany, or a bucket. Without
   either, on one node: `persistence.accessModes: [ReadWriteOnce]`.
@@ -36,7 +36,7 @@ their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`
   ```
 
   With `DEVICE=gpu` for CUDA, `PACKAGES=s3fs` (or gcsfs, adlfs) where the store or the uploads are
-  in such buckets. Without make: `docker build -f deploy/Dockerfile -t NAME .`; that file says more.
+  in such buckets. Without make: `docker build -f deploy/Dockerfile -t NAME .`; see its comments.
 
 ## Install
 
@@ -87,13 +87,13 @@ the artefact store, the topics and the ledger.
 - **NetworkPolicy** opens DNS, the brokers' ports, 5432 and 443, and never the clouds' metadata
   services. A store, a database or a collector on another port: `networkPolicy.egress`.
 - **Partitions** limit how many copies of a process have work. The topics job never adds
-  any to an existing topic: `docs/runbooks.md` says how.
+  any to an existing topic; see `docs/runbooks.md`.
 - **`monitor`** is one pod and must stay one. Everything else may be scaled.
-- **Uploads** are fetched by URI: `uri_schemes` says which (https, s3 ...). http and https never
-  lead to an address inside. Credentials of buckets come by `common.extraEnvFrom` or the service
-  account.
+- **Uploads** are fetched by URI, of the schemes in `uri_schemes` (https, s3 ...).
+  http and https never lead to an address inside. Credentials of buckets come by
+  `common.extraEnvFrom` or the service account.
 - **Traces**: `settings.traces_endpoint`, an OpenTelemetry collector's OTLP over HTTP.
-- **Probes**: `/live` says that the main loop turns, `/ready` that every condition holds. A broker
+- **Probes**: `/live` checks the main loop, `/ready` that every condition holds. A broker
   that is away makes pods unready and never restarts them for it.
 
 ## Values
@@ -130,12 +130,12 @@ def readme(values: str) -> str:
 def explained(values: str) -> list[Value]:
     """Return every key that has a comment, in the order of the file."""
     tree = yaml.safe_load(values)
-    found = list(_comments(values, tree))
-    covered = {one.path for one in found}
+    described = list(_comments(values, tree))
+    covered = {one.path for one in described}
     for path in _leaves(tree):
         if not any(path[: depth + 1] in covered for depth in range(len(path))):
             raise Unexplained(f"values.yaml: {'.'.join(path)} has no comment that begins with # --")
-    return found
+    return described
 
 
 def _comments(values: str, tree: Any) -> Iterator[Value]:
@@ -147,8 +147,8 @@ def _comments(values: str, tree: Any) -> Iterator[Value]:
             comment = [text.removeprefix("# -- ")]
         elif text.startswith("# ") and comment:
             comment.append(text.removeprefix("# "))
-        elif found := KEY.match(line):
-            indent, name = len(found[1]), found[2]
+        elif match := KEY.match(line):
+            indent, name = len(match[1]), match[2]
             path = [(depth, key) for depth, key in path if depth < indent] + [(indent, name)]
             keys = tuple(key for _, key in path)
             if comment:

@@ -180,10 +180,10 @@ def _settings() -> Schema:
         **{
             name: {
                 key: value
-                for key, value in said.items()
+                for key, value in field.items()
                 if key not in ("default", "title", "format")
             }
-            for name, said in known.items()
+            for name, field in known.items()
             if name not in NOT_IN_SETTINGS
         }
     )

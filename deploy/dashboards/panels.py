@@ -110,8 +110,10 @@ def to_json(board: Board) -> str:
             .all_value(".*")
             .multi(True)
         )
-    for one in _laid_out(board):
-        built = built.with_row(one) if isinstance(one, dashboard.Row) else built.with_panel(one)
+    for panel in _laid_out(board):
+        built = (
+            built.with_row(panel) if isinstance(panel, dashboard.Row) else built.with_panel(panel)
+        )
     return JSONEncoder(sort_keys=True, indent=1).encode(built.build()) + "\n"
 
 
@@ -199,7 +201,9 @@ def _heat(panel: Panel) -> Any:
 def _table(panel: Panel) -> Any:
     """Labels as columns, without the time of asking, which is now."""
     names = [legend for _, legend in panel.queries]
-    values = ["Value"] if len(names) == 1 else [f"Value #{one}" for one in string.ascii_uppercase]
+    values = (
+        ["Value"] if len(names) == 1 else [f"Value #{letter}" for letter in string.ascii_uppercase]
+    )
     named = {
         "excludeByName": {"Time": True},
         "renameByName": dict(zip(values, names, strict=False)),

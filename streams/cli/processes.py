@@ -16,7 +16,7 @@ from streams.ops.state import State
 
 if TYPE_CHECKING:
     from streams.contract.records import Upload
-    from streams.ops.inputs import Passed
+    from streams.ops.inputs import Skipped
     from streams.runtime.settings import Settings
 
 app = typer.Typer()
@@ -45,7 +45,7 @@ def up(
         raise BadInput("missing_file", f"{audio}: no such file or folder")
     here = State(state)
 
-    def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Passed]":
+    def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Skipped]":
         return uploads_of(names, settings) if audio else _samples(here.samples, seed)
 
     raise SystemExit(run_all(here, items, once=once, out=out, console=Console()))
@@ -93,7 +93,7 @@ def doctor(json: JsonLines = False, state: StateOption = HERE) -> None:
     raise SystemExit(1 if faults else 0)
 
 
-def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Passed]":
+def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Skipped]":
     from models.commands import write_samples
     from streams.contract.records import Declaration, Tool
     from streams.services.upload_inputs import upload_from_file

@@ -24,7 +24,7 @@ def plan(
     """Show how the topics on EARMARK_BROKERS differ from the settings."""
     from streams.runtime.kafka.topic_plan import on_broker, open_admin
     from streams.runtime.kafka.topic_plan import plan as changes_of
-    from streams.runtime.kafka.topic_plan import wanted as planned_topics
+    from streams.runtime.kafka.topic_plan import target_shapes as planned_topics
     from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
@@ -47,7 +47,7 @@ def apply(
     from streams.runtime.kafka.topic_plan import apply as apply_changes
     from streams.runtime.kafka.topic_plan import on_broker, open_admin
     from streams.runtime.kafka.topic_plan import plan as changes_of
-    from streams.runtime.kafka.topic_plan import wanted as planned_topics
+    from streams.runtime.kafka.topic_plan import target_shapes as planned_topics
     from streams.runtime.settings import Settings
 
     if dry_run:

@@ -13,7 +13,7 @@ from streams.ops.state import State
 
 if TYPE_CHECKING:
     from streams.contract.records import Upload
-    from streams.ops.inputs import Passed
+    from streams.ops.inputs import Skipped
     from streams.runtime.settings import Settings
 
 app = typer.Typer()
@@ -148,7 +148,7 @@ def samples(
         echo(f"{sample.path}  {sample.kind}: {sample.title}")
 
 
-def uploads_of(names: list[str], settings: "Settings") -> "Iterator[tuple[str, Upload] | Passed]":
+def uploads_of(names: list[str], settings: "Settings") -> "Iterator[tuple[str, Upload] | Skipped]":
     """Yield the uploads of files, folders and URIs."""
     from streams.ops.submit import uploads
 

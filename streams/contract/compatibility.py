@@ -102,16 +102,16 @@ def _narrower(was: Schema, now: Schema, at: str) -> Iterator[str]:
 
 def _kinds(schema: Schema, root: Schema) -> dict[str, Schema]:
     """Return the alternatives of a schema by their JSON type, references followed."""
-    found: dict[str, Schema] = {}
-    for one in schema.get("anyOf", (schema,)):
-        resolved = one
+    kinds: dict[str, Schema] = {}
+    for alternative in schema.get("anyOf", (schema,)):
+        resolved = alternative
         while "$ref" in resolved:
             resolved = root["$defs"][resolved["$ref"].removeprefix("#/$defs/")]
         if "anyOf" in resolved:
-            found |= _kinds(resolved, root)
+            kinds |= _kinds(resolved, root)
         else:
-            found[resolved.get("type", "anything")] = resolved
-    return found
+            kinds[resolved.get("type", "anything")] = resolved
+    return kinds
 
 
 def _words(schema: Schema) -> list[Any] | None:

@@ -118,14 +118,14 @@ def headers_of_replay(
     """Return the headers that the source had, and ours that say what this is."""
     ours = (HEADER_PREFIX, REPLAY_PREFIX)
     kept = [(name, value) for name, value in headers if not name.startswith(ours)]
-    said = {REPLAY_OF: dead_letter_id, REPLAY_ATTEMPT: str(attempt)}
-    return kept + [(name, value.encode()) for name, value in said.items()]
+    texts = {REPLAY_OF: dead_letter_id, REPLAY_ATTEMPT: str(attempt)}
+    return kept + [(name, value.encode()) for name, value in texts.items()]
 
 
 def attempts(headers: Iterable[tuple[str, bytes]]) -> int:
     """Return how often a message with these headers has been replayed before."""
-    said = dict(headers).get(REPLAY_ATTEMPT, b"")
-    return min(int(said), MAX_ATTEMPT) if said.isdigit() and len(said) < 20 else 0
+    texts = dict(headers).get(REPLAY_ATTEMPT, b"")
+    return min(int(texts), MAX_ATTEMPT) if texts.isdigit() and len(texts) < 20 else 0
 
 
 @dataclass(frozen=True)
@@ -149,18 +149,18 @@ def read(
 
     ``value`` is None where the source's was null, or was omitted (``omitted`` tells).
     """
-    said = {name: text.decode(errors="replace") for name, text in headers}
-    if said.get(VALUE) in ("null", "omitted"):
+    texts = {name: text.decode(errors="replace") for name, text in headers}
+    if texts.get(VALUE) in ("null", "omitted"):
         value = None
     return DeadLetter(
         source=topic.removesuffix(".dead"),
-        processor=said.get(PROCESSOR, ""),
-        reason=said.get(REASON, ""),
-        detail=said.get(DETAIL, ""),
-        origin=said.get(ORIGIN, ""),
+        processor=texts.get(PROCESSOR, ""),
+        reason=texts.get(REASON, ""),
+        detail=texts.get(DETAIL, ""),
+        origin=texts.get(ORIGIN, ""),
         key=key,
         value=value,
-        omitted=said.get(VALUE) == "omitted",
+        omitted=texts.get(VALUE) == "omitted",
     )
 
 

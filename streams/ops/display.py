@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.contract.records import Actions
-from streams.ops.inputs import Passed
+from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
 
 COLOURS: Final = {
@@ -31,8 +31,8 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
     """Return the line of one end."""
     if ended.decision is None:
         letter = ended.dead_letter
-        said = f"{letter.reason}: {letter.detail}" if letter else "no reason given"
-        text = Text(f"{'dead letter':14} {'':6} {'':8} {seconds:7.1f}  {name}: {said}")
+        reason = f"{letter.reason}: {letter.detail}" if letter else "no reason given"
+        text = Text(f"{'dead letter':14} {'':6} {'':8} {seconds:7.1f}  {name}: {reason}")
     else:
         decision = ended.decision
         analysis = decision.analysis
@@ -55,7 +55,7 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
     return text
 
 
-def passed(item: Passed) -> Text:
+def skipped_line(item: Skipped) -> Text:
     """Return the line of something that was named and not sent."""
     return Text(f"not sent: {item.path}: {item.detail} ({item.reason})", style="dim")
 

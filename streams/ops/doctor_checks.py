@@ -16,7 +16,7 @@ from streams.ops.checks.disks import places
 from streams.ops.doctor import Check, Finding
 from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
 from streams.runtime.kafka.security import BrokerRefuses
-from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, wanted
+from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, target_shapes
 from streams.runtime.settings import Settings
 from streams.store import monitoring, upgrade
 from streams.store.database import Ledger, LedgerAway, LedgerError, connect
@@ -32,7 +32,7 @@ def broker(settings: Settings) -> Iterator[Finding]:
     try:
         with open_admin(settings) as admin:
             yield Finding("broker", "ok", f"{settings.brokers} answers")
-            differences = plan(wanted(settings), on_broker(admin))
+            differences = plan(target_shapes(settings), on_broker(admin))
     except BrokerAway as error:
         remedy = "start it, or mend EARMARK_BROKERS, a firewall or the network policy"
         yield Finding("broker", "fault", str(error), remedy)
@@ -44,14 +44,14 @@ def broker(settings: Settings) -> Iterator[Finding]:
     except BrokerFailed as error:
         yield Finding("topics", "fault", str(error), "give our user the right to describe topics")
         return
-    missing = [one.topic for one in differences if one.kind == "create"]
+    missing = [difference.topic for difference in differences if difference.kind == "create"]
     if missing:
         says = f"{len(missing)} are missing: {', '.join(missing[:5])}"
         yield Finding("topics", "fault", says, "earmark topics apply")
     alike: dict[tuple[str, str], list[str]] = {}
-    for one in differences:
-        if one.kind != "create":
-            alike.setdefault((one.kind, one.says), []).append(one.topic)
+    for difference in differences:
+        if difference.kind != "create":
+            alike.setdefault((difference.kind, difference.says), []).append(difference.topic)
     for (kind, what), names in alike.items():
         remedy = {
             "configure": "earmark topics apply",
@@ -124,13 +124,13 @@ def store(settings: Settings) -> Iterator[Finding]:
     """May we write, read and delete there?"""
     place = f"EARMARK_STORE={settings.shown()['store']}"
     try:
-        found = ArtefactStore.open(settings.store)
-        path = f"{found.root}/doctor/{uuid4().hex}"
-        found.filesystem.pipe_file(path, b"doctor")
-        same = found.filesystem.cat_file(path) == b"doctor"
-        found.filesystem.rm_file(path)
+        artefacts = ArtefactStore.open(settings.store)
+        path = f"{artefacts.root}/doctor/{uuid4().hex}"
+        artefacts.filesystem.pipe_file(path, b"doctor")
+        same = artefacts.filesystem.cat_file(path) == b"doctor"
+        artefacts.filesystem.rm_file(path)
         with suppress(Exception):  # a bucket has no folders
-            found.filesystem.rmdir(f"{found.root}/doctor")
+            artefacts.filesystem.rmdir(f"{artefacts.root}/doctor")
     except Exception as error:  # noqa: BLE001 - every kind of store has its own errors
         remedy = "mend the URL, mount it, or give us the right to read, write and delete there"
         yield Finding("store", "fault", f"{place}: {error!r}", remedy)
@@ -197,7 +197,7 @@ def policy(settings: Settings) -> Iterator[Finding]:
 
 
 def model(settings: Settings) -> Iterator[Finding]:
-    """Is there the device, is the model whole, does it support the rate that is wanted?"""
+    """Is there the device, is the model whole, does it support the rate that is target_shapes?"""
     import torch
 
     from detector.assessment.model import Model

@@ -22,7 +22,7 @@ from kafka.errors import KafkaError
 
 from streams.contract import topics
 from streams.runtime.kafka.errors import BrokerFailed
-from streams.runtime.kafka.topic_plan import create, open_admin, wanted
+from streams.runtime.kafka.topic_plan import create, open_admin, target_shapes
 from streams.runtime.processes import dying_with, free_port, listens
 from streams.runtime.settings import Settings
 
@@ -152,7 +152,7 @@ def ensure_topics(settings: Settings) -> None:
             there = set(admin.list_topics())
             missing = [name for name in topics.ALL if name not in there]
             for name in missing:
-                create(admin, name, wanted(settings)[name])
+                create(admin, name, target_shapes(settings)[name])
             _await_topics(admin)
         except KafkaError as error:
             raise BrokerFailed(f"the broker refuses the topics: {error!r}") from error

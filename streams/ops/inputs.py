@@ -1,6 +1,6 @@
 """What people name on the command line, as uploads: files, folders, URIs, manifests.
 
-Nothing named is dropped in silence: what is not an upload comes back as a ``Passed`` with
+Nothing named is dropped in silence: what is not an upload comes back as a ``Skipped`` with
 one sentence.
 """
 
@@ -22,7 +22,7 @@ AUDIO_SUFFIXES: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Passed:
+class Skipped:
     """Something that was named and is not sent, with the reason."""
 
     path: str
@@ -44,7 +44,7 @@ def named(audio: str) -> list[str]:
     return several if any(map(os.path.lexists, several)) else [audio]
 
 
-def gather(names: list[str]) -> Iterator[Path | Passed]:
+def gather(names: list[str]) -> Iterator[Path | Skipped]:
     """Yield files to send; folders are walked in order, their non-audio files passed over.
 
     A file named itself is sent whatever it is called: the decoder will judge. Links are
@@ -53,17 +53,17 @@ def gather(names: list[str]) -> Iterator[Path | Passed]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            found = False
+            any_file = False
             for item in _walk(path):
-                found = True
+                any_file = True
                 yield item
-            if not found:
-                yield Passed(name, "empty_folder", "no files in this folder")
+            if not any_file:
+                yield Skipped(name, "empty_folder", "no files in this folder")
         else:
             yield _judge(path)
 
 
-def _walk(folder: Path) -> Iterator[Path | Passed]:
+def _walk(folder: Path) -> Iterator[Path | Skipped]:
     for here, folders, files in os.walk(folder, onerror=None):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         for name in sorted(files):
@@ -71,23 +71,23 @@ def _walk(folder: Path) -> Iterator[Path | Passed]:
             if name.startswith("."):
                 continue
             if path.suffix.lower() not in AUDIO_SUFFIXES:
-                yield Passed(
+                yield Skipped(
                     str(path), "not_audio_name", "not named like audio; name the file to send it"
                 )
             else:
                 yield _judge(path)
 
 
-def _judge(path: Path) -> Path | Passed:
+def _judge(path: Path) -> Path | Skipped:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         detail = "a link to nothing" if path.is_symlink() else "no such file"
-        return Passed(str(path), "missing_file", detail)
+        return Skipped(str(path), "missing_file", detail)
     except OSError as error:
-        return Passed(str(path), "unreadable_file", error.strerror or "cannot be read")
+        return Skipped(str(path), "unreadable_file", error.strerror or "cannot be read")
     if not stat.S_ISREG(mode):
-        return Passed(str(path), "not_a_file", "a special file (pipe, device or socket)")
+        return Skipped(str(path), "not_a_file", "a special file (pipe, device or socket)")
     if not os.access(path, os.R_OK):
-        return Passed(str(path), "unreadable_file", "no permission to read it")
+        return Skipped(str(path), "unreadable_file", "no permission to read it")
     return path

@@ -15,7 +15,7 @@ from detector.assessment.model import Model
 from detector.errors import BadInput, InvalidAudio
 from detector.types import Heard
 from streams.media.decode_pool import DecodePool
-from streams.ops.inputs import Passed, gather
+from streams.ops.inputs import Skipped, gather
 from streams.runtime.settings import Settings
 
 
@@ -26,7 +26,7 @@ async def analyze(
     with DecodePool(settings) as pool:
         waiting: deque[tuple[str, asyncio.Task[Heard] | BadInput]] = deque()
         for item in gather(list(names)):
-            if isinstance(item, Passed):
+            if isinstance(item, Skipped):
                 waiting.append((item.path, BadInput(item.reason, item.detail)))
             else:
                 size = item.stat().st_size

@@ -1,10 +1,9 @@
-"""``earmark submit --rescan``: a back catalogue, sent so that no new upload waits for it.
+"""``earmark submit --rescan``: sends a back catalogue without delaying new uploads.
 
-The lane is on the sender's side. Of a rescan few uploads are under way at any time, each is
-sent only when one before it has ended, and none while the fingerprint processor has anybody
-else's upload to do. So whoever delivers something new finds at most those few before it. A rescan
-that is interrupted is sent again from where its last line stands, or from the beginning: what
-was heard is not heard twice.
+The sender limits itself: few uploads are under way at a time, and none is sent while uploads
+of others wait for the fingerprint processor. So a new upload waits for those few at most. An
+interrupted rescan is sent again, from its last line or from the start: known content is not
+decoded twice.
 """
 
 import time
@@ -19,7 +18,7 @@ from rich.console import Console
 from detector.errors import Transient
 from streams.ops import display
 from streams.ops.checks.broker import behind
-from streams.ops.inputs import Passed
+from streams.ops.inputs import Skipped
 from streams.ops.up import Named
 from streams.ops.watch import Ended, Watcher
 from streams.runtime.kafka.topic_plan import open_admin
@@ -46,7 +45,7 @@ class Rescan:
         """By upload: its name, and when it was sent."""
 
     def send(self, named: Named) -> tuple[Delivery, list[tuple[str, float, Ended | None]]]:
-        """Wait until it is our turn, send one; return its delivery and what ended meanwhile."""
+        """Wait for a turn and send one; return its delivery and the uploads that ended."""
         ended = self.wait(self._at_once - 1)
         while self._others_wait():
             ended += self.look()
@@ -72,10 +71,10 @@ class Rescan:
     def look(self) -> list[tuple[str, float, Ended | None]]:
         """Return name, seconds and end of what has ended now; no end: it was given up."""
         ended: list[tuple[str, float, Ended | None]] = []
-        for one in self._watcher.poll(LOOK_S):
-            if one.upload_id in self.under_way:
-                name, sent_at = self.under_way.pop(one.upload_id)
-                ended.append((name, one.at - sent_at, one))
+        for end in self._watcher.poll(LOOK_S):
+            if end.upload_id in self.under_way:
+                name, sent_at = self.under_way.pop(end.upload_id)
+                ended.append((name, end.at - sent_at, end))
         for upload_id, (name, sent_at) in list(self.under_way.items()):
             if time.time() - sent_at > STALL_S:
                 del self.under_way[upload_id]
@@ -90,7 +89,7 @@ class Rescan:
 
 
 def rescan(
-    settings: Settings, items: Iterable[Named | Passed], *, at_once: int, console: Console
+    settings: Settings, items: Iterable[Named | Skipped], *, at_once: int, console: Console
 ) -> int:
     """Send everything in its turn, print each end. Return 1 where something did not end."""
     counts: Counter[str] = Counter()
@@ -112,17 +111,17 @@ def rescan(
         lane = Rescan(settings, hook, watcher, admin, at_once)
         console.print(display.HEADER, style="bold")
         for item in items:
-            if isinstance(item, Passed):
-                passed: Passed | None = item  # it was not sent, and why
+            if isinstance(item, Skipped):
+                skipped: Skipped | None = item  # it was not sent, and why
             else:
                 delivery, ended = lane.send(item)
                 tell(ended)
                 error = delivery.error
-                passed = Passed(item[0], "not_delivered", str(error)) if error else None
-            if passed is not None:
+                skipped = Skipped(item[0], "not_delivered", str(error)) if error else None
+            if skipped is not None:
                 counts["not sent"] += 1
-                console.print(display.passed(passed), soft_wrap=True)
+                console.print(display.skipped_line(skipped), soft_wrap=True)
         tell(lane.wait(0))
-    said = ", ".join(f"{count} {what}" for what, count in counts.most_common())
-    console.print(f"rescan: {said or 'nothing'}")
+    totals = ", ".join(f"{count} {what}" for what, count in counts.most_common())
+    console.print(f"rescan: {totals or 'nothing'}")
     return 1 if counts["not sent"] or counts["not ended"] else 0

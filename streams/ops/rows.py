@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from streams.ops.inputs import Passed
+from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
 
 
@@ -96,7 +96,7 @@ def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
     ).model_dump()
 
 
-def not_sent(item: Passed) -> dict[str, Any]:
+def not_sent(item: Skipped) -> dict[str, Any]:
     """Return the row of something that was not sent."""
     return NotSentRow(path=item.path, reason=item.reason, detail=item.detail).model_dump()
 

@@ -116,7 +116,7 @@ class State:
     def announced(self) -> Settings | None:
         """Return the settings of the running instance, if one runs from here."""
         try:
-            said = orjson.loads(self.run.read_bytes())
+            variables = orjson.loads(self.run.read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
             return None
-        return Settings.from_env(said | os.environ)
+        return Settings.from_env(variables | os.environ)

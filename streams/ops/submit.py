@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from streams.contract.records import Upload, stable_id
 from streams.ops import display
-from streams.ops.inputs import Passed, gather
+from streams.ops.inputs import Skipped, gather
 from streams.ops.up import Batch, Named
 from streams.ops.watch import Watcher
 from streams.runtime.processes import listens
@@ -24,7 +24,7 @@ STALL_S: Final = 300.0
 LOOK_S: Final = 5.0  # without news: is the broker still there?
 
 
-def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Passed]:
+def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Skipped]:
     """Yield an upload for each file and URI that is named, and those of .jsonl manifests."""
     for name in names:
         if "://" in name:
@@ -35,27 +35,27 @@ def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Passed]:
                 yield from manifest(lines)
             continue
         for item in gather([name]):
-            if isinstance(item, Passed):
+            if isinstance(item, Skipped):
                 yield item
                 continue
             try:
                 yield str(item), upload_from_file(item, max_hash_bytes=max_hash_bytes)
             except RefusedUpload as error:  # it went away since we looked
-                yield Passed(str(item), error.reason, error.detail)
+                yield Skipped(str(item), error.reason, error.detail)
 
 
-def manifest(lines: TextIO) -> Iterator[Named | Passed]:
+def manifest(lines: TextIO) -> Iterator[Named | Skipped]:
     """Yield the uploads of a JSON-lines manifest (one ``Upload`` object a line)."""
     for number, item in read_manifest(lines):
         if isinstance(item, RefusedUpload):
-            yield Passed(f"line {number}", item.reason, item.detail)
+            yield Skipped(f"line {number}", item.reason, item.detail)
         else:
             yield item.title or item.uri, item
 
 
 def submit(
     settings: Settings,
-    items: Iterable[Named | Passed],
+    items: Iterable[Named | Skipped],
     *,
     wait: bool,
     out: Path | None = None,

@@ -58,7 +58,7 @@ class Child:
         """Start it."""
         if self._log is None:
             self._log = self.log_path.open("ab")
-        if self.restarts:  # somebody may have taken the port since it was chosen
+        if self.restarts:  # the port may have been taken since it was chosen
             port = free_port(self.settings.metrics_host, self.settings.metrics_port)
             self.settings = self.settings.model_copy(update={"metrics_port": port})
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
@@ -84,12 +84,12 @@ class Child:
             return False
 
     def last_words(self) -> str:
-        """Return what its log says last of why it ended; empty where it does not."""
+        """Return the last error in its log; empty where there is none."""
         with contextlib.suppress(OSError):
             for line in reversed(self.log_path.read_text(errors="replace").splitlines()[-50:]):
                 with contextlib.suppress(orjson.JSONDecodeError, AttributeError):
-                    said = orjson.loads(line)
-                    why = said.get("error") or str(said.get("exception", "")).splitlines()[-1:]
+                    entry = orjson.loads(line)
+                    why = entry.get("error") or str(entry.get("exception", "")).splitlines()[-1:]
                     if why:
                         return why if isinstance(why, str) else str(why[0])
                 if line.startswith("earmark: "):
@@ -141,7 +141,7 @@ class Supervisor:
         return Child(name, settings, self._log_folder / log_name)
 
     def add(self, name: str) -> Child:
-        """Start one more worker; nobody waits for it to be ready."""
+        """Start one more worker, without waiting for it to be ready."""
         child = self._child(name)
         self.children.append(child)
         child.start()
@@ -149,7 +149,7 @@ class Supervisor:
 
     @property
     def targets(self) -> dict[str, str]:
-        """Where each worker's metrics are, ``host:port``, by the name of its log."""
+        """Address of each worker's metrics, ``host:port``, by the name of its log."""
         return {
             child.log_path.stem: f"{child.settings.metrics_host}:{child.settings.metrics_port}"
             for child in self.children
@@ -159,7 +159,7 @@ class Supervisor:
         try:
             for child in self.children:
                 child.start()
-        except BaseException:  # Ctrl-C too: nobody else will end those that run
+        except BaseException:  # Ctrl-C too: those that run must end
             self.stop()
             raise
         return self

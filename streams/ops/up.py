@@ -1,7 +1,6 @@
 """``earmark up``: broker, topics, processors and tracks on one machine, with one command.
 
-A first stop for whoever wants to see how the parts fit: it does by hand what an operator
-of a bigger installation leaves to Kafka, Kubernetes and an ingest pipeline.
+It does what Kafka, Kubernetes and an ingest pipeline do in a bigger installation.
 """
 
 import json
@@ -25,7 +24,7 @@ from streams.contract.processes import MONITOR, PROCESSES
 from streams.contract.records import Upload
 from streams.ops import display, rows
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
-from streams.ops.inputs import Passed
+from streams.ops.inputs import Skipped
 from streams.ops.state import State
 from streams.ops.supervisor import Supervisor
 from streams.ops.watch import Ended, Watcher
@@ -63,13 +62,13 @@ class Batch:
         """Whether every upload that was sent has ended."""
         return self.all_sent and not (self.sent_at.keys() - self.ends.keys())
 
-    def send(self, hook: IngestHook, items: Iterable[Named | Passed]) -> None:
+    def send(self, hook: IngestHook, items: Iterable[Named | Skipped]) -> None:
         """Send everything; runs in a thread beside the watching."""
         waiting: list[Named] = []
         try:
             for item in items:
-                if isinstance(item, Passed):
-                    self._pass(item)
+                if isinstance(item, Skipped):
+                    self._skip(item)
                     continue
                 waiting.append(item)
                 if len(waiting) >= BATCH:
@@ -102,22 +101,22 @@ class Batch:
         for (name, upload), delivery in zip(items, deliveries, strict=True):
             if delivery.error is not None:
                 self.sent_at.pop(upload.upload_id, None)
-                self._pass(Passed(name, "not_delivered", str(delivery.error)))
+                self._skip(Skipped(name, "not_delivered", str(delivery.error)))
 
-    def _pass(self, item: Passed) -> None:
+    def _skip(self, item: Skipped) -> None:
         self.not_sent += 1
-        self.console.print(display.passed(item), soft_wrap=True)
+        self.console.print(display.skipped_line(item), soft_wrap=True)
         self._write(rows.not_sent(item))
 
-    def _write(self, said: dict[str, object]) -> None:
+    def _write(self, row: dict[str, object]) -> None:
         if self.out is not None:
-            self.out.write(json.dumps(said) + "\n")
+            self.out.write(json.dumps(row) + "\n")
             self.out.flush()
 
 
 def up(
     state: State,
-    items: Callable[[Settings], Iterable[Named | Passed]],
+    items: Callable[[Settings], Iterable[Named | Skipped]],
     *,
     once: bool,
     out: Path | None,
@@ -175,7 +174,7 @@ def _broker(state: State, stack: ExitStack, console: Console) -> Settings:
 
     state.logs.mkdir(parents=True, exist_ok=True)
     with console.status("starting the embedded broker"):
-        broker = EmbeddedBroker(port=free_port(wanted=9_092), log_file=state.logs / "broker.log")
+        broker = EmbeddedBroker(port=free_port(preferred=9_092), log_file=state.logs / "broker.log")
         stack.enter_context(broker)
     return state.settings(broker.bootstrap)
 
@@ -219,9 +218,9 @@ def _follow(
                         f"{child.log_path}"
                     )
                 looked = time.monotonic()
-            mine = len(batch.sent_at.keys() & batch.ends.keys())
+            ended_count = len(batch.sent_at.keys() & batch.ends.keys())
             progress.update(
-                task, completed=mine, total=len(batch.sent_at) if batch.all_sent else None
+                task, completed=ended_count, total=len(batch.sent_at) if batch.all_sent else None
             )
             stalled = time.monotonic() - batch.last_news > STALL_S
             if once and (batch.complete or batch.failure or (batch.all_sent and stalled)):
@@ -267,7 +266,7 @@ def _say_where(console: Console, settings: Settings, supervisor: Supervisor, sta
 
 
 def _name(ended: Ended) -> str:
-    """Return a name for an upload that somebody else sent."""
+    """Return a name for an upload of another sender."""
     return ended.decision.track_id if ended.decision else ended.upload_id
 
 

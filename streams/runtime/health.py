@@ -1,8 +1,8 @@
 """``/metrics``, ``/live`` and ``/ready`` of one process, on one port.
 
-Live: the main loop has beaten within ``PATIENCE_S`` (else: restart me). Ready: every
-named condition holds (else: do not count on me yet), and the answer names those that do
-not. A thread serves them, so a blocked main loop is seen, not shared.
+Live: the main loop has beaten within ``STALLED_S``; else the process is to be restarted.
+Ready: every named condition holds; the answer names those that do not. A thread serves them,
+so that a blocked main loop is detected.
 """
 
 import threading
@@ -15,13 +15,13 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import orjson
 from prometheus_client import make_wsgi_app
 
-PATIENCE_S = 60.0
+STALLED_S = 60.0
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class Health:
-    """What a process knows of itself; safe to use from any thread."""
+    """Health of a process; safe to use from any thread."""
 
     def __init__(self, *conditions: str) -> None:
         self._conditions = dict.fromkeys(conditions, False)
@@ -29,21 +29,21 @@ class Health:
         self.failure: Exception | None = None
 
     def give_up(self, error: Exception) -> None:
-        """Something that the process needs cannot be had: it is to end by this error."""
+        """End the process with this error: something that it needs is missing."""
         self.failure = error
 
     def beat(self) -> None:
-        """The main loop is alive."""
+        """Record that the main loop is alive."""
         self._beat = time.monotonic()
 
     def set(self, condition: str, holds: bool) -> None:
-        """Say whether a condition (``model_loaded``, ``partitions_assigned`` ...) holds."""
+        """Set whether a condition (``model_loaded``, ``partitions_assigned`` ...) holds."""
         self._conditions[condition] = holds
 
     @property
     def live(self) -> bool:
-        """Whether the main loop has beaten lately."""
-        return time.monotonic() - self._beat < PATIENCE_S
+        """Whether the main loop has beaten within ``STALLED_S``."""
+        return time.monotonic() - self._beat < STALLED_S
 
     @property
     def missing(self) -> list[str]:
@@ -57,7 +57,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Probes every few seconds are not worth a line."""
+        """Log nothing: probes come every few seconds."""
 
 
 def serve(health: Health, host: str, port: int) -> int:
@@ -68,8 +68,8 @@ def serve(health: Health, host: str, port: int) -> int:
         body: dict[str, object]
         match environ.get("PATH_INFO"):
             case "/metrics":
-                found: Iterable[bytes] = metrics(environ, start)
-                return found
+                answer: Iterable[bytes] = metrics(environ, start)
+                return answer
             case "/live":
                 good, body = health.live, {"live": health.live}
             case "/ready":

@@ -12,16 +12,16 @@ import structlog
 from streams.runtime import tracing
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-REPEAT_S = 10.0  # a library says the same thing at most so often
+REPEAT_S = 10.0  # a library repeats a message at most so often
 
 
 def configure(level: str, **context: str) -> None:
     """Set up logging once per process; ``context`` (processor, pid) is on every line.
 
     Libraries that use the standard ``logging`` (Faust, aiokafka, kafka-python) go through
-    the same formatter, from warnings up, and each message at most every ``REPEAT_S``:
-    their chatter is not ours to keep (without a broker, aiokafka alone says 40 lines a
-    second). So do warnings and exceptions that nobody caught.
+    the same formatter, from warnings up, and each message at most every ``REPEAT_S``
+    (without a broker, aiokafka alone logs 40 lines a second). So do warnings and uncaught
+    exceptions.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -57,15 +57,15 @@ def configure(level: str, **context: str) -> None:
 
 
 def silence(library: str) -> None:
-    """Let a library's logger say nothing, in a command that tells people itself what is wrong."""
+    """Silence a library's logger, in a command that reports errors itself."""
     logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
 
 class _StandardError:
-    """Standard error as it is when something is said.
+    """Standard error at the time of writing.
 
-    Loggers are cached for as long as the process lives, and whoever runs a command within
-    another program (tests do) gives it a standard error that is closed afterwards.
+    Loggers are cached for the life of the process, and a program that runs a command (a test)
+    may replace and close its standard error.
     """
 
     def write(self, text: str) -> int:
@@ -78,19 +78,19 @@ class _StandardError:
 
 
 class _NotAgain(logging.Filter):
-    """Drops what the same logger has said lately, whatever the numbers in it."""
+    """Drops a message that the same logger wrote lately, whatever its numbers."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
+        self._written: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         now, what = time.monotonic(), (record.name, str(record.msg))
-        if now - self._said.get(what, -REPEAT_S) < REPEAT_S:
+        if now - self._written.get(what, -REPEAT_S) < REPEAT_S:
             return False
-        if len(self._said) > 1_000:
-            self._said.clear()
-        self._said[what] = now
+        if len(self._written) > 1_000:
+            self._written.clear()
+        self._written[what] = now
         return True
 
 

@@ -1,4 +1,4 @@
-"""Small facts about processes and ports that several rooms need."""
+"""Operating-system processes and ports."""
 
 import ctypes
 import os
@@ -17,9 +17,9 @@ log = structlog.get_logger()
 PR_SET_PDEATHSIG: Final = 1
 
 
-def free_port(host: str = "127.0.0.1", wanted: int = 0) -> int:
+def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
     """Return ``wanted`` where it is free, else any free port."""
-    for port in (wanted, 0):
+    for port in (preferred, 0):
         with socket.socket() as probe:
             # what a server of ours has left behind a moment ago does not keep the next one out
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port != 0))
@@ -53,7 +53,7 @@ def dying_with(parent: int) -> Callable[[], None] | None:
 
     def child() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked to be told
+        if os.getppid() != parent:  # it died before this call
             os._exit(1)
 
     return child
@@ -63,8 +63,8 @@ def dying_with(parent: int) -> Callable[[], None] | None:
 def undisturbed() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM back for a moment; they come when it is over.
 
-    Raised between the start of a child and the note of it, they would leave a child that
-    nobody ends. Not by a mask of signals: a child would inherit it.
+    Between the start of a child and its registration they would leave the child running.
+    A mask of signals does not serve: a child would inherit it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
@@ -79,12 +79,12 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-    for one in came[:1]:
-        signal.raise_signal(one)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def end_within(seconds: float) -> None:
-    """End this process in any case: a stuck thread or library must not keep it.
+    """End this process after that time, even if a thread hangs.
 
     A worker that hangs keeps its partitions, since its heartbeats come from a thread.
     """

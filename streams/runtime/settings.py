@@ -163,7 +163,8 @@ class Settings(BaseSettings):
     )
     policy: Path = Field(PACKAGE / "policy" / "default.yaml", description="policy file")
     trust_anchors: Path | None = Field(
-        None, description="PEM: whose signatures (C2PA) confirm provenance; none: nobody's"
+        None,
+        description="PEM: authorities of signatures (C2PA) that confirm provenance; none: none",
     )
     redecide_per_s: float = Field(
         1_000.0, gt=0, le=100_000, description="reopened tracks decided again in a second"

@@ -17,7 +17,7 @@ from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.clients import open_consumer
 from streams.runtime.kafka.offsets import CannotRewind, Move, moves, rewind
-from streams.runtime.kafka.topic_plan import Shape, open_admin, plan, wanted
+from streams.runtime.kafka.topic_plan import Shape, open_admin, plan, target_shapes
 from streams.runtime.settings import Settings
 from tests.support.kafka import ApacheKafka, apache_kafka
 
@@ -31,7 +31,7 @@ SETTINGS = Settings(partitions=6, replication=3, retention_h=24, dead_retention_
 
 
 def test_every_topic_has_a_shape() -> None:
-    shapes = wanted(SETTINGS)
+    shapes = target_shapes(SETTINGS)
     assert tuple(shapes) == topics.ALL
     assert shapes[topics.UPLOADED].partitions == 6
     assert shapes[topics.UPLOADED].configs["retention.ms"] == str(24 * 3_600_000)
@@ -43,24 +43,26 @@ def test_every_topic_has_a_shape() -> None:
 
 
 def test_what_people_decided_is_kept_for_ever() -> None:
-    shapes = wanted(SETTINGS)
+    shapes = target_shapes(SETTINGS)
     for name in (topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED, topics.RIGHTS_CHANGED):
         assert shapes[name].configs["retention.ms"] == "-1"
 
 
 def test_nothing_differs_from_itself() -> None:
-    assert plan(wanted(SETTINGS), wanted(SETTINGS)) == []
+    assert plan(target_shapes(SETTINGS), target_shapes(SETTINGS)) == []
 
 
 def test_each_difference_is_named() -> None:
-    there = wanted(SETTINGS)
+    there = target_shapes(SETTINGS)
     good = there[topics.UPLOADED]
     del there[topics.DECIDED]
     there[topics.UPLOADED] = replace(good, partitions=4)
     there[topics.LABELLED] = replace(good, partitions=12)
     there[topics.CLASSIFIED] = replace(good, replication=1)
     there[topics.FINGERPRINTED] = replace(good, configs={**good.configs, "retention.ms": "5"})
-    found = {change.topic: (change.kind, change.says) for change in plan(wanted(SETTINGS), there)}
+    found = {
+        change.topic: (change.kind, change.says) for change in plan(target_shapes(SETTINGS), there)
+    }
     assert {topic: kind for topic, (kind, _) in found.items()} == {
         topics.DECIDED: "create",
         topics.UPLOADED: "grow",
@@ -73,8 +75,8 @@ def test_each_difference_is_named() -> None:
 
 
 def test_a_broker_that_tells_no_configuration_is_not_asked_to_change_it() -> None:
-    silent = {name: Shape(one.partitions, 3) for name, one in wanted(SETTINGS).items()}
-    assert plan(wanted(SETTINGS), silent) == []
+    silent = {name: Shape(one.partitions, 3) for name, one in target_shapes(SETTINGS).items()}
+    assert plan(target_shapes(SETTINGS), silent) == []
 
 
 @pytest.fixture(scope="module")

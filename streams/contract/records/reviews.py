@@ -174,10 +174,9 @@ class AppealChanged(Record):
         decided = self.state in DECIDED_STATES
         if decided is not (self.outcome is not None):
             raise ValueError(f"state {self.state!r} {'needs' if decided else 'has no'} outcome")
-        if self.outcome is not None and self.state != "upheld":
-            found = self.outcome
-            if found.extent is None and not found.findings:
-                raise ValueError(f"state {self.state!r} needs an extent or findings")
+        outcome = self.outcome if self.state != "upheld" else None
+        if outcome is not None and outcome.extent is None and not outcome.findings:
+            raise ValueError(f"state {self.state!r} needs an extent or findings")
         return self
 
 

@@ -8,7 +8,7 @@ from kafka.admin import OffsetSpec
 
 from streams.contract.processes import GROUPS
 from streams.runtime import metrics
-from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, wanted
+from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, target_shapes
 from streams.runtime.settings import Settings
 
 GAUGES: Final = (metrics.LAG, metrics.CONSUMED, metrics.TOPIC_DIFFERENCES)
@@ -51,7 +51,7 @@ class Lag:
     def _measure(self, admin: Any) -> None:
         there = on_broker(admin)
         metrics.TOPIC_DIFFERENCES.clear()
-        for change in plan(wanted(self._settings), there):
+        for change in plan(target_shapes(self._settings), there):
             metrics.TOPIC_DIFFERENCES.labels(change.topic, change.kind).set(1)
         partitions = [
             TopicPartition(name, number)

@@ -40,8 +40,8 @@ def measure(settings: Settings) -> None:
 
 def _of_file(path: Path) -> float:
     """Return when the first of the file's certificates ends, in seconds since 1970."""
-    found = x509.load_pem_x509_certificates(path.read_bytes())
-    return min(one.not_valid_after_utc.timestamp() for one in found)
+    certificates = x509.load_pem_x509_certificates(path.read_bytes())
+    return min(certificate.not_valid_after_utc.timestamp() for certificate in certificates)
 
 
 def _of_server(server: str, context: ssl.SSLContext) -> float:
@@ -55,7 +55,7 @@ def _of_server(server: str, context: ssl.SSLContext) -> float:
             ends = (secured.getpeercert() or {}).get("notAfter")
     except ssl.SSLCertVerificationError as error:
         if error.verify_code == HAS_EXPIRED:
-            return 0.0  # it does not tell since when: since 1970 is loud enough
+            return 0.0  # since when is unknown: 1970 raises the alert
         raise
     if not isinstance(ends, str):
         raise OSError("the broker shows no certificate")

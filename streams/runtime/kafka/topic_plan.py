@@ -1,6 +1,6 @@
 """What the topics should be, what a broker has, and the difference as changes.
 
-``wanted`` is the one place that says how many partitions, replicas and how much retention a
+``target_shapes`` defines how many partitions, replicas and how much retention a
 topic gets. ``plan`` compares and touches nothing; ``apply`` does what can be done without
 harm. Two things it never does by itself: partitions are added only when asked for (a track's
 later events would go to another partition than those that still wait there, so its order is
@@ -48,15 +48,15 @@ class Change:
     to: Shape
 
 
-def wanted(settings: Settings) -> dict[str, Shape]:
+def target_shapes(settings: Settings) -> dict[str, Shape]:
     """Return every topic of this release, in the order in which an upload meets them."""
     return {name: _shape(name, settings) for name in topics.ALL}
 
 
-def plan(wanted: Mapping[str, Shape], there: Mapping[str, Shape]) -> list[Change]:
-    """Return what differs, in the order of ``wanted``; empty: all is as it should be."""
+def plan(targets: Mapping[str, Shape], there: Mapping[str, Shape]) -> list[Change]:
+    """Return what differs, in the order of ``targets``; empty: nothing."""
     changes: list[Change] = []
-    for name, shape in wanted.items():
+    for name, shape in targets.items():
         if name not in there:
             says = f"{shape.partitions} partitions, {shape.replication} replicas"
             changes.append(Change(name, "create", says, shape))

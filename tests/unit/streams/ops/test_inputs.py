@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from streams.ops.inputs import Passed, gather, named
+from streams.ops.inputs import Skipped, gather, named
 
 
-def reasons(items: list[Path | Passed]) -> dict[str, str]:
-    return {Path(item.path).name: item.reason for item in items if isinstance(item, Passed)}
+def reasons(items: list[Path | Skipped]) -> dict[str, str]:
+    return {Path(item.path).name: item.reason for item in items if isinstance(item, Skipped)}
 
 
 def test_a_folder_of_everything(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from streams.contract.dead_letters import DeadLetter
 from streams.ops import rows
-from streams.ops.inputs import Passed
+from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
 from streams.policy.bundle import load
 from streams.policy.decide import decide
@@ -16,7 +16,7 @@ def test_each_kind_of_row_names_its_status_and_its_file() -> None:
     written = [
         rows.row("one.wav", Ended(decided.upload_id, 1.0, decision=decided), 1.0),
         rows.row("two.wav", Ended("upl_2", 1.0, dead_letter=dead), 1.0),
-        rows.not_sent(Passed("notes.txt", "not_audio_name", "not named like audio")),
+        rows.not_sent(Skipped("notes.txt", "not_audio_name", "not named like audio")),
     ]
     assert [(row["path"], row["status"]) for row in written] == [
         ("one.wav", "decided"),
