@@ -214,7 +214,7 @@ def publish(
     from streams.services.policies.publishing import release
 
     checked = _load(bundle)
-    made = release(
+    released = release(
         settings_of(state),
         ledger_of(state),
         checked,
@@ -223,16 +223,16 @@ def publish(
         why,
         dry_run=dry_run,
     )
-    echo(*map(_change_line, made.changes))
+    echo(*map(_change_line, released.changes))
     name = f"{checked.name} {checked.version} ({checked.digest[:12]})"
-    approved = " and ".join(made.approvers)
+    approved = " and ".join(released.approvers)
     verb = "would be" if dry_run else "is"
-    if made.changed.state == "live":
+    if released.changed.state == "live":
         echo(f"{name} {verb} live, approved by {approved}; workers take it up within seconds")
     else:
         echo(
-            f"{name} {verb} proposed by {made.by}; it restricts more than "
-            f"{made.running.version}, so another person must run: "
+            f"{name} {verb} proposed by {released.by}; it restricts more than "
+            f"{released.running.version}, so another person must run: "
             f"earmark policy publish {bundle} --by NAME"
         )
 
@@ -241,7 +241,7 @@ def publish(
 def disable(
     rule: Rule, by: By = "", why: Why = "", dry_run: DryRun = False, state: StateOption = HERE
 ) -> None:
-    """Disable a rule at once, whatever the policy says."""
+    """Disable a rule at once, whatever its mode in the policy."""
     _switch(rule, "killed", operator(by), why, state, dry_run=dry_run)
 
 

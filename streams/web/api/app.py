@@ -38,10 +38,10 @@ def create(resources: AppResources) -> FastAPI:
 
 def _describe(app: FastAPI) -> None:
     """Add to the document what FastAPI cannot see: the shapes of problems and uploads."""
-    made = app.openapi
+    generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = made()
+        document = generate()
         schemas = document["components"]["schemas"]
         for shape in (problems.Problem, Upload):
             schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -37,7 +37,7 @@ class TakenIn:
     again: bool = False
 
 
-def from_file(metadata: bytes, kept: KeptFile, file_name: str) -> Upload:
+def from_file(metadata: bytes, stored: KeptFile, file_name: str) -> Upload:
     """Return the upload of a file in a form.
 
     Without a ``track_id`` the content names the track; without a title, the file's name does.
@@ -50,8 +50,8 @@ def from_file(metadata: bytes, kept: KeptFile, file_name: str) -> Upload:
     if reserved := [name for name in SERVER_FIELDS if name in fields]:
         raise ProblemError(422, "invalid_upload", f"{reserved[0]} is set by the server for a file")
     stem = PurePosixPath(file_name.replace("\\", "/")).stem
-    defaults = {"track_id": stable_id("trk", kept.sha256), "title": stem[:2_000] or None}
-    location = {"uri": kept.uri, "sha256": kept.sha256}
+    defaults = {"track_id": stable_id("trk", stored.sha256), "title": stem[:2_000] or None}
+    location = {"uri": stored.uri, "sha256": stored.sha256}
     return upload_from_fields(defaults | fields | location)
 
 

@@ -39,7 +39,7 @@ class Form:
 
 
 @asynccontextmanager
-async def received(request: Request, kept: KeptUploads) -> AsyncIterator[Form]:
+async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form]:
     """Receive a form; leaving the context removes a file that was not kept.
 
     Raises:
@@ -51,9 +51,9 @@ async def received(request: Request, kept: KeptUploads) -> AsyncIterator[Form]:
     if kind != b"multipart/form-data" or not boundary:
         raise ProblemError(415, "unsupported_media_type", "send multipart/form-data or JSON")
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > kept.max_bytes + OVERHEAD_BYTES:
-        raise ProblemError(413, "too_large", f"a file has at most {kept.max_bytes} bytes")
-    with kept.arrive() as file:
+    if announced.isdigit() and int(announced) > uploads.max_bytes + OVERHEAD_BYTES:
+        raise ProblemError(413, "too_large", f"a file has at most {uploads.max_bytes} bytes")
+    with uploads.arrive() as file:
         form = Form(file)
         reader = _Reader(form)
         try:

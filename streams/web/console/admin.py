@@ -37,11 +37,11 @@ def create_user(request: Request, visitor: CanAdmin, form: auth.Form) -> Respons
     try:
         with ledger.transaction() as connection:
             by = visitor.user.user_id
-            made = users.create(connection, text(form, "name", 200), text(form, "role", 20), by)
-            token = sessions.link(connection, made, by)
+            user = users.create(connection, text(form, "name", 200), text(form, "role", 20), by)
+            token = sessions.link(connection, user, by)
     except AccountError as error:
         return _users(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
-    return _users(request, visitor, link=token, about=made.name)
+    return _users(request, visitor, link=token, about=user.name)
 
 
 @router.post("/admin/users/{user_id}")
@@ -98,12 +98,12 @@ def create_key(request: Request, visitor: CanAdmin, form: auth.Form) -> Response
     """Create a key; the page shows it, once."""
     try:
         with resources_of(request).ledger.transaction() as connection:
-            made = keys.create(
+            secret = keys.create(
                 connection, text(form, "name", 200), text(form, "role", 20), visitor.user.user_id
             )
     except AccountError as error:
         return _keys(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
-    return _keys(request, visitor, secret=made)
+    return _keys(request, visitor, secret=secret)
 
 
 @router.post("/admin/keys/{key_id}/revoke")

@@ -82,12 +82,12 @@ def enter(request: Request, token: str, form: Form) -> Response:
 @router.get("/oidc/start")
 def oidc_start(request: Request, next: Annotated[str, Query(max_length=2_000)] = "/") -> Response:
     """Send the browser to the OpenID provider."""
-    begun = _oidc(request).start()
-    answer = RedirectResponse(begun.url, 303)
-    kept = {"s": begun.state, "n": begun.nonce, "v": begun.verifier, "next": auth.local(next)}
+    login = _oidc(request).start()
+    answer = RedirectResponse(login.url, 303)
+    started = {"s": login.state, "n": login.nonce, "v": login.verifier, "next": auth.local(next)}
     answer.set_cookie(
         OIDC,
-        urlsafe_b64encode(orjson.dumps(kept)).decode(),
+        urlsafe_b64encode(orjson.dumps(started)).decode(),
         max_age=600,
         httponly=True,
         samesite="lax",  # the provider sends the browser back from another site

@@ -61,14 +61,14 @@ def first_up(text: str) -> str:
 
 
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
+    environment.filters.update(
         when=when,
         age=age,
         lasting=lasting,
@@ -79,8 +79,8 @@ def _environment() -> Environment:
         words=wording.words,
         reason=wording.reason,
     )
-    made.globals.update(REASONS=REASONS, strings=strings, wording=wording)
-    return made
+    environment.globals.update(REASONS=REASONS, strings=strings, wording=wording)
+    return environment
 
 
 PAGES: Final = _environment()

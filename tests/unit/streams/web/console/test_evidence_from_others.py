@@ -40,9 +40,9 @@ def a_story(console: Console) -> str:
         }
     )
     with ledger.reading() as connection:
-        upload_id = connection.scalars(
+        upload_id = connection.execute(
             select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == "T-1")
-        ).one()
+        ).scalar_one()
     fingerprint = fingerprint.model_copy(update={"upload_id": upload_id})
     entry = RightsEntry(
         agreement_id="AGR-7",
