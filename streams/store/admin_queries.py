@@ -33,7 +33,7 @@ def failed_deliveries(ledger: Ledger, cursor: str | None, limit: int) -> Part[Ro
     )
     with ledger.reading() as connection:
         rows = connection.execute(FAILED.part(question, cursor, limit)).mappings().all()
-    return FAILED.told(rows, cursor, limit)
+    return FAILED.as_part(rows, cursor, limit)
 
 
 def versions(ledger: Ledger, name: Literal["model", "policy"]) -> list[dict[str, Any]]:
@@ -61,4 +61,4 @@ def audit_log(ledger: Ledger, subject: str, cursor: str | None, limit: int) -> P
         question = question.where((AUDIT.c.subject == subject) | (AUDIT.c.actor == subject))
     with ledger.reading() as connection:
         rows = connection.execute(ENTRIES.part(question, cursor, limit)).mappings().all()
-    return ENTRIES.told(rows, cursor, limit)
+    return ENTRIES.as_part(rows, cursor, limit)

@@ -52,7 +52,7 @@ def listed(
     rows = latest(APPEALS.c.record).where(open_states if pending else ~open_states)
     with ledger.reading() as connection:
         appeals = _parsed(connection, order.part(rows, cursor, limit))
-    return order.told(appeals, cursor, limit, getattr)
+    return order.as_part(appeals, cursor, limit, getattr)
 
 
 def latest(*columns: Any, among: ColumnElement[bool] | None = None) -> Select[Any]:

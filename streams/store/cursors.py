@@ -92,7 +92,7 @@ class Sorted:
         ]
         return [one.desc() if down else one.asc() for one, down in found]
 
-    def told(
+    def as_part(
         self,
         rows: Sequence[T],
         cursor: str | None,

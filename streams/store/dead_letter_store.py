@@ -123,7 +123,7 @@ def part(ledger: Ledger, wanted: Wanted, cursor: str | None, limit: int) -> Part
     question = LATEST.part(_asked(wanted, LETTERS, _standing(), _replays()), cursor, limit)
     with ledger.reading() as connection:
         rows = connection.execute(question).mappings().all()
-    return LATEST.told([_letter(dict(row)) for row in rows], cursor, limit, getattr)
+    return LATEST.as_part([_letter(dict(row)) for row in rows], cursor, limit, getattr)
 
 
 def one(ledger: Ledger, dead_letter_id: str) -> Letter:

@@ -98,4 +98,4 @@ def page(
     for row in rows:
         record = row.pop("record")
         row["reasons"] = orjson.loads(record)["reason_codes"] if record else []
-    return order.told(rows, cursor, limit)
+    return order.as_part(rows, cursor, limit)

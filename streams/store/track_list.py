@@ -116,7 +116,7 @@ def uploads(
     )
     with ledger.reading() as connection:
         rows = connection.execute(question).mappings().all()
-    return LATEST.told(rows, cursor, limit)
+    return LATEST.as_part(rows, cursor, limit)
 
 
 def _latest_decisions(upload_ids: Any) -> Any:

@@ -78,7 +78,7 @@ def records(
         question = question.where(rows_of.c.track_id == track_id)
     with ledger.reading() as connection:
         rows = connection.execute(latest.part(question, cursor, limit)).mappings().all()
-    part = latest.told(rows, cursor, limit)
+    part = latest.as_part(rows, cursor, limit)
     return [orjson.loads(row["record"]) for row in part.rows], part.next
 
 
