@@ -28,7 +28,7 @@ from streams.cli.options import (
 
 if TYPE_CHECKING:
     from streams.store.database import Ledger
-    from streams.store.dead_letter_store import Letter, Wanted
+    from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
 
@@ -77,7 +77,7 @@ def list_dead_letters(
     if json:
         echo(*map(dead_letter_text.as_json, letters))
         return
-    groups = dead_letter_store.heaps(ledger, query)
+    groups = dead_letter_store.groups(ledger, query)
     lines = [*dead_letter_text.overview(groups), *([""] if letters else [])]
     lines += map(dead_letter_text.listed, letters)
     older = sum(group.count for group in groups) - len(letters)
@@ -97,7 +97,7 @@ def show(
     from streams.store import dead_letter_store
 
     ledger = ledger_of(state)
-    letter = dead_letter_store.one(ledger, dead_letter_id)
+    letter = dead_letter_store.get(ledger, dead_letter_id)
     if raw:
         if letter.value is None:
             fail("its value was left out" if letter.omitted else "its value is null")
@@ -136,7 +136,7 @@ def replay(
     named = tuple(ids or ())
     status = StatusFilter.ALL if named else status
     query = _query(named, topic, processor, reason, upload, track, since, until, status)
-    if query.anything and not everything:
+    if query.matches_all and not everything:
         fail("say which: ids, filters (--reason missing_file --since 6h ...), or --all")
     ledger = ledger_of(state)
     letters = _found(ledger, query)
@@ -157,13 +157,14 @@ def replay(
 
     settings = settings_of(state)
     producer = open_producer(settings, "replay")
-    patience_s = 2 * settings.request_timeout_s
     refused = sent = 0
     try:
-        for outcome in dead_letters.replay(
-            ledger, producer, letters,
-            who=operator(by), why=why, patience_s=patience_s, max_attempts=most,
-        ):  # fmt: skip
+        replayed = dead_letters.replay(
+            *(ledger, producer, letters, dead_letters.Operator(operator(by), why)),
+            timeout_s=2 * settings.request_timeout_s,
+            max_attempts=most,
+        )
+        for outcome in replayed:
             echo(dead_letter_text.outcome(outcome))
             sent += outcome.sent_to is not None
             refused += outcome.refused is not None
@@ -183,13 +184,13 @@ def drop(
 ) -> None:
     """Mark dead letters as settled without a replay; the ledger keeps them."""
     from streams.services import dead_letters
-    from streams.store.dead_letter_store import Wanted
+    from streams.store.dead_letter_store import DeadLetterFilter
 
     ledger = ledger_of(state)
-    open_letters = [letter for letter in _found(ledger, Wanted(ids=tuple(ids)))
-                    if letter.standing != "dropped"]  # fmt: skip
+    open_letters = [letter for letter in _found(ledger, DeadLetterFilter(ids=tuple(ids)))
+                    if letter.status != "dropped"]  # fmt: skip
     if not dry_run:
-        dead_letters.drop(ledger, open_letters, who=operator(by), why=why)
+        dead_letters.drop(ledger, open_letters, dead_letters.Operator(operator(by), why))
     verb = "would be dropped" if dry_run else "dropped"
     echo(*(f"{letter.dead_letter_id}  {verb}" for letter in open_letters))
 
@@ -204,14 +205,14 @@ def _query(
     since: datetime | None,
     until: datetime | None,
     status: StatusFilter,
-) -> "Wanted":
-    from streams.store.dead_letter_store import Wanted
+) -> "DeadLetterFilter":
+    from streams.store.dead_letter_store import DeadLetterFilter
 
-    standing = None if status is StatusFilter.ALL else status.value
-    return Wanted(ids, topic, processor, reason, upload, track, since, until, standing)
+    only = None if status is StatusFilter.ALL else status.value
+    return DeadLetterFilter(ids, topic, processor, reason, upload, track, since, until, only)
 
 
-def _found(ledger: "Ledger", query: "Wanted") -> "list[Letter]":
+def _found(ledger: "Ledger", query: "DeadLetterFilter") -> "list[DeadLetter]":
     """Return the dead letters; an unknown id is an error before anything is done."""
     from streams.store import dead_letter_store
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from streams.services.dead_letters import Outcome, refusal
-from streams.store.dead_letter_store import Action, Heap, Letter
+from streams.store.dead_letter_store import Action, DeadLetter, DeadLetterGroup
 
 MAX_SHOWN = 4_000  # characters of a value; ``--raw`` gives all
 
@@ -19,7 +19,7 @@ def printable(text: str) -> str:
     )
 
 
-def overview(groups: Sequence[Heap]) -> Iterator[str]:
+def overview(groups: Sequence[DeadLetterGroup]) -> Iterator[str]:
     """Yield a line for each place and reason: how many, and since when."""
     for group in groups:
         yield (
@@ -28,19 +28,19 @@ def overview(groups: Sequence[Heap]) -> Iterator[str]:
         )
 
 
-def listed(dead_letter: Letter) -> str:
+def listed(dead_letter: DeadLetter) -> str:
     """Return three lines about a dead letter."""
     again = f", replayed {dead_letter.attempts} times" if dead_letter.attempts else ""
     return printable_lines(
         f"{dead_letter.dead_letter_id}  {_moment(dead_letter.recorded_at)}  "
-        f"{dead_letter.standing}{again}  {dead_letter.source} by {dead_letter.processor}",
+        f"{dead_letter.status}{again}  {dead_letter.source} by {dead_letter.processor}",
         f"    {dead_letter.reason}: {dead_letter.detail}",
         f"    track {dead_letter.track_id}, upload {dead_letter.upload_id}, "
         f"from {dead_letter.origin}",
     )
 
 
-def shown(dead_letter: Letter, actions: Sequence[Action]) -> Iterator[str]:
+def shown(dead_letter: DeadLetter, actions: Sequence[Action]) -> Iterator[str]:
     """Yield everything about a dead letter; bytes that are no text become hexadecimals."""
     yield listed(dead_letter)
     for action in actions:
@@ -73,15 +73,17 @@ def outcome(result: Outcome) -> str:
     return printable_lines(f"{dead_letter.dead_letter_id}  {dead_letter.reason}  {text}")
 
 
-def as_json(dead_letter: Letter) -> str:
+def as_json(dead_letter: DeadLetter) -> str:
     """Return a dead letter as one line of JSON; bytes that are no text become hexadecimals."""
     fields: dict[str, Any] = vars(dead_letter) | {
+        "standing": dead_letter.status,
         "attempts": dead_letter.attempts,
         "key": None if dead_letter.key is None else _text(dead_letter.key),
         "value": None if dead_letter.value is None else _text(dead_letter.value),
         "headers": [(name, _text(value)) for name, value in dead_letter.headers],
         "replayable": refusal(dead_letter) is None,
     }
+    del fields["status"]  # published as "standing"
     return orjson.dumps(fields).decode()
 
 

@@ -1,12 +1,12 @@
 """Replaying and dropping dead letters.
 
-A replay puts the original message (same key, value and headers, plus where it comes from)
-back on its source topic, and counts once the broker has it. Only then is it noted in the
-ledger: a crash in between makes a letter look open that was replayed, and replaying twice
-is harmless, since ids are made of content: the second time gives the same decision.
+A replay puts the original message (same key, value and headers, plus its origin) back on its
+source topic. The ledger stores it, with its audit entry, once the broker has acknowledged the
+message. After a crash in between, the dead letter looks open. Replaying it again is harmless: ids
+are made of content, so the second message gives the same decision.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,26 +14,35 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from streams.contract import dead_letters, topics
-from streams.store import dead_letter_store as ledger_letters
+from streams.store import audit, dead_letter_store
 from streams.store.database import Ledger, LedgerAway
-from streams.store.dead_letter_store import Action, Letter
+from streams.store.dead_letter_store import Action, DeadLetter
 
-WINDOW: Final = 500  # messages on their way at once; one transaction notes them
+WINDOW: Final = 500  # messages in flight; one transaction stores their actions
 MAX_ATTEMPTS: Final = 5  # replays of one message, unless it is named
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of the wish to replay one letter."""
+class Operator:
+    """Who acts and why; ``user_id`` is the audit log's actor, by default the name."""
 
-    letter: Letter
+    name: str
+    why: str
+    user_id: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of replaying one dead letter."""
+
+    letter: DeadLetter
     attempt: int = 0
     sent_to: str | None = None  # topic/partition/offset
-    refused: str | None = None  # why it stays where it is
+    refused: str | None = None  # why it was not sent
 
 
-def refusal(letter: Letter, max_attempts: int | None = None) -> str | None:
-    """Return why a letter cannot or should not be replayed; None: it may be."""
+def refusal(letter: DeadLetter, max_attempts: int | None = None) -> str | None:
+    """Return why a dead letter cannot or should not be replayed; None: it may be."""
     if letter.omitted:
         return (
             "its bytes were too large for the dead-letter topic and were left out: deliver the "
@@ -54,56 +63,70 @@ def refusal(letter: Letter, max_attempts: int | None = None) -> str | None:
 def replay(
     ledger: Ledger,
     producer: KafkaProducer,
-    letters: Sequence[Letter],
+    letters: Sequence[DeadLetter],
+    by: Operator,
     *,
-    who: str,
-    why: str,
-    patience_s: float,
+    timeout_s: float,
     max_attempts: int | None = None,
 ) -> Iterator[Outcome]:
-    """Replay letters in the order given; yield what became of each.
+    """Replay dead letters in the order given; yield the outcome of each.
 
     Raises:
-        LedgerAway: the messages of the last window were sent and could not be noted.
+        LedgerAway: the messages of the last window were sent, but not stored as replayed.
     """
     for start in range(0, len(letters), WINDOW):
         pending = [
             _send(producer, letter, max_attempts) for letter in letters[start : start + WINDOW]
         ]
-        ended = [_settle(outcome, future, patience_s) for outcome, future in pending]
-        _note(ledger, [outcome for outcome in ended if outcome.sent_to is not None], who, why)
-        yield from ended
+        outcomes = [_settle(outcome, future, timeout_s) for outcome, future in pending]
+        sent = [outcome for outcome in outcomes if outcome.sent_to is not None]
+        try:
+            _record(ledger, by, ((outcome.letter, _replayed(outcome, by)) for outcome in sent))
+        except LedgerAway as error:
+            raise LedgerAway(
+                f"{len(sent)} messages were replayed and that could not be noted; to replay them "
+                f"once more is harmless: {error}"
+            ) from error
+        yield from outcomes
 
 
-def _note(ledger: Ledger, sent: Sequence[Outcome], who: str, why: str) -> None:
-    try:
-        ledger_letters.note(ledger, ((one.letter, _replayed(one, who, why)) for one in sent))
-    except LedgerAway as error:
-        raise LedgerAway(
-            f"{len(sent)} messages were replayed and that could not be noted; to replay them "
-            f"once more is harmless: {error}"
-        ) from error
-
-
-def _replayed(outcome: Outcome, who: str, why: str) -> Action:
-    letter_id = outcome.letter.dead_letter_id
-    return Action(letter_id, "replayed", who, why, outcome.attempt, outcome.sent_to)
-
-
-def drop(ledger: Ledger, letters: Sequence[Letter], *, who: str, why: str) -> None:
-    """Note that nobody needs to look at these any more; their bytes stay.
+def drop(ledger: Ledger, letters: Sequence[DeadLetter], by: Operator) -> None:
+    """Settle dead letters without a replay; their bytes stay.
 
     Raises:
-        LedgerAway: nothing was noted.
+        LedgerAway: nothing was stored.
     """
-    noted = (
-        (letter, Action(letter.dead_letter_id, "dropped", who, why, letter.attempts))
+    dropped = (
+        (letter, Action(letter.dead_letter_id, "dropped", by.name, by.why, letter.attempts))
         for letter in letters
     )
-    ledger_letters.note(ledger, noted)
+    _record(ledger, by, dropped)
 
 
-def _send(producer: KafkaProducer, letter: Letter, max_attempts: int | None) -> tuple[Outcome, Any]:
+def _replayed(outcome: Outcome, by: Operator) -> Action:
+    letter_id = outcome.letter.dead_letter_id
+    return Action(letter_id, "replayed", by.name, by.why, outcome.attempt, outcome.sent_to)
+
+
+def _record(ledger: Ledger, by: Operator, done: Iterable[tuple[DeadLetter, Action]]) -> None:
+    """Store actions with their audit entries in one transaction."""
+    actions = list(done)
+    entries = [
+        audit.Entry(
+            *(by.user_id or by.name, f"dead_letter_{action.action}"),
+            *(action.dead_letter_id, {"why": by.why}),
+        )
+        for _, action in actions
+    ]
+    if actions:
+        with ledger.transaction() as connection:
+            dead_letter_store.record(connection, actions)
+            audit.append(connection, entries)
+
+
+def _send(
+    producer: KafkaProducer, letter: DeadLetter, max_attempts: int | None
+) -> tuple[Outcome, Any]:
     """Start one send; the second value is its future, None where there is none."""
     outcome = Outcome(letter, attempt=letter.attempts + 1)
     refused = refusal(letter, max_attempts)
@@ -113,19 +136,19 @@ def _send(producer: KafkaProducer, letter: Letter, max_attempts: int | None) -> 
     try:
         sent = producer.send(letter.source, key=letter.key, value=letter.value, headers=headers)
     except KafkaError as error:
-        return replace(outcome, refused=_said(letter, error)), None
+        return replace(outcome, refused=_not_taken(letter, error)), None
     return outcome, sent
 
 
-def _settle(outcome: Outcome, sent: Any, patience_s: float) -> Outcome:
+def _settle(outcome: Outcome, sent: Any, timeout_s: float) -> Outcome:
     if sent is None:
         return outcome
     try:
-        lies = sent.get(timeout=patience_s)
+        position = sent.get(timeout=timeout_s)
     except KafkaError as error:
-        return replace(outcome, refused=_said(outcome.letter, error))
-    return replace(outcome, sent_to=f"{lies.topic}/{lies.partition}/{lies.offset}")
+        return replace(outcome, refused=_not_taken(outcome.letter, error))
+    return replace(outcome, sent_to=f"{position.topic}/{position.partition}/{position.offset}")
 
 
-def _said(letter: Letter, error: KafkaError) -> str:
+def _not_taken(letter: DeadLetter, error: KafkaError) -> str:
     return f"{letter.source} did not take it: {error!r}"

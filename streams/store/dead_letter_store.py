@@ -1,9 +1,9 @@
-"""Dead letters in the ledger: which there are, how each stands, and what was done about it.
+"""Dead letters in the ledger, their status, and the actions on them.
 
-The ledger is what a replay reads: it holds the exact bytes under an id, by reason, track
-and time, for longer than a topic keeps anything. A letter is open until somebody replays
-or drops it; both are rows of their own (who, when, why), and nothing is ever deleted. A
-replayed message that dies again is a new letter, open again, whose headers say so.
+A replay reads the ledger: it stores the exact bytes under an id for longer than any topic. A dead
+letter is open until an operator replays or drops it. Both are rows of their own (who, when, why),
+and nothing is deleted. A replayed message that fails again is a new dead letter, open again; its
+headers name the replay.
 """
 
 from base64 import b64decode
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
 from detector.errors import BadInput
 from streams.contract import dead_letters
@@ -23,10 +23,10 @@ from streams.store.tables import DEAD_LETTER_ACTIONS as ACTIONS
 from streams.store.tables import DEAD_LETTERS as LETTERS
 
 LATEST: Final = Sorted.by((LETTERS.c.recorded_at, True), (LETTERS.c.dead_letter_id, True))
-Standing = Literal["open", "replayed", "dropped"]
+DeadLetterStatus = Literal["open", "replayed", "dropped"]
 
 
-class NoSuchLetter(BadInput):
+class NoSuchDeadLetter(BadInput):
     """The ledger has no dead letter of this id."""
 
     def __init__(self, reason: str = "no_such_letter", detail: str = "") -> None:
@@ -34,8 +34,8 @@ class NoSuchLetter(BadInput):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which letters are asked for; what is left out does not matter."""
+class DeadLetterFilter:
+    """A filter of dead letters; an empty field matches all."""
 
     ids: tuple[str, ...] = ()
     topic: str | None = None
@@ -45,17 +45,17 @@ class Wanted:
     track_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    standing: str | None = None
+    status: str | None = None
 
     @property
-    def anything(self) -> bool:
-        """Whether nothing but the standing narrows it down."""
-        return self == Wanted(standing=self.standing)
+    def matches_all(self) -> bool:
+        """Return whether only the status narrows the filter."""
+        return self == DeadLetterFilter(status=self.status)
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A dead letter with all that a replay needs, and how it stands."""
+class DeadLetter:
+    """A dead letter with everything that a replay needs, and its status."""
 
     dead_letter_id: str
     source: str
@@ -70,18 +70,18 @@ class Letter:
     omitted: bool
     headers: tuple[tuple[str, bytes], ...]
     recorded_at: datetime | None
-    standing: Standing
-    replays: int  # of this letter; its headers tell those of the letters before it
+    status: DeadLetterStatus
+    replays: int  # of this dead letter; its headers count earlier ones
 
     @property
     def attempts(self) -> int:
-        """How often the message has been replayed, over all of its deaths."""
+        """How often the message was replayed, earlier dead letters included."""
         return dead_letters.attempts(self.headers) + self.replays
 
 
 @dataclass(frozen=True)
 class Action:
-    """What somebody did about a letter."""
+    """A replay or drop of a dead letter."""
 
     dead_letter_id: str
     action: Literal["replayed", "dropped"]
@@ -95,8 +95,8 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Heap:
-    """Letters that died in the same place for the same reason."""
+class DeadLetterGroup:
+    """Dead letters of one source, processor and reason."""
 
     source: str
     processor: str
@@ -106,50 +106,53 @@ class Heap:
     newest: datetime | None
 
 
-def find(ledger: Ledger, wanted: Wanted, limit: int | None = None) -> list[Letter]:
-    """Return the letters that are wanted, oldest first (the latest, where there is a limit)."""
-    latest = _asked(wanted, LETTERS, _standing(), _replays()).order_by(*LATEST.order(None))
+def find(ledger: Ledger, filters: DeadLetterFilter, limit: int | None = None) -> list[DeadLetter]:
+    """Return matching dead letters, oldest first; with a limit, the latest of them."""
+    question = _select(filters, LETTERS, _status(), _replays())
+    latest = question.order_by(*LATEST.order(None))
     with ledger.reading() as connection:
         rows = connection.execute(latest.limit(limit)).mappings().all()
     return [_letter(dict(row)) for row in reversed(rows)]
 
 
-def part(ledger: Ledger, wanted: Wanted, cursor: str | None, limit: int) -> Part[Letter]:
-    """Return a part of the letters that are wanted, latest first.
+def part(
+    ledger: Ledger, filters: DeadLetterFilter, cursor: str | None, limit: int
+) -> Part[DeadLetter]:
+    """Return a part of the matching dead letters, latest first.
 
     Raises:
-        BadCursor: none of this list's.
+        BadCursor: the cursor is not of this list.
     """
-    question = LATEST.part(_asked(wanted, LETTERS, _standing(), _replays()), cursor, limit)
+    question = LATEST.part(_select(filters, LETTERS, _status(), _replays()), cursor, limit)
     with ledger.reading() as connection:
         rows = connection.execute(question).mappings().all()
     return LATEST.as_part([_letter(dict(row)) for row in rows], cursor, limit, getattr)
 
 
-def one(ledger: Ledger, dead_letter_id: str) -> Letter:
-    """Return one letter.
+def get(ledger: Ledger, dead_letter_id: str) -> DeadLetter:
+    """Return one dead letter.
 
     Raises:
-        NoSuchLetter: there is none of this id.
+        NoSuchDeadLetter: there is none of this id.
     """
-    found = find(ledger, Wanted(ids=(dead_letter_id,)))
-    if not found:
-        raise NoSuchLetter(detail=f"the ledger has no dead letter {dead_letter_id}")
-    return found[0]
+    matches = find(ledger, DeadLetterFilter(ids=(dead_letter_id,)))
+    if not matches:
+        raise NoSuchDeadLetter(detail=f"the ledger has no dead letter {dead_letter_id}")
+    return matches[0]
 
 
-def heaps(ledger: Ledger, wanted: Wanted) -> list[Heap]:
-    """Return where and why letters died, the largest heap first."""
+def groups(ledger: Ledger, filters: DeadLetterFilter) -> list[DeadLetterGroup]:
+    """Return dead letters counted by place and reason, the largest group first."""
     place = (LETTERS.c.source, LETTERS.c.processor, LETTERS.c.reason)
     count, at = func.count(), LETTERS.c.recorded_at
-    question = _asked(wanted, *place, count, func.min(at), func.max(at)).group_by(*place)
+    question = _select(filters, *place, count, func.min(at), func.max(at)).group_by(*place)
     with ledger.reading() as connection:
         rows = connection.execute(question.order_by(count.desc(), *place)).all()
-    return [Heap(*row) for row in rows]
+    return [DeadLetterGroup(*row) for row in rows]
 
 
 def actions(ledger: Ledger, dead_letter_id: str) -> list[Action]:
-    """Return what was done about a letter, as it happened."""
+    """Return the actions on a dead letter, oldest first."""
     columns = [column for column in ACTIONS.c if column is not ACTIONS.c.action_id]
     question = select(*columns).where(ACTIONS.c.dead_letter_id == dead_letter_id)
     with ledger.reading() as connection:
@@ -157,24 +160,18 @@ def actions(ledger: Ledger, dead_letter_id: str) -> list[Action]:
         return [Action(**row) for row in rows]
 
 
-def note(ledger: Ledger, done: Iterable[tuple[Letter, Action]]) -> None:
-    """Write down what was done, all or nothing.
-
-    Raises:
-        LedgerAway: nothing was written.
-    """
+def record(connection: Connection, done: Iterable[tuple[DeadLetter, Action]]) -> None:
+    """Store actions."""
     now = datetime.now(UTC)
     rows = [
         vars(action)
         | {"recorded_at": now, "upload_id": letter.upload_id, "track_id": letter.track_id}
         for letter, action in done
     ]
-    if rows:
-        with ledger.transaction() as connection:
-            connection.execute(insert(ACTIONS), rows)
+    connection.execute(insert(ACTIONS), rows)
 
 
-def _standing() -> ColumnElement[str]:
+def _status() -> ColumnElement[str]:
     latest = (
         select(ACTIONS.c.action)
         .where(ACTIONS.c.dead_letter_id == LETTERS.c.dead_letter_id)
@@ -182,7 +179,7 @@ def _standing() -> ColumnElement[str]:
         .limit(1)
         .scalar_subquery()
     )
-    return func.coalesce(latest, "open").label("standing")
+    return func.coalesce(latest, "open").label("status")
 
 
 def _replays() -> ColumnElement[int]:
@@ -195,28 +192,29 @@ def _replays() -> ColumnElement[int]:
     )
 
 
-def _asked(wanted: Wanted, *columns: Any) -> Select[Any]:
+def _select(filters: DeadLetterFilter, *columns: Any) -> Select[Any]:
     question = select(*columns)
     same = {
-        LETTERS.c.source: wanted.topic and wanted.topic.removesuffix(".dead"),
-        LETTERS.c.processor: wanted.processor,
-        LETTERS.c.reason: wanted.reason,
-        LETTERS.c.upload_id: wanted.upload_id,
-        LETTERS.c.track_id: wanted.track_id,
-        _standing(): wanted.standing,
+        LETTERS.c.source: filters.topic and filters.topic.removesuffix(".dead"),
+        LETTERS.c.processor: filters.processor,
+        LETTERS.c.reason: filters.reason,
+        LETTERS.c.upload_id: filters.upload_id,
+        LETTERS.c.track_id: filters.track_id,
+        _status(): filters.status,
     }
     for column, value in same.items():
         if value is not None:
             question = question.where(column == value)
-    if wanted.ids:
-        question = question.where(LETTERS.c.dead_letter_id.in_(wanted.ids))
-    if wanted.since is not None:
-        question = question.where(LETTERS.c.recorded_at >= wanted.since)
-    if wanted.until is not None:
-        question = question.where(LETTERS.c.recorded_at < wanted.until)
+    if filters.ids:
+        question = question.where(LETTERS.c.dead_letter_id.in_(filters.ids))
+    if filters.since is not None:
+        question = question.where(LETTERS.c.recorded_at >= filters.since)
+    if filters.until is not None:
+        question = question.where(LETTERS.c.recorded_at < filters.until)
     return question
 
 
-def _letter(row: dict[str, Any]) -> Letter:
-    said: Sequence[tuple[str, str]] = orjson.loads(row["headers"])
-    return Letter(**row | {"headers": tuple((name, b64decode(value)) for name, value in said)})
+def _letter(row: dict[str, Any]) -> DeadLetter:
+    headers: Sequence[tuple[str, str]] = orjson.loads(row["headers"])
+    decoded = tuple((name, b64decode(value)) for name, value in headers)
+    return DeadLetter(**row | {"headers": decoded})

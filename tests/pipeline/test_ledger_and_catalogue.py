@@ -30,7 +30,7 @@ from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger
-from streams.store.dead_letter_store import Wanted
+from streams.store.dead_letter_store import DeadLetterFilter
 from streams.store.queries import counts
 from streams.store.tables import UPLOADS
 from tests.support.events import classified, upload
@@ -257,7 +257,9 @@ def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house
     wait_until(lambda: len(buried()) == 2)  # each of the two could not read it
     ledger = Ledger.open(house.settings.ledger)
     wait_until(lambda: queries.decision_of(ledger, decided.upload_id) == decided)
-    wait_until(lambda: len(dead_letter_store.find(ledger, Wanted())) == 1)  # it is one message
+    wait_until(
+        lambda: len(dead_letter_store.find(ledger, DeadLetterFilter())) == 1
+    )  # it is one message
     said = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in buried()]
     assert Counter(letter.processor for letter in said) == {"ledger": 1, "catalogue": 1}
     assert {letter.reason for letter in said} == {"invalid_record"}

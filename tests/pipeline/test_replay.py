@@ -21,7 +21,7 @@ from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from streams.store import dead_letter_store
 from streams.store.database import Ledger
-from streams.store.dead_letter_store import Letter, Wanted
+from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
 from streams.store.queries import counts, decision_of
 from tests.support.audio import write_wav
 
@@ -78,16 +78,16 @@ def the_story(settings: Settings, folder: Path) -> None:
     uri = (folder / "late.wav").as_uri()
     track_id = stable_id("trk", uri)
 
-    def standing_as(standing: str) -> list[Letter]:
-        return dead_letter_store.find(ledger, Wanted(track_id=track_id, standing=standing))
+    def with_status(status: str) -> list[DeadLetter]:
+        return dead_letter_store.find(ledger, DeadLetterFilter(track_id=track_id, status=status))
 
     with IngestHook(settings) as hook:
         upload_id = hook.submit(Upload(track_id=track_id, uri=uri)).upload_id
-    (first,) = eventually(lambda: standing_as("open"))
+    (first,) = eventually(lambda: with_status("open"))
     assert (first.reason, first.upload_id) == ("missing_file", upload_id)
 
     dlq("replay", "--reason", "missing_file")  # too early: it dies once more
-    (second,) = eventually(lambda: standing_as("open"))
+    (second,) = eventually(lambda: with_status("open"))
     assert second.attempts == 1
     assert dict(second.headers)[dead_letters.REPLAY_OF].decode() == first.dead_letter_id
     assert (second.key, second.value) == (first.key, first.value)
@@ -96,7 +96,7 @@ def the_story(settings: Settings, folder: Path) -> None:
     write_wav(folder / "late.wav", noise)
     dlq("replay", "--reason", "missing_file", "--since", "1h")
     decided = eventually(lambda: decision_of(ledger, upload_id))
-    assert standing_as("open") == []
+    assert with_status("open") == []
 
     dlq("replay", second.dead_letter_id)
     told = messages_on(settings, topics.DECIDED, 2)
@@ -106,7 +106,7 @@ def the_story(settings: Settings, folder: Path) -> None:
     producer = open_producer(settings, "test")
     producer.send(topics.DECIDED, key=track_id.encode(), value=b"no decision").get(20)
     producer.close()
-    (refused,) = eventually(lambda: standing_as("open"))
+    (refused,) = eventually(lambda: with_status("open"))
     assert (refused.processor, refused.reason) == ("ledger", "invalid_record")
     assert counts(ledger)["decisions"] == 1
     assert counts(ledger)["uploads"] == 1

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from streams.runtime.kafka.clients import open_producer
 from streams.services import dead_letters
 from streams.services.dead_letters import refusal
-from streams.store import audit, dead_letter_store
-from streams.store.dead_letter_store import Letter, NoSuchLetter, Wanted
+from streams.store import dead_letter_store
+from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter, NoSuchDeadLetter
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth
@@ -29,15 +29,16 @@ def overview(
     reason: Annotated[str, Query(max_length=100)] = "",
     cursor: Cursor = None,
 ) -> Response:
-    """Show counts of dead letters by place and reason, and the latest of them."""
+    """Show groups of dead letters by place and reason, and the dead letters, latest first."""
     ledger = resources_of(request).ledger
     resources_of(request).note_view(visitor.user.user_id, "dead_letters_seen")
-    query = Wanted(standing=None if standing == "all" else standing, reason=reason or None)
+    status = None if standing == "all" else standing
+    chosen = DeadLetterFilter(status=status, reason=reason or None)
     return page(
         request,
         "dead_letters.html",
-        heaps=dead_letter_store.heaps(ledger, Wanted(standing=query.standing)),
-        part=dead_letter_store.part(ledger, query, cursor, SHOWN),
+        groups=dead_letter_store.groups(ledger, DeadLetterFilter(status=status)),
+        part=dead_letter_store.part(ledger, chosen, cursor, SHOWN),
         standing=standing,
         reason=reason,
     )
@@ -45,10 +46,10 @@ def overview(
 
 @router.get("/admin/dead-letters/{dead_letter_id}")
 def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
-    """Show one dead letter with its bytes and what was done about it."""
+    """Show one dead letter with its bytes and actions."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "dead_letter_seen", dead_letter_id)
-    dead_letter = _one(resources, dead_letter_id)
+    dead_letter = _get(resources, dead_letter_id)
     value = dead_letter.value or b""
     return page(
         request,
@@ -66,34 +67,28 @@ def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
 def act(request: Request, dead_letter_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Replay a dead letter, or drop it; with a reason."""
     resources, why = resources_of(request), text(form, "why", 1_000)
-    dead_letter = _one(resources, dead_letter_id)
+    dead_letter = _get(resources, dead_letter_id)
     if not why:
         raise PageError(422, "Give a reason: it is noted with the dead letter.")
-    who = visitor.user.name
+    by = dead_letters.Operator(visitor.user.name, why, visitor.user.user_id)
     if text(form, "what") == "drop":
-        dead_letters.drop(resources.ledger, [dead_letter], who=who, why=why)
-        message = "Dropped."
-    else:
-        patience_s = resources.settings.request_timeout_s
-        producer = open_producer(resources.settings, "console")
-        try:
-            (outcome,) = dead_letters.replay(
-                resources.ledger, producer, [dead_letter], who=who, why=why, patience_s=patience_s
-            )
-        finally:
-            producer.close(timeout=2)
-        if outcome.refused is not None:
-            raise PageError(409, f"Not replayed: {outcome.refused}.")
-        message = f"Replayed to {outcome.sent_to}."
-    action = "dead_letter_dropped" if message == "Dropped." else "dead_letter_replayed"
-    with resources.ledger.transaction() as connection:
-        entry = audit.Entry(visitor.user.user_id, action, dead_letter_id, {"why": why})
-        audit.append(connection, [entry])
-    return done(request, "/admin/dead-letters", message)
-
-
-def _one(resources: AppResources, dead_letter_id: str) -> Letter:
+        dead_letters.drop(resources.ledger, [dead_letter], by)
+        return done(request, "/admin/dead-letters", "Dropped.")
+    timeout_s = resources.settings.request_timeout_s
+    producer = open_producer(resources.settings, "console")
     try:
-        return dead_letter_store.one(resources.ledger, dead_letter_id)
-    except NoSuchLetter as error:
+        (outcome,) = dead_letters.replay(
+            resources.ledger, producer, [dead_letter], by, timeout_s=timeout_s
+        )
+    finally:
+        producer.close(timeout=2)
+    if outcome.refused is not None:
+        raise PageError(409, f"Not replayed: {outcome.refused}.")
+    return done(request, "/admin/dead-letters", f"Replayed to {outcome.sent_to}.")
+
+
+def _get(resources: AppResources, dead_letter_id: str) -> DeadLetter:
+    try:
+        return dead_letter_store.get(resources.ledger, dead_letter_id)
+    except NoSuchDeadLetter as error:
         raise PageError(404, "There is no such dead letter.") from error

@@ -13,6 +13,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from detector.errors import BadInput
@@ -22,12 +23,13 @@ from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord
 from streams.services import dead_letter_text, timeline
-from streams.services.dead_letters import drop, refusal, replay
+from streams.services.dead_letters import Operator, drop, refusal, replay
 from streams.stages.ledger import project
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
+from streams.store.account_tables import AUDIT
 from streams.store.database import Ledger, LedgerAway
-from streams.store.dead_letter_store import Letter, Wanted
+from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
 from tests.support.events import received
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -84,21 +86,20 @@ def source(
     return Message(topic, 0, offset, track.encode(), event.to_bytes(), headers, NOW)
 
 
-def stored(ledger: Ledger, **wanted: Any) -> list[Letter]:
-    return dead_letter_store.find(ledger, Wanted(**wanted))
+def stored(ledger: Ledger, **wanted: Any) -> list[DeadLetter]:
+    return dead_letter_store.find(ledger, DeadLetterFilter(**wanted))
 
 
 def replayed(
-    ledger: Ledger, broker: Broker, found: list[Letter], most: int | None = None
+    ledger: Ledger, broker: Broker, found: list[DeadLetter], most: int | None = None
 ) -> list[Any]:
     return list(
         replay(
             ledger,
             broker,
             found,
-            who="on call",
-            why="it is back",
-            patience_s=1,
+            Operator("on call", "it is back"),
+            timeout_s=1,
             max_attempts=most,
         )
     )
@@ -192,7 +193,7 @@ def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
     assert "left out" in str(outcomes[1].refused)
     assert "tracks.uploaded/0/2" in str(outcomes[1].refused)
     assert broker.sent == []
-    assert {one.standing for one in stored(ledger)} == {"open"}
+    assert {one.status for one in stored(ledger)} == {"open"}
 
 
 # --- how a letter stands ---------------------------------------------------------------------
@@ -203,24 +204,28 @@ def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
     project(ledger, told)
     first, second = stored(ledger)
     replayed(ledger, Broker(), [first])
-    drop(ledger, [second], who="me", why="a test file")
+    drop(ledger, [second], Operator("me", "a test file", "usr_me"))
     project(ledger, told)
-    assert {one.track_id: one.standing for one in stored(ledger)} == {
+    assert {one.track_id: one.status for one in stored(ledger)} == {
         first.track_id: "replayed",
         second.track_id: "dropped",
     }
-    assert stored(ledger, standing="open") == []
+    assert stored(ledger, status="open") == []
     (noted,) = dead_letter_store.actions(ledger, second.dead_letter_id)
     assert (noted.action, noted.who, noted.why) == ("dropped", "me", "a test file")
     assert noted.recorded_at is not None
-    assert dead_letter_store.one(ledger, second.dead_letter_id).value == second.value
+    question = select(AUDIT.c.actor, AUDIT.c.action).order_by(AUDIT.c.sequence)
+    with ledger.reading() as connection:
+        entries = [tuple(row) for row in connection.execute(question)]
+    assert entries == [("on call", "dead_letter_replayed"), ("usr_me", "dead_letter_dropped")]
+    assert dead_letter_store.get(ledger, second.dead_letter_id).value == second.value
 
 
 def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
     broker = Broker()
     project(ledger, [buried(source())])
     for death in range(1, 4):
-        (letter,) = stored(ledger, standing="open")
+        (letter,) = stored(ledger, status="open")
         assert letter.attempts == death - 1
         (outcome,) = replayed(ledger, broker, [letter])
         assert outcome.attempt == death
@@ -229,7 +234,7 @@ def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
         # It dies again, further down the house, where its headers have travelled to.
         project(ledger, [buried(Message(topic, 0, death, key, value, said, NOW))])
     assert len(stored(ledger)) == 4
-    (letter,) = stored(ledger, standing="open")
+    (letter,) = stored(ledger, status="open")
     (refused,) = replayed(ledger, broker, [letter], most=3)
     assert "replayed 3 times already" in refused.refused
     assert refusal(letter) is None  # by name it may be replayed all the same
@@ -249,7 +254,7 @@ def test_one_that_the_broker_refuses_stays_open_and_stops_no_other(ledger: Ledge
     fails = {b"T-1": MessageSizeTooLargeError(), b"T-2": KafkaTimeoutError()}
     outcomes = replayed(ledger, Broker(fails), stored(ledger))
     assert [one.refused is None for one in outcomes] == [True, False, False, True]
-    assert [one.track_id for one in stored(ledger, standing="open")] == ["T-1", "T-2"]
+    assert [one.track_id for one in stored(ledger, status="open")] == ["T-1", "T-2"]
 
 
 def test_a_ledger_that_goes_away_midway_says_that_nothing_is_lost(
@@ -286,16 +291,19 @@ def test_filters(ledger: Ledger) -> None:
     assert tracks(until=at) == ["T-1"]
     assert tracks(upload_id=received("T-4").upload_id) == tracks(track_id="T-4") == ["T-4"]
     assert tracks(track_id="T-4", reason="too_large") == []
-    assert [one.track_id for one in dead_letter_store.find(ledger, Wanted(), 2)] == ["T-3", "T-4"]
-    assert Wanted(standing="open").anything
-    assert not Wanted(reason="too_large").anything
-    heaps = dead_letter_store.heaps(ledger, Wanted(standing="open"))
-    assert [(heap.count, heap.reason, heap.processor) for heap in heaps] == [
+    assert [one.track_id for one in dead_letter_store.find(ledger, DeadLetterFilter(), 2)] == [
+        "T-3",
+        "T-4",
+    ]
+    assert DeadLetterFilter(status="open").matches_all
+    assert not DeadLetterFilter(reason="too_large").matches_all
+    groups = dead_letter_store.groups(ledger, DeadLetterFilter(status="open"))
+    assert [(group.count, group.reason, group.processor) for group in groups] == [
         (2, "missing_file", "fingerprint"),
         (1, "missing_file", "catalogue"),
         (1, "too_large", "fingerprint"),
     ]
-    assert heaps[0].oldest == datetime.fromtimestamp(NOW / 1_000, UTC)
+    assert groups[0].oldest == datetime.fromtimestamp(NOW / 1_000, UTC)
 
 
 # --- what people see -------------------------------------------------------------------------
@@ -313,7 +321,7 @@ def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
     )
     project(ledger, [buried(hostile)])
     (letter,) = stored(ledger)
-    drop(ledger, [letter], who="me\x1b", why="\x07")
+    drop(ledger, [letter], Operator("me\x1b", "\x07"))
     done = dead_letter_store.actions(ledger, letter.dead_letter_id)
     said = [*dead_letter_text.shown(letter, done), *narrated(ledger, "T\x1b[31m")]
     assert not [char for line in said for char in line if not (char.isprintable() or char == "\n")]

@@ -31,7 +31,7 @@ from streams.stages.ledger import project
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
 from streams.store.database import Ledger, LedgerAway, LedgerError, Unstorable
-from streams.store.dead_letter_store import Wanted
+from streams.store.dead_letter_store import DeadLetterFilter
 from streams.store.tables import LABELS, METADATA, UPLOADS
 from tests.support.catalogue import CatalogueFixture
 from tests.support.events import (
@@ -210,7 +210,7 @@ EDGE = "0001-01-01T00:00:00+14:00"
 def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     value = received().to_bytes()
     project(ledger, [letter(value)])
-    (found,) = dead_letter_store.find(ledger, Wanted())
+    (found,) = dead_letter_store.find(ledger, DeadLetterFilter())
     assert (found.source, found.processor, found.reason) == (
         topics.UPLOADED,
         "fingerprint",
@@ -219,7 +219,7 @@ def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     assert (found.key, found.value, found.origin) == (b"T-1", value, "tracks.uploaded/0/3")
     assert dict(found.headers)["trace"] == b"\x00\xff"
     assert found.upload_id == received().upload_id
-    assert dead_letter_store.find(ledger, Wanted(topic=topics.DECIDED)) == []
+    assert dead_letter_store.find(ledger, DeadLetterFilter(topic=topics.DECIDED)) == []
 
 
 def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> None:

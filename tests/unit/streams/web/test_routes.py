@@ -159,7 +159,7 @@ def shown(console: Console) -> dict[str, str]:
         statement="I played it.",
         by="test",
     )
-    (died,) = dead_letter_store.find(ledger, dead_letter_store.Wanted())
+    (died,) = dead_letter_store.find(ledger, dead_letter_store.DeadLetterFilter())
     return {
         "upload_id": decided.upload_id,
         "task_id": requested.task_id,

@@ -385,10 +385,9 @@ def test_what_is_sent_again_after_it_died_is_under_way_again(
     dies(datetime.now(UTC) + timedelta(seconds=1), 4)
     assert status() == "dead_letter"
     newest = dead_letter_store.find(
-        console.resources.ledger, dead_letter_store.Wanted(upload_id=upload_id)
+        console.resources.ledger, dead_letter_store.DeadLetterFilter(upload_id=upload_id)
     )[-1]
-    dead_letter_store.note(
-        console.resources.ledger,
-        [(newest, dead_letter_store.Action(newest.dead_letter_id, "replayed", "me", "to see", 1))],
-    )
+    action = dead_letter_store.Action(newest.dead_letter_id, "replayed", "me", "to see", 1)
+    with console.resources.ledger.transaction() as connection:
+        dead_letter_store.record(connection, [(newest, action)])
     assert status() == "received"

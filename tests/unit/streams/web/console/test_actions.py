@@ -104,7 +104,7 @@ def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, Mappin
     yield "/admin/webhooks/{webhook_id}", made[0], {"what": "replay"}
     yield "/admin/webhooks/{webhook_id}", made[0], {"what": "end"}
     project(ledger, [letter(b"no JSON", 1)])
-    (died,) = dead_letter_store.find(ledger, dead_letter_store.Wanted())
+    (died,) = dead_letter_store.find(ledger, dead_letter_store.DeadLetterFilter())
     drop = {"what": "drop", "why": "to see"}
     route = "/admin/dead-letters/{dead_letter_id}"
     yield route, f"/admin/dead-letters/{died.dead_letter_id}", drop
