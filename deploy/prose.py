@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-ROOMS: Final = ("detector", "streams", "models", "deploy", "tests", "docs", "examples", "README.md")
+ROOMS: Final = (
+    *("detector", "streams", "models", "deploy", "tests", "docs", "examples"),
+    *("README.md", "CHANGELOG.md"),
+)
 NAMES: Final = frozenset({"said", "told", "mine", "wanted"})
 LOOP_NAMES: Final = frozenset({"one", "found", "given"})
 MOST_WORDS: Final = 25
@@ -172,7 +175,7 @@ def _dialect(line: int, text: str) -> Iterator[tuple[int, str]]:
 def _sentences(line: int, text: str) -> Iterator[tuple[int, str]]:
     """Yield the sentences with too many words; code, tables, headings and URLs do not count."""
     prose = re.sub(r"```.*?```|<!--.*?-->", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
-    prose = re.sub(r"`+[^`]*`+|https?://\S+", "code", prose)
+    prose = re.sub(r"`+[^`]*`+|https?://\S+", lambda m: "code" + "\n" * m[0].count("\n"), prose)
     prose = re.sub(r"^ *(\||#|    |\t|===|---|\.\. |>>> ).*$", "", prose, flags=re.M)
     prose = re.sub(r"\b(e\.g|i\.e|cf|vs|al|No|Art|p)\.", r"\1", prose)
     offset = 0
