@@ -54,17 +54,19 @@ def bench_chain(
 def _full_speed(
     house: House, files: Iterator[Path], tracks: int, limit: tuple[float, ...]
 ) -> tuple[list[Row], dict[str, float]]:
-    said = burst(house, [next(files) for _ in range(tracks)])
+    outcome = burst(house, [next(files) for _ in range(tracks)])
     bare_s = Row("", limit, "").median
     rows = [Row("bare decoding", limit, "CPU-s/track", 1.0)]
-    rows += [Row(name, (value,), "CPU-s/track", value / bare_s) for name, value in said.cpu.items()]
-    total = said.cpu_per_track
+    rows += [
+        Row(name, (value,), "CPU-s/track", value / bare_s) for name, value in outcome.cpu.items()
+    ]
+    total = outcome.cpu_per_track
     rows.append(Row("all processes", (total,), "CPU-s/track", total / bare_s))
     rows += [
         Row(f"memory of worker {name}", (value,), "MB") for name, value in house.memory().items()
     ]
     figures = {
-        "tracks_per_second": said.tracks_per_second,
+        "tracks_per_second": outcome.tracks_per_second,
         "cpu_seconds_per_track": total,
         "ratio_to_bare_decode": total / bare_s,
     }
@@ -84,8 +86,8 @@ def _paced(
     house.finish()
     waits = tuple(1_000 * w for one, w in house.waits.items() if one not in known)
     ends = {name: _percentile(waits, name) for name in (50, 95, 99)}
-    said = ", ".join(f"p{name} {value:.0f}" for name, value in ends.items())
-    return Row(f"upload to decision at {share:.0%} ({said})", waits, "ms"), ends
+    outcome = ", ".join(f"p{name} {value:.0f}" for name, value in ends.items())
+    return Row(f"upload to decision at {share:.0%} ({outcome})", waits, "ms"), ends
 
 
 def _percentile(values: tuple[float, ...], percent: int) -> float:

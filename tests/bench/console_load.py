@@ -32,9 +32,9 @@ BOUNDARY: Final = b"earmark-load"
 
 def resident_mb(pid: int) -> float:
     """Return how much memory a process has now."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+    rss_line = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert rss_line is not None
+    return int(rss_line[1]) / 1024
 
 
 def body(number: int) -> bytes:

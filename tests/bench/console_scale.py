@@ -84,32 +84,32 @@ def _told(kind: int) -> list[tuple[str, Any]]:
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=UPLOADED_AT
     )
-    told = [(topics.UPLOADED, received), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
-    told += [(topics.LABELLED, records.labelled), (topics.DECIDED, records.decided)]
-    return [*told, *([(topics.REVIEWS_REQUESTED, records.requested)] if records.requested else [])]
+    story = [(topics.UPLOADED, received), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
+    story += [(topics.LABELLED, records.labelled), (topics.DECIDED, records.decided)]
+    return [*story, *([(topics.REVIEWS_REQUESTED, records.requested)] if records.requested else [])]
 
 
-def _pattern(told: list[tuple[str, Any]]) -> list[Row]:
+def _pattern(story: list[tuple[str, Any]]) -> list[Row]:
     """Return the rows of one track; ids hold ``#`` where a number will stand."""
-    found = []
-    for topic, record in told:
+    rows = []
+    for topic, record in story:
         text = record.to_bytes().decode()
         for prefix in ("upl_", "ana_", "dec_", "lbl_", "tsk_"):
             text = text.replace(f'"{prefix}', f'"{prefix}#')
         for old, new in (('"T-0"', '"T-#"'), ("Song 0", "Song #"), ('"D-0"', '"D-@"')):
             text = text.replace(old, new)
         known = type(record).model_validate_json(text)
-        found += rows_of(message(topic, known, timestamp_ms=1_795_000_000_000))
-    return found
+        rows += rows_of(message(topic, known, timestamp_ms=1_795_000_000_000))
+    return rows
 
 
 def _rows(pattern: list[Row], number: int) -> Iterator[Row]:
     """Yield the rows of one more track like this."""
     at = UPLOADED_AT - timedelta(days=90) + timedelta(seconds=60 * number)
-    content, mine, deliverer = f"{number:064x}", str(number), str(number % DELIVERERS)
+    content, suffix, deliverer = f"{number:064x}", str(number), str(number % DELIVERERS)
     for row in pattern:
         values = {
-            name: value.replace("#", mine).replace("@", deliverer).replace(CONTENT, content)
+            name: value.replace("#", suffix).replace("@", deliverer).replace(CONTENT, content)
             if isinstance(value, str)
             else value
             for name, value in row.values.items()
@@ -195,13 +195,13 @@ def _deep(ledger: Ledger, by: Sorted, table: sqlalchemy.Table, place: int) -> st
 
 def _times(client: TestClient, path: str) -> list[tuple[float, float]]:
     """Return how long each answer took, in seconds by the clock and of this process."""
-    found = []
+    times = []
     for _ in range(REPEATS):
         began, worked = time.perf_counter(), time.process_time()
         answer = client.get(path)
-        found.append((time.perf_counter() - began, time.process_time() - worked))
+        times.append((time.perf_counter() - began, time.process_time() - worked))
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
-    return found
+    return times
 
 
 def main(

@@ -29,9 +29,9 @@ def bench_decode(files: Sequence[Path], rounds: int) -> Report:
     peer = bare_peer()
     ratios: list[float] = []
     for file in files:
-        found = by_turns(_jobs(file, notes), rounds)
-        against = Row("", found[peer], "")
-        for name, values in found.items():
+        measured = by_turns(_jobs(file, notes), rounds)
+        against = Row("", measured[peer], "")
+        for name, values in measured.items():
             row = Row(f"{file.suffix[1:]}: {name}", values, "CPU-s", None)
             ratio = row.median / against.median
             rows.append(Row(row.name, values, "CPU-s", ratio))

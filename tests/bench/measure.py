@@ -17,11 +17,11 @@ def by_turns(jobs: Mapping[str, Job], rounds: int) -> dict[str, tuple[float, ...
     """Run each job once to warm up, then all of them ``rounds`` times, one after the other."""
     for job in jobs.values():
         job()
-    found: dict[str, list[float]] = {name: [] for name in jobs}
+    results: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(rounds):
         for name, job in jobs.items():
-            found[name].append(job())
-    return {name: tuple(values) for name, values in found.items()}
+            results[name].append(job())
+    return {name: tuple(values) for name, values in results.items()}
 
 
 def cpu_here(work: Callable[[], object]) -> float:
@@ -52,12 +52,12 @@ def tree(root: int) -> list[int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and (fields := _stat(int(folder.name))):
             parents.setdefault(int(fields[1]), []).append(int(folder.name))
-    found, waiting = [], [root]
+    processes, waiting = [], [root]
     while waiting:
         one = waiting.pop()
-        found.append(one)
+        processes.append(one)
         waiting += parents.get(one, ())
-    return found
+    return processes
 
 
 def cpu_of_process(process: int) -> float:
@@ -79,8 +79,8 @@ def memory_mb(root: int) -> float:
 
 def _memory_kb(process: int) -> int:
     try:
-        said = Path(f"/proc/{process}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in said.splitlines() if line.startswith("Pss:"))
+        smaps = Path(f"/proc/{process}/smaps_rollup").read_text()
+        return next(int(line.split()[1]) for line in smaps.splitlines() if line.startswith("Pss:"))
     except (OSError, StopIteration):  # it is gone, or not ours to look at
         return 0
 

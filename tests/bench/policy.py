@@ -22,21 +22,22 @@ RULES: Final = 50
 
 def bench_policy(policy: Path, events: int, rounds: int) -> Report:
     """Measure a policy file as it is, and filled up to fifty rules."""
-    told = [event(number).to_bytes() for number in range(events)]
-    given, many = load(policy), filled(policy, RULES)
-    ready = [parse_record(TrackClassified, one) for one in told]
-    name = f"decide, {len(given.rules)} rules"
+    stored = [event(number).to_bytes() for number in range(events)]
+    small, many = load(policy), filled(policy, RULES)
+    ready = [parse_record(TrackClassified, one) for one in stored]
+    name = f"decide, {len(small.rules)} rules"
     full = f"decide, {len(many.rules)} rules"
     jobs: dict[str, Job] = {
         "read and write": lambda: cpu_here(
-            lambda: [parse_record(TrackClassified, one).to_bytes() for one in told]
+            lambda: [parse_record(TrackClassified, one).to_bytes() for one in stored]
         ),
-        name: lambda: cpu_here(lambda: [decide(one, given) for one in ready]),
+        name: lambda: cpu_here(lambda: [decide(one, small) for one in ready]),
         full: lambda: cpu_here(lambda: [decide(one, many) for one in ready]),
     }
-    found = by_turns(jobs, rounds)
+    measured = by_turns(jobs, rounds)
     rows = {
-        n: Row(n, tuple(events / v for v in values), "events/CPU-s") for n, values in found.items()
+        n: Row(n, tuple(events / v for v in values), "events/CPU-s")
+        for n, values in measured.items()
     }
     peer = rows["read and write"].median
     return Report(

@@ -32,13 +32,13 @@ def bench_scale(
         names = [*GROUPS, *[STAGE] * (workers - 1)]
         shape = {"partitions": partitions, "decode_workers": 1}
         with running(state, None, next(files), names, **shape) as house:
-            said = burst(house, list(islice(files, tracks)))
-        rates[workers, partitions] = said.tracks_per_second
+            result = burst(house, list(islice(files, tracks)))
+        rates[workers, partitions] = result.tracks_per_second
         could = min(workers, partitions, cores)
-        efficiency = said.tracks_per_second / rates[shapes[0]] / could
+        efficiency = result.tracks_per_second / rates[shapes[0]] / could
         name = f"{workers} workers, {partitions} partitions"
-        rows.append(Row(name, (said.tracks_per_second,), "tracks/s", efficiency))
-        rows.append(Row(f"{name}: CPU", (said.cpu_per_track,), "CPU-s/track"))
+        rows.append(Row(name, (result.tracks_per_second,), "tracks/s", efficiency))
+        rows.append(Row(f"{name}: CPU", (result.cpu_per_track,), "CPU-s/track"))
     figures = {
         f"efficiency_{workers}_workers_{partitions}_partitions": rate
         / rates[shapes[0]]
@@ -58,7 +58,7 @@ def bench_linear(files: Iterator[Path], state: Path, tracks: int, seconds: float
         few = burst(house, list(islice(files, tracks)))
         many = burst(house, list(islice(files, TIMES * tracks)))
         memory = house.memory()
-    rows = [*_told(f"{tracks} tracks", few), *_told(f"{TIMES * tracks} tracks", many)]
+    rows = [*_rows(f"{tracks} tracks", few), *_rows(f"{TIMES * tracks} tracks", many)]
     rows += [Row(f"memory of worker {name}", (value,), "MB") for name, value in memory.items()]
     return Report(
         "linear",
@@ -72,9 +72,9 @@ def bench_linear(files: Iterator[Path], state: Path, tracks: int, seconds: float
     )
 
 
-def _told(name: str, said: Burst) -> list[Row]:
+def _rows(name: str, result: Burst) -> list[Row]:
     return [
-        Row(name, (said.cpu_per_track,), "CPU-s/track"),
-        Row(f"{name}: rate", (said.tracks_per_second,), "tracks/s"),
-        *(Row(f"{name}: {part}", (value,), "CPU-s/track") for part, value in said.cpu.items()),
+        Row(name, (result.cpu_per_track,), "CPU-s/track"),
+        Row(f"{name}: rate", (result.tracks_per_second,), "tracks/s"),
+        *(Row(f"{name}: {part}", (value,), "CPU-s/track") for part, value in result.cpu.items()),
     ]

@@ -38,8 +38,8 @@ def bench_score(
     if "cuda" in devices:
         lines = np.stack([one.clock for one in ready])
         jobs["copy to the device"] = lambda: _wall(lambda: _copy(lines))
-    found = by_turns(jobs, rounds)
-    rates = {name: tuple(most / value for value in values) for name, values in found.items()}
+    measured = by_turns(jobs, rounds)
+    rates = {name: tuple(most / value for value in values) for name, values in measured.items()}
     read = Row("", rates["read"], "").median
     rows = tuple(
         Row(name, values, "observations/s", Row("", values, "").median / read)

@@ -60,21 +60,21 @@ def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
     jobs["hear (decode to pack, as a worker does)"] = lambda: cpu_here(
         lambda: listen(file, max_duration_s=LONGEST_S)
     )
-    found = by_turns(jobs, rounds)
-    found["score"] = tuple(value / AT_ONCE for value in found["score"])
-    found["mix to mono"] = tuple(
+    measured = by_turns(jobs, rounds)
+    measured["score"] = tuple(value / AT_ONCE for value in measured["score"])
+    measured["mix to mono"] = tuple(
         max(0.0, both - alone)
-        for both, alone in zip(found["mix to mono"], found["decode"], strict=True)
+        for both, alone in zip(measured["mix to mono"], measured["decode"], strict=True)
     )
-    found[SUM] = tuple(
-        sum(values) for values in zip(*(found[name] for name in stages), strict=True)
+    measured[SUM] = tuple(
+        sum(values) for values in zip(*(measured[name] for name in stages), strict=True)
     )
-    limit = Row("", found[peer], "").median
+    limit = Row("", measured[peer], "").median
     rows = tuple(
         Row(name, values, "CPU-s", Row("", values, "").median / limit)
-        for name, values in found.items()
+        for name, values in measured.items()
     )
-    total = Row("", found[SUM], "").median
+    total = Row("", measured[SUM], "").median
     seconds = track.observation.duration_s
     return Report(
         "stages",
@@ -82,7 +82,7 @@ def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
         rows,
         {
             "ratio_to_bare_decode": total / limit,
-            "ratio_to_plain_frames": total / Row("", found[PLAIN], "").median,
+            "ratio_to_plain_frames": total / Row("", measured[PLAIN], "").median,
             "cpu_seconds_per_track": total,
             "track_seconds": seconds,
         },

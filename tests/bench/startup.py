@@ -27,11 +27,11 @@ def bench_startup(audio: Path, state: Path, rounds: int) -> Report:
     for name, module in MODULES.items():
         command = [sys.executable, "-c", f"import {module}"]
         jobs[name] = lambda command=command: cpu_of(command)  # type: ignore[misc]  # bound now
-    found = by_turns(jobs, rounds)
-    peer = Row("python", found["python"], "CPU-s")
+    measured = by_turns(jobs, rounds)
+    peer = Row("python", measured["python"], "CPU-s")
     rows = [
         Row(name, values, "CPU-s", Row("", values, "").median / peer.median)
-        for name, values in found.items()
+        for name, values in measured.items()
     ]
     first = tuple(_first_decision(audio, state / f"run-{number}") for number in range(rounds))
     rows.append(Row("up, from its start to the first decision", first, "s"))

@@ -76,14 +76,14 @@ def environment(one: Object, objects: Sequence[Object]) -> dict[str, str]:
     """Return what the main container of a workload finds, secrets by their key's name."""
     container = pod(one)["spec"]["containers"][0]
     maps = of_kind(objects, "ConfigMap")
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for source in container["envFrom"]:
         if "configMapRef" in source:
-            found |= maps[source["configMapRef"]["name"]]["data"]
+            variables |= maps[source["configMapRef"]["name"]]["data"]
     for variable in container.get("env", []):
         secret = variable.get("valueFrom", {}).get("secretKeyRef", {})
-        found[variable["name"]] = variable.get("value", secret.get("key", ""))
-    return found
+        variables[variable["name"]] = variable.get("value", secret.get("key", ""))
+    return variables
 
 
 def _of_all(objects: Sequence[Object]) -> Iterator[str]:
@@ -201,18 +201,18 @@ def _of_environment(
     strange = [key for key in maps["music-earmark-settings"]["data"] if not key.startswith(PREFIX)]
     if strange:
         yield f"{name}: no setting of ours is called {strange}"
-    found = {
+    variables = {
         key: value for key, value in environment(one, objects).items() if key.startswith(PREFIX)
     }
     mounts = [m["mountPath"] for m in pod(one)["spec"]["containers"][0]["volumeMounts"]]
-    for key, value in found.items():
+    for key, value in variables.items():
         if key.endswith("_FILE"):  # a file that is not there would be refused
             if not any(value.startswith(f"{mount}/") for mount in mounts):
                 yield f"{name}: {key} names {value}, where nothing is mounted"
             (files / Path(value).name).write_text("text")
-            found[key] = str(files / Path(value).name)
+            variables[key] = str(files / Path(value).name)
     try:
-        settings = Settings.from_env(found)
+        settings = Settings.from_env(variables)
     except SettingsError as error:
         yield f"{name}: {error}"
         return
@@ -220,20 +220,20 @@ def _of_environment(
         yield f"{name}: probes cannot reach it"
     if settings.console_host != "0.0.0.0":  # noqa: S104 - in a pod
         yield f"{name}: nobody could reach the console"
-    if PREFIX + "LEDGER" not in found:
+    if PREFIX + "LEDGER" not in variables:
         yield f"{name}: without a ledger"
 
 
 def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:
     deployments = of_kind(objects, "Deployment")
     for name, one in deployments.items():
-        wanted = one["spec"]["selector"]["matchLabels"]
-        if not wanted.items() <= pod(one)["metadata"]["labels"].items():
+        expected = one["spec"]["selector"]["matchLabels"]
+        if not expected.items() <= pod(one)["metadata"]["labels"].items():
             yield f"{name}: selects pods that are not its own"
-        if any("version" in label or "chart" in label for label in wanted):
+        if any("version" in label or "chart" in label for label in expected):
             yield f"{name}: its selector, which cannot change, names a version"
         for spread in pod(one)["spec"].get("topologySpreadConstraints", []):
-            if spread["labelSelector"]["matchLabels"] != wanted:
+            if spread["labelSelector"]["matchLabels"] != expected:
                 yield f"{name}: is spread over the pods of others"
     for one in objects:
         selector = one.get("spec", {}).get("podSelector", one.get("spec", {}).get("selector"))
@@ -250,8 +250,8 @@ def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:
 
 
 def _matched(selector: Object, deployments: dict[str, Object]) -> list[str]:
-    wanted = selector["matchLabels"].items()
-    return [name for name, one in deployments.items() if wanted <= _pod_labels(one).items()]
+    expected = selector["matchLabels"].items()
+    return [name for name, one in deployments.items() if expected <= _pod_labels(one).items()]
 
 
 def _pod_labels(one: Object) -> dict[str, str]:
@@ -289,25 +289,28 @@ def _of_scaling(objects: Sequence[Object]) -> Iterator[str]:
             yield f"{name}: replicas and autoscaling fight, or it has neither"
 
 
-def _of_trigger(name: str, spec: Object, found: dict[str, str]) -> Iterator[str]:
+def _of_trigger(name: str, spec: Object, variables: dict[str, str]) -> Iterator[str]:
     (trigger,) = spec["triggers"]
-    given, component = trigger["metadata"], name.removeprefix("music-earmark-")
-    if trigger["type"] != "kafka" or not given.keys() <= KAFKA_TRIGGER:
-        yield f"ScaledObject {name}: KEDA does not know {trigger['type']} {sorted(given)}"
-    if given.get("consumerGroup") != f"{found.get(PREFIX + 'GROUP_PREFIX', 'earmark')}.{component}":
+    arguments, component = trigger["metadata"], name.removeprefix("music-earmark-")
+    if trigger["type"] != "kafka" or not arguments.keys() <= KAFKA_TRIGGER:
+        yield f"ScaledObject {name}: KEDA does not know {trigger['type']} {sorted(arguments)}"
+    if (
+        arguments.get("consumerGroup")
+        != f"{variables.get(PREFIX + 'GROUP_PREFIX', 'earmark')}.{component}"
+    ):
         yield f"ScaledObject {name}: another's group"
-    if given.get("bootstrapServers") != found[PREFIX + "BROKERS"]:
+    if arguments.get("bootstrapServers") != variables[PREFIX + "BROKERS"]:
         yield f"ScaledObject {name}: another broker"
-    if "topic" in given and given["topic"] not in topics.EVENTS:
-        yield f"ScaledObject {name}: there is no topic {given['topic']}"
+    if "topic" in arguments and arguments["topic"] not in topics.EVENTS:
+        yield f"ScaledObject {name}: there is no topic {arguments['topic']}"
     if (
         not 0
         <= spec["minReplicaCount"]
         <= spec["maxReplicaCount"]
-        <= int(found[PREFIX + "PARTITIONS"])
+        <= int(variables[PREFIX + "PARTITIONS"])
     ):
         yield f"ScaledObject {name}: more replicas than partitions"
-    secured = found[PREFIX + "SECURITY_PROTOCOL"] != "PLAINTEXT"
+    secured = variables[PREFIX + "SECURITY_PROTOCOL"] != "PLAINTEXT"
     if secured != ("authenticationRef" in trigger):
         yield f"ScaledObject {name}: cannot get into the broker"
 
@@ -363,8 +366,8 @@ def _of_network(objects: Sequence[Object]) -> Iterator[str]:
                 continue  # names are asked for wherever the cluster says
             if led := [one for one in METADATA if _leads_to(one, rule)]:
                 yield f"NetworkPolicy {name}: leads to the metadata service at {led}"
-        found = environment(next(iter(deployments.values())), objects)
-        brokers = {int(one.rpartition(":")[2]) for one in found[PREFIX + "BROKERS"].split(",")}
+        variables = environment(next(iter(deployments.values())), objects)
+        brokers = {int(one.rpartition(":")[2]) for one in variables[PREFIX + "BROKERS"].split(",")}
         if not {53, *brokers} <= open_ports:
             yield f"NetworkPolicy {name}: no way to {sorted(brokers)}, or none to DNS"
 
@@ -399,8 +402,8 @@ def _of_console(objects: Sequence[Object]) -> Iterator[str]:
         if path["backend"]["service"] != {"name": name, "port": {"name": "http"}}:
             yield f"Ingress {name}: leads elsewhere"
         scheme = "https" if one["spec"].get("tls") else "http"
-        found = environment(deployments[name], objects)
-        if found.get(PREFIX + "CONSOLE_URL") != f"{scheme}://{rule['host']}":
+        variables = environment(deployments[name], objects)
+        if variables.get(PREFIX + "CONSOLE_URL") != f"{scheme}://{rule['host']}":
             yield f"Ingress {name}: the console does not know its address"
         if any(rule["host"] not in tls["hosts"] for tls in one["spec"].get("tls", [])):
             yield f"Ingress {name}: the certificate is for another host"

@@ -30,10 +30,10 @@ class Refused(AssertionError):
 
 def program() -> str:
     """Return where helm is."""
-    found = str(BUILT) if BUILT.exists() else shutil.which("helm")
-    if found is None:
+    binary = str(BUILT) if BUILT.exists() else shutil.which("helm")
+    if binary is None:
         pytest.skip("no helm here: `make helm` builds it where Go is")
-    return found
+    return binary
 
 
 def run(*arguments: str) -> str:
@@ -54,11 +54,11 @@ def values_file(variant: str) -> Path:
 
 def render(*arguments: str, chart: Path = CHART, kubernetes: str = "1.34") -> list[Object]:
     """Return the objects of ``helm template`` (a helm without a cluster believes in 1.20)."""
-    said = run(
+    documents = run(
         *("template", "music", str(chart), "--namespace", "earmark"),
         *("--kube-version", f"{kubernetes}.0", *arguments),
     )
-    return [one for one in yaml.load_all(said, Loader=yaml.CSafeLoader) if one]
+    return [one for one in yaml.load_all(documents, Loader=yaml.CSafeLoader) if one]
 
 
 @cache

@@ -96,8 +96,8 @@ def _series(live: Live, panel: dict[str, Any], began: float) -> Iterator[tuple[s
     for target in panel["targets"]:
         asked = {"start": str(began), "end": str(time.time()), "step": str(STEP_S)}
         query = substituted(target["expr"])
-        said = json.loads(live.server.ask("/api/v1/query_range", query=query, **asked))
-        for one in said["data"]["result"]:
+        response = json.loads(live.server.ask("/api/v1/query_range", query=query, **asked))
+        for one in response["data"]["result"]:
             times = date2num(np.array([int(t) for t, _ in one["values"]], dtype="datetime64[s]"))
             yield (
                 legend(target["legendFormat"], one["metric"]),
@@ -139,11 +139,11 @@ def _alarm(panel: dict[str, Any]) -> float | None:
 
 def _lines(axes: Axes, panel: dict[str, Any], live: Live, began: float) -> None:
     defaults = panel["fieldConfig"]["defaults"]
-    found = list(_series(live, panel, began))
+    series = list(_series(live, panel, began))
     stacked = defaults["custom"].get("stacking", {}).get("mode") == "normal"
-    grid = np.array(sorted({t for _, times, _ in found for t in times}))
+    grid = np.array(sorted({t for _, times, _ in series for t in times}))
     below = np.zeros(len(grid))
-    for name, times, values in found:
+    for name, times, values in series:
         if stacked:
             here = np.interp(grid, times, np.nan_to_num(values), left=0, right=0)
             axes.fill_between(grid, below, below + here, label=name, alpha=0.6, linewidth=0)
@@ -162,36 +162,36 @@ def _lines(axes: Axes, panel: dict[str, Any], live: Live, began: float) -> None:
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))
     axes.tick_params(labelsize=7)
     axes.grid(visible=True, linewidth=0.3)
-    if found:
+    if series:
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.1), ncols=3, fontsize=6, frameon=False)
 
 
 def _stat(axes: Axes, panel: dict[str, Any], live: Live, began: float) -> None:
     unit, threshold = panel["fieldConfig"]["defaults"]["unit"], _alarm(panel)
-    found = [(name, values) for name, _, values in _series(live, panel, began)]
+    series = [(name, values) for name, _, values in _series(live, panel, began)]
     axes.axis("off")
-    for number, (name, values) in enumerate(found[:4]):
+    for number, (name, values) in enumerate(series[:4]):
         finite = values[np.isfinite(values)]
         last = float(finite[-1]) if len(finite) else math.nan
         bad = threshold is not None and last >= threshold
         axes.text(
-            (number + 0.5) / max(1, min(4, len(found))),
+            (number + 0.5) / max(1, min(4, len(series))),
             0.5,
             f"{shown(last, unit)}\n{name}" if name else shown(last, unit),
             ha="center",
-            fontsize=16 if len(found) == 1 else 10,
+            fontsize=16 if len(series) == 1 else 10,
             color=RED if bad else "#37872d",
         )
 
 
 def _heat(axes: Axes, panel: dict[str, Any], live: Live, began: float) -> None:
-    found = sorted(_series(live, panel, began), key=lambda one: float(one[0]))
-    if not found:
+    series = sorted(_series(live, panel, began), key=lambda one: float(one[0]))
+    if not series:
         return
-    grid = np.array(sorted({t for _, times, _ in found for t in times}))
-    rows = np.array([np.interp(grid, times, values) for _, times, values in found])
+    grid = np.array(sorted({t for _, times, _ in series for t in times}))
+    rows = np.array([np.interp(grid, times, values) for _, times, values in series])
     axes.imshow(np.diff(rows, axis=0, prepend=0), aspect="auto", origin="lower", cmap="Oranges")
-    axes.set_yticks(range(len(found)), [name for name, _, _ in found], fontsize=6)
+    axes.set_yticks(range(len(series)), [name for name, _, _ in series], fontsize=6)
     axes.set_xticks([])
 
 

@@ -26,10 +26,10 @@ def promtool() -> str:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
+    binary = shutil.which(name)
+    if binary is None:
         pytest.skip(f"no {name} here: Debian's package prometheus has it")
-    return found
+    return binary
 
 
 class Server:
@@ -110,10 +110,10 @@ class Server:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the samples of an instant query."""
-        said = json.loads(self.ask("/api/v1/query", query=expression))
-        return list(said["data"]["result"])
+        body = json.loads(self.ask("/api/v1/query", query=expression))
+        return list(body["data"]["result"])
 
     def label_values(self, label: str, match: str) -> list[str]:
         """Return the values of a label among matching series."""
-        said = json.loads(self.ask(f"/api/v1/label/{label}/values", **{"match[]": match}))
-        return list(said["data"])
+        body = json.loads(self.ask(f"/api/v1/label/{label}/values", **{"match[]": match}))
+        return list(body["data"])

@@ -219,11 +219,11 @@ def test_replicas_are_capped_by_partitions() -> None:
 
 def test_the_autoscaler_gets_in_by_the_same_secrets() -> None:
     (one,) = of_kind(helm.variant("sasl"), "TriggerAuthentication").values()
-    given = {
+    parameters = {
         entry["parameter"]: (entry["name"], entry["key"])
         for entry in one["spec"]["secretTargetRef"]
     }
-    assert given == {
+    assert parameters == {
         "username": ("kafka-user", "username"),
         "password": ("kafka-user", "password"),
         "ca": ("kafka-tls", "ca.crt"),
@@ -245,8 +245,13 @@ def test_extras_reach_the_pod() -> None:
 
 
 def test_annotations_reach_the_deployment_and_not_its_pods() -> None:
-    said = ("--set", "common.annotations.reloader=auto", "--set", "common.podAnnotations.mesh=off")
-    decide = of_kind(render(*said), "Deployment")["music-earmark-decide"]
+    options = (
+        "--set",
+        "common.annotations.reloader=auto",
+        "--set",
+        "common.podAnnotations.mesh=off",
+    )
+    decide = of_kind(render(*options), "Deployment")["music-earmark-decide"]
     assert decide["metadata"]["annotations"] == {"reloader": "auto"}
     annotations = pod(decide)["metadata"]["annotations"]
     assert (annotations["mesh"], "reloader" in annotations) == ("off", False)
@@ -254,8 +259,8 @@ def test_annotations_reach_the_deployment_and_not_its_pods() -> None:
 
 def test_jobs_go_where_the_processes_go() -> None:
     """On a cluster whose nodes are all tainted they would wait for ever otherwise."""
-    said = ("--set", "common.nodeSelector.pool=music", "--set", "common.priorityClassName=high")
-    objects = render("-f", str(values_file("gpu")), *said)
+    options = ("--set", "common.nodeSelector.pool=music", "--set", "common.priorityClassName=high")
+    objects = render("-f", str(values_file("gpu")), *options)
     jobs = [pod(one)["spec"] for one in of_kind(objects, "Job").values()]
     for spec in (*jobs, of_kind(objects, "Pod")["music-earmark-doctor"]["spec"]):
         assert spec["tolerations"] == [

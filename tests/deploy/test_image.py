@@ -86,10 +86,10 @@ def test_make_image_asks_for_what_the_dockerfile_takes(tmp_path: Path) -> None:
     _, *words = done.stdout.splitlines()  # the first is the command, for people
     assert words[:5] == ["build", "-f", "deploy/Dockerfile", "-t", "r.example.org/e:1"]
     assert words[-3:] == ["--format", "docker", "."]  # podman would leave out the health check
-    given = [words[at + 1] for at, word in enumerate(words) if word == "--build-arg"]
-    assert "DEVICE=gpu" in given
+    variables = [words[at + 1] for at, word in enumerate(words) if word == "--build-arg"]
+    assert "DEVICE=gpu" in variables
     taken = {line[4:].split("=")[0] for line in dockerfile().splitlines() if line[:4] == "ARG "}
-    assert {one.split("=")[0] for one in given} == taken - {"BASE"}
+    assert {one.split("=")[0] for one in variables} == taken - {"BASE"}
 
 
 def test_every_variable_in_the_image_is_a_setting() -> None:
@@ -111,11 +111,11 @@ def test_compose_prepares_topics_and_tables(compose: dict[str, Any]) -> None:
 
 def test_compose_settings_are_settings(compose: dict[str, Any]) -> None:
     for service in ours(compose).values():
-        given = {
+        variables = {
             name: "auto" if name == PREFIX + "DEVICE" else value
             for name, value in service["environment"].items()
         }
-        assert Settings.from_env(given).brokers == "kafka:9092"
+        assert Settings.from_env(variables).brokers == "kafka:9092"
 
 
 def test_compose_gives_our_containers_no_rights(compose: dict[str, Any]) -> None:

@@ -91,8 +91,8 @@ class Live:
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A Prometheus that has watched the whole house work on self-made tracks, twice."""
-    with at_work(tmp_path_factory.mktemp("live")) as found:
-        yield found
+    with at_work(tmp_path_factory.mktemp("live")) as answers:
+        yield answers
 
 
 @contextmanager
@@ -226,19 +226,19 @@ def _judge(settings: Settings) -> None:
     ledger = Ledger.open(settings.ledger)
     with ledger.transaction() as connection:
         anna, bob = (create(connection, name, "reviewer", "test") for name in ("anna", "bob"))
-    found = {}
+    answers = {}
     for extent in (Extent.NONE, Extent.ALL):
         task_id = take_next(ledger, anna)
         assert task_id is not None
-        found[_verdict(ledger, task_id, anna, extent)] = extent
+        answers[_verdict(ledger, task_id, anna, extent)] = extent
     assert ask_twice(ledger, anna, 2) == 2
-    for _ in found:
+    for _ in answers:
         task_id = take_next(ledger, bob, "quality")
         assert task_id is not None
         with ledger.reading() as connection:
-            mine = TASK_STATES.c.task_id == task_id
-            about = connection.scalars(select(TASK_STATES.c.about_verdict).where(mine)).one()
-        _verdict(ledger, task_id, bob, found[about])
+            same_task = TASK_STATES.c.task_id == task_id
+            about = connection.scalars(select(TASK_STATES.c.about_verdict).where(same_task)).one()
+        _verdict(ledger, task_id, bob, answers[about])
     ledger.close()
 
 
@@ -307,8 +307,8 @@ def test_all_processes_are_scraped(live: Live) -> None:
 def test_one_trace_leads_from_the_request_to_the_acknowledgement(live: Live) -> None:
     """Over real headers: HTTP, outbox, each topic; the ledger sees the acknowledgement."""
     spans = live.collector.of(TRACE)
-    found = {(one.process.removeprefix("earmark-"), one.name) for one in spans}
-    assert found >= {
+    answers = {(one.process.removeprefix("earmark-"), one.name) for one in spans}
+    assert answers >= {
         ("console", "POST /v1/uploads"),
         ("console", "outbox publish"),
         ("fingerprint", "fingerprint tracks.uploaded"),

@@ -48,18 +48,18 @@ OF_A_COMMAND = re.compile(
 def written() -> Iterator[tuple[str, str, bool]]:
     """Yield where a command is written, its words, and whether it stands in prose."""
     for text in TEXTS:
-        said = text.read_text().replace("\\\n", " ")
+        sentences = text.read_text().replace("\\\n", " ")
         if text.suffix == ".py":  # what the doctor advises
-            lines = [(one, True) for one in re.findall(r'"(earmark [^"(]+)', said)]
+            lines = [(one, True) for one in re.findall(r'"(earmark [^"(]+)', sentences)]
         else:
-            blocks = FENCE.findall(said) if text.suffix == ".md" else [said]
+            blocks = FENCE.findall(sentences) if text.suffix == ".md" else [sentences]
             lines = [(line, False) for block in blocks for line in block.splitlines()]
-            prose = FENCE.sub("", said) if text.suffix == ".md" else ""
+            prose = FENCE.sub("", sentences) if text.suffix == ".md" else ""
             lines += [(" ".join(one.split()), True) for one in INLINE.findall(prose)]
         for line, mention in lines:
             for part in statements(line):
-                if found := OF_A_COMMAND.search(part):
-                    yield text.name, found[1].strip(), mention
+                if match := OF_A_COMMAND.search(part):
+                    yield text.name, match[1].strip(), mention
 
 
 def statements(line: str) -> Iterator[str]:
@@ -135,9 +135,9 @@ def test_all_texts_were_read() -> None:
 
 def test_helm_takes_the_commands_that_are_written_down() -> None:
     """Without a cluster it gets as far as asking for one, past flags and arguments."""
-    said = "".join(text.read_text() for text in (RUNBOOKS, CHART / "README.md"))
-    commands = set(re.findall(r"^ *(helm .+)$", said, re.MULTILINE))
-    commands |= {one for one in INLINE.findall(FENCE.sub("", said)) if one.count(" ") > 2}
+    sentences = "".join(text.read_text() for text in (RUNBOOKS, CHART / "README.md"))
+    commands = set(re.findall(r"^ *(helm .+)$", sentences, re.MULTILINE))
+    commands |= {one for one in INLINE.findall(FENCE.sub("", sentences)) if one.count(" ") > 2}
     commands = {one for one in commands if one.startswith("helm ")}
     assert len(commands) >= 5
     for command in commands:
@@ -175,13 +175,13 @@ def test_runbooks_name_values_that_exist() -> None:
         }
         assert dotted
         for path in dotted:
-            found: Any = values
+            node: Any = values
             for key in path.split("."):
                 if path.startswith("settings."):
                     assert path.removeprefix("settings.") in Settings.model_fields
                     break
-                assert key in found, f"{text.name}: {path}"
-                found = found[key]
+                assert key in node, f"{text.name}: {path}"
+                node = node[key]
 
 
 def test_runbooks_name_metrics_that_exist() -> None:

@@ -119,12 +119,12 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "claim": every | {"persistence": {**every["persistence"], "existingClaim": ""}},
         "named": every | {"fullnameOverride": ""},
     }
-    found = {}
+    difference = {}
     for name, values in variants.items():
         file: Path = folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(values))
-        found[name] = json.dumps(render("-f", str(file)))
-    return found
+        difference[name] = json.dumps(render("-f", str(file)))
+    return difference
 
 
 def marks(value: Any) -> Iterator[str]:
@@ -153,9 +153,9 @@ def test_a_value_arrives(path: str, rendered: dict[str, str]) -> None:
 
 def test_a_digest_counts_instead_of_a_tag() -> None:
     digest = "sha256:" + "7" * 64
-    said = json.dumps(render("--set", f"image.digest={digest},image.tag=old"))
-    assert f"earmark@{digest}" in said
-    assert ":old" not in said
+    response = json.dumps(render("--set", f"image.digest={digest},image.tag=old"))
+    assert f"earmark@{digest}" in response
+    assert ":old" not in response
 
 
 def test_an_alert_can_be_left_out() -> None:

@@ -76,11 +76,11 @@ def _closure(root: Distribution) -> Iterator[Distribution]:
                 continue
             seen.add(known)
             try:
-                found = distribution(one.name)
+                members = distribution(one.name)
             except PackageNotFoundError:
                 continue  # for another platform's build of it
-            yield found
-            waiting.append((found, ("", *one.extras)))
+            yield members
+            waiting.append((members, ("", *one.extras)))
 
 
 def _top_levels(needed: Distribution) -> set[str]:
@@ -111,7 +111,7 @@ def run(bare: Path, where: Path, *arguments: str, program: str = "earmark") -> s
 def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for wanted in (
+    for required in (
         "streams/policy/default.yaml",
         "streams/contract/schemas/asyncapi.json",
         "streams/contract/schemas/tracks.decided.v1.json",
@@ -123,7 +123,7 @@ def test_the_wheel_holds_what_is_not_code(wheel: Path) -> None:
         "streams/py.typed",
         "streams/examples/catalogue_consumer.py",
     ):
-        assert wanted in names
+        assert required in names
     assert not [name for name in names if name.startswith(("tests/", "deploy/", *TRAINING))]
 
 
@@ -142,10 +142,10 @@ def test_a_wheel_of_its_own_holds_what_trains_and_measures(wheel: Path, tmp_path
 
 
 def test_defaults_lie_inside_the_installation(bare: Path, tmp_path: Path) -> None:
-    said = run(bare, tmp_path, "settings")
+    printed = run(bare, tmp_path, "settings")
     values = dict(
         line.split("=", 1)
-        for line in said.splitlines()
+        for line in printed.splitlines()
         if line.startswith("EARMARK_") and "=" in line
     )
     for name in ("EARMARK_MODEL", "EARMARK_POLICY"):

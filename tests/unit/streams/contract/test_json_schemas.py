@@ -101,8 +101,8 @@ def changed(**fields: Any) -> dict[str, Any]:
 def without(name: str) -> dict[str, Any]:
     fields = {key: (info.annotation, info) for key, info in Old.model_fields.items() if key != name}
     made: type[BaseModel] = create_model("New", **fields)  # type: ignore[call-overload]
-    found: dict[str, Any] = made.model_json_schema()
-    return found
+    schema_without: dict[str, Any] = made.model_json_schema()
+    return schema_without
 
 
 class Wider(BaseModel):
@@ -136,7 +136,7 @@ def test_what_only_grows_breaks_nothing(new: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("new", "said"),
+    ("new", "sentences"),
     [
         (without("share"), ["share: the field is gone"]),
         (changed(more=(str, ...)), ["more: it is needed now, and events lie there without it"]),
@@ -185,8 +185,8 @@ def test_what_only_grows_breaks_nothing(new: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_breaks_is_named(new: dict[str, Any], said: list[str]) -> None:
-    assert breaks(Old.model_json_schema(), new) == said
+def test_what_breaks_is_named(new: dict[str, Any], sentences: list[str]) -> None:
+    assert breaks(Old.model_json_schema(), new) == sentences
 
 
 def test_a_new_version_need_only_read_the_old_one() -> None:

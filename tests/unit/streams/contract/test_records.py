@@ -88,11 +88,11 @@ def examples() -> dict[str, Record]:
         }
     )
     covered = decide(licensed, policy, facts(licensed, granted))
-    said = decide(event, policy)
-    labelled, decided, requested = said.labelled, said.decided, said.requested
+    sentence = decide(event, policy)
+    labelled, decided, requested = sentence.labelled, sentence.decided, sentence.requested
     assert requested is not None
-    assert said.shadowed is not None
-    assert said.statement is not None
+    assert sentence.shadowed is not None
+    assert sentence.statement is not None
     assert covered.credits is not None
     applied = DecisionApplied(
         decision_id=decided.decision_id,
@@ -103,7 +103,7 @@ def examples() -> dict[str, Record]:
     records = (
         *(received, fingerprinted(), event, labelled, decided, requested, applied),
         *(verdict(undoes="vrd_0"), appeal(), agreement()),
-        *(policy_changed(), reopened(), said.shadowed, said.statement),
+        *(policy_changed(), reopened(), sentence.shadowed, sentence.statement),
         *(covered.usages[0], covered.credits),
     )
     return {type(record).__name__: record for record in records}
@@ -140,7 +140,7 @@ def test_an_older_reader_survives_a_newer_writer(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "sentence"),
     [
         (None, "no value"),
         (b"", "Invalid JSON"),
@@ -152,12 +152,12 @@ def test_an_older_reader_survives_a_newer_writer(name: str) -> None:
         (b" " * (MAX_RECORD_BYTES + 1), "exceed"),
     ],
 )
-def test_what_is_no_record_says_so(value: bytes | None, said: str) -> None:
+def test_what_is_no_record_says_so(value: bytes | None, sentence: str) -> None:
     with pytest.raises(InvalidRecord) as caught:
         parse(UploadReceived, value)
     assert isinstance(caught.value, BadInput)
     assert caught.value.reason == "invalid_record"
-    assert said in caught.value.detail
+    assert sentence in caught.value.detail
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_records_do_not_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("made", "sentence"),
     [
         (lambda: verdict(reason_codes=()), "reason_codes"),
         (lambda: verdict(extent=None), "needs an extent"),
@@ -225,8 +225,8 @@ def test_records_do_not_change() -> None:
         (lambda: RightsChanged(**RIGHTS, entry=None), "either entry or generator"),
     ],
 )
-def test_what_people_and_registries_cannot_say(made: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_what_people_and_registries_cannot_say(made: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         made()
 
 

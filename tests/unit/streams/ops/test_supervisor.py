@@ -133,7 +133,7 @@ def test_a_worker_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "printed"),
     [
         ('{"event": "started"}\n{"event": "broken", "error": "no broker"}\n', "no broker"),
         ("earmark: EARMARK_ALPHA is too small\n", "EARMARK_ALPHA is too small"),
@@ -144,6 +144,6 @@ def test_a_worker_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path) ->
         ("listening on port 1\n", ""),
     ],
 )
-def test_last_words_are_why_it_ended(log: str, said: str, tmp_path: Path) -> None:
+def test_last_words_are_why_it_ended(log: str, printed: str, tmp_path: Path) -> None:
     (tmp_path / "one.log").write_text(log)
-    assert Child("one", Settings(), tmp_path / "one.log").last_words() == said
+    assert Child("one", Settings(), tmp_path / "one.log").last_words() == printed

@@ -83,10 +83,10 @@ def test_a_model_that_comes_with_earmark_is_found_by_its_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model
-    assert found is not None
-    assert found.is_absolute()
-    assert (found / "manifest.json").exists()
+    folder = Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model
+    assert folder is not None
+    assert folder.is_absolute()
+    assert (folder / "manifest.json").exists()
     (tmp_path / name).mkdir(parents=True)
     assert Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model == Path(name)
     assert Settings.from_env({"EARMARK_MODEL": "elsewhere/x"}).model == Path("elsewhere/x")

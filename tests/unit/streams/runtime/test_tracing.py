@@ -73,16 +73,16 @@ def end(handler: Any, headers: Any = BEFORE) -> Memory:
 
 def test_an_event_goes_on_in_its_trace_stage_by_stage(spans: InMemorySpanExporter) -> None:
     (out,) = end(good).messages
-    found = named(spans)
-    assert found.keys() == {"unit heard", "unit handle", "unit think", "unit publish"}
-    assert {trace_of(span) for span in found.values()} == {TRACE}
-    event_span = found["unit heard"]
+    by_name = named(spans)
+    assert by_name.keys() == {"unit heard", "unit handle", "unit think", "unit publish"}
+    assert {trace_of(span) for span in by_name.values()} == {TRACE}
+    event_span = by_name["unit heard"]
     assert event_span.parent is not None
     assert event_span.attributes is not None
     assert f"{event_span.parent.span_id:016x}" == "b7ad6b7169203331"
     assert event_span.attributes["messaging.destination.name"] == "heard"
     assert event_span.attributes["earmark.upload_id"] == "upl_1"
-    assert found["unit think"].parent == found["unit handle"].context
+    assert by_name["unit think"].parent == by_name["unit handle"].context
     headers = dict(out.headers)
     assert headers["traceparent"].decode().split("-")[1:3] == [
         TRACE,
@@ -98,9 +98,9 @@ def test_a_dead_letter_marks_its_span_and_keeps_its_headers(spans: InMemorySpanE
     assert dict(letter.headers)["traceparent"] == PARENT.encode(), "a replay stays in the trace"
 
 
-@pytest.mark.parametrize("said", [b"", b"nonsense", b"00-0-0-01", b"\xff" * 80, b"0" * 9_999])
-def test_what_is_no_context_begins_a_trace(said: bytes, spans: InMemorySpanExporter) -> None:
-    end(good, (("traceparent", said),))
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"00-0-0-01", b"\xff" * 80, b"0" * 9_999])
+def test_what_is_no_context_begins_a_trace(content: bytes, spans: InMemorySpanExporter) -> None:
+    end(good, (("traceparent", content),))
     assert named(spans)["unit heard"].parent is None
 
 
@@ -174,8 +174,8 @@ def test_of_a_batch_each_answer_goes_on_in_its_own_trace(spans: InMemorySpanExpo
     sent: list[dict[str, Any]] = []
 
     class Broker:
-        def send(self, topic: str, **said: Any) -> "Broker":
-            sent.append(said | {"topic": topic})
+        def send(self, topic: str, **content: Any) -> "Broker":
+            sent.append(content | {"topic": topic})
             return self
 
         def get(self, timeout: float) -> None: ...
@@ -199,8 +199,8 @@ def test_of_a_batch_each_answer_goes_on_in_its_own_trace(spans: InMemorySpanExpo
     consumer._consumer = consumer._producer = Broker()
     with asyncio.Runner() as runner:
         consumer._end(batch, Handling("catalogue", answer, consumer, settings), runner)
-    told = [dict(one["headers"])["traceparent"].decode().split("-")[1] for one in sent]
-    assert told[0] == TRACE != told[1]
+    traces = [dict(one["headers"])["traceparent"].decode().split("-")[1] for one in sent]
+    assert traces[0] == TRACE != traces[1]
     assert [one.name for one in spans.get_finished_spans()] == ["catalogue batch"] * 2
 
 
@@ -210,9 +210,9 @@ def test_logs_name_their_trace(
     logs.configure("info", processor="unit")
     end(bad)
     (line,) = [
-        said
-        for said in map(json.loads, capsys.readouterr().err.splitlines())
-        if said["event"] == "dead_letter_sent"
+        content
+        for content in map(json.loads, capsys.readouterr().err.splitlines())
+        if content["event"] == "dead_letter_sent"
     ]
     assert line["trace_id"] == TRACE
     assert line["span_id"] == f"{named(spans)['unit heard'].context.span_id:016x}"

@@ -69,12 +69,12 @@ def test_the_newest_scores_are_held_against_those_before(ledger: Ledger) -> None
         for number, score in enumerate(scores)
     )
     drift.measure(ledger)
-    said = {
+    gauges = {
         measure: value("earmark_drift", model="m-drifted", measure=measure) or 0.0
         for measure in ("psi", "psi_by_chance", "ks", "ks_by_chance")
     }
-    assert said["psi"] > 1 > said["psi_by_chance"]
-    assert said["ks"] > 0.7 > said["ks_by_chance"]
+    assert gauges["psi"] > 1 > gauges["psi_by_chance"]
+    assert gauges["ks"] > 0.7 > gauges["ks_by_chance"]
 
 
 def test_p_values_of_what_people_found_human(ledger: Ledger) -> None:

@@ -44,11 +44,11 @@ def test_the_manifest_says_how_the_scores_lie() -> None:
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
 def test_more_or_less_ai_is_no_drift_and_is_estimated(share: float) -> None:
-    found = compared(FULL, scores(2_000, share))
-    assert found.ai_share == pytest.approx(share, abs=0.05)
-    assert found.psi.value < 2 * found.psi.by_chance
-    assert found.psi.value < 0.1
-    low, high = found.psi.interval
+    comparison = compared(FULL, scores(2_000, share))
+    assert comparison.ai_share == pytest.approx(share, abs=0.05)
+    assert comparison.psi.value < 2 * comparison.psi.by_chance
+    assert comparison.psi.value < 0.1
+    low, high = comparison.psi.interval
     assert low <= high
 
 
@@ -56,17 +56,17 @@ def test_a_window_that_the_release_explains_rarely_exceeds_what_chance_gives() -
     """The release is the truth here, so the bound, which knows that it is a sample, is safe."""
     over = 0
     for _ in range(30):
-        found = compared(FULL, scores(300, 0.3))
-        over += found.psi.value > found.psi.by_chance
+        comparison = compared(FULL, scores(300, 0.3))
+        over += comparison.psi.value > comparison.psi.by_chance
     assert over <= 4
 
 
 def test_scores_that_no_share_of_ai_explains_are_drift() -> None:
     shifted = scores(1_000, 0.1) + 2.5  # a new format that lifts everybody's scores
-    found = compared(FULL, shifted)
-    assert found.psi.interval[0] > 0.25
-    assert found.psi.value > 2 * found.psi.by_chance
-    assert found.ks.value > found.ks.by_chance
+    comparison = compared(FULL, shifted)
+    assert comparison.psi.interval[0] > 0.25
+    assert comparison.psi.value > 2 * comparison.psi.by_chance
+    assert comparison.ks.value > comparison.ks.by_chance
 
 
 def test_few_cases_say_little() -> None:
@@ -116,9 +116,11 @@ def test_the_newest_are_compared_by_population_and_deliverer(tmp_path: Path) -> 
     labels = {"model": name, "population": "full_rate"}
 
     def of(deliverer: str, measure: str) -> float:
-        found = value("earmark_reference_drift", **labels, deliverer=deliverer, measure=measure)
-        assert found is not None
-        return found
+        comparison = value(
+            "earmark_reference_drift", **labels, deliverer=deliverer, measure=measure
+        )
+        assert comparison is not None
+        return comparison
 
     assert of("shifted", "psi") > 0.25 > of("steady", "psi_by_chance")
     assert of("steady", "psi") < of("all", "psi") < of("shifted", "psi")

@@ -29,9 +29,9 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     today = datetime.now(UTC).date()
 
     def write(agreement: str, version: int = 1, **fields: Any) -> None:
-        given = {"agreement_id": agreement, "valid_from": today - timedelta(days=400), **fields}
+        earlier = {"agreement_id": agreement, "valid_from": today - timedelta(days=400), **fields}
         changed = RightsChanged.model_validate(
-            events.agreement(**given).model_dump()
+            events.agreement(**earlier).model_dump()
             | {"version": version, "entry_id": f"rgt_{agreement}"}
         )
         ledger.write(
