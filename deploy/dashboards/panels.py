@@ -1,6 +1,6 @@
 """From a few words about a panel to Grafana's JSON, by grafana-foundation-sdk.
 
-Panels fill rows of 24 columns from left to right; ids and letters of queries are given here,
+Panels fill rows of 24 columns from left to right; ids and names of queries are given here,
 since the builders give none.
 """
 
@@ -48,7 +48,7 @@ Kind = Literal["lines", "stack", "stat", "heat", "table", "matrix"]
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: what it asks and what it says about that.
+    """One panel: its queries and its description.
 
     ``queries`` are (PromQL, legend); where ``unit`` is cpm they give events a second, which are
     shown by the minute (an increase would depend on how far one has zoomed out).

@@ -1,18 +1,17 @@
 """Dead letters: what could not be processed, with its exact bytes and the reason.
 
 A dead letter is the source message as it came (key, value, headers) on ``<topic>.dead``,
-plus the headers below. Nothing is re-encoded, so that a replay is the original. Two
-things cannot lie on a topic as they came, and ``earmark.dead.value`` says so: a message
-without key *and* value (clients refuse it: its value is empty bytes and the header says
-``null``), and one so large that the broker takes it no more with our headers on it (its
-value is left out, the header says ``omitted``, the origin says where it lies).
+plus the headers below. Nothing is re-encoded, so that a replay is the original. Two kinds
+cannot be stored as they came; ``earmark.dead.value`` marks them. ``null``: a message without
+key *and* value, which clients refuse; its value is empty bytes. ``omitted``: a message too large
+for the broker with these headers; its value is left out, and the origin is its position.
 
 A replay (``earmark dead-letters replay``) is the original again, on its source topic, with two
 headers that say so. They travel on with whatever becomes of it, a further dead letter
 included, so that attempts are counted over repeated deaths.
 
 The limit guards against the bad deploy that would drain a whole topic into its dead
-letters: over it, the worker stops and people look.
+letters: over it, the worker stops.
 """
 
 from collections import deque
@@ -68,7 +67,7 @@ class Message:
 
     @property
     def traced(self) -> dict[str, str | int]:
-        """What a span says about it (``streams.runtime.tracing``), in OpenTelemetry's words."""
+        """Attributes of its span (``streams.runtime.tracing``), by OpenTelemetry's conventions."""
         return {
             "messaging.system": "kafka",
             "messaging.destination.name": self.topic,
@@ -147,7 +146,7 @@ def read(
 ) -> DeadLetter:
     """Read a dead letter; a header that is absent reads as an empty text.
 
-    ``value`` is None where the source's was null, or was omitted (``omitted`` tells).
+    ``value`` is None where the source's was null, or was omitted (see ``omitted``).
     """
     texts = {name: text.decode(errors="replace") for name, text in headers}
     if texts.get(VALUE) in ("null", "omitted"):

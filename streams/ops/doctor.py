@@ -1,8 +1,7 @@
 """``earmark doctor``: look at everything that an installation stands on, and name the remedy.
 
-It changes nothing: what it writes to see whether it may, it takes back. Run it where a
-worker would run (same settings, same machine or pod); the checks are independent of each
-other, so that one fault hides no other.
+It changes nothing: test writes are undone. Run it where a worker would run, with the same
+settings. The checks are independent, so that one fault hides no other.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,7 @@ State = Literal["ok", "warning", "fault"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; ``remedy`` says what to do, where something is to be done."""
+    """Result of one check; ``remedy``: what to do, empty where nothing is to be done."""
 
     check: str
     state: State

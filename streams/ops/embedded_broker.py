@@ -67,8 +67,8 @@ class EmbeddedBroker:
         """Start it, wait until it answers, return ``bootstrap``.
 
         Raises:
-            BrokerFailed: it ended at once, or does not answer; the message says where
-                its log is.
+            BrokerFailed: it ended at once, or does not answer; the message names
+                its log.
         """
         self._port = self._port or free_port()
         if listens(self.bootstrap):
@@ -140,7 +140,7 @@ class EmbeddedBroker:
 def ensure_topics(settings: Settings) -> None:
     """Create the topics that are missing, and wait until all are visible. Idempotent.
 
-    Existing topics are left as they are (``earmark topics plan`` says how they differ).
+    Existing topics are left as they are (``earmark topics plan`` lists how they differ).
 
     Raises:
         BrokerAway: no broker answers at ``settings.brokers``.

@@ -1,6 +1,6 @@
 """``earmark analyze``: the pipeline's analysis of local files, without a broker.
 
-Files are heard in the same guarded child processes; answers come in the order of the
+Files are decoded in the same guarded child processes; answers come in the order of the
 files, each as soon as it and those before it are there.
 """
 

@@ -91,7 +91,7 @@ def submit(
 
 
 class Presence:
-    """Says when no broker is there any more, and when one is again; its client waits in silence."""
+    """Prints when the broker goes away and when it is back; the client itself prints nothing."""
 
     def __init__(self, brokers: str, console: Console) -> None:
         self._brokers, self._console = brokers, console

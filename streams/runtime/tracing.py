@@ -1,8 +1,8 @@
 """Traces of uploads, by OpenTelemetry's API; a no-op until ``configure`` finds a collector.
 
 ``EARMARK_TRACES_ENDPOINT`` names the collector; every process sends its spans there. The context
-travels with the messages as W3C ``traceparent``, so one trace leads from the ingest hook (or the
-HTTP request) to the catalogue's acknowledgement, and on to verdicts and appeals about the track.
+travels with the messages as W3C ``traceparent``. One trace leads from the ingest hook (or the
+HTTP request) to the catalogue's acknowledgement, and on to verdicts and appeals.
 Logs carry ``trace_id`` and ``span_id``.
 
 Without a collector the SDK is not imported, and the ``traceparent`` of another producer is

@@ -1,4 +1,4 @@
-"""The events on the topics: what is said, in which words.
+"""The records of all events.
 
 Every record is frozen, carries ``schema_version`` and tolerates unknown fields, so that
 an older reader survives a newer writer (additive evolution only). A record's content is
@@ -12,8 +12,8 @@ Each event carries forward what the next processor needs (house rule), so the ch
                                                             -> TrackDecided -> DecisionApplied
                                                             -> ReviewRequested
 
-Read words, uploads, heard, analyses, decisions: the chain above. What people and registries
-say stands in reviews, rights, policy and credits.
+Read base, uploads, fingerprints, analyses, decisions: the chain above. Verdicts, appeals, the
+registry and policies follow in reviews, rights, policy and credits.
 """
 
 from streams.contract.records.analyses import (

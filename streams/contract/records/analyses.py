@@ -1,4 +1,4 @@
-"""What classify says: the detector's answer, with its segments and its evidence."""
+"""Records of classify: the detector's answer, with its segments and its evidence."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What decide says: labels (facts), decisions (consequences), tasks; and the catalogue's answer."""
+"""Records of decide: labels (facts), decisions (consequences), tasks; the catalogue's answer."""
 
 from typing import Annotated, Any, Literal, Self
 

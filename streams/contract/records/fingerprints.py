@@ -1,4 +1,4 @@
-"""What fingerprint says: audio facts, the fingerprint, where the observation lies, matches."""
+"""Records of fingerprint: audio facts, fingerprint, address of the observation, matches."""
 
 from typing import Literal
 

@@ -1,8 +1,7 @@
-"""What people say about decisions: verdicts of reviewers, and appeals.
+"""Records of people about decisions: verdicts of reviewers, and appeals.
 
-Nothing is ever taken back by deleting. An undo is a verdict that names the one which it
-takes out of force; an appeal is a row of changes, of which the highest ``sequence`` says
-how it stands. Both may arrive late, twice and in any order.
+Nothing is deleted. An undo is a verdict that names the one it revokes. An appeal is a series of
+changes; the highest ``sequence`` has its state. Both may arrive late, twice and in any order.
 """
 
 from typing import Annotated, Final, Literal, Self
@@ -80,7 +79,7 @@ class ReviewDecided(Record):
 
 
 def verdict_id(task_id: str, reviewer_id: str, decided_at: AwareDatetime) -> str:
-    """Return the id of what a reviewer says about a task at a time."""
+    """Return the id of a reviewer's verdict on a task at a time."""
     return stable_id("vrd", task_id, reviewer_id, decided_at.isoformat())
 
 

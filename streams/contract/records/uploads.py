@@ -1,4 +1,4 @@
-"""What an ingest pipeline says: an upload, who made it, and what is declared about AI."""
+"""Records of an ingest pipeline: an upload, its contributors, its declaration about AI."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -125,4 +125,4 @@ class UploadReceived(Record):
         return self.upload.track_id
 
 
-# --- what was heard ----------------------------------------------------------------------
+# --- matches -----------------------------------------------------------------------------
