@@ -4,8 +4,8 @@ It needs kafka-python, jsonschema and two published schemas (``streams/contract/
 nothing else of Earmark. Three rules make it right, whatever ``apply`` does:
 
 1. The same decision applied twice changes nothing: it is known by its ``decision_id``.
-2. An older decision never undoes a newer one. Newer means: about a later upload, or later about
-   the same upload (the time on the broker), as after a new policy or when the log is read again.
+2. An older decision never undoes a newer one. Newer means: about a later upload, or published
+   later about the same upload, as after a new policy.
 3. It answers on ``decisions.applied``, and commits its offset once that answer is stored. So
    silence means: not applied yet.
 
@@ -252,7 +252,7 @@ class Catalogue:
         self._consumer, self._producer = consumer, producer
 
     def run(self, stop: threading.Event) -> None:
-        """Consume until told to stop."""
+        """Consume until stopped."""
         while not stop.is_set():
             polled = self._consumer.poll(timeout_ms=500, max_records=BATCH)
             self._status.beat = time.monotonic()

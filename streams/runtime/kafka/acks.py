@@ -1,22 +1,21 @@
-"""Acknowledge in order: an input counts as done once all before it are done too.
+"""Acknowledge in order: an event counts as done once all before it are done too.
 
-Events of one partition are worked on side by side and end in any order, but Kafka knows
-one number per partition: the offset up to which everything is done. So an event is
-acknowledged when it has ended *and* every earlier one of its partition has. After a
-crash the rest comes again; nothing is passed over.
+Events of one partition are worked on side by side and end in any order. Kafka stores one number
+per partition: the offset up to which everything is done. So an event is acknowledged when it has
+ended *and* every earlier one of its partition has. After a crash the rest comes again; nothing is
+skipped.
 
-Partitions come and go while events are worked on, so each event has an ``Entry``, and
-the entry's identity is the fence: when the partition is revoked, entries are forgotten,
-and the late result of a forgotten entry neither publishes nor acknowledges, even if the
-same offset was meanwhile delivered again.
+Partitions are assigned and revoked while events are worked on, so each event has an ``Entry``. The
+entry's identity is the fence: when the partition is revoked, its entries are dropped. The late
+result of a dropped entry neither publishes nor acknowledges, even if the same offset was delivered
+again.
 
-What is bounded, and by what: events worked on at once (``limit``), ended events that
-wait behind a slow one (``window``), the wait at a revocation or at the end (``drain_s``).
+Three things are bounded: events worked on at once (``limit``), ended events that wait behind a
+slow one (``window``), and the wait at a revocation or at the end (``drain_s``).
 
-The guard: offsets of a partition must follow each other. Where one is missing, the log
-is asked: holes that it really has (retention, compaction, transaction markers) are
-passed over; a record that lies there but never arrived was lost on its way to us, and
-the worker stops before the committed offset can pass it.
+The guard: offsets of a partition must follow each other. Where one is missing, the log itself is
+read. Gaps that it has (retention, compaction, transaction markers) are skipped. A record that is in
+the log but never arrived was lost, and the worker stops before the committed offset passes it.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ from streams.runtime import metrics
 
 log = structlog.get_logger()
 
-COMMIT_PATIENCE_S = 5.0
+COMMIT_TIMEOUT_S = 5.0
 
 Partition = Hashable  # Faust's TP(topic, partition)
 Alive = Callable[[], bool]
@@ -42,7 +41,7 @@ Work = Callable[[Any, Alive], Awaitable[None]]
 
 
 class OffsetGap(Fatal):
-    """Records of a partition never arrived although they lie in its log."""
+    """Records of a partition never arrived although they are in its log."""
 
 
 class Delivery(Protocol):
@@ -59,7 +58,7 @@ class Event(Protocol):
     message: Any
 
     def ack(self) -> bool:
-        """Tell Faust that this offset may be committed."""
+        """Let Faust commit this offset."""
 
 
 class Assignment(Protocol):
@@ -75,7 +74,7 @@ class Assignment(Protocol):
         """Commit these offsets now."""
 
     async def first_offset(self, partition: Partition, start: int) -> int:
-        """Ask the log itself: the offset of the first record at or after ``start``."""
+        """Return the offset of the first record of the log at or after ``start``."""
 
 
 @dataclass(eq=False)  # compared by identity: that is the fence
@@ -102,7 +101,7 @@ class OrderedAcker:
     """Runs ``work`` over events, ``limit`` at once, and acknowledges them in order.
 
     Call ``opened`` when partitions are assigned, ``revoked`` when they are taken and
-    ``close`` before the consumer stops. ``stop`` is told of whatever must end the worker.
+    ``close`` before the consumer stops. ``stop`` is called with what must end the worker.
     """
 
     def __init__(
@@ -126,7 +125,7 @@ class OrderedAcker:
         self._open = False
         self._closed = False
 
-    # --- what the consumer tells us ------------------------------------------------------
+    # --- assignments and revocations ------------------------------------------------------
 
     def opened(self) -> None:
         """Partitions were assigned: take events."""
@@ -164,16 +163,16 @@ class OrderedAcker:
         async for event in events:
             try:
                 entry = await self._admit(event)
-            except Exception as error:  # noqa: BLE001 - told to the worker, which ends
+            except Exception as error:  # noqa: BLE001 - the worker ends with it
                 await self._stop(error)
                 return
             if entry is not None:
                 await self._start(entry, work)
 
     async def _admit(self, event: Event) -> Entry | None:
-        """Register an event, or return None where it is not ours (any more) or known.
+        """Register an event; None where its partition is not ours (any more) or it is known.
 
-        Without a hole in the offsets there is no ``await`` before it is registered: a
+        Without a gap in the offsets there is no ``await`` before it is registered: a
         revocation in between would forget everything but this one.
         """
         message = event.message
@@ -183,13 +182,13 @@ class OrderedAcker:
         if lane.expected is None:
             lane.expected = self._assignment.committed(message.tp) or 0
         if message.offset > lane.expected:
-            await self._check_hole(message, lane.expected)
+            await self._check_gap(message, lane.expected)
             if not self._current(message) or self._lanes.get(message.tp) is not lane:
                 return None
         lane.expected = max(lane.expected, message.offset + 1)
         known = message.offset in lane.entries
         if known or (lane.done_before is not None and message.offset < lane.done_before):
-            return None  # delivered again after a seek, while the first copy is with us
+            return None  # delivered again after a seek; the first copy is being worked on
         entry = Entry(event, time.monotonic())
         lane.entries[message.offset] = entry
         heapq.heappush(lane.order, message.offset)
@@ -198,7 +197,7 @@ class OrderedAcker:
     def _current(self, message: Delivery) -> bool:
         return self._open and message.generation_id == self._assignment.generation()
 
-    async def _check_hole(self, message: Delivery, expected: int) -> None:
+    async def _check_gap(self, message: Delivery, expected: int) -> None:
         first = await self._assignment.first_offset(message.tp, expected)
         where = {"partition": str(message.tp), "expected": expected, "got": message.offset}
         if first < message.offset and self._current(message):
@@ -206,7 +205,7 @@ class OrderedAcker:
             log.error("records_lost", first=first, **where)
             raise OffsetGap(
                 f"{message.tp}: expected offset {expected}, got {message.offset}, "
-                f"but a record lies at {first}"
+                f"but the log has a record at {first}"
             )
         log.info("offset_gap_verified", **where)
 
@@ -233,7 +232,7 @@ class OrderedAcker:
     async def _work(self, entry: Entry, work: Work) -> None:
         try:
             await work(entry.event, lambda: self._alive(entry))
-        except Exception as error:  # noqa: BLE001 - told to the worker, which ends
+        except Exception as error:  # noqa: BLE001 - the worker ends with it
             if self._alive(entry):
                 await self._stop(error)
             return
@@ -274,7 +273,7 @@ class OrderedAcker:
         if not offsets:
             return
         try:
-            await asyncio.wait_for(self._assignment.commit(offsets), COMMIT_PATIENCE_S)
+            await asyncio.wait_for(self._assignment.commit(offsets), COMMIT_TIMEOUT_S)
         except Exception as error:  # noqa: BLE001 - the events come again, that is all
             log.warning("commit_failed", error=repr(error))
 

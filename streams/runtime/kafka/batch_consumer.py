@@ -38,7 +38,7 @@ from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handler import Handler
 from streams.runtime.kafka.handling import Handling, RecordTooLarge
-from streams.runtime.patches.kafka_python import without_hurry
+from streams.runtime.patches.kafka_python import slow_idle_poll
 from streams.runtime.processes import end_within
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
@@ -73,7 +73,7 @@ def consume(name: str, sources: Sequence[str], settings: Settings, opening: Open
     the supervisor is expected to start it again.
 
     Args:
-        name: what metrics, logs and the consumer group call it.
+        name: of the process, for metrics, logs and the consumer group.
         sources: the topics.
         settings: all settings.
         opening: opens what the handler needs; tried until it opens.
@@ -142,7 +142,7 @@ class BatchConsumer:
             self._producer = open_producer(self._settings, self._name)
         if self._consumer is None:
             self._consumer = open_consumer(self._settings, self._name, self._sources)
-            without_hurry(self._consumer)
+            slow_idle_poll(self._consumer)
         missing = sorted(set(self._sources) - self._consumer.topics())
         self._health.set("broker_reachable", True)
         if missing:
@@ -159,7 +159,7 @@ class BatchConsumer:
                 self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_S * 1000))
 
     def run(self, handler: Handler, retry: RetryPolicy) -> None:
-        """Consume until told to stop.
+        """Consume until stopped.
 
         Raises:
             Transient: a batch failed too often.
@@ -198,7 +198,7 @@ class BatchConsumer:
         if batch:
             self._wait.busy()
         else:
-            self._wait.look()
+            self._wait.update()
         return batch
 
     def _set_wait(self, wait_ms: int) -> None:
@@ -215,7 +215,7 @@ class BatchConsumer:
         handling.count(len(batch), dead)
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[RecordTooLarge | None]:
-        """See ``handling.Publisher``. Blocks: the process does nothing else meanwhile.
+        """See ``handling.Publisher``. Blocks: the process has nothing else to do.
 
         Raises:
             BrokerAway: not acknowledged; the batch can be attempted again.

@@ -1,8 +1,8 @@
 """The Faust side of a processor: one topic, raw bytes, events given to the acker.
 
-Faust brings the consumer thread, the group and the rebalances; it is told to do nothing
-else: no tables, no web server, no topic creation, no (de)serialising, no waiting for
-events at a rebalance (the acker drains, with a limit), and its own producer idles.
+Faust provides the consumer thread, the group and the rebalances, and nothing else. It has no
+tables, no web server, creates no topics and serialises nothing. At a rebalance it does not wait for
+events: the acker drains, with a limit. Its producer is idle.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-STOP_PATIENCE_S = 10.0
-COMMIT_INTERVAL_S = 0.5  # what a killed worker repeats at most, besides what was in flight
+STOP_TIMEOUT_S = 10.0
+COMMIT_INTERVAL_S = 0.5  # a killed worker repeats at most this, and what was in flight
 QUEUE = 64  # events waiting between the consumer and the acker: small, they are redone
 
 
-JOIN_PATIENCE = 2.5  # rebalances that one may take before we think that it is stuck
+JOIN_TIMEOUTS = 2.5  # of a rebalance; after that it is stuck
 
 
 class WorkerCrashed(Fatal):
@@ -39,7 +39,7 @@ class WorkerCrashed(Fatal):
 
 
 class FaustAssignment:
-    """Answers the acker out of Faust's consumer."""
+    """The acker's view of Faust's consumer."""
 
     def __init__(self, app: Any, settings: Settings) -> None:
         self._app = app
@@ -81,7 +81,7 @@ class FaustAssignment:
 class Worker:
     """Consumes one topic in one consumer group and gives each event to ``work``.
 
-    ``failed`` is set when the worker must end, ``failure`` says why.
+    ``failed`` is set when the worker must end; ``failure`` is the reason.
     """
 
     def __init__(
@@ -120,31 +120,31 @@ class Worker:
         async def agent(stream: Any) -> None:
             await self._acker.run(self._noted(stream.noack().events()), work)
 
-        # One agent: the acker is what runs events side by side, in one book.
+        # One agent: the acker runs events side by side.
         app.agent(topic, name=f"{app.conf.id}.agent", concurrency=1)(agent)
         app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self._starting = asyncio.create_task(self._run())
 
     async def fail(self, error: BaseException) -> None:
-        """Take note of what must end the worker; the first reason counts."""
+        """Note what must end the worker; the first reason counts."""
         if self.failure is None:
             self.failure = error
             self.failed.set()
 
     async def observe(self) -> None:
-        """Set the gauges and look whether the consumer still lives; call every second."""
+        """Set the gauges and check that the consumer works; call every second."""
         self._acker.observe()
-        self._wait.look()
+        self._wait.update()
         since = self._joining_since
-        patience = JOIN_PATIENCE * self._app.conf.broker_rebalance_timeout
-        if since is not None and time.monotonic() - since > patience:
-            await self.fail(WorkerCrashed(f"no assignment from the group for {patience:.0f} s"))
+        limit_s = JOIN_TIMEOUTS * self._app.conf.broker_rebalance_timeout
+        if since is not None and time.monotonic() - since > limit_s:
+            await self.fail(WorkerCrashed(f"no assignment from the group for {limit_s:.0f} s"))
         # An error of the group (a refused join, say) is kept for the next poll, and Faust
         # does not poll without partitions: it would wait for ever.
         error = getattr(getattr(self._consumer, "_coordinator", None), "_pending_exception", None)
         if error is not None:
-            await self.fail(WorkerCrashed(f"the group failed us: {error!r}"))
+            await self.fail(WorkerCrashed(f"the group failed: {error!r}"))
 
     @property
     def _consumer(self) -> Any:
@@ -165,7 +165,7 @@ class Worker:
         """Drain for at most ``drain_s``, commit what is done, leave the group."""
         await self._acker.close(drain_s)
         try:
-            async with asyncio.timeout(STOP_PATIENCE_S):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._app.stop()
         except Exception as error:  # noqa: BLE001 - everything that matters is committed
             log.warning("consumer_stop_failed", error=repr(error))
@@ -176,7 +176,7 @@ class Worker:
         try:
             await self._app.start()
             await self._app.wait_until_stopped()
-        except Exception as error:  # noqa: BLE001 - told to the processor, which ends
+        except Exception as error:  # noqa: BLE001 - the processor ends with it
             await self.fail(error)
         else:
             reason = self._app.crash_reason or WorkerCrashed("Faust stopped by itself")
@@ -205,7 +205,7 @@ def _app(group: str, settings: Settings, datadir: Path) -> Any:
         broker_credentials=faust_credentials(settings),
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 4,
-        # A drain must end before the group gives up waiting for us.
+        # A drain must end before the group stops waiting for this member.
         broker_rebalance_timeout=max(60.0, settings.drain_s + 30),
         broker_request_timeout=max(settings.request_timeout_s, session + 5),
         broker_commit_interval=COMMIT_INTERVAL_S,

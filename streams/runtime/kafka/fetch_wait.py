@@ -1,8 +1,8 @@
-"""How long a fetch waits for news: short while something comes, longer while nothing does.
+"""How long a fetch waits for records: briefly while some come, longer while none do.
 
-Apache Kafka answers a fetch as soon as there is data, so the wait costs nobody anything. The
-embedded broker sleeps through half of it and is not woken: there a short wait makes events quick,
-and twenty empty fetches a second by every process, half of a core in all, while nothing happens.
+Apache Kafka answers a fetch as soon as there is data, so there the wait costs nothing. The embedded
+broker sleeps through half of the wait. With a short one events are quick, but an idle process makes
+twenty empty fetches a second: half a core in all.
 """
 
 import time
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 QUIET_S: Final = 3.0
-"""Without an event for so long, nothing happens."""
+"""After this time without an event the wait is ``IDLE_MS``."""
 IDLE_MS: Final = 500
 
 
 class FetchWait:
-    """The wait of one consumer; ``set_ms`` is told whenever it changes."""
+    """The wait of one consumer; ``set_ms`` is called with every change."""
 
     def __init__(self, shortest_ms: int, set_ms: Callable[[int], None]) -> None:
         self._shortest_ms, self._set_ms = shortest_ms, set_ms
@@ -23,12 +23,12 @@ class FetchWait:
         self._last_event = time.monotonic()
 
     def busy(self) -> None:
-        """An event has come."""
+        """Note that an event came."""
         self._last_event = time.monotonic()
         self._change(self._shortest_ms)
 
-    def look(self) -> None:
-        """Wait longer where nothing has come for a while; call it now and then."""
+    def update(self) -> None:
+        """Wait longer if no event came for a while; call it every second."""
         if time.monotonic() - self._last_event > QUIET_S:
             self._change(max(self._shortest_ms, IDLE_MS))
 

@@ -1,9 +1,9 @@
 """A gate against the rebalance race of Faust 0.15.3, which loses events.
 
-THE RACE. After partitions are assigned, Faust's ``Recovery._resume_streams`` seeks each
-one to its committed offset and then opens the flow: records may pass to the agents. It
-asks whether it is still current *before* the seek, and while it seeks it is interrupted
-by the next *assignment* only, not by the revocation before that. So:
+THE RACE. After partitions are assigned, Faust's ``Recovery._resume_streams`` seeks each one to its
+committed offset and then opens the flow: records may pass to the agents. It checks *before* the
+seek whether it is still current. While it seeks, only the next *assignment* interrupts it, not the
+revocation before that. So:
 
     1. rebalance 1 assigns, its recovery begins the seek;
     2. rebalance 2 revokes: Faust stops the flow and clears the queues;
@@ -12,13 +12,13 @@ by the next *assignment* only, not by the revocation before that. So:
        recovery of rebalance 2 is still seeking;
     5. that recovery ends and opens the flow *again*, which clears the queues.
 
-The records of step 4 are gone: the position is past them, and as soon as a later event
-of the partition is acknowledged, so is the committed offset. Nobody delivers them again.
-A plain restart of one of several workers is enough, now and then.
+The records of step 4 are gone: the position is past them. As soon as a later event of the
+partition is acknowledged, the committed offset is past them too, and they never come again. A plain
+restart of one of several workers is sometimes enough.
 
-THE GATE. Rebalances are counted. Whoever wants to open the flow must have begun after the
-latest revocation, and no rebalance may be between its revocation and its assignment;
-otherwise the flow stays shut until the current recovery opens it. Each refusal is counted
+THE GATE. Rebalances are counted. A recovery may open the flow only if it began after the latest
+revocation, and no rebalance is between its revocation and its assignment. Otherwise the flow stays
+shut until the current recovery opens it. Each refusal is counted
 (``earmark_stale_resumes_total``): each could have lost events.
 
 Four methods are overridden, hence the exact version of Faust among the dependencies, and
@@ -52,7 +52,7 @@ def install(processor: str) -> None:
         self._gate_rebalances += 1
         self._gate_rebalancing = True
         self.stop_flow()
-        if revoked:  # Faust also says so, of nothing, when it starts
+        if revoked:  # Faust also revokes nothing, when it starts
             metrics.REBALANCES.labels(processor).inc()
         await revoke(self, revoked)
 
@@ -66,7 +66,7 @@ def install(processor: str) -> None:
         await recover(self, generation_id)
 
     def resume_flow(self: Any) -> None:
-        # No recovery yet: somebody opens the flow by hand, as clients without agents do.
+        # Without a recovery, the flow is opened by hand, as clients without agents do.
         stale = self._gate_recovering not in (None, self._gate_rebalances)
         if stale or self._gate_rebalancing:
             metrics.STALE_RESUMES.labels(processor).inc()

@@ -1,14 +1,13 @@
-"""Two small repairs of Faust's and aiokafka's consumer, for the embedded broker (Tansu).
+"""Two patches of Faust's and aiokafka's consumer, for the embedded broker (Tansu).
 
-The wait of a fetch. Faust 0.15.3 writes 1,500 ms into the code as the longest wait, and
-no setting of its own reaches it. Apache Kafka does not mind: it answers as soon as there
-is data. Tansu does: it sleeps through half of the remaining wait and is not woken by a
-producer, so that every hop of an event would cost about half a second. With 100 ms a hop
-costs some 60 ms there, at the price of more empty fetches.
+The wait of a fetch. Faust 0.15.3 has a fixed longest wait of 1,500 ms, and no setting changes it.
+Apache Kafka answers as soon as there is data. Tansu sleeps through half of the remaining wait and is
+not woken by a producer, so every hop of an event would take about half a second. With 100 ms a hop
+takes some 60 ms there, at the price of more empty fetches.
 
-The first generation. aiokafka 0.14 says good-bye to its group only from generation 1 on,
-where Apache Kafka begins; Tansu begins with 0. Without the good-bye the group waits for
-the silent member, so that a restarted worker stands idle for a session and more.
+The first generation. aiokafka 0.14 leaves its group only from generation 1 on, where Apache Kafka
+begins; Tansu begins with 0. Without the leave request the group waits for the silent member, and a
+restarted worker is idle for a session and more.
 """
 
 from contextlib import suppress
@@ -23,7 +22,7 @@ _leave = GroupCoordinator._maybe_leave_group
 
 
 def install(fetch_max_wait_ms: int) -> None:
-    """Repair both for every worker that starts from now on in this process."""
+    """Patch both for every worker that starts from now on in this process."""
 
     def create(self: Any, transport: Any) -> Any:
         consumer = _create(self, transport)
