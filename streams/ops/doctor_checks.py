@@ -197,7 +197,7 @@ def policy(settings: Settings) -> Iterator[Finding]:
 
 
 def model(settings: Settings) -> Iterator[Finding]:
-    """Is there the device, is the model whole, does it support the rate that is target_shapes?"""
+    """Is there the device, is the model whole, does it support the rate that is set?"""
     import torch
 
     from detector.assessment.model import Model

@@ -57,7 +57,7 @@ class Watcher:
         if polled:
             self._wait.busy()
         else:
-            self._wait.look()
+            self._wait.update()
         for messages in polled.values():
             for message in messages:
                 ended = _read(message)

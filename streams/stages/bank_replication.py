@@ -1,11 +1,11 @@
-"""The catalogue bank that fills itself: a track that was decided is a known one from then on.
+"""tracks.decided -> the catalogue bank: a decided track is a known one from then on.
 
-Switched on by ``EARMARK_CATALOGUE_BANK``, which names the bank; made where it is missing. What
-was heard of a track lies in the artefact store, so nothing is decoded. Adding the same again
-changes nothing, and the latest content of a track is the one that stays. Only an upload's first
-decision counts: what a person took out does not come back when its track is decided again.
-Nothing is taken out: what a blocked track's recording means to the next upload is for a person
-(``bank remove``, ``bank add`` to a stay-down list) and for the policy to say.
+Switched on by ``EARMARK_CATALOGUE_BANK``, which names the bank; it is created where it is missing.
+The landmarks of a track are in the artefact store, so nothing is decoded. Adding the same again
+changes nothing, and the latest content of a track stays. Only an upload's first decision counts:
+what a person removed does not come back when its track is decided again. Nothing is removed here.
+What a blocked recording means to the next upload is decided by a person (``bank remove``, ``bank
+add`` to a stay-down list) and by the policy.
 
 ``follow`` does the same for an index elsewhere, as a process of its own: a replica.
 """
@@ -33,14 +33,14 @@ WHO: Final = "earmark"
 WHY: Final = "decided"
 
 
-class Remembering:
-    """Adds what was decided to the catalogue bank; blocks, and may be called again at any time."""
+class BankReplication:
+    """Adds decided tracks to the catalogue bank; blocks, and may be called again at any time."""
 
     def __init__(self, banks: Banks, store: ArtefactStore, bank: Bank) -> None:
-        """Take a bank as it is, or make it.
+        """Take a bank as it is, or create it.
 
         Raises:
-            Fatal: there is one of that name that is no catalogue.
+            Fatal: a bank of that name is no catalogue.
         """
         self._banks, self._store, self._bank = banks, store, bank.name
         if bank.name not in banks.all():
@@ -53,16 +53,16 @@ class Remembering:
         if kind is not BankKind.CATALOGUE:
             raise Fatal(f"EARMARK_CATALOGUE_BANK: {bank.name} is of kind {kind}, not catalogue")
 
-    def remember(self, decided: Iterable[TrackDecided]) -> None:
-        """Add the recordings of these decisions, in their order, but of those decided again.
+    def add(self, decided: Iterable[TrackDecided]) -> None:
+        """Add the recordings of first decisions, in their order.
 
         Raises:
             Transient: the store or the index does not answer; the same again later.
         """
         items = {
-            one.track_id: item
-            for one in decided
-            if one.cause is None and (item := self._item(one)) is not None
+            event.track_id: item
+            for event in decided
+            if event.cause is None and (item := self._item(event)) is not None
         }
         if not items:
             return
@@ -72,7 +72,7 @@ class Remembering:
 
     def _item(self, decided: TrackDecided) -> Item | None:
         kept = self._store.acoustics(decided.content_sha256)
-        if kept is None:  # the store was emptied, or an earlier release heard it
+        if kept is None:  # the store was emptied, or an earlier release decoded it
             metrics.BANK_ITEMS.labels("not_heard").inc()
             return None
         try:
@@ -89,15 +89,15 @@ class Remembering:
 
 
 @contextmanager
-def remembering(settings: Settings) -> Iterator[Remembering | None]:
-    """Open what it takes; None where the setting is off."""
+def open_replication(settings: Settings) -> Iterator[BankReplication | None]:
+    """Open the bank of the settings; None where the setting is off."""
     name = settings.catalogue_bank
     if name is None:
         yield None
         return
     bank = described({"name": name, "kind": BankKind.CATALOGUE, "owner": "Earmark"})
     with open_index(settings.index_url) as index:
-        yield Remembering(Banks(index), ArtefactStore.open(settings.store), bank)
+        yield BankReplication(Banks(index), ArtefactStore.open(settings.store), bank)
 
 
 def follow(settings: Settings, replica: str) -> int:
@@ -114,12 +114,12 @@ def follow(settings: Settings, replica: str) -> int:
 
 @contextmanager
 def _following(name: str, settings: Settings) -> Iterator[Handler]:
-    with remembering(settings) as catalogue:
+    with open_replication(settings) as catalogue:
 
         def handle(batch: Sequence[Message]) -> Handled:
             good, refused = read_each(batch, lambda message: parse(TrackDecided, message.value))
             if catalogue is not None:
-                catalogue.remember(record for _, record in good)
+                catalogue.add(record for _, record in good)
             return Handled(refused)
 
         yield blocking(name, handle)

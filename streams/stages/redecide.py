@@ -40,7 +40,7 @@ from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
 from streams.services.due_decisions import due_scan
 from streams.services.reexamination import Reexamination, request_of
-from streams.stages.bank_replication import Remembering, remembering
+from streams.stages.bank_replication import BankReplication, open_replication
 from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
@@ -62,7 +62,7 @@ def _open(settings: Settings) -> Iterator[Handler]:
     ledger = Ledger.open(settings.ledger)
     try:
         policies = Policies(settings.policy, ledger)
-        with remembering(settings) as bank, due_scan(settings, ledger, f"{NAME}-clock"):
+        with open_replication(settings) as bank, due_scan(settings, ledger, f"{NAME}-clock"):
             per_s = settings.redecide_per_s
             stage = Redecide(ledger, policies, per_s, LEDGER_TIMEOUT_S, bank)
             yield blocking(NAME, stage.handle)
@@ -79,7 +79,7 @@ class Redecide:
         policies: Policies,
         per_s: float,
         ledger_timeout_s: float = 0.0,
-        bank: Remembering | None = None,
+        bank: BankReplication | None = None,
     ) -> None:
         self._ledger, self._per_s, self._ledger_timeout_s = ledger, per_s, ledger_timeout_s
         self._reexamination = Reexamination(ledger, policies)
@@ -95,7 +95,7 @@ class Redecide:
         decided = [record for _, record in records if isinstance(record, TrackDecided)]
         self._reexamination.await_ledger(decided, self._ledger_timeout_s)
         if self._bank is not None:
-            self._bank.remember(decided)
+            self._bank.add(decided)
         requests = [request for message, record in records
                     if (request := request_of(message, record)) is not None]  # fmt: skip
         superseding = [

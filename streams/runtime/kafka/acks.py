@@ -1,7 +1,7 @@
 """Acknowledge in order: an event counts as done once all before it are done too.
 
 Events of one partition are worked on side by side and end in any order. Kafka stores one number
-per partition: the offset up to which everything is done. So an event is acknowledged when it has
+per partition: the offset before which everything is done. So an event is acknowledged when it has
 ended *and* every earlier one of its partition has. After a crash the rest comes again; nothing is
 skipped.
 
@@ -91,7 +91,7 @@ class _Lane:
     """One partition."""
 
     entries: dict[int, Entry] = field(default_factory=dict)
-    order: list[int] = field(default_factory=list)  # heap of the offsets in ``entries``
+    order: list[int] = field(default_factory=list)  # priority queue of the offsets in ``entries``
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     done_before: int | None = None  # everything below is done: the offset to commit
     expected: int | None = None  # offset that should arrive next

@@ -16,7 +16,7 @@ from streams.runtime.kafka.handler import message_of
 from streams.runtime.kafka.security import client_security, explained, plain_security
 from streams.runtime.settings import Settings
 
-BOOTSTRAP_MS: Final = 5_000  # for one try; whoever can wait tries again
+BOOTSTRAP_MS: Final = 5_000  # for one attempt
 RECONNECT_MS: Final = 3_000
 HEARTBEATS_PER_SESSION: Final = 4
 LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
@@ -87,7 +87,7 @@ def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
 
 
 def open_reader(settings: Settings) -> KafkaConsumer:
-    """Return a consumer outside of any group, for whoever only looks.
+    """Return a consumer outside of any group, for reading only.
 
     Raises:
         BrokerAway: no broker answers.
@@ -105,7 +105,7 @@ def open_reader(settings: Settings) -> KafkaConsumer:
 
 
 def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> KafkaConsumer:
-    """Return a member of ``group`` on ``topics`` that commits only when told to.
+    """Return a member of ``group`` on ``topics`` that commits only by hand.
 
     Raises:
         BrokerAway: no broker answers.

@@ -1,10 +1,10 @@
-"""Rewinding a process: its consumer group goes back to a time, and does again what came since.
+"""Resetting a consumer group to a point in time: it handles again what came since.
 
-Harmless by construction: ids are made of content, so the same model and policy give the same
-events again, which every reader knows. Never forward: that would pass over events.
+It does no harm: ids are derived from content, so the same model and policy give the same events
+again, and every reader ignores those. It never goes forward: that would skip events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ NEVER_MS: Final = 10**13  # in the year 2286
 
 
 class CannotRewind(BadInput):
-    """Not now, or not there; the detail says why."""
+    """The group cannot be reset now, or on this broker."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("cannot_rewind", detail)
@@ -37,44 +37,49 @@ class Move:
 
 
 def moves(admin: Any, group: str, topics: Sequence[str], to: datetime) -> list[Move]:
-    """Return what rewinding would do; partitions with nothing since then are left out.
+    """Return what a reset would do; partitions with nothing since then are left out.
 
     Raises:
-        CannotRewind: the group has never done anything there.
-        BrokerFailed: the broker does not tell.
+        CannotRewind: the group has committed nothing there.
+        BrokerFailed: the broker does not answer.
     """
     try:
         committed = admin.list_group_offsets({group: None})[group]
-        mine = [one for one in committed if one.topic in topics and committed[one].offset >= 0]
-        if not mine:
+        partitions = sorted(
+            partition
+            for partition, at in committed.items()
+            if partition.topic in topics and at.offset >= 0
+        )
+        if not partitions:
             raise CannotRewind(f"{group} has done nothing of {', '.join(topics)} yet")
-        if admin.list_partition_offsets({mine[0]: NEVER_MS})[mine[0]].offset >= 0:
+        first = partitions[0]
+        if admin.list_partition_offsets({first: NEVER_MS})[first].offset >= 0:
             raise CannotRewind("this broker does not find events by their time (the embedded one)")
-        asked = dict.fromkeys(mine, int(to.timestamp() * 1_000))
-        since: Mapping[Any, Any] = admin.list_partition_offsets(asked)
-        ends: Mapping[Any, Any] = admin.list_partition_offsets(dict.fromkeys(mine, -1))
+        at_ms = int(to.timestamp() * 1_000)
+        since = admin.list_partition_offsets(dict.fromkeys(partitions, at_ms))
+        ends = admin.list_partition_offsets(dict.fromkeys(partitions, -1))
     except CoordinatorNotAvailableError as error:
         raise CannotRewind(f"{group} has done nothing yet; the broker knows no groups") from error
     except KafkaError as error:
         raise BrokerFailed(f"{group}: {error!r}") from error
-    found = []
-    for one in sorted(mine):
-        before, after = committed[one].offset, since[one].offset
+    back = []
+    for partition in partitions:
+        before, after, end = (at[partition].offset for at in (committed, since, ends))
         if 0 <= after < before:
-            found.append(Move(one.topic, one.partition, before, after, ends[one].offset))
-    return found
+            back.append(Move(partition.topic, partition.partition, before, after, end))
+    return back
 
 
-def rewind(admin: Any, group: str, wanted: Sequence[Move]) -> None:
-    """Do it.
+def rewind(admin: Any, group: str, moves: Sequence[Move]) -> None:
+    """Reset the offsets.
 
     Raises:
         CannotRewind: the group has members: stop them first.
         BrokerFailed: the broker refuses.
     """
     offsets = {
-        TopicPartition(one.topic, one.partition): OffsetAndMetadata(one.after, "", -1)
-        for one in wanted
+        TopicPartition(move.topic, move.partition): OffsetAndMetadata(move.after, "", -1)
+        for move in moves
     }
     try:
         refused = set(admin.alter_group_offsets(group, offsets).values())

@@ -1,10 +1,9 @@
 """Security of every connection to the broker: TLS, SASL, and why one is refused.
 
-The one place where the settings become what clients are given: kafka-python and aiokafka
-share the names of their arguments, Faust has its own. Passwords are read here and handed
-over at once; nothing here is kept or logged.
+The one place where settings become clients' arguments: kafka-python and aiokafka share their
+names, Faust has its own. Passwords are read here and handed over at once; none is kept or logged.
 
-A client that is refused says "unable to bootstrap" and no more. ``explained`` asks each
+A client that is refused raises "unable to bootstrap" and no more. ``explained`` connects to each
 broker itself, so that a wrong password is called a wrong password.
 """
 
@@ -71,14 +70,14 @@ def plain_security(settings: Settings) -> dict[str, Any]:
 
 
 def _sasl(settings: Settings) -> dict[str, Any]:
-    given: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    login: dict[str, Any] = {"security_protocol": settings.security_protocol}
     if settings.security_protocol.startswith("SASL"):
-        given |= {
+        login |= {
             "sasl_mechanism": settings.sasl_mechanism,
             "sasl_plain_username": settings.sasl_username,
             "sasl_plain_password": _password(settings),
         }
-    return given
+    return login
 
 
 def faust_credentials(settings: Settings) -> "faust.Credentials | None":
@@ -105,42 +104,44 @@ def faust_credentials(settings: Settings) -> "faust.Credentials | None":
 
 
 def explained(settings: Settings, error: BaseException) -> str:
-    """Return a sentence that says why no broker answers; ``error`` is all a client says.
+    """Return a sentence why no broker answers; ``error`` is what the client raised.
 
     Raises:
         BrokerRefuses: one answers, and refuses us.
     """
-    given = client_security(settings)
-    found: list[str] = []
+    clients = client_security(settings)
+    unreachable: list[str] = []
     refused: list[str] = []
 
     def ask() -> None:
-        asyncio.run(_ask(settings.brokers, given, found, refused))
+        asyncio.run(_ask(settings.brokers, clients, unreachable, refused))
 
     thread = threading.Thread(target=ask)  # the caller may be inside of an event loop
     thread.start()
     thread.join()
     if refused:
         raise BrokerRefuses("; ".join(refused)) from error
-    return f"no broker answers at {'; '.join(found) or f'{settings.brokers}: {error!r}'}"
+    return f"no broker answers at {'; '.join(unreachable) or f'{settings.brokers}: {error!r}'}"
 
 
-async def _ask(brokers: str, given: dict[str, Any], found: list[str], refused: list[str]) -> None:
+async def _ask(
+    brokers: str, clients: dict[str, Any], unreachable: list[str], refused: list[str]
+) -> None:
     for server in brokers.split(","):
         host, _, port = server.strip().rpartition(":")
         try:
             async with asyncio.timeout(ASK_S):
                 connection = await create_conn(
-                    host.strip("[]"), int(port), request_timeout_ms=int(ASK_S * 1_000), **given
+                    host.strip("[]"), int(port), request_timeout_ms=int(ASK_S * 1_000), **clients
                 )
             connection.close()
         except tuple(REFUSED) as error:
             advice = next(text for kind, text in REFUSED.items() if isinstance(error, kind))
             refused.append(f"{server.strip()} refuses us: {error}; {advice}")
         except NOBODY as error:
-            found.append(f"{server.strip()}: {error!r}")
+            unreachable.append(f"{server.strip()}: {error!r}")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what people need to see
-            found.append(f"{server.strip()}: {error!r}{PERHAPS}")
+            unreachable.append(f"{server.strip()}: {error!r}{PERHAPS}")
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

@@ -1,9 +1,9 @@
 """Two patches of Faust's and aiokafka's consumer, for the embedded broker (Tansu).
 
 The wait of a fetch. Faust 0.15.3 has a fixed longest wait of 1,500 ms, and no setting changes it.
-Apache Kafka answers as soon as there is data. Tansu sleeps through half of the remaining wait and is
-not woken by a producer, so every hop of an event would take about half a second. With 100 ms a hop
-takes some 60 ms there, at the price of more empty fetches.
+Apache Kafka answers as soon as there is data. Tansu sleeps through half of the remaining wait, and
+no producer wakes it: every hop of an event would take about half a second. With 100 ms a hop takes
+some 60 ms there, at the price of more empty fetches.
 
 The first generation. aiokafka 0.14 leaves its group only from generation 1 on, where Apache Kafka
 begins; Tansu begins with 0. Without the leave request the group waits for the silent member, and a

@@ -1,7 +1,7 @@
 """A patch of kafka-python 3.0.12, for outages.
 
-While a broker holds its connections and does not answer, a heartbeat is overdue. Then ``poll`` waits
-no time at all for a fetch, a thousand times a second, and each wait leaks a little memory. That costs
+While a broker holds its connections and does not answer, a heartbeat is overdue. Then ``poll``
+waits no time at all for a fetch, a thousand times a second, and each wait leaks a little memory:
 half a CPU and 8 MB a second for each process.
 """
 

@@ -18,7 +18,7 @@ from streams.media.artefacts import Acoustics, ArtefactStore
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings, SettingsError
 from streams.services.reexamination import LedgerBehind
-from streams.stages.bank_replication import Remembering, remembering
+from streams.stages.bank_replication import BankReplication, open_replication
 from streams.stages.ledger import project
 from streams.stages.redecide import Redecide
 from streams.store.database import Ledger
@@ -43,8 +43,8 @@ def banks(settings: Settings) -> Iterator[Banks]:
 
 
 @pytest.fixture
-def catalogue(settings: Settings, banks: Banks) -> Iterator[Remembering]:
-    with remembering(settings) as found:
+def catalogue(settings: Settings, banks: Banks) -> Iterator[BankReplication]:
+    with open_replication(settings) as found:
         assert found is not None
         yield found
 
@@ -70,17 +70,17 @@ def counted(result: str) -> float:
 
 def test_it_is_off_unless_set(settings: Settings) -> None:
     assert Settings().catalogue_bank is None
-    with remembering(settings.model_copy(update={"catalogue_bank": None})) as found:
+    with open_replication(settings.model_copy(update={"catalogue_bank": None})) as found:
         assert found is None
     with pytest.raises(SettingsError, match="EARMARK_CATALOGUE_BANK"):
         Settings.from_env({"EARMARK_CATALOGUE_BANK": "Our Catalogue"})
 
 
 def test_a_decided_track_is_known_when_it_comes_back(
-    settings: Settings, banks: Banks, catalogue: Remembering
+    settings: Settings, banks: Banks, catalogue: BankReplication
 ) -> None:
     heard = keep(settings, digest("a"), score(1))
-    catalogue.remember([decided("A", digest("a"))])
+    catalogue.add([decided("A", digest("a"))])
     recogniser = Recogniser(banks)
     assert recogniser.matches("A", digest("a"), heard, UPLOADED_AT) == (), "not of itself"
     (copy,) = recogniser.matches("B", digest("a"), heard, UPLOADED_AT)
@@ -93,18 +93,18 @@ def test_a_decided_track_is_known_when_it_comes_back(
 
 
 def test_again_changes_nothing_and_the_latest_content_of_a_track_stays(
-    settings: Settings, banks: Banks, catalogue: Remembering
+    settings: Settings, banks: Banks, catalogue: BankReplication
 ) -> None:
     for name, seed in (("a", 1), ("b", 2), ("new", 3)):
         keep(settings, digest(name), score(seed))
     batch = [decided("A", digest("a")), decided("B", digest("b")), decided("A", digest("a"))]
     before = {name: counted(name) for name in ("added", "replaced", "unchanged")}
-    catalogue.remember(batch)
+    catalogue.add(batch)
     generation = banks.index.stats().generation
-    catalogue.remember(batch)
+    catalogue.add(batch)
     assert banks.index.stats().generation == generation, "nothing was written"
     assert len(banks.audit("ours")) == 2, "created, added"
-    catalogue.remember([*batch, decided("A", digest("new"))])
+    catalogue.add([*batch, decided("A", digest("new"))])
     assert {one.item_id: one.content_sha256 for one in banks.index.items()} == {
         "A": digest("new"), "B": digest("b"),
     }  # fmt: skip
@@ -114,39 +114,39 @@ def test_again_changes_nothing_and_the_latest_content_of_a_track_stays(
 
 
 def test_what_a_person_took_out_does_not_come_back_when_it_is_decided_again(
-    settings: Settings, banks: Banks, catalogue: Remembering
+    settings: Settings, banks: Banks, catalogue: BankReplication
 ) -> None:
     keep(settings, digest("a"), score(1))
     first = decided("A", digest("a"))
-    catalogue.remember([first])
+    catalogue.add([first])
     banks.remove("ours", ["A"], By("anna", "blocked"))
     cause = Cause(kind="verdict", id="ver_1")
-    catalogue.remember([first.model_copy(update={"cause": cause})])
+    catalogue.add([first.model_copy(update={"cause": cause})])
     assert list(banks.index.items()) == []
-    catalogue.remember([first])
+    catalogue.add([first])
     assert [one.item_id for one in banks.index.items()] == ["A"], "but when it is delivered again"
 
 
 def test_what_cannot_be_known_is_counted_and_stops_nothing(
-    settings: Settings, banks: Banks, catalogue: Remembering
+    settings: Settings, banks: Banks, catalogue: BankReplication
 ) -> None:
     keep(settings, digest("jingle"), part(score(1), 0, 4))
     keep(settings, digest("whole"), score(2))
     short, absent = counted("indistinct"), counted("not_heard")
     tracks = ("jingle", "never heard", "whole")
-    catalogue.remember([decided(name.upper(), digest(name)) for name in tracks])
+    catalogue.add([decided(name.upper(), digest(name)) for name in tracks])
     assert [one.item_id for one in banks.index.items()] == ["WHOLE"]
     assert (counted("indistinct") - short, counted("not_heard") - absent) == (1, 1)
 
 
 def test_a_bank_of_another_kind_is_not_filled(settings: Settings, banks: Banks) -> None:
     banks.create(Bank(name="ours", kind=BankKind.STAY_DOWN, owner="T&S"), By("anna"))
-    with pytest.raises(Fatal, match="EARMARK_CATALOGUE_BANK"), remembering(settings):
+    with pytest.raises(Fatal, match="EARMARK_CATALOGUE_BANK"), open_replication(settings):
         pass
 
 
 def test_redecide_fills_it_once_the_ledger_has_the_decision(
-    settings: Settings, banks: Banks, catalogue: Remembering
+    settings: Settings, banks: Banks, catalogue: BankReplication
 ) -> None:
     event = classified(track_id="A")
     keep(settings, event.content_sha256, score(1))
