@@ -63,9 +63,9 @@ def write(
                 target.write(MAGIC)
 
                 def tell(header: dict[str, Any], landmarks: bytes = b"", keys: bytes = b"") -> None:
-                    said = orjson.dumps(header)
-                    record = _SIZES.pack(len(said), len(landmarks), len(keys))
-                    record += said + landmarks + keys
+                    encoded = orjson.dumps(header)
+                    record = _SIZES.pack(len(encoded), len(landmarks), len(keys))
+                    record += encoded + landmarks + keys
                     digest.update(record)
                     target.write(record)
 
@@ -123,8 +123,8 @@ def restore(banks: Banks, path: Path, by: By) -> Changed:
         if "audit" in header:
             banks.keep(AuditLine(**header["audit"]))
     for bank in made:
-        mine = (item for item in _items(path) if item.bank == bank.name)
-        total = total.and_also(banks.add(bank.name, mine, by))
+        own_items = (item for item in _items(path) if item.bank == bank.name)
+        total = total.and_also(banks.add(bank.name, own_items, by))
     return total
 
 

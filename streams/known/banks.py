@@ -61,10 +61,12 @@ class Bank(BaseModel):
         chosen = hashlib.sha256(f"{self.name}:{content_sha256}".encode()).digest()
         return int.from_bytes(chosen[:6]) < self.enabled_ratio * 2**48
 
-    def takes(self, found: Found) -> bool:
+    def takes(self, match: Found) -> bool:
         """Whether a match is strong enough for this bank."""
-        one = found.alignment
-        return one is None or (one.score >= self.min_score and one.overlap_s >= self.min_overlap_s)
+        alignment = match.alignment
+        return alignment is None or (
+            alignment.score >= self.min_score and alignment.overlap_s >= self.min_overlap_s
+        )
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,10 @@ class Banks:
         Raises:
             BankError: there is none of that name.
         """
-        found = self.all().get(name)
-        if found is None:
+        bank = self.all().get(name)
+        if bank is None:
             raise BankError("no_bank", f"there is no bank {name}")
-        return found
+        return bank
 
     def create(self, bank: Bank, by: By) -> None:
         """Add an empty bank."""
@@ -141,13 +143,13 @@ class Banks:
         """Add items to a bank; see ``FingerprintIndex.add``."""
         self.get(name)
 
-        def mine() -> Iterable[Item]:
+        def checked() -> Iterable[Item]:
             for item in items:
                 if item.bank != name:
                     raise BankError("other_bank", f"{item.item_id} is said to be in {item.bank}")
                 yield item
 
-        return self.index.add(mine(), noted=_noting(by, "add", name))
+        return self.index.add(checked(), noted=_noting(by, "add", name))
 
     def remove(self, name: str, item_ids: Sequence[str], by: By) -> int:
         """Remove items from a bank; return how many there were."""

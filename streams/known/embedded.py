@@ -5,7 +5,7 @@
 
 SQLite is the log: what a transaction committed is there after any crash, and nothing else
 is. When a few thousand items are fresh their keys are written to a segment: the file first,
-whole and synced under a name that nobody knows, then one transaction that names it and
+whole and synced under an unknown name, then one transaction that names it and
 forgets those keys. A file that no row names is the rest of a crash and is removed by the next
 writer. Small segments are merged the same way, slice by slice (``segments``).
 """
@@ -244,9 +244,9 @@ class EmbeddedIndex(SqlIndex):
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the folder; reads everything."""
         with self.database.reading() as connection:
-            said = connection.scalar(sqlalchemy.text("PRAGMA integrity_check"))
-            if said != "ok":
-                yield f"index.db: {said}"
+            integrity = connection.scalar(sqlalchemy.text("PRAGMA integrity_check"))
+            if integrity != "ok":
+                yield f"index.db: {integrity}"
             rows = connection.execute(select(SEGMENTS).order_by(SEGMENTS.c.first))
             named = rows.mappings().all()
             fresh = connection.scalar(select(func.min(FRESH.c.number)))

@@ -180,16 +180,16 @@ class FingerprintIndex(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def strongest(found: Iterable[Found]) -> list[Found]:
+def strongest(matches: Iterable[Found]) -> list[Found]:
     """Return matches by class, then score, then longest overlap, then name."""
     classes = list(MatchClass)
 
-    def rank(one: Found) -> tuple[int, float, float, str, str]:
-        score = -1.0 if one.alignment is None else -one.alignment.score
-        overlap = 0.0 if one.alignment is None else -one.alignment.overlap_s
-        return classes.index(one.match_class), score, overlap, one.item.bank, one.item.item_id
+    def rank(match: Found) -> tuple[int, float, float, str, str]:
+        score = -1.0 if match.alignment is None else -match.alignment.score
+        overlap = 0.0 if match.alignment is None else -match.alignment.overlap_s
+        return classes.index(match.match_class), score, overlap, match.item.bank, match.item.item_id
 
-    return sorted(found, key=rank)
+    return sorted(matches, key=rank)
 
 
 def folder_of(url: str) -> Path:

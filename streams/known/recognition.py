@@ -41,68 +41,69 @@ class Recogniser:
             query = Query.of(content_sha256, acoustics.pcm_sha256, acoustics.landmarks)
         except NotLandmarks:  # damaged in the store: its bytes can still be known
             query = Query(content_sha256, acoustics.pcm_sha256)
-        found = tuple(
-            _match(one, bank)
-            for one, bank in self._taken(query, asked)
-            if not (bank.kind is BankKind.CATALOGUE and one.item.item_id == track_id)
+        matches = tuple(
+            _match(match, bank)
+            for match, bank in self._taken(query, asked)
+            if not (bank.kind is BankKind.CATALOGUE and match.item.item_id == track_id)
         )[:MAX_MATCHES]
-        for one in found:
-            metrics.MATCHES.labels(one.bank, one.match_class).inc()
-        return found
+        for match in matches:
+            metrics.MATCHES.labels(match.bank, match.match_class).inc()
+        return matches
 
     def _taken(self, query: Query, asked: dict[str, Bank]) -> Iterator[tuple[Found, Bank]]:
-        for one in self._banks.index.search(query):
-            bank = asked.get(one.item.bank)
-            if bank is not None and bank.takes(one):
-                yield one, bank
+        for match in self._banks.index.search(query):
+            bank = asked.get(match.item.bank)
+            if bank is not None and bank.takes(match):
+                yield match, bank
 
 
-def _match(found: Found, bank: Bank) -> Match:
-    item, one = found.item, found.alignment
-    said = {
-        "match_class": found.match_class.value,
+def _match(match: Found, bank: Bank) -> Match:
+    item, alignment = match.item, match.alignment
+    known = {
+        "match_class": match.match_class.value,
         "bank": bank.name,
         "bank_kind": bank.kind.value,
         "item_id": item.item_id,
         "generator": item.generator or bank.generator,
         "licence": item.licence or bank.licence,
-        "sentence": _sentence(found, bank),
+        "sentence": _sentence(match, bank),
         "content_sha256": item.content_sha256,
     }
-    if one is None:
-        return Match(score=1.0, overlap_s=item.duration_s, start_s=0.0, known_start_s=0.0, **said)
-    longest = max(one.stretches, key=lambda stretch: stretch.end_s - stretch.start_s)
+    if alignment is None:
+        return Match(score=1.0, overlap_s=item.duration_s, start_s=0.0, known_start_s=0.0, **known)
+    longest = max(alignment.stretches, key=lambda stretch: stretch.end_s - stretch.start_s)
     return Match(
-        score=one.score,
-        offset_s=one.offset_s,
-        overlap_s=one.overlap_s,
-        speed_ratio=one.speed_ratio,
-        pitch_ratio=one.pitch_ratio,
+        score=alignment.score,
+        offset_s=alignment.offset_s,
+        overlap_s=alignment.overlap_s,
+        speed_ratio=alignment.speed_ratio,
+        pitch_ratio=alignment.pitch_ratio,
         start_s=longest.start_s,
         known_start_s=longest.reference_s,
-        **said,
+        **known,
     )
 
 
-def _sentence(found: Found, bank: Bank) -> str:
+def _sentence(hit: Found, bank: Bank) -> str:
     """Return what a reviewer reads, and can check by ear."""
-    name = f"{found.item.item_id}, {bank.kind.evidence} ({bank.name})"
-    one = found.alignment
-    if found.match_class is MatchClass.EXACT or one is None:
+    name = f"{hit.item.item_id}, {bank.kind.evidence} ({bank.name})"
+    alignment = hit.alignment
+    if hit.match_class is MatchClass.EXACT or alignment is None:
         return f"The same audio as {name}."
-    length = f"{one.overlap_s:.0f} s"
-    agree = f"{one.score:.0%} of the spectral landmarks coincide"
-    match found.match_class:
+    length = f"{alignment.overlap_s:.0f} s"
+    agree = f"{alignment.score:.0%} of the spectral landmarks coincide"
+    match hit.match_class:
         case MatchClass.NEAR_DUPLICATE:
             return f"The same recording as {name}, in another form: {agree}."
         case MatchClass.CONTAINED:
-            where = one.stretches[0]
+            where = alignment.stretches[0]
             return (
                 f"{length} of this track, from {where.start_s:.0f} s on, are in {name}, "
                 f"from {where.reference_s:.0f} s on: {agree}."
             )
         case _:
-            tempo, pitch = (100 * (ratio - 1) for ratio in (one.speed_ratio, one.pitch_ratio))
+            ratios = alignment.speed_ratio, alignment.pitch_ratio
+            tempo, pitch = (100 * (ratio - 1) for ratio in ratios)
             return (
                 f"{length} of this track are {name}, played {tempo:+.1f} % in tempo and "
                 f"{pitch:+.1f} % in pitch: {agree}."

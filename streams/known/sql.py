@@ -94,30 +94,30 @@ class SqlIndex(abc.ABC):
         waiting = iter(items)
         while batch := list(itertools.islice(waiting, BATCH)):
             # the last of one id is the one that stays
-            one = self._add(
+            change = self._add(
                 list({(item.bank, item.item_id): item for item in batch}.values()), noted
             )
-            total = total.and_also(one)
+            total = total.and_also(change)
             self._added()
         return total
 
     def _add(self, items: Sequence[Item], noted: Noted | None) -> Changed:
         keyed = [item if item.keys is not None else _with_keys(item) for item in items]
         with self.database.transaction() as connection:
-            given = _given(connection)  # from here on no other process adds
+            last_number = _given(connection)  # no other process adds from here on
             there = {
                 (row["bank"], row["item_id"]): row
-                for row in self._rows(connection, [(one.bank, one.item_id) for one in keyed])
+                for row in self._rows(connection, [(item.bank, item.item_id) for item in keyed])
             }
-            new = [one for one in keyed if not _same(one, there.get((one.bank, one.item_id)))]
+            new = [item for item in keyed if not _same(item, there.get((item.bank, item.item_id)))]
             outdated = [
                 int(there[key]["number"])
-                for one in new
-                if (key := (one.bank, one.item_id)) in there
+                for item in new
+                if (key := (item.bank, item.item_id)) in there
             ]
             self._remove(connection, outdated)
             if new:
-                numbers = range(given + 1, given + 1 + len(new))
+                numbers = range(last_number + 1, last_number + 1 + len(new))
                 if numbers[-1] > MAX_NUMBER:
                     raise IndexUnusable(
                         f"{MAX_NUMBER} items were added in all: bring the banks into a new index"
@@ -125,20 +125,20 @@ class SqlIndex(abc.ABC):
                 _set(connection, "numbers", numbers[-1])
                 connection.execute(
                     ITEMS.insert(),
-                    [_row(number, one) for number, one in zip(numbers, new, strict=True)],
+                    [_row(number, item) for number, item in zip(numbers, new, strict=True)],
                 )
                 self._keep_keys(
                     connection,
                     [
-                        (n, one.keys)
-                        for n, one in zip(numbers, new, strict=True)
-                        if one.keys is not None
+                        (n, item.keys)
+                        for n, item in zip(numbers, new, strict=True)
+                        if item.keys is not None
                     ],
                 )
                 self._changed(connection)
             changed = Changed(len(new) - len(outdated), len(outdated), len(items) - len(new))
             if new and noted is not None:
-                noted(connection, [one.item_id for one in new], changed)
+                noted(connection, [item.item_id for item in new], changed)
         return changed
 
     def remove(self, bank: str, item_ids: Iterable[str], noted: Noted | None = None) -> int:
@@ -159,19 +159,19 @@ class SqlIndex(abc.ABC):
 
     def search(self, query: Query, candidates: int = CANDIDATES) -> list[Found]:
         """See ``FingerprintIndex.search``."""
-        found = {
+        matches = {
             int(row["number"]): Found(_item(row), MatchClass.EXACT, None)
             for row in self._exact(query)
         }
         if query.recording is not None:
             # twice as many: some may be gone
             numbers = self._votes(query.recording.keys, 2 * candidates)
-            rows = self._numbered([n for n in numbers if n not in found])
+            rows = self._numbered([n for n in numbers if n not in matches])
             for number in [n for n in numbers if n in rows][:candidates]:
-                one = _compared(query.recording, rows[number])
-                if one.match_class is not MatchClass.NONE:
-                    found[number] = one
-        return strongest(found.values())
+                hit = _compared(query.recording, rows[number])
+                if hit.match_class is not MatchClass.NONE:
+                    matches[number] = hit
+        return strongest(matches.values())
 
     def compare(self, query: Query, bank: str, item_id: str) -> Found | None:
         """See ``FingerprintIndex.compare``."""
@@ -240,15 +240,15 @@ class SqlIndex(abc.ABC):
             return {int(row["number"]): row for row in connection.execute(question).mappings()}
 
     def _rows(self, connection: Connection, names: Sequence[tuple[str, str]]) -> list[RowMapping]:
-        found: list[RowMapping] = []
+        matches: list[RowMapping] = []
         for bank, group in itertools.groupby(sorted(names), key=lambda name: name[0]):
             ids = [item_id for _, item_id in group]
             for start in range(0, len(ids), CHUNK):
                 question = select(ITEMS).where(
                     ITEMS.c.bank == bank, ITEMS.c.item_id.in_(ids[start : start + CHUNK])
                 )
-                found += connection.execute(question).mappings()
-        return found
+                matches += connection.execute(question).mappings()
+        return matches
 
     def _remove(self, connection: Connection, numbers: Sequence[int]) -> None:
         for start in range(0, len(numbers), CHUNK):
@@ -266,7 +266,7 @@ class SqlIndex(abc.ABC):
 
 
 def _given(connection: Connection) -> int:
-    """Return the last number that was given, and let nobody else give one until we are done.
+    """Return the last number; no other process gives one until the transaction ends.
 
     SQLite needs no more than the write lock with which each of our transactions begins.
     """

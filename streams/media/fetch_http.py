@@ -1,6 +1,6 @@
 """http(s) uploads and webhooks: never to an address inside (server-side request forgery).
 
-Somebody else chooses the URI, so the host name, its address and every redirect are hostile.
+An outsider chooses the URI, so the host name, its address and every redirect are hostile.
 The name is resolved once, each address is judged, and the connection goes to the judged
 address itself: a resolver that answers differently the next time changes nothing.
 Only addresses that are publicly routable pass; not loopback, private, link-local (cloud
@@ -86,14 +86,14 @@ class Http:
             BadInput: refused address, unknown host, no URI.
             Transient: no connection, no answer in time.
         """
-        given = {**headers, "Connection": "close"}
+        all_headers = {**headers, "Connection": "close"}
         with self._guard.ends_after(self._timeout_s) as is_over:
             try:
                 with _told_apart():
                     response = self._pool.request(
                         *("POST", uri),
                         body=body,
-                        headers=given,
+                        headers=all_headers,
                         retries=False,
                         redirect=False,
                         preload_content=False,
@@ -140,9 +140,9 @@ class _Guard:
 
         def cut() -> None:
             over.set()
-            for one in sockets:
+            for each in sockets:
                 with suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    each.shutdown(socket.SHUT_RDWR)
 
         timer = threading.Timer(seconds, cut)
         timer.daemon = True
@@ -153,8 +153,8 @@ class _Guard:
         finally:
             timer.cancel()
             self._call.sockets = None
-            for one in sockets:
-                one.close()
+            for each in sockets:
+                each.close()
 
     def connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
         connected = self._connect(host.strip("[]").rstrip("."), port, timeout_s)
@@ -171,7 +171,7 @@ class _Guard:
         addresses = self._resolver(host, port)
         known = host.lower() in self._hosts
         if not known and not all(
-            self._allowed(ip_address(one.partition("%")[0])) for one in addresses
+            self._allowed(ip_address(each.partition("%")[0])) for each in addresses
         ):
             raise RefusedAddress("refused_address", f"{host} leads to an address inside")
         deadline = time.monotonic() + (timeout_s or CONNECT_S)
@@ -210,14 +210,14 @@ def resolve(host: str, port: int) -> list[str]:
         OSError: the resolver does not answer.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)):
             raise RefusedAddress("unknown_host", f"no such host: {host}") from error
         raise
     except UnicodeError as error:
         raise RefusedAddress("unknown_host", "the host name cannot be encoded") from error
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+    return list(dict.fromkeys(str(each[4][0]) for each in infos))
 
 
 def is_public(address: Address) -> bool:

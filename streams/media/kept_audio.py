@@ -5,7 +5,7 @@ What came by HTTP always is; with ``EARMARK_KEEP_AUDIO`` every upload is that co
     <root>/uploads/<ab>/<sha256>          the file as it came
     <root>/uploads/.arriving/<random>     one that is still arriving; gone when it breaks off
 
-Only what has arrived whole gets its name, in one step, so nobody reads half a file. What a
+Only what has arrived whole gets its name, in one step, so no reader meets half a file. What a
 killed process left behind is cleaned away at the next start, once it is old.
 """
 

@@ -2,9 +2,9 @@
 
 Runs in the decode child, which can open no other file and no socket: the library that reads
 manifests is native and gets hostile bytes. It fetches nothing by itself (no remote manifests, no
-revocation lists, no time stamps). Only a valid manifest whose signer stands under one of the
-operator's trust anchors (``EARMARK_TRUST_ANCHORS``) confirms anything; a valid one by anybody
-else is a statement; one that does not fit the bytes any more says nothing but that.
+revocation lists, no time stamps). Only a valid manifest whose signer chains to one of the
+operator's trust anchors (``EARMARK_TRUST_ANCHORS``) confirms anything; another valid one is a
+statement; one that does not fit the bytes any more says nothing but that.
 """
 
 import hashlib
@@ -40,8 +40,8 @@ class ProvenanceDecoder:
         from detector.observation.listen import listen
 
         heard = listen(descriptor, max_duration_s=max_duration_s)
-        said = read(descriptor, self.anchors)
-        return heard if said is None else replace(heard, provenance=said.to_bytes())
+        provenance = read(descriptor, self.anchors)
+        return heard if provenance is None else replace(heard, provenance=provenance.to_bytes())
 
     def warm(self) -> None:
         """Load the library before the process is confined."""
@@ -78,7 +78,7 @@ def _content(descriptor: int) -> bytes:
 
 
 def _kind(head: bytes, descriptor: int) -> str | None:
-    """Return the media type by the bytes: nobody's file name is trusted."""
+    """Return the media type by the bytes: file names are not trusted."""
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "audio/wav"
     if head[:4] == b"fLaC":
@@ -130,18 +130,18 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
     actions = list(_actions(active))
     inside = [
         kind
-        for one in active.get("ingredients", ())[:MAX_ITEMS]
-        for action in _actions(manifests.get(one.get("active_manifest"), {}))
+        for entry in active.get("ingredients", ())[:MAX_ITEMS]
+        for action in _actions(manifests.get(entry.get("active_manifest"), {}))
         if (kind := action.get("digitalSourceType"))
     ]
     types = _words(action.get("digitalSourceType") for action in actions)
-    found = STATES.get(state, "invalid")
-    if found == "trusted" and not anchored:
-        found = "untrusted"
+    trust = STATES.get(state, "invalid")
+    if trust == "trusted" and not anchored:
+        trust = "untrusted"
     signature = active.get("signature_info", {})
-    said = Provenance.model_validate(
+    provenance = Provenance.model_validate(
         {
-            "state": found,
+            "state": trust,
             "codes": _codes(store),
             "signer": signature.get("common_name") or signature.get("issuer"),
             "signed_at": signature.get("time"),
@@ -151,24 +151,25 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
             "software_agents": _words(_agent(action) for action in actions),
             "ingredients": len(active.get("ingredients", ())),
             "soft_bindings": _words(
-                one.get("data", {}).get("alg") for one in _assertions(active, "c2pa.soft-binding")
+                entry.get("data", {}).get("alg")
+                for entry in _assertions(active, "c2pa.soft-binding")
             ),
             "training_mining": _training(active),
         }
     )
     extent = extent_of_source_types(types, tuple(inside))
-    return said if found == "invalid" else said.model_copy(update={"extent": extent})
+    return provenance if trust == "invalid" else provenance.model_copy(update={"extent": extent})
 
 
 def _assertions(manifest: Mapping[str, Any], *labels: str) -> Iterator[Mapping[str, Any]]:
-    for one in manifest.get("assertions", ())[:MAX_ITEMS]:
-        if str(one.get("label", "")).split("__")[0] in labels:
-            yield one
+    for entry in manifest.get("assertions", ())[:MAX_ITEMS]:
+        if str(entry.get("label", "")).split("__")[0] in labels:
+            yield entry
 
 
 def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for one in _assertions(manifest, "c2pa.actions", "c2pa.actions.v2"):
-        yield from one.get("data", {}).get("actions", ())[:MAX_ITEMS]
+    for entry in _assertions(manifest, "c2pa.actions", "c2pa.actions.v2"):
+        yield from entry.get("data", {}).get("actions", ())[:MAX_ITEMS]
 
 
 def _agent(action: Mapping[str, Any]) -> str | None:
@@ -177,30 +178,30 @@ def _agent(action: Mapping[str, Any]) -> str | None:
 
 
 def _generator(manifest: Mapping[str, Any]) -> str | None:
-    for one in manifest.get("claim_generator_info") or ():
-        return f"{one.get('name', '')} {one.get('version', '')}".strip()[:200] or None
+    for entry in manifest.get("claim_generator_info") or ():
+        return f"{entry.get('name', '')} {entry.get('version', '')}".strip()[:200] or None
     generator = manifest.get("claim_generator")
     return str(generator)[:200] if generator else None
 
 
 def _training(manifest: Mapping[str, Any]) -> dict[str, str]:
-    found = {}
-    for one in _assertions(manifest, *TRAINING):
-        for name, entry in one.get("data", {}).get("entries", {}).items():
+    uses = {}
+    for assertion in _assertions(manifest, *TRAINING):
+        for name, entry in assertion.get("data", {}).get("entries", {}).items():
             use = entry.get("use") if isinstance(entry, Mapping) else entry
             if use in ("allowed", "notAllowed", "constrained"):
-                found[str(name)[:100]] = use
-    return found
+                uses[str(name)[:100]] = use
+    return uses
 
 
 def _codes(store: Mapping[str, Any]) -> tuple[str, ...]:
     failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", ())
-    return _words(one.get("code") for one in failures)
+    return _words(entry.get("code") for entry in failures)
 
 
 def _words(values: Iterable[object]) -> tuple[str, ...]:
-    found = [str(one)[:200] for one in values if isinstance(one, str) and one]
-    return tuple(dict.fromkeys(found))[:MAX_ITEMS]
+    texts = [str(entry)[:200] for entry in values if isinstance(entry, str) and entry]
+    return tuple(dict.fromkeys(texts))[:MAX_ITEMS]
 
 
 def _aigc(descriptor: int) -> Aigc | None:
@@ -218,13 +219,13 @@ def _aigc(descriptor: int) -> Aigc | None:
     if text is None:
         return None
     try:
-        said = json.loads(text)
+        tag = json.loads(text)
         fields = {
-            "label": str(said["Label"]),
-            "producer": said.get("ContentProducer") or None,
-            "produce_id": said.get("ProduceID") or None,
-            "propagator": said.get("ContentPropagator") or None,
-            "propagate_id": said.get("PropagateID") or None,
+            "label": str(tag["Label"]),
+            "producer": tag.get("ContentProducer") or None,
+            "produce_id": tag.get("ProduceID") or None,
+            "propagator": tag.get("ContentPropagator") or None,
+            "propagate_id": tag.get("PropagateID") or None,
         }
         return Aigc.model_validate(fields)
     except (ValueError, KeyError, TypeError, AttributeError):

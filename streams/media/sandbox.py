@@ -106,14 +106,14 @@ def confine(memory_mb: int) -> Protections:
 
 def _limit(memory_mb: int) -> str:
     """Set the limits that POSIX has; return the names of those that hold."""
-    wanted = {"CORE": 0, "FSIZE": 0, "NOFILE": OPEN_FILES}
+    limits = {"CORE": 0, "FSIZE": 0, "NOFILE": OPEN_FILES}
     with contextlib.suppress(OSError):  # no /proc: what is taken now is not known
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         # Of the address space, as nothing caps what is resident; torch maps gigabytes that it
         # never touches, hence "more than now" and not a figure of its own.
-        wanted["AS"] = pages * resource.getpagesize() + memory_mb * 2**20
+        limits["AS"] = pages * resource.getpagesize() + memory_mb * 2**20
     held = []
-    for name, limit in wanted.items():
+    for name, limit in limits.items():
         with contextlib.suppress(ValueError, OSError):  # a lower hard limit stands already
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
             held.append(name.lower())

@@ -1,6 +1,6 @@
 """The ledger's tables about people: who may do what, what they did, what is under way.
 
-Unlike the projections of topics (``ledger_tables``) these rows change: a lease ends, a session
+Unlike the projections of topics (``tables``) these rows change: a lease ends, a session
 expires. What people say about tracks goes out as events by the outbox, in the transaction
 that notes it here, and comes back as rows of ``verdicts`` and ``appeals``.
 """
@@ -43,7 +43,7 @@ USERS: Final = _table(
     _column("created_at", Moment),
 )
 
-# Of tokens only the SHA-256 is kept: whoever reads the database cannot use them.
+# Only the SHA-256 of a token is stored: a reader of the database cannot use it.
 SESSIONS: Final = _table(
     "sessions",
     _id("token_sha256"),

@@ -1,8 +1,8 @@
 """The audit log: who did and saw what. Only ever added to, each entry sealed by the next.
 
-An entry's hash is SHA-256 over its content and the hash before it; who changes or removes one
-breaks the chain, and ``verify`` says where. The database itself refuses both by triggers. A
-cut-off end is seen by whoever noted the last hash (``earmark ledger verify`` prints it).
+An entry's hash is SHA-256 over its content and the hash before it; changing or removing one
+breaks the chain, and ``verify`` returns where. The database itself refuses both by triggers. A
+cut-off end shows against a noted last hash (``earmark ledger verify`` prints it).
 
 Actions are written in the transaction of what they do. Views are gathered and written a
 moment later, in one transaction for all.
@@ -37,7 +37,7 @@ MOST_VIEWS: Final = 10_000  # waiting for a database that is away; more are drop
 
 @dataclass(frozen=True)
 class Entry:
-    """What somebody did: an action (a short stable word) on a subject, with details."""
+    """What a user did: an action (a short stable word) on a subject, with details."""
 
     actor: str
     action: str
@@ -49,15 +49,15 @@ class Entry:
 def seal(sequence: int, entry: Entry, detail: str, previous: str) -> str:
     """Return the hash of an entry."""
     at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
-    said = [sequence, at, entry.actor, entry.action, entry.subject, detail, previous]
-    return hashlib.sha256(orjson.dumps(said)).hexdigest()
+    content = [sequence, at, entry.actor, entry.action, entry.subject, detail, previous]
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
 def lock(connection: Connection) -> None:
     """Let no other writer of the log in until the caller's transaction ends.
 
-    Whoever looks before they write, and must not be overtaken in between, locks first: SQLite
-    has one writer at a time anyway, PostgreSQL shows each its own past.
+    Lock first where a read must hold until the write: SQLite has one writer at a time anyway, but
+    PostgreSQL shows each transaction its own snapshot.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))

@@ -86,11 +86,11 @@ class Sorted:
     ) -> list[ColumnElement[Any]]:
         """Return what ORDER BY a part wants, of columns of the same names ``among`` others'."""
         back = cursor is not None and self._read(cursor)[0]
-        found = [
+        order = [
             (one if among is None else among.c[str(one.key)], down is not back)
             for one, down in self.columns
         ]
-        return [one.desc() if down else one.asc() for one, down in found]
+        return [one.desc() if down else one.asc() for one, down in order]
 
     def as_part(
         self,
@@ -125,8 +125,8 @@ class Sorted:
         beside what refines it: so an index is entered at the right place.
         """
         pairs = [
-            (one, literal(given, one.type), down is not back)
-            for (one, down), given in zip(self.columns, values, strict=True)
+            (one, literal(value, one.type), down is not back)
+            for (one, down), value in zip(self.columns, values, strict=True)
         ]
         runs = [list(run) for _, run in groupby(pairs, key=lambda pair: pair[2])]
         bounds = [_bounds(run) for run in runs]
@@ -137,12 +137,12 @@ class Sorted:
 
     def _read(self, cursor: str) -> tuple[bool, list[Any]]:
         try:
-            said = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            back, *values = said
+            content = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            back, *values = content
             if not isinstance(back, bool):
                 raise BadCursor
             pairs = zip(self.columns, values, strict=True)
-            return back, [_typed(one, given) for (one, _), given in pairs]
+            return back, [_typed(one, value) for (one, _), value in pairs]
         except (ValueError, TypeError, OverflowError) as error:
             raise BadCursor from error
 
@@ -152,21 +152,21 @@ def _bounds(
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return "beyond" and "beyond or at" of columns that run in one direction."""
     left: Any = tuple_(*(one for one, _, _ in run)) if len(run) > 1 else run[0][0]
-    right: Any = tuple_(*(given for _, given, _ in run)) if len(run) > 1 else run[0][1]
+    right: Any = tuple_(*(value for _, value, _ in run)) if len(run) > 1 else run[0][1]
     return (left < right, left <= right) if run[0][2] else (left > right, left >= right)
 
 
-def _typed(column: Column[Any], given: Any) -> Any:
+def _typed(column: Column[Any], value: Any) -> Any:
     if isinstance(column.type, Moment):
-        return datetime.fromisoformat(given).astimezone(UTC)
-    fits = type(given) is str
+        return datetime.fromisoformat(value).astimezone(UTC)
+    fits = type(value) is str
     if isinstance(column.type, Integer):
-        fits = type(given) is int and abs(given) <= LARGEST
+        fits = type(value) is int and abs(value) <= LARGEST
     if not fits:
         raise BadCursor
-    return given
+    return value
 
 
 def _write(back: bool, values: Sequence[Any]) -> str:
-    said = [one.isoformat() if isinstance(one, datetime) else one for one in values]
-    return urlsafe_b64encode(orjson.dumps([back, *said])).decode().rstrip("=")
+    content = [one.isoformat() if isinstance(one, datetime) else one for one in values]
+    return urlsafe_b64encode(orjson.dumps([back, *content])).decode().rstrip("=")

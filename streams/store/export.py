@@ -5,7 +5,7 @@
 
 Times are ISO 8601, bytes are base64 under ``{"b64": ...}``. Sessions, one-time links and log-in
 attempts stay out: they are of the moment, and secrets. What is restored adds what is missing
-and changes nothing that is there, so doing it twice, or on top of what topics told, is safe.
+and changes nothing that is there, so doing it twice, or on top of rows from the topics, is safe.
 """
 
 from base64 import b64decode, b64encode
@@ -53,8 +53,8 @@ def export(ledger: Ledger, out: IO[bytes]) -> Counter[str]:
     with ledger.reading() as connection:
         for table in tables():
             for row in all_rows(connection, table):
-                said = {name: _written(value) for name, value in row.items()}
-                out.write(orjson.dumps({"table": table.name, "row": said}) + b"\n")
+                line_fields = {name: _written(value) for name, value in row.items()}
+                out.write(orjson.dumps({"table": table.name, "row": line_fields}) + b"\n")
                 counts[table.name] += 1
     return counts
 
@@ -85,12 +85,13 @@ def restore(ledger: Ledger, lines: Iterable[bytes]) -> Counter[str]:
     began = False
     for number, line in enumerate(lines, 1):
         try:
-            said = orjson.loads(line)
+            line_fields = orjson.loads(line)
             if not began:
-                began = _is_ours(said)
+                began = _is_ours(line_fields)
                 continue
-            table = known[said["table"]]
-            rows.append(Row(table, {c.name: _read(c, said["row"].get(c.name)) for c in table.c}))
+            table = known[line_fields["table"]]
+            values = line_fields["row"]
+            rows.append(Row(table, {c.name: _read(c, values.get(c.name)) for c in table.c}))
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise BadExport(f"line {number} is no row of a ledger: {error!r}") from error
         if len(rows) >= PAGE:
@@ -101,8 +102,8 @@ def restore(ledger: Ledger, lines: Iterable[bytes]) -> Counter[str]:
     return new + _add(ledger, rows)
 
 
-def _is_ours(said: dict[str, Any]) -> bool:
-    revision = said["earmark_ledger"]
+def _is_ours(line_fields: dict[str, Any]) -> bool:
+    revision = line_fields["earmark_ledger"]
     if revision > HEAD:
         raise BadExport(f"the file is of revision {revision}, this release knows {HEAD}")
     return True

@@ -96,9 +96,9 @@ def upgrade() -> None:
 
 def _name_subjects(subjects: sa.Table) -> None:
     connection = op.get_bind()
-    found = connection.execute(sa.text("SELECT upload_id, track_id, record FROM analyses"))
+    analyses = connection.execute(sa.text("SELECT upload_id, track_id, record FROM analyses"))
     known: set[tuple[str, str, str]] = set()
-    while rows := found.fetchmany(1_000):
+    while rows := analyses.fetchmany(1_000):
         new = []
         for upload_id, track_id, record in rows:
             for kind, name in _subjects(json.loads(record)):
