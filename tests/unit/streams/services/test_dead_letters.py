@@ -86,18 +86,18 @@ def source(
     return Message(topic, 0, offset, track.encode(), event.to_bytes(), headers, NOW)
 
 
-def stored(ledger: Ledger, **wanted: Any) -> list[DeadLetter]:
-    return dead_letter_store.find(ledger, DeadLetterFilter(**wanted))
+def stored(ledger: Ledger, **filters: Any) -> list[DeadLetter]:
+    return dead_letter_store.find(ledger, DeadLetterFilter(**filters))
 
 
 def replayed(
-    ledger: Ledger, broker: Broker, found: list[DeadLetter], most: int | None = None
+    ledger: Ledger, broker: Broker, letters: list[DeadLetter], most: int | None = None
 ) -> list[Any]:
     return list(
         replay(
             ledger,
             broker,
-            found,
+            letters,
             Operator("on call", "it is back"),
             timeout_s=1,
             max_attempts=most,
@@ -200,12 +200,12 @@ def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
 
 
 def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
-    told = [buried(source("T-1", 1)), buried(source("T-2", 2))]
-    project(ledger, told)
+    messages = [buried(source("T-1", 1)), buried(source("T-2", 2))]
+    project(ledger, messages)
     first, second = stored(ledger)
     replayed(ledger, Broker(), [first])
     drop(ledger, [second], Operator("me", "a test file", "usr_me"))
-    project(ledger, told)
+    project(ledger, messages)
     assert {one.track_id: one.status for one in stored(ledger)} == {
         first.track_id: "replayed",
         second.track_id: "dropped",
@@ -229,10 +229,10 @@ def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
         assert letter.attempts == death - 1
         (outcome,) = replayed(ledger, broker, [letter])
         assert outcome.attempt == death
-        topic, key, value, said = broker.sent[-1]
-        assert dict(said)[dead_letters.REPLAY_OF] == letter.dead_letter_id.encode()
+        topic, key, value, headers = broker.sent[-1]
+        assert dict(headers)[dead_letters.REPLAY_OF] == letter.dead_letter_id.encode()
         # It dies again, further down the house, where its headers have travelled to.
-        project(ledger, [buried(Message(topic, 0, death, key, value, said, NOW))])
+        project(ledger, [buried(Message(topic, 0, death, key, value, headers, NOW))])
     assert len(stored(ledger)) == 4
     (letter,) = stored(ledger, status="open")
     (refused,) = replayed(ledger, broker, [letter], most=3)
@@ -261,28 +261,28 @@ def test_a_ledger_that_goes_away_midway_says_that_nothing_is_lost(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project(ledger, [buried(source())])
-    found = stored(ledger)
+    letters = stored(ledger)
 
     def away(*_: object) -> None:
         raise LedgerAway("locked")
 
     monkeypatch.setattr(ledger_module.Ledger, "transaction", away)
     with pytest.raises(LedgerAway, match="once more is harmless"):
-        replayed(ledger, Broker(), found)
+        replayed(ledger, Broker(), letters)
 
 
 def test_filters(ledger: Ledger) -> None:
-    told = [
+    messages = [
         buried(source("T-1", 1)),
         buried(source("T-2", 2), reason="too_large", at=NOW + 1_000),
         buried(source("T-3", 3, topic=topics.DECIDED), processor="catalogue", at=NOW + 2_000),
         buried(source("T-4", 4), at=NOW + 3_000),
     ]
-    project(ledger, told)
+    project(ledger, messages)
     at = datetime.fromtimestamp((NOW + 1_000) / 1_000, UTC)
 
-    def tracks(**wanted: Any) -> list[str | None]:
-        return [one.track_id for one in stored(ledger, **wanted)]
+    def tracks(**filters: Any) -> list[str | None]:
+        return [one.track_id for one in stored(ledger, **filters)]
 
     assert tracks() == ["T-1", "T-2", "T-3", "T-4"]
     assert tracks(topic=topics.DECIDED) == tracks(topic=topics.dead(topics.DECIDED)) == ["T-3"]
@@ -323,9 +323,9 @@ def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
     (letter,) = stored(ledger)
     drop(ledger, [letter], Operator("me\x1b", "\x07"))
     done = dead_letter_store.actions(ledger, letter.dead_letter_id)
-    said = [*dead_letter_text.shown(letter, done), *narrated(ledger, "T\x1b[31m")]
-    assert not [char for line in said for char in line if not (char.isprintable() or char == "\n")]
-    assert any("dropped by me" in line for line in said)
+    lines = [*dead_letter_text.shown(letter, done), *narrated(ledger, "T\x1b[31m")]
+    assert not [char for line in lines for char in line if not (char.isprintable() or char == "\n")]
+    assert any("dropped by me" in line for line in lines)
 
 
 def narrated(ledger: Ledger, track_id: str) -> list[str]:
@@ -354,8 +354,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_the_commands(run: Run) -> None:
-    said = run("ls").output
-    assert "1 x too_large in tracks.uploaded by fingerprint, from 2026-" in said
+    output = run("ls").output
+    assert "1 x too_large in tracks.uploaded by fingerprint, from 2026-" in output
     rows = [json.loads(line) for line in run("ls", "--json").output.splitlines()]
     one, two = sorted(rows, key=lambda row: row["track_id"])
     assert json.loads(one["value"])["upload"]["track_id"] == "T-1"
@@ -364,9 +364,9 @@ def test_the_commands(run: Run) -> None:
     assert raw == received("T-1").to_bytes()
     assert "missing_file" in run("show", one["dead_letter_id"]).output
 
-    said = run("replay", "--reason", "too_large", "--dry-run").output
-    assert "would be replayed on tracks.uploaded, attempt 1" in said
-    assert one["dead_letter_id"] not in said
+    output = run("replay", "--reason", "too_large", "--dry-run").output
+    assert "would be replayed on tracks.uploaded, attempt 1" in output
+    assert one["dead_letter_id"] not in output
     assert "say which" in run("replay", code=1).output
     assert "no dead letter ddl_none" in run("replay", "ddl_none", code=1).output
     assert "no dead letters match" in run("replay", "--track", "T-9").output

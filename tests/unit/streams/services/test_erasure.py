@@ -32,7 +32,7 @@ MINE, OTHERS = "a" * 64, "b" * 64
 
 @pytest.fixture
 def store(tmp_path: Path) -> ArtefactStore:
-    found = ArtefactStore.open(f"file://{tmp_path}/store")
+    opened = ArtefactStore.open(f"file://{tmp_path}/store")
     for content in (MINE, OTHERS):
         for place in (
             f"heard/v1/{content[:2]}/{content}.obs",
@@ -41,8 +41,8 @@ def store(tmp_path: Path) -> ArtefactStore:
             f"pictures/m/{content[:2]}/{content}.png",
             f"uploads/{content[:2]}/{content}",
         ):
-            found.keep_file(place, b"x")
-    return found
+            opened.keep_file(place, b"x")
+    return opened
 
 
 def files(store: ArtefactStore) -> set[str]:
@@ -65,8 +65,8 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
     )
     arrived = events.received(track_id, declared=undisclosed)
     told = [(topics.UPLOADED, arrived), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
-    said = decide(event, load(Settings().policy), Facts(at=event.uploaded_at))
-    told += [(out.topic, out.record) for out in said.outputs()]
+    decision = decide(event, load(Settings().policy), Facts(at=event.uploaded_at))
+    told += [(out.topic, out.record) for out in decision.outputs()]
     appeal = events.appeal(
         track_id=track_id, upload_id=event.upload_id, change_id=f"apc_{number}", appeal_id=track_id
     )
@@ -79,7 +79,7 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
     with ledger.transaction() as connection:
         user = create(connection, f"anna-{number}", "reviewer", "test")
         outbox.put(connection, topics.UPLOADED, arrived)
-        body = {"delivery_id": "d", "event": topics.DECIDED, "data": said.decided.model_dump()}
+        body = {"delivery_id": "d", "event": topics.DECIDED, "data": decision.decided.model_dump()}
         ledger.add(
             connection,
             [
@@ -99,13 +99,13 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
 
 def mentions(ledger: Ledger, track_id: str) -> set[str]:
     """Return the tables in which the id stands anywhere."""
-    found = set()
+    tables = set()
     with ledger.reading() as connection:
         for table in METADATA.sorted_tables:
             for one in connection.execute(select(table)):
                 if any(track_id in str(bytes(v) if isinstance(v, memoryview) else v) for v in one):
-                    found.add(table.name)
-    return found
+                    tables.add(table.name)
+    return tables
 
 
 def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: ArtefactStore) -> None:
@@ -119,11 +119,11 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
     assert others >= {"uploads", "decisions", "verdicts", "appeals", "task_states", OUTBOX.name}
     before = files(store)
 
-    told = erase(ledger, store, ["T-one"], who="test", really=False)
+    dry_run = erase(ledger, store, ["T-one"], who="test", really=False)
     assert (mentions(ledger, "T-one"), files(store)) == (others, before), "it only tells"
 
     done = erase(ledger, store, ["T-one"], who="test", really=True)
-    assert done.rows == told.rows
+    assert done.rows == dry_run.rows
     assert done.rows["catalogue_tracks"] == 1
     assert mentions(ledger, "T-one") <= {"audit_log"}
     assert mentions(ledger, "T-other") == others
@@ -131,7 +131,7 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
     assert len(done.files) == 5
     assert audit.verify(ledger).entries, "and the chain of the audit log holds"
     again = erase(ledger, store, ["T-one"], who="test", really=True)
-    assert (told.unknown, again.unknown) == ((), ("T-one",))
+    assert (dry_run.unknown, again.unknown) == ((), ("T-one",))
     assert (sum(again.rows.values()), again.files) == (0, ())
 
 

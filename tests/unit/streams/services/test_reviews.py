@@ -75,19 +75,19 @@ def outbox(ledger: Ledger, topic: str) -> list[bytes]:
 def test_of_two_reviewers_one_gets_the_task(ledger: Ledger, person: Callable[..., User]) -> None:
     task_id = a_task(ledger)
     people = [person(f"r{number}") for number in range(6)]
-    told: list[str] = []
+    errors: list[str] = []
 
     def take(user: User) -> bool:
         try:
             review_tasks.take(ledger, task_id, user)
         except NotYours as error:
-            told.append(error.detail)
+            errors.append(error.detail)
             return False
         return True
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(take, people)) == 1
-    assert set(told) == {"somebody else is working on it"}
+    assert set(errors) == {"somebody else is working on it"}
 
 
 def test_next_gives_everybody_another_task_the_most_urgent_first(
@@ -98,13 +98,13 @@ def test_next_gives_everybody_another_task_the_most_urgent_first(
     people = [person(f"r{number}") for number in range(5)]
     with ThreadPoolExecutor(5) as pool:
         taken = list(pool.map(lambda one: review_tasks.take_next(ledger, one), people))
-    found = [one for one in taken if one]
-    assert len(found) == len(set(found)) == 4
+    task_ids = [one for one in taken if one]
+    assert len(task_ids) == len(set(task_ids)) == 4
     oldest = person("late")
     review_tasks.put_back(
-        ledger, found[0], next(p for p, t in zip(people, taken, strict=True) if t == found[0])
+        ledger, task_ids[0], next(p for p, t in zip(people, taken, strict=True) if t == task_ids[0])
     )
-    assert review_tasks.take_next(ledger, oldest) == found[0]
+    assert review_tasks.take_next(ledger, oldest) == task_ids[0]
 
 
 def test_a_lease_ends_and_then_somebody_else_may(
@@ -129,17 +129,17 @@ def test_a_verdict_closes_its_task_and_goes_out_once(
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
     review_tasks.take(ledger, task_id, ada)
-    said = verdicts.give(ledger, task_id, ada, form(training_use_allowed=True))
-    assert verdicts.give(ledger, task_id, ada, form()) == said  # the form came twice
+    verdict = verdicts.give(ledger, task_id, ada, form(training_use_allowed=True))
+    assert verdicts.give(ledger, task_id, ada, form()) == verdict  # the form came twice
     assert state(ledger, task_id).state == "closed"
     (value,) = outbox(ledger, topics.REVIEWS_DECIDED)
     event = ReviewDecided.model_validate_json(value)
-    assert event == said
+    assert event == verdict
     assert (event.outcome, event.extent, event.content_sha256 is not None) == (
         *("reject_flag", Extent.NONE, True),
     )
     project(ledger, [message(topics.REVIEWS_DECIDED, event)])  # it comes back on its topic
-    assert state(ledger, task_id).verdict_id == said.verdict_id
+    assert state(ledger, task_id).verdict_id == verdict.verdict_id
     assert audit.verify(ledger).fault is None
     with pytest.raises(NotYours, match="decided"):
         verdicts.give(ledger, task_id, ada, form(form_id="another"))
@@ -151,8 +151,8 @@ def test_many_sendings_at_once_make_one_verdict(
     task_id, ada = a_task(ledger), person("ada")
     review_tasks.take(ledger, task_id, ada)
     with ThreadPoolExecutor(6) as pool:
-        said = list(pool.map(lambda _: verdicts.give(ledger, task_id, ada, form()), range(6)))
-    assert len({one.verdict_id for one in said}) == 1
+        verdict = list(pool.map(lambda _: verdicts.give(ledger, task_id, ada, form()), range(6)))
+    assert len({one.verdict_id for one in verdict}) == 1
     assert len(outbox(ledger, topics.REVIEWS_DECIDED)) == 1
 
 
@@ -181,16 +181,16 @@ def test_undo_is_an_event_and_opens_the_task_again(
 ) -> None:
     task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
     review_tasks.take(ledger, task_id, ada)
-    said = verdicts.give(ledger, task_id, ada, form())
+    verdict = verdicts.give(ledger, task_id, ada, form())
     with pytest.raises(NotYours, match="somebody else"):
-        verdicts.undo(ledger, said.verdict_id, bob)
-    assert verdicts.undo(ledger, said.verdict_id, ada) == task_id
+        verdicts.undo(ledger, verdict.verdict_id, bob)
+    assert verdicts.undo(ledger, verdict.verdict_id, ada) == task_id
     now = state(ledger, task_id)
     assert (now.state, now.leased_by, now.verdict_id) == ("open", ada.user_id, None)
     undone = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[1])
-    assert (undone.undoes, undone.extent) == (said.verdict_id, None)
+    assert (undone.undoes, undone.extent) == (verdict.verdict_id, None)
     with pytest.raises(NotYours, match="no longer stands"):
-        verdicts.undo(ledger, said.verdict_id, ada)
+        verdicts.undo(ledger, verdict.verdict_id, ada)
     again = verdicts.give(ledger, task_id, ada, form(Extent.ALL, form_id="second"))
     assert verdicts.undo(ledger, again.verdict_id, lead) == task_id
 
@@ -230,8 +230,8 @@ def test_who_holds_a_task_holds_the_one_that_takes_its_place(
     assert requested is not None
     ada, bob = person("ada"), person("bob")
     review_tasks.take(ledger, requested.task_id, ada)
-    said = verdicts.give(ledger, requested.task_id, ada, form())
-    verdicts.undo(ledger, said.verdict_id, ada)
+    verdict = verdicts.give(ledger, requested.task_id, ada, form())
+    verdicts.undo(ledger, verdict.verdict_id, ada)
     newer = requested.model_copy(update={"task_id": "tsk_newer", "decision_id": "dec_newer"})
     later = message(topics.REVIEWS_REQUESTED, newer, timestamp_ms=1_795_001_000_000)
     project(ledger, [later, later])
@@ -293,13 +293,13 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
     first, lead = person("first", "lead"), person("lea", "lead")
     review_tasks.take(ledger, requested.task_id, first)
     verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
-    said = appealed(ledger, decided.decision_id)
-    assert said.window_ends_at - said.received_at < timedelta(days=184)
+    appeal = appealed(ledger, decided.decision_id)
+    assert appeal.window_ends_at - appeal.received_at < timedelta(days=184)
     with pytest.raises(BadAppeal, match="somebody else must decide"):
-        appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), first)
+        appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), first)
     with pytest.raises(BadAppeal, match="no way"):
         appeals.go_on(
-            ledger, said.appeal_id, 0, Step("overturned", AppealOutcome(reasons="x")), lead
+            ledger, appeal.appeal_id, 0, Step("overturned", AppealOutcome(reasons="x")), lead
         )
     for sequence, step in enumerate(
         (
@@ -307,20 +307,20 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
             Step("overturned", AppealOutcome(extent=Extent.NONE, reasons="The stems show it.")),
         )
     ):
-        said = appeals.go_on(ledger, said.appeal_id, sequence, step, lead)
-    assert (said.state, said.assigned_to, said.interim_relief) == (
+        appeal = appeals.go_on(ledger, appeal.appeal_id, sequence, step, lead)
+    assert (appeal.state, appeal.assigned_to, appeal.interim_relief) == (
         *("overturned", lead.user_id, False),
     )
     with pytest.raises(BadAppeal, match="somebody else has changed"):
-        appeals.go_on(ledger, said.appeal_id, 2, Step("withdrawn"), lead)
+        appeals.go_on(ledger, appeal.appeal_id, 2, Step("withdrawn"), lead)
     events = outbox(ledger, topics.APPEALS_CHANGED)
     assert [AppealChanged.model_validate_json(one).sequence for one in events] == [0, 1, 2, 3, 4]
     with ledger.reading() as connection:
-        assert [one.state for one in appeal_store.history(connection, said.appeal_id)] == [
+        assert [one.state for one in appeal_store.history(connection, appeal.appeal_id)] == [
             *("received", "admissible", "admissible", "in_review", "overturned"),
         ]
     assert appeal_store.listed(ledger, pending=True, limit=9).rows == []
-    assert appeal_store.listed(ledger, pending=False, limit=9).rows == [said]
+    assert appeal_store.listed(ledger, pending=False, limit=9).rows == [appeal]
 
 
 @pytest.mark.parametrize("track_id", ["T-1", "T-2"])
@@ -333,12 +333,12 @@ def test_a_first_reviewer_decides_no_appeal_about_the_same_content_delivered_aga
     review_tasks.take(ledger, requested.task_id, first)
     verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
     again, _ = tell(ledger, track_id, title="One song", uri="file:///audio/two.wav")
-    said = appealed(ledger, again.decision_id)
-    assert said.upload_id != requested.upload_id
+    appeal = appealed(ledger, again.decision_id)
+    assert appeal.upload_id != requested.upload_id
     with pytest.raises(BadAppeal, match="somebody else must decide"):
-        appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), first)
+        appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), first)
     other = person("lea", "lead")
-    assert appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), other).sequence == 1
+    assert appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), other).sequence == 1
 
 
 def test_after_six_months_no_appeal_is_taken(ledger: Ledger) -> None:
@@ -349,21 +349,21 @@ def test_after_six_months_no_appeal_is_taken(ledger: Ledger) -> None:
 
 def test_of_two_steps_at_once_one_counts(ledger: Ledger, person: Callable[..., User]) -> None:
     decided, _ = tell(ledger)
-    said = appealed(ledger, decided.decision_id)
+    appeal = appealed(ledger, decided.decision_id)
     leads = [person(f"l{number}", "lead") for number in range(4)]
-    told: list[str] = []
+    errors: list[str] = []
 
     def go(lead: User) -> bool:
         try:
-            appeals.go_on(ledger, said.appeal_id, 0, Step("admissible"), lead)
+            appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), lead)
         except BadAppeal as error:
-            told.append(error.reason)
+            errors.append(error.reason)
             return False
         return True
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(go, leads)) == 1
-    assert set(told) == {"changed_meanwhile"}
+    assert set(errors) == {"changed_meanwhile"}
 
 
 # --- quality -------------------------------------------------------------------------------
@@ -394,28 +394,28 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     for _ in range(3):
         second_id = review_tasks.take_next(ledger, bob)
         assert second_id is not None
-        said = verdicts.give(ledger, second_id, bob, form(Extent.ALL))
-        assert said.second_review_of is not None
+        verdict = verdicts.give(ledger, second_id, bob, form(Extent.ALL))
+        assert verdict.second_review_of is not None
     golden, _ = tell(ledger, "T-gold", Outcome.HUMAN_LIKELY, declared=Declaration())
     review_quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
     assert review_quality.give_golden(ledger, lead) == 1
     assert review_quality.give_golden(ledger, lead) == 0
     golden_id = review_tasks.take_next(ledger, bob)
     assert golden_id is not None
-    said = verdicts.give(ledger, golden_id, bob, form(Extent.ALL))
-    assert said.second_review_of is not None
-    found = review_quality.figures(ledger)
-    assert (found.pairs, found.agreement.good, found.verdicts) == (3, 2, 3)
-    assert [(one.name, one.good, one.count) for one in found.golden] == [("bob", 0, 1)]
-    assert [(one.good, one.count) for one in found.precision] == [(2, 3)]
+    verdict = verdicts.give(ledger, golden_id, bob, form(Extent.ALL))
+    assert verdict.second_review_of is not None
+    figures = review_quality.figures(ledger)
+    assert (figures.pairs, figures.agreement.good, figures.verdicts) == (3, 2, 3)
+    assert [(one.name, one.good, one.count) for one in figures.golden] == [("bob", 0, 1)]
+    assert [(one.good, one.count) for one in figures.precision] == [(2, 3)]
     # Ada: All, None, All; Bob: All thrice. Both agree twice, as often as chance would have it.
-    assert found.kappa == pytest.approx(0.0)
+    assert figures.kappa == pytest.approx(0.0)
     for per, name in (("deliverer", "Label A"), ("model", "clock-1")):
-        (one,) = found.overturned[per]
+        (one,) = figures.overturned[per]
         assert (one.name, one.good, one.count) == (name, 1, 3)
-    rules = {one.name: (one.good, one.count) for one in found.overturned["rule"]}
+    rules = {one.name: (one.good, one.count) for one in figures.overturned["rule"]}
     assert rules["disclosure-mismatch"] == (1, 3)
-    assert found.appealed == {"rule": [], "model": [], "deliverer": []}
+    assert figures.appealed == {"rule": [], "model": [], "deliverer": []}
 
 
 def test_a_sample_of_what_is_decided_automatically_tells_of_all_of_it(
@@ -448,11 +448,11 @@ def test_appeals_are_counted_per_rule_model_and_deliverer(
     lead = person("lea", "lead")
     for number, state_ in enumerate(("overturned", "upheld", "upheld")):
         decided, _ = tell(ledger, f"T-{number}", distributor=f"Label {number % 2}")
-        said = appealed(ledger, decided.decision_id)
+        appeal = appealed(ledger, decided.decision_id)
         outcome = AppealOutcome(extent=Extent.NONE if not number else None, reasons="So it is.")
         steps = (Step("admissible"), Step("in_review"), Step(state_, outcome))  # type: ignore[arg-type] # a state
         for step in steps:
-            said = appeals.go_on(ledger, said.appeal_id, said.sequence, step, lead)
+            appeal = appeals.go_on(ledger, appeal.appeal_id, appeal.sequence, step, lead)
     waiting, _ = tell(ledger, "T-9", distributor="Label 1")
     appealed(ledger, waiting.decision_id)
     found = review_quality.figures(ledger)

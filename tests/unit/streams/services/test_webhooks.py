@@ -164,9 +164,9 @@ def test_a_webhook_that_drips_or_breaks_stalls_nobody(
     bad = [hook(ledger, f"http://label.example:{port}/drip")[0] for _ in range(2)]
     broken, _ = hook(ledger, f"http://label.example:{port}/hook")
     with ledger.transaction() as connection:  # from before such addresses were refused
-        mine = WEBHOOKS.c.webhook_id == broken
+        this_hook = WEBHOOKS.c.webhook_id == broken
         worse = f"http://{'x' * 64}.example:{port}/"
-        connection.execute(sqlalchemy.update(WEBHOOKS).where(mine).values(url=worse))
+        connection.execute(sqlalchemy.update(WEBHOOKS).where(this_hook).values(url=worse))
     good, _ = hook(ledger, f"http://label.example:{port}/hook")
     owe(ledger, 25)
     began = time.monotonic()

@@ -20,16 +20,16 @@ def test_the_chain_holds(ledger: Ledger) -> None:
     assert audit.verify(ledger) == audit.Verified(0, audit.START)
     write(ledger, Entry("usr_1", "login"), Entry("usr_1", "task_taken", "tsk_1", {"a": [1, "é"]}))
     write(ledger, Entry("nul \0", "odd", "\ud800 \u202e 🎵", {"nul": "\0", "half": "\ud83d"}))
-    found = audit.verify(ledger)
-    assert (found.entries, found.fault) == (3, None)
-    assert found.last_hash != audit.START
+    chain = audit.verify(ledger)
+    assert (chain.entries, chain.fault) == (3, None)
+    assert chain.last_hash != audit.START
 
 
 def test_many_writers_make_one_chain(ledger: Ledger) -> None:
     with ThreadPoolExecutor(4) as writers:
         list(writers.map(lambda n: write(ledger, Entry(f"usr_{n}", "login")), range(20)))
-    found = audit.verify(ledger)
-    assert (found.entries, found.fault) == (20, None)
+    chain = audit.verify(ledger)
+    assert (chain.entries, chain.fault) == (20, None)
 
 
 def test_what_is_rolled_back_leaves_no_entry(ledger: Ledger) -> None:

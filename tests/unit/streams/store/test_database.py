@@ -116,11 +116,11 @@ def whole_story() -> list[Message]:
         ),
         topics.CREDITS_DERIVED: said.credits,
     }
-    told = [
+    messages = [
         message(topic, record, timestamp_ms=1_795_000_000_000 + 10 * place)
         for place, (topic, record) in enumerate(records.items())
     ]
-    return [*told, letter(b"not a record")]
+    return [*messages, letter(b"not a record")]
 
 
 def test_every_topic_has_its_rows(ledger: Ledger) -> None:
@@ -151,11 +151,11 @@ def test_the_first_record_of_an_id_stays(ledger: Ledger) -> None:
 
 
 def test_times_are_utc_and_records_are_kept_to_the_letter(ledger: Ledger) -> None:
-    told = message(topics.UPLOADED, received(), timestamp_ms=1_795_000_000_123)
-    project(ledger, [told])
+    event = message(topics.UPLOADED, received(), timestamp_ms=1_795_000_000_123)
+    project(ledger, [event])
     with ledger.reading() as connection:
         row = connection.execute(sqlalchemy.select(UPLOADS)).one()
-    assert row.record.encode() == told.value
+    assert row.record.encode() == event.value
     assert row.recorded_at == datetime.fromtimestamp(1_795_000_000.123, UTC)
     assert row.recorded_at.tzinfo is not None
 
@@ -177,8 +177,8 @@ def test_a_bad_message_harms_no_other(ledger: Ledger) -> None:
 
 def test_any_text_can_be_stored(ledger: Ledger) -> None:
     odd = "NUL \x00, 🎵, 'quote', \u202e and %s"
-    told = message(topics.UPLOADED, received(title=odd))
-    assert project(ledger, [told]) == Handled([])
+    event = message(topics.UPLOADED, received(title=odd))
+    assert project(ledger, [event]) == Handled([])
     with ledger.reading() as connection:
         title, record = connection.execute(
             sqlalchemy.select(UPLOADS.c.title, UPLOADS.c.record)
@@ -267,14 +267,14 @@ def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: L
 def test_the_story_of_a_track(ledger: Ledger) -> None:
     project(ledger, whole_story())
     project(ledger, [message(topics.UPLOADED, received("T-other"))])
-    told = queries.story(ledger, "T-1")
-    assert [entry.table for entry in told] == [
+    entries = queries.story(ledger, "T-1")
+    assert [entry.table for entry in entries] == [
         *("uploads", "fingerprints", "analyses", "labels", "labels"),
         *("decisions", "review_tasks", "applied", "verdicts", "appeals"),
         *("shadow_hits", "statements", "usages", "credits", "dead_letters"),
     ]
-    assert told[5].record["label"]["extent"] == "All"
-    assert told[-1].record["reason"] == "invalid_record"
+    assert entries[5].record["label"]["extent"] == "All"
+    assert entries[-1].record["reason"] == "invalid_record"
 
 
 # --- the database itself -------------------------------------------------------------------
@@ -340,5 +340,5 @@ def test_uploads_of_one_content_share_an_analysis(ledger: Ledger) -> None:
 
 def test_an_upload_needs_no_optional_field(ledger: Ledger) -> None:
     bare = Upload(track_id="T", uri="file:///a")
-    said = UploadReceived(upload_id=bare.upload_id, upload=bare, uploaded_at=UPLOADED_AT)
-    assert project(ledger, [message(topics.UPLOADED, said)]) == Handled([])
+    event = UploadReceived(upload_id=bare.upload_id, upload=bare, uploaded_at=UPLOADED_AT)
+    assert project(ledger, [message(topics.UPLOADED, event)]) == Handled([])

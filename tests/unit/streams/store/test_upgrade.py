@@ -126,8 +126,8 @@ def test_a_migration_that_fails_changes_nothing(
 
 def test_the_command_says_what_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARMARK_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
-    said = [CliRunner().invoke(app, ["ledger", "upgrade"]).output for _ in range(2)]
-    assert said == [
+    outputs = [CliRunner().invoke(app, ["ledger", "upgrade"]).output for _ in range(2)]
+    assert outputs == [
         f"upgraded from an empty database to {HEAD}\n",
         f"the ledger is at {HEAD} already\n",
     ]
