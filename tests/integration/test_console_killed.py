@@ -1,7 +1,7 @@
 """Killing the database, or the console itself, while verdicts are being saved.
 
 The reviewer's browser does what a person would: it sends the same form again until it is
-told that the verdict is saved. In the end each task has one verdict, in the ledger and in the
+informed that the verdict is saved. In the end each task has one verdict, in the ledger and in the
 outbox, and the audit log holds.
 """
 
@@ -68,19 +68,19 @@ def settings_of(url: str, folder: Path) -> Settings:
         store=f"file://{folder}/store",
         console_port=free_port(),
         metrics_port=free_port(),
-        brokers=f"127.0.0.1:{free_port()}",  # nobody: verdicts wait in the outbox
+        brokers=f"127.0.0.1:{free_port()}",  # no broker: verdicts wait in the outbox
     )
 
 
 def prepared(ledger: Ledger) -> tuple[list[str], str]:
-    found = [a_task(ledger, f"T-{number}", title=f"Song {number}") for number in range(TASKS)]
+    tasks = [a_task(ledger, f"T-{number}", title=f"Song {number}") for number in range(TASKS)]
     with ledger.transaction() as connection:
         ada = users.create(connection, "ada", "reviewer", "test")
-        return found, sessions.begin(connection, ada)
+        return tasks, sessions.begin(connection, ada)
 
 
 def patient(client: httpx.Client, method: str, path: str, **more: object) -> httpx.Response:
-    """Try until somebody answers that it is done, or that it cannot be done."""
+    """Try until an answer is final."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
@@ -110,9 +110,9 @@ def review_all(settings: Settings, token: str, task_ids: list[str], at: list[int
 
 
 def _field(page: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', page)
-    assert found is not None, page[-1_500:]
-    return found[1]
+    matched = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert matched is not None, page[-1_500:]
+    return matched[1]
 
 
 @contextmanager

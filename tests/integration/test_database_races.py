@@ -1,4 +1,4 @@
-"""Two at once, on both databases: PostgreSQL shows each its own past unless it is told to wait."""
+"""Two at once, on both databases: PostgreSQL shows each its own past unless it has to wait."""
 
 import threading
 import time
@@ -32,21 +32,21 @@ SLOW_S = 0.15
 def slow(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same, with time for others to come between what was read and what is written."""
 
-    def slowly(*given: Any, **named: Any) -> Any:
+    def slowly(*arguments: Any, **named: Any) -> Any:
         time.sleep(SLOW_S)
-        return function(*given, **named)
+        return function(*arguments, **named)
 
     return slowly
 
 
-def together(one: Callable[[int], Any]) -> list[Any]:
+def together(action: Callable[[int], Any]) -> list[Any]:
     """Call it from several threads at once; return what each gave, or its error."""
     gate = threading.Barrier(AT_ONCE)
 
     def call(number: int) -> Any:
         gate.wait(10)
         try:
-            return one(number)
+            return action(number)
         except (EarmarkError, ProblemError) as error:
             return error
 
@@ -57,7 +57,7 @@ def together(one: Callable[[int], Any]) -> list[Any]:
 def count(ledger: Ledger, table: sqlalchemy.Table, *where: Any) -> int:
     with ledger.reading() as connection:
         question = sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(*where)
-        return connection.scalars(question).one()
+        return connection.scalars(question).one()  # prose: of SQLAlchemy
 
 
 def test_one_idempotency_key_is_one_request(
@@ -99,8 +99,8 @@ def test_admins_who_close_each_others_accounts_leave_one(
 
     def close(number: int) -> None:
         with ledger.transaction() as connection:
-            mine = users.find(connection, admins[number].user_id)
-            users.change(connection, mine, role="viewer", active=True, by=mine.user_id)
+            user = users.find(connection, admins[number].user_id)
+            users.change(connection, user, role="viewer", active=True, by=user.user_id)
 
     answers = together(close)
     assert [type(one) for one in answers if one is not None] == [AccountError]

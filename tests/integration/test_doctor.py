@@ -1,4 +1,4 @@
-"""The doctor finds each planted fault, says what to do, and finds nothing where nothing is."""
+"""The doctor finds each planted fault, names the remedy, and finds nothing where nothing is."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
         }
 
 
-def found(environ: Environment) -> list[Finding]:
+def checked(environ: Environment) -> list[Finding]:
     return [one for one in examine(environ) if one.state != "ok"]
 
 
@@ -49,7 +49,7 @@ def test_nothing_is_found_where_nothing_is_wrong(
     sound: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor_checks, "LOW_DISK", 0.0)  # this machine's disk is its own affair
-    assert found(sound) == []
+    assert checked(sound) == []
     store = Path(sound["EARMARK_STORE"].removeprefix("file://"))
     assert list(store.rglob("*")) == []  # it takes back what it wrote
 
@@ -144,19 +144,19 @@ PLANTED: dict[str, tuple[Callable[[Path], Environment], str, str]] = {
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found(fault: str, sound: Environment, tmp_path: Path) -> None:
     plant, says, remedy = PLANTED[fault]
-    findings = found(sound | plant(tmp_path))
+    findings = checked(sound | plant(tmp_path))
     assert [one for one in findings if says in one.says and remedy in one.remedy], findings
 
 
 def test_missing_topics_are_found(sound: Environment) -> None:
     with EmbeddedBroker() as empty:
-        findings = found(sound | {"EARMARK_BROKERS": empty.bootstrap})
+        findings = checked(sound | {"EARMARK_BROKERS": empty.bootstrap})
     assert [one.remedy for one in findings if one.check == "topics"] == ["earmark topics apply"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_missing_device_is_found(sound: Environment) -> None:
-    findings = found(sound | {"EARMARK_DEVICE": "cuda"})
+    findings = checked(sound | {"EARMARK_DEVICE": "cuda"})
     assert any(one.check == "device" and "nvidia-smi" in one.remedy for one in findings)
 
 
@@ -176,9 +176,9 @@ def test_the_command_says_it_and_exits_by_it(
     assert done.exit_code == 1
     findings = [json.loads(line) for line in done.stdout.splitlines()]
     assert {one["check"] for one in findings if one["state"] == "fault"} >= {"model"}
-    said = CliRunner().invoke(app, ["doctor", "--state", str(tmp_path)]).stdout
-    assert "FAULT   model:" in said
-    assert "        -> install the release again" in said
+    printed = CliRunner().invoke(app, ["doctor", "--state", str(tmp_path)]).stdout
+    assert "FAULT   model:" in printed
+    assert "        -> install the release again" in printed
 
 
 def test_a_postgresql_is_looked_at_with_its_clock_and_rights(sound: Environment) -> None:

@@ -1,4 +1,4 @@
-"""The story of known tracks: heard, recognised, decided; real audio, a real index."""
+"""The story of known tracks: decoded, recognised, decided; real audio, a real index."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -118,22 +118,22 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
                            pcm_sha256=kept.pcm_sha256)  # fmt: skip
             banks.add("removed", [item], BY)
             names = ("piece.wav", "same.flac", "encoded.mp3", "excerpt.flac", "faster.flac")
-            found = await heard(work, music, *names)
-            assert [[one.match_class for one in event.matches] for event in found] == [
+            events = await heard(work, music, *names)
+            assert [[one.match_class for one in event.matches] for event in events] == [
                 ["exact"], ["exact"], ["near_duplicate"], ["contained"], ["sped_up"],
             ]  # fmt: skip
             others = await heard(work, music, "other.flac", "silence.flac")
             assert [event.matches for event in others] == [(), ()]
-            (faster,) = found[4].matches
+            (faster,) = events[4].matches
             assert faster.speed_ratio == pytest.approx(1.04, abs=0.002)
             # where a person listens to both: the excerpt begins at 8 s of the piece
-            (excerpt,) = found[3].matches
+            (excerpt,) = events[3].matches
             assert excerpt.start_s is not None
             assert excerpt.known_start_s == pytest.approx(8 + excerpt.start_s, abs=0.1)
-            assert {event.matches[0].content_sha256 for event in found} == {first.content_sha256}
-            assert (found[0].matches[0].start_s, found[0].matches[0].known_start_s) == (0, 0)
+            assert {event.matches[0].content_sha256 for event in events} == {first.content_sha256}
+            assert (events[0].matches[0].start_s, events[0].matches[0].known_start_s) == (0, 0)
 
-            # an earlier release heard it and kept no landmarks: heard again, said as before
+            # an earlier release kept no landmarks: decoded again, with the same result
             again = counted("decoded_again")
             path = work.decoder.store._path(first.content_sha256, "landmarks1")
             work.decoder.store.filesystem.rm(path)
@@ -154,13 +154,13 @@ def decided(**more: object) -> TrackDecided:
 def test_a_hit_on_the_stay_down_list_is_held_for_a_person() -> None:
     event = classified(Outcome.HUMAN_LIKELY, p_value=0.6).model_copy(update={"matches": (match(),)})
     records = decide(event, POLICY)
-    said, task = records.decided, records.requested
-    assert said.actions.availability == "hold"
-    assert said.actions.monetisation == "allow"
+    decision, task = records.decided, records.requested
+    assert decision.actions.availability == "hold"
+    assert decision.actions.monetisation == "allow"
     assert task is not None
     assert (task.queue, task.reason_codes) == ("stay-down", ("R-STAY-DOWN",))
-    assert said.matches == (match(),), "with the evidence"
-    assert said.automation == "partially"
+    assert decision.matches == (match(),), "with the evidence"
+    assert decision.automation == "partially"
 
 
 def test_other_matches_make_another_decision_and_none_the_one_before() -> None:
@@ -179,12 +179,12 @@ def test_a_registered_output_is_labelled_by_the_registry_over_a_silent_detector(
     registered = match(
         bank="songmaker", bank_kind="registered_ai", match_class="exact", generator="Songmaker"
     )
-    said = decided(matches=(registered,))
-    assert said.label.source.value == "registry"
-    assert (said.label.extent.value, said.label.certainty.value) == ("All", "confirmed")
-    assert said.label.generator == "Songmaker"
-    assert said.label.origin == "songmaker:T-0"
-    assert said.actions.display == "ai_badge"
+    decision = decided(matches=(registered,))
+    assert decision.label.source.value == "registry"
+    assert (decision.label.extent.value, decision.label.certainty.value) == ("All", "confirmed")
+    assert decision.label.generator == "Songmaker"
+    assert decision.label.origin == "songmaker:T-0"
+    assert decision.actions.display == "ai_badge"
     part = registered.model_copy(update={"match_class": "contained", "overlap_s": 40.0})
     assert decided(matches=(part,)).label.extent.value == "Partly"
 
@@ -192,9 +192,9 @@ def test_a_registered_output_is_labelled_by_the_registry_over_a_silent_detector(
 def test_golden_and_catalogue_hits_decide_nothing() -> None:
     plain = decided()
     for kind in ("golden", "catalogue"):
-        said = decided(matches=(match(bank=kind, bank_kind=kind),))
-        assert said.actions == plain.actions
-        assert said.label.extent == plain.label.extent
-        assert said.review_task_id is None
+        decision = decided(matches=(match(bank=kind, bank_kind=kind),))
+        assert decision.actions == plain.actions
+        assert decision.label.extent == plain.label.extent
+        assert decision.review_task_id is None
     golden = decided(matches=(match(bank="g", bank_kind="golden", match_class="exact"),))
     assert golden.features["values"]["known.class"] == "none"

@@ -24,27 +24,27 @@ OF_THE_BROKER = ("recorded_at", "opened_at", "dead_letter_id")  # its time, its 
 
 def rows(ledger: Ledger) -> dict[str, list[str]]:
     """Return all that came of topics, but for when and where the broker took it."""
-    found = {}
+    contents = {}
     with ledger.reading() as connection:
         for table in METADATA.sorted_tables:
             if not table.info.get("people") or table.name == "task_states":
                 columns = [one for one in table.c if one.name not in OF_THE_BROKER]
-                found[table.name] = sorted(map(repr, connection.execute(select(*columns)).all()))
-    return found
+                contents[table.name] = sorted(map(repr, connection.execute(select(*columns)).all()))
+    return contents
 
 
 def test_a_lost_ledger_comes_back_out_of_the_topics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = whole_story()
+    messages = whole_story()
     before = Ledger.open(f"sqlite:///{tmp_path}/before.db")
-    project(before, told)
+    project(before, messages)
     with EmbeddedBroker(log_file=tmp_path / "broker.log") as broker:
         settings = Settings(brokers=broker.bootstrap)
         ensure_topics(settings)
         producer = open_producer(settings, "test")
-        for one in told:
-            producer.send(one.topic, one.value, one.key, headers=list(one.headers))
+        for message in messages:
+            producer.send(message.topic, message.value, message.key, headers=list(message.headers))
         producer.send(topics.DECIDED, b"no record", b"T-1")
         producer.flush(30)
         producer.close()

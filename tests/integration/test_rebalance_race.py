@@ -1,9 +1,9 @@
 """Provokes the rebalance race (see ``rebalance_gate``) on the embedded broker.
 
-One worker whose seeks are stretched, a backlog, and another member of its group that
-joins or leaves each time the worker has just been given partitions. Three variants run
-side by side: without any protection events are lost for good; with the acker's guard
-alone the worker stops in time; with the gate it goes on and nothing is lost.
+The seeks of one worker are stretched, and it has a backlog. Another member of its group
+joins or leaves each time the worker has just received partitions. Three variants run side
+by side. Without any protection events are lost for good. With the acker's guard alone the
+worker stops in time. With the gate it goes on and nothing is lost.
 
 A race is a matter of moments, and a busy machine can miss them: a variant that was not
 provoked is tried again.
@@ -62,8 +62,8 @@ class Race:
         return set(range(EVENTS)) - self.numbers
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        said = (json.loads(line) for line in self.log.read_text().splitlines())
-        return [line for line in said if line.get("event") == event]
+        entries = (json.loads(line) for line in self.log.read_text().splitlines())
+        return [line for line in entries if line.get("event") == event]
 
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:

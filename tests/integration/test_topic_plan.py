@@ -60,18 +60,18 @@ def test_each_difference_is_named() -> None:
     there[topics.LABELLED] = replace(good, partitions=12)
     there[topics.CLASSIFIED] = replace(good, replication=1)
     there[topics.FINGERPRINTED] = replace(good, configs={**good.configs, "retention.ms": "5"})
-    found = {
+    differences = {
         change.topic: (change.kind, change.says) for change in plan(target_shapes(SETTINGS), there)
     }
-    assert {topic: kind for topic, (kind, _) in found.items()} == {
+    assert {topic: kind for topic, (kind, _) in differences.items()} == {
         topics.DECIDED: "create",
         topics.UPLOADED: "grow",
         topics.LABELLED: "note",
         topics.CLASSIFIED: "note",
         topics.FINGERPRINTED: "configure",
     }
-    assert found[topics.FINGERPRINTED][1] == "retention.ms 5 -> 86400000"
-    assert "4 -> 6" in found[topics.UPLOADED][1]
+    assert differences[topics.FINGERPRINTED][1] == "retention.ms 5 -> 86400000"
+    assert "4 -> 6" in differences[topics.UPLOADED][1]
 
 
 def test_a_broker_that_tells_no_configuration_is_not_asked_to_change_it() -> None:
@@ -103,7 +103,7 @@ def test_a_kafka_becomes_what_it_should_be(
     monkeypatch.setenv("EARMARK_RETENTION_H", "24")
     changed = earmark.invoke(app, ["topics", "apply"]).stdout
     assert "retention.ms 604800000 -> 86400000" in changed
-    assert "left as it is:\ngrow" in changed  # keys do not move unless somebody says so
+    assert "left as it is:\ngrow" in changed  # keys do not move unless without a request
     assert "stop the uploads first" in changed
     grown = earmark.invoke(app, ["topics", "apply", "--grow"]).stdout
     assert "tracks.uploaded: partitions 2 -> 3\n" in grown
@@ -162,9 +162,9 @@ def test_a_group_with_members_is_left_alone(settings: Settings) -> None:
     consumer = done(settings, "decide", 5, stay=True)
     group = f"{settings.group_prefix}.decide"
     with open_admin(settings) as admin:
-        found = moves(admin, group, [PARTITION.topic], LONG_AGO)
+        differences = moves(admin, group, [PARTITION.topic], LONG_AGO)
         with pytest.raises(CannotRewind, match="has members"):
-            rewind(admin, group, found)
+            rewind(admin, group, differences)
     consumer.close(autocommit=False)  # type: ignore[attr-defined]
 
 
@@ -199,8 +199,8 @@ def test_the_command_tells_before_it_does(settings: Settings) -> None:
         return run.stdout + run.stderr
 
     assert "0 events would be done again" in earmark("classify", "--to", "1h")
-    told = earmark("classify", "--to", BEGAN.isoformat())
-    assert "tracks.fingerprinted/2: from 5 back to 0 (end 6)" in told
-    assert "nothing was changed" in told
+    printed = earmark("classify", "--to", BEGAN.isoformat())
+    assert "tracks.fingerprinted/2: from 5 back to 0 (end 6)" in printed
+    assert "nothing was changed" in printed
     assert "5 events will be done again" in earmark("classify", "--to", "1d", "--yes")
     assert "no process 'console'" in earmark("console", "--to", "1d")

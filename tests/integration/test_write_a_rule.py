@@ -1,4 +1,4 @@
-"""docs/how-to/rules.md, followed to the letter: its blocks load and pass."""
+"""docs/how-to/rules.md, followed exactly: its blocks load and pass."""
 
 import re
 import textwrap

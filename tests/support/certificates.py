@@ -29,10 +29,10 @@ def make_certificates(folder: Path) -> None:
 
 
 def run(command: Sequence[str], patience_s: float = 60) -> None:
-    """Run a program; a failure is a ``RuntimeError`` with what it said."""
+    """Run a program; a failure is a ``RuntimeError`` with its output."""
     done = subprocess.run(
         command, capture_output=True, timeout=patience_s, stdin=subprocess.DEVNULL, check=False
     )
     if done.returncode != 0:
-        said = (done.stdout + done.stderr).decode(errors="replace")[-1_000:]
-        raise RuntimeError(f"{command[0]} failed: {said}")
+        output = (done.stdout + done.stderr).decode(errors="replace")[-1_000:]
+        raise RuntimeError(f"{command[0]} failed: {output}")

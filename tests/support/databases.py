@@ -33,9 +33,9 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def databases(postgres: str) -> Iterator["Databases"]:
-    found = Databases(postgres)
-    yield found
-    found.server.dispose()
+    databases = Databases(postgres)
+    yield databases
+    databases.server.dispose()
 
 
 class Databases:
@@ -80,8 +80,8 @@ def _url(request: pytest.FixtureRequest, folder: Path, template: str) -> Iterato
         yield f"sqlite:///{folder}/ledger.db"
         return
     databases: Databases = request.getfixturevalue("databases")
-    with databases.new(template) as found:
-        yield found
+    with databases.new(template) as url:
+        yield url
 
 
 @pytest.fixture

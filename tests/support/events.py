@@ -57,8 +57,8 @@ def upload(track_id: str = "T-1", **fields: Any) -> Upload:
 
 
 def received(track_id: str = "T-1", **fields: Any) -> UploadReceived:
-    one = upload(track_id, **fields)
-    return UploadReceived(upload_id=one.upload_id, upload=one, uploaded_at=UPLOADED_AT)
+    sent = upload(track_id, **fields)
+    return UploadReceived(upload_id=sent.upload_id, upload=sent, uploaded_at=UPLOADED_AT)
 
 
 def audio(**facts: Any) -> AudioFacts:
@@ -74,11 +74,11 @@ def audio(**facts: Any) -> AudioFacts:
 
 
 def fingerprinted(track_id: str = "T-1") -> TrackFingerprinted:
-    one = received(track_id)
+    sent = received(track_id)
     return TrackFingerprinted(
-        upload_id=one.upload_id,
-        upload=one.upload,
-        uploaded_at=one.uploaded_at,
+        upload_id=sent.upload_id,
+        upload=sent.upload,
+        uploaded_at=sent.uploaded_at,
         content_sha256=CONTENT,
         audio=audio(),
         fingerprint=Fingerprint(algorithm="chromaprint-2", value="AQAA", duration_s=120.0),
@@ -138,10 +138,10 @@ def classified(
     generator: str | None = None,
     **upload_fields: Any,
 ) -> TrackClassified:
-    one = upload(**{"declared": declared or Declaration(), **upload_fields})
+    sent = upload(**{"declared": declared or Declaration(), **upload_fields})
     return TrackClassified(
-        upload_id=one.upload_id,
-        upload=one,
+        upload_id=sent.upload_id,
+        upload=sent,
         uploaded_at=uploaded_at,
         content_sha256=CONTENT,
         audio=heard or audio(),
@@ -150,7 +150,7 @@ def classified(
 
 
 def verdict(**fields: Any) -> ReviewDecided:
-    """What a reviewer says about task ``tsk_1`` of the track."""
+    """The verdict of a reviewer on task ``tsk_1`` of the track."""
     known = {
         "verdict_id": verdict_id("tsk_1", "rev-7", DECIDED_AT),
         "task_id": "tsk_1",

@@ -1,4 +1,4 @@
-"""Hostile files: what somebody who means harm, or a broken machine, would upload.
+"""Hostile files: as an attacker or a broken machine would upload them.
 
 The same seed makes the same files. Large ones are sparse or pack themselves: a thousand
 take less than 300 MB of disk and a minute to make. From a shell:
@@ -74,16 +74,16 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, help="default: a temporary one")
     parser.add_argument("--count", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="earmark-hostile-") as temporary:
-        folder = given.folder or Path(temporary)
-        if given.what == "make":
-            files = hostile_files(folder, given.seed, given.count)
+        folder = options.folder or Path(temporary)
+        if options.what == "make":
+            files = hostile_files(folder, options.seed, options.count)
             sys.stdout.write(f"{len(files)} files in {folder}\n")
             return
         from tests.support.hostile_run import run
 
-        sys.stdout.write(run(folder, given.seed, given.count).told() + "\n")
+        sys.stdout.write(run(folder, options.seed, options.count).summary() + "\n")
 
 
 if __name__ == "__main__":

@@ -163,8 +163,8 @@ def huge_tag(make: Maker) -> Path:
 
 def many_tags(make: Maker) -> Path:
     if make.chance.random() < 0.5:
-        one = b"TXXX" + made.syncsafe(20) + bytes(2) + b"\x03" + b"a\x00" + bytes(17)
-        data = made.id3(30 * 60_000, one * 60_000) + made.recording(7)[1]
+        frame = b"TXXX" + made.syncsafe(20) + bytes(2) + b"\x03" + b"a\x00" + bytes(17)
+        data = made.id3(30 * 60_000, frame * 60_000) + made.recording(7)[1]
         return make.write(data, "mp3")
     comments = struct.pack("<II", 0, 2**31 - 1) + struct.pack("<I", 2**32 - 1)
     _, flac = made.recording(6)

@@ -83,7 +83,7 @@ def wav(
     kind: int = 1,
     before: bytes = b"",
 ) -> bytes:
-    """Return a WAV file whose header says what it is told to say."""
+    """Return a WAV file with any header."""
     block = channels * bits // 8
     head = struct.pack(
         "<HHIIHH", kind, channels & 0xFFFF, rate, rate * block & 2**32 - 1, block & 0xFFFF, bits
@@ -137,8 +137,8 @@ def silent_flac(hours: float, claimed: int | None = None, padded: int = 2**20) -
     """Return hours of silence in a few hundred kB: each frame is two constants."""
     block, rate = 65_535, 44_100
     frames = math.ceil(hours * 3_600 * rate / block)
-    said = frames * block if claimed is None else claimed
-    out = [b"fLaC", flac_block(0, stream_info(said, rate))]
+    length = frames * block if claimed is None else claimed
+    out = [b"fLaC", flac_block(0, stream_info(length, rate))]
     body = [_silent_frame(number, block) for number in range(frames)]
     rest = padded - sum(map(len, body)) - 50
     out.append(flac_block(1, bytes(max(0, rest)), last=True))

@@ -74,7 +74,7 @@ def playlist(make: Maker) -> Path:
 
 
 def reference_movie(make: Maker) -> Path:
-    """An MP4 whose samples are said to lie in another file."""
+    """An MP4 whose samples lie in another file."""
     target = make.chance.choice(TARGETS)
     inside, name = made.box(b"url ", b"\x00\x00\x00\x01"), b"\x00" * 4 + target + b"\x00"
     data = bytearray(made.recording(8)[1])
@@ -110,8 +110,8 @@ def special(make: Maker) -> Path:
         case 1:
             path.mkdir()
         case 2:
-            with socket.socket(socket.AF_UNIX) as one, tempfile.TemporaryDirectory() as short:
-                one.bind(f"{short}/s")  # the path of a socket must be short
+            with socket.socket(socket.AF_UNIX) as unix, tempfile.TemporaryDirectory() as short:
+                unix.bind(f"{short}/s")  # the path of a socket must be short
                 Path(short, "s").rename(path) if _same_device(short, path) else path.mkdir()
         case 3:
             path.symlink_to(path)
@@ -126,8 +126,8 @@ def special(make: Maker) -> Path:
     return path
 
 
-def _same_device(one: str, other: Path) -> bool:
-    return Path(one).stat().st_dev == other.parent.stat().st_dev
+def _same_device(path: str, other: Path) -> bool:
+    return Path(path).stat().st_dev == other.parent.stat().st_dev
 
 
 URIS: Final = (

@@ -48,7 +48,7 @@ class Sums:
     next_good_s: float = 0.0
     peak: dict[str, int] = field(default_factory=dict)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return the sums as text."""
         dead = ", ".join(f"{reason} {n}" for reason, n in self.dead_letters.most_common())
         refused = ", ".join(f"{reason} {n}" for reason, n in self.not_sent.most_common()) or "none"
@@ -171,7 +171,7 @@ class _Run:
         return time.monotonic() - began
 
     def not_in_ledger(self, upload_ids: set[str]) -> int:
-        """Return how many ends the ledger does not know, after some patience."""
+        """Return how many ends the ledger does not know, after a wait."""
         ledger, deadline = Ledger.open(self.settings.ledger), time.monotonic() + 30
         while time.monotonic() < deadline:
             missing = upload_ids - ledger.ended_uploads(upload_ids)
@@ -229,13 +229,13 @@ def family(parent: int) -> dict[int, int]:
             except OSError:
                 continue
             children[int(stat[1])].append(int(folder.name))
-    found, waiting = {parent: 0}, [parent]
+    depths, waiting = {parent: 0}, [parent]
     while waiting:
-        one = waiting.pop()
-        for child in children[one]:
-            found[child] = found[one] + 1
+        process = waiting.pop()
+        for child in children[process]:
+            depths[child] = depths[process] + 1
             waiting.append(child)
-    return found
+    return depths
 
 
 def memory_mb(pid: int) -> tuple[int, int]:
@@ -244,5 +244,5 @@ def memory_mb(pid: int) -> tuple[int, int]:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
         return 0, 0
-    said = {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)}
-    return said["Rss"] // 1024, said["Pss"] // 1024
+    sizes = {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)}
+    return sizes["Rss"] // 1024, sizes["Pss"] // 1024

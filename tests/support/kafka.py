@@ -44,7 +44,7 @@ PROTOCOLS: Final = ("SASL_SSL", "SASL_PLAINTEXT", "SSL")  # besides PLAINTEXT, w
 
 
 class NoKafka(RuntimeError):
-    """Apache Kafka cannot be had here; the message says what is missing."""
+    """Apache Kafka cannot be had here; the message names what is missing."""
 
 
 class ApacheKafka:
@@ -170,7 +170,7 @@ class ApacheKafka:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What a test leaves behind interests nobody: no need to wait for good manners.
+        # What a test leaves behind is of no use: no need to wait for good manners.
         self.kill()
 
     def _end(self, number: signal.Signals) -> None:
@@ -333,8 +333,8 @@ def main() -> int:
             sys.stdout.write(f"EARMARK_BROKERS={kafka.bootstrap}\n")
             for protocol in PROTOCOLS if secure else ():
                 fields = kafka.secured(protocol).items()
-                said = (f"EARMARK_{name.upper()}={value}\n" for name, value in fields)
-                sys.stdout.write("\n" + "".join(said))
+                lines = (f"EARMARK_{name.upper()}={value}\n" for name, value in fields)
+                sys.stdout.write("\n" + "".join(lines))
             sys.stdout.write("\nCtrl-C ends it; nothing is kept.\n")
             sys.stdout.flush()
             signal.pause()

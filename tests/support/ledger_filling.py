@@ -11,7 +11,7 @@ from streams.store.tables import Moment
 FILLERS: dict[type[Any], Any] = {Boolean: False, Integer: 0, Float: None}
 
 
-def row(table: Table, **given: Any) -> Row:
+def row(table: Table, **values: Any) -> Row:
     """Return a row with something in every column."""
     now = datetime.now(UTC)
     fill = {
@@ -20,4 +20,4 @@ def row(table: Table, **given: Any) -> Row:
     }
     if "alpha" in fill:
         fill["alpha"] = 0.01
-    return Row(table, fill | given)
+    return Row(table, fill | values)

@@ -20,17 +20,17 @@ ROOM_MB: Final = 1_024
 
 
 class NoPostgres(RuntimeError):
-    """PostgreSQL cannot be had here; the message says what is missing."""
+    """PostgreSQL cannot be had here; the message names what is missing."""
 
 
 class PrivatePostgres:
     """A server in a temporary folder, a context manager; ``stop`` and ``start`` keep its data."""
 
     def __init__(self) -> None:
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-        if not found:
+        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if not programs:
             raise NoPostgres("no PostgreSQL here: /usr/lib/postgresql/*/bin/initdb is missing")
-        self._programs = found[-1].parent
+        self._programs = programs[-1].parent
         self._as_user: list[str] = []
         if os.geteuid() == 0:  # the server refuses root
             if shutil.which("runuser") is None:
@@ -51,7 +51,7 @@ class PrivatePostgres:
         self._control("-l", f"{folder}/log", "-o", options, "start")
 
     def stop(self) -> None:
-        """End it at once; whoever is connected is thrown out."""
+        """End it at once; all connections are closed."""
         self._control("-m", "immediate", "stop")
 
     def __enter__(self) -> Self:

@@ -74,7 +74,7 @@ class Signatory:
         source_type: str = "trainedAlgorithmicMedia",
         **more: Any,
     ) -> bytes:
-        """Return ``content`` with a manifest that says how it was made."""
+        """Return ``content`` with a manifest that records how it was made."""
         action: dict[str, Any] = {
             "action": "c2pa.created",
             "digitalSourceType": f"{IPTC}{source_type}",
