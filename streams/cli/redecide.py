@@ -36,12 +36,12 @@ def redecide(
     from streams.services.policies.backtest import backtest
     from streams.services.policies.publishing import reopen, running
     from streams.store import reopening
-    from streams.store.track_facts import Standing
+    from streams.store.track_facts import TrackFacts
 
     settings, ledger = settings_of(state), ledger_of(state)
     bundle = running(ledger, load(settings.policy))
     if entry:
-        registry, _ = Standing(ledger).registry("", fresh=True)
+        registry, _ = TrackFacts(ledger).registry("", fresh=True)
         keys = {
             key for change in registry if change.entry_id == entry for key in keys_of_entry(change)
         }

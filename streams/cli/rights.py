@@ -38,10 +38,10 @@ def import_rights(
     from streams.services.agreement_files import read, versioned
     from streams.services.policies.publishing import send
     from streams.store import reopening
-    from streams.store.track_facts import Standing
+    from streams.store.track_facts import TrackFacts
 
     settings, ledger = settings_of(state), ledger_of(state)
-    known, _ = Standing(ledger).registry("", fresh=True)
+    known, _ = TrackFacts(ledger).registry("", fresh=True)
     entries = list(read(file))
     changed = versioned(entries, known, operator(by), datetime.now(UTC))
     for change in changed:
@@ -59,17 +59,17 @@ def import_rights(
 @app.command("ls")
 def list_rights(state: StateOption = HERE) -> None:
     """List the entries of the registry."""
-    from streams.policy.registry import keys_of_entry, standing
+    from streams.policy.registry import keys_of_entry, status_of
     from streams.store import reopening
-    from streams.store.track_facts import Standing
+    from streams.store.track_facts import TrackFacts
 
     ledger = ledger_of(state)
-    registry, _ = Standing(ledger).registry("", fresh=True)
+    registry, _ = TrackFacts(ledger).registry("", fresh=True)
     now = datetime.now(UTC)
     for change in sorted(registry, key=lambda change: change.entry_id):
         name = f"{change.entry_id} v{change.version}"
         if (entry := change.entry) is not None:
-            status = standing(entry, entry.territories[0], now)
+            status = status_of(entry, entry.territories[0], now)
             uses, territories = ", ".join(entry.uses), ", ".join(entry.territories)
             echo(f"{name} {entry.agreement_id}: {entry.permission}, {status}; {uses}; "
                  f"{territories}")  # fmt: skip

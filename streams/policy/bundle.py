@@ -82,8 +82,8 @@ class Bundle(Strict):
     @model_validator(mode="after")
     def _is_sound(self, info: ValidationInfo) -> Self:
         if not (info.context or {}).get(GATHER):
-            for found in faults_of(self):
-                raise fault(found.path, found.message)
+            for problem in faults_of(self):
+                raise fault(problem.path, problem.message)
         return self
 
     @cached_property
@@ -117,15 +117,15 @@ class Bundle(Strict):
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """The features that any running rule reads."""
-        found = (name for one in self.conditions().values() for name in one.reads)
-        return tuple(dict.fromkeys(found))
+        names = (name for one in self.conditions().values() for name in one.reads)
+        return tuple(dict.fromkeys(names))
 
     def params_under(self, overrides: tuple[str, ...]) -> dict[str, bool | float | str]:
         """Return the parameters under some overrides; later ids prevail."""
         params = dict(self.params)
-        for one in sorted(self.overrides, key=lambda one: one.id):
-            if one.id in overrides:
-                params |= one.params
+        for override in sorted(self.overrides, key=lambda override: override.id):
+            if override.id in overrides:
+                params |= override.params
         return params
 
     def on_missing(self, rule: Rule) -> OnMissing:
@@ -196,12 +196,12 @@ def parse(text: str, name: str, today: date | None = None) -> Bundle:
         bundle = Bundle.model_validate(content.data, context={GATHER: True})
     except ValidationError as error:
         # An item that is refused makes its list "too short" as well: one fault, not two.
-        found = [one for one in error.errors(include_url=False) if not _follows(one)]
-        placed = sorted({_placed(one, content) for one in found})
+        errors = [item for item in error.errors(include_url=False) if not _follows(item)]
+        placed = sorted({_placed(item, content) for item in errors})
         raise BundleError(_lines(name, placed)) from error
     faults = faults_of(bundle, today)
     if faults:
-        raise BundleError(_lines(name, sorted({_at(one, content) for one in faults})))
+        raise BundleError(_lines(name, sorted({_at(item, content) for item in faults})))
     return bundle
 
 
@@ -209,43 +209,43 @@ def _lines(name: str, faults: list[tuple[int, int, str]]) -> str:
     return "\n".join(f"{name}:{line}:{column}: {what}" for line, column, what in faults)
 
 
-def _at(found: Fault, content: source_map.SourceMap) -> tuple[int, int, str]:
-    line, column = content.place(found.path, found.offset)
-    where = ".".join(str(part) for part in found.path)
-    return line, column, f"{where}: {found.message}" if where else found.message
+def _at(problem: Fault, content: source_map.SourceMap) -> tuple[int, int, str]:
+    line, column = content.place(problem.path, problem.offset)
+    where = ".".join(str(part) for part in problem.path)
+    return line, column, f"{where}: {problem.message}" if where else problem.message
 
 
-def _follows(found: ErrorDetails) -> bool:
-    return found["type"] == "too_short" and bool(found["input"])
+def _follows(error: ErrorDetails) -> bool:
+    return error["type"] == "too_short" and bool(error["input"])
 
 
-def _placed(found: ErrorDetails, content: source_map.SourceMap) -> tuple[int, int, str]:
-    context = found.get("ctx", {})
-    path = (*found["loc"], *(context["at"] if found["type"] == MISPLACED else ()))
+def _placed(error: ErrorDetails, content: source_map.SourceMap) -> tuple[int, int, str]:
+    context = error.get("ctx", {})
+    path = (*error["loc"], *(context["at"] if error["type"] == MISPLACED else ()))
     while path and path not in content.positions and path[:-1] in content.positions:
         if isinstance(path[-1], str) and path[-1] in ("bool", "float", "str"):
             path = path[:-1]  # a branch of a union is no place in a file
             continue
         break
     where = ".".join(str(part) for part in path)
-    match found["type"]:
+    match error["type"]:
         case "too_short":
             what = f"{where} is empty: name at least one"
         case "missing":
             what = f"{where} is missing: add it"
         case "literal_error" | "enum":
-            what = f"{where}: {found['input']!r} is not one of {context['expected']}"
+            what = f"{where}: {error['input']!r} is not one of {context['expected']}"
         case "string_pattern_mismatch":
             pattern = context["pattern"]
-            meant = _MEANT.get(pattern, f"text that matches {pattern}")
-            what = f"{where}: {found['input']!r} is not {meant}"
+            description = _MEANT.get(pattern, f"text that matches {pattern}")
+            what = f"{where}: {error['input']!r} is not {description}"
         case "string_type":
-            what = f"{where}: {found['input']!r} is no text: put it into quotes"
+            what = f"{where}: {error['input']!r} is no text: put it into quotes"
             if where == "version":
-                what = f"{where}: {found['input']!r} is not {_MEANT[VERSION]}"
+                what = f"{where}: {error['input']!r} is not {_MEANT[VERSION]}"
         case "date_from_datetime_parsing" | "date_parsing" | "date_type":
-            what = f"{where}: {found['input']!r} is no day: write it as 2027-01-31"
+            what = f"{where}: {error['input']!r} is no day: write it as 2027-01-31"
         case _:
-            what = f"{where}: {found['msg']}" if where else found["msg"]
+            what = f"{where}: {error['msg']}" if where else error["msg"]
     line, column = content.place(path)
     return line, column, what

@@ -37,41 +37,41 @@ class Fault:
 
 def faults_of(bundle: "Bundle", today: date | None = None) -> list[Fault]:
     """Return every fault; inline tests run only where there is no other."""
-    found = [*_ids(bundle), *_overrides(bundle, today)]
+    faults = [*_ids(bundle), *_overrides(bundle, today)]
     for index, rule in enumerate(bundle.rules):
-        found += _rule(bundle, index, rule)
-    return found or list(failed_cases(bundle))
+        faults += _rule(bundle, index, rule)
+    return faults or list(failed_cases(bundle))
 
 
 def _ids(bundle: "Bundle") -> Iterator[Fault]:
-    given = {
+    ids_by_kind = {
         "rules": [rule.id for rule in bundle.rules],
-        "agreements": [one.id for one in bundle.agreements],
-        "overrides": [one.id for one in bundle.overrides],
+        "agreements": [name.id for name in bundle.agreements],
+        "overrides": [name.id for name in bundle.overrides],
     }
-    for kind, ids in given.items():
-        for index, one in enumerate(ids):
-            if one in ids[:index]:
-                yield Fault((kind, index, "id"), f"id {one!r} stands twice: rename one")
+    for kind, ids in ids_by_kind.items():
+        for index, name in enumerate(ids):
+            if name in ids[:index]:
+                yield Fault((kind, index, "id"), f"id {name!r} stands twice: rename one")
 
 
 def _overrides(bundle: "Bundle", today: date | None) -> Iterator[Fault]:
     rules = {rule.id for rule in bundle.rules}
-    for index, one in enumerate(bundle.overrides):
+    for index, override in enumerate(bundle.overrides):
         at: Path = ("overrides", index)
-        for name, value in one.params.items():
+        for name, value in override.params.items():
             known = bundle.params.get(name)
             if known is None:
                 yield Fault((*at, "params", name), f"there is no parameter {name!r} under params:")
             elif isinstance(known, str | bool) is not isinstance(value, str | bool):
                 yield Fault((*at, "params", name), f"params.{name} is {known!r}: keep its type")
-        for place, rule_id in enumerate(one.off):
+        for place, rule_id in enumerate(override.off):
             if rule_id not in rules:
                 yield Fault((*at, "off", place), f"there is no rule {rule_id!r}")
-        if today is not None and one.expires < today:
+        if today is not None and override.expires < today:
             yield Fault(
                 (*at, "expires"),
-                f"it expired on {one.expires}: remove the override, or agree on a new day",
+                f"it expired on {override.expires}: remove the override, or agree on a new day",
             )
 
 
@@ -101,24 +101,27 @@ def _variants(
     Where a rule would punish, every set of overrides counts that can apply together.
     """
     yield (), dict(bundle.params)
-    changing = sorted((one for one in bundle.overrides if one.params), key=lambda one: one.id)
-    for one in changing:
-        yield (one.id,), bundle.params_under((one.id,))
+    changing = sorted(
+        (override for override in bundle.overrides if override.params),
+        key=lambda override: override.id,
+    )
+    for override in changing:
+        yield (override.id,), bundle.params_under((override.id,))
     if rule.requires or not rule.severe:
         return
     read = _read_by(bundle, rule)
     for count in range(2, len(read) + 1):
         for some in itertools.combinations(read, count):
-            if all(one.meets(two) for one, two in itertools.combinations(some, 2)):
-                names = tuple(one.id for one in some)
+            if all(override.meets(two) for override, two in itertools.combinations(some, 2)):
+                names = tuple(override.id for override in some)
                 yield names, bundle.params_under(names)
 
 
 def _read_by(bundle: "Bundle", rule: Rule) -> list[Override]:
     """Return the overrides that change a parameter which a rule reads, by id."""
-    found = [one for one in bundle.overrides
+    readers = [one for one in bundle.overrides
              if any(f"params.{name}" in rule.when for name in one.params)]  # fmt: skip
-    return sorted(found, key=lambda one: one.id)
+    return sorted(readers, key=lambda one: one.id)
 
 
 def _condition(

@@ -25,6 +25,6 @@ def finds(pattern: str, text: str) -> bool:
         return bool(_MATCHES.execute(cel.Context({"t": text, "p": pattern})))
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()]
-        said = next((line for line in lines if line.startswith("error:")), "error: " + lines[0])
-        why = said.removeprefix("error: ").split(". Check function")[0]
+        reason = next((line for line in lines if line.startswith("error:")), "error: " + lines[0])
+        why = reason.removeprefix("error: ").split(". Check function")[0]
         raise NoPattern(f"no regular expression: {why}") from error

@@ -210,7 +210,7 @@ def _literal(value: Value) -> str:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, at = [], 0
+    tokens, at = [], 0
     end = len(text.rstrip())
     while at < end:
         match = _TOKEN.match(text, at)
@@ -218,9 +218,9 @@ def _tokens(text: str) -> list[_Token]:
             at += len(text[at:]) - len(text[at:].lstrip())
             raise CelSyntaxError(at, _stray(text[at:]))
         kind = str(match.lastgroup)
-        found.append(_Token(kind, match[kind], match.start(kind)))
+        tokens.append(_Token(kind, match[kind], match.start(kind)))
         at = match.end()
-    return [*found, _Token("end", "the end", len(text))]
+    return [*tokens, _Token("end", "the end", len(text))]
 
 
 def _stray(rest: str) -> str:
@@ -360,7 +360,7 @@ class _Parser:
             raise CelSyntaxError(token.at, f"{sign!r} is expected, not {token.text!r}")
 
 
-def _unescaped(found: re.Match[str], at: int) -> str:
-    if found[1] not in _ESCAPES:
-        raise CelSyntaxError(at, f"the escape \\{found[1]} is not taken")
-    return _ESCAPES[found[1]]
+def _unescaped(match: re.Match[str], at: int) -> str:
+    if match[1] not in _ESCAPES:
+        raise CelSyntaxError(at, f"the escape \\{match[1]} is not taken")
+    return _ESCAPES[match[1]]

@@ -52,10 +52,10 @@ def check(node: Node, params: Parameters) -> None:
     Raises:
         CelSyntaxError: it does not yield true or false, or a part of it makes no sense.
     """
-    found = _type(node, params)
-    if found.kind is not Kind.BOOL:
-        said = "null" if found.kind is None else f"a {found.kind.value}"
-        raise CelSyntaxError(node.at, f"a condition is true or false, and this is {said}")
+    actual = _type(node, params)
+    if actual.kind is not Kind.BOOL:
+        description = "null" if actual.kind is None else f"a {actual.kind.value}"
+        raise CelSyntaxError(node.at, f"a condition is true or false, and this is {description}")
 
 
 def unguarded(node: Node) -> list[Name]:
@@ -133,8 +133,8 @@ def _name(node: Name, params: Parameters) -> Type:
             raise CelSyntaxError(
                 node.at, f"{node.name!r} is a group; known in it: {', '.join(group)}"
             )
-        mine = {f"{PARAMS}{name}": value for name, value in params.items()}
-        raise CelSyntaxError(node.at, _unknown("feature", node.name, {**FEATURES, **mine}))
+        own = {f"{PARAMS}{name}": value for name, value in params.items()}
+        raise CelSyntaxError(node.at, _unknown("feature", node.name, {**FEATURES, **own}))
     return Type(feature.kind, feature.values, feature.missing, node.name)
 
 
@@ -147,17 +147,17 @@ def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:
 def _items(node: Items, params: Parameters) -> Type:
     words: list[str] = []
     for item in node.items:
-        found = _type(item, params)
-        if found.kind is not Kind.TEXT:
+        actual = _type(item, params)
+        if actual.kind is not Kind.TEXT:
             raise CelSyntaxError(item.at, "a list holds texts here")
-        words += found.values
+        words += actual.values
     return Type(Kind.TEXTS, tuple(words))
 
 
 def _unary(node: Unary, params: Parameters) -> Type:
-    wanted = BOOL if node.operator == "!" else NUMBER
-    _wants(node.operand, wanted, params, f"what {node.operator} stands before")
-    return wanted
+    expected = BOOL if node.operator == "!" else NUMBER
+    _wants(node.operand, expected, params, f"what {node.operator} stands before")
+    return expected
 
 
 def _choice(node: Choice, params: Parameters) -> Type:
@@ -250,9 +250,9 @@ def _taken(of: Type, word: Node) -> None:
         )
 
 
-def _wants(node: Node, wanted: Type, params: Parameters, place: str) -> None:
-    found = _type(node, params)
-    if found.kind is not wanted.kind:
-        said = "null" if found.kind is None else f"a {found.kind.value}"
-        wanted_kind = "" if wanted.kind is None else wanted.kind.value
-        raise CelSyntaxError(node.at, f"{place} is a {wanted_kind}, and this is {said}")
+def _wants(node: Node, expected: Type, params: Parameters, place: str) -> None:
+    actual = _type(node, params)
+    if actual.kind is not expected.kind:
+        description = "null" if actual.kind is None else f"a {actual.kind.value}"
+        wanted_kind = "" if expected.kind is None else expected.kind.value
+        raise CelSyntaxError(node.at, f"{place} is a {wanted_kind}, and this is {description}")

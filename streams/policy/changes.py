@@ -38,17 +38,17 @@ def changes(old: Bundle | None, new: Bundle) -> list[Change]:
     ]
 
 
-def needs_two(found: Iterable[Change]) -> bool:
+def needs_two(differences: Iterable[Change]) -> bool:
     """Whether any of the changes is restrictive."""
-    return any(one.restrictive for one in found)
+    return any(one.restrictive for one in differences)
 
 
 def _defaults(old: Bundle | None, new: Bundle) -> Iterator[Change]:
     """What happens where a signal is missing, for the rules that leave it to the default."""
     was, now = old and old.defaults.on_missing, new.defaults.on_missing
     if old is not None and was != now:
-        heard = any(rule.on_missing is None and _acts(rule) for rule in new.rules)
-        yield Change(f"~ defaults.on_missing: {was} -> {now}", heard)
+        used = any(rule.on_missing is None and _acts(rule) for rule in new.rules)
+        yield Change(f"~ defaults.on_missing: {was} -> {now}", used)
 
 
 def _acts(rule: Rule) -> bool:
@@ -80,20 +80,20 @@ def _rules(before: dict[str, Rule], after: dict[str, Rule]) -> Iterator[Change]:
 
 
 def _sentence(name: str, was: Rule, now: Rule, fields: Iterable[str]) -> str:
-    said = []
+    parts = []
     for field in fields:
         match field:
             case "mode" | "priority" | "version" | "ends_after" | "sample_to_review":
-                said.append(f"{field} {getattr(was, field)} -> {getattr(now, field)}")
+                parts.append(f"{field} {getattr(was, field)} -> {getattr(now, field)}")
             case "actions":
-                said += [
+                parts += [
                     f"{dimension} {getattr(was.actions, dimension)} -> {value}"
                     for dimension, value in now.actions
                     if value != getattr(was.actions, dimension)
                 ]
             case _:
-                said.append(field)
-    return f"~ rule {name}: {', '.join(said)}"
+                parts.append(field)
+    return f"~ rule {name}: {', '.join(parts)}"
 
 
 HARMLESS = frozenset(

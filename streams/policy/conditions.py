@@ -33,8 +33,8 @@ class Condition:
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """The features it reads."""
-        found = (one.name for one in names(self.tree) if not one.name.startswith(PARAMS))
-        return tuple(dict.fromkeys(found))
+        features = (one.name for one in names(self.tree) if not one.name.startswith(PARAMS))
+        return tuple(dict.fromkeys(features))
 
     @cached_property
     def open_reads(self) -> tuple[Name, ...]:
@@ -53,8 +53,8 @@ class Condition:
         """Whether it holds; None: that hangs on a missing feature."""
         if self._may_miss and self.missing(values):
             fixed = {f"{PARAMS}{name}": value for name, value in self._params.items()}
-            found = holds(self.tree, {**fixed, **values})
-            return None if found == MISSING else bool(found)
+            result = holds(self.tree, {**fixed, **values})
+            return None if result == MISSING else bool(result)
         return bool(self._program.execute(context))
 
 

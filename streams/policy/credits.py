@@ -36,19 +36,21 @@ def usage_of(
     for scoped in evaluation.everywhere:
         if scoped.label.extent not in SAYS_AI:
             continue
-        for one in scoped.rights.covering:
-            entries[one.entry_id] = one
-            where.setdefault(one.entry_id, []).extend(scoped.territories)
-    found = [
-        _usage(event, one, decision_id, starts_at, tuple(sorted(where[entry_id])))
-        for entry_id, one in sorted(entries.items())
+        for entry in scoped.rights.covering:
+            entries[entry.entry_id] = entry
+            where.setdefault(entry.entry_id, []).extend(scoped.territories)
+    usages = [
+        _usage(event, entry, decision_id, starts_at, tuple(sorted(where[entry_id])))
+        for entry_id, entry in sorted(entries.items())
     ]
     ended = [
-        one
-        for one in before
-        if one.purpose == "licence" and one.status == "in_force" and one.entry_id not in entries
+        entry
+        for entry in before
+        if entry.purpose == "licence"
+        and entry.status == "in_force"
+        and entry.entry_id not in entries
     ]
-    return found + [_ended(event, one, decision_id, starts_at) for one in ended]
+    return usages + [_ended(event, entry, decision_id, starts_at) for entry in ended]
 
 
 def _usage(
@@ -109,9 +111,9 @@ def credits_of(
     if contains is None or label.extent not in SAYS_AI:
         return None
     credited: dict[str, None] = {}
-    for one in evaluation.default.rights.covering:
-        if one.entry is not None:
-            credited |= dict.fromkeys(one.entry.credit_requirements)
+    for entry in evaluation.default.rights.covering:
+        if entry.entry is not None:
+            credited |= dict.fromkeys(entry.entry.credit_requirements)
     if event.upload.derivation is not None:
         credited |= dict.fromkeys(event.upload.derivation.source_artists)
     return CreditsDerived(

@@ -110,13 +110,13 @@ def evaluate(
     switched = tuple(one.rule.id for one in all_held if one.rule.id in off)
     acting = [one for one in held if one.rule.acts_on(key)]
     on_trial = [one for one in held if not one.rule.acts_on(key) and not _skipped(bundle, one)]
-    said = _follow(values, bundle, acting, key, lapsed)
+    result = _follow(values, bundle, acting, key, lapsed)
     if not on_trial:
-        asked = said.review is not None
-        return replace(said, would_be=said.actions, would_review=asked, closed=switched)
+        reviewed = result.review is not None
+        return replace(result, would_be=result.actions, would_review=reviewed, closed=switched)
     would = _follow(values, bundle, held, key, lapsed)
     return replace(
-        said,
+        result,
         shadow_hits=tuple(_hit(one, "shadow") for one in on_trial),
         would_be=would.actions,
         would_review=would.review is not None,
@@ -130,26 +130,30 @@ def _held(
     """Return the rules that hold, in their order, with what they did not know."""
     conditions = bundle.conditions(overrides)
     context = context_of(values, bundle.reads)
-    found = []
+    consequences = []
     for rule in bundle.running:
         condition = conditions[rule.id]
         holds = condition.holds(values, context)
         if holds:
-            found.append(Consequence(rule, rule.actions))
+            consequences.append(Consequence(rule, rule.actions))
         elif holds is None:
             missing = condition.missing(values)
             match bundle.on_missing(rule):
                 case "match":
-                    found.append(Consequence(rule, rule.actions, missing=missing))
+                    consequences.append(Consequence(rule, rule.actions, missing=missing))
                 case "review":
-                    found.append(Consequence(rule, NEUTRAL, pending=True, missing=missing))
+                    consequences.append(Consequence(rule, NEUTRAL, pending=True, missing=missing))
                 case _:
-                    found.append(Consequence(rule, NEUTRAL, missing=missing))
-    return found
+                    consequences.append(Consequence(rule, NEUTRAL, missing=missing))
+    return consequences
 
 
-def _skipped(bundle: Bundle, one: Consequence) -> bool:
-    return bool(one.missing) and not one.pending and bundle.on_missing(one.rule) == "skip"
+def _skipped(bundle: Bundle, consequence: Consequence) -> bool:
+    return (
+        bool(consequence.missing)
+        and not consequence.pending
+        and bundle.on_missing(consequence.rule) == "skip"
+    )
 
 
 def _follow(
@@ -177,9 +181,11 @@ def _follow(
     )
 
 
-def _settled(one: Consequence, values: Mapping[str, Value], lapsed: frozenset[str]) -> Consequence:
+def _settled(
+    consequence: Consequence, values: Mapping[str, Value], lapsed: frozenset[str]
+) -> Consequence:
     """Return a consequence as it stands: waiting for a person, lifted by a licence, run out."""
-    rule, actions, waits = one.rule, one.actions, one.pending
+    rule, actions, waits = consequence.rule, consequence.actions, consequence.pending
     if rule.requires and not _decided_by_person(rule, values):
         if rule.finding is None and values["review.by_person"]:
             actions = spared(actions)  # a person has looked, and found no AI
@@ -192,7 +198,7 @@ def _settled(one: Consequence, values: Mapping[str, Value], lapsed: frozenset[st
     if licensed or values["review.interim_relief"] or rule.id in lapsed:
         badge = actions.display if rule.id not in lapsed else NEUTRAL.display
         actions = Actions(display=badge)
-    return replace(one, actions=actions, pending=waits)
+    return replace(consequence, actions=actions, pending=waits)
 
 
 def _decided_by_person(rule: Rule, values: Mapping[str, Value]) -> bool:
@@ -202,8 +208,8 @@ def _decided_by_person(rule: Rule, values: Mapping[str, Value]) -> bool:
 
 
 def _findings(values: Mapping[str, Value]) -> tuple[str, ...]:
-    found = values["review.findings"]
-    return found if isinstance(found, tuple) else ()
+    findings = values["review.findings"]
+    return findings if isinstance(findings, tuple) else ()
 
 
 def _strictest(settled: Sequence[Consequence]) -> Actions:
@@ -231,20 +237,20 @@ def _public(settled: Iterable[Consequence], actions: Actions) -> tuple[str, ...]
     stricter ones or lifted by a licence has not, and its text would be untrue.
     """
     texts: dict[str, None] = {}
-    for one in settled:
-        if one.rule.public and has_a_say(one, actions):
-            texts[one.rule.public] = None
+    for consequence in settled:
+        if consequence.rule.public and has_a_say(consequence, actions):
+            texts[consequence.rule.public] = None
     return tuple(texts)
 
 
-def has_a_say(one: Consequence, actions: Actions) -> bool:
+def has_a_say(consequence: Consequence, actions: Actions) -> bool:
     """Whether a rule stands behind any of the actions, or wanted none."""
-    if one.missing and one.pending:
+    if consequence.missing and consequence.pending:
         return False
-    wanted = [(name, value) for name, value in one.rule.actions if value != getattr(NEUTRAL, name)]
-    return not wanted or any(
-        getattr(one.actions, name) == getattr(actions, name) != getattr(NEUTRAL, name)
-        for name, _ in wanted
+    imposed = consequence.rule.actions.differences(NEUTRAL)
+    return not imposed or any(
+        getattr(consequence.actions, name) == getattr(actions, name) != getattr(NEUTRAL, name)
+        for name in imposed
     )
 
 
@@ -255,26 +261,26 @@ def _internal(settled: Iterable[Consequence], missing: Sequence[str]) -> tuple[s
     return tuple(dict.fromkeys(texts))
 
 
-def _hit(one: Consequence, mode: Literal["live", "canary", "shadow"]) -> RuleHit:
+def _hit(consequence: Consequence, mode: Literal["live", "canary", "shadow"]) -> RuleHit:
     return RuleHit(
-        rule_id=one.rule.id,
-        rule_version=one.rule.version,
-        reason_code=one.rule.reason_code,
+        rule_id=consequence.rule.id,
+        rule_version=consequence.rule.version,
+        reason_code=consequence.rule.reason_code,
         mode=mode,
-        pending=one.pending,
+        pending=consequence.pending,
     )
 
 
-def _asks(one: Consequence, values: Mapping[str, Value]) -> tuple[str, int] | None:
+def _asks(consequence: Consequence, values: Mapping[str, Value]) -> tuple[str, int] | None:
     """Return the queue and the priority of the review that a rule asks for."""
-    rule = one.rule
+    rule = consequence.rule
     if rule.requires is None:
-        return (SECOND_SIGNAL_QUEUE, 80) if one.pending else None
+        return (SECOND_SIGNAL_QUEUE, 80) if consequence.pending else None
     if rule.review is None:
         return None
     if rule.finding is not None:
-        found = _findings(values)
-        settled = rule.finding in found or OPPOSITES.get(rule.finding) in found
+        findings = _findings(values)
+        settled = rule.finding in findings or OPPOSITES.get(rule.finding) in findings
         return None if settled else (rule.review.queue, rule.review.priority)
     return None if values["review.by_person"] else (rule.review.queue, rule.review.priority)
 
@@ -282,10 +288,10 @@ def _asks(one: Consequence, values: Mapping[str, Value]) -> tuple[str, int] | No
 def _review(
     settled: Sequence[Consequence], values: Mapping[str, Value], key: str | None
 ) -> ReviewNeed | None:
-    asking = [(one.rule, asked) for one in settled if (asked := _asks(one, values)) is not None]
+    asking = [(one.rule, need) for one in settled if (need := _asks(one, values)) is not None]
     if asking:
         # max keeps the first of equals, so the order of the rules settles a tie.
-        queue, priority = max((asked for _, asked in asking), key=lambda asked: asked[1])
+        queue, priority = max((need for _, need in asking), key=lambda need: need[1])
         codes = tuple(dict.fromkeys(rule.reason_code for rule, _ in asking))
         return ReviewNeed(queue, priority, codes)
     if values["review.by_person"]:

@@ -16,13 +16,13 @@ from typing import Any, Final
 from streams.contract.records import RightsUsed, TrackClassified
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.policy.registry import Registry, boundaries, keys_of_event, standing
+from streams.policy.registry import Registry, boundaries, keys_of_event, status_of
 
 STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 
 
 @dataclass(frozen=True)
-class Said:
+class Rulings:
     """All that is stored about a track by people, in any order."""
 
     verdicts: tuple[ReviewDecided, ...] = ()
@@ -95,15 +95,15 @@ def facts_of(
     event: TrackClassified,
     at: datetime,
     *,
-    said: Said = Said(),
+    rulings: Rulings = Rulings(),
     registry: Registry | None = None,
     off: frozenset[str] = frozenset(),
 ) -> Facts:
     """Return what holds about a track at a moment (a pure function of what is given)."""
-    verdicts = [one for one in said.verdicts if _is_about(one, event)]
+    verdicts = [one for one in rulings.verdicts if _is_about(one, event)]
     standing_verdicts, undone = _standing(verdicts)
     verdict = _labelling(standing_verdicts, at)
-    changes = [one for one in said.appeals if _is_about(one, event)]
+    changes = [one for one in rulings.appeals if _is_about(one, event)]
     appeals = _newest(changes)
     # An outside body is asked about what was decided here; until it has spoken, that holds.
     decided = _newest(one for one in changes if one.state != "external_dispute")
@@ -130,7 +130,7 @@ def facts_of(
 def _standings(changed: RightsChanged, at: datetime) -> list[str]:
     """Return how an entry stands where it would, which only its dates change."""
     if changed.entry is not None:
-        return [standing(changed.entry, changed.entry.territories[0], at)]
+        return [status_of(changed.entry, changed.entry.territories[0], at)]
     day = at.astimezone(UTC).date()
     licences = () if changed.generator is None else changed.generator.licences
     return [
@@ -142,11 +142,11 @@ def _standings(changed: RightsChanged, at: datetime) -> list[str]:
     ]
 
 
-def _is_about(said: ReviewDecided | AppealChanged, event: TrackClassified) -> bool:
+def _is_about(ruling: ReviewDecided | AppealChanged, event: TrackClassified) -> bool:
     """People speak about what they heard: the same content, delivered again, is the same."""
-    if said.content_sha256 is not None:
-        return said.content_sha256 == event.content_sha256
-    return said.upload_id == event.upload_id
+    if ruling.content_sha256 is not None:
+        return ruling.content_sha256 == event.content_sha256
+    return ruling.upload_id == event.upload_id
 
 
 def _standing(
@@ -154,38 +154,38 @@ def _standing(
 ) -> tuple[list[ReviewDecided], list[ReviewDecided]]:
     """Return the verdicts that hold, newest first, and those that were undone."""
     newest_first = sorted(
-        {one.verdict_id: one for one in verdicts}.values(),
-        key=lambda one: (one.decided_at, one.verdict_id),
+        {verdict.verdict_id: verdict for verdict in verdicts}.values(),
+        key=lambda verdict: (verdict.decided_at, verdict.verdict_id),
         reverse=True,
     )
     gone: set[str] = set()
     holding, undone = [], []
-    for one in newest_first:
-        if one.verdict_id in gone:
-            undone.append(one)
+    for verdict in newest_first:
+        if verdict.verdict_id in gone:
+            undone.append(verdict)
             continue
-        if one.undoes is not None:
-            gone.add(one.undoes)
-        if one.second_review_of is None:
-            holding.append(one)
+        if verdict.undoes is not None:
+            gone.add(verdict.undoes)
+        if verdict.second_review_of is None:
+            holding.append(verdict)
     return holding, undone
 
 
 def _labelling(holding: Iterable[ReviewDecided], at: datetime) -> ReviewDecided | None:
-    for one in holding:
-        lasts = one.pinned_until is None or at < one.pinned_until
-        if one.outcome in STATES_A_LABEL and lasts:
-            return one
+    for verdict in holding:
+        lasts = verdict.pinned_until is None or at < verdict.pinned_until
+        if verdict.outcome in STATES_A_LABEL and lasts:
+            return verdict
     return None
 
 
 def _newest(changes: Iterable[AppealChanged]) -> list[AppealChanged]:
     """Return how each appeal stands: its change with the highest sequence."""
     newest: dict[str, AppealChanged] = {}
-    for one in changes:
-        known = newest.get(one.appeal_id)
-        if known is None or one.sequence > known.sequence:
-            newest[one.appeal_id] = one
+    for change in changes:
+        known = newest.get(change.appeal_id)
+        if known is None or change.sequence > known.sequence:
+            newest[change.appeal_id] = change
     return [newest[appeal_id] for appeal_id in sorted(newest)]
 
 
@@ -205,18 +205,18 @@ def _findings(
     at: datetime,
 ) -> tuple[str, ...]:
     """Return what was found last in each matter; an appeal's word is the last."""
-    said: list[tuple[str, ...]] = []
+    by_source: list[tuple[str, ...]] = []
     if appeal is not None and appeal.outcome is not None:
-        said.append(tuple(appeal.outcome.findings))
-    said += [
+        by_source.append(tuple(appeal.outcome.findings))
+    by_source += [
         tuple(one.findings) for one in holding if one.pinned_until is None or at < one.pinned_until
     ]
     matter_of = {word: key for key, value in OPPOSITES.items() for word in (key, value)}
-    found: dict[str, str] = {}
-    for words in said:
+    by_matter: dict[str, str] = {}
+    for words in by_source:
         for word in words:
-            found.setdefault(matter_of[word], word)
-    return tuple(sorted(found.values()))
+            by_matter.setdefault(matter_of[word], word)
+    return tuple(sorted(by_matter.values()))
 
 
 def used_of(used: Iterable[RightsUsed]) -> list[list[Any]]:

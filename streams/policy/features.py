@@ -50,14 +50,14 @@ def features_of(
     label, artwork = effective(assertions), effective_artwork(assertions)
     upload, analysis, audio = event.upload, event.analysis, event.audio
     declared = declared_extent(event)
-    found = detected_extent(event) if analysis.outcome is Outcome.AI_LIKELY else None
-    mismatch = found is not None and (
-        declared is Extent.NONE or (declared is Extent.PARTLY and found is Extent.ALL)
+    detected = detected_extent(event) if analysis.outcome is Outcome.AI_LIKELY else None
+    mismatch = detected is not None and (
+        declared is Extent.NONE or (declared is Extent.PARTLY and detected is Extent.ALL)
     )
     provenance, uploader = event.provenance, upload.uploader
     said_by = {one.source for one in assertions if not one.neg and one.subject == "recording"
                and one.extent in SAYS_AI and one.certainty is not Certainty.SUSPECTED}  # fmt: skip
-    if found is not None:
+    if detected is not None:
         said_by.add(LabelSource.DETECTOR)
     return {
         "label.extent": label.extent.value,
@@ -109,30 +109,30 @@ def features_of(
     }
 
 
-def snapshot(given: Mapping[str, Any]) -> dict[str, Value]:
+def snapshot(features: Mapping[str, Any]) -> dict[str, Value]:
     """Return a full snapshot from some values, flat or nested; the rest is unknown.
 
     Raises:
         WrongSnapshot: a name or a value that the schema does not have.
     """
     values = dict(DEFAULTS)
-    for name, value in flattened(given).items():
+    for name, value in flattened(features).items():
         if name not in FEATURES:
             raise WrongSnapshot(detail=f"there is no feature {name!r}")
         values[name] = _typed(name, value)
     return values
 
 
-def flattened(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(features: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested groups as dotted names."""
-    found: dict[str, Any] = {}
-    for key, value in given.items():
+    flat: dict[str, Any] = {}
+    for key, value in features.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            found |= flattened(value, f"{name}.")
+            flat |= flattened(value, f"{name}.")
         else:
-            found[name] = value
-    return found
+            flat[name] = value
+    return flat
 
 
 def _typed(name: str, value: Any) -> Value:

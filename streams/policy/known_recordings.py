@@ -19,12 +19,12 @@ WHOLE: Final = 0.85
 
 def known(event: TrackClassified) -> dict[str, Value]:
     """Return the features of the group ``known``; matches come with the strongest first."""
-    found = [one for one in event.matches if one.bank_kind in dict(BANKS_SEEN)]
-    first = found[0] if found else None
+    matches = [one for one in event.matches if one.bank_kind in dict(BANKS_SEEN)]
+    first = matches[0] if matches else None
     return {
         **{
             f"known.{kind}": next(
-                (one.match_class for one in found if one.bank_kind == kind), "none"
+                (one.match_class for one in matches if one.bank_kind == kind), "none"
             )
             for kind, _ in BANKS_SEEN
         },
@@ -46,18 +46,18 @@ def covered(event: TrackClassified, match: Match) -> float:
 def registered(event: TrackClassified) -> Iterable[tuple[Match, Extent]]:
     """Yield the best match in each bank of registered AI outputs, and how much it says is AI."""
     banks: set[str] = set()
-    for one in event.matches:
-        if one.bank_kind == BankKind.REGISTERED_AI and one.bank not in banks:
-            banks.add(one.bank)
-            yield one, Extent.ALL if covered(event, one) >= WHOLE else Extent.PARTLY
+    for match in event.matches:
+        if match.bank_kind == BankKind.REGISTERED_AI and match.bank not in banks:
+            banks.add(match.bank)
+            yield match, Extent.ALL if covered(event, match) >= WHOLE else Extent.PARTLY
 
 
 def matches_digest(event: TrackClassified) -> str | None:
     """Return what the matches hash to, None without any: other matches, another decision."""
     if not event.matches:
         return None
-    said = [
+    content = [
         (one.match_class, one.bank, one.bank_kind, one.item_id, one.generator, one.licence)
         for one in event.matches
     ]
-    return hashlib.sha256(orjson.dumps(said)).hexdigest()
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()

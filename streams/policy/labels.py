@@ -32,7 +32,7 @@ from streams.contract.records import (
 from streams.contract.records.rights import WORLDWIDE
 from streams.policy.facts import Facts
 from streams.policy.known_recordings import registered
-from streams.policy.registry import standing
+from streams.policy.registry import status_of
 from streams.policy.rights import NO_RIGHTS, Rights
 
 ARTWORK: Final = "artwork"
@@ -116,8 +116,8 @@ def _declared(event: TrackClassified) -> Iterable[Assertion]:
     extent = declared_extent(event)
     tool = declared.tools[0].name if declared.tools else None
     if extent is not None:
-        heard = tuple(part for part in declared.components if part != ARTWORK)
-        yield _assertion(LabelSource.DECLARATION, extent, tool, components=heard)
+        audible = tuple(part for part in declared.components if part != ARTWORK)
+        yield _assertion(LabelSource.DECLARATION, extent, tool, components=audible)
     drawn: Contains | None = declared.artwork_contains_ai
     if drawn is None and ARTWORK in declared.components:
         drawn = declared.contains_ai
@@ -127,27 +127,27 @@ def _declared(event: TrackClassified) -> Iterable[Assertion]:
         )
 
 
-def _provenance(said: Provenance | None) -> Iterable[Assertion]:
+def _provenance(provenance: Provenance | None) -> Iterable[Assertion]:
     """A manifest that was changed since it was signed says nothing; a tag is a statement."""
-    if said is None:
+    if provenance is None:
         return
-    if said.state in ("untrusted", "trusted") and said.extent is not Extent.UNKNOWN:
+    if provenance.state in ("untrusted", "trusted") and provenance.extent is not Extent.UNKNOWN:
         # A chain of human edits is evidence toward None and never proof of it.
-        proof = said.state == "trusted" and said.extent in SAYS_AI
+        proof = provenance.state == "trusted" and provenance.extent in SAYS_AI
         yield _assertion(
             LabelSource.PROVENANCE,
-            said.extent,
-            next(iter(said.software_agents), None),
+            provenance.extent,
+            next(iter(provenance.software_agents), None),
             certainty=Certainty.CONFIRMED if proof else Certainty.DECLARED,
             origin="c2pa",
         )
-    if said.aigc is not None:
+    if provenance.aigc is not None:
         # 3 was written by a platform whose detector thought so, perhaps this one's.
-        guessed = Certainty.SUSPECTED if said.aigc.label == "3" else None
+        guessed = Certainty.SUSPECTED if provenance.aigc.label == "3" else None
         yield _assertion(
             LabelSource.PROVENANCE,
             Extent.ALL,
-            said.aigc.producer,
+            provenance.aigc.producer,
             certainty=guessed,
             origin="aigc",
         )
@@ -155,14 +155,14 @@ def _provenance(said: Provenance | None) -> Iterable[Assertion]:
 
 def _registry(event: TrackClassified, facts: Facts) -> Iterable[Assertion]:
     """A registrant states what a recording is that it names by its code."""
-    for one in facts.entries:
-        entry = one.entry
+    for change in facts.entries:
+        entry = change.entry
         if entry is None or entry.extent is None or event.upload.isrc not in entry.subject.isrcs:
             continue
         territory = entry.territories[0] if entry.territories else WORLDWIDE
-        if entry.verification == "verified" and standing(entry, territory, facts.at) == "in_force":
+        if entry.verification == "verified" and status_of(entry, territory, facts.at) == "in_force":
             made_by = next(iter(entry.conditions.generator_ids), None)
-            yield _assertion(LabelSource.REGISTRY, entry.extent, made_by, origin=one.entry_id)
+            yield _assertion(LabelSource.REGISTRY, entry.extent, made_by, origin=change.entry_id)
 
 
 def _recognised(event: TrackClassified) -> Iterable[Assertion]:
@@ -224,8 +224,8 @@ def detected_extent(event: TrackClassified) -> Extent:
     """Return what the detector says; ``Unknown`` where it abstains or cannot tell how much."""
     match event.analysis.outcome:
         case Outcome.AI_LIKELY:
-            found = event.analysis.extent
-            return found if found in SAYS_AI else Extent.UNKNOWN
+            extent = event.analysis.extent
+            return extent if extent in SAYS_AI else Extent.UNKNOWN
         case Outcome.HUMAN_LIKELY:
             return Extent.NONE
         case _:

@@ -165,14 +165,14 @@ def extent_of_source_types(types: tuple[str, ...], ingredients: tuple[str, ...] 
         types: those of its actions, as URIs.
         ingredients: those of what it was made from.
     """
-    found = [EXTENT_OF_SOURCE_TYPE.get(_last(one), Extent.UNKNOWN) for one in types]
+    extents = [EXTENT_OF_SOURCE_TYPE.get(_last(one), Extent.UNKNOWN) for one in types]
     inside = [EXTENT_OF_SOURCE_TYPE.get(_last(one), Extent.UNKNOWN) for one in ingredients]
     says_ai = (Extent.ALL, Extent.PARTLY)
-    if found and set(found) == {Extent.ALL} and not set(inside) - {Extent.ALL}:
+    if extents and set(extents) == {Extent.ALL} and not set(inside) - {Extent.ALL}:
         return Extent.ALL
-    if any(one in says_ai for one in (*found, *inside)):
+    if any(one in says_ai for one in (*extents, *inside)):
         return Extent.PARTLY
-    if found and set(found) == {Extent.NONE}:
+    if extents and set(extents) == {Extent.NONE}:
         return Extent.NONE
     return Extent.UNKNOWN
 
@@ -194,11 +194,15 @@ def credit_lines(
         return []
     lines: list[CreditLine] = []
     if contains != "All":
-        for one in event.upload.contributors:
-            if not one.is_generative_ai:
-                part = one.ai_contribution if contains == "Partly" else "None"
+        for contributor in event.upload.contributors:
+            if not contributor.is_generative_ai:
+                part = contributor.ai_contribution if contains == "Partly" else "None"
                 lines.append(
-                    CreditLine(name=one.name, roles=one.roles, ai_contribution=part or "None")
+                    CreditLine(
+                        name=contributor.name,
+                        roles=contributor.roles,
+                        ai_contribution=part or "None",
+                    )
                 )
     if contains != "None":
         roles = tuple(dict.fromkeys(DDEX_ROLE[part] for part in label.components))
@@ -214,15 +218,15 @@ def credit_lines(
     return lines
 
 
-def provenance_view(said: Provenance | None) -> dict[str, object]:
+def provenance_view(provenance: Provenance | None) -> dict[str, object]:
     """Return what a listener's interface must show (California AB 853)."""
-    if said is None or said.state == "absent":
+    if provenance is None or provenance.state == "absent":
         return {"available": False}
     return {
         "available": True,
-        "system_name": next(iter(said.software_agents), None),
-        "created_at": said.signed_at,
-        "signatures": [said.signer] if said.signer else [],
-        "valid": said.state in ("untrusted", "trusted"),
-        "trusted": said.state == "trusted",
+        "system_name": next(iter(provenance.software_agents), None),
+        "created_at": provenance.signed_at,
+        "signatures": [provenance.signer] if provenance.signer else [],
+        "valid": provenance.state in ("untrusted", "trusted"),
+        "trusted": provenance.state == "trusted",
     }

@@ -20,15 +20,15 @@ def conflicts(upload: Upload) -> tuple[str, ...]:
     contradiction.
     """
     declared = upload.declared
-    found = []
+    names = []
     if declared.contains_ai == "All":
         if any(not one.is_generative_ai for one in upload.contributors):
-            found.append(ALL_WITH_HUMAN)
+            names.append(ALL_WITH_HUMAN)
         if declared.has_vocal_performance:
-            found.append(ALL_WITH_HUMAN_VOCALS)
+            names.append(ALL_WITH_HUMAN_VOCALS)
     if declared.contains_ai == "None" and any(
         one.is_generative_ai or one.ai_contribution in ("All", "Partly")
         for one in upload.contributors
     ):
-        found.append(NONE_WITH_AI)
-    return tuple(sorted(found))
+        names.append(NONE_WITH_AI)
+    return tuple(sorted(names))

@@ -62,13 +62,13 @@ class Override(Strict):
 
     def meets(self, other: "Override") -> bool:
         """Whether both can apply to one delivery in one territory."""
-        mine, theirs = self.scope, other.scope
-        places = set(mine.territories) & set(theirs.territories)
-        senders = {one.casefold() for one in mine.distributors} & {
-            one.casefold() for one in theirs.distributors
+        own, second = self.scope, other.scope
+        places = set(own.territories) & set(second.territories)
+        senders = {one.casefold() for one in own.distributors} & {
+            one.casefold() for one in second.distributors
         }
-        return (bool(places) or not (mine.territories and theirs.territories)) and (
-            bool(senders) or not (mine.distributors and theirs.distributors)
+        return (bool(places) or not (own.territories and second.territories)) and (
+            bool(senders) or not (own.distributors and second.distributors)
         )
 
     def holds(

@@ -81,14 +81,14 @@ def statement_of(
     terms = [one for one in evaluation.terms if set(one.territories) & restricted_in]
     behind = _rules(strictest)
     starts_at = terms[0].starts_at
-    told = max(starts_at, decided_at or starts_at)
+    applied = max(starts_at, decided_at or starts_at)
     statement_id = statement_id_of(decision_id)
     fields = {
         **_restriction(terms, strictest),
         **_ground(behind, bundle),
         "content_type": _content_type(strictest.label),
         "content_date": event.uploaded_at.date().isoformat(),
-        "application_date": told.date().isoformat(),
+        "application_date": applied.date().isoformat(),
         "decision_facts": _facts(strictest.label, behind, "en"),
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes" if strictest.label.source is LabelSource.DETECTOR else "No",
@@ -96,7 +96,7 @@ def statement_of(
         "territorial_scope": _scope(restricted_in),
         "puid": statement_id,
     }
-    runs_from = told if told == starts_at else _next_midnight(told)
+    runs_from = applied if applied == starts_at else _next_midnight(applied)
     redress = Redress(
         internal_url=bundle.redress.internal_url.replace("{decision_id}", decision_id),
         deadline=runs_from + timedelta(days=bundle.redress.days),
@@ -137,23 +137,23 @@ def _places(scoped: ScopedEvaluation) -> list[int]:
 def _rules(scoped: ScopedEvaluation) -> list[Rule]:
     """Return the rules behind the actions, those that weigh most first."""
     order = sorted(DIMENSIONS, key=lambda name: -DIMENSIONS[name].weight)
-    found = [scoped.result.behind(dimension) for dimension in order]
-    return list({rule.id: rule for rule in found if rule is not None}.values())
+    rules = [scoped.result.behind(dimension) for dimension in order]
+    return list({rule.id: rule for rule in rules if rule is not None}.values())
 
 
 def _restriction(terms: Iterable[Term], scoped: ScopedEvaluation) -> dict[str, Any]:
-    said = [(term.dimension, term.value, term.ends_at) for term in terms]
-    visibility = sorted({VISIBILITY[(one, value)] for one, value, _ in said
+    actions = [(term.dimension, term.value, term.ends_at) for term in terms]
+    visibility = sorted({VISIBILITY[(one, value)] for one, value, _ in actions
                          if (one, value) in VISIBILITY})  # fmt: skip
-    monetary = [MONETARY[(one, value)] for one, value, _ in said if (one, value) in MONETARY]
+    monetary = [MONETARY[(one, value)] for one, value, _ in actions if (one, value) in MONETARY]
     fields: dict[str, Any] = {
         "decision_visibility": visibility,
         "decision_monetary": max(monetary, default=None, key=list(MONETARY.values()).index),
         "end_date_visibility_restriction": _end_day(
-            ends for one, value, ends in said if one != FACTUAL and (one, value) in VISIBILITY
+            ends for one, value, ends in actions if one != FACTUAL and (one, value) in VISIBILITY
         ),
         "end_date_monetary_restriction": _end_day(
-            ends for one, value, ends in said if (one, value) in MONETARY
+            ends for one, value, ends in actions if (one, value) in MONETARY
         ),
     }
     if "DECISION_VISIBILITY_OTHER" in visibility:
@@ -167,9 +167,9 @@ def _restriction(terms: Iterable[Term], scoped: ScopedEvaluation) -> dict[str, A
 
 def _end(ends: Iterable[datetime | None]) -> datetime | None:
     """Return when all of it is over; None where any of it is open-ended."""
-    found = list(ends)
-    dated = [one for one in found if one is not None]
-    return max(dated) if dated and len(dated) == len(found) else None
+    all_ends = list(ends)
+    dated = [one for one in all_ends if one is not None]
+    return max(dated) if dated and len(dated) == len(all_ends) else None
 
 
 def _end_day(ends: Iterable[datetime | None]) -> str | None:
@@ -229,11 +229,11 @@ def _text(
     ends = _end(term.ends_at for term in terms)
     until = _day(language, redress.deadline)
     # What is known comes first, and then what follows from it.
-    told = sorted(behind, key=lambda rule: -rule.priority)
+    ordered = sorted(behind, key=lambda rule: -rule.priority)
     places = {term.territories for term in terms}
     place = f" {_place(language, terms[0].territories)}" if len(places) == 1 else ""
     if language == "de":
-        reasons = [rule.public_de or rule.public for rule in told]
+        reasons = [rule.public_de or rule.public for rule in ordered]
         machine = {
             "fully": "Diese Entscheidung hat ein automatisches System getroffen.",
             "partially": "An dieser Entscheidung waren ein automatisches System und Menschen "
@@ -251,7 +251,7 @@ def _text(
             "offen.",
         ]
     else:
-        reasons = [rule.public for rule in told]
+        reasons = [rule.public for rule in ordered]
         machine = {
             "fully": "An automated system made this decision.",
             "partially": "An automated system and people took part in this decision.",
@@ -279,15 +279,15 @@ def _done(language: str, terms: list[Term]) -> str:
     """Return what was done; where and until when, wherever that is not the same for all."""
     several_places = len({term.territories for term in terms}) > 1
     several_ends = len({term.ends_at and term.ends_at.date() for term in terms}) > 1
-    said: dict[str, None] = {}
+    phrases: dict[str, None] = {}
     for term in terms:
-        one = _done_as(term.dimension, term.value, language)
+        phrase = _done_as(term.dimension, term.value, language)
         if several_places:
-            one += f" ({_place(language, term.territories)})"
+            phrase += f" ({_place(language, term.territories)})"
         if several_ends and term.ends_at is not None:
-            one += f"{_UNTIL[language]}{_day(language, term.ends_at)}"
-        said[one] = None
-    text = "; ".join(said)
+            phrase += f"{_UNTIL[language]}{_day(language, term.ends_at)}"
+        phrases[phrase] = None
+    text = "; ".join(phrases)
     return text[0].upper() + text[1:] if language == "de" else text
 
 

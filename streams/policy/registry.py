@@ -20,11 +20,11 @@ from streams.contract.records.rights import (
 )
 
 Key = tuple[str, str]  # what kind of name, and the name in lower case
-Standing = Literal[
+AgreementStatus = Literal[
     "in_force", "not_yet", "expired", "revoked", "disputed", "out_of_scope", "unknown"
 ]
 # From best to worst; of several, the worst counts.
-STANDINGS: Final[tuple[Standing, ...]] = (
+AGREEMENT_STATUSES: Final[tuple[AgreementStatus, ...]] = (
     "in_force",
     "not_yet",
     "out_of_scope",
@@ -40,10 +40,10 @@ class Registry:
 
     def __init__(self, entries: Iterable[RightsChanged] = ()) -> None:
         newest: dict[str, RightsChanged] = {}
-        for one in entries:
-            known = newest.get(one.entry_id)
-            if known is None or one.version > known.version:
-                newest[one.entry_id] = one
+        for entry in entries:
+            known = newest.get(entry.entry_id)
+            if known is None or entry.version > known.version:
+                newest[entry.entry_id] = entry
         self._newest = newest
 
     def __len__(self) -> int:
@@ -54,11 +54,11 @@ class Registry:
 
     @cached_property
     def _by_key(self) -> dict[Key, list[RightsChanged]]:
-        found: dict[Key, list[RightsChanged]] = defaultdict(list)
-        for one in sorted(self._newest.values(), key=lambda one: one.entry_id):
-            for key in keys_of_entry(one):
-                found[key].append(one)
-        return found
+        entries: dict[Key, list[RightsChanged]] = defaultdict(list)
+        for entry in sorted(self._newest.values(), key=lambda entry: entry.entry_id):
+            for key in keys_of_entry(entry):
+                entries[key].append(entry)
+        return entries
 
     def with_more(self, entries: Iterable[RightsChanged]) -> "Registry":
         """Return a registry that also knows ``entries``; of one id, the higher version speaks."""
@@ -66,8 +66,8 @@ class Registry:
 
     def naming(self, keys: Iterable[Key]) -> tuple[RightsChanged, ...]:
         """Return the entries that any of the keys leads to, each once, in order of ids."""
-        found = {one.entry_id: one for key in keys for one in self._by_key.get(key, ())}
-        return tuple(found[entry_id] for entry_id in sorted(found))
+        entries = {one.entry_id: one for key in keys for one in self._by_key.get(key, ())}
+        return tuple(entries[entry_id] for entry_id in sorted(entries))
 
 
 def keys_of_upload(upload: Upload) -> set[Key]:
@@ -126,7 +126,7 @@ def keys_of_entry(changed: RightsChanged) -> set[Key]:
     return keys
 
 
-def standing(entry: RightsEntry, territory: str, at: datetime) -> Standing:
+def status_of(entry: RightsEntry, territory: str, at: datetime) -> AgreementStatus:
     """Return how an entry stands in a territory at a time."""
     if entry.permission == "revoked" and entry.revocation is None:
         return "revoked"  # at once; with a revocation, from when it says
@@ -160,13 +160,13 @@ def licence_of(
 ) -> GeneratorLicence | None:
     """Return the first licence that fits a version and a territory on a day."""
     day = at.astimezone(UTC).date()
-    for one in generator.licences:
-        if one.versions and version not in one.versions:
+    for licence in generator.licences:
+        if licence.versions and version not in licence.versions:
             continue
-        started = one.valid_from is None or one.valid_from <= day
-        lasts = one.valid_until is None or day <= one.valid_until
-        if covers(one.territories, territory) and started and lasts:
-            return one
+        started = licence.valid_from is None or licence.valid_from <= day
+        lasts = licence.valid_until is None or day <= licence.valid_until
+        if covers(licence.territories, territory) and started and lasts:
+            return licence
     return None
 
 
@@ -185,20 +185,20 @@ def boundaries(changed: RightsChanged) -> set[datetime]:
 
 
 def _days(first: date | None, last: date | None) -> set[datetime]:
-    found = set()
+    days = set()
     if first is not None:
-        found.add(datetime.combine(first, time(), UTC))
+        days.add(datetime.combine(first, time(), UTC))
     if last is not None and last < date.max:
-        found.add(datetime.combine(last + timedelta(days=1), time(), UTC))
-    return found
+        days.add(datetime.combine(last + timedelta(days=1), time(), UTC))
+    return days
 
 
 def named_territories(entries: Iterable[RightsChanged]) -> set[str]:
     """Return every single territory that any of the entries speaks about."""
-    found: set[str] = set()
-    for one in entries:
-        if one.entry is not None:
-            found |= set(one.entry.territories)
-        if one.generator is not None:
-            found |= {name for licence in one.generator.licences for name in licence.territories}
-    return found - {WORLDWIDE}
+    names: set[str] = set()
+    for change in entries:
+        if change.entry is not None:
+            names |= set(change.entry.territories)
+        if change.generator is not None:
+            names |= {name for licence in change.generator.licences for name in licence.territories}
+    return names - {WORLDWIDE}

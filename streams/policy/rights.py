@@ -17,10 +17,10 @@ from streams.contract.records import RightsUsed, Tool, TrackClassified, Upload
 from streams.contract.records.rights import RightsChanged, RightsEntry, RightsSubject, Use
 from streams.contract.vocabulary import BankKind
 from streams.policy.registry import (
-    STANDINGS,
-    Standing,
+    AGREEMENT_STATUSES,
+    AgreementStatus,
     licence_of,
-    standing,
+    status_of,
 )
 
 Purpose = Literal["licence", "generator", "derivative", "voice"]
@@ -103,10 +103,12 @@ def _generators(event: TrackClassified) -> tuple[list[Tool], bool]:
 def _agreement_id(
     covering: Sequence[RightsChanged], used: dict[tuple[str, str], RightsUsed]
 ) -> str | None:
-    for one in covering:
-        if one.entry is not None:
-            return one.entry.agreement_id
-    return next((one.agreement_id for one in used.values() if one.purpose == "generator"), None)
+    for change in covering:
+        if change.entry is not None:
+            return change.entry.agreement_id
+    return next(
+        (change.agreement_id for change in used.values() if change.purpose == "generator"), None
+    )
 
 
 @dataclass
@@ -120,38 +122,42 @@ class _Look:
     def agreement(self) -> tuple[str, tuple[RightsChanged, ...]]:
         """Return how the agreements stand, the worst of all tools, and those in force."""
         tools = self.upload.declared.tools
-        granting = [one for one in self.entries if one.entry and MAKES & set(one.entry.uses)]
+        granting = [
+            change for change in self.entries if change.entry and MAKES & set(change.entry.uses)
+        ]
         if not tools:
             return self._about_the_recording(granting)
-        found: list[Standing] = []
+        statuses: list[AgreementStatus] = []
         covering: list[RightsChanged] = []
         for tool in tools:
-            one, stands = self._for_tool(tool, granting)
-            if one is None:
+            change, stands = self._for_tool(tool, granting)
+            if change is None:
                 if tool.agreement_id is None:
                     return "none", ()
-                found.append("unknown")
+                statuses.append("unknown")
                 continue
-            self._use(one, "licence", stands)
-            found.append(stands)
-            if stands == "in_force" and one not in covering:
-                covering.append(one)
-        worst = max(found, key=STANDINGS.index)
+            self._use(change, "licence", stands)
+            statuses.append(stands)
+            if stands == "in_force" and change not in covering:
+                covering.append(change)
+        worst = max(statuses, key=AGREEMENT_STATUSES.index)
         return worst, tuple(covering) if worst == "in_force" else ()
 
     def _for_tool(
         self, tool: Tool, granting: Sequence[RightsChanged]
-    ) -> tuple[RightsChanged | None, Standing]:
-        best: tuple[RightsChanged | None, Standing] = (None, "unknown")
-        for one in granting:
-            entry = one.entry
+    ) -> tuple[RightsChanged | None, AgreementStatus]:
+        best: tuple[RightsChanged | None, AgreementStatus] = (None, "unknown")
+        for change in granting:
+            entry = change.entry
             if entry is None or not self._reaches(entry, tool.agreement_id):
                 continue
             stands = self._permits(entry, tool)
             if self._refuses(entry):
-                return one, stands
-            if best[0] is None or STANDINGS.index(stands) < STANDINGS.index(best[1]):
-                best = (one, stands)
+                return change, stands
+            if best[0] is None or AGREEMENT_STATUSES.index(stands) < AGREEMENT_STATUSES.index(
+                best[1]
+            ):
+                best = (change, stands)
         return best
 
     def _about_the_recording(
@@ -160,16 +166,16 @@ class _Look:
         """No tool is named: an entry that names this very recording speaks for it."""
         isrc = self.upload.isrc
         about = [
-            (self._permits(one.entry, None), one)
-            for one in granting
-            if one.entry is not None and isrc is not None and isrc in one.entry.subject.isrcs
+            (self._permits(change.entry, None), change)
+            for change in granting
+            if change.entry is not None and isrc is not None and isrc in change.entry.subject.isrcs
         ]
         if not about:
             return "none", ()
-        refusing = [found for found in about if found[1].entry and self._refuses(found[1].entry)]
-        stands, one = min(refusing or about, key=lambda found: STANDINGS.index(found[0]))
-        self._use(one, "licence", stands)
-        return stands, (one,) if stands == "in_force" else ()
+        refusing = [pair for pair in about if pair[1].entry and self._refuses(pair[1].entry)]
+        stands, change = min(refusing or about, key=lambda pair: AGREEMENT_STATUSES.index(pair[0]))
+        self._use(change, "licence", stands)
+        return stands, (change,) if stands == "in_force" else ()
 
     def _reaches(self, entry: RightsEntry, claimed: str | None) -> bool:
         """Whether an entry is about this delivery: by its id, or by what it names."""
@@ -187,16 +193,16 @@ class _Look:
     def _is_sent_by(self, subject: RightsSubject) -> bool:
         ddex = self.upload.ddex
         senders = (self.upload.distributor, ddex.sender_dpid if ddex else None)
-        wanted = (subject.catalogue_dpid or "").casefold()
-        return bool(wanted) and wanted in {(one or "").casefold() for one in senders}
+        dpid = (subject.catalogue_dpid or "").casefold()
+        return bool(dpid) and dpid in {(one or "").casefold() for one in senders}
 
     def _refuses(self, entry: RightsEntry) -> bool:
         """Whether an entry is an opt-out, in force here and now."""
-        stands = standing(entry, self.territory, self.at)
+        stands = status_of(entry, self.territory, self.at)
         return entry.permission == "opt_out" and stands == "in_force"
 
-    def _permits(self, entry: RightsEntry, tool: Tool | None) -> Standing:
-        stands = standing(entry, self.territory, self.at)
+    def _permits(self, entry: RightsEntry, tool: Tool | None) -> AgreementStatus:
+        stands = status_of(entry, self.territory, self.at)
         if stands != "in_force":
             return stands
         if entry.permission == "opt_out":
@@ -213,12 +219,12 @@ class _Look:
 
     def generator_status(self, generators: Iterable[Tool]) -> str:
         """Return the licence status of the generators, the worst of all."""
-        found = []
+        statuses = []
         for tool in generators:
             name = tool.name.casefold()
             status = "unknown"
-            for one in self.entries:
-                generator = one.generator
+            for change in self.entries:
+                generator = change.generator
                 if generator is None:
                     continue
                 names = {item.casefold() for item in (generator.generator_id, *generator.aliases)}
@@ -227,23 +233,23 @@ class _Look:
                 licence = licence_of(generator, tool.version, self.territory, self.at)
                 status = "unknown" if licence is None else licence.status
                 claimed = None if licence is None else licence.agreement_id
-                self._use(one, "generator", status, claimed)
+                self._use(change, "generator", status, claimed)
                 break
-            found.append(status)
-        return max(found, key=STATUSES.index) if found else "none"
+            statuses.append(status)
+        return max(statuses, key=STATUSES.index) if statuses else "none"
 
     def derivative(self) -> str:
         """Whether every source of a derivative has agreed."""
         source = self.upload.derivation
         if source is None:
             return "not_needed"
-        wanted = DERIVES[source.type]
+        uses = DERIVES[source.type]
         works = [
-            *(self._consents("derivative", "isrcs", one, wanted) for one in source.source_isrcs),
-            *(self._consents("derivative", "iswcs", one, wanted) for one in source.source_iswcs),
+            *(self._consents("derivative", "isrcs", one, uses) for one in source.source_isrcs),
+            *(self._consents("derivative", "iswcs", one, uses) for one in source.source_iswcs),
         ]
         artists = [
-            self._consents("derivative", "artists", one, wanted) for one in source.source_artists
+            self._consents("derivative", "artists", one, uses) for one in source.source_artists
         ]
         if "refused" in (*works, *artists):
             return "missing"
@@ -258,45 +264,45 @@ class _Look:
             # A voice was put in the place of another, and nobody says whose it is.
             swapped = source is not None and source.type == "voice_swap"
             return "missing" if swapped else "not_needed"
-        wanted: frozenset[Use] = frozenset({"voice_replica"})
-        found = [
-            self._consents("voice", kind, claim.depicted, wanted) for kind in ("voices", "artists")
+        uses: frozenset[Use] = frozenset({"voice_replica"})
+        consents = [
+            self._consents("voice", kind, claim.depicted, uses) for kind in ("voices", "artists")
         ]
-        if "refused" in found:
+        if "refused" in consents:
             return "refused"
-        return "granted" if "granted" in found else "missing"
+        return "granted" if "granted" in consents else "missing"
 
-    def _consents(self, purpose: Purpose, kind: str, name: str, wanted: frozenset[Use]) -> str:
-        found = "missing"
-        for one in self.entries:
-            entry = one.entry
-            if entry is None or not wanted & set(entry.uses) or not _names(entry, kind, name):
+    def _consents(self, purpose: Purpose, kind: str, name: str, uses: frozenset[Use]) -> str:
+        consent = "missing"
+        for change in self.entries:
+            entry = change.entry
+            if entry is None or not uses & set(entry.uses) or not _names(entry, kind, name):
                 continue
             if entry.permission == "opt_out":
-                if standing(entry, self.territory, self.at) == "in_force":
-                    self._use(one, purpose, "refused")
+                if status_of(entry, self.territory, self.at) == "in_force":
+                    self._use(change, purpose, "refused")
                     return "refused"
                 continue
             stands = self._permits(entry, None)
-            self._use(one, purpose, stands)
+            self._use(change, purpose, stands)
             if stands == "in_force":
-                found = "granted"
-        return found
+                consent = "granted"
+        return consent
 
     def _use(
-        self, one: RightsChanged, purpose: Purpose, status: str, agreement_id: str | None = None
+        self, change: RightsChanged, purpose: Purpose, status: str, agreement_id: str | None = None
     ) -> None:
-        self.used[(purpose, one.entry_id)] = RightsUsed(
-            entry_id=one.entry_id,
-            version=one.version,
-            agreement_id=one.entry.agreement_id if one.entry else agreement_id,
+        self.used[(purpose, change.entry_id)] = RightsUsed(
+            entry_id=change.entry_id,
+            version=change.version,
+            agreement_id=change.entry.agreement_id if change.entry else agreement_id,
             purpose=purpose,
             status=status,
         )
 
 
 def _names(entry: RightsEntry, kind: str, name: str) -> bool:
-    subject, wanted = entry.subject, name.casefold()
+    subject, folded = entry.subject, name.casefold()
     match kind:
         case "isrcs":
             names: tuple[str, ...] = subject.isrcs
@@ -306,4 +312,4 @@ def _names(entry: RightsEntry, kind: str, name: str) -> bool:
             names = subject.voices
         case _:
             names = (*subject.artists, *subject.artist_isnis)
-    return wanted in {one.casefold() for one in names}
+    return folded in {one.casefold() for one in names}

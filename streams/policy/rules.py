@@ -86,17 +86,17 @@ class Rule(Strict):
 
     @field_validator("when", mode="before")
     @classmethod
-    def _is_text(cls, given: Any) -> Any:
-        if isinstance(given, dict | list):
+    def _is_text(cls, value: Any) -> Any:
+        if isinstance(value, dict | list):
             raise fault((), 'a condition is CEL text: when: label.extent == "All"')
-        return str(given).lower() if isinstance(given, bool) else given
+        return str(value).lower() if isinstance(value, bool) else value
 
     @field_validator("ends_after")
     @classmethod
-    def _is_a_span(cls, given: str | None) -> str | None:
-        if given is not None and not _SPAN.match(given):
-            raise fault((), f"{given!r} is no span of time: write 72h or 30d")
-        return given
+    def _is_a_span(cls, value: str | None) -> str | None:
+        if value is not None and not _SPAN.match(value):
+            raise fault((), f"{value!r} is no span of time: write 72h or 30d")
+        return value
 
     @model_validator(mode="after")
     def _keeps_the_house_rules(self) -> Self:

@@ -34,8 +34,8 @@ MISSING: Final = "missing"  # a feature that is null was read: the rule's on_mis
 
 def holds(node: Node, values: Mapping[str, Value]) -> bool | str:
     """Evaluate a condition on one set of values, as CEL does: true, false or ``MISSING``."""
-    found = _value(node, values)
-    return MISSING if found is None else bool(found)
+    result = _value(node, values)
+    return MISSING if result is None else bool(result)
 
 
 def reachable(node: Node, params: Parameters, *, on_missing: str | None) -> bool:
@@ -88,8 +88,8 @@ def _possible(node: Node, params: Parameters, on_missing: str | None, of: Any) -
             name: (value,) for name, value in fixed.items()
         }, on_missing)  # fmt: skip
     for case in itertools.product(*domains):
-        found = holds(node, fixed | dict(zip(read, case, strict=True)))
-        if found is True or (found == MISSING and on_missing == "match"):
+        result = holds(node, fixed | dict(zip(read, case, strict=True)))
+        if result is True or (result == MISSING and on_missing == "match"):
             return True
     return False
 
@@ -102,12 +102,12 @@ def _folded(node: Node, domains: Mapping[str, tuple[Value, ...]], on_missing: st
         case Binary(_, "||"):
             return any(_folded(side, domains, on_missing) for side in (node.left, node.right))
     read = sorted({one.name for one in names(node)})
-    mine = [domains[name] for name in read]
-    if math.prod(map(len, mine)) > MAX_CASES:
+    choices = [domains[name] for name in read]
+    if math.prod(map(len, choices)) > MAX_CASES:
         return True
-    for case in itertools.product(*mine):
-        found = holds(node, dict(zip(read, case, strict=True)))
-        if found is True or (found == MISSING and on_missing == "match"):
+    for case in itertools.product(*choices):
+        result = holds(node, dict(zip(read, case, strict=True)))
+        if result is True or (result == MISSING and on_missing == "match"):
             return True
     return False
 
@@ -120,14 +120,14 @@ def _candidates(node: Node, name: str, params: Parameters) -> Iterable[Value]:
         case Kind.BOOL:
             return (True, False)
         case Kind.NUMBER:
-            given = [float(one) for one in params.values() if _is_number(one)]
-            marks = sorted({*_numbers(node), *given, 0.0})
+            numbers = [float(one) for one in params.values() if _is_number(one)]
+            marks = sorted({*_numbers(node), *numbers, 0.0})
             between = [(low + high) / 2 for low, high in itertools.pairwise(marks)]
             return (*marks, *between, marks[0] - 1.0, marks[-1] + 1.0, *missing)
         case Kind.TEXT:
             given_texts = [one for one in params.values() if isinstance(one, str)]
-            found = (*_words(node), *given_texts, *(f"{MATCHING}{one}" for one in given_texts))
-            words = feature.values or (*found, "\x00some other text")
+            candidates = (*_words(node), *given_texts, *(f"{MATCHING}{one}" for one in given_texts))
+            words = feature.values or (*candidates, "\x00some other text")
             return (*words, *missing)
         case Kind.TEXTS:
             texts = [one for one in params.values() if isinstance(one, str)]

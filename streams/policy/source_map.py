@@ -127,10 +127,10 @@ def read(text: str) -> SourceMap:
         raise YamlSubsetError(
             (1, 1), f"this is not YAML: {' '.join(str(error).split())}"
         ) from error
-    found = SourceMap(None, text=text)
+    source = SourceMap(None, text=text)
     if node is not None:
-        found.data = _plain(node, (), found.positions)
-    return found
+        source.data = _plain(node, (), source.positions)
+    return source
 
 
 def _at(mark: Any) -> tuple[int, int]:
@@ -138,9 +138,9 @@ def _at(mark: Any) -> tuple[int, int]:
 
 
 def _position(node: yaml.Node, key: tuple[int, int]) -> Position:
-    whole = bool(node.start_mark.line == node.end_mark.line)
+    single_line = bool(node.start_mark.line == node.end_mark.line)
     style = node.style if isinstance(node, yaml.ScalarNode) else None
-    return Position(*key, *_at(node.start_mark), style, whole)
+    return Position(*key, *_at(node.start_mark), style, single_line)
 
 
 def _plain(node: yaml.Node, path: Path, positions: dict[Path, Position]) -> Any:

@@ -25,12 +25,12 @@ class Strict(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _only_known_keys(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            for key in given:
+    def _only_known_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            for key in values:
                 if key not in cls.model_fields:
                     raise fault((key,), _unknown(str(key), sorted(cls.model_fields)))
-        return given
+        return values
 
 
 def _unknown(key: str, known: list[str]) -> str:

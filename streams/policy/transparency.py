@@ -52,39 +52,39 @@ _DAY: Final = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 def faults(fields: Mapping[str, Any]) -> list[str]:
     """Return what the Transparency Database would refuse about a statement's fields."""
-    found = [f"{name} is missing" for name in (
+    problems = [f"{name} is missing" for name in (
         "decision_ground", "content_type", "category", "content_date", "application_date",
         "decision_facts", "source_type", "automated_detection", "automated_decision", "puid",
     ) if not fields.get(name)]  # fmt: skip
     restrictions = ("decision_visibility", "decision_monetary", "decision_provision",
                     "decision_account")  # fmt: skip
     if not any(fields.get(name) for name in restrictions):
-        found.append("no restriction is named")
+        problems.append("no restriction is named")
     if "DECISION_VISIBILITY_OTHER" in fields.get("decision_visibility", ()) and not fields.get(
         "decision_visibility_other"
     ):
-        found.append("decision_visibility_other is missing")
+        problems.append("decision_visibility_other is missing")
     if fields.get("decision_ground") == "DECISION_GROUND_INCOMPATIBLE_CONTENT":
-        found += [
+        problems += [
             f"{name} is missing"
             for name in ("incompatible_content_ground", "incompatible_content_explanation")
             if not fields.get(name)
         ]
-    found += [
+    problems += [
         f"{name} is longer than {limit}"
         for name, limit in LIMITS.items()
         if len(str(fields.get(name, ""))) > limit
     ]
     if not _PUID.match(str(fields.get("puid", ""))):
-        found.append("puid holds other signs than letters, digits, - and _")
+        problems.append("puid holds other signs than letters, digits, - and _")
     for name in ("content_date", "application_date", "end_date_visibility_restriction",
                  "end_date_monetary_restriction"):  # fmt: skip
         if name in fields and not _DAY.match(str(fields[name])):
-            found.append(f"{name} is no day (YYYY-MM-DD)")
-    found += [f"{one} is no EEA country" for one in fields.get("territorial_scope", ())
+            problems.append(f"{name} is no day (YYYY-MM-DD)")
+    problems += [f"{one} is no EEA country" for one in fields.get("territorial_scope", ())
               if one not in EEA]  # fmt: skip
-    found += _unknown_words(fields)
-    return found
+    problems += _unknown_words(fields)
+    return problems
 
 
 def _unknown_words(fields: Mapping[str, Any]) -> list[str]:
@@ -102,11 +102,11 @@ def _unknown_words(fields: Mapping[str, Any]) -> list[str]:
         "decision_ground": ("DECISION_GROUND_ILLEGAL_CONTENT",
                             "DECISION_GROUND_INCOMPATIBLE_CONTENT"),
     }  # fmt: skip
-    found = []
+    problems = []
     for name, words in known.items():
-        given = fields.get(name) or ()
-        words_given = (given,) if isinstance(given, str) else tuple(given)
-        found += [
+        field = fields.get(name) or ()
+        words_given = (field,) if isinstance(field, str) else tuple(field)
+        problems += [
             f"{name}: {one!r} is no word of the database" for one in words_given if one not in words
         ]
-    return found
+    return problems

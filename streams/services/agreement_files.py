@@ -76,17 +76,17 @@ def read(path: Path) -> Iterator[Given]:
             where = ".".join(str(part) for part in fault["loc"])
             raise WrongRights(f"{path}:{number}: {where}: {fault['msg']}") from error
         except (KeyError, ValueError, TypeError, AttributeError) as error:
-            said = str(error) if isinstance(error, ValueError) else repr(error)
-            raise WrongRights(f"{path}:{number}: {said}") from error
+            detail = str(error) if isinstance(error, ValueError) else repr(error)
+            raise WrongRights(f"{path}:{number}: {detail}") from error
 
 
 def versioned(
-    given: Iterable[Given], known: Registry, by: str, now: datetime
+    rows: Iterable[Given], known: Registry, by: str, now: datetime
 ) -> list[RightsChanged]:
     """Return what is new or differs, in its next version; what the registry has is left out."""
     stands = {one.entry_id: one for one in known}
-    found = []
-    for given_id, content in given:
+    changes = []
+    for given_id, content in rows:
         is_entry = isinstance(content, RightsEntry)
         entry_id = given_id or (
             rights_entry_id(content) if isinstance(content, RightsEntry)
@@ -104,8 +104,8 @@ def versioned(
             changed_at=now,
         )
         stands[entry_id] = changed
-        found.append(changed)
-    return found
+        changes.append(changed)
+    return changes
 
 
 def _jsonl(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -140,17 +140,17 @@ def _all_of(kind: type[Kind], fields: Any) -> Kind:
     return read_as
 
 
-def _nothing_lost(given: Any, read_as: Any, where: str = "") -> None:
-    if isinstance(read_as, BaseModel) and isinstance(given, Mapping):
+def _nothing_lost(source: Any, read_as: Any, where: str = "") -> None:
+    if isinstance(read_as, BaseModel) and isinstance(source, Mapping):
         known = type(read_as).model_fields
-        unknown = sorted(set(given) - known.keys())
+        unknown = sorted(set(source) - known.keys())
         if unknown:
             raise ValueError(f"unknown field {where + unknown[0]!r}; known: {', '.join(known)}")
-        for name, value in given.items():
+        for name, value in source.items():
             _nothing_lost(value, getattr(read_as, name), f"{where}{name}.")
-    elif isinstance(read_as, tuple) and isinstance(given, list):
-        for one, two in zip(given, read_as, strict=True):
-            _nothing_lost(one, two, where)
+    elif isinstance(read_as, tuple) and isinstance(source, list):
+        for left, right in zip(source, read_as, strict=True):
+            _nothing_lost(left, right, where)
 
 
 def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -168,13 +168,13 @@ def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             continue
         if len(row) != len(header):
             raise WrongRights(f"{path}:{number}: {len(row)} cells, and {len(header)} columns")
-        said = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
+        cells = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
         try:
-            fields = _generator(said) if said.get("generator_id") else _entry(said)
+            fields = _generator(cells) if cells.get("generator_id") else _entry(cells)
         except ValueError as error:
             raise WrongRights(f"{path}:{number}: {error}") from error
-        if said.get("generator_id"):
-            name = said.get("entry_id") or said["generator_id"].casefold()
+        if cells.get("generator_id"):
+            name = cells.get("entry_id") or cells["generator_id"].casefold()
             first = generators.setdefault(name, (number, fields))[1]
             if first is not fields:
                 first["licences"] += fields["licences"]
@@ -183,10 +183,10 @@ def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 ]
             continue
         # Two rows of one entry would be two versions of it, and only the last would count.
-        same = said.get("entry_id") or repr(
+        same = cells.get("entry_id") or repr(
             [fields[name] for name in ("subject", "uses", "grantor")]
         )
-        same += said.get("agreement_id", "")
+        same += cells.get("agreement_id", "")
         if same in entries:
             raise WrongRights(
                 f"{path}:{number}: the same entry as in line {entries[same]}: join the rows, or "
@@ -207,62 +207,62 @@ def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
-def _entry(said: Mapping[str, str]) -> dict[str, Any]:
+def _entry(cells: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        name: said[name]
+        name: cells[name]
         for name in (
             *("agreement_id", "grantee", "permission", "valid_from", "valid_until"),
             *("verification", "source", "entry_id", "use_description", "extent"),
         )
-        if said.get(name)
+        if cells.get(name)
     }
     fields["grantor"] = {
-        "party_id": said.get("grantor", ""),
-        "name": said.get("grantor_name") or None,
+        "party_id": cells.get("grantor", ""),
+        "name": cells.get("grantor_name") or None,
     }
-    subject: dict[str, Any] = {name: _list(said.get(name, "")) for name in LISTS}
-    subject["catalogue_dpid"] = said.get("catalogue_dpid") or None
-    subject["wildcard"] = _flag("wildcard", said.get("wildcard", ""))
+    subject: dict[str, Any] = {name: _list(cells.get(name, "")) for name in LISTS}
+    subject["catalogue_dpid"] = cells.get("catalogue_dpid") or None
+    subject["wildcard"] = _flag("wildcard", cells.get("wildcard", ""))
     fields["subject"] = subject
-    fields["uses"] = _list(said.get("uses", ""))
+    fields["uses"] = _list(cells.get("uses", ""))
     fields["conditions"] = {
         **{
-            name: _list(said.get(name, ""))
+            name: _list(cells.get(name, ""))
             for name in ("generator_ids", "generator_versions", "products")
         },
-        "max_volume": said.get("max_volume") or None,
-        "approval_required": _flag("approval_required", said.get("approval_required", "")),
+        "max_volume": cells.get("max_volume") or None,
+        "approval_required": _flag("approval_required", cells.get("approval_required", "")),
     }
-    if said.get("revoked_at"):
+    if cells.get("revoked_at"):
         fields["revocation"] = {
-            "effective_at": said["revoked_at"],
-            "grace_days": said.get("grace_days") or 0,
+            "effective_at": cells["revoked_at"],
+            "grace_days": cells.get("grace_days") or 0,
         }
-    if said.get("territories"):
-        fields["territories"] = _list(said["territories"])
-    if said.get("compensation_model"):
+    if cells.get("territories"):
+        fields["territories"] = _list(cells["territories"])
+    if cells.get("compensation_model"):
         fields["compensation"] = {
-            "model": said["compensation_model"],
-            "basis": said.get("compensation_basis") or "agreement",
+            "model": cells["compensation_model"],
+            "basis": cells.get("compensation_basis") or "agreement",
         }
-    fields["credit_requirements"] = _list(said.get("credit_requirements", ""))
+    fields["credit_requirements"] = _list(cells.get("credit_requirements", ""))
     return fields
 
 
-def _generator(said: Mapping[str, str]) -> dict[str, Any]:
+def _generator(cells: Mapping[str, str]) -> dict[str, Any]:
     licence: dict[str, Any] = {
-        name: said[name]
+        name: cells[name]
         for name in ("status", "valid_from", "valid_until", "agreement_id")
-        if said.get(name)
+        if cells.get(name)
     }
-    licence["versions"] = _list(said.get("versions", ""))
-    if said.get("territories"):
-        licence["territories"] = _list(said["territories"])
+    licence["versions"] = _list(cells.get("versions", ""))
+    if cells.get("territories"):
+        licence["territories"] = _list(cells["territories"])
     return {
-        "generator_id": said["generator_id"],
-        "vendor": said.get("vendor") or None,
-        "product": said.get("product") or None,
-        "aliases": _list(said.get("aliases", "")),
+        "generator_id": cells["generator_id"],
+        "vendor": cells.get("vendor") or None,
+        "product": cells.get("product") or None,
+        "aliases": _list(cells.get("aliases", "")),
         "licences": [licence],
-        **({"entry_id": said["entry_id"]} if said.get("entry_id") else {}),
+        **({"entry_id": cells["entry_id"]} if cells.get("entry_id") else {}),
     }

@@ -129,22 +129,24 @@ class _Message:
         )
 
     def _contributors(self, recording: Element) -> Iterator[Contributor]:
-        for one in recording:
-            if _local(one) not in ("Contributor", "DisplayArtist"):
+        for element in recording:
+            if _local(element) not in ("Contributor", "DisplayArtist"):
                 continue
-            special = _first(one, "SpecialContributor") or _first(one, "SpecialDisplayArtist")
+            special = _first(element, "SpecialContributor") or _first(
+                element, "SpecialDisplayArtist"
+            )
             machine = special == GENERATIVE
-            reference = _first(one, "ContributorPartyReference") or _first(
-                one, "ArtistPartyReference"
+            reference = _first(element, "ContributorPartyReference") or _first(
+                element, "ArtistPartyReference"
             )
             name = special or self._parties.get(reference) or reference
-            if name is None or (_local(one) == "DisplayArtist" and not machine):
+            if name is None or (_local(element) == "DisplayArtist" and not machine):
                 continue
-            roles = [role for part in one if _local(part) in ("Role", "DisplayArtistRole")
+            roles = [role for part in element if _local(part) in ("Role", "DisplayArtistRole")
                      if (role := _value(part))]  # fmt: skip
-            given = _contains(one, "AiContribution")
+            ai_contribution = _contains(element, "AiContribution")
             # The standard: it defaults to All where the contributor is a machine.
-            contribution: Contains | None = given or ("All" if machine else None)
+            contribution: Contains | None = ai_contribution or ("All" if machine else None)
             yield Contributor(
                 name=name,
                 roles=tuple(dict.fromkeys(roles)),
@@ -153,33 +155,33 @@ class _Message:
             )
 
     def _artists(self, recording: Element) -> Iterator[str]:
-        for one in recording:
-            if _local(one) == "DisplayArtist":
-                reference = _first(one, "ArtistPartyReference")
+        for element in recording:
+            if _local(element) == "DisplayArtist":
+                reference = _first(element, "ArtistPartyReference")
                 name = self._parties.get(reference)
                 if name:
                     yield name
-        if not any(_local(one) == "DisplayArtist" for one in recording):
+        if not any(_local(element) == "DisplayArtist" for element in recording):
             shown = _text(recording, "DisplayArtistName")
             if shown:
                 yield shown
 
     def _artwork(self) -> Contains | None:
         """What is declared of the release's images: the most of it."""
-        found = [
+        images = [
             _contains(one, "ContainsAI") for one in self._root.iter() if _local(one) == "Image"
         ]
-        return next((word for word in ("All", "Partly", "None") if word in found), None)
+        return next((word for word in ("All", "Partly", "None") if word in images), None)
 
     def _identifiers(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for one in self._root.iter():
-            if _local(one) == "Release":
+        identifiers: dict[str, str] = {}
+        for element in self._root.iter():
+            if _local(element) == "Release":
                 for name, key in (("ICPN", "upc"), ("GRid", "grid")):
-                    value = _first(one, name)
+                    value = _first(element, name)
                     if value:
-                        found.setdefault(key, value)
-        return found
+                        identifiers.setdefault(key, value)
+        return identifiers
 
 
 def _ddex_message(root: Element) -> DdexMessage:
@@ -187,8 +189,8 @@ def _ddex_message(root: Element) -> DdexMessage:
     namespace = root.tag[1:].split("}")[0] if root.tag.startswith("{") else ""
     version = _VERSION.search(namespace)
     if version and version[1] < "4":
-        said = ".".join(part for part in version.groups() if part)
-        raise WrongDdex(f"ERN {said} is not read, it names artists elsewhere: send 4.3.2")
+        release = ".".join(part for part in version.groups() if part)
+        raise WrongDdex(f"ERN {release} is not read, it names artists elsewhere: send 4.3.2")
     if header is None:
         raise WrongDdex("the message has no MessageHeader")
     sender = next((one for one in header if _local(one) == "MessageSender"), None)
@@ -201,37 +203,39 @@ def _ddex_message(root: Element) -> DdexMessage:
 
 def _territories(root: Element) -> tuple[str, ...]:
     """Return the territories of all deals; a message without deals says nothing: worldwide."""
-    found = [
+    codes = [
         (one.text or "").strip()
         for deal in root.iter()
         if _local(deal) == "DealTerms"
         for one in deal.iter()
         if _local(one) in ("TerritoryCode", "ApplicableTerritoryCode")
     ]
-    names = tuple(dict.fromkeys(name for name in found if name))
+    names = tuple(dict.fromkeys(name for name in codes if name))
     return ("Worldwide",) if not names or "Worldwide" in names else names
 
 
-def _uri(given: str, folder: Path) -> str:
+def _uri(filename: str, folder: Path) -> str:
     """Return where a file lies: on a server, or below the message's own folder."""
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(filename)
         scheme = parts.scheme if len(parts.scheme) > 1 else ""
         if scheme not in ("", "file"):
-            return given
-        path = (folder / unquote(parts.path if scheme else given)).resolve()
+            return filename
+        path = (folder / unquote(parts.path if scheme else filename)).resolve()
     except ValueError as error:
-        raise WrongDdex(f"URI {given[:200]!r}: {error}") from error
+        raise WrongDdex(f"URI {filename[:200]!r}: {error}") from error
     if not path.is_relative_to(folder.resolve()):
-        raise WrongDdex(f"URI {given[:200]!r} leads out of the delivery's folder")
+        raise WrongDdex(f"URI {filename[:200]!r} leads out of the delivery's folder")
     return path.as_uri()
 
 
 def _sha256(recording: Element) -> str | None:
-    for one in recording.iter():
-        if _local(one) == "HashSum":
-            algorithm = _first(one, "Algorithm") or _first(one, "HashSumAlgorithmType") or ""
-            value = _first(one, "HashSumValue") or _first(one, "HashSum")
+    for element in recording.iter():
+        if _local(element) == "HashSum":
+            algorithm = (
+                _first(element, "Algorithm") or _first(element, "HashSumAlgorithmType") or ""
+            )
+            value = _first(element, "HashSumValue") or _first(element, "HashSum")
             if value and algorithm.upper().replace("-", "") in ("SHA256", "SHA2"):
                 digest = value.casefold()
                 return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
@@ -244,17 +248,17 @@ def _local(element: Element) -> str:
 
 def _text(element: Element, name: str) -> str | None:
     """Return the text of a direct child."""
-    for one in element:
-        if _local(one) == name and one.text and one.text.strip():
-            return one.text.strip()
+    for child in element:
+        if _local(child) == name and child.text and child.text.strip():
+            return child.text.strip()
     return None
 
 
 def _first(element: Element, name: str) -> str | None:
     """Return the text of the first descendant of a name."""
-    for one in element.iter():
-        if _local(one) == name and one.text and one.text.strip():
-            return one.text.strip()
+    for child in element.iter():
+        if _local(child) == name and child.text and child.text.strip():
+            return child.text.strip()
     return None
 
 
@@ -264,17 +268,17 @@ def _value(element: Element) -> str | None:
 
 
 def _contains(element: Element, name: str) -> Contains | None:
-    said = _text(element, name)
-    if said is None:
+    value = _text(element, name)
+    if value is None:
         return None
-    if said not in _CONTAINS:
-        raise WrongDdex(f"{name} is one of {', '.join(_CONTAINS)}, not {said!r}")
-    return cast(Contains, said)
+    if value not in _CONTAINS:
+        raise WrongDdex(f"{name} is one of {', '.join(_CONTAINS)}, not {value!r}")
+    return cast(Contains, value)
 
 
 def _flag(element: Element, name: str) -> bool | None:
-    said = _text(element, name)
-    return None if said is None else said.casefold() in ("true", "1")
+    value = _text(element, name)
+    return None if value is None else value.casefold() in ("true", "1")
 
 
 def _check_depth(root: Element) -> None:

@@ -22,14 +22,14 @@ from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.policy.bundle import Bundle
 from streams.policy.decide import DecisionRecords, decide
-from streams.policy.facts import Said
+from streams.policy.facts import Rulings
 from streams.runtime import metrics
 from streams.services.decision_metrics import count_decision
 from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.reopening import CurrentDecision
-from streams.store.track_facts import Standing
+from streams.store.track_facts import TrackFacts
 
 REMEMBERED: Final = 50_000  # decisions of this process
 
@@ -80,7 +80,7 @@ class Reexamination:
 
     def __init__(self, ledger: Ledger, policies: Policies) -> None:
         self._ledger, self._policies = ledger, policies
-        self._standing = Standing(ledger)
+        self._standing = TrackFacts(ledger)
         self._own: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
 
     def news(self, batch: Sequence[Message]) -> list[Message]:
@@ -100,13 +100,13 @@ class Reexamination:
             return list(batch)
         self._standing.registry("", fresh=True)
         version = self._standing.version
-        people = self._standing.said([track_id for _, track_id in own.values()])
+        people = self._standing.rulings([track_id for _, track_id in own.values()])
 
         def is_known(message: Message) -> bool:
             if message.origin not in own:
                 return False
             decision_id, track_id = own[message.origin]
-            return self._own[decision_id] == (version, _statements(people.get(track_id, Said())))
+            return self._own[decision_id] == (version, _statements(people.get(track_id, Rulings())))
 
         return [message for message in batch if not is_known(message)]
 
@@ -138,10 +138,10 @@ class Reexamination:
             return
         bundle = self._policies.current()
         self._standing.registry(bundle.name, fresh=True)
-        people = self._standing.said(list(current))
+        people = self._standing.rulings(list(current))
         for track_id, decision in current.items():
             request = by_track[track_id]
-            records = self._examine(decision, request, bundle, people.get(track_id, Said()))
+            records = self._examine(decision, request, bundle, people.get(track_id, Rulings()))
             cause = request.cause.kind if request.cause else "decision"
             result = "unchanged" if records is None else "superseded"
             metrics.REDECIDED.labels(cause, result).inc()
@@ -150,7 +150,7 @@ class Reexamination:
                 yield request.message, records
 
     def _examine(
-        self, current: CurrentDecision, request: Request, bundle: Bundle, people: Said
+        self, current: CurrentDecision, request: Request, bundle: Bundle, people: Rulings
     ) -> DecisionRecords | None:
         event, before = current.event, current.decided
         if request.decided is not None:
@@ -179,7 +179,7 @@ class Reexamination:
         return records
 
 
-def _statements(people: Said) -> int:
+def _statements(people: Rulings) -> int:
     return len(people.verdicts) + len(people.appeals)
 
 

@@ -26,7 +26,7 @@ from streams.services.decision_metrics import count_decision
 from streams.services.policies.breaker import Breaker
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
-from streams.store.track_facts import Standing
+from streams.store.track_facts import TrackFacts
 
 NAME = processes.DECIDE.name
 
@@ -36,7 +36,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger)
     try:
         policies = await asyncio.to_thread(Policies, settings.policy, ledger)
-        standing, breaker = Standing(ledger), Breaker()
+        standing, breaker = TrackFacts(ledger), Breaker()
 
         def decided(event: TrackClassified) -> tuple[DecisionRecords, Bundle]:
             bundle = policies.current()

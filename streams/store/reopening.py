@@ -34,10 +34,10 @@ def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str
     since the same upload may have been delivered again after it was analysed.
     """
     ids = list(dict.fromkeys(track_ids))
-    found: dict[str, CurrentDecision] = {}
+    current: dict[str, CurrentDecision] = {}
     with ledger.reading() as connection:
         for start in range(0, len(ids), CHUNK):
-            asked = select(
+            query = select(
                 DECISIONS.c.track_id,
                 DECISIONS.c.decision_id,
                 DECISIONS.c.upload_id,
@@ -46,7 +46,7 @@ def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str
                 DECISIONS.c.recorded_at,
             ).where(DECISIONS.c.track_id.in_(ids[start : start + CHUNK]))
             by_track: dict[str, list[Any]] = defaultdict(list)
-            for row in connection.execute(asked):
+            for row in connection.execute(query):
                 by_track[row.track_id].append(row)
             latest = {track: newest(rows) for track, rows in by_track.items()}
             decided = _decisions(connection, [row.decision_id for row in latest.values()])
@@ -56,8 +56,8 @@ def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str
                 if event is not None and row.decision_id in decided:
                     decision = decided[row.decision_id]
                     event = event.model_copy(update={"uploaded_at": decision.uploaded_at})
-                    found[track] = CurrentDecision(decision, event, row.recorded_at or LONG_AGO)
-    return found
+                    current[track] = CurrentDecision(decision, event, row.recorded_at or LONG_AGO)
+    return current
 
 
 def newest(rows: Sequence[Any]) -> Any:
@@ -76,18 +76,18 @@ def newest(rows: Sequence[Any]) -> Any:
 
 
 def _decisions(connection: Any, ids: Sequence[str]) -> dict[str, TrackDecided]:
-    asked = select(DECISIONS.c.decision_id, DECISIONS.c.record)
-    rows = connection.execute(asked.where(DECISIONS.c.decision_id.in_(ids)))
+    query = select(DECISIONS.c.decision_id, DECISIONS.c.record)
+    rows = connection.execute(query.where(DECISIONS.c.decision_id.in_(ids)))
     return {row.decision_id: parse(TrackDecided, row.record.encode()) for row in rows}
 
 
 def _analyses(connection: Any, upload_ids: Sequence[str]) -> dict[str, TrackClassified]:
     """Return the newest analysis of each upload."""
-    asked = select(ANALYSES.c.upload_id, ANALYSES.c.recorded_at, ANALYSES.c.record).where(
+    query = select(ANALYSES.c.upload_id, ANALYSES.c.recorded_at, ANALYSES.c.record).where(
         ANALYSES.c.upload_id.in_(upload_ids)
     )
     latest: dict[str, tuple[datetime, str]] = {}
-    for row in connection.execute(asked):
+    for row in connection.execute(query):
         at = row.recorded_at or LONG_AGO
         if row.upload_id not in latest or at > latest[row.upload_id][0]:
             latest[row.upload_id] = (at, row.record)
@@ -96,32 +96,32 @@ def _analyses(connection: Any, upload_ids: Sequence[str]) -> dict[str, TrackClas
 
 def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
     """Return the decisions that the ledger lacks, of this delivery or of their analysis."""
-    wanted = {one.decision_id: (one.analysis.analysis_id, one.upload_id) for one in decided}
+    expected = {one.decision_id: (one.analysis.analysis_id, one.upload_id) for one in decided}
     delivered: dict[str, datetime] = {}
     for one in decided:
         delivered[one.decision_id] = max(
             one.uploaded_at, delivered.get(one.decision_id, one.uploaded_at)
         )
-    ids = list(wanted)
+    ids = list(expected)
     seen: set[str] = set()
     analysed: set[tuple[str, str]] = set()
     with ledger.reading() as connection:
         for start in range(0, len(ids), CHUNK):
             some = ids[start : start + CHUNK]
-            asked = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at).where(
+            query = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at).where(
                 DECISIONS.c.decision_id.in_(some)
             )
             seen.update(
                 row.decision_id
-                for row in connection.execute(asked)
+                for row in connection.execute(query)
                 if row.uploaded_at >= delivered[row.decision_id]
             )
-            uploads = [wanted[one][1] for one in some]
+            uploads = [expected[one][1] for one in some]
             pairs = select(ANALYSES.c.analysis_id, ANALYSES.c.upload_id).where(
                 ANALYSES.c.upload_id.in_(uploads)
             )
             analysed.update((row.analysis_id, row.upload_id) for row in connection.execute(pairs))
-    return {one for one, pair in wanted.items() if one not in seen or pair not in analysed}
+    return {one for one, pair in expected.items() if one not in seen or pair not in analysed}
 
 
 def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
@@ -129,7 +129,7 @@ def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
     last = ""
     while True:
         with ledger.reading() as connection:
-            asked = (
+            query = (
                 select(SUBJECTS.c.track_id)
                 .where(tuple_(SUBJECTS.c.kind, SUBJECTS.c.name).in_(list(keys)))
                 .where(SUBJECTS.c.track_id > last)
@@ -137,7 +137,7 @@ def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
                 .order_by(SUBJECTS.c.track_id)
                 .limit(PAGE)
             )
-            page = connection.scalars(asked).all()
+            page = connection.scalars(query).all()
         yield from page
         if len(page) < PAGE:
             return
@@ -147,7 +147,7 @@ def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
 def due(ledger: Ledger, now: datetime, limit: int = PAGE) -> list[tuple[str, str]]:
     """Return decisions of which a fact has begun or ended, and that nothing superseded."""
     later = DECISIONS.alias()
-    asked = (
+    query = (
         select(DECISIONS.c.decision_id, DECISIONS.c.track_id)
         .where(DECISIONS.c.reconsider_at <= now)
         .where(
@@ -165,23 +165,23 @@ def due(ledger: Ledger, now: datetime, limit: int = PAGE) -> list[tuple[str, str
         .limit(limit)
     )
     with ledger.reading() as connection:
-        return [(row.decision_id, row.track_id) for row in connection.execute(asked)]
+        return [(row.decision_id, row.track_id) for row in connection.execute(query)]
 
 
 def tracks_since(ledger: Ledger, since: datetime | None, limit: int | None = None) -> Iterator[str]:
     """Yield tracks that were decided since a moment, each once, in order of their ids."""
-    last, told = "", 0
-    while limit is None or told < limit:
-        size = PAGE if limit is None else min(PAGE, limit - told)
-        asked = select(DECISIONS.c.track_id).where(DECISIONS.c.track_id > last)
+    last, count = "", 0
+    while limit is None or count < limit:
+        size = PAGE if limit is None else min(PAGE, limit - count)
+        query = select(DECISIONS.c.track_id).where(DECISIONS.c.track_id > last)
         if since is not None:
-            asked = asked.where(DECISIONS.c.recorded_at >= since)
+            query = query.where(DECISIONS.c.recorded_at >= since)
         with ledger.reading() as connection:
             page = connection.scalars(
-                asked.distinct().order_by(DECISIONS.c.track_id).limit(size)
+                query.distinct().order_by(DECISIONS.c.track_id).limit(size)
             ).all()
         yield from page
-        told += len(page)
+        count += len(page)
         if len(page) < size:
             return
         last = page[-1]

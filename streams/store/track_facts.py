@@ -18,7 +18,7 @@ from streams.contract.records import TrackClassified, parse
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.policy.facts import Facts, Said, facts_of
+from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.registry import Registry
 from streams.store.database import CHUNK, Ledger
 from streams.store.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
@@ -27,7 +27,7 @@ FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
 OFF_STATES: Final = frozenset({"tripped", "killed"})
 
 
-class Standing:
+class TrackFacts:
     """Answers from one ledger; safe to share by threads."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -47,15 +47,21 @@ class Standing:
         Raises:
             LedgerAway: it cannot be asked now.
         """
-        said = self.said([event.track_id])
-        return self.combined(event, at, policy, said.get(event.track_id, Said()), fresh=fresh)
+        rulings = self.rulings([event.track_id])
+        return self.combined(event, at, policy, rulings.get(event.track_id, Rulings()), fresh=fresh)
 
     def combined(
-        self, event: TrackClassified, at: datetime, policy: str, said: Said, *, fresh: bool = False
+        self,
+        event: TrackClassified,
+        at: datetime,
+        policy: str,
+        rulings: Rulings,
+        *,
+        fresh: bool = False,
     ) -> Facts:
         """Return the facts, given what people said."""
         registry, off = self.registry(policy, fresh=fresh)
-        return facts_of(event, at, said=said, registry=registry, off=off)
+        return facts_of(event, at, rulings=rulings, registry=registry, off=off)
 
     def registry(self, policy: str, *, fresh: bool = False) -> tuple[Registry, frozenset[str]]:
         """Return the rights registry, and the rules of a policy that are switched off.
@@ -91,7 +97,7 @@ class Standing:
         with self._lock:
             return self._rights_rows, self._policy_rows
 
-    def said(self, track_ids: Collection[str]) -> Mapping[str, Said]:
+    def rulings(self, track_ids: Collection[str]) -> Mapping[str, Rulings]:
         """Return verdicts and appeals of tracks; those without any are left out."""
         ids = list(dict.fromkeys(track_ids))
         verdicts: dict[str, list[ReviewDecided]] = defaultdict(list)
@@ -99,16 +105,16 @@ class Standing:
         with self._ledger.reading() as connection:
             for start in range(0, len(ids), CHUNK):
                 some = ids[start : start + CHUNK]
-                asked = select(VERDICTS.c.record).where(VERDICTS.c.track_id.in_(some))
-                for text in connection.scalars(asked):
+                query = select(VERDICTS.c.record).where(VERDICTS.c.track_id.in_(some))
+                for text in connection.scalars(query):
                     verdict = parse(ReviewDecided, text.encode())
                     verdicts[verdict.track_id].append(verdict)
-                asked = select(APPEALS.c.record).where(APPEALS.c.track_id.in_(some))
-                for text in connection.scalars(asked):
+                query = select(APPEALS.c.record).where(APPEALS.c.track_id.in_(some))
+                for text in connection.scalars(query):
                     appeal = parse(AppealChanged, text.encode())
                     appeals[appeal.track_id].append(appeal)
         return {
-            track: Said(tuple(verdicts.get(track, ())), tuple(appeals.get(track, ())))
+            track: Rulings(tuple(verdicts.get(track, ())), tuple(appeals.get(track, ())))
             for track in verdicts.keys() | appeals.keys()
         }
 
@@ -116,11 +122,11 @@ class Standing:
 def _off(changes: Iterable[PolicyChanged]) -> dict[str, frozenset[str]]:
     """Return the rules that are switched off, by policy; the latest switch counts."""
     latest: dict[tuple[str, str], PolicyChanged] = {}
-    for one in sorted(changes, key=lambda one: (one.changed_at, one.change_id)):
-        if one.rule_id is not None:
-            latest[(one.policy.name, one.rule_id)] = one
-    found: dict[str, set[str]] = defaultdict(set)
-    for (policy, rule_id), one in latest.items():
-        if one.state in OFF_STATES:
-            found[policy].add(rule_id)
-    return {policy: frozenset(rules) for policy, rules in found.items()}
+    for change in sorted(changes, key=lambda change: (change.changed_at, change.change_id)):
+        if change.rule_id is not None:
+            latest[(change.policy.name, change.rule_id)] = change
+    by_policy: dict[str, set[str]] = defaultdict(set)
+    for (policy, rule_id), change in latest.items():
+        if change.state in OFF_STATES:
+            by_policy[policy].add(rule_id)
+    return {policy: frozenset(rules) for policy, rules in by_policy.items()}

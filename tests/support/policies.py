@@ -7,12 +7,12 @@ from typing import Any
 from streams.contract.records import TrackClassified
 from streams.contract.records.rights import RightsChanged
 from streams.policy.bundle import Bundle
-from streams.policy.facts import Facts, Said, facts_of
+from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.features import snapshot
 from streams.policy.registry import Registry
 from streams.policy.schema import Value
 
-NOTHING_SAID = Said()
+NO_RULINGS = Rulings()
 SUSPECTED = {
     "label.extent": "All",
     "ai.outcome": "ai_likely",
@@ -32,13 +32,17 @@ def features(changes: dict[str, Any] | None = None) -> dict[str, Value]:
 def facts(
     event: TrackClassified,
     *entries: RightsChanged,
-    said: Said = NOTHING_SAID,
+    rulings: Rulings = NO_RULINGS,
     at: datetime | None = None,
     off: Iterable[str] = (),
 ) -> Facts:
     """What holds about a track, as of its upload unless another moment is given."""
     return facts_of(
-        event, at or event.uploaded_at, said=said, registry=Registry(entries), off=frozenset(off)
+        event,
+        at or event.uploaded_at,
+        rulings=rulings,
+        registry=Registry(entries),
+        off=frozenset(off),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from streams.contract.records.rights import RightsEntry
-from streams.policy.registry import STANDINGS, ends_by_revocation, standing
+from streams.policy.registry import AGREEMENT_STATUSES, ends_by_revocation, status_of
 from streams.runtime import metrics
 from streams.store import monitoring
 from streams.store.database import Ledger
@@ -34,14 +34,14 @@ class RegistryGauges:
         now = datetime.now(UTC)
         self._read(ledger)
         grants = [entry for entry in self._entries if entry.permission in GRANTS]
-        by_state = Counter(standing(entry, entry.territories[0], now) for entry in grants)
-        for state in STANDINGS:
+        by_state = Counter(status_of(entry, entry.territories[0], now) for entry in grants)
+        for state in AGREEMENT_STATUSES:
             if state not in ("out_of_scope", "unknown"):  # of a place or a tool, not of an entry
                 metrics.AGREEMENTS.labels(state).set(by_state[state])
         ends = [
             ends_at(entry)
             for entry in grants
-            if standing(entry, entry.territories[0], now) == _HOLDS
+            if status_of(entry, entry.territories[0], now) == _HOLDS
         ]
         for days in WITHIN_DAYS:
             soon = now + timedelta(days=days)
@@ -71,5 +71,5 @@ def _opted_out(entries: Iterable[RightsEntry], now: datetime) -> Counter[str]:
     return Counter(
         entry.source
         for entry in entries
-        if entry.permission == "opt_out" and standing(entry, entry.territories[0], now) == _HOLDS
+        if entry.permission == "opt_out" and status_of(entry, entry.territories[0], now) == _HOLDS
     )

@@ -17,11 +17,11 @@ from typing import Any
 from streams.contract.records import Actions, Dimension, Extent
 from streams.policy.bundle import Bundle
 from streams.policy.decide import DecisionRecords, decide
-from streams.policy.facts import OPPOSITES, Facts, Said
+from streams.policy.facts import OPPOSITES, Facts, Rulings
 from streams.policy.rules import Rule
 from streams.store import reopening
 from streams.store.database import Ledger
-from streams.store.track_facts import Standing
+from streams.store.track_facts import TrackFacts
 
 PAGE = 500
 
@@ -71,10 +71,10 @@ class Report:
         }
 
 
-def _flips(found: Counter[tuple[Dimension, str, str]]) -> list[dict[str, Any]]:
+def _flips(counts: Counter[tuple[Dimension, str, str]]) -> list[dict[str, Any]]:
     return [
         {"dimension": dimension, "from": was, "to": now, "tracks": count}
-        for (dimension, was, now), count in found.most_common()
+        for (dimension, was, now), count in counts.most_common()
     ]
 
 
@@ -91,18 +91,18 @@ def backtest(
         keep: how many changed tracks to name.
     """
     report = Report()
-    standing = Standing(ledger)
+    standing = TrackFacts(ledger)
     standing.registry(bundle.name, fresh=True)
     for page in _pages(track_ids):
         stands = reopening.current_decisions(ledger, page)
-        said = standing.said(list(stands))
-        for track_id, one in stands.items():
-            people = said.get(track_id, Said())
-            facts = standing.combined(one.event, now, bundle.name, people)
-            _count(report, one, decide(one.event, bundle, facts), keep)
+        rulings = standing.rulings(list(stands))
+        for track_id, current in stands.items():
+            people = rulings.get(track_id, Rulings())
+            facts = standing.combined(current.event, now, bundle.name, people)
+            _count(report, current, decide(current.event, bundle, facts), keep)
             if _extent(facts) is not None or facts.findings:
-                blind = standing.combined(one.event, now, bundle.name, Said())
-                _judge(report, bundle, decide(one.event, bundle, blind), facts)
+                blind = standing.combined(current.event, now, bundle.name, Rulings())
+                _judge(report, bundle, decide(current.event, bundle, blind), facts)
     return report
 
 
@@ -117,8 +117,10 @@ def _pages(items: Iterable[str]) -> Iterator[list[str]]:
         yield page
 
 
-def _count(report: Report, one: reopening.CurrentDecision, new: DecisionRecords, keep: int) -> None:
-    before, decided = one.decided, new.decided
+def _count(
+    report: Report, current: reopening.CurrentDecision, new: DecisionRecords, keep: int
+) -> None:
+    before, decided = current.decided, new.decided
     report.tracks += 1
     at = before.uploaded_at
     report.first = at if report.first is None else min(report.first, at)
@@ -135,7 +137,7 @@ def _count(report: Report, one: reopening.CurrentDecision, new: DecisionRecords,
     flipped = _differences(before.actions, decided.actions)
     report.flips.update(flipped)
     report.would_flip.update(_differences(decided.actions, would))
-    distributor = one.event.upload.distributor or "(none)"
+    distributor = current.event.upload.distributor or "(none)"
     report.by_distributor[distributor]["tracks"] += 1
     for dimension, _, _ in flipped:
         report.by_distributor[distributor][dimension] += 1
@@ -143,7 +145,7 @@ def _count(report: Report, one: reopening.CurrentDecision, new: DecisionRecords,
         report.changed.append(
             {
                 "track_id": before.track_id,
-                "distributor": one.event.upload.distributor,
+                "distributor": current.event.upload.distributor,
                 "changes": {name: [was, now] for name, was, now in flipped},
                 "on_trial": [hit.rule_id for hit in trials],
             }
@@ -178,9 +180,9 @@ def _truth(rule: Rule, facts: Facts) -> bool | None:
 def _extent(facts: Facts) -> Extent | None:
     """How much AI people say there is; an appeal's word is the last."""
     if facts.appeal is not None and facts.appeal.outcome is not None:
-        found = facts.appeal.outcome.extent
-        if found is not None:
-            return found
+        extent = facts.appeal.outcome.extent
+        if extent is not None:
+            return extent
     return None if facts.verdict is None else facts.verdict.extent or Extent.NONE
 
 

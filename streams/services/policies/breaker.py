@@ -69,12 +69,12 @@ class Breaker:
         self._rates: dict[str, _Rate] = {}
         self._tripped: set[str] = set()
 
-    def saw(self, said: DecisionRecords, bundle: Bundle, now: datetime) -> list[PolicyChanged]:
+    def saw(self, records: DecisionRecords, bundle: Bundle, now: datetime) -> list[PolicyChanged]:
         """Count one decision; return the switches of rules that must go off."""
         if bundle.digest != self._digest:  # a new policy has no before
             self._digest, self._rates, self._tripped = bundle.digest, {}, set()
-        hits = {hit.rule_id for hit in said.decided.rules}
-        found = []
+        hits = {hit.rule_id for hit in records.decided.rules}
+        tripped = []
         for rule in bundle.running:
             if not _restrictive(rule) or rule.id in self._tripped:
                 continue
@@ -82,8 +82,8 @@ class Breaker:
             rate.saw(rule.id in hits)
             if rate.jumped:
                 self._tripped.add(rule.id)
-                found.append(_switch(rule, rate, bundle, now))
-        return found
+                tripped.append(_switch(rule, rate, bundle, now))
+        return tripped
 
 
 def _restrictive(rule: Rule) -> bool:

@@ -36,7 +36,7 @@ from streams.contract.records.rights import (
 from streams.contract.vocabulary import NEUTRAL
 from streams.policy.bundle import load
 from streams.policy.decide import DecisionRecords, decide
-from streams.policy.facts import Said
+from streams.policy.facts import Rulings
 from streams.runtime.settings import Settings
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, verdict
 from tests.support.policies import facts
@@ -273,12 +273,12 @@ def event_of(declared: Declaration, detected: dict[str, Any], known: dict[str, A
 def decided(event: TrackClassified, known: dict[str, Any]) -> DecisionRecords:
     about = known.get("said", {})
     # People spoke about the very upload of this row.
-    said = Said(
+    said = Rulings(
         tuple(one.model_copy(update={"upload_id": event.upload_id})
               for one in about.get("verdicts", ())),
         tuple(about.get("appeals", ())),
     )  # fmt: skip
-    stands = facts(event, *known.get("rights", ()), said=said, at=known.get("at"))
+    stands = facts(event, *known.get("rights", ()), rulings=said, at=known.get("at"))
     return decide(event, POLICY, stands)
 
 

@@ -18,7 +18,7 @@ from streams.contract.records import (
 )
 from streams.contract.records.reviews import AppealOutcome
 from streams.policy.agreements import Agreement
-from streams.policy.facts import Facts, Said
+from streams.policy.facts import Facts, Rulings
 from streams.policy.labels import assertions_of, effective, effective_artwork, labels_of
 from streams.policy.rights import NO_RIGHTS, Rights, rights_of
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, verdict
@@ -43,7 +43,7 @@ def labels_from(
 
 def labels(event: TrackClassified, **said: Any) -> tuple[Label, ...]:
     """Labels of a track where AGREEMENT stands, in one of its territories."""
-    known = facts(event, AGREEMENT.entry(), said=Said(**said))
+    known = facts(event, AGREEMENT.entry(), rulings=Rulings(**said))
     territory = event.upload.territories[0]
     return labels_from(event, known, rights_of(event, known.entries, territory, known.at))
 
@@ -349,9 +349,9 @@ def test_a_verdict_is_about_what_was_heard_and_lasts_as_long_as_it_says() -> Non
         (DECIDED_AT, LabelSource.REVIEWER),
         (DECIDED_AT + timedelta(days=1), LabelSource.DETECTOR),
     ):
-        known = facts(event, said=Said(verdicts=(pinned,)), at=at)
+        known = facts(event, rulings=Rulings(verdicts=(pinned,)), at=at)
         assert effective(labels_from(event, known)).source is source
-    assert facts(event, said=Said(verdicts=(pinned,))).reconsider_at == pinned.pinned_until
+    assert facts(event, rulings=Rulings(verdicts=(pinned,))).reconsider_at == pinned.pinned_until
 
 
 def test_artwork_may_be_declared_by_itself() -> None:

@@ -23,7 +23,7 @@ from streams.contract.records import (
 from streams.contract.records.fingerprints import Aigc, Provenance
 from streams.contract.vocabulary import SEVERE
 from streams.policy.evaluate import evaluate
-from streams.policy.facts import Said
+from streams.policy.facts import Rulings
 from streams.policy.labels import assertions_of, effective, labels_of
 from streams.policy.territories import evaluate_territories
 from tests.support.events import DECIDED_AT, agreement, classified, match, verdict
@@ -81,8 +81,8 @@ def test_nothing_is_punished_of_which_only_the_detector_speaks(
     rules: list[dict[str, Any]], event: TrackClassified, said: dict[str, Any] | None, permits: str
 ) -> None:
     named = agreement(permission=permits, subject={"isrcs": [ISRC]})
-    spoken = Said(verdicts=() if said is None else (verdict(**said),))
-    held = facts(event, named, said=spoken, at=DECIDED_AT + timedelta(days=1))
+    spoken = Rulings(verdicts=() if said is None else (verdict(**said),))
+    held = facts(event, named, rulings=spoken, at=DECIDED_AT + timedelta(days=1))
     for scoped in evaluate_territories(event, held, bundle(*rules)).everywhere:
         for actions in (scoped.result.actions, scoped.result.would_be):
             for dimension, severe in SEVERE.items():

@@ -26,7 +26,7 @@ from streams.stages.redecide import Redecide
 from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
-from streams.store.track_facts import Standing
+from streams.store.track_facts import TrackFacts
 from tests.support.catalogue import CatalogueFixture
 from tests.support.events import UPLOADED_AT, agreement, appeal, classified, message, verdict
 
@@ -96,7 +96,7 @@ class Installation:
             if each.topic == topics.CLASSIFIED:
                 event = TrackClassified.model_validate_json(each.value or b"")
                 bundle = self.policies.current()
-                facts = Standing(self.ledger).facts(
+                facts = TrackFacts(self.ledger).facts(
                     event, event.uploaded_at, bundle.name, fresh=True
                 )
                 for output in decide(event, bundle, facts).outputs():

@@ -33,7 +33,7 @@ from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.tables import DECISIONS
-from streams.store.track_facts import Standing
+from streams.store.track_facts import TrackFacts
 from tests.support.catalogue import CatalogueFixture
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, message, verdict
 
@@ -59,7 +59,7 @@ class House:
         """A track is analysed and decided, as ``decide`` would."""
         bundle = self.policies.current()
         self.settle([self.message(topics.CLASSIFIED, event)])
-        facts = Standing(self.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
+        facts = TrackFacts(self.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
         said = decide(event, bundle, facts)
         self.settle([self.message(out.topic, out.record) for out in said.outputs()])
         return self.latest(event.track_id)
@@ -263,7 +263,7 @@ def test_two_decisions_of_one_millisecond_end_as_the_later(house: House) -> None
     project(house.ledger, [house.message(topics.RIGHTS_CHANGED, agreement())])
     bundle = house.policies.current()
     at = event.uploaded_at
-    facts = Standing(house.ledger).facts(event, at, bundle.name, fresh=True)
+    facts = TrackFacts(house.ledger).facts(event, at, bundle.name, fresh=True)
     good = decide(event, bundle, facts, previous=first).decided
     stale = decide(event, bundle, previous=first).decided
     moment = T0 + 10 * next(house.offsets)
@@ -298,7 +298,7 @@ def test_what_is_due_is_decided_again_once(house: House) -> None:
     event = classified(declared=SONGMAKER, uploaded_at=datetime(2026, 11, 1, tzinfo=UTC))
     bundle = house.policies.current()
     house.settle([house.message(topics.CLASSIFIED, event)])
-    facts = Standing(house.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
+    facts = TrackFacts(house.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
     then = decide(event, bundle, facts).decided  # as it was decided at the time
     assert then.label.licensed
     project(house.ledger, [house.message(topics.DECIDED, then)])

@@ -16,7 +16,7 @@ from streams.contract.records.rights import GeneratorEntry, RightsEntry
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.changes import changes, needs_two
 from streams.policy.decide import decide
-from streams.policy.facts import Said, facts_of
+from streams.policy.facts import Rulings, facts_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services.accounts import users
@@ -37,7 +37,7 @@ from streams.store import policy_releases as policies_module
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies, changes_of
 from streams.store.reopening import tracks_since
-from streams.store.track_facts import Standing
+from streams.store.track_facts import TrackFacts
 from tests.support.events import agreement, classified, message, verdict
 from tests.support.policies import HUMAN, bundle, rule
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_released(ledger: Ledger, text: str, said: str) -> None:
 
 
 def test_a_rule_is_switched_off_and_on(ledger: Ledger) -> None:
-    standing = Standing(ledger)
+    standing = TrackFacts(ledger)
 
     def off() -> frozenset[str]:
         return standing.registry(LIVE.name, fresh=True)[1]
@@ -336,7 +336,7 @@ def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
                     **about,
                 )
             )
-        facts = facts_of(event, NOW, said=Said(verdicts=tuple(spoken)))
+        facts = facts_of(event, NOW, rulings=Rulings(verdicts=tuple(spoken)))
         told += [message(topics.CLASSIFIED, event, number)]
         told += [message(topics.DECIDED, decide(event, LIVE, facts).decided, number)]
         told += [message(topics.REVIEWS_DECIDED, one) for one in spoken]
@@ -366,7 +366,7 @@ def test_a_sheet_of_agreements(tmp_path: Path, ledger: Ledger) -> None:
     sheet, generators = tmp_path / "a.csv", tmp_path / "g.csv"
     sheet.write_text(CSV)
     generators.write_text(GENERATORS)
-    known = Standing(ledger).registry("", fresh=True)[0]
+    known = TrackFacts(ledger).registry("", fresh=True)[0]
     found = versioned([*read(sheet), *read(generators)], known, "desk", NOW)
     first, second, third = found
     assert first.entry is not None
@@ -377,7 +377,7 @@ def test_a_sheet_of_agreements(tmp_path: Path, ledger: Ledger) -> None:
     assert third.generator is not None
     assert third.generator.aliases == ("Song Maker", "SM")
     project(ledger, [message(topics.RIGHTS_CHANGED, one) for one in found])
-    known = Standing(ledger).registry("", fresh=True)[0]
+    known = TrackFacts(ledger).registry("", fresh=True)[0]
     assert versioned([*read(sheet), *read(generators)], known, "desk", NOW) == []
     sheet.write_text(CSV.replace("opt_in,Songmaker", "revoked,Songmaker"))
     (changed,) = versioned(read(sheet), known, "desk", NOW)

@@ -23,7 +23,7 @@ from streams.stages.ledger import project
 from streams.store.account_tables import OUTBOX
 from streams.store.database import Ledger, LedgerAway
 from streams.store.tables import VERDICTS
-from streams.store.track_facts import Standing
+from streams.store.track_facts import TrackFacts
 from streams.web.console.story import task_story
 from tests.support.console import Console
 from tests.support.events import classified, message
@@ -41,7 +41,7 @@ def verdicts(console: Console) -> list[ReviewDecided]:
 
 def decided_again(console: Console, event: TrackClassified) -> ReviewRequested | None:
     """Return the open tasks under all verdicts."""
-    facts = Standing(console.resources.ledger).facts(event, datetime.now(UTC), POLICY.name)
+    facts = TrackFacts(console.resources.ledger).facts(event, datetime.now(UTC), POLICY.name)
     return decide(event, POLICY, facts).requested
 
 
