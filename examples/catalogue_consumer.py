@@ -9,8 +9,8 @@ nothing else of Earmark. Three rules make it right, whatever ``apply`` does:
 3. It answers on ``decisions.applied``, and commits its offset once that answer is stored. So
    silence means: not applied yet.
 
-What it cannot read it puts on ``tracks.decided.dead``. Any other failure ends the process. Nothing
-is committed then, so a supervisor starts it again and the same decisions come again.
+What it cannot read it puts on ``tracks.decided.dead``. After any other failure it begins again from
+the offsets that were committed, so the same decisions come again.
 
     python examples/catalogue_consumer.py          # settings: environment variables
 
@@ -31,7 +31,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,7 +42,6 @@ from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartitio
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
-    KafkaError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
@@ -58,6 +57,8 @@ DECISION, ANSWER = Draft202012Validator(SCHEMA), Draft202012Validator(ANSWER_SCH
 DIMENSIONS = SCHEMA["$defs"]["Actions"]["properties"]
 BATCH = 500
 TIMEOUT_S = 30.0
+PAUSE_S = 1.0  # between a failure and the next attempt
+LOCK = 5_730_211  # any number that nothing else locks in this database
 MOVED = (
     CommitFailedError,
     IllegalGenerationError,
@@ -83,22 +84,29 @@ class Database:
             address = re.sub(r"^postgresql\+\w+", "postgresql", url)
             self._connection = psycopg.connect(address, autocommit=True, options="-c timezone=UTC")
         actions = ", ".join(f"{name} TEXT NOT NULL" for name in DIMENSIONS)
-        self.execute(
-            "CREATE TABLE IF NOT EXISTS catalogue_tracks (track_id TEXT NOT NULL PRIMARY KEY, "
-            "decision_id TEXT NOT NULL, uploaded_at TIMESTAMP WITH TIME ZONE NOT NULL, "
-            f"decided_at TIMESTAMP WITH TIME ZONE NOT NULL, {actions})"
-        )
-        # Territories in which something else holds; replaced together with the track.
-        self.execute(
-            "CREATE TABLE IF NOT EXISTS catalogue_territories (track_id TEXT NOT NULL, territory "
-            f"TEXT NOT NULL, decision_id TEXT NOT NULL, {actions}, "
-            "PRIMARY KEY (track_id, territory))"
-        )
+        with self.transaction():
+            if not self.sqlite:  # two processes that create one table at once fail there
+                self.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            self.execute(
+                "CREATE TABLE IF NOT EXISTS catalogue_tracks (track_id TEXT NOT NULL PRIMARY KEY, "
+                "decision_id TEXT NOT NULL, uploaded_at TIMESTAMP WITH TIME ZONE NOT NULL, "
+                f"decided_at TIMESTAMP WITH TIME ZONE NOT NULL, {actions})"
+            )
+            # Territories in which something else holds; replaced together with the track.
+            self.execute(
+                "CREATE TABLE IF NOT EXISTS catalogue_territories (track_id TEXT NOT NULL, "
+                f"territory TEXT NOT NULL, decision_id TEXT NOT NULL, {actions}, "
+                "PRIMARY KEY (track_id, territory))"
+            )
 
     def execute(self, sql: str, *values: str) -> Any:
         """Run a statement; ``?`` stands for a value."""
         storable = [value.replace("\0", "\N{REPLACEMENT CHARACTER}") for value in values]
         return self._connection.execute(sql if self.sqlite else sql.replace("?", "%s"), storable)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def insert(self, table: str, row: dict[str, str]) -> None:
         """Add a row."""
@@ -318,17 +326,24 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     status = Status()
     serve(status, os.environ.get("CATALOGUE_HTTP", "127.0.0.1:0"))
-    database = Database(os.environ.get("CATALOGUE_DATABASE", "sqlite:///catalogue.db"))
     while not stop.is_set():
         try:
-            consumer, producer = connect()
-        except KafkaError as error:
-            log("broker_awaited", error=repr(error))
-            stop.wait(1.0)
-            continue
+            consume(status, stop)
+        except Exception as error:  # noqa: BLE001 - broker or database away: begin again
+            log("attempt_failed", error=repr(error))
+            status.missing = ["broker_reachable", "partitions_assigned"]
+            stop.wait(PAUSE_S)
+
+
+def consume(status: Status, stop: threading.Event) -> None:
+    """Consume from the last committed offsets until told to stop, or until something fails."""
+    with ExitStack() as opened:
+        database = Database(os.environ.get("CATALOGUE_DATABASE", "sqlite:///catalogue.db"))
+        opened.callback(database.close)
+        consumer, producer = connect()
+        opened.callback(consumer.close, autocommit=False, timeout_ms=5_000)
+        opened.callback(producer.close, timeout=5)
         Catalogue(database, status, consumer, producer).run(stop)
-        producer.close(timeout=5)
-        consumer.close(autocommit=False, timeout_ms=5_000)
 
 
 def connect() -> tuple[Any, Any]:

@@ -49,4 +49,4 @@ class CatalogueFixture:
         return list(self.database.execute(f"SELECT {columns} FROM {table} ORDER BY 1"))  # noqa: S608
 
     def close(self) -> None:
-        self.database._connection.close()
+        self.database.close()
