@@ -149,7 +149,7 @@ class Recall:
     to_s: float
     all_bands: bool
     tracks: int
-    found: float
+    share_found: float
 
     def covers(self, seconds: float, bands: int) -> bool:
         """Whether a recording is of this kind."""
@@ -158,7 +158,7 @@ class Recall:
     @property
     def finds(self) -> bool:
         """Whether that is enough to say that what is not found is likely not there."""
-        return self.tracks >= RECALL_TRACKS and self.found >= RECALL_LEAST
+        return self.tracks >= RECALL_TRACKS and self.share_found >= RECALL_LEAST
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class Picture:
     p_value: float | None
     probability: float | None
     sentences: tuple[str, ...]
-    found: bool
+    is_found: bool
     duration_s: float
     human_height: float
     rate_hz: float | None
@@ -187,7 +187,7 @@ def picture_of(
         p_value=answer.p_value,
         probability=answer.probability,
         sentences=tuple(one.sentence for one in answer.evidence),
-        found=is_found,
+        is_found=is_found,
         duration_s=observation.duration_s,
         human_height=human_height,
         rate_hz=hz,

@@ -167,7 +167,7 @@ def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.plot(
         picture.spectrum_hz, picture.spectrum, color=TRACE, lw=0.35, rasterized=True, zorder=1
     )
-    if picture.found:
+    if picture.is_found:
         for line in picture.lines:
             axes.plot(
                 [line.hz], [line.height], "o", ms=4.5, color=FOUND, zorder=3,
@@ -195,13 +195,15 @@ def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
         note = (
             "single lines are notes and beats; no rate shows all its multiples: nothing is marked"
         )
-    axes.set_title(note, loc="right", fontsize=9, color=FOUND if picture.found else QUIET, pad=16)
+    axes.set_title(
+        note, loc="right", fontsize=9, color=FOUND if picture.is_found else QUIET, pad=16
+    )
     axes.set_title("Pulsing of the energy above 4.5 kHz", loc="left", fontsize=10, pad=16)
     axes.set_xlim(0, 1_500)
     axes.set_ylim(-1.5, 4.1)
     axes.axvspan(0, LOW_HZ, color="white", alpha=0.65, lw=0, zorder=1.5)
     small: dict[str, Any] = {"fontsize": 8, "va": "center", "zorder": 4, "bbox": LABEL_BOX}
-    if picture.found and _left_out(picture, rate_hz):
+    if picture.is_found and _left_out(picture, rate_hz):
         axes.text(
             LOW_HZ + 8, -1.2, "in brackets: not counted, MP3 frames pulse there", ha="left", **small
         )
@@ -230,7 +232,7 @@ def _time(axes: Axes, picture: Picture, rate_hz: float) -> None:
     starts = [one.start_s for one in picture.segments]
     widths = [one.end_s - one.start_s for one in picture.segments]
     heights = [max(one.score, 0.0) for one in picture.segments]
-    present = [picture.found and height > PRESENT for height in heights]
+    present = [picture.is_found and height > PRESENT for height in heights]
     axes.bar(
         starts, heights, widths, align="edge", lw=0.6, edgecolor="white",
         color=[FOUND if here else TRACE for here in present],
@@ -239,7 +241,7 @@ def _time(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.set_xlim(0, picture.duration_s)
     axes.set_ylim(0, max([*heights, 4.0]) * 1.12)
     share = sum(width for width, here in zip(widths, present, strict=True) if here)
-    note = f" (in {share / sum(widths):.0%} of it)" if picture.found else ""
+    note = f" (in {share / sum(widths):.0%} of it)" if picture.is_found else ""
     axes.set_title(f"Where in the track{note}", loc="left", fontsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 1.5, 2, 3, 6, 10], integer=True))
     axes.xaxis.set_major_formatter(
@@ -253,7 +255,7 @@ def _fold(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.axhspan(HUMAN_MEDIAN, picture.fold_human, color=HUMAN, lw=0, zorder=0)
     middle = np.abs(picture.fold_hz) <= 3.5 * float(picture.fold_hz[1] - picture.fold_hz[0])
     axes.plot(picture.fold_hz, picture.fold, color=QUIET, lw=0.8, zorder=1)
-    if picture.found:
+    if picture.is_found:
         axes.plot(picture.fold_hz[middle], picture.fold[middle], color=FOUND, lw=1.8, zorder=2)
     axes.set_title("All multiples together", loc="left", fontsize=10)
     axes.set_xlim(float(picture.fold_hz[0]), float(picture.fold_hz[-1]))

@@ -329,4 +329,4 @@ def test_names_and_exact_rates_are_said_only_of_a_finding(
         "uncertain", None, 0.0, 0.5, 0.03, "Unknown", None, (), None,
         (Evidence("clock", score, sentences["clock"], 50.0),),
     ), humans, "full_rate", alpha)  # fmt: skip
-    assert picture.found == found
+    assert picture.is_found == found

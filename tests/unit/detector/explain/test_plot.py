@@ -55,7 +55,7 @@ def test_the_picture_shows_the_lines_and_says_the_sentence(
 ) -> None:
     painted = decode_through(played, RATE_HZ, (7, 7, 6, 3), seed=4).mean(axis=0)
     picture = pictured(painted, model)
-    assert picture.found
+    assert picture.is_found
     assert picture.rate_hz == 50.0
     assert [line.hz for line in picture.lines] == pytest.approx(
         [50 * line.order for line in picture.lines], abs=0.05
@@ -91,8 +91,8 @@ def test_all_evidence_is_said_and_a_second_look_is_drawn(
     answer = replace(answer, evidence=(*answer.evidence, second))
     humans = HumanScores.of(np.full(99, 99))
     picture = picture_of("x", observation, answer, humans, "full_rate", 0.01)
-    assert not first.found
-    assert picture.found
+    assert not first.is_found
+    assert picture.is_found
     assert picture.rate_hz == 51.5
     assert picture.sentences == (*first.sentences, second.sentence)
     words = text_of(write(picture, tmp_path, "one")[1])
@@ -104,7 +104,7 @@ def test_without_evidence_the_picture_says_so(
     model: Model, played: FloatArray, tmp_path: Path
 ) -> None:
     picture = pictured(played.mean(axis=0), model)
-    assert not picture.found
+    assert not picture.is_found
     words = text_of(write(picture, tmp_path, "one")[1])
     assert "No decoder clock was found" in words
     assert "nothing is marked" in words
