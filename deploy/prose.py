@@ -82,7 +82,9 @@ class _Names(ast.NodeVisitor):
 def _names_of(node: ast.AST) -> Iterator[str | None]:
     """Yield the identifiers that a node itself holds."""
     match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.keyword(arg=name):
+        case ast.Name(id=name) | ast.keyword(arg=name):
+            yield name
+        case ast.Attribute(attr=name, ctx=ast.Store()):  # a read follows its definition's name
             yield name
         case ast.arg(arg=name):
             yield name

@@ -28,7 +28,7 @@ class Case(Strict):
     """One inline test. ``given`` holds features, flat or nested; the rest is unknown."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    given: dict[str, Any]
+    given: dict[str, Any]  # prose: the key of a policy file
     overrides: tuple[str, ...] = ()
     expect: Expect
 

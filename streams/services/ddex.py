@@ -77,7 +77,8 @@ def parse(content: bytes, folder: Path) -> list[Upload]:
         return []
     try:
         message = _Message(root, folder)
-        return [one for recording in message.recordings() if (one := message.upload(recording))]
+        delivered = map(message.upload, message.recordings())
+        return [upload for upload in delivered if upload]
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in fault["loc"])

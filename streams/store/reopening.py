@@ -98,10 +98,9 @@ def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
     """Return the decisions that the ledger lacks, of this delivery or of their analysis."""
     expected = {one.decision_id: (one.analysis.analysis_id, one.upload_id) for one in decided}
     delivered: dict[str, datetime] = {}
-    for one in decided:
-        delivered[one.decision_id] = max(
-            one.uploaded_at, delivered.get(one.decision_id, one.uploaded_at)
-        )
+    for decision in decided:
+        earlier = delivered.get(decision.decision_id, decision.uploaded_at)
+        delivered[decision.decision_id] = max(decision.uploaded_at, earlier)
     ids = list(expected)
     seen: set[str] = set()
     analysed: set[tuple[str, str]] = set()

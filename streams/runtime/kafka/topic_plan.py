@@ -118,10 +118,10 @@ def on_broker(admin: Any) -> dict[str, Shape]:
         names = sorted(set(admin.list_topics()) & set(topics.ALL))
         described = admin.describe_topics(names) if names else []
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-        said = admin.describe_configs(resources, config_filter="all") if names else {}
+        described_configs = admin.describe_configs(resources, config_filter="all") if names else {}
     except (KafkaError, ValueError) as error:
         raise BrokerFailed(f"the broker does not describe its topics: {error!r}") from error
-    configs = said.get("topic", {})
+    configs = described_configs.get("topic", {})
     return {
         topic["name"]: Shape(
             len(topic["partitions"]),
@@ -196,5 +196,5 @@ def _differences(name: str, shape: Shape, has: Shape) -> Iterator[Change]:
         yield Change(name, "configure", says, Shape(shape.partitions, shape.replication, wrong))
 
 
-def _value(said: Any) -> str:
-    return str(said["value"] if isinstance(said, dict) else said)
+def _value(config: Any) -> str:
+    return str(config["value"] if isinstance(config, dict) else config)
