@@ -100,8 +100,8 @@ def _load(pid: int, port: int, key: str, kept: KeptUploads) -> int:
     with ThreadPoolExecutor(2 * FILES) as pool:
         broken = [pool.submit(_break_off, port, key, number) for number in range(FILES)]
         whole = list(pool.map(lambda number: _send(port, key, number), range(FILES)))
-        for one in broken:
-            one.result()
+        for item in broken:
+            item.result()
     took = time.monotonic() - began
     done.set()
     watcher.join()

@@ -188,9 +188,9 @@ def _deep(ledger: Ledger, by: Sorted, table: sqlalchemy.Table, place: int) -> st
         count = connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
         place = place if place < (count or 0) else (count or 0) // 2
         rows = connection.execute(question.offset(place).limit(2)).mappings().all()
-    found = by.as_part(rows, None, 1).next
-    assert found is not None
-    return found
+    result = by.as_part(rows, None, 1).next
+    assert result is not None
+    return result
 
 
 def _times(client: TestClient, path: str) -> list[tuple[float, float]]:

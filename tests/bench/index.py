@@ -119,10 +119,10 @@ def _searched(
 ) -> tuple[tuple[float, ...], dict[str, list[str]]]:
     """Search for each; return how long each took in ms, and what was found."""
     times, spent, answers = [], [], {}
-    for one, landmarks in asked.items():
+    for item, landmarks in asked.items():
         query = _query(landmarks)
         began, cpu = time.perf_counter(), time.process_time()
-        answers[one] = [found.item.item_id for found in index.search(query)]
+        answers[item] = [found.item.item_id for found in index.search(query)]
         times.append(1_000 * (time.perf_counter() - began))
         spent.append(1_000 * (time.process_time() - cpu))
     figures[f"cpu_ms_{name}"] = float(np.median(spent))

@@ -65,10 +65,10 @@ def _messages(bundle: Bundle, start: int, count: int) -> Iterator[list[Message]]
     batch: list[Message] = []
     at = int(AT.timestamp() * 1_000)
     for number in range(start, start + count):
-        one = event(number)
-        events = [(topics.CLASSIFIED, one.key, one.to_bytes())]
+        record = event(number)
+        events = [(topics.CLASSIFIED, record.key, record.to_bytes())]
         events += [
-            (o.topic, o.record.key, o.record.to_bytes()) for o in decide(one, bundle).outputs()
+            (o.topic, o.record.key, o.record.to_bytes()) for o in decide(record, bundle).outputs()
         ]
         batch += [Message(t, 0, number, k.encode(), v, (), at + number) for t, k, v in events]
         if (number + 1 - start) % BATCH == 0 or number + 1 == start + count:

@@ -54,9 +54,9 @@ def tree(root: int) -> list[int]:
             parents.setdefault(int(fields[1]), []).append(int(folder.name))
     processes, waiting = [], [root]
     while waiting:
-        one = waiting.pop()
-        processes.append(one)
-        waiting += parents.get(one, ())
+        item = waiting.pop()
+        processes.append(item)
+        waiting += parents.get(item, ())
     return processes
 
 

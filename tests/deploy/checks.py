@@ -67,14 +67,14 @@ def problems(objects: Sequence[Object], kubernetes: str, files: Path) -> list[st
     ]
 
 
-def pod(one: Object) -> Object:
+def pod(manifest: Object) -> Object:
     """Return the pod template of a workload; of a pod, itself."""
-    return dict(one if one["kind"] == "Pod" else one["spec"]["template"])
+    return dict(manifest if manifest["kind"] == "Pod" else manifest["spec"]["template"])
 
 
-def environment(one: Object, objects: Sequence[Object]) -> dict[str, str]:
+def environment(manifest: Object, objects: Sequence[Object]) -> dict[str, str]:
     """Return what the main container of a workload finds, secrets by their key's name."""
-    container = pod(one)["spec"]["containers"][0]
+    container = pod(manifest)["spec"]["containers"][0]
     maps = of_kind(objects, "ConfigMap")
     variables: dict[str, str] = {}
     for source in container["envFrom"]:
@@ -87,20 +87,20 @@ def environment(one: Object, objects: Sequence[Object]) -> dict[str, str]:
 
 
 def _of_all(objects: Sequence[Object]) -> Iterator[str]:
-    names = Counter((one["kind"], one["metadata"]["name"]) for one in objects)
+    names = Counter((item["kind"], item["metadata"]["name"]) for item in objects)
     yield from (f"{kind} {name} is there twice" for (kind, name), n in names.items() if n > 1)
-    for one in objects:
-        name, labels = one["metadata"]["name"], one["metadata"].get("labels", {})
+    for item in objects:
+        name, labels = item["metadata"]["name"], item["metadata"].get("labels", {})
         if not name.startswith("music-earmark"):
-            yield f"{one['kind']} {name}: the release's name is not in it"
+            yield f"{item['kind']} {name}: the release's name is not in it"
         if not name.endswith("-extra") and not all(label in labels for label in LABELS):
-            yield f"{one['kind']} {name}: labels are missing"
-        if not name.endswith("-extra") and not one["metadata"].get("namespace"):
-            yield f"{one['kind']} {name}: lies in whatever namespace is the current one"
+            yield f"{item['kind']} {name}: labels are missing"
+        if not name.endswith("-extra") and not item["metadata"].get("namespace"):
+            yield f"{item['kind']} {name}: lies in whatever namespace is the current one"
 
 
-def _of_pods(one: Object) -> Iterator[str]:
-    name, spec = one["metadata"]["name"], pod(one)["spec"]
+def _of_pods(manifest: Object) -> Iterator[str]:
+    name, spec = manifest["metadata"]["name"], pod(manifest)["spec"]
     security = spec.get("securityContext", {})
     if not security.get("runAsNonRoot") or not security.get("seccompProfile"):
         yield f"{name}: its pods may run as root, or without a seccomp profile"
@@ -122,21 +122,23 @@ def _of_pods(one: Object) -> Iterator[str]:
         yield f"{name}: volumes {sorted(volumes)}, mounts {sorted(mounts)}"
     if not {"/tmp", "/var/lib/earmark"} <= set(mounts.values()):  # noqa: S108
         yield f"{name}: nowhere to write"
-    secrets = [one["secret"] for one in spec["volumes"] if "secret" in one]
-    if any(one.get("defaultMode") != 0o440 for one in secrets):
+    secrets = [manifest["secret"] for manifest in spec["volumes"] if "secret" in manifest]
+    if any(manifest.get("defaultMode") != 0o440 for manifest in secrets):
         yield f"{name}: others than its group may read its secrets"
-    asked = [one.get("valueFrom", {}).get("secretKeyRef") for one in container.get("env", [])]
-    if not all(one.get("secretName") for one in secrets) or any(
-        one is not None and not one.get("name") for one in asked
+    asked = [
+        manifest.get("valueFrom", {}).get("secretKeyRef") for manifest in container.get("env", [])
+    ]
+    if not all(manifest.get("secretName") for manifest in secrets) or any(
+        manifest is not None and not manifest.get("name") for manifest in asked
     ):
         yield f"{name}: a secret without a name"
     if "memory" not in container["resources"].get("requests", {"memory": ""}):
         yield f"{name}: asks for CPU, not for memory"
 
 
-def _of_worker(one: Object) -> Iterator[str]:
-    name, container = one["metadata"]["name"], pod(one)["spec"]["containers"][0]
-    component = one["metadata"]["labels"][COMPONENT]
+def _of_worker(manifest: Object) -> Iterator[str]:
+    name, container = manifest["metadata"]["name"], pod(manifest)["spec"]["containers"][0]
+    component = manifest["metadata"]["labels"][COMPONENT]
     if container["args"] != ["worker", component] or component not in set(PROCESSES):
         yield f"{name}: runs {container['args']}"
     if container["name"] != component or name != f"music-earmark-{component}":
@@ -158,9 +160,9 @@ def _of_worker(one: Object) -> Iterator[str]:
     for resource, amount in container["resources"].get("limits", {}).items():
         if "/" in resource and not isinstance(amount, int):
             yield f"{name}: {resource} must be a whole number, not {amount!r}"
-    if pod(one)["spec"]["terminationGracePeriodSeconds"] < 30:
+    if pod(manifest)["spec"]["terminationGracePeriodSeconds"] < 30:
         yield f"{name}: killed before it has drained"
-    if "checksum/settings" not in pod(one)["metadata"]["annotations"]:
+    if "checksum/settings" not in pod(manifest)["metadata"]["annotations"]:
         yield f"{name}: new settings do not restart it"
 
 
@@ -179,32 +181,34 @@ def _of_doctor(objects: Sequence[Object]) -> Iterator[str]:
     pods = of_kind(objects, "Pod")
     if list(pods) != ["music-earmark-doctor"]:
         yield f"helm test would run {list(pods)}"
-    for name, one in pods.items():
-        if one["metadata"].get("annotations", {}).get("helm.sh/hook") != "test":
+    for name, item in pods.items():
+        if item["metadata"].get("annotations", {}).get("helm.sh/hook") != "test":
             yield f"{name}: runs at other times than helm test"
-        if one["spec"]["containers"][0]["args"] != ["doctor"]:
-            yield f"{name}: runs {one['spec']['containers'][0]['args']}"
-        if one["spec"]["restartPolicy"] != "Never":
+        if item["spec"]["containers"][0]["args"] != ["doctor"]:
+            yield f"{name}: runs {item['spec']['containers'][0]['args']}"
+        if item["spec"]["restartPolicy"] != "Never":
             yield f"{name}: what it finds would be asked again and again"
 
 
 def _of_environments(objects: Sequence[Object], files: Path) -> Iterator[str]:
     for kind in ("Deployment", "Job", "Pod"):
-        for name, one in of_kind(objects, kind).items():
-            yield from _of_environment(name, one, objects, files)
+        for name, item in of_kind(objects, kind).items():
+            yield from _of_environment(name, item, objects, files)
 
 
 def _of_environment(
-    name: str, one: Object, objects: Sequence[Object], files: Path
+    name: str, manifest: Object, objects: Sequence[Object], files: Path
 ) -> Iterator[str]:
     maps = of_kind(objects, "ConfigMap")
     strange = [key for key in maps["music-earmark-settings"]["data"] if not key.startswith(PREFIX)]
     if strange:
         yield f"{name}: no setting of ours is called {strange}"
     variables = {
-        key: value for key, value in environment(one, objects).items() if key.startswith(PREFIX)
+        key: value
+        for key, value in environment(manifest, objects).items()
+        if key.startswith(PREFIX)
     }
-    mounts = [m["mountPath"] for m in pod(one)["spec"]["containers"][0]["volumeMounts"]]
+    mounts = [m["mountPath"] for m in pod(manifest)["spec"]["containers"][0]["volumeMounts"]]
     for key, value in variables.items():
         if key.endswith("_FILE"):  # a file that is not there would be refused
             if not any(value.startswith(f"{mount}/") for mount in mounts):
@@ -226,26 +230,32 @@ def _of_environment(
 
 def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:
     deployments = of_kind(objects, "Deployment")
-    for name, one in deployments.items():
-        expected = one["spec"]["selector"]["matchLabels"]
-        if not expected.items() <= pod(one)["metadata"]["labels"].items():
+    for name, deployment in deployments.items():
+        expected = deployment["spec"]["selector"]["matchLabels"]
+        if not expected.items() <= pod(deployment)["metadata"]["labels"].items():
             yield f"{name}: selects pods that are not its own"
         if any("version" in label or "chart" in label for label in expected):
             yield f"{name}: its selector, which cannot change, names a version"
-        for spread in pod(one)["spec"].get("topologySpreadConstraints", []):
+        for spread in pod(deployment)["spec"].get("topologySpreadConstraints", []):
             if spread["labelSelector"]["matchLabels"] != expected:
                 yield f"{name}: is spread over the pods of others"
-    for one in objects:
-        selector = one.get("spec", {}).get("podSelector", one.get("spec", {}).get("selector"))
+    for deployment in objects:
+        selector = deployment.get("spec", {}).get(
+            "podSelector", deployment.get("spec", {}).get("selector")
+        )
         if selector and not OURS.items() <= selector.get("matchLabels", selector).items():
-            yield f"{one['kind']} {one['metadata']['name']}: selects pods of other releases"
-    for name, one in of_kind(objects, "PodDisruptionBudget").items():
-        if _matched(one["spec"]["selector"], deployments) != [name]:
+            named = f"{deployment['kind']} {deployment['metadata']['name']}"
+            yield f"{named}: selects pods of other releases"
+    for name, deployment in of_kind(objects, "PodDisruptionBudget").items():
+        if _matched(deployment["spec"]["selector"], deployments) != [name]:
             yield f"PodDisruptionBudget {name}: protects other pods than {name}'s"
-        if one["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+        if deployment["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
             yield f"PodDisruptionBudget {name}: no node can be drained while the broker is away"
     accounts = of_kind(objects, "ServiceAccount")
-    if any(one.get("automountServiceAccountToken") is not False for one in accounts.values()):
+    if any(
+        deployment.get("automountServiceAccountToken") is not False
+        for deployment in accounts.values()
+    ):
         yield "the service account gives its token to everybody"
 
 
@@ -254,38 +264,38 @@ def _matched(selector: Object, deployments: dict[str, Object]) -> list[str]:
     return [name for name, one in deployments.items() if expected <= _pod_labels(one).items()]
 
 
-def _pod_labels(one: Object) -> dict[str, str]:
-    return dict(pod(one)["metadata"]["labels"])
+def _pod_labels(manifest: Object) -> dict[str, str]:
+    return dict(pod(manifest)["metadata"]["labels"])
 
 
 def _of_scaling(objects: Sequence[Object]) -> Iterator[str]:
     deployments = of_kind(objects, "Deployment")
     scaled: list[str] = []
-    for name, one in of_kind(objects, "ScaledObject").items():
+    for name, deployment in of_kind(objects, "ScaledObject").items():
         scaled.append(name)
-        target = one["spec"]["scaleTargetRef"]["name"]
+        target = deployment["spec"]["scaleTargetRef"]["name"]
         if target not in deployments or target != name:
             yield f"ScaledObject {name}: scales {target}"
             continue
-        yield from _of_trigger(name, one["spec"], environment(deployments[target], objects))
-        reference = one["spec"]["triggers"][0].get("authenticationRef", {}).get("name")
+        yield from _of_trigger(name, deployment["spec"], environment(deployments[target], objects))
+        reference = deployment["spec"]["triggers"][0].get("authenticationRef", {}).get("name")
         if reference is not None and reference not in of_kind(objects, "TriggerAuthentication"):
             yield f"ScaledObject {name}: authenticates by {reference}, which is not there"
-    for name, one in of_kind(objects, "HorizontalPodAutoscaler").items():
+    for name, deployment in of_kind(objects, "HorizontalPodAutoscaler").items():
         scaled.append(name)
-        if one["spec"]["scaleTargetRef"] != {
+        if deployment["spec"]["scaleTargetRef"] != {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "name": name,
         }:
             yield f"HorizontalPodAutoscaler {name}: scales something else"
-        metric = one["spec"]["metrics"][0]["external"]["metric"]
+        metric = deployment["spec"]["metrics"][0]["external"]["metric"]
         if metric["name"] != "earmark_consumer_lag":
             yield f"HorizontalPodAutoscaler {name}: a metric that nobody has"
         if f"music-earmark-{metric['selector']['matchLabels']['processor']}" != name:
             yield f"HorizontalPodAutoscaler {name}: another's lag"
-    for name, one in deployments.items():
-        if ("replicas" in one["spec"]) == (name in scaled):
+    for name, deployment in deployments.items():
+        if ("replicas" in deployment["spec"]) == (name in scaled):
             yield f"{name}: replicas and autoscaling fight, or it has neither"
 
 
@@ -317,12 +327,12 @@ def _of_trigger(name: str, spec: Object, variables: dict[str, str]) -> Iterator[
 
 def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
     deployments = of_kind(objects, "Deployment")
-    for name, one in of_kind(objects, "PodMonitor").items():
-        if len(_matched(one["spec"]["selector"], deployments)) != len(deployments):
+    for name, item in of_kind(objects, "PodMonitor").items():
+        if len(_matched(item["spec"]["selector"], deployments)) != len(deployments):
             yield f"PodMonitor {name}: does not see every pod"
-        if one["spec"]["namespaceSelector"] != {"matchNames": ["earmark"]}:
+        if item["spec"]["namespaceSelector"] != {"matchNames": ["earmark"]}:
             yield f"PodMonitor {name}: looks in another namespace"
-        (endpoint,) = one["spec"]["podMetricsEndpoints"]
+        (endpoint,) = item["spec"]["podMetricsEndpoints"]
         if (endpoint["port"], endpoint["path"]) != ("metrics", "/metrics"):
             yield f"PodMonitor {name}: asks at the wrong place"
         if [rule["targetLabel"] for rule in endpoint["relabelings"]] != ["process"]:
@@ -331,8 +341,8 @@ def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
     known = {
         rule["alert"] for group in file["groups"] for rule in group["rules"] if "alert" in rule
     }
-    for name, one in of_kind(objects, "PrometheusRule").items():
-        rules = [rule for group in one["spec"]["groups"] for rule in group["rules"]]
+    for name, item in of_kind(objects, "PrometheusRule").items():
+        rules = [rule for group in item["spec"]["groups"] for rule in group["rules"]]
         if {rule["alert"] for rule in rules if "alert" in rule} != known:
             yield f"PrometheusRule {name}: not the alerts of the file"
         for rule in rules:
@@ -340,18 +350,18 @@ def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
                 f"runbooks.md#{rule['alert'].lower()}"
             ):
                 yield f"PrometheusRule {name}: {rule['alert']} leads to no runbook"
-    for name, one in of_kind(objects, "ConfigMap").items():
+    for name, item in of_kind(objects, "ConfigMap").items():
         if "-dashboard-" in name:
-            if one["metadata"]["labels"].get("grafana_dashboard") != "1":
+            if item["metadata"]["labels"].get("grafana_dashboard") != "1":
                 yield f"{name}: Grafana's sidecar does not see it"
-            ((file_name, text),) = one["data"].items()
+            ((file_name, text),) = item["data"].items()
             if json.loads(text) != json.loads((CHART / "files/dashboards" / file_name).read_text()):
                 yield f"{name}: not the dashboard of the file"
 
 
 def _of_network(objects: Sequence[Object]) -> Iterator[str]:
-    for name, one in of_kind(objects, "NetworkPolicy").items():
-        spec: Any = one["spec"]
+    for name, item in of_kind(objects, "NetworkPolicy").items():
+        spec: Any = item["spec"]
         if set(spec["policyTypes"]) != {"Ingress", "Egress"}:
             yield f"NetworkPolicy {name}: closes one direction alone"
         deployments = of_kind(objects, "Deployment")
@@ -364,10 +374,12 @@ def _of_network(objects: Sequence[Object]) -> Iterator[str]:
         for rule in spec["egress"]:
             if {port["port"] for port in rule["ports"]} == {53}:
                 continue  # names are asked for wherever the cluster says
-            if led := [one for one in METADATA if _leads_to(one, rule)]:
+            if led := [item for item in METADATA if _leads_to(item, rule)]:
                 yield f"NetworkPolicy {name}: leads to the metadata service at {led}"
         variables = environment(next(iter(deployments.values())), objects)
-        brokers = {int(one.rpartition(":")[2]) for one in variables[PREFIX + "BROKERS"].split(",")}
+        brokers = {
+            int(item.rpartition(":")[2]) for item in variables[PREFIX + "BROKERS"].split(",")
+        }
         if not {53, *brokers} <= open_ports:
             yield f"NetworkPolicy {name}: no way to {sorted(brokers)}, or none to DNS"
 
@@ -389,21 +401,21 @@ def _of_console(objects: Sequence[Object]) -> Iterator[str]:
     deployments, services = of_kind(objects, "Deployment"), of_kind(objects, "Service")
     if ("music-earmark-console" in deployments) != ("music-earmark-console" in services):
         yield "the console has no service, or a service no console"
-    for name, one in services.items():
-        if _matched({"matchLabels": one["spec"]["selector"]}, deployments) != [name]:
+    for name, service in services.items():
+        if _matched({"matchLabels": service["spec"]["selector"]}, deployments) != [name]:
             yield f"Service {name}: leads to other pods than {name}'s"
-        if [port["targetPort"] for port in one["spec"]["ports"]] != ["http"]:
+        if [port["targetPort"] for port in service["spec"]["ports"]] != ["http"]:
             yield f"Service {name}: leads to another port"
-    for name, one in of_kind(objects, "Ingress").items():
-        (rule,) = one["spec"]["rules"]
+    for name, service in of_kind(objects, "Ingress").items():
+        (rule,) = service["spec"]["rules"]
         (path,) = rule["http"]["paths"]
         if (path["path"], path["pathType"]) != ("/", "Prefix"):
             yield f"Ingress {name}: not everything gets through"
         if path["backend"]["service"] != {"name": name, "port": {"name": "http"}}:
             yield f"Ingress {name}: leads elsewhere"
-        scheme = "https" if one["spec"].get("tls") else "http"
+        scheme = "https" if service["spec"].get("tls") else "http"
         variables = environment(deployments[name], objects)
         if variables.get(PREFIX + "CONSOLE_URL") != f"{scheme}://{rule['host']}":
             yield f"Ingress {name}: the console does not know its address"
-        if any(rule["host"] not in tls["hosts"] for tls in one["spec"].get("tls", [])):
+        if any(rule["host"] not in tls["hosts"] for tls in service["spec"].get("tls", [])):
             yield f"Ingress {name}: the certificate is for another host"

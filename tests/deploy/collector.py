@@ -72,16 +72,16 @@ def _spans(request: ExportTraceServiceRequest) -> Iterator[Kept]:
     for resource in request.resource_spans:
         process = _plain(resource.resource.attributes)["service.name"]
         for scope in resource.scope_spans:
-            for one in scope.spans:
+            for span in scope.spans:
                 yield Kept(
                     process,
-                    one.name,
-                    one.trace_id.hex(),
-                    one.span_id.hex(),
-                    one.parent_span_id.hex(),
-                    tuple(link.span_id.hex() for link in one.links),
-                    _plain(one.attributes),
-                    one.status.message if one.status.code == 2 else "",
+                    span.name,
+                    span.trace_id.hex(),
+                    span.span_id.hex(),
+                    span.parent_span_id.hex(),
+                    tuple(link.span_id.hex() for link in span.links),
+                    _plain(span.attributes),
+                    span.status.message if span.status.code == 2 else "",
                 )
 
 

@@ -97,12 +97,12 @@ def _series(live: Live, panel: dict[str, Any], began: float) -> Iterator[tuple[s
         asked = {"start": str(began), "end": str(time.time()), "step": str(STEP_S)}
         query = substituted(target["expr"])
         response = json.loads(live.server.ask("/api/v1/query_range", query=query, **asked))
-        for one in response["data"]["result"]:
-            times = date2num(np.array([int(t) for t, _ in one["values"]], dtype="datetime64[s]"))
+        for item in response["data"]["result"]:
+            times = date2num(np.array([int(t) for t, _ in item["values"]], dtype="datetime64[s]"))
             yield (
-                legend(target["legendFormat"], one["metric"]),
+                legend(target["legendFormat"], item["metric"]),
                 times,
-                np.array([float(v) for _, v in one["values"]]),
+                np.array([float(v) for _, v in item["values"]]),
             )
 
 
@@ -200,9 +200,9 @@ def _table(axes: Axes, panel: dict[str, Any], live: Live, began: float) -> None:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     lines = []
     for target in panel["targets"]:
-        for one in live.query(substituted(target["expr"])):
-            labels = [f"{name}={value}" for name, value in sorted(one["metric"].items())]
-            lines.append("   ".join([*labels, shown(float(one["value"][1]), unit)]))
+        for item in live.query(substituted(target["expr"])):
+            labels = [f"{name}={value}" for name, value in sorted(item["metric"].items())]
+            lines.append("   ".join([*labels, shown(float(item["value"][1]), unit)]))
     axes.text(0, 1, "\n".join(lines[:14]), va="top", fontsize=7, family="monospace")
 
 

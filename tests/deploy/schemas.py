@@ -30,17 +30,17 @@ def schema_problems(objects: Iterable[Object], kubernetes: str) -> list[str]:
     ]
 
 
-def _problems(one: Object, kubernetes: str) -> Iterator[str]:
-    custom = one["kind"] in DEFINITIONS
+def _problems(manifest: Object, kubernetes: str) -> Iterator[str]:
+    custom = manifest["kind"] in DEFINITIONS
     validator = (
-        _custom(one["kind"], one["apiVersion"])
+        _custom(manifest["kind"], manifest["apiVersion"])
         if custom
-        else _builtin(one["kind"], one["apiVersion"], kubernetes)
+        else _builtin(manifest["kind"], manifest["apiVersion"], kubernetes)
     )
     if validator is None:
-        yield f"nobody here knows {one['apiVersion']} {one['kind']}"
+        yield f"nobody here knows {manifest['apiVersion']} {manifest['kind']}"
         return
-    for error in validator.iter_errors(one):
+    for error in validator.iter_errors(manifest):
         yield f"{error.json_path}: {error.message[:300]}"
 
 
@@ -49,14 +49,14 @@ def _builtin(kind: str, api_version: str, kubernetes: str) -> Any:
     """Return the strict schema of one of Kubernetes' kinds; None where it has none."""
     name = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api_version)  # apps/v1 -> apps-v1
     try:
-        found = schema_contents(
+        result = schema_contents(
             f"{BUNDLED.format(kubernetes)}/{kind.lower()}-{name}.json", kubernetes
         )
     except FileNotFoundError:
         return None
-    resource = Resource.from_contents(found)
+    resource = Resource.from_contents(result)
     return jsonschema.Draft202012Validator(
-        found, registry=_definitions(kubernetes) @ (resource @ Registry())
+        result, registry=_definitions(kubernetes) @ (resource @ Registry())
     )
 
 

@@ -160,10 +160,10 @@ def test_a_planted_fault_is_found(template: str, number: int, tmp_path: Path) ->
     path.write_text(path.read_text().replace(old, new))
     try:
         objects = render("-f", str(values_file(variant)), chart=chart)
-        found = problems(objects, "1.34", tmp_path)
+        errors = problems(objects, "1.34", tmp_path)
     except (Refused, KeyError, ValueError, StopIteration) as error:
-        found = [repr(error)]
-    assert found != []
+        errors = [repr(error)]
+    assert errors != []
 
 
 @pytest.mark.parametrize(("wrong", "key"), WRONG)
@@ -174,8 +174,8 @@ def test_a_wrong_value_is_refused_by_its_name(wrong: str, key: str) -> None:
 
 
 def test_every_process_has_its_deployment() -> None:
-    found = of_kind(helm.variant("default"), "Deployment").values()
-    assert {one["metadata"]["labels"][COMPONENT] for one in found} == set(PROCESSES)
+    numbers = of_kind(helm.variant("default"), "Deployment").values()
+    assert {one["metadata"]["labels"][COMPONENT] for one in numbers} == set(PROCESSES)
 
 
 def test_every_setting_can_be_set_and_every_variable_is_a_setting(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_replicas_are_capped_by_partitions() -> None:
 
 
 def test_the_autoscaler_gets_in_by_the_same_secrets() -> None:
-    (one,) = of_kind(helm.variant("sasl"), "TriggerAuthentication").values()
+    (numbers,) = of_kind(helm.variant("sasl"), "TriggerAuthentication").values()
     parameters = {
         entry["parameter"]: (entry["name"], entry["key"])
-        for entry in one["spec"]["secretTargetRef"]
+        for entry in numbers["spec"]["secretTargetRef"]
     }
     assert parameters == {
         "username": ("kafka-user", "username"),
@@ -272,26 +272,28 @@ def test_jobs_go_where_the_processes_go() -> None:
 
 def test_objects_lie_where_they_are_told_to() -> None:
     for arguments, where in (((), "earmark"), (("--set", "namespaceOverride=labels"), "labels")):
-        for one in render("-f", str(values_file("gpu")), *arguments):
-            kind, name = one["kind"], one["metadata"]["name"]
+        for item in render("-f", str(values_file("gpu")), *arguments):
+            kind, name = item["kind"], item["metadata"]["name"]
             apart = kind == "PodMonitor" or "-dashboard-" in name
-            assert one["metadata"]["namespace"] == ("monitoring" if apart else where), name
+            assert item["metadata"]["namespace"] == ("monitoring" if apart else where), name
 
 
 def test_a_pod_is_replaced_as_its_process_says() -> None:
-    found = of_kind(helm.variant("gpu"), "Deployment")
-    replaced = {name: one["spec"]["strategy"].get("rollingUpdate") for name, one in found.items()}
+    objects_of_kind = of_kind(helm.variant("gpu"), "Deployment")
+    replaced = {
+        name: one["spec"]["strategy"].get("rollingUpdate") for name, one in objects_of_kind.items()
+    }
     assert replaced["music-earmark-classify"] == {"maxSurge": 0, "maxUnavailable": 1}
     assert replaced["music-earmark-decide"] == {"maxSurge": 1, "maxUnavailable": 0}
     assert replaced["music-earmark-monitor"] is None  # never two
 
 
 def test_new_settings_make_new_jobs_and_restart_the_pods() -> None:
-    one, other = render(), render("--set-json", "settings.alpha=0.02")
-    assert of_kind(one, "Job").keys().isdisjoint(of_kind(other, "Job"))
-    assert of_kind(one, "Job").keys() == of_kind(render(), "Job").keys()
+    item, other = render(), render("--set-json", "settings.alpha=0.02")
+    assert of_kind(item, "Job").keys().isdisjoint(of_kind(other, "Job"))
+    assert of_kind(item, "Job").keys() == of_kind(render(), "Job").keys()
     name = "music-earmark-decide"
-    assert pod(of_kind(one, "Deployment")[name]) != pod(of_kind(other, "Deployment")[name])
+    assert pod(of_kind(item, "Deployment")[name]) != pod(of_kind(other, "Deployment")[name])
 
 
 def test_a_policy_inline_is_mounted() -> None:

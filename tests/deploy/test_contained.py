@@ -62,10 +62,10 @@ class Project:
     ports: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def environment(self, name: str) -> dict[str, str]:
-        found = {key: given(value) for key, value in COMPOSE[name]["environment"].items()}
+        result = {key: given(value) for key, value in COMPOSE[name]["environment"].items()}
         for theirs, ours in self.addresses.items():
-            found = {key: value.replace(theirs, ours) for key, value in found.items()}
-        return image_environment() | found | self.ports.get(name, {})
+            result = {key: value.replace(theirs, ours) for key, value in result.items()}
+        return image_environment() | result | self.ports.get(name, {})
 
     def argv(self, name: str) -> list[str]:
         service = COMPOSE[name]
@@ -88,13 +88,13 @@ class Project:
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     """A Kafka with what the file sets, but for where it listens and stores."""
-    said = {
+    answer = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): value
         for name, value in COMPOSE["kafka"]["environment"].items()
         if not PLACES.search(name)
     }
-    assert said["auto.create.topics.enable"] == "false"
-    with apache_kafka(tmp_path_factory.mktemp("compose-kafka"), properties=said) as kafka:
+    assert answer["auto.create.topics.enable"] == "false"
+    with apache_kafka(tmp_path_factory.mktemp("compose-kafka"), properties=answer) as kafka:
         yield kafka
 
 
@@ -115,11 +115,11 @@ def project(brokers: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def _database(url: str) -> None:
     """Make the user and the database that the file's PostgreSQL makes at its first start."""
-    said = {key: given(value) for key, value in COMPOSE["postgres"]["environment"].items()}
+    answer = {key: given(value) for key, value in COMPOSE["postgres"]["environment"].items()}
     with psycopg.connect(url, autocommit=True) as connection:
-        user, password = said["POSTGRES_USER"], said["POSTGRES_PASSWORD"]
+        user, password = answer["POSTGRES_USER"], answer["POSTGRES_PASSWORD"]
         connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")
-        connection.execute(f"CREATE DATABASE {said['POSTGRES_DB']} OWNER {user}")
+        connection.execute(f"CREATE DATABASE {answer['POSTGRES_DB']} OWNER {user}")
 
 
 @pytest.fixture(scope="module")

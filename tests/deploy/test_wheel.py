@@ -68,19 +68,19 @@ def _closure(root: Distribution) -> Iterator[Distribution]:
     while waiting:
         needing, extras = waiting.pop()
         for text in needing.requires or ():
-            one = Requirement(text)
-            if one.marker and not any(one.marker.evaluate({"extra": extra}) for extra in extras):
+            item = Requirement(text)
+            if item.marker and not any(item.marker.evaluate({"extra": extra}) for extra in extras):
                 continue
-            known = (one.name.lower(), tuple(sorted(one.extras)))
+            known = (item.name.lower(), tuple(sorted(item.extras)))
             if known in seen:
                 continue
             seen.add(known)
             try:
-                members = distribution(one.name)
+                members = distribution(item.name)
             except PackageNotFoundError:
                 continue  # for another platform's build of it
             yield members
-            waiting.append((members, ("", *one.extras)))
+            waiting.append((members, ("", *item.extras)))
 
 
 def _top_levels(needed: Distribution) -> set[str]:

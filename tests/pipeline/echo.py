@@ -59,13 +59,13 @@ def echo(target: str) -> Handler:
                 await asyncio.sleep(3_600)
         padding = "x" * 950_000 if ping.mode == "huge" else ""
         echo_id = stable_id("ech", ping.upload_id)
-        said = Echo(echo_id=echo_id, track_id=ping.track_id, number=ping.number, padding=padding)
+        answer = Echo(echo_id=echo_id, track_id=ping.track_id, number=ping.number, padding=padding)
         if ping.mode == "pair":
             return [
-                Output(target, said),
-                Output(target, said.model_copy(update={"padding": "x" * 9_000})),
+                Output(target, answer),
+                Output(target, answer.model_copy(update={"padding": "x" * 9_000})),
             ]
-        return [Output(target, said)]
+        return [Output(target, answer)]
 
     return each("echo", Ping, handle)
 

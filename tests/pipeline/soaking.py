@@ -29,6 +29,6 @@ def soak(logs: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def number(said: str, name: str) -> int:
-    (line,) = [line for line in said.splitlines() if line.startswith(f"{name} ")]
+def number(text: str, name: str) -> int:
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
     return int(line.removeprefix(name).split()[0])

@@ -34,10 +34,10 @@ def there(pid: int) -> bool:
 def test_topics_are_created_once_and_left_as_they_are(broker: EmbeddedBroker) -> None:
     ensure_topics(Settings(brokers=broker.bootstrap, partitions=9))  # they are there, with 4
     admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+    result = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
     admin.close()
-    assert {name: found[name] for name in topics.EVENTS} == dict.fromkeys(topics.EVENTS, 4)
-    assert {name: found[name] for name in topics.DEAD} == dict.fromkeys(topics.DEAD, 1)
+    assert {name: result[name] for name in topics.EVENTS} == dict.fromkeys(topics.EVENTS, 4)
+    assert {name: result[name] for name in topics.DEAD} == dict.fromkeys(topics.DEAD, 1)
 
 
 def test_no_broker_is_said_soon() -> None:

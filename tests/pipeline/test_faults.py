@@ -11,10 +11,10 @@ pytestmark = pytest.mark.pipeline
 
 def test_a_dozen_faults_while_hundreds_of_uploads_arrive(tmp_path: Path) -> None:
     """One worker a stage, so that a kill leaves nobody; on Kafka another one takes over."""
-    said = soak(
+    report = soak(
         tmp_path / "logs",
         *("--uploads", "500", "--kills", "8", "--broker", "tansu", "--workers", "1"),
     )
-    assert number(said, "LOST") == number(said, "CONFLICTING") == 0
-    assert number(said, "STUCK partitions") == 0
-    assert number(said, "of them kills") >= 6
+    assert number(report, "LOST") == number(report, "CONFLICTING") == 0
+    assert number(report, "STUCK partitions") == 0
+    assert number(report, "of them kills") >= 6

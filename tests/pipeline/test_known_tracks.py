@@ -75,23 +75,23 @@ class House:
             assert time.monotonic() < deadline, f"no {kind.__name__} of {track}: {words}"
             self.supervisor.watch()
             for messages in self.reader.poll(200).values():
-                for one in messages:
-                    assert one.topic in SAID, f"a dead letter: {one}"
-                    record = parse(topics.RECORDS[one.topic], one.value)
-                    self.said[type(record), one.key.decode()].append(record)
+                for message in messages:
+                    assert message.topic in SAID, f"a dead letter: {message}"
+                    record = parse(topics.RECORDS[message.topic], message.value)
+                    self.said[type(record), message.key.decode()].append(record)
         (only,) = self.said[kind, track]
         assert isinstance(only, kind)
         return only
 
     def run(self, *words: str) -> str:
         """Type a command against this instance."""
-        said = CliRunner().invoke(app, [*words, "--state", str(self.state.folder)])
-        assert said.exit_code == 0, said.output
-        return said.output
+        run = CliRunner().invoke(app, [*words, "--state", str(self.state.folder)])
+        assert run.exit_code == 0, run.output
+        return run.output
 
     def counted(self, metric: str) -> dict[str, float]:
         """Read a counter of the workers by its only label."""
-        found: dict[str, float] = defaultdict(float)
+        result: dict[str, float] = defaultdict(float)
         for child in self.supervisor.children:
             with urllib.request.urlopen(child.metrics_url) as answer:  # noqa: S310 - our own address
                 text = answer.read().decode()
@@ -99,8 +99,8 @@ class House:
                 for sample in family.samples:
                     if sample.name == metric:
                         (label,) = sample.labels.values()
-                        found[label] += sample.value
-        return found
+                        result[label] += sample.value
+        return result
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +151,13 @@ def test_the_story_of_a_known_track(house: House, music: Path) -> None:
     content = heard.content_sha256
     house.run("bank", "create", "ours", "--kind", "catalogue", "--owner", "Catalogue")
     house.run("bank", "add", "ours", content, "--id", "A", "--why", "released")
-    ((faster, told),) = house.decided(music / "faster.flac", "D")
+    ((faster, decisions),) = house.decided(music / "faster.flac", "D")
     (match,) = faster.matches
     assert (match.match_class, match.bank, match.item_id) == ("sped_up", "ours", "A")
     assert match.speed_ratio == pytest.approx(1.04, abs=0.002)
-    assert told.matches == faster.matches
-    assert told.features["values"]["known.catalogue"] == "sped_up"
-    assert told.actions == first.actions, "a match with the catalogue is on trial only"
+    assert decisions.matches == faster.matches
+    assert decisions.features["values"]["known.catalogue"] == "sped_up"
+    assert decisions.actions == first.actions, "a match with the catalogue is on trial only"
 
     # It is removed: what comes back is held, and a person is asked. The analysis is not made
     # anew for that; the decision is.
@@ -180,11 +180,11 @@ def test_a_rescan_tells_each_end_and_ends(house: House, music: Path, tmp_path: P
     catalogue = tmp_path / "catalogue.jsonl"
     catalogue.write_text('{"track_id": "no address"}\n')
     words = ["submit", "--rescan", "--at-once", "2", "--state", str(house.state.folder)]
-    said = CliRunner().invoke(app, [*words, str(music / "piece.wav"), str(music / "faster.flac")])
-    assert said.exit_code == 0, said.output
-    ends = [line for line in said.output.splitlines() if "piece" in line or "faster" in line]
+    run = CliRunner().invoke(app, [*words, str(music / "piece.wav"), str(music / "faster.flac")])
+    assert run.exit_code == 0, run.output
+    ends = [line for line in run.output.splitlines() if "piece" in line or "faster" in line]
     assert len(ends) == 2
-    assert said.output.splitlines()[-1].startswith("rescan: 2 ")
+    assert run.output.splitlines()[-1].startswith("rescan: 2 ")
     wrong = CliRunner().invoke(app, [*words, str(catalogue)])
     assert wrong.exit_code == 1
     assert "not sent: line 1" in wrong.output

@@ -89,9 +89,9 @@ class House:
 
     def publish(self, messages: Iterable[tuple[str, Record | bytes]]) -> None:
         producer = open_producer(self.settings, "test")
-        for topic, said in messages:
-            value = said if isinstance(said, bytes) else said.to_bytes()
-            key = b"T" if isinstance(said, bytes) else said.track_id.encode()  # type: ignore[attr-defined]
+        for topic, message in messages:
+            value = message if isinstance(message, bytes) else message.to_bytes()
+            key = b"T" if isinstance(message, bytes) else message.track_id.encode()  # type: ignore[attr-defined]
             producer.send(topic, key=key, value=value)
         producer.flush()
         producer.close()
@@ -156,14 +156,14 @@ def log_of(settings: Settings, topic: str) -> list[Any]:
     consumer = KafkaConsumer(bootstrap_servers=settings.brokers, auto_offset_reset="earliest")
     numbers = consumer.partitions_for_topic(topic) or ()
     consumer.assign([TopicPartition(topic, number) for number in numbers])
-    found: list[Any] = []
+    result: list[Any] = []
     quiet = 0
     while quiet < 3:
         polled = consumer.poll(timeout_ms=300)
         quiet = 0 if polled else quiet + 1
-        found += [message for messages in polled.values() for message in messages]
+        result += [message for messages in polled.values() for message in messages]
     consumer.close()
-    return found
+    return result
 
 
 def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
@@ -171,20 +171,20 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
     house.start("ledger")
     house.start("catalogue")
     with IngestHook(house.settings) as hook:
-        one = upload("T-1", declared=Declaration(contains_ai="None"))
-        delivery = hook.submit_many([one, one])[0]
+        item = upload("T-1", declared=Declaration(contains_ai="None"))
+        delivery = hook.submit_many([item, item])[0]
     event = classified(declared=Declaration(contains_ai="None"))
     assert event.upload_id == delivery.upload_id
     records = decide(event, load(house.settings.policy))
     labelled, decided, requested = records.labelled, records.decided, records.requested
     assert requested is not None
-    told = [
+    messages = [
         (topics.CLASSIFIED, event),
         (topics.LABELLED, labelled),
         (topics.DECIDED, decided),
         (topics.REVIEWS_REQUESTED, requested),
     ]
-    house.publish(told)
+    house.publish(messages)
     expected = {
         "uploads": 1,
         "analyses": 1,
@@ -199,7 +199,7 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
     assert ledger.ended_uploads([delivery.upload_id]) == {delivery.upload_id}
     assert [worker.missing() for worker in house.workers] == [[], []]
 
-    house.publish(told)  # a processor's repeat
+    house.publish(messages)  # a processor's repeat
     answers: list[str] = []
 
     def answered_twice() -> bool:
@@ -260,10 +260,10 @@ def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house
     wait_until(
         lambda: len(dead_letter_store.find(ledger, DeadLetterFilter())) == 1
     )  # it is one message
-    said = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in buried()]
-    assert Counter(letter.processor for letter in said) == {"ledger": 1, "catalogue": 1}
-    assert {letter.reason for letter in said} == {"invalid_record"}
-    assert all(letter.origin.startswith("tracks.decided/") for letter in said)
+    answer = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in buried()]
+    assert Counter(letter.processor for letter in answer) == {"ledger": 1, "catalogue": 1}
+    assert {letter.reason for letter in answer} == {"invalid_record"}
+    assert all(letter.origin.startswith("tracks.decided/") for letter in answer)
     assert [worker.end() for worker in house.workers] == [0, 0]
 
 

@@ -72,14 +72,14 @@ def stage_on(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StageOn
 
 
 def numbers(stage: Stage, patience_s: float = 60) -> set[int]:
-    found: set[int] = set()
+    names: set[int] = set()
 
     def enough(records: list[Any]) -> bool:
-        found.update(json.loads(record.value)["number"] for record in records)
-        return len(found) >= PINGS
+        names.update(json.loads(record.value)["number"] for record in records)
+        return len(names) >= PINGS
 
     stage.read(stage.target, enough, patience_s)
-    return found
+    return names
 
 
 def test_a_broker_that_stalls_while_events_are_published_stops_the_worker(
@@ -193,8 +193,8 @@ def test_an_output_that_the_broker_refuses_makes_a_dead_letter_and_the_others_st
     stage.start()
     stage.send([ping(1, "pair"), ping(2)])
     letters = stage.read(topics.dead(stage.source), bool, 40)
-    (said,) = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in letters]
-    assert (said.reason, json.loads(said.value or b"")["number"]) == ("record_too_large", 1)
+    (answer,) = [dead_letters.read(one.topic, one.key, one.value, one.headers) for one in letters]
+    assert (answer.reason, json.loads(answer.value or b"")["number"]) == ("record_too_large", 1)
     outputs = stage.read(stage.target, lambda read: len(read) >= 2, 5)
     assert {json.loads(one.value)["number"] for one in outputs} >= {2}
     assert all(not json.loads(one.value)["padding"] for one in outputs)

@@ -56,9 +56,9 @@ class House:
 
     def run(self, *words: str) -> str:
         """Type a command against this instance."""
-        said = CliRunner().invoke(app, [*words, "--state", str(self.state.folder)])
-        assert said.exit_code == 0, said.output
-        return said.output
+        run = CliRunner().invoke(app, [*words, "--state", str(self.state.folder)])
+        assert run.exit_code == 0, run.output
+        return run.output
 
     def registered(self, agreement: str) -> None:
         """Wait until the ledger has an entry: a track that comes before it is decided twice."""
@@ -71,13 +71,13 @@ class House:
         """Wait for a standing decision, and until the catalogue has applied it."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            found = current_decisions(self.ledger, [track_id]).get(track_id)
+            value = current_decisions(self.ledger, [track_id]).get(track_id)
             if (
-                found
-                and holds(found.decided)
-                and self.applied(track_id) == found.decided.decision_id
+                value
+                and holds(value.decided)
+                and self.applied(track_id) == value.decided.decision_id
             ):
-                return found.decided
+                return value.decided
             time.sleep(0.1)
         raise AssertionError(f"never: {queries.story(self.ledger, track_id)}")
 
@@ -89,15 +89,15 @@ class House:
             decision_id: str | None = connection.scalars(asked, {"id": track_id}).first()
         return decision_id
 
-    def rows(self, table: str, wanted: int) -> list[dict[str, Any]]:
+    def rows(self, table: str, expected: int) -> list[dict[str, Any]]:
         """Wait until the story of the track has so many entries of a table."""
         deadline = time.monotonic() + 30
         while True:
             story = queries.story(self.ledger, "T-1")
-            found = [dict(entry.record) for entry in story if entry.table == table]
-            if len(found) >= wanted or time.monotonic() > deadline:
-                assert len(found) == wanted, found
-                return found
+            result = [dict(entry.record) for entry in story if entry.table == table]
+            if len(result) >= expected or time.monotonic() > deadline:
+                assert len(result) == expected, result
+                return result
             time.sleep(0.1)
 
 
@@ -166,11 +166,11 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
     assert [one["ended"] for one in house.rows("usages", 2)] == [False, True]
 
     # A reviewer finds that a human made it: everything is reversed, in one decision.
-    said = verdict(
+    ruling = verdict(
         upload_id=event.upload_id, decision_id=revoked.decision_id,
         outcome="reject_flag", extent=None, components=(),
     )  # fmt: skip
-    house.tell(topics.REVIEWS_DECIDED, said)
+    house.tell(topics.REVIEWS_DECIDED, ruling)
     reversed_ = house.until(lambda one: one.verdict_id is not None)
     assert reversed_.previous_decision_id == revoked.decision_id
     assert reversed_.changed_dimensions == ("display", "recommendation")
@@ -182,9 +182,9 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
     steps = [one["decision_id"] for one in house.rows("decisions", 3)]
     assert steps == [one.decision_id for one in (licensed, revoked, reversed_)]
     assert [one["result"] for one in house.rows("applied", 3)] == ["applied"] * 3
-    told = house.run("show", "T-1")
+    output = house.run("show", "T-1")
     for words in ("again because of rights", "again because of verdict", "no longer", "of reasons"):
-        assert words in told
+        assert words in output
     explained = house.run("policy", "explain", "T-1")
     assert "label: AI extent None, confirmed (a reviewer says so)" in explained
 
@@ -216,7 +216,7 @@ def test_a_policy_is_written_tested_backtested_and_shipped_in_shadow(
     house: House, tmp_path: Path
 ) -> None:
     house.tell(topics.CLASSIFIED, classified(track_id="T-2", distributor="Acme"))
-    house.until(lambda one: True, "T-2")
+    house.until(lambda decision: True, "T-2")
     text = house.settings.policy.read_text()
     rule = """\
   - id: acme-held
@@ -231,23 +231,23 @@ def test_a_policy_is_written_tested_backtested_and_shipped_in_shadow(
 
 agreements:
 """
-    mine = tmp_path / "policy.yaml"
-    mine.write_text(text.replace("version: 2.1.0", "version: 2.2.0").replace("agreements:\n", rule))
+    own = tmp_path / "policy.yaml"
+    own.write_text(text.replace("version: 2.1.0", "version: 2.2.0").replace("agreements:\n", rule))
     runner = CliRunner()
-    linted = runner.invoke(app, ["policy", "lint", str(mine)])
+    linted = runner.invoke(app, ["policy", "lint", str(own)])
     assert "3 shadow" in linted.output, linted.output
-    assert runner.invoke(app, ["policy", "test", str(mine)]).exit_code == 0
-    report = json.loads(house.run("policy", "backtest", str(mine), "--json"))
+    assert runner.invoke(app, ["policy", "test", str(own)]).exit_code == 0
+    report = json.loads(house.run("policy", "backtest", str(own), "--json"))
     assert report["on_trial"]["acme-held"] == 1
     assert report["flips"] == []
     assert report["would_flip"] == [
         {"dimension": "monetisation", "from": "allow", "to": "hold", "tracks": 1}
     ]
-    published = house.run("policy", "publish", str(mine), "--by", "alice")
+    published = house.run("policy", "publish", str(own), "--by", "alice")
     assert "is live, approved by alice" in published  # what is on trial restricts nothing
 
-    def by_new_policy(one: TrackDecided) -> bool:
-        return one.policy.version == "2.2.0"
+    def by_new_policy(decision: TrackDecided) -> bool:
+        return decision.policy.version == "2.2.0"
 
     deadline = time.monotonic() + 30
     number = 0
@@ -268,19 +268,19 @@ agreements:
     )  # the catalogue never saw it
 
     # Live, it restricts: one person proposes, and nobody approves alone.
-    live = mine.read_text().replace(
+    live = own.read_text().replace(
         "mode: shadow\n    priority: 750", "mode: live\n    priority: 750"
     )
-    mine.write_text(live.replace("version: 2.2.0", "version: 2.3.0"))
-    assert "is proposed by alice" in house.run("policy", "publish", str(mine), "--by", "alice")
+    own.write_text(live.replace("version: 2.2.0", "version: 2.3.0"))
+    assert "is proposed by alice" in house.run("policy", "publish", str(own), "--by", "alice")
     deadline = time.monotonic() + 20
     while "policies" not in {name for name, n in queries.counts(house.ledger).items() if n > 1}:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     time.sleep(0.5)
-    assert "is proposed by alice" in house.run("policy", "publish", str(mine), "--by", "alice")
+    assert "is proposed by alice" in house.run("policy", "publish", str(own), "--by", "alice")
     time.sleep(1.0)
-    assert "approved by alice and bob" in house.run("policy", "publish", str(mine), "--by", "bob")
+    assert "approved by alice and bob" in house.run("policy", "publish", str(own), "--by", "bob")
     deadline = time.monotonic() + 30
     while True:
         house.run("redecide", "--track", "T-2", "--yes")

@@ -42,8 +42,8 @@ class Process:
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """What it logged under this name; every line must be JSON."""
-        said = [json.loads(line) for line in self.log.read_bytes().split(b"\n")[:-1]]
-        return [line for line in said if line.get("event") == event]
+        answer = [json.loads(line) for line in self.log.read_bytes().split(b"\n")[:-1]]
+        return [line for line in answer if line.get("event") == event]
 
     def wait_for(self, event: str, patience_s: float = 30) -> dict[str, Any]:
         wait_until(lambda: self.lines(event) or self.popen.poll() is not None, patience_s)

@@ -28,11 +28,11 @@ from tests.support.audio import write_wav
 pytestmark = pytest.mark.pipeline
 
 
-def eventually(found: Callable[[], Any], patience_s: float = 60) -> Any:
+def eventually(results: Callable[[], Any], patience_s: float = 60) -> Any:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            if result := found():
+            if result := results():
                 return result
         except Transient:  # the ledger's writer holds it
             pass
@@ -44,12 +44,12 @@ def messages_on(settings: Settings, topic: str, count: int) -> list[Any]:
     """The first ``count`` messages of a topic."""
     reader = open_reader(settings)
     reader.assign([TopicPartition(topic, n) for n in reader.partitions_for_topic(topic) or ()])
-    found: list[Any] = []
+    result: list[Any] = []
     deadline = time.monotonic() + 60
-    while len(found) < count and time.monotonic() < deadline:
-        found += [one for some in reader.poll(timeout_ms=200).values() for one in some]
+    while len(result) < count and time.monotonic() < deadline:
+        result += [one for some in reader.poll(timeout_ms=200).values() for one in some]
     reader.close()
-    return found
+    return result
 
 
 def test_a_replay_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,9 +99,9 @@ def the_story(settings: Settings, folder: Path) -> None:
     assert with_status("open") == []
 
     dlq("replay", second.dead_letter_id)
-    told = messages_on(settings, topics.DECIDED, 2)
-    assert [dict(one.headers)[dead_letters.REPLAY_ATTEMPT] for one in told] == [b"2", b"3"]
-    assert {one.value for one in told} == {decided.to_bytes()}
+    messages = messages_on(settings, topics.DECIDED, 2)
+    assert [dict(one.headers)[dead_letters.REPLAY_ATTEMPT] for one in messages] == [b"2", b"3"]
+    assert {one.value for one in messages} == {decided.to_bytes()}
     # In the same partition and behind both: once the ledger refuses this, it has read them.
     producer = open_producer(settings, "test")
     producer.send(topics.DECIDED, key=track_id.encode(), value=b"no decision").get(20)

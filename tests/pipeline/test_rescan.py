@@ -43,14 +43,14 @@ def sent(settings: Settings) -> list[str]:
     partitions = [TopicPartition(topics.UPLOADED, number) for number in range(2)]
     reader.assign(partitions)
     reader.seek_to_beginning()
-    found: list[str] = []
+    result: list[str] = []
     quiet = 0
     while quiet < 3:
         polled = [one for some in reader.poll(200).values() for one in some]
-        found += [one.key.decode() for one in polled]
+        result += [one.key.decode() for one in polled]
         quiet = 0 if polled else quiet + 1
     reader.close()
-    return found
+    return result
 
 
 def done_by_fingerprint(settings: Settings) -> None:

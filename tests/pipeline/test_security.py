@@ -58,16 +58,16 @@ def test_the_whole_house_by_tls_and_password(kafka: ApacheKafka, tmp_path: Path)
     """Hook, topics, Faust, its publisher, batches, watcher; and the password stays hidden."""
     settings = settings_of(kafka.secured(), ledger=f"sqlite:///{tmp_path}/ledger.db")
     ensure_topics(settings)
-    one = upload("T-1", declared=Declaration(contains_ai="None"))
+    delivery = upload("T-1", declared=Declaration(contains_ai="None"))
     with Supervisor(["decide", "ledger", "catalogue"], settings, tmp_path) as supervisor:
         assert supervisor.wait_ready(60) == []
         with Watcher(settings) as watcher, IngestHook(settings) as hook:
-            hook.submit(one)
+            hook.submit(delivery)
             event = classified(declared=Declaration(contains_ai="None"))
             producer = open_producer(settings, "test")
             producer.send(topics.CLASSIFIED, key=b"T-1", value=event.to_bytes()).get(20)
             producer.close()
-            ended = wait_for_decision(watcher, one.upload_id)
+            ended = wait_for_decision(watcher, delivery.upload_id)
         assert ended.decision is not None
         ledger = Ledger.open(settings.ledger)
         deadline = time.monotonic() + 30
@@ -125,23 +125,23 @@ def test_faust_by_a_client_certificate(kafka: ApacheKafka, tmp_path: Path) -> No
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_a_wrong_password_is_called_so(kafka: ApacheKafka, mechanism: str) -> None:
     fields = kafka.secured(mechanism=mechanism) | {"sasl_password": WRONG}
-    for said in refusals(settings_of(fields)):
-        assert isinstance(said, BrokerRefuses)
-        assert "check EARMARK_SASL_USERNAME and EARMARK_SASL_PASSWORD" in str(said)
-        assert WRONG not in str(said)
+    for answer in refusals(settings_of(fields)):
+        assert isinstance(answer, BrokerRefuses)
+        assert "check EARMARK_SASL_USERNAME and EARMARK_SASL_PASSWORD" in str(answer)
+        assert WRONG not in str(answer)
 
 
 def test_a_stranger_is_not_trusted(kafka: ApacheKafka) -> None:
     fields = kafka.secured() | {"tls_ca_file": None}
-    for said in refusals(settings_of(fields)):
-        assert isinstance(said, BrokerRefuses)
-        assert "check EARMARK_TLS_CA_FILE" in str(said)
+    for answer in refusals(settings_of(fields)):
+        assert isinstance(answer, BrokerRefuses)
+        assert "check EARMARK_TLS_CA_FILE" in str(answer)
 
 
 def test_the_wrong_protocol_is_suspected(kafka: ApacheKafka) -> None:
-    for said in refusals(settings_of({"brokers": kafka.address("SASL_SSL")})):
-        assert isinstance(said, BrokerAway)  # or it is just starting
-        assert "another EARMARK_SECURITY_PROTOCOL" in str(said)
+    for answer in refusals(settings_of({"brokers": kafka.address("SASL_SSL")})):
+        assert isinstance(answer, BrokerAway)  # or it is just starting
+        assert "another EARMARK_SECURITY_PROTOCOL" in str(answer)
 
 
 @pytest.fixture(autouse=True)
@@ -152,12 +152,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusals(settings: Settings) -> list[EarmarkError]:
     """What a synchronous and an asynchronous client say."""
-    said = []
+    answer = []
     for ask in (lambda: ensure_topics(settings), lambda: asyncio.run(seen_by_publisher(settings))):
         with pytest.raises(EarmarkError) as caught:
             ask()
-        said.append(caught.value)
-    return said
+        answer.append(caught.value)
+    return answer
 
 
 @pytest.mark.parametrize("name", ["decide", "ledger"])

@@ -26,12 +26,12 @@ def start(folder: Path, brokers: str) -> "subprocess.Popen[bytes]":
     write_wav(folder / "one.wav", noise.astype(np.float32))
     environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
     environment |= {"EARMARK_BROKERS": brokers, "EARMARK_FETCH_MAX_WAIT_MS": "50"}
-    with (folder / "said").open("w") as said:
+    with (folder / "said").open("w") as answer:
         return subprocess.Popen(
             [sys.executable, "-m", "streams.cli.main", "submit", "one.wav", "--out", "ends.jsonl"],
             cwd=folder,
             env=environment | {"COLUMNS": "300", "PYTHONUNBUFFERED": "1"},
-            stdout=said,
+            stdout=answer,
             stderr=subprocess.STDOUT,
         )
 

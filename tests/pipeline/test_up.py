@@ -40,11 +40,11 @@ def start(state: Path, *arguments: str) -> "subprocess.Popen[str]":
 def run_once(state: Path, out: Path, *arguments: str) -> tuple[list[dict[str, Any]], str]:
     process = start(state, "--once", "--out", str(out), *arguments)
     try:
-        said, _ = process.communicate(timeout=180)
+        output, _ = process.communicate(timeout=180)
     finally:
         process.kill()
-    assert process.returncode == 0, said
-    return [json.loads(line) for line in out.read_text().splitlines()], said
+    assert process.returncode == 0, output
+    return [json.loads(line) for line in out.read_text().splitlines()], output
 
 
 def count(state: Path, table: str) -> int:
@@ -78,7 +78,7 @@ def workers_of(parent: int) -> dict[str, int]:
 
 def test_self_made_tracks_go_every_way(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    ends, said = run_once(state, tmp_path / "first.jsonl")
+    ends, output = run_once(state, tmp_path / "first.jsonl")
     outcomes = Counter(end.get("outcome") for end in ends)
     assert outcomes["ai_likely"] >= 1
     assert outcomes["human_likely"] + outcomes["uncertain"] >= 1
@@ -91,7 +91,7 @@ def test_self_made_tracks_go_every_way(tmp_path: Path) -> None:
     assert actions.pop("display") != "none", "and is shown"
     assert set(actions.values()) <= {"allow", "attach"}, "and bears no penalty"
     for place in ("metrics", "ledger", "logs"):
-        assert place in said
+        assert place in output
 
     decided = {end["path"]: end["decision_id"] for end in ends if end["status"] == "decided"}
     assert count(state, "decisions") == len(decided)
@@ -125,7 +125,7 @@ def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(tmp_path: Path)
         assert set(children) == set(PROCESSES)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
         assert time.monotonic() - began < 10
         assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
@@ -141,7 +141,7 @@ def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(tmp_path: Path)
         "sparse.wav": ("dead_letter", "too_large"),
     }
     for name in by_name:
-        (line,) = [line for line in said.splitlines() if f"/{name}" in line]
+        (line,) = [line for line in output.splitlines() if f"/{name}" in line]
         assert len(line) < 300
 
 
@@ -169,10 +169,10 @@ def test_workers_killed_while_busy_and_nothing_lost(tmp_path: Path) -> None:
     killer = threading.Thread(target=kill_all, daemon=True)
     killer.start()
     try:
-        said, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=240)
     finally:
         process.kill()
-    assert process.returncode == 0, said
+    assert process.returncode == 0, output
     assert "fingerprint" in killed
     assert len(killed) >= 2, f"killed only {killed}"
     ends = [json.loads(line) for line in out.read_text().splitlines()]

@@ -159,12 +159,12 @@ def _judge(run: Soak, house: House) -> list[Sum]:
             break
     log.close()
     exits, faults = run.watching.exits, run.faults.injected
-    unexplained = [one for one in exits if not one.explained(faults)]
+    unexplained = [item for item in exits if not item.explained(faults)]
     _print("\nfaults: " + kinds([fault.kind for fault in faults]))
     _print("exits of workers:")
-    for one in exits:
-        mark = "" if one.explained(faults) else "  UNEXPLAINED"
-        _print(f"  {one.worker:<14} code {one.code:>3}{mark}  {one.reason[:160]}")
+    for item in exits:
+        mark = "" if item.explained(faults) else "  UNEXPLAINED"
+        _print(f"  {item.worker:<14} code {item.code:>3}{mark}  {item.reason[:160]}")
     for partition, count in left.items():
         _print(f"stuck: {partition}: {count} not committed")
     _print("dead letters: " + reasons(facts))

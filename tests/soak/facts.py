@@ -80,14 +80,14 @@ class Facts:
             self._take_letter(message)
             return
         try:
-            said = json.loads(message.value)
-            upload_id = said["upload_id"]
+            document = json.loads(message.value)
+            upload_id = document["upload_id"]
             if message.topic == topics.UPLOADED:
-                self.delivered[upload_id].add(said["uploaded_at"])
+                self.delivered[upload_id].add(document["uploaded_at"])
             elif message.topic == topics.DECISIONS_APPLIED:
-                self.applied.add(said["decision_id"])
+                self.applied.add(document["decision_id"])
             else:
-                self._take_record(message, said, upload_id)
+                self._take_record(message, document, upload_id)
         except (ValueError, KeyError, TypeError):
             self.strangers += 1
 
@@ -116,26 +116,26 @@ class Facts:
         else:
             self.dead[upload_id].add(letter.reason)
 
-    def _take_record(self, message: Any, said: dict[str, Any], upload_id: str) -> None:
-        identity = (message.topic, upload_id, said[IDS[message.topic]])
-        times = [said.pop(name) for name in TIMES if name in said]
+    def _take_record(self, message: Any, answer: dict[str, Any], upload_id: str) -> None:
+        identity = (message.topic, upload_id, answer[IDS[message.topic]])
+        times = [answer.pop(name) for name in TIMES if name in answer]
         if message.topic == topics.STATEMENTS_WRITTEN:  # it says until when one may object
-            times.append(said["redress"]["deadline"])
+            times.append(answer["redress"]["deadline"])
         if message.topic == topics.USAGE_ATTRIBUTED:
-            times.append(said["from_at"])
+            times.append(answer["from_at"])
         self.records[*identity, *times].add(_digest(message.value))
-        self.timeless[identity].add(_digest(json.dumps(_undated(said)).encode()))
+        self.timeless[identity].add(_digest(json.dumps(_undated(answer)).encode()))
         if message.topic == topics.LABELLED:
-            self.labels |= {label["label_id"] for label in said["labels"]}
+            self.labels |= {label["label_id"] for label in answer["labels"]}
         if message.topic == topics.DECIDED:
-            decision_id = said["decision_id"]
+            decision_id = answer["decision_id"]
             self.decided[upload_id].add(decision_id)
-            versions = (said["model"]["digest"], said["policy"]["digest"])
-            self.answers[upload_id, said["content_sha256"], *versions].add(decision_id)
+            versions = (answer["model"]["digest"], answer["policy"]["digest"])
+            self.answers[upload_id, answer["content_sha256"], *versions].add(decision_id)
             newest = Newest(times[0], message.timestamp, decision_id)
-            known = self.newest.get(said["track_id"], newest)
+            known = self.newest.get(answer["track_id"], newest)
             later = (newest.uploaded_at, newest.decided_at) >= (known.uploaded_at, known.decided_at)
-            self.newest[said["track_id"]] = newest if later else known
+            self.newest[answer["track_id"]] = newest if later else known
 
 
 class Log:
@@ -169,8 +169,8 @@ class Log:
 
         The embedded broker's own answer may lie within its last batch.
         """
-        said = self._consumer.end_offsets(self._partitions)
-        return {at: max(self._consumer.position(at), said[at]) for at in self._partitions}
+        ends = self._consumer.end_offsets(self._partitions)
+        return {at: max(self._consumer.position(at), ends[at]) for at in self._partitions}
 
     def close(self) -> None:
         """Disconnect."""
@@ -202,10 +202,10 @@ def _admin(settings: Settings) -> dict[str, Any]:
     return known
 
 
-def _undated(said: Any) -> Any:
-    if isinstance(said, dict):
-        return {key: _undated(value) for key, value in said.items() if key not in DATES}
-    return [_undated(one) for one in said] if isinstance(said, list) else said
+def _undated(answer: Any) -> Any:
+    if isinstance(answer, dict):
+        return {key: _undated(value) for key, value in answer.items() if key not in DATES}
+    return [_undated(one) for one in answer] if isinstance(answer, list) else answer
 
 
 def _digest(value: bytes) -> str:

@@ -73,8 +73,8 @@ class Store:
     def exchange(self) -> None:
         """Put a file where the folder is, or back, in one step: no moment without either."""
         libc = ctypes.CDLL(None, use_errno=True)
-        one, other = os.fsencode(self.folder), os.fsencode(self._instead)
-        if libc.renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) != 0:
+        item, other = os.fsencode(self.folder), os.fsencode(self._instead)
+        if libc.renameat2(AT_FDCWD, item, AT_FDCWD, other, RENAME_EXCHANGE) != 0:
             raise OSError(ctypes.get_errno(), "cannot exchange", str(self.folder))
 
     def fill(self) -> None:

@@ -117,9 +117,9 @@ class Sender:
         try:
             with IngestHook(self.settings) as hook:
                 batch: list[Upload] = []
-                for one in self.planned:
-                    batch.append(one.upload)
-                    self.good[one.upload.upload_id] = one.good
+                for item in self.planned:
+                    batch.append(item.upload)
+                    self.good[item.upload.upload_id] = item.good
                     if len(batch) == BATCH:
                         self._deliver(hook, batch, dice)
                         batch = []

@@ -62,15 +62,15 @@ def ledger_sums(url: str, facts: Facts, good: Mapping[str, bool]) -> Iterator[Su
     try:
         rows = counts(ledger)
         decisions = _column(ledger, DECISIONS.c.decision_id)
-        told = facts.ids(topics.DECIDED)
+        names = facts.ids(topics.DECIDED)
         in_ledger = ledger.ended_uploads(list(good))
         yield Sum(
             "ledger: uploads missing", len(good.keys() - _column(ledger, UPLOADS.c.upload_id)), 0
         )
         yield Sum("ledger: uploads without an end", len(good) - len(in_ledger), 0)
-        yield Sum("ledger: decisions that differ", len(decisions ^ told), 0)
+        yield Sum("ledger: decisions that differ", len(decisions ^ names), 0)
         applied = _column(ledger, APPLIED.c.decision_id)
-        yield Sum("ledger: decisions not applied", len(told ^ applied), 0)
+        yield Sum("ledger: decisions not applied", len(names ^ applied), 0)
         tasks = _column(ledger, REVIEW_TASKS.c.task_id)
         yield Sum("ledger: tasks that differ", len(tasks ^ facts.ids(topics.REVIEWS_REQUESTED)), 0)
         yield Sum("ledger: labels", rows["labels"], len(facts.labels))
@@ -98,11 +98,11 @@ def _column(ledger: Ledger, column: "Column[str]") -> set[str]:
 
 def table(sums: Sequence[Sum]) -> str:
     """Return the sums, one a line, the wrong ones marked."""
-    width = max(len(one.name) for one in sums)
+    width = max(len(item.name) for item in sums)
     lines = []
-    for one in sums:
-        must = "" if one.wanted is None else f"  must be {one.wanted}"
-        lines.append(f"{one.name:<{width}} {one.value:>9}{must}{'  WRONG' if one.wrong else ''}")
+    for item in sums:
+        must = "" if item.wanted is None else f"  must be {item.wanted}"
+        lines.append(f"{item.name:<{width}} {item.value:>9}{must}{'  WRONG' if item.wrong else ''}")
     return "\n".join(lines)
 
 

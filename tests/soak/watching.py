@@ -116,13 +116,13 @@ class Watching:
 
 def _last_failure(log: Path, start: int) -> str:
     """Return what a life that began at this byte of its log last said of its failure."""
-    said = ""
+    answer = ""
     with log.open("rb") as lines:
         lines.seek(start)
         for line in lines:
             with suppress(json.JSONDecodeError):
                 event = json.loads(line)
                 if isinstance(event, dict) and event.get("event") in FAILURES:
-                    found = event.get("failure") or event.get("error") or event.get("exception")
-                    said = str(found or event["event"]) if found or not said else said
-    return " ".join(said.split())[-300:]
+                    result = event.get("failure") or event.get("error") or event.get("exception")
+                    answer = str(result or event["event"]) if result or not answer else answer
+    return " ".join(answer.split())[-300:]

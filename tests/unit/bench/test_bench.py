@@ -51,9 +51,9 @@ def test_what_is_compared_runs_by_turns() -> None:
         order.append(name)
         return float(len(order))
 
-    found = by_turns({"a": lambda: job("a"), "b": lambda: job("b")}, 2)
+    timings = by_turns({"a": lambda: job("a"), "b": lambda: job("b")}, 2)
     assert order == ["a", "b", "a", "b", "a", "b"], "a turn to warm up, then two that count"
-    assert found == {"a": (3.0, 5.0), "b": (4.0, 6.0)}
+    assert timings == {"a": (3.0, 5.0), "b": (4.0, 6.0)}
 
 
 def test_cpu_is_that_of_the_work_and_not_of_the_waiting() -> None:
@@ -84,13 +84,13 @@ def test_a_tree_counts_its_children_the_ended_ones_too() -> None:
 
 def test_a_report_says_the_same_to_people_and_to_machines() -> None:
     rows = (Row("ours", (3.0, 1.0, 2.0), "s", 0.5),)
-    said = Report("decode", "ffmpeg", rows, {"ratio_to_bare_decode": 0.5}).data()
-    assert said["rows"] == [
+    report = Report("decode", "ffmpeg", rows, {"ratio_to_bare_decode": 0.5}).data()
+    assert report["rows"] == [
         {"name": "ours", "unit": "s", "min": 1.0, "median": 2.0, "max": 3.0, "ratio": 0.5}
     ]
-    assert said["ratio_to_bare_decode"] == 0.5
-    assert {"cores", "torch", "load_per_core"} <= said["machine"].keys()
-    json.dumps(said)
+    assert report["ratio_to_bare_decode"] == 0.5
+    assert {"cores", "torch", "load_per_core"} <= report["machine"].keys()
+    json.dumps(report)
 
 
 def test_copies_are_other_content_and_the_same_audio(track: Path, tmp_path: Path) -> None:
@@ -102,17 +102,22 @@ def test_copies_are_other_content_and_the_same_audio(track: Path, tmp_path: Path
 
 
 def test_decoding_is_measured_against_the_limit(track: Path) -> None:
-    said = decoding.bench_decode([track], 1).data()
-    by_name = {row["name"]: row for row in said["rows"]}
+    report = decoding.bench_decode([track], 1).data()
+    by_name = {row["name"]: row for row in report["rows"]}
     assert by_name[f"mp3: {decoding.bare_peer()}"]["ratio"] == 1.0
-    assert said["ratio_to_bare_decode"] == by_name[f"mp3: {decoding.OURS}"]["ratio"]
+    assert report["ratio_to_bare_decode"] == by_name[f"mp3: {decoding.OURS}"]["ratio"]
 
 
 def test_the_sum_is_the_sum_of_the_stages(track: Path) -> None:
     report = bench_stages(track, Model.load(MODEL), 0.01, 1)
     rows = {row.name: row.median for row in report.rows}
-    told = {SUM, "hear (decode to pack, as a worker does)", decoding.bare_peer(), decoding.PLAIN}
-    parts = rows.keys() - told
+    messages = {
+        SUM,
+        "hear (decode to pack, as a worker does)",
+        decoding.bare_peer(),
+        decoding.PLAIN,
+    }
+    parts = rows.keys() - messages
     assert {"landmarks", "hash the samples"} <= parts, "all that a worker does with a track"
     assert rows[SUM] == pytest.approx(sum(rows[name] for name in parts))
     assert report.figures["cpu_seconds_per_track"] == rows[SUM]
@@ -131,21 +136,21 @@ def test_every_batch_size_is_scored(track: Path) -> None:
 
 
 def test_a_policy_is_filled_with_rules_on_trial_and_decides_the_same() -> None:
-    given, many = load(Settings().policy), filled(Settings().policy, 50)
-    assert len(many.rules) == 50 > len(given.rules)
+    values, many = load(Settings().policy), filled(Settings().policy, 50)
+    assert len(many.rules) == 50 > len(values.rules)
     for number in range(6):
-        one, other = (decide(event(number), bundle).decided for bundle in (given, many))
-        assert one.actions == other.actions
-        assert (one.label.extent, one.label.source) == (other.label.extent, other.label.source)
-    said = bench_policy(Settings().policy, 20, 1).data()
-    assert said["rules"] == 50
-    assert said["decisions_per_second"] > 0
+        item, other = (decide(event(number), bundle).decided for bundle in (values, many))
+        assert item.actions == other.actions
+        assert (item.label.extent, item.label.source) == (other.label.extent, other.label.source)
+    report = bench_policy(Settings().policy, 20, 1).data()
+    assert report["rules"] == 50
+    assert report["decisions_per_second"] > 0
 
 
 def test_what_a_ledger_benchmark_writes_is_there(tmp_path: Path) -> None:
-    said = bench_ledger(tmp_path, Settings().policy, 12).data()
+    report = bench_ledger(tmp_path, Settings().policy, 12).data()
     with sqlite3.connect(tmp_path / "ledger.db") as database:
         assert database.execute("SELECT count(*) FROM decisions").fetchone() == (12 * 11,)
         assert database.execute("SELECT count(*) FROM analyses").fetchone() == (12 * 11,)
-    assert said["decisions_per_second"] > 0
-    assert said["slower_when_full"] > 0
+    assert report["decisions_per_second"] > 0
+    assert report["slower_when_full"] > 0

@@ -10,16 +10,16 @@ from tests.bench.index import FLAT, UNIVERSE, _drawn, bench_index
 
 def test_a_small_index(tmp_path: Path) -> None:
     report = bench_index(tmp_path / "index", 300, searches=10)
-    said = report.data()
+    answer = report.data()
     for name in ("reencoded", "excerpt_15s", "speed_4", "speed_8_excerpt_30s", "stretched"):
-        assert said[f"recall_{name}"] >= 0.9, name
-        assert said[f"false_{name}"] == 0, name
-        assert said[f"p99_ms_{name}"] > 0
-    assert said["false_of_nothing"] == 0
-    assert said["postings"] > 300 * 200
-    assert 2_000 < said["bytes_per_track"] < 20_000
-    assert said["open_and_first_search_s"] > 0
-    assert said["build_s"] > 0
+        assert answer[f"recall_{name}"] >= 0.9, name
+        assert answer[f"false_{name}"] == 0, name
+        assert answer[f"p99_ms_{name}"] > 0
+    assert answer["false_of_nothing"] == 0
+    assert answer["postings"] > 300 * 200
+    assert 2_000 < answer["bytes_per_track"] < 20_000
+    assert answer["open_and_first_search_s"] > 0
+    assert answer["build_s"] > 0
 
 
 def test_an_index_grows_and_is_the_same_as_one_built_at_once(tmp_path: Path) -> None:
@@ -27,9 +27,12 @@ def test_an_index_grows_and_is_the_same_as_one_built_at_once(tmp_path: Path) -> 
     grown = bench_index(tmp_path / "one", 260, searches=10).data()
     assert (grown["tracks"], grown["recall_reencoded"]) == (260, 1)
     bench_index(tmp_path / "other", 260, searches=10)
-    with open_index(f"file://{tmp_path}/one") as one, open_index(f"file://{tmp_path}/other") as two:
-        assert list(one.items()) == list(two.items())
-        assert one.stats().postings == two.stats().postings
+    with (
+        open_index(f"file://{tmp_path}/one") as item,
+        open_index(f"file://{tmp_path}/other") as two,
+    ):
+        assert list(item.items()) == list(two.items())
+        assert item.stats().postings == two.stats().postings
     as_it_is = bench_index(tmp_path / "one", 100, searches=10).data()
     assert (as_it_is["tracks"], "build_s" in as_it_is) == (260, False)
 

@@ -164,7 +164,7 @@ def test_a_failure_stores_nothing(
     catalogue.apply(published(decision()))
     apply = catalogue_consumer.apply
     calls: Iterator[Callable[..., str]] = iter([apply, fail])
-    monkeypatch.setattr(catalogue_consumer, "apply", lambda *given: next(calls)(*given))
+    monkeypatch.setattr(catalogue_consumer, "apply", lambda *values: next(calls)(*values))
     with pytest.raises(ZeroDivisionError):
         catalogue.apply(published(decision(days=1), decision(days=2)))
     assert current(catalogue) == [decision().decision_id]

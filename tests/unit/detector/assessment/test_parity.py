@@ -46,35 +46,35 @@ def observe(samples: FloatArray, rate_hz: int = RATE_HZ) -> Observation:
 def tracks() -> list[Observation]:
     """64 of four kinds and three sample rates, a few of them near the threshold."""
     rng = np.random.default_rng(1)
-    found = []
+    result = []
     for seed in range(8):
         played = render(seed, 13.0)
         painted = decode_through(played, RATE_HZ, (8, 8, 8), seed=seed)
-        found += [
+        result += [
             observe((share * painted + (1 - share) * played).mean(axis=0))
             for share in (0.0, 0.5, 0.8, 1.0)
         ]
-        found += [
+        result += [
             observe(rng.normal(0, 0.1, rate * seconds).astype(np.float32), rate)
             for rate, seconds in ((48_000, 13), (16_000, 9), (22_050, 8), (RATE_HZ, 2))
         ]
-    return found
+    return result
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_one_by_one_or_sixty_four_at_once(tracks: list[Observation], device: str) -> None:
     model = Model.load(Settings().model, device)
     together = model.assess(tracks, 0.01)
-    alone = [model.assess([one], 0.01)[0] for one in tracks]
+    alone = [model.assess([item], 0.01)[0] for item in tracks]
     on_cpu = Model.load(Settings().model).assess(tracks, 0.01)
     assert len(tracks) == 64
-    assert len({one.outcome for one in together}) >= 3
+    assert len({item.outcome for item in together}) >= 3
     for others in (alone, on_cpu):
-        assert [one.outcome for one in together] == [one.outcome for one in others]
-        for one, other in zip(together, others, strict=True):
-            assert (one.score is None) == (other.score is None)
-            if one.score is not None and other.score is not None:
-                assert abs(one.score - other.score) <= 1e-3
+        assert [item.outcome for item in together] == [item.outcome for item in others]
+        for item, other in zip(together, others, strict=True):
+            assert (item.score is None) == (other.score is None)
+            if item.score is not None and other.score is not None:
+                assert abs(item.score - other.score) <= 1e-3
 
 
 def plain(lines: FloatArray, groups: tuple[bool, ...], geometry: Geometry, rate: Rate) -> float:
@@ -130,12 +130,12 @@ def _on_and_off(
 
 def test_a_plain_reading_of_the_definition_agrees(tracks: list[Observation]) -> None:
     lattice = standard_lattice()
-    for one in (tracks[0], tracks[3], tracks[5]):
-        found = score_tracks(
-            torch.from_numpy(one.clock[None]), torch.tensor([one.groups]), one.geometry, lattice
+    for item in (tracks[0], tracks[3], tracks[5]):
+        scores = score_tracks(
+            torch.from_numpy(item.clock[None]), torch.tensor([item.groups]), item.geometry, lattice
         )
-        for index in (0, 2, 9, 20, int(found.best[0]), 60, 140):
+        for index in (0, 2, 9, 20, int(scores.best[0]), 60, 140):
             rate = lattice.rates[index]
-            assert float(found.all[0, index]) == pytest.approx(
-                plain(one.clock, one.groups, one.geometry, rate), abs=1e-4
+            assert float(scores.all[0, index]) == pytest.approx(
+                plain(item.clock, item.groups, item.geometry, rate), abs=1e-4
             )

@@ -15,16 +15,16 @@ from detector.audio.framing import Framer, overlapping, running_maximum
 def test_frames_are_those_of_the_whole(lengths: list[int], size: int, hop: int) -> None:
     hop = min(hop, size)
     samples = np.arange(sum(lengths), dtype=np.float32)
-    framer, found = Framer(size, hop), []
+    framer, result = Framer(size, hop), []
     for piece in np.split(samples, np.cumsum(lengths)):
-        found += [frame.copy() for frame in framer.feed(piece)]
+        result += [frame.copy() for frame in framer.feed(piece)]
     count = max(0, (len(samples) - size) // hop + 1)
-    assert [frame.tolist() for frame in found] == [
+    assert [frame.tolist() for frame in result] == [
         samples[k * hop : k * hop + size].tolist() for k in range(count)
     ]
     assert framer.rest.tolist() == samples[count * hop :].tolist()
     if count:
-        assert np.array_equal(overlapping(samples, size, hop), np.stack(found))
+        assert np.array_equal(overlapping(samples, size, hop), np.stack(result))
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 13, 16, 19, 23])
@@ -58,8 +58,8 @@ print(int(kept), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_freed_memory_is_there_for_the_next_array() -> None:
     def last_turn(keep: str) -> tuple[int, int]:
         command = [sys.executable, "-c", FAULTS.format(keep=keep)]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        kept, faults = map(int, said.split())
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        kept, faults = map(int, answer.split())
         return kept, faults
 
     assert last_turn("False and ")[1] > 200

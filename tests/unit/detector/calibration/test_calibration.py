@@ -22,9 +22,9 @@ def test_the_p_value_counts_human_recordings_and_the_track_itself(
     scores: list[float], score: float
 ) -> None:
     as_high = sum(other >= score for other in scores)
-    found = calibration(scores)
-    assert found.humans.p_value(score, 20) == pytest.approx((1 + as_high) / (len(scores) + 1))
-    assert found.humans.as_strong(score, 20) == as_high
+    calibrated = calibration(scores)
+    assert calibrated.humans.p_value(score, 20) == pytest.approx((1 + as_high) / (len(scores) + 1))
+    assert calibrated.humans.as_strong(score, 20) == as_high
 
 
 @given(SCORES, st.sampled_from([0.02, 0.05, 0.1, 0.2]))
@@ -41,22 +41,22 @@ def test_at_most_a_share_alpha_of_exchangeable_tracks_is_flagged(
 
 
 def test_the_probability_rises_with_the_score_and_stays_within_its_clip() -> None:
-    found = calibration([0.0])
-    steps = [found.probability(score) for score in np.linspace(-3, 12, 60)]
+    calibrated = calibration([0.0])
+    steps = [calibrated.probability(score) for score in np.linspace(-3, 12, 60)]
     assert steps == sorted(steps)
-    assert found.probability(2.0) == pytest.approx(0.5)
-    assert found.probability(-99) == found.probability(0)
-    assert found.probability(99) == found.probability(8) < 1
+    assert calibrated.probability(2.0) == pytest.approx(0.5)
+    assert calibrated.probability(-99) == calibrated.probability(0)
+    assert calibrated.probability(99) == calibrated.probability(8) < 1
 
 
 def test_a_rate_that_the_set_cannot_support_is_refused_with_the_number_it_takes() -> None:
-    found = calibration([0.0] * 99)
-    found.check_alpha(0.01)
-    found.check_alpha(0.05)
+    calibrated = calibration([0.0] * 99)
+    calibrated.check_alpha(0.01)
+    calibrated.check_alpha(0.05)
     with pytest.raises(ModelError, match=r"alpha 0.009 needs at least 111 human .* has 99"):
-        found.check_alpha(0.009)
+        calibrated.check_alpha(0.009)
     with pytest.raises(ModelError, match=r"0.001 needs at least 999"):
-        found.check_alpha(0.001)
+        calibrated.check_alpha(0.001)
 
 
 def test_surprise_is_minus_the_logarithm_of_the_share_above() -> None:

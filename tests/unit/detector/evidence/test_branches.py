@@ -294,9 +294,9 @@ def test_in_a_loop_the_sentences_about_altered_speed_and_pitch_say_so() -> None:
     assert "a loop or a moved level draws such" in evidence_of(own, "pitch").sentence
 
 
-@pytest.mark.parametrize(("alpha", "found"), [(0.01, False), (0.05, True)])
+@pytest.mark.parametrize(("alpha", "is_found"), [(0.01, False), (0.05, True)])
 def test_names_and_exact_rates_are_said_only_of_a_finding(
-    model: Model, alpha: float, found: bool
+    model: Model, alpha: float, is_found: bool
 ) -> None:
     """Clock, templates, parts and speed each at p = 0.03, between the two alphas."""
     humans = HumanScores.of(np.linspace(0, 1, 99))
@@ -317,16 +317,16 @@ def test_names_and_exact_rates_are_said_only_of_a_finding(
     text = " ".join(sentences.values())
     for kind in ("clock", "templates", "parts", "speed"):
         assert "2 of 99 human performances" in sentences[kind]
-    assert ("YuE" in text, "Suno" in text, "Udio" in text) == (found, found, found)
+    assert ("YuE" in text, "Suno" in text, "Udio" in text) == (is_found, is_found, is_found)
     for kind in ("clock", "parts"):
-        assert ("pulses at exactly 50.00 Hz" in sentences[kind]) == found
-        assert ("faint pulse near 50.00 Hz" in sentences[kind]) == (not found)
-    assert ("if the speed was altered by +2.0%" in sentences["speed"]) == found
-    assert ("a faint trace" in sentences["speed"].lower()) == (not found)
+        assert ("pulses at exactly 50.00 Hz" in sentences[kind]) == is_found
+        assert ("faint pulse near 50.00 Hz" in sentences[kind]) == (not is_found)
+    assert ("if the speed was altered by +2.0%" in sentences["speed"]) == is_found
+    assert ("a faint trace" in sentences["speed"].lower()) == (not is_found)
     drawn = {one.kind for one in assessment.evidence if one.rate_hz is not None}
-    assert drawn == ({"clock", "parts", "speed"} if found else {"clock"})
+    assert drawn == ({"clock", "parts", "speed"} if is_found else {"clock"})
     picture = picture_of("x", observed, Assessment(
         "uncertain", None, 0.0, 0.5, 0.03, "Unknown", None, (), None,
         (Evidence("clock", score, sentences["clock"], 50.0),),
     ), humans, "full_rate", alpha)  # fmt: skip
-    assert picture.is_found == found
+    assert picture.is_found == is_found

@@ -73,9 +73,9 @@ def strokes(period: int, tail: int, seed: int) -> FloatArray:
 )
 def test_a_simulated_decoder_is_found_at_its_rate(strides: tuple[int, ...], hz: float) -> None:
     painted = decode_through(played(), RATE, strides, seed=4).mean(axis=0)
-    found = score(observe(painted))
-    assert found.score.item() > 5
-    best = standard_lattice().rates[int(found.best.item())]
+    scores = score(observe(painted))
+    assert scores.score.item() > 5
+    best = standard_lattice().rates[int(scores.best.item())]
     assert best.hz == pytest.approx(hz, abs=0.01)
 
 
@@ -222,10 +222,10 @@ def test_a_moved_level_is_no_clock_whatever_its_rate(hz: float, wave: str) -> No
 
 def test_a_moved_level_does_not_cover_a_decoder_at_another_rate() -> None:
     painted = decode_through(played(), RATE, (8, 8, 8), seed=4).mean(axis=0)
-    found = score(observe(moved(painted, 50.0, "square")))
-    assert bool(found.looped[0])
-    assert found.score.item() > HUMAN_1_PERCENT
-    rate = standard_lattice().rates[int(found.best[0])]
+    scores = score(observe(moved(painted, 50.0, "square")))
+    assert bool(scores.looped[0])
+    assert scores.score.item() > HUMAN_1_PERCENT
+    rate = standard_lattice().rates[int(scores.best[0])]
     assert rate.hz == pytest.approx(86.133, abs=1e-3)
 
 
@@ -235,9 +235,9 @@ def test_a_loop_does_not_cover_a_decoder_at_another_rate() -> None:
     loop = strokes(round(RATE * 60 / 126 / 4), 2_000, 7)
     for music, decoded in ((played(), False), (painted, True)):
         mono = music.mean(axis=0)
-        found = score(observe(mono + loop * mono.std() / loop.std()))
-        assert bool(found.looped[0])
-        assert (float(found.score[0]) > HUMAN_1_PERCENT + 1) == decoded
+        scores = score(observe(mono + loop * mono.std() / loop.std()))
+        assert bool(scores.looped[0])
+        assert (float(scores.score[0]) > HUMAN_1_PERCENT + 1) == decoded
         if decoded:
-            rate = standard_lattice().rates[int(found.best[0])]
+            rate = standard_lattice().rates[int(scores.best[0])]
             assert rate.hz == pytest.approx(86.133, abs=1e-3)

@@ -52,12 +52,12 @@ def parts_of(samples: FloatArray) -> Parts:
 @pytest.mark.parametrize(("seconds", "tolerance"), [(20.0, 3.0), (30.0, 2.5), (50.0, 2.5)])
 def test_a_part_is_found_where_it_is(seconds: float, tolerance: float) -> None:
     samples, edges = spliced(played(21, 50.0), decoded(22, seconds), played(23, 50.0))
-    found = parts_of(samples)
-    assert found.extent == "Partly"
-    assert found.rate.hz == 50.0
-    (part,) = found.segments
+    parts = parts_of(samples)
+    assert parts.extent == "Partly"
+    assert parts.rate.hz == 50.0
+    (part,) = parts.segments
     assert (part.start_s, part.end_s) == pytest.approx(edges, abs=tolerance)
-    assert found.coverage == pytest.approx(seconds / (98 + seconds), abs=0.06)
+    assert parts.coverage == pytest.approx(seconds / (98 + seconds), abs=0.06)
 
 
 def test_two_parts_are_two_stretches() -> None:
@@ -70,23 +70,23 @@ def test_two_parts_are_two_stretches() -> None:
 
 
 def test_a_track_from_end_to_end_is_all() -> None:
-    found = parts_of(decoded(22, 50.0))
-    assert (found.extent, found.coverage) == ("All", 1.0)
-    assert [(part.start_s, part.end_s) for part in found.segments] == [(0.0, 50.0)]
+    parts = parts_of(decoded(22, 50.0))
+    assert (parts.extent, parts.coverage) == ("All", 1.0)
+    assert [(part.start_s, part.end_s) for part in parts.segments] == [(0.0, 50.0)]
 
 
 def test_what_people_play_has_no_parts() -> None:
     samples, _ = spliced(played(21, 50.0), played(23, 50.0))
-    found = parts_of(samples)
-    assert found.score < 2
-    assert (found.extent, found.segments, found.coverage) == ("None", (), 0.0)
+    parts = parts_of(samples)
+    assert parts.score < 2
+    assert (parts.extent, parts.segments, parts.coverage) == ("None", (), 0.0)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 7.0, 13.0])
 def test_short_tracks_are_one_window_or_none(seconds: float) -> None:
-    found = parts_of(decoded(22, 50.0)[: int(seconds * RATE_HZ)])
-    assert found.extent == ("None" if seconds < 1 else "All")
-    assert all(0 <= part.start_s < part.end_s <= seconds for part in found.segments)
+    parts = parts_of(decoded(22, 50.0)[: int(seconds * RATE_HZ)])
+    assert parts.extent == ("None" if seconds < 1 else "All")
+    assert all(0 <= part.start_s < part.end_s <= seconds for part in parts.segments)
 
 
 def test_only_plausible_rates_are_looked_at() -> None:

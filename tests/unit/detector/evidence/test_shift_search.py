@@ -37,10 +37,10 @@ def lines(seed: int) -> np.ndarray:
 
 
 def template_set_of(vectors: FloatArray) -> TemplateSet:
-    one = np.ones(len(vectors), np.float32)
+    unit = np.ones(len(vectors), np.float32)
     names = tuple(f"decoder {index}" for index in range(len(vectors)))
     axes = np.zeros((1, LENGTH), np.float32)
-    scales = [dict.fromkeys((FULL_RATE, LOW_RATE), one * at) for at in (0, 0.1, 4, 1)]
+    scales = [dict.fromkeys((FULL_RATE, LOW_RATE), unit * at) for at in (0, 0.1, 4, 1)]
     return TemplateSet(
         names, frozenset(names), np.zeros(LENGTH, np.float32), axes, vectors, *scales
     )
@@ -53,10 +53,10 @@ def template_set() -> TemplateSet:
 
 def test_unmoved_it_is_the_ordinary_cosine(template_set: TemplateSet) -> None:
     heard = vector(lines(12), seed=99)
-    found = template_set.transposed(heard)
-    assert found.shape == (3, len(factors()))
-    assert found[:, len(factors()) // 2] == pytest.approx(template_set.vectors @ heard, abs=0.005)
-    assert near(found, 1.0).argmax() == 1
+    result = template_set.transposed(heard)
+    assert result.shape == (3, len(factors()))
+    assert result[:, len(factors()) // 2] == pytest.approx(template_set.vectors @ heard, abs=0.005)
+    assert near(result, 1.0).argmax() == 1
 
 
 @pytest.mark.parametrize("shift", [-SHIFTS, -700, -1, 0, 5, 999, SHIFTS])

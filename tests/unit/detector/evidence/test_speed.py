@@ -48,11 +48,11 @@ def test_a_changed_speed_is_found_at_its_scale(
     strides: tuple[int, ...], hz: float, percent: int
 ) -> None:
     painted = decode_through(played(), RATE_HZ, strides, seed=4).mean(axis=0)
-    found = search(observe(at_speed(painted, percent)))
-    assert found.score > HUMAN_1_PERCENT
-    assert found.heard_hz == pytest.approx(hz * (1 + percent / 100), rel=1e-3)
-    assert found.scale == pytest.approx(1 + percent / 100, abs=1e-3)
-    assert f"altered by {percent:+d}.0%" in found.sentence
+    matches = search(observe(at_speed(painted, percent)))
+    assert matches.score > HUMAN_1_PERCENT
+    assert matches.heard_hz == pytest.approx(hz * (1 + percent / 100), rel=1e-3)
+    assert matches.scale == pytest.approx(1 + percent / 100, abs=1e-3)
+    assert f"altered by {percent:+d}.0%" in matches.sentence
 
 
 def test_what_people_play_stays_below() -> None:
@@ -71,8 +71,8 @@ def test_mains_buzz_is_no_altered_clock(mains: float) -> None:
 
 def test_the_frames_of_aac_are_no_candidates() -> None:
     painted = decode_through(played(), RATE_HZ, (8, 8, 4, 4), seed=4).mean(axis=0)
-    found = search(observe(painted))  # 43.07 Hz, as it stands: the clock's own business
-    assert abs(found.heard_hz - 44_100 / 1_024) > 0.05
+    matches = search(observe(painted))  # 43.07 Hz, as it stands: the clock's own business
+    assert abs(matches.heard_hz - 44_100 / 1_024) > 0.05
 
 
 def test_without_high_bands_there_is_nothing_to_find() -> None:

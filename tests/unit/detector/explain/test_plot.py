@@ -46,8 +46,8 @@ def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> 
 
 def text_of(svg: Path) -> str:
     """The words of an SVG in reading order, joined where a sentence wraps."""
-    found = re.findall(r"<text[^>]*>(.*?)</text>", svg.read_text(), flags=re.DOTALL)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", one)).strip() for one in found)
+    hits = re.findall(r"<text[^>]*>(.*?)</text>", svg.read_text(), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", one)).strip() for one in hits)
 
 
 def test_the_picture_shows_the_lines_and_says_the_sentence(
@@ -142,13 +142,13 @@ def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
     observation = observer.finish()
     usual, never = HumanScores.of(np.linspace(50, 99, 99)), HumanScores.of(np.linspace(-9, -1, 99))
     assert matches_of(observation, template_set, usual, "full_rate", 0.01) == ()
-    found = matches_of(observation, template_set, never, "full_rate", 0.01)
-    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
-    assert {one.name for one in found} <= set(template_set.names)
+    matches = matches_of(observation, template_set, never, "full_rate", 0.01)
+    assert [one.score for one in matches] == sorted((one.score for one in matches), reverse=True)
+    assert {one.name for one in matches} <= set(template_set.names)
     plain = pictured(played.mean(axis=0), model)
-    words = text_of(write(replace(plain, matches=found), tmp_path, "one")[1])
+    words = text_of(write(replace(plain, matches=matches), tmp_path, "one")[1])
     assert "Nearest known decoders" in words
-    assert all(one.name in words for one in found)
+    assert all(one.name in words for one in matches)
     assert "Nearest known decoders" not in text_of(write(plain, tmp_path, "two")[1])
 
 
@@ -159,8 +159,8 @@ def test_a_rate_that_is_never_scored_can_be_drawn(
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))
     observation = observer.finish()
-    (given,) = model.assess([observation], 0.01)
-    nothing = replace(given, evidence=(Evidence("clock", 0.0, "No clock.", 125.0),))
+    (assessment,) = model.assess([observation], 0.01)
+    nothing = replace(assessment, evidence=(Evidence("clock", 0.0, "No clock.", 125.0),))
     humans = model.calibrations["full_rate"].looks["clock"]
     picture = picture_of("song", observation, nothing, humans, "full_rate", 0.01)
     assert picture.segments == ()
@@ -192,11 +192,11 @@ def test_moved_templates_are_drawn_where_they_are_a_finding(
         :, at - 4 : at + 5
     ].max(axis=1)
     assert by_speed.name == template_set.names[int(best.argmax())]
-    found = moved_of(observation, template_set, pitched, calibration, 0.01)
-    assert found is not None
-    assert (found.name, found.factor) == ("Suno", 1.06)
+    moved = moved_of(observation, template_set, pitched, calibration, 0.01)
+    assert moved is not None
+    assert (moved.name, moved.factor) == ("Suno", 1.06)
     plain = pictured(played.mean(axis=0), model)
-    words = text_of(write(replace(plain, moved=found), tmp_path, "one")[1])
+    words = text_of(write(replace(plain, moved=moved), tmp_path, "one")[1])
     assert "All lines moved as one" in words
     assert "beside Suno:" in words
     assert "moved" not in text_of(write(plain, tmp_path, "two")[1])

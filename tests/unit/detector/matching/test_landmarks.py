@@ -17,11 +17,11 @@ from tests.support.recordings import RATE_HZ, changed, landmarks, music
 EMPTY = Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.uint16), 0.0)
 
 
-def same(one: Landmarks, other: Landmarks) -> bool:
+def same(first: Landmarks, other: Landmarks) -> bool:
     return (
-        np.array_equal(one.ticks, other.ticks)
-        and np.array_equal(one.steps, other.steps)
-        and one.duration_s == other.duration_s
+        np.array_equal(first.ticks, other.ticks)
+        and np.array_equal(first.steps, other.steps)
+        and first.duration_s == other.duration_s
     )
 
 
@@ -35,12 +35,12 @@ def test_they_do_not_depend_on_how_samples_are_cut(piece: int) -> None:
 def test_a_tone_lies_where_it_sounds_at_any_rate(rate_hz: int) -> None:
     time_s = np.arange(4 * rate_hz) / rate_hz
     wave = np.where((time_s > 1) & (time_s < 3), np.sin(2 * np.pi * 880 * time_s), 0)
-    found = landmarks((0.5 * wave).astype(np.float32), rate_hz)
-    assert len(found) >= 1
-    inside = (found.ticks > 1.2 * 128) & (found.ticks < 2.8 * 128)
-    pitch = found.steps[inside] / 16
+    marks = landmarks((0.5 * wave).astype(np.float32), rate_hz)
+    assert len(marks) >= 1
+    inside = (marks.ticks > 1.2 * 128) & (marks.ticks < 2.8 * 128)
+    pitch = marks.steps[inside] / 16
     assert np.abs(pitch - 12 * np.log2(880 / 200)).max() < 0.1
-    assert found.duration_s == pytest.approx(4.0, abs=0.001)
+    assert marks.duration_s == pytest.approx(4.0, abs=0.001)
 
 
 def test_level_changes_nothing() -> None:
@@ -56,11 +56,11 @@ def test_silence_has_none_and_nothing_fails_on_little() -> None:
 
 
 def test_they_are_small_and_come_back() -> None:
-    found = landmarks(music(1))
-    assert 4 * 45 < len(found) < 16 * 45
-    data = found.to_bytes()
-    assert len(data) < 4 * len(found)
-    assert same(Landmarks.from_bytes(data), found)
+    marks = landmarks(music(1))
+    assert 4 * 45 < len(marks) < 16 * 45
+    data = marks.to_bytes()
+    assert len(data) < 4 * len(marks)
+    assert same(Landmarks.from_bytes(data), marks)
     assert same(Landmarks.from_bytes(EMPTY.to_bytes()), EMPTY)
 
 
@@ -96,34 +96,34 @@ def test_lies_about_size_and_time_are_refused() -> None:
 
 def test_quads_of_pieces_are_quads_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hours are handled in pieces; a quad across their border is not lost, nor there twice."""
-    found = landmarks(music(1))
-    whole = quads_of(found)
+    marks = landmarks(music(1))
+    whole = quads_of(marks)
     monkeypatch.setattr(quads, "_AT_ONCE", 100)
-    pieces = quads_of(found)
-    assert len(found) > 300
+    pieces = quads_of(marks)
+    assert len(marks) > 300
     for name in ("numbers", "first", "last"):
         assert np.array_equal(getattr(pieces, name), getattr(whole, name))
 
 
-def chosen(found: Landmarks) -> np.ndarray:
+def chosen(marks: Landmarks) -> np.ndarray:
     """Return the quads of the index keys, without their places."""
-    return np.unique(index_keys(quads_of(found), found) >> np.uint64(8))
+    return np.unique(index_keys(quads_of(marks), marks) >> np.uint64(8))
 
 
 def test_index_keys_are_those_that_every_index_holds() -> None:
     """Other keys would find nothing in an index that was built before."""
     rng = np.random.default_rng(5)
     ticks = np.sort(rng.integers(0, 60 * 128, 600)).astype(np.uint32)
-    found = Landmarks(ticks, rng.integers(0, 54 * 16, 600).astype(np.uint16), 60.0)
-    keys = index_keys(quads_of(found), found)
+    result = Landmarks(ticks, rng.integers(0, 54 * 16, 600).astype(np.uint16), 60.0)
+    keys = index_keys(quads_of(result), result)
     digest = hashlib.sha256(keys.astype("<u8").tobytes()).hexdigest()
     assert (len(keys), digest[:16]) == (116, "568a9423677e0679")
 
 
 def test_quads_that_are_wanted_are_some_of_all() -> None:
-    found = landmarks(music(1))
-    every = quads_of(found)
-    few = quads_of(found, lambda numbers: numbers < 2**30)
+    marks = landmarks(music(1))
+    every = quads_of(marks)
+    few = quads_of(marks, lambda numbers: numbers < 2**30)
     below = every.chosen(every.numbers < 2**30)
     assert 0 < len(few) < len(every)
     for name in ("numbers", "first", "last"):

@@ -84,8 +84,8 @@ def test_of_a_medley_each_part_is_found() -> None:
 
 def test_other_music_is_other_music() -> None:
     seeds = (1, 2, 4, 5)
-    for one, other in permutations(seeds, 2):
-        assert found(piece(one), piece(other)) is MatchClass.NONE
+    for item, other in permutations(seeds, 2):
+        assert found(piece(item), piece(other)) is MatchClass.NONE
 
 
 def tones(*pitches_hz: float, seconds: float = 30.0) -> FloatArray:

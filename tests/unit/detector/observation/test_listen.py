@@ -45,8 +45,8 @@ def repeated(track: Path, times: int, path: Path) -> Path:
 def heard_alone(path: Path) -> tuple[float, float]:
     """Return (seconds, MB of its own at most) of hearing a file in a fresh process."""
     command = [sys.executable, "-c", HEAR, str(path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    seconds, most_mb = json.loads(said)
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    seconds, most_mb = json.loads(answer)
     return seconds, most_mb
 
 

@@ -189,13 +189,15 @@ def test_what_cannot_be_said_in_json_is_left_out() -> None:
 
 
 def test_the_same_delivery_is_the_same_upload() -> None:
-    one = Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64)
-    assert one.upload_id == Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64).upload_id
-    moved = one.model_copy(update={"uri": "file:///b.wav"})
-    assert moved.upload_id == one.upload_id  # the content is known, wherever it lies
-    unhashed = one.model_copy(update={"sha256": None})
+    delivery = Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64)
+    assert (
+        delivery.upload_id == Upload(track_id="T", uri="file:///a.wav", sha256="a" * 64).upload_id
+    )
+    moved = delivery.model_copy(update={"uri": "file:///b.wav"})
+    assert moved.upload_id == delivery.upload_id  # the content is known, wherever it lies
+    unhashed = delivery.model_copy(update={"sha256": None})
     assert unhashed.upload_id != unhashed.model_copy(update={"uri": "file:///b.wav"}).upload_id
-    assert one.upload_id != one.model_copy(update={"title": "Other"}).upload_id
+    assert delivery.upload_id != delivery.model_copy(update={"title": "Other"}).upload_id
 
 
 def test_ids_do_not_run_together() -> None:

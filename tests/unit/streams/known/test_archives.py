@@ -65,8 +65,8 @@ def test_some_banks_and_into_another(banks: Banks, tmp_path: Path) -> None:
     changed = archives.bring_in(banks, tmp_path / "a.banks", "three", BY)
     assert changed.added == 12
     assert archives.bring_in(banks, tmp_path / "a.banks", "three", BY).unchanged == 12
-    found = {one.item.bank for one in banks.index.search(query(score(5)))}
-    assert found == {"one", "two", "three"}
+    result = {one.item.bank for one in banks.index.search(query(score(5)))}
+    assert result == {"one", "two", "three"}
 
 
 def test_what_is_cut_or_altered_is_refused_before_any_of_it_is_used(
@@ -143,8 +143,8 @@ def test_a_bank_from_its_making_to_its_audit(run: Run, tmp_path: Path) -> None:
     heard = HEARD.__class__(**{**vars(HEARD), "landmarks": score(1).to_bytes()})
     store.keep("ab" * 32, heard)
     assert "1 added" in ok("add", "stay-down", "ab" * 32, "--id", "T-1", "--why", "notice 18")
-    said = orjson.loads(ok("stats", "--json"))
-    assert said["banks"]["stay-down"]["items"] == 2
+    document = orjson.loads(ok("stats", "--json"))
+    assert document["banks"]["stay-down"]["items"] == 2
     assert "stay-down  stay_down, 2 items, 100% of uploads; T&S" in ok("stats")
     assert "0 faults; 2 items looked up" in ok("verify")
     changed = ok("set", "stay-down", "--enabled-ratio", "0.1", "--why", "too many",
@@ -163,7 +163,7 @@ def test_a_bank_from_its_making_to_its_audit(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (("create", "x", "--kind", "spam", "--owner", "me"), "kind"),
         (("add", "nobody", "ab" * 32, "--why", "x"), "there is no bank nobody"),
@@ -172,18 +172,18 @@ def test_a_bank_from_its_making_to_its_audit(run: Run, tmp_path: Path) -> None:
         (("add", "here", "a", "b", "--id", "c", "--why", "x"), "--id names a single item"),
     ],
 )
-def test_what_cannot_be_done_says_why(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_done_says_why(run: Run, arguments: tuple[str, ...], text: str) -> None:
     run("create", "here", "--kind", "golden", "--owner", "me")
     result = run(*arguments)
     assert result.exit_code == 1
-    assert said in str(result.exception)
+    assert text in str(result.exception)
 
 
 def test_keys_of_an_archive_are_what_is_made_of_its_landmarks(banks: Banks, tmp_path: Path) -> None:
     archives.snapshot(banks, tmp_path / "a.banks")
     _, items = archives.read(tmp_path / "a.banks")
-    for one in items:
-        number = int(one.item_id[2:])
-        assert one.keys is not None
+    for entry in items:
+        number = int(entry.item_id[2:])
+        assert entry.keys is not None
         assert (expected := item(number).keys) is not None
-        assert np.array_equal(one.keys, expected)
+        assert np.array_equal(entry.keys, expected)

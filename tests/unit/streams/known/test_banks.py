@@ -124,7 +124,7 @@ def test_every_change_is_in_the_audit_and_what_failed_is_not(banks: Banks) -> No
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "text"),
     [
         ({"name": "Stay Down"}, "name"),
         ({"enabled_ratio": 1.5}, "enabled_ratio"),
@@ -134,8 +134,8 @@ def test_every_change_is_in_the_audit_and_what_failed_is_not(banks: Banks) -> No
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_a_wrong_bank_is_refused_by_field(fields: dict[str, object], said: str) -> None:
-    with pytest.raises(BankError, match=said):
+def test_a_wrong_bank_is_refused_by_field(fields: dict[str, object], text: str) -> None:
+    with pytest.raises(BankError, match=text):
         described({"name": "one", "kind": "golden", "owner": "T&S", **fields})
 
 

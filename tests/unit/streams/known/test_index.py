@@ -61,10 +61,10 @@ def test_every_class_is_found_among_others(index: SqlIndex) -> None:
     assert names(index, query(score(7_000))) == []
     assert names(index, query(score(9_000), content=digest(7))) == [("T-7", "exact")]
     assert names(index, query(score(9_000), pcm=digest(-8))) == [("T-7", "exact")]
-    (found,) = index.search(query(worn(part(whole, 20, 38))))
-    assert found.item == item(7), "with all that was said of it"
-    assert found.alignment is not None
-    assert found.alignment.offset_s == pytest.approx(20, abs=0.1)
+    (matches,) = index.search(query(worn(part(whole, 20, 38))))
+    assert matches.item == item(7), "with all that was said of it"
+    assert matches.alignment is not None
+    assert matches.alignment.offset_s == pytest.approx(20, abs=0.1)
 
 
 def test_of_many_the_strongest_comes_first(index: SqlIndex) -> None:
@@ -173,8 +173,8 @@ def test_writers_and_readers_at_once(url: str) -> None:
     with ThreadPoolExecutor(3) as threads:
         writers = [threads.submit(write, range(start, start + 12)) for start in (0, 100)]
         reader = threads.submit(read)
-        for one in writers:
-            one.result(60)
+        for writer in writers:
+            writer.result(60)
         done.set()
         assert reader.result(60) >= 2
     with open_index(url) as index:

@@ -87,9 +87,9 @@ FAULTS: dict[str, Callable[[], None]] = {
 
 def hear_or_fail(descriptor: int, max_duration_s: float) -> Heard:
     """Stands in for a decoder with holes: a file may name the fault that it causes."""
-    said = os.pread(descriptor, 100, 0).decode(errors="replace")
-    if said in FAULTS:
-        FAULTS[said]()
+    decoded = os.pread(descriptor, 100, 0).decode(errors="replace")
+    if decoded in FAULTS:
+        FAULTS[decoded]()
     return decode_child.decode(descriptor, max_duration_s)
 
 
@@ -108,9 +108,9 @@ def pool() -> Iterator[DecodePool]:
         decode_cpu_s=CPU_S,
         decode_max_memory_mb=MEMORY_MB,
     )
-    with DecodePool(settings, hear_or_fail) as one:
-        asyncio.run(one.warm())
-        yield one
+    with DecodePool(settings, hear_or_fail) as item:
+        asyncio.run(item.warm())
+        yield item
 
 
 def hear(pool: DecodePool, path: Path) -> Heard:

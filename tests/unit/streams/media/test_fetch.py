@@ -59,19 +59,19 @@ def test_refuses_what_is_not_a_file_under_the_roots(root: Path, spool: Path) -> 
     (root / "link.wav").symlink_to(outside)
     (root / "loop.wav").symlink_to(root / "loop.wav")
     os.mkfifo(root / "pipe.wav")
-    one = fetcher(root)
-    assert refused(one, outside.as_uri(), spool) == "refused_path"
-    assert refused(one, (root / "link.wav").as_uri(), spool) == "refused_path"
-    assert refused(one, (root / "loop.wav").as_uri(), spool) == "refused_path"
-    assert refused(one, f"{root.as_uri()}/../outside.wav", spool) == "refused_path"
-    assert refused(one, f"{root.as_uri()}/%2e%2e/outside.wav", spool) == "refused_path"
-    assert refused(one, (root / "pipe.wav").as_uri(), spool) == "not_a_file"
-    assert refused(one, root.as_uri(), spool) == "not_a_file"
-    assert refused(one, (root / "none.wav").as_uri(), spool) == "missing_file"
-    assert refused(one, "file:///dev/zero", spool) == "refused_path"
-    assert refused(one, "file://elsewhere/etc/passwd", spool) == "refused_path"
-    assert refused(one, "file:relative.wav", spool) == "refused_path"
-    assert refused(one, "file:///a%00b", spool) == "refused_path"
+    fetch = fetcher(root)
+    assert refused(fetch, outside.as_uri(), spool) == "refused_path"
+    assert refused(fetch, (root / "link.wav").as_uri(), spool) == "refused_path"
+    assert refused(fetch, (root / "loop.wav").as_uri(), spool) == "refused_path"
+    assert refused(fetch, f"{root.as_uri()}/../outside.wav", spool) == "refused_path"
+    assert refused(fetch, f"{root.as_uri()}/%2e%2e/outside.wav", spool) == "refused_path"
+    assert refused(fetch, (root / "pipe.wav").as_uri(), spool) == "not_a_file"
+    assert refused(fetch, root.as_uri(), spool) == "not_a_file"
+    assert refused(fetch, (root / "none.wav").as_uri(), spool) == "missing_file"
+    assert refused(fetch, "file:///dev/zero", spool) == "refused_path"
+    assert refused(fetch, "file://elsewhere/etc/passwd", spool) == "refused_path"
+    assert refused(fetch, "file:relative.wav", spool) == "refused_path"
+    assert refused(fetch, "file:///a%00b", spool) == "refused_path"
 
 
 def test_no_roots_means_no_local_files(root: Path, spool: Path) -> None:
@@ -100,13 +100,13 @@ def test_refuses_another_content(root: Path, spool: Path) -> None:
 def test_other_stores_come_through_fsspec(root: Path, spool: Path) -> None:
     store = fsspec.filesystem("memory")
     store.pipe_file("/bucket/a.wav", b"remote")
-    one = fetcher(root, schemes="file,memory")
-    fetched = one.fetch("memory://bucket/a.wav", None, spool)
+    fetch = fetcher(root, schemes="file,memory")
+    fetched = fetch.fetch("memory://bucket/a.wav", None, spool)
     assert fetched.path.read_bytes() == b"remote"
     fetched.path.unlink()
-    assert refused(one, "memory://bucket/none.wav", spool) == "missing_file"
+    assert refused(fetch, "memory://bucket/none.wav", spool) == "missing_file"
     store.pipe_file("/bucket/big.wav", b"x" * 2_000)
-    assert refused(one, "memory://bucket/big.wav", spool) == "too_large"
+    assert refused(fetch, "memory://bucket/big.wav", spool) == "too_large"
 
 
 def test_a_scheme_without_its_package_is_said_at_start(root: Path) -> None:

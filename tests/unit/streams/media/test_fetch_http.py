@@ -68,17 +68,17 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def server(address: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    one = ThreadingHTTPServer((address, port), Handler)
-    one.daemon_threads = True
+    item = ThreadingHTTPServer((address, port), Handler)
+    item.daemon_threads = True
     if tls is not None:
-        one.socket = tls.wrap_socket(one.socket, server_side=True)
-    thread = threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True)
+        item.socket = tls.wrap_socket(item.socket, server_side=True)
+    thread = threading.Thread(target=item.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield int(one.server_address[1])
+        yield int(item.server_address[1])
     finally:
-        one.shutdown()
-        one.server_close()
+        item.shutdown()
+        item.server_close()
 
 
 @pytest.fixture
@@ -204,10 +204,10 @@ def test_https_checks_the_name_on_the_certificate(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     world = names(music=[PUBLIC], other=[PUBLIC])
     with server(PUBLIC, tls=tls) as number:
-        one = fetcher(tmp_path, world)
-        assert one.fetch(f"https://music.example:{number}/a.wav", None, spool).size == len(BODY)
+        fetch = fetcher(tmp_path, world)
+        assert fetch.fetch(f"https://music.example:{number}/a.wav", None, spool).size == len(BODY)
         with pytest.raises(Transient):
-            one.fetch(f"https://other.example:{number}/a.wav", None, spool)
+            fetch.fetch(f"https://other.example:{number}/a.wav", None, spool)
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_https_checks_the_name_on_the_certificate(
     ],
 )
 def test_what_counts_as_inside(address: str) -> None:
-    for one in address.split():
-        assert not is_public(ip_address(one)), one
+    for item in address.split():
+        assert not is_public(ip_address(item)), item
 
 
 def test_what_counts_as_outside() -> None:
-    for one in ("8.8.8.8", "93.184.216.34", "2606:2800:220:1::1", "::ffff:8.8.8.8"):
-        assert is_public(ip_address(one)), one
+    for item in ("8.8.8.8", "93.184.216.34", "2606:2800:220:1::1", "::ffff:8.8.8.8"):
+        assert is_public(ip_address(item)), item

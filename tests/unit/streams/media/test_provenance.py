@@ -33,18 +33,18 @@ def encoded(kind: str, codec: str, **metadata: str) -> bytes:
         assert isinstance(stream, av.AudioStream)
         time = np.arange(44_100) / 44_100
         samples = (0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
-        wanted = stream.codec_context.format.name if stream.codec_context.format else "s16"
-        data = samples if wanted.startswith("flt") else (samples * 32_767).astype(np.int16)
+        expected = stream.codec_context.format.name if stream.codec_context.format else "s16"
+        data = samples if expected.startswith("flt") else (samples * 32_767).astype(np.int16)
         width = stream.codec_context.frame_size or 4_096
-        resampler = av.AudioResampler(format=wanted, layout="mono", rate=44_100)
+        resampler = av.AudioResampler(format=expected, layout="mono", rate=44_100)
         for start in range(0, len(data), width):
             frame = av.AudioFrame.from_ndarray(
                 data[None, start : start + width], "flt" if data.dtype == np.float32 else "s16",
                 "mono",
             )  # fmt: skip
             frame.sample_rate, frame.pts = 44_100, start
-            for one in resampler.resample(frame):
-                container.mux(stream.encode(one))
+            for item in resampler.resample(frame):
+                container.mux(stream.encode(item))
         container.mux(stream.encode(None))
     return out.getvalue()
 
@@ -67,13 +67,13 @@ def said(content: bytes, tmp_path: Path, anchors: str = SIGNATORY.anchor) -> Pro
 @pytest.mark.parametrize("kind", list(FILES))
 def test_a_trusted_signer_confirms(kind: str, tmp_path: Path) -> None:
     content, media_type = FILES[kind]
-    found = said(SIGNATORY.sign(content, media_type), tmp_path)
-    assert found is not None
-    assert (found.state, found.extent) == ("trusted", Extent.ALL)
-    assert found.signer == "Test Generator"
-    assert found.software_agents == ("Songmaker",)
-    assert found.actions == ("c2pa.created",)
-    assert found.codes == ()
+    facts = said(SIGNATORY.sign(content, media_type), tmp_path)
+    assert facts is not None
+    assert (facts.state, facts.extent) == ("trusted", Extent.ALL)
+    assert facts.signer == "Test Generator"
+    assert facts.software_agents == ("Songmaker",)
+    assert facts.actions == ("c2pa.created",)
+    assert facts.codes == ()
 
 
 @pytest.mark.parametrize("kind", list(FILES))
@@ -81,17 +81,17 @@ def test_a_tampered_file_says_nothing_but_that(kind: str, tmp_path: Path) -> Non
     content, media_type = FILES[kind]
     signed = bytearray(SIGNATORY.sign(content, media_type))
     signed[5_000 if kind == "wav" else -600] ^= 0xFF  # a byte of the audio
-    found = said(bytes(signed), tmp_path)
-    assert found is not None
-    assert (found.state, found.extent) == ("invalid", Extent.UNKNOWN)
-    assert found.codes
+    facts = said(bytes(signed), tmp_path)
+    assert facts is not None
+    assert (facts.state, facts.extent) == ("invalid", Extent.UNKNOWN)
+    assert facts.codes
 
 
 @pytest.mark.parametrize("anchors", ["", STRANGER.anchor])
 def test_a_stranger_signs_no_more_than_a_statement(anchors: str, tmp_path: Path) -> None:
-    found = said(SIGNATORY.sign(wav()), tmp_path, anchors)
-    assert found is not None
-    assert (found.state, found.extent) == ("untrusted", Extent.ALL)
+    facts = said(SIGNATORY.sign(wav()), tmp_path, anchors)
+    assert facts is not None
+    assert (facts.state, facts.extent) == ("untrusted", Extent.ALL)
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,15 @@ def test_a_stranger_signs_no_more_than_a_statement(anchors: str, tmp_path: Path)
     ],
 )
 def test_source_types_say_how_much(source_type: str, extent: Extent, tmp_path: Path) -> None:
-    found = said(SIGNATORY.sign(wav(), source_type=source_type), tmp_path)
-    assert found is not None
-    assert (found.state, found.extent) == ("trusted", extent)
+    facts = said(SIGNATORY.sign(wav(), source_type=source_type), tmp_path)
+    assert facts is not None
+    assert (facts.state, facts.extent) == ("trusted", extent)
 
 
 def test_reservations_of_training_are_read(tmp_path: Path) -> None:
-    found = said(SIGNATORY.sign(wav(), assertions=[TRAINING]), tmp_path)
-    assert found is not None
-    assert found.training_mining == {"cawg.ai_generative_training": "notAllowed"}
+    facts = said(SIGNATORY.sign(wav(), assertions=[TRAINING]), tmp_path)
+    assert facts is not None
+    assert facts.training_mining == {"cawg.ai_generative_training": "notAllowed"}
 
 
 def test_a_file_that_says_nothing(tmp_path: Path) -> None:
@@ -130,10 +130,10 @@ def test_a_file_that_says_nothing(tmp_path: Path) -> None:
 )
 def test_an_aigc_tag_is_read(kind: str, codec: str, tmp_path: Path) -> None:
     tag = '{"Label":"1","ContentProducer":"Songmaker","ProduceID":"p-1"}'
-    found = said(encoded(kind, codec, AIGC=tag), tmp_path)
-    assert found is not None
-    assert found.aigc == Aigc(label="1", producer="Songmaker", produce_id="p-1")
-    assert found.state == "absent"
+    facts = said(encoded(kind, codec, AIGC=tag), tmp_path)
+    assert facts is not None
+    assert facts.aigc == Aigc(label="1", producer="Songmaker", produce_id="p-1")
+    assert facts.state == "absent"
 
 
 @pytest.mark.parametrize("tag", ["1", "{", "[]", '{"Label":"7"}', '{"ContentProducer":"x"}'])
@@ -154,14 +154,14 @@ def test_it_is_read_in_the_confined_child(tmp_path: Path) -> None:
         settings = Settings(decode_workers=1)
         with DecodePool(settings, ProvenanceDecoder(SIGNATORY.anchor)) as pool:
             await pool.warm()
-            found = {}
+            output = {}
             for name, content in contents.items():
                 (tmp_path / name).write_bytes(content)
-                found[name] = (await pool.decode(tmp_path / name)).provenance
-            return found
+                output[name] = (await pool.decode(tmp_path / name)).provenance
+            return output
 
-    found = asyncio.run(heard())
-    assert found["plain"] == b""
-    trusted = Provenance.model_validate_json(found["signed"])
+    output = asyncio.run(heard())
+    assert output["plain"] == b""
+    trusted = Provenance.model_validate_json(output["signed"])
     assert (trusted.state, trusted.extent) == ("trusted", Extent.ALL)
-    assert Provenance.model_validate_json(found["tampered"]).state == "invalid"
+    assert Provenance.model_validate_json(output["tampered"]).state == "invalid"

@@ -42,9 +42,9 @@ def test_a_make_variable_holds_one_path_with_spaces_or_several(tmp_path: Path) -
     spaced = tmp_path / "my music"
     spaced.mkdir()
     assert named(str(spaced)) == [str(spaced)]
-    one, other = tmp_path / "a.mp3", tmp_path / "b c.mp3"
-    one.write_bytes(b"")
-    assert named(f"{one} '{other}'") == [str(one), str(other)]
+    item, other = tmp_path / "a.mp3", tmp_path / "b c.mp3"
+    item.write_bytes(b"")
+    assert named(f"{item} '{other}'") == [str(item), str(other)]
     assert named("no/such folder's") == ["no/such folder's"]
     assert named("no/such folder") == ["no/such folder"], "a slip is one missing path, not two"
     assert named("~") == [str(Path.home())]

@@ -78,18 +78,18 @@ def test_a_child_that_is_being_started_when_ctrl_c_comes_is_ended_too(
 
 
 def test_a_killed_child_comes_back_after_its_back_off(children: Supervisor) -> None:
-    one, two = children.children
-    before, other = pid(one), pid(two)
+    item, two = children.children
+    before, other = pid(item), pid(two)
     os.kill(before, signal.SIGKILL)
 
     def back() -> bool:
         children.watch()
-        return one.process is not None and one.process.pid != before
+        return item.process is not None and item.process.pid != before
 
     eventually(back)
-    assert (one.restarts, two.restarts) == (1, 0)
+    assert (item.restarts, two.restarts) == (1, 0)
     assert pid(two) == other
-    assert one.backoff_s > supervisor.FIRST_BACKOFF_S
+    assert item.backoff_s > supervisor.FIRST_BACKOFF_S
 
 
 def test_stubborn_children_are_killed(children: Supervisor) -> None:
@@ -101,9 +101,9 @@ def test_stubborn_children_are_killed(children: Supervisor) -> None:
 
 
 def test_every_child_has_its_own_port_and_settings(children: Supervisor) -> None:
-    one, two = (child.settings for child in children.children)
-    assert one.metrics_port != two.metrics_port
-    assert Settings.from_env(one.environment()) == one
+    item, two = (child.settings for child in children.children)
+    assert item.metrics_port != two.metrics_port
+    assert Settings.from_env(item.environment()) == item
 
 
 def test_a_worker_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path) -> None:

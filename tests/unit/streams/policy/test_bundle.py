@@ -45,7 +45,7 @@ def test_the_default_policy_loads_today_and_passes_its_own_tests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "answer"),
     [
         # --- form ---
         ("display: ai_badge", "displya: ai_badge", "policy.yaml:11:15: rules.0.actions.displya: "
@@ -113,17 +113,17 @@ def test_the_default_policy_loads_today_and_passes_its_own_tests() -> None:
          "expect: {matched: []}}\nrules:", "ai.p_value is a number, not 'low'"),
     ],
 )  # fmt: skip
-def test_a_fault_is_named_with_its_place_and_what_to_do(old: str, new: str, said: str) -> None:
+def test_a_fault_is_named_with_its_place_and_what_to_do(old: str, new: str, answer: str) -> None:
     assert old in GOOD
     text = GOOD.replace(old, new, 1)
-    if said:
-        assert said in refusal(text)
+    if answer:
+        assert answer in refusal(text)
     else:
         parse(text, "policy.yaml")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "text"),
     [
         ("version: 1.0.0", "version: 1.0", "3:1: version: 1.0 is not a version of three numbers"),
         ("priority: 10", "mode: lvie", "8:5: rules.0.mode: 'lvie' is not a mode: draft, shadow,"),
@@ -133,10 +133,10 @@ def test_a_fault_is_named_with_its_place_and_what_to_do(old: str, new: str, said
         ("rules:", "x: " + "[" * 3_000 + "]" * 3_000 + "\nrules:", "5:33: nested deeper than 30"),
     ],
 )
-def test_a_fault_is_told_without_patterns(old: str, new: str, said: str) -> None:
-    found = refusal(GOOD.replace(old, new, 1))
-    assert said in found
-    assert "^" not in found
+def test_a_fault_is_told_without_patterns(old: str, new: str, text: str) -> None:
+    error = refusal(GOOD.replace(old, new, 1))
+    assert text in error
+    assert "^" not in error
 
 
 @pytest.mark.parametrize("pattern", ["(?=a)b", "(", "a{1001}{1001}"])
@@ -146,8 +146,8 @@ def test_what_the_library_cannot_find_is_refused_before_any_track_comes(
 ) -> None:
     written = "params.who" if by_parameter else f'"{pattern}"'
     text = GOOD.replace(WHEN, f"'delivery.distributor.matches({written})'")
-    said = refusal(text.replace("sure: 0.01", f"sure: 0.01, who: '{pattern}'"))
-    assert "rules.0.when: no regular expression: " in said
+    error = refusal(text.replace("sure: 0.01", f"sure: 0.01, who: '{pattern}'"))
+    assert "rules.0.when: no regular expression: " in error
 
 
 def test_a_regular_expression_is_no_feature() -> None:
@@ -177,8 +177,8 @@ def test_a_regular_expression_may_hold(name: str) -> None:
 def test_a_feature_that_may_be_missing_wants_a_word_about_that() -> None:
     text = GOOD.replace(WHEN, "ai.p_value < params.sure")
     parse(text, "p")
-    said = refusal(text.replace("    on_missing: skip\n", ""))
-    assert said.startswith("policy.yaml:9:11: rules.0.when: ai.p_value may be missing: say")
+    error = refusal(text.replace("    on_missing: skip\n", ""))
+    assert error.startswith("policy.yaml:9:11: rules.0.when: ai.p_value may be missing: say")
     guarded = text.replace("    on_missing: skip\n", "").replace(
         "ai.p_value < params.sure", "ai.coverage == null"
     )
@@ -274,9 +274,9 @@ def test_no_single_score_removes_demonetises_or_detaches(
     if loads:
         parse(text, "policy.yaml")
         return
-    said = refusal(text)
-    assert said.startswith(f"policy.yaml:11:15: rules.0.actions.{dimension}: ")
-    assert "single detector score" in said
+    error = refusal(text)
+    assert error.startswith(f"policy.yaml:11:15: rules.0.actions.{dimension}: ")
+    assert "single detector score" in error
     human = "requires: human\n    review: {queue: q, priority: 1}\n    reason_code"
     parse(text.replace("reason_code", human), "policy.yaml")
 

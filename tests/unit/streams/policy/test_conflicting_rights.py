@@ -35,8 +35,12 @@ def test_an_opt_out_prevails_whatever_the_order(ids: str) -> None:
     refusal = entry(ids[1], agreement_id="NO", subject=SINGER, permission="opt_out")
     for entries in ((grant, refusal), (refusal, grant)):
         for more in ((), (generator("licensed"),)):
-            found = ask(*entries, *more)
-            assert (found.agreement, found.licensed, found.agreement_id) == ("revoked", False, None)
+            answer = ask(*entries, *more)
+            assert (answer.agreement, answer.licensed, answer.agreement_id) == (
+                "revoked",
+                False,
+                None,
+            )
     assert ask(grant).licensed
     over = entry("c", subject=SINGER, permission="opt_out", valid_until=date(2026, 6, 30))
     assert ask(grant, over).licensed, "an opt-out that ended refuses nothing"
@@ -60,10 +64,10 @@ def test_a_revoked_agreement_is_not_rescued_by_its_generator() -> None:
 def test_a_revocation_counts_from_when_it_says() -> None:
     ends = Revocation(effective_at=NOW + timedelta(days=1), grace_days=30)
     for permission in ("opt_in", "revoked"):
-        given = agreement(2, permission=permission, revocation=ends)
+        values = agreement(2, permission=permission, revocation=ends)
         last = NOW + timedelta(days=31)
-        assert ask(given, at=last - timedelta(seconds=1)).licensed
-        assert ask(given, at=last).agreement == "revoked"
+        assert ask(values, at=last - timedelta(seconds=1)).licensed
+        assert ask(values, at=last).agreement == "revoked"
     assert ask(agreement(2, permission="revoked")).agreement == "revoked"
 
 
@@ -75,10 +79,10 @@ def test_an_id_is_good_for_those_it_was_given_to() -> None:
 
 
 def test_versions_are_a_condition_by_themselves() -> None:
-    given = agreement(conditions={"generator_versions": ("2",)})
+    values = agreement(conditions={"generator_versions": ("2",)})
     tools = [Tool(name="Any", version=version, agreement_id="AGR-1") for version in ("1", "2")]
-    found = [ask(given, declared=Declaration(contains_ai="All", tools=(one,))) for one in tools]
-    assert [one.agreement for one in found] == ["out_of_scope", "in_force"]
+    result = [ask(values, declared=Declaration(contains_ai="All", tools=(one,))) for one in tools]
+    assert [one.agreement for one in result] == ["out_of_scope", "in_force"]
 
 
 def test_a_swapped_voice_that_nobody_names_is_looked_at() -> None:
@@ -86,10 +90,10 @@ def test_a_swapped_voice_that_nobody_names_is_looked_at() -> None:
         declared=Declaration(contains_ai="All"),
         derivation=Derivation(type="voice_swap", source_artists=("A Singer",)),
     )
-    said = decide(event, POLICY, facts(event))
-    assert said.requested is not None
-    assert said.requested.queue == "impersonation"
-    assert said.decided.actions.monetisation == "hold"
+    records = decide(event, POLICY, facts(event))
+    assert records.requested is not None
+    assert records.requested.queue == "impersonation"
+    assert records.decided.actions.monetisation == "hold"
 
 
 # --- since when, and how long one may object -----------------------------------------------------

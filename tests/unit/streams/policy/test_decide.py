@@ -273,12 +273,12 @@ def event_of(declared: Declaration, detected: dict[str, Any], known: dict[str, A
 def decided(event: TrackClassified, known: dict[str, Any]) -> DecisionRecords:
     about = known.get("said", {})
     # People spoke about the very upload of this row.
-    said = Rulings(
+    rulings = Rulings(
         tuple(one.model_copy(update={"upload_id": event.upload_id})
               for one in about.get("verdicts", ())),
         tuple(about.get("appeals", ())),
     )  # fmt: skip
-    stands = facts(event, *known.get("rights", ()), rulings=said, at=known.get("at"))
+    stands = facts(event, *known.get("rights", ()), rulings=rulings, at=known.get("at"))
     return decide(event, POLICY, stands)
 
 
@@ -289,26 +289,26 @@ def test_the_table_is_long_enough() -> None:
 @pytest.mark.parametrize("row", TABLE, ids=[f"{number:02}" for number in range(len(TABLE))])
 def test_the_policy_as_a_table(row: Row) -> None:
     declared, detected, known, label, licensed, follows, review = row
-    said = decided(event_of(declared, detected, known), known)
-    found = said.decided
-    assert f"{found.label.extent.value} {found.label.source.value}" == label
-    assert found.label.licensed is licensed
-    assert found.actions.model_dump() == NEUTRAL | follows
-    assert (said.requested and said.requested.queue) == review
-    assert found.automation == (
+    decisions = decided(event_of(declared, detected, known), known)
+    result = decisions.decided
+    assert f"{result.label.extent.value} {result.label.source.value}" == label
+    assert result.label.licensed is licensed
+    assert result.actions.model_dump() == NEUTRAL | follows
+    assert (decisions.requested and decisions.requested.queue) == review
+    assert result.automation == (
         "partially" if review or label.endswith(("reviewer", "appeal")) else "fully"
     )
-    assert bool(found.reasons_public) is bool(follows)
+    assert bool(result.reasons_public) is bool(follows)
 
 
 def test_a_licence_in_one_territory_is_told_by_territory() -> None:
     known = {"rights": [IN_DE], "territories": ("DE", "FR", "NO")}
-    found = decided(event_of(LICENSED, AI, known), known).decided
-    (elsewhere,) = found.territorial
+    result = decided(event_of(LICENSED, AI, known), known).decided
+    (elsewhere,) = result.territorial
     assert elsewhere.territories == ("DE",)
     assert elsewhere.licensed
     assert elsewhere.actions.recommendation == "allow"
-    scopes = {(t.dimension, t.territories) for t in found.terms}
+    scopes = {(t.dimension, t.territories) for t in result.terms}
     assert scopes == {
         ("display", ("FR", "NO")),
         ("recommendation", ("FR", "NO")),
@@ -333,17 +333,17 @@ def test_a_hold_runs_out_by_itself() -> None:
 
 def test_a_decision_names_what_it_rests_on() -> None:
     known = {"rights": [GRANTED, generator("licensed")]}
-    found = decided(event_of(LICENSED, AI, known), known).decided
-    assert [(one.purpose, one.version, one.status) for one in found.rights] == [
+    result = decided(event_of(LICENSED, AI, known), known).decided
+    assert [(one.purpose, one.version, one.status) for one in result.rights] == [
         ("generator", 1, "licensed"),
         ("licence", 1, "in_force"),
     ]
-    assert found.facts_digest is not None
+    assert result.facts_digest is not None
     assert decided(event_of(ALL, AI, {}), {}).decided.facts_digest is None
 
 
 def test_facts_that_say_the_same_have_the_same_digest() -> None:
     event = event_of(LICENSED, AI, {})
-    one = facts(event, GRANTED, at=datetime(2026, 11, 24, tzinfo=UTC))
-    two = replace(one, at=datetime(2026, 12, 24, tzinfo=UTC))
-    assert decide(event, POLICY, one).decided == decide(event, POLICY, two).decided
+    record = facts(event, GRANTED, at=datetime(2026, 11, 24, tzinfo=UTC))
+    two = replace(record, at=datetime(2026, 12, 24, tzinfo=UTC))
+    assert decide(event, POLICY, record).decided == decide(event, POLICY, two).decided

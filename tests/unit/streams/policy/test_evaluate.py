@@ -23,7 +23,7 @@ REVIEWED = {"label.source": "reviewer", "label.certainty": "confirmed", "review.
 
 
 def test_the_strictest_wins_in_each_dimension() -> None:
-    said = evaluate(
+    evaluation = evaluate(
         features({"label.source": "registry"}),
         bundle(
             rule("a", actions={"display": "partly_ai_badge", "recommendation": "exclude_all"}),
@@ -32,24 +32,24 @@ def test_the_strictest_wins_in_each_dimension() -> None:
             rule("d", when='label.extent == "None"', actions={"recommendation": "exclude_all"}),
         ),
     )
-    assert said.actions == Actions(display="ai_badge", recommendation="exclude_all")
-    assert [hit.rule_id for hit in said.hits] == ["b", "a", "c"]
-    behind = said.behind("recommendation")
+    assert evaluation.actions == Actions(display="ai_badge", recommendation="exclude_all")
+    assert [hit.rule_id for hit in evaluation.hits] == ["b", "a", "c"]
+    behind = evaluation.behind("recommendation")
     assert behind is not None
     assert behind.id == "a"
-    assert said.behind("availability") is None
+    assert evaluation.behind("availability") is None
 
 
 @pytest.mark.parametrize(("priority", "left"), [(99, "exclude_all"), (101, "allow")])
 def test_a_rule_of_higher_priority_lifts_a_dimension(priority: int, left: str) -> None:
-    said = evaluate(
+    evaluation = evaluate(
         features(),
         bundle(
             rule("out", actions={"recommendation": "exclude_all", "display": "ai_badge"}),
             rule("in", priority=priority, lifts=["recommendation"]),
         ),
     )
-    assert said.actions == Actions(display="ai_badge", recommendation=left)
+    assert evaluation.actions == Actions(display="ai_badge", recommendation=left)
 
 
 def test_a_severe_consequence_is_pending_until_a_person_has_decided() -> None:
@@ -67,7 +67,7 @@ def test_a_severe_consequence_is_pending_until_a_person_has_decided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "actions", "asks"),
+    ("result", "actions", "asks"),
     [
         ([], PENDING, True),
         (["fraud"], SEVERE, False),
@@ -76,13 +76,13 @@ def test_a_severe_consequence_is_pending_until_a_person_has_decided() -> None:
     ],
 )
 def test_a_finding_is_what_settles_a_rule_about_it(
-    found: list[str], actions: dict[str, str], asks: bool
+    result: list[str], actions: dict[str, str], asks: bool
 ) -> None:
     policy = bundle(rule(actions=dict(SEVERE), finding="fraud", **HUMAN))
     # A person who settled the label has said nothing about fraud.
-    said = evaluate(features(REVIEWED | {"review.findings": found}), policy)
-    assert said.actions == Actions.model_validate(actions)
-    assert (said.review is not None) is asks
+    evaluation = evaluate(features(REVIEWED | {"review.findings": result}), policy)
+    assert evaluation.actions == Actions.model_validate(actions)
+    assert (evaluation.review is not None) is asks
 
 
 def test_a_licence_lifts_every_penalty_and_keeps_the_badge() -> None:
@@ -91,32 +91,32 @@ def test_a_licence_lifts_every_penalty_and_keeps_the_badge() -> None:
         rule("out", actions={"recommendation": "exclude_all"}, public="It is not recommended."),
         rule("held", actions={"availability": "hold"}, **HUMAN),
     )
-    said = evaluate(features({"label.licensed": True}), policy)
-    assert said.actions == Actions(display="ai_badge")
-    assert said.reasons_public == ("It is AI.",)
-    assert said.review is not None
+    evaluation = evaluate(features({"label.licensed": True}), policy)
+    assert evaluation.actions == Actions(display="ai_badge")
+    assert evaluation.reasons_public == ("It is AI.",)
+    assert evaluation.review is not None
 
 
 def test_a_licence_for_a_tool_is_none_for_a_voice() -> None:
     policy = bundle(rule(actions={"availability": "hold"}, despite_licence=True, **HUMAN))
-    said = evaluate(features({"label.licensed": True}), policy)
-    assert said.actions.availability == "hold"
+    evaluation = evaluate(features({"label.licensed": True}), policy)
+    assert evaluation.actions.availability == "hold"
 
 
 def test_interim_relief_leaves_the_badge() -> None:
     policy = bundle(rule(actions={"display": "ai_badge", "recommendation": "exclude_all"}))
-    said = evaluate(features({"review.interim_relief": True}), policy)
-    assert said.actions == Actions(display="ai_badge")
+    evaluation = evaluate(features({"review.interim_relief": True}), policy)
+    assert evaluation.actions == Actions(display="ai_badge")
 
 
 def test_the_most_urgent_review_names_the_queue() -> None:
     def asking(name: str, priority: int) -> dict[str, Any]:
         return rule(name, requires="human", review={"queue": name, "priority": priority})
 
-    said = evaluate(features(), bundle(asking("b", 5), asking("a", 50), asking("c", 50)))
-    assert said.review is not None
-    assert (said.review.queue, said.review.priority) == ("a", 50)
-    assert said.review.reason_codes == ("R-A", "R-B", "R-C")
+    evaluation = evaluate(features(), bundle(asking("b", 5), asking("a", 50), asking("c", 50)))
+    assert evaluation.review is not None
+    assert (evaluation.review.queue, evaluation.review.priority) == ("a", 50)
+    assert evaluation.review.reason_codes == ("R-A", "R-B", "R-C")
 
 
 def test_restricted_means_more_than_a_badge() -> None:
@@ -139,21 +139,21 @@ def test_a_missing_signal_is_said_and_does_what_the_rule_says(
         rule(when="ai.p_value < 0.01", on_missing=on_missing, actions={"display": "ai_badge"},
              **asks)
     )  # fmt: skip
-    said = evaluate(features({"ai.p_value": None}), policy)
-    assert said.actions.display == display
-    assert said.missing_signals == ("ai.p_value",)
-    assert (said.review and said.review.queue) == queue
-    assert "not known: ai.p_value" in said.reasons_internal
+    evaluation = evaluate(features({"ai.p_value": None}), policy)
+    assert evaluation.actions.display == display
+    assert evaluation.missing_signals == ("ai.p_value",)
+    assert (evaluation.review and evaluation.review.queue) == queue
+    assert "not known: ai.p_value" in evaluation.reasons_internal
     assert evaluate(features(), policy).missing_signals == ()
 
 
 def test_what_does_not_hang_on_the_missing_signal_is_decided_without_it() -> None:
     policy = bundle(rule(when='label.extent == "None" && ai.p_value < 0.01'))
-    said = evaluate(features({"ai.p_value": None}), policy)
-    assert (said.hits, said.missing_signals) == ((), ())
+    evaluation = evaluate(features({"ai.p_value": None}), policy)
+    assert (evaluation.hits, evaluation.missing_signals) == ((), ())
     policy = bundle(rule(when='label.extent == "All" || ai.p_value < 0.01'))
-    said = evaluate(features({"ai.p_value": None}), policy)
-    assert [hit.rule_id for hit in said.hits] == ["one"]
+    evaluation = evaluate(features({"ai.p_value": None}), policy)
+    assert [hit.rule_id for hit in evaluation.hits] == ["one"]
     # CEL would quietly say that nothing is not equal to something.
     policy = bundle(rule(when='delivery.distributor != "Acme"'))
     assert evaluate(features(), policy).missing_signals == ("delivery.distributor",)
@@ -166,34 +166,34 @@ def test_rules_on_trial_are_told_and_do_nothing() -> None:
         rule("draft", mode="draft", actions={"recommendation": "exclude_all"}),
         rule("old", mode="retired", actions={"recommendation": "exclude_all"}),
     )
-    said = evaluate(features(), policy)
-    assert said.actions == Actions(display="partly_ai_badge")
-    assert said.review is None
-    assert [hit.rule_id for hit in said.hits] == ["live"]
-    assert [(hit.rule_id, hit.mode) for hit in said.shadow_hits] == [("trial", "shadow")]
-    assert said.would_be == Actions(display="ai_badge")
-    assert said.would_review
+    evaluation = evaluate(features(), policy)
+    assert evaluation.actions == Actions(display="partly_ai_badge")
+    assert evaluation.review is None
+    assert [hit.rule_id for hit in evaluation.hits] == ["live"]
+    assert [(hit.rule_id, hit.mode) for hit in evaluation.shadow_hits] == [("trial", "shadow")]
+    assert evaluation.would_be == Actions(display="ai_badge")
+    assert evaluation.would_review
 
 
 def test_a_canary_acts_on_its_share_of_tracks_and_always_on_the_same() -> None:
     policy = bundle(rule(mode="canary 25%", actions={"display": "ai_badge"}))
-    said = {key: evaluate(features(), policy, key=key) for key in map(str, range(2_000))}
-    acted = {key for key, one in said.items() if one.hits}
+    answer = {key: evaluate(features(), policy, key=key) for key in map(str, range(2_000))}
+    acted = {key for key, one in answer.items() if one.hits}
     assert 430 < len(acted) < 570
-    assert all(said[key].hits[0].mode == "canary" for key in acted)
-    assert all(one.shadow_hits for key, one in said.items() if key not in acted)
-    assert all(one.would_be.display == "ai_badge" for one in said.values())
+    assert all(answer[key].hits[0].mode == "canary" for key in acted)
+    assert all(one.shadow_hits for key, one in answer.items() if key not in acted)
+    assert all(one.would_be.display == "ai_badge" for one in answer.values())
     wider = bundle(rule(mode="canary 50%", actions={"display": "ai_badge"}))
     assert all(evaluate(features(), wider, key=key).hits for key in acted)  # it only grows
 
 
 def test_a_sample_of_what_went_by_itself_is_looked_at() -> None:
     policy = bundle(rule(actions={"display": "ai_badge"}, sample_to_review=0.1))
-    said = [evaluate(features(), policy, key=str(key)) for key in range(2_000)]
-    samples = [one.review for one in said if one.review is not None]
+    answer = [evaluate(features(), policy, key=str(key)) for key in range(2_000)]
+    samples = [one.review for one in answer if one.review is not None]
     assert 140 < len(samples) < 260
     assert {(one.queue, one.sample) for one in samples} == {("sample", True)}
-    assert all(one.automation == "fully" for one in said)
+    assert all(one.automation == "fully" for one in answer)
 
 
 def test_an_override_changes_a_threshold_or_closes_a_rule() -> None:
@@ -215,8 +215,8 @@ def test_an_override_changes_a_threshold_or_closes_a_rule() -> None:
 
 def test_a_rule_that_is_switched_off_does_nothing_and_is_named() -> None:
     policy = bundle(rule(actions={"display": "ai_badge"}))
-    said = evaluate(features(), policy, off=frozenset({"one", "unheard-of"}))
-    assert (said.actions, said.hits, said.closed) == (ALLOW, (), ("one",))
+    evaluation = evaluate(features(), policy, off=frozenset({"one", "unheard-of"}))
+    assert (evaluation.actions, evaluation.hits, evaluation.closed) == (ALLOW, (), ("one",))
 
 
 def test_what_has_run_out_no_longer_follows() -> None:
@@ -252,16 +252,16 @@ unhurried = hypothesis_settings(deadline=None, max_examples=25)  # machines are 
 
 def some(feature: str) -> st.SearchStrategy[Any]:
     """Values of a feature, as a condition would write them."""
-    one = FEATURES[feature]
-    match one.kind:
+    item = FEATURES[feature]
+    match item.kind:
         case Kind.BOOL:
             return st.booleans()
         case Kind.NUMBER:
             return st.sampled_from([0.0, 0.01, 0.5, 0.6, 0.95, 1.0, 2.0, 3.0])
         case Kind.TEXT:
-            return st.sampled_from(one.values or ("acme", "songmaker"))
+            return st.sampled_from(item.values or ("acme", "songmaker"))
         case _:
-            return st.sampled_from(one.values or ("DE", "songmaker"))
+            return st.sampled_from(item.values or ("DE", "songmaker"))
 
 
 @st.composite
@@ -315,15 +315,15 @@ rules = st.builds(
 @st.composite
 def loadable_rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Rules of which each loads by itself; ids are their places."""
-    found: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     for given_rule in draw(st.lists(rules, min_size=1, max_size=5)):
-        numbered = given_rule | {"id": f"r{len(found)}"}
+        numbered = given_rule | {"id": f"r{len(result)}"}
         try:
             bundle(numbered)
         except ValidationError:
             continue
-        found.append(numbered)
-    return found or [rule()]
+        result.append(numbered)
+    return result or [rule()]
 
 
 @st.composite
@@ -358,12 +358,14 @@ def lonely(draw: st.DrawFn) -> dict[str, Value]:
 def test_no_policy_that_loads_punishes_on_a_score_alone(
     given_rules: list[dict[str, Any]], values: dict[str, Value], key: str
 ) -> None:
-    said = evaluate(values, bundle(*given_rules), key=key)
-    for actions_said in (said.actions, said.would_be):
+    evaluation = evaluate(values, bundle(*given_rules), key=key)
+    for actions_said in (evaluation.actions, evaluation.would_be):
         for dimension, severe in SEVERE.items():
             assert getattr(actions_said, dimension) != severe
-    for one in said.consequences:  # it did not load, rather than being softened afterwards
-        assert one.rule.requires or not one.rule.severe
+    for (
+        consequence
+    ) in evaluation.consequences:  # it did not load, rather than being softened afterwards
+        assert consequence.rule.requires or not consequence.rule.severe
 
 
 @unhurried
@@ -371,10 +373,10 @@ def test_no_policy_that_loads_punishes_on_a_score_alone(
 def test_whatever_is_pending_is_looked_at(
     given_rules: list[dict[str, Any]], values: dict[str, Value]
 ) -> None:
-    said = evaluate(values, bundle(*given_rules))
-    waits = [name for name, value in PENDING.items() if getattr(said.actions, name) == value]
+    evaluation = evaluate(values, bundle(*given_rules))
+    waits = [name for name, value in PENDING.items() if getattr(evaluation.actions, name) == value]
     if waits and not values["review.by_person"]:
-        assert said.review is not None
+        assert evaluation.review is not None
 
 
 @unhurried
@@ -409,5 +411,5 @@ def test_a_licensed_track_bears_no_penalty_but_where_a_rule_says_so(
     given_rules: list[dict[str, Any]], values: dict[str, Value]
 ) -> None:
     gentle = [one | {"despite_licence": False} for one in given_rules]
-    said = evaluate(values | {"label.licensed": True}, bundle(*gentle))
-    assert not restricted(said.actions)
+    evaluation = evaluate(values | {"label.licensed": True}, bundle(*gentle))
+    assert not restricted(evaluation.actions)

@@ -41,9 +41,9 @@ def labels_from(
     return labels_of(event, assertions_of(event, known), rights, context)
 
 
-def labels(event: TrackClassified, **said: Any) -> tuple[Label, ...]:
+def labels(event: TrackClassified, **answer: Any) -> tuple[Label, ...]:
     """Labels of a track where AGREEMENT stands, in one of its territories."""
-    known = facts(event, AGREEMENT.entry(), rulings=Rulings(**said))
+    known = facts(event, AGREEMENT.entry(), rulings=Rulings(**answer))
     territory = event.upload.territories[0]
     return labels_from(event, known, rights_of(event, known.entries, territory, known.at))
 
@@ -86,9 +86,9 @@ def test_a_declaration_of_ai_is_believed_and_one_of_none_is_not(
     declared: str | None, outcome: Outcome, source: LabelSource, extent: Extent
 ) -> None:
     event = classified(outcome, declared=Declaration.model_validate({"contains_ai": declared}))
-    found = labels(event)
-    assert len(found) == (1 if declared is None else 2)
-    label = effective(found)
+    label_list = labels(event)
+    assert len(label_list) == (1 if declared is None else 2)
+    label = effective(label_list)
     assert (label.source, label.extent) == (source, extent)
     if source is LabelSource.DECLARATION:
         assert label.certainty is Certainty.DECLARED
@@ -96,17 +96,17 @@ def test_a_declaration_of_ai_is_believed_and_one_of_none_is_not(
 
 def test_artwork_is_labelled_apart() -> None:
     drawn = Declaration(contains_ai="All", components=("artwork",))
-    found = labels(classified(Outcome.HUMAN_LIKELY, declared=drawn))
-    assert [label.subject for label in found] == ["recording", "artwork"]
-    assert effective(found).extent is Extent.NONE
+    label_list = labels(classified(Outcome.HUMAN_LIKELY, declared=drawn))
+    assert [label.subject for label in label_list] == ["recording", "artwork"]
+    assert effective(label_list).extent is Extent.NONE
 
     both = Declaration(contains_ai="Partly", components=("vocals", "artwork"))
-    found = labels(classified(Outcome.HUMAN_LIKELY, declared=both))
-    assert [(label.subject, label.components) for label in found[1:]] == [
+    label_list = labels(classified(Outcome.HUMAN_LIKELY, declared=both))
+    assert [(label.subject, label.components) for label in label_list[1:]] == [
         ("recording", ("vocals",)),
         ("artwork", ("artwork",)),
     ]
-    assert effective(found).extent is Extent.PARTLY
+    assert effective(label_list).extent is Extent.PARTLY
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_zones_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "extent", "certainty", "prevails"),
+    ("provenance", "extent", "certainty", "prevails"),
     [
         (Provenance(state="trusted", extent=Extent.ALL), Extent.ALL, Certainty.CONFIRMED, True),
         (Provenance(state="untrusted", extent=Extent.ALL), Extent.ALL, Certainty.DECLARED, True),
@@ -242,35 +242,35 @@ def test_zones_do_not_matter() -> None:
     ],
 )
 def test_what_a_file_says_of_itself(
-    said: Provenance, extent: Extent, certainty: Certainty, prevails: bool
+    provenance: Provenance, extent: Extent, certainty: Certainty, prevails: bool
 ) -> None:
-    event = classified(Outcome.UNCERTAIN).model_copy(update={"provenance": said})
-    found = labels(event)
-    assert [one.source for one in found] == [LabelSource.DETECTOR, LabelSource.PROVENANCE]
-    assert (found[1].extent, found[1].certainty) == (extent, certainty)
-    assert (effective(found) is found[1]) is prevails
+    event = classified(Outcome.UNCERTAIN).model_copy(update={"provenance": provenance})
+    label_list = labels(event)
+    assert [one.source for one in label_list] == [LabelSource.DETECTOR, LabelSource.PROVENANCE]
+    assert (label_list[1].extent, label_list[1].certainty) == (extent, certainty)
+    assert (effective(label_list) is label_list[1]) is prevails
 
 
 @pytest.mark.parametrize("state", ["absent", "invalid"])
 def test_a_changed_manifest_says_nothing(state: Any) -> None:
-    said = Provenance(state=state, extent=Extent.ALL)
-    event = classified(Outcome.UNCERTAIN).model_copy(update={"provenance": said})
+    answer = Provenance(state=state, extent=Extent.ALL)
+    event = classified(Outcome.UNCERTAIN).model_copy(update={"provenance": answer})
     assert [one.source for one in labels(event)] == [LabelSource.DETECTOR]
 
 
 def test_a_registrant_states_what_its_own_recordings_are() -> None:
     event = classified(Outcome.HUMAN_LIKELY, isrc="USRC17607839")
-    mine: dict[str, Any] = {"subject": {"isrcs": ["USRC17607839"]}, "extent": "All"}
-    known = facts(event, agreement(**mine))
+    own: dict[str, Any] = {"subject": {"isrcs": ["USRC17607839"]}, "extent": "All"}
+    known = facts(event, agreement(**own))
     label = effective(labels_from(event, known))
     assert (label.source, label.certainty, label.extent) == (
         LabelSource.REGISTRY,
         Certainty.CONFIRMED,
         Extent.ALL,
     )
-    assert (label.generator, label.origin) == ("songmaker", agreement(**mine).entry_id)
+    assert (label.generator, label.origin) == ("songmaker", agreement(**own).entry_id)
     for fault in ({"verification": "unverified"}, {"valid_until": date(2026, 2, 1)}):
-        known = facts(event, agreement(**mine, **fault))
+        known = facts(event, agreement(**own, **fault))
         assert effective(labels_from(event, known)).source is LabelSource.DETECTOR
 
 
@@ -307,11 +307,11 @@ def test_an_undone_verdict_is_withdrawn_and_not_deleted() -> None:
         extent=None,
         decided_at=DECIDED_AT + timedelta(hours=1),
     )
-    for told in ((verdict(), undo), (undo, verdict())):
-        found = labels(event, verdicts=told)
-        (withdrawn,) = [one for one in found if one.neg]
+    for messages in ((verdict(), undo), (undo, verdict())):
+        label_list = labels(event, verdicts=messages)
+        (withdrawn,) = [one for one in label_list if one.neg]
         assert (withdrawn.source, withdrawn.origin) == (LabelSource.REVIEWER, verdict().verdict_id)
-        assert effective(found).source is LabelSource.DETECTOR
+        assert effective(label_list).source is LabelSource.DETECTOR
     again = verdict(
         verdict_id="vrd_again",
         undoes="vrd_undo",
@@ -319,9 +319,9 @@ def test_an_undone_verdict_is_withdrawn_and_not_deleted() -> None:
         extent=None,
         decided_at=DECIDED_AT + timedelta(hours=2),
     )
-    found = labels(event, verdicts=(undo, again, verdict()))
-    assert effective(found).source is LabelSource.REVIEWER  # the undo was undone
-    assert not any(one.neg for one in found)
+    label_list = labels(event, verdicts=(undo, again, verdict()))
+    assert effective(label_list).source is LabelSource.REVIEWER  # the undo was undone
+    assert not any(one.neg for one in label_list)
 
 
 def test_the_latest_verdict_counts_and_second_looks_do_not() -> None:
@@ -356,9 +356,9 @@ def test_a_verdict_is_about_what_was_heard_and_lasts_as_long_as_it_says() -> Non
 
 def test_artwork_may_be_declared_by_itself() -> None:
     event = classified(Outcome.HUMAN_LIKELY, declared=Declaration(artwork_contains_ai="All"))
-    found = labels(event)
-    drawn = effective_artwork(found)
+    label_list = labels(event)
+    drawn = effective_artwork(label_list)
     assert drawn is not None
     assert drawn.extent is Extent.ALL
-    assert effective(found).extent is Extent.NONE
+    assert effective(label_list).extent is Extent.NONE
     assert effective_artwork(labels(classified())) is None

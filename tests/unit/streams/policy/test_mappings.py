@@ -33,10 +33,10 @@ def label(extent: str, certainty: str = "declared", **more: Any) -> Label:
     ],
 )
 def test_extents(extent: str, ddex: str | None, iptc: str | None, icon: str | None) -> None:
-    said = mappings_of(label(extent))
-    assert said.ddex_contains_ai == ddex
-    assert said.iptc_digital_source_type == (iptc and f"{mappings.IPTC}{iptc}")
-    assert said.eu_icon == icon
+    mapped = mappings_of(label(extent))
+    assert mapped.ddex_contains_ai == ddex
+    assert mapped.iptc_digital_source_type == (iptc and f"{mappings.IPTC}{iptc}")
+    assert mapped.eu_icon == icon
     assert mappings_of(label(extent), voice=True).eu_icon == (icon and "deepfake")
 
 
@@ -52,12 +52,12 @@ def test_extents(extent: str, ddex: str | None, iptc: str | None, icon: str | No
     ],
 )
 def test_codes_of_gb_45438(certainty: str, source: str, origin: str | None, code: str) -> None:
-    one = label("All", certainty, source=source, origin=origin, generator="Songmaker")
-    assert mappings_of(one).gb45438 == code
-    said = json.loads(aigc_value(one, propagator="A Platform", propagate_id="T-1") or "")
-    assert (said["Label"], said["ContentProducer"]) == (code, "Songmaker")
-    assert (said["ContentPropagator"], said["PropagateID"]) == ("A Platform", "T-1")
-    assert set(said) == {
+    entry = label("All", certainty, source=source, origin=origin, generator="Songmaker")
+    assert mappings_of(entry).gb45438 == code
+    document = json.loads(aigc_value(entry, propagator="A Platform", propagate_id="T-1") or "")
+    assert (document["Label"], document["ContentProducer"]) == (code, "Songmaker")
+    assert (document["ContentPropagator"], document["PropagateID"]) == ("A Platform", "T-1")
+    assert set(document) == {
         *("Label", "ContentProducer", "ProduceID", "ReservedCode1"),
         *("ContentPropagator", "PropagateID", "ReservedCode2"),
     }
@@ -135,8 +135,8 @@ def test_credit_lines_keep_the_rule_of_ddex() -> None:
 
 def test_what_a_listener_is_shown_of_provenance() -> None:
     assert mappings.provenance_view(None) == {"available": False}
-    said = Provenance(state="trusted", signer="A Label", software_agents=("Songmaker",))
-    assert mappings.provenance_view(said) == {
+    answer = Provenance(state="trusted", signer="A Label", software_agents=("Songmaker",))
+    assert mappings.provenance_view(answer) == {
         "available": True,
         "system_name": "Songmaker",
         "created_at": None,

@@ -25,97 +25,97 @@ RESTRICTIVE = [row for row in TABLE if row[5]]
 @pytest.mark.parametrize("row", TABLE, ids=[f"{number:02}" for number in range(len(TABLE))])
 def test_every_restriction_has_a_statement_that_the_database_takes(row: Row) -> None:
     declared, detected, known, label, _, follows, _ = row
-    said = decided(event_of(declared, detected, known), known)
+    decisions = decided(event_of(declared, detected, known), known)
     only_own_badge = set(follows) <= {"display"} and label.endswith("declaration")
-    elsewhere = any(one.actions.recommendation != "allow" for one in said.decided.territorial)
+    elsewhere = any(one.actions.recommendation != "allow" for one in decisions.decided.territorial)
     if (not follows or only_own_badge) and not elsewhere:
-        assert said.statement is None
-        assert said.decided.statement_id is None
+        assert decisions.statement is None
+        assert decisions.decided.statement_id is None
         return
-    assert said.statement is not None
-    assert faults(said.statement.fields) == []
-    assert said.decided.statement_id == said.statement.statement_id
+    assert decisions.statement is not None
+    assert faults(decisions.statement.fields) == []
+    assert decisions.decided.statement_id == decisions.statement.statement_id
     for language, word in (("en", "You can object"), ("de", "kostenlos widersprechen")):
-        assert word in said.statement.texts[language]
-        assert "None" not in said.statement.texts[language]
+        assert word in decisions.statement.texts[language]
+        assert "None" not in decisions.statement.texts[language]
 
 
 def statement(said_row: tuple[object, ...]) -> tuple[TrackDecided, StatementWritten]:
     declared, detected, known = said_row
-    said = decided(event_of(declared, detected, known), known)  # type: ignore[arg-type]
-    assert said.statement is not None
-    return said.decided, said.statement
+    decisions = decided(event_of(declared, detected, known), known)  # type: ignore[arg-type]
+    assert decisions.statement is not None
+    return decisions.decided, decisions.statement
 
 
 def test_a_suspected_track_is_told_what_why_and_how_to_object() -> None:
-    _, said = statement((NOTHING, AI, {}))
-    assert said.fields["decision_visibility"] == [
+    _, written = statement((NOTHING, AI, {}))
+    assert written.fields["decision_visibility"] == [
         "DECISION_VISIBILITY_CONTENT_DEMOTED",
         "DECISION_VISIBILITY_CONTENT_LABELLED",
     ]
-    assert said.fields["automated_detection"] == "Yes"
-    assert said.fields["automated_decision"] == "AUTOMATED_DECISION_FULLY"
-    assert said.fields["content_type"] == ["CONTENT_TYPE_AUDIO", "CONTENT_TYPE_SYNTHETIC_MEDIA"]
-    assert said.fields["territorial_scope"] == list(EEA)
-    assert said.fields["category"] == "STATEMENT_CATEGORY_OTHER_VIOLATION_TC"
-    assert (said.redress.deadline - statement((NOTHING, AI, {}))[0].uploaded_at).days == 184
+    assert written.fields["automated_detection"] == "Yes"
+    assert written.fields["automated_decision"] == "AUTOMATED_DECISION_FULLY"
+    assert written.fields["content_type"] == ["CONTENT_TYPE_AUDIO", "CONTENT_TYPE_SYNTHETIC_MEDIA"]
+    assert written.fields["territorial_scope"] == list(EEA)
+    assert written.fields["category"] == "STATEMENT_CATEGORY_OTHER_VIOLATION_TC"
+    assert (written.redress.deadline - statement((NOTHING, AI, {}))[0].uploaded_at).days == 184
 
 
 def test_an_impersonation_is_removed_demonetised_and_detached() -> None:
     known = {"said": IMPERSONATES, **VOICE}
-    _, said = statement((ALL, AI, known))
-    assert said.fields["decision_visibility"] == [
+    _, written = statement((ALL, AI, known))
+    assert written.fields["decision_visibility"] == [
         "DECISION_VISIBILITY_CONTENT_DEMOTED",
         "DECISION_VISIBILITY_CONTENT_LABELLED",
         "DECISION_VISIBILITY_CONTENT_REMOVED",
         "DECISION_VISIBILITY_OTHER",
     ]
-    assert said.fields["decision_monetary"] == "DECISION_MONETARY_TERMINATION"
-    assert said.fields["automated_decision"] == "AUTOMATED_DECISION_PARTIALLY"
-    assert said.fields["category"] == "STATEMENT_CATEGORY_SCAMS_AND_FRAUD"
-    assert said.fields["category_specification"] == ["KEYWORD_IMPERSONATION_ACCOUNT_HIJACKING"]
-    assert "sie wurde entfernt" in said.texts["de"]
+    assert written.fields["decision_monetary"] == "DECISION_MONETARY_TERMINATION"
+    assert written.fields["automated_decision"] == "AUTOMATED_DECISION_PARTIALLY"
+    assert written.fields["category"] == "STATEMENT_CATEGORY_SCAMS_AND_FRAUD"
+    assert written.fields["category_specification"] == ["KEYWORD_IMPERSONATION_ACCOUNT_HIJACKING"]
+    assert "sie wurde entfernt" in written.texts["de"]
 
 
 def test_a_restriction_names_the_territories_where_it_holds() -> None:
     known = {"rights": [IN_DE], "territories": ("DE", "FR", "NO", "US")}
-    _, said = statement((LICENSED, AI, known))
-    assert said.fields["territorial_scope"] == ["FR", "NO"]  # of the EEA
+    _, written = statement((LICENSED, AI, known))
+    assert written.fields["territorial_scope"] == ["FR", "NO"]  # of the EEA
 
 
 def test_a_hold_has_its_end() -> None:
-    found, said = statement((ALL, AI, VOICE))
-    (held,) = [one for one in found.terms if one.dimension == "monetisation"]
+    written, answer = statement((ALL, AI, VOICE))
+    (held,) = [one for one in written.terms if one.dimension == "monetisation"]
     assert held.ends_at is not None
-    assert said.fields["end_date_monetary_restriction"] == held.ends_at.date().isoformat()
-    assert "end_date_visibility_restriction" not in said.fields  # not all of it has one
+    assert answer.fields["end_date_monetary_restriction"] == held.ends_at.date().isoformat()
+    assert "end_date_visibility_restriction" not in answer.fields  # not all of it has one
 
 
 def test_the_texts_say_where_and_until_when_each_thing_holds() -> None:
-    found, said = statement((ALL, AI, VOICE))
-    (held,) = [one for one in found.terms if one.dimension == "monetisation"]
+    written, answer = statement((ALL, AI, VOICE))
+    (held,) = [one for one in written.terms if one.dimension == "monetisation"]
     assert held.ends_at is not None
-    english, german = said.texts["en"], said.texts["de"]
+    english, german = answer.texts["en"], answer.texts["de"]
     assert f"its payments are on hold until {held.ends_at.day} {held.ends_at:%B %Y};" in english
     assert f"ihre Vergütung ruht bis {held.ends_at:%d.%m.%Y};" in german
     assert "it carries the label that it was made with AI;" in english  # for good
-    _, said = statement((LICENSED, AI, {"rights": [IN_DE]}))
-    assert "left out of algorithmic recommendations (worldwide)" not in said.texts["en"]
-    assert said.texts["en"].startswith("What we have done with your recording worldwide: ")
+    _, answer = statement((LICENSED, AI, {"rights": [IN_DE]}))
+    assert "left out of algorithmic recommendations (worldwide)" not in answer.texts["en"]
+    assert answer.texts["en"].startswith("What we have done with your recording worldwide: ")
 
 
 def test_a_text_names_the_fact_before_what_follows_from_it() -> None:
-    _, said = statement((NOTHING, AI, {}))
+    _, written = statement((NOTHING, AI, {}))
     for language, fact, follows in (
         ("en", "suggests that this recording", "are not part of algorithmic"),
         ("de", "Unsere Analyse", "sind nicht Teil"),
     ):
-        assert said.texts[language].index(fact) < said.texts[language].index(follows)
-    assert "Grundlage: unsere automatische Analyse des Tons." in said.texts["de"]
+        assert written.texts[language].index(fact) < written.texts[language].index(follows)
+    assert "Grundlage: unsere automatische Analyse des Tons." in written.texts["de"]
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "text"),
     [
         ("decision_facts", "x" * 5_001, "decision_facts is longer than 5000"),
         ("puid", "a b", "puid holds other signs"),
@@ -128,6 +128,6 @@ def test_a_text_names_the_fact_before_what_follows_from_it() -> None:
         ("automated_detection", None, "automated_detection is missing"),
     ],
 )
-def test_what_the_database_would_refuse(field: str, value: object, said: str) -> None:
+def test_what_the_database_would_refuse(field: str, value: object, text: str) -> None:
     _, good = statement((NOTHING, AI, {}))
-    assert said in "; ".join(faults(good.fields | {field: value}))
+    assert text in "; ".join(faults(good.fields | {field: value}))

@@ -78,10 +78,10 @@ def events(draw: st.DrawFn) -> TrackClassified:
     st.sampled_from(["opt_in", "opt_out", "revoked"]),
 )
 def test_nothing_is_punished_of_which_only_the_detector_speaks(
-    rules: list[dict[str, Any]], event: TrackClassified, said: dict[str, Any] | None, permits: str
+    rules: list[dict[str, Any]], event: TrackClassified, answer: dict[str, Any] | None, permits: str
 ) -> None:
     named = agreement(permission=permits, subject={"isrcs": [ISRC]})
-    spoken = Rulings(verdicts=() if said is None else (verdict(**said),))
+    spoken = Rulings(verdicts=() if answer is None else (verdict(**answer),))
     held = facts(event, named, rulings=spoken, at=DECIDED_AT + timedelta(days=1))
     for scoped in evaluate_territories(event, held, bundle(*rules)).everywhere:
         for actions in (scoped.result.actions, scoped.result.would_be):

@@ -15,13 +15,13 @@ HERE = Path("/deliveries")
 
 
 def only(content: bytes) -> Upload:
-    (one,) = parse(content, HERE)
-    return one
+    (item,) = parse(content, HERE)
+    return item
 
 
 def test_a_message_becomes_the_uploads_that_it_brings() -> None:
-    one = only(message(SINGER.format(how="None"), "<ContainsAI>Partly</ContainsAI>"))
-    assert one == Upload(
+    recording = only(message(SINGER.format(how="None"), "<ContainsAI>Partly</ContainsAI>"))
+    assert recording == Upload(
         track_id="PADPIDA2014XYZ:USRC17607839",
         uri="file:///deliveries/audio/one%20track.flac",
         sha256="a" * 64,
@@ -33,10 +33,10 @@ def test_a_message_becomes_the_uploads_that_it_brings() -> None:
         declared=Declaration(contains_ai="Partly"),
         distributor="PADPIDA2014XYZ",
         territories=("DE", "NO"),
-        ddex=one.ddex,
+        ddex=recording.ddex,
     )
-    assert one.ddex is not None
-    assert (one.ddex.message_id, one.ddex.ern_version) == ("M-1", "4.3.2")
+    assert recording.ddex is not None
+    assert (recording.ddex.message_id, recording.ddex.ern_version) == ("M-1", "4.3.2")
 
 
 def test_a_recording_is_one_track_however_its_isrc_is_written() -> None:
@@ -62,14 +62,16 @@ def test_nothing_said_is_nothing_declared() -> None:
 
 
 def test_artwork_is_declared_apart_and_a_cover_is_a_derivative() -> None:
-    one = only(message(image="<ContainsAI>All</ContainsAI>", recording="<IsCover>true</IsCover>"))
-    assert (one.declared.contains_ai, one.declared.artwork_contains_ai) == (None, "All")
-    assert one.derivation is not None
-    assert one.derivation.type == "cover"
+    recording = only(
+        message(image="<ContainsAI>All</ContainsAI>", recording="<IsCover>true</IsCover>")
+    )
+    assert (recording.declared.contains_ai, recording.declared.artwork_contains_ai) == (None, "All")
+    assert recording.derivation is not None
+    assert recording.derivation.type == "cover"
 
 
 @pytest.mark.parametrize(
-    ("contributors", "recording", "image", "found"),
+    ("contributors", "recording", "image", "result"),
     [
         ("", "<ContainsAI>All</ContainsAI>", "", ()),
         (MACHINE, "<ContainsAI>All</ContainsAI>", "", ()),
@@ -88,9 +90,9 @@ def test_artwork_is_declared_apart_and_a_cover_is_a_derivative() -> None:
     ],
 )
 def test_contradictions_are_kept_and_named(
-    contributors: str, recording: str, image: str, found: tuple[str, ...]
+    contributors: str, recording: str, image: str, result: tuple[str, ...]
 ) -> None:
-    assert conflicts(only(message(contributors, recording, image))) == found
+    assert conflicts(only(message(contributors, recording, image))) == result
 
 
 FILE = b"audio/one%20track.flac"
@@ -102,7 +104,7 @@ READER = (
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "text"),
     [
         (BOMB, "no DTD and no entities"),
         (READER, "no DTD and no entities"),
@@ -124,16 +126,16 @@ READER = (
         (message().replace(FILE, b"file:///etc/passwd"), "leads out of the delivery"),
     ],
 )
-def test_what_is_refused_and_why(content: bytes, said: str) -> None:
-    with pytest.raises(WrongDdex, match=said):
+def test_what_is_refused_and_why(content: bytes, text: str) -> None:
+    with pytest.raises(WrongDdex, match=text):
         parse(content, HERE)
 
 
 def test_the_command_prints_what_submit_takes(tmp_path: Path) -> None:
     file = tmp_path / "message.xml"
     file.write_bytes(message(recording="<ContainsAI>All</ContainsAI>"))
-    said = CliRunner().invoke(app, ["ddex", str(file)])
-    assert said.exit_code == 0, said.output
-    one = Upload.model_validate_json(said.stdout)
-    assert one.declared.contains_ai == "All"
-    assert one.uri == (tmp_path.resolve() / "audio/one track.flac").as_uri()
+    run = CliRunner().invoke(app, ["ddex", str(file)])
+    assert run.exit_code == 0, run.output
+    item = Upload.model_validate_json(run.stdout)
+    assert item.declared.contains_ai == "All"
+    assert item.uri == (tmp_path.resolve() / "audio/one track.flac").as_uri()

@@ -132,11 +132,11 @@ def test_headers_survive_death_and_replay_in_their_order(
 
 
 @pytest.mark.parametrize(
-    ("said", "count"),
+    ("content", "count"),
     [(b"3", 3), (b"", 0), (b"-1", 0), (b"many", 0), (b"\xff", 0), (b"9" * 15, 2**31 - 1)],
 )
-def test_any_header_may_claim_to_be_an_attempt(said: bytes, count: int) -> None:
-    assert dead_letters.attempts([(dead_letters.REPLAY_ATTEMPT, said)]) == count
+def test_any_header_may_claim_to_be_an_attempt(content: bytes, count: int) -> None:
+    assert dead_letters.attempts([(dead_letters.REPLAY_ATTEMPT, content)]) == count
 
 
 def test_times_are_read() -> None:
@@ -357,16 +357,16 @@ def test_the_commands(run: Run) -> None:
     output = run("ls").output
     assert "1 x too_large in tracks.uploaded by fingerprint, from 2026-" in output
     rows = [json.loads(line) for line in run("ls", "--json").output.splitlines()]
-    one, two = sorted(rows, key=lambda row: row["track_id"])
-    assert json.loads(one["value"])["upload"]["track_id"] == "T-1"
-    assert (one["standing"], one["attempts"], one["replayable"]) == ("open", 0, True)
-    raw = run("show", one["dead_letter_id"], "--raw").stdout_bytes
+    item, two = sorted(rows, key=lambda row: row["track_id"])
+    assert json.loads(item["value"])["upload"]["track_id"] == "T-1"
+    assert (item["standing"], item["attempts"], item["replayable"]) == ("open", 0, True)
+    raw = run("show", item["dead_letter_id"], "--raw").stdout_bytes
     assert raw == received("T-1").to_bytes()
-    assert "missing_file" in run("show", one["dead_letter_id"]).output
+    assert "missing_file" in run("show", item["dead_letter_id"]).output
 
     output = run("replay", "--reason", "too_large", "--dry-run").output
     assert "would be replayed on tracks.uploaded, attempt 1" in output
-    assert one["dead_letter_id"] not in output
+    assert item["dead_letter_id"] not in output
     assert "say which" in run("replay", code=1).output
     assert "no dead letter ddl_none" in run("replay", "ddl_none", code=1).output
     assert "no dead letters match" in run("replay", "--track", "T-9").output

@@ -64,16 +64,20 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
         update={"content_sha256": content, "upload_id": event.upload_id, "upload": event.upload}
     )
     arrived = events.received(track_id, declared=undisclosed)
-    told = [(topics.UPLOADED, arrived), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
+    messages = [
+        (topics.UPLOADED, arrived),
+        (topics.FINGERPRINTED, heard),
+        (topics.CLASSIFIED, event),
+    ]
     decision = decide(event, load(Settings().policy), Facts(at=event.uploaded_at))
-    told += [(out.topic, out.record) for out in decision.outputs()]
+    messages += [(out.topic, out.record) for out in decision.outputs()]
     appeal = events.appeal(
         track_id=track_id, upload_id=event.upload_id, change_id=f"apc_{number}", appeal_id=track_id
     )
-    told.append((topics.APPEALS_CHANGED, appeal))
+    messages.append((topics.APPEALS_CHANGED, appeal))
     handled = project(
         ledger,
-        [message(topic, one, 10 * number + place) for place, (topic, one) in enumerate(told)],
+        [message(topic, one, 10 * number + place) for place, (topic, one) in enumerate(messages)],
     )
     assert not handled.refused
     with ledger.transaction() as connection:
@@ -102,8 +106,8 @@ def mentions(ledger: Ledger, track_id: str) -> set[str]:
     tables = set()
     with ledger.reading() as connection:
         for table in METADATA.sorted_tables:
-            for one in connection.execute(select(table)):
-                if any(track_id in str(bytes(v) if isinstance(v, memoryview) else v) for v in one):
+            for item in connection.execute(select(table)):
+                if any(track_id in str(bytes(v) if isinstance(v, memoryview) else v) for v in item):
                     tables.add(table.name)
     return tables
 

@@ -207,8 +207,8 @@ def test_states_follow_in_whatever_order_the_topics_come(
     with ledger.transaction() as connection:
         connection.execute(sqlalchemy.delete(VERDICTS))
         connection.execute(sqlalchemy.delete(STATES))
-    for one in (undone, first):
-        project(ledger, [message(topics.REVIEWS_DECIDED, one)])
+    for item in (undone, first):
+        project(ledger, [message(topics.REVIEWS_DECIDED, item)])
     a_task(ledger)
     assert state(ledger, task_id).state == "open"
 
@@ -264,9 +264,9 @@ def test_whoever_is_measured_never_takes_the_second_review_even_after_a_call_for
     second = review_tasks.take_next(ledger, bob)
     assert second is not None
     verdicts.give(ledger, second, bob, form(None, outcome="escalate"))
-    for one in (ada, bob):
+    for item in (ada, bob):
         with pytest.raises(NotYours, match="your own"):
-            review_tasks.take(ledger, second, one)
+            review_tasks.take(ledger, second, item)
     assert review_tasks.take_next(ledger, ada) is None
     assert review_tasks.take_next(ledger, lead) == second
 
@@ -406,14 +406,14 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     assert verdict.second_review_of is not None
     figures = review_quality.figures(ledger)
     assert (figures.pairs, figures.agreement.good, figures.verdicts) == (3, 2, 3)
-    assert [(one.name, one.good, one.count) for one in figures.golden] == [("bob", 0, 1)]
-    assert [(one.good, one.count) for one in figures.precision] == [(2, 3)]
+    assert [(item.name, item.good, item.count) for item in figures.golden] == [("bob", 0, 1)]
+    assert [(item.good, item.count) for item in figures.precision] == [(2, 3)]
     # Ada: All, None, All; Bob: All thrice. Both agree twice, as often as chance would have it.
     assert figures.kappa == pytest.approx(0.0)
     for per, name in (("deliverer", "Label A"), ("model", "clock-1")):
-        (one,) = figures.overturned[per]
-        assert (one.name, one.good, one.count) == (name, 1, 3)
-    rules = {one.name: (one.good, one.count) for one in figures.overturned["rule"]}
+        (item,) = figures.overturned[per]
+        assert (item.name, item.good, item.count) == (name, 1, 3)
+    rules = {item.name: (item.good, item.count) for item in figures.overturned["rule"]}
     assert rules["disclosure-mismatch"] == (1, 3)
     assert figures.appealed == {"rule": [], "model": [], "deliverer": []}
 
@@ -455,11 +455,11 @@ def test_appeals_are_counted_per_rule_model_and_deliverer(
             appeal = appeals.go_on(ledger, appeal.appeal_id, appeal.sequence, step, lead)
     waiting, _ = tell(ledger, "T-9", distributor="Label 1")
     appealed(ledger, waiting.decision_id)
-    found = review_quality.figures(ledger)
-    assert (found.appeals.good, found.appeals.count) == (1, 3)
+    result = review_quality.figures(ledger)
+    assert (result.appeals.good, result.appeals.count) == (1, 3)
 
     def shares(per: str) -> dict[str, tuple[int, int]]:
-        return {one.name: (one.good, one.count) for one in found.appealed[per]}
+        return {one.name: (one.good, one.count) for one in result.appealed[per]}
 
     assert shares("deliverer") == {"Label 0": (1, 2), "Label 1": (0, 1)}
     assert shares("model") == {"clock-1": (1, 3)}

@@ -59,14 +59,14 @@ class Receiver(BaseHTTPRequestHandler):
 
 @contextmanager
 def served(address: str, port: int = 0) -> Iterator[int]:
-    one = ThreadingHTTPServer((address, port), Receiver)
-    one.daemon_threads = True
-    threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True).start()
+    item = ThreadingHTTPServer((address, port), Receiver)
+    item.daemon_threads = True
+    threading.Thread(target=item.serve_forever, args=(0.02,), daemon=True).start()
     try:
-        yield int(one.server_address[1])
+        yield int(item.server_address[1])
     finally:
-        one.shutdown()
-        one.server_close()
+        item.shutdown()
+        item.server_close()
 
 
 @pytest.fixture
@@ -97,11 +97,11 @@ def hook(ledger: Ledger, url: str) -> tuple[str, str]:
         return deliveries.create(connection, url, [topics.REVIEWS_DECIDED], "usr_admin")
 
 
-def owe(ledger: Ledger, count: int = 1, start: int = 0, **said: Any) -> None:
+def owe(ledger: Ledger, count: int = 1, start: int = 0, **answer: Any) -> None:
     with ledger.transaction() as connection:
         for number in range(start, start + count):
-            one = verdict(verdict_id=f"vrd_{number}", **said)
-            webhooks.enqueue(connection, [message(topics.REVIEWS_DECIDED, one)])
+            ruling = verdict(verdict_id=f"vrd_{number}", **answer)
+            webhooks.enqueue(connection, [message(topics.REVIEWS_DECIDED, ruling)])
 
 
 def rows(ledger: Ledger, webhook_id: str) -> list[Any]:

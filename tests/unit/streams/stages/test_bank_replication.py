@@ -44,9 +44,9 @@ def banks(settings: Settings) -> Iterator[Banks]:
 
 @pytest.fixture
 def catalogue(settings: Settings, banks: Banks) -> Iterator[BankReplication]:
-    with open_replication(settings) as found:
-        assert found is not None
-        yield found
+    with open_replication(settings) as result:
+        assert result is not None
+        yield result
 
 
 def keep(settings: Settings, content: str, landmarks: Landmarks) -> Acoustics:
@@ -70,8 +70,8 @@ def counted(result: str) -> float:
 
 def test_it_is_off_unless_set(settings: Settings) -> None:
     assert Settings().catalogue_bank is None
-    with open_replication(settings.model_copy(update={"catalogue_bank": None})) as found:
-        assert found is None
+    with open_replication(settings.model_copy(update={"catalogue_bank": None})) as result:
+        assert result is None
     with pytest.raises(SettingsError, match="EARMARK_CATALOGUE_BANK"):
         Settings.from_env({"EARMARK_CATALOGUE_BANK": "Our Catalogue"})
 
@@ -86,8 +86,8 @@ def test_a_decided_track_is_known_when_it_comes_back(
     (copy,) = recogniser.matches("B", digest("a"), heard, UPLOADED_AT)
     assert (copy.match_class, copy.bank, copy.bank_kind) == ("exact", "ours", "catalogue")
     faster = Acoustics(digest("other samples"), worn(score(1), speed=1.04).to_bytes())
-    (found,) = recogniser.matches("C", digest("c"), faster, UPLOADED_AT)
-    assert (found.match_class, found.item_id) == ("sped_up", "A")
+    (result,) = recogniser.matches("C", digest("c"), faster, UPLOADED_AT)
+    assert (result.match_class, result.item_id) == ("sped_up", "A")
     (line,) = banks.audit("ours")[:1]
     assert (line.who, line.action, line.why) == ("earmark", "add", "decided")
 
@@ -150,14 +150,14 @@ def test_redecide_fills_it_once_the_ledger_has_the_decision(
 ) -> None:
     event = classified(track_id="A")
     keep(settings, event.content_sha256, score(1))
-    said = decided("A", event.content_sha256)
-    told = message(topics.DECIDED, said)
+    decisions = decided("A", event.content_sha256)
+    delivered = message(topics.DECIDED, decisions)
     ledger = Ledger.open(settings.ledger)
     redecide = Redecide(ledger, Policies(settings.policy, ledger), 1e6, bank=catalogue)
     with pytest.raises(LedgerBehind):
-        redecide.handle([told])
+        redecide.handle([delivered])
     assert list(banks.index.items()) == []
-    project(ledger, [message(topics.CLASSIFIED, event), told])
-    assert list(redecide.handle([told]).outputs) == []
+    project(ledger, [message(topics.CLASSIFIED, event), delivered])
+    assert list(redecide.handle([delivered]).outputs) == []
     assert [one.item_id for one in banks.index.items()] == ["A"]
     ledger.close()

@@ -269,10 +269,10 @@ def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
             for name, one in MODEL.calibrations.items()
         },
     )
-    (said,) = asyncio.run(classified(store, reference, shadow=ShadowModel(eager, MODEL.name)))
-    assert said.analysis.outcome is Outcome.HUMAN_LIKELY
-    assert said.shadow is not None
-    assert said.shadow.outcome is Outcome.AI_LIKELY
+    (output,) = asyncio.run(classified(store, reference, shadow=ShadowModel(eager, MODEL.name)))
+    assert output.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert output.shadow is not None
+    assert output.shadow.outcome is Outcome.AI_LIKELY
     assert counted("eager", "flips_to_ai") == 1
     (human,), (ai,) = (one.assess([observation(1)], 0.01) for one in (MODEL, eager))
     assert compare(ai, human) == "flips_from_ai"
@@ -282,9 +282,9 @@ def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
 def test_a_shadow_that_fails_costs_no_answer(store: ArtefactStore) -> None:
     reference = put(store, observation(1).to_bytes())
     broken = replace(MODEL, name="broken", lattice=None)  # type: ignore[arg-type]  # that is the fault
-    (said,) = asyncio.run(classified(store, reference, shadow=ShadowModel(broken, MODEL.name)))
-    assert said.analysis.outcome is Outcome.HUMAN_LIKELY
-    assert said.shadow is None
+    (output,) = asyncio.run(classified(store, reference, shadow=ShadowModel(broken, MODEL.name)))
+    assert output.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert output.shadow is None
     assert counted("broken", "failed") == 1
 
 
@@ -297,9 +297,9 @@ def test_a_bad_observation_costs_the_others_no_answer_of_the_shadow() -> None:
         batcher = Batcher(model, 0.01, 3, 0.05, ShadowModel(candidate, MODEL.name))
         scoring = asyncio.create_task(batcher.run())
         waiting = (batcher.assess(one) for one in observations)
-        said = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
+        answer = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
         scoring.cancel()
-        return said
+        return answer
 
     bad_input = asyncio.run(answers(allergic, replace(MODEL, name="sturdy")))
     assert type(bad_input[1]) is IndexError

@@ -89,15 +89,15 @@ def test_ids_change_with_upload_content_analysis_and_policy_and_nothing_else() -
             update={"analysis": MISMATCH.analysis.model_copy(update={"analysis_id": "ana_2"})}
         ),
     ]
-    said = [decide(event, POLICY) for event in (MISMATCH, *changed)]
-    said.append(
+    answer = [decide(event, POLICY) for event in (MISMATCH, *changed)]
+    answer.append(
         decide(MISMATCH, bundle(rule(requires="human", review={"queue": "q", "priority": 1})))
     )
-    assert len({records.labelled.effective.label_id for records in said}) == len(said)
-    assert len({records.decided.decision_id for records in said}) == len(said)
-    assert len({records.decided.review_task_id for records in said}) == len(said)
+    assert len({records.labelled.effective.label_id for records in answer}) == len(answer)
+    assert len({records.decided.decision_id for records in answer}) == len(answer)
+    assert len({records.decided.review_task_id for records in answer}) == len(answer)
     later = MISMATCH.model_copy(update={"uploaded_at": UPLOADED_AT + timedelta(days=1)})
-    assert decide(later, POLICY).decided.decision_id == said[0].decided.decision_id
+    assert decide(later, POLICY).decided.decision_id == answer[0].decided.decision_id
 
 
 def test_the_processor_publishes_in_order_and_counts(tmp_path: Path) -> None:

@@ -75,14 +75,14 @@ def hook(producer: Producer) -> Iterator[IngestHook]:
 
 
 def test_a_delivery_says_where_the_upload_lies(hook: IngestHook, producer: Producer) -> None:
-    one = upload(title="One")
-    delivery = hook.submit(one, UPLOADED_AT)
-    assert (delivery.track_id, delivery.upload_id) == ("T-1", one.upload_id)
+    item = upload(title="One")
+    delivery = hook.submit(item, UPLOADED_AT)
+    assert (delivery.track_id, delivery.upload_id) == ("T-1", item.upload_id)
     assert (delivery.partition, delivery.offset, delivery.error) == (1, 7, None)
     ((topic, key, value),) = producer.sent
     assert (topic, key) == (topics.UPLOADED, b"T-1")
-    said = parse(UploadReceived, value)
-    assert said == UploadReceived(upload_id=one.upload_id, upload=one, uploaded_at=UPLOADED_AT)
+    answer = parse(UploadReceived, value)
+    assert answer == UploadReceived(upload_id=item.upload_id, upload=item, uploaded_at=UPLOADED_AT)
 
 
 def test_the_time_is_now_unless_it_is_given(hook: IngestHook) -> None:
@@ -109,11 +109,11 @@ def test_many_uploads_have_a_result_each(hook: IngestHook, producer: Producer) -
     everything = [*good[:1], *bad, *good[1:2], *passing, *good[2:]]
     deliveries = hook.submit_many(iter(everything))
     assert [one.track_id for one in deliveries] == [one.track_id for one in everything]
-    for delivery, given in zip(deliveries, everything, strict=True):
+    for delivery, values in zip(deliveries, everything, strict=True):
         expected = (
-            RefusedUpload if given in bad else DeliveryFailed if given in passing else type(None)
+            RefusedUpload if values in bad else DeliveryFailed if values in passing else type(None)
         )
-        assert isinstance(delivery.error, expected), given.track_id
+        assert isinstance(delivery.error, expected), values.track_id
         assert (delivery.offset is None) is (delivery.error is not None)
     reasons = {one.track_id: getattr(one.error, "reason", None) for one in deliveries}
     assert reasons["relative"] == reasons["scheme"] == "refused_scheme"
@@ -153,7 +153,7 @@ def test_no_broker_is_a_passing_failure(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "text"),
     [
         ({"track_id": "T"}, "uri: Field required"),
         ({"track_id": "T", "uri": "file:///a", "declard": {}}, "declard: no such field"),
@@ -164,22 +164,22 @@ def test_no_broker_is_a_passing_failure(monkeypatch: pytest.MonkeyPatch) -> None
         ({"track_id": "T", "uri": "file:///a", "isrc": 7}, "isrc: "),
     ],
 )
-def test_fields_are_checked(fields: dict[str, Any], said: str) -> None:
+def test_fields_are_checked(fields: dict[str, Any], text: str) -> None:
     with pytest.raises(RefusedUpload) as caught:
         upload_from_fields(fields)
     assert caught.value.reason == "invalid_upload"
-    assert said in caught.value.detail
+    assert text in caught.value.detail
 
 
 def test_a_file_becomes_an_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a song.wav").write_bytes(b"audio")
     monkeypatch.chdir(tmp_path)
-    one = upload_from_file("a song.wav", isrc="USRC17607839")
-    assert one.uri == f"{tmp_path.resolve().as_uri()}/a%20song.wav"
-    assert one.sha256 == hashlib.sha256(b"audio").hexdigest()
-    assert (one.title, one.isrc) == ("a song", "USRC17607839")
+    delivery = upload_from_file("a song.wav", isrc="USRC17607839")
+    assert delivery.uri == f"{tmp_path.resolve().as_uri()}/a%20song.wav"
+    assert delivery.sha256 == hashlib.sha256(b"audio").hexdigest()
+    assert (delivery.title, delivery.isrc) == ("a song", "USRC17607839")
     (tmp_path / "link.wav").symlink_to("a song.wav")
-    assert upload_from_file(tmp_path / "link.wav").track_id == one.track_id
+    assert upload_from_file(tmp_path / "link.wav").track_id == delivery.track_id
     assert upload_from_file(tmp_path / "a song.wav", track_id="mine").track_id == "mine"
 
 
@@ -198,9 +198,9 @@ def test_any_file_name_works(tmp_path: Path, name: bytes, hook: IngestHook) -> N
             file.write(b"audio")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    one = upload_from_file(Path(os.fsdecode(path)))
-    assert unquote_to_bytes(urlsplit(one.uri).path) == path
-    assert hook.submit(one).error is None
+    delivery = upload_from_file(Path(os.fsdecode(path)))
+    assert unquote_to_bytes(urlsplit(delivery.uri).path) == path
+    assert hook.submit(delivery).error is None
 
 
 @pytest.mark.parametrize(
@@ -229,11 +229,11 @@ def test_a_manifest_gives_uploads_and_faults_by_line() -> None:
         b"\xff\n",
         '{"track_id": "T-6", "uri": "file:///f.wav", "title": "\ud800"}',
     ]
-    found = list(read_manifest(lines))
-    assert [number for number, _ in found] == [1, 3, 4, 5, 6, 7, 8, 9]
-    good = [item for _, item in found if isinstance(item, Upload)]
+    result = list(read_manifest(lines))
+    assert [number for number, _ in result] == [1, 3, 4, 5, 6, 7, 8, 9]
+    good = [item for _, item in result if isinstance(item, Upload)]
     assert [one.track_id for one in good] == ["T-1", "T-2"]
-    faults = [item.reason for _, item in found if isinstance(item, RefusedUpload)]
+    faults = [item.reason for _, item in result if isinstance(item, RefusedUpload)]
     assert faults == [
         *("invalid_json", "invalid_json"),
         *("invalid_upload", "invalid_upload"),

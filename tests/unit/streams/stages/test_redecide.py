@@ -60,28 +60,28 @@ class House:
         bundle = self.policies.current()
         self.settle([self.message(topics.CLASSIFIED, event)])
         facts = TrackFacts(self.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
-        said = decide(event, bundle, facts)
-        self.settle([self.message(out.topic, out.record) for out in said.outputs()])
+        records = decide(event, bundle, facts)
+        self.settle([self.message(out.topic, out.record) for out in records.outputs()])
         return self.latest(event.track_id)
 
     def settle(self, messages: Sequence[Message]) -> list[Record]:
         """Let everybody read, and read what follows, until nothing does."""
-        said: list[Record] = []
+        answer: list[Record] = []
         while messages:
             self.told += messages
             project(self.ledger, messages)
             self.catalogue.apply([one for one in messages if one.topic == topics.DECIDED])
-            mine = [one for one in messages if one.topic in SOURCES]
-            outputs = [output for _, output in self.redecide.handle(mine).outputs]
-            said += [output.record for output in outputs]
+            own = [one for one in messages if one.topic in SOURCES]
+            outputs = [output for _, output in self.redecide.handle(own).outputs]
+            answer += [output.record for output in outputs]
             messages = [self.message(output.topic, output.record) for output in outputs]
-            assert len(said) < 200, "it never settles"
-        return said
+            assert len(answer) < 200, "it never settles"
+        return answer
 
     def tell(self, topic: str, record: Record) -> list[TrackDecided]:
         """Something is said; return the decisions that follow."""
-        said = self.settle([self.message(topic, record)])
-        return [one for one in said if isinstance(one, TrackDecided)]
+        published = self.settle([self.message(topic, record)])
+        return [one for one in published if isinstance(one, TrackDecided)]
 
     def latest(self, track_id: str = "T-1") -> TrackDecided:
         return reopening.current_decisions(self.ledger, [track_id])[track_id].decided
@@ -184,9 +184,9 @@ def test_what_an_appeal_leaves_is_stated_anew(house: House) -> None:
     assert first.statement_id is not None
     outcome = AppealOutcome(extent=Extent.PARTLY, reasons="The vocals are hers.")
     partly = appeal(sequence=1, state="partially_overturned", outcome=outcome)
-    said = house.settle([house.message(topics.APPEALS_CHANGED, partly)])
-    (decided,) = [one for one in said if isinstance(one, TrackDecided)]
-    (stated,) = [one for one in said if isinstance(one, StatementWritten)]
+    published = house.settle([house.message(topics.APPEALS_CHANGED, partly)])
+    (decided,) = [one for one in published if isinstance(one, TrackDecided)]
+    (stated,) = [one for one in published if isinstance(one, StatementWritten)]
     assert decided.actions.display == "partly_ai_badge"
     assert decided.changed_dimensions == ("display", "recommendation")
     assert (decided.appeal_id, decided.statement_id) == (partly.appeal_id, stated.statement_id)
@@ -200,12 +200,12 @@ def test_what_an_appeal_leaves_is_stated_anew(house: House) -> None:
         outcome=AppealOutcome(extent=Extent.NONE, reasons="All of it is."),
         changed_at=DECIDED_AT + timedelta(days=9),
     )
-    said = house.settle([house.message(topics.APPEALS_CHANGED, freed)])
-    (decided,) = [one for one in said if isinstance(one, TrackDecided)]
+    published = house.settle([house.message(topics.APPEALS_CHANGED, freed)])
+    (decided,) = [one for one in published if isinstance(one, TrackDecided)]
     assert not restricted(decided.actions)
     assert decided.actions.display == "none"
     assert decided.statement_id is None
-    assert not [one for one in said if isinstance(one, StatementWritten)]
+    assert not [one for one in published if isinstance(one, StatementWritten)]
 
 
 def test_any_order_and_any_number_of_times_ends_the_same(house: House) -> None:
@@ -225,8 +225,8 @@ def test_any_order_and_any_number_of_times_ends_the_same(house: House) -> None:
         False,
     )
     count = house.decisions()
-    for one in [one for one in house.told if one.topic in SOURCES]:
-        house.settle([one])  # all of it once more, as after a crash before a commit
+    for item in [item for item in house.told if item.topic in SOURCES]:
+        house.settle([item])  # all of it once more, as after a crash before a commit
     assert (house.latest().decision_id, house.decisions()) == (ended.decision_id, count)
     assert house.applied() == ended.decision_id
 
@@ -245,15 +245,15 @@ def test_a_decision_that_missed_a_fact_is_noticed(house: House) -> None:
 
 def test_a_decision_counts_as_seen_once_the_ledger_has_it(house: House) -> None:
     event = classified(declared=SONGMAKER)
-    said = decide(event, house.policies.current())
-    told = house.message(topics.DECIDED, said.decided)
+    records = decide(event, house.policies.current())
+    delivered = house.message(topics.DECIDED, records.decided)
     with pytest.raises(LedgerBehind):
-        house.redecide.handle([told])
-    project(house.ledger, [told])
+        house.redecide.handle([delivered])
+    project(house.ledger, [delivered])
     with pytest.raises(LedgerBehind):  # the decision is there, and its analysis is not
-        house.redecide.handle([told])
+        house.redecide.handle([delivered])
     project(house.ledger, [house.message(topics.CLASSIFIED, event)])
-    assert list(house.redecide.handle([told]).outputs) == []
+    assert list(house.redecide.handle([delivered]).outputs) == []
 
 
 def test_two_decisions_of_one_millisecond_end_as_the_later(house: House) -> None:
@@ -278,8 +278,8 @@ def test_an_older_upload_is_not_decided_again(house: House) -> None:
     newer = classified(uploaded_at=older.uploaded_at + timedelta(days=1))
     house.deliver(older)
     house.deliver(newer)
-    said = house.tell(topics.RIGHTS_CHANGED, agreement())
-    assert said == []  # the newer one names no tool
+    published = house.tell(topics.RIGHTS_CHANGED, agreement())
+    assert published == []  # the newer one names no tool
 
 
 def test_what_ends_by_date_is_called_when_it_is_due(house: House) -> None:

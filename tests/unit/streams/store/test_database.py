@@ -63,11 +63,11 @@ def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record")
 def whole_story() -> list[Message]:
     """One message for every topic, all about track T-1 but one (and two labels in one)."""
     event = classified(declared=Declaration(contains_ai="None"))
-    said = decide(event, POLICY)
-    labelled, decided, requested = said.labelled, said.decided, said.requested
+    answer = decide(event, POLICY)
+    labelled, decided, requested = answer.labelled, answer.decided, answer.requested
     assert requested is not None
-    assert said.statement is not None
-    assert said.credits is not None
+    assert answer.statement is not None
+    assert answer.credits is not None
     about = {
         "decision_id": decided.decision_id,
         "upload_id": decided.upload_id,
@@ -100,7 +100,7 @@ def whole_story() -> list[Message]:
             would_be=decided.actions,
             **about,
         ),
-        topics.STATEMENTS_WRITTEN: said.statement,
+        topics.STATEMENTS_WRITTEN: answer.statement,
         topics.USAGE_ATTRIBUTED: UsageAttributed(
             usage_id="use_1",
             agreement_id="AGR-1",
@@ -114,7 +114,7 @@ def whole_story() -> list[Message]:
             from_at=UPLOADED_AT,
             **about,
         ),
-        topics.CREDITS_DERIVED: said.credits,
+        topics.CREDITS_DERIVED: answer.credits,
     }
     messages = [
         message(topic, record, timestamp_ms=1_795_000_000_000 + 10 * place)
@@ -136,8 +136,8 @@ def test_what_comes_again_adds_nothing(ledger: Ledger) -> None:
 
 
 def test_any_order_gives_the_same_rows(ledger: Ledger) -> None:
-    for told in reversed(whole_story()):
-        project(ledger, [told])
+    for messages in reversed(whole_story()):
+        project(ledger, [messages])
     assert queries.counts(ledger) == ONCE
 
 
@@ -210,15 +210,15 @@ EDGE = "0001-01-01T00:00:00+14:00"
 def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
     value = received().to_bytes()
     project(ledger, [letter(value)])
-    (found,) = dead_letter_store.find(ledger, DeadLetterFilter())
-    assert (found.source, found.processor, found.reason) == (
+    (row,) = dead_letter_store.find(ledger, DeadLetterFilter())
+    assert (row.source, row.processor, row.reason) == (
         topics.UPLOADED,
         "fingerprint",
         "invalid_record",
     )
-    assert (found.key, found.value, found.origin) == (b"T-1", value, "tracks.uploaded/0/3")
-    assert dict(found.headers)["trace"] == b"\x00\xff"
-    assert found.upload_id == received().upload_id
+    assert (row.key, row.value, row.origin) == (b"T-1", value, "tracks.uploaded/0/3")
+    assert dict(row.headers)["trace"] == b"\x00\xff"
+    assert row.upload_id == received().upload_id
     assert dead_letter_store.find(ledger, DeadLetterFilter(topic=topics.DECIDED)) == []
 
 

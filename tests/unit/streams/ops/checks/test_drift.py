@@ -80,11 +80,11 @@ def test_the_newest_scores_are_held_against_those_before(ledger: Ledger) -> None
 def test_p_values_of_what_people_found_human(ledger: Ledger) -> None:
     rows = []
     for number in range(40):
-        one = str(number)
+        item = str(number)
         rows += [
-            row(ANALYSES, analysis_id=one, model="m-bad", p_value=number / 400, upload_id=one),
-            row(DECISIONS, decision_id=one, analysis_id=one),
-            row(VERDICTS, verdict_id=one, decision_id=one, extent="None"),
+            row(ANALYSES, analysis_id=item, model="m-bad", p_value=number / 400, upload_id=item),
+            row(DECISIONS, decision_id=item, analysis_id=item),
+            row(VERDICTS, verdict_id=item, decision_id=item, extent="None"),
         ]
     ledger.write(rows)
     drift.measure(ledger)
@@ -100,13 +100,13 @@ def test_shares_by_deliverer(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     rows = []
     for number in range(20):
-        one, recent = str(number), number < 5
+        item, recent = str(number), number < 5
         rows += [
-            row(UPLOADS, upload_id=one, distributor="D-1"),
+            row(UPLOADS, upload_id=item, distributor="D-1"),
             row(
                 DECISIONS,
-                decision_id=one,
-                upload_id=one,
+                decision_id=item,
+                upload_id=item,
                 outcome="ai_likely" if recent else "human_likely",
                 recorded_at=now - timedelta(minutes=5 if recent else 300),
             ),
@@ -114,7 +114,7 @@ def test_shares_by_deliverer(ledger: Ledger) -> None:
     ledger.write(rows)
     drift.measure(ledger)
     share = {
-        one: value("earmark_deliverer_ai_share", deliverer="D-1", window=one) for one in WINDOWS
+        item: value("earmark_deliverer_ai_share", deliverer="D-1", window=item) for item in WINDOWS
     }
     assert share == {"1h": 1.0, "1d": 0.25}
     assert value("earmark_deliverer_decisions", deliverer="D-1", window="1h") == 5

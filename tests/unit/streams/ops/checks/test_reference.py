@@ -89,26 +89,26 @@ def test_the_newest_are_compared_by_population_and_deliverer(tmp_path: Path) -> 
         ("few", 22_050, scores(5, 0.2)),
     ):
         for number, score in enumerate(drawn):
-            one = f"{deliverer}-{number}"
+            item = f"{deliverer}-{number}"
             rows += [
                 row(
                     ANALYSES,
-                    analysis_id=one,
-                    upload_id=one,
-                    content_sha256=one,
+                    analysis_id=item,
+                    upload_id=item,
+                    content_sha256=item,
                     score=float(score),
                     model_digest=digest if number % 20 else "another",
                     recorded_at=now - timedelta(seconds=number),
                 ),
                 row(
                     FINGERPRINTS,
-                    upload_id=one,
-                    content_sha256=one,
+                    upload_id=item,
+                    content_sha256=item,
                     observation_version=1,
                     duration_s=60.0,
                     sample_rate_hz=rate_hz,
                 ),
-                row(UPLOADS, upload_id=one, distributor=deliverer),
+                row(UPLOADS, upload_id=item, distributor=deliverer),
             ]
     ledger.write(rows)
     reference.measure(ledger, Settings())

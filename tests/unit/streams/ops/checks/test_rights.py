@@ -76,20 +76,21 @@ def test_a_decision_that_rests_on_an_agreement_is_counted() -> None:
     event = events.classified(
         declared=Declaration.model_validate({"contains_ai": "All", "tools": [tool]})
     )
-    said = decide(
+    records = decide(
         event, load(Settings().policy), Facts(at=event.uploaded_at, entries=(events.agreement(),))
     )
-    assert said.decided.rights, "the story is about one that rests on an entry"
-    used = said.decided.rights[0]
+    assert records.decided.rights, "the story is about one that rests on an entry"
+    used = records.decided.rights[0]
     names = {"purpose": used.purpose, "status": used.status}
     before = value("earmark_decisions_on_agreements_total", **names)
     usages = sum(
-        value("earmark_usages_total", basis=one.basis, ended="false") for one in said.usages[:1]
+        value("earmark_usages_total", basis=item.basis, ended="false")
+        for item in records.usages[:1]
     )
-    count_decision(said)
+    count_decision(records)
     assert value("earmark_decisions_on_agreements_total", **names) == before + 1
-    for one in said.usages[:1]:
-        assert value("earmark_usages_total", basis=one.basis, ended="false") > usages
-    assert said.usages
-    assert said.credits is not None
+    for item in records.usages[:1]:
+        assert value("earmark_usages_total", basis=item.basis, ended="false") > usages
+    assert records.usages
+    assert records.credits is not None
     assert value("earmark_credits_total") >= 1

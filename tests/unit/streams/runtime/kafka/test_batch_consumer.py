@@ -51,12 +51,12 @@ class Broker:
         self.stop = threading.Event()
 
     def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Found]]:
-        found = self.log[self.position : self.position + max_records]
-        if not found:
+        result = self.log[self.position : self.position + max_records]
+        if not result:
             self.stop.set()
             return {}
-        self.position += len(found)
-        return {PARTITION: found}
+        self.position += len(result)
+        return {PARTITION: result}
 
     def assignment(self) -> set[Any]:
         return {PARTITION}
@@ -160,9 +160,9 @@ def test_answers_and_dead_letters_are_acknowledged_before_the_commit(run: Run) -
     assert answer["value"] == APPLIED.record.to_bytes()
     assert answer["headers"] == [("trace", b"1"), ("empty", b"")]
     assert (letter["key"], letter["value"]) == (b"T", b"v")
-    said = dict(letter["headers"])
-    assert said[dead_letters.REASON] == b"invalid_record"
-    assert said[dead_letters.ORIGIN] == b"tracks.decided/0/1"
+    outcome = dict(letter["headers"])
+    assert outcome[dead_letters.REASON] == b"invalid_record"
+    assert outcome[dead_letters.ORIGIN] == b"tracks.decided/0/1"
     assert broker.done("commit") == [({0: 2},)]
 
 

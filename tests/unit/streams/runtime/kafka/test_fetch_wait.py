@@ -13,28 +13,28 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_it_grows_when_nothing_comes_and_shrinks_with_the_first_event(clock: list[float]) -> None:
-    said: list[int] = []
-    wait = FetchWait(50, said.append)
+    answer: list[int] = []
+    wait = FetchWait(50, answer.append)
     wait.update()
     clock[0] += QUIET_S - 0.1
     wait.update()
-    assert said == [], "it may still be busy"
+    assert answer == [], "it may still be busy"
     clock[0] += 0.2
     wait.update()
     wait.update()
-    assert said == [IDLE_MS], "said once"
+    assert answer == [IDLE_MS], "said once"
     wait.busy()
     wait.busy()
-    assert said == [IDLE_MS, 50]
+    assert answer == [IDLE_MS, 50]
     clock[0] += QUIET_S + 0.1
     wait.update()
-    assert said == [IDLE_MS, 50, IDLE_MS]
+    assert answer == [IDLE_MS, 50, IDLE_MS]
 
 
 def test_a_wait_that_is_long_already_stays(clock: list[float]) -> None:
-    said: list[int] = []
-    wait = FetchWait(2 * IDLE_MS, said.append)
+    answer: list[int] = []
+    wait = FetchWait(2 * IDLE_MS, answer.append)
     clock[0] += QUIET_S + 1
     wait.update()
     wait.busy()
-    assert said == []
+    assert answer == []

@@ -29,8 +29,8 @@ LEDGER = {"EARMARK_LEDGER": f"postgresql://svc:{SECRET}@db/earmark?sslpassword={
 
 def faults(**changes: str | None) -> dict[str, str]:
     """What is wrong with the SASL settings above once changed, by variable."""
-    given = {name.upper(): value for name, value in changes.items()}
-    environ = SASL | {f"EARMARK_{name}": value for name, value in given.items()}
+    values = {name.upper(): value for name, value in changes.items()}
+    environ = SASL | {f"EARMARK_{name}": value for name, value in values.items()}
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({name: value for name, value in environ.items() if value is not None})
     assert SECRET not in str(caught.value)
@@ -60,7 +60,7 @@ def test_each_missing_part_is_named() -> None:
 
 
 def test_faults_of_security_and_others_are_told_together(tmp_path: Path) -> None:
-    found = faults(
+    problems = faults(
         security_protocol="SASL_SSL",
         sasl_mechanism="GSSAPI",
         sasl_password_file=str(tmp_path),
@@ -68,25 +68,25 @@ def test_faults_of_security_and_others_are_told_together(tmp_path: Path) -> None
         tls_key_file=str(tmp_path),
         alpha="7",
     )
-    assert list(found) == [
+    assert list(problems) == [
         "EARMARK_ALPHA",
         "EARMARK_SASL_MECHANISM",
         "EARMARK_SASL_PASSWORD_FILE",
         "EARMARK_TLS_CA_FILE",
         "EARMARK_TLS_KEY_FILE",
     ]
-    assert "of no use without EARMARK_TLS_CERT_FILE" in found["EARMARK_TLS_KEY_FILE"]
+    assert "of no use without EARMARK_TLS_CERT_FILE" in problems["EARMARK_TLS_KEY_FILE"]
 
 
 def test_what_has_no_meaning_is_a_mistake(tmp_path: Path) -> None:
-    found = faults(security_protocol=None, tls_ca_file=str(tmp_path))
-    assert set(found) == {
+    problems = faults(security_protocol=None, tls_ca_file=str(tmp_path))
+    assert set(problems) == {
         "EARMARK_SASL_MECHANISM",
         "EARMARK_SASL_PASSWORD",
         "EARMARK_SASL_USERNAME",
         "EARMARK_TLS_CA_FILE",
     }
-    assert all("EARMARK_SECURITY_PROTOCOL=PLAINTEXT" in said for said in found.values())
+    assert all("EARMARK_SECURITY_PROTOCOL=PLAINTEXT" in said for said in problems.values())
     assert set(faults(security_protocol="TLS")) == {"EARMARK_SECURITY_PROTOCOL"}
 
 
@@ -143,10 +143,10 @@ def settings() -> Settings:
 
 
 def test_settings_show_no_secret(settings: Settings) -> None:
-    told = [repr(settings), str(settings), f"{settings}", str(settings.shown())]
-    told += [str(settings.announcement()), settings.model_dump_json(exclude={"ledger"})]
-    for said in told:
-        assert SECRET not in said
+    messages = [repr(settings), str(settings), f"{settings}", str(settings.shown())]
+    messages += [str(settings.announcement()), settings.model_dump_json(exclude={"ledger"})]
+    for answer in messages:
+        assert SECRET not in answer
     assert settings.shown()["ledger"] == (
         f"postgresql://svc:{HIDDEN}@db/earmark?sslpassword={HIDDEN}&a=b"
     )
@@ -201,11 +201,11 @@ def test_the_command_line_prints_no_secret(
     for name, value in (SASL | LEDGER).items():
         monkeypatch.setenv(name, value)
     reference.settings()
-    said = capsys.readouterr().out
-    assert SECRET not in said
-    assert f"EARMARK_SASL_PASSWORD={HIDDEN}\n" in said
-    assert "EARMARK_SASL_USERNAME=svc\n" in said
-    assert "EARMARK_TLS_CA_FILE=\n" in said
+    answer = capsys.readouterr().out
+    assert SECRET not in answer
+    assert f"EARMARK_SASL_PASSWORD={HIDDEN}\n" in answer
+    assert "EARMARK_SASL_USERNAME=svc\n" in answer
+    assert "EARMARK_TLS_CA_FILE=\n" in answer
 
 
 def test_errors_and_logs_hold_no_secret(

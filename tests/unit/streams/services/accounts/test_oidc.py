@@ -41,8 +41,8 @@ class Provider:
             def do_GET(self) -> None:
                 if self.path.startswith("/.well-known"):
                     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-                    said = {name: f"{provider.url}/{name}" for name in names}
-                    self.say(said | {"issuer": provider.url})
+                    answer = {name: f"{provider.url}/{name}" for name in names}
+                    self.say(answer | {"issuer": provider.url})
                 else:
                     self.say({"keys": [provider.key.as_dict(private=False)]})
 
@@ -117,8 +117,8 @@ def log_in(console: Console, provider: Provider, **back: str) -> tuple[TestClien
     client = TestClient(console.app, base_url=ADDRESS, follow_redirects=False)
     begun = client.get("/oidc/start?next=/queue")
     assert begun.status_code == 303
-    given = provider.consent(begun.headers["location"])
-    return client, client.get("/oidc/back", params=given | back)
+    values = provider.consent(begun.headers["location"])
+    return client, client.get("/oidc/back", params=values | back)
 
 
 def test_the_provider_lets_in_with_the_role_that_it_gives(
@@ -150,8 +150,8 @@ def test_nobody_becomes_somebody_of_the_same_name(console: Console, provider: Pr
         users.create(connection, "ada", "admin", "test", password="x" * 12)
     _, answer = log_in(console, provider)
     assert answer.status_code == 303
-    found = {one.name: one.role for one in users.everybody(console.resources.ledger)}
-    assert found == {"ada": "admin", "ada @127.0.0.1": "viewer"}
+    result = {one.name: one.role for one in users.everybody(console.resources.ledger)}
+    assert result == {"ada": "admin", "ada @127.0.0.1": "viewer"}
 
 
 @pytest.mark.parametrize(

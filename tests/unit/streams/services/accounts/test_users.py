@@ -120,11 +120,11 @@ def test_a_session_is_found_until_it_ends(ledger: Ledger, ada: User) -> None:
         token = sessions.begin(connection, ada)
         other = sessions.begin(connection, ada)
     assert token != other
-    found = sessions.find(ledger, token)
-    assert found is not None
-    assert found.user == ada
-    assert found.accepts(found.csrf)
-    assert not found.accepts("")
+    row = sessions.find(ledger, token)
+    assert row is not None
+    assert row.user == ada
+    assert row.accepts(row.csrf)
+    assert not row.accepts("")
     with ledger.transaction() as connection:
         sessions.end(connection, token, ada)
     assert sessions.find(ledger, token) is None
@@ -168,9 +168,9 @@ def test_the_first_link_works_once(ledger: Ledger) -> None:
     link = sessions.first_link(ledger, always=False)
     assert link is not None
     token = sessions.enter(ledger, link, "127.0.0.1")
-    found = sessions.find(ledger, token)
-    assert found is not None
-    assert found.user.role == "admin"
+    row = sessions.find(ledger, token)
+    assert row is not None
+    assert row.user.role == "admin"
     for bad in (link, "invented", ""):
         with pytest.raises(BadLink):
             sessions.enter(ledger, bad, "127.0.0.1")

@@ -146,15 +146,15 @@ def test_a_wrong_bundle_changes_nothing(ledger: Ledger, quick: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "answer"),
     [
         (TEXT, "running already"),
         (TEXT.replace("borderline: 0.02", "borderline: 0.03"), "is not above"),
         (text_with("live", "2.2.0").replace("name: earmark-default", "name: other"), "is called"),
     ],
 )
-def test_what_cannot_be_released(ledger: Ledger, text: str, said: str) -> None:
-    with pytest.raises(NotReleased, match=said):
+def test_what_cannot_be_released(ledger: Ledger, text: str, answer: str) -> None:
+    with pytest.raises(NotReleased, match=answer):
         released(text, "alice", ledger)
 
 
@@ -194,9 +194,9 @@ OUT: dict[str, Any] = {"actions": {"recommendation": "exclude_all"}}
 def test_which_changes_take_two(
     old: list[dict[str, Any]], new: list[dict[str, Any]], restrictive: bool
 ) -> None:
-    found = changes(bundle(*old), bundle(*new))
-    assert found
-    assert needs_two(found) is restrictive
+    differences = changes(bundle(*old), bundle(*new))
+    assert differences
+    assert needs_two(differences) is restrictive
 
 
 LIFTER = rule("two", lifts=["recommendation"], priority=900)
@@ -234,16 +234,16 @@ def test_what_held_a_restriction_back_is_not_taken_away_by_one(
         fields: dict[str, Any] = {"rules": [rule(**OUT)]} | content
         return bundle(*fields.pop("rules"), **fields)
 
-    found = changes(made(old), made(new))
-    assert found
-    assert needs_two(found) is restrictive
+    differences = changes(made(old), made(new))
+    assert differences
+    assert needs_two(differences) is restrictive
 
 
 def test_a_threshold_that_a_restriction_reads_takes_two() -> None:
-    one = rule(when="ai.p_value < params.sure", **OUT)
-    old = bundle(one, params={"sure": 0.01, "other": 1.0})
-    assert needs_two(changes(old, bundle(one, params={"sure": 0.02, "other": 1.0})))
-    assert not needs_two(changes(old, bundle(one, params={"sure": 0.01, "other": 2.0})))
+    item = rule(when="ai.p_value < params.sure", **OUT)
+    old = bundle(item, params={"sure": 0.01, "other": 1.0})
+    assert needs_two(changes(old, bundle(item, params={"sure": 0.02, "other": 1.0})))
+    assert not needs_two(changes(old, bundle(item, params={"sure": 0.01, "other": 2.0})))
 
 
 # --- the breaker -------------------------------------------------------------------------------
@@ -256,13 +256,13 @@ def test_a_rule_that_jumps_is_switched_off_once() -> None:
     breaker = Breaker()
     moved = metrics.RULES_TRIPPED.labels("one")._value
     before = moved.get()
-    told: list[PolicyChanged] = []
+    messages: list[PolicyChanged] = []
     for number in range(BASELINE + WINDOW):  # one in fifty, as ever
-        told += breaker.saw(hit if number % 50 == 0 else miss, policy, NOW)
-    assert told == []
+        messages += breaker.saw(hit if number % 50 == 0 else miss, policy, NOW)
+    assert messages == []
     for number in range(WINDOW):
-        told += breaker.saw(hit if number % 3 == 0 else miss, policy, NOW)
-    (tripped,) = told
+        messages += breaker.saw(hit if number % 3 == 0 else miss, policy, NOW)
+    (tripped,) = messages
     assert (tripped.state, tripped.rule_id, tripped.changed_by) == ("tripped", "one", "breaker")
     assert "of the last 200 decisions" in tripped.why
     assert moved.get() == before + 1, "the alert EarmarkRuleTripped is made of this"
@@ -287,13 +287,13 @@ def test_badges_and_trials_are_never_tripped(changed: dict[str, Any]) -> None:
 
 
 def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -> None:
-    told = []
+    messages = []
     for number in range(6):
         outcome = Outcome.AI_LIKELY if number % 2 else Outcome.HUMAN_LIKELY
         event = classified(outcome, p_value=0.5, track_id=f"T-{number}", distributor="Acme")
-        told += [message(topics.CLASSIFIED, event, number)]
-        told += [message(topics.DECIDED, decide(event, LIVE).decided, number)]
-    project(ledger, told)
+        messages += [message(topics.CLASSIFIED, event, number)]
+        messages += [message(topics.DECIDED, decide(event, LIVE).decided, number)]
+    project(ledger, messages)
     ids = list(tracks_since(ledger, None))
     assert ids == [f"T-{number}" for number in range(6)]
     assert list(tracks_since(ledger, None, 2)) == ["T-0", "T-1"]
@@ -315,16 +315,16 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
 
 def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
     """And the decision that stands was made again after the verdict, as it is in a real house."""
-    told = []
-    said = {"T-0": ("confirm", Extent.ALL), "T-1": ("reject_flag", Extent.NONE), "T-2": None,
+    messages = []
+    answer = {"T-0": ("confirm", Extent.ALL), "T-1": ("reject_flag", Extent.NONE), "T-2": None,
             "T-3": ("reject_flag", Extent.NONE)}  # fmt: skip
-    for number, (track_id, found) in enumerate(said.items()):
+    for number, (track_id, result) in enumerate(answer.items()):
         event = classified(p_value=0.5, track_id=track_id)
         about = {"track_id": track_id, "upload_id": event.upload_id, "components": ()}
         spoken = []
-        if found is not None:
+        if result is not None:
             spoken.append(
-                verdict(outcome=found[0], extent=found[1], verdict_id=f"v{number}", **about)
+                verdict(outcome=result[0], extent=result[1], verdict_id=f"v{number}", **about)
             )
         if track_id == "T-3":  # taken back: nobody has said anything
             spoken.append(
@@ -337,12 +337,12 @@ def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
                 )
             )
         facts = facts_of(event, NOW, rulings=Rulings(verdicts=tuple(spoken)))
-        told += [message(topics.CLASSIFIED, event, number)]
-        told += [message(topics.DECIDED, decide(event, LIVE, facts).decided, number)]
-        told += [message(topics.REVIEWS_DECIDED, one) for one in spoken]
-    project(ledger, told)
+        messages += [message(topics.CLASSIFIED, event, number)]
+        messages += [message(topics.DECIDED, decide(event, LIVE, facts).decided, number)]
+        messages += [message(topics.REVIEWS_DECIDED, one) for one in spoken]
+    project(ledger, messages)
     policy = parse(text_with("shadow", "2.2.0"), "p")
-    report = backtest(ledger, policy, NOW, list(said)).as_data()
+    report = backtest(ledger, policy, NOW, list(answer)).as_data()
     for name in ("suspected-all", "mine"):
         assert report["precision"][name] == {"reviewed": 2, "right": 1}
     assert "established-all" not in report["precision"]  # holds since a person said so
@@ -367,8 +367,8 @@ def test_a_sheet_of_agreements(tmp_path: Path, ledger: Ledger) -> None:
     sheet.write_text(CSV)
     generators.write_text(GENERATORS)
     known = TrackFacts(ledger).registry("", fresh=True)[0]
-    found = versioned([*read(sheet), *read(generators)], known, "desk", NOW)
-    first, second, third = found
+    result = versioned([*read(sheet), *read(generators)], known, "desk", NOW)
+    first, second, third = result
     assert first.entry is not None
     assert first.entry.conditions.generator_ids == ("Songmaker", "Other")
     assert first.entry.territories == ("DE", "NO")
@@ -376,7 +376,7 @@ def test_a_sheet_of_agreements(tmp_path: Path, ledger: Ledger) -> None:
     assert second.entry.subject.isrcs == ("USRC17607839", "GBAYE0601498")
     assert third.generator is not None
     assert third.generator.aliases == ("Song Maker", "SM")
-    project(ledger, [message(topics.RIGHTS_CHANGED, one) for one in found])
+    project(ledger, [message(topics.RIGHTS_CHANGED, one) for one in result])
     known = TrackFacts(ledger).registry("", fresh=True)[0]
     assert versioned([*read(sheet), *read(generators)], known, "desk", NOW) == []
     sheet.write_text(CSV.replace("opt_in,Songmaker", "revoked,Songmaker"))
@@ -390,10 +390,10 @@ def test_rows_of_one_generator_are_its_licences(tmp_path: Path) -> None:
         "generator_id,aliases,status,territories\nSongmaker,SM,licensed,DE\n"
         "Songmaker,Song Maker,unlicensed,Worldwide\n"
     )
-    ((_, one),) = read(sheet)
-    assert isinstance(one, GeneratorEntry)
-    assert one.aliases == ("SM", "Song Maker")
-    assert [(each.status, each.territories) for each in one.licences] == [
+    ((_, content),) = read(sheet)
+    assert isinstance(content, GeneratorEntry)
+    assert content.aliases == ("SM", "Song Maker")
+    assert [(each.status, each.territories) for each in content.licences] == [
         ("licensed", ("DE",)),
         ("unlicensed", ("Worldwide",)),
     ]
@@ -402,14 +402,14 @@ def test_rows_of_one_generator_are_its_licences(tmp_path: Path) -> None:
 def test_conditions_come_along(tmp_path: Path) -> None:
     sheet = tmp_path / "a.csv"
     more = ",products,max_volume,approval_required,revoked_at,grace_days"
-    given = ",Studio,1000,no,2026-12-01T00:00:00Z,30"
+    values = ",Studio,1000,no,2026-12-01T00:00:00Z,30"
     header, first, *_ = CSV.splitlines()
-    sheet.write_text(f"{header}{more}\n{first}{given}\n")
-    ((_, one),) = read(sheet)
-    assert isinstance(one, RightsEntry)
-    assert (one.conditions.products, one.conditions.max_volume) == (("Studio",), 1000)
-    assert one.revocation is not None
-    assert (one.revocation.effective_at.month, one.revocation.grace_days) == (12, 30)
+    sheet.write_text(f"{header}{more}\n{first}{values}\n")
+    ((_, content),) = read(sheet)
+    assert isinstance(content, RightsEntry)
+    assert (content.conditions.products, content.conditions.max_volume) == (("Studio",), 1000)
+    assert content.revocation is not None
+    assert (content.revocation.effective_at.month, content.revocation.grace_days) == (12, 30)
 
 
 def test_a_misspelt_condition_is_refused_however_deep(tmp_path: Path) -> None:
@@ -426,13 +426,13 @@ def test_a_misspelt_condition_is_refused_however_deep(tmp_path: Path) -> None:
 def test_the_registry_reads_its_own_records(tmp_path: Path) -> None:
     lines = tmp_path / "rights.jsonl"
     lines.write_bytes(agreement().to_bytes() + b"\n\n" + agreement().entry.to_bytes() + b"\n")  # type: ignore[union-attr]
-    (one, other) = read(lines)
-    assert one == (agreement().entry_id, agreement().entry)
+    (content, other) = read(lines)
+    assert content == (agreement().entry_id, agreement().entry)
     assert other == (None, agreement().entry)
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "said"),
+    ("spoilt", "answer"),
     [
         (lambda text: text.replace("generate;", "sing;"), "a.csv:2: uses.0"),
         (lambda text: text.replace("USRC17607839", "nonsense"), "a.csv:3: subject.isrcs.0"),
@@ -450,8 +450,8 @@ def test_the_registry_reads_its_own_records(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_line_is_named(tmp_path: Path, spoilt: Callable[[str], str], said: str) -> None:
+def test_a_wrong_line_is_named(tmp_path: Path, spoilt: Callable[[str], str], answer: str) -> None:
     sheet = tmp_path / "a.csv"
     sheet.write_text(spoilt(CSV))
-    with pytest.raises(WrongRights, match=said.replace(".", r"\.")):
+    with pytest.raises(WrongRights, match=answer.replace(".", r"\.")):
         list(read(sheet))
