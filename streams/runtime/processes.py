@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import sys
@@ -15,11 +16,17 @@ import structlog
 log = structlog.get_logger()
 
 PR_SET_PDEATHSIG: Final = 1
+BELOW_EPHEMERAL: Final = range(20_000, 32_000)  # Linux hands out 32768 and more by itself
 
 
 def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
-    """Return ``wanted`` where it is free, else any free port."""
-    for port in (preferred, 0):
+    """Return ``preferred`` where it is free, else any free port.
+
+    Others come from below the ephemeral range: no outgoing connection takes one of those
+    before the server binds it, and two callers seldom draw the same.
+    """
+    drawn = random.sample(BELOW_EPHEMERAL, 50)
+    for port in (*((preferred,) if preferred else ()), *drawn, 0):
         with socket.socket() as probe:
             # what a server of ours has left behind a moment ago does not keep the next one out
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port != 0))

@@ -207,7 +207,7 @@ def test_the_reference_catalogue_runs_from_the_wheel(bare: Path, tmp_path: Path)
         text=True,
     )
     assert process.stderr is not None
-    awaited = next((line for line in process.stderr if "broker_awaited" in line), "")
+    awaited = next((line for line in process.stderr if "attempt_failed" in line), "")
     process.terminate()
     process.stderr.read()
     assert (bool(awaited), process.wait(20)) == (True, 0)
