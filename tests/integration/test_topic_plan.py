@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import RebalanceInProgressError
 from typer.testing import CliRunner
 
 from streams.cli.main import app
@@ -133,9 +134,15 @@ def done(settings: Settings, process: str, offset: int, *, stay: bool = False) -
     """Let a member of the group do the first ``offset`` events."""
     consumer = open_consumer(settings, process, [PARTITION.topic])
     deadline = time.monotonic() + 20
-    while not consumer.assignment() and time.monotonic() < deadline:
+    while True:
         consumer.poll(timeout_ms=200)
-    consumer.commit({PARTITION: OffsetAndMetadata(offset, "", -1)})
+        try:
+            if consumer.assignment():
+                consumer.commit({PARTITION: OffsetAndMetadata(offset, "", -1)})
+                break
+        except RebalanceInProgressError:
+            assert time.monotonic() < deadline  # another poll completes the rebalance
+        assert time.monotonic() < deadline, "no assignment"
     if stay:
         return consumer
     consumer.close(autocommit=False)
