@@ -12,6 +12,7 @@ from deploy.dashboards import files
 from deploy.processes import chart_facts, chart_values, compose_services, scraped_names
 from deploy.reference import pages
 from deploy.values_schema import schema
+from streams.contract import json_schemas
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CHART: Final = ROOT / "deploy" / "helm" / "earmark"
@@ -34,6 +35,10 @@ def generated() -> Mapping[Path, str]:
         CHART / "README.md": readme(values),
         README: _with_hook((ROOT / "examples" / "ingest_hook.py").read_text(), README.read_text()),
         **{DOCS / "reference" / name: text for name, text in pages().items()},
+        **{
+            json_schemas.PUBLISHED / name: content.decode()
+            for name, content in json_schemas.files().items()
+        },
     }
 
 

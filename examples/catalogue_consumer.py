@@ -74,6 +74,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.sqlite = url.startswith("sqlite:///")
+        self.refusals: tuple[type[Exception], ...] = (sqlite3.DataError, sqlite3.IntegrityError)
         if self.sqlite:
             file = Path(url.removeprefix("sqlite:///"))
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +83,7 @@ class Database:
             import psycopg
 
             address = re.sub(r"^postgresql\+\w+", "postgresql", url)
+            self.refusals = (psycopg.DataError, psycopg.IntegrityError)
             self._connection = psycopg.connect(address, autocommit=True, options="-c timezone=UTC")
         actions = ", ".join(f"{name} TEXT NOT NULL" for name in DIMENSIONS)
         with self.transaction():
@@ -98,6 +100,19 @@ class Database:
                 f"territory TEXT NOT NULL, decision_id TEXT NOT NULL, {actions}, "
                 "PRIMARY KEY (track_id, territory))"
             )
+            for table in ("catalogue_tracks", "catalogue_territories"):
+                self._add_dimensions(table)
+
+    def _add_dimensions(self, table: str) -> None:
+        """Add the dimensions that a later release brings; existing rows take the neutral action."""
+        rows = self.execute(f"SELECT * FROM {table} WHERE 1 = 0")  # noqa: S608 - names of ours
+        existing = {column[0] for column in rows.description}
+        for name, field in DIMENSIONS.items():
+            if name not in existing:
+                self.execute(
+                    f"ALTER TABLE {table} ADD COLUMN {name} TEXT NOT NULL "
+                    f"DEFAULT '{field['default']}'"
+                )
 
     def execute(self, sql: str, *values: str) -> Any:
         """Run a statement; ``?`` stands for a value."""
@@ -123,6 +138,21 @@ class Database:
             self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
+
+    @contextmanager
+    def decision(self) -> Iterator[None]:
+        """Store one decision whole, or leave it out of the transaction.
+
+        Raises:
+            ValueError: the database refuses what the decision contains.
+        """
+        self.execute("SAVEPOINT decision")
+        try:
+            yield
+        except self.refusals as error:
+            self.execute("ROLLBACK TO SAVEPOINT decision")
+            raise ValueError(f"unstorable: {error}") from error
+        self.execute("RELEASE SAVEPOINT decision")
 
 
 def apply(database: Database, decision: dict[str, Any], decided_at: str) -> str:
@@ -178,6 +208,7 @@ def read(record: Any) -> dict[str, Any]:
         decision: dict[str, Any] = json.loads(record.value or b"")
         DECISION.validate(decision)
         moment(decision["uploaded_at"])
+        json.dumps(decision, ensure_ascii=False).encode()  # lone surrogates cannot be stored
     except (ValidationError, OverflowError) as error:
         raise ValueError(str(error).partition("\n")[0]) from error
     return decision
@@ -291,6 +322,9 @@ class Catalogue:
         """Apply one decision; return the message that answers it, or its dead letter."""
         try:
             decision = read(record)
+            at = datetime.fromtimestamp(record.timestamp / 1_000, UTC).isoformat()
+            with self._database.decision():
+                result = apply(self._database, decision, moment(at))
         except ValueError as error:
             log(
                 "dead_letter_sent", offset=record.offset, reason="invalid_record", detail=str(error)
@@ -300,8 +334,6 @@ class Catalogue:
             value = b"" if record.key is None and record.value is None else record.value
             message = {"key": record.key, "value": value, "headers": dead_letter(record, error)}
             return f"{DECIDED}.dead", message
-        decided_at = moment(datetime.fromtimestamp(record.timestamp / 1_000, UTC).isoformat())
-        result = apply(self._database, decision, decided_at)
         self._status.count("earmark_decisions_applied_total", result=result)
         self._status.count("earmark_ended_total", outcome="emitted")
         answer = {

@@ -1,4 +1,4 @@
-"""The classes of a match, each with its sentence. Apart from the thresholds: it needs no numpy."""
+"""The classes of a match, each with its sentence. Apart from the thresholds: no numpy needed."""
 
 from enum import StrEnum
 from typing import Self
@@ -8,15 +8,17 @@ class MatchClass(StrEnum):
     """How a recording is known, strongest first."""
 
     sentence: str
+    covers_all: bool
+    """Whether the known recording is the whole of the other, however long they overlap."""
 
-    def __new__(cls, value: str, sentence: str) -> Self:
+    def __new__(cls, value: str, sentence: str, covers_all: bool = False) -> Self:
         """Return a member with what it means."""
         member = str.__new__(cls, value)
-        member._value_, member.sentence = value, sentence
+        member._value_, member.sentence, member.covers_all = value, sentence, covers_all
         return member
 
-    EXACT = "exact", "the same audio"
-    NEAR_DUPLICATE = "near_duplicate", "the same recording"
+    EXACT = "exact", "the same audio", True
+    NEAR_DUPLICATE = "near_duplicate", "the same recording", True
     CONTAINED = "contained", "a part of it is the same"
     SPED_UP = "sped_up", "the same at another speed or pitch"
     NONE = "none", "no known recording"

@@ -101,10 +101,12 @@ def _sentence(hit: Found, bank: Bank) -> str:
                 f"{length} of this track, from {where.start_s:.0f} s on, are in {name}, "
                 f"from {where.reference_s:.0f} s on: {agree}."
             )
-        case _:
+        case MatchClass.SPED_UP:
             ratios = alignment.speed_ratio, alignment.pitch_ratio
             tempo, pitch = (100 * (ratio - 1) for ratio in ratios)
             return (
                 f"{length} of this track are {name}, played {tempo:+.1f} % in tempo and "
                 f"{pitch:+.1f} % in pitch: {agree}."
             )
+        case MatchClass.NONE:
+            raise ValueError(f"{name} is no match")

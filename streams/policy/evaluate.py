@@ -24,7 +24,6 @@ from streams.policy.rules import NEUTRAL, Rule, pending, spared
 from streams.policy.satisfiability import beyond_the_detector
 from streams.policy.schema import NO_AI, Value
 
-MISSING_QUEUE: Final = "missing-signals"
 SECOND_SIGNAL_QUEUE: Final = "second-signal"
 SAMPLE_QUEUE: Final = "sample"
 

@@ -30,8 +30,6 @@ from streams.policy.metadata_conflicts import conflicts
 from streams.policy.rights import Rights
 from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
 
-Snapshot = Mapping[str, Value]
-
 
 class WrongSnapshot(BadInput):
     """Values that are not of the schema."""

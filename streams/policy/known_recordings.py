@@ -9,10 +9,12 @@ from typing import Final
 
 import orjson
 
+from detector.matching.classes import MatchClass
 from streams.contract.records import Extent, Match, TrackClassified
 from streams.contract.vocabulary import BANKS_SEEN, BankKind
 from streams.policy.schema import Value
 
+WHOLLY_COVERED: Final = frozenset(one.value for one in MatchClass if one.covers_all)
 WHOLE: Final = 0.85
 """Share of a track from which on a registered AI output is all of it."""
 
@@ -38,7 +40,7 @@ def known(event: TrackClassified) -> dict[str, Value]:
 
 def covered(event: TrackClassified, match: Match) -> float:
     """Return the share of this track that a match covers, 0 to 1."""
-    if match.match_class in ("exact", "near_duplicate"):
+    if match.match_class in WHOLLY_COVERED:
         return 1.0
     return round(min(1.0, (match.overlap_s or 0.0) / max(event.audio.duration_s, 1e-9)), 4)
 

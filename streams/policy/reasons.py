@@ -19,12 +19,12 @@ from streams.contract.records import (
 )
 from streams.contract.records.policy import Redress, StatementWritten
 from streams.contract.records.rights import WORLDWIDE
-from streams.contract.vocabulary import ACTIONS, DIMENSIONS, FACTUAL, STRICTNESS
+from streams.contract.vocabulary import ACTIONS, DIMENSIONS, FACTUAL
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
 from streams.policy.labels import Assertion
 from streams.policy.rules import NEUTRAL, Category, Rule
-from streams.policy.territories import ScopedEvaluation, TerritorialEvaluation
+from streams.policy.territories import ScopedEvaluation, TerritorialEvaluation, strictness_places
 from streams.policy.transparency import AUTOMATED, CATEGORIES, EEA, MONETARY, VISIBILITY
 
 _UNTIL: Final = {"en": " until ", "de": " bis "}
@@ -76,7 +76,7 @@ def statement_of(
             the same day says the same.
     """
     scopes = [one for one in evaluation.everywhere if _restrictions(one)]
-    strictest = max(scopes, key=lambda one: sum(_places(one)))
+    strictest = max(scopes, key=lambda one: sum(strictness_places(one.result.actions)))
     restricted_in = {name for one in scopes for name in one.territories}
     terms = [one for one in evaluation.terms if set(one.territories) & restricted_in]
     behind = _rules(strictest)
@@ -128,10 +128,6 @@ def statement_of(
 def _next_midnight(at: datetime) -> datetime:
     day = at.astimezone(UTC).date() + timedelta(days=1)
     return datetime.combine(day, time(), UTC)
-
-
-def _places(scoped: ScopedEvaluation) -> list[int]:
-    return [order.index(getattr(scoped.result.actions, name)) for name, order in STRICTNESS.items()]
 
 
 def _rules(scoped: ScopedEvaluation) -> list[Rule]:

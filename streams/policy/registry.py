@@ -60,10 +60,6 @@ class Registry:
                 entries[key].append(entry)
         return entries
 
-    def with_more(self, entries: Iterable[RightsChanged]) -> "Registry":
-        """Return a registry that also knows ``entries``; of one id, the higher version speaks."""
-        return Registry((*self._newest.values(), *entries))
-
     def naming(self, keys: Iterable[Key]) -> tuple[RightsChanged, ...]:
         """Return the entries that any of the keys leads to, each once, in order of ids."""
         entries = {one.entry_id: one for key in keys for one in self._by_key.get(key, ())}

@@ -80,8 +80,13 @@ def evaluate_territories(
         grouped.setdefault(_outcome(scoped), []).append(scoped)
     groups = [_joined(same) for same in grouped.values()]
     # The default is what holds worldwide, else in most territories; of equals the stricter.
-    groups.sort(key=lambda one: (WORLDWIDE not in one.territories, -len(one.territories),
-                                 [-place for place in _places(one.result.actions)]))  # fmt: skip
+    groups.sort(
+        key=lambda one: (
+            WORLDWIDE not in one.territories,
+            -len(one.territories),
+            [-place for place in strictness_places(one.result.actions)],
+        )
+    )
     default, elsewhere = groups[0], tuple(groups[1:])
     starts_at = _starts_at(event, facts, entries, bundle)
     terms = tuple(term for one in groups for term in _terms(one, starts_at))
@@ -215,7 +220,8 @@ def _joined(same: Sequence[ScopedEvaluation]) -> ScopedEvaluation:
     return replace(first, territories=names, rights=rights)
 
 
-def _places(actions: Actions) -> list[int]:
+def strictness_places(actions: Actions) -> list[int]:
+    """Return how strict each action is: its place in the order of its dimension."""
     return [order.index(getattr(actions, name)) for name, order in STRICTNESS.items()]
 
 

@@ -16,6 +16,7 @@ import structlog
 log = structlog.get_logger()
 
 PR_SET_PDEATHSIG: Final = 1
+_drawn: set[int] = set()
 BELOW_EPHEMERAL: Final = range(20_000, 32_000)  # Linux hands out 32768 and more by itself
 
 
@@ -23,9 +24,9 @@ def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
     """Return ``preferred`` where it is free, else any free port.
 
     Others come from below the ephemeral range: no outgoing connection takes one of those
-    before the server binds it, and two callers seldom draw the same.
+    before the server binds it. A process never draws the same twice.
     """
-    drawn = random.sample(BELOW_EPHEMERAL, 50)
+    drawn = [port for port in random.sample(BELOW_EPHEMERAL, 200) if port not in _drawn]
     for port in (*((preferred,) if preferred else ()), *drawn, 0):
         with socket.socket() as probe:
             # what a server of ours has left behind a moment ago does not keep the next one out
@@ -34,6 +35,7 @@ def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
                 probe.bind((host, port))
             except OSError:
                 continue
+            _drawn.add(port)
             return int(probe.getsockname()[1])
     raise OSError(f"no free port on {host}")
 

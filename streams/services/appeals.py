@@ -43,7 +43,7 @@ NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "upheld": ("external_dispute",),
     "partially_overturned": ("external_dispute",),
 }
-QUICKER: Final = ("changed_meanwhile", "somebody else has changed this appeal: look again")
+QUICKER: Final = ("changed_meanwhile", "another person has changed this appeal: look again")
 ALL_STATES: Final[tuple[AppealState, ...]] = get_args(AppealState)
 GROUNDS: Final[tuple[str, ...]] = get_args(AppealChanged.model_fields["grounds"].annotation)
 APPELLANTS: Final[tuple[str, ...]] = get_args(Appellant.model_fields["type"].annotation)
@@ -138,7 +138,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
             raise BadAppeal("no_such_step", f"from {before.state} there is no way to {step.state}")
         if user.user_id in first_reviewers(connection, before):
             raise BadAppeal(
-                "own_verdict", "you have reviewed this track; somebody else must decide"
+                "own_verdict", "you have reviewed this track; another person must decide"
             )
         if (step.state in DECIDED_STATES) is (step.outcome is None):
             raise BadAppeal("outcome_missing", "say what the appeal came to, and why")

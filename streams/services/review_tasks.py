@@ -103,7 +103,7 @@ def why_not(ledger: Ledger, task_id: str, user: User) -> str:
     if task.state != "open":
         return "it has been decided"
     if task.never:
-        return "it is about a verdict of your own; somebody else must look"
+        return "it is about a verdict of your own; another reviewer must look"
     if task.leased_by is None or task.leased_by == user.user_id:
         return "you no longer hold it: take it again"
-    return "somebody else is working on it"
+    return "another reviewer is working on it"

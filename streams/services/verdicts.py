@@ -137,7 +137,7 @@ def undo(ledger: Ledger, verdict_id: str, user: User) -> str:
             raise NotYours("there is no such verdict")
         task = task_states.locked(connection, before.task_id)
         if before.reviewer.id != user.user_id and not user.may(Right.APPEALS):
-            raise NotYours("it is the verdict of somebody else")
+            raise NotYours("it is the verdict of another reviewer")
         if task is None or task.verdict_id != verdict_id:
             raise NotYours("this verdict no longer stands")
         undone = before.model_copy(

@@ -164,7 +164,7 @@ def test_two_race_one_wins_listens_decides_and_undoes(
     rita.keyboard.press("t")
     expect(rita.locator("#verdict")).to_be_visible()
     ravi.locator("#take").click()
-    expect(ravi.get_by_role("alert")).to_contain_text("somebody else is working on it")
+    expect(ravi.get_by_role("alert")).to_contain_text("another reviewer is working on it")
 
     rita.locator(".wave rect[data-start]").nth(1).click()
     assert plays(rita)

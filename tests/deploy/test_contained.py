@@ -36,7 +36,7 @@ PATIENCE_S = 150.0
 PLACES = re.compile("LISTENER|QUORUM|LOG_DIRS|NODE_ID|PROCESS_ROLES")
 
 
-def given(text: str) -> str:
+def composed(text: str) -> str:
     """Return what Compose makes of ``${NAME:-default}`` where nothing is set."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
@@ -62,7 +62,7 @@ class Project:
     ports: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def environment(self, name: str) -> dict[str, str]:
-        result = {key: given(value) for key, value in COMPOSE[name]["environment"].items()}
+        result = {key: composed(value) for key, value in COMPOSE[name]["environment"].items()}
         for theirs, ours in self.addresses.items():
             result = {key: value.replace(theirs, ours) for key, value in result.items()}
         return image_environment() | result | self.ports.get(name, {})
@@ -115,7 +115,7 @@ def project(brokers: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def _database(url: str) -> None:
     """Make the user and the database that the file's PostgreSQL makes at its first start."""
-    answer = {key: given(value) for key, value in COMPOSE["postgres"]["environment"].items()}
+    answer = {key: composed(value) for key, value in COMPOSE["postgres"]["environment"].items()}
     with psycopg.connect(url, autocommit=True) as connection:
         user, password = answer["POSTGRES_USER"], answer["POSTGRES_PASSWORD"]
         connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")

@@ -47,7 +47,7 @@ class House:
 
     def __init__(self, settings: Settings, state: State, supervisor: Supervisor) -> None:
         self.settings, self.state, self.supervisor = settings, state, supervisor
-        self.said: dict[tuple[type[Record], str], list[Record]] = defaultdict(list)
+        self.records: dict[tuple[type[Record], str], list[Record]] = defaultdict(list)
         self.reader = open_reader(settings)
         self.reader.assign(
             [
@@ -70,7 +70,7 @@ class House:
     def of(self, kind: type[R], track: str) -> R:
         """Wait for the only record of a kind about a track."""
         deadline = time.monotonic() + PATIENCE_S
-        while not self.said[kind, track]:
+        while not self.records[kind, track]:
             words = [child.last_words() for child in self.supervisor.children]
             assert time.monotonic() < deadline, f"no {kind.__name__} of {track}: {words}"
             self.supervisor.watch()
@@ -78,8 +78,8 @@ class House:
                 for message in messages:
                     assert message.topic in SAID, f"a dead letter: {message}"
                     record = parse(topics.RECORDS[message.topic], message.value)
-                    self.said[type(record), message.key.decode()].append(record)
-        (only,) = self.said[kind, track]
+                    self.records[type(record), message.key.decode()].append(record)
+        (only,) = self.records[kind, track]
         assert isinstance(only, kind)
         return only
 

@@ -201,7 +201,7 @@ def test_nothing_is_lost_when_workers_die_and_return(stage: Stage) -> None:
 
     stage.read(stage.target, all_out, 60)
     assert set(outputs) == good
-    assert all(len(said) == 1 for said in outputs.values()), "conflicting duplicates"
+    assert all(len(answers) == 1 for answers in outputs.values()), "conflicting duplicates"
 
     dead = defaultdict(set)
 
@@ -216,10 +216,10 @@ def test_nothing_is_lost_when_workers_die_and_return(stage: Stage) -> None:
     expected = {
         pings[number]: reasons[mode] for number, mode in modes_by_number.items() if mode in reasons
     }
-    assert {message: {reason for reason, _ in said} for message, said in dead.items()} == {
+    assert {message: {reason for reason, _ in answers} for message, answers in dead.items()} == {
         message: {reason} for message, reason in expected.items()
     }
-    assert all(len({origin for _, origin in said}) == 1 for said in dead.values())
+    assert all(len({origin for _, origin in answers}) == 1 for answers in dead.values())
 
     for process in (second, third):
         with at_most(10):

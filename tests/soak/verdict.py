@@ -25,12 +25,12 @@ class Sum:
 
     name: str
     value: int
-    wanted: int | None = None
+    expected: int | None = None
 
     @property
     def wrong(self) -> bool:
         """Whether it is not what it must be."""
-        return self.wanted is not None and self.value != self.wanted
+        return self.expected is not None and self.value != self.expected
 
 
 def topic_sums(facts: Facts, good: Mapping[str, bool]) -> Iterator[Sum]:
@@ -101,7 +101,7 @@ def table(sums: Sequence[Sum]) -> str:
     width = max(len(item.name) for item in sums)
     lines = []
     for item in sums:
-        must = "" if item.wanted is None else f"  must be {item.wanted}"
+        must = "" if item.expected is None else f"  must be {item.expected}"
         lines.append(f"{item.name:<{width}} {item.value:>9}{must}{'  WRONG' if item.wrong else ''}")
     return "\n".join(lines)
 

@@ -180,3 +180,61 @@ def test_its_status_is_what_probes_and_the_monitor_read(catalogue: CatalogueFixt
     assert 'earmark_received_total{processor="catalogue"} 1' in lines
     assert 'earmark_ended_total{processor="catalogue",outcome="emitted"} 1' in lines
     assert 'earmark_decisions_applied_total{result="applied"} 1' in lines
+
+
+def other(decision_id: str, **changed: object) -> Message:
+    """A decision about another track with some fields as a stranger might send them."""
+    record = json.loads(decision().to_bytes()) | {"decision_id": decision_id, "track_id": "T-2"}
+    value = json.dumps(record | changed).encode()
+    return message(topics.DECIDED, decision(), value=value, timestamp_ms=next(clock))
+
+
+TWICE = {"territories": ["DE"], "actions": {}}
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"track_id": "\ud800"},
+        {"upload_id": "a\udfff"},
+        {"territorial": [TWICE, TWICE]},
+        {"uploaded_at": "0001-01-01T00:00:00+14:00"},
+        {"uploaded_at": "9999-12-31T23:59:59-14:00"},
+    ],
+    ids=["lone surrogate", "in another field", "a territory twice", "before year 1", "after 9999"],
+)
+def test_a_decision_that_cannot_be_stored_stops_no_other(
+    catalogue: CatalogueFixture, poison: dict[str, object]
+) -> None:
+    ordinary = [other(f"dec_{number}", track_id=f"T-{number}") for number in range(20)]
+    results = catalogue.apply([*ordinary[:10], other("dec_poison", **poison), *ordinary[10:]])
+    assert results == ["applied"] * 20
+    assert "dec_poison" not in current(catalogue)
+    assert [topic for topic, _ in catalogue.broker.sent].count(f"{topics.DECIDED}.dead") == 1
+    catalogue.apply([other("dec_after", track_id="T-99")])
+    assert "dec_after" in current(catalogue)
+
+
+def test_what_is_long_or_holds_nul_is_applied(catalogue: CatalogueFixture) -> None:
+    ids = ["\N{CJK UNIFIED IDEOGRAPH-4E00}" * 256, "a\0b"]
+    assert catalogue.apply([other(f"dec_{n}", track_id=id_) for n, id_ in enumerate(ids)]) == [
+        "applied",
+        "applied",
+    ]
+
+
+def test_a_catalogue_of_an_earlier_release_gets_new_dimensions(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        fewer = dict(catalogue_consumer.DIMENSIONS)
+        fewer.pop("display")
+        earlier.setattr(catalogue_consumer, "DIMENSIONS", fewer)
+        old = CatalogueFixture(url)
+        old.apply(published(decision()))
+        old.close()
+    catalogue = CatalogueFixture(url)
+    neutral = catalogue_consumer.DIMENSIONS["display"]["default"]
+    assert catalogue.rows("display") == [(neutral,)]
+    assert catalogue.apply(published(decision(days=1))) == ["applied"]
+    catalogue.close()

@@ -12,7 +12,7 @@ from detector.types import FloatArray
 from tests.support.recordings import RATE_HZ, changed, music, piece, recording, sped
 
 
-def found(ours: Recording, theirs: Recording) -> MatchClass:
+def class_of(ours: Recording, theirs: Recording) -> MatchClass:
     answer = align(ours, theirs)
     return classify(answer, ours.landmarks.duration_s, theirs.landmarks.duration_s)
 
@@ -35,7 +35,7 @@ def found(ours: Recording, theirs: Recording) -> MatchClass:
     ],
 )
 def test_what_is_done_to_a_track_is_named(how: str, expected: MatchClass) -> None:
-    assert found(recording(changed(music(1), how)), piece(1)) is expected
+    assert class_of(recording(changed(music(1), how)), piece(1)) is expected
 
 
 def test_where_and_how_fast() -> None:
@@ -85,7 +85,7 @@ def test_of_a_medley_each_part_is_found() -> None:
 def test_other_music_is_other_music() -> None:
     seeds = (1, 2, 4, 5)
     for item, other in permutations(seeds, 2):
-        assert found(piece(item), piece(other)) is MatchClass.NONE
+        assert class_of(piece(item), piece(other)) is MatchClass.NONE
 
 
 def tones(*pitches_hz: float, seconds: float = 30.0) -> FloatArray:

@@ -57,7 +57,9 @@ FILES: dict[str, tuple[bytes, str]] = {
 }
 
 
-def said(content: bytes, tmp_path: Path, anchors: str = SIGNATORY.anchor) -> Provenance | None:
+def provenance_of(
+    content: bytes, tmp_path: Path, anchors: str = SIGNATORY.anchor
+) -> Provenance | None:
     file = tmp_path / "one"
     file.write_bytes(content)
     with file.open("rb") as opened:
@@ -67,7 +69,7 @@ def said(content: bytes, tmp_path: Path, anchors: str = SIGNATORY.anchor) -> Pro
 @pytest.mark.parametrize("kind", list(FILES))
 def test_a_trusted_signer_confirms(kind: str, tmp_path: Path) -> None:
     content, media_type = FILES[kind]
-    facts = said(SIGNATORY.sign(content, media_type), tmp_path)
+    facts = provenance_of(SIGNATORY.sign(content, media_type), tmp_path)
     assert facts is not None
     assert (facts.state, facts.extent) == ("trusted", Extent.ALL)
     assert facts.signer == "Test Generator"
@@ -81,7 +83,7 @@ def test_a_tampered_file_says_nothing_but_that(kind: str, tmp_path: Path) -> Non
     content, media_type = FILES[kind]
     signed = bytearray(SIGNATORY.sign(content, media_type))
     signed[5_000 if kind == "wav" else -600] ^= 0xFF  # a byte of the audio
-    facts = said(bytes(signed), tmp_path)
+    facts = provenance_of(bytes(signed), tmp_path)
     assert facts is not None
     assert (facts.state, facts.extent) == ("invalid", Extent.UNKNOWN)
     assert facts.codes
@@ -89,7 +91,7 @@ def test_a_tampered_file_says_nothing_but_that(kind: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("anchors", ["", STRANGER.anchor])
 def test_a_stranger_signs_no_more_than_a_statement(anchors: str, tmp_path: Path) -> None:
-    facts = said(SIGNATORY.sign(wav()), tmp_path, anchors)
+    facts = provenance_of(SIGNATORY.sign(wav()), tmp_path, anchors)
     assert facts is not None
     assert (facts.state, facts.extent) == ("untrusted", Extent.ALL)
 
@@ -105,21 +107,21 @@ def test_a_stranger_signs_no_more_than_a_statement(anchors: str, tmp_path: Path)
     ],
 )
 def test_source_types_say_how_much(source_type: str, extent: Extent, tmp_path: Path) -> None:
-    facts = said(SIGNATORY.sign(wav(), source_type=source_type), tmp_path)
+    facts = provenance_of(SIGNATORY.sign(wav(), source_type=source_type), tmp_path)
     assert facts is not None
     assert (facts.state, facts.extent) == ("trusted", extent)
 
 
 def test_reservations_of_training_are_read(tmp_path: Path) -> None:
-    facts = said(SIGNATORY.sign(wav(), assertions=[TRAINING]), tmp_path)
+    facts = provenance_of(SIGNATORY.sign(wav(), assertions=[TRAINING]), tmp_path)
     assert facts is not None
     assert facts.training_mining == {"cawg.ai_generative_training": "notAllowed"}
 
 
 def test_a_file_that_says_nothing(tmp_path: Path) -> None:
-    assert said(wav(), tmp_path) is None
-    assert said(b"no audio at all, c2pa", tmp_path) is None
-    assert said(b"RIFF\x24\x00\x00\x00WAVE" + b"c2pa" * 8, tmp_path) in (
+    assert provenance_of(wav(), tmp_path) is None
+    assert provenance_of(b"no audio at all, c2pa", tmp_path) is None
+    assert provenance_of(b"RIFF\x24\x00\x00\x00WAVE" + b"c2pa" * 8, tmp_path) in (
         None,
         Provenance(state="invalid", codes=("C2paError",)),
     )
@@ -130,7 +132,7 @@ def test_a_file_that_says_nothing(tmp_path: Path) -> None:
 )
 def test_an_aigc_tag_is_read(kind: str, codec: str, tmp_path: Path) -> None:
     tag = '{"Label":"1","ContentProducer":"Songmaker","ProduceID":"p-1"}'
-    facts = said(encoded(kind, codec, AIGC=tag), tmp_path)
+    facts = provenance_of(encoded(kind, codec, AIGC=tag), tmp_path)
     assert facts is not None
     assert facts.aigc == Aigc(label="1", producer="Songmaker", produce_id="p-1")
     assert facts.state == "absent"
@@ -138,7 +140,7 @@ def test_an_aigc_tag_is_read(kind: str, codec: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tag", ["1", "{", "[]", '{"Label":"7"}', '{"ContentProducer":"x"}'])
 def test_a_broken_tag_is_none(tag: str, tmp_path: Path) -> None:
-    assert said(encoded("flac", "flac", AIGC=tag), tmp_path) is None
+    assert provenance_of(encoded("flac", "flac", AIGC=tag), tmp_path) is None
 
 
 def test_it_is_read_in_the_confined_child(tmp_path: Path) -> None:

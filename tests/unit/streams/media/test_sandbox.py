@@ -62,7 +62,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
         usual = sorted(seconds(pool, good) for _ in range(5))[2]
         most, reasons = idle, set()
 
-        async def one(path: Path) -> None:
+        async def decode_file(path: Path) -> None:
             nonlocal most
             try:
                 assert (await pool.decode(path)).observation
@@ -74,7 +74,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
             async with asyncio.TaskGroup() as group:
                 for file in files:
                     assert file.path is not None
-                    group.create_task(one(file.path))
+                    group.create_task(decode_file(file.path))
 
         asyncio.run(everything())
         assert reasons >= {"unsupported_format", "undecodable", "no_audio", "too_long"}

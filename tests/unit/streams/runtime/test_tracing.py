@@ -154,11 +154,11 @@ def test_a_batch_of_the_detector_names_the_events_that_it_scores(
         batcher = Batcher(Model(), 0.01, 8, 0.05)  # type: ignore[arg-type] # what is used of one
         scoring = asyncio.create_task(batcher.run())
 
-        async def one(number: int) -> None:
+        async def assess_event(number: int) -> None:
             with tracing.span(f"event {number}"):
                 await batcher.assess(heard)
 
-        await asyncio.gather(one(1), one(2))
+        await asyncio.gather(assess_event(1), assess_event(2))
         scoring.cancel()
 
     asyncio.run(story())

@@ -175,9 +175,10 @@ def test_any_bytes_come_back_as_they_were(ledger: Ledger) -> None:
     broker = Broker()
     outcomes = replayed(ledger, broker, stored(ledger))
     assert [one.sent_to for one in outcomes] == ["tracks.uploaded/0/7"] * 30
-    assert [(topic, key, value, said[:-2]) for topic, key, value, said in broker.sent] == [
-        (one.topic, one.key, one.value, one.headers) for one in originals
-    ]
+    assert [
+        (topic, key, value, letter_headers[:-2])
+        for topic, key, value, letter_headers in broker.sent
+    ] == [(one.topic, one.key, one.value, one.headers) for one in originals]
 
 
 def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
@@ -246,7 +247,7 @@ def test_the_same_letter_may_be_replayed_twice(ledger: Ledger) -> None:
     for attempt in (1, 2):
         (outcome,) = replayed(ledger, broker, stored(ledger))
         assert outcome.attempt == attempt
-    assert [said[-1][1] for *_, said in broker.sent] == [b"1", b"2"]
+    assert [letter_headers[-1][1] for *_, letter_headers in broker.sent] == [b"1", b"2"]
 
 
 def test_one_that_the_broker_refuses_stays_open_and_stops_no_other(ledger: Ledger) -> None:

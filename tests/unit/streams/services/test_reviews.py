@@ -87,7 +87,7 @@ def test_of_two_reviewers_one_gets_the_task(ledger: Ledger, person: Callable[...
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(take, people)) == 1
-    assert set(errors) == {"somebody else is working on it"}
+    assert set(errors) == {"another reviewer is working on it"}
 
 
 def test_next_gives_everybody_another_task_the_most_urgent_first(
@@ -116,7 +116,7 @@ def test_a_lease_ends_and_then_somebody_else_may(
         past = datetime.now(UTC) - timedelta(seconds=1)
         connection.execute(sqlalchemy.update(STATES).values(leased_until=past))
     review_tasks.take(ledger, task_id, bob)
-    with pytest.raises(NotYours, match="somebody else"):
+    with pytest.raises(NotYours, match="another reviewer"):
         verdicts.give(ledger, task_id, ada, form())
     assert verdicts.give(ledger, task_id, bob, form()).reviewer.id == bob.user_id
 
@@ -182,7 +182,7 @@ def test_undo_is_an_event_and_opens_the_task_again(
     task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
     review_tasks.take(ledger, task_id, ada)
     verdict = verdicts.give(ledger, task_id, ada, form())
-    with pytest.raises(NotYours, match="somebody else"):
+    with pytest.raises(NotYours, match="another reviewer"):
         verdicts.undo(ledger, verdict.verdict_id, bob)
     assert verdicts.undo(ledger, verdict.verdict_id, ada) == task_id
     now = state(ledger, task_id)
@@ -238,7 +238,7 @@ def test_who_holds_a_task_holds_the_one_that_takes_its_place(
     old, now = state(ledger, requested.task_id), state(ledger, "tsk_newer")
     assert (old.state, old.leased_by) == ("cancelled", None)
     assert (now.state, now.leased_by) == ("open", ada.user_id)
-    with pytest.raises(NotYours, match="somebody else"):
+    with pytest.raises(NotYours, match="another reviewer"):
         review_tasks.take(ledger, "tsk_newer", bob)
     assert verdicts.give(ledger, "tsk_newer", ada, form(form_id="two")).outcome == "reject_flag"
 
@@ -295,7 +295,7 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
     verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
     appeal = appealed(ledger, decided.decision_id)
     assert appeal.window_ends_at - appeal.received_at < timedelta(days=184)
-    with pytest.raises(BadAppeal, match="somebody else must decide"):
+    with pytest.raises(BadAppeal, match="another person must decide"):
         appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), first)
     with pytest.raises(BadAppeal, match="no way"):
         appeals.go_on(
@@ -311,7 +311,7 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
     assert (appeal.state, appeal.assigned_to, appeal.interim_relief) == (
         *("overturned", lead.user_id, False),
     )
-    with pytest.raises(BadAppeal, match="somebody else has changed"):
+    with pytest.raises(BadAppeal, match="another person has changed"):
         appeals.go_on(ledger, appeal.appeal_id, 2, Step("withdrawn"), lead)
     events = outbox(ledger, topics.APPEALS_CHANGED)
     assert [AppealChanged.model_validate_json(one).sequence for one in events] == [0, 1, 2, 3, 4]
@@ -335,7 +335,7 @@ def test_a_first_reviewer_decides_no_appeal_about_the_same_content_delivered_aga
     again, _ = tell(ledger, track_id, title="One song", uri="file:///audio/two.wav")
     appeal = appealed(ledger, again.decision_id)
     assert appeal.upload_id != requested.upload_id
-    with pytest.raises(BadAppeal, match="somebody else must decide"):
+    with pytest.raises(BadAppeal, match="another person must decide"):
         appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), first)
     other = person("lea", "lead")
     assert appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), other).sequence == 1

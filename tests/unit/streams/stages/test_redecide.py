@@ -48,7 +48,7 @@ class House:
         self.ledger, self.catalogue = ledger, catalogue
         self.policies = Policies(Settings().policy, ledger)
         self.redecide = Redecide(ledger, self.policies, 1e6)
-        self.told: list[Message] = []
+        self.published: list[Message] = []
         self.offsets = itertools.count()
 
     def message(self, topic: str, record: Record) -> Message:
@@ -68,7 +68,7 @@ class House:
         """Let everybody read, and read what follows, until nothing does."""
         answer: list[Record] = []
         while messages:
-            self.told += messages
+            self.published += messages
             project(self.ledger, messages)
             self.catalogue.apply([one for one in messages if one.topic == topics.DECIDED])
             own = [one for one in messages if one.topic in SOURCES]
@@ -225,7 +225,7 @@ def test_any_order_and_any_number_of_times_ends_the_same(house: House) -> None:
         False,
     )
     count = house.decisions()
-    for item in [item for item in house.told if item.topic in SOURCES]:
+    for item in [item for item in house.published if item.topic in SOURCES]:
         house.settle([item])  # all of it once more, as after a crash before a commit
     assert (house.latest().decision_id, house.decisions()) == (ended.decision_id, count)
     assert house.applied() == ended.decision_id

@@ -55,7 +55,7 @@ def test_each_missing_part_is_named() -> None:
         "EARMARK_SASL_USERNAME",
     ]
     assert all(
-        "is needed with EARMARK_SECURITY_PROTOCOL=SASL_" in said for said in missing.values()
+        "is needed with EARMARK_SECURITY_PROTOCOL=SASL_" in problem for problem in missing.values()
     )
 
 
@@ -86,7 +86,7 @@ def test_what_has_no_meaning_is_a_mistake(tmp_path: Path) -> None:
         "EARMARK_SASL_USERNAME",
         "EARMARK_TLS_CA_FILE",
     }
-    assert all("EARMARK_SECURITY_PROTOCOL=PLAINTEXT" in said for said in problems.values())
+    assert all("EARMARK_SECURITY_PROTOCOL=PLAINTEXT" in problem for problem in problems.values())
     assert set(faults(security_protocol="TLS")) == {"EARMARK_SECURITY_PROTOCOL"}
 
 
