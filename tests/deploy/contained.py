@@ -14,14 +14,17 @@ from typing import Final
 
 import pytest
 
+from tests.support.paths import ROOT
+
 USER: Final = 65532  # deploy/Dockerfile, and the chart's podSecurityContext
 # this environment stands for the image's /opt/earmark
 PATH: Final = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
-# $1 an empty folder, $2 what is mounted at /var/lib/earmark, $3 at /audio, $4 python's own folder
+# $1 an empty folder, $2 what is mounted at /var/lib/earmark, $3 at /audio, $4 python's own folder,
+# $5 the clone, which may lie below a folder that is empty in a container (/tmp, /var)
 SCRIPT: Final = r"""
 set -eu
-new=$1 state=$2 audio=$3 python=$4
-shift 4
+new=$1 state=$2 audio=$3 python=$4 clone=$5
+shift 5
 mount -t tmpfs -o mode=755 tmpfs "$new"
 mkdir -p "$new/var/lib/earmark" "$new/audio" "$new/tmp" "$new/root"
 for path in /*; do
@@ -42,6 +45,11 @@ awk -v new="$new" 'index($5, new) == 1 { print $5 }' /proc/self/mountinfo | whil
     mount -o remount,bind,ro "$at"
 done
 mount -t tmpfs -o mode=1777 tmpfs "$new/tmp"
+if [ ! -d "$new$clone/tests" ]; then
+    mkdir -p "$new$clone"
+    mount --bind "$clone" "$new$clone"
+    mount -o remount,bind,ro "$new$clone"
+fi
 mount --bind "$state" "$new/var/lib/earmark"
 exec chroot "$new" setpriv --reuid 65532 --regid 65532 --clear-groups --no-new-privs \
     --inh-caps=-all --bounding-set=-all --pdeathsig KILL -- env -C /var/lib/earmark "$@"
@@ -68,7 +76,7 @@ class Container:
 
     def command(self, *argv: str) -> list[str]:
         """Return what runs ``argv`` in a container."""
-        places = (self._root, self.state, self.audio, sys.base_prefix)
+        places = (self._root, self.state, self.audio, sys.base_prefix, ROOT)
         wrap = ("unshare", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh")
         return [*wrap, *map(str, places), *argv]
 
