@@ -39,7 +39,7 @@ class Coder:
 
 
 def through(audio: FloatArray, rate_hz: int, coder: Coder) -> tuple[FloatArray, int]:
-    """Return what is heard after encoding and decoding, and its sample rate.
+    """Return the audio after encoding and decoding, and its sample rate.
 
     Args:
         audio: float32 [1 or 2, n], full scale at 1.

@@ -1,10 +1,10 @@
 """Hard negatives: sounds with exact periods that no decoder made. All made here, seeded.
 
-Each kind is one way in which something other than a neural decoder pulses like clockwork:
-sequencers repeat a sample to the sample, players of old machines step on every frame of the
-screen, lamps buzz, speech coders and pitch shifters work in frames of a fixed length. They
-lie over a rendered piece of music (``models.synthesis.music``), as they would in a recording. What
-a model flags among them are false alarms, and ``robustness`` says how many.
+Each kind is one way in which something other than a neural decoder pulses like clockwork.
+Sequencers repeat a sample exactly, players of old machines step on every frame of the screen,
+and lamps buzz. Speech coders and pitch shifters work in frames of a fixed length. Each lies
+over a rendered piece of music (``models.synthesis.music``). What a model flags among them is
+a false alarm; ``robustness`` counts these.
 """
 
 import zlib
@@ -80,7 +80,7 @@ def negative(kind: Kind, seed: int, seconds: float = SECONDS) -> Audio:
     """Return samples [channels, n] and their rate; equal seeds, equal samples.
 
     Raises:
-        ValueError: where the kind cannot be made here (``missing`` says why).
+        ValueError: where the kind cannot be made here (``missing`` is the reason).
     """
     if kind.missing is not None:
         raise ValueError(f"{kind.name}: {kind.missing}")

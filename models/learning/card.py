@@ -69,7 +69,7 @@ lower.
 
 
 def _recall(calibration: dict[str, Any]) -> str:
-    """Return where the model says *human likely*, and where it does not."""
+    """Return where the model answers *human likely*, and where it does not."""
     lines = [
         "*Human likely* is said only where nine in ten AI tracks of that sample rate, length and",
         f"bandwidth, and at least {RECALL_TRACKS}, are found at p <= 0.1 though their makers are "

@@ -1,12 +1,14 @@
 """Labelled recordings: what a manifest lists, who belongs together, whom not to believe.
 
-A manifest is a CSV file beside or above the audio. Columns: ``path`` (relative to the
-audio's root), ``label`` (``ai`` or ``human``; ``codec`` and ``singing_ai`` give templates of
-their decoders and nothing else; anything else is listed but not used),
-``generator`` (of an AI track) or source (of a human one), and ``repo`` or ``source_repo``,
-where it was published. Where there are ``sha256`` (then it must be the file's), ``version``
-of the generator, ``lineage`` (what shares it was made from the same recording) and
-``licence``, they are read too; other columns are ignored.
+A manifest is a CSV file beside or above the audio, with these columns:
+
+- ``path``: relative to the audio's root.
+- ``label``: ``ai`` or ``human``. ``codec`` and ``singing_ai`` give templates of their decoders
+  and nothing else. Tracks of other labels are listed but not used.
+- ``generator``: the generator of an AI track, or the source of a human one.
+- ``repo`` or ``source_repo``: where the track was published.
+- Optional: ``sha256`` (it must be the file's), ``version`` of the generator, ``lineage``
+  (shared by what was made from one recording) and ``licence``.
 
 Tracks that share a maker share its tools, rooms and encoders, so nothing is ever split at
 random: AI by generator, human by repository.

@@ -177,7 +177,7 @@ def band_of(shots: Sequence[Observation]) -> float:
 
 
 def cut_off_hz(observed: Observation) -> float:
-    """Return the top of the highest band that is heard at all."""
+    """Return the top of the highest band with any sound."""
     level = observed.ltas.max(axis=0)
     return float(np.flatnonzero(level > level.max() - CUT_OFF_DB).max() + 1) * LTAS_BAND_HZ
 
@@ -204,7 +204,7 @@ def null(vector: FloatArray, humans: References, left_out: FloatVector) -> Human
     Args:
         vector: the template.
         humans: of one population.
-        strangers: the cosine of each control with a template that has not met it.
+        left_out: the cosine of each control with a template that has not met it.
     """
     cosines = humans.units.astype(np.float64) @ vector.astype(np.float64)
     if len(left_out):

@@ -1,13 +1,13 @@
 """What human recordings score: the scale of each look by length, and the null of the answer.
 
-Every human recording, and every delivery of one (``models.training.augmented_humans``), is looked
-at with every look that an answer would take. For each look two lines in the logarithm of the length
-are fitted, through the medians and through the 90 % points (``detector.calibration.calibration``),
-by quantile regression (Koenker and Bassett, 1978); they never fall with length, because more of
-the same cannot make a recording less conspicuous. Performances weigh alike.
+Every human recording, and every delivery of one (``models.training.augmented_humans``), is scored
+with every look that an answer takes. For each look two lines in the logarithm of the length are
+fitted by quantile regression (Koenker and Bassett, 1978): through the medians and through the
+90 % points (``detector.calibration.calibration``). They never fall with length, because more of
+the same does not make a recording less conspicuous. Performances weigh alike.
 
-The null of the whole answer holds what each recording scores when its repository has shaped
-none of these lines: a new track has not, either.
+The null of the whole answer contains each recording's score by lines that its own repository
+did not shape. A new track did not shape them, either.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ NOTHING: Final = 1e9  # no recording to compare with: nothing is more surprising
 
 @dataclass(frozen=True)
 class Witness:
-    """One hearing of a human recording: what was found, and whose it is."""
+    """One observation of a human recording: its scores, its repository and its performance."""
 
     scores: BranchScores
     repository: str
@@ -76,7 +76,7 @@ def calibration_of(
 
 @dataclass(frozen=True)
 class Null:
-    """A population's calibration, and its witnesses scored as strangers.
+    """A population's calibration, and its witnesses scored out of fold.
 
     ``whole`` [n] is what each one's strongest look found, ``scores`` [n] the score of its
     answer, ``p_values`` [n] its p-value among the others: all without its repository.

@@ -28,7 +28,7 @@ MAX_DURATION_S: Final = 3_600.0
 
 @dataclass(frozen=True)
 class Observed:
-    """One track and what was heard of it; ``delivery`` is empty for the file as it is."""
+    """One track and its observation; ``delivery`` is empty for the file as it is."""
 
     track: Track
     facts: AudioFacts
@@ -38,7 +38,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Rejected:
-    """One track that could not be heard, and why."""
+    """One track that could not be decoded, and why."""
 
     track: Track
     reason: str
@@ -47,7 +47,7 @@ class Rejected:
 def observe(
     tracks: Sequence[Track], cache: Path, workers: int
 ) -> tuple[list[Observed], list[Rejected]]:
-    """Return what was heard, in the order of ``tracks``, and what could not be."""
+    """Return the observations in the order of ``tracks``, and the tracks that failed."""
     cache.mkdir(parents=True, exist_ok=True)
     todo = [track for track in tracks if not _facts_path(cache, track.sha256).exists()]
     if todo and workers > 1:

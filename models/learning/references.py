@@ -1,9 +1,9 @@
 """The file ``references.zst`` of a model: the spectra's lines of its human recordings.
 
-A generator can only be learned against people's recordings, and whoever learns one on a
-laptop has not got the training set. These are vectors of which no sound can be made
-(``detector.evidence.templates``: how often each bin is a maximum, without what is common), in
-coarse steps: they match a template as the originals do, to a few thousandths.
+A generator can only be learned against human recordings, and the training set is not released.
+These vectors contain how often each bin is a maximum, without what is common
+(``detector.evidence.templates``). No sound can be made of them. They are stored in coarse steps
+and match a template as the originals do, to a few thousandths.
 """
 
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ def chosen(manifest: Path, listed_as: str) -> tuple[list[Path], list[Path]]:
         listed_as: the generator's name there; ``reviewed`` where no tool was declared.
 
     Raises:
-        BadInput: reason ``manifest``, where no such tracks are listed; it says which are.
+        BadInput: reason ``manifest``, without such tracks; the message names those listed.
     """
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -32,7 +32,7 @@ MAX_DURATION_S: Final = 3_600.0
 
 @dataclass(frozen=True)
 class Case:
-    """One sound to be heard: the table it belongs to, its name and family, its cache key."""
+    """One sound to observe: its table, its name, its family and its cache key."""
 
     part: str
     cell: str
@@ -52,10 +52,10 @@ class Subject(Protocol):
         """What intervals resample."""
 
     def cases(self) -> list[Case]:
-        """Return what there is to hear, without decoding anything."""
+        """Return the sounds to observe, without decoding anything."""
 
     def sounds(self, keys: frozenset[str]) -> Iterator[tuple[str, Audio]]:
-        """Yield (key, sound) of each case whose key is wanted."""
+        """Yield (key, sound) of each case whose key is among ``keys``."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Recording:
 
     @property
     def cells(self) -> tuple[Augmentation, ...]:
-        """The deliveries that are heard."""
+        """The augmentations to apply."""
         return AUGMENTATIONS if self.only_augmentations is None else self.only_augmentations
 
     @property
@@ -148,7 +148,7 @@ def key_of(content: str, what: str, seed: int) -> str:
 
 
 def fill_cache(subjects: Sequence[Subject], cache: Path, workers: int) -> None:
-    """Hear what the cache lacks; a broken run goes on where it stopped."""
+    """Observe what the cache lacks; an interrupted run continues where it stopped."""
     cache.mkdir(parents=True, exist_ok=True)
     jobs = [(subject, cache) for subject in subjects if _lacking(subject, cache)]
     if jobs and workers > 1:
@@ -161,7 +161,7 @@ def fill_cache(subjects: Sequence[Subject], cache: Path, workers: int) -> None:
 
 
 def observations_of(subject: Subject, cache: Path) -> list[tuple[Case, Observation]]:
-    """Return what was heard of a subject, from the cache."""
+    """Return the observations of a subject from the cache."""
     return [
         (case, Observation.from_bytes(_path(cache, case.key).read_bytes()))
         for case in subject.cases()

@@ -44,12 +44,12 @@ SONG_AUGMENTATIONS: Final = (*_named("mp3-128", "vorbis-128", "stretch+5%"), *LO
 def augment_humans(
     originals: Sequence[Observed], cells: Path, workers: int, seed: int = 0
 ) -> list[Observed]:
-    """Return deliveries of the human recordings among some, from the folder ``cells``.
+    """Return augmented versions of the human recordings among ``originals``.
 
     Args:
-        heard_as_they_are: recordings; which of them are delivered depends on all of them.
-        cells: what is not there is heard and put there.
-        workers: processes that hear.
+        originals: recordings; the draw depends on all of them.
+        cells: cache folder; what it lacks is observed and stored.
+        workers: processes that decode.
         seed: of the draw, of cuts and noise.
     """
     human = [one for one in originals if one.track.label == HUMAN]
@@ -64,7 +64,7 @@ def augment_humans(
 
 
 def excerpts(originals: Sequence[Observed], seed: int) -> list[Recording]:
-    """Return some recordings of each source, to be heard in excerpts: the robustness report's."""
+    """Return some recordings of each source, to observe in excerpts: the robustness report's."""
     drawn = sample([one.track for one in originals], PER_SOURCE, seed)
     return [
         Recording(track, seconds, EXCERPT_S, seed, EXCERPT_AUGMENTATIONS, WINDOWS_S)

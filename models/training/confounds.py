@@ -1,9 +1,9 @@
 """What a data set gives away besides sound, and what a detector is worth without it.
 
 Bit rate, duration, loudness, sample rate and cut-off say how files were published. A
-*probe* is a logistic regression that sees nothing else, fitted on some makers and tested on
-the others: one on all five facts, one on each alone. The strongest counts, because whoever
-doubts a detector will look for the easiest rule. Where it reaches ``LIMIT``, the set is
+*probe* is a logistic regression on these facts alone, fitted on some makers and tested on the
+others: one on all five facts, one on each. The strongest counts, because it is the easiest
+rule. Where it reaches ``LIMIT``, the set is
 confounded: a detector could look good on it for the wrong reason.
 
 Then the tracks are weighed until the facts say nothing: overlap weights (Li, Morgan and
@@ -55,7 +55,7 @@ class Confounds:
 
     @property
     def strongest(self) -> str:
-        """The probe that tells most as delivered."""
+        """The probe with the highest AUROC as delivered."""
         return max(self.delivered, key=lambda name: self.delivered[name])
 
     @property
@@ -209,6 +209,6 @@ def _effective(weights: FloatVector) -> float:
 
 
 def _cut_off_hz(ltas: NDArray[np.float32]) -> float:
-    """Return the top of the highest band that is heard at all."""
+    """Return the top of the highest band with any sound."""
     level: FloatVector = ltas.max(axis=0).astype(float)
     return float(np.flatnonzero(level > level.max() - CUT_OFF_DB).max() + 1) * LTAS_BAND_HZ

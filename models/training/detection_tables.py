@@ -16,7 +16,7 @@ def p_values(members: Sequence[Scored]) -> FloatVector:
     """Return the p-value of each track within its population; 1 where it abstains.
 
     An AI track is compared with all human tracks, a human one with those of other
-    repositories: whoever scores it has not met its maker. Where all looks were put together
+    repositories, so its maker is unknown. Where all looks were put together
     (``models.training.fusion``), deliveries and weights of the null are counted as in service.
     """
     if all(one.p is not None for one in members if one.reason is None):

@@ -1,8 +1,8 @@
-"""Where a rate of false positives is not what it says: by length, and with the doubtful ones.
+"""False-positive rates by length, and with the suspect recordings counted as human.
 
 One number for all human recordings can hide that long ones are flagged more often than
-excerpts. And who is left out of the human side as suspect decides a figure at 1 %: so what
-it would be with them is printed beside it.
+excerpts. Recordings that are left out as suspect can decide a figure at 1 %, so the figure
+with them is printed, too.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ FLAGGED: Final = "ai_likely"
 
 
 def recall_of(population: Population) -> list[dict[str, Any]]:
-    """Return how much AI is found at p <= 0.1, by length, with all high bands heard or fewer.
+    """Return how much AI is found at p <= 0.1, by length, with all high bands audible or fewer.
 
     Where it is much, a recording in which nothing is found is likely a person's.
     """

@@ -1,8 +1,8 @@
 """All kinds of evidence put together, and the human scores of each: what a release needs.
 
 The same steps as in service (``detector.evidence.combination``), with the templates' scores out of
-fold. Every human track is looked at with every look that the answer would take, so the null of
-the whole answer is that of the answer that is given (``models.learning.null_distribution``).
+fold. Every human track is scored with every look that the answer takes. So the null of the whole
+answer is that of the given answer (``models.learning.null_distribution``).
 """
 
 from collections.abc import Collection, Sequence
@@ -53,7 +53,7 @@ class Fused:
     attribution: dict[str, float] | None = None
 
     def manifest(self) -> dict[str, Any]:
-        """Return what a manifest says about the templates; empty without them."""
+        """Return the manifest's part about the templates; empty without them."""
         if self.template_set is None or self.lines is None or self.attribution is None:
             return {}
         return {"templates": manifest_of(self.template_set, self.lines, self.attribution)}

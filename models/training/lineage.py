@@ -1,7 +1,7 @@
 """Which recordings are of one performance: versions that must not count as several.
 
-A mix and its accompaniment, an excerpt and its whole, an MP3 and an Ogg of one take score
-alike, so they are one witness and not two. Landmarks (``detector.matching.landmarks``) are compared
+A mix and its accompaniment score alike, and so do an excerpt and its whole, or two encodings of
+one take. They are one witness and not two. Landmarks (``detector.matching.landmarks``) are compared
 within each repository, and what lies over another recording for a few seconds gets one
 ``lineage``: the first file's content.
 """
@@ -83,7 +83,7 @@ def same_performance(first: Recording, second: Recording) -> bool:
 
 
 def performances(tracks: Sequence[Track]) -> int:
-    """Return how many performances recordings are of, as far as their lineage says."""
+    """Return the number of performances, by lineage where it is stated."""
     return len(Counter(track.lineage or track.sha256 for track in tracks))
 
 
@@ -96,7 +96,7 @@ def _landmarks(track: Track, cache: Path) -> Landmarks:
         landmarker = Landmarker(rate_hz)
         landmarker.feed(audio.mean(axis=0))
         landmarks = landmarker.finish()
-    except BadInput:  # what cannot be heard is like nothing
+    except BadInput:  # what cannot be decoded matches nothing
         landmarks = Landmarker(44_100).finish()
     partial = path.with_suffix(".partial")
     partial.write_bytes(landmarks.to_bytes())

@@ -19,7 +19,7 @@ LEAST_VARIANCE: Final = 1e-3
 
 
 def fit(tracks: Sequence[Scored]) -> Likeness | None:
-    """Return the likeness to tracks that can be assessed; None where too few support it."""
+    """Return the out-of-distribution measure of assessable tracks; None with too few."""
     if len(tracks) < 2 / SHARE:
         return None
     vectors = np.stack([features(one.observed.observation) for one in tracks])
@@ -45,7 +45,7 @@ def _around(vectors: NDArray[np.float64], farthest: float) -> Likeness:
 
 
 def manifest_of(likeness: Likeness | None) -> dict[str, Any]:
-    """Return what a model's manifest says about it; empty where there is none."""
+    """Return its part of a model's manifest; empty without it."""
     if likeness is None:
         return {}
     return {

@@ -23,7 +23,7 @@ _BATCH: Final = 32
 
 @dataclass(frozen=True)
 class Scored:
-    """One recording with its score; ``reason`` says why it has none, then it abstains.
+    """One recording with its score; ``reason`` is why it abstains, or None.
 
     ``score`` is what is calibrated: the clock's until ``models.training.fusion`` has put all looks
     together. ``template`` is then the best template's, its maker left out; ``look`` the one

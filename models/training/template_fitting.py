@@ -1,8 +1,8 @@
 """Fitting the templates branch, and matching every recording as if its maker were unknown.
 
-A template of the own generator would flatter an AI track, so each is matched with templates
-of *other* makers only, leaving out also what stands in the same repositories (their tracks
-share an encoder). A human track is matched with mean, directions and scale from other
+A template of the own generator would flatter an AI track. So each is matched with templates of
+*other* makers only, without what stands in the same repositories (their tracks share an
+encoder). A human track is matched with mean, directions and scale from other
 repositories' human tracks, and no template from its own. Whatever is calibrated or
 reported uses these out-of-fold scores; the released template_set is fitted on everything.
 
@@ -47,7 +47,7 @@ ATTRIBUTION: Final = Attribution(min_score=4.0, min_margin=2.0, populations=("fu
 class Lines:
     """The residuals of many recordings with what is known of each, as arrays of one length.
 
-    ``deliveries`` is empty where a recording was heard as it is
+    ``deliveries`` is empty where a recording was observed as it is
     (``models.training.augmented_humans``).
     """
 
@@ -158,7 +158,7 @@ def _drawn(
 
     A phase vocoder and some coders leave the grid of their own frames in the spectrum. A
     template that a tenth of the recordings match in any one delivery, as hardly any does as
-    it is, tells deliveries apart and not decoders.
+    it is, separates deliveries and not decoders.
     """
     drawn = np.zeros(cosines.shape[1], bool)
     if FULL_RATE not in scales:
@@ -203,7 +203,7 @@ def out_of_fold(lines: Lines) -> FloatVector:
 
 
 def folds(lines: Lines) -> Iterator[tuple[BoolVector, BoolVector]]:
-    """Yield for each generator and each human repository (its recordings, all strangers to it)."""
+    """Yield for each generator and each human repository (its recordings, the other makers')."""
     subjects = [("ai", name) for name in sorted(set(lines.makers[lines.ai]))]
     subjects += [("human", name) for name in sorted(set(lines.repositories[lines.human]))]
     for kind, name in subjects:
@@ -253,7 +253,7 @@ def attribution_figures(lines: Lines) -> dict[str, float]:
 def manifest_of(
     template_set: TemplateSet, lines: Lines, attribution: dict[str, float]
 ) -> dict[str, Any]:
-    """Return what a model's manifest says about its templates."""
+    """Return the templates' part of a model's manifest."""
     counts = Counter(lines.makers[~lines.human].tolist())
     enough = {name for name, count in counts.items() if count >= MIN_TRACKS}
     return {
