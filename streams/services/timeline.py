@@ -1,6 +1,6 @@
 """The story of a track: one narrator, from the rows of the ledger.
 
-The command line and the console render the same entries.
+The command line, the console and the API render the same entries.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

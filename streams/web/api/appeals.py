@@ -1,6 +1,6 @@
 """``/appeals``: submit an appeal against a decision, and read its state."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,7 +32,6 @@ class AppealRequest(BaseModel):
 @router.post(
     "/appeals",
     status_code=201,
-    response_model=AppealChanged,
     responses=documented(400, 401, 403, 404, 409, 422, 429, 503),
 )
 def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) -> AppealChanged:
@@ -40,7 +39,6 @@ def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) 
     resources = resources_of(request)
     if appeal.grounds not in appeals.GROUNDS:
         raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
-    evidence: list[dict[str, Any]] = [one.model_dump() for one in appeal.evidence]
     try:
         received = appeals.receive(
             resources.ledger,
@@ -48,7 +46,7 @@ def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) 
             appellant=appeal.appellant,
             grounds=appeal.grounds,
             statement=appeal.statement,
-            evidence=evidence,
+            evidence=[one.model_dump() for one in appeal.evidence],
             by=caller.key_id,
         )
     except BadAppeal as error:
@@ -58,11 +56,7 @@ def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) 
     return received
 
 
-@router.get(
-    "/appeals/{appeal_id}",
-    response_model=AppealChanged,
-    responses=documented(401, 403, 404, 422, 429, 503),
-)
+@router.get("/appeals/{appeal_id}", responses=documented(401, 403, 404, 422, 429, 503))
 def appeal(request: Request, appeal_id: pages.Id, caller: CanRead) -> AppealChanged:
     """Return the latest state of an appeal."""
     try:

@@ -3,8 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -22,18 +21,12 @@ BEARER: Final = HTTPBearer(
 MOST_BUCKETS: Final = 10_000
 
 
-@dataclass
-class _Bucket:
-    tokens: float
-    at: float
-
-
 class RateLimit:
     """A token bucket for each caller, in this process: bursts of a minute's worth pass."""
 
     def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
         self._per_s, self._size, self._now = per_minute / 60, float(per_minute), now
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str, tuple[float, float]] = {}  # tokens, and when counted
         self._lock = threading.Lock()
 
     def wait_s(self, caller: str) -> float:
@@ -42,13 +35,10 @@ class RateLimit:
         with self._lock:
             if len(self._buckets) >= MOST_BUCKETS:
                 self._buckets.clear()  # bounded memory matters more than strictness
-            bucket = self._buckets.setdefault(caller, _Bucket(self._size, now))
-            bucket.tokens = min(self._size, bucket.tokens + (now - bucket.at) * self._per_s)
-            bucket.at = now
-            if bucket.tokens >= 1:
-                bucket.tokens -= 1
-                return 0
-            return (1 - bucket.tokens) / self._per_s
+            tokens, at = self._buckets.get(caller, (self._size, now))
+            tokens = min(self._size, tokens + (now - at) * self._per_s)
+            self._buckets[caller] = (tokens - 1 if tokens >= 1 else tokens, now)
+        return 0 if tokens >= 1 else (1 - tokens) / self._per_s
 
 
 class Needs:
@@ -83,12 +73,7 @@ class Needs:
         return key
 
 
-def needs(right: Right) -> Any:
-    """Return the dependency that demands a right."""
-    return Depends(Needs(right))
-
-
-CanRead = Annotated[Key, needs(Right.READ)]
-CanUpload = Annotated[Key, needs(Right.UPLOAD)]
-CanReceiveAppeals = Annotated[Key, needs(Right.APPEAL_INTAKE)]
-CanAdmin = Annotated[Key, needs(Right.ADMIN)]
+CanRead = Annotated[Key, Depends(Needs(Right.READ))]
+CanUpload = Annotated[Key, Depends(Needs(Right.UPLOAD))]
+CanReceiveAppeals = Annotated[Key, Depends(Needs(Right.APPEAL_INTAKE))]
+CanAdmin = Annotated[Key, Depends(Needs(Right.ADMIN))]

@@ -37,19 +37,24 @@ class TakenIn:
     again: bool = False
 
 
-def from_file(metadata: bytes, stored: KeptFile, file_name: str) -> Upload:
+def metadata_of(form: Form) -> dict[str, Any]:
+    """Return the metadata of a form.
+
+    Raises:
+        ProblemError: they are no JSON object.
+    """
+    return parsed(form.metadata) if form.metadata.strip() else {}
+
+
+def _upload(form: Form, stored: KeptFile) -> Upload:
     """Return the upload of a file in a form.
 
     Without a ``track_id`` the content names the track; without a title, the file's name does.
-
-    Raises:
-        ProblemError: the metadata are no JSON object.
-        RefusedUpload: a field is wrong.
     """
-    fields = parsed(metadata) if metadata.strip() else {}
+    fields = metadata_of(form)
     if reserved := [name for name in SERVER_FIELDS if name in fields]:
         raise ProblemError(422, "invalid_upload", f"{reserved[0]} is set by the server for a file")
-    stem = PurePosixPath(file_name.replace("\\", "/")).stem
+    stem = PurePosixPath(form.file_name.replace("\\", "/")).stem
     defaults = {"track_id": stable_id("trk", stored.sha256), "title": stem[:2_000] or None}
     location = {"uri": stored.uri, "sha256": stored.sha256}
     return upload_from_fields(defaults | fields | location)
@@ -65,21 +70,17 @@ def take_file_in(
         LedgerAway, Transient: nothing was taken; send it again.
     """
     arrived = form.file.whole()
-    upload = from_file(form.metadata, arrived, form.file_name)
+    upload = _upload(form, arrived)
     new = form.file.keep()  # before the event that names it
     try:
         return take_in(resources.ledger, upload, caller, key)
     except BaseException:
         if new:
             with suppress(Transient):  # the caller must see why it was refused
-                _forget(resources, arrived)
+                # Another request may have uploaded the same content: then it stays.
+                if not track_queries.is_uploaded(resources.ledger, arrived.uri):
+                    resources.uploads.forget(arrived.sha256)
         raise
-
-
-def _forget(resources: AppResources, arrived: KeptFile) -> None:
-    """Remove a file, unless another request has uploaded the same content."""
-    if not track_queries.is_uploaded(resources.ledger, arrived.uri):
-        resources.uploads.forget(arrived.sha256)
 
 
 def parsed(body: bytes) -> dict[str, Any]:

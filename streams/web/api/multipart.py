@@ -6,7 +6,6 @@ more, too large or cut off ends the request, and nothing of it remains.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 from anyio import to_thread
@@ -18,9 +17,7 @@ from streams.media.kept_audio import Arriving, KeptUploads
 from streams.web.api.problems import ProblemError
 
 METADATA_BYTES: Final = 256 * 1024
-HEADER_BYTES: Final = 8 * 1024
 OVERHEAD_BYTES: Final = METADATA_BYTES + 64 * 1024  # of a form around its file
-MOST_PARTS: Final = 8
 
 # Bodies are bounded by the framework before anything reads them; the routes that take files say
 # FILE_BYTES and count by themselves, since the largest file is a setting.
@@ -28,14 +25,61 @@ SMALL_BYTES: Final = 512 * 1024
 FILE_BYTES: Final = 2**40
 
 
-@dataclass
 class Form:
-    """What has arrived: the file (not kept yet), its name, and the metadata's bytes."""
+    """What has arrived: the file (not kept yet), its name, and the metadata's bytes.
 
-    file: Arriving
-    file_name: str = ""
-    metadata: bytes = b""
-    has_file: bool = False
+    The parser calls the methods; it bounds the number and the size of a part's headers.
+    """
+
+    def __init__(self, file: Arriving) -> None:
+        self.file, self.file_name, self.metadata = file, "", b""
+        self.parts: list[str] = []
+        self.is_complete = False
+
+    def on_part_begin(self) -> None:
+        """Forget the headers of the part before."""
+        self._headers: dict[bytes, bytes] = {}
+
+    def on_header_begin(self) -> None:
+        """Begin a header."""
+        self._name = self._value = b""
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        """Take some of a header's name."""
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        """Take some of a header's value."""
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        """Keep a header."""
+        self._headers[self._name.lower()] = self._value
+
+    def on_headers_finished(self) -> None:
+        """Read which part comes."""
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        part = options.get(b"name", b"").decode(errors="replace")
+        if part not in ("file", "metadata"):
+            raise ProblemError(422, "bad_form", "parts are named file and metadata")
+        if part in self.parts:
+            raise ProblemError(422, "bad_form", f"one {part} in each form")
+        if part == "file":
+            self.file_name = options.get(b"filename", b"").decode(errors="replace")
+        self.parts.append(part)
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Take some bytes of the part."""
+        if self.parts[-1] == "file":
+            self.file.write(data[start:end])
+        elif len(self.metadata) + end - start > METADATA_BYTES:
+            raise ProblemError(413, "too_large", f"metadata has at most {METADATA_BYTES} bytes")
+        else:
+            self.metadata += data[start:end]
+
+    def on_end(self) -> None:
+        """Note that the form has its end."""
+        self.is_complete = True
 
 
 @asynccontextmanager
@@ -55,9 +99,9 @@ async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form
         raise ProblemError(413, "too_large", f"a file has at most {uploads.max_bytes} bytes")
     with uploads.arrive() as file:
         form = Form(file)
-        reader = _Reader(form)
+        callbacks: Any = {name: getattr(form, name) for name in dir(Form) if name.startswith("on_")}
         try:
-            parser = MultipartParser(boundary, reader.callbacks())
+            parser = MultipartParser(boundary, callbacks)
             async for block in request.stream():
                 # Parsed and written in a thread: other requests go on.
                 await to_thread.run_sync(parser.write, block)
@@ -65,81 +109,8 @@ async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form
             raise ProblemError(400, "bad_form", f"this is no form: {error}") from error
         except ClientDisconnect as error:
             raise ProblemError(400, "cut_off", "the upload broke off") from error
-        if not reader.complete:
+        if not form.is_complete:
             raise ProblemError(400, "cut_off", "the form ends in the middle")
-        if not form.has_file:
+        if "file" not in form.parts:
             raise ProblemError(422, "no_file", "the form has no part named file")
         yield form
-
-
-class _Reader:
-    """What python-multipart calls: puts each part where it belongs."""
-
-    def __init__(self, form: Form) -> None:
-        self._form = form
-        self._headers: dict[bytes, bytes] = {}
-        self._name = self._value = b""
-        self._part = ""
-        self._parts = 0
-        self._metadata = bytearray()
-        self.complete = False
-
-    def callbacks(self) -> Any:
-        return {
-            "on_part_begin": self._begin,
-            "on_header_field": self._header_name,
-            "on_header_value": self._header_value,
-            "on_header_end": self._header_end,
-            "on_headers_finished": self._headers_end,
-            "on_part_data": self._data,
-            "on_part_end": self._part_end,
-            "on_end": self._end,
-        }
-
-    def _begin(self) -> None:
-        self._headers, self._part = {}, ""
-        self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise ProblemError(422, "bad_form", "the form has too many parts")
-
-    def _header_name(self, data: bytes, start: int, end: int) -> None:
-        self._name = self._bounded(self._name + data[start:end])
-
-    def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value = self._bounded(self._value + data[start:end])
-
-    def _bounded(self, value: bytes) -> bytes:
-        if len(value) > HEADER_BYTES:
-            raise ProblemError(422, "bad_form", "a header of the form is too long")
-        return value
-
-    def _header_end(self) -> None:
-        self._headers[self._name.lower()] = self._value
-        self._name = self._value = b""
-
-    def _headers_end(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        part = options.get(b"name", b"").decode(errors="replace")
-        if part not in ("file", "metadata"):
-            raise ProblemError(422, "bad_form", "parts are named file and metadata")
-        if part == "file":
-            if self._form.has_file:
-                raise ProblemError(422, "bad_form", "one file in each form")
-            self._form.has_file = True
-            self._form.file_name = options.get(b"filename", b"").decode(errors="replace")
-        self._part = part
-
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._part == "file":
-            self._form.file.write(data[start:end])
-            return
-        self._metadata += data[start:end]
-        if len(self._metadata) > METADATA_BYTES:
-            raise ProblemError(413, "too_large", f"metadata has at most {METADATA_BYTES} bytes")
-
-    def _part_end(self) -> None:
-        if self._part == "metadata":
-            self._form.metadata = bytes(self._metadata)
-
-    def _end(self) -> None:
-        self.complete = True

@@ -1,9 +1,12 @@
-"""Parameters of long lists: a cursor (``streams.store.cursors``) and a limit; ids in paths."""
+"""Pages of long lists: a cursor (``streams.store.cursors``) and a limit; ids in paths."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel
+
+from streams.store import track_queries
+from streams.web.api.resources import resources_of
 
 DEFAULT: Final = 50
 Cursor = Annotated[str | None, Query(max_length=1_000, description="from the page before")]
@@ -16,3 +19,20 @@ class Page(BaseModel):
 
     items: list[dict[str, Any]]
     next_cursor: str | None = None
+
+
+class PageReader:
+    """A dependency: reads the page that the parameters ask for."""
+
+    def __init__(self, request: Request, cursor: Cursor = None, limit: Limit = DEFAULT) -> None:
+        self._ledger, self._cursor, self._limit = resources_of(request).ledger, cursor, limit
+
+    def page(self, table: Literal["uploads", "labels", "decisions"], track_id: str | None) -> Page:
+        """Return a page of a table's records; of all tracks where ``track_id`` is None."""
+        items, following = track_queries.records(
+            self._ledger, table, self._cursor, self._limit, track_id=track_id
+        )
+        return Page(items=items, next_cursor=following)
+
+
+Reader = Annotated[PageReader, Depends()]

@@ -72,13 +72,9 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _as_json(
-    _: Request, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    return response(status, code, detail, headers)
-
-
-def install(app: FastAPI, answer: Callable[..., Response] = _as_json) -> None:
+def install(
+    app: FastAPI, answer: Callable[..., Response] = lambda _, *problem: response(*problem)
+) -> None:
     """Turn every error of an application into an answer: a problem, or a page of the console."""
 
     @app.exception_handler(ProblemError)

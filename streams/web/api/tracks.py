@@ -1,5 +1,8 @@
 """``/tracks`` and ``/decisions``: tracks, their labels and decisions, and the evidence."""
 
+from datetime import datetime
+from typing import Any
+
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
@@ -7,11 +10,11 @@ from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided
 from streams.contract.records.policy import StatementWritten
+from streams.services import timeline
 from streams.services.evidence_pictures import Pictures
 from streams.store import queries, track_queries
-from streams.web.api import pages
 from streams.web.api.callers import CanRead
-from streams.web.api.pages import Page
+from streams.web.api.pages import Id, Page, Reader
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import resources_of
 
@@ -28,53 +31,72 @@ class Track(BaseModel):
     upload_ids: list[str]
 
 
-@router.get("/tracks/{track_id:path}/labels", response_model=Page, responses=READ)
-def labels(
-    request: Request,
-    track_id: pages.Id,
-    caller: CanRead,
-    cursor: pages.Cursor = None,
-    limit: pages.Limit = pages.DEFAULT,
-) -> Page:
+class StoryEntry(BaseModel):
+    """One event; ``details`` are the ids and numbers behind it.
+
+    ``subject`` is the id of the task or appeal, where there is one.
+    """
+
+    at: datetime | None
+    kind: str
+    sentence: str
+    details: str
+    subject: str
+
+
+class Story(BaseModel):
+    """The story of a track, in the sentences that the console shows."""
+
+    track_id: str
+    entries: list[StoryEntry]
+
+
+@router.get("/tracks/{track_id:path}/labels", responses=READ)
+def labels(track_id: Id, caller: CanRead, reader: Reader) -> Page:
     """Return every label that a track ever had, latest first."""
-    ledger = resources_of(request).ledger
-    items, cursor = track_queries.records(ledger, "labels", cursor, limit, track_id=track_id)
-    return Page(items=items, next_cursor=cursor)
+    return reader.page("labels", track_id)
 
 
-@router.get("/tracks/{track_id:path}/decisions", response_model=Page, responses=READ)
-def decisions(
-    request: Request,
-    track_id: pages.Id,
-    caller: CanRead,
-    cursor: pages.Cursor = None,
-    limit: pages.Limit = pages.DEFAULT,
-) -> Page:
+@router.get("/tracks/{track_id:path}/decisions", responses=READ)
+def decisions(track_id: Id, caller: CanRead, reader: Reader) -> Page:
     """Return every decision about a track, latest first."""
-    ledger = resources_of(request).ledger
-    items, cursor = track_queries.records(ledger, "decisions", cursor, limit, track_id=track_id)
-    return Page(items=items, next_cursor=cursor)
+    return reader.page("decisions", track_id)
 
 
-@router.get("/tracks/{track_id:path}", response_model=Track, responses=READ)
-def track(request: Request, track_id: pages.Id, caller: CanRead) -> Track:
+@router.get("/tracks/{track_id:path}/story", response_model=Story, responses=READ)
+def story(request: Request, track_id: Id, caller: CanRead) -> Any:
+    """Return the story of a track: every event about it in a sentence, oldest first."""
+    rows = queries.story(resources_of(request).ledger, track_id)
+    if not rows:
+        raise _no_track(track_id)
+    entries = timeline.story(rows, {})  # reviewers stay pseudonyms
+    shown = [entry for entry in entries if entry.kind not in timeline.INTERNAL]
+    return {"track_id": track_id, "entries": shown}
+
+
+@router.get("/tracks/{track_id:path}", responses=READ)
+def track(request: Request, track_id: Id, caller: CanRead) -> Track:
     """Return a track. Its id may contain slashes."""
     ledger = resources_of(request).ledger
     uploads = track_queries.latest_uploads(ledger, track_id, UPLOADS)
     decided = track_queries.latest_decision(ledger, track_id)
     if not uploads and decided is None:
-        raise ProblemError(404, "no_such_track", f"there is no track {track_id}")
+        raise _no_track(track_id)
     return Track(track_id=track_id, decision=decided, upload_ids=uploads)
 
 
-@router.get("/decisions/{decision_id}", response_model=TrackDecided, responses=READ)
-def decision(request: Request, decision_id: pages.Id, caller: CanRead) -> TrackDecided:
+def _no_track(track_id: str) -> ProblemError:
+    return ProblemError(404, "no_such_track", f"there is no track {track_id}")
+
+
+@router.get("/decisions/{decision_id}", responses=READ)
+def decision(request: Request, decision_id: Id, caller: CanRead) -> TrackDecided:
     """Return one decision with its analysis, label, actions, rules and versions."""
     return _decision(request, decision_id)
 
 
-@router.get("/decisions/{decision_id}/statement", response_model=StatementWritten, responses=READ)
-def statement(request: Request, decision_id: pages.Id, caller: CanRead) -> StatementWritten:
+@router.get("/decisions/{decision_id}/statement", responses=READ)
+def statement(request: Request, decision_id: Id, caller: CanRead) -> StatementWritten:
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
     statement_id = _decision(request, decision_id).statement_id
     ledger = resources_of(request).ledger
@@ -88,7 +110,7 @@ def statement(request: Request, decision_id: pages.Id, caller: CanRead) -> State
     "/decisions/{decision_id}/evidence",
     responses=READ | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
-def evidence(request: Request, decision_id: pages.Id, caller: CanRead) -> Response:
+def evidence(request: Request, decision_id: Id, caller: CanRead) -> Response:
     """Return the numbers behind the picture of the evidence."""
     picture = _picture(request, decision_id, "json")
     return Response(orjson.dumps(orjson.loads(picture)), media_type="application/json")
@@ -100,7 +122,7 @@ def evidence(request: Request, decision_id: pages.Id, caller: CanRead) -> Respon
     | {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
     response_class=Response,
 )
-async def evidence_picture(request: Request, decision_id: pages.Id, caller: CanRead) -> Response:
+async def evidence_picture(request: Request, decision_id: Id, caller: CanRead) -> Response:
     """Return the picture of the evidence; the first time it takes some seconds to draw."""
     drawn = await to_thread.run_sync(_picture, request, decision_id, "png")
     return Response(drawn, media_type="image/png")

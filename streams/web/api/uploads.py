@@ -6,17 +6,17 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
-from streams.contract.records import TrackDecided, Upload
+from streams.contract.records import TrackDecided
 from streams.services.upload_inputs import check_scheme, upload_from_fields
-from streams.store import track_queries
 from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart, pages
 from streams.web.api.callers import CanRead, CanUpload
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import AppResources, resources_of
+from streams.web.api.resources import resources_of
 
 router = APIRouter(tags=["uploads"])
 JSON_BYTES = 256 * 1024
+OF_ONE = documented(401, 403, 404, 422, 429, 503)
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -76,17 +76,13 @@ class UploadStatus(BaseModel):
         )
 
 
-class UploadPage(BaseModel):
+class UploadPage(pages.Page):
     """Uploads, latest first."""
-
-    items: list[dict[str, Any]]
-    next_cursor: str | None = None
 
 
 @router.post(
     "/uploads",
     status_code=202,
-    response_model=Accepted,
     openapi_extra=BODY,
     responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
     max_body_size=multipart.FILE_BYTES,
@@ -108,19 +104,14 @@ async def upload(
     if kind == "application/json":
         upload = upload_from_fields(intake.parsed(await _body(request)))
         check_scheme(upload, resources.settings)
+        taken = await to_thread.run_sync(
+            intake.take_in, resources.ledger, upload, caller.key_id, idempotency_key
+        )
     else:
         async with multipart.received(request, resources.uploads) as form:
             taken = await to_thread.run_sync(
                 intake.take_file_in, resources, form, caller.key_id, idempotency_key
             )
-        return _accepted(taken, resources, response)
-    taken = await to_thread.run_sync(
-        intake.take_in, resources.ledger, upload, caller.key_id, idempotency_key
-    )
-    return _accepted(taken, resources, response)
-
-
-def _accepted(taken: intake.TakenIn, resources: AppResources, response: Response) -> Accepted:
     resources.relay.wake()
     response.headers["Location"] = f"/v1/uploads/{taken.upload_id}"
     if taken.again:
@@ -141,33 +132,21 @@ async def _body(request: Request) -> bytes:
     "/uploads", response_model=UploadPage, responses=documented(400, 401, 403, 422, 429, 503)
 )
 def uploads(
-    request: Request,
     caller: CanRead,
-    cursor: pages.Cursor = None,
-    limit: pages.Limit = pages.DEFAULT,
+    reader: pages.Reader,
     track_id: Annotated[str | None, Query(max_length=256)] = None,
-) -> UploadPage:
+) -> pages.Page:
     """Return uploads, latest first."""
-    ledger = resources_of(request).ledger
-    items, cursor = track_queries.records(ledger, "uploads", cursor, limit, track_id=track_id)
-    return UploadPage(items=items, next_cursor=cursor)
+    return reader.page("uploads", track_id)
 
 
-@router.get(
-    "/uploads/{upload_id}",
-    response_model=UploadStatus,
-    responses=documented(401, 403, 404, 422, 429, 503),
-)
+@router.get("/uploads/{upload_id}", responses=OF_ONE)
 def status(request: Request, upload_id: pages.Id, caller: CanRead) -> UploadStatus:
     """Return the status: received, fingerprinted, classified, decided or dead_letter."""
     return UploadStatus.of(_progress(request, upload_id))
 
 
-@router.get(
-    "/uploads/{upload_id}/decision",
-    response_model=TrackDecided,
-    responses=documented(401, 403, 404, 422, 429, 503),
-)
+@router.get("/uploads/{upload_id}/decision", responses=OF_ONE)
 def decision(request: Request, upload_id: pages.Id, caller: CanRead) -> TrackDecided:
     """Return the current decision about an upload."""
     decided = _progress(request, upload_id).decision
@@ -181,6 +160,3 @@ def _progress(request: Request, upload_id: str) -> Progress:
     if progress is None:
         raise ProblemError(404, "no_such_upload", f"there is no upload {upload_id}")
     return progress
-
-
-SCHEMAS = (Upload,)

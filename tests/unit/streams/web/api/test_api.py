@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from streams.contract import topics
 from streams.contract.records import UploadReceived, parse
 from streams.media.kept_audio import KeptUploads
+from streams.services import timeline
 from streams.stages.ledger import project
 from streams.store import audit, dead_letter_store, queries
 from streams.store.account_tables import AUDIT, OUTBOX
@@ -246,6 +247,22 @@ def test_a_track_from_upload_to_labels(console: Console, program: TestClient) ->
     assert len(program.get("tracks/T%2F1%20%C3%BC/labels").json()["items"]) == 2
 
 
+def test_the_story_of_a_track_is_told_without_what_is_internal(
+    console: Console, program: TestClient
+) -> None:
+    tell(console.resources.ledger, "T/1")
+    answer = program.get("tracks/T%2F1/story")
+    assert answer.json()["track_id"] == "T/1"
+    kinds = [entry["kind"] for entry in answer.json()["entries"]]
+    assert kinds[0] == "upload"
+    assert {"analysis", "label", "decision"} < set(kinds)
+    assert not timeline.INTERNAL & set(kinds)
+    assert answer.json()["entries"][0].keys() == {"at", "kind", "sentence", "details", "subject"}
+    (received,) = (row for row in queries.story(console.resources.ledger, "T/1")
+                   if row.table == "uploads")  # fmt: skip
+    assert received.record["upload"]["uri"] not in answer.text, "it may hold a signature"
+
+
 def test_pages_neither_skip_nor_repeat(console: Console, program: TestClient) -> None:
     for number in range(7):
         tell(console.resources.ledger, f"T-{number}", at_ms=1_795_000_000_000 + number // 2 * 1_000)
@@ -267,7 +284,8 @@ def test_a_cursor_of_somebody_else_is_a_problem(program: TestClient, cursor: str
 
 def test_what_is_not_there_is_404(program: TestClient) -> None:
     for path in (
-        *("uploads/upl_0", "uploads/upl_0/decision", "tracks/none", "decisions/dec_0"),
+        *("uploads/upl_0", "uploads/upl_0/decision", "tracks/none", "tracks/none/story"),
+        "decisions/dec_0",
         *(
             "decisions/dec_0/statement",
             "decisions/dec_0/evidence",
