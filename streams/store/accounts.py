@@ -63,11 +63,6 @@ def all_users(connection: Connection) -> Sequence[Any]:
     return connection.execute(select(*USER).order_by(USERS.c.name)).all()
 
 
-def names(connection: Connection) -> dict[str, str]:
-    """Return the names of all users by their pseudonyms."""
-    return {row[0]: row[1] for row in connection.execute(select(USERS.c.user_id, USERS.c.name))}
-
-
 def has_users(connection: Connection) -> bool:
     """Return whether there is any user."""
     return connection.scalar(select(USERS.c.user_id).limit(1)) is not None

@@ -58,8 +58,7 @@ def main() -> int:
             brokers=f"127.0.0.1:{free_port()}",  # nobody: what is taken in waits in the outbox
         )
         ledger = Ledger.open(settings.ledger)
-        with ledger.transaction() as connection:
-            key = keys.create(connection, "load", "ingest", "test")
+        key = keys.create(ledger, "load", "ingest", "test")
         process = subprocess.Popen(
             [sys.executable, "-m", "streams.cli.main", "worker", "console"],
             env=os.environ | settings.environment(),

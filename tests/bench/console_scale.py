@@ -27,7 +27,7 @@ from streams.contract.records import Declaration, Outcome, SegmentScore, UploadR
 from streams.policy.decide import decide
 from streams.runtime import logs
 from streams.runtime.settings import Settings
-from streams.services.accounts import keys, sessions, users
+from streams.services.accounts import keys, sessions
 from streams.store import task_states
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.cursors import Sorted
@@ -39,6 +39,7 @@ from streams.store.track_list import LATEST
 from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
+from tests.support.accounts import create_user
 from tests.support.events import CONTENT, UPLOADED_AT, classified, fingerprinted, message
 from tests.support.postgres import NoPostgres, PrivatePostgres
 from tests.support.stories import POLICY
@@ -142,10 +143,8 @@ def measure(
         fill(resources.ledger, tracks, asked)
         took = time.monotonic() - began
         sys.stdout.write(f"{url.split(':')[0]}: {tracks} tracks written in {took:.0f} s\n")
-        with resources.ledger.transaction() as connection:
-            admin = users.create(connection, "admin", "admin", "test")
-            token = sessions.begin(connection, admin)
-            key = keys.create(connection, "a program", "admin", "test")
+        token = sessions.begin(resources.ledger, create_user(resources.ledger, "admin", "admin"))
+        key = keys.create(resources.ledger, "a program", "admin", "test")
         client = TestClient(create(resources, "http://testserver"), follow_redirects=False)
         client.cookies.set(COOKIE, token)
         client.headers["Authorization"] = f"Bearer {key}"

@@ -18,12 +18,13 @@ from streams.contract.records import Provenance
 from streams.contract.records.analyses import Evidence
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
-from streams.services.accounts import sessions, users
+from streams.services.accounts import sessions
 from streams.stages.ledger import project
 from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
 from streams.web.console.server import config_of
+from tests.support.accounts import create_user
 from tests.support.browsing import chromium, watched
 from tests.support.events import fingerprinted, match, message
 from tests.support.stories import CLAIMS_NONE, hear, tell
@@ -112,9 +113,8 @@ def _filled(resources: AppResources) -> tuple[str, str]:
         }
     )
     project(resources.ledger, [message(topics.FINGERPRINTED, heard)])
-    with resources.ledger.transaction() as connection:
-        rita = users.create(connection, "Rita", "reviewer", "test")
-        return requested.task_id, sessions.begin(connection, rita)
+    rita = create_user(resources.ledger, "Rita", "reviewer")
+    return requested.task_id, sessions.begin(resources.ledger, rita)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from streams.runtime.metrics_table import ALL
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys
-from streams.services.accounts.users import User, create
+from streams.services.accounts.users import User
 from streams.services.policies.publishing import send
 from streams.services.review_quality import ask_twice
 from streams.services.review_tasks import take_next
@@ -49,6 +49,7 @@ from tests.deploy.collector import Collector
 from tests.deploy.prometheus import Server
 from tests.deploy.test_dashboards import ALERTS, FILES, expressions
 from tests.support import events
+from tests.support.accounts import create_user
 from tests.support.audio import write_wav
 from tests.support.paths import ROOT
 from tests.support.samples import samples
@@ -202,8 +203,7 @@ def _register(settings: Settings) -> None:
 def _hand_in(settings: Settings, file: Path) -> None:
     """Hand a file in over HTTP, within a trace of the caller's own."""
     ledger = Ledger.open(settings.ledger)
-    with ledger.transaction() as connection:
-        key = keys.create(connection, "a pipeline", "ingest", "test")
+    key = keys.create(ledger, "a pipeline", "ingest", "test")
     ledger.close()
     body = {"track_id": "T-over-http", "uri": file.as_uri()}
     answer = httpx.post(
@@ -224,8 +224,7 @@ def _judge(settings: Settings) -> None:
     Quality, calibration and kappa are made of that; kappa of findings that differ by track.
     """
     ledger = Ledger.open(settings.ledger)
-    with ledger.transaction() as connection:
-        anna, bob = (create(connection, name, "reviewer", "test") for name in ("anna", "bob"))
+    anna, bob = (create_user(ledger, name, "reviewer") for name in ("anna", "bob"))
     answers = {}
     for extent in (Extent.NONE, Extent.ALL):
         task_id = take_next(ledger, anna)

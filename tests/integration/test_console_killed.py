@@ -25,13 +25,14 @@ import sqlalchemy
 from streams.contract import topics
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
-from streams.services.accounts import sessions, users
+from streams.services.accounts import sessions
 from streams.store import audit
 from streams.store.account_tables import OUTBOX
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Ledger, LedgerAway
 from streams.store.tables import VERDICTS
 from streams.web.console.auth import COOKIE
+from tests.support.accounts import create_user
 from tests.support.postgres import NoPostgres, PrivatePostgres
 from tests.support.stories import a_task
 
@@ -74,9 +75,7 @@ def settings_of(url: str, folder: Path) -> Settings:
 
 def prepared(ledger: Ledger) -> tuple[list[str], str]:
     tasks = [a_task(ledger, f"T-{number}", title=f"Song {number}") for number in range(TASKS)]
-    with ledger.transaction() as connection:
-        ada = users.create(connection, "ada", "reviewer", "test")
-        return tasks, sessions.begin(connection, ada)
+    return tasks, sessions.begin(ledger, create_user(ledger, "ada", "reviewer"))
 
 
 def patient(client: httpx.Client, method: str, path: str, **more: object) -> httpx.Response:

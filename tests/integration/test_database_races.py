@@ -23,6 +23,7 @@ from streams.store.database import Ledger
 from streams.store.tables import APPEALS, UPLOADS
 from streams.web.api import intake
 from streams.web.api.problems import ProblemError
+from tests.support.accounts import create_user
 from tests.support.stories import tell
 
 AT_ONCE = 6
@@ -93,14 +94,11 @@ def test_one_appellant_has_one_open_appeal(ledger: Ledger, monkeypatch: pytest.M
 def test_admins_who_close_each_others_accounts_leave_one(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ledger.transaction() as connection:
-        admins = [users.create(connection, f"a{n}", "admin", "start") for n in range(AT_ONCE)]
+    admins = [create_user(ledger, f"a{n}", "admin").user_id for n in range(AT_ONCE)]
     monkeypatch.setattr(audit, "append", slow(audit.append))
 
     def close(number: int) -> None:
-        with ledger.transaction() as connection:
-            user = users.find(connection, admins[number].user_id)
-            users.change(connection, user, role="viewer", active=True, by=user.user_id)
+        users.change(ledger, admins[number], role="viewer", active=True, by=admins[number])
 
     answers = together(close)
     assert [type(one) for one in answers if one is not None] == [AccountError]
@@ -121,7 +119,7 @@ def test_many_guesses_at_once_are_as_few(ledger: Ledger, monkeypatch: pytest.Mon
 def test_processes_that_start_together_make_one_admin(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "create", slow(users.create))
+    monkeypatch.setattr(users, "add", slow(users.add))
     links = together(lambda _: sessions.first_link(ledger, always=False))
     assert all(isinstance(one, str) for one in links)
     assert count(ledger, USERS) == 1

@@ -27,7 +27,6 @@ from streams.runtime.kafka.clients import open_consumer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
-from streams.services.accounts.users import create
 from streams.services.review_tasks import take
 from streams.services.verdict_reasons import REASONS
 from streams.services.verdicts import Form, give
@@ -35,6 +34,7 @@ from streams.services.verdicts import Outcome as VerdictOutcome
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import APPLIED, DECISIONS
+from tests.support.accounts import create_user
 from tests.support.certificates import make_certificates
 from tests.support.ledger_filling import row
 from tests.support.stories import a_task
@@ -133,8 +133,7 @@ def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
 def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     ledger = Ledger.open(url)
-    with ledger.transaction() as connection:
-        anna = create(connection, "anna", "reviewer", "test")
+    anna = create_user(ledger, "anna", "reviewer")
     outcomes: tuple[VerdictOutcome, ...] = ("confirm", "confirm", "correct")
     for number, outcome in enumerate(outcomes):
         task_id = a_task(ledger, f"T-{number}")

@@ -17,6 +17,7 @@ from streams.services.accounts.users import User
 from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
+from tests.support.accounts import create_user
 
 ADDRESS = "http://testserver"
 
@@ -41,14 +42,12 @@ class Console:
     def user(self, role: str, name: str = "") -> User:
         name = name or role
         if name not in self.made:
-            with self.resources.ledger.transaction() as connection:
-                self.made[name] = users.create(connection, name, role, "test")
+            self.made[name] = create_user(self.resources.ledger, name, role)
         return self.made[name]
 
     def browser(self, role: str, name: str = "") -> "Browser":
         user = self.user(role, name)
-        with self.resources.ledger.transaction() as connection:
-            token = sessions.begin(connection, user)
+        token = sessions.begin(self.resources.ledger, user)
         session = sessions.find(self.resources.ledger, token)
         assert session is not None
         client = Browser(self.app, session.csrf)
@@ -56,8 +55,7 @@ class Console:
         return client
 
     def program(self, role: str) -> TestClient:
-        with self.resources.ledger.transaction() as connection:
-            key = keys.create(connection, f"a {role}", role, "test")
+        key = keys.create(self.resources.ledger, f"a {role}", role, "test")
         client = TestClient(self.app, base_url=f"{ADDRESS}/v1", raise_server_exceptions=False)
         client.headers["Authorization"] = f"Bearer {key}"
         return client

@@ -36,7 +36,7 @@ LEEWAY_S: Final = 60
 
 
 class OidcRefused(BadInput):
-    """The provider's answer allows no log-in; the detail says why."""
+    """The provider's answer allows no log-in; the detail contains the reason."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("oidc_refused", detail)
@@ -190,7 +190,7 @@ def _create(connection: Connection, subject: str, claims: dict[str, Any], role: 
     names = base or "somebody", f"{base} @{host}"[:LONGEST_NAME], f"{base[:60]} {token_hex(4)}"
     for name in names:
         try:
-            return users.create(connection, name, role, "oidc", oidc_subject=subject)
+            return users.add(connection, name, role, "oidc", subject)
         except AccountError as error:
             if error.reason != "name_taken":
                 raise

@@ -10,7 +10,7 @@ class Right(StrEnum):
     READ = "read"  # tracks, decisions, evidence, queue
     UPLOAD = "upload"  # hand in a track
     REVIEW = "review"  # take tasks, give verdicts
-    APPEAL_INTAKE = "appeal_intake"  # hand in somebody's appeal
+    APPEAL_INTAKE = "appeal_intake"  # hand in an appeal of another person
     APPEALS = "appeals"  # decide about appeals, undo the verdicts of others
     QUALITY = "quality"  # golden tracks, second reviews, figures about reviewers
     POLICY = "policy"  # policy and model versions, rights
@@ -18,7 +18,7 @@ class Right(StrEnum):
 
 
 class Role(StrEnum):
-    """Who somebody is, or what a key is for."""
+    """The role of a person or of a key."""
 
     VIEWER = "viewer"
     REVIEWER = "reviewer"
@@ -28,15 +28,11 @@ class Role(StrEnum):
     INGEST = "ingest"  # for API keys of the pipeline
 
 
+_REVIEWER: Final = frozenset({Right.READ, Right.UPLOAD, Right.REVIEW})
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.VIEWER: frozenset({Right.READ}),
-    Role.REVIEWER: frozenset({Right.READ, Right.UPLOAD, Right.REVIEW}),
-    Role.LEAD: frozenset(
-        {
-            *(Right.READ, Right.UPLOAD, Right.REVIEW),
-            *(Right.APPEAL_INTAKE, Right.APPEALS, Right.QUALITY),
-        }
-    ),
+    Role.REVIEWER: _REVIEWER,
+    Role.LEAD: _REVIEWER | {Right.APPEAL_INTAKE, Right.APPEALS, Right.QUALITY},
     Role.POLICY: frozenset({Right.READ, Right.UPLOAD, Right.QUALITY, Right.POLICY}),
     Role.ADMIN: frozenset(Right),
     Role.INGEST: frozenset({Right.READ, Right.UPLOAD, Right.APPEAL_INTAKE}),

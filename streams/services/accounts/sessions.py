@@ -38,8 +38,13 @@ class Session:
         return hmac.compare_digest(self.csrf.encode(), csrf.encode(errors="replace"))
 
 
-def begin(connection: Connection, user: User) -> str:
+def begin(ledger: Ledger, user: User) -> str:
     """Begin a session; return its token, always a new one."""
+    with ledger.transaction() as connection:
+        return _begin(connection, user)
+
+
+def _begin(connection: Connection, user: User) -> str:
     token, now = new_token(), datetime.now(UTC)
     row = {
         "token_sha256": hashed(token),
@@ -51,6 +56,20 @@ def begin(connection: Connection, user: User) -> str:
     }
     accounts.add_session(connection, row)
     return token
+
+
+def change_password(ledger: Ledger, user: User, password: str) -> str:
+    """Set the user's own password; end all of their sessions and return the token of a new one.
+
+    Raises:
+        AccountError: the password is too short or too long.
+    """
+    password_hash = users.hash_password(password)
+    with ledger.transaction() as connection:
+        accounts.change_user(connection, user.user_id, password_hash=password_hash)
+        accounts.end_sessions(connection, user.user_id)
+        audit.append(connection, [audit.Entry(user.user_id, "password_set", user.user_id)])
+        return _begin(connection, user)
 
 
 def find(ledger: Ledger, token: str) -> Session | None:
@@ -66,14 +85,35 @@ def find(ledger: Ledger, token: str) -> Session | None:
     return Session(User(*row[3:]), row.csrf)
 
 
-def end(connection: Connection, token: str, user: User) -> None:
+def end(ledger: Ledger, token: str, user: User) -> None:
     """Log out."""
-    accounts.end_session(connection, hashed(token))
-    audit.append(connection, [audit.Entry(user.user_id, "logout")])
+    with ledger.transaction() as connection:
+        accounts.end_session(connection, hashed(token))
+        audit.append(connection, [audit.Entry(user.user_id, "logout")])
 
 
-def link(connection: Connection, user: User, by: str) -> str:
-    """Return the token of a new one-time link for a user; it replaces unused ones."""
+def invite(ledger: Ledger, name: str, role: str, by: str) -> str:
+    """Add a user; return the token of a one-time link for them.
+
+    Raises:
+        AccountError: the name is taken or invalid, or the role unknown.
+    """
+    with ledger.transaction() as connection:
+        return _add_link(connection, users.add(connection, name, role, by), by)
+
+
+def link(ledger: Ledger, user_id: str, by: str) -> tuple[User, str]:
+    """Return a user and the token of a new one-time link for them; it replaces unused ones.
+
+    Raises:
+        AccountError: there is no such user.
+    """
+    with ledger.transaction() as connection:
+        user = users.find(connection, user_id)
+        return user, _add_link(connection, user, by)
+
+
+def _add_link(connection: Connection, user: User, by: str) -> str:
     token, now = new_token(), datetime.now(UTC)
     row = {"token_sha256": hashed(token), "user_id": user.user_id, "expires_at": now + LINK_LASTS}
     accounts.add_link(connection, row)
@@ -89,15 +129,16 @@ def first_link(ledger: Ledger, *, always: bool) -> str | None:
     with ledger.transaction() as connection:
         audit.lock(connection)  # of two processes that start at once, one creates the first admin
         row = accounts.first_admin(connection)
-        if row is None:
-            if accounts.has_users(connection):
+        if row is not None:
+            admin = User(*row)
+            has_login = admin.has_password or admin.by_oidc
+            if not always and (has_login or accounts.any_link_used(connection)):
                 return None
-            return link(connection, users.create(connection, FIRST_NAME, "admin", "start"), "start")
-        admin = User(*row)
-        has_login = admin.has_password or admin.by_oidc
-        if not always and (has_login or accounts.any_link_used(connection)):
+        elif accounts.has_users(connection):
             return None
-        return link(connection, admin, "start")
+        else:
+            admin = users.add(connection, FIRST_NAME, "admin", "start")
+        return _add_link(connection, admin, "start")
 
 
 def new_link(ledger: Ledger, name: str = "") -> str:
@@ -115,7 +156,7 @@ def new_link(ledger: Ledger, name: str = "") -> str:
         row = accounts.user_by_name(connection, name)
         if row is None or not row.active:
             raise AccountError("no_such_user", f"there is no user {name!r}, or it is closed")
-        return link(connection, User(*row), "command line")
+        return _add_link(connection, User(*row), "command line")
 
 
 def enter(ledger: Ledger, token: str, address: str) -> str:
@@ -126,11 +167,8 @@ def enter(ledger: Ledger, token: str, address: str) -> str:
     """
     with ledger.transaction() as connection:
         user_id = accounts.use_link(connection, hashed(token), datetime.now(UTC))
-        if user_id is None:
-            raise BadLink
-        user = users.find(connection, user_id)
-        if not user.active:
+        if user_id is None or not (user := users.find(connection, user_id)).active:
             raise BadLink
         detail = {"from": address, "by": "link"}
-        audit.append(connection, [audit.Entry(user.user_id, "login", "", detail)])
-        return begin(connection, user)
+        audit.append(connection, [audit.Entry(user_id, "login", "", detail)])
+        return _begin(connection, user)

@@ -1,5 +1,6 @@
 """Users: names, passwords (argon2id), roles; log-in with throttling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -26,12 +27,12 @@ LONGEST_PASSWORD: Final = 1_024
 WINDOW: Final = timedelta(minutes=15)
 TRIES_OF_BOTH: Final = 5  # for one name from one address
 TRIES_OF_ADDRESS: Final = 30
-TRIES_OF_NAME: Final = 100  # from everywhere: so high that strangers seldom lock a user out
+TRIES_OF_NAME: Final = 100  # from everywhere: so high that others seldom lock a user out
 LONGEST_NAME: Final = 100
 
 
 class AccountError(BadInput):
-    """A name, password or role that is not valid; the detail says why."""
+    """A name, password or role that is not valid; the detail contains the reason."""
 
 
 class WrongLogin(BadInput):
@@ -65,25 +66,29 @@ class User:
         return self.active and right in rights_of(self.role)
 
 
-def create(
-    connection: Connection,
-    name: str,
-    role: str,
-    by: str,
-    *,
-    password: str | None = None,
-    oidc_subject: str | None = None,
-) -> User:
-    """Add a user.
+def checked(name: str, role: str, roles: Sequence[str]) -> str:
+    """Return the name of an account without outer spaces.
 
     Raises:
-        AccountError: the name is taken or invalid, the role unknown, the password too short.
+        AccountError: the name is invalid, or the role is none of these.
     """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise AccountError("bad_name", f"a name has 1 to {LONGEST_NAME} printable letters")
-    if role not in PEOPLE:
-        raise AccountError("bad_role", f"{role!r} is none of {', '.join(PEOPLE)}")
+    if role not in roles:
+        raise AccountError("bad_role", f"{role!r} is none of {', '.join(roles)}")
+    return name
+
+
+def add(
+    connection: Connection, name: str, role: str, by: str, oidc_subject: str | None = None
+) -> User:
+    """Add a user in the transaction of the use case that needs one.
+
+    Raises:
+        AccountError: the name is taken or invalid, or the role unknown.
+    """
+    name = checked(name, role, PEOPLE)
     audit.lock(connection)
     if accounts.user_by_name(connection, name) is not None:
         raise AccountError("name_taken", f"there is a user {name!r} already")
@@ -92,17 +97,15 @@ def create(
         "user_id": user_id,
         "name": name,
         "role": role,
-        "password_hash": hash_password(password) if password is not None else None,
         "oidc_subject": oidc_subject,
         "active": True,
         "blind": False,
         "created_at": datetime.now(UTC),
     }
     accounts.add_user(connection, row)
-    audit.append(
-        connection, [audit.Entry(by, "user_created", user_id, {"name": name, "role": role})]
-    )
-    return User(user_id, name, role, has_password=password is not None)
+    entry = audit.Entry(by, "user_created", user_id, {"name": name, "role": role})
+    audit.append(connection, [entry])
+    return User(user_id, name, role, by_oidc=oidc_subject is not None)
 
 
 def hash_password(password: str) -> str:
@@ -116,38 +119,31 @@ def hash_password(password: str) -> str:
     return HASHER.hash(password)
 
 
-def set_password(connection: Connection, user: User, password: str, by: str) -> None:
-    """Set a password and end the user's sessions."""
-    accounts.change_user(connection, user.user_id, password_hash=hash_password(password))
-    accounts.end_sessions(connection, user.user_id)
-    audit.append(connection, [audit.Entry(by, "password_set", user.user_id)])
-
-
-def change(connection: Connection, user: User, *, role: str, active: bool, by: str) -> None:
+def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) -> None:
     """Change a user's role, or close or open the account, from the next request on.
 
     Raises:
-        AccountError: no such role, or no admin would remain.
+        AccountError: no such user or role, or no admin would remain.
     """
-    if role not in PEOPLE:
-        raise AccountError("bad_role", f"{role!r} is none of {', '.join(PEOPLE)}")
-    audit.lock(
-        connection
-    )  # two admins who close each other's account at once must not both succeed
-    keeps_admin = (role == "admin" and active) or accounts.has_other_admin(connection, user.user_id)
-    if not keeps_admin:
-        raise AccountError("last_admin", "somebody must remain who can manage users")
-    accounts.change_user(connection, user.user_id, role=role, active=active)
-    if not active:
-        accounts.end_sessions(connection, user.user_id)
-    detail = {"role": role, "active": active}
-    audit.append(connection, [audit.Entry(by, "user_changed", user.user_id, detail)])
+    with ledger.transaction() as connection:
+        audit.lock(connection)  # two admins who close each other's account must not both succeed
+        checked(find(connection, user_id).name, role, PEOPLE)
+        is_admin = role == "admin" and active
+        if not is_admin and not accounts.has_other_admin(connection, user_id):
+            raise AccountError("last_admin", "somebody must remain who can manage users")
+        accounts.change_user(connection, user_id, role=role, active=active)
+        if not active:
+            accounts.end_sessions(connection, user_id)
+        detail = {"role": role, "active": active}
+        audit.append(connection, [audit.Entry(by, "user_changed", user_id, detail)])
 
 
-def set_blind(connection: Connection, user: User, blind: bool) -> None:
+def set_blind(ledger: Ledger, user: User, blind: bool) -> None:
     """Hide scores from a user who reviews, or show them."""
-    accounts.change_user(connection, user.user_id, blind=blind)
-    audit.append(connection, [audit.Entry(user.user_id, "blind_mode", user.user_id, {"on": blind})])
+    entry = audit.Entry(user.user_id, "blind_mode", user.user_id, {"on": blind})
+    with ledger.transaction() as connection:
+        accounts.change_user(connection, user.user_id, blind=blind)
+        audit.append(connection, [entry])
 
 
 def everybody(ledger: Ledger) -> list[User]:
@@ -156,13 +152,13 @@ def everybody(ledger: Ledger) -> list[User]:
         return [User(*row) for row in accounts.all_users(connection)]
 
 
-def names(connection: Connection) -> dict[str, str]:
+def names(ledger: Ledger) -> dict[str, str]:
     """Return the names of all users by their pseudonyms."""
-    return accounts.names(connection)
+    return {user.user_id: user.name for user in everybody(ledger)}
 
 
 def find(connection: Connection, user_id: str) -> User:
-    """Return a user.
+    """Return a user, within the transaction of a use case.
 
     Raises:
         AccountError: there is none of this id.
@@ -200,22 +196,20 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
         closes = _is_closed(connection, name, place, now)
     with ledger.reading() as connection:
         row = accounts.user_by_name(connection, name)
-        stored = (row is not None and accounts.password_hash(connection, name)) or NOBODY
-    right = _verify(stored, password) and row is not None and stored is not NOBODY and row.active
+        stored = accounts.password_hash(connection, name)
+    matches = _verify(stored or NOBODY, password)
     with ledger.transaction() as connection:
-        if not right or row is None:
-            actions = ("login_failed", "login_throttled") if closes else ("login_failed",)
-            entries = [audit.Entry(name, action, "", {"from": address}) for action in actions]
-            audit.append(connection, entries)
-        else:
+        if matches and stored and row.active:
             accounts.clear_attempts(connection, name, place)
             if HASHER.check_needs_rehash(stored):
                 rehashed = HASHER.hash(password)
                 accounts.change_user(connection, row.user_id, password_hash=rehashed)
             audit.append(connection, [audit.Entry(row.user_id, "login", "", {"from": address})])
-    if not right or row is None:
-        raise WrongLogin
-    return User(*row)
+            return User(*row)
+        actions = ("login_failed", "login_throttled") if closes else ("login_failed",)
+        entries = [audit.Entry(name, action, "", {"from": address}) for action in actions]
+        audit.append(connection, entries)
+    raise WrongLogin
 
 
 def place_of(address: str) -> str:

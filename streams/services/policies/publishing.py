@@ -190,8 +190,7 @@ def approver(ledger: Ledger, name: str) -> tuple[str, str]:
 
 def name_of(ledger: Ledger, user_id: str) -> str:
     """Return the name of an approver."""
-    with ledger.reading() as connection:
-        return users.names(connection).get(user_id, user_id)
+    return users.names(ledger).get(user_id, user_id)
 
 
 def switched(

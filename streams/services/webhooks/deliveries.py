@@ -10,13 +10,13 @@ from detector.errors import BadInput
 from streams.media.fetch_http import host_of
 from streams.services.accounts.tokens import new_id, new_token
 from streams.store import audit, webhooks
-from streams.store.database import Connection, Ledger
+from streams.store.database import Ledger
 
 EVENTS: Final = webhooks.EVENTS
 
 
 class BadWebhook(BadInput):
-    """The address or the events are not valid; the detail says what to correct."""
+    """The address or the events are not valid; the detail contains the correction."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("bad_webhook", detail)
@@ -32,7 +32,7 @@ class Webhook:
     created_at: datetime
 
 
-def create(connection: Connection, url: str, events: Sequence[str], by: str) -> tuple[str, str]:
+def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[str, str]:
     """Add a webhook; return its id and its signing secret, which is shown once.
 
     Raises:
@@ -61,31 +61,33 @@ def create(connection: Connection, url: str, events: Sequence[str], by: str) -> 
         "created_by": by,
         "created_at": datetime.now(UTC),
     }
-    webhooks.add(connection, webhook)
     details = {"url": url, "events": list(events)}
-    audit.append(connection, [audit.Entry(by, "webhook_created", webhook_id, details)])
+    with ledger.transaction() as connection:
+        webhooks.add(connection, webhook)
+        audit.append(connection, [audit.Entry(by, "webhook_created", webhook_id, details)])
     return webhook_id, secret
 
 
-def end(connection: Connection, webhook_id: str, by: str) -> None:
+def end(ledger: Ledger, webhook_id: str, by: str) -> None:
     """Deactivate a webhook and give up its waiting deliveries."""
-    webhooks.end(connection, webhook_id)
-    audit.append(connection, [audit.Entry(by, "webhook_ended", webhook_id)])
+    with ledger.transaction() as connection:
+        webhooks.end(connection, webhook_id)
+        audit.append(connection, [audit.Entry(by, "webhook_ended", webhook_id)])
 
 
 def all_webhooks(ledger: Ledger) -> list[Webhook]:
     """Return the active webhooks, latest first."""
     with ledger.reading() as connection:
-        rows = webhooks.active(connection)
-    return [
-        Webhook(webhook_id, url, tuple(events.split(",")), at)
-        for webhook_id, url, events, at in rows
-    ]
+        return [
+            Webhook(webhook_id, url, tuple(events.split(",")), at)
+            for webhook_id, url, events, at in webhooks.active(connection)
+        ]
 
 
-def replay(connection: Connection, webhook_id: str, since: datetime, by: str) -> int:
+def replay(ledger: Ledger, webhook_id: str, since: datetime, by: str) -> int:
     """Deliver every event since a time again; return how many."""
-    count = webhooks.replay(connection, webhook_id, since)
-    detail = {"since": since.isoformat(), "deliveries": count}
-    audit.append(connection, [audit.Entry(by, "webhook_replayed", webhook_id, detail)])
+    with ledger.transaction() as connection:
+        count = webhooks.replay(connection, webhook_id, since)
+        detail = {"since": since.isoformat(), "deliveries": count}
+        audit.append(connection, [audit.Entry(by, "webhook_replayed", webhook_id, detail)])
     return count

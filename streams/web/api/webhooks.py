@@ -52,8 +52,8 @@ class Replayed(BaseModel):
 @router.post("/webhooks", status_code=201, responses=PROBLEMS)
 def create(request: Request, hook: WebhookRequest, caller: CanAdmin) -> Webhook:
     """Add a webhook."""
-    with resources_of(request).ledger.transaction() as connection:
-        webhook_id, secret = deliveries.create(connection, hook.url, hook.events, caller.key_id)
+    ledger = resources_of(request).ledger
+    webhook_id, secret = deliveries.create(ledger, hook.url, hook.events, caller.key_id)
     return Webhook(webhook_id=webhook_id, url=hook.url, events=hook.events, secret=secret)
 
 
@@ -67,8 +67,7 @@ def listed(request: Request, caller: CanAdmin) -> Any:
 def end(request: Request, webhook_id: pages.Id, caller: CanAdmin) -> None:
     """Remove a webhook; its waiting deliveries are given up."""
     _known(request, webhook_id)
-    with resources_of(request).ledger.transaction() as connection:
-        deliveries.end(connection, webhook_id, caller.key_id)
+    deliveries.end(resources_of(request).ledger, webhook_id, caller.key_id)
 
 
 @router.post("/webhooks/{webhook_id}/replay", responses=PROBLEMS)
@@ -77,8 +76,8 @@ def replay(
 ) -> Replayed:
     """Post everything since a time again, delivered or not."""
     _known(request, webhook_id)
-    with resources_of(request).ledger.transaction() as connection:
-        count = deliveries.replay(connection, webhook_id, replay_request.since, caller.key_id)
+    ledger = resources_of(request).ledger
+    count = deliveries.replay(ledger, webhook_id, replay_request.since, caller.key_id)
     return Replayed(deliveries=count)
 
 

@@ -33,15 +33,12 @@ def show_users(request: Request, visitor: CanAdmin) -> Response:
 @router.post("/admin/users")
 def create_user(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a user; the page shows a one-time link to pass on."""
-    ledger = resources_of(request).ledger
+    ledger, name = resources_of(request).ledger, text(form, "name", 200)
     try:
-        with ledger.transaction() as connection:
-            by = visitor.user.user_id
-            user = users.create(connection, text(form, "name", 200), text(form, "role", 20), by)
-            token = sessions.link(connection, user, by)
+        token = sessions.invite(ledger, name, text(form, "role", 20), visitor.user.user_id)
     except AccountError as error:
         return _users(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
-    return _users(request, visitor, link=token, about=user.name)
+    return _users(request, visitor, link=token, about=name)
 
 
 @router.post("/admin/users/{user_id}")
@@ -49,19 +46,13 @@ def change_user(request: Request, user_id: Id, visitor: CanAdmin, form: auth.For
     """Change a user's role, close or open the account, or make a new one-time link."""
     ledger, by = resources_of(request).ledger, visitor.user.user_id
     try:
-        with ledger.transaction() as connection:
-            user = users.find(connection, user_id)
-            if text(form, "what") == "link":
-                token = sessions.link(connection, user, by)
-                about = user.name
-            else:
-                role, active = text(form, "role", 20), text(form, "active") == "on"
-                users.change(connection, user, role=role, active=active, by=by)
-                token = about = ""
+        if text(form, "what") == "link":
+            user, token = sessions.link(ledger, user_id, by)
+            return _users(request, visitor, link=token, about=user.name)
+        role, active = text(form, "role", 20), text(form, "active") == "on"
+        users.change(ledger, user_id, role=role, active=active, by=by)
     except AccountError as error:
         return _users(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
-    if token:
-        return _users(request, visitor, link=token, about=about)
     return RedirectResponse("/admin", 303)
 
 
@@ -97,10 +88,12 @@ def show_keys(request: Request, visitor: CanAdmin) -> Response:
 def create_key(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Create a key; the page shows it, once."""
     try:
-        with resources_of(request).ledger.transaction() as connection:
-            secret = keys.create(
-                connection, text(form, "name", 200), text(form, "role", 20), visitor.user.user_id
-            )
+        secret = keys.create(
+            resources_of(request).ledger,
+            text(form, "name", 200),
+            text(form, "role", 20),
+            visitor.user.user_id,
+        )
     except AccountError as error:
         return _keys(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
     return _keys(request, visitor, secret=secret)
@@ -109,8 +102,7 @@ def create_key(request: Request, visitor: CanAdmin, form: auth.Form) -> Response
 @router.post("/admin/keys/{key_id}/revoke")
 def revoke_key(request: Request, key_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Revoke a key."""
-    with resources_of(request).ledger.transaction() as connection:
-        keys.revoke(connection, key_id, visitor.user.user_id)
+    keys.revoke(resources_of(request).ledger, key_id, visitor.user.user_id)
     return RedirectResponse("/admin/keys", 303)
 
 
@@ -119,16 +111,13 @@ def _keys(
 ) -> Response:
     ledger = resources_of(request).ledger
     resources_of(request).note_view(visitor.user.user_id, "keys_seen")
-    with ledger.reading() as connection:
-        names = users.names(connection)
-    all_keys = keys.all_keys(ledger)
     return page(
         request,
         "admin_keys.html",
         status,
-        keys=all_keys,
+        keys=keys.all_keys(ledger),
         roles=list(Role),
-        names=names,
+        names=users.names(ledger),
         fault=fault,
         secret=secret,
     )
@@ -144,10 +133,12 @@ def show_webhooks(request: Request, visitor: CanAdmin, cursor: Cursor = None) ->
 def create_webhook(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a webhook; the page shows its secret, once."""
     try:
-        with resources_of(request).ledger.transaction() as connection:
-            _, secret = deliveries.create(
-                *(connection, text(form, "url", 2_000), texts(form, "event")), visitor.user.user_id
-            )
+        _, secret = deliveries.create(
+            resources_of(request).ledger,
+            text(form, "url", 2_000),
+            texts(form, "event"),
+            visitor.user.user_id,
+        )
     except BadWebhook as error:
         return _webhooks(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
     return _webhooks(request, visitor, secret=secret)
@@ -158,12 +149,11 @@ def change_webhook(
     request: Request, webhook_id: Id, visitor: CanAdmin, form: auth.Form
 ) -> Response:
     """Remove a webhook, or post its deliveries of the last day again."""
-    with resources_of(request).ledger.transaction() as connection:
-        if text(form, "what") == "end":
-            deliveries.end(connection, webhook_id, visitor.user.user_id)
-        else:
-            since = datetime.now(UTC) - timedelta(days=1)
-            deliveries.replay(connection, webhook_id, since, visitor.user.user_id)
+    ledger, by = resources_of(request).ledger, visitor.user.user_id
+    if text(form, "what") == "end":
+        deliveries.end(ledger, webhook_id, by)
+    else:
+        deliveries.replay(ledger, webhook_id, datetime.now(UTC) - timedelta(days=1), by)
     return RedirectResponse("/admin/webhooks", 303)
 
 
@@ -217,12 +207,10 @@ def audit_log(
     """Show the audit log, latest first."""
     resources = resources_of(request)
     resources.note_view(visitor.user.user_id, "audit_seen", subject)
-    with resources.ledger.reading() as connection:
-        names = users.names(connection)
     return page(
         request,
         "admin_audit.html",
         part=admin_queries.audit_log(resources.ledger, subject, cursor, PAGE),
-        names=names,
+        names=users.names(resources.ledger),
         subject=subject,
     )

@@ -171,7 +171,6 @@ def _appeal(
             raise PageError(404, "There is no such appeal.") from error
         changes = appeal_store.history(connection, appeal_id)
         excluded = appeals.first_reviewers(connection, appeal)
-        names = users.names(connection)
         fingerprint = review_context.fingerprint(connection, appeal.upload_id)
     not_blind(request, visitor, appeal.track_id)
     decision = queries.decision(resources.ledger, appeal.decision_id)
@@ -182,7 +181,7 @@ def _appeal(
         appeal=appeal,
         changes=changes,
         last=next((one for one in reversed(changes) if one.outcome is not None), None),
-        names=names,
+        names=users.names(resources.ledger),
         decision=decision,
         current=queries.decision_of(resources.ledger, appeal.upload_id),
         wave=waveform.of(resources, fingerprint, decision),

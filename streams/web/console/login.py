@@ -49,10 +49,8 @@ def login(request: Request, form: Form) -> Response:
         return _login(request, target, 401, error.detail, name)
     except TooManyTries as error:
         return _login(request, target, 429, error.detail, name)
-    with resources.ledger.transaction() as connection:
-        token = sessions.begin(connection, user)
     answer = RedirectResponse(target, 303)
-    auth.remember(request, answer, token)
+    auth.remember(request, answer, sessions.begin(resources.ledger, user))
     return answer
 
 
@@ -118,10 +116,8 @@ def oidc_back(
         user = _oidc(request).finish(resources.ledger, login, state, code)
     except OidcRefused as refused:
         raise PageError(403, f"{refused.detail[:1].upper()}{refused.detail[1:]}.") from refused
-    with resources.ledger.transaction() as connection:
-        token = sessions.begin(connection, user)
     answer = RedirectResponse(target, 303)
-    auth.remember(request, answer, token)
+    auth.remember(request, answer, sessions.begin(resources.ledger, user))
     answer.delete_cookie(OIDC, path="/oidc")
     return answer
 
@@ -136,8 +132,7 @@ def _oidc(request: Request) -> Oidc:
 @router.post("/logout")
 def logout(request: Request, visitor: Anyone, form: Form) -> Response:
     """Log out."""
-    with resources_of(request).ledger.transaction() as connection:
-        sessions.end(connection, request.cookies.get(COOKIE, ""), visitor.user)
+    sessions.end(resources_of(request).ledger, request.cookies.get(COOKIE, ""), visitor.user)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer
@@ -154,16 +149,13 @@ def change_me(request: Request, visitor: Anyone, form: Form) -> Response:
     """Change one's own password, or blind mode."""
     ledger = resources_of(request).ledger
     if text(form, "what") == "blind":
-        with ledger.transaction() as connection:
-            users.set_blind(connection, visitor.user, text(form, "blind") == "on")
+        users.set_blind(ledger, visitor.user, text(form, "blind") == "on")
         return RedirectResponse("/me", 303)
     password = str(form.get("password", ""))
     if password != str(form.get("again", "")):
         return page(request, "me.html", 422, fault="The two do not agree.")
     try:
-        with ledger.transaction() as connection:
-            users.set_password(connection, visitor.user, password, visitor.user.user_id)
-            token = sessions.begin(connection, visitor.user)
+        token = sessions.change_password(ledger, visitor.user, password)
     except AccountError as error:
         return page(request, "me.html", 422, fault=error.detail.capitalize())
     answer = RedirectResponse("/me", 303)

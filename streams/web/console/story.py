@@ -85,7 +85,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
             uploaded_at=delivery.uploaded_at if delivery else None,
             fingerprint=fingerprint,
             verdicts=review_context.verdicts(connection, task_id),
-            names=users.names(connection),
+            names=users.names(resources.ledger),
             held=held_by_user,
             takeable=allowed and free and not held_by_user,
             blind=row.state == "open" and (user.blind or row.kind in task_states.MEASURING),

@@ -57,8 +57,7 @@ def track(request: Request, track_id: Id, visitor: CanRead) -> Response:
     received = latest.get("uploads")
     with resources.ledger.reading() as connection:
         open_appeals = appeals.of_track(connection, track_id)
-        names = users.names(connection)
-    entries = timeline.story(rows, names)
+    entries = timeline.story(rows, users.names(resources.ledger))
     return page(
         request,
         "track.html",

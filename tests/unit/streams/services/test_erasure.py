@@ -13,7 +13,6 @@ from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
-from streams.services.accounts.users import create
 from streams.services.erasure import erase
 from streams.services.review_tasks import take_next
 from streams.services.verdict_reasons import REASONS
@@ -24,6 +23,7 @@ from streams.store.account_tables import DELIVERIES, OUTBOX
 from streams.store.database import Ledger
 from streams.store.tables import METADATA
 from tests.support import events
+from tests.support.accounts import create_user
 from tests.support.events import message
 from tests.support.ledger_filling import row
 
@@ -80,8 +80,8 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
         [message(topic, one, 10 * number + place) for place, (topic, one) in enumerate(messages)],
     )
     assert not handled.refused
+    user = create_user(ledger, f"anna-{number}", "reviewer")
     with ledger.transaction() as connection:
-        user = create(connection, f"anna-{number}", "reviewer", "test")
         outbox.put(connection, topics.UPLOADED, arrived)
         body = {"delivery_id": "d", "event": topics.DECIDED, "data": decision.decided.model_dump()}
         ledger.add(

@@ -15,7 +15,6 @@ from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appel
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings
 from streams.services import appeals, review_quality, review_tasks, verdicts
-from streams.services.accounts import users
 from streams.services.accounts.users import User
 from streams.services.appeals import BadAppeal, Step
 from streams.services.review_tasks import NotYours
@@ -27,6 +26,7 @@ from streams.store.account_tables import OUTBOX
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Ledger
 from streams.store.tables import VERDICTS
+from tests.support.accounts import create_user
 from tests.support.events import message
 from tests.support.stories import a_task, tell
 
@@ -43,8 +43,7 @@ def ledger(url: str) -> Iterator[Ledger]:
 @pytest.fixture
 def person(ledger: Ledger) -> Callable[..., User]:
     def make(name: str, role: str = "reviewer") -> User:
-        with ledger.transaction() as connection:
-            return users.create(connection, name, role, "test")
+        return create_user(ledger, name, role)
 
     return make
 

@@ -93,8 +93,7 @@ def sender(ledger: Ledger) -> Iterator[Sender]:
 
 
 def hook(ledger: Ledger, url: str) -> tuple[str, str]:
-    with ledger.transaction() as connection:
-        return deliveries.create(connection, url, [topics.REVIEWS_DECIDED], "usr_admin")
+    return deliveries.create(ledger, url, [topics.REVIEWS_DECIDED], "usr_admin")
 
 
 def owe(ledger: Ledger, count: int = 1, start: int = 0, **answer: Any) -> None:
@@ -193,17 +192,16 @@ def test_tries_end_and_a_replay_begins_again(ledger: Ledger, sender: Sender, por
         post(sender)
     (row,) = rows(ledger, webhook_id)
     assert (row.state, row.attempts, row.status) == ("given_up", ATTEMPTS, 503)
-    with ledger.transaction() as connection:
-        since = datetime.now(UTC) - timedelta(hours=1)
-        assert deliveries.replay(connection, webhook_id, since, "usr_admin") == 1
+    since = datetime.now(UTC) - timedelta(hours=1)
+    assert deliveries.replay(ledger, webhook_id, since, "usr_admin") == 1
     assert [row.state for row in rows(ledger, webhook_id)] == ["waiting"]
 
 
 def test_an_ended_webhook_is_told_nothing_more(ledger: Ledger, sender: Sender, port: int) -> None:
     webhook_id, _ = hook(ledger, f"http://label.example:{port}/hook")
     owe(ledger)
+    deliveries.end(ledger, webhook_id, "usr_admin")
     with ledger.transaction() as connection:
-        deliveries.end(connection, webhook_id, "usr_admin")
         connection.execute(sqlalchemy.update(DELIVERIES).values(state="waiting"))  # it came late
     post(sender)
     assert Receiver.got == []
@@ -219,8 +217,7 @@ def test_what_is_ended_while_it_is_posted_stays_given_up(
     while not Receiver.got:
         assert time.monotonic() < ends
         time.sleep(0.01)
-    with ledger.transaction() as connection:
-        deliveries.end(connection, webhook_id, "usr_admin")
+    deliveries.end(ledger, webhook_id, "usr_admin")
     wait(work, 10)
     assert [row.state for row in rows(ledger, webhook_id)] == ["given_up"]
 
@@ -235,8 +232,8 @@ def test_what_is_ended_while_it_is_posted_stays_given_up(
     ],
 )  # fmt: skip
 def test_addresses_that_will_not_do(one_ledger: Ledger, where: str) -> None:
-    with one_ledger.transaction() as connection, pytest.raises(BadWebhook):
-        deliveries.create(connection, where, [topics.DECIDED], "usr_admin")
+    with pytest.raises(BadWebhook):
+        deliveries.create(one_ledger, where, [topics.DECIDED], "usr_admin")
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,14 @@ import sqlalchemy
 from streams.contract import topics
 from streams.contract.records import Extent
 from streams.services import review_tasks, training_export, verdicts
-from streams.services.accounts import keys, users
+from streams.services.accounts import keys
 from streams.services.accounts.users import User
 from streams.services.ledger_verification import faults
 from streams.stages.ledger import project
 from streams.store import audit, queries
 from streams.store.database import Ledger
 from streams.store.export import BadExport, all_rows, export, restore, tables
+from tests.support.accounts import create_user
 from tests.support.events import fingerprinted, message
 from tests.support.stories import a_task, tell
 from tests.unit.streams.services.test_reviews import form
@@ -32,9 +33,8 @@ def ledger(url: str) -> Iterator[Ledger]:
 
 
 def filled(ledger: Ledger) -> User:
-    with ledger.transaction() as connection:
-        ada = users.create(connection, "Ada", "reviewer", "test", password="x" * 12)
-        keys.create(connection, "pipeline", "ingest", ada.user_id)
+    ada = create_user(ledger, "Ada", "reviewer", "x" * 12)
+    keys.create(ledger, "pipeline", "ingest", ada.user_id)
     task_id = a_task(ledger, title="NUL \0 and 🎵")
     tell(ledger, "T-2")
     project(ledger, [letter(b"\x00\xff not a record"), letter(None)])

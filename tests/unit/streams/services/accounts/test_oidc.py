@@ -21,6 +21,7 @@ from streams.runtime.settings import Settings, SettingsError
 from streams.services.accounts import users
 from streams.store.account_tables import AUDIT, USERS
 from streams.web.console.auth import COOKIE
+from tests.support.accounts import create_user
 from tests.support.console import ADDRESS, Console
 
 SECRET = "of the client"  # noqa: S105 - of a test
@@ -146,8 +147,7 @@ def test_without_the_claim_the_default_role_holds(console: Console, provider: Pr
 
 
 def test_nobody_becomes_somebody_of_the_same_name(console: Console, provider: Provider) -> None:
-    with console.resources.ledger.transaction() as connection:
-        users.create(connection, "ada", "admin", "test", password="x" * 12)
+    create_user(console.resources.ledger, "ada", "admin", "x" * 12)
     _, answer = log_in(console, provider)
     assert answer.status_code == 303
     result = {one.name: one.role for one in users.everybody(console.resources.ledger)}

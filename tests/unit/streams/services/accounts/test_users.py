@@ -1,12 +1,10 @@
 """Users, sessions, links and keys, on both databases."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy
 from argon2 import PasswordHasher
-from sqlalchemy import Connection
 
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role, rights_of
@@ -14,6 +12,7 @@ from streams.services.accounts.sessions import BadLink
 from streams.services.accounts.users import AccountError, TooManyTries, User, WrongLogin
 from streams.store.account_tables import API_KEYS, AUDIT, LINKS, SESSIONS, USERS
 from streams.store.database import Ledger
+from tests.support.accounts import create_user
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test
 AS_RELEASED = (users.HASHER, users.NOBODY)
@@ -29,8 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ada(ledger: Ledger) -> User:
-    with ledger.transaction() as connection:
-        return users.create(connection, "Ada", "reviewer", "start", password=PASSWORD)
+    return create_user(ledger, "Ada", "reviewer", PASSWORD)
 
 
 def test_a_password_lets_in_and_a_wrong_one_does_not(ledger: Ledger, ada: User) -> None:
@@ -41,8 +39,7 @@ def test_a_password_lets_in_and_a_wrong_one_does_not(ledger: Ledger, ada: User) 
 
 
 def test_no_password_no_log_in(ledger: Ledger) -> None:
-    with ledger.transaction() as connection:
-        users.create(connection, "Link", "viewer", "start")
+    create_user(ledger, "Link", "viewer")
     for password in ("", "no such user"):
         with pytest.raises(WrongLogin):
             users.log_in(ledger, "Link", password, "10.0.0.1")
@@ -101,10 +98,9 @@ def test_success_forgets_the_failures(ledger: Ledger, ada: User) -> None:
 
 
 def test_only_hashes_are_stored(ledger: Ledger, ada: User) -> None:
-    with ledger.transaction() as connection:
-        token = sessions.begin(connection, ada)
-        link = sessions.link(connection, ada, "start")
-        key = keys.create(connection, "pipeline", "ingest", ada.user_id)
+    token = sessions.begin(ledger, ada)
+    _, link = sessions.link(ledger, ada.user_id, "start")
+    key = keys.create(ledger, "pipeline", "ingest", ada.user_id)
     with ledger.reading() as connection:
         dump = "".join(
             str(tuple(row))
@@ -116,52 +112,46 @@ def test_only_hashes_are_stored(ledger: Ledger, ada: User) -> None:
 
 
 def test_a_session_is_found_until_it_ends(ledger: Ledger, ada: User) -> None:
-    with ledger.transaction() as connection:
-        token = sessions.begin(connection, ada)
-        other = sessions.begin(connection, ada)
+    token, other = sessions.begin(ledger, ada), sessions.begin(ledger, ada)
     assert token != other
     row = sessions.find(ledger, token)
     assert row is not None
     assert row.user == ada
     assert row.accepts(row.csrf)
     assert not row.accepts("")
-    with ledger.transaction() as connection:
-        sessions.end(connection, token, ada)
+    sessions.end(ledger, token, ada)
     assert sessions.find(ledger, token) is None
     assert sessions.find(ledger, "invented") is None
 
 
 @pytest.mark.parametrize("column", ["expires_at", "seen_at"])
 def test_an_old_or_idle_session_is_over(ledger: Ledger, ada: User, column: str) -> None:
+    token = sessions.begin(ledger, ada)
     with ledger.transaction() as connection:
-        token = sessions.begin(connection, ada)
         old = {column: datetime.now(UTC) - timedelta(hours=13)}
         connection.execute(sqlalchemy.update(SESSIONS).values(old))
     assert sessions.find(ledger, token) is None
 
 
 def test_closing_an_account_or_a_new_password_ends_its_sessions(ledger: Ledger, ada: User) -> None:
-    ends: tuple[Callable[[Connection], object], ...] = (
-        lambda c: users.set_password(c, ada, "another long one", "usr_admin"),
-        lambda c: users.change(c, ada, role="reviewer", active=False, by="usr_admin"),
-    )
-    for end in ends:
-        with ledger.transaction() as connection:
-            users.create(connection, f"root {id(end)}", "admin", "start")
-            token = sessions.begin(connection, ada)
-            end(connection)
-        assert sessions.find(ledger, token) is None
+    create_user(ledger, "root", "admin")
+    token = sessions.begin(ledger, ada)
+    new = sessions.change_password(ledger, ada, "another long one")
+    assert sessions.find(ledger, token) is None
+    assert sessions.find(ledger, new) is not None
+    assert users.log_in(ledger, "Ada", "another long one", "10.0.0.1").user_id == ada.user_id
+    users.change(ledger, ada.user_id, role="reviewer", active=False, by="usr_admin")
+    assert sessions.find(ledger, new) is None
 
 
 def test_the_last_admin_stays(ledger: Ledger) -> None:
-    with ledger.transaction() as connection:
-        root = users.create(connection, "root", "admin", "start")
-        for role, active in (("viewer", True), ("admin", False)):
-            with pytest.raises(AccountError, match="somebody must remain"):
-                users.change(connection, root, role=role, active=active, by=root.user_id)
-        users.create(connection, "root 2", "admin", "start")
-        users.change(connection, root, role="viewer", active=True, by=root.user_id)
-        assert users.find(connection, root.user_id).role == "viewer"
+    root = create_user(ledger, "root", "admin").user_id
+    for role, active in (("viewer", True), ("admin", False)):
+        with pytest.raises(AccountError, match="somebody must remain"):
+            users.change(ledger, root, role=role, active=active, by=root)
+    create_user(ledger, "root 2", "admin")
+    users.change(ledger, root, role="viewer", active=True, by=root)
+    assert [user.role for user in users.everybody(ledger)] == ["viewer", "admin"]
 
 
 def test_the_first_link_works_once(ledger: Ledger) -> None:
@@ -181,9 +171,8 @@ def test_the_first_link_works_once(ledger: Ledger) -> None:
 
 
 def test_a_newer_link_ends_the_older_one_and_age_ends_any(ledger: Ledger, ada: User) -> None:
-    with ledger.transaction() as connection:
-        old = sessions.link(connection, ada, "start")
-        new = sessions.link(connection, ada, "start")
+    _, old = sessions.link(ledger, ada.user_id, "start")
+    _, new = sessions.link(ledger, ada.user_id, "start")
     with pytest.raises(BadLink):
         sessions.enter(ledger, old, "127.0.0.1")
     with ledger.transaction() as connection:
@@ -194,38 +183,45 @@ def test_a_newer_link_ends_the_older_one_and_age_ends_any(ledger: Ledger, ada: U
 
 
 def test_keys_come_and_go(ledger: Ledger) -> None:
-    with ledger.transaction() as connection:
-        presented = keys.create(connection, "pipeline", "ingest", "usr_1")
+    presented = keys.create(ledger, "pipeline", "ingest", "usr_1")
     key = keys.find(ledger, presented)
     assert key is not None
     assert key.may(Right.UPLOAD)
     assert not key.may(Right.ADMIN)
     for wrong in ("", ".", key.key_id, f"{key.key_id}.", f"{key.key_id}.guess", "x" + presented):
         assert keys.find(ledger, wrong) is None
-    with ledger.transaction() as connection:
-        keys.revoke(connection, key.key_id, "usr_1")
+    keys.revoke(ledger, key.key_id, "usr_1")
     assert keys.find(ledger, presented) is None
     assert [one.revoked_at is not None for one in keys.all_keys(ledger)] == [True]
 
 
 @pytest.mark.parametrize(
-    ("name", "role", "password"),
+    ("name", "role"),
     [
-        ("", "viewer", PASSWORD),
-        ("a\nb", "viewer", PASSWORD),
-        ("x" * 101, "viewer", PASSWORD),
-        ("Ada", "viewer", PASSWORD),
-        ("new", "ingest", PASSWORD),
-        ("new", "emperor", PASSWORD),
-        ("new", "viewer", "short"),
-        ("new", "viewer", "x" * 2_000),
+        ("", "viewer"), ("a\nb", "viewer"), ("x" * 101, "viewer"), ("Ada", "viewer"),
+        ("new", "ingest"), ("new", "emperor"),
     ],
-)
-def test_accounts_that_will_not_do(
-    ledger: Ledger, ada: User, name: str, role: str, password: str
-) -> None:
-    with ledger.transaction() as connection, pytest.raises(AccountError):
-        users.create(connection, name, role, "start", password=password)
+)  # fmt: skip
+def test_accounts_that_will_not_do(ledger: Ledger, ada: User, name: str, role: str) -> None:
+    with pytest.raises(AccountError):
+        sessions.invite(ledger, name, role, "start")
+    assert users.everybody(ledger) == [ada]
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 2_000])
+def test_passwords_that_will_not_do(ledger: Ledger, ada: User, password: str) -> None:
+    with pytest.raises(AccountError):
+        sessions.change_password(ledger, ada, password)
+    assert users.log_in(ledger, "Ada", PASSWORD, "10.0.0.1") == ada
+
+
+def test_an_invited_user_logs_in_by_the_link(ledger: Ledger) -> None:
+    token = sessions.invite(ledger, " Eve ", "viewer", "usr_admin")
+    session = sessions.find(ledger, sessions.enter(ledger, token, "127.0.0.1"))
+    assert session is not None
+    assert session.user.name == "Eve"
+    with pytest.raises(AccountError, match="no user usr_unknown"):
+        sessions.link(ledger, "usr_unknown", "usr_admin")
 
 
 def test_each_role_of_people_may_do_at_least_what_a_viewer_may() -> None:

@@ -19,7 +19,6 @@ from streams.policy.decide import decide
 from streams.policy.facts import Rulings, facts_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
-from streams.services.accounts import users
 from streams.services.agreement_files import WrongRights, read, versioned
 from streams.services.policies import breaker as breaker_module
 from streams.services.policies.backtest import backtest
@@ -38,6 +37,7 @@ from streams.store.database import Ledger
 from streams.store.policy_releases import Policies, changes_of
 from streams.store.reopening import tracks_since
 from streams.store.track_facts import TrackFacts
+from tests.support.accounts import create_user
 from tests.support.events import agreement, classified, message, verdict
 from tests.support.policies import HUMAN, bundle, rule
 
@@ -108,12 +108,8 @@ def test_one_person_is_one_however_the_name_is_spelt(ledger: Ledger, name: str) 
 
 def test_where_there_are_accounts_approvers_have_one(ledger: Ledger) -> None:
     assert approver(ledger, "anybody") == ("anybody", "anybody")
-    with ledger.transaction() as connection:
-        roles = {"Ada": "policy", "Bob": "admin", "Eve": "reviewer"}
-        made = {
-            name: users.create(connection, name, role, "root").user_id
-            for name, role in roles.items()
-        }
+    roles = {"Ada": "policy", "Bob": "admin", "Eve": "reviewer"}
+    made = {name: create_user(ledger, name, role).user_id for name, role in roles.items()}
     assert approver(ledger, "ada") == (made["Ada"], "Ada")
     assert approver(ledger, made["Bob"]) == (made["Bob"], "Bob")
     assert name_of(ledger, made["Bob"]) == "Bob"

@@ -45,8 +45,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppResources
 
 
 def test_every_answer_is_documented(resources: AppResources) -> None:
-    with resources.ledger.transaction() as connection:
-        key = keys.create(connection, "schema", Role.ADMIN, "test")
+    key = keys.create(resources.ledger, "schema", Role.ADMIN, "test")
     headers = {"Authorization": f"Bearer {key}"}
     schema = schemathesis.openapi.from_asgi(
         "/v1/openapi.json", create(resources, "http://testserver")

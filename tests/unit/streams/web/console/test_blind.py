@@ -85,8 +85,7 @@ def test_whoever_sees_sees_it_all(console: Console, story: Story) -> None:
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "lead", "admin"])
 def test_blind_mode_hides_it_on_every_page(console: Console, story: Story, role: str) -> None:
     browser = console.browser(role)
-    with console.resources.ledger.transaction() as connection:
-        users.set_blind(connection, console.user(role), True)
+    users.set_blind(console.resources.ledger, console.user(role), True)
     for path in story.pages() + LISTS:
         assert findings_on(browser, path) == [], path
     task = browser.get(f"/tasks/{story.task}")

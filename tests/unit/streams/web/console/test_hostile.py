@@ -20,6 +20,7 @@ from streams.services.webhooks import deliveries
 from streams.store.account_tables import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
 from streams.web.console.auth import COOKIE, local
 from streams.web.console.server import config_of
+from tests.support.accounts import create_user
 from tests.support.console import ADDRESS, Console
 from tests.support.stories import hear, tell
 from tests.unit.streams.store.test_database import letter
@@ -316,10 +317,9 @@ def test_a_file_that_was_swapped_after_the_analysis_is_not_played(
 
 def test_logging_in_gives_a_new_session_whatever_was_brought(console: Console) -> None:
     """Session fixation: a planted cookie is worth nothing afterwards."""
-    with console.resources.ledger.transaction() as connection:
-        ada = users.create(connection, "Ada", "viewer", "test", password="x" * 12)
-        planted = sessions.begin(connection, ada)
-        sessions.end(connection, planted, ada)
+    ada = create_user(console.resources.ledger, "Ada", "viewer", "x" * 12)
+    planted = sessions.begin(console.resources.ledger, ada)
+    sessions.end(console.resources.ledger, planted, ada)
     client = TestClient(console.app, base_url=ADDRESS, follow_redirects=False)
     client.cookies.set(COOKIE, planted)
     mark = re.search(r'name="before" value="(\w+)"', client.get("/login").text)
@@ -359,8 +359,7 @@ def test_many_tries_from_one_address_do_not_reach_the_ledger(console: Console) -
 
 def test_looking_at_a_link_does_not_use_it_up(console: Console) -> None:
     ada = console.user("viewer", "Ada")
-    with console.resources.ledger.transaction() as connection:
-        token = sessions.link(connection, ada, "test")
+    _, token = sessions.link(console.resources.ledger, ada.user_id, "test")
     client = TestClient(console.app, base_url=ADDRESS, follow_redirects=False)
     for _ in range(3):
         page = client.get(f"/enter/{token}")
@@ -377,15 +376,13 @@ def test_a_role_that_is_taken_away_is_gone_at_once(console: Console) -> None:
     browser = console.browser("admin", "second admin")
     console.user("admin")
     assert browser.get("/admin").status_code == 200
-    with console.resources.ledger.transaction() as connection:
-        user = console.made["second admin"]
-        users.change(connection, user, role="viewer", active=True, by="test")
+    ledger, user_id = console.resources.ledger, console.made["second admin"].user_id
+    users.change(ledger, user_id, role="viewer", active=True, by="test")
     assert browser.get("/admin").status_code == 403
-    with console.resources.ledger.transaction() as connection:
-        users.change(connection, user, role="viewer", active=False, by="test")
+    users.change(ledger, user_id, role="viewer", active=False, by="test")
     assert browser.get("/tracks").status_code == 303
     with console.resources.ledger.reading() as connection:
-        own = SESSIONS.c.user_id == user.user_id
+        own = SESSIONS.c.user_id == user_id
         assert connection.scalars(sqlalchemy.select(SESSIONS.c.user_id).where(own)).all() == []
 
 
@@ -425,8 +422,7 @@ def test_who_is_behind_a_proxy_is_believed_of_ours_alone(
 
 def test_what_could_not_be_delivered_is_told_to_the_admin(console: Console) -> None:
     ledger = console.resources.ledger
-    with ledger.transaction() as connection:
-        hook, _ = deliveries.create(connection, "https://hook.example/", [topics.DECIDED], "me")
+    hook, _ = deliveries.create(ledger, "https://hook.example/", [topics.DECIDED], "me")
     tell(ledger)
     admin = console.browser("admin")
     assert "What could not be delivered" not in admin.get("/admin/webhooks").text

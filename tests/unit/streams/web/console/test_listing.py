@@ -50,8 +50,7 @@ def filled(url: str, opened: Callable[[str], Console], monkeypatch: pytest.Monke
 
 def add(console: Console, start: int, count: int) -> None:
     ledger = console.resources.ledger
-    with ledger.transaction() as connection:
-        deliveries.create(connection, "https://hook.example/", [topics.DECIDED], "me")
+    deliveries.create(ledger, "https://hook.example/", [topics.DECIDED], "me")
     for number in range(start, start + count):
         decided, _ = tell(
             ledger,
