@@ -114,12 +114,6 @@ class Bundle(Strict):
         """The agreements of the file, as entries of the registry."""
         return tuple(one.entry() for one in self.agreements)
 
-    @cached_property
-    def reads(self) -> tuple[str, ...]:
-        """The features that any running rule reads."""
-        names = (name for one in self.conditions().values() for name in one.reads)
-        return tuple(dict.fromkeys(names))
-
     def params_under(self, overrides: tuple[str, ...]) -> dict[str, bool | float | str]:
         """Return the parameters under some overrides; later ids prevail."""
         params = dict(self.params)

@@ -1,18 +1,23 @@
-"""Regular expressions as the CEL library reads them, and nobody else: in linear time.
+"""Regular expressions as the CEL library evaluates them: in linear time.
 
-Python's own would accept look-arounds that the library refuses when a track comes, and take
-for ever over others.
+Python's ``re`` accepts look-arounds that CEL refuses, and takes exponential time over others.
+The library imports its interactive shell (prompt_toolkit, pygments), which takes a tenth of a
+second in every process that decides. An empty module stands in for the shell.
 """
 
+import sys
+from types import ModuleType
 from typing import Any, Final
 
-from streams.policy.cel import cel
+sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
+
+import cel  # noqa: E402  # only after its shell has a stand-in
 
 _MATCHES: Final[Any] = cel.compile("t.matches(p)")
 
 
 class NoPattern(ValueError):
-    """A text is no regular expression; the message says why."""
+    """A text is no regular expression; the message contains the reason."""
 
 
 def finds(pattern: str, text: str) -> bool:
@@ -22,7 +27,7 @@ def finds(pattern: str, text: str) -> bool:
         NoPattern: it is none.
     """
     try:
-        return bool(_MATCHES.execute(cel.Context({"t": text, "p": pattern})))
+        return bool(_MATCHES.execute({"t": text, "p": pattern}))
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line.startswith("error:")), "error: " + lines[0])

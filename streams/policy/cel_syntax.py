@@ -1,24 +1,20 @@
 """The part of CEL that conditions are written in: text to a tree, every node with its place.
 
-CEL (the Common Expression Language) has no loops, no assignments and no way out, so a
-condition always ends and changes nothing. A compiled library evaluates it; what it cannot do
-is say beforehand whether a condition makes sense, and for that the tree is needed: see
-``typing`` and ``reach``. Taken are literals, features (``ai.p_value``), ``params.x``, ``!``,
-``-``, ``* /``, ``+ -``, comparisons, ``in``, ``&&``, ``||``, ``? :``, lists, ``size()``
-and the methods of texts (``startsWith`` ...). Macros are not.
+CEL (the Common Expression Language) has no loops and no assignments, so a condition always
+ends and changes nothing. Literals, features (``ai.p_value``), ``params.x``, the operators of
+``_POWERS``, ``!``, ``? :``, lists, ``size()`` and ``METHODS`` are accepted; macros are not.
+The parser of PyPI's cel-python takes half a second to build and names no reason for an error.
 """
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-METHODS: Final = {"startsWith": 1, "endsWith": 1, "contains": 1, "matches": 1}
+METHODS: Final = ("startsWith", "endsWith", "contains", "matches")
 MAX_DEPTH: Final = 40
+MAX_TREE_DEPTH: Final = 100  # also of a chain of operators, which is a tree to the left
 MAX_LENGTH: Final = 4_000
-
-Value = str | float | bool | None
 
 
 class CelSyntaxError(Exception):
@@ -35,7 +31,7 @@ class Literal:
     """A text, a number, true, false or null."""
 
     at: int
-    value: Value
+    value: str | float | bool | None
 
 
 @dataclass(frozen=True)
@@ -47,53 +43,15 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Items:
-    """A list."""
-
-    at: int
-    items: tuple["Node", ...]
-
-
-@dataclass(frozen=True)
-class Unary:
-    """``!`` or ``-``."""
-
-    at: int
-    operator: str
-    operand: "Node"
-
-
-@dataclass(frozen=True)
-class Binary:
-    """Two sides and what is between them."""
-
-    at: int
-    operator: str
-    left: "Node"
-    right: "Node"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """``test ? yes : no``."""
-
-    at: int
-    test: "Node"
-    yes: "Node"
-    no: "Node"
-
-
-@dataclass(frozen=True)
 class Call:
-    """``size(x)``, or a method of a text with its argument."""
+    """An operator, ``?:``, a list (``[]``), ``size`` or a method of a text, with its operands."""
 
     at: int
-    function: str
-    target: "Node"
-    argument: "Node | None" = None
+    operator: str
+    operands: tuple["Node", ...]
 
 
-Node = Literal | Name | Items | Unary | Binary | Choice | Call
+Node = Literal | Name | Call
 
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)"
@@ -102,13 +60,12 @@ _TOKEN: Final = re.compile(
     r"|(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/<>!?:()\[\],.]))"
 )
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
-_LEVELS: Final = (
-    ("||",),
-    ("&&",),
-    ("==", "!=", "<", "<=", ">", ">=", "in"),
-    ("+", "-"),
-    ("*", "/"),
-)
+_CONSTANTS: Final = {"true": True, "false": False, "null": None}
+_POWERS: Final = {
+    **{"||": 1, "&&": 2},
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "in"), 3),
+    **{"+": 4, "-": 4, "*": 5, "/": 5},
+}
 
 
 @dataclass(frozen=True)
@@ -122,119 +79,71 @@ def parse(text: str) -> Node:
     """Parse a condition.
 
     Raises:
-        CelSyntaxError: it is none, or uses what is not taken.
+        CelSyntaxError: it is none, or uses what is not accepted.
     """
     if len(text) > MAX_LENGTH:
         raise CelSyntaxError(0, f"a condition of {len(text)} characters: split the rule")
-    parser = _Parser(_tokens(text))
+    parser = _Parser(text)
     node = parser.choice()
     if parser.token.kind != "end":
-        raise CelSyntaxError(parser.token.at, _unexpected(parser.token.text))
+        instead = {"and": "&&", "or": "||", "not": "!"}.get(parser.token.text.casefold())
+        hint = f": write {instead}" if instead else ""
+        raise CelSyntaxError(parser.token.at, f"{parser.token.text!r} is not expected here{hint}")
+    level: list[Node] = [node]
+    for _ in range(MAX_TREE_DEPTH):
+        level = [part for parent in level for part in parts(parent)]
+    if level:
+        raise CelSyntaxError(level[0].at, "too deeply nested: split the rule")
     return node
-
-
-def _unexpected(text: str) -> str:
-    instead = {"and": "&&", "or": "||", "not": "!"}.get(text.casefold())
-    hint = f": write {instead}" if instead else ""
-    return f"{text!r} is not expected here{hint}"
-
-
-def names(node: Node) -> list[Name]:
-    """Return every feature and parameter that a condition reads, in order."""
-    match node:
-        case Name():
-            return [node]
-        case Literal():
-            return []
-        case _:
-            return [name for part in parts(node) for name in names(part)]
 
 
 def parts(node: Node) -> tuple[Node, ...]:
     """Return the nodes directly below."""
-    match node:
-        case Items():
-            return node.items
-        case Unary():
-            return (node.operand,)
-        case Binary():
-            return (node.left, node.right)
-        case Choice():
-            return (node.test, node.yes, node.no)
-        case Call():
-            return (node.target,) if node.argument is None else (node.target, node.argument)
-        case _:
-            return ()
+    return node.operands if isinstance(node, Call) else ()
 
 
-def written(node: Node, params: Mapping[str, Value]) -> str:
-    """Return the condition for the compiled library: numbers are doubles, parameters values."""
-    match node:
-        case Literal(value=value):
-            return _literal(value)
-        case Name(name=name) if name.startswith("params."):
-            return _literal(params[name.removeprefix("params.")])
-        case Name(name=name):
-            return flat(name)
-        case Items(items=items):
-            return f"[{', '.join(written(item, params) for item in items)}]"
-        case Unary(_, operator, operand):
-            return f"{operator}({written(operand, params)})"
-        case Choice(_, test, yes, no):
-            inner = [written(one, params) for one in (test, yes, no)]
-            return f"(({inner[0]}) ? ({inner[1]}) : ({inner[2]}))"
-        case Call(_, "size", target):
-            return f"double(size({written(target, params)}))"
-        case Call(_, function, target, argument):
-            assert argument is not None  # noqa: S101 - methods have one
-            return f"({written(target, params)}).{function}({written(argument, params)})"
-        case Binary(_, operator, left, right):
-            return f"({written(left, params)} {operator} {written(right, params)})"
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all nodes below, in the order of the text."""
+    yield node
+    for part in parts(node):
+        yield from walk(part)
 
 
-def flat(name: str) -> str:
-    """Return a feature's name as one word, which is quicker to look up."""
-    return name.replace(".", "__")
+def names(node: Node) -> list[Name]:
+    """Return every feature and parameter that a condition reads, in order."""
+    return [part for part in walk(node) if isinstance(part, Name)]
 
 
-def _literal(value: Value) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value)
-        case _:
-            return f"double({float(value)!r})" if value != value else repr(float(value))
+def is_null(node: Node) -> bool:
+    """Whether a node is the literal ``null``."""
+    return isinstance(node, Literal) and node.value is None
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens, at = [], 0
-    end = len(text.rstrip())
+def _tokens(text: str) -> Iterator[_Token]:
+    at, end = 0, len(text.rstrip())
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
-            at += len(text[at:]) - len(text[at:].lstrip())
-            raise CelSyntaxError(at, _stray(text[at:]))
+            rest = text[at:].lstrip()
+            raise CelSyntaxError(len(text) - len(rest), _stray(rest[0]))
         kind = str(match.lastgroup)
-        tokens.append(_Token(kind, match[kind], match.start(kind)))
+        yield _Token(kind, match[kind], match.start(kind))
         at = match.end()
-    return [*tokens, _Token("end", "the end", len(text))]
+    yield _Token("end", "the end", len(text))
 
 
-def _stray(rest: str) -> str:
-    if rest[0] in "\"'":
+def _stray(sign: str) -> str:
+    if sign in "\"'":
         return "this text is not closed: add the quote at its end"
-    twice = {"=": "==", "&": "&&", "|": "||"}
-    if rest[0] in twice:
-        return f"{rest[0]!r} is not CEL: write {twice[rest[0]]!r}"
-    return f"{rest[0]!r} is not CEL"
+    hint = f": write {sign * 2!r}" if sign in "=&|" else ""
+    return f"{sign!r} is not CEL{hint}"
 
 
 class _Parser:
-    def __init__(self, tokens: list[_Token]) -> None:
-        self._tokens = tokens
+    """Precedence climbing. Quotes are part of a token's text, so signs are known by their text."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = list(_tokens(text))
         self._place = 0
         self._depth = 0
 
@@ -243,44 +152,43 @@ class _Parser:
         return self._tokens[self._place]
 
     def choice(self) -> Node:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise CelSyntaxError(self.token.at, "too deeply nested: split the rule")
-        test = self._level(0)
-        if self.token.text == "?" and self.token.kind == "sign":
+        self._enter(self.token)
+        node = self._binary(0)
+        if self.token.text == "?":
             at = self._next().at
             yes = self.choice()
             self._expect(":")
-            test = Choice(at, test, yes, self.choice())
+            node = Call(at, "?:", (node, yes, self.choice()))
         self._depth -= 1
-        return test
+        return node
 
-    def _level(self, level: int) -> Node:
-        if level == len(_LEVELS):
-            return self._unary()
-        left = self._level(level + 1)
-        while self.token.kind in ("sign", "name") and self.token.text in _LEVELS[level]:
+    def _enter(self, token: _Token) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise CelSyntaxError(token.at, "too deeply nested: split the rule")
+
+    def _binary(self, power: int) -> Node:
+        left = self._unary()
+        while (stronger := _POWERS.get(self.token.text, 0)) > power:
             operator = self._next()
-            left = Binary(operator.at, operator.text, left, self._level(level + 1))
+            left = Call(operator.at, operator.text, (left, self._binary(stronger)))
         return left
 
     def _unary(self) -> Node:
-        if self.token.kind == "sign" and self.token.text in ("!", "-"):
-            operator = self._next()
-            self._depth += 1
-            if self._depth > MAX_DEPTH:
-                raise CelSyntaxError(operator.at, "too deeply nested: split the rule")
-            operand = self._unary()
-            self._depth -= 1
-            value = operand.value if isinstance(operand, Literal) else None
-            if operator.text == "-" and isinstance(value, float):
-                return Literal(operator.at, -value)
-            return Unary(operator.at, operator.text, operand)
-        return self._member()
+        if self.token.text not in ("!", "-"):
+            return self._member()
+        operator = self._next()
+        self._enter(operator)
+        operand = self._unary()
+        self._depth -= 1
+        match operator.text, operand:
+            case "-", Literal(value=float() as number):
+                return Literal(operator.at, -number)
+        return Call(operator.at, operator.text, (operand,))
 
     def _member(self) -> Node:
         node = self._primary()
-        while self.token.kind == "sign" and self.token.text in (".", "["):
+        while self.token.text in (".", "["):
             if self.token.text == "[":
                 raise CelSyntaxError(self.token.at, "[...] is not taken: use `in` for lists")
             self._next()
@@ -289,23 +197,24 @@ class _Parser:
                 raise CelSyntaxError(
                     member.at, f"a name is expected after the point, not {member.text!r}"
                 )
-            if self.token.text == "(" and self.token.kind == "sign":
-                node = self._method(node, member)
+            if self.token.text == "(":
+                if member.text not in METHODS:
+                    known = ", ".join(METHODS)
+                    raise CelSyntaxError(
+                        member.at, f"there is no method {member.text!r}; known: {known}"
+                    )
+                node = Call(member.at, member.text, (node, self._argument()))
             elif isinstance(node, Name):
                 node = Name(node.at, f"{node.name}.{member.text}")
             else:
                 raise CelSyntaxError(member.at, "only features have members")
         return node
 
-    def _method(self, target: Node, method: _Token) -> Node:
-        if method.text not in METHODS:
-            raise CelSyntaxError(
-                method.at, f"there is no method {method.text!r}; known: {', '.join(METHODS)}"
-            )
+    def _argument(self) -> Node:
         self._expect("(")
         argument = self.choice()
         self._expect(")")
-        return Call(method.at, method.text, target, argument)
+        return argument
 
     def _primary(self) -> Node:
         token = self._next()
@@ -313,19 +222,13 @@ class _Parser:
             case "number", text:
                 return Literal(token.at, float(text))
             case "text", text:
-                inner = re.sub(r"\\(.)", lambda found: _unescaped(found, token.at), text[1:-1])
-                return Literal(token.at, inner)
-            case "name", "true" | "false":
-                return Literal(token.at, token.text == "true")
-            case "name", "null":
-                return Literal(token.at, None)
-            case "name", name if self.token.kind == "sign" and self.token.text == "(":
+                return Literal(token.at, _unescaped(text[1:-1], token.at))
+            case "name", ("true" | "false" | "null") as constant:
+                return Literal(token.at, _CONSTANTS[constant])
+            case "name", name if self.token.text == "(":
                 if name != "size":
                     raise CelSyntaxError(token.at, f"there is no function {name!r}; known: size")
-                self._expect("(")
-                argument = self.choice()
-                self._expect(")")
-                return Call(token.at, "size", argument)
+                return Call(token.at, "size", (self._argument(),))
             case "name", name:
                 return Name(token.at, name)
             case "sign", "(":
@@ -333,20 +236,20 @@ class _Parser:
                 self._expect(")")
                 return inside
             case "sign", "[":
-                return self._items(token.at)
+                return Call(token.at, "[]", self._items())
             case "end", _:
                 raise CelSyntaxError(token.at, "the condition ends too early")
             case _, text:
                 raise CelSyntaxError(token.at, f"{text!r} is not expected here")
 
-    def _items(self, at: int) -> Node:
+    def _items(self) -> tuple[Node, ...]:
         items: list[Node] = []
         while self.token.text != "]":
             items.append(self.choice())
             if self.token.text != "]":
                 self._expect(",")
         self._next()
-        return Items(at, tuple(items))
+        return tuple(items)
 
     def _next(self) -> _Token:
         token = self.token
@@ -356,11 +259,14 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         token = self._next()
-        if token.kind != "sign" or token.text != sign:
+        if token.text != sign:
             raise CelSyntaxError(token.at, f"{sign!r} is expected, not {token.text!r}")
 
 
-def _unescaped(match: re.Match[str], at: int) -> str:
-    if match[1] not in _ESCAPES:
-        raise CelSyntaxError(at, f"the escape \\{match[1]} is not taken")
-    return _ESCAPES[match[1]]
+def _unescaped(text: str, at: int) -> str:
+    def character(match: re.Match[str]) -> str:
+        if match[1] not in _ESCAPES:
+            raise CelSyntaxError(at, f"the escape \\{match[1]} is not taken")
+        return _ESCAPES[match[1]]
+
+    return re.sub(r"\\(.)", character, text)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from streams.contract.vocabulary import FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
-from streams.policy.cel_syntax import Name, names
+from streams.policy.cel_syntax import names, parse
 from streams.policy.cel_types import PARAMS
-from streams.policy.conditions import Condition
 from streams.policy.evaluate import restricted
 from streams.policy.rules import Rule
 
@@ -129,16 +128,10 @@ def _params(old: Bundle | None, new: Bundle) -> Iterator[Change]:
     for name in sorted(before.keys() | new.params.keys()):
         was, now = before.get(name), new.params.get(name)
         if was != now:
-            used = any(
-                f"{PARAMS}{name}" in {one.name for one in _names(rule, new)}
-                for rule in new.rules
-                if _acts(rule)
-            )
-            yield Change(f"~ params.{name}: {was} -> {now}", used)
-
-
-def _names(rule: Rule, bundle: Bundle) -> list[Name]:
-    return names(Condition(rule.when, bundle.params).tree)
+            read = {
+                one.name for rule in new.rules if _acts(rule) for one in names(parse(rule.when))
+            }
+            yield Change(f"~ params.{name}: {was} -> {now}", f"{PARAMS}{name}" in read)
 
 
 def _overrides(old: Bundle | None, new: Bundle) -> Iterator[Change]:

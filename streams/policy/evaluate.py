@@ -18,7 +18,6 @@ from typing import Any, Final, Literal
 from streams.contract.records import Actions, Dimension, RuleHit
 from streams.contract.vocabulary import FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
-from streams.policy.conditions import context_of
 from streams.policy.facts import OPPOSITES
 from streams.policy.rules import NEUTRAL, Rule, pending, spared
 from streams.policy.satisfiability import beyond_the_detector
@@ -128,11 +127,10 @@ def _held(
 ) -> list[Consequence]:
     """Return the rules that hold, in their order, with what they did not know."""
     conditions = bundle.conditions(overrides)
-    context = context_of(values, bundle.reads)
     consequences = []
     for rule in bundle.running:
         condition = conditions[rule.id]
-        holds = condition.holds(values, context)
+        holds = condition.holds(values)
         if holds:
             consequences.append(Consequence(rule, rule.actions))
         elif holds is None:
