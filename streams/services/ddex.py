@@ -1,19 +1,13 @@
 """DDEX ERN 4.3.2 messages as uploads: who, what, and how much of it is AI.
 
-``ContainsAI`` and ``HasVocalPerformance`` of a sound recording, ``AiContribution`` and
-``SpecialContributor`` of its contributors, ``ContainsAI`` of the release's images. Nothing is
-concluded here: contradictions stay as they are, and ``policy.conflicts`` names them.
-
-Messages come from outside: no DTD, no entities, no external references are read (defusedxml),
-and size and depth are limited. Elements are found by their local names, so that a message of
-another 4.x version is read as far as it says the same; one of 3.x is refused. Files lie on a
-server or below the message's own folder, and nowhere else.
+Contradictions stay as they are; ``policy.conflicts`` names them. Messages come from outside: DTDs,
+entities and external references are refused (defusedxml), and size and depth are limited.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, get_args
 from urllib.parse import unquote, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
@@ -34,7 +28,7 @@ from streams.contract.records import (
 MAX_BYTES: Final = 50_000_000
 MAX_DEPTH: Final = 60
 GENERATIVE: Final = "GenerativeAI"
-_CONTAINS: Final = ("All", "Partly", "None")
+CONTAINS: Final[tuple[Contains, ...]] = get_args(Contains)
 _VERSION: Final = re.compile(r"/ern/(\d)(\d)(\d)?$")
 
 
@@ -71,13 +65,13 @@ def parse(content: bytes, folder: Path) -> list[Upload]:
     except (ParseError, ValueError, LookupError) as error:
         raise WrongDdex(f"this is not XML: {error}") from error
     _check_depth(root)
-    if _local(root) not in ("NewReleaseMessage", "PurgeReleaseMessage"):
-        raise WrongDdex(f"{_local(root)} is no ERN message")
     if _local(root) == "PurgeReleaseMessage":
         return []
+    if _local(root) != "NewReleaseMessage":
+        raise WrongDdex(f"{_local(root)} is no ERN message")
     try:
         message = _Message(root, folder)
-        delivered = map(message.upload, message.recordings())
+        delivered = map(message.upload, root.iterfind(".//{*}SoundRecording"))
         return [upload for upload in delivered if upload]
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
@@ -87,17 +81,17 @@ def parse(content: bytes, folder: Path) -> list[Upload]:
 
 class _Message:
     def __init__(self, root: Element, folder: Path) -> None:
-        self._root, self._folder = root, folder
+        self._folder = folder
         self._parties = {
             _text(party, "PartyReference"): _first(party, "FullName") or _first(party, "PartyName")
-            for party in root.iter()
-            if _local(party) == "Party"
+            for party in root.iterfind(".//{*}Party")
         }
         self._message = _ddex_message(root)
         self._territories = _territories(root)
-
-    def recordings(self) -> Iterator[Element]:
-        return (one for one in self._root.iter() if _local(one) == "SoundRecording")
+        self._identifiers = _identifiers(root)
+        images = [_contains(image, "ContainsAI") for image in root.iterfind(".//{*}Image")]
+        # Of several images, the one with the most AI counts.
+        self._artwork = next((extent for extent in CONTAINS if extent in images), None)
 
     def upload(self, recording: Element) -> Upload | None:
         uri = _first(recording, "URI") or _first(recording, "FileName")
@@ -106,7 +100,6 @@ class _Message:
         isrc = _first(recording, "ISRC")
         isrc = None if isrc is None else isrc.replace("-", "").upper()
         reference = _text(recording, "ResourceReference")
-        contributors = tuple(self._contributors(recording))
         sender = self._message.sender_dpid or "ddex"
         name = isrc or f"{self._message.message_id}:{reference or uri}"
         return Upload(
@@ -115,12 +108,12 @@ class _Message:
             sha256=_sha256(recording),
             title=_text(recording, "DisplayTitleText") or _first(recording, "TitleText"),
             isrc=isrc,
-            identifiers=self._identifiers(),
-            artists=tuple(dict.fromkeys(self._artists(recording))),
-            contributors=contributors,
+            identifiers=self._identifiers,
+            artists=tuple(dict.fromkeys(filter(None, self._artists(recording)))),
+            contributors=tuple(self._contributors(recording)),
             declared=Declaration(
                 contains_ai=_contains(recording, "ContainsAI"),
-                artwork_contains_ai=self._artwork(),
+                artwork_contains_ai=self._artwork,
                 has_vocal_performance=_flag(recording, "HasVocalPerformance"),
             ),
             distributor=self._message.sender_dpid,
@@ -143,75 +136,61 @@ class _Message:
             name = special or self._parties.get(reference) or reference
             if name is None or (_local(element) == "DisplayArtist" and not machine):
                 continue
-            roles = [role for part in element if _local(part) in ("Role", "DisplayArtistRole")
-                     if (role := _value(part))]  # fmt: skip
-            ai_contribution = _contains(element, "AiContribution")
-            # The standard: it defaults to All where the contributor is a machine.
-            contribution: Contains | None = ai_contribution or ("All" if machine else None)
+            roles = [
+                _stripped(part) or _first(part, "Value")
+                for part in element
+                if _local(part) in ("Role", "DisplayArtistRole")
+            ]
+            contribution = _contains(element, "AiContribution")
             yield Contributor(
                 name=name,
-                roles=tuple(dict.fromkeys(roles)),
-                ai_contribution=contribution,
+                roles=tuple(dict.fromkeys(filter(None, roles))),
+                ai_contribution=contribution or ("All" if machine else None),  # by the standard
                 is_generative_ai=machine,
             )
 
-    def _artists(self, recording: Element) -> Iterator[str]:
-        for element in recording:
-            if _local(element) == "DisplayArtist":
-                reference = _first(element, "ArtistPartyReference")
-                name = self._parties.get(reference)
-                if name:
-                    yield name
-        if not any(_local(element) == "DisplayArtist" for element in recording):
-            shown = _text(recording, "DisplayArtistName")
-            if shown:
-                yield shown
+    def _artists(self, recording: Element) -> Iterator[str | None]:
+        displayed = recording.findall("{*}DisplayArtist")
+        for element in displayed:
+            yield self._parties.get(_first(element, "ArtistPartyReference"))
+        if not displayed:
+            yield _text(recording, "DisplayArtistName")
 
-    def _artwork(self) -> Contains | None:
-        """What is declared of the release's images: the most of it."""
-        images = [
-            _contains(one, "ContainsAI") for one in self._root.iter() if _local(one) == "Image"
-        ]
-        return next((word for word in ("All", "Partly", "None") if word in images), None)
 
-    def _identifiers(self) -> dict[str, str]:
-        identifiers: dict[str, str] = {}
-        for element in self._root.iter():
-            if _local(element) == "Release":
-                for name, key in (("ICPN", "upc"), ("GRid", "grid")):
-                    value = _first(element, name)
-                    if value:
-                        identifiers.setdefault(key, value)
-        return identifiers
+def _identifiers(root: Element) -> dict[str, str]:
+    identifiers: dict[str, str] = {}
+    for release in root.iterfind(".//{*}Release"):
+        for name, key in (("ICPN", "upc"), ("GRid", "grid")):
+            if value := _first(release, name):
+                identifiers.setdefault(key, value)
+    return identifiers
 
 
 def _ddex_message(root: Element) -> DdexMessage:
-    header = next((one for one in root if _local(one) == "MessageHeader"), None)
-    namespace = root.tag[1:].split("}")[0] if root.tag.startswith("{") else ""
-    version = _VERSION.search(namespace)
+    version = _VERSION.search(root.tag.rpartition("}")[0])
+    release = ".".join(filter(None, version.groups())) if version else "unknown"
     if version and version[1] < "4":
-        release = ".".join(part for part in version.groups() if part)
         raise WrongDdex(f"ERN {release} is not read, it names artists elsewhere: send 4.3.2")
+    header = root.find("{*}MessageHeader")
     if header is None:
         raise WrongDdex("the message has no MessageHeader")
-    sender = next((one for one in header if _local(one) == "MessageSender"), None)
+    sender = header.find("{*}MessageSender")
     return DdexMessage(
         message_id=_text(header, "MessageId") or "unknown",
-        ern_version=".".join(part for part in version.groups() if part) if version else "unknown",
+        ern_version=release,
         sender_dpid=None if sender is None else _first(sender, "PartyId"),
     )
 
 
 def _territories(root: Element) -> tuple[str, ...]:
-    """Return the territories of all deals; a message without deals says nothing: worldwide."""
+    """Return the territories of all deals; without deals: worldwide."""
     codes = [
-        (one.text or "").strip()
-        for deal in root.iter()
-        if _local(deal) == "DealTerms"
-        for one in deal.iter()
-        if _local(one) in ("TerritoryCode", "ApplicableTerritoryCode")
+        _stripped(element)
+        for deal in root.iterfind(".//{*}DealTerms")
+        for element in deal.iter()
+        if _local(element) in ("TerritoryCode", "ApplicableTerritoryCode")
     ]
-    names = tuple(dict.fromkeys(name for name in codes if name))
+    names = tuple(dict.fromkeys(filter(None, codes)))
     return ("Worldwide",) if not names or "Worldwide" in names else names
 
 
@@ -231,50 +210,38 @@ def _uri(filename: str, folder: Path) -> str:
 
 
 def _sha256(recording: Element) -> str | None:
-    for element in recording.iter():
-        if _local(element) == "HashSum":
-            algorithm = (
-                _first(element, "Algorithm") or _first(element, "HashSumAlgorithmType") or ""
-            )
-            value = _first(element, "HashSumValue") or _first(element, "HashSum")
-            if value and algorithm.upper().replace("-", "") in ("SHA256", "SHA2"):
-                digest = value.casefold()
-                return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
+    for element in recording.iterfind(".//{*}HashSum"):
+        algorithm = _first(element, "Algorithm") or _first(element, "HashSumAlgorithmType") or ""
+        value = _first(element, "HashSumValue") or _stripped(element) or _first(element, "HashSum")
+        if value and algorithm.upper().replace("-", "") in ("SHA256", "SHA2"):
+            digest = value.casefold()
+            return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
     return None
 
 
 def _local(element: Element) -> str:
-    return element.tag.rsplit("}", 1)[-1] if isinstance(element.tag, str) else ""
+    return element.tag.rpartition("}")[2]
 
 
-def _text(element: Element, name: str) -> str | None:
-    """Return the text of a direct child."""
-    for child in element:
-        if _local(child) == name and child.text and child.text.strip():
-            return child.text.strip()
-    return None
+def _stripped(element: Element) -> str:
+    return (element.text or "").strip()
+
+
+def _text(element: Element, name: str, path: str = "") -> str | None:
+    """Return the text of the first direct child of a name that has any."""
+    return next(filter(None, map(_stripped, element.iterfind(f"{path}{{*}}{name}"))), None)
 
 
 def _first(element: Element, name: str) -> str | None:
-    """Return the text of the first descendant of a name."""
-    for child in element.iter():
-        if _local(child) == name and child.text and child.text.strip():
-            return child.text.strip()
-    return None
-
-
-def _value(element: Element) -> str | None:
-    text = (element.text or "").strip()
-    return text or _first(element, "Value")
+    """Return the text of the first descendant of a name that has any."""
+    return _text(element, name, ".//")
 
 
 def _contains(element: Element, name: str) -> Contains | None:
     value = _text(element, name)
-    if value is None:
-        return None
-    if value not in _CONTAINS:
-        raise WrongDdex(f"{name} is one of {', '.join(_CONTAINS)}, not {value!r}")
-    return cast(Contains, value)
+    if value is not None and value not in CONTAINS:
+        raise WrongDdex(f"{name} is one of {', '.join(CONTAINS)}, not {value!r}")
+    return value
 
 
 def _flag(element: Element, name: str) -> bool | None:
@@ -285,7 +252,7 @@ def _flag(element: Element, name: str) -> bool | None:
 def _check_depth(root: Element) -> None:
     level = [root]
     for _ in range(MAX_DEPTH):
-        level = [child for one in level for child in one]
+        level = [child for element in level for child in element]
         if not level:
             return
     raise WrongDdex(f"nested deeper than {MAX_DEPTH}")
