@@ -190,7 +190,8 @@ def drop(
     open_letters = [letter for letter in _found(ledger, DeadLetterFilter(ids=tuple(ids)))
                     if letter.status != "dropped"]  # fmt: skip
     if not dry_run:
-        dead_letters.drop(ledger, open_letters, dead_letters.Operator(operator(by), why))
+        actor = dead_letters.Operator(operator(by), why)
+        open_letters = dead_letters.drop(ledger, open_letters, actor)
     verb = "would be dropped" if dry_run else "dropped"
     echo(*(f"{letter.dead_letter_id}  {verb}" for letter in open_letters))
 

@@ -76,14 +76,14 @@ def outcome(result: Outcome) -> str:
 def as_json(dead_letter: DeadLetter) -> str:
     """Return a dead letter as one line of JSON; bytes that are no text become hexadecimals."""
     fields: dict[str, Any] = vars(dead_letter) | {
-        "standing": dead_letter.status,
+        "standing": dead_letter.status,  # the published name
         "attempts": dead_letter.attempts,
         "key": None if dead_letter.key is None else _text(dead_letter.key),
         "value": None if dead_letter.value is None else _text(dead_letter.value),
         "headers": [(name, _text(value)) for name, value in dead_letter.headers],
         "replayable": refusal(dead_letter) is None,
     }
-    del fields["status"]  # published as "standing"
+    del fields["status"]
     return orjson.dumps(fields).decode()
 
 

@@ -6,7 +6,7 @@ message. After a crash in between, the dead letter looks open. Replaying it agai
 are made of content, so the second message gives the same decision.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,11 +15,10 @@ from kafka.errors import KafkaError
 
 from streams.contract import dead_letters, topics
 from streams.store import audit, dead_letter_store
-from streams.store.database import Ledger, LedgerAway
+from streams.store.database import Connection, Ledger, LedgerAway
 from streams.store.dead_letter_store import Action, DeadLetter
 
 WINDOW: Final = 500  # messages in flight; one transaction stores their actions
-MAX_ATTEMPTS: Final = 5  # replays of one message, unless it is named
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,9 @@ def replay(
         outcomes = [_settle(outcome, future, timeout_s) for outcome, future in pending]
         sent = [outcome for outcome in outcomes if outcome.sent_to is not None]
         try:
-            _record(ledger, by, ((outcome.letter, _replayed(outcome, by)) for outcome in sent))
+            if sent:
+                with ledger.transaction() as connection:
+                    _record(connection, by, [(one.letter, _replayed(one, by)) for one in sent])
         except LedgerAway as error:
             raise LedgerAway(
                 f"{len(sent)} messages were replayed and that could not be noted; to replay them "
@@ -90,17 +91,26 @@ def replay(
         yield from outcomes
 
 
-def drop(ledger: Ledger, letters: Sequence[DeadLetter], by: Operator) -> None:
+def drop(ledger: Ledger, letters: Sequence[DeadLetter], by: Operator) -> list[DeadLetter]:
     """Settle dead letters without a replay; their bytes stay.
+
+    Returns:
+        Those that were not dropped before: only they get an action and an audit entry.
 
     Raises:
         LedgerAway: nothing was stored.
     """
-    dropped = (
-        (letter, Action(letter.dead_letter_id, "dropped", by.name, by.why, letter.attempts))
-        for letter in letters
-    )
-    _record(ledger, by, dropped)
+    with ledger.transaction() as connection:
+        audit.lock(connection)  # of two people at once, the second finds them dropped
+        before = dead_letter_store.dropped(connection, [one.dead_letter_id for one in letters])
+        dropped = [
+            (letter, Action(letter.dead_letter_id, "dropped", by.name, by.why, letter.attempts))
+            for letter in letters
+            if letter.dead_letter_id not in before
+        ]
+        if dropped:
+            _record(connection, by, dropped)
+    return [letter for letter, _ in dropped]
 
 
 def _replayed(outcome: Outcome, by: Operator) -> Action:
@@ -108,20 +118,18 @@ def _replayed(outcome: Outcome, by: Operator) -> Action:
     return Action(letter_id, "replayed", by.name, by.why, outcome.attempt, outcome.sent_to)
 
 
-def _record(ledger: Ledger, by: Operator, done: Iterable[tuple[DeadLetter, Action]]) -> None:
-    """Store actions with their audit entries in one transaction."""
-    actions = list(done)
-    entries = [
-        audit.Entry(
-            *(by.user_id or by.name, f"dead_letter_{action.action}"),
-            *(action.dead_letter_id, {"why": by.why}),
-        )
-        for _, action in actions
-    ]
-    if actions:
-        with ledger.transaction() as connection:
-            dead_letter_store.record(connection, actions)
-            audit.append(connection, entries)
+def _record(
+    connection: Connection, by: Operator, actions: Sequence[tuple[DeadLetter, Action]]
+) -> None:
+    dead_letter_store.record(connection, actions)
+    actor, detail = by.user_id or by.name, {"why": by.why}
+    audit.append(
+        connection,
+        (
+            audit.Entry(actor, f"dead_letter_{action.action}", action.dead_letter_id, detail)
+            for _, action in actions
+        ),
+    )
 
 
 def _send(

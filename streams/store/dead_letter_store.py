@@ -7,7 +7,7 @@ headers name the replay.
 """
 
 from base64 import b64decode
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -169,6 +169,12 @@ def record(connection: Connection, done: Iterable[tuple[DeadLetter, Action]]) ->
         for letter, action in done
     ]
     connection.execute(insert(ACTIONS), rows)
+
+
+def dropped(connection: Connection, ids: Collection[str]) -> frozenset[str]:
+    """Return which of these dead letters are dropped."""
+    question = select(LETTERS.c.dead_letter_id).where(LETTERS.c.dead_letter_id.in_(ids))
+    return frozenset(connection.scalars(question.where(_status() == "dropped")))
 
 
 def _status() -> ColumnElement[str]:

@@ -205,7 +205,8 @@ def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
     project(ledger, messages)
     first, second = stored(ledger)
     replayed(ledger, Broker(), [first])
-    drop(ledger, [second], Operator("me", "a test file", "usr_me"))
+    assert drop(ledger, [second], Operator("me", "a test file", "usr_me")) == [second]
+    assert drop(ledger, [second], Operator("me", "once more", "usr_me")) == []  # nothing is added
     project(ledger, messages)
     assert {one.track_id: one.status for one in stored(ledger)} == {
         first.track_id: "replayed",
