@@ -35,8 +35,8 @@ def import_rights(
     """Import agreements, consents and generators into the registry."""
     from streams.contract import topics
     from streams.policy.registry import keys_of_entry
+    from streams.runtime.kafka.clients import send_all
     from streams.services.agreement_files import read, versioned
-    from streams.services.policies.publishing import send
     from streams.store import reopening
     from streams.store.track_facts import TrackFacts
 
@@ -51,7 +51,7 @@ def import_rights(
         if change.entry and change.entry.conditions.max_volume:
             echo("  its max_volume decides nothing by itself: `earmark rights ls` counts")
     if not dry_run and changed:
-        send(settings, topics.RIGHTS_CHANGED, changed)
+        send_all(settings, "operator", topics.RIGHTS_CHANGED, changed)
     verb = "would be" if dry_run else "are"
     echo(f"{len(changed)} of {len(entries)} {verb} new or changed")
 

@@ -30,12 +30,12 @@ from streams.contract.records.rights import RightsConditions
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.runtime import tracing
+from streams.runtime.kafka.clients import send_all
 from streams.runtime.metrics_table import ALL
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys
 from streams.services.accounts.users import User
-from streams.services.policies.publishing import send
 from streams.services.review_quality import ask_twice
 from streams.services.review_tasks import take_next
 from streams.services.upload_inputs import upload_from_file
@@ -197,7 +197,7 @@ def _register(settings: Settings) -> None:
         valid_until=today + timedelta(days=20),
     )
     refused = events.agreement(agreement_id="OUT-1", permission="opt_out", source="gema")
-    send(settings, topics.RIGHTS_CHANGED, [agreed, refused])
+    send_all(settings, "test", topics.RIGHTS_CHANGED, [agreed, refused])
 
 
 def _hand_in(settings: Settings, file: Path) -> None:

@@ -5,12 +5,14 @@ catalogue. Topics are never created by using them: a misspelt name is an error.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES, Message
+from streams.contract.records import Record
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import message_of
 from streams.runtime.kafka.security import client_security, explained, plain_security
@@ -20,6 +22,7 @@ BOOTSTRAP_MS: Final = 5_000  # for one attempt
 RECONNECT_MS: Final = 3_000
 HEARTBEATS_PER_SESSION: Final = 4
 LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
+SEND_WINDOW: Final = 1_000  # records in flight
 
 
 def kafka_client_settings(settings: Settings) -> dict[str, Any]:
@@ -84,6 +87,30 @@ def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
         )
     except KafkaError as error:
         raise BrokerAway(explained(settings, error)) from error
+
+
+def send_all(settings: Settings, client_id: str, topic: str, records: Iterable[Record]) -> int:
+    """Send records and wait until the broker has them; return how many.
+
+    Raises:
+        BrokerAway: it does not have all of them; sending them again is harmless.
+    """
+    producer = open_producer(settings, client_id)
+    count, remaining = 0, iter(records)
+    try:
+        while window := list(islice(remaining, SEND_WINDOW)):
+            futures = [
+                producer.send(topic, key=record.key.encode(), value=record.to_bytes())
+                for record in window
+            ]
+            for future in futures:
+                future.get(timeout=2 * settings.request_timeout_s)
+            count += len(futures)
+    except KafkaError as error:
+        raise BrokerAway(f"no acknowledgement: {error!r}") from error
+    finally:
+        producer.close(timeout=5)
+    return count
 
 
 def open_reader(settings: Settings) -> KafkaConsumer:

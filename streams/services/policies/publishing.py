@@ -1,31 +1,28 @@
 """Use cases of policies: release a bundle, disable or enable a rule, reopen tracks.
 
-A change that can restrict more than before (``policy.changes``) goes live only when two people
-have approved it. Where two people or more have accounts that may release policies, approvers must
-be among them. The name of the operator is recorded and not verified: anyone who can write to the
-broker and the ledger could approve in any name. Restrict both to people who may release a policy.
+A change that can restrict more than before (``policy.changes``) goes live once two people have
+approved it. Where two or more accounts may release policies, approvers need one of those. The
+operator's name is recorded and not verified: restrict access to the broker and the ledger.
 """
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
-
-from kafka.errors import KafkaError
+from typing import Final, Literal
 
 from detector.errors import BadInput
 from streams.contract import topics
-from streams.contract.records import Cause, PolicyRef, Record, stable_id
+from streams.contract.records import Cause, stable_id
 from streams.contract.records.policy import PolicyChanged, TrackReopened
 from streams.policy.bundle import Bundle, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.policy.changes import Change, changes, needs_two
-from streams.runtime.kafka.clients import open_producer
-from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.clients import send_all
 from streams.runtime.settings import Settings
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
+from streams.store import audit, outbox
 from streams.store.database import Ledger
 from streams.store.policy_releases import changes_of, live_bundle, version_of
 
@@ -45,16 +42,13 @@ class UnknownRule(NotReleased):
 
 @dataclass(frozen=True)
 class Release:
-    """A bundle that was proposed or is live, and the differences that decide which."""
+    """A bundle that was proposed or is live, how it differs, and the approvers by name."""
 
     changed: PolicyChanged
     changes: tuple[Change, ...]
-    needs_two: bool
     running: Bundle
-    by: str = ""
-    """The name of the approver."""
-    approvers: tuple[str, ...] = ()
-    """The names of all approvers so far."""
+    by: str
+    approvers: tuple[str, ...]
 
 
 def release(
@@ -69,19 +63,43 @@ def release(
 ) -> Release:
     """Publish a bundle in the name of ``by``: it goes live, or waits for a second approver.
 
-    The event is the audit entry: it names the approvers, the reason and the time.
-
     Raises:
         NotReleased: it could never take over, nothing would change, or ``by`` has no such right.
+        BrokerAway: the release is stored and in use; its event is sent later.
     """
     live = running(ledger, load(settings.policy))
+    if bundle.name != live.name:
+        raise NotReleased(f"the running policy is called {live.name!r}, and this {bundle.name!r}")
+    if bundle.digest == live.digest:
+        raise NotReleased("this policy is running already")
+    if version_of(bundle.version) <= version_of(live.version):
+        raise NotReleased(
+            f"version {bundle.version} is not above the running {live.version}: raise version:"
+        )
     user_id, name = approver(ledger, by)
-    history = changes_of(ledger, bundle.name)
-    proposed = propose(bundle, text, live, history, user_id, why, datetime.now(UTC))
+    differences = changes(live, bundle)
+    before = _approved(ledger, bundle)
+    again = user_id.casefold() in {person.casefold() for person in before}
+    approved = before if again else (*before, user_id)
+    waits = needs_two(differences) and len(approved) < PEOPLE_NEEDED
+    state: Literal["proposed", "live"] = "proposed" if waits else "live"
+    now = datetime.now(UTC)
+    changed = PolicyChanged(
+        change_id=stable_id("pol", bundle.digest, state, *approved, now.isoformat()),
+        kind="bundle",
+        policy=bundle.ref,
+        state=state,
+        text=text,
+        approved_by=approved,
+        why=why,
+        changed_by=user_id,
+        changed_at=now,
+    )
     if not dry_run:
-        send(settings, topics.POLICIES_CHANGED, [proposed.changed])
-    names = tuple(name_of(ledger, user) for user in proposed.changed.approved_by)
-    return replace(proposed, by=name, approvers=names)
+        _publish(settings, ledger, changed)
+    names = users.names(ledger)
+    approvers = tuple(names.get(person, person) for person in approved)
+    return Release(changed, tuple(differences), live, name, approvers)
 
 
 def switch_rule(
@@ -96,25 +114,52 @@ def switch_rule(
 ) -> str:
     """Disable or enable a rule of the running policy; return the name of the person.
 
-    Anyone on call may disable; enabling is a release. The event is the audit entry.
+    Its mode in the bundle does not matter. Anyone on call may disable; enabling is a release.
 
     Raises:
         NotReleased: there is no such rule, or ``by`` may not enable one.
+        BrokerAway: the change is stored and in use; its event is sent later.
     """
     live = running(ledger, load(settings.policy))
     if rule_id not in {rule.id for rule in live.rules}:
         raise UnknownRule(f"{live.name} {live.version} has no rule {rule_id!r}")
     user_id, name = (by, by) if state == "killed" else approver(ledger, by)
+    now = datetime.now(UTC)
+    changed = PolicyChanged(
+        change_id=stable_id("pol", live.name, rule_id, state, now.isoformat()),
+        kind="rule",
+        policy=live.ref,
+        state=state,
+        rule_id=rule_id,
+        why=why,
+        changed_by=user_id,
+        changed_at=now,
+    )
     if not dry_run:
-        changed = switched(live.ref, rule_id, state, user_id, why, datetime.now(UTC))
-        send(settings, topics.POLICIES_CHANGED, [changed])
+        _publish(settings, ledger, changed)
     return name
+
+
+def _publish(settings: Settings, ledger: Ledger, changed: PolicyChanged) -> None:
+    """Store a change with its audit entry in one transaction, then send its event."""
+    subject = changed.rule_id or f"{changed.policy.name} {changed.policy.version}"
+    detail = {"digest": changed.policy.digest, "state": changed.state, "why": changed.why}
+    entry = audit.Entry(changed.changed_by, f"policy_{changed.kind}_changed", subject, detail)
+    with ledger.transaction() as connection:
+        outbox.publish(connection, topics.POLICIES_CHANGED, changed)
+        audit.append(connection, [entry])
+    relay = outbox.Relay(ledger, settings)
+    try:
+        while relay.relay() == outbox.BATCH:
+            pass
+    finally:
+        relay.stop()
 
 
 def reopen(settings: Settings, track_ids: Iterable[str], cause: Cause) -> int:
     """Have tracks decided again by the running policy; return how many."""
     events = (TrackReopened(track_id=track, cause=cause, force=True) for track in track_ids)
-    return send(settings, topics.REOPENED, events)
+    return send_all(settings, "operator", topics.REOPENED, events)
 
 
 def running(ledger: Ledger, configured: Bundle) -> Bundle:
@@ -127,46 +172,15 @@ def running(ledger: Ledger, configured: Bundle) -> Bundle:
     return parse_bundle(newest.text, newest.policy.name)
 
 
-def propose(
-    bundle: Bundle, text: str, live: Bundle, history: Iterable[PolicyChanged], by: str, why: str,
-    now: datetime,
-) -> Release:  # fmt: skip
-    """Return the event that proposes a bundle, or approves a proposed one.
-
-    Raises:
-        NotReleased: it could never take over, or nothing would change.
-    """
-    if bundle.name != live.name:
-        raise NotReleased(f"the running policy is called {live.name!r}, and this {bundle.name!r}")
-    if bundle.digest == live.digest:
-        raise NotReleased("this policy is running already")
-    if version_of(bundle.version) <= version_of(live.version):
-        raise NotReleased(
-            f"version {bundle.version} is not above the running {live.version}: raise version:"
-        )
-    differences = changes(live, bundle)
-    two = needs_two(differences)
-    earlier = [one for one in history
-               if one.kind == "bundle" and one.policy.digest == bundle.digest]  # fmt: skip
-    newest = max(earlier, key=lambda one: (one.changed_at, one.change_id), default=None)
-    before = newest.approved_by if newest and newest.state == "proposed" else ()
-    again = by.casefold() in {one.casefold() for one in before}
-    approved = before if again else (*before, by)
-    state: Literal["proposed", "live"] = (
-        "proposed" if two and len(approved) < PEOPLE_NEEDED else "live"
-    )
-    changed = PolicyChanged(
-        change_id=stable_id("pol", bundle.digest, state, *approved, now.isoformat()),
-        kind="bundle",
-        policy=bundle.ref,
-        state=state,
-        text=text,
-        approved_by=approved,
-        why=why,
-        changed_by=by,
-        changed_at=now,
-    )
-    return Release(changed, tuple(differences), two, live)
+def _approved(ledger: Ledger, bundle: Bundle) -> tuple[str, ...]:
+    """Return who has approved a bundle that is still proposed."""
+    earlier = [
+        change
+        for change in changes_of(ledger, bundle.name)
+        if change.kind == "bundle" and change.policy.digest == bundle.digest
+    ]
+    newest = max(earlier, key=lambda change: (change.changed_at, change.change_id), default=None)
+    return newest.approved_by if newest and newest.state == "proposed" else ()
 
 
 def approver(ledger: Ledger, name: str) -> tuple[str, str]:
@@ -186,58 +200,3 @@ def approver(ledger: Ledger, name: str) -> tuple[str, str]:
     raise NotReleased(
         f"{name!r} has no account here that may release policies: --by takes one of {known}"
     )
-
-
-def name_of(ledger: Ledger, user_id: str) -> str:
-    """Return the name of an approver."""
-    return users.names(ledger).get(user_id, user_id)
-
-
-def switched(
-    policy: PolicyRef,
-    rule_id: str,
-    state: Literal["killed", "on"],
-    by: str,
-    why: str,
-    now: datetime,
-) -> PolicyChanged:
-    """Return the event that disables or enables a rule, whatever its mode in the bundle."""
-    return PolicyChanged(
-        change_id=stable_id("pol", policy.name, rule_id, state, now.isoformat()),
-        kind="rule",
-        policy=policy,
-        state=state,
-        rule_id=rule_id,
-        why=why,
-        changed_by=by,
-        changed_at=now,
-    )
-
-
-def send(settings: Settings, topic: str, records: Iterable[Record]) -> int:
-    """Publish records and wait until the broker has them; return how many.
-
-    Raises:
-        BrokerAway: it does not have all of them; sending them again is harmless.
-    """
-    producer = open_producer(settings, "operator")
-    try:
-        sent: list[Any] = []
-        count = 0
-        for record in records:
-            sent.append(producer.send(topic, key=record.key.encode(), value=record.to_bytes()))
-            count += 1
-            if len(sent) >= 1_000:
-                _await(sent, settings)
-                sent = []
-        _await(sent, settings)
-        return count
-    except KafkaError as error:
-        raise BrokerAway(f"no acknowledgement: {error!r}") from error
-    finally:
-        producer.close(timeout=5)
-
-
-def _await(sent: Iterable[Any], settings: Settings) -> None:
-    for future in sent:
-        future.get(timeout=2 * settings.request_timeout_s)

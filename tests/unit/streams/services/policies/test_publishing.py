@@ -1,13 +1,13 @@
 """Releasing policies: two people, no restart, a wrong one changes nothing; breakers; back-tests."""
 
-import itertools
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from streams.contract import topics
 from streams.contract.records import Extent, Outcome
@@ -18,6 +18,7 @@ from streams.policy.changes import changes, needs_two
 from streams.policy.decide import decide
 from streams.policy.facts import Rulings, facts_of
 from streams.runtime import metrics
+from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
 from streams.services.agreement_files import WrongRights, read, versioned
 from streams.services.policies import breaker as breaker_module
@@ -25,15 +26,17 @@ from streams.services.policies.backtest import backtest
 from streams.services.policies.breaker import BASELINE, WINDOW, Breaker
 from streams.services.policies.publishing import (
     NotReleased,
+    UnknownRule,
     approver,
-    name_of,
-    propose,
+    release,
     running,
-    switched,
+    switch_rule,
 )
 from streams.stages.ledger import project
 from streams.store import policy_releases as policies_module
+from streams.store.account_tables import AUDIT, OUTBOX
 from streams.store.database import Ledger
+from streams.store.outbox import Relay
 from streams.store.policy_releases import Policies, changes_of
 from streams.store.reopening import tracks_since
 from streams.store.track_facts import TrackFacts
@@ -59,9 +62,6 @@ agreements:
 """
 
 
-LATER = itertools.count(1)
-
-
 def text_with(mode: str, version: str) -> str:
     return TEXT.replace("version: 2.1.0", f"version: {version}").replace(
         "agreements:\n", RULE.replace("MODE", mode)
@@ -78,11 +78,13 @@ def tell(ledger: Ledger, *records: PolicyChanged) -> None:
 
 
 def released(text: str, by: str, ledger: Ledger) -> PolicyChanged:
-    live, made = running(ledger, LIVE), parse(text, "policy")
-    at = NOW + timedelta(seconds=next(LATER))  # of two releases the later one counts
-    release = propose(made, text, live, changes_of(ledger, made.name), by, "why", at)
-    tell(ledger, release.changed)
-    return release.changed
+    return release(Settings(), ledger, parse(text, "policy"), text, by, "why").changed
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits in the outbox stays there."""
+    monkeypatch.setattr(Relay, "relay", lambda self: 0)
 
 
 def test_what_is_on_trial_takes_one_and_a_restriction_two(ledger: Ledger, quick: None) -> None:
@@ -112,7 +114,6 @@ def test_where_there_are_accounts_approvers_have_one(ledger: Ledger) -> None:
     made = {name: create_user(ledger, name, role).user_id for name, role in roles.items()}
     assert approver(ledger, "ada") == (made["Ada"], "Ada")
     assert approver(ledger, made["Bob"]) == (made["Bob"], "Bob")
-    assert name_of(ledger, made["Bob"]) == "Bob"
     for stranger in ("Eve", "anybody"):
         with pytest.raises(NotReleased, match="Ada, Bob"):
             approver(ledger, stranger)
@@ -160,10 +161,41 @@ def test_a_rule_is_switched_off_and_on(ledger: Ledger) -> None:
     def off() -> frozenset[str]:
         return standing.registry(LIVE.name, fresh=True)[1]
 
-    for minutes, (position, expected) in enumerate([("killed", {"stay-down"}), ("on", set())]):
-        at = NOW + timedelta(minutes=minutes)
-        tell(ledger, switched(LIVE.ref, "stay-down", position, "alice", "why", at))  # type: ignore[arg-type]
-        assert off() == expected
+    assert switch_rule(Settings(), ledger, "stay-down", "killed", "alice", "why") == "alice"
+    assert off() == {"stay-down"}
+    switch_rule(Settings(), ledger, "stay-down", "on", "alice", "it was right", dry_run=True)
+    assert off() == {"stay-down"}
+    switch_rule(Settings(), ledger, "stay-down", "on", "alice", "it was right")
+    assert off() == set()
+    with pytest.raises(UnknownRule):
+        switch_rule(Settings(), ledger, "no-rule", "killed", "alice", "why")
+
+
+def test_every_change_is_stored_with_its_audit_entry(ledger: Ledger) -> None:
+    released(text_with("shadow", "2.2.0"), "alice", ledger)
+    switch_rule(Settings(), ledger, "stay-down", "killed", "bob", "too many")
+    with ledger.reading() as connection:
+        rows = connection.execute(sqlalchemy.select(AUDIT).order_by(AUDIT.c.sequence)).all()
+        waiting = connection.scalars(sqlalchemy.select(OUTBOX.c.topic)).all()
+    assert [(row.actor, row.action, row.subject) for row in rows] == [
+        ("alice", "policy_bundle_changed", f"{LIVE.name} 2.2.0"),
+        ("bob", "policy_rule_changed", "stay-down"),
+    ]
+    assert json.loads(rows[1].detail)["why"] == "too many"
+    assert waiting == [topics.POLICIES_CHANGED] * 2
+    assert {change.state for change in changes_of(ledger, LIVE.name)} == {"live", "killed"}
+
+
+def test_where_the_broker_is_away_the_change_is_in_use(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: Relay) -> int:
+        raise BrokerAway("no broker")
+
+    monkeypatch.setattr(Relay, "relay", away)
+    with pytest.raises(BrokerAway):
+        released(text_with("shadow", "2.2.0"), "alice", ledger)
+    assert running(ledger, LIVE).version == "2.2.0"
 
 
 OUT: dict[str, Any] = {"actions": {"recommendation": "exclude_all"}}
