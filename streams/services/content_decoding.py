@@ -5,11 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
 
+from detector.types import Heard
 from streams.contract.processes import FINGERPRINT
 from streams.contract.records import Provenance
 from streams.media.artefacts import Acoustics, ArtefactStore, ContentFacts
@@ -19,6 +20,7 @@ from streams.runtime.health import Health
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 CONDITION = "decode_processes_run"
 
 
@@ -45,8 +47,8 @@ class ContentDecoder:
     """Names the trust anchors: provenance is kept for each, since its validity depends on them."""
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    async def decode(self, path: Path, sha256: str) -> Content:
-        """Return what is known of the content of a file.
+    async def decode_and_store(self, path: Path, sha256: str) -> Content:
+        """Decode a file and store what is known of its content; read it where it is stored.
 
         Raises:
             InvalidAudio: it cannot be decoded.
@@ -55,42 +57,42 @@ class ContentDecoder:
         lock = self._locks.setdefault(sha256, asyncio.Lock())
         try:
             async with lock:
-                return await self._stored(sha256) or await self._decode(path, sha256)
+                facts = await self._run(self.store.find, sha256)
+                known = None if facts is None else await self._run(self._find, sha256, facts)
+                if known is not None:
+                    metrics.DECODES.labels("reused").inc()
+                    return known
+                with tracing.stage(FINGERPRINT.name, "decode"):
+                    decoded = await self.pool.decode(path)
+                with tracing.stage(FINGERPRINT.name, "store"):
+                    content = await self._run(self._store, sha256, facts, decoded)
+                metrics.DECODES.labels("decoded_again" if facts else "decoded").inc()
+                return content
         finally:
             if not lock.locked():  # no other upload waits; the next one finds it in the store
                 self._locks.pop(sha256, None)
 
-    async def _stored(self, sha256: str) -> Content | None:
-        facts = await self._run(self.store.find, sha256)
-        if facts is None:
-            return None
-        acoustics = await self._run(self.store.acoustics, sha256)
-        provenance = await self._run(self.store.find_file, self._place(sha256))
+    async def _run(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
+
+    def _find(self, sha256: str, facts: ContentFacts) -> Content | None:
+        acoustics = self.store.acoustics(sha256)
+        provenance = self.store.find_file(self._place(sha256))
         if acoustics is None or provenance is None:
             return None
-        metrics.DECODES.labels("reused").inc()
         return Content(facts, acoustics, _read(provenance))
 
-    async def _decode(self, path: Path, sha256: str) -> Content:
-        facts = await self._run(self.store.find, sha256)
-        with tracing.stage(FINGERPRINT.name, "decode"):
-            decoded = await self.pool.decode(path)
-        provenance = _read(decoded.provenance)
-        with tracing.stage(FINGERPRINT.name, "store"):
-            await self._run(self.store.keep_file, self._place(sha256), decoded.provenance)
-            if facts is not None:  # decoded by an earlier release: its facts stay
-                acoustics = await self._run(self.store.keep_acoustics, sha256, decoded)
-                metrics.DECODES.labels("decoded_again").inc()
-                return Content(facts, acoustics, provenance)
-            facts = await self._run(self.store.keep, sha256, decoded)
-        metrics.DECODES.labels("decoded").inc()
-        return Content(facts, Acoustics(decoded.pcm_sha256, decoded.landmarks), provenance)
+    def _store(self, sha256: str, facts: ContentFacts | None, decoded: Heard) -> Content:
+        self.store.keep_file(self._place(sha256), decoded.provenance)
+        if facts is None:
+            facts = self.store.keep(sha256, decoded)
+        else:  # decoded by an earlier release: its facts stay
+            self.store.keep_acoustics(sha256, decoded)
+        acoustics = Acoustics(decoded.pcm_sha256, decoded.landmarks)
+        return Content(facts, acoustics, _read(decoded.provenance))
 
     def _place(self, sha256: str) -> str:
         return f"provenance/{self.trust}/{sha256[:2]}/{sha256}.json"
-
-    async def _run(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
 
 
 async def warm(pool: DecodePool, health: Health) -> None:

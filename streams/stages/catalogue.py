@@ -5,9 +5,9 @@ The example imports nothing of Earmark, so that a platform can copy it. A wheel 
 
 import json
 import os
-import sys
+import runpy
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from streams.contract import json_schemas, processes
 from streams.runtime.kafka.clients import plain_client_settings
@@ -17,16 +17,16 @@ EXAMPLE: Final = "examples/catalogue_consumer.py"
 PLACES: Final = (Path(__file__).parents[2] / EXAMPLE, Path(__file__).parents[1] / EXAMPLE)
 
 
-def run_catalogue(settings: Settings) -> NoReturn:
-    """Replace this process by the example's."""
-    (script, *_) = [place for place in PLACES if place.is_file()]
+def run_catalogue(settings: Settings) -> int:
+    """Run the example until a signal; return the exit code."""
     name = processes.CATALOGUE.name
-    environment = {
+    os.environ |= {
         "CATALOGUE_KAFKA": json.dumps(plain_client_settings(settings, name)),
         "CATALOGUE_GROUP": f"{settings.group_prefix}.{name}",
         "CATALOGUE_DATABASE": settings.ledger,
         "CATALOGUE_SCHEMAS": str(json_schemas.PUBLISHED),
         "CATALOGUE_HTTP": f"{settings.metrics_host}:{settings.metrics_port}",
     }
-    arguments = [sys.executable, str(script)]
-    os.execve(sys.executable, arguments, os.environ | environment)  # noqa: S606 - our own file
+    # As the script that it is at a platform: neither a checkout nor a wheel has it as a module.
+    runpy.run_path(str(next(filter(Path.is_file, PLACES))), run_name="__main__")
+    return 0

@@ -76,12 +76,16 @@ class Classifying:
         digests = (event.content_sha256, observation.sha256, self.model.digest)
         analysis_id = stable_id("ana", *digests, repr(self.alpha))
         name = stable_id("ans", analysis_id, shadow_digest)
-        run = asyncio.get_running_loop().run_in_executor
-        known = await run(self.threads, stored_analyses.find, self.store, name)
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
+        known = await in_thread(stored_analyses.find, self.store, name)
         if known is not None:
             metrics.CLASSIFIED.labels("reused").inc()
             return known
-        assessment, shadow = await self._scored(observation)
+        # For an observation of another build, no answer is better than a wrong one.
+        scores: Scores = abstain("observation_version"), None
+        if observation.version == VERSION:
+            scores = await self.batcher.assess(await in_thread(self._read, observation))
+        assessment, shadow = scores
         metrics.CLASSIFIED.labels("scored").inc()
         analysis = Analysis(
             analysis_id=analysis_id, alpha=self.alpha, model=self.model, **asdict(assessment)
@@ -89,13 +93,7 @@ class Classifying:
         made = StoredAnalysis(analysis=analysis, shadow=shadow)
         if not stored_analyses.is_final(made, observation.version, shadow_digest):
             return made
-        return await run(self.threads, stored_analyses.keep, self.store, name, made)
-
-    async def _scored(self, reference: ObservationRef) -> Scores:
-        if reference.version != VERSION:  # of another build: no answer beats a wrong one
-            return abstain("observation_version"), None
-        run = asyncio.get_running_loop().run_in_executor
-        return await self.batcher.assess(await run(self.threads, self._read, reference))
+        return await in_thread(stored_analyses.keep, self.store, name, made)
 
     def _read(self, reference: ObservationRef) -> Observation:
         try:

@@ -51,19 +51,19 @@ class Fingerprinting:
 
     async def handle(self, event: UploadReceived) -> Sequence[Output]:
         """Return the fingerprinted event."""
-        run = asyncio.get_running_loop().run_in_executor
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
         async with self.slots:
             with tracing.stage(NAME, "fetch"):
                 fetched = await self._fetch(event)
             try:
-                content = await self.decoder.decode(fetched.path, fetched.sha256)
+                content = await self.decoder.decode_and_store(fetched.path, fetched.sha256)
                 if self.kept is not None:  # decoded content too: its audio may have been erased
-                    await run(self.threads, self.kept.keep_copy, fetched.path, fetched.sha256)
+                    await in_thread(self.kept.keep_copy, fetched.path, fetched.sha256)
             finally:
                 fetched.path.unlink(missing_ok=True)
         with tracing.stage(NAME, "recognise"):
             query = (event.track_id, fetched.sha256, content.acoustics, event.uploaded_at)
-            matches = await run(self.threads, self.recogniser.matches, *query)
+            matches = await in_thread(self.recogniser.matches, *query)
         fingerprinted = TrackFingerprinted(
             upload_id=event.upload_id,
             upload=event.upload,

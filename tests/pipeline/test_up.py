@@ -71,8 +71,6 @@ def workers_of(parent: int) -> dict[str, int]:
             continue
         if int(stat[1]) == parent and "worker" in command:
             workers[command[command.index("worker") + 1]] = int(folder.name)
-        elif int(stat[1]) == parent and "catalogue_consumer.py" in command[1]:
-            workers["catalogue"] = int(folder.name)
     return workers
 
 
