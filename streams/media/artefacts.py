@@ -1,19 +1,19 @@
-"""The artefact store (fsspec): observations by the SHA-256 of the content they came from.
+"""The artefact store (fsspec): observations by the SHA-256 of the content that they describe.
 
     <root>/heard/v<observation version>/<ab>/<sha256>.obs    the observation
                                               <sha256>.json   facts, fingerprint, its hash
                                               <sha256>.landmarks<version>
-    <root>/answers/<yz>/<name>.json                           what a model said of a content
+    <root>/answers/<yz>/<name>.json                           a model's answer about a content
 
-The landmarks, with the hash of the decoded samples before them, have a version and a file of
-their own: neither is part of the observation. The JSON is written last and only once: what it
-names is what every later event of the same content says, so hearing a file again, here or on
-another machine, changes nothing.
+The landmarks file has its own version and begins with the hash of the decoded samples. The JSON
+is written last and only once. Every later event of the same content repeats it, so decoding a
+file again, here or on another machine, changes nothing.
 """
 
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from streams.contract.records import AudioFacts, Fingerprint, ObservationRef, Re
 
 
 class LostArtefact(BadInput):
-    """An event names an artefact that is not there, or not the same any more."""
+    """An event names an artefact that is missing or altered."""
 
 
 class ContentFacts(Record):
@@ -48,9 +48,23 @@ class Acoustics:
     landmarks: bytes
 
 
+@contextlib.contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn every error of a store into ``Transient``; each kind of store has its own."""
+    try:
+        yield
+    except Transient:
+        raise
+    except Exception as error:
+        raise Transient(f"artefact store: {error!r}") from error
+
+
 @dataclass(frozen=True)
 class ArtefactStore:
-    """One folder or bucket; methods block, so call them from a thread."""
+    """One folder or bucket; methods block, so call them from a thread.
+
+    Each method raises ``Transient`` where the store fails.
+    """
 
     filesystem: Any
     root: str
@@ -64,18 +78,15 @@ class ArtefactStore:
         return cls(filesystem, root.rstrip("/"))
 
     def find(self, content_sha256: str) -> ContentFacts | None:
-        """Return what was heard of this content, or None (Transient where the store fails)."""
+        """Return the facts of this content, or None."""
+        data = self._read(self._path(content_sha256, "json"))
         try:
-            return ContentFacts.model_validate_json(
-                self.filesystem.cat_file(self._path(content_sha256, "json"))
-            )
-        except (FileNotFoundError, ValidationError):
+            return None if data is None else ContentFacts.model_validate_json(data)
+        except ValidationError:
             return None
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
 
     def keep(self, content_sha256: str, heard: Heard) -> ContentFacts:
-        """Store what was heard, observation first; return what later events say."""
+        """Store what was decoded, observation first; return what later events contain."""
         path = self._path(content_sha256, "obs")
         facts = ContentFacts(
             audio=AudioFacts.model_validate(heard.audio, from_attributes=True),
@@ -90,116 +101,87 @@ class ArtefactStore:
                 sha256=hashlib.sha256(heard.observation).hexdigest(),
             ),
         )
-        try:
-            self._write(path, heard.observation)
-            self._keep_acoustics(content_sha256, heard)
-            self._write(self._path(content_sha256, "json"), facts.to_bytes())
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
+        self._write(path, heard.observation)
+        self.keep_acoustics(content_sha256, heard)
+        self._write(self._path(content_sha256, "json"), facts.to_bytes())
         return facts
 
     def keep_acoustics(self, content_sha256: str, heard: Heard) -> Acoustics:
-        """Store the landmarks alone, beside what an earlier release heard."""
-        try:
-            return self._keep_acoustics(content_sha256, heard)
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
-
-    def _keep_acoustics(self, content_sha256: str, heard: Heard) -> Acoustics:
+        """Store the landmarks alone, beside the facts of an earlier release."""
         path = self._path(content_sha256, f"landmarks{LANDMARKS_VERSION}")
         self._write(path, bytes.fromhex(heard.pcm_sha256) + heard.landmarks)
         return Acoustics(heard.pcm_sha256, heard.landmarks)
 
-    def answer(self, name: str) -> bytes | None:
-        """Return an answer that was kept, or None."""
-        try:
-            data: bytes = self.filesystem.cat_file(self._answer_path(name))
-        except FileNotFoundError:
-            return None
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
+    def acoustics(self, content_sha256: str) -> Acoustics | None:
+        """Return what recognises this content, or None where this version was not kept."""
+        data = self._read(self._path(content_sha256, f"landmarks{LANDMARKS_VERSION}"))
+        return None if data is None else Acoustics(data[:32].hex(), data[32:])
+
+    def read(self, reference: ObservationRef) -> bytes:
+        """Return the bytes of an observation.
+
+        Raises:
+            LostArtefact: it is missing or altered.
+        """
+        data = self._read(reference.uri)
+        if data is None:
+            raise LostArtefact("observation_missing", f"nothing at {reference.uri}")
+        if hashlib.sha256(data).hexdigest() != reference.sha256:
+            raise LostArtefact("observation_altered", f"{reference.uri} is not what was stored")
         return data
 
+    def answer(self, name: str) -> bytes | None:
+        """Return an answer that was kept, or None."""
+        return self._read(self._answer_path(name))
+
     def keep_answer(self, name: str, data: bytes, *, replace: bool = False) -> bytes:
-        """Keep an answer; return the one that stands: of several at once, the first.
+        """Keep an answer; return the valid one: of several at once, the first.
 
         On a local disk exactly one is ever seen. Object stores are asked first and may, within
-        milliseconds, let a second one win; both say the same but for the device's rounding.
+        milliseconds, let a second one win. The two differ only by the device's rounding.
         """
         path = self._answer_path(name)
-        try:
+        with store_errors():
             if replace:
                 self._write(path, data)
             elif "file" in self.filesystem.protocol:
                 _write_file(Path(path), data, exclusive=True)
             elif not self.filesystem.exists(path):
                 self._write(path, data)
-            stands: bytes = self.filesystem.cat_file(path)
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
-        return stands
-
-    def _answer_path(self, name: str) -> str:
-        return f"{self.root}/answers/{name[-2:]}/{name}.json"
-
-    def acoustics(self, content_sha256: str) -> Acoustics | None:
-        """Return what recognises this content, or None where this version was not kept."""
-        path = self._path(content_sha256, f"landmarks{LANDMARKS_VERSION}")
-        try:
-            data: bytes = self.filesystem.cat_file(path)
-        except FileNotFoundError:
-            return None
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
-        return Acoustics(data[:32].hex(), data[32:])
-
-    def read(self, reference: ObservationRef) -> bytes:
-        """Return the bytes of an observation.
-
-        Raises:
-            LostArtefact: it is gone or altered.
-            Transient: the store fails.
-        """
-        try:
-            data: bytes = self.filesystem.cat_file(reference.uri)
-        except FileNotFoundError as error:
-            raise LostArtefact("observation_missing", f"nothing at {reference.uri}") from error
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
-        if hashlib.sha256(data).hexdigest() != reference.sha256:
-            raise LostArtefact("observation_altered", f"{reference.uri} is not what was stored")
-        return data
+            valid: bytes = self.filesystem.cat_file(path)
+        return valid
 
     def find_file(self, path: str) -> bytes | None:
-        """Return what lies at a path of the store, or None (Transient where the store fails)."""
-        try:
-            data: bytes = self.filesystem.cat_file(f"{self.root}/{path}")
-        except FileNotFoundError:
-            return None
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
-        return data
+        """Return what lies at a path of the store, or None."""
+        return self._read(f"{self.root}/{path}")
 
     def keep_file(self, path: str, data: bytes) -> None:
         """Store what can be made again (pictures), whole or not at all."""
-        try:
-            self._write(f"{self.root}/{path}", data)
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
+        self._write(f"{self.root}/{path}", data)
+
+    def _answer_path(self, name: str) -> str:
+        return f"{self.root}/answers/{name[-2:]}/{name}.json"
 
     def _path(self, content_sha256: str, suffix: str) -> str:
         version = OBSERVATION_VERSION
         return f"{self.root}/heard/v{version}/{content_sha256[:2]}/{content_sha256}.{suffix}"
 
+    def _read(self, path: str) -> bytes | None:
+        with store_errors(), contextlib.suppress(FileNotFoundError):
+            data: bytes = self.filesystem.cat_file(path)
+            return data
+        return None
+
     def _write(self, path: str, data: bytes) -> None:
         """Write so that a reader sees all or nothing, at any time."""
-        if "file" in self.filesystem.protocol:
-            _write_file(Path(path), data)
-            return
-        handle = self.filesystem.open(path, "wb", autocommit=False)
-        handle.write(data)
-        handle.close()
-        handle.commit()
+        with store_errors():
+            if "file" in self.filesystem.protocol:
+                _write_file(Path(path), data)
+                return
+            handle = self.filesystem.open(path, "wb", autocommit=False)
+            handle.write(data)
+            handle.close()
+            handle.commit()
 
 
 def _write_file(path: Path, data: bytes, *, exclusive: bool = False) -> None:

@@ -1,27 +1,28 @@
 """Audio that is kept in the artefact store under its SHA-256.
 
-What came by HTTP always is; with ``EARMARK_KEEP_AUDIO`` every upload is that could be heard.
+Every upload by HTTP is kept. With ``EARMARK_KEEP_AUDIO`` each upload that can be decoded is kept.
 
     <root>/uploads/<ab>/<sha256>          the file as it came
-    <root>/uploads/.arriving/<random>     one that is still arriving; gone when it breaks off
+    <root>/uploads/.arriving/<random>     one that is still arriving; removed when it breaks off
 
-Only what has arrived whole gets its name, in one step, so no reader meets half a file. What a
-killed process left behind is cleaned away at the next start, once it is old.
+Only a whole file gets its name, in one step, so no reader meets half a file. The next start
+removes old files that a killed process left behind.
 """
 
 import hashlib
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Final, Self
 from uuid import uuid4
 
 import fsspec
 
-from detector.errors import BadInput, Transient
+from detector.errors import BadInput
+from streams.media.artefacts import store_errors
 from streams.runtime.settings import Settings
 
 ARRIVING: Final = ".arriving"
@@ -29,15 +30,12 @@ STALE_S: Final = 3_600.0
 
 
 class TooLarge(BadInput):
-    """More bytes than an upload may have."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__("too_large", f"a file has at most {most} bytes")
+    """A file has more bytes than an upload may have."""
 
 
 @dataclass(frozen=True)
 class KeptFile:
-    """A file that has arrived: what it hashes to, its size, and where the pipeline finds it."""
+    """A file that has arrived: its hash, its size, and where the pipeline finds it."""
 
     sha256: str
     size: int
@@ -46,7 +44,10 @@ class KeptFile:
 
 @dataclass(frozen=True)
 class KeptUploads:
-    """The store's folder of uploads; methods block, so call them from a thread."""
+    """The store's folder of uploads; methods block, so call them from a thread.
+
+    Each method raises ``Transient`` where the store fails.
+    """
 
     filesystem: Any
     root: str
@@ -71,15 +72,13 @@ class KeptUploads:
         return Arriving(self)
 
     def clean(self) -> int:
-        """Remove what killed processes left; return how many files."""
+        """Remove the files of killed processes; return how many."""
         count = 0
         for path in self.spool.iterdir():
-            try:
+            with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > STALE_S:
                     path.unlink()
                     count += 1
-            except FileNotFoundError:
-                continue
         return count
 
     def path(self, sha256: str) -> str:
@@ -91,65 +90,39 @@ class KeptUploads:
         return str(self.filesystem.unstrip_protocol(self.path(sha256)))
 
     def keep_copy(self, file: Path, sha256: str) -> bool:
-        """Keep a copy of a local file; return False where the same content lay there before.
-
-        Raises:
-            Transient: the store does not take it.
-        """
-        try:
+        """Keep a copy of a local file; return False where the same content lay there before."""
+        with store_errors():
             if self.filesystem.exists(self.path(sha256)):
                 return False
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
-        beside = self.spool / uuid4().hex
-        try:
-            shutil.copyfile(file, beside)
-            return self._keep(beside, sha256)
-        except OSError as error:
-            raise Transient(f"artefact store: {error!r}") from error
-        finally:
-            beside.unlink(missing_ok=True)
+            beside = self.spool / uuid4().hex
+            try:
+                shutil.copyfile(file, beside)
+                return self._keep(beside, sha256)
+            finally:
+                beside.unlink(missing_ok=True)
 
     def reading(self, sha256: str) -> IO[bytes] | None:
-        """Open the file of this content for reading, None where it is not kept.
-
-        Raises:
-            Transient: the store does not answer.
-        """
-        try:
-            if not self.filesystem.exists(self.path(sha256)):
-                return None
-            opened: IO[bytes] = self.filesystem.open(self.path(sha256), "rb")
-        except FileNotFoundError:
-            return None
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
-        return opened
+        """Open the file of this content for reading, None where it is not kept."""
+        with store_errors(), suppress(FileNotFoundError):
+            if self.filesystem.exists(self.path(sha256)):
+                opened: IO[bytes] = self.filesystem.open(self.path(sha256), "rb")
+                return opened
+        return None
 
     def forget(self, sha256: str) -> None:
-        """Remove a file that nothing names; one that is gone already is no matter.
-
-        Raises:
-            Transient: the store does not answer.
-        """
-        try:
+        """Remove a file that no row names, unless it is gone already."""
+        with store_errors(), suppress(FileNotFoundError):
             self.filesystem.rm_file(self.path(sha256))
-        except FileNotFoundError:
-            return
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
 
     def _keep(self, arrived: Path, sha256: str) -> bool:
         path = self.path(sha256)
-        try:
+        with store_errors():
             new = not self.filesystem.exists(path)
             if "file" in self.filesystem.protocol:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 arrived.replace(path)
             elif new:
                 self.filesystem.put_file(str(arrived), path)
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
         return new
 
 
@@ -159,12 +132,11 @@ class Arriving:
     def __init__(self, kept: KeptUploads) -> None:
         self._kept = kept
         self._path = kept.spool / uuid4().hex
-        self._file: IO[bytes] | None = None
+        self._file = self._path.open("xb")
         self._digest = hashlib.sha256()
         self._size = 0
 
     def __enter__(self) -> Self:
-        self._file = self._path.open("xb")
         return self
 
     def write(self, data: bytes) -> None:
@@ -175,18 +147,12 @@ class Arriving:
         """
         self._size += len(data)
         if self._size > self._kept.max_bytes:
-            raise TooLarge(self._kept.max_bytes)
+            raise TooLarge("too_large", f"a file has at most {self._kept.max_bytes} bytes")
         self._digest.update(data)
-        self._open.write(data)
-
-    @property
-    def _open(self) -> IO[bytes]:
-        if self._file is None:
-            raise RuntimeError("use it as a context manager")
-        return self._file
+        self._file.write(data)
 
     def whole(self) -> KeptFile:
-        """Return what it is now that it has arrived whole; it has no name yet.
+        """Return the facts of the file, which has arrived whole and has no name yet.
 
         Raises:
             BadInput: it is empty.
@@ -197,24 +163,11 @@ class Arriving:
         return KeptFile(sha256, self._size, self._kept.uri(sha256))
 
     def keep(self) -> bool:
-        """Give the file its name.
-
-        Returns:
-            False where the same content lay there before.
-
-        Raises:
-            Transient: the store does not take it.
-        """
-        self._open.flush()
-        os.fsync(self._open.fileno())
+        """Give the file its name; return False where the same content lay there before."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
         return self._kept._keep(self._path, self._digest.hexdigest())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
         self._path.unlink(missing_ok=True)
