@@ -6,10 +6,12 @@ from typing import Any, Final
 
 import typer
 
+from detector.audio.decode import DEMUXERS
 from streams.cli import renamed
 from streams.cli.main import app
 from streams.contract.processes import PROCESSES
 from streams.contract.topics import DEAD_SUFFIX, TOPICS
+from streams.media.audio_formats import CONTAINERS
 from streams.ops.rows import table as out_table
 from streams.runtime.metrics_table import table as metrics_table
 from streams.runtime.settings import Settings
@@ -64,6 +66,13 @@ def pages() -> Mapping[str, str]:
             "object a line for each file, as it ends. The field `status` names its kind.",
             out_table(),
         ),
+        "audio.md": _page(
+            "Audio files",
+            "The first bytes of a file name its container. In folders, Earmark sends the files "
+            "with these extensions, and also `.ape` and `.wma`, which become dead letters. A file "
+            "that is named itself is always sent.",
+            _containers(),
+        ),
     }
 
 
@@ -93,6 +102,19 @@ def _topics() -> str:
         for topic in TOPICS
     )
     return _table(("topic", "record", "key", "retention", "read by"), rows)
+
+
+def _containers() -> str:
+    rows = (
+        (
+            f"`{name}`",
+            " ".join(f"`{suffix}`" for suffix in CONTAINERS[name].suffixes),
+            f"`{CONTAINERS[name].media_type}`",
+            "read" if CONTAINERS[name].c2pa else "",
+        )
+        for name in DEMUXERS
+    )
+    return _table(("container (FFmpeg's name)", "extensions", "media type", "C2PA manifest"), rows)
 
 
 def _first_line(text: str | None) -> str:

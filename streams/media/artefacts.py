@@ -8,7 +8,7 @@
 The landmarks file has its own version and begins with the hash of the decoded samples. The JSON
 is written last and only once. Every later event of the same content repeats it, so decoding a
 file again, here or on another machine, changes nothing.
-"""
+"""  # prose: the folder has had this name since the first release, stores keep it
 
 import contextlib
 import hashlib

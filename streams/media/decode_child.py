@@ -50,9 +50,6 @@ def serve(connection: Connection, decode_file: DecodeFile, cpu_s: float, memory_
     os.closerange(3, connection.fileno())
     os.closerange(connection.fileno() + 1, 4_096)
     _warm()
-    warm = getattr(decode_file, "warm", None)
-    if warm is not None:
-        warm()
     gc.freeze()  # everything loaded so far stays: spare the collector
     connection.send_bytes(orjson.dumps(sandbox.confine(memory_mb)))
     while True:

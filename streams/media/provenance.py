@@ -1,10 +1,11 @@
-"""What a file says of its own making: C2PA manifests, the AIGC tag, reservations of rights.
+"""The provenance in a file: C2PA manifests, the AIGC tag, reservations of rights.
 
-Runs in the decode child, which can open no other file and no socket: the library that reads
-manifests is native and gets hostile bytes. It fetches nothing by itself (no remote manifests, no
-revocation lists, no time stamps). Only a valid manifest whose signer chains to one of the
-operator's trust anchors (``EARMARK_TRUST_ANCHORS``) confirms anything; another valid one is a
-statement; one that does not fit the bytes any more says nothing but that.
+Runs in the decode child, which can open no other file and no socket: the native library that reads
+manifests gets hostile bytes. It fetches no remote manifests, revocation lists or time stamps.
+
+Only a valid manifest whose signer chains to a trust anchor of the operator
+(``EARMARK_TRUST_ANCHORS``) confirms anything. Another valid manifest is a statement. A manifest
+that does not fit the bytes is recorded as invalid, and its statements do not count.
 """
 
 import hashlib
@@ -13,11 +14,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import IO, Any, Final
 
 from detector.types import Heard
 from streams.contract.records import Aigc, Provenance
+from streams.media.audio_formats import container_of
 from streams.policy.mappings import extent_of_source_types
 
 MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: reading a manifest hashes all of it
@@ -29,69 +31,36 @@ STATES: Final = {"Trusted": "trusted", "Valid": "untrusted", "Invalid": "invalid
 
 @dataclass(frozen=True)
 class ProvenanceDecoder:
-    """Hears a file and reads what it says of itself; what the children of the pool do."""
+    """Decodes a file and reads its provenance; the children of the pool call it."""
 
     anchors: str = ""
 
     def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
-        """Hear an open file. Provenance never makes a file undecodable."""
-        from dataclasses import replace
-
+        """Decode an open file. Provenance never makes a file undecodable."""
         from detector.observation.listen import listen
 
-        heard = listen(descriptor, max_duration_s=max_duration_s)
+        decoded = listen(descriptor, max_duration_s=max_duration_s)
         provenance = read(descriptor, self.anchors)
-        return heard if provenance is None else replace(heard, provenance=provenance.to_bytes())
-
-    def warm(self) -> None:
-        """Load the library before the process is confined."""
-        _manifest(b"RIFF\x04\x00\x00\x00WAVE", "audio/wav", self.anchors)
+        return decoded if provenance is None else replace(decoded, provenance=provenance.to_bytes())
 
     @property
     def trust(self) -> str:
-        """Names whom we trust: what was read under other anchors is read again."""
+        """Names the anchors: provenance that was read under other anchors is read again."""
         return hashlib.sha256(self.anchors.encode()).hexdigest()[:12]
 
 
 def read(descriptor: int, anchors: str = "") -> Provenance | None:
-    """Return what an open file says of itself; None where it says nothing."""
-    kind = _kind(os.pread(descriptor, 64, 0), descriptor)
-    tag = _aigc(descriptor)
+    """Return the provenance in an open file; None where it has none."""
     manifest: Provenance | None = None
-    if kind is not None and os.fstat(descriptor).st_size <= MAX_MANIFEST_BYTES:
-        manifest = _manifest(_content(descriptor), kind, anchors)
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        tag = _aigc(file)
+        container = container_of(file)
+        if container and container.c2pa and os.fstat(descriptor).st_size <= MAX_MANIFEST_BYTES:
+            file.seek(0)
+            manifest = _manifest(file.read(), container.media_type, anchors)
     if manifest is None and tag is None:
         return None
     return (manifest or Provenance()).model_copy(update={"aigc": tag})
-
-
-def _content(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    parts, at = [], 0
-    while at < size:
-        part = os.pread(descriptor, min(1 << 24, size - at), at)
-        if not part:
-            break
-        parts.append(part)
-        at += len(part)
-    return b"".join(parts)
-
-
-def _kind(head: bytes, descriptor: int) -> str | None:
-    """Return the media type by the bytes: file names are not trusted."""
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
-        return "audio/wav"
-    if head[:4] == b"fLaC":
-        return "audio/flac"
-    if head[4:8] == b"ftyp":
-        return "audio/mp4"
-    if head[:3] == b"ID3":
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0),
-                                                                strict=True))  # fmt: skip
-        return "audio/flac" if os.pread(descriptor, 4, 10 + size) == b"fLaC" else "audio/mpeg"
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
-        return "audio/mpeg"
-    return None
 
 
 def _manifest(content: bytes, kind: str, anchors: str) -> Provenance | None:
@@ -139,10 +108,11 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
     if trust == "trusted" and not anchored:
         trust = "untrusted"
     signature = active.get("signature_info", {})
+    failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", ())
     provenance = Provenance.model_validate(
         {
             "state": trust,
-            "codes": _codes(store),
+            "codes": _words(entry.get("code") for entry in failures),
             "signer": signature.get("common_name") or signature.get("issuer"),
             "signed_at": signature.get("time"),
             "claim_generator": _generator(active),
@@ -194,22 +164,17 @@ def _training(manifest: Mapping[str, Any]) -> dict[str, str]:
     return uses
 
 
-def _codes(store: Mapping[str, Any]) -> tuple[str, ...]:
-    failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", ())
-    return _words(entry.get("code") for entry in failures)
-
-
 def _words(values: Iterable[object]) -> tuple[str, ...]:
     texts = [str(entry)[:200] for entry in values if isinstance(entry, str) and entry]
     return tuple(dict.fromkeys(texts))[:MAX_ITEMS]
 
 
-def _aigc(descriptor: int) -> Aigc | None:
+def _aigc(file: IO[bytes]) -> Aigc | None:
     """Return the AIGC tag of the metadata: ID3, Vorbis comments, MP4, RIFF."""
     import av
 
     text: str | None = None
-    with suppress(Exception), os.fdopen(os.dup(descriptor), "rb") as file:
+    with suppress(Exception):
         file.seek(0)
         with av.open(file, mode="r") as container:
             tags = {**container.metadata}
@@ -220,13 +185,14 @@ def _aigc(descriptor: int) -> Aigc | None:
         return None
     try:
         tag = json.loads(text)
-        fields = {
-            "label": str(tag["Label"]),
-            "producer": tag.get("ContentProducer") or None,
-            "produce_id": tag.get("ProduceID") or None,
-            "propagator": tag.get("ContentPropagator") or None,
-            "propagate_id": tag.get("PropagateID") or None,
-        }
-        return Aigc.model_validate(fields)
+        return Aigc.model_validate(
+            {
+                "label": str(tag["Label"]),
+                "producer": tag.get("ContentProducer") or None,
+                "produce_id": tag.get("ProduceID") or None,
+                "propagator": tag.get("ContentPropagator") or None,
+                "propagate_id": tag.get("PropagateID") or None,
+            }
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -1,13 +1,13 @@
-"""What a process gives up before it touches a hostile file. Nothing here is ever given back.
+"""The rights that a process gives up, for ever, before it touches a hostile file.
 
-Four layers, each as far as the system has it, so that the loss of one is not the loss of
-all; what holds is reported, and the fingerprint worker logs it (``decode_sandboxed``):
+There are four layers, each as far as the system has it. Where one is missing, the others hold.
+The fingerprint worker logs those that hold (``decode_sandboxed``):
 
-``limits``       no core dumps, nothing written to files, few open files, a cap on memory
-``files``        Landlock: no file may be opened but the libraries that Python may still load
-``network``      Landlock (TCP), a system call filter (all sockets), or an empty network
-                 namespace, whichever there is
-``system_calls`` seccomp: no sockets, no new processes, no signals to others, no tracing
+    limits         no core dumps, nothing written to files, few open files, a cap on memory
+    files          Landlock: no file may be opened but the libraries that Python may still load
+    network        Landlock (TCP), a system call filter (all sockets), or an empty network
+                   namespace, whichever there is
+    system_calls   seccomp: no sockets, no new processes, no signals to others, no tracing
 
 Linux only, by ctypes: none of this is worth a dependency. Elsewhere only the limits hold.
 """

@@ -1,9 +1,8 @@
-"""A folder for fetched files that lives as long as its process.
+"""A folder for fetched files that exists as long as its process.
 
-An ordinary end removes it. A process that is killed can't: its folder stays, with the uploads
-that it was hearing. So each one holds a lock on a file in its folder, which the system
-drops with the process, and whoever starts next on this machine removes the folders that
-nobody holds.
+An ordinary end removes it. A killed process leaves its folder behind, with the uploads in it. Each
+process holds a lock on a file in its folder, which the system drops with the process. The next
+process that starts on this machine removes the folders without a lock.
 """
 
 import fcntl
@@ -26,7 +25,7 @@ YOUNG_S: Final = 60.0  # a folder may be between its making and its lock
 
 @contextmanager
 def spool() -> Iterator[Path]:
-    """Remove what killed processes left behind, and give a folder of one's own."""
+    """Remove the folders of killed processes, and yield a new one."""
     sweep()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
@@ -38,7 +37,7 @@ def spool() -> Iterator[Path]:
 def sweep() -> None:
     """Remove the spool folders on this machine that no process holds."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # held, another user's, or gone meanwhile: not ours to remove
+        with suppress(OSError):  # held, another user's, or already removed
             if time.time() - folder.stat().st_mtime < YOUNG_S:
                 continue
             with (folder / LOCK).open("a") as lock:

@@ -10,15 +10,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-AUDIO_SUFFIXES: Final = frozenset(
-    f".{name}"
-    for name in (
-        *("aac", "aif", "aifc", "aiff", "alac", "ape", "caf", "flac", "m4a", "m4b", "mka", "mov"),
-        *("mp2", "mp3", "mp4", "oga", "ogg", "opus", "w64", "wav", "wave", "webm", "wma", "wv"),
-    )
-)
+from streams.media.audio_formats import AUDIO_SUFFIXES
 
 
 @dataclass(frozen=True)

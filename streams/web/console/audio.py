@@ -19,6 +19,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from detector.errors import BadInput
+from streams.media.audio_formats import container_of
 from streams.store import track_queries
 from streams.web.api.pages import Id
 from streams.web.api.resources import AppResources, resources_of
@@ -29,16 +30,6 @@ BLOCK: Final = 2**18
 BELIEVED_S: Final = 600.0
 MOST_KNOWN: Final = 10_000
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
-TYPES: Final = (  # by the first bytes of the file; its name proves nothing
-    (b"RIFF", "audio/wav"),
-    (b"fLaC", "audio/flac"),
-    (b"OggS", "audio/ogg"),
-    (b"ID3", "audio/mpeg"),
-    (b"\xff\xfb", "audio/mpeg"),
-    (b"\xff\xf3", "audio/mpeg"),
-    (b"\xff\xf1", "audio/aac"),
-    (b"FORM", "audio/aiff"),
-)
 
 
 class Checked:
@@ -131,8 +122,8 @@ def _open(resources: AppResources, uri: str) -> IO[bytes]:
 
 def _answer(source: IO[bytes], requested: str | None) -> Response:
     size = source.seek(0, 2)
-    source.seek(0)
-    kind = _kind(source.read(12))
+    container = container_of(source)
+    kind = container.media_type if container else "audio/mpeg"
     start, end, status = 0, size - 1, 200
     headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
     bounds = RANGE.fullmatch(requested.strip()) if requested else None
@@ -156,9 +147,3 @@ def _blocks(source: IO[bytes], left: int) -> Iterator[bytes]:
         while left > 0 and (block := source.read(min(BLOCK, left))):
             left -= len(block)
             yield block
-
-
-def _kind(head: bytes) -> str:
-    if head[4:8] == b"ftyp":
-        return "audio/mp4"
-    return next((kind for start, kind in TYPES if head.startswith(start)), "audio/mpeg")

@@ -4,6 +4,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from streams.media.audio_formats import DECODED
 from streams.store import review_context, track_list
 from streams.store.progress import progress_of
 from streams.web.api import intake, multipart
@@ -29,6 +30,7 @@ def check(request: Request, visitor: CanUpload) -> Response:
         request,
         "check.html",
         most=resources.settings.fetch_max_bytes,
+        suffixes=DECODED,
         recent=recent,
         blind=blind_among(request, visitor, [row["track_id"] for row in recent]),
     )

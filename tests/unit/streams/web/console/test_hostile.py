@@ -253,7 +253,7 @@ def test_a_checked_file_does_not_pass_for_a_delivery(console: Console) -> None:
 
 def test_audio_comes_in_ranges(console: Console) -> None:
     with console.resources.uploads.arrive() as arriving:
-        arriving.write(b"RIFF" + bytes(range(200)))
+        arriving.write(b"RIFF\0\0\0\0WAVE" + bytes(range(8, 200)))
         kept = arriving.whole()
         assert arriving.keep()
     decided, _ = tell(console.resources.ledger, uri=kept.uri)
