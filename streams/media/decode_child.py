@@ -30,9 +30,8 @@ WARM_SAMPLES: Final = 15 * WARM_RATE_HZ  # a segment and a half: every step is t
 
 def decode(descriptor: int, max_duration_s: float) -> Heard:
     """Decode an open file."""
-    from detector.observation.listen import (
-        listen,  # torch is loaded in the fork server, not in the worker
-    )
+    # torch is loaded in the fork server, not in the worker
+    from detector.observation.listen import listen
 
     return listen(descriptor, max_duration_s=max_duration_s)
 
@@ -69,7 +68,7 @@ def _answer(
     connection: Connection, decode_file: DecodeFile, descriptor: int, max_duration_s: float
 ) -> None:
     answer: dict[str, object]
-    observation = landmarks = provenance = b""
+    parts = (b"", b"", b"")
     try:
         track = decode_file(descriptor, max_duration_s)
     except InvalidAudio as error:
@@ -81,13 +80,10 @@ def _answer(
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch's own
             answer = {"refused": ("too_much_memory", "decoding needs more memory than allowed")}
     else:
-        observation, landmarks = track.observation, track.landmarks
-        provenance = track.provenance
+        parts = track.observation, track.landmarks, track.provenance
         answer = {"decoded": (track.audio, track.fingerprint, track.pcm_sha256)}
-    connection.send_bytes(orjson.dumps(answer))
-    connection.send_bytes(observation)
-    connection.send_bytes(landmarks)
-    connection.send_bytes(provenance)
+    for part in (orjson.dumps(answer), *parts):
+        connection.send_bytes(part)
 
 
 def _warm() -> None:

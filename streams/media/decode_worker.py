@@ -95,15 +95,11 @@ class DecodeWorker(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
             self.started.set_exception(error)
         while (job := self._jobs.get()) is not None:
-            if not job.future.set_running_or_notify_cancel():
-                os.close(job.descriptor)
-                continue
             try:
-                track = self._decode(job)
+                if job.future.set_running_or_notify_cancel():
+                    job.future.set_result(self._decode(job))
             except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
                 job.future.set_exception(error)
-            else:
-                job.future.set_result(track)
             finally:
                 os.close(job.descriptor)
             self._replace_spent()
@@ -139,13 +135,10 @@ class DecodeWorker(threading.Thread):
         try:
             return self._decode_once(job)
         except _Broken as broken:
-            if fresh and not broken.from_outside:
-                raise InvalidAudio(broken.reason, broken.detail) from broken
+            if fresh and not isinstance(broken, _Killed):
+                raise
             log.warning("decode_tried_again", reason=broken.reason, detail=broken.detail)
-        try:
-            return self._decode_once(job)
-        except _Broken as broken:
-            raise InvalidAudio(broken.reason, broken.detail) from broken
+        return self._decode_once(job)
 
     def _decode_once(self, job: Job) -> Heard:
         if self._child is None:
@@ -257,21 +250,20 @@ class DecodeWorker(threading.Thread):
         if code == -signal.SIGXCPU:
             seconds = self._settings.decode_cpu_s
             return InvalidAudio("decode_timeout", f"decoding took over {seconds:g} s of processor")
-        detail = f"the decode process died: {_cause(code)}"
-        return _Broken("decoder_crashed", detail, from_outside=code == -signal.SIGKILL)
+        cause = signal.Signals(-code).name if code and code < 0 else f"exit code {code}"
+        broken = _Killed if code == -signal.SIGKILL else _Broken
+        return broken("decoder_crashed", f"the decode process died: {cause}")
 
 
 _processes = threading.Lock()  # multiprocessing's bookkeeping is not thread-safe
 
 
-class _Broken(Exception):
-    """The child died or is no longer trusted; ``from_outside``: another process killed it."""
+class _Broken(InvalidAudio):
+    """The child died or is no longer trusted."""
 
-    def __init__(self, reason: str, detail: str, *, from_outside: bool = False) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
-        self.from_outside = from_outside
+
+class _Killed(_Broken):
+    """Another process, perhaps the kernel, killed the child."""
 
 
 def _resident_mb(pid: int | None) -> int:
@@ -281,9 +273,3 @@ def _resident_mb(pid: int | None) -> int:
     except (OSError, IndexError):
         return 0
     return pages * resource.getpagesize() // 2**20
-
-
-def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
-        return signal.Signals(-code).name
-    return f"exit code {code}"

@@ -1,9 +1,9 @@
 """Bring an upload's bytes to a local file: limits first, hash as they arrive.
 
-Only the schemes that the operator allows are fetched. Local files must lie under one of
-the configured roots after links are resolved, and must be regular files (a FIFO would
-block, a device would never end). http and https never lead to an address inside, see
-``streams.media.fetch_http``. Other schemes go through fsspec.
+Only the schemes that the operator allows are fetched. After links are resolved, local files must
+lie under one of the configured roots. They must be regular: a FIFO would block, a device would
+never end. http and https never lead to an internal address (``streams.media.fetch_http``). Other
+schemes go through fsspec.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import fsspec
@@ -71,13 +71,12 @@ class Fetcher:
             except (ImportError, ValueError) as error:
                 raise Fatal(f"EARMARK_URI_SCHEMES allows {scheme}, but: {error}") from error
         roots = tuple(Path(root).resolve() for root in settings.file_roots.split(":") if root)
-        timeout_s = settings.fetch_timeout_s
         store, path = fsspec.core.url_to_fs(settings.store)
         own = f"{store.unstrip_protocol(path).rstrip('/')}/uploads/"
         if "file" in store.protocol:
             roots += (Path(f"{path}/uploads").resolve(),)
-        http = Http(timeout_s)
-        return cls(schemes, roots, settings.fetch_max_bytes, timeout_s, http, own)
+        http = Http(settings.fetch_timeout_s)
+        return cls(schemes, roots, settings.fetch_max_bytes, settings.fetch_timeout_s, http, own)
 
     def fetch(self, uri: str, expected_sha256: str | None, spool: Path) -> Fetched:
         """Copy what lies at ``uri`` into ``spool``; the caller owns and removes the file.
@@ -86,14 +85,18 @@ class Fetcher:
             RefusedUri: with its reason.
             Transient: the store did not answer in time or failed.
         """
-        scheme = self._scheme(uri)
         deadline = time.monotonic() + self.timeout_s
         digest = hashlib.sha256()
         size = 0
         descriptor, name = tempfile.mkstemp(dir=spool)
         target = Path(name)
         try:
-            with os.fdopen(descriptor, "wb") as copy, self._open(scheme, uri) as source:
+            with (
+                os.fdopen(descriptor, "wb") as copy,
+                _store_errors(uri),
+                self._open(uri) as source,
+            ):
+                self._check_size(getattr(source, "size", None) or 0)
                 while block := source.read(BLOCK):
                     size += len(block)
                     if size > self.max_bytes:
@@ -127,38 +130,21 @@ class Fetcher:
             RefusedUri: with its reason; http and https are always refused.
             Transient: the store failed.
         """
+        if self._scheme(uri) in HTTP:
+            raise RefusedUri("refused_scheme", "it lies on a web server, which is not asked twice")
+        with _store_errors(uri):
+            opened: IO[bytes] = self._open(uri)
+        return opened
+
+    def _open(self, uri: str) -> Any:
         scheme = self._scheme(uri)
         if scheme == "file":
             return self._open_local(uri)
-        if scheme in HTTP:
-            raise RefusedUri("refused_scheme", "it lies on a web server, which is not asked twice")
-        try:
-            opened: IO[bytes] = fsspec.open(uri, "rb").open()
-        except FileNotFoundError as error:
-            raise RefusedUri("missing_file", f"nothing at {uri}") from error
-        except Exception as error:
-            raise Transient(f"{scheme} store: {error!r}") from error
-        return opened
+        return self.http.open(uri) if scheme in HTTP else fsspec.open(uri, "rb").open()
 
-    @contextmanager
-    def _open(self, scheme: str, uri: str) -> Iterator[IO[bytes]]:
-        if scheme == "file":
-            with self._open_local(uri) as local:
-                yield local
-            return
-        try:
-            opened = self.http.open(uri) if scheme in HTTP else fsspec.open(uri, "rb")
-            with opened as remote:
-                size = getattr(remote, "size", None)
-                if size is not None and size > self.max_bytes:
-                    raise RefusedUri("too_large", f"{size} bytes exceed {self.max_bytes}")
-                yield remote
-        except FileNotFoundError as error:
-            raise RefusedUri("missing_file", f"nothing at {uri}") from error
-        except (BadInput, Transient):
-            raise
-        except Exception as error:
-            raise Transient(f"{scheme} store: {error!r}") from error
+    def _check_size(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise RefusedUri("too_large", f"{size} bytes exceed {self.max_bytes}")
 
     def _open_local(self, uri: str) -> IO[bytes]:
         parts = urlsplit(uri)
@@ -180,11 +166,25 @@ class Fetcher:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise RefusedUri("unreadable_file", error.strerror or "cannot be opened") from error
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise RefusedUri("not_a_file", "a folder or a special file")
+            self._check_size(status.st_size)
+        except BaseException:
             os.close(descriptor)
-            raise RefusedUri("not_a_file", "a folder or a special file")
-        if status.st_size > self.max_bytes:
-            os.close(descriptor)
-            raise RefusedUri("too_large", f"{status.st_size} bytes exceed {self.max_bytes}")
+            raise
         return os.fdopen(descriptor, "rb")
+
+
+@contextmanager
+def _store_errors(uri: str) -> Iterator[None]:
+    """Turn the errors of a store into ours."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise RefusedUri("missing_file", f"nothing at {uri}") from error
+    except (BadInput, Transient):
+        raise
+    except Exception as error:
+        raise Transient(f"{urlsplit(uri).scheme} store: {error!r}") from error

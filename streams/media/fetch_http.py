@@ -1,11 +1,12 @@
-"""http(s) uploads and webhooks: never to an address inside (server-side request forgery).
+"""http(s) uploads and webhooks: never to an internal address (server-side request forgery).
 
 An outsider chooses the URI, so the host name, its address and every redirect are hostile.
-The name is resolved once, each address is judged, and the connection goes to the judged
-address itself: a resolver that answers differently the next time changes nothing.
-Only addresses that are publicly routable pass; not loopback, private, link-local (cloud
-metadata), shared, multicast or reserved ones, nor IPv6 forms that carry such an IPv4
-address. Proxies of the environment are not used. Hosts that the operator names pass by name.
+The name is resolved once, each address is checked, and the connection goes to the checked
+address itself. So a resolver that answers differently the next time changes nothing.
+
+Only publicly routable addresses pass. Loopback, private, link-local (cloud metadata), shared,
+multicast and reserved ones do not, nor do IPv6 forms of such an IPv4 address. Proxies of the
+environment are not used. Hosts that the operator names pass by name.
 """
 
 import socket
@@ -68,7 +69,7 @@ class Http:
             BadInput: refused address, unknown host, an answer that will not change.
             Transient: no connection, a server error, too many requests.
         """
-        with _told_apart():
+        with _http_errors():
             response = self._pool.request("GET", uri, preload_content=False, decode_content=False)
         try:
             _check_status(response.status)
@@ -79,21 +80,20 @@ class Http:
     def post(self, uri: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Post once, on a connection of its own; return the status, whatever it is.
 
-        No redirect is followed, what the answer says beyond its status is not read, and all
-        of it ends after ``timeout_s``, however slowly the other side talks.
+        No redirect is followed and only the status of the answer is read. The post ends after
+        ``timeout_s``, however slow the other side is.
 
         Raises:
             BadInput: refused address, unknown host, no URI.
             Transient: no connection, no answer in time.
         """
-        all_headers = {**headers, "Connection": "close"}
         with self._guard.ends_after(self._timeout_s) as is_over:
             try:
-                with _told_apart():
+                with _http_errors():
                     response = self._pool.request(
                         *("POST", uri),
                         body=body,
-                        headers=all_headers,
+                        headers={**headers, "Connection": "close"},
                         retries=False,
                         redirect=False,
                         preload_content=False,
@@ -109,7 +109,7 @@ class Http:
 
 
 class _Body:
-    """Reads with urllib3's errors told apart."""
+    """A response whose reading errors are ours."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
         self._response = response
@@ -134,7 +134,7 @@ class _Guard:
 
     @contextmanager
     def ends_after(self, seconds: float) -> Iterator[Callable[[], bool]]:
-        """Cut what this thread connects to meanwhile; yields whether that has happened."""
+        """Cut this thread's connections after that time; yields whether that has happened."""
         sockets: list[socket.socket] = []
         over = threading.Event()
 
@@ -245,22 +245,19 @@ def _pool_class(pool: Any, connection: Any, guard: _Guard) -> Any:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def _http_errors() -> Iterator[None]:
     """Turn the library's errors into ours."""
     try:
         yield
     except MaxRetryError as error:
-        raise _cause(error) from error
+        if isinstance(error.reason, urllib3.exceptions.ResponseError):
+            message = f"more than {MAX_REDIRECTS} redirects"
+            raise BadInput("too_many_redirects", message) from error
+        raise Transient(f"http: {type(error.reason).__name__}") from error
     except (LocationParseError, UnicodeError, ValueError) as error:
         raise BadInput("refused_address", "the URI cannot be parsed") from error
     except HTTPError as error:
         raise Transient(f"http: {type(error).__name__}") from error
-
-
-def _cause(error: MaxRetryError) -> BadInput | Transient:
-    if isinstance(error.reason, urllib3.exceptions.ResponseError):
-        return BadInput("too_many_redirects", f"more than {MAX_REDIRECTS} redirects")
-    return Transient(f"http: {type(error.reason).__name__}")
 
 
 def _check_status(status: int) -> None:

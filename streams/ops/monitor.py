@@ -11,8 +11,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -23,28 +24,24 @@ from streams.ops.checks import broker, certificates, disks, drift, ledger, refer
 from streams.runtime import logs, metrics
 from streams.runtime.health import Health, serve
 from streams.runtime.settings import Settings
+from streams.store.database import Ledger, connect
 
 NAME: Final = "monitor"
 CONDITIONS: Final = ("broker", "ledger")  # ready after one success of each
 BEAT_S: Final = 1.0
-LEDGER_EVERY: Final = 4  # intervals: queries of the database cost more
-QUALITY_EVERY: Final = 8
-DRIFT_EVERY: Final = 8
-RIGHTS_EVERY: Final = 8
-CERTIFICATES_EVERY: Final = 40
 
 log = structlog.get_logger()
 
 
 @dataclass
 class Check:
-    """A periodic check."""
+    """A periodic check; ``ask`` sets the gauges."""
 
     name: str
     every_s: float
     ask: Callable[[], None]
     gauges: Iterable[Gauge]
-    due: float = field(default=0.0)
+    due: float = 0.0
 
 
 def run_monitor(settings: Settings) -> int:
@@ -74,43 +71,41 @@ def run_monitor(settings: Settings) -> int:
 @contextmanager
 def checks(settings: Settings) -> Iterator[list[Check]]:
     """Yield the checks, the most important first; they connect when first run."""
-    every_s = settings.monitor_interval_s
-    with broker.Lag(settings) as lag, ledger.LedgerGauges(settings) as gauges:
+    with (
+        broker.Lag(settings) as lag,
+        closing(Ledger(connect(settings.ledger))) as database,
+    ):
+        open_work = ledger.LedgerGauges(database, settings)
+        registry = rights.RegistryGauges()
+        rows: tuple[tuple[str, int, Callable[[], None], Iterable[Gauge]], ...] = (
+            ("broker", 1, lag.measure, broker.GAUGES),
+            ("disks", 1, partial(disks.measure, settings), disks.GAUGES),
+            # of the database, whose queries cost more
+            ("ledger", 4, open_work.measure, ledger.GAUGES),
+            ("quality", 8, partial(ledger.measure_quality, database), ledger.QUALITY),
+            ("drift", 8, partial(drift.measure, database), drift.GAUGES),
+            ("reference", 8, partial(reference.measure, database, settings), reference.GAUGES),
+            ("rights", 8, partial(registry.measure, database), rights.GAUGES),
+            ("certificates", 40, partial(certificates.measure, settings), certificates.GAUGES),
+        )
         yield [
-            Check("broker", every_s, lag.measure, broker.GAUGES),
-            Check("disks", every_s, lambda: disks.measure(settings), disks.GAUGES),
-            Check("ledger", LEDGER_EVERY * every_s, gauges.measure, ledger.GAUGES),
-            Check("quality", QUALITY_EVERY * every_s, gauges.measure_quality, ledger.QUALITY),
-            Check("drift", DRIFT_EVERY * every_s, gauges.measure_drift, drift.GAUGES),
-            Check(
-                "reference",
-                DRIFT_EVERY * every_s,
-                gauges.measure_reference,
-                reference.GAUGES,
-            ),
-            Check("rights", RIGHTS_EVERY * every_s, gauges.measure_rights, rights.GAUGES),
-            Check(
-                "certificates",
-                CERTIFICATES_EVERY * every_s,
-                lambda: certificates.measure(settings),
-                certificates.GAUGES,
-            ),
+            Check(name, times * settings.monitor_interval_s, ask, gauges)
+            for name, times, ask, gauges in rows
         ]
 
 
 def run_check(check: Check, health: Health) -> None:
     """Run a check once; a failure is counted and logged, and does not end the monitor."""
+    failures = metrics.MONITOR_FAILURES.labels(check.name)  # there from the start, at 0
+    good = False
     try:
         check.ask()
+        good = True
     except Exception as error:  # noqa: BLE001 - the other checks go on
         for gauge in check.gauges:
             gauge.clear()
-        metrics.MONITOR_FAILURES.labels(check.name).inc()
+        failures.inc()
         log.warning("check_failed", check=check.name, error=str(error) or repr(error))
-        good = False
-    else:
-        metrics.MONITOR_FAILURES.labels(check.name).inc(0)  # there from the start, at 0
-        good = True
     if check.name in CONDITIONS:
         health.set(check.name, good)
     check.due = time.monotonic() + check.every_s

@@ -18,7 +18,7 @@ from streams.contract import topics
 from streams.contract.records import Extent
 from streams.ops.checks import certificates, disks
 from streams.ops.checks.broker import Lag
-from streams.ops.checks.ledger import LedgerGauges
+from streams.ops.checks.ledger import LedgerGauges, measure_quality
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.monitor import Check, run_check
 from streams.runtime import metrics
@@ -105,8 +105,7 @@ OPEN = {"state": "open", "kind": "review"}
 
 
 def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    ledger = Ledger.open(url)
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     now = datetime.now(UTC)
     long_ago, lately = now - timedelta(minutes=20), now - timedelta(minutes=1)
     ledger.write(
@@ -119,8 +118,7 @@ def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
             row(TASK_STATES, task_id="two", queue="appeals", opened_at=lately, **OPEN),
         ]
     )
-    with LedgerGauges(Settings(ledger=url)) as gauges:
-        gauges.measure()
+    LedgerGauges(ledger, Settings()).measure()
     ledger.close()
     assert value("earmark_decisions_unapplied", processor="catalogue") == 1
     assert value("earmark_review_tasks_open", queue="appeals") == 2
@@ -131,8 +129,7 @@ def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
 
 
 def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    ledger = Ledger.open(url)
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     anna = create_user(ledger, "anna", "reviewer")
     outcomes: tuple[VerdictOutcome, ...] = ("confirm", "confirm", "correct")
     for number, outcome in enumerate(outcomes):
@@ -140,9 +137,8 @@ def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
         take(ledger, task_id, anna)
         extent = Extent.NONE if outcome == "correct" else Extent.ALL
         give(ledger, task_id, anna, Form(f"f{number}", outcome, (next(iter(REASONS)),), extent))
+    measure_quality(ledger)
     ledger.close()
-    with LedgerGauges(Settings(ledger=url)) as gauges:
-        gauges.measure_quality()
     labels = {"measure": "overturned_by_model", "of": "clock-1"}
     shares = [value("earmark_quality_share", **labels, bound=one) for one in BOUNDS]
     assert shares == [

@@ -1,51 +1,41 @@
 """How far each consumer group is behind, asked of the broker."""
 
-from types import TracebackType
-from typing import Any, Final, Self
+from collections.abc import Container, Mapping
+from contextlib import ExitStack
+from typing import Any, Final
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
 from streams.contract.processes import GROUPS
 from streams.runtime import metrics
-from streams.runtime.kafka.topic_plan import on_broker, open_admin, plan, target_shapes
+from streams.runtime.kafka.topic_plan import Shape, on_broker, open_admin, plan, target_shapes
 from streams.runtime.settings import Settings
 
 GAUGES: Final = (metrics.LAG, metrics.CONSUMED, metrics.TOPIC_DIFFERENCES)
 
 
-class Lag:
+class Lag(ExitStack):
     """Asks over one connection, which is opened when first needed and again after a failure."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         self._settings = settings
         self._admin: Any = None
-        self._opened: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
 
     def measure(self) -> None:
         """Set the gauges.
 
         Raises:
-            Transient, Fatal, KafkaError: the broker does not answer, or does not tell.
+            Transient, Fatal, KafkaError: the broker does not answer, or refuses to.
         """
         try:
             if self._admin is None:
-                self._opened = open_admin(self._settings)
-                self._admin = self._opened.__enter__()
+                self._admin = self.enter_context(open_admin(self._settings))
             self._measure(self._admin)
         except Exception:
-            self._close()
+            self._admin = None
+            self.close()
             raise
 
     def _measure(self, admin: Any) -> None:
@@ -53,51 +43,45 @@ class Lag:
         metrics.TOPIC_DIFFERENCES.clear()
         for change in plan(target_shapes(self._settings), there):
             metrics.TOPIC_DIFFERENCES.labels(change.topic, change.kind).set(1)
-        partitions = [
-            TopicPartition(name, number)
-            for name, shape in there.items()
-            for number in range(shape.partitions)
-        ]
+        partitions = _partitions(there, there)
         begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        groups = {name: f"{self._settings.group_prefix}.{name}" for name in GROUPS}
-        committed = {name: _committed(admin, group) for name, group in groups.items()}
+        committed = {name: _committed(admin, self._settings, name) for name in GROUPS}
         for gauge in (metrics.LAG, metrics.CONSUMED):
             gauge.clear()  # partitions and groups may have gone
         for name, read in GROUPS.items():
-            for partition in partitions:
-                if partition.topic in read:
-                    # A group that has never committed here will start at the beginning.
-                    at = max(committed[name].get(partition, 0), begins[partition].offset)
-                    labels = (name, partition.topic, str(partition.partition))
-                    metrics.CONSUMED.labels(*labels).set(at)
-                    metrics.LAG.labels(*labels).set(max(0, ends[partition].offset - at))
-
-    def _close(self) -> None:
-        if self._opened is not None:
-            self._opened.__exit__(None, None, None)
-        self._admin = self._opened = None
+            for partition in _partitions(there, read):
+                # A group that has never committed here will start at the beginning.
+                at = max(committed[name].get(partition, 0), begins[partition].offset)
+                labels = (name, partition.topic, str(partition.partition))
+                metrics.CONSUMED.labels(*labels).set(at)
+                metrics.LAG.labels(*labels).set(max(0, ends[partition].offset - at))
 
 
 def behind(admin: Any, settings: Settings, name: str) -> int:
     """Return how many events a process has not finished: those that wait, and those in work.
 
     Raises:
-        KafkaError: the broker does not answer, or does not tell.
+        KafkaError: the broker does not answer, or refuses to.
     """
-    read = GROUPS[name]
-    partitions = [
+    partitions = _partitions(on_broker(admin), GROUPS[name])
+    ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    committed = _committed(admin, settings, name)
+    return sum(max(0, ends[item].offset - committed.get(item, 0)) for item in partitions)
+
+
+def _partitions(shapes: Mapping[str, Shape], names: Container[str]) -> list[TopicPartition]:
+    """Return the partitions of the topics with these names."""
+    return [
         TopicPartition(topic, number)
-        for topic, shape in on_broker(admin).items()
-        if topic in read
+        for topic, shape in shapes.items()
+        if topic in names
         for number in range(shape.partitions)
     ]
-    ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-    committed = _committed(admin, f"{settings.group_prefix}.{name}")
-    return sum(max(0, ends[one].offset - committed.get(one, 0)) for one in partitions)
 
 
-def _committed(admin: Any, group: str) -> dict[TopicPartition, int]:
+def _committed(admin: Any, settings: Settings, name: str) -> dict[TopicPartition, int]:
+    group = f"{settings.group_prefix}.{name}"
     return {
         partition: at.offset
         for partition, at in admin.list_group_offsets({group: None})[group].items()

@@ -1,6 +1,7 @@
 """Free space of the local disks that Earmark writes to."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +21,17 @@ def measure(settings: Settings) -> None:
     Raises:
         OSError: a folder cannot be examined.
     """
+    for place, free, size in space(settings):
+        metrics.DISK_FREE.labels(place).set(free)
+        metrics.DISK_SIZE.labels(place).set(size)
+
+
+def space(settings: Settings) -> Iterator[tuple[str, int, int]]:
+    """Yield each place with the free and all bytes of its disk; its folder may not exist yet."""
     for place, folder in places(settings).items():
-        usage = shutil.disk_usage(_nearest(folder))
-        metrics.DISK_FREE.labels(place).set(usage.free)
-        metrics.DISK_SIZE.labels(place).set(usage.total)
+        parents = (folder.absolute(), *folder.absolute().parents)
+        usage = shutil.disk_usage(next(path for path in parents if path.exists()))
+        yield place, usage.free, usage.total
 
 
 def places(settings: Settings) -> dict[str, Path]:
@@ -37,9 +45,3 @@ def places(settings: Settings) -> dict[str, Path]:
     if settings.index_url.startswith("file:"):
         folders["index"] = folder_of(settings.index_url)
     return folders
-
-
-def _nearest(folder: Path) -> Path:
-    """Return the folder, or its nearest parent that exists: it is made on first use."""
-    folder = folder.absolute()
-    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -10,7 +10,7 @@ differs from the one before.
 * **AI share by deliverer**, of an hour and of a day, for the twenty largest.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import sqrt
 from typing import Final
@@ -21,7 +21,6 @@ from detector.types import FloatArray
 from streams.runtime import metrics
 from streams.store import monitoring
 from streams.store.database import Ledger
-from streams.store.monitoring import Deliverer
 
 NEWEST: Final = 2_000
 OLDER: Final = 10_000
@@ -49,8 +48,14 @@ def measure(ledger: Ledger) -> None:
         deliverers = monitoring.deliverers(connection, datetime.now(UTC), DELIVERERS)
     for model, scores in scores_of.items():
         _drift(model, scores)
-    _uniform(p_values)
-    _deliverers(deliverers)
+    for model, values in p_values.items():
+        metrics.P_UNIFORM.labels(model, "ks").set(ks_uniform(np.asarray(values)))
+        metrics.P_UNIFORM.labels(model, "ks_by_chance").set(KS_95 / sqrt(len(values)))
+    for item in deliverers:
+        for window, count, ai in (("1d", item.day, item.day_ai), ("1h", item.hour, item.hour_ai)):
+            metrics.DELIVERED.labels(item.name, window).set(count)
+            if count:
+                metrics.DELIVERER_SHARE.labels(item.name, window).set(ai / count)
 
 
 def psi(older: FloatArray, newer: FloatArray) -> float:
@@ -86,27 +91,11 @@ def _drift(model: str, scores: Sequence[float]) -> None:
     if len(older) < LEAST_OLDER:
         return
     pooled = 1 / len(newer) + 1 / len(older)
-    for measure, value in (
-        ("psi", psi(older, newer)),
-        ("psi_by_chance", CHI2_95 * pooled),
-        ("ks", ks(older, newer)),
-        ("ks_by_chance", KS_95 * sqrt(pooled)),
-    ):
+    figures = {
+        "psi": psi(older, newer),
+        "psi_by_chance": CHI2_95 * pooled,
+        "ks": ks(older, newer),
+        "ks_by_chance": KS_95 * sqrt(pooled),
+    }
+    for measure, value in figures.items():
         metrics.DRIFT.labels(model, measure).set(value)
-
-
-def _uniform(p_values: Mapping[str, Sequence[float]]) -> None:
-    for model, values in p_values.items():
-        metrics.P_UNIFORM.labels(model, "ks").set(ks_uniform(np.asarray(values)))
-        metrics.P_UNIFORM.labels(model, "ks_by_chance").set(KS_95 / sqrt(len(values)))
-
-
-def _deliverers(deliverers: Iterable[Deliverer]) -> None:
-    for deliverer in deliverers:
-        for window, count, ai in (
-            ("1d", deliverer.day, deliverer.day_ai),
-            ("1h", deliverer.hour, deliverer.hour_ai),
-        ):
-            metrics.DELIVERED.labels(deliverer.name, window).set(count)
-            if count:
-                metrics.DELIVERER_SHARE.labels(deliverer.name, window).set(ai / count)

@@ -50,29 +50,10 @@ class Histograms:
     human: tuple[int, ...]
     ai: tuple[int, ...]
 
-    def binned(self, scores: "NDArray[np.float64]") -> Counts:
+    def binned(self, scores: Counts) -> Counts:
         """Return how many scores fall into each bin; below the first edge counts as the first."""
         bins = np.clip(np.searchsorted(self.edges, scores, side="right") - 1, 0, None)
         return np.bincount(bins, minlength=len(self.edges)).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class Distance:
-    """How far a window is from the release; ``interval`` of 95 %."""
-
-    value: float
-    interval: tuple[float, float]
-    by_chance: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A window against the release."""
-
-    cases: int
-    ai_share: float
-    psi: Distance
-    ks: Distance
 
 
 @lru_cache(maxsize=8)
@@ -108,46 +89,38 @@ def measure(ledger: Ledger, settings: Settings) -> None:
     for (population, deliverer), scores in windows.items():
         if population not in histograms or len(scores) < FEWEST:
             continue
-        comparison = compared(histograms[population], np.asarray(scores, np.float64))
+        share, distances = compared(histograms[population], np.asarray(scores, np.float64))
         of = (name, population, deliverer)
-        metrics.REFERENCE_CASES.labels(*of).set(comparison.cases)
-        metrics.ESTIMATED_AI_SHARE.labels(*of).set(comparison.ai_share)
-        for measure, distance in (("psi", comparison.psi), ("ks", comparison.ks)):
-            for suffix, value in (
-                ("", distance.value),
-                ("_low", distance.interval[0]),
-                ("_high", distance.interval[1]),
-                ("_by_chance", distance.by_chance),
-            ):
-                metrics.REFERENCE_DRIFT.labels(*of, measure + suffix).set(value)
+        metrics.REFERENCE_CASES.labels(*of).set(len(scores))
+        metrics.ESTIMATED_AI_SHARE.labels(*of).set(share)
+        for measure, value in distances.items():
+            metrics.REFERENCE_DRIFT.labels(*of, measure).set(value)
 
 
-def compared(reference: Histograms, scores: "NDArray[np.float64]") -> Comparison:
-    """Compare a window of scores with a release."""
+def compared(reference: Histograms, scores: Counts) -> tuple[float, dict[str, float]]:
+    """Return the fitted share of AI in a window of scores, and its distances from a release.
+
+    ``psi`` and ``ks`` each come with ``_low`` and ``_high``, the interval of 95 %, and with
+    ``_by_chance``, the 95 % quantile without drift.
+    """
     window = reference.binned(scores)[None]
     human, ai = (np.asarray(bins, np.float64)[None] for bins in (reference.human, reference.ai))
-    share, psi, ks = _distances(window, human, ai)
+    share, *values = _distances(window, human, ai)
     random = np.random.default_rng(0)  # the same data give the same figures
 
     def again(counts: Counts) -> Counts:
         drawn = random.multinomial(int(counts.sum()), counts[0] / counts.sum(), size=TIMES)
         return drawn.astype(np.float64)
 
-    _, psi_again, ks_again = _distances(again(window), again(human), again(ai))
+    _, *resampled = _distances(again(window), again(human), again(ai))
     mixture = share[0] * _shares(ai) + (1 - share[0]) * _shares(human)
-    null = window.sum() * mixture  # windows that the release explains
-    _, psi_null, ks_null = _distances(again(null), again(human), again(ai))
-    return Comparison(
-        cases=len(scores),
-        ai_share=float(share[0]),
-        psi=_distance(psi[0], psi_again, psi_null),
-        ks=_distance(ks[0], ks_again, ks_null),
-    )
-
-
-def _distance(value: float, again: Counts, null: Counts) -> Distance:
-    low, high = np.quantile(again, (0.025, 0.975))
-    return Distance(float(value), (float(low), float(high)), float(np.quantile(null, 0.95)))
+    _, *explained = _distances(again(window.sum() * mixture), again(human), again(ai))
+    distances: dict[str, float] = {}
+    for name, value, spread, null in zip(("psi", "ks"), values, resampled, explained, strict=True):
+        low, high = np.quantile(spread, (0.025, 0.975))
+        distances |= {name: float(value[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+        distances[f"{name}_by_chance"] = float(np.quantile(null, 0.95))
+    return float(share[0]), distances
 
 
 def _shares(counts: Counts) -> Counts:

@@ -1,7 +1,6 @@
 """The rights registry: agreements by status, those that end soon, and opt-outs."""
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -14,7 +13,7 @@ from streams.store.monitoring import RightsState
 
 WITHIN_DAYS: Final = (7, 30, 90)
 GRANTS: Final = frozenset({"opt_in", "conditional", "revoked"})
-_HOLDS: Final = "in_force"
+IN_FORCE: Final = "in_force"
 GAUGES: Final = (metrics.AGREEMENTS, metrics.AGREEMENTS_ENDING, metrics.OPT_OUTS)
 
 
@@ -32,31 +31,30 @@ class RegistryGauges:
             LedgerAway: the database does not answer.
         """
         now = datetime.now(UTC)
-        self._read(ledger)
-        grants = [entry for entry in self._entries if entry.permission in GRANTS]
-        by_state = Counter(status_of(entry, entry.territories[0], now) for entry in grants)
-        for state in AGREEMENT_STATUSES:
-            if state not in ("out_of_scope", "unknown"):  # of a place or a tool, not of an entry
-                metrics.AGREEMENTS.labels(state).set(by_state[state])
-        ends = [
-            ends_at(entry)
-            for entry in grants
-            if status_of(entry, entry.territories[0], now) == _HOLDS
-        ]
-        for days in WITHIN_DAYS:
-            soon = now + timedelta(days=days)
-            count = sum(end is not None and end <= soon for end in ends)
-            metrics.AGREEMENTS_ENDING.labels(f"{days}d").set(count)
-        metrics.OPT_OUTS.clear()  # sources come and go
-        for source, count in _opted_out(self._entries, now).items():
-            metrics.OPT_OUTS.labels(source).set(count)
-
-    def _read(self, ledger: Ledger) -> None:
         with ledger.reading() as connection:
             state = monitoring.rights_state(connection)
             if state != self._state:
                 self._entries = monitoring.rights_entries(connection)
                 self._state = state
+        statuses = [(entry, status_of(entry, entry.territories[0], now)) for entry in self._entries]
+        grants = [(entry, status) for entry, status in statuses if entry.permission in GRANTS]
+        by_status = Counter(status for _, status in grants)
+        for status in AGREEMENT_STATUSES:
+            if status not in ("out_of_scope", "unknown"):  # of a place or a tool, not of an entry
+                metrics.AGREEMENTS.labels(status).set(by_status[status])
+        ends = [ends_at(entry) for entry, status in grants if status == IN_FORCE]
+        for days in WITHIN_DAYS:
+            soon = now + timedelta(days=days)
+            count = sum(end is not None and end <= soon for end in ends)
+            metrics.AGREEMENTS_ENDING.labels(f"{days}d").set(count)
+        opted_out = Counter(
+            entry.source
+            for entry, status in statuses
+            if entry.permission == "opt_out" and status == IN_FORCE
+        )
+        metrics.OPT_OUTS.clear()  # sources come and go
+        for source, count in opted_out.items():
+            metrics.OPT_OUTS.labels(source).set(count)
 
 
 def ends_at(entry: RightsEntry) -> datetime | None:
@@ -65,11 +63,3 @@ def ends_at(entry: RightsEntry) -> datetime | None:
     if entry.valid_until is not None and entry.valid_until < date.max:
         ends.append(datetime.combine(entry.valid_until + timedelta(days=1), time(), UTC))
     return min(ends, default=None)
-
-
-def _opted_out(entries: Iterable[RightsEntry], now: datetime) -> Counter[str]:
-    return Counter(
-        entry.source
-        for entry in entries
-        if entry.permission == "opt_out" and status_of(entry, entry.territories[0], now) == _HOLDS
-    )
