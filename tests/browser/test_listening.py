@@ -14,8 +14,7 @@ import uvicorn
 from playwright.sync_api import Page, expect
 
 from streams.contract import topics
-from streams.contract.records import Provenance
-from streams.contract.records.analyses import Evidence
+from streams.contract.records import Evidence, Provenance
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import sessions

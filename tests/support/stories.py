@@ -6,12 +6,12 @@ from typing import Any
 from streams.contract import topics
 from streams.contract.records import (
     Declaration,
+    Evidence,
     Outcome,
     ReviewRequested,
     TrackDecided,
     UploadReceived,
 )
-from streams.contract.records.analyses import Evidence
 from streams.policy.bundle import Bundle, load
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from streams.contract.records import Contains, Identifier, Record, Territory
+from streams.contract.records import Contains, Event, Identifier, Record, Territory
 from streams.contract.records.rights import SourceShare
 
 
-class UsageAttributed(Record):
+class UsageAttributed(Event):
     """compensation.usage_attributed: this track counts under that agreement.
 
     A basis for payment: what the shares are of, and in which period, the agreement says.
@@ -17,9 +17,8 @@ class UsageAttributed(Record):
     anew: events of an earlier ``decision_id`` end with that decision, and are never added up.
     ``ended`` says so outright where a licence was lost and the track was decided again; a new
     delivery or another model's answer just decides without it.
-    """
+    """  # prose: published
 
-    schema_version: Literal[1] = 1
     usage_id: Identifier
     decision_id: Identifier
     upload_id: Identifier
@@ -47,10 +46,9 @@ class CreditLine(Record):
     display_credits: Identifier | None = None
 
 
-class CreditsDerived(Record):
+class CreditsDerived(Event):
     """credits.derived: contributor lines that follow from labels and agreements."""
 
-    schema_version: Literal[1] = 1
     credits_id: Identifier
     decision_id: Identifier
     upload_id: Identifier

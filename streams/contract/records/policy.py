@@ -8,6 +8,7 @@ from streams.contract.records import (
     Actions,
     Cause,
     Dimension,
+    Event,
     Identifier,
     PolicyRef,
     Record,
@@ -15,24 +16,22 @@ from streams.contract.records import (
 )
 
 
-class TrackReopened(Record):
+class TrackReopened(Event):
     """tracks.reopened: something changed that may change what was decided about a track.
 
     It carries no facts: whoever decides again reads the latest ones, so that a request which
     comes late or twice does no harm. ``force``: also where only policy or model differ.
-    """
+    """  # prose: published
 
-    schema_version: Literal[1] = 1
     track_id: Identifier
     upload_id: Identifier | None = None
     cause: Cause
     force: bool = False
 
 
-class PolicyShadowed(Record):
+class PolicyShadowed(Event):
     """policies.shadowed: what rules on trial would have done. The catalogue never sees it."""
 
-    schema_version: Literal[1] = 1
     shadow_id: Identifier
     decision_id: Identifier
     upload_id: Identifier
@@ -47,15 +46,14 @@ class PolicyShadowed(Record):
     features: dict[str, Any] = Field(default_factory=dict)
 
 
-class PolicyChanged(Record):
+class PolicyChanged(Event):
     """policies.changed: a bundle is proposed, approved or withdrawn, or a rule is switched.
 
     Each event carries what it is about in full, so that the latest by ``changed_at`` speaks.
     ``live`` is a bundle that workers decide by; ``proposed`` waits for a second person.
     A switched rule stays off, whatever the bundle says, until it is switched on again.
-    """
+    """  # prose: published
 
-    schema_version: Literal[1] = 1
     change_id: Identifier
     kind: Literal["bundle", "rule"]
     policy: PolicyRef
@@ -90,14 +88,13 @@ class Redress(Record):
     courts: str
 
 
-class StatementWritten(Record):
+class StatementWritten(Event):
     """statements.written: a statement of reasons (DSA Article 17) for one restriction.
 
     ``fields`` holds the Transparency Database's own field names; ``texts`` what the recipient
     reads, by language. Submission to the database is somebody else's act.
-    """
+    """  # prose: published
 
-    schema_version: Literal[1] = 1
     statement_id: Identifier
     decision_id: Identifier
     upload_id: Identifier

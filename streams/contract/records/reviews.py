@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from streams.contract.records import (
     Component,
     Dimension,
+    Event,
     Extent,
     Identifier,
     Record,
@@ -32,7 +33,7 @@ class Reviewer(Record):
     team: Identifier | None = None
 
 
-class ReviewDecided(Record):
+class ReviewDecided(Event):
     """reviews.decided: a person has looked.
 
     ``confirm`` and ``correct`` state an ``extent``; ``reject_flag`` says that the suspicion
@@ -40,9 +41,8 @@ class ReviewDecided(Record):
     ``escalate`` state nothing about the track. ``undoes`` names a verdict that no longer
     holds; where nothing takes its place the outcome is ``insufficient_evidence``. A
     verdict with ``second_review_of`` measures reviewers and changes no label.
-    """
+    """  # prose: published
 
-    schema_version: Literal[1] = 1
     verdict_id: Identifier
     task_id: Identifier
     track_id: Identifier
@@ -128,7 +128,7 @@ class AppealOutcome(Record):
     reasons: Annotated[LongText, StringConstraints(min_length=1)]
 
 
-class AppealChanged(Record):
+class AppealChanged(Event):
     """appeals.changed: an appeal was received, moved on or decided.
 
     Each event carries the whole appeal. ``upheld`` means that the decision stands.
@@ -137,7 +137,6 @@ class AppealChanged(Record):
     appeal is open.
     """
 
-    schema_version: Literal[1] = 1
     change_id: Identifier
     appeal_id: Identifier
     sequence: Annotated[int, Field(ge=0)]

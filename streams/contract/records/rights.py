@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from streams.contract.records import (
+    Event,
     Extent,
     Identifier,
     Isrc,
@@ -172,10 +173,9 @@ class GeneratorEntry(Record):
     licences: tuple[GeneratorLicence, ...] = ()
 
 
-class RightsChanged(Record):
+class RightsChanged(Event):
     """rights.changed: an entry of the registry in a new version; keyed by ``entry_id``."""
 
-    schema_version: Literal[1] = 1
     entry_id: Identifier
     version: Annotated[int, Field(ge=1)]
     entry: RightsEntry | None = None

@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
 from streams.contract.records import (
+    Aigc,
     Certainty,
     Declaration,
     Extent,
     LabelSource,
     Outcome,
+    Provenance,
     TrackClassified,
 )
-from streams.contract.records.fingerprints import Aigc, Provenance
 from streams.contract.vocabulary import SEVERE
 from streams.policy.evaluate import evaluate
 from streams.policy.facts import Rulings

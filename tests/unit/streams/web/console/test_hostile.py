@@ -12,8 +12,16 @@ import sqlalchemy
 from starlette.testclient import TestClient
 
 from streams.contract import topics
-from streams.contract.records import Contributor, Declaration, Tool, Upload
-from streams.contract.records.uploads import DdexMessage, Derivation, Uploader, VoiceClaim
+from streams.contract.records import (
+    Contributor,
+    DdexMessage,
+    Declaration,
+    Derivation,
+    Tool,
+    Upload,
+    Uploader,
+    VoiceClaim,
+)
 from streams.services.accounts import sessions, users
 from streams.services.accounts.roles import Right
 from streams.services.webhooks import deliveries

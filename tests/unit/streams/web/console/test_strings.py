@@ -5,8 +5,7 @@ import re
 import pytest
 
 from detector.evidence.registry import ENTRIES
-from streams.contract.records import Extent, Outcome
-from streams.contract.records.analyses import Evidence, SegmentScore
+from streams.contract.records import Evidence, Extent, Outcome, SegmentScore
 from streams.services import wording
 from streams.web.console import strings
 from tests.support.console import Console
