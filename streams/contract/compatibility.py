@@ -1,11 +1,10 @@
-"""Whether a schema may follow another: yesterday's events and yesterday's readers must live.
+"""Whether a schema may follow another: events lie on topics for weeks, and releases overlap.
 
-Events lie on topics for weeks, and releases run side by side while one replaces the other.
 So a schema of the same version may only grow: new fields that may be missing, new words in
 an enumeration. ``breaks`` names everything else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 Schema = Mapping[str, Any]
@@ -33,13 +32,13 @@ def breaks(old: Schema, new: Schema, *, same_version: bool = True) -> list[str]:
         same_version: also hold what yesterday's readers rely on. With a new version they
             refuse the events anyway, and only yesterday's events must still be read.
     """
-    return list(_breaks(old, old, new, new, "", same_version))
+    definitions = old.get("$defs", {}), new.get("$defs", {})
+    was, now = map(_resolved, (old, new), definitions)
+    return list(_breaks(was, now, "", same_version))
 
 
-def _breaks(
-    old: Schema, old_root: Schema, new: Schema, new_root: Schema, path: str, same: bool
-) -> Iterator[str]:
-    before, after = _kinds(old, old_root), _kinds(new, new_root)
+def _breaks(old: Schema, new: Schema, path: str, same: bool) -> Iterator[str]:
+    before, after = _kinds(old), _kinds(new)
     at = path or "the record"
     for kind in sorted(before.keys() - after.keys()):
         yield f"{at}: {kind} is no longer taken"
@@ -50,34 +49,28 @@ def _breaks(
         yield from _narrower(was, now, at)
         match kind:
             case "object":
-                yield from _objects(was, old_root, now, new_root, path, same)
+                yield from _objects(was, now, path, same)
             case "array" if "items" in was and "items" in now:
-                inner = f"{path}[]"
-                yield from _breaks(was["items"], old_root, now["items"], new_root, inner, same)
+                yield from _breaks(was["items"], now["items"], f"{path}[]", same)
 
 
-def _objects(
-    was: Schema, old_root: Schema, now: Schema, new_root: Schema, path: str, same: bool
-) -> Iterator[str]:
+def _objects(was: Schema, now: Schema, path: str, same: bool) -> Iterator[str]:
     before, after = was.get("properties", {}), now.get("properties", {})
     needed_before, needed = set(was.get("required", ())), set(now.get("required", ()))
-
-    def named(name: str) -> str:
-        return f"{path}.{name}" if path else name
-
+    prefix = f"{path}." if path else ""
     for name in sorted(before.keys() - after.keys()):
-        yield f"{named(name)}: the field is gone"
+        yield f"{prefix}{name}: the field is gone"
     for name in sorted(needed - needed_before):
-        yield f"{named(name)}: it is needed now, and events lie there without it"
+        yield f"{prefix}{name}: it is needed now, and events lie there without it"
     for name in sorted((needed_before & after.keys()) - needed) if same else ():
-        yield f"{named(name)}: it may be missing now, and older readers need it"
+        yield f"{prefix}{name}: it may be missing now, and older readers need it"
     for name in sorted(before.keys() & after.keys()):
-        yield from _breaks(before[name], old_root, after[name], new_root, named(name), same)
+        yield from _breaks(before[name], after[name], f"{prefix}{name}", same)
     others, others_now = was.get("additionalProperties"), now.get("additionalProperties")
     if others_now is False and others is not False:
         yield f"{path or 'the record'}: unknown fields are no longer tolerated"
     if isinstance(others, Mapping) and isinstance(others_now, Mapping):
-        yield from _breaks(others, old_root, others_now, new_root, named("*"), same)
+        yield from _breaks(others, others_now, f"{prefix}*", same)
 
 
 def _narrower(was: Schema, now: Schema, at: str) -> Iterator[str]:
@@ -89,34 +82,38 @@ def _narrower(was: Schema, now: Schema, at: str) -> Iterator[str]:
         for word in before or ():
             if word not in after:
                 yield f"{at}: {word!r} is no longer taken"
-    for limit in LEAST:
-        if limit in now and now[limit] > was.get(limit, float("-inf")):
-            yield f"{at}: {limit} is {now[limit]} now, and was {was.get(limit, 'open')}"
-    for limit in MOST:
-        if limit in now and now[limit] < was.get(limit, float("inf")):
-            yield f"{at}: {limit} is {now[limit]} now, and was {was.get(limit, 'open')}"
+    tighter = [name for name in LEAST if name in now and now[name] > was.get(name, float("-inf"))]
+    tighter += [name for name in MOST if name in now and now[name] < was.get(name, float("inf"))]
+    for limit in tighter:
+        yield f"{at}: {limit} is {now[limit]} now, and was {was.get(limit, 'open')}"
     for rule in SAME:
         if rule in now and now[rule] != was.get(rule):
             yield f"{at}: {rule} is {now[rule]!r} now, and was {was.get(rule, 'open')!r}"
 
 
-def _kinds(schema: Schema, root: Schema) -> dict[str, Schema]:
-    """Return the alternatives of a schema by their JSON type, references followed."""
+def _resolved(schema: Any, definitions: Schema) -> Any:
+    """Return a schema with its references replaced by what they refer to."""
+    match schema:
+        case {"$ref": str(reference)}:
+            return _resolved(definitions[reference.removeprefix("#/$defs/")], definitions)
+        case dict():
+            items = ((key, value) for key, value in schema.items() if key != "$defs")
+            return {key: _resolved(value, definitions) for key, value in items}
+        case list():
+            return [_resolved(item, definitions) for item in schema]
+    return schema
+
+
+def _kinds(schema: Schema) -> dict[str, Schema]:
+    """Return the alternatives of a schema by their JSON type."""
+    if "anyOf" not in schema:
+        return {schema.get("type", "anything"): schema}
     kinds: dict[str, Schema] = {}
-    for alternative in schema.get("anyOf", (schema,)):
-        resolved = alternative
-        while "$ref" in resolved:
-            resolved = root["$defs"][resolved["$ref"].removeprefix("#/$defs/")]
-        if "anyOf" in resolved:
-            kinds |= _kinds(resolved, root)
-        else:
-            kinds[resolved.get("type", "anything")] = resolved
+    for alternative in schema["anyOf"]:
+        kinds |= _kinds(alternative)
     return kinds
 
 
-def _words(schema: Schema) -> list[Any] | None:
+def _words(schema: Schema) -> Sequence[Any] | None:
     """Return the values of an enumeration; None: it is none."""
-    if "const" in schema:
-        return [schema["const"]]
-    words: list[Any] | None = schema.get("enum")
-    return words
+    return [schema["const"]] if "const" in schema else schema.get("enum")

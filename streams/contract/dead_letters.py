@@ -7,11 +7,7 @@ key *and* value, which clients refuse; its value is empty bytes. ``omitted``: a 
 for the broker with these headers; its value is left out, and the origin is its position.
 
 A replay (``earmark dead-letters replay``) is the original again, on its source topic, with two
-headers that say so. They travel on with whatever becomes of it, a further dead letter
-included, so that attempts are counted over repeated deaths.
-
-The limit guards against the bad deploy that would drain a whole topic into its dead
-letters: over it, the worker stops.
+headers that count its attempts. All messages that follow from it carry them, dead letters too.
 """
 
 from collections import deque
@@ -83,7 +79,6 @@ def headers_of_life(message: Message) -> tuple[tuple[str, bytes], ...]:
 
 def headers_for(message: Message, processor: str, error: BadInput) -> list[tuple[str, bytes]]:
     """Return the source's headers, followed by ours (those of an earlier death are replaced)."""
-    kept = list(headers_of_life(message))
     ours = {
         PROCESSOR: processor,
         REASON: error.reason,
@@ -91,7 +86,8 @@ def headers_for(message: Message, processor: str, error: BadInput) -> list[tuple
         ORIGIN: message.origin,
         ORIGIN_TIME: str(message.timestamp_ms),
     }
-    return kept + [(name, value.encode(errors="replace")) for name, value in ours.items()]
+    encoded = ((name, value.encode(errors="replace")) for name, value in ours.items())
+    return [*headers_of_life(message), *encoded]
 
 
 def exact_letter(message: Message, processor: str, error: BadInput) -> Outgoing:
@@ -116,9 +112,8 @@ def headers_of_replay(
 ) -> list[tuple[str, bytes]]:
     """Return the headers that the source had, and ours that say what this is."""
     ours = (HEADER_PREFIX, REPLAY_PREFIX)
-    kept = [(name, value) for name, value in headers if not name.startswith(ours)]
-    texts = {REPLAY_OF: dead_letter_id, REPLAY_ATTEMPT: str(attempt)}
-    return kept + [(name, value.encode()) for name, value in texts.items()]
+    kept = (header for header in headers if not header[0].startswith(ours))
+    return [*kept, (REPLAY_OF, dead_letter_id.encode()), (REPLAY_ATTEMPT, str(attempt).encode())]
 
 
 def attempts(headers: Iterable[tuple[str, bytes]]) -> int:
@@ -149,17 +144,16 @@ def read(
     ``value`` is None where the source's was null, or was omitted (see ``omitted``).
     """
     texts = {name: text.decode(errors="replace") for name, text in headers}
-    if texts.get(VALUE) in ("null", "omitted"):
-        value = None
+    marked = texts.get(VALUE)
     return DeadLetter(
-        source=topic.removesuffix(".dead"),
+        source=topic.removesuffix(topics.DEAD_SUFFIX),
         processor=texts.get(PROCESSOR, ""),
         reason=texts.get(REASON, ""),
         detail=texts.get(DETAIL, ""),
         origin=texts.get(ORIGIN, ""),
         key=key,
-        value=value,
-        omitted=texts.get(VALUE) == "omitted",
+        value=None if marked in ("null", "omitted") else value,
+        omitted=marked == "omitted",
     )
 
 
@@ -167,9 +161,9 @@ def read(
 class Limit:
     """Share of dead letters over the last ``window`` events; judged once it is full.
 
-    A process in which nothing has ended well yet is judged after a quarter of that: a
-    supervisor starts a broken deployment again and again, and each start costs so many
-    events (and a growing pause), not a whole window.
+    It guards against the bad deploy that would drain a whole topic into its dead letters. A process
+    in which nothing has ended well yet is judged after a quarter of the window: each start of
+    a broken deployment costs so many events.
     """
 
     share: float

@@ -1,7 +1,7 @@
 """The closed sets of values in the events, each defined once, with its sentences and its order.
 
-Records and their schemas, the features of the policy, statements of reasons, the columns of the
-ledger and the texts of the console derive from here. ``SENTENCES`` holds the words for a code.
+Schemas, features of the policy, statements of reasons, columns of the ledger and texts of the
+console derive from here. ``SENTENCES`` holds the words for a code.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,23 +27,25 @@ class OneOf:
         return core_schema.literal_schema(self.values)
 
 
-class _Words(StrEnum):
-    """Values that carry the words which people read for them."""
+class _Described(StrEnum):
+    """Values, each with its facts in the order of the annotations."""
 
-    words: str
-
-    def __new__(cls, value: str, words: str = "") -> Self:
-        """Return a member with its words."""
+    def __new__(cls, value: str, *facts: object) -> Self:
+        """Return a member with its facts."""
         member = str.__new__(cls, value)
-        member._value_, member.words = value, words
+        member._value_ = value
+        for name, fact in zip(cls.__annotations__, facts, strict=True):
+            setattr(member, name, fact)
         return member
 
 
 # --- what a recording is ----------------------------------------------------------------------
 
 
-class Extent(_Words):
+class Extent(_Described):
     """How much of a recording is AI-generated: DDEX ``ContainsAI`` plus our Unknown."""
+
+    words: str
 
     ALL = "All", "All AI"
     PARTLY = "Partly", "Partly AI"
@@ -51,25 +53,21 @@ class Extent(_Words):
     UNKNOWN = "Unknown", "Unknown"
 
 
-class Certainty(_Words):
+class Certainty(_Described):
     """How sure a label is; GB 45438 codes 1, 2, 3 in this order."""
+
+    words: str
 
     CONFIRMED = "confirmed", "confirmed"
     DECLARED = "declared", "declared, not verified"
     SUSPECTED = "suspected", "suspected, not proved"
 
 
-class Outcome(StrEnum):
+class Outcome(_Described):
     """What the detector answers; it may abstain."""
 
     words: str
     headline: str
-
-    def __new__(cls, value: str, words: str = "", headline: str = "") -> Self:
-        """Return a member with its words, short and as a headline."""
-        member = str.__new__(cls, value)
-        member._value_, member.words, member.headline = value, words, headline
-        return member
 
     AI_LIKELY = "ai_likely", "AI likely", "Probably made with AI"
     HUMAN_LIKELY = "human_likely", "Human likely", "No trace of AI found"
@@ -77,33 +75,15 @@ class Outcome(StrEnum):
     NOT_ASSESSABLE = "not_assessable", "Not assessable", "This recording cannot be assessed"
 
 
-class LabelSource(StrEnum):
+class LabelSource(_Described):
     """Who states a label."""
 
+    rank: int  # its strength; the highest prevails
+    certainty: Certainty  # that of a label that names none
     words: str
     explanation: str
-    basis: dict[str, str]
-    """What a statement of reasons rests on, by language."""
-    rank: int
-    """Its strength; the highest prevails."""
-    certainty: Certainty
-    """That of a label that names none."""
-
-    def __new__(
-        cls,
-        value: str,
-        rank: int,
-        certainty: Certainty,
-        words: str,
-        explanation: str,
-        en: str,
-        de: str,
-    ) -> Self:
-        """Return a member with its properties."""
-        member = str.__new__(cls, value)
-        member._value_, member.rank, member.certainty = value, rank, certainty
-        member.words, member.explanation, member.basis = words, explanation, {"en": en, "de": de}
-        return member
+    english: str  # what a statement of reasons rests on
+    german: str
 
     DETECTOR = (
         *("detector", 1, Certainty.SUSPECTED, "our analysis", "the detector says so"),
@@ -133,6 +113,11 @@ class LabelSource(StrEnum):
     )
 
     @property
+    def basis(self) -> dict[str, str]:
+        """What a statement of reasons rests on, by language."""
+        return {"en": self.english, "de": self.german}
+
+    @property
     def human(self) -> bool:
         """Whether a person has settled it."""
         return self in (LabelSource.REVIEWER, LabelSource.APPEAL)
@@ -147,17 +132,6 @@ Derivative = Literal["cover", "remix", "mashup", "voice_swap", "stem_reuse", "co
 DERIVATIVES: Final[tuple[Derivative, ...]] = get_args(Derivative)
 
 # What a person found beside the extent; the policy may ask for each.
-Finding = Literal[
-    "impersonation",
-    "not_impersonation",
-    "licensed",
-    "unlicensed",
-    "fraud",
-    "not_fraud",
-    "removed_before",
-    "not_removed_before",
-]
-FINDINGS: Final[tuple[Finding, ...]] = get_args(Finding)
 FINDING_WORDS: Final[dict[str, str]] = {
     "impersonation": "it imitates somebody",
     "not_impersonation": "it imitates nobody",
@@ -168,49 +142,40 @@ FINDING_WORDS: Final[dict[str, str]] = {
     "removed_before": "it is what was removed before",
     "not_removed_before": "it is not what was removed before",
 }
+FINDINGS: Final = tuple(FINDING_WORDS)
+Finding = Annotated[str, OneOf(FINDING_WORDS)]
 
 
 # --- known recordings -------------------------------------------------------------------------
 
 
-class BankKind(StrEnum):
+class BankKind(_Described):
     """What a hit means.
 
     ``feature`` is the meaning of the policy's feature ``known.<kind>``; None: the policy does
     not see such matches. ``second_signal``: a match is a signal beside the detector.
-    ``evidence`` stands in the sentence of a match.
+    ``evidence`` stands in the sentence of a match; None: ``words`` do.
     """
 
     words: str
     feature: str | None
     second_signal: bool
-    evidence: str
+    evidence: str | None
 
-    def __new__(
-        cls,
-        value: str,
-        words: str = "",
-        feature: str | None = None,
-        second_signal: bool = False,
-        evidence: str = "",
-    ) -> Self:
-        """Return a member with its sentences."""
-        member = str.__new__(cls, value)
-        member._value_, member.words, member.evidence = value, words, evidence or words
-        member.feature, member.second_signal = feature, second_signal
-        return member
-
-    CATALOGUE = "catalogue", "in the catalogue", "how it is another track of the catalogue"
+    CATALOGUE = (
+        *("catalogue", "in the catalogue", "how it is another track of the catalogue"),
+        *(False, None),
+    )
     REGISTERED_AI = (
         *("registered_ai", "registered as made by a generator"),
         *("how it is a registered output of a generator", True),
         "registered as the output of a generator",
     )
     STAY_DOWN = (
-        *("stay_down", "on the stay-down list"),
-        *("how it is a recording that was removed", True),
+        *("stay_down", "on the stay-down list", "how it is a recording that was removed"),
+        *(True, None),
     )
-    GOLDEN = "golden", "in a test set"
+    GOLDEN = "golden", "in a test set", None, False, None
 
 
 BANKS_SEEN: Final = tuple(
@@ -276,18 +241,14 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(0, "none"),
         Action(
             *("ai_badge", 2, "Listeners see an AI badge"),
-            *(
-                "it carries the label that it was made with AI",
-                "sie trägt den Hinweis, dass sie mit KI hergestellt wurde",
-            ),
+            "it carries the label that it was made with AI",
+            "sie trägt den Hinweis, dass sie mit KI hergestellt wurde",
             _LABELLED,
         ),
         Action(
             *("partly_ai_badge", 1, "Listeners see a “partly AI” badge"),
-            *(
-                "it carries the label that part of it was made with AI",
-                "sie trägt den Hinweis, dass ein Teil mit KI hergestellt wurde",
-            ),
+            "it carries the label that part of it was made with AI",
+            "sie trägt den Hinweis, dass ein Teil mit KI hergestellt wurde",
             _LABELLED,
         ),
         severe=False,
@@ -296,18 +257,14 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(1, "allow"),
         Action(
             *("exclude_algorithmic", 1, "Left out of algorithmic recommendations"),
-            *(
-                "it is left out of algorithmic recommendations",
-                "sie ist von algorithmischen Empfehlungen ausgenommen",
-            ),
+            "it is left out of algorithmic recommendations",
+            "sie ist von algorithmischen Empfehlungen ausgenommen",
             _DEMOTED,
         ),
         Action(
             *("exclude_all", 2, "Left out of all recommendations"),
-            *(
-                "it is left out of all recommendations",
-                "sie ist von allen Empfehlungen ausgenommen",
-            ),
+            "it is left out of all recommendations",
+            "sie ist von allen Empfehlungen ausgenommen",
             _DEMOTED,
         ),
         severe=False,
@@ -344,18 +301,14 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(2, "attach"),
         Action(
             *("await_approval", 1, "Waits for the artist's approval"),
-            *(
-                "it waits to be shown on the artist profile",
-                "sie erscheint vorerst nicht auf dem Künstlerprofil",
-            ),
+            "it waits to be shown on the artist profile",
+            "sie erscheint vorerst nicht auf dem Künstlerprofil",
             _OTHER,
         ),
         Action(
             *("detach", 2, "Not attached to the artist's profile"),
-            *(
-                "it is not shown on the artist profile",
-                "sie erscheint nicht auf dem Künstlerprofil",
-            ),
+            "it is not shown on the artist profile",
+            "sie erscheint nicht auf dem Künstlerprofil",
             _OTHER,
         ),
         severe=True,

@@ -86,7 +86,7 @@ def _match(match: Found, bank: Bank) -> Match:
 
 def _sentence(hit: Found, bank: Bank) -> str:
     """Return what a reviewer reads, and can check by ear."""
-    name = f"{hit.item.item_id}, {bank.kind.evidence} ({bank.name})"
+    name = f"{hit.item.item_id}, {bank.kind.evidence or bank.kind.words} ({bank.name})"
     alignment = hit.alignment
     if hit.match_class is MatchClass.EXACT or alignment is None:
         return f"The same audio as {name}."
