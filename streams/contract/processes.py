@@ -13,32 +13,20 @@ from streams.contract import topics
 
 @dataclass(frozen=True)
 class Process:
-    """One process.
+    """One process, its resources and further values in the chart.
 
-    Args:
-        name: its name, and that of its consumer group.
-        entry: ``module:function``; the function takes the settings and returns an exit code.
-        meaning: what it does, for the table of the chart's values.
-        reads: the topics of its consumer group; none: it has no group.
-        single: exactly one copy runs.
-        cpu, memory, memory_limit: resources in the chart.
-        chart: further values in the chart.
+    ``entry`` is ``module:function``; the function takes the settings and returns an exit code.
     """
 
-    name: str
+    name: str  # and that of its consumer group
     entry: str
-    meaning: str
-    reads: tuple[str, ...] = ()
-    single: bool = False
+    meaning: str  # what it does, for the table of the chart's values
+    reads: tuple[str, ...] = ()  # the topics of its consumer group; none: it has no group
+    single: bool = False  # exactly one copy runs
     cpu: str = "100m"
     memory: str = "256Mi"
     memory_limit: str = "512Mi"
     chart: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def module(self) -> str:
-        """The module of its entry."""
-        return self.entry.partition(":")[0]
 
 
 FINGERPRINT: Final = Process(

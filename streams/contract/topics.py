@@ -52,19 +52,14 @@ POLICY_KEY: Final = "name of the policy: its changes keep their order"
 class Topic:
     """One topic of events.
 
-    Args:
-        name: its name on the broker.
-        record: the record that its messages hold.
-        key: the field that is the message key, and what the key keeps in order.
-        for_ever: retention is unlimited: small, and worth keeping.
-        received: other systems also write it.
+    ``key`` names the field that is the message key, and what the key keeps in order.
     """
 
     name: str
     record: type[Record]
     key: str = "track_id: what is about one track keeps its order"
-    for_ever: bool = False
-    received: bool = False
+    for_ever: bool = False  # retention is unlimited: small, and worth keeping
+    received: bool = False  # other systems also write it
 
 
 TOPICS: Final = (

@@ -23,7 +23,6 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: type[Any], handler: Callable[[Any], CoreSchema]
     ) -> CoreSchema:
-        """Validate and describe like a ``Literal`` of the values."""
         return core_schema.literal_schema(self.values)
 
 
@@ -31,7 +30,6 @@ class _Described(StrEnum):
     """Values, each with its facts in the order of the annotations."""
 
     def __new__(cls, value: str, *facts: object) -> Self:
-        """Return a member with its facts."""
         member = str.__new__(cls, value)
         member._value_ = value
         for name, fact in zip(cls.__annotations__, facts, strict=True):
@@ -191,23 +189,14 @@ BankKindName = Annotated[str, OneOf(BankKind)]
 
 @dataclass(frozen=True)
 class Action:
-    """One value of a dimension.
+    """One value of a dimension."""
 
-    Args:
-        name: in events.
-        strictness: 0 is neutral.
-        words: in the console.
-        en: what was done, in a statement of reasons.
-        de: the same in German.
-        dsa: the word of the DSA Transparency Database.
-    """
-
-    name: str
-    strictness: int = 0
-    words: str = ""
-    en: str = ""
-    de: str = ""
-    dsa: str | None = None
+    name: str  # in events
+    strictness: int = 0  # 0 is neutral
+    words: str = ""  # in the console
+    en: str = ""  # what was done, in a statement of reasons
+    de: str = ""  # the same in German
+    dsa: str | None = None  # the word of the DSA Transparency Database
 
 
 @dataclass(frozen=True)
@@ -228,7 +217,9 @@ class ActionDimension:
         return tuple(one.name for one in sorted(self.actions, key=lambda one: one.strictness))
 
 
-def _dimension(weight: int, neutral: str, *actions: Action, severe: bool) -> ActionDimension:
+def _dimension(
+    weight: int, neutral: str, *actions: Action, severe: bool = False
+) -> ActionDimension:
     return ActionDimension(weight, severe, (Action(neutral), *actions))
 
 
@@ -251,7 +242,6 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
             "sie trägt den Hinweis, dass ein Teil mit KI hergestellt wurde",
             _LABELLED,
         ),
-        severe=False,
     ),
     "recommendation": _dimension(
         *(1, "allow"),
@@ -267,7 +257,6 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
             "sie ist von allen Empfehlungen ausgenommen",
             _DEMOTED,
         ),
-        severe=False,
     ),
     "availability": _dimension(
         *(4, "allow"),

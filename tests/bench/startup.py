@@ -15,7 +15,7 @@ from streams.contract.processes import PROCESSES
 from tests.bench.measure import Job, by_turns, cpu_of
 from tests.bench.table import Report, Row
 
-MODULES: Final = {name: process.module for name, process in PROCESSES.items()} | {
+MODULES: Final = {name: process.entry.partition(":")[0] for name, process in PROCESSES.items()} | {
     "up": "streams.ops.up"
 }
 PATIENCE_S: Final = 180.0
