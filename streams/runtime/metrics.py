@@ -55,9 +55,7 @@ CLASSIFIED: Final = Counter(
     ["how"],
 )
 MATCHES: Final = Counter(
-    "earmark_matches_total",
-    "Known tracks recognised",
-    ["bank", "match_class"],
+    "earmark_matches_total", "Known tracks recognised", ["bank", "match_class"]
 )
 BANK_ITEMS: Final = Counter(
     "earmark_bank_items_total",
@@ -118,9 +116,7 @@ POLICY_REFUSED: Final = Counter(
     "earmark_policies_refused_total", "Published policies that cannot be used; the old one stays"
 )
 REDECIDED: Final = Counter(
-    "earmark_redecided_total",
-    "Tracks evaluated again, by cause and result",
-    ["cause", "result"],
+    "earmark_redecided_total", "Tracks evaluated again, by cause and result", ["cause", "result"]
 )
 RESTING: Final = Counter(
     "earmark_decisions_on_agreements_total",
@@ -241,9 +237,7 @@ DELIVERER_SHARE: Final = Gauge(
     ["deliverer", "window"],
 )
 DELIVERED: Final = Gauge(
-    "earmark_deliverer_decisions",
-    "Decisions behind that share",
-    ["deliverer", "window"],
+    "earmark_deliverer_decisions", "Decisions behind that share", ["deliverer", "window"]
 )
 OLDEST_TASK: Final = Gauge(
     "earmark_review_task_oldest_seconds", "Age of the oldest open review task", ["queue"]

@@ -30,13 +30,7 @@ from pydantic import (
 )
 
 from detector.errors import BadInput
-from streams.contract.vocabulary import (
-    NEUTRAL,
-    BankKindName,
-    Derivative,
-    KnownAs,
-    action,
-)
+from streams.contract.vocabulary import NEUTRAL, BankKindName, Derivative, KnownAs, action
 from streams.contract.vocabulary import Certainty as Certainty
 from streams.contract.vocabulary import Component as Component
 from streams.contract.vocabulary import Contains as Contains
