@@ -85,8 +85,9 @@ def _told(kind: int) -> list[tuple[str, Any]]:
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=UPLOADED_AT
     )
-    story = [(topics.UPLOADED, received), (topics.FINGERPRINTED, heard), (topics.CLASSIFIED, event)]
-    story += [(topics.LABELLED, records.labelled), (topics.DECIDED, records.decided)]
+    story: list[tuple[str, Any]] = [(topics.UPLOADED, received), (topics.FINGERPRINTED, heard)]
+    story += [(topics.CLASSIFIED, event), (topics.LABELLED, records.labelled)]
+    story += [(topics.DECIDED, records.decided)]
     return [*story, *([(topics.REVIEWS_REQUESTED, records.requested)] if records.requested else [])]
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Column, MetaData, Table, Text, insert, select
 
 from streams.contract import topics
-from streams.contract.records import Declaration, Extent
+from streams.contract.records import Declaration, Extent, Record
 from streams.media.artefacts import ArtefactStore
 from streams.policy.bundle import load
 from streams.policy.decide import decide
@@ -64,7 +64,7 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
         update={"content_sha256": content, "upload_id": event.upload_id, "upload": event.upload}
     )
     arrived = events.received(track_id, declared=undisclosed)
-    messages = [
+    messages: list[tuple[str, Record]] = [
         (topics.UPLOADED, arrived),
         (topics.FINGERPRINTED, heard),
         (topics.CLASSIFIED, event),
