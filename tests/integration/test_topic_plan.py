@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.cluster import ClusterMetadata
 from kafka.errors import RebalanceInProgressError
+from kafka.future import Future
 from typer.testing import CliRunner
 
 from streams.cli.main import app
@@ -133,7 +135,7 @@ def settings(kafka: ApacheKafka) -> Settings:
 def done(settings: Settings, process: str, offset: int, *, stay: bool = False) -> object:
     """Let a member of the group do the first ``offset`` events."""
     consumer = open_consumer(settings, process, [PARTITION.topic])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60  # the client may need two rounds of metadata
     while True:
         consumer.poll(timeout_ms=200)
         try:
@@ -173,6 +175,20 @@ def test_a_group_with_members_is_left_alone(settings: Settings) -> None:
         with pytest.raises(CannotRewind, match="has members"):
             rewind(admin, group, differences)
     consumer.close(autocommit=False)  # type: ignore[attr-defined]
+
+
+@pytest.mark.pipeline
+def test_a_consumer_whose_metadata_requests_are_lost_gets_its_partitions(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client loses a request that is made while another is in flight; here it loses each."""
+
+    def request_update(cluster: ClusterMetadata) -> Future:
+        cluster.start_refresh_loop()
+        return Future()
+
+    monkeypatch.setattr(ClusterMetadata, "request_update", request_update)
+    done(settings, "redecide", 0)
 
 
 @pytest.mark.pipeline

@@ -20,6 +20,7 @@ from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one attempt
 RECONNECT_MS: Final = 3_000
+METADATA_AGE_MS: Final = 15_000
 HEARTBEATS_PER_SESSION: Final = 4
 LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
 SEND_WINDOW: Final = 1_000  # records in flight
@@ -41,6 +42,9 @@ def _common(settings: Settings) -> dict[str, Any]:
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
         # After an outage a client should not sit out another half minute (its default).
         "reconnect_backoff_max_ms": RECONNECT_MS,
+        # kafka-python 3.0 loses a metadata request that is made while another is in flight. The
+        # leader of a group then assigns nothing until its metadata age (default: 5 minutes).
+        "metadata_max_age_ms": METADATA_AGE_MS,
         "allow_auto_create_topics": False,
     }
 
