@@ -1,11 +1,11 @@
 """Errors, split by what the caller does with them.
 
 EarmarkError
-├── BadInput          dead-letter: the input is wrong and stays wrong; never retried
+├── BadInput          dead letter, never retried
 │   ├── InvalidAudio  the file cannot be decoded (undecodable, refused, too long ...)
 │   └── (streams)     InvalidRecord, RefusedUri, ...
-├── Transient         retry: the world is away for a while (store, network, database)
-└── Fatal             stop: ours; going on would give wrong answers
+├── Transient         retried: store, network or database are unavailable
+└── Fatal             the process stops: going on would give wrong answers
     └── ModelError    weights or manifest are missing, altered or of another version
 """
 
@@ -15,10 +15,9 @@ class EarmarkError(Exception):
 
 
 class BadInput(EarmarkError):
-    """The input cannot be processed, now or later: it goes to a dead letter.
+    """The input cannot be processed, now or later: it becomes a dead letter.
 
-    ``reason`` is a short stable code (a metric label and a filter for replays);
-    ``detail`` is one sentence for people.
+    ``reason`` is a stable code (metric label, filter for replays), ``detail`` a sentence.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -27,7 +26,7 @@ class BadInput(EarmarkError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type["BadInput"], tuple[str, str]]:
-        """Survive the way back from a child process, which pickles exceptions."""
+        """Return what unpickles it: a child process pickles exceptions."""
         return type(self), (self.reason, self.detail)
 
 
@@ -53,11 +52,11 @@ class InvalidAudio(BadInput):
 
 
 class Transient(EarmarkError):
-    """Something outside is away for a while: the same input may succeed later."""
+    """Something outside is unavailable: the same input may succeed later."""
 
 
 class Fatal(EarmarkError):
-    """Our own fault or set-up: the process must stop and be looked at."""
+    """A fault of the code or the set-up: the process must stop."""
 
 
 class ModelError(Fatal):

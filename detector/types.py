@@ -11,7 +11,7 @@ FloatVector = NDArray[np.float64]
 BoolVector = NDArray[np.bool_]
 
 OBSERVATION_VERSION: Final = 1
-"""Of ``detector.observation.observation``; here for those who name it and need no torch."""
+"""Of ``detector.observation.observation``; here it is read without PyTorch."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class AudioFacts:
     silent_share: float
     """Share of 0.1 s blocks whose peak is below -60 dBFS."""
     decode_errors: int
-    """Packets that the decoder refused; the rest was heard."""
+    """Packets that the decoder refused; the rest is decoded."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Heard:
     landmarks: bytes = b""
     """The second fingerprint, see ``detector.matching.landmarks``."""
     provenance: bytes = b""
-    """What the file says of its own making, in the words of whoever asked for it."""
+    """Provenance that the file itself declares, as stored JSON."""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,7 @@ def answer(
 ) -> Assessment:
     """Return the answer for a recording that can be assessed.
 
-    Args:
-        scores: findings of the branches of evidence.
-        observed: the recording.
-        calibration: of the recording's population.
-        alpha: false-positive rate that the operator accepts.
+    ``calibration`` is that of its population, ``alpha`` the false-positive rate accepted.
     """
     nats, name = strongest(scores, calibration)
     score = round(calibration.humans.surprise(nats, scores.seconds), SCORE_DIGITS)
@@ -94,7 +90,7 @@ def abstain(reason: str) -> Assessment:
 
 
 def _timeline(assessment: Assessment, observed: Observation, hz: float) -> Assessment:
-    """Add the segments' scores at one rate, and what they say about the extent."""
+    """Add the segments' scores at one rate, and the extent by them."""
     scores = score_segments(torch.from_numpy(observed.timeline), hz, observed.geometry)
     heights = scores.tolist()
     smooth = [float(np.median(heights[max(0, i - 1) : i + 2])) for i in range(len(heights))]

@@ -5,9 +5,8 @@
                  /rates.toml           the lattice of decoder rates, with who is known for each
                  /CARD.md              what it is for, what it cannot do, measured figures
 
-Nothing is unpickled. A file that does not match its SHA-256 stops the process. The
-model's digest is the SHA-256 of its manifest, so it covers everything. The manifest names
-the branches (``detector.evidence.registry``): ``clock`` always, others where the model has them.
+Nothing is unpickled. A file that does not match its SHA-256 stops the process. The model's digest
+is the SHA-256 of its manifest, which names the branches (``detector.evidence.registry``).
 """
 
 import hashlib
@@ -125,12 +124,7 @@ class Model:
             calibration.check_alpha(alpha)
 
     def assess(self, observations: Sequence[Observation], alpha: float) -> list[Assessment]:
-        """Answer for each observation; the batch changes nothing in the answers.
-
-        Args:
-            observations: any mix of sample rates and lengths.
-            alpha: false-positive rate that the operator accepts.
-        """
+        """Answer for each observation at the false-positive rate ``alpha``, whatever the batch."""
         answers: dict[int, Assessment] = {}
         assessable: dict[Geometry, list[int]] = defaultdict(list)
         for index, observed in enumerate(observations):
@@ -194,7 +188,6 @@ class Model:
 
 
 def _verified(folder: Path, manifest: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files of a folder, each of which must be the released one."""
     files = {}
     for name, expected in manifest["files"].items():
         files[name] = data = (folder / name).read_bytes()

@@ -1,8 +1,4 @@
-"""Acoustic fingerprint by libchromaprint, through pyacoustid's binding.
-
-(The PyPI package "chromaprint" colours terminal text; the module ``chromaprint`` that is
-imported here comes with pyacoustid.) Mono is enough: chromaprint mixes down itself.
-"""
+"""Acoustic fingerprint by libchromaprint, through pyacoustid's module ``chromaprint``."""
 
 from typing import Final
 

@@ -1,9 +1,8 @@
 """Bytes to samples, once, in constant memory (PyAV, that is FFmpeg's libraries).
 
-Uploads are hostile. Only demuxers and decoders on the allow-lists run: no playlists, no
-concat, no images, not even for a cover picture. There is one open file, one thread, and the
-first audio stream only. A packet that cannot be decoded is counted and skipped; a file
-without any audio is refused. The parent process limits time and memory.
+Uploads are hostile: only demuxers and decoders on the allow-lists run, in one thread, on one open
+file and its first audio stream. A packet that cannot be decoded is counted and skipped.
+The parent process limits time and memory.
 """
 
 import os
@@ -55,8 +54,7 @@ LOUDEST: Final = 8.0  # floats may exceed full scale, but not without bound
 class Decoder:
     """One file being decoded; facts are complete when ``chunks`` is exhausted.
 
-    ``source`` is a path, or the descriptor of a file that is open for reading (which is
-    left open): a process that may open nothing can still decode that one.
+    ``source`` is a path, or the descriptor of a file open for reading, which is left open.
     """
 
     source: Path | int
@@ -106,11 +104,7 @@ class Decoder:
         return max(claims) > self.max_duration_s
 
     def _proves_too_long(self, container: InputContainer, stream: AudioStream) -> bool:
-        """Return whether a packet lies where the header puts one.
-
-        Headers lie, and cut files keep theirs: a claim alone refuses nothing. But ten
-        hours of silence need not be decoded to be believed.
-        """
+        """Return whether a packet lies beyond the limit: a header's claim alone proves nothing."""
         if stream.time_base is None:
             return False
         limit = int(self.max_duration_s / stream.time_base)
@@ -198,7 +192,6 @@ class Decoder:
 
 @contextmanager
 def _opened(descriptor: int) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """Open the container in an open file, from its start, with its first audio stream."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     options = {
         "fd": str(descriptor),
@@ -228,7 +221,7 @@ def _opened(descriptor: int) -> Iterator[tuple[InputContainer, AudioStream]]:
 
 
 def _check_memory(error: Exception) -> None:
-    """Stop where FFmpeg had no memory: going on would hear another file than is there."""
+    """Raise InvalidAudio where FFmpeg had no memory: going on would decode another file."""
     if isinstance(error, MemoryError):
         raise InvalidAudio("too_much_memory", "decoding needs more memory than allowed") from error
 

@@ -9,11 +9,7 @@ from detector.types import FloatArray
 
 @dataclass
 class Framer:
-    """Frames of ``size`` samples every ``hop``; holds less than one frame between calls.
-
-    Pieces are joined only once a frame is complete, so that a long frame is copied once.
-    The caller must not change what it has fed.
-    """
+    """Frames of ``size`` samples every ``hop``; the caller must not change what it has fed."""
 
     size: int
     hop: int
@@ -46,10 +42,7 @@ def overlapping(samples: FloatArray, size: int, hop: int) -> FloatArray:
 
 
 def running_maximum(values: FloatArray, width: int) -> FloatArray:
-    """Return the largest of each ``width`` neighbours in a row: [n, m] gives [n, m - width + 1].
-
-    By doubling: shifts of 1, 2, 4 ... and a last one, four or five passes instead of ``width``.
-    """
+    """Return the largest of each ``width`` neighbours: [n, m] gives [n, m - width + 1]."""
     most, span = values, 1
     while 2 * span <= width:
         most = np.maximum(most[:, :-span], most[:, span:])

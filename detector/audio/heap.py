@@ -1,8 +1,6 @@
-"""Memory that was freed stays with the process, for the next array of the same size.
+"""Keeps freed memory in the process, for the next array of the same size.
 
-By itself the C library gives large pieces back to the system at once and asks for them again a
-moment later, in pages that the kernel must fill with zeros: an eighth of the time to
-observe a track. What is kept is bounded, and is little beside what PyTorch takes.
+Without it an eighth of the time to observe a track goes into new pages that the kernel clears.
 """
 
 import ctypes
@@ -17,7 +15,7 @@ _M_MMAP_THRESHOLD: Final = -3
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library so, for this process; return whether it is one that can (glibc)."""
+    """Set the limits for this process; return whether its C library has them (glibc)."""
     if sys.platform != "linux":
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

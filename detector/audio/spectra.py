@@ -1,12 +1,8 @@
 """Long spectra (0.37 s frames): share of maxima, band levels, loudness. Streaming.
 
-Share of maxima: how often each bin is the maximum of its neighbourhood of 13. It is free
-of level, every frame counts alike, and the fixed lines that a generator's decoder leaves
-stand out of the music. Frames more than 60 dB under the loudest do not count; the loudest
-is only known at the end, so counts are kept by level in steps of 1 dB.
-
-What is kept of every frame goes to flat arrays: thousands of small tensors that live on
-between the large ones that do not would keep the heap from shrinking (80 MB an hour).
+Share of maxima: how often each bin is the maximum of its neighbourhood of 13, whatever its level.
+Frames more than 60 dB under the loudest do not count, so counts are stored by level in steps of
+1 dB. Values of each frame are stored in flat arrays, which do not fragment memory.
 """
 
 import math
@@ -37,9 +33,7 @@ LTAS_FLOOR_DB: Final = -127.5
 class Spectra:
     """Measures shares of maxima, band levels (LTAS) and K-weighted frame power of mono samples.
 
-    Args:
-        sample_rate_hz: of the samples.
-        window_s: seconds over which band levels are averaged.
+    Band levels are averaged over ``window_s`` seconds.
     """
 
     def __init__(self, sample_rate_hz: int, window_s: float) -> None:
@@ -149,8 +143,7 @@ class Spectra:
 def fft_length(sample_rate_hz: int) -> int:
     """Return the FFT length: at least 0.37 s, even, without prime factors above 13.
 
-    Its bins are then at most a little narrower than ``BIN_HZ`` (0.01 % at 48 kHz) and the
-    nearest one stands for each. The exact length would cost five times as much there.
+    Its bins are at most 0.01 % narrower than ``BIN_HZ`` at 48 kHz, at a fifth of the cost.
     """
     length = 2 * math.ceil(sample_rate_hz / BIN_HZ / 2)
     while not _smooth(length):
@@ -176,11 +169,7 @@ def _bands(sample_rate_hz: int, fft: int) -> tuple[NDArray[np.intp], int]:
 
 @lru_cache(maxsize=8)
 def _k_weighting(sample_rate_hz: int, fft: int) -> torch.Tensor:
-    """Return the power response of ITU-R BS.1770's K-weighting at each bin.
-
-    Its two analogue prototypes, evaluated where they are: a high shelf (+4 dB, 1,682 Hz,
-    Q 0.71) and a second-order high pass (38 Hz, Q 0.50).
-    """
+    """Return the power response of ITU-R BS.1770's K-weighting at each bin."""
     s = 1j * torch.arange(fft // 2 + 1, dtype=torch.float64) * (sample_rate_hz / fft)
     shelf, q_shelf, gain = 1_681.974, 0.7071752, 10 ** (3.99984 / 20)
     above = gain * s**2 + (gain**0.4996667741545416 * shelf / q_shelf) * s + shelf**2
@@ -195,8 +184,7 @@ def gated_loudness(frame_power: FloatArray, channel_gain: float) -> float | None
     """Return BS.1770-4 integrated loudness in LUFS, or None where all is below -70.
 
     ``frame_power`` is the K-weighted mean square of frames of the mono mix (0.37 s, half
-    overlapping: the standard's 0.4 s within a few hundredths of a decibel);
-    ``channel_gain`` is the power of all channels over the power of the mix.
+    overlapping); ``channel_gain`` is the power of all channels over the power of the mix.
     """
     power = frame_power.astype(np.float64) * channel_gain
     power = power[power > 10 ** ((-70 + 0.691) / 10)]

@@ -1,13 +1,12 @@
 """Whether a recording can be assessed; if not, the reason why the detector abstains.
 
-``too_short``     under 5 s
-``silent``        nearly all of it
-``band_limited``  nothing is above 4.5 kHz (telephones, 8 kHz), where a clock would be
-``unpitched``     speech, or strokes and noise alone: nothing in it holds a pitch, and there
-                  are pauses. Everything here was calibrated on music.
+    ``too_short``     under 5 s
+    ``silent``        nearly all of it
+    ``band_limited``  nothing above 4.5 kHz (telephones, 8 kHz), where a clock would be
+    ``unpitched``     speech, strokes or noise: no held pitch, and pauses
 
-``uncalibrated``, ``out_of_distribution`` (``detector.calibration.ood``) and ``observation_version``
-are the model's own reasons.
+Other reasons are the model's own: ``uncalibrated``, ``out_of_distribution``,
+``observation_version``.
 """
 
 from typing import Final
@@ -49,7 +48,7 @@ def _pauses(observed: Observation) -> bool:
 
 
 def _unpitched(observed: Observation) -> bool:
-    """Whether no spectral line stands still: a held note makes its bin a maximum for long."""
+    """Return whether no bin is a maximum for long, as a held note makes it."""
     low, high = (round(hz / BIN_HZ) for hz in PITCH_HZ)
     shares = observed.shares[low:high]
     lines = shares - median_filter(shares, PITCH_BASELINE_BINS, mode="nearest")

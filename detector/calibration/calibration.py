@@ -1,19 +1,9 @@
 """From a raw score to answers: p-value, probability, and what the operator's rate allows.
 
-The p-value is conformal: the share of human performances in the calibration set that score
-at least as high, counting the track itself: p = (1 + #{human >= score}) / (n + 1) (Vovk et
-al., Algorithmic Learning in a Random World, 2005). If a human track is exchangeable with
-the calibration set, deciding "AI" where p <= alpha is wrong for at most a share alpha of
-human tracks. A set of n performances cannot support an alpha below 1 / (n + 1).
-
-Versions of one performance (a mix and its accompaniment, an MP3 and an Ogg, what deliveries
-leave of it) are one witness: together they weigh as much as one recording.
-
-Long recordings score higher than short ones, human or not. So every score is first
-stated on the scale of human recordings of its length (``LengthScale``), and compared there.
-
-The probability (Platt, 1999) is stated at even prior odds, with every generator and every
-human source counting alike; it is for people and for ranking. Decisions use the p-value.
+The p-value is conformal (Vovk et al., 2005) among human performances of the calibration set:
+p = (1 + #{human >= score}) / (n + 1). Scores are compared on the scale of human recordings of
+their length. The probability (Platt, 1999) is at even prior odds; decisions use the p-value.
+See ``docs/explanation/detector.md``.
 """
 
 from dataclasses import dataclass
@@ -41,10 +31,9 @@ DIGITS: Final = 4  # the last bits depend on the batch and the device; answers m
 class LengthScale:
     """Where the scores of human recordings lie at each length.
 
-    Two straight lines in the logarithm of the length: through the medians (``middle`` at
-    20 s, ``middle_slope`` for each neper) and through the 90 % points (``high``,
-    ``high_slope``). ``excess`` is how far beyond the 90 % point scores lie in the mean, in
-    units of the way from the median to it.
+    Medians (``middle`` at 20 s, ``middle_slope`` for each neper) and 90 % points (``high``,
+    ``high_slope``) are straight lines in the logarithm of the length. ``excess`` is the mean
+    excess over the 90 % point, in units of its distance from the median.
     """
 
     middle: float
@@ -61,11 +50,9 @@ class LengthScale:
         return round((score - middle) / max(high - middle, LEAST_SPREAD), DIGITS)
 
     def surprise(self, score: float, seconds: float) -> float:
-        """Return how surprising a score is: minus the logarithm of the share above.
+        """Return minus the logarithm of the share of human recordings above a score, in nats.
 
-        Up to the 90 % point a straight line through the median and that point; beyond, where
-        recordings are few, the exponential tail with their mean excess. It puts branches on
-        one scale, and it never ends: what stands far above all of them is worth more.
+        It is linear up to the 90 % point; beyond, the tail is exponential with the mean excess.
         """
         at = self.standard(score, seconds)
         if at >= 1:
@@ -77,8 +64,7 @@ class LengthScale:
 class HumanScores:
     """Scores of the calibration set's human recordings.
 
-    ``values`` [n] are sorted and on the scale of each recording's length; ``weights`` [n]
-    add up to one for each performance.
+    ``values`` [n] are sorted and on the scale of length; ``weights`` [n] sum to one a performance.
     """
 
     values: NDArray[np.float32]
@@ -104,7 +90,6 @@ class HumanScores:
 
     @cached_property
     def _from(self) -> NDArray[np.float64]:
-        """The weight [n + 1] of each value and all above it."""
         total = np.cumsum(self.weights[::-1].astype(np.float64))[::-1]
         return np.append(total, 0.0)
 
@@ -120,8 +105,7 @@ class HumanScores:
     def is_finding(self, score: float, seconds: float, alpha: float) -> bool:
         """Whether so strong a score is rarer than ``alpha`` among human recordings.
 
-        Where they are too few to say so by counting, none may be as strong, and the tail
-        that the strongest of them draw must say so.
+        Where they are too few to count, none may be as strong, and the fitted tail decides.
         """
         if self.p_value(score, seconds) <= alpha:
             return True
@@ -134,15 +118,15 @@ class HumanScores:
         return float(self.values[low.argmax()]) if low.any() else inf
 
     def surprise(self, score: float, seconds: float) -> float:
-        """Return how surprising a score is among them, in nats (``LengthScale.surprise``)."""
+        """Return ``LengthScale.surprise`` of a score, in nats."""
         return self.scale.surprise(score, seconds)
 
 
 @dataclass(frozen=True)
 class Recall:
-    """How many AI tracks of one kind are found, their makers unknown, at p <= 0.1.
+    """How many AI tracks of held-out makers are found at p <= 0.1.
 
-    ``from_s`` to ``to_s`` are lengths; ``all_bands``: whether all three high bands have energy.
+    They are ``from_s`` to ``to_s`` long, with energy in all three high bands or not.
     """
 
     from_s: float
@@ -157,7 +141,7 @@ class Recall:
 
     @property
     def finds(self) -> bool:
-        """Whether that is enough to say that what is not found is likely not there."""
+        """Whether that is enough for a low score to be evidence of a human."""
         return self.tracks >= RECALL_TRACKS and self.share_found >= RECALL_LEAST
 
 
@@ -165,10 +149,9 @@ class Recall:
 class Calibration:
     """Calibration of one population of recordings.
 
-    ``humans`` are scores of the whole answer; ``slope`` and ``intercept`` belong to its logit,
-    clipped to ``clip``. ``looks`` are the human scores of each kind of evidence by itself.
-    ``longest_s`` is the longest human recording's length, ``rates_hz`` the lowest and highest
-    sample rate; ``recall`` is how much AI is found in recordings of each kind.
+    ``humans`` are scores of the whole answer, ``looks`` those of each statistic. ``slope`` and
+    ``intercept`` are of the logit of a score, clipped to ``clip``. ``rates_hz`` are the lowest and
+    highest sample rate.
     """
 
     population: str
@@ -187,7 +170,7 @@ class Calibration:
         return low <= sample_rate_hz <= MOST_TIMES * high and seconds <= MOST_TIMES * self.longest_s
 
     def finds(self, seconds: float, bands: int) -> bool:
-        """Whether most AI of this length and bandwidth is found: a low score is evidence."""
+        """Whether most AI tracks of this length and bandwidth are found."""
         return any(one.covers(seconds, bands) and one.finds for one in self.recall)
 
     def probability(self, score: float) -> float:
@@ -197,11 +180,7 @@ class Calibration:
         return 1 / (1 + exp(-logit))
 
     def check_alpha(self, alpha: float) -> None:
-        """Refuse a false-positive rate that this set cannot support.
-
-        Raises:
-            ModelError: naming the number of human performances that it would take.
-        """
+        """Raise ModelError for a false-positive rate that this set is too small for."""
         needed = ceil(1 / alpha - ROUNDING) - 1
         if self.humans.performances < needed:
             raise ModelError(

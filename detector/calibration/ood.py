@@ -1,11 +1,8 @@
-"""Is a recording like those that the model was calibrated on? If not, no answer is backed.
+"""Whether a recording is like those of the calibration set, for which alone a p-value holds.
 
-A p-value holds for recordings that are exchangeable with the calibration set. So the
-balance of five bands below 4.5 kHz (what is above is evidence) and how steadily bins stand
-out of their neighbourhood (noise: hardly; music: some; a tone: always) are compared with
-those of the tracks that the model learned from, makers of music of either kind: by the
-distance from their centre in units of their own spread (Mahalanobis). What lies farther out
-than all but one in a hundred of them, their makers left out, is ``out_of_distribution``.
+The balance of five bands below 4.5 kHz and the steadiness of spectral bins are compared by
+Mahalanobis distance. A recording farther out than 99 % of the model's tracks, with makers left
+out, is ``out_of_distribution``.
 """
 
 from dataclasses import dataclass
@@ -19,7 +16,7 @@ from detector.audio.spectra import BIN_HZ, LTAS_BAND_HZ
 from detector.observation.observation import Observation
 
 EDGES_HZ: Final = (0, 500, 1_000, 2_000, 3_000, 4_500)
-FLOOR: Final = 10**-4.5  # of the power below 4.5 kHz: what is under it is not heard
+FLOOR: Final = 10**-4.5  # of the power below 4.5 kHz: less than that is inaudible
 PITCH_HZ: Final = (110.0, 4_400.0)
 SHARES: Final = (0.5, 0.9, 0.99)  # quantiles of the share of maxima
 SHARE_FLOOR: Final = 0.01
@@ -39,7 +36,7 @@ def features(observed: Observation) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Where the tracks lie: ``centre`` [8], ``inverse`` covariance [8, 8], ``farthest``."""
+    """Distribution of the tracks: ``centre`` [8], ``inverse`` covariance [8, 8], ``farthest``."""
 
     centre: NDArray[np.float64]
     inverse: NDArray[np.float64]
@@ -51,7 +48,7 @@ class Likeness:
         return float(np.sqrt(max(float(away @ self.inverse @ away), 0.0)))
 
     def is_out_of_distribution(self, observed: Observation) -> bool:
-        """Whether a recording lies farther out than nearly all."""
+        """Whether a recording is farther out than ``farthest``; not where it has no levels."""
         if len(observed.ltas) == 0:
             return False
         return self.distance(features(observed)) > self.farthest

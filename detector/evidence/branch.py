@@ -1,8 +1,4 @@
-"""What a branch of evidence is: it searches a recording, weighs what it found, and explains it.
-
-``detector.evidence.registry`` lists the branches; ``detector.evidence.combination`` puts
-their scores together.
-"""
+"""What a branch of evidence is: it searches a recording, weighs its finding, and explains it."""
 
 from abc import ABC
 from collections.abc import Collection, Mapping
@@ -55,7 +51,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class BranchScores:
-    """Findings in one recording of ``seconds``, by branch; a branch that found nothing is absent.
+    """Findings in one recording of ``seconds``, by branch; a branch without a finding is absent.
 
     ``looped``: the strongest pulse is that of a sample-exact loop or of a moved level.
     """
@@ -70,7 +66,7 @@ class BranchScores:
         return replace(self, findings=kept)
 
     def score_of(self, branch: str) -> float | None:
-        """Return the raw score of one branch; None where it found nothing."""
+        """Return the raw score of one branch; None where it has no finding."""
         return self.findings[branch].score if branch in self.findings else None
 
     def nats(self, calibration: Calibration, statistic: str, score: float) -> float:
@@ -84,9 +80,9 @@ class BranchScores:
 
 @dataclass(frozen=True)
 class Context:
-    """What a sentence is made of: scores, what they are compared with, and what was decided.
+    """Scores, their calibration and the decision, for the sentences of branches.
 
-    ``decided`` names the branch that made the answer "AI likely"; None where it is not.
+    ``decided`` is the branch that made the answer "AI likely"; None where it is not.
     """
 
     scores: BranchScores
@@ -126,7 +122,7 @@ class MovedLines(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a trace is: the ``rate_hz`` to follow, and the extent and coverage if known by it."""
+    """The ``rate_hz`` to follow through a track, and the extent and coverage where known."""
 
     rate_hz: float
     extent: str | None = None
@@ -134,10 +130,9 @@ class Place(NamedTuple):
 
 
 class Branch(ABC, Generic[F]):
-    """One branch of evidence; what is not overridden has a sensible default.
+    """One branch of evidence, with one or more *statistics*.
 
-    A branch has one or more *statistics*: scores with a human distribution of their own. The
-    first bears the branch's name.
+    These are scores with a human distribution of their own; the first has the branch's name.
     """
 
     name: ClassVar[str]
@@ -166,7 +161,7 @@ class Branch(ABC, Generic[F]):
         return finding.score
 
     def nats(self, finding: F, scores: BranchScores, calibration: Calibration) -> float:
-        """Return how surprising the finding is among human recordings, guards applied."""
+        """Return how surprising the finding is among human recordings, with guards applied."""
         return scores.nats(calibration, self.name, finding.score)
 
     def evidence(self, finding: F, context: Context) -> Evidence | None:

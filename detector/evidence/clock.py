@@ -1,29 +1,12 @@
 """The clock branch: does the energy of the high bands pulse at a decoder's frame rate?
 
-A frame-based decoder modulates the high bands with its own clock; lines then stand in the
-modulation spectrum exactly at multiples of sample_rate / hop. For each rate r of a lattice
-of known and plausible rates,
+For each rate r of a lattice, with n lines at k*r between 150 and 1,500 Hz of mean height ``on``,
 
     S(r) = (on - 0.7 off) * sqrt(n)
 
-where ``on`` is the mean height of the n lines at k*r between 150 and 1,500 Hz and ``off``
-the highest mean over the fractional positions (k - p/q)*r, q = 2..8, at least 0: a rhythm
-whose grid is finer than r lights those too. The score of a track is the largest S. It
-needs no AI-generated training data; which rates are in the lattice is the knowledge
-(``rates.toml`` of a model).
-
-Guards against false clocks: sample-exact loops light every fraction of a rate (ratio guard:
-where an off-lattice mean, q up to 24, exceeds 0.8 of ``on``, S is at most 1); mains buzz
-(where 100 or 120 Hz wins, all their multiples are masked and the rest is scored again);
-MP3's own frame rates are never looked at; bands below 4.5 kHz give no verdict. A moved
-level (a tremolo, a gate) pulses alike in all bands, and its lines fall with their order. A
-decoder repeats detail of single samples, so its lines are about as high at any order (level
-guard). Where a repetition or a moved level was stronger than anything that is
-left, the recording is *looped*: all multiples of that rate are masked and the rest is scored
-again, so that no quiet loop covers a decoder. Both also draw fixed lines into the spectrum,
-so that other evidence must know of it.
-
-Everything is a sparse matrix product, so CPU and CUDA run the same code in any batch size.
+where ``off`` is the highest mean over the fractions (k - p/q)*r, q = 2..8, at least 0. The score
+of a track is the largest S. ``docs/explanation/detector.md`` describes the guards against loops,
+moved levels, mains and MP3 frames. CPU and CUDA run the same code in any batch size.
 """
 
 import warnings
@@ -68,7 +51,7 @@ COMMON_FAINT: Final = 5.0  # S
 
 @dataclass(frozen=True)
 class Rate:
-    """One candidate clock rate; ``penalty`` is taken off its score (less plausible rates)."""
+    """One candidate clock rate; ``penalty`` is subtracted from its score."""
 
     hz: float
     penalty: float
@@ -105,8 +88,8 @@ class ClockFinding:
 class ClockScores:
     """Scores of a batch: ``score`` [B], ``best`` [B] index into the rates, ``all`` [B, rates].
 
-    ``looped`` [B]: the strongest pulse was that of a repetition or of a moved level; ``loop_hz``
-    [B] is the rate of that, or of what comes nearest to a repetition.
+    ``looped`` [B]: the strongest pulse was that of a repetition or of a moved level, at the rate
+    ``loop_hz`` [B].
     """
 
     score: torch.Tensor
@@ -117,10 +100,7 @@ class ClockScores:
 
 
 def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """Return z [..., bins]: sharpened lines standardised, neighbours joined, clipped.
-
-    A clock rarely falls on a bin's centre, so a bin may count with 0.7 of its neighbour.
-    """
+    """Return z [..., bins]: lines standardised, clipped, at least 0.7 of each neighbour."""
     first = round(BASELINE_ABOVE_HZ / geometry.bin_hz) + 1
     above = lines[..., first:]
     middle = _median(above)
@@ -134,7 +114,7 @@ def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
 
 
 def _median(rows: torch.Tensor) -> torch.Tensor:
-    """Return the lower median [..., 1]: the same value as torch's, which sorts everything."""
+    """Return the lower median [..., 1] as torch does, without sorting everything."""
     if rows.device.type != "cpu":
         return rows.median(dim=-1, keepdim=True).values
     at = (rows.shape[-1] - 1) // 2
@@ -152,16 +132,13 @@ def _spread(rows: torch.Tensor) -> torch.Tensor:
 def score_tracks(
     lines: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
 ) -> ClockScores:
-    """Score a batch of equal geometry.
+    """Score a batch of equal geometry, on the device of ``lines``; 0 where no band has energy.
 
     Args:
         lines: [B, 3, bins] sharpened modulation spectra (``Observation.clock``).
-        groups: [B, 3] bool, which of the three bands were heard.
+        groups: [B, 3] bool, which of the three bands have energy.
         geometry: of all tracks in the batch.
         lattice: candidate rates.
-
-    Returns:
-        Scores on the device of ``lines``; 0 where no band was heard.
     """
     z = line_heights(lines, geometry) * groups[..., None]
     scores = score_heights(z, groups, geometry, lattice)
@@ -182,7 +159,6 @@ def _repeated_hz(
     geometry: Geometry,
     lattice: Lattice,
 ) -> float | None:
-    """Return the rate of the loop or of the moved level that a track pulses with, or None."""
     if bool(scores.looped[row]):
         return float(scores.loop_hz[row])
     hz = lattice.rates[int(scores.best[row])].hz
@@ -191,15 +167,10 @@ def _repeated_hz(
 
 
 def is_moved_level(lines: FloatArray, geometry: Geometry, hz: float) -> bool:
-    """Whether lines at a rate are those of a moved level, and no clock's.
+    """Whether ``lines`` [bands, bins] at a rate are those of a moved level, and no clock's.
 
-    The height of the lines over the logarithm of their order is fitted by a straight line, in
-    which every octave weighs alike. With one band alone the answer is always no.
-
-    Args:
-        lines: [bands, bins] sharpened modulation spectra of the bands that were heard.
-        geometry: of the recording.
-        hz: the rate.
+    Their heights must fall with the logarithm of their order, and must correlate between bands
+    (those with energy): one band alone is never a moved level.
     """
     bins = lattice_bins(geometry, allowed_bins(geometry), hz, 1)
     if len(lines) < 2 or len(bins) < MIN_LINES:
@@ -224,7 +195,7 @@ def _hear_through_loops(
     row: int,
     hz: float,
 ) -> None:
-    """Mask the loops of one track, that at ``hz`` first, and put what is left into its row."""
+    """Mask the loops of one track, that at ``hz`` first, and store the new score in its row."""
     for _ in range(MOST_LOOPS):
         z = z * loop_mask(geometry, hz).to(z.device)
         again = score_heights(z, groups, geometry, lattice)
@@ -240,7 +211,7 @@ def _hear_through_loops(
 def score_heights(
     z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
 ) -> ClockScores:
-    """Score line heights [B, bands, bins], which are zero where a band was not heard."""
+    """Score line heights [B, bands, bins], which are zero where a band has no energy."""
     scores, loop, loop_hz = _score(z, groups, geometry, lattice)
     looped = loop > scores.amax(dim=1).clamp(min=LOOP_FROM)
     winner = scores.argmax(dim=1)
@@ -258,10 +229,7 @@ def score_heights(
 def _score(
     z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return S [B, probed] with the ratio guard applied, the most that it took away and where [B].
-
-    Where: the fraction of a probed rate at which lines were highest, in Hz.
-    """
+    """Return S [B, probed] after the ratio guard, the largest S that it capped, and its Hz [B]."""
     comb = _comb(geometry, lattice.probed)
     batch, bands, bins = z.shape
     used = groups.sum(dim=1).clamp(min=1)[:, None]
@@ -269,7 +237,7 @@ def _score(
     on, off = each[..., 0], each[..., 1:].amax(dim=-1).clamp(min=0)
     root = comb.root.to(z.device)
     per_band = ((on - CONTRAST * off) * root).reshape(batch, bands, -1)
-    score = per_band.sum(dim=1) / used  # bands not heard are all zero
+    score = per_band.sum(dim=1) / used  # bands without energy are all zero
 
     together = z.sum(dim=1) / used
     near = _means(comb.contrast, together, len(lattice.probed))
@@ -285,10 +253,7 @@ def _score(
 
 
 def score_bounds(z: torch.Tensor, geometry: Geometry, lattice: Lattice) -> torch.Tensor:
-    """Return what line heights [rows, bins] can score at most: the lines without contrast.
-
-    With and without the mains, because where these win the rest is scored again.
-    """
+    """Return the most that line heights [rows, bins] can score, mains masked or not."""
     lines = _lines(geometry, tuple(rate.hz for rate in lattice.rates))
     picked = z[:, lines.bins.to(z.device)]
     kept = mains_mask(geometry)[lines.bins].to(z.device)
@@ -300,10 +265,7 @@ def score_bounds(z: torch.Tensor, geometry: Geometry, lattice: Lattice) -> torch
 
 
 def score_segments(timeline: torch.Tensor, hz: float, geometry: Geometry) -> torch.Tensor:
-    """Return S [segments] at one fixed rate, of all bands together.
-
-    Its null is tight (99 % of human segments below 0.6), because no maximum is taken.
-    """
+    """Return S [segments] at one fixed rate, of all bands: 99 % of human ones are below 0.6."""
     z = line_heights(timeline, geometry)
     comb = _comb(geometry, (hz,))
     means = _means(comb.contrast, z, 1)[:, 0]
@@ -323,11 +285,7 @@ class _Comb:
 
 @dataclass(frozen=True)
 class _Lines:
-    """The lines of all rates.
-
-    ``bins`` [n] are theirs, ``rate`` [n] the number of the rate of each, ``root`` [rates] the root
-    of the number of lines: infinite where they are too few.
-    """
+    """Bins [n] of all lines, the rate [n] of each, and sqrt(lines) [rates], infinite for few."""
 
     bins: torch.Tensor
     rate: torch.Tensor
@@ -347,7 +305,6 @@ def _lines(geometry: Geometry, rates: tuple[float, ...]) -> _Lines:
 
 
 def _means(matrix: torch.Tensor, z: torch.Tensor, probed: int) -> torch.Tensor:
-    """Return [rows of z, probed, orders]."""
     product = torch.sparse.mm(matrix.to(z.device), z.T.contiguous())
     means: torch.Tensor = product.T.reshape(len(z), probed, -1)
     return means
@@ -375,7 +332,7 @@ def _comb(geometry: Geometry, probed: tuple[float, ...]) -> _Comb:
 
 
 def allowed_bins(geometry: Geometry) -> NDArray[np.bool_]:
-    """Return which bins are looked at: those away from MP3's frame rates."""
+    """Return which bins [bins] are away from MP3's frame rates."""
     hz = np.arange(geometry.bins) * geometry.bin_hz
     distances = [np.abs(hz - np.round(hz / frame) * frame) for frame in MP3_FRAME_HZ]
     allowed: NDArray[np.bool_] = np.min(distances, axis=0) > MP3_WIDTH_HZ
@@ -397,7 +354,6 @@ def lattice_bins(
 
 
 def _averaging(rows: list[NDArray[np.int64]], bins: int) -> torch.Tensor:
-    """Return a CSR matrix whose product with z averages each row's bins."""
     sizes = [len(row) for row in rows]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
@@ -430,12 +386,10 @@ def loop_mask(geometry: Geometry, loop_hz: float, beside: float = LOOP_BINS) -> 
 
 
 def standard_lattice() -> Lattice:
-    """Return the lattice from which a model's ``rates.toml`` starts.
+    """Return the lattice from which a model's ``rates.toml`` starts, 20 to 405 Hz.
 
-    First the sample rates in use over powers of two, and over five times a power of two,
-    with round rates of codecs (31 rates, 20 to 405 Hz); then hops with factors 3, 5 and 7,
-    as vocoders use, with a penalty of 0.5. Mains rates and their kin are left out: no
-    decoder is known for 60 and 300 Hz, and lamps buzz there.
+    Without penalty: sample rates over 1 or 5 times a power of two, and round rates of codecs.
+    Hops with further factors 3, 5 and 7, as vocoders have, have a penalty of 0.5.
     """
     sample_rates = (44_100, 48_000, 32_000, 24_000, 22_050, 16_000)
     plausible: dict[float, str] = {}

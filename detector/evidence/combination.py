@@ -1,26 +1,11 @@
-"""How the branches of evidence are scored and put together.
+"""How the branches of evidence are scored and combined.
 
-Each score is first put on one scale: how surprising it is among human recordings of its
-length (``HumanScores.surprise``, in nats). Clock and templates are added, since a decoder
-shows in both and human recordings seldom show in either. The sum is put on that scale again.
-The other branches (parts of a track, an altered speed or pitch, learned generators) find
-what the sum cannot see, and they find something in more human recordings the more they
-search. So each pays a penalty for being one more search, and the largest counts:
+Each score is in nats of surprise among human recordings of its length. ``main`` is the sum of
+clock and templates on that scale; each other branch pays a penalty for one more search:
 
     score = max(main, parts - ln 10, speed - ln 10, pitch - ln 10, learned - ln 2)
 
-``speed`` adds the clock at the speed where it fits best and the templates at that speed.
-``pitch`` are templates alone, all their lines moved by one factor. A learned generator pays
-less, because it was chosen before the search.
-
-The null of that maximum is measured as one (``Calibration.humans``): whatever the number of
-branches, the false-positive rate of the whole answer stays the operator's.
-
-Guards. A sample-exact loop, or a level that moves like clockwork, has fixed lines of its own
-and a pulse at many rates. Its clock is scored without
-those (``detector.evidence.clock``); all other evidence in it counts at most
-ln 10. A faint clock at 50 Hz, on which players of old machines and trackers
-run too, counts no more than one in fifty without a second witness.
+``Calibration.humans`` is the null of that maximum. See ``docs/explanation/detector.md``.
 """
 
 from collections.abc import Collection
@@ -56,10 +41,7 @@ def branch(name: str) -> Branch[Any]:
 
 
 def statistics_of(branches: Collection[str]) -> tuple[str, ...]:
-    """Return the statistics that a calibration of these branches holds.
-
-    In the order in which each can be stated in nats: sums come after what they are sums of.
-    """
+    """Return the statistics of a calibration of these branches; sums follow their terms."""
     summed = [entry.name for entry in _entries(branches, Role.SUM)]
     main = [MAIN] if len(summed) > 1 else []
     alone = [entry.name for entry in _entries(branches, Role.SINGLE, Role.SEARCH)]
@@ -71,7 +53,7 @@ def statistics_of(branches: Collection[str]) -> tuple[str, ...]:
 
 
 def statistic(name: str, scores: BranchScores, calibration: Calibration) -> float | None:
-    """Return one of ``statistics_of``; None where its branch found nothing."""
+    """Return one of ``statistics_of``; None where its branch has no finding."""
     if name == MAIN:
         return main_sum(scores, calibration)
     owner = _owner(name)
@@ -143,10 +125,7 @@ def is_conclusive(scores: BranchScores, calibration: Calibration) -> bool:
 
 
 def strongest(scores: BranchScores, calibration: Calibration) -> tuple[float, str]:
-    """Return what the strongest branch found, in nats less its penalty, and its name.
-
-    ``Calibration.humans`` are these of human recordings.
-    """
+    """Return the nats of the strongest branch, less its penalty, and its name."""
     best, name = -inf, MAIN
     alone = _nats(scores, calibration, Role.SINGLE, Role.SEARCH)
     penalties = {entry.name: entry.penalty for entry in REGISTRY}

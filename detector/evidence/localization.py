@@ -1,16 +1,8 @@
 """Where in a track does a clock run? A decoder's part inside someone's recording.
 
-A part of 15 to 60 s drowns in the average over a long track. So windows of about 24 s of
-the observation's timeline are scored on their own, at the plausible rates only (those
-without penalty), and the best window counts. Taking the best of many lifts the score of
-human tracks as well, the more the longer they are: the score has a null of its own, from
-human tracks of 24 s and more (``calibration.HumanScores``).
-
-Then, at the best window's rate alone, where nothing is chosen any more and the null is
-tight (99 % of human segments below 0.6), each segment of 12 s says whether the clock runs
-there. A part that covers only some of a segment leaves lines as high there as the share of
-the segment's window that it fills, and half-overlapping Hann windows add up to one: the
-shares to the left of a segment inside the part add up to the way to the part's edge.
+Windows of about 24 s are scored at the rates without penalty. The best one counts, with a null of
+its own. Then each segment of 12 s is scored at that window's rate. Half-overlapping Hann windows
+add up to one, so the heights of lines show where in a segment the edge is.
 """
 
 from dataclasses import dataclass
@@ -41,7 +33,7 @@ WINDOW_SEGMENTS: Final = 3  # half-overlapping segments of 11.9 s: 23.8 s
 WINDOWS_CLOSELY: Final = 4  # of these, looked at together
 WINDOWS_TOGETHER: Final = 64  # scored at once: hours of audio need no more memory than minutes
 MIN_PART_S: Final = 24.0  # two windows; a shorter track is one stretch and has no parts
-MIN_SEGMENTS: Final = 3  # shorter tracks are one window: their own score says it all
+MIN_SEGMENTS: Final = 3  # shorter tracks are one window
 PRESENT: Final = 1.0  # S at one fixed rate
 EDGE_SEGMENTS: Final = 2  # beyond a run whose windows may still reach into the part
 COVERAGE_ALL: Final = 0.7
@@ -52,9 +44,8 @@ COVERAGE_PARTLY: Final = 0.45
 class Parts:
     """Where a clock runs.
 
-    ``score`` is the best window's, ``rate`` its clock. ``segments`` are the stretches in
-    seconds, each with its mean S; they are empty, and the extent is None, where the score
-    is under the bar. ``coverage`` is their share of the track.
+    ``score`` and ``rate`` are the best window's. ``segments`` are the stretches in seconds, each
+    with its mean S, and ``coverage`` their share of the track. Under the bar there are none.
     """
 
     score: float
@@ -103,13 +94,7 @@ def _plausible(lattice: Lattice) -> Lattice:
 
 
 def find_parts(observation: Observation, lattice: Lattice, bar: float) -> Parts:
-    """Return where a clock runs, if the best window scores at least ``bar``.
-
-    Args:
-        observation: of a whole track.
-        lattice: the model's rates; those with a penalty are not looked at.
-        bar: from the null of human tracks.
-    """
+    """Return where a clock runs, if the best window scores at least ``bar``."""
     window = best_window(observation, lattice)
     if window.score < bar:
         return Parts(window.score, window.rate, (), 0.0, "None")
@@ -132,7 +117,7 @@ def locate(observation: Observation, window: Window) -> Parts:
 
 
 def _windows(timeline: FloatArray) -> FloatArray:
-    """Return means [windows, bins] over neighbouring segments, every segment a start."""
+    """Return means [windows, bins] over neighbouring segments, from every segment on."""
     size = min(WINDOW_SEGMENTS, len(timeline))
     if size == 0:
         return timeline
@@ -147,8 +132,7 @@ def _windows(timeline: FloatArray) -> FloatArray:
 def _stretches(heights: FloatArray, where: int) -> list[tuple[int, int]]:
     """Return first and last segment of each run in which the clock is present.
 
-    The running median closes gaps of one and drops single segments; the best window's own
-    run stays, if need be with its highest segment alone.
+    A running median closes gaps of one segment; the best window keeps at least its highest one.
     """
     padded = np.pad(heights, 1, mode="edge")
     smooth = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
@@ -161,11 +145,7 @@ def _stretches(heights: FloatArray, where: int) -> list[tuple[int, int]]:
 
 
 def _amplitude(observation: Observation, hz: float) -> FloatArray:
-    """Return the mean amplitude [segments] of the lines at ``hz``, above what lies between.
-
-    The timeline is in nepers of power, so half of it is in nepers of amplitude; a line
-    between two bins stands in both.
-    """
+    """Return the mean amplitude [segments] of the lines at ``hz``, above that between them."""
     geometry, timeline = observation.geometry, observation.timeline
     allowed = allowed_bins(geometry)
 
@@ -182,7 +162,7 @@ def _amplitude(observation: Observation, hz: float) -> FloatArray:
 def _located(
     heights: FloatArray, amplitude: FloatArray, first: int, last: int, observation: Observation
 ) -> SegmentScore:
-    """Return a run in seconds; where it reaches either end of the track, up to that end."""
+    """Return a run in seconds; a run that reaches an end of the track goes up to that end."""
     half = observation.geometry.segment_s / 2
     run = amplitude[first : last + 1]
     level = float(np.quantile(run, 0.75) if len(run) < 4 else np.median(run[1:-1]))

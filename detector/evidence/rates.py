@@ -1,4 +1,4 @@
-"""The file ``rates.toml`` of a model: its lattice, with who is known to run on each rate."""
+"""The file ``rates.toml`` of a model: its lattice, with the known decoders of each rate."""
 
 import tomllib
 

@@ -39,9 +39,8 @@ class Pulse(Enum):
 class Entry:
     """One branch: its place in the answer, and its words.
 
-    ``label`` is its short name for people; ``trace`` completes "It carries a trace that
-    music generators leave: ..."; ``card`` is its item in the list of a model's card.
-    ``trained``: whether training can include it (a model's manifest names it then).
+    ``label`` is its name for people, ``card`` its item in a model's card. ``trace`` completes "It
+    carries a trace that music generators leave: ...". ``trained``: training can include it.
     """
 
     name: str

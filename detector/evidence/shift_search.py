@@ -1,19 +1,9 @@
 """The fixed lines of the spectrum, all moved by one factor: an altered pitch or speed.
 
-Playing a track faster or shifting its pitch moves every line of its spectrum by one factor,
-and so does a decoder of the same make at another sample rate (44.1 to 48 kHz: 1.088).
-Templates (``detector.evidence.templates``) stand for one place; here they are compared at 2,700
-factors, from 0.90 to 1.11.
-
-On a logarithmic axis of frequency a factor is a shift, so the cosines at all of them are one
-cross-correlation. It is computed in blocks through the FFT (overlap-save; Oppenheim and
-Schafer, Discrete-Time Signal Processing, 8.7): 5 ms for 55 templates.
-
-Among so many factors something fits by chance, and a template that is a comb fits many
-recordings somewhere. So the best cosine counts by how far it stands out of those at all
-factors, its *peak*, in their standard deviations. Hum is a comb, too, and at one factor a
-decoder's: 60 Hz is 0.96 of 62.5. Where lines stand at the multiples of a mains frequency, they
-are taken out first; a decoder's comb that was moved to just there goes with them.
+Templates are compared at 2,700 factors, from 0.90 to 1.11. On a logarithmic axis these are shifts
+of one cross-correlation, by FFT in blocks (overlap-save; Oppenheim and Schafer, 8.7). The best
+cosine counts by its *peak*: its height over those at all factors, in their standard deviations.
+Lines of mains hum are removed first: 60 Hz is 0.96 of a decoder's 62.5.
 """
 
 from functools import lru_cache
@@ -100,7 +90,7 @@ def near(cosines: FloatArray, factor: float) -> FloatArray:
 
 
 def _grid(low: int, start: int, count: int) -> NDArray[np.float64]:
-    """Return where points stand, in bins, in equal steps of the logarithm from bin ``low``."""
+    """Return points in bins, in equal steps of the logarithm from bin ``low``."""
     points: NDArray[np.float64] = low * np.exp(np.arange(start, start + count) * STEP)
     return points
 
@@ -111,10 +101,9 @@ def _length(low: int, high: int) -> int:
 
 @lru_cache(maxsize=4)
 def _places(bands: Bands) -> tuple[NDArray[np.intp], ...]:
-    """Return for each band which numbers of a vector its blocks [blocks, FFT] read.
+    """Return for each band the indices into a vector that its blocks [blocks, FFT] read.
 
-    A block starts ``SHIFTS`` before its templates' does; beyond a band nothing was heard: the
-    place after the last.
+    A block starts ``SHIFTS`` before its templates'; outside of a band it reads past the end.
     """
     by_band = []
     nothing, offset = sum(high - low for low, high in bands), 0
@@ -145,7 +134,7 @@ def _mains(bands: Bands) -> tuple[tuple[NDArray[np.intp], ...], ...]:
 
 
 def _without_mains(units: FloatArray, bands: Bands) -> FloatArray:
-    """Return a recording's vector without lines of hum, where it has them."""
+    """Return a recording's vector without lines of mains hum."""
     spread = max(float(units.std()), 1e-9)
     cleared = units
     for drifts in _mains(bands):

@@ -1,15 +1,8 @@
-"""A second look at what the clock did not find: was the recording sped up or slowed down?
+"""The clock at an altered speed: was the recording sped up or slowed down?
 
-Playing a decoder's output 3 % faster moves all of its lines by 3 %, off the lattice. One
-scale for a short list of rates brings them back: S(scale * r) is computed for scales from
-0.90 to 1.10, with contrast and ratio guard (``detector.evidence.clock``) for the best of them.
-
-Looking at eight thousand rates instead of thirty finds a rhythm that fits in many
-recordings, so this score has a null of its own, several times as high as the clock's. It is
-therefore only a second look: it never lowers the bar of the clock, and what it finds is
-suspect at most. Mains multiples are masked throughout, and the frame rates of AAC are not
-candidates: at a tenth off, half the short list would reach them. What a moved level leaves
-(``detector.evidence.clock``) is masked, and the rest is searched.
+S(scale * r) (``detector.evidence.clock``) of a short list of rates is computed for scales from
+0.90 to 1.10. The score has a null of its own, several times as high as the clock's. Multiples of
+mains and of moved levels are masked, and frame rates of AAC are no candidates.
 """
 
 from dataclasses import dataclass
@@ -60,7 +53,7 @@ AAC_WIDTH: Final = 2e-3  # of the rate: wide enough for the drift of a sound car
 
 @dataclass(frozen=True)
 class ScaledPulse:
-    """The best fit: score, the decoder's own rate in Hz, and the playing speed (1.03: faster)."""
+    """The best fit: score, the decoder's own rate in Hz, and playing speed (1.03: faster)."""
 
     score: float
     rate_hz: float
@@ -82,12 +75,12 @@ class ScaledPulse:
         return ScaledPulse(self.score, round(self.heard_hz / scale, 6), round(scale, 5))
 
     def stands_where(self, other: "ScaledPulse") -> bool:
-        """Whether the lines of both are the same; then the lesser change is the likelier."""
+        """Whether the lines of both are the same."""
         return abs(self.heard_hz / other.heard_hz - 1) < SAME_HZ
 
     @property
     def sentence(self) -> str:
-        """What a person reads beside the p-value."""
+        """The sentence for people."""
         return (
             f"The energy above 4.5 kHz pulses at {self.heard_hz:.2f} Hz: a decoder's "
             f"{self.rate_hz:.2f} Hz, if the speed was altered by {self.scale - 1:+.1%}."
@@ -95,11 +88,10 @@ class ScaledPulse:
 
 
 def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -> ScaledPulse:
-    """Return the best scaled rate of a recording; score 0 where no high band was heard.
+    """Return the best scaled rate of a recording; score 0 where no high band has energy.
 
-    The score has its own human null (p-value by ``calibration.HumanScores``), never the
-    clock's. Lines fix only rate * scale: where two rates of the list fit the same lines,
-    the one that takes the lesser change of speed is given, which may be the wrong one.
+    Where two rates of the list fit the same lines, that with the lesser change of speed is
+    returned.
     """
     if not any(observation.groups):
         return ScaledPulse(0.0, rates[0], 1.0)
@@ -116,11 +108,7 @@ def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -
 
 
 def repeats(observation: Observation, scale: float) -> bool:
-    """Whether a sample-exact loop lights a rate of the list, at a scale: its fractions as well.
-
-    Such a loop draws fixed lines at the multiples of its own rate, and decoders' lines stand
-    at the multiples of theirs.
-    """
+    """Whether a sample-exact loop has lines at a rate of the list, at a scale, and between them."""
     if not any(observation.groups):
         return False
     geometry = observation.geometry
@@ -153,7 +141,7 @@ def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> Scaled
 
 
 def _heights(observation: Observation) -> FloatArray:
-    """Return z [bins], the mean of the bands that were heard, 0 at mains multiples."""
+    """Return z [bins], the mean of the bands with energy, 0 at mains multiples."""
     groups = torch.tensor(observation.groups)
     heights = line_heights(torch.from_numpy(observation.clock), observation.geometry)
     z: FloatArray = (heights[groups].mean(dim=0) * mains_mask(observation.geometry)).numpy()
@@ -162,10 +150,10 @@ def _heights(observation: Observation) -> FloatArray:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where the lines of one rate stand at each scale: made once for a geometry.
+    """The lines of one rate at each scale.
 
-    ``scales`` [n]; ``bins`` [n, lines], beyond the last bin where a line does not count;
-    ``root`` [n], of the number of lines, infinite where a scale is no candidate.
+    ``bins`` [n, lines] are past the end where a line does not count; ``root`` [n] is that of the
+    number of lines, infinite where a scale is no candidate.
     """
 
     scales: NDArray[np.float64]
@@ -220,7 +208,7 @@ def _fine(z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: flo
 
 @lru_cache(maxsize=8)
 def _fractions(lowest_hz: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return all p and q in lowest terms, q by q, as ``lattice_bins`` would ask about them."""
+    """Return all p and q in lowest terms, q by q, as in ``lattice_bins``."""
     orders = (1, *CONTRAST_ORDERS, *GUARD_ORDERS)
     index = [np.arange(int(HIGH_HZ * q / lowest_hz) + 2) for q in orders]
     index = [p[np.gcd(p, q) == 1] for p, q in zip(index, orders, strict=True)]
@@ -231,10 +219,7 @@ def _fractions(lowest_hz: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _means(
     z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float
 ) -> tuple[dict[int, float], int]:
-    """Return the mean of z at ``lattice_bins`` of each order that has any, and their number at 1.
-
-    All orders at once: of one candidate there are two dozen, and of candidates there are many.
-    """
+    """Return the mean of z at ``lattice_bins`` of each order, and how many order 1 has."""
     index, order = _fractions(SCALE_LOW * SHORT_LIST_HZ[0])
     at = index * (hz / order)
     inside = (at >= LOW_HZ) & (at < HIGH_HZ)

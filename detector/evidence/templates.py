@@ -1,18 +1,9 @@
 """The templates branch: do the fixed lines of the spectrum match a known generator's?
 
-A generator's decoder leaves lines at the same frequencies in everything that it makes.
-The share of frames in which a bin is the maximum of its neighbourhood shows them free of
-level (``observation.shares``). What is left of it over a median of 9 bins, in two bands
-that weigh alike (1 to 8 kHz outlives low MP3 rates, 5 to 16 kHz says most), is the
-recording's vector. What human recordings have in common is taken off: their mean, and the
-few directions in which they differ most among each other (scales, tunings, band edges). The
-mean of what is left, at length 1, over a decoder's tracks is its template. A score is the
-cosine, stated on the scale of human recordings of the same population: 0 is their median and
-1 their 95 % point for that template.
-
-Unlike the clock this knows decoders one by one: those of generators, of singing synthesis
-and of neural codecs. Unseen generators often share a decoder, or its relatives, with known
-ones: that is what it adds.
+The excess of ``Observation.shares`` over a median of 9 bins, in two bands that weigh alike, is a
+recording's vector. The mean and the main directions of human recordings are removed; a template is
+the mean of a decoder's vectors. A score is the cosine with one, on the scale of human recordings
+of the population: 0 is their median and 1 their 95 % point.
 """
 
 from collections.abc import Sequence
@@ -56,7 +47,7 @@ def residual(observed: Observation) -> FloatArray:
 
 
 def _empty_bands(ltas: FloatArray) -> NDArray[np.bool_]:
-    """Return which 500 Hz bands hold nothing; all of them where there is no spectrum."""
+    """Return which 500 Hz bands are empty; all of them where there is no spectrum."""
     wide = round(GATE_BAND_HZ / LTAS_BAND_HZ)
     if len(ltas) == 0:
         return np.ones(ltas.shape[1] // wide, bool)
@@ -69,12 +60,10 @@ def _empty_bands(ltas: FloatArray) -> NDArray[np.bool_]:
 
 
 def unit(vectors: FloatArray, human_mean: FloatArray, axes: FloatArray | None = None) -> FloatArray:
-    """Return vectors [..., 6686] without what is human, each at length 1.
+    """Return residuals [..., 6686] without the human part, each at length 1.
 
-    Args:
-        vectors: residuals.
-        human_mean: [6686] is taken off, then each vector's own mean.
-        axes: [n, 6686], orthonormal: directions that are taken out.
+    ``human_mean`` [6686] and each vector's own mean are subtracted, then the orthonormal ``axes``
+    [n, 6686] are projected out.
     """
     centred = vectors - human_mean
     centred = centred - centred.mean(axis=-1, keepdims=True)
@@ -89,12 +78,10 @@ def unit(vectors: FloatArray, human_mean: FloatArray, axes: FloatArray | None = 
 class TemplateSet:
     """Templates of known decoders.
 
-    ``human_mean`` [6686] and ``human_axes`` [n, 6686] are what is taken off; ``vectors``
-    [decoders, 6686] at length 1; ``middle`` and ``spread`` [decoders]: median of human
-    recordings, and from there to their 95 % point, by population. ``generators`` are those
-    names that make music by themselves; the others are codecs and voices. ``peak_middle`` and
-    ``peak_spread`` are those of ``shift_search.peaks``; a set without them does not search for
-    lines that were moved.
+    ``human_mean`` [6686] and ``human_axes`` [n, 6686] are as in ``unit``; ``vectors`` [decoders,
+    6686] are at length 1. ``middle`` and ``spread`` [decoders] are the median of human recordings
+    and from there to their 95 % point, by population; ``peak_middle`` and ``peak_spread`` are
+    those of ``shift_search.peaks``. Names that are not ``generators`` are codecs and voices.
     """
 
     names: tuple[str, ...]
@@ -123,14 +110,13 @@ class TemplateSet:
         )
 
     def unit(self, vectors: FloatArray) -> FloatArray:
-        """Return residuals [..., 6686] as the templates are compared with them."""
+        """Return residuals [..., 6686] at length 1 without the human part."""
         return unit(vectors, self.human_mean, self.human_axes)
 
     def scores(self, units: FloatArray, population: str) -> FloatArray:
         """Return one recording's score against each template; ``units`` [6686] by ``unit``.
 
-        In double precision: how a library splits a product over threads changes its last
-        bits, and those of a rounded score must not depend on that.
+        Double precision, because threads change the last bits of a product.
         """
         cosine = self.vectors.astype(np.float64) @ units.astype(np.float64)
         return self._scores_of(cosine, population)
@@ -150,10 +136,7 @@ class TemplateSet:
         return self._correlator.cosines(units)
 
     def find_moved(self, cosines: FloatArray, population: str) -> "PitchFinding":
-        """Return the template that stands out most, of ``transposed`` cosines.
-
-        Its factor is beyond what ``scores`` answers for.
-        """
+        """Return the template that stands out most, of ``transposed`` cosines."""
         height, columns = peaks(cosines)
         scores = (height - self.peak_middle[population]) / self.peak_spread[population]
         best = int(scores.argmax())
@@ -167,7 +150,7 @@ class TemplateSet:
 
 @dataclass(frozen=True)
 class TemplateMatch:
-    """The best template's score, whose it is, and whether it is clear enough to name."""
+    """The best template's score and name; ``named`` is None where it is not clear enough."""
 
     score: float
     nearest: str
@@ -178,7 +161,6 @@ class TemplateMatch:
 class PitchFinding:
     """The template whose lines fit best if all are moved by a factor (1.06: a semitone up).
 
-    The score is on the scale of human recordings: 0 is their median, 1 their 95 % point.
     ``looped``: a sample-exact loop draws such lines (``detector.evidence.speed.repeats``).
     """
 
@@ -189,7 +171,7 @@ class PitchFinding:
 
     @property
     def moved(self) -> str:
-        """How far the lines are moved, as people say it."""
+        """The factor for people, in percent and semitones."""
         return f"{self.factor - 1:+.1%} ({12 * log2(self.factor):+.1f} semitones)"
 
 
@@ -197,10 +179,9 @@ class PitchFinding:
 class Learned:
     """A template from a few tracks of one new generator, with a null of its own.
 
-    It is no member of the template_set: there, the best of many must stand out against the best of
-    many. ``vector`` [6686] is at length 1, and zero above the band that all its tracks
-    filled; ``humans`` are the cosines of human recordings. It speaks only about recordings of
-    its own population and, below 44.1 kHz, of its own sample rates.
+    ``vector`` [6686] is at length 1, and zero above the band of all its tracks; ``humans`` are the
+    cosines of human recordings. It applies to its own population and, below 44.1 kHz, to its own
+    sample rates.
     """
 
     name: str
@@ -214,7 +195,7 @@ class Learned:
     def surprise(
         self, units: FloatArray, population: str, sample_rate_hz: int, seconds: float
     ) -> float | None:
-        """Return how surprising a recording's match is; None where it does not speak."""
+        """Return how surprising a recording's match is; None where it does not apply."""
         if population != self.population:
             return None
         if population != FULL_RATE and sample_rate_hz not in self.sample_rates_hz:
@@ -228,11 +209,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class Attribution:
-    """When a template's score names its generator.
-
-    The margin keeps apart generators with one decoder; then none is named. Codecs and voices
-    are never named as generators.
-    """
+    """When a template's score names its generator: only with a margin over the next template."""
 
     min_score: float
     min_margin: float
@@ -251,10 +228,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class FixedLines:
-    """The fixed lines of one recording, and the templates that they are compared with.
-
-    ``units`` [6686] are by ``TemplateSet.unit``. Without ``attribution`` no generator is named.
-    """
+    """The fixed lines of one recording, ``units`` [6686] by ``TemplateSet.unit``, and templates."""
 
     template_set: TemplateSet
     units: FloatArray

@@ -1,10 +1,11 @@
-"""What a person is shown about one recording: the evidence as data, before it is drawn.
+"""The evidence about one recording as data, before it is drawn.
 
-The same numbers are written as JSON, so that a picture can be checked. Line
-heights are those that the clock scores (``clock.line_heights``, mean of the bands with energy).
+The same numbers are written as JSON, so that a picture can be checked. Line heights are those of
+``clock.line_heights``, in the mean of the bands with energy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -27,8 +28,7 @@ from detector.evidence.templates import TemplateSet, residual
 from detector.observation.observation import Observation
 from detector.types import Assessment, FloatArray, SegmentScore
 
-# Heights in the calibration set's human recordings, each of them counting alike. They hardly
-# depend on the frequency from 150 to 1,500 Hz: the lines are standardised.
+# Line heights of the calibration set's human recordings, from 150 to 1,500 Hz.
 HUMAN_MEDIAN: Final = 0.0
 HUMAN_99_HEIGHT: Final = {"full_rate": 1.05, "low_rate": 1.53}  # of a single frequency
 HUMAN_99_COMB: Final = {"full_rate": 2.74, "low_rate": 3.40}  # of sqrt(n) times a mean of n
@@ -38,7 +38,7 @@ NEAREST: Final = 5  # templates that are shown
 
 @dataclass(frozen=True)
 class Line:
-    """One multiple of the rate: which, where in Hz, how high, and whether above the humans."""
+    """One multiple of the rate; ``stands_out``: above 99 % of human recordings."""
 
     order: int
     hz: float
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Match:
-    """How well the fixed lines match those of one known decoder; 1 is humans' 95 % point."""
+    """Score of one known decoder; 1 is the 95 % point of human recordings."""
 
     name: str
     score: float
@@ -56,10 +56,9 @@ class Match:
 
 @dataclass(frozen=True)
 class Moved:
-    """How well the fixed lines match one known decoder's if all are moved by one factor.
+    """The match with one known decoder, all lines moved by one factor: best at ``factor``.
 
-    ``factors`` [n], and at each the match [n], in standard deviations over all factors; the
-    best is at ``factor``.
+    ``match`` [n] at each of ``factors`` [n] is in standard deviations over all factors.
     """
 
     name: str
@@ -68,19 +67,19 @@ class Moved:
     match: FloatArray
 
 
+def _nothing() -> FloatArray:
+    return np.empty(0, np.float32)
+
+
 @dataclass(frozen=True)
 class Picture:
-    """Everything that is drawn.
+    """Everything that is drawn; without a clock to show ``rate_hz`` is None and arrays are empty.
 
-    ``sentences`` are those of all evidence; ``p_value`` and ``probability`` are the answer's,
-    None where there is none. ``spectrum_hz`` and ``spectrum`` [bins] are the modulation
-    spectrum from 0 to 1,500 Hz in standard deviations; ``lines`` the multiples of ``rate_hz``;
-    ``fold_hz`` and ``fold`` [n] the mean height at each distance from the multiples, against
-    ``fold_human``;
-    ``segments`` S at that rate over time. Without anything to show, arrays are empty and
-    ``rate_hz`` is None; ``found`` is whether there is evidence of a clock. ``matches``
-    are the nearest templates, best first; none where they match no better than people's.
-    ``moved`` is the template that fits moved lines, where that is a finding.
+    ``is_found`` is whether there is evidence of a clock at ``rate_hz``, whose multiples are
+    ``lines``. ``spectrum`` [bins] is the modulation spectrum from 0 to 1,500 Hz in standard
+    deviations, ``fold`` [n] the mean height at each distance ``fold_hz`` from the multiples,
+    ``segments`` S over time. ``matches`` (the nearest templates, best first) and ``moved`` are
+    given where they are a finding.
     """
 
     title: str
@@ -91,14 +90,14 @@ class Picture:
     is_found: bool
     duration_s: float
     human_height: float
-    rate_hz: float | None
-    spectrum_hz: FloatArray
-    spectrum: FloatArray
-    lines: tuple[Line, ...]
-    fold_hz: FloatArray
-    fold: FloatArray
-    fold_human: float
-    segments: tuple[SegmentScore, ...]
+    rate_hz: float | None = None
+    spectrum_hz: FloatArray = field(default_factory=_nothing)
+    spectrum: FloatArray = field(default_factory=_nothing)
+    lines: tuple[Line, ...] = ()
+    fold_hz: FloatArray = field(default_factory=_nothing)
+    fold: FloatArray = field(default_factory=_nothing)
+    fold_human: float = 0.0
+    segments: tuple[SegmentScore, ...] = ()
     matches: tuple[Match, ...] = ()
     moved: Moved | None = None
 
@@ -110,10 +109,7 @@ def moved_of(
     calibration: Calibration,
     alpha: float,
 ) -> Moved | None:
-    """Return the template that fits moved lines, where those are a finding.
-
-    Where a branch names the factor alone, the template that fits best at it is returned.
-    """
+    """Return the template that fits moved lines best, where those are a finding."""
     lines = moved_lines(Context(scores, observation, calibration, alpha))
     if lines is None:
         return None
@@ -150,34 +146,22 @@ def picture_of(
     matches: tuple[Match, ...] = (),
     moved: Moved | None = None,
 ) -> Picture:
-    """Return what to draw.
+    """Return what to draw about the recording ``title``, and the ``answer`` at ``alpha``.
 
-    Args:
-        title: the name of the recording.
-        observation: what was heard.
-        answer: the model's assessment of it.
-        humans: the clock's human scores of this population; None where it is not assessed.
-        population: ``model.population`` of its sample rate.
-        alpha: the share of human recordings above which a pulse is no finding, as for ``answer``.
-        matches: see ``matches_of``.
-        moved: see ``moved_of``.
+    ``humans`` are the clock's human scores of the ``population``, None where it has none.
     """
     shown_clock = _clock(answer, humans, alpha, observation.duration_s)
     human_height = HUMAN_99_HEIGHT[population]
-    nothing = np.empty(0, np.float32)
     if shown_clock is None:
         reason = (answer.reason or "no clock evidence").replace("_", " ")
         return Picture(
             title, answer.outcome, None, None, (f"This recording cannot be assessed: {reason}.",),
-            False, observation.duration_s, human_height, None, nothing, nothing, (), nothing,
-            nothing, 0.0, (),
+            False, observation.duration_s, human_height,
         )  # fmt: skip
     is_found, hz = shown_clock
     geometry = observation.geometry
-    heard = torch.tensor(observation.groups)
-    z: FloatArray = (
-        line_heights(torch.from_numpy(observation.clock), geometry)[heard].mean(dim=0).numpy()
-    )
+    heights = line_heights(torch.from_numpy(observation.clock), geometry)
+    z: FloatArray = heights[torch.tensor(observation.groups)].mean(dim=0).numpy()
     shown = z[: int(HIGH_HZ / geometry.bin_hz)]
     lines = _lines(z, observation, hz, human_height)
     fold_hz, fold = _fold(z, observation, hz)
@@ -206,19 +190,18 @@ def picture_of(
 def _clock(
     answer: Assessment, humans: HumanScores | None, alpha: float, seconds: float
 ) -> tuple[bool, float] | None:
-    """Return whether a clock was found, and its rate in Hz; None where nothing was looked for.
+    """Return whether there is a clock, and its rate in Hz; None where none was searched for.
 
-    Where the first look found none, a second one (a part of the track, an altered speed) that
-    has something to say is what is drawn.
+    Without a finding of the clock, that of a second search (parts, speed) is drawn.
     """
-    rates = [one for one in answer.evidence if one.rate_hz is not None]
-    clock = next((one for one in rates if one.kind == "clock"), None)
-    if clock is None or clock.rate_hz is None or humans is None:
+    rated = [(item, item.rate_hz) for item in answer.evidence if item.rate_hz is not None]
+    clock = next(((item, hz) for item, hz in rated if item.kind == "clock"), None)
+    if clock is None or humans is None:
         return None
-    if humans.p_value(clock.score, seconds) <= alpha:
-        return True, clock.rate_hz
-    second = [one.rate_hz for one in rates if one is not clock and one.rate_hz is not None]
-    return (True, second[0]) if second else (False, clock.rate_hz)
+    if humans.p_value(clock[0].score, seconds) <= alpha:
+        return True, clock[1]
+    second = next((hz for item, hz in rated if item is not clock[0]), None)
+    return (False, clock[1]) if second is None else (True, second)
 
 
 def _lines(
@@ -249,18 +232,15 @@ def _fold(z: FloatArray, observation: Observation, hz: float) -> tuple[FloatArra
 
 
 def _segments(observation: Observation, hz: float) -> tuple[SegmentScore, ...]:
-    """Return S at ``hz`` of each segment, over the stretch that is nearest to its centre."""
+    """Return S at ``hz`` of each segment, over the stretch nearest to its centre."""
     geometry = observation.geometry
     half = geometry.segment_s / 2
     if len(lattice_bins(geometry, allowed_bins(geometry), hz, 1)) < MIN_LINES:
         return ()  # MP3's frames pulse at nearly all of its multiples: it is never scored
-    scores = score_segments(torch.from_numpy(observation.timeline), hz, geometry)
-    count = len(scores)
+    scores = score_segments(torch.from_numpy(observation.timeline), hz, geometry).tolist()
+    edges = [0.0, *((index + 0.5) * half for index in range(1, len(scores)))]
+    edges.append(min((len(scores) + 1) * half, observation.duration_s))
     return tuple(
-        SegmentScore(
-            0.0 if index == 0 else (index + 0.5) * half,
-            min((index + 2 if index == count - 1 else index + 1.5) * half, observation.duration_s),
-            round(score, 3),
-        )
-        for index, score in enumerate(scores.tolist())
+        SegmentScore(start, min(end, observation.duration_s), round(score, 3))
+        for (start, end), score in zip(pairwise(edges), scores, strict=False)
     )

@@ -1,16 +1,12 @@
-"""The evidence drawn for a person: three or four panels and the sentences, as SVG and PNG.
+"""The evidence drawn for a person: the sentences and up to four panels, as SVG and PNG.
 
-Above, the modulation spectrum with the multiples of the rate marked against what human
-recordings show; below, where in the track the clock runs, all multiples laid over each
-other, and the nearest templates, moved or not, if they are a finding. Where the evidence is
-not there, the picture says so and marks nothing.
-
-Figures are made without pyplot: no display, no state between calls. They stand on a white
-card of their own, so they read on dark pages as on white ones.
+The panels are the modulation spectrum, the score over time, all multiples together, and the
+nearest templates. Without evidence nothing is marked. Figures are made without pyplot: no
+display, no state between calls.
 """
 
 import textwrap
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -20,19 +16,11 @@ import numpy as np
 import orjson
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from detector.assessment.model import Model, population
 from detector.evidence.clock import LOW_HZ
-from detector.explain.picture import (
-    HUMAN_MEDIAN,
-    Match,
-    Moved,
-    Picture,
-    matches_of,
-    moved_of,
-    picture_of,
-)
+from detector.explain.picture import HUMAN_MEDIAN, Moved, Picture, matches_of, moved_of, picture_of
 from detector.observation.observation import Observation
 
 INK: Final = "#1f2933"
@@ -76,18 +64,18 @@ def evidence(
 ) -> list[Path]:
     """Write the evidence about the recording ``name`` into ``out``: JSON, SVG, PNG."""
     (answer,) = model.assess([observation], alpha)
-    heard_in = population(observation.sample_rate_hz)
-    calibration = model.calibrations.get(heard_in)
+    group = population(observation.sample_rate_hz)
+    calibration = model.calibrations.get(group)
     humans = calibration.looks["clock"] if calibration else None
-    matches: tuple[Match, ...] = ()
-    moved: Moved | None = None
+    picture = picture_of(name, observation, answer, humans, group, alpha)
     if model.template_set is not None and calibration is not None and answer.reason is None:
         known = calibration.looks["templates"]
-        matches = matches_of(observation, model.template_set, known, heard_in, alpha)
-        if not matches:
+        if matches := matches_of(observation, model.template_set, known, group, alpha):
+            picture = replace(picture, matches=matches)
+        else:
             (scores,) = model.scores([observation], observation.geometry, calibration)
             moved = moved_of(observation, model.template_set, scores, calibration, alpha)
-    picture = picture_of(name, observation, answer, humans, heard_in, alpha, matches, moved)
+            picture = replace(picture, moved=moved)
     return write(picture, out, Path(name).stem)
 
 
@@ -106,7 +94,7 @@ def write(picture: Picture, folder: Path, stem: str) -> list[Path]:
 
 def draw(picture: Picture) -> Figure:
     """Return the figure; call it under ``matplotlib.rc_context(STYLE)``."""
-    lines = [line for one in picture.sentences for line in textwrap.wrap(one, SENTENCE_LETTERS)]
+    lines = [line for text in picture.sentences for line in textwrap.wrap(text, SENTENCE_LETTERS)]
     width, height = SIZE_INCHES
     height += LINE_INCHES * max(0, len(lines) - 2)
     figure = Figure(figsize=(width, height), facecolor="white", dpi=TRACE_DPI)
@@ -136,7 +124,7 @@ def draw(picture: Picture) -> Figure:
 
 
 def _header(figure: Figure, picture: Picture, first: float, second: float) -> None:
-    """Write the title, the outcome, and what it rests on in figures."""
+    """Write the title, the outcome, p-value and probability."""
     long = len(picture.title) > TITLE_LETTERS
     title = picture.title[: TITLE_LETTERS - 4] + " ..." if long else picture.title
     big: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top"}
@@ -155,10 +143,16 @@ def _header(figure: Figure, picture: Picture, first: float, second: float) -> No
 
 
 def _sure(probability: float) -> str:
-    """Return a probability in words that promise no certainty."""
+    """Return a probability in words, never certain."""
     if probability > 0.99:
         return "over 99 %"
     return "under 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+
+
+def _label(axes: Axes, title: str, x: str, y: str = "", **x_style: Any) -> None:
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel(x, **x_style)
+    axes.set_ylabel(y)
 
 
 def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
@@ -167,33 +161,14 @@ def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.plot(
         picture.spectrum_hz, picture.spectrum, color=TRACE, lw=0.35, rasterized=True, zorder=1
     )
+    left_out: list[int] = []
+    note = "single lines are notes and beats; no rate shows all its multiples: nothing is marked"
     if picture.is_found:
-        for line in picture.lines:
-            axes.plot(
-                [line.hz], [line.height], "o", ms=4.5, color=FOUND, zorder=3,
-                mfc=FOUND if line.stands_out else "white",
-            )  # fmt: skip
-            if line.stands_out:
-                axes.vlines(line.hz, HUMAN_MEDIAN, line.height, color=FOUND, lw=1.0, zorder=2)
-        step = ceil(LABEL_SPACING_HZ / rate_hz)
-        for line in (one for one in picture.lines if one.order % step == 0):
-            axes.annotate(
-                f"{line.order}r" if line.order > 1 else "r", (line.hz, 4.15), ha="center",
-                va="bottom", fontsize=9, color=FOUND, annotation_clip=False,
-            )  # fmt: skip
-        for order in _left_out(picture, rate_hz):
-            axes.annotate(
-                f"({order}r)", (order * rate_hz, 4.15), ha="center", va="bottom", fontsize=8,
-                color=QUIET, annotation_clip=False,
-            )  # fmt: skip
+        left_out = _mark_multiples(axes, picture, rate_hz)
         out = sum(line.stands_out for line in picture.lines)
         note = (
             f"r = {rate_hz:.2f} Hz: {out} of {len(picture.lines)} multiples stand above "
             "99 % of human heights (filled)"
-        )
-    else:
-        note = (
-            "single lines are notes and beats; no rate shows all its multiples: nothing is marked"
         )
     axes.set_title(
         note, loc="right", fontsize=9, color=FOUND if picture.is_found else QUIET, pad=16
@@ -202,36 +177,49 @@ def _spectrum(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.set_xlim(0, 1_500)
     axes.set_ylim(-1.5, 4.1)
     axes.axvspan(0, LOW_HZ, color="white", alpha=0.65, lw=0, zorder=1.5)
-    small: dict[str, Any] = {"fontsize": 8, "va": "center", "zorder": 4, "bbox": LABEL_BOX}
-    if picture.is_found and _left_out(picture, rate_hz):
-        axes.text(
-            LOW_HZ + 8, -1.2, "in brackets: not counted, MP3 frames pulse there", ha="left", **small
-        )
-    axes.text(LOW_HZ / 2, -1.2, "not scored", ha="center", **small)
-    axes.text(
-        1_494,
-        -1.2,
-        "shaded: median to 99 % of single lines in human recordings",
-        ha="right",
-        **small,
-    )
+    notes = [
+        (LOW_HZ / 2, "center", "not scored"),
+        (1_494, "right", "shaded: median to 99 % of single lines in human recordings"),
+    ]
+    if left_out:
+        notes.insert(0, (LOW_HZ + 8, "left", "in brackets: not counted, MP3 frames pulse there"))
+    for hz, side, text in notes:
+        axes.text(hz, -1.2, text, ha=side, fontsize=8, va="center", zorder=4, bbox=LABEL_BOX)
     axes.set_xlabel("modulation frequency (Hz)")
     axes.set_ylabel("line height (std. dev.)")
 
 
-def _left_out(picture: Picture, rate_hz: float) -> list[int]:
-    """Return the multiples that are not counted because MP3 frames pulse there, if few labels."""
-    if rate_hz < LABEL_SPACING_HZ:
-        return []
-    counted = {line.order for line in picture.lines}
-    orders = range(ceil(LOW_HZ / rate_hz), int(1_499 / rate_hz) + 1)
-    return [order for order in orders if order not in counted]
+def _mark_multiples(axes: Axes, picture: Picture, rate_hz: float) -> list[int]:
+    """Mark the multiples of the rate; return those not counted because MP3 frames pulse there."""
+    for line in picture.lines:
+        colour = FOUND if line.stands_out else "white"
+        axes.plot([line.hz], [line.height], "o", ms=4.5, color=FOUND, zorder=3, mfc=colour)
+        if line.stands_out:
+            axes.vlines(line.hz, HUMAN_MEDIAN, line.height, color=FOUND, lw=1.0, zorder=2)
+    step = ceil(LABEL_SPACING_HZ / rate_hz)
+    counted = {line.order: line.hz for line in picture.lines}
+    left_out = []
+    if step == 1:  # else labels are too close
+        orders = range(ceil(LOW_HZ / rate_hz), int(1_499 / rate_hz) + 1)
+        left_out = [order for order in orders if order not in counted]
+    labels = [
+        (hz, f"{order}r" if order > 1 else "r", 9, FOUND)
+        for order, hz in counted.items()
+        if order % step == 0
+    ]
+    labels += [(order * rate_hz, f"({order}r)", 8, QUIET) for order in left_out]
+    for hz, text, size, colour in labels:
+        axes.annotate(
+            text, (hz, 4.15), ha="center", va="bottom", fontsize=size, color=colour,
+            annotation_clip=False,
+        )  # fmt: skip
+    return left_out
 
 
 def _time(axes: Axes, picture: Picture, rate_hz: float) -> None:
-    starts = [one.start_s for one in picture.segments]
-    widths = [one.end_s - one.start_s for one in picture.segments]
-    heights = [max(one.score, 0.0) for one in picture.segments]
+    starts = [segment.start_s for segment in picture.segments]
+    widths = [segment.end_s - segment.start_s for segment in picture.segments]
+    heights = [max(segment.score, 0.0) for segment in picture.segments]
     present = [picture.is_found and height > PRESENT for height in heights]
     axes.bar(
         starts, heights, widths, align="edge", lw=0.6, edgecolor="white",
@@ -242,13 +230,10 @@ def _time(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.set_ylim(0, max([*heights, 4.0]) * 1.12)
     share = sum(width for width, here in zip(widths, present, strict=True) if here)
     note = f" (in {share / sum(widths):.0%} of it)" if picture.is_found else ""
-    axes.set_title(f"Where in the track{note}", loc="left", fontsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 1.5, 2, 3, 6, 10], integer=True))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda at, _: f"{int(at) // 60}:{int(at) % 60:02d}")
-    )
-    axes.set_xlabel("time (min:s); dashed: from here on the clock is present")
-    axes.set_ylabel(f"score at {rate_hz:.2f} Hz")
+    axes.xaxis.set_major_formatter(lambda at, _: f"{int(at) // 60}:{int(at) % 60:02d}")
+    time = "time (min:s); dashed: from here on the clock is present"
+    _label(axes, f"Where in the track{note}", time, f"score at {rate_hz:.2f} Hz")
 
 
 def _fold(axes: Axes, picture: Picture, rate_hz: float) -> None:
@@ -257,11 +242,10 @@ def _fold(axes: Axes, picture: Picture, rate_hz: float) -> None:
     axes.plot(picture.fold_hz, picture.fold, color=QUIET, lw=0.8, zorder=1)
     if picture.is_found:
         axes.plot(picture.fold_hz[middle], picture.fold[middle], color=FOUND, lw=1.8, zorder=2)
-    axes.set_title("All multiples together", loc="left", fontsize=10)
     axes.set_xlim(float(picture.fold_hz[0]), float(picture.fold_hz[-1]))
     axes.set_ylim(-1.0, max(2.0, float(picture.fold.max()) * 1.1))
-    axes.set_xlabel(f"distance from k \N{MULTIPLICATION SIGN} {rate_hz:.2f} Hz (Hz)")
-    axes.set_ylabel("mean height")
+    distance = f"distance from k \N{MULTIPLICATION SIGN} {rate_hz:.2f} Hz (Hz)"
+    _label(axes, "All multiples together", distance, "mean height")
 
 
 def _templates(axes: Axes, picture: Picture) -> None:
@@ -277,21 +261,18 @@ def _templates(axes: Axes, picture: Picture) -> None:
         axes.text(at, place, match.name, va="center", fontsize=8, zorder=2, bbox=behind)
     axes.set_yticks([])
     axes.set_xlim(0, max(*scores, 1.0) * 1.05)
-    axes.set_title("Nearest known decoders", loc="left", fontsize=10)
-    axes.set_xlabel("match; shaded: 95 % of humans", fontsize=9)
+    _label(axes, "Nearest known decoders", "match; shaded: 95 % of humans", fontsize=9)
 
 
 def _moved(axes: Axes, moved: Moved) -> None:
-    """Draw the match with one decoder over the factors: one place stands out, or none does."""
+    """Draw the match with one decoder over the factors."""
     percent = 100 * (moved.factors - 1)
     near = np.abs(moved.factors / moved.factor - 1) < MOVED_WIDTH
     axes.plot(percent, moved.match, color=TRACE, lw=0.5, zorder=1)
     axes.plot(percent[near], moved.match[near], color=FOUND, lw=1.8, zorder=2)
     axes.set_xlim(float(percent[0]), float(percent[-1]))
-    axes.set_title("All lines moved as one", loc="left", fontsize=10)
     axes.text(
         0.03, 0.97, f"beside {moved.name}:\n{moved.factor - 1:+.1%}", va="top", fontsize=8,
         color=FOUND, transform=axes.transAxes, bbox=LABEL_BOX, zorder=3,
     )  # fmt: skip
-    axes.set_xlabel("moved by (%)", fontsize=9)
-    axes.set_ylabel("match (std. dev.)")
+    _label(axes, "All lines moved as one", "moved by (%)", "match (std. dev.)", fontsize=9)

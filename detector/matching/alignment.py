@@ -1,14 +1,14 @@
 """Alignment: how two recordings lie over each other, from their landmarks alone.
 
-Quads that both have in common vote for a speed and a shift of pitch, then for where one
-starts in the other; what remains is checked landmark by landmark. An excerpt, an edit with
-a part cut out, a medley: each place where one starts in the other is a ``stretch`` of its own.
+Common quads vote for a speed and a shift of pitch, then for where one recording starts in the
+other. The result is checked landmark by landmark. Each place (an excerpt, a part of a medley)
+is a ``Stretch``.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,9 @@ CLOSE_S: Final = 0.06  # landmarks that coincide
 CLOSE_SEMITONES: Final = 0.4
 WINDOW_S: Final = 5.0  # agreement is judged over this, every second
 AGREE: Final = 0.25  # share of landmarks that coincide by chance: 0.03 to 0.10
-SPARSE: Final = 5
-"""Landmarks in five seconds below which nothing can be said of them."""
+SPARSE: Final = 5  # landmarks in five seconds below which agreement is not judged
 MAX_STRETCHES: Final = 8
-ENOUGH_PAIRS: Final = 4_000
-"""Quads in common in a sample of them beyond which the others say nothing new."""
+ENOUGH_PAIRS: Final = 4_000  # in a sample of the common quads; then the others are not compared
 MIN_QUADS: Final = 12  # in common at one speed, shift and start
 
 _SPEED_BIN: Final = 0.01
@@ -55,12 +53,12 @@ class Recording:
 
     @cached_property
     def keys(self) -> NDArray[np.uint64]:
-        """What an index finds it by; see ``detector.matching.postings``."""
+        """Its index keys, see ``detector.matching.postings``."""
         return index_keys(self.quads, self.landmarks)
 
     @cached_property
     def marked(self) -> NDArray[np.bool_]:
-        """A table of which upper bits of numbers its quads have."""
+        """A table of the upper bits of its quads' numbers."""
         table = np.zeros(2**_MARK_BITS, np.bool_)
         table[self.quads.numbers >> _MARK_SHIFT] = True
         return table
@@ -89,10 +87,10 @@ class Stretch:
 class Alignment:
     """How a query lies over a reference.
 
-    ``score`` is the share of landmarks that coincide where they overlap, 0 to 1;
-    ``offset_s`` where in the reference the longest stretch of the query begins (negative:
-    so much comes before it); ``speed_ratio`` how much faster the query runs, ``pitch_ratio``
-    how much higher it sounds; ``coincident`` how many landmarks agree.
+    ``score`` is the share of landmarks that coincide in the overlap, 0 to 1. ``offset_s`` is where
+    the query's longest stretch begins in the reference (negative: so much comes before it).
+    ``speed_ratio`` and ``pitch_ratio`` are those of the query to the reference; ``coincident`` is
+    the number of landmarks that agree.
     """
 
     score: float
@@ -108,24 +106,19 @@ class Alignment:
 
 def align(query: Recording, reference: Recording) -> Alignment | None:
     """Return how ``query`` lies over ``reference``; None where they have too little in common."""
-    pairs = _common(query, reference)
-    if len(pairs.query_s) < MIN_QUADS:
-        return None
-    voted = _speed_and_shift(pairs)
+    voted = _speed_and_shift(_common(query, reference))
     if voted is None:
         return None
-    shift, chosen = voted
-    pairs = pairs.chosen(chosen)
+    shift, pairs = voted
     slope = _slope(pairs)
     starts = _starts(pairs, slope)
     if not starts:
         return None
-    slope, starts = _refined(pairs, slope, starts)
+    slope, starts[0] = _refined(pairs, slope, starts[0])
     return _checked(query, reference, slope, shift, starts)
 
 
-@dataclass(frozen=True)
-class _Pairs:
+class _Pairs(NamedTuple):
     """Quads in common: their times in both, speed (reference time per query time), shift."""
 
     query_s: NDArray[np.float64]
@@ -134,25 +127,18 @@ class _Pairs:
     shift: NDArray[np.float64]
 
     def chosen(self, these: NDArray[np.bool_]) -> "_Pairs":
-        return _Pairs(
-            self.query_s[these], self.reference_s[these], self.slope[these], self.shift[these]
-        )
+        return _Pairs(*(values[these] for values in self))
 
 
 def _common(query: Recording, reference: Recording) -> _Pairs:
     """Return the quads that both have; a sample of them, where that is plenty."""
-    marked = query.marked
-    reference_quads = quads_of(reference.landmarks, lambda numbers: marked[numbers >> _MARK_SHIFT])
-    query_quads = query.ranked
-    some = _pairs(
-        query,
-        query_quads.until(int(np.searchsorted(query_quads.numbers, _SAMPLE))),
-        reference,
-        reference_quads.chosen(reference_quads.numbers < _SAMPLE).sorted(),
-    )
+    marked, ours = query.marked, query.ranked
+    theirs = quads_of(reference.landmarks, lambda numbers: marked[numbers >> _MARK_SHIFT])
+    few = ours.chosen(slice(int(np.searchsorted(ours.numbers, _SAMPLE))))
+    some = _pairs(query, few, reference, theirs.chosen(theirs.numbers < _SAMPLE).sorted())
     if len(some.slope) >= ENOUGH_PAIRS:
         return some
-    return _pairs(query, query_quads, reference, reference_quads.sorted())
+    return _pairs(query, ours, reference, theirs.sorted())
 
 
 def _pairs(
@@ -160,7 +146,7 @@ def _pairs(
 ) -> _Pairs:
     low = np.searchsorted(reference_quads.numbers, query_quads.numbers, "left")
     count = np.searchsorted(reference_quads.numbers, query_quads.numbers, "right") - low
-    count[count > 16] = 0  # a figure that is repeated all along says nothing of where
+    count[count > 16] = 0  # a figure that is repeated all along has no one place
     if count.sum() > _MAX_PAIRS:  # hours against hours: every n-th will do
         count[np.arange(len(count)) % (1 + int(count.sum()) // _MAX_PAIRS) > 0] = 0
     at = np.repeat(np.arange(len(query_quads)), count)
@@ -175,7 +161,7 @@ def _pairs(
     return _Pairs(query.seconds[a], reference.seconds[b], slope, shift).chosen(near)
 
 
-def _speed_and_shift(pairs: _Pairs) -> tuple[float, NDArray[np.bool_]] | None:
+def _speed_and_shift(pairs: _Pairs) -> tuple[float, _Pairs] | None:
     """Return the shift that most pairs agree on, and the pairs of that shift and its speed."""
     if len(pairs.slope) < MIN_QUADS:
         return None
@@ -189,11 +175,11 @@ def _speed_and_shift(pairs: _Pairs) -> tuple[float, NDArray[np.bool_]] | None:
     chosen = (np.abs(x - best_x) <= 2) & (np.abs(y - best_y) <= 1.5)
     if int(chosen.sum()) < MIN_QUADS:
         return None
-    return float(np.median(pairs.shift[chosen])), chosen
+    return float(np.median(pairs.shift[chosen])), pairs.chosen(chosen)
 
 
 def _slope(pairs: _Pairs) -> float:
-    """Return the speed: the median of what pairs say alone, then of what distant pairs say."""
+    """Return the speed: the median of single pairs, made exact by pairs far apart."""
     slope = float(np.median(pairs.slope))
     count = len(pairs.query_s)
     rng = np.random.default_rng(count)
@@ -238,22 +224,17 @@ def _starts(pairs: _Pairs, slope: float) -> list[float]:
     return first_starts
 
 
-def _refined(pairs: _Pairs, slope: float, starts: list[float]) -> tuple[float, list[float]]:
-    """Fit speed and the first start to the pairs near them."""
-    first = starts[0]
+def _refined(pairs: _Pairs, slope: float, start: float) -> tuple[float, float]:
+    """Return speed and start, fitted by least squares to the pairs near them."""
     for within in (0.25, 0.1):
-        near = np.abs(pairs.reference_s - slope * pairs.query_s - first) < within
-        if int(near.sum()) < MIN_QUADS or np.ptp(pairs.query_s[near]) < 5:
+        near = np.abs(pairs.reference_s - slope * pairs.query_s - start) < within
+        x, y = pairs.query_s[near], pairs.reference_s[near]
+        if len(x) < MIN_QUADS or np.ptp(x) < 5:
             break
-        slope, first = _line(pairs.query_s[near], pairs.reference_s[near])
-    return slope, [first, *starts[1:]]
-
-
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Return slope and start of the line of least squares."""
-    away = x - x.mean()
-    slope = float(away @ y / (away @ away))
-    return slope, float(y.mean() - slope * x.mean())
+        away = x - x.mean()
+        slope = float(away @ y / (away @ away))
+        start = float(y.mean() - slope * x.mean())
+    return slope, start
 
 
 def _checked(
@@ -268,25 +249,24 @@ def _checked(
     second = query.seconds.astype(int)
     total = _around(np.bincount(second, minlength=seconds))
     for number, hit in enumerate(hit_by):
-        share = _agreement(total, second, hit)
+        good = _around(np.bincount(second[hit], minlength=seconds))
+        share = good / np.maximum(total, 2 * SPARSE)
         better = (share >= AGREE) & (share > agreed + (0.1 if number else 0.0))
         taken[better], agreed[better] = number, share[better]
     if not (taken >= 0).any():
         return None
     taken = _bridged(taken, total)
-    inside = taken[second] >= 0
-    hit = np.zeros(len(second), bool)
-    for number, hits in enumerate(hit_by):
-        hit |= hits & (taken[second] == number)
     stretches = _stretches(taken, starts, slope, duration, reference.landmarks.duration_s)
-    overlap = sum(hits.end_s - hits.start_s for hits in stretches)
-    if not stretches or overlap <= 0:
+    if not stretches:
         return None
-    longest = max(stretches, key=lambda hits: hits.end_s - hits.start_s)
+    owner = taken[second]
+    inside = owner >= 0
+    hit = inside & np.array(hit_by)[owner, np.arange(len(owner))]
+    longest = max(stretches, key=lambda stretch: stretch.end_s - stretch.start_s)
     return Alignment(
         score=round(float(hit.sum() / max(1, inside.sum())), 4),
         offset_s=round(longest.reference_s - slope * longest.start_s, 2),
-        overlap_s=round(overlap, 2),
+        overlap_s=round(sum(stretch.end_s - stretch.start_s for stretch in stretches), 2),
         speed_ratio=round(slope, 4),
         pitch_ratio=round(2 ** (shift / 12), 4),
         coincident=int(hit.sum()),
@@ -298,7 +278,7 @@ def _checked(
 def _coincident(
     query: Recording, reference: Recording, slope: float, start: float, shift: float
 ) -> NDArray[np.bool_]:
-    """Tell of each landmark of the query whether the reference has one in its place."""
+    """Return for each landmark of the query whether the reference has one in its place."""
     time, pitch = slope * query.seconds + start, query.semitones - shift
     low = np.searchsorted(reference.seconds, time - CLOSE_S)
     high = np.searchsorted(reference.seconds, time + CLOSE_S)
@@ -317,21 +297,8 @@ def _around(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return sums
 
 
-def _agreement(
-    total: NDArray[np.float64], second: NDArray[np.int64], hit: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return the share of landmarks that coincide in five seconds around each second."""
-    good = _around(np.bincount(second[hit], minlength=len(total)))
-    share: NDArray[np.float64] = good / np.maximum(total, 2 * SPARSE)
-    return share
-
-
 def _bridged(taken: NDArray[np.int64], total: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Let seconds with next to no landmarks (a rest, a quiet end) go with those before them.
-
-    There is nothing in them to agree or to disagree about; at the beginning they go with what
-    follows.
-    """
+    """Let seconds with few landmarks go with those before them, the first with what follows."""
     judged = np.flatnonzero(total >= SPARSE)
     if len(judged) == 0:
         return taken

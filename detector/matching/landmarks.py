@@ -1,18 +1,9 @@
 """Landmarks: the second fingerprint, for excerpts and for changed speed or pitch.
 
 A landmark is a spectral peak: the loudest point of its neighbourhood on a plane of time and
-*logarithmic* frequency. There a change of speed moves all peaks alike, a change of level or
-of tone colour moves none, and noise removes some and adds others. So what two recordings
-share is a set of peaks that one shift and one stretch lay over each other (Wang, "An
-industrial-strength audio search algorithm", 2003; constant-Q and ratios of distances so that
-speed may differ: Six and Leman, "Panako", 2014; Sonnleitner and Widmer, "Robust quad-based
-audio fingerprinting", 2016). ``landmark_hashes`` makes what an index finds them by.
-
-The samples are decimated to about 11 kHz, cut into frames of 0.19 s every 32 ms, and the
-power of each third of a semitone is the largest of its bins, so that a neighbourhood is as
-wide at any pitch. Peaks are then placed between the grid by parabolas: to a hundredth of a
-second and a sixteenth of a semitone, since ratios of distances must survive.
-
+*logarithmic* frequency. A change of speed moves all peaks alike, level and tone colour move none.
+(Wang, "An industrial-strength audio search algorithm", 2003; Six and Leman, "Panako", 2014.)
+Frames of 0.19 s are taken every 32 ms at about 11 kHz; parabolas place peaks between grid points.
 Changing anything here changes ``LANDMARKS_VERSION``: an index holds one version only.
 """
 
@@ -72,7 +63,7 @@ class Landmarks:
         return len(self.ticks)
 
     def to_bytes(self) -> bytes:
-        """Return about 2.5 bytes a landmark: distances and pitches, compressed."""
+        """Return the compressed form, about 2.5 bytes a landmark."""
         head = np.array([LANDMARKS_VERSION, len(self), round(self.duration_s * 1_000)], "<u4")
         gaps = np.diff(self.ticks, prepend=np.uint32(0)).astype("<u4")
         # equal bytes of all numbers together compress better than number by number
@@ -108,17 +99,13 @@ class Landmarks:
 
 
 class Landmarker:
-    """Takes mono samples of any number of calls; ``finish`` gives the landmarks.
-
-    The result does not depend on how the samples are cut into calls.
-    """
+    """Takes mono samples of any number of calls, cut anyhow; ``finish`` returns the landmarks."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._geometry = geometry = _Geometry.of(sample_rate_hz)
-        self._decimation = _Decimation.by(geometry.factor)
-        self._raw: list[FloatArray] = []
+        self._waiting = np.zeros(0, np.float32)
         self._frames = Framer(geometry.fft + (_BLOCK - 1) * geometry.hop, _BLOCK * geometry.hop)
-        self._levels = np.zeros((_SIDE_FRAMES, geometry.bins), np.float32)
+        self._levels = np.zeros((_SIDE_FRAMES, len(geometry.starts) - 1), np.float32)
         self._power = np.zeros((_SIDE_FRAMES, geometry.starts[-1] + 1), np.float32)
         self._first = -_SIDE_FRAMES  # number of the first frame that is held
         self._peaks: list[NDArray[np.float64]] = []
@@ -127,15 +114,13 @@ class Landmarker:
     def feed(self, mono: FloatArray) -> None:
         """Take float32 samples, full scale at 1."""
         self._samples += len(mono)
-        self._raw.append(mono)
-        self._decimate()
+        self._decimate(mono)
 
     def finish(self) -> Landmarks:
         """Return the landmarks of all that was fed."""
-        self._raw.append(np.zeros(self._decimation.width, np.float32))
-        self._decimate()
-        geometry, rest = self._geometry, self._frames.rest
-        if len(rest) >= geometry.fft:
+        geometry = self._geometry
+        self._decimate(np.zeros(len(geometry.low_pass), np.float32))
+        if len(rest := self._frames.rest) >= geometry.fft:
             self._take(rest)
         self._find(np.pad(self._levels, ((0, _SIDE_FRAMES), (0, 0))), self._power)
         peaks = np.concatenate(self._peaks) if self._peaks else np.zeros((0, 2))
@@ -145,11 +130,18 @@ class Landmarker:
         order = np.lexsort((steps, ticks))
         return Landmarks(ticks[order], steps[order], round(self._samples / geometry.native_hz, 3))
 
-    def _decimate(self) -> None:
-        low, rest = self._decimation(np.concatenate(self._raw))
-        self._raw = [rest]
-        for block in self._frames.feed(low):
-            self._take(block)
+    def _decimate(self, mono: FloatArray) -> None:
+        """Low-pass the samples, many outputs at once by a matrix product, and take every n-th."""
+        low_pass = self._geometry.low_pass
+        samples = np.concatenate((self._waiting, mono))
+        if len(samples) >= len(low_pass):
+            step = low_pass.shape[1] * self._geometry.factor
+            rows = overlapping(samples, len(low_pass), step)
+            samples = samples[len(rows) * step :]
+            # of overlapping rows a product makes its own copy, at five times the price
+            for block in self._frames.feed((np.ascontiguousarray(rows) @ low_pass).ravel()):
+                self._take(block)
+        self._waiting = samples
 
     def _take(self, samples: FloatArray) -> None:
         import scipy.fft  # here: most processes read landmarks and take none
@@ -183,15 +175,9 @@ class Landmarker:
         if len(rows) == 0:
             return
         rows += side
-        time = (
-            self._first
-            + rows
-            + _vertex(
-                levels[rows - 1, bins],
-                levels[rows, bins],
-                levels[np.minimum(rows + 1, len(levels) - 1), bins],
-            )
-        )
+        after = np.minimum(rows + 1, len(levels) - 1)
+        vertex = _vertex(levels[rows - 1, bins], levels[rows, bins], levels[after, bins])
+        time = self._first + rows + vertex
         ticks = (time * geometry.hop + geometry.fft / 2) / geometry.rate_hz * TICKS_PER_S
         self._peaks.append(np.stack((ticks, geometry.steps(power, rows, bins)), axis=1))
 
@@ -208,14 +194,16 @@ class _Geometry:
     starts: NDArray[np.intp]
     """First FFT bin of each third of a semitone, and the end of the last."""
     window: FloatArray
+    low_pass: FloatArray
+    """Matrix [samples, outputs] by which every n-th sample is taken."""
 
     @classmethod
     @lru_cache(maxsize=16)
     def of(cls, native_hz: int) -> "_Geometry":
-        factor = max(1, round(native_hz / _RATE_HZ))
-        rate = native_hz / factor
         import scipy.fft
 
+        factor = max(1, round(native_hz / _RATE_HZ))
+        rate = native_hz / factor
         fft = scipy.fft.next_fast_len(round(_FRAME_S * rate), real=True)
         fft += fft % 2
         highest = min(HIGHEST_HZ, 0.9 * rate / 2)
@@ -225,12 +213,8 @@ class _Geometry:
         window = np.hanning(fft + 1)[:-1].astype(np.float32)
         # a sine at full scale reads 1
         window *= np.float32(2 / window.sum())
-        return cls(native_hz, factor, rate, fft, round(_HOP_S * rate), starts, window)
-
-    @property
-    def bins(self) -> int:
-        """Bins of the logarithmic grid."""
-        return len(self.starts) - 1
+        hop = round(_HOP_S * rate)
+        return cls(native_hz, factor, rate, fft, hop, starts, window, _low_pass(factor))
 
     def steps(
         self, power: FloatArray, rows: NDArray[np.intp], bins: NDArray[np.intp]
@@ -258,41 +242,14 @@ def _vertex(before: FloatArray, top: FloatArray, after: FloatArray) -> NDArray[n
     return offset
 
 
-@dataclass(frozen=True)
-class _Decimation:
-    """Low pass and every n-th sample, as one matrix product over many outputs at once."""
-
-    step: int
-    """Samples that one row of outputs moves on by."""
-    matrix: FloatArray | None
-
-    @classmethod
-    @lru_cache(maxsize=16)
-    def by(cls, factor: int) -> "_Decimation":
-        if factor == 1:
-            return cls(1, None)
-        taps = _TAPS * factor + 1
-        time = np.arange(taps) - taps // 2
-        low_pass = np.sinc(2 * _CUT_OFF * time / factor) * np.kaiser(taps, 5.0)
-        low_pass /= low_pass.sum()
-        step = _OUTPUTS * factor
-        matrix = np.zeros((step + taps - factor, _OUTPUTS), np.float32)
-        for output in range(_OUTPUTS):
-            matrix[output * factor : output * factor + taps, output] = low_pass
-        return cls(step, matrix)
-
-    @property
-    def width(self) -> int:
-        """Samples that one row of outputs needs."""
-        return 1 if self.matrix is None else len(self.matrix)
-
-    def __call__(self, samples: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the samples that are left, and those that wait for more."""
-        if self.matrix is None:
-            return samples, samples[:0]
-        if len(samples) < self.width:
-            return samples[:0], samples
-        rows = overlapping(samples, self.width, self.step)
-        # of overlapping rows a product makes its own copy, at five times the price
-        low: FloatArray = (np.ascontiguousarray(rows) @ self.matrix).ravel()
-        return low, samples[len(rows) * self.step :]
+def _low_pass(factor: int) -> FloatArray:
+    if factor == 1:
+        return np.ones((1, 1), np.float32)
+    taps = _TAPS * factor + 1
+    time = np.arange(taps) - taps // 2
+    low_pass = np.sinc(2 * _CUT_OFF * time / factor) * np.kaiser(taps, 5.0)
+    low_pass /= low_pass.sum()
+    matrix = np.zeros((_OUTPUTS * factor + taps - factor, _OUTPUTS), np.float32)
+    for output in range(_OUTPUTS):
+        matrix[output * factor : output * factor + taps, output] = low_pass
+    return matrix

@@ -1,15 +1,11 @@
 """Whether a recording is a known one, and how: one frozen set of thresholds for everything.
 
-``exact`` means equal bytes or equal samples, which an index looks up. The rest comes from an
-alignment of landmarks:
-
-- ``near_duplicate``: the same recording from end to end (another encoding, level, tone; a trim);
-- ``contained``: at least ten seconds in common, in a track that has more of its own: an
-  excerpt, a medley, an intro added;
-- ``sped_up``: in common, but faster, slower, higher or lower.
+``exact`` means equal bytes or equal samples, which an index looks up. The other classes are of
+an alignment: ``near_duplicate`` from end to end (another encoding, level or tone, a trim),
+``contained`` for at least ten seconds, ``sped_up`` at another speed or pitch. The thresholds
+are measured (docs/explanation/known-tracks.md).
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,25 +13,12 @@ import numpy as np
 from detector.matching.alignment import Alignment, Recording
 from detector.matching.classes import MatchClass
 
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What two recordings must have in common; measured (docs/explanation/known-tracks.md)."""
-
-    min_score: float = 0.35
-    """Share of landmarks that coincide where they overlap."""
-    min_overlap_s: float = 10.0
-    min_coincident: int = 50
-    """Landmarks that coincide: the "unique items" of other matchers."""
-    min_distinct_pitches: int = 10
-    """Semitones on which they do: tones, alarms and drones have fewer."""
-    max_offset_share: float = 0.15
-    """Of either track, what may stand alone in a near duplicate."""
-    max_speed_change: float = 0.008
-    max_pitch_change: float = 0.008
-
-
-THRESHOLDS: Final = Thresholds()
+MIN_SCORE: Final = 0.35  # share of landmarks that coincide where the two overlap
+MIN_OVERLAP_S: Final = 10.0
+MIN_COINCIDENT: Final = 50  # landmarks that coincide: the "unique items" of other matchers
+MIN_COINCIDENT_PITCHES: Final = 10  # semitones on which they do: tones and alarms have fewer
+MAX_ALONE: Final = 0.15  # share of either track that a near duplicate may lack
+MAX_CHANGE: Final = 0.008  # of speed or pitch
 
 # a recording below these is never added, never looked up: silence, tones, clicks, jingles
 MIN_LANDMARKS: Final = 60
@@ -56,27 +39,18 @@ def indistinct(recording: Recording) -> str | None:
     return None
 
 
-def classify(
-    alignment: Alignment | None,
-    query_s: float,
-    reference_s: float,
-    thresholds: Thresholds = THRESHOLDS,
-) -> MatchClass:
+def classify(alignment: Alignment | None, query_s: float, reference_s: float) -> MatchClass:
     """Return the class of an alignment between tracks of these durations."""
     if (
         alignment is None
-        or alignment.score < thresholds.min_score
-        or alignment.overlap_s < thresholds.min_overlap_s
-        or alignment.coincident < thresholds.min_coincident
-        or alignment.distinct_pitches < thresholds.min_distinct_pitches
+        or alignment.score < MIN_SCORE
+        or alignment.overlap_s < MIN_OVERLAP_S
+        or alignment.coincident < MIN_COINCIDENT
+        or alignment.distinct_pitches < MIN_COINCIDENT_PITCHES
     ):
         return MatchClass.NONE
-    if (
-        abs(alignment.speed_ratio - 1) > thresholds.max_speed_change
-        or abs(alignment.pitch_ratio - 1) > thresholds.max_pitch_change
-    ):
+    if max(abs(alignment.speed_ratio - 1), abs(alignment.pitch_ratio - 1)) > MAX_CHANGE:
         return MatchClass.SPED_UP
-    in_common = 1 - thresholds.max_offset_share
-    if alignment.overlap_s >= in_common * max(query_s, reference_s):
+    if alignment.overlap_s >= (1 - MAX_ALONE) * max(query_s, reference_s):
         return MatchClass.NEAR_DUPLICATE
     return MatchClass.CONTAINED

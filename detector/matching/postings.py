@@ -1,12 +1,9 @@
 """Postings: which recordings have which index keys, and where; the search behind every index.
 
-An *index key* is 40 bits: what a quad is (32) and the second, modulo 256, in which it starts (8).
-A *posting* is an index key with the number of its recording. They lie as lists: the distinct keys,
-where the list of each begins, and the entries of all lists, four bytes each. Lists may lie in
-memory or be mapped from a file; a search touches only what it needs.
-
-A search counts common keys, rare ones for more, and then asks whether what is in common lies in one
-order: the seconds of a true match lie on a line, at one speed, those of another recording anywhere.
+An *index key* is 40 bits: a quad's number (32) and the second, modulo 256, in which it starts (8).
+A *posting* is an index key with the number of its recording, in a list for each quad. Lists are
+in memory or mapped from a file. A search counts common quads, weighted by rarity, then those on
+one line: the seconds of a true match are on a line, those of another recording are not.
 """
 
 import mmap
@@ -27,19 +24,16 @@ MAX_NUMBER: Final = 2**24 - 1
 """The highest number that a recording may have."""
 MAX_VOTES: Final = 260_000
 """Postings read for one search: the commonest keys of a query give way."""
-ENOUGH_QUADS: Final = 128
-ENOUGH_SHARE: Final = 0.4
-"""So many quads of a query, or this share of a long one, are looked up: the rarest."""
+ENOUGH_QUADS: Final = 128  # of a query are looked up, the rarest ...
+ENOUGH_SHARE: Final = 0.4  # ... or this share of a long one's
 MIN_KEYS: Final = 2
 MIN_KEYS_OF_MANY: Final = 3
 HEAVIEST: Final = 3
-MANY: Final = 200_000
-CLOSER: Final = 64
-"""Recordings, the heaviest, of which it is asked whether what is in common lies in line."""
+MANY: Final = 200_000  # recordings
+CLOSER: Final = 64  # recordings, the heaviest, whose quads in line are counted
 IN_LINE: Final = 3.5
 IN_LINE_OF: Final = 16
-KEYS_OF_A_RECORDING: Final = 300
-"""About; only the logarithm of how many recordings there are is needed."""
+KEYS_OF_A_RECORDING: Final = 300  # about; only the logarithm of the number of recordings counts
 
 _MAX_SPEED: Final = 0.13
 _SLOPES: Final = 1 + np.linspace(-_MAX_SPEED, _MAX_SPEED, 13)
@@ -61,7 +55,7 @@ class Postings:
     entries: NDArray[np.uint32]
     """Recording (upper 24 bits) and second (lower 8), sorted within each list."""
     mapped: mmap.mmap | None = None
-    """The file that begins with ``entries``, if they lie in one."""
+    """The file that begins with ``entries``, if they are mapped."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -95,6 +89,12 @@ class Postings:
         length = self.starts[there + 1].astype(np.int64) - begin
         return begin, np.where(present, length, 0)
 
+    def read(self, begin: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """Return the entries of several lists, without a loop over them."""
+        places = np.repeat(begin - (np.cumsum(length) - length), length)
+        entries: NDArray[np.uint32] = np.asarray(self.entries[places + np.arange(len(places))])
+        return entries
+
     def expect(self, begin: NDArray[np.int64], length: NDArray[np.int64]) -> None:
         """Let the system read these lists together: one by one each would wait for the disk."""
         if self.mapped is None:
@@ -106,7 +106,7 @@ class Postings:
                 self.mapped.madvise(mmap.MADV_WILLNEED, start, end - start)
 
     def let_go(self) -> None:
-        """Unmap what was read of the lists; it stays in the system's cache, not in our memory."""
+        """Unmap what was read of the lists; it stays in the system's cache."""
         if self.mapped is not None:
             self.mapped.madvise(mmap.MADV_DONTNEED, 0, self.entries.nbytes)
 
@@ -133,7 +133,7 @@ def merged(parts: Sequence[Postings]) -> Iterator[Packed]:
 
 @dataclass(frozen=True)
 class Votes:
-    """Recordings that share two quads with a query, three of very many; by falling weight."""
+    """Recordings that share quads with a query, by falling weight."""
 
     numbers: NDArray[np.uint32]
     counts: NDArray[np.int64]
@@ -141,17 +141,15 @@ class Votes:
     weights: NDArray[np.float64]
     """In bits: how unlikely it is that another recording shares those quads."""
     in_line: NDArray[np.int64]
-    """How many of them lie on one line, at one speed."""
+    """How many of them are on one line, at one speed."""
     held: float
     """How many recordings there are, about."""
 
     def promising(self) -> list[int]:
-        """Return who is worth an alignment, most in line first.
+        """Return the recordings worth an alignment, most in line first.
 
-        A single quad in common is never enough. Of unrelated ones with ``n`` quads in common, about
-        one in a hundred has as many in line by chance as is asked for here. The heaviest are
-        looked at anyway: among few recordings a true match with little in common is one of
-        them; among very many chance puts unrelated ones there.
+        About one in a hundred unrelated recordings has so many in line by chance. The heaviest
+        count anyway: among few recordings a true match with little in common is one of them.
         """
         worth = self.in_line >= IN_LINE + self.counts / IN_LINE_OF
         if self.held < MANY:
@@ -164,7 +162,7 @@ class Votes:
 
 @dataclass(frozen=True)
 class Asked:
-    """The quads of a query, and which of them are worth reading their lists."""
+    """The quads of a query."""
 
     quads: NDArray[np.uint32]
     seconds: NDArray[np.int64]
@@ -177,7 +175,7 @@ class Asked:
         return cls(quads, (keys[at] & np.uint64(255)).astype(np.int64))
 
     def rare(self, lengths: NDArray[np.int64], max_votes: int = MAX_VOTES) -> NDArray[np.int64]:
-        """Return places of the quads whose lists are read: the rarest, which tell most."""
+        """Return the places of the quads whose lists are read: the rarest."""
         order = np.argsort(lengths, kind="stable")[np.count_nonzero(lengths == 0) :]
         order = order[: max(ENOUGH_QUADS, int(ENOUGH_SHARE * len(order)))]
         chosen: NDArray[np.int64] = np.sort(order[np.cumsum(lengths[order]) <= max_votes])
@@ -185,7 +183,7 @@ class Asked:
 
     @staticmethod
     def bits(lengths: NDArray[np.int64], held: float) -> NDArray[np.float64]:
-        """Return what each quad weighs: rare ones say more."""
+        """Return the weight of each quad: ten bits if a thousandth of the recordings have it."""
         weight: NDArray[np.float64] = np.log2(1 + held / np.maximum(lengths, 1))
         return weight
 
@@ -196,19 +194,13 @@ class Asked:
         lengths: NDArray[np.int64],
         held: float,
     ) -> Votes:
-        """Count entries by recording.
+        """Count by recording the ``entries`` of all lists that were read.
 
-        A quad that a thousandth of the recordings has weighs ten bits, one that half of all have
-        weighs one.
-
-        Args:
-            entries: recording and second, of all lists that were read.
-            which: place of the quad to whose list each belongs.
-            lengths: of the lists of all quads.
-            held: how many recordings there are, about.
+        ``which`` is the place of each entry's quad, ``lengths`` are of the lists of all quads,
+        ``held`` is about the number of recordings.
         """
         bits, least = self.bits(lengths, held), MIN_KEYS if held < MANY else MIN_KEYS_OF_MANY
-        # to sort is dear: what shares its slot with too few others is no third
+        # sorting is dear: first drop entries that share their slot with too few others
         slots = (1 << (2 * len(entries)).bit_length()) - 1
         slot = (entries >> np.uint32(8)) & np.uint32(slots)
         often = np.bincount(slot, minlength=1)[slot] >= least
@@ -221,7 +213,8 @@ class Asked:
         begin = np.flatnonzero(np.diff(numbers, prepend=~numbers[:1]))
         counts = np.diff(begin, append=len(code))
         begin, counts = begin[counts >= least], counts[counts >= least]
-        weights = _sums(bits[(code & _PLACE).astype(np.int64)], begin, counts)
+        total = np.concatenate((np.zeros(1), np.cumsum(bits[(code & _PLACE).astype(np.int64)])))
+        weights = total[begin + counts] - total[begin]
         if len(begin) > CLOSER:
             heavy = np.sort(np.argpartition(-weights, CLOSER)[:CLOSER])
             begin, counts, weights = begin[heavy], counts[heavy], weights[heavy]
@@ -244,15 +237,13 @@ def votes(parts: Sequence[Postings], keys: Keys, max_votes: int = MAX_VOTES) -> 
     lists = [part.lists(query.quads) for part in parts]
     lengths = sum((length for _, length in lists), np.zeros(len(query.quads), np.int64))
     chosen = query.rare(lengths, max_votes)
+    lists = [(begin[chosen], length[chosen]) for begin, length in lists]
     for part, (begin, length) in zip(parts, lists, strict=True):
-        part.expect(begin[chosen], length[chosen])
-    entries = [
-        _entries(part, begin[chosen], length[chosen])
-        for part, (begin, length) in zip(parts, lists, strict=True)
-    ]
+        part.expect(begin, length)
+    entries = [part.read(*places) for part, places in zip(parts, lists, strict=True)]
     for part in parts:
         part.let_go()
-    which = [np.repeat(chosen, length[chosen]) for _, length in lists]
+    which = [np.repeat(chosen, length) for _, length in lists]
     return query.count(
         np.concatenate([np.zeros(0, np.uint32), *entries]),
         np.concatenate([np.zeros(0, np.int64), *which]),
@@ -261,22 +252,12 @@ def votes(parts: Sequence[Postings], keys: Keys, max_votes: int = MAX_VOTES) -> 
     )
 
 
-def _sums(
-    values: NDArray[np.float64], begin: NDArray[np.int64], counts: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return the sums of stretches of an array."""
-    total = np.concatenate((np.zeros(1), np.cumsum(values)))
-    sums: NDArray[np.float64] = total[begin + counts] - total[begin]
-    return sums
-
-
 def _in_line(
     owner: NDArray[np.int64], there: NDArray[np.int64], here: NDArray[np.int64], count: int
 ) -> NDArray[np.int64]:
     """Return for each recording how many of its quads start where one speed and offset put them.
 
-    Seconds are modulo 256, so offsets are too. Two bins of two seconds, side by side, are one
-    place.
+    Seconds and offsets are modulo 256. Two neighbouring bins of two seconds are one place.
     """
     if len(owner) == 0:
         return np.zeros(count, np.int64)
@@ -287,13 +268,3 @@ def _in_line(
     sums = sums.reshape(count, len(_SLOPES), _BINS)
     most: NDArray[np.int64] = (sums + np.roll(sums, -1, axis=2)).max(axis=(1, 2))
     return most
-
-
-def _entries(
-    part: Postings, begin: NDArray[np.int64], length: NDArray[np.int64]
-) -> NDArray[np.uint32]:
-    """Return the entries of several lists, without a loop over them."""
-    total = int(length.sum())
-    places = np.repeat(begin - (np.cumsum(length) - length), length) + np.arange(total)
-    entries: NDArray[np.uint32] = np.asarray(part.entries[places])
-    return entries

@@ -1,14 +1,9 @@
 """Quads: four landmarks as one number that survives a change of speed, pitch, level and tone.
 
-Of four landmarks in order of time, the three distances in pitch from the first (rounded to
-semitones) and where in time the two in the middle lie between the first and the last (in
-twelfths) stay the same when a recording is played faster, slower, higher or lower (after
-Sonnleitner and Widmer, 2016, on a logarithmic pitch axis). Each landmark is combined with
-three of the eight that follow it, so a lost or an added one costs little: about 420 quads a
-second, of which two quads of unrelated music agree once in seven million.
-
-An index holds one quad in 200, chosen by the quad's own hash: query and reference choose
-the same ones, whatever surrounds them.
+The number is of three distances in pitch (semitones) and two ratios of time (twelfths), after
+Sonnleitner and Widmer, 2016. Each landmark is combined with three of the eight that follow it.
+These are about 420 quads a second; of unrelated music two agree once in seven million.
+An index holds one quad in 200, chosen by the quad's own hash.
 """
 
 from collections.abc import Callable
@@ -43,68 +38,56 @@ _GATHER: Final = np.uint32(pow(0x9E3779B1, -1, 2**32))
 
 @dataclass(frozen=True)
 class Quads:
-    """Numbers and the landmarks (by position) that a quad starts and ends with."""
+    """Numbers (equal for equal quads only), and the positions of first and last landmarks."""
 
     numbers: NDArray[np.uint32]
-    """What each is, spread over all 32 bits: equal for equal quads only."""
     first: NDArray[np.uint32]
     last: NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def chosen(self, these: NDArray[np.bool_]) -> "Quads":
-        """Return some of them, in the same order."""
+    def chosen(self, these: NDArray[np.bool_] | NDArray[np.uint32] | slice) -> "Quads":
+        """Return some of them; a slice is not copied."""
         return Quads(self.numbers[these], self.first[these], self.last[these])
-
-    def until(self, end: int) -> "Quads":
-        """Return the first of them, without copying."""
-        return Quads(self.numbers[:end], self.first[:end], self.last[:end])
 
     def sorted(self) -> "Quads":
         """Return the same quads by rising number."""
         both = self.numbers.astype(np.uint64) << np.uint64(32)
         both |= np.arange(len(both), dtype=np.uint64)
         both.sort()  # numbers alone sort ten times as fast as an argsort of them
-        order = both.astype(np.uint32)
-        return Quads((both >> np.uint64(32)).astype(np.uint32), self.first[order], self.last[order])
+        return self.chosen(both.astype(np.uint32))
 
 
 def quads_of(
     landmarks: Landmarks, selected: Callable[[NDArray[np.uint32]], NDArray[np.bool_]] | None = None
 ) -> Quads:
-    """Return every quad, or those whose numbers are ``wanted``, in order of time."""
+    """Return every quad, or those whose numbers are ``selected``, in order of time."""
     pieces = [
         _quads(landmarks, start, min(start + _AT_ONCE, len(landmarks)), selected)
         for start in range(0, len(landmarks), _AT_ONCE)
     ]
-    if not pieces:
-        none = np.zeros(0, np.uint32)
-        return Quads(none, none, none)
+    none = np.zeros(0, np.uint32)
     return Quads(
-        np.concatenate([one.numbers for one in pieces]),
-        np.concatenate([one.first for one in pieces]),
-        np.concatenate([one.last for one in pieces]),
+        np.concatenate([none, *(piece.numbers for piece in pieces)]),
+        np.concatenate([none, *(piece.first for piece in pieces)]),
+        np.concatenate([none, *(piece.last for piece in pieces)]),
     )
 
 
 def index_keys(quads: Quads, landmarks: Landmarks) -> NDArray[np.uint64]:
-    """Return the keys by which an index finds a recording: sampled quads and where they start.
+    """Return a recording's index keys, sorted: sampled quads and where they start.
 
-    Sorted; see ``detector.matching.postings`` for what is in the 40 bits. Of a quad that comes
-    again and again the first four places are kept.
+    ``detector.matching.postings`` describes the 40 bits. A quad has four keys at most.
     """
     hashes = _mixed((quads.numbers * _GATHER).astype(np.uint64))
-    chosen = (hashes >> np.uint64(32)) < np.uint64(2**32 // SAMPLED)
-    second = landmarks.ticks[quads.first[chosen]] // np.uint32(TICKS_PER_S)
-    quad = hashes[chosen] & np.uint64(2**32 - 1)
-    places = np.unique((quad << np.uint64(32)) | second)
-    order = np.arange(len(places)) - np.searchsorted(
-        places >> np.uint64(32), places >> np.uint64(32)
-    )
-    places = places[order < PLACES]
+    sampled = (hashes >> np.uint64(32)) < np.uint64(2**32 // SAMPLED)
+    second = landmarks.ticks[quads.first[sampled]] // np.uint32(TICKS_PER_S)
+    places = np.unique((hashes[sampled] << np.uint64(32)) | second)
+    quad = places >> np.uint64(32)
+    kept = np.arange(len(places)) - np.searchsorted(quad, quad) < PLACES
     keys: NDArray[np.uint64] = np.unique(
-        ((places >> np.uint64(32)) << np.uint64(8)) | (places & np.uint64(255))
+        (quad[kept] << np.uint64(8)) | (places[kept] & np.uint64(255))
     )
     return keys
 
@@ -117,8 +100,7 @@ def _quads(
 ) -> Quads:
     """Return the quads that begin with the landmarks from ``start`` to ``end``.
 
-    Of each landmark and the eight after it: [n, 8]; of pairs of those eight: [n, 28]; of
-    quads: [n, 56].
+    Arrays are [n, 8] for the landmarks after each, [n, 28] for their pairs, [n, 56] for quads.
     """
     count = end - start
     ticks, steps = (
@@ -130,8 +112,7 @@ def _quads(
     )
     spans = ticks[:, 1:] - ticks[:, :1]
     fits = (spans >= SHORTEST_TICKS) & (spans <= LONGEST_TICKS)
-    there = np.arange(count)[:, None] + np.arange(1, FOLLOWING + 1) < len(landmarks) - start
-    fits &= there
+    fits &= np.arange(count)[:, None] + np.arange(1, FOLLOWING + 1) < len(landmarks) - start
     intervals = steps[:, 1:] - steps[:, :1] + 128 * STEPS_PER_SEMITONE + STEPS_PER_SEMITONE // 2
     semitones = (intervals // STEPS_PER_SEMITONE).astype(np.uint32) & np.uint32(255)
     middle, last = _MIDDLES.T

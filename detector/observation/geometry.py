@@ -14,7 +14,7 @@ MAX_MODULATION_HZ: Final = 1_600.0
 
 @dataclass(frozen=True)
 class Geometry:
-    """How one sample rate is cut up; equal geometry means observations can share a batch."""
+    """How one sample rate is cut up; observations of equal geometry can share a batch."""
 
     sample_rate_hz: int
 

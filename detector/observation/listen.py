@@ -18,9 +18,7 @@ SILENCE_PEAK = 10 ** (-60 / 20)
 
 
 def listen(source: Path | int, *, max_duration_s: float) -> Heard:
-    """Decode a file, given by path or descriptor, once; return what it holds.
-
-    That is: facts, acoustic fingerprint, landmarks, hash of the samples and observation.
+    """Decode a file, given by path or descriptor, and return all that is measured.
 
     Raises:
         InvalidAudio: with its reason; never for a file that merely has damaged parts.

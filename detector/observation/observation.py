@@ -1,21 +1,13 @@
 """The observation: what the detector reads, taken from the audio in one streaming pass.
 
-Everything after this works on the observation and never on audio, so a new model or one
-new clock rate re-scores a whole catalogue without decoding anything. It holds
+A new model scores stored observations again without decoding. ``docs/explanation/detector.md``
+describes the modulation spectrum. An observation contains
 
 - ``clock`` [3, bins]: modulation spectrum of three high bands, averaged over the track;
 - ``timeline`` [segments, bins]: the same of all bands together, for each segment;
 - ``shares`` [5951]: how often each spectral bin is the maximum of its neighbourhood;
 - ``ltas`` [windows, 96]: mean level of 250 Hz bands, in dB, for each segment's hop;
 - ``peaks`` [n]: largest sample of each 0.1 s, for drawing the waveform.
-
-The modulation spectrum shows the frame clock of a neural decoder: a transposed
-convolution modulates the energy of the high bands at sample_rate / hop and its multiples.
-The envelope of each band comes from a strided filter bank (a 32-tap Hann window times
-cosines and sines, hop 8 samples, as one matrix product), its logarithm is cut into
-half-overlapping segments of about 12 s, and their power spectra up to 1,600 Hz are
-averaged. Rhythm also modulates, but densely: the line at one frequency is therefore
-measured against the 92 % quantile of its surroundings (+-5.5 Hz), in nepers.
 
 Changing anything here changes ``VERSION``; a model names the version that it reads.
 """
@@ -132,10 +124,9 @@ def quantise_timeline(timeline: FloatArray) -> NDArray[np.int8]:
 
 
 class Observer:
-    """Takes mono samples of any number of calls; ``finish`` gives the observation.
+    """Takes mono samples of any number of calls, cut anyhow; ``finish`` returns the observation.
 
-    The result does not depend on how the samples are cut into calls, and memory does not
-    grow with the track but for the timeline (19 kB for each 6 s).
+    Memory grows by the timeline only (19 kB for each 6 s).
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
@@ -208,11 +199,7 @@ class Observer:
         self._peak_rest = held[count * width :]
 
     def _log_envelope(self, samples: FloatArray) -> torch.Tensor:
-        """Return ln power [filters, n] of the filter bank at every hop.
-
-        The taps are a multiple of the hop, so each phase of the strided template_set is a plain
-        matrix product over a view of the samples: nothing is copied.
-        """
+        """Return ln power [filters, n] of the filter bank at every hop, phase by phase."""
         geometry = self.geometry
         taps, hop = geometry.taps, geometry.hop
         wave = torch.from_numpy(np.ascontiguousarray(samples))
@@ -237,10 +224,7 @@ class Observer:
         self._last = half
 
     def _take_segment(self, envelope: torch.Tensor) -> None:
-        """Add one segment [filters, up to segment] to the average and to the timeline.
-
-        The segment is used up: it does not hold the same afterwards.
-        """
+        """Add one segment [filters, up to segment] to average and timeline; overwrites it."""
         geometry = self.geometry
         if len(envelope) == 0:  # at 8 kHz and below no filter lies in any band
             self._timeline += bytes(geometry.bins)
@@ -276,8 +260,7 @@ class Observer:
 def sharpen(power: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """Return ln power [rows, bins] minus the 92 % quantile of its surroundings (+-5.5 Hz).
 
-    A line stands out by several nepers; a rhythm, dense in lines, does not. Zero below
-    20 Hz. By scipy's rank filter, which is as fast as a plain average.
+    A line stands out by several nepers; a rhythm, dense in lines, does not. Zero below 20 Hz.
     """
     log = power.clamp(min=1e-12).log()
     width = 2 * round(SHARPEN_HZ / geometry.bin_hz) + 1
@@ -295,7 +278,7 @@ def _hann(length: int) -> torch.Tensor:
 
 @lru_cache(maxsize=16)
 def _filter_centres(geometry: Geometry) -> tuple[int, ...]:
-    """Filter numbers (multiples of rate / taps) that lie in any group."""
+    """Return the filter numbers (multiples of rate / taps) in any group."""
     spacing = geometry.sample_rate_hz / geometry.taps
     last = geometry.taps // 2  # the filter at half the rate has only a cosine; leave it out
     return tuple(
