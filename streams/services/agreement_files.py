@@ -1,28 +1,22 @@
 """Files of agreements: JSONL as the registry's own records, or CSV with one row an entry.
 
-CSV columns are the entry's fields; lists are separated by ``;``: ``agreement_id, grantor,
-grantor_name, grantee, isrcs, iswcs, artists, artist_isnis, voices, catalogue_dpid, wildcard,
-uses, permission, generator_ids, generator_versions, products, max_volume, approval_required,
-territories, valid_from, valid_until, revoked_at, grace_days, compensation_model,
-compensation_basis, credit_requirements, verification, source, extent, use_description, entry_id``.
-A row with ``generator_id`` is a generator: ``generator_id, vendor, product, aliases, status,
-versions, territories, valid_from, valid_until, agreement_id, entry_id``; several rows of one are
-its licences, and the first that fits a track speaks.
-
-What is not understood is refused and never left out: a lost column is a lost condition.
+The columns of CSV are those of ``ENTRY`` or, with a ``generator_id``, those of ``GENERATOR``; ``;``
+separates the values of a list. Unknown fields and columns are refused: a lost column would be a
+lost condition. Rows of one generator are its licences; the first that fits a track counts.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from detector.errors import BadInput
+from streams.contract.records import faults
 from streams.contract.records.rights import (
     GeneratorEntry,
     RightsChanged,
@@ -33,25 +27,77 @@ from streams.contract.records.rights import (
 from streams.policy.registry import Registry
 
 Given = tuple[str | None, RightsEntry | GeneratorEntry]
-Kind = TypeVar("Kind", RightsEntry, GeneratorEntry)
-LISTS: Final = ("isrcs", "iswcs", "artists", "artist_isnis", "voices")
-COLUMNS: Final = frozenset(
-    {
-        *LISTS,
-        *("agreement_id", "grantor", "grantor_name", "grantee", "catalogue_dpid", "wildcard"),
-        *("uses", "permission", "generator_ids", "generator_versions", "products", "max_volume"),
-        *("approval_required", "territories", "valid_from", "valid_until", "revoked_at"),
-        *("grace_days", "compensation_model", "compensation_basis", "credit_requirements"),
-        *("verification", "source", "extent", "use_description", "entry_id"),
-        *("generator_id", "vendor", "product", "aliases", "status", "versions"),
-    }
-)
 YES: Final = ("1", "true", "yes")
 NO: Final = ("", "0", "false", "no")
 
 
+def _text(_: str, text: str) -> str:
+    return text
+
+
+def _list(_: str, text: str) -> list[str]:
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def _flag(column: str, text: str) -> bool:
+    if text.casefold() not in (*YES, *NO):
+        raise ValueError(f"{column} is yes or no, not {text!r}")
+    return text.casefold() in YES
+
+
+Columns = Mapping[str, tuple[str, Callable[[str, str], Any]]]
+"""The field of each column, with the function that reads a cell."""
+ENTRY: Final[Columns] = {
+    "agreement_id": ("agreement_id", _text),
+    "grantor": ("grantor.party_id", _text),
+    "grantor_name": ("grantor.name", _text),
+    "grantee": ("grantee", _text),
+    "isrcs": ("subject.isrcs", _list),
+    "iswcs": ("subject.iswcs", _list),
+    "artists": ("subject.artists", _list),
+    "artist_isnis": ("subject.artist_isnis", _list),
+    "voices": ("subject.voices", _list),
+    "catalogue_dpid": ("subject.catalogue_dpid", _text),
+    "wildcard": ("subject.wildcard", _flag),
+    "uses": ("uses", _list),
+    "permission": ("permission", _text),
+    "generator_ids": ("conditions.generator_ids", _list),
+    "generator_versions": ("conditions.generator_versions", _list),
+    "products": ("conditions.products", _list),
+    "max_volume": ("conditions.max_volume", _text),
+    "approval_required": ("conditions.approval_required", _flag),
+    "territories": ("territories", _list),
+    "valid_from": ("valid_from", _text),
+    "valid_until": ("valid_until", _text),
+    "revoked_at": ("revocation.effective_at", _text),
+    "grace_days": ("revocation.grace_days", _text),
+    "compensation_model": ("compensation.model", _text),
+    "compensation_basis": ("compensation.basis", _text),
+    "credit_requirements": ("credit_requirements", _list),
+    "verification": ("verification", _text),
+    "source": ("source", _text),
+    "extent": ("extent", _text),
+    "use_description": ("use_description", _text),
+    "entry_id": ("entry_id", _text),
+}
+GENERATOR: Final[Columns] = {
+    "generator_id": ("generator_id", _text),
+    "vendor": ("vendor", _text),
+    "product": ("product", _text),
+    "aliases": ("aliases", _list),
+    "status": ("licence.status", _text),
+    "versions": ("licence.versions", _list),
+    "territories": ("licence.territories", _list),
+    "valid_from": ("licence.valid_from", _text),
+    "valid_until": ("licence.valid_until", _text),
+    "agreement_id": ("licence.agreement_id", _text),
+    "entry_id": ("entry_id", _text),
+}
+COLUMNS: Final = ENTRY.keys() | GENERATOR.keys()
+
+
 class WrongRights(BadInput):
-    """A line of a file is no entry; the message says which and why."""
+    """A line of a file is no entry; the message contains its number and the reason."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("wrong_rights", detail)
@@ -72,9 +118,7 @@ def read(path: Path) -> Iterator[Given]:
         try:
             yield _given(fields)
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in fault["loc"])
-            raise WrongRights(f"{path}:{number}: {where}: {fault['msg']}") from error
+            raise WrongRights(f"{path}:{number}: {faults(error)[0]}") from error
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             detail = str(error) if isinstance(error, ValueError) else repr(error)
             raise WrongRights(f"{path}:{number}: {detail}") from error
@@ -84,26 +128,26 @@ def versioned(
     rows: Iterable[Given], known: Registry, by: str, now: datetime
 ) -> list[RightsChanged]:
     """Return what is new or differs, in its next version; what the registry has is left out."""
-    stands = {one.entry_id: one for one in known}
+    current = {change.entry_id: change for change in known}
     changes = []
     for given_id, content in rows:
-        is_entry = isinstance(content, RightsEntry)
-        entry_id = given_id or (
-            rights_entry_id(content) if isinstance(content, RightsEntry)
-            else generator_entry_id(content.generator_id)
-        )  # fmt: skip
-        before = stands.get(entry_id)
+        entry, generator = None, None
+        if isinstance(content, RightsEntry):
+            entry, entry_id = content, given_id or rights_entry_id(content)
+        else:
+            generator, entry_id = content, given_id or generator_entry_id(content.generator_id)
+        before = current.get(entry_id)
         if before is not None and content in (before.entry, before.generator):
             continue
         changed = RightsChanged(
             entry_id=entry_id,
             version=1 if before is None else before.version + 1,
-            entry=content if is_entry else None,
-            generator=None if is_entry else content,
+            entry=entry,
+            generator=generator,
             changed_by=by,
             changed_at=now,
         )
-        stands[entry_id] = changed
+        current[entry_id] = changed
         changes.append(changed)
     return changes
 
@@ -122,35 +166,10 @@ def _jsonl(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _given(fields: Mapping[str, Any]) -> Given:
     """Read a record of the topic, a bare entry or a bare generator."""
-    entry_id = fields.get("entry_id")
-    if fields.get("entry") is not None:
-        return entry_id, _all_of(RightsEntry, fields["entry"])
-    if fields.get("generator") is not None:
-        return entry_id, _all_of(GeneratorEntry, fields["generator"])
     rest = {name: value for name, value in fields.items() if name != "entry_id"}
-    if "generator_id" in rest:
-        return entry_id, _all_of(GeneratorEntry, rest)
-    return entry_id, _all_of(RightsEntry, rest)
-
-
-def _all_of(kind: type[Kind], fields: Any) -> Kind:
-    """Refuse what the registry does not know, however deep: a misspelt field is lost."""
-    read_as = kind.model_validate(fields)
-    _nothing_lost(fields, read_as)
-    return read_as
-
-
-def _nothing_lost(source: Any, read_as: Any, where: str = "") -> None:
-    if isinstance(read_as, BaseModel) and isinstance(source, Mapping):
-        known = type(read_as).model_fields
-        unknown = sorted(set(source) - known.keys())
-        if unknown:
-            raise ValueError(f"unknown field {where + unknown[0]!r}; known: {', '.join(known)}")
-        for name, value in source.items():
-            _nothing_lost(value, getattr(read_as, name), f"{where}{name}.")
-    elif isinstance(read_as, tuple) and isinstance(source, list):
-        for left, right in zip(source, read_as, strict=True):
-            _nothing_lost(left, right, where)
+    content = fields.get("entry") or fields.get("generator") or rest
+    kind = GeneratorEntry if "generator_id" in content else RightsEntry
+    return fields.get("entry_id"), kind.model_validate(content, extra="forbid")
 
 
 def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -173,20 +192,16 @@ def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             fields = _generator(cells) if cells.get("generator_id") else _entry(cells)
         except ValueError as error:
             raise WrongRights(f"{path}:{number}: {error}") from error
-        if cells.get("generator_id"):
-            name = cells.get("entry_id") or cells["generator_id"].casefold()
+        if "licences" in fields:
+            name = fields.get("entry_id") or fields["generator_id"].casefold()
             first = generators.setdefault(name, (number, fields))[1]
             if first is not fields:
                 first["licences"] += fields["licences"]
-                first["aliases"] += [
-                    one for one in fields["aliases"] if one not in first["aliases"]
-                ]
+                first["aliases"] = list(dict.fromkeys(first["aliases"] + fields["aliases"]))
             continue
         # Two rows of one entry would be two versions of it, and only the last would count.
-        same = cells.get("entry_id") or repr(
-            [fields[name] for name in ("subject", "uses", "grantor")]
-        )
-        same += cells.get("agreement_id", "")
+        subject = [fields.get(name) for name in ("subject", "uses", "grantor")]
+        same = (fields.get("entry_id") or repr(subject)) + fields.get("agreement_id", "")
         if same in entries:
             raise WrongRights(
                 f"{path}:{number}: the same entry as in line {entries[same]}: join the rows, or "
@@ -197,72 +212,27 @@ def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     yield from generators.values()
 
 
-def _flag(name: str, text: str) -> bool:
-    if text.casefold() not in (*YES, *NO):
-        raise ValueError(f"{name} is yes or no, not {text!r}")
-    return text.casefold() in YES
-
-
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(";") if part.strip()]
+def _fields(cells: Mapping[str, str], columns: Columns) -> dict[str, Any]:
+    """Return the fields that a row has values for, those of a part in a mapping of their own."""
+    fields: dict[str, Any] = {}
+    for column, (place, read_cell) in columns.items():
+        part, _, name = place.rpartition(".")
+        if value := read_cell(column, cells.get(column, "")):
+            (fields.setdefault(part, {}) if part else fields)[name] = value
+    return fields
 
 
 def _entry(cells: Mapping[str, str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        name: cells[name]
-        for name in (
-            *("agreement_id", "grantee", "permission", "valid_from", "valid_until"),
-            *("verification", "source", "entry_id", "use_description", "extent"),
-        )
-        if cells.get(name)
-    }
-    fields["grantor"] = {
-        "party_id": cells.get("grantor", ""),
-        "name": cells.get("grantor_name") or None,
-    }
-    subject: dict[str, Any] = {name: _list(cells.get(name, "")) for name in LISTS}
-    subject["catalogue_dpid"] = cells.get("catalogue_dpid") or None
-    subject["wildcard"] = _flag("wildcard", cells.get("wildcard", ""))
-    fields["subject"] = subject
-    fields["uses"] = _list(cells.get("uses", ""))
-    fields["conditions"] = {
-        **{
-            name: _list(cells.get(name, ""))
-            for name in ("generator_ids", "generator_versions", "products")
-        },
-        "max_volume": cells.get("max_volume") or None,
-        "approval_required": _flag("approval_required", cells.get("approval_required", "")),
-    }
-    if cells.get("revoked_at"):
-        fields["revocation"] = {
-            "effective_at": cells["revoked_at"],
-            "grace_days": cells.get("grace_days") or 0,
-        }
-    if cells.get("territories"):
-        fields["territories"] = _list(cells["territories"])
-    if cells.get("compensation_model"):
-        fields["compensation"] = {
-            "model": cells["compensation_model"],
-            "basis": cells.get("compensation_basis") or "agreement",
-        }
-    fields["credit_requirements"] = _list(cells.get("credit_requirements", ""))
+    fields = _fields(cells, ENTRY)
+    if not cells.get("revoked_at"):
+        fields.pop("revocation", None)
+    if not cells.get("compensation_model"):
+        fields.pop("compensation", None)
+    else:
+        fields["compensation"].setdefault("basis", "agreement")
     return fields
 
 
 def _generator(cells: Mapping[str, str]) -> dict[str, Any]:
-    licence: dict[str, Any] = {
-        name: cells[name]
-        for name in ("status", "valid_from", "valid_until", "agreement_id")
-        if cells.get(name)
-    }
-    licence["versions"] = _list(cells.get("versions", ""))
-    if cells.get("territories"):
-        licence["territories"] = _list(cells["territories"])
-    return {
-        "generator_id": cells["generator_id"],
-        "vendor": cells.get("vendor") or None,
-        "product": cells.get("product") or None,
-        "aliases": _list(cells.get("aliases", "")),
-        "licences": [licence],
-        **({"entry_id": cells["entry_id"]} if cells.get("entry_id") else {}),
-    }
+    fields = _fields(cells, GENERATOR)
+    return {"aliases": [], "licences": [fields.pop("licence", {})], **fields}

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from detector.errors import BadInput
-from streams.contract.records import InvalidRecord, Upload, UploadReceived, parse, stable_id
+from streams.contract.records import InvalidRecord, Upload, UploadReceived, faults, parse, stable_id
 from streams.runtime.settings import Settings
 
 
@@ -73,16 +73,7 @@ def upload_from_fields(fields: Mapping[str, Any]) -> Upload:
     try:
         return Upload.model_validate(dict(fields), extra="forbid")
     except ValidationError as error:
-        raise RefusedUpload("invalid_upload", _faults(error)) from error
-
-
-def _faults(error: ValidationError) -> str:
-    return "; ".join(
-        ".".join(str(part) for part in fault["loc"])
-        + ": "
-        + ("no such field" if fault["type"] == "extra_forbidden" else fault["msg"])
-        for fault in error.errors(include_url=False, include_input=False)[:5]
-    )
+        raise RefusedUpload("invalid_upload", "; ".join(faults(error))) from error
 
 
 def upload_from_file(path: Path | str, *, max_hash_bytes: int = 2**29, **fields: Any) -> Upload:

@@ -42,6 +42,15 @@ from streams.contract.vocabulary import Outcome as Outcome
 MAX_RECORD_BYTES = 900_000  # below Kafka's default limit of 1 MB for a message
 
 
+def faults(error: ValidationError) -> list[str]:
+    """Return the first five faults of a value, each with its field."""
+    return [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'record'}: "
+        + ("no such field" if fault["type"] == "extra_forbidden" else fault["msg"])
+        for fault in error.errors(include_url=False, include_input=False)[:5]
+    ]
+
+
 class InvalidRecord(BadInput):
     """Bytes on a topic that are not the record which the topic promises."""
 
@@ -100,11 +109,7 @@ def parse(record_type: type[R], value: bytes | None) -> R:
     try:
         return record_type.model_validate_json(value)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'record'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)[:5]
-        )
-        raise InvalidRecord("invalid_record", faults) from error
+        raise InvalidRecord("invalid_record", "; ".join(faults(error))) from error
 
 
 class Tool(Record):

@@ -445,9 +445,7 @@ def test_a_misspelt_condition_is_refused_however_deep(tmp_path: Path) -> None:
     content = json.loads(agreement().to_bytes())
     content["entry"]["conditions"] = {"generator_id": ["Songmaker"]}
     lines.write_text(json.dumps(content))
-    with pytest.raises(
-        WrongRights, match=r"rights\.jsonl:1: unknown field 'conditions\.generator_"
-    ):
+    with pytest.raises(WrongRights, match=r"rights\.jsonl:1: .*conditions\.generator_id: no such"):
         list(read(lines))
 
 
