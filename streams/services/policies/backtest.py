@@ -1,17 +1,15 @@
-"""Back-test: what a policy would have said about tracks that were decided.
+"""Back-test: how a policy would decide tracks that were decided.
 
-The standing decision of each track is compared with what the given bundle says about the same
-analysis and the same facts as they are now. Nothing is written. Rules on trial are counted
-beside, with what they would change.
-
-For precision the bundle is asked once more without what people said: once a reviewer has settled
-a label, the rules that wrongly held before do not hold any more and would be right for ever.
+The current decision of each track is compared with the decision of a bundle about the same analysis
+and today's facts; nothing is stored. Precision counts the rules that hold without verdicts: a rule
+that a verdict has settled no longer holds, so its errors would disappear.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from streams.contract.records import Actions, Dimension, Extent
@@ -28,7 +26,7 @@ PAGE = 500
 
 @dataclass
 class Report:
-    """What came of it; ``reviewed`` counts tracks on which people have spoken."""
+    """The result; ``reviewed`` counts the tracks with verdicts by rule, ``right`` the confirmed."""
 
     tracks: int = 0
     hits: Counter[str] = field(default_factory=Counter)
@@ -57,7 +55,7 @@ class Report:
             "on_trial": dict(self.on_trial.most_common()),
             "flips": _flips(self.flips),
             "would_flip": _flips(self.would_flip),
-            "by_distributor": {name: dict(found) for name, found in self.by_distributor.items()},
+            "by_distributor": {name: dict(counts) for name, counts in self.by_distributor.items()},
             "reviews": {
                 "before": self.reviews_before,
                 "now": self.reviews,
@@ -81,62 +79,44 @@ def _flips(counts: Counter[tuple[Dimension, str, str]]) -> list[dict[str, Any]]:
 def backtest(
     ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[str], keep: int = 1_000
 ) -> Report:
-    """Run a bundle over tracks as they stand in the ledger.
+    """Run a bundle over tracks of the ledger (see ``reopening.tracks_since``).
 
-    Args:
-        ledger: where they are.
-        bundle: the policy.
-        now: as of when facts hold.
-        track_ids: which; see ``reopening.tracks_since``.
-        keep: how many changed tracks to name.
+    Facts hold as of ``now``; at most ``keep`` changed tracks are named.
     """
-    report = Report()
-    standing = TrackFacts(ledger)
-    standing.registry(bundle.name, fresh=True)
-    for page in _pages(track_ids):
-        stands = reopening.current_decisions(ledger, page)
-        rulings = standing.rulings(list(stands))
-        for track_id, current in stands.items():
+    report, remaining = Report(), iter(track_ids)
+    track_facts = TrackFacts(ledger)
+    track_facts.registry(bundle.name, fresh=True)
+    while page := list(islice(remaining, PAGE)):
+        decisions = reopening.current_decisions(ledger, page)
+        rulings = track_facts.rulings(list(decisions))
+        for track_id, current in decisions.items():
             people = rulings.get(track_id, Rulings())
-            facts = standing.combined(current.event, now, bundle.name, people)
+            facts = track_facts.combined(current.event, now, bundle.name, people)
             _count(report, current, decide(current.event, bundle, facts), keep)
             if _extent(facts) is not None or facts.findings:
-                blind = standing.combined(current.event, now, bundle.name, Rulings())
-                _judge(report, bundle, decide(current.event, bundle, blind), facts)
+                blind = track_facts.combined(current.event, now, bundle.name, Rulings())
+                _count_right(report, bundle, decide(current.event, bundle, blind), facts)
     return report
-
-
-def _pages(items: Iterable[str]) -> Iterator[list[str]]:
-    page: list[str] = []
-    for item in items:
-        page.append(item)
-        if len(page) == PAGE:
-            yield page
-            page = []
-    if page:
-        yield page
 
 
 def _count(
     report: Report, current: reopening.CurrentDecision, new: DecisionRecords, keep: int
 ) -> None:
-    before, decided = current.decided, new.decided
-    report.tracks += 1
+    before, decided, trial = current.decided, new.decided, new.shadowed
+    trials = trial.rules if trial else ()
+    needs_review = decided.review_task_id is not None
     at = before.uploaded_at
-    report.first = at if report.first is None else min(report.first, at)
-    report.last = at if report.last is None else max(report.last, at)
+    report.tracks += 1
+    report.first, report.last = min(report.first or at, at), max(report.last or at, at)
     report.hits.update(hit.rule_id for hit in decided.rules)
-    trials = () if new.shadowed is None else new.shadowed.rules
     report.on_trial.update(hit.rule_id for hit in trials)
     report.reviews_before += before.review_task_id is not None
-    report.reviews += decided.review_task_id is not None
-    would = decided.actions if new.shadowed is None else new.shadowed.would_be
-    report.would_review += (
-        decided.review_task_id is not None if new.shadowed is None else new.shadowed.would_review
-    )
+    report.reviews += needs_review
+    report.would_review += trial.would_review if trial else needs_review
     flipped = _differences(before.actions, decided.actions)
     report.flips.update(flipped)
-    report.would_flip.update(_differences(decided.actions, would))
+    if trial:
+        report.would_flip.update(_differences(decided.actions, trial.would_be))
     distributor = current.event.upload.distributor or "(none)"
     report.by_distributor[distributor]["tracks"] += 1
     for dimension, _, _ in flipped:
@@ -152,9 +132,9 @@ def _count(
         )
 
 
-def _judge(report: Report, bundle: Bundle, blind: DecisionRecords, facts: Facts) -> None:
-    """Count which rules held before anybody looked, and which of them people bear out."""
-    trials = () if blind.shadowed is None else blind.shadowed.rules
+def _count_right(report: Report, bundle: Bundle, blind: DecisionRecords, facts: Facts) -> None:
+    """Count the rules that hold without verdicts, and those that verdicts confirm."""
+    trials = blind.shadowed.rules if blind.shadowed else ()
     held = {hit.rule_id for hit in (*blind.decided.rules, *trials)}
     for rule in bundle.rules:
         truth = _truth(rule, facts)
@@ -164,10 +144,9 @@ def _judge(report: Report, bundle: Bundle, blind: DecisionRecords, facts: Facts)
 
 
 def _truth(rule: Rule, facts: Facts) -> bool | None:
-    """Whether people say that a rule is right; None where nobody has said.
+    """Return whether people confirm a rule; None where they have no verdict about it.
 
-    A rule that asks for a finding is right where that was found. Of all others a person can
-    only say whether there is AI.
+    A rule that asks for a finding is right where people found that; any other where there is AI.
     """
     if rule.finding is not None:
         if rule.finding in facts.findings:
@@ -178,11 +157,10 @@ def _truth(rule: Rule, facts: Facts) -> bool | None:
 
 
 def _extent(facts: Facts) -> Extent | None:
-    """How much AI people say there is; an appeal's word is the last."""
-    if facts.appeal is not None and facts.appeal.outcome is not None:
-        extent = facts.appeal.outcome.extent
-        if extent is not None:
-            return extent
+    """Return the extent of AI by people; an appeal precedes a verdict."""
+    outcome = facts.appeal and facts.appeal.outcome
+    if outcome and outcome.extent is not None:
+        return outcome.extent
     return None if facts.verdict is None else facts.verdict.extent or Extent.NONE
 
 

@@ -1,13 +1,9 @@
-"""A breaker for rules: one that suddenly holds for far more tracks than before is switched off.
+"""A breaker for rules: a restrictive rule that suddenly holds for far more tracks is disabled.
 
-A rule that held for 2 % of tracks and now holds for 30 % is either right about a flood or wrong
-about a release; both want a person. So the restrictive rule is switched off by an event
-(``policies.changed``, state ``tripped``), which every worker sees and the ledger keeps, and
-stays off until somebody switches it on again (``earmark policy enable``). What it did before
-stays. Rules without restrictive actions are never tripped: a badge too many is a smaller harm
-than a badge missing.
-
-Counted per worker, over the last ``WINDOW`` decisions against all before, by a binomial test.
+A binomial test of each worker compares the last ``WINDOW`` decisions with all before. The event
+(``policies.changed``, state ``tripped``) holds until a person enables the rule again
+(``earmark policy enable``); earlier decisions stay. The ledger gets it from the topic: there is no
+transaction of a person's that an entry of the audit log could belong to.
 """
 
 import math

@@ -55,41 +55,38 @@ def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
 
 def _rules(ledger: Ledger, decided: TrackDecided) -> Iterator[str]:
     hits = {hit.rule_id: hit for hit in decided.rules}
-    bundle = bundle_of(ledger, decided.policy.digest)
+    bundle = _bundle_of(ledger, decided.policy.digest)
     values = decided.features.get("values", {})
     if bundle is None:
         yield f"rules that held: {', '.join(hits) or 'none'} (the policy's text is not here)"
         return
     overrides = tuple(decided.features.get("overrides", ()))
+    off, lapsed = (frozenset(decided.features.get(name, ())) for name in ("off", "lapsed"))
     conditions = bundle.conditions(overrides)
     again = evaluate(
-        snapshot(values),
-        bundle,
+        *(snapshot(values), bundle),
         key=decided.track_id,
         overrides=overrides,
-        off=frozenset(decided.features.get("off", ())),
-        lapsed=frozenset(decided.features.get("lapsed", ())),
+        off=off,
+        lapsed=lapsed,
     )
     trials = {hit.rule_id for hit in again.shadow_hits}
-    off = set(decided.features.get("off", ()))
-    off |= {name for one in bundle.overrides if one.id in overrides for name in one.off}
+    off |= {name for each in bundle.overrides if each.id in overrides for name in each.off}
     if again.actions != decided.actions:
         yield "the snapshot does not give this decision any more: another release evaluated it"
     for rule in bundle.running:
         hit = hits.get(rule.id)
-        word = "HOLDS" if hit else "TRIAL" if rule.id in trials else "     "
-        word = "OFF  " if rule.id in off else word
+        word = "OFF" if rule.id in off else "HOLDS" if hit else "TRIAL" if rule.id in trials else ""
         waits = ", waits for a person" if hit and hit.pending else ""
-        yield f"{word} {rule.id} ({rule.mode}{waits}): {' '.join(rule.when.split())}"
+        yield f"{word:5} {rule.id} ({rule.mode}{waits}): {' '.join(rule.when.split())}"
         if hit or rule.id in trials:
             seen = [f"{name} = {values.get(name)!r}" for name in conditions[rule.id].reads]
             yield f"      saw {', '.join(seen)}"
 
 
-def bundle_of(ledger: Ledger, digest: str) -> Bundle | None:
+def _bundle_of(ledger: Ledger, digest: str) -> Bundle | None:
     """Return the policy with a digest: a published one, or the configured file."""
-    published = policy_releases.text_of(ledger, digest)
-    if published is not None:
+    if (published := policy_releases.text_of(ledger, digest)) is not None:
         name, text = published
         return parse(text, name)
     try:
