@@ -1,17 +1,17 @@
 """Compensation and credit: what a decision means for those whose work is in a track.
 
-Usage is attributed to the agreements that cover it, on the basis that they name; amounts are
-theirs to compute. Where an agreement no longer covers a track, that is said as well.
+Usage is attributed to the agreements that cover it, on the basis that they name. The parties
+compute the amounts. Where an agreement no longer covers a track, its usage ends.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from streams.contract.records import Label, RightsUsed, TrackClassified, stable_id
-from streams.contract.records.credits import CreditsDerived, UsageAttributed
+from streams.contract.records import Extent, Label, RightsUsed, TrackClassified, stable_id
+from streams.contract.records.credits import CreditLine, CreditsDerived, UsageAttributed
 from streams.contract.records.rights import RightsChanged, SourceShare
-from streams.policy.labels import SAYS_AI
-from streams.policy.mappings import DDEX_CONTAINS_AI, credit_lines
+from streams.policy.mappings import DDEX_CONTAINS_AI, DDEX_ROLE
+from streams.policy.schema import SAYS_AI
 from streams.policy.territories import TerritorialEvaluation
 
 
@@ -34,23 +34,19 @@ def usage_of(
     where: dict[str, list[str]] = {}
     entries: dict[str, RightsChanged] = {}
     for scoped in evaluation.everywhere:
-        if scoped.label.extent not in SAYS_AI:
-            continue
-        for entry in scoped.rights.covering:
-            entries[entry.entry_id] = entry
-            where.setdefault(entry.entry_id, []).extend(scoped.territories)
+        if scoped.label.extent in SAYS_AI:
+            for entry in scoped.rights.covering:
+                entries[entry.entry_id] = entry
+                where.setdefault(entry.entry_id, []).extend(scoped.territories)
     usages = [
         _usage(event, entry, decision_id, starts_at, tuple(sorted(where[entry_id])))
         for entry_id, entry in sorted(entries.items())
     ]
-    ended = [
-        entry
-        for entry in before
-        if entry.purpose == "licence"
-        and entry.status == "in_force"
-        and entry.entry_id not in entries
+    return usages + [
+        _ended(event, used, decision_id, starts_at)
+        for used in before
+        if (used.purpose, used.status) == ("licence", "in_force") and used.entry_id not in entries
     ]
-    return usages + [_ended(event, entry, decision_id, starts_at) for entry in ended]
 
 
 def _usage(
@@ -106,21 +102,44 @@ def _ended(
 def credits_of(
     event: TrackClassified, evaluation: TerritorialEvaluation, label: Label, decision_id: str
 ) -> CreditsDerived | None:
-    """Return contributor lines of a track with AI in it; None where there is nothing to say."""
-    contains = DDEX_CONTAINS_AI[label.extent]
-    if contains is None or label.extent not in SAYS_AI:
+    """Return the contributor lines of a track with AI in it; None for any other."""
+    if label.extent not in SAYS_AI:
         return None
-    credited: dict[str, None] = {}
-    for entry in evaluation.default.rights.covering:
-        if entry.entry is not None:
-            credited |= dict.fromkeys(entry.entry.credit_requirements)
+    covering = evaluation.default.rights.covering
+    demanded = [name for one in covering if one.entry for name in one.entry.credit_requirements]
     if event.upload.derivation is not None:
-        credited |= dict.fromkeys(event.upload.derivation.source_artists)
+        demanded += event.upload.derivation.source_artists
     return CreditsDerived(
         credits_id=stable_id("crd", decision_id),
         decision_id=decision_id,
         upload_id=event.upload_id,
         track_id=event.track_id,
-        contains_ai=contains,
-        lines=tuple(credit_lines(event, label, tuple(credited))),
+        contains_ai=DDEX_CONTAINS_AI[label.extent],
+        lines=credit_lines(event, label, demanded),
     )
+
+
+def credit_lines(
+    event: TrackClassified, label: Label, demanded: Iterable[str]
+) -> tuple[CreditLine, ...]:
+    """Return contributor lines in DDEX terms that follow from a label that states AI.
+
+    ``All`` admits no human contributor, only machines. ``Partly`` keeps the people and adds a
+    machine for the parts that are known to be AI. Credits that an agreement demands come last.
+    """
+    people = [
+        CreditLine(name=one.name, roles=one.roles, ai_contribution=one.ai_contribution or "None")
+        for one in event.upload.contributors
+        if label.extent is Extent.PARTLY and not one.is_generative_ai
+    ]
+    machine = CreditLine(
+        special_contributor="GenerativeAI",
+        roles=tuple(dict.fromkeys(DDEX_ROLE[part] for part in label.components)),
+        ai_contribution="All",
+        display_credits=label.generator,
+    )
+    sources = [
+        CreditLine(name=name, roles=("Source",), ai_contribution="None")
+        for name in dict.fromkeys(demanded)
+    ]
+    return (*people, machine, *sources)

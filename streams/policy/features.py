@@ -1,11 +1,12 @@
-"""The snapshot: what rules may ask about one track, filled in.
+"""The snapshot: the features of one track in one territory.
 
-It is plain data by the published schema (``streams.policy.schema``); stored in the decision,
-it replays it. Whatever depends on time or on a database has been settled before.
+It is plain data by the published schema (``streams.policy.schema``). A decision contains its
+snapshot, which replays it. Nothing in it depends on the time or on a database any more.
 """
 
+import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from detector.errors import BadInput
 from streams.contract.records import (
@@ -13,12 +14,14 @@ from streams.contract.records import (
     Extent,
     LabelSource,
     Outcome,
+    Provenance,
     TrackClassified,
+    Upload,
+    Uploader,
 )
 from streams.policy.facts import Facts
 from streams.policy.known_recordings import known
 from streams.policy.labels import (
-    SAYS_AI,
     Assertion,
     declared_extent,
     detected_extent,
@@ -26,16 +29,15 @@ from streams.policy.labels import (
     effective_artwork,
     licensed,
 )
-from streams.policy.metadata_conflicts import conflicts
 from streams.policy.rights import Rights
-from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
+from streams.policy.schema import CONFLICTS, DEFAULTS, FEATURES, SAYS_AI, Feature, Kind, Value
+
+_NO_PROVENANCE: Final = Provenance()
+_NO_UPLOADER: Final = Uploader()
 
 
 class WrongSnapshot(BadInput):
     """Values that are not of the schema."""
-
-    def __init__(self, reason: str = "wrong_snapshot", detail: str = "") -> None:
-        super().__init__(reason, detail)
 
 
 def features_of(
@@ -44,48 +46,48 @@ def features_of(
     rights: Rights,
     assertions: tuple[Assertion, ...],
 ) -> dict[str, Value]:
-    """Take the snapshot of a track in the territories where ``rights`` hold."""
+    """Return the snapshot of a track in the territories where ``rights`` hold."""
     label, artwork = effective(assertions), effective_artwork(assertions)
     upload, analysis, audio = event.upload, event.analysis, event.audio
-    declared = declared_extent(event)
-    detected = detected_extent(event) if analysis.outcome is Outcome.AI_LIKELY else None
-    mismatch = detected is not None and (
-        declared is Extent.NONE or (declared is Extent.PARTLY and detected is Extent.ALL)
-    )
-    provenance, uploader = event.provenance, upload.uploader
-    said_by = {one.source for one in assertions if not one.neg and one.subject == "recording"
-               and one.extent in SAYS_AI and one.certainty is not Certainty.SUSPECTED}  # fmt: skip
-    if detected is not None:
-        said_by.add(LabelSource.DETECTOR)
+    provenance = event.provenance or _NO_PROVENANCE
+    uploader = upload.uploader or _NO_UPLOADER
+    derivation = "none" if upload.derivation is None else upload.derivation.type
+    declared, detected = declared_extent(event), detected_extent(event)
+    finds_ai = analysis.outcome is Outcome.AI_LIKELY
+    undeclared = declared is Extent.NONE or (declared is Extent.PARTLY and detected is Extent.ALL)
+    sources = {
+        one.source
+        for one in assertions
+        if one.subject == "recording" and not one.neg
+        if one.extent in SAYS_AI and one.certainty is not Certainty.SUSPECTED
+    }
+    if finds_ai:
+        sources.add(LabelSource.DETECTOR)
     return {
         "label.extent": label.extent.value,
         "label.certainty": label.certainty.value,
         "label.source": label.source.value,
         "label.licensed": licensed(label, rights),
-        "label.generator": _low(label.generator),
+        "label.generator": _lower(label.generator),
         "label.components": tuple(label.components),
         "artwork.extent": "Unknown" if artwork is None else artwork.extent.value,
         "ai.outcome": analysis.outcome.value,
-        "ai.extent": detected_extent(event).value,
+        "ai.extent": detected.value,
         "ai.p_value": _known(analysis.p_value),
         "ai.probability": _known(analysis.probability),
         "ai.coverage": _known(analysis.coverage),
-        "ai.generator": _low(analysis.generator),
+        "ai.generator": _lower(analysis.generator),
         "declared.ai": "absent" if declared is None else declared.value,
-        "declared.mismatch": mismatch,
+        "declared.mismatch": finds_ai and undeclared,
         "declared.components": tuple(upload.declared.components),
         "declared.tools": tuple(dict.fromkeys(t.name.casefold() for t in upload.declared.tools)),
         "declared.conflicts": conflicts(upload),
-        "declared.derivation": "none" if upload.derivation is None else upload.derivation.type,
-        "declared.voice": upload.voice is not None
-        or (upload.derivation is not None and upload.derivation.type == "voice_swap"),
-        "provenance.state": "absent" if provenance is None else provenance.state,
-        "provenance.extent": "Unknown" if provenance is None else provenance.extent.value,
-        "provenance.aigc": "none"
-        if provenance is None or provenance.aigc is None
-        else provenance.aigc.label,
-        "provenance.opt_out": provenance is not None
-        and "notAllowed" in provenance.training_mining.values(),
+        "declared.derivation": derivation,
+        "declared.voice": upload.voice is not None or derivation == "voice_swap",
+        "provenance.state": provenance.state,
+        "provenance.extent": provenance.extent.value,
+        "provenance.aigc": "none" if provenance.aigc is None else provenance.aigc.label,
+        "provenance.opt_out": "notAllowed" in provenance.training_mining.values(),
         "rights.generator_status": rights.generator_status,
         "rights.agreement": rights.agreement,
         "rights.derivative": rights.derivative,
@@ -96,15 +98,35 @@ def features_of(
         "review.interim_relief": facts.interim_relief,
         "delivery.distributor": upload.distributor,
         "delivery.territories": tuple(upload.territories),
-        "delivery.profile_mismatch": bool(uploader and uploader.profile_mismatch),
-        "uploader.fraud_score": _known(uploader.fraud_score) if uploader else None,
-        "uploader.rate_24h": _known(uploader.rate_24h) if uploader else None,
-        "uploader.strikes": _known(uploader.strikes) if uploader else None,
+        "delivery.profile_mismatch": bool(uploader.profile_mismatch),
+        "uploader.fraud_score": _known(uploader.fraud_score),
+        "uploader.rate_24h": _known(uploader.rate_24h),
+        "uploader.strikes": _known(uploader.strikes),
         **known(event),
         "audio.duration_s": float(audio.duration_s),
         "audio.silent_share": float(audio.silent_share),
-        "signals.independent": float(len(said_by)),
+        "signals.independent": float(len(sources)),
     }
+
+
+def conflicts(upload: Upload) -> tuple[str, ...]:
+    """Return the contradictions of a delivery's own metadata (DDEX ERN 4.3.2, domain 1.1).
+
+    ``ContainsAI=All`` admits only machines as contributors, and no human vocal performance.
+    ``None`` admits no contributor who worked by AI. That recording and artwork differ is no
+    contradiction.
+    """
+    declared, contributors = upload.declared, upload.contributors
+    everything, nothing = declared.contains_ai == "All", declared.contains_ai == "None"
+    by_ai = any(
+        one.is_generative_ai or one.ai_contribution in ("All", "Partly") for one in contributors
+    )
+    contradicts = (
+        everything and not all(one.is_generative_ai for one in contributors),
+        nothing and by_ai,
+        everything and bool(declared.has_vocal_performance),
+    )
+    return tuple(sorted(itertools.compress(CONFLICTS, contradicts)))
 
 
 def snapshot(features: Mapping[str, Any]) -> dict[str, Value]:
@@ -116,7 +138,7 @@ def snapshot(features: Mapping[str, Any]) -> dict[str, Value]:
     values = dict(DEFAULTS)
     for name, value in flattened(features).items():
         if name not in FEATURES:
-            raise WrongSnapshot(detail=f"there is no feature {name!r}")
+            raise WrongSnapshot("wrong_snapshot", f"there is no feature {name!r}")
         values[name] = _typed(name, value)
     return values
 
@@ -137,31 +159,26 @@ def _typed(name: str, value: Any) -> Value:
     feature = FEATURES[name]
     if value is None:
         if not feature.missing:
-            raise WrongSnapshot(detail=f"{name} is never null")
+            raise WrongSnapshot("wrong_snapshot", f"{name} is never null")
         return None
-    match feature.kind:
-        case Kind.BOOL:
-            good = isinstance(value, bool)
-        case Kind.NUMBER:
-            good = isinstance(value, int | float) and not isinstance(value, bool)
-            value = float(value) if good else value
-        case Kind.TEXT:
-            good = isinstance(value, str) and (not feature.values or value in feature.values)
-        case Kind.TEXTS:
-            items = tuple(value) if isinstance(value, list | tuple) else ()
-            good = isinstance(value, list | tuple) and all(
-                isinstance(one, str) and (not feature.values or one in feature.values)
-                for one in items
-            )
-            value = items
-    if not good:
-        words = f"one of {', '.join(feature.values)}" if feature.values else f"a {feature.kind}"
-        raise WrongSnapshot(detail=f"{name} is {words}, not {value!r}")
-    typed: Value = value
-    return typed
+    match feature.kind, value:
+        case Kind.BOOL, bool():
+            return value
+        case Kind.NUMBER, int() | float() if not isinstance(value, bool):
+            return float(value)
+        case Kind.TEXT, str() if _is_word(value, feature):
+            return value
+        case Kind.TEXTS, list() | tuple() if all(_is_word(one, feature) for one in value):
+            return tuple(value)
+    words = f"one of {', '.join(feature.values)}" if feature.values else f"a {feature.kind}"
+    raise WrongSnapshot("wrong_snapshot", f"{name} is {words}, not {value!r}")
 
 
-def _low(name: str | None) -> str | None:
+def _is_word(value: object, feature: Feature) -> bool:
+    return isinstance(value, str) and (not feature.values or value in feature.values)
+
+
+def _lower(name: str | None) -> str | None:
     return None if name is None else name.casefold()
 
 

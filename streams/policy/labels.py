@@ -34,9 +34,9 @@ from streams.policy.facts import Facts
 from streams.policy.known_recordings import registered
 from streams.policy.registry import status_of
 from streams.policy.rights import NO_RIGHTS, Rights
+from streams.policy.schema import SAYS_AI
 
 ARTWORK: Final = "artwork"
-SAYS_AI: Final = (Extent.ALL, Extent.PARTLY)
 
 
 @dataclass(frozen=True)

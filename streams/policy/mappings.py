@@ -1,13 +1,12 @@
-"""Our labels in the words of others, each mapping a table.
+"""Our labels in the words of other vocabularies, each mapping a table.
 
-DDEX ERN 4.3.2 (``ContainsAI``, ``AiContribution``, ``SpecialContributor``), IPTC digital
-source types, GB 45438-2025 (codes and the ``AIGC`` key), Apple's transparency tags, the icon
-of the EU Code of Practice. Where another vocabulary has no word for ours, nothing is said:
-``Unknown`` is never passed on as ``None``.
+They are DDEX ERN 4.3.2, IPTC digital source types, the codes of GB 45438-2025, Apple's
+transparency tags, and the icon of the EU Code of Practice. A label without a word there has no
+mapping: ``Unknown`` is never passed on as ``None``.
 """
 
-import json
-from typing import Final, Literal
+from collections.abc import Iterable
+from typing import Final, Literal, get_args
 
 from streams.contract.records import (
     Certainty,
@@ -17,26 +16,22 @@ from streams.contract.records import (
     Label,
     LabelMappings,
     LabelSource,
-    Provenance,
-    TrackClassified,
 )
-from streams.contract.records.credits import CreditLine
+from streams.policy.schema import SAYS_AI
 
-DDEX_CONTAINS_AI: Final[dict[Extent, Contains | None]] = {
+DDEX_CONTAINS_AI: Final[dict[Extent, Contains]] = {
     Extent.ALL: "All",
     Extent.PARTLY: "Partly",
     Extent.NONE: "None",
-    Extent.UNKNOWN: None,
 }
 
 IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-IPTC_OF_EXTENT: Final[dict[Extent, str | None]] = {
+IPTC_OF_EXTENT: Final = {  # None has no word: not AI may be captured, composed or edited
     Extent.ALL: f"{IPTC}trainedAlgorithmicMedia",
     Extent.PARTLY: f"{IPTC}compositeWithTrainedAlgorithmicMedia",
-    Extent.NONE: None,  # not AI is many things: captured, composed, edited
-    Extent.UNKNOWN: None,
 }
-# What a digital source type says about AI, by its last word.
+# Digital source types that state an extent, by their last word. The others are Unknown:
+# algorithmicMedia, say, is computed, but not by a trained model.
 EXTENT_OF_SOURCE_TYPE: Final[dict[str, Extent]] = {
     "trainedAlgorithmicMedia": Extent.ALL,
     "compositeWithTrainedAlgorithmicMedia": Extent.PARTLY,
@@ -47,15 +42,6 @@ EXTENT_OF_SOURCE_TYPE: Final[dict[str, Extent]] = {
     "minorHumanEdits": Extent.NONE,
     "computationalCapture": Extent.NONE,
     "compositeCapture": Extent.NONE,
-    "algorithmicMedia": Extent.UNKNOWN,  # computed, and not by a trained model
-    "algorithmicallyEnhanced": Extent.UNKNOWN,
-    "composite": Extent.UNKNOWN,
-    "dataDrivenMedia": Extent.UNKNOWN,
-    "virtualRecording": Extent.UNKNOWN,
-    "screenCapture": Extent.UNKNOWN,
-    "digitalArt": Extent.UNKNOWN,
-    "softwareImage": Extent.UNKNOWN,
-    "empty": Extent.UNKNOWN,
 }
 
 GbCode = Literal["1", "2", "3"]
@@ -75,11 +61,9 @@ APPLE_OF_COMPONENT: Final[dict[Component, AppleTag]] = {
     "artwork": "artwork",
 }
 
-EU_ICON: Final[dict[Extent, Literal["fully_ai", "partially_ai"] | None]] = {
+EU_ICON: Final[dict[Extent, Literal["fully_ai", "partially_ai"]]] = {
     Extent.ALL: "fully_ai",
     Extent.PARTLY: "partially_ai",
-    Extent.NONE: None,
-    Extent.UNKNOWN: None,
 }
 
 # A component, and the DDEX role of the machine that contributed it.
@@ -101,12 +85,12 @@ def mappings_of(
     Args:
         label: of the recording.
         artwork: of the artwork, where anything is known of it.
-        voice: whether somebody's voice is replicated.
+        voice: whether a person's voice is replicated.
     """
-    icon: Literal["fully_ai", "partially_ai", "deepfake"] | None = EU_ICON[label.extent]
+    icon: Literal["fully_ai", "partially_ai", "deepfake"] | None = EU_ICON.get(label.extent)
     return LabelMappings(
-        ddex_contains_ai=DDEX_CONTAINS_AI[label.extent],
-        iptc_digital_source_type=IPTC_OF_EXTENT[label.extent],
+        ddex_contains_ai=DDEX_CONTAINS_AI.get(label.extent),
+        iptc_digital_source_type=IPTC_OF_EXTENT.get(label.extent),
         gb45438=gb_code(label),
         eu_icon="deepfake" if voice and icon else icon,
         apple_tags=apple_tags(label, artwork),
@@ -114,12 +98,12 @@ def mappings_of(
 
 
 def gb_code(label: Label) -> GbCode | None:
-    """Return the code of GB 45438; None where nothing says AI.
+    """Return the code of GB 45438; None where the label states no AI.
 
-    A platform that finds the implicit tag in the file's metadata says 1, whoever wrote it; a
-    tag that only suspects (3) is passed on as such.
+    A platform that finds the implicit tag in the metadata of a file declares 1, by whatever
+    author. A tag that only suspects (3) is passed on as such.
     """
-    if label.extent in (Extent.NONE, Extent.UNKNOWN):
+    if label.extent not in SAYS_AI:
         return None
     tagged = label.source is LabelSource.PROVENANCE and label.origin == "aigc"
     if tagged and label.certainty is not Certainty.SUSPECTED:
@@ -127,106 +111,32 @@ def gb_code(label: Label) -> GbCode | None:
     return GB_OF_CERTAINTY[label.certainty]
 
 
-def aigc_value(label: Label, *, propagator: str, propagate_id: str) -> str | None:
-    """Return the value of the ``AIGC`` metadata key (JSON); None where nothing says AI."""
-    code = gb_code(label)
-    if code is None:
-        return None
-    content = {
-        "Label": code,
-        "ContentProducer": label.generator or "",
-        "ProduceID": "",
-        "ReservedCode1": "",
-        "ContentPropagator": propagator,
-        "PropagateID": propagate_id,
-        "ReservedCode2": "",
-    }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
 def apple_tags(label: Label, artwork: Label | None) -> tuple[AppleTag, ...]:
-    """Return Apple's tags: what a material portion of which is AI.
+    """Return Apple's tags: the parts of which a material portion is AI.
 
     Where no component is named, all of a recording is its track.
     """
     tags: set[AppleTag] = set()
-    if label.extent in (Extent.ALL, Extent.PARTLY):
+    if label.extent in SAYS_AI:
         tags = {APPLE_OF_COMPONENT[part] for part in label.components} or {"track"}
-    if artwork is not None and artwork.extent in (Extent.ALL, Extent.PARTLY):
+    if artwork is not None and artwork.extent in SAYS_AI:
         tags.add("artwork")
-    order: tuple[AppleTag, ...] = ("artwork", "track", "composition", "music_video")
-    return tuple(tag for tag in order if tag in tags)
+    return tuple(tag for tag in get_args(AppleTag) if tag in tags)
 
 
-def extent_of_source_types(types: tuple[str, ...], ingredients: tuple[str, ...] = ()) -> Extent:
-    """Return what the digital source types of a manifest say about the whole.
+def extent_of_source_types(types: Iterable[str], ingredients: Iterable[str] = ()) -> Extent:
+    """Return what the digital source types of a manifest state about the whole.
 
     Args:
         types: those of its actions, as URIs.
         ingredients: those of what it was made from.
     """
-    extents = [EXTENT_OF_SOURCE_TYPE.get(_last(one), Extent.UNKNOWN) for one in types]
-    inside = [EXTENT_OF_SOURCE_TYPE.get(_last(one), Extent.UNKNOWN) for one in ingredients]
-    says_ai = (Extent.ALL, Extent.PARTLY)
-    if extents and set(extents) == {Extent.ALL} and not set(inside) - {Extent.ALL}:
+    own, inside = (
+        {EXTENT_OF_SOURCE_TYPE.get(uri.rsplit("/", 1)[-1], Extent.UNKNOWN) for uri in uris}
+        for uris in (types, ingredients)
+    )
+    if own and own | inside == {Extent.ALL}:
         return Extent.ALL
-    if any(one in says_ai for one in (*extents, *inside)):
+    if (own | inside).intersection(SAYS_AI):
         return Extent.PARTLY
-    if extents and set(extents) == {Extent.NONE}:
-        return Extent.NONE
-    return Extent.UNKNOWN
-
-
-def _last(uri: str) -> str:
-    return uri.rsplit("/", 1)[-1]
-
-
-def credit_lines(
-    event: TrackClassified, label: Label, credited: tuple[str, ...]
-) -> list[CreditLine]:
-    """Return contributor lines in DDEX terms that follow from a label.
-
-    ``All`` admits no human contributor, only machines; ``Partly`` keeps the people and adds a
-    machine for what is known to be AI. Credits that an agreement demands come last.
-    """
-    contains = DDEX_CONTAINS_AI[label.extent]
-    if contains is None:
-        return []
-    lines: list[CreditLine] = []
-    if contains != "All":
-        for contributor in event.upload.contributors:
-            if not contributor.is_generative_ai:
-                part = contributor.ai_contribution if contains == "Partly" else "None"
-                lines.append(
-                    CreditLine(
-                        name=contributor.name,
-                        roles=contributor.roles,
-                        ai_contribution=part or "None",
-                    )
-                )
-    if contains != "None":
-        roles = tuple(dict.fromkeys(DDEX_ROLE[part] for part in label.components))
-        lines.append(
-            CreditLine(
-                special_contributor="GenerativeAI",
-                roles=roles,
-                ai_contribution="All",
-                display_credits=label.generator,
-            )
-        )
-    lines += [CreditLine(name=name, roles=("Source",), ai_contribution="None") for name in credited]
-    return lines
-
-
-def provenance_view(provenance: Provenance | None) -> dict[str, object]:
-    """Return what a listener's interface must show (California AB 853)."""
-    if provenance is None or provenance.state == "absent":
-        return {"available": False}
-    return {
-        "available": True,
-        "system_name": next(iter(provenance.software_agents), None),
-        "created_at": provenance.signed_at,
-        "signatures": [provenance.signer] if provenance.signer else [],
-        "valid": provenance.state in ("untrusted", "trusted"),
-        "trusted": provenance.state == "trusted",
-    }
+    return Extent.NONE if own == {Extent.NONE} else Extent.UNKNOWN

@@ -63,6 +63,7 @@ EXTENTS: Final = tuple(Extent)
 DECLARED: Final = (*(one for one in Extent if one is not Extent.UNKNOWN), "absent")
 CLEARING: Final = ("licensed", "not_fraud", "not_impersonation", "not_removed_before")
 """Findings for the deliverer: no signal against anybody."""
+CONFLICTS: Final = ("ddex_all_with_human", "ddex_none_with_ai", "ddex_all_with_human_vocals")
 MATCHES: Final = ("none", *(one for one in MatchClass if one is not MatchClass.NONE))
 
 
@@ -127,9 +128,7 @@ FEATURES: Final[dict[str, Feature]] = {
     ),
     "declared.tools": _list("names of declared tools, in lower case"),
     "declared.conflicts": _list(
-        "contradictions inside of the delivery's metadata (DDEX)",
-        *("ddex_all_with_human", "ddex_none_with_ai", "ddex_all_with_human_vocals"),
-        alone=None,
+        "contradictions inside of the delivery's metadata (DDEX)", *CONFLICTS, alone=None
     ),
     "declared.derivation": _text("none", "what it is made from", "none", *DERIVATIVES, alone=None),
     "declared.voice": _flag("somebody's voice is said to be replicated"),
@@ -208,6 +207,7 @@ FEATURES: Final[dict[str, Feature]] = {
     "signals.independent": _number("independent sources that say AI", 0.0, alone=(0.0, 1.0)),
 }
 ABOUT_THE_LABEL: Final = ("label.certainty", "label.source", "review.by_person")
+SAYS_AI: Final = (Extent.ALL, Extent.PARTLY)
 NO_AI: Final = ("None", "Unknown")
 DEFAULTS: Final[dict[str, Value]] = {name: one.default for name, one in FEATURES.items()}
 

@@ -1,6 +1,5 @@
 """Each vocabulary of others as a table."""
 
-import json
 from typing import Any, get_args
 
 import pytest
@@ -8,14 +7,10 @@ import pytest
 from streams.contract.records import (
     Certainty,
     Component,
-    Contributor,
-    Extent,
     Label,
-    Provenance,
 )
 from streams.policy import mappings
-from streams.policy.mappings import aigc_value, credit_lines, extent_of_source_types, mappings_of
-from tests.support.events import classified
+from streams.policy.mappings import extent_of_source_types, mappings_of
 
 
 def label(extent: str, certainty: str = "declared", **more: Any) -> Label:
@@ -54,15 +49,7 @@ def test_extents(extent: str, ddex: str | None, iptc: str | None, icon: str | No
 def test_codes_of_gb_45438(certainty: str, source: str, origin: str | None, code: str) -> None:
     entry = label("All", certainty, source=source, origin=origin, generator="Songmaker")
     assert mappings_of(entry).gb45438 == code
-    document = json.loads(aigc_value(entry, propagator="A Platform", propagate_id="T-1") or "")
-    assert (document["Label"], document["ContentProducer"]) == (code, "Songmaker")
-    assert (document["ContentPropagator"], document["PropagateID"]) == ("A Platform", "T-1")
-    assert set(document) == {
-        *("Label", "ContentProducer", "ProduceID", "ReservedCode1"),
-        *("ContentPropagator", "PropagateID", "ReservedCode2"),
-    }
     assert mappings_of(label("None", certainty)).gb45438 is None
-    assert aigc_value(label("Unknown"), propagator="x", propagate_id="y") is None
 
 
 @pytest.mark.parametrize(
@@ -88,8 +75,6 @@ def test_transparency_tags(
 def test_every_word_of_ours_has_its_place_in_every_table() -> None:
     components = set(get_args(Component))
     assert set(mappings.APPLE_OF_COMPONENT) == set(mappings.DDEX_ROLE) == components
-    for table in (mappings.DDEX_CONTAINS_AI, mappings.IPTC_OF_EXTENT, mappings.EU_ICON):
-        assert set(table) == set(Extent)
     assert set(mappings.GB_OF_CERTAINTY) == set(Certainty)
 
 
@@ -111,36 +96,3 @@ def test_every_word_of_ours_has_its_place_in_every_table() -> None:
 def test_source_types(types: tuple[str, ...], inside: tuple[str, ...], extent: str) -> None:
     uris = tuple(f"{mappings.IPTC}{one}" for one in types)
     assert extent_of_source_types(uris, inside) == extent
-
-
-def test_credit_lines_keep_the_rule_of_ddex() -> None:
-    people = (Contributor(name="A Singer", roles=("Vocalist",), ai_contribution="Partly"),)
-    event = classified(contributors=people)
-    everything = credit_lines(event, label("All", generator="Songmaker"), ("A Source",))
-    assert [one.special_contributor or one.name for one in everything] == [
-        "GenerativeAI",
-        "A Source",
-    ]
-    assert everything[0].ai_contribution == "All"
-    part = credit_lines(event, label("Partly", components=("lyrics",)), ())
-    assert [(one.name, one.ai_contribution) for one in part] == [
-        ("A Singer", "Partly"),
-        (None, "All"),
-    ]
-    assert part[1].roles == ("Lyricist",)
-    none = credit_lines(event, label("None"), ())
-    assert [one.ai_contribution for one in none] == ["None"]
-    assert credit_lines(event, label("Unknown"), ()) == []
-
-
-def test_what_a_listener_is_shown_of_provenance() -> None:
-    assert mappings.provenance_view(None) == {"available": False}
-    answer = Provenance(state="trusted", signer="A Label", software_agents=("Songmaker",))
-    assert mappings.provenance_view(answer) == {
-        "available": True,
-        "system_name": "Songmaker",
-        "created_at": None,
-        "signatures": ["A Label"],
-        "valid": True,
-        "trusted": True,
-    }

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from streams.cli.main import app
 from streams.contract.records import Contributor, Declaration, Upload
-from streams.policy.metadata_conflicts import conflicts
+from streams.policy.features import conflicts
 from streams.services.ddex import WrongDdex, parse
 from tests.support.ern import MACHINE, SINGER, message
 
