@@ -12,7 +12,7 @@ from typing import Any, Final
 from streams.contract.records import Actions, Analysis, stable_id
 from streams.contract.vocabulary import NEUTRAL, Certainty
 from streams.services.dead_letter_text import printable
-from streams.services.verdict_reasons import REASONS
+from streams.services.reviews import REASONS
 from streams.services.wording import consequences, explanation, reason, words
 from streams.store import queries
 from streams.store.database import Ledger

@@ -37,11 +37,9 @@ from streams.runtime.settings import Settings
 from streams.services.accounts import keys
 from streams.services.accounts.users import User
 from streams.services.review_quality import ask_twice
-from streams.services.review_tasks import take_next
+from streams.services.reviews import REASONS, Form, give, take_next
+from streams.services.reviews import Outcome as VerdictOutcome
 from streams.services.upload_inputs import upload_from_file
-from streams.services.verdict_reasons import REASONS
-from streams.services.verdicts import Form, give
-from streams.services.verdicts import Outcome as VerdictOutcome
 from streams.stages.ingest import IngestHook
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger

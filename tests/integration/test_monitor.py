@@ -27,10 +27,8 @@ from streams.runtime.kafka.clients import open_consumer
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
-from streams.services.review_tasks import take
-from streams.services.verdict_reasons import REASONS
-from streams.services.verdicts import Form, give
-from streams.services.verdicts import Outcome as VerdictOutcome
+from streams.services.reviews import REASONS, Form, give, take
+from streams.services.reviews import Outcome as VerdictOutcome
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import APPLIED, DECISIONS

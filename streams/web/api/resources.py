@@ -12,7 +12,7 @@ from streams.media.artefacts import ArtefactStore
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
 from streams.runtime.settings import Settings
-from streams.services.webhooks.sender import Sender
+from streams.services.webhooks import Sender
 from streams.store.audit import Entry, Views
 from streams.store.database import Ledger
 from streams.store.outbox import Relay

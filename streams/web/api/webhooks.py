@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from streams.services.webhooks import deliveries
+from streams.services import webhooks
 from streams.web.api import pages
 from streams.web.api.callers import CanAdmin
 from streams.web.api.problems import ProblemError, documented
@@ -53,21 +53,21 @@ class Replayed(BaseModel):
 def create(request: Request, hook: WebhookRequest, caller: CanAdmin) -> Webhook:
     """Add a webhook."""
     ledger = resources_of(request).ledger
-    webhook_id, secret = deliveries.create(ledger, hook.url, hook.events, caller.key_id)
+    webhook_id, secret = webhooks.create(ledger, hook.url, hook.events, caller.key_id)
     return Webhook(webhook_id=webhook_id, url=hook.url, events=hook.events, secret=secret)
 
 
 @router.get("/webhooks", response_model=list[Webhook], responses=PROBLEMS)
 def listed(request: Request, caller: CanAdmin) -> Any:
     """Return the webhooks."""
-    return deliveries.all_webhooks(resources_of(request).ledger)
+    return webhooks.all_webhooks(resources_of(request).ledger)
 
 
 @router.delete("/webhooks/{webhook_id}", status_code=204, responses=PROBLEMS)
 def end(request: Request, webhook_id: pages.Id, caller: CanAdmin) -> None:
     """Remove a webhook; its waiting deliveries are given up."""
     _known(request, webhook_id)
-    deliveries.end(resources_of(request).ledger, webhook_id, caller.key_id)
+    webhooks.end(resources_of(request).ledger, webhook_id, caller.key_id)
 
 
 @router.post("/webhooks/{webhook_id}/replay", responses=PROBLEMS)
@@ -77,11 +77,11 @@ def replay(
     """Post everything since a time again, delivered or not."""
     _known(request, webhook_id)
     ledger = resources_of(request).ledger
-    count = deliveries.replay(ledger, webhook_id, replay_request.since, caller.key_id)
+    count = webhooks.replay(ledger, webhook_id, replay_request.since, caller.key_id)
     return Replayed(deliveries=count)
 
 
 def _known(request: Request, webhook_id: str) -> None:
-    known = {one.webhook_id for one in deliveries.all_webhooks(resources_of(request).ledger)}
+    known = {one.webhook_id for one in webhooks.all_webhooks(resources_of(request).ledger)}
     if webhook_id not in known:
         raise ProblemError(404, "no_such_webhook", f"there is no webhook {webhook_id}")

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from streams.services import webhooks
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.roles import PEOPLE, Role
 from streams.services.accounts.users import AccountError
-from streams.services.webhooks import deliveries
-from streams.services.webhooks.deliveries import BadWebhook
+from streams.services.webhooks import BadWebhook
 from streams.store import admin_queries
+from streams.store.webhooks import EVENTS
 from streams.web.api.pages import Cursor, Id
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
@@ -133,7 +134,7 @@ def show_webhooks(request: Request, visitor: CanAdmin, cursor: Cursor = None) ->
 def create_webhook(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a webhook; the page shows its secret, once."""
     try:
-        _, secret = deliveries.create(
+        _, secret = webhooks.create(
             resources_of(request).ledger,
             text(form, "url", 2_000),
             texts(form, "event"),
@@ -151,9 +152,9 @@ def change_webhook(
     """Remove a webhook, or post its deliveries of the last day again."""
     ledger, by = resources_of(request).ledger, visitor.user.user_id
     if text(form, "what") == "end":
-        deliveries.end(ledger, webhook_id, by)
+        webhooks.end(ledger, webhook_id, by)
     else:
-        deliveries.replay(ledger, webhook_id, datetime.now(UTC) - timedelta(days=1), by)
+        webhooks.replay(ledger, webhook_id, datetime.now(UTC) - timedelta(days=1), by)
     return RedirectResponse("/admin/webhooks", 303)
 
 
@@ -172,10 +173,10 @@ def _webhooks(
         request,
         "admin_webhooks.html",
         status,
-        hooks=deliveries.all_webhooks(ledger),
+        hooks=webhooks.all_webhooks(ledger),
         counted=admin_queries.delivery_counts(ledger),
         part=admin_queries.failed_deliveries(ledger, cursor, PAGE),
-        events=deliveries.EVENTS,
+        events=EVENTS,
         fault=fault,
         secret=secret,
     )

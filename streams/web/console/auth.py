@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from streams.services import review_tasks
+from streams.services import reviews
 from streams.services.accounts import sessions
 from streams.services.accounts.roles import Right
 from streams.services.accounts.sessions import Session
@@ -195,4 +195,4 @@ def not_blind(request: Request, visitor: Visitor, track_id: str) -> None:
 def blind_among(request: Request, visitor: Visitor, track_ids: Iterable[str]) -> frozenset[str]:
     """Return the tracks of a list whose findings must stay hidden from the visitor."""
     with resources_of(request).ledger.reading() as connection:
-        return review_tasks.blind_tracks(connection, visitor.user, list(track_ids))
+        return reviews.blind_tracks(connection, visitor.user, list(track_ids))

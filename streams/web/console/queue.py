@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from streams.services import review_tasks
+from streams.services import reviews
 from streams.services.accounts.users import User
 from streams.store import review_queue
 from streams.store.cursors import Part
@@ -48,7 +48,7 @@ def queue(
 def take_next(request: Request, visitor: CanReview, form: Form) -> Response:
     """Take the most urgent task of a queue and go there."""
     queue_name = text(form, "queue", 100)
-    task_id = review_tasks.take_next(resources_of(request).ledger, visitor.user, queue_name)
+    task_id = reviews.take_next(resources_of(request).ledger, visitor.user, queue_name)
     return RedirectResponse(f"/tasks/{task_id}" if task_id else "/queue?show=open", 303)
 
 
@@ -58,7 +58,7 @@ def _part(
     part = review_queue.page(resources.ledger, filters, user.user_id, cursor, PAGE)
     with resources.ledger.reading() as connection:
         tracks = [row["track_id"] for row in part.rows]
-        blind = review_tasks.blind_tracks(connection, user, tracks)
+        blind = reviews.blind_tracks(connection, user, tracks)
     now = datetime.now(UTC)
     for row in part.rows:
         row["held"] = row["leased_by"] and row["leased_until"] and row["leased_until"] > now

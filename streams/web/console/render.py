@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from streams.services import wording
-from streams.services.verdict_reasons import REASONS
+from streams.services.reviews import REASONS
 from streams.web.api import problems
 from streams.web.console import strings
 from streams.web.console.auth import Visitor

@@ -11,9 +11,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from streams.contract.records import Extent
 from streams.contract.vocabulary import COMPONENTS, FINDINGS
-from streams.services import review_tasks, verdicts
-from streams.services.review_tasks import NotYours
-from streams.services.verdicts import BadVerdict
+from streams.services import reviews
+from streams.services.reviews import BadVerdict, NotYours
 from streams.store import review_context
 from streams.web.api.pages import Id
 from streams.web.api.resources import AppResources, resources_of
@@ -38,7 +37,7 @@ def task(request: Request, task_id: Id, visitor: CanRead) -> Response:
 def take(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Lease a task to the visitor."""
     try:
-        review_tasks.take(resources_of(request).ledger, task_id, visitor.user)
+        reviews.take(resources_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
         return _page(request, task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
     return RedirectResponse(f"/tasks/{task_id}", 303)
@@ -49,7 +48,7 @@ def renew(request: Request, task_id: Id, visitor: CanReview) -> Response:
     """Extend the lease; the page's script asks while the page is open."""
     auth.token_needed(request, visitor)
     try:
-        until = review_tasks.renew(resources_of(request).ledger, task_id, visitor.user)
+        until = reviews.renew(resources_of(request).ledger, task_id, visitor.user)
     except NotYours as error:
         raise PageError(409, error.detail) from error
     return JSONResponse({"until": until.isoformat()})
@@ -58,7 +57,7 @@ def renew(request: Request, task_id: Id, visitor: CanReview) -> Response:
 @router.post("/tasks/{task_id}/put-back")
 def put_back(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Give a task back."""
-    review_tasks.put_back(resources_of(request).ledger, task_id, visitor.user)
+    reviews.put_back(resources_of(request).ledger, task_id, visitor.user)
     return RedirectResponse("/queue", 303)
 
 
@@ -71,7 +70,7 @@ def verdict(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) 
         raise PageError(404, "There is no such task.")
     try:
         form_values = _form(form, story)
-        verdicts.give(resources.ledger, task_id, visitor.user, form_values)
+        reviews.give(resources.ledger, task_id, visitor.user, form_values)
     except (BadVerdict, ValidationError) as error:
         detail = error.detail if isinstance(error, BadVerdict) else "A text is too long."
         return _page(request, task_id, visitor, 422, fault=detail, form=form)
@@ -94,8 +93,8 @@ def _also(resources: AppResources, task_id: str, visitor: Visitor, form: FormDat
     if story is None:
         return False
     try:
-        review_tasks.take(resources.ledger, task_id, visitor.user)
-        verdicts.give(resources.ledger, task_id, visitor.user, _form(form, story))
+        reviews.take(resources.ledger, task_id, visitor.user)
+        reviews.give(resources.ledger, task_id, visitor.user, _form(form, story))
     except NotYours:
         return False
     return True
@@ -106,19 +105,19 @@ def undo(request: Request, verdict_id: Id, visitor: CanReview, form: auth.Form) 
     """Take a verdict back; the task is open again."""
     resources = resources_of(request)
     try:
-        task_id = verdicts.undo(resources.ledger, verdict_id, visitor.user)
+        task_id = reviews.undo(resources.ledger, verdict_id, visitor.user)
     except NotYours as error:
         raise PageError(409, f"Not undone: {error.detail}.") from error
     resources.relay.wake()
     return done(request, f"/tasks/{task_id}", "Undone. The task is open again.")
 
 
-def _form(form: FormData, story: TaskStory) -> verdicts.Form:
+def _form(form: FormData, story: TaskStory) -> reviews.Form:
     """Return the verdict of a form; the reviewer states facts, the outcome follows."""
     finding = text(form, "finding", 40)
     current = story.decision.label.extent if story.decision else Extent.UNKNOWN
     extent: Extent | None = None
-    outcome: verdicts.Outcome
+    outcome: reviews.Outcome
     match finding:
         case "All" | "Partly" | "None":
             extent = Extent(finding)
@@ -134,7 +133,7 @@ def _form(form: FormData, story: TaskStory) -> verdicts.Form:
             raise BadVerdict("Say what you found.")
     spent = text(form, "time_spent_ms", 12)
     confidence = text(form, "confidence", 10)
-    return verdicts.Form(
+    return reviews.Form(
         form_id=text(form, "form_id", 100) or secrets.token_hex(8),
         outcome=outcome,
         extent=extent,

@@ -14,9 +14,7 @@ from streams.policy.decide import decide
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
 from streams.services.erasure import erase
-from streams.services.review_tasks import take_next
-from streams.services.verdict_reasons import REASONS
-from streams.services.verdicts import Form, give
+from streams.services.reviews import REASONS, Form, give, take_next
 from streams.stages.ledger import project
 from streams.store import audit, outbox
 from streams.store.account_tables import DELIVERIES, OUTBOX

@@ -14,11 +14,10 @@ from streams.contract.records import Declaration, Extent, Outcome
 from streams.contract.records.reviews import AppealChanged, AppealOutcome, Appellant, ReviewDecided
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings
-from streams.services import appeals, review_quality, review_tasks, verdicts
+from streams.services import appeals, review_quality, reviews
 from streams.services.accounts.users import User
 from streams.services.appeals import BadAppeal, Step
-from streams.services.review_tasks import NotYours
-from streams.services.verdicts import BadVerdict, Form
+from streams.services.reviews import BadVerdict, Form, NotYours
 from streams.stages.ledger import project
 from streams.store import appeals as appeal_store
 from streams.store import audit
@@ -78,7 +77,7 @@ def test_of_two_reviewers_one_gets_the_task(ledger: Ledger, person: Callable[...
 
     def take(user: User) -> bool:
         try:
-            review_tasks.take(ledger, task_id, user)
+            reviews.take(ledger, task_id, user)
         except NotYours as error:
             errors.append(error.detail)
             return False
@@ -96,28 +95,28 @@ def test_next_gives_everybody_another_task_the_most_urgent_first(
         a_task(ledger, f"T-{number}", uploaded_at=datetime(2026, 11, 20 - number, tzinfo=UTC))
     people = [person(f"r{number}") for number in range(5)]
     with ThreadPoolExecutor(5) as pool:
-        taken = list(pool.map(lambda one: review_tasks.take_next(ledger, one), people))
+        taken = list(pool.map(lambda one: reviews.take_next(ledger, one), people))
     task_ids = [one for one in taken if one]
     assert len(task_ids) == len(set(task_ids)) == 4
     oldest = person("late")
-    review_tasks.put_back(
+    reviews.put_back(
         ledger, task_ids[0], next(p for p, t in zip(people, taken, strict=True) if t == task_ids[0])
     )
-    assert review_tasks.take_next(ledger, oldest) == task_ids[0]
+    assert reviews.take_next(ledger, oldest) == task_ids[0]
 
 
 def test_a_lease_ends_and_then_somebody_else_may(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada, bob = a_task(ledger), person("ada"), person("bob")
-    review_tasks.take(ledger, task_id, ada)
+    reviews.take(ledger, task_id, ada)
     with ledger.transaction() as connection:
         past = datetime.now(UTC) - timedelta(seconds=1)
         connection.execute(sqlalchemy.update(STATES).values(leased_until=past))
-    review_tasks.take(ledger, task_id, bob)
+    reviews.take(ledger, task_id, bob)
     with pytest.raises(NotYours, match="another reviewer"):
-        verdicts.give(ledger, task_id, ada, form())
-    assert verdicts.give(ledger, task_id, bob, form()).reviewer.id == bob.user_id
+        reviews.give(ledger, task_id, ada, form())
+    assert reviews.give(ledger, task_id, bob, form()).reviewer.id == bob.user_id
 
 
 # --- verdicts ------------------------------------------------------------------------------
@@ -127,9 +126,9 @@ def test_a_verdict_closes_its_task_and_goes_out_once(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    review_tasks.take(ledger, task_id, ada)
-    verdict = verdicts.give(ledger, task_id, ada, form(training_use_allowed=True))
-    assert verdicts.give(ledger, task_id, ada, form()) == verdict  # the form came twice
+    reviews.take(ledger, task_id, ada)
+    verdict = reviews.give(ledger, task_id, ada, form(training_use_allowed=True))
+    assert reviews.give(ledger, task_id, ada, form()) == verdict  # the form came twice
     assert state(ledger, task_id).state == "closed"
     (value,) = outbox(ledger, topics.REVIEWS_DECIDED)
     event = ReviewDecided.model_validate_json(value)
@@ -141,16 +140,16 @@ def test_a_verdict_closes_its_task_and_goes_out_once(
     assert state(ledger, task_id).verdict_id == verdict.verdict_id
     assert audit.verify(ledger).fault is None
     with pytest.raises(NotYours, match="decided"):
-        verdicts.give(ledger, task_id, ada, form(form_id="another"))
+        reviews.give(ledger, task_id, ada, form(form_id="another"))
 
 
 def test_many_sendings_at_once_make_one_verdict(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    review_tasks.take(ledger, task_id, ada)
+    reviews.take(ledger, task_id, ada)
     with ThreadPoolExecutor(6) as pool:
-        verdict = list(pool.map(lambda _: verdicts.give(ledger, task_id, ada, form()), range(6)))
+        verdict = list(pool.map(lambda _: reviews.give(ledger, task_id, ada, form()), range(6)))
     assert len({one.verdict_id for one in verdict}) == 1
     assert len(outbox(ledger, topics.REVIEWS_DECIDED)) == 1
 
@@ -169,9 +168,9 @@ def test_a_verdict_without_its_reasons_is_refused(
     ledger: Ledger, person: Callable[..., User], wrong: dict[str, Any], sentence: str
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    review_tasks.take(ledger, task_id, ada)
+    reviews.take(ledger, task_id, ada)
     with pytest.raises(BadVerdict, match=sentence):
-        verdicts.give(ledger, task_id, ada, form(**wrong))
+        reviews.give(ledger, task_id, ada, form(**wrong))
     assert outbox(ledger, topics.REVIEWS_DECIDED) == []
 
 
@@ -179,29 +178,29 @@ def test_undo_is_an_event_and_opens_the_task_again(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
-    review_tasks.take(ledger, task_id, ada)
-    verdict = verdicts.give(ledger, task_id, ada, form())
+    reviews.take(ledger, task_id, ada)
+    verdict = reviews.give(ledger, task_id, ada, form())
     with pytest.raises(NotYours, match="another reviewer"):
-        verdicts.undo(ledger, verdict.verdict_id, bob)
-    assert verdicts.undo(ledger, verdict.verdict_id, ada) == task_id
+        reviews.undo(ledger, verdict.verdict_id, bob)
+    assert reviews.undo(ledger, verdict.verdict_id, ada) == task_id
     now = state(ledger, task_id)
     assert (now.state, now.leased_by, now.verdict_id) == ("open", ada.user_id, None)
     undone = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[1])
     assert (undone.undoes, undone.extent) == (verdict.verdict_id, None)
     with pytest.raises(NotYours, match="no longer stands"):
-        verdicts.undo(ledger, verdict.verdict_id, ada)
-    again = verdicts.give(ledger, task_id, ada, form(Extent.ALL, form_id="second"))
-    assert verdicts.undo(ledger, again.verdict_id, lead) == task_id
+        reviews.undo(ledger, verdict.verdict_id, ada)
+    again = reviews.give(ledger, task_id, ada, form(Extent.ALL, form_id="second"))
+    assert reviews.undo(ledger, again.verdict_id, lead) == task_id
 
 
 def test_states_follow_in_whatever_order_the_topics_come(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada = a_task(ledger), person("ada")
-    review_tasks.take(ledger, task_id, ada)
-    verdicts.give(ledger, task_id, ada, form())
+    reviews.take(ledger, task_id, ada)
+    reviews.give(ledger, task_id, ada, form())
     first = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[0])
-    verdicts.undo(ledger, first.verdict_id, ada)
+    reviews.undo(ledger, first.verdict_id, ada)
     undone = ReviewDecided.model_validate_json(outbox(ledger, topics.REVIEWS_DECIDED)[1])
     with ledger.transaction() as connection:
         connection.execute(sqlalchemy.delete(VERDICTS))
@@ -228,9 +227,9 @@ def test_who_holds_a_task_holds_the_one_that_takes_its_place(
     _, requested = tell(ledger)
     assert requested is not None
     ada, bob = person("ada"), person("bob")
-    review_tasks.take(ledger, requested.task_id, ada)
-    verdict = verdicts.give(ledger, requested.task_id, ada, form())
-    verdicts.undo(ledger, verdict.verdict_id, ada)
+    reviews.take(ledger, requested.task_id, ada)
+    verdict = reviews.give(ledger, requested.task_id, ada, form())
+    reviews.undo(ledger, verdict.verdict_id, ada)
     newer = requested.model_copy(update={"task_id": "tsk_newer", "decision_id": "dec_newer"})
     later = message(topics.REVIEWS_REQUESTED, newer, timestamp_ms=1_795_001_000_000)
     project(ledger, [later, later])
@@ -238,36 +237,36 @@ def test_who_holds_a_task_holds_the_one_that_takes_its_place(
     assert (old.state, old.leased_by) == ("cancelled", None)
     assert (now.state, now.leased_by) == ("open", ada.user_id)
     with pytest.raises(NotYours, match="another reviewer"):
-        review_tasks.take(ledger, "tsk_newer", bob)
-    assert verdicts.give(ledger, "tsk_newer", ada, form(form_id="two")).outcome == "reject_flag"
+        reviews.take(ledger, "tsk_newer", bob)
+    assert reviews.give(ledger, "tsk_newer", ada, form(form_id="two")).outcome == "reject_flag"
 
 
 def test_escalation_goes_to_somebody_else(ledger: Ledger, person: Callable[..., User]) -> None:
     task_id, ada, bob = a_task(ledger), person("ada"), person("bob")
-    review_tasks.take(ledger, task_id, ada)
-    verdicts.give(ledger, task_id, ada, form(None, outcome="escalate"))
+    reviews.take(ledger, task_id, ada)
+    reviews.give(ledger, task_id, ada, form(None, outcome="escalate"))
     now = state(ledger, task_id)
     assert (now.state, now.priority, now.leased_by) == ("open", 100, None)
     with pytest.raises(NotYours, match="your own"):
-        review_tasks.take(ledger, task_id, ada)
-    review_tasks.take(ledger, task_id, bob)
+        reviews.take(ledger, task_id, ada)
+    reviews.take(ledger, task_id, bob)
 
 
 def test_whoever_is_measured_never_takes_the_second_review_even_after_a_call_for_help(
     ledger: Ledger, person: Callable[..., User]
 ) -> None:
     task_id, ada, bob, lead = a_task(ledger), person("ada"), person("bob"), person("lea", "lead")
-    review_tasks.take(ledger, task_id, ada)
-    verdicts.give(ledger, task_id, ada, form(Extent.ALL))
+    reviews.take(ledger, task_id, ada)
+    reviews.give(ledger, task_id, ada, form(Extent.ALL))
     assert review_quality.ask_twice(ledger, lead, 1) == 1
-    second = review_tasks.take_next(ledger, bob)
+    second = reviews.take_next(ledger, bob)
     assert second is not None
-    verdicts.give(ledger, second, bob, form(None, outcome="escalate"))
+    reviews.give(ledger, second, bob, form(None, outcome="escalate"))
     for item in (ada, bob):
         with pytest.raises(NotYours, match="your own"):
-            review_tasks.take(ledger, second, item)
-    assert review_tasks.take_next(ledger, ada) is None
-    assert review_tasks.take_next(ledger, lead) == second
+            reviews.take(ledger, second, item)
+    assert reviews.take_next(ledger, ada) is None
+    assert reviews.take_next(ledger, lead) == second
 
 
 # --- appeals -------------------------------------------------------------------------------
@@ -290,8 +289,8 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
     decided, requested = tell(ledger)
     assert requested is not None
     first, lead = person("first", "lead"), person("lea", "lead")
-    review_tasks.take(ledger, requested.task_id, first)
-    verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
+    reviews.take(ledger, requested.task_id, first)
+    reviews.give(ledger, requested.task_id, first, form(Extent.ALL))
     appeal = appealed(ledger, decided.decision_id)
     assert appeal.window_ends_at - appeal.received_at < timedelta(days=184)
     with pytest.raises(BadAppeal, match="another person must decide"):
@@ -329,8 +328,8 @@ def test_a_first_reviewer_decides_no_appeal_about_the_same_content_delivered_aga
     _, requested = tell(ledger, title="One song")
     assert requested is not None
     first = person("first", "lead")
-    review_tasks.take(ledger, requested.task_id, first)
-    verdicts.give(ledger, requested.task_id, first, form(Extent.ALL))
+    reviews.take(ledger, requested.task_id, first)
+    reviews.give(ledger, requested.task_id, first, form(Extent.ALL))
     again, _ = tell(ledger, track_id, title="One song", uri="file:///audio/two.wav")
     appeal = appealed(ledger, again.decision_id)
     assert appeal.upload_id != requested.upload_id
@@ -385,23 +384,23 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     ada, bob, lead = person("ada"), person("bob"), person("lea", "lead")
     for number, extent in enumerate((Extent.ALL, Extent.NONE, Extent.ALL)):
         task_id = a_task(ledger, f"T-{number}", distributor="Label A")
-        review_tasks.take(ledger, task_id, ada)
-        verdicts.give(ledger, task_id, ada, form(extent))
+        reviews.take(ledger, task_id, ada)
+        reviews.give(ledger, task_id, ada, form(extent))
     assert review_quality.ask_twice(ledger, lead, 10) == 3
     assert review_quality.ask_twice(ledger, lead, 10) == 0  # each once
-    assert review_tasks.take_next(ledger, ada) is None  # they are her own
+    assert reviews.take_next(ledger, ada) is None  # they are her own
     for _ in range(3):
-        second_id = review_tasks.take_next(ledger, bob)
+        second_id = reviews.take_next(ledger, bob)
         assert second_id is not None
-        verdict = verdicts.give(ledger, second_id, bob, form(Extent.ALL))
+        verdict = reviews.give(ledger, second_id, bob, form(Extent.ALL))
         assert verdict.second_review_of is not None
     golden, _ = tell(ledger, "T-gold", Outcome.HUMAN_LIKELY, declared=Declaration())
     review_quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
     assert review_quality.give_golden(ledger, lead) == 1
     assert review_quality.give_golden(ledger, lead) == 0
-    golden_id = review_tasks.take_next(ledger, bob)
+    golden_id = reviews.take_next(ledger, bob)
     assert golden_id is not None
-    verdict = verdicts.give(ledger, golden_id, bob, form(Extent.ALL))
+    verdict = reviews.give(ledger, golden_id, bob, form(Extent.ALL))
     assert verdict.second_review_of is not None
     figures = review_quality.figures(ledger)
     assert (figures.pairs, figures.agreement.good, figures.verdicts) == (3, 2, 3)
@@ -434,8 +433,8 @@ def test_a_sample_of_what_is_decided_automatically_tells_of_all_of_it(
         assert decided.automation == "fully", "it does not wait for the person"
         assert requested is not None
         assert requested.queue == "sample"
-        review_tasks.take(ledger, requested.task_id, ada)
-        verdicts.give(ledger, requested.task_id, ada, form(extent))
+        reviews.take(ledger, requested.task_id, ada)
+        reviews.give(ledger, requested.task_id, ada, form(extent))
     (share,) = review_quality.figures(ledger).precision
     assert (share.name, share.good, share.count) == ("sample", 2, 3)
     assert share.interval == review_quality.wilson(2, 3)

@@ -17,10 +17,9 @@ import sqlalchemy
 
 from streams.contract import topics
 from streams.media.fetch_http import Http, resolve
-from streams.services.webhooks import deliveries
-from streams.services.webhooks.deliveries import BadWebhook
-from streams.services.webhooks.sender import ATTEMPTS, Sender, signature
-from streams.store import webhooks
+from streams.services import webhooks
+from streams.services.webhooks import ATTEMPTS, BadWebhook, Sender, signature
+from streams.store import webhooks as webhook_store
 from streams.store.account_tables import DELIVERIES, WEBHOOKS
 from streams.store.database import Ledger
 from tests.support.events import message, verdict
@@ -93,14 +92,14 @@ def sender(ledger: Ledger) -> Iterator[Sender]:
 
 
 def hook(ledger: Ledger, url: str) -> tuple[str, str]:
-    return deliveries.create(ledger, url, [topics.REVIEWS_DECIDED], "usr_admin")
+    return webhooks.create(ledger, url, [topics.REVIEWS_DECIDED], "usr_admin")
 
 
 def owe(ledger: Ledger, count: int = 1, start: int = 0, **answer: Any) -> None:
     with ledger.transaction() as connection:
         for number in range(start, start + count):
             ruling = verdict(verdict_id=f"vrd_{number}", **answer)
-            webhooks.enqueue(connection, [message(topics.REVIEWS_DECIDED, ruling)])
+            webhook_store.enqueue(connection, [message(topics.REVIEWS_DECIDED, ruling)])
 
 
 def rows(ledger: Ledger, webhook_id: str) -> list[Any]:
@@ -193,14 +192,14 @@ def test_tries_end_and_a_replay_begins_again(ledger: Ledger, sender: Sender, por
     (row,) = rows(ledger, webhook_id)
     assert (row.state, row.attempts, row.status) == ("given_up", ATTEMPTS, 503)
     since = datetime.now(UTC) - timedelta(hours=1)
-    assert deliveries.replay(ledger, webhook_id, since, "usr_admin") == 1
+    assert webhooks.replay(ledger, webhook_id, since, "usr_admin") == 1
     assert [row.state for row in rows(ledger, webhook_id)] == ["waiting"]
 
 
 def test_an_ended_webhook_is_told_nothing_more(ledger: Ledger, sender: Sender, port: int) -> None:
     webhook_id, _ = hook(ledger, f"http://label.example:{port}/hook")
     owe(ledger)
-    deliveries.end(ledger, webhook_id, "usr_admin")
+    webhooks.end(ledger, webhook_id, "usr_admin")
     with ledger.transaction() as connection:
         connection.execute(sqlalchemy.update(DELIVERIES).values(state="waiting"))  # it came late
     post(sender)
@@ -217,7 +216,7 @@ def test_what_is_ended_while_it_is_posted_stays_given_up(
     while not Receiver.got:
         assert time.monotonic() < ends
         time.sleep(0.01)
-    deliveries.end(ledger, webhook_id, "usr_admin")
+    webhooks.end(ledger, webhook_id, "usr_admin")
     wait(work, 10)
     assert [row.state for row in rows(ledger, webhook_id)] == ["given_up"]
 
@@ -233,7 +232,7 @@ def test_what_is_ended_while_it_is_posted_stays_given_up(
 )  # fmt: skip
 def test_addresses_that_will_not_do(one_ledger: Ledger, where: str) -> None:
     with pytest.raises(BadWebhook):
-        deliveries.create(one_ledger, where, [topics.DECIDED], "usr_admin")
+        webhooks.create(one_ledger, where, [topics.DECIDED], "usr_admin")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import sqlalchemy
 
 from streams.contract import topics
 from streams.contract.records import Extent
-from streams.services import review_tasks, training_export, verdicts
+from streams.services import reviews, training_export
 from streams.services.accounts import keys
 from streams.services.accounts.users import User
 from streams.services.ledger_verification import faults
@@ -38,8 +38,8 @@ def filled(ledger: Ledger) -> User:
     task_id = a_task(ledger, title="NUL \0 and 🎵")
     tell(ledger, "T-2")
     project(ledger, [letter(b"\x00\xff not a record"), letter(None)])
-    review_tasks.take(ledger, task_id, ada)
-    verdicts.give(ledger, task_id, ada, form(Extent.NONE, training_use_allowed=True))
+    reviews.take(ledger, task_id, ada)
+    reviews.give(ledger, task_id, ada, form(Extent.NONE, training_use_allowed=True))
     return ada
 
 
@@ -119,9 +119,9 @@ def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
     for upload_id, sha in ((first, "a" * 64), (second, "b" * 64)):
         update = {"upload_id": upload_id, "content_sha256": sha}
         project(ledger, [message(topics.FINGERPRINTED, heard.model_copy(update=update))])
-    task_id = review_tasks.take_next(ledger, ada)
+    task_id = reviews.take_next(ledger, ada)
     assert task_id is not None
-    verdicts.give(ledger, task_id, ada, form(Extent.ALL))  # not allowed for training
+    reviews.give(ledger, task_id, ada, form(Extent.ALL))  # not allowed for training
     out = io.StringIO()
     assert training_export.write(ledger, out) == 1
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))

@@ -8,7 +8,7 @@ import sqlalchemy
 
 from streams.contract.records import TrackDecided
 from streams.contract.records.reviews import Appellant
-from streams.services import appeals, review_quality, review_tasks
+from streams.services import appeals, review_quality, reviews
 from streams.services.accounts import users
 from streams.services.evidence_pictures import Pictures
 from streams.store.account_tables import TASK_STATES as STATES
@@ -156,8 +156,8 @@ def test_whoever_made_a_track_golden_is_not_asked_about_it(console: Console, sto
     )
     review_quality.make_golden(ledger, lead, story.decided.upload_id, "None", "we recorded it")
     assert review_quality.give_golden(ledger, lead) == 1
-    assert review_tasks.take_next(ledger, lead, "quality") is None
-    assert review_tasks.take_next(ledger, bob, "quality") is not None
+    assert reviews.take_next(ledger, lead, "quality") is None
+    assert reviews.take_next(ledger, bob, "quality") is not None
 
 
 def test_who_undoes_what_measures_their_own_verdict_does_not_get_it(

@@ -22,9 +22,9 @@ from streams.contract.records import (
     Uploader,
     VoiceClaim,
 )
+from streams.services import webhooks
 from streams.services.accounts import sessions, users
 from streams.services.accounts.roles import Right
-from streams.services.webhooks import deliveries
 from streams.store.account_tables import AUDIT, DELIVERIES, LOGIN_ATTEMPTS, SESSIONS
 from streams.web.console.auth import COOKIE, local
 from streams.web.console.server import config_of
@@ -430,7 +430,7 @@ def test_who_is_behind_a_proxy_is_believed_of_ours_alone(
 
 def test_what_could_not_be_delivered_is_told_to_the_admin(console: Console) -> None:
     ledger = console.resources.ledger
-    hook, _ = deliveries.create(ledger, "https://hook.example/", [topics.DECIDED], "me")
+    hook, _ = webhooks.create(ledger, "https://hook.example/", [topics.DECIDED], "me")
     tell(ledger)
     admin = console.browser("admin")
     assert "What could not be delivered" not in admin.get("/admin/webhooks").text

@@ -15,7 +15,7 @@ import sqlalchemy
 from streams.contract import topics
 from streams.contract.records.reviews import Appellant
 from streams.services import appeals as reviewed
-from streams.services.webhooks import deliveries
+from streams.services import webhooks
 from streams.stages.ledger import project
 from streams.store.account_tables import DELIVERIES
 from streams.web.console import admin, appeals, dead_letters, queue, tracks
@@ -50,7 +50,7 @@ def filled(url: str, opened: Callable[[str], Console], monkeypatch: pytest.Monke
 
 def add(console: Console, start: int, count: int) -> None:
     ledger = console.resources.ledger
-    deliveries.create(ledger, "https://hook.example/", [topics.DECIDED], "me")
+    webhooks.create(ledger, "https://hook.example/", [topics.DECIDED], "me")
     for number in range(start, start + count):
         decided, _ = tell(
             ledger,

@@ -17,7 +17,7 @@ from streams.contract.records import (
 )
 from streams.contract.records.reviews import ReviewDecided
 from streams.policy.decide import decide
-from streams.services import review_quality, review_tasks
+from streams.services import review_quality, reviews
 from streams.services.accounts.users import User
 from streams.stages.ledger import project
 from streams.store.account_tables import OUTBOX
@@ -180,17 +180,17 @@ def test_a_form_that_comes_again_does_the_duplicates_that_were_left(
     first, *others = [a_task(ledger, f"T-{number}", title="One song") for number in range(3)]
     ada.submit(f"/tasks/{first}/take")
     form: dict[str, Any] = {"finding": "None", "reason": REASON, "also": others, "form_id": "f"}
-    really = review_tasks.take
+    really = reviews.take
 
     def away(ledger: Ledger, task_id: str, user: User) -> datetime:
         if task_id == others[1]:
             raise LedgerAway("it is away")
         return really(ledger, task_id, user)
 
-    monkeypatch.setattr(review_tasks, "take", away)
+    monkeypatch.setattr(reviews, "take", away)
     assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 503
     assert [one.task_id for one in verdicts(console)] == [first, others[0]]
-    monkeypatch.setattr(review_tasks, "take", really)
+    monkeypatch.setattr(reviews, "take", really)
     assert ada.submit(f"/tasks/{first}/verdict", **form).status_code == 303
     assert [one.task_id for one in verdicts(console)] == [first, *others]
 

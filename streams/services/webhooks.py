@@ -1,4 +1,4 @@
-"""Post due deliveries to webhooks, one thread for each webhook.
+"""Webhooks: register and end one, replay its deliveries, and post those that are due.
 
     POST <url>
     Earmark-Delivery: whd_...           the same for every attempt: an idempotency key
@@ -6,29 +6,29 @@
     Earmark-Signature: v1=<hex>         HMAC-SHA-256 over "<timestamp>.<body>" with the secret
 
 A 2xx answer within ten seconds is success. Otherwise the sender retries after 5 s, 25 s, about 2,
-10, 50 minutes and 4 hours, then gives up until an admin replays the deliveries. A failing webhook
-rests for 5 s; the others do not wait for it. Redirects are not followed. Internal hosts are
-refused, except those that the operator names (``streams.media.fetch_http``). A delivery may
-arrive twice (a crash after the answer), but is never lost silently.
-
-The signature is older than Standard Webhooks, which signs another text under other headers.
+10, 50 minutes and 4 hours, then gives up until an admin replays the deliveries. A delivery may
+arrive twice, after a crash. Standard Webhooks, which is newer, signs another text.
 """
 
 import hashlib
 import hmac
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 
-from detector.errors import EarmarkError
-from streams.media.fetch_http import Http
+from detector.errors import BadInput, EarmarkError
+from streams.media.fetch_http import Http, host_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
-from streams.store import webhooks
+from streams.services.accounts.tokens import new_id, new_token
+from streams.store import audit, webhooks
 from streams.store.database import Ledger
 
 log = structlog.get_logger()
@@ -43,10 +43,98 @@ ATTEMPTS: Final = 7
 CLAIM: Final = timedelta(seconds=EACH * ANSWER_S + 30)  # then another process may try
 
 
+class BadWebhook(BadInput):
+    """The address or the events are not valid; the detail contains the correction."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("bad_webhook", detail)
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An address that receives events."""
+
+    webhook_id: str
+    url: str
+    events: tuple[str, ...]
+    created_at: datetime
+
+
+def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[str, str]:
+    """Add a webhook; return its id and its signing secret, which is shown once.
+
+    Raises:
+        BadWebhook: the address is not http(s), or an event is unknown.
+    """
+    try:
+        host_of(url)
+        parts = urlsplit(url)
+        has_secret = parts.username is not None or parts.password is not None
+    except (BadInput, ValueError) as error:
+        detail = "the address must begin with http:// or https:// and name a host"
+        raise BadWebhook(detail) from error
+    if len(url) > 2_000:
+        raise BadWebhook("the address has more than 2000 letters")
+    if has_secret:
+        raise BadWebhook("the address must not hold a password")
+    if not events or any(event not in webhooks.EVENTS for event in events):
+        raise BadWebhook(f"events are some of {', '.join(webhooks.EVENTS)}")
+    webhook_id, secret = new_id("whk"), new_token()
+    webhook = {
+        "webhook_id": webhook_id,
+        "url": url,
+        "events": ",".join(dict.fromkeys(events)),
+        "secret": secret,
+        "active": True,
+        "created_by": by,
+        "created_at": datetime.now(UTC),
+    }
+    details = {"url": url, "events": list(events)}
+    with ledger.transaction() as connection:
+        webhooks.add(connection, webhook)
+        audit.append(connection, [audit.Entry(by, "webhook_created", webhook_id, details)])
+    return webhook_id, secret
+
+
+def end(ledger: Ledger, webhook_id: str, by: str) -> None:
+    """Deactivate a webhook and give up its waiting deliveries."""
+    with ledger.transaction() as connection:
+        webhooks.end(connection, webhook_id)
+        audit.append(connection, [audit.Entry(by, "webhook_ended", webhook_id)])
+
+
+def all_webhooks(ledger: Ledger) -> list[Webhook]:
+    """Return the active webhooks, latest first."""
+    with ledger.reading() as connection:
+        return [
+            Webhook(webhook_id, url, tuple(events.split(",")), at)
+            for webhook_id, url, events, at in webhooks.active(connection)
+        ]
+
+
+def replay(ledger: Ledger, webhook_id: str, since: datetime, by: str) -> int:
+    """Deliver every event since a time again; return how many."""
+    with ledger.transaction() as connection:
+        count = webhooks.replay(connection, webhook_id, since)
+        detail = {"since": since.isoformat(), "deliveries": count}
+        audit.append(connection, [audit.Entry(by, "webhook_replayed", webhook_id, detail)])
+    return count
+
+
 def signature(secret: str, timestamp: str, body: bytes) -> str:
     """Return the value of ``Earmark-Signature``."""
     signed = timestamp.encode() + b"." + body
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+@contextmanager
+def _failures_logged() -> Iterator[None]:
+    try:
+        yield
+    except EarmarkError as error:
+        log.warning("webhooks_wait", error=str(error))
+    except Exception:
+        log.exception("webhooks_failed")
 
 
 class Sender:
@@ -80,12 +168,8 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
+            with _failures_logged():
                 self.send_due()
-            except EarmarkError as error:
-                log.warning("webhooks_wait", error=str(error))
-            except Exception:
-                log.exception("webhooks_failed")
             self._wake.wait(LOOK_S)
             self._wake.clear()
 
@@ -108,7 +192,7 @@ class Sender:
 
     def _send_all(self, rows: Sequence[Any]) -> None:
         """Post to one webhook in order, until an attempt fails."""
-        try:
+        with _failures_logged():  # claimed deliveries are due again later
             for place, row in enumerate(rows):
                 if self._stop.is_set():
                     with self._ledger.transaction() as connection:
@@ -120,10 +204,6 @@ class Sender:
                         webhooks.put_off(connection, rows[place + 1 :], until)
                         webhooks.rest(connection, row.webhook_id, until)
                     return
-        except EarmarkError as error:
-            log.warning("webhooks_wait", error=str(error))  # claimed deliveries are due again later
-        except Exception:
-            log.exception("webhooks_failed")
 
     def _send(self, row: Any) -> bool:
         """Post one delivery and store the result; return whether the receiver accepted it."""
@@ -148,13 +228,8 @@ class Sender:
         accepted = status is not None and 200 <= status < 300
         state = "delivered" if accepted else "waiting" if attempts < ATTEMPTS else "given_up"
         pause = timedelta(seconds=self._first_pause_s * GROWTH ** (attempts - 1))
-        result = {
-            "state": state,
-            "attempts": attempts,
-            "next_at": datetime.now(UTC) + pause,
-            "status": status,
-            "error": error,
-        }
+        result = {"state": state, "attempts": attempts, "status": status, "error": error}
+        result["next_at"] = datetime.now(UTC) + pause
         with self._ledger.transaction() as connection:
             webhooks.settle(connection, row.delivery_id, result)
         metrics.WEBHOOKS.labels(state if accepted or state == "given_up" else "failed").inc()

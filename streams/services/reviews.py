@@ -1,12 +1,12 @@
-"""Verdicts: give one about a review task, or undo it.
+"""The review queue and its verdicts: take a task, hold it, put it back; give a verdict, undo it.
 
-One transaction closes the task, stores the verdict, appends the audit entry and puts the event
-into the outbox. A form that is sent twice, or again after a crash, carries the same id and
-changes nothing. A reviewer who lost the lease meanwhile gets an error.
+One transaction closes the task, stores the verdict and its audit entry, and puts the event into
+the outbox. A form that is sent again carries the same id and changes nothing.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from detector.errors import BadInput
@@ -16,17 +16,129 @@ from streams.contract.records.reviews import Finding, ReviewDecided, Reviewer
 from streams.policy.facts import OPPOSITES
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
-from streams.services.review_tasks import LEASE, NotYours, why_not
-from streams.services.verdict_reasons import OTHER, REASONS, UNDO
 from streams.store import audit, outbox, queries, reviews, task_states
-from streams.store.database import Ledger
+from streams.store.database import Connection, Ledger
 
+LEASE: Final = timedelta(minutes=10)
+ATTEMPTS: Final = 20  # each time another reviewer was quicker
+# At least one is given with a verdict.
+REASONS: Final = {
+    "R-AUDIBLE-ARTEFACTS": "synthetic artefacts can be heard",
+    "R-DECODER-TRACE": "the decoder's trace in the picture is convincing",
+    "R-GENERATOR-KNOWN": "the generator is known or named in the file",
+    "R-DECLARED": "the deliverer says so, credibly",
+    "R-PROVENANCE": "signed provenance says so",
+    "R-HUMAN-PERFORMANCE": "a human performance can be heard",
+    "R-FALSE-TRACE": "the trace has another cause: loop, chip, telephone, codec",
+    "R-CREATION-SHOWN": "a session, stems or a film of the recording were shown",
+    "R-LICENCE-SHOWN": "a licence covers it",
+    "R-AUDIO-GONE": "the audio can no longer be heard",
+    "R-NOT-DECIDABLE": "neither ear nor picture decides it",
+    "R-SECOND-PAIR-OF-EARS": "somebody else should look",
+    "R-OTHER": "another reason, in the note",
+}
+UNDO: Final = "R-UNDONE"
+OTHER: Final = "R-OTHER"
 Outcome = Literal["confirm", "correct", "reject_flag", "insufficient_evidence", "escalate"]
-STATES_NO_EXTENT: Final = ("insufficient_evidence", "escalate")
+
+
+class NotYours(BadInput):
+    """The task is closed, held by another reviewer, or not for this one."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("not_yours", detail)
+
+
+def blind_tracks(connection: Connection, user: User, track_ids: Collection[str]) -> frozenset[str]:
+    """Return the tracks of which this user may see neither scores nor the current decision.
+
+    Blind mode hides every recording with an open task. The recording of a measuring task is
+    hidden from all who may take it; from leads, who run the measuring, only while they hold it.
+    """
+    held = user.may(Right.QUALITY)
+    return task_states.hidden_tracks(
+        *(connection, user.user_id, track_ids),
+        blind=user.blind,
+        measuring="held" if held else "takeable" if user.may(Right.REVIEW) else None,
+    )
+
+
+def take(ledger: Ledger, task_id: str, user: User) -> datetime:
+    """Hold a task, or hold it longer; return until when.
+
+    Raises:
+        NotYours: another reviewer holds it, or it is not open.
+    """
+    now = datetime.now(UTC)
+    until = now + LEASE
+    with ledger.transaction() as connection:
+        result = task_states.take(connection, task_id, user.user_id, now, until)
+        if result == "taken":
+            audit.append(connection, [audit.Entry(user.user_id, "task_taken", task_id)])
+    if result is None:
+        raise NotYours(why_not(ledger, task_id, user))
+    return until
+
+
+def renew(ledger: Ledger, task_id: str, user: User) -> datetime:
+    """Hold a task longer that this reviewer holds; return until when.
+
+    Unlike ``take`` it takes nothing: a page left open never takes back what was put back.
+
+    Raises:
+        NotYours: this reviewer does not hold it (any more).
+    """
+    now = datetime.now(UTC)
+    until = now + LEASE
+    with ledger.transaction() as connection:
+        renewed = task_states.renew(connection, task_id, user.user_id, now, until)
+    if not renewed:
+        raise NotYours(why_not(ledger, task_id, user))
+    return until
+
+
+def take_next(ledger: Ledger, user: User, queue: str = "") -> str | None:
+    """Take the most urgent task of a queue (default: of any); None where there is none."""
+    for _ in range(ATTEMPTS):
+        with ledger.reading() as connection:
+            now = datetime.now(UTC)
+            task_id = task_states.most_urgent(connection, user.user_id, now, queue)
+        if task_id is None:
+            return None
+        try:
+            take(ledger, task_id, user)
+        except NotYours:
+            continue
+        return task_id
+    return None
+
+
+def put_back(ledger: Ledger, task_id: str, user: User) -> None:
+    """Return a task to the queue; a task that this user does not hold stays as it is."""
+    with ledger.transaction() as connection:
+        if task_states.release(connection, task_id, user.user_id):
+            audit.append(connection, [audit.Entry(user.user_id, "task_put_back", task_id)])
+
+
+def why_not(ledger: Ledger, task_id: str, user: User) -> str:
+    """Return in a sentence why a user cannot hold a task."""
+    with ledger.reading() as connection:
+        task = task_states.of_reviewer(connection, task_id, user.user_id)
+    if task is None:
+        return "there is no such task"
+    if task.state == "cancelled":
+        return "a later decision about this upload has taken its place"
+    if task.state != "open":
+        return "it has been decided"
+    if task.never:
+        return "it is about a verdict of your own; another reviewer must look"
+    if task.leased_by is None or task.leased_by == user.user_id:
+        return "you no longer hold it: take it again"
+    return "another reviewer is working on it"
 
 
 class BadVerdict(BadInput):
-    """The form is incomplete or contradicts itself; the detail says what to correct."""
+    """The form is incomplete or contradicts itself; the detail contains the correction."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("bad_verdict", detail)
@@ -59,7 +171,7 @@ class Form:
             raise BadVerdict("Another reason needs a note that says which.")
         if self.outcome in ("confirm", "correct") and self.extent is None:
             raise BadVerdict("Say how much of the recording is AI.")
-        if self.outcome in STATES_NO_EXTENT and self.extent is not None:
+        if self.outcome in ("insufficient_evidence", "escalate") and self.extent is not None:
             raise BadVerdict("Without a finding there is no extent to state.")
         if self.outcome == "escalate" and self.findings:
             raise BadVerdict("Whoever looks next says what else was found.")
@@ -163,7 +275,6 @@ def undo(ledger: Ledger, verdict_id: str, user: User) -> str:
         until = undone.decided_at + LEASE
         task_states.return_to(connection, before.task_id, user.user_id, until)
         detail = {"verdict": verdict_id}
-        audit.append(
-            connection, [audit.Entry(user.user_id, "verdict_undone", before.task_id, detail)]
-        )
+        entry = audit.Entry(user.user_id, "verdict_undone", before.task_id, detail)
+        audit.append(connection, [entry])
     return before.task_id

@@ -1,4 +1,0 @@
-"""Webhooks: events posted over HTTP, signed, retried and replayable.
-
-``deliveries`` registers webhooks; ``sender`` posts what is due.
-"""
