@@ -1,18 +1,21 @@
-"""Examining a track again: does its current decision still rest on the latest facts?
+"""Examining tracks again: does the current decision still rest on the latest facts?
 
 The facts are the stored analysis, verdicts and appeals, the rights registry and the policy. The
-latest of each make a new decision; where it rests on the facts of the current one
-(``facts_digest``), nothing follows. Otherwise it supersedes the current one and names it.
+latest of each make a new decision. Where its ``facts_digest`` differs from the current one's, it
+supersedes that one. ``due_scan`` reopens tracks of which a fact begins or ends by date.
 """
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 import orjson
+import structlog
 
 from detector.errors import Transient
 from streams.contract import topics
@@ -24,6 +27,8 @@ from streams.policy.bundle import Bundle
 from streams.policy.decide import DecisionRecords, decide
 from streams.policy.facts import Rulings
 from streams.runtime import metrics
+from streams.runtime.kafka.clients import send_all
+from streams.runtime.settings import Settings
 from streams.services.decision_metrics import count_decision
 from streams.store import reopening
 from streams.store.database import Ledger
@@ -31,6 +36,9 @@ from streams.store.policy_releases import Policies
 from streams.store.reopening import CurrentDecision
 from streams.store.track_facts import TrackFacts
 
+log = structlog.get_logger()
+
+SCAN_S: Final = 15.0
 REMEMBERED: Final = 50_000  # decisions of this process
 
 
@@ -80,7 +88,7 @@ class Reexamination:
 
     def __init__(self, ledger: Ledger, policies: Policies) -> None:
         self._ledger, self._policies = ledger, policies
-        self._standing = TrackFacts(ledger)
+        self._track_facts = TrackFacts(ledger)
         self._own: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
 
     def news(self, batch: Sequence[Message]) -> list[Message]:
@@ -98,9 +106,9 @@ class Reexamination:
         }
         if not own:
             return list(batch)
-        self._standing.registry("", fresh=True)
-        version = self._standing.version
-        people = self._standing.rulings([track_id for _, track_id in own.values()])
+        self._track_facts.registry("", fresh=True)
+        version = self._track_facts.version
+        people = self._track_facts.rulings([track_id for _, track_id in own.values()])
 
         def is_known(message: Message) -> bool:
             if message.origin not in own:
@@ -137,8 +145,8 @@ class Reexamination:
         if not current:
             return
         bundle = self._policies.current()
-        self._standing.registry(bundle.name, fresh=True)
-        people = self._standing.rulings(list(current))
+        self._track_facts.registry(bundle.name, fresh=True)
+        people = self._track_facts.rulings(list(current))
         for track_id, decision in current.items():
             request = by_track[track_id]
             records = self._examine(decision, request, bundle, people.get(track_id, Rulings()))
@@ -163,8 +171,8 @@ class Reexamination:
             elif published.decision_id != before.decision_id and request.cause is None:
                 return None  # a later decision is current, and is examined by itself
         now = datetime.now(UTC)
-        facts = self._standing.combined(event, now, bundle.name, people)
-        version = self._standing.version  # of the registry that these facts are of
+        facts = self._track_facts.combined(event, now, bundle.name, people)
+        version = self._track_facts.version  # of the registry that these facts are of
         due = before.reconsider_at is not None and before.reconsider_at <= now
         again = due and request.cause is not None and request.cause.kind == "expiry"
         cause = request.cause or Cause(kind="rights", id="registry")
@@ -190,3 +198,29 @@ def _ids(message: Message) -> tuple[str, str] | None:
         return fields["decision_id"], fields["track_id"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
+
+
+@contextmanager
+def due_scan(settings: Settings, ledger: Ledger, client_id: str) -> Iterator[None]:
+    """Scan the ledger in the background, every ``SCAN_S``."""
+    stop = threading.Event()
+    arguments = (settings, ledger, client_id, stop)
+    threading.Thread(target=_scan, args=arguments, name="due-scan", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _scan(settings: Settings, ledger: Ledger, client_id: str, stop: threading.Event) -> None:
+    while not stop.wait(SCAN_S):
+        try:
+            due = [
+                TrackReopened(track_id=track_id, cause=Cause(kind="expiry", id=decision_id))
+                for decision_id, track_id in reopening.due(ledger, datetime.now(UTC))
+            ]
+            if due:
+                send_all(settings, client_id, topics.REOPENED, due)
+                log.info("decisions_due", tracks=len(due))
+        except Exception as error:  # noqa: BLE001 - broker or ledger are away: scanned again soon
+            log.warning("due_scan_failed", error=repr(error))

@@ -1,15 +1,18 @@
 """Scoring observations in batches, in one thread off the event loop.
 
-What has arrived when the device is free is scored together, up to the batch size, after a wait of a
-few milliseconds at most. Where a batch fails, its observations are scored one by one, and only the
-event of the offender fails. A shadow model answers after the released one.
+Observations that wait while the device works are scored together, up to the batch size. A shadow
+model answers after the released one and decides nothing: its answers move metrics and travel on
+``tracks.classified``.
 """
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import structlog
 import torch
 
 from detector.assessment.model import Model
@@ -17,13 +20,83 @@ from detector.errors import Fatal
 from detector.observation.observation import Observation
 from detector.types import Assessment
 from streams.contract.processes import CLASSIFY
-from streams.contract.records import ShadowAnalysis
+from streams.contract.records import ModelRef, Outcome, ShadowAnalysis
 from streams.runtime import metrics, tracing
-from streams.services.shadow_model import ShadowModel
+
+log = structlog.get_logger()
 
 Scores = tuple[Assessment, ShadowAnalysis | None]
 # The device's fault, not an observation's: no dead letter, the worker stops.
 DEVICE_FAULTS = (torch.AcceleratorError, torch.OutOfMemoryError)
+
+
+def _assessed(
+    model: Model, observations: Sequence[Observation], alpha: float
+) -> list[Assessment | Exception]:
+    """Assess a batch; where it fails, each observation alone, so that only the offender fails."""
+    try:
+        return list(model.assess(observations, alpha))
+    except Exception as error:  # noqa: BLE001 - what an observation makes the model raise
+        if len(observations) == 1:  # a Future refuses StopIteration
+            return [RuntimeError(repr(error)) if isinstance(error, StopIteration) else error]
+        return [_assessed(model, [observation], alpha)[0] for observation in observations]
+
+
+class ShadowModel:
+    """The candidate, bound to the released model's name for its metrics."""
+
+    def __init__(self, candidate: Model, released: str) -> None:
+        self._model, self._released = candidate, released
+        self.digest = candidate.digest
+
+    @classmethod
+    def load(cls, folder: Path, device: str, released: Model, alpha: float) -> "ShadowModel":
+        """Load a candidate.
+
+        Raises:
+            ModelError: it is no model folder, or its calibration does not support ``alpha``.
+        """
+        candidate = Model.load(folder, device)
+        candidate.check_alpha(alpha)
+        return cls(candidate, released.name)
+
+    def assess(
+        self, observations: Sequence[Observation], decided: Sequence[Assessment], alpha: float
+    ) -> list[ShadowAnalysis | None]:
+        """Return an answer beside each decided one; None where the candidate fails."""
+        answers = _assessed(self._model, observations, alpha)
+        return list(map(self._beside, decided, answers))
+
+    def _beside(self, decided: Assessment, answer: Assessment | Exception) -> ShadowAnalysis | None:
+        names = (self._released, self._model.name)
+        if isinstance(answer, Exception):
+            log.error("shadow_failed", shadow=self._model.name, exc_info=answer)
+            metrics.SHADOW.labels(*names, "failed").inc()
+            return None
+        metrics.SHADOW.labels(*names, compare(decided, answer)).inc()
+        if decided.probability is not None and answer.probability is not None:
+            distance = abs(decided.probability - answer.probability)
+            metrics.SHADOW_DISTANCE.labels(*names).observe(distance)
+        model = self._model
+        return ShadowAnalysis(
+            model=ModelRef(name=model.name, version=model.version, digest=model.digest),
+            outcome=Outcome(answer.outcome),
+            reason=answer.reason,
+            score=answer.score,
+            probability=answer.probability,
+            p_value=answer.p_value,
+            extent=answer.extent,
+            generator=answer.generator,
+        )
+
+
+def compare(decided: Assessment, beside: Assessment) -> str:
+    """Return agrees | flips_to_ai | flips_from_ai | differs."""
+    if decided.outcome == beside.outcome:
+        return "agrees"
+    if beside.outcome == Outcome.AI_LIKELY:
+        return "flips_to_ai"
+    return "flips_from_ai" if decided.outcome == Outcome.AI_LIKELY else "differs"
 
 
 @dataclass(frozen=True)
@@ -48,12 +121,8 @@ class Batcher:
     ) -> None:
         self._model, self._alpha, self._size, self._wait_s = model, alpha, size, wait_s
         self._shadow = shadow
+        self.shadow_digest = shadow.digest if shadow is not None else ""
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
-
-    @property
-    def shadow_digest(self) -> str:
-        """The shadow model's digest; empty without one."""
-        return self._shadow.digest if self._shadow is not None else ""
 
     async def assess(self, observation: Observation) -> Scores:
         """Return the scores of one observation, scored with whatever else is waiting.
@@ -99,20 +168,18 @@ class Batcher:
 
     def _score(self, observations: list[Observation]) -> list[Scores | Exception]:
         """Return the scores of each observation, or what it alone makes the model raise."""
-        try:
-            released = self._model.assess(observations, self._alpha)
-        except Exception as error:
-            if len(observations) > 1:
-                return [self._score([observation])[0] for observation in observations]
-            if isinstance(error, DEVICE_FAULTS):
-                raise
-            if isinstance(error, StopIteration):  # a Future refuses it
-                return [RuntimeError(repr(error))]
-            return [error]
-        if self._shadow is None:
-            return [(assessment, None) for assessment in released]
-        beside = self._shadow.assess(observations, released, self._alpha)
-        return list(zip(released, beside, strict=True))
+        results = _assessed(self._model, observations, self._alpha)
+        if fault := next((each for each in results if isinstance(each, DEVICE_FAULTS)), None):
+            raise fault
+        good = {n: each for n, each in enumerate(results) if not isinstance(each, Exception)}
+        beside: dict[int, ShadowAnalysis | None] = {}
+        if self._shadow is not None and good:
+            seen, decided = [observations[n] for n in good], list(good.values())
+            beside = dict(zip(good, self._shadow.assess(seen, decided, self._alpha), strict=True))
+        return [
+            each if isinstance(each, Exception) else (each, beside.get(n))
+            for n, each in enumerate(results)
+        ]
 
     async def _collect(self) -> list[Waiting]:
         batch = [await self._waiting.get()]

@@ -35,8 +35,7 @@ from streams.runtime.kafka.handler import Handler, each
 from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 from streams.services import stored_analyses
-from streams.services.scoring import Batcher, Scores
-from streams.services.shadow_model import ShadowModel
+from streams.services.scoring import Batcher, Scores, ShadowModel
 from streams.services.stored_analyses import StoredAnalysis
 
 NAME = processes.CLASSIFY.name

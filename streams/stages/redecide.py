@@ -38,8 +38,7 @@ from streams.policy.registry import keys_of_entry
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
-from streams.services.due_decisions import due_scan
-from streams.services.reexamination import Reexamination, request_of
+from streams.services.reexamination import Reexamination, due_scan, request_of
 from streams.stages.bank_replication import BankReplication, open_replication
 from streams.store import reopening
 from streams.store.database import Ledger

@@ -31,8 +31,7 @@ from streams.contract.records import (
 from streams.media.artefacts import ArtefactStore, LostArtefact
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
-from streams.services.scoring import Batcher
-from streams.services.shadow_model import ShadowModel, compare
+from streams.services.scoring import Batcher, ShadowModel, compare
 from streams.stages.classify import Classifying
 from tests.support.events import match
 
