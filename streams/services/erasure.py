@@ -1,13 +1,12 @@
-"""Erasing tracks: everything that the ledger and the artefact store hold about them.
+"""Erasing tracks (GDPR, Article 17): their rows, and the artefacts of contents of their own.
 
-A person's request (GDPR, Article 17) is carried out by track: the rows of every table, and the
-artefacts of contents that no other track has. Two things remain: the audit log, which the
-database refuses to change and which contains ids only, and the topics, which Kafka deletes by
-age (docs/runbooks.md, "Deleting a person's data").
+The audit log remains, which contains ids only. Kafka deletes the topics by age (docs/runbooks.md,
+"Deleting a person's data").
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,10 +58,8 @@ def erase(
             rows[table] += count
         if really:
             detail = {"rows": sum(rows.values()), "files": len(files)}
-            audit.append(
-                connection,
-                [audit.Entry(who, "track_forgotten", track_id, detail) for track_id in ids],
-            )
+            entries = (audit.Entry(who, "track_forgotten", track_id, detail) for track_id in ids)
+            audit.append(connection, entries)
     return Erased(+rows, files, tuple(shared), tuple(sorted(set(ids) - known)))
 
 
@@ -78,10 +75,9 @@ def _files(store: ArtefactStore, content: str) -> Iterator[str]:
 
 
 def _remove(store: ArtefactStore, files: Collection[str]) -> None:
-    for path in files:
-        try:
-            store.filesystem.rm_file(path)
-        except FileNotFoundError:
-            continue
-        except Exception as error:
-            raise Transient(f"artefact store: {error!r}") from error
+    try:
+        for path in files:
+            with suppress(FileNotFoundError):
+                store.filesystem.rm_file(path)
+    except Exception as error:
+        raise Transient(f"artefact store: {error!r}") from error

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ import orjson
 import structlog
 
 from detector.errors import BadInput, Transient
-from streams.contract.records import ObservationRef, TrackDecided
+from streams.contract.records import TrackDecided
 from streams.media.artefacts import ArtefactStore
 from streams.runtime.settings import Settings
 from streams.store import queries
@@ -27,6 +27,7 @@ from streams.store.database import Ledger
 
 log = structlog.get_logger()
 
+CHILD: Final = (sys.executable, "-m", "streams.media.picture_child")
 TIMEOUT_S: Final = 90.0
 MANIFEST: Final = "manifest.json"  # as detector.assessment.model has it, which would load PyTorch
 DRAWING: Final = threading.Semaphore(1)
@@ -47,17 +48,14 @@ def _turn() -> Iterator[None]:
     Raises:
         Transient: other pictures are being drawn; try again.
     """
-    if not WAITERS.acquire(blocking=False):
-        raise Transient("too many pictures are requested at once")
-    try:
+    with ExitStack() as turn:
+        if not WAITERS.acquire(blocking=False):
+            raise Transient("too many pictures are requested at once")
+        turn.callback(WAITERS.release)
         if not DRAWING.acquire(timeout=WAIT_S):
             raise Transient("another picture is being drawn")
-        try:
-            yield
-        finally:
-            DRAWING.release()
-    finally:
-        WAITERS.release()
+        turn.callback(DRAWING.release)
+        yield
 
 
 class Pictures:
@@ -78,10 +76,9 @@ class Pictures:
             return kept
         self._require_model(decision)
         with _turn():
-            if (kept := self._store.find_file(path)) is not None:  # drawn during the wait
-                return kept
-            self._draw(decision)
-        kept = self._store.find_file(path)
+            if (kept := self._store.find_file(path)) is None:  # not drawn during the wait
+                self._draw(decision)
+                kept = self._store.find_file(path)
         if kept is None:
             raise Transient("the picture was not drawn")
         return kept
@@ -101,7 +98,10 @@ class Pictures:
             raise NoPicture("no_picture", "another model answered; its evidence was not drawn then")
 
     def _draw(self, decision: TrackDecided) -> None:
-        observation = self._store.read(self._observation(decision))
+        ref = queries.observation_of(self._ledger, decision.upload_id, decision.content_sha256)
+        if ref is None:
+            raise NoPicture("no_picture", "the ledger has no observation of this content")
+        observation = self._store.read(ref)
         with tempfile.TemporaryDirectory(prefix="earmark-picture-") as folder:
             source = Path(folder) / "observation"
             source.write_bytes(observation)
@@ -115,29 +115,19 @@ class Pictures:
             }
             try:
                 done = subprocess.run(
-                    [
-                        sys.executable,
-                        "-m",
-                        "streams.media.picture_child",
-                        orjson.dumps(order).decode(),
-                    ],
+                    [*CHILD, orjson.dumps(order)],
                     capture_output=True,
                     timeout=TIMEOUT_S,
                     check=False,
                 )
-            except subprocess.TimeoutExpired as error:
-                raise Transient(f"drawing took longer than {TIMEOUT_S:g} s") from error
+            except subprocess.TimeoutExpired as late:
+                raise Transient(f"drawing took longer than {TIMEOUT_S:g} s") from late
+            error = done.stderr.decode(errors="replace").strip()
             if done.returncode == 2:
-                raise NoPicture("no_picture", done.stderr.decode(errors="replace").strip()[-300:])
+                raise NoPicture("no_picture", error[-300:])
             if done.returncode != 0:
-                log.error("picture_failed", error=done.stderr.decode(errors="replace")[-2_000:])
+                log.error("picture_failed", error=error[-2_000:])
                 raise Transient("the picture could not be drawn")
             for ending in MEDIA:
                 drawn = (Path(folder) / f"evidence.{ending}").read_bytes()
                 self._store.keep_file(self._path(decision, ending), drawn)
-
-    def _observation(self, decision: TrackDecided) -> ObservationRef:
-        ref = queries.observation_of(self._ledger, decision.upload_id, decision.content_sha256)
-        if ref is None:
-            raise NoPicture("no_picture", "the ledger has no observation of this content")
-        return ref

@@ -1,13 +1,13 @@
 """The ledger out of the topics: everything that the broker still has, projected again.
 
-It reads from the first offset to where the ends were at the start, outside of any group, and
-adds what is missing; rows that are there stay. What only the ledger knows (accounts, the
-audit log, what was done about dead letters) is no event: that is in an export.
+The topics are read up to their ends at the start, outside of any group; rows that exist stay. An
+export contains what no topic has: accounts, the audit log, the actions on dead letters.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from contextlib import closing
+from typing import Final
 
 import structlog
 from kafka import TopicPartition
@@ -39,7 +39,7 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
     refused = 0
     for batch in _batches(settings):
         good, bad = read_each(batch, rows_of)
-        rows = [row for _, found in good for row in found]
+        rows = [row for _, projected in good for row in projected]
         with ledger.transaction() as connection:
             new += ledger.add(connection, rows)
             task_states.follow(connection, rows)
@@ -49,30 +49,23 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
 
 def _batches(settings: Settings) -> Iterator[list[Message]]:
     try:
-        reader = open_reader(settings)
-        try:
-            yield from _read(reader)
-        finally:
-            reader.close()
+        with closing(open_reader(settings)) as reader:
+            partitions = [
+                TopicPartition(topic, number)
+                for topic in topics.ALL
+                for number in sorted(reader.partitions_for_topic(topic) or ())
+            ]
+            reader.assign(partitions)
+            reader.seek_to_beginning(*partitions)
+            ends = reader.end_offsets(partitions)
+            quiet = 0
+            while quiet < QUIET_POLLS:
+                batch = poll(reader, 500, BATCH)
+                quiet = 0 if batch else quiet + 1
+                if batch:
+                    yield batch
+                if all(reader.position(partition) >= ends[partition] for partition in partitions):
+                    return
     except KafkaError as error:
         raise BrokerAway(f"the topics cannot be read: {error!r}") from error
-
-
-def _read(reader: Any) -> Iterator[list[Message]]:
-    partitions = [
-        TopicPartition(topic, number)
-        for topic in topics.ALL
-        for number in sorted(reader.partitions_for_topic(topic) or ())
-    ]
-    reader.assign(partitions)
-    reader.seek_to_beginning(*partitions)
-    ends = reader.end_offsets(partitions)
-    quiet = 0
-    while quiet < QUIET_POLLS:
-        batch = poll(reader, 500, BATCH)
-        quiet = 0 if batch else quiet + 1
-        if batch:
-            yield batch
-        if all(reader.position(one) >= ends[one] for one in partitions):
-            return
     log.warning("rebuild_ended_early", reason="some ends were not reached")

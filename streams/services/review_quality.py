@@ -6,7 +6,7 @@ pipeline changes no label by them.
 """
 
 import secrets
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ Z: Final = 1.96
 
 
 class BadGolden(BadInput):
-    """This cannot be a golden track; the detail says why not."""
+    """This cannot be a golden track; the detail contains the reason."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("bad_golden", detail)
@@ -179,23 +179,23 @@ def _precision(rows: Iterable[Any]) -> list[Share]:
 
 def _per(rows: Iterable[tuple[Any, bool]]) -> dict[str, list[Share]]:
     """Return how often decisions were overturned, by rule, model and distributor."""
-    by_rule, by_model, by_deliverer = [], [], []
-    for row, fell in rows:
-        by_model.append((row.model, fell))
-        by_deliverer.append((row.distributor or "not named", fell))
-        by_rule += [(rule["rule_id"], fell) for rule in orjson.loads(row.record)["rules"]]
+    listed = list(rows)
+    rules = [
+        (rule["rule_id"], fell)
+        for row, fell in listed
+        for rule in orjson.loads(row.record)["rules"]
+    ]
     return {
-        "rule": _shares(by_rule),
-        "model": _shares(by_model),
-        "deliverer": _shares(by_deliverer)[:20],
+        "rule": _shares(rules),
+        "model": _shares((row.model, fell) for row, fell in listed),
+        "deliverer": _shares((row.distributor or "not named", fell) for row, fell in listed)[:20],
     }
 
 
 def _shares(pairs: Iterable[tuple[str, bool]]) -> list[Share]:
-    good: Counter[str] = Counter()
-    count: dict[str, int] = defaultdict(int)
+    good, count = Counter[str](), Counter[str]()
     for name, yes in pairs:
         good[name] += yes
         count[name] += 1
-    shares = [Share(name, good[name], number) for name, number in count.items()]
+    shares = (Share(name, good[name], number) for name, number in count.items())
     return sorted(shares, key=lambda share: (-share.count, share.name))

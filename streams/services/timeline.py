@@ -65,8 +65,9 @@ def find_track(ledger: Ledger, name: str) -> str:
 def story(rows: Sequence[queries.Entry], names: Names) -> Iterator[StoryEntry]:
     """Yield the entries of a story in order; ``names`` holds the reviewers' names by id."""
     for row in rows:
-        tell = _NARRATORS.get(row.table, _record)
-        yield StoryEntry(row.recorded_at, *tell(row.record, names))
+        narrator = _NARRATORS.get(row.table)
+        fields = narrator(row.record, names) if narrator else _in_brief(row.table, row.record)
+        yield StoryEntry(row.recorded_at, *fields)
 
 
 def as_text(entry: StoryEntry) -> str:
@@ -84,15 +85,6 @@ def _uploaded(row: Row, _: Names) -> tuple[str, ...]:
     by = f" by {upload['distributor']}" if upload.get("distributor") else ""
     # An address may hold a signature: it is for operators only.
     return "upload", f"Delivered{by}, {claim}.", row["upload_id"], "", f"of {upload['uri']}"
-
-
-def _decoded(row: Row, _: Names) -> tuple[str, ...]:
-    audio = row["audio"]
-    sentence = (
-        f"Decoded: {audio['duration_s'] / 60:.1f} minutes of {audio['codec']} at "
-        f"{audio['sample_rate_hz'] / 1000:g} kHz."
-    )
-    return "decoded", sentence, f"{audio['duration_s']} s, content {row['content_sha256'][:16]}"
 
 
 def _analysed(row: Row, _: Names) -> tuple[str, ...]:
@@ -178,44 +170,40 @@ def _stated(row: Row, _: Names) -> tuple[str, ...]:
     return "statement", f"Statement of reasons: {text}", details
 
 
-def _applied(row: Row, _: Names) -> tuple[str, ...]:
-    return "applied", APPLIED[row["result"]], row["decision_id"]
-
-
-def _failed(row: Row, _: Names) -> tuple[str, ...]:
-    sentence = f"It could not be processed ({words(row['reason'])}): {row['detail']}"
-    return "dead", sentence, f"{row['source']}, {row['processor']}, {row['reason']}"
-
-
-def _settled(row: Row, _: Names) -> tuple[str, ...]:
-    sentence = f"The dead letter was {row['action']} by {row['who']}: {row['why']}"
-    return "dead", sentence, row["dead_letter_id"]
-
-
-def _tried(row: Row, _: Names) -> tuple[str, ...]:
-    rules = ", ".join(hit["rule_id"] for hit in row["rules"])
-    changes = ", ".join(row["changed_dimensions"]) or "nothing"
-    return "trial", f"Rules on trial hold: {rules}; they would change {changes}.", ""
-
-
-def _used(row: Row, _: Names) -> tuple[str, ...]:
-    end = " no longer" if row["ended"] else ""
-    return "usage", f"It counts{end} under {row['agreement_id']}.", ""
-
-
-def _credited(row: Row, _: Names) -> tuple[str, ...]:
-    return "credits", f"Credits: AI {row['contains_ai']}, {len(row['lines'])} lines.", ""
-
-
-def _record(row: Row, _: Names) -> tuple[str, ...]:
-    """Return the plain fields of a record without a narrator of its own."""
+def _in_brief(table: str, row: Row) -> tuple[str, ...]:
+    """Return a record that one sentence tells; the fields of one without a narrator."""
+    match table:
+        case "fingerprints":
+            audio = row["audio"]
+            sentence = (
+                f"Decoded: {audio['duration_s'] / 60:.1f} minutes of {audio['codec']} at "
+                f"{audio['sample_rate_hz'] / 1000:g} kHz."
+            )
+            details = f"{audio['duration_s']} s, content {row['content_sha256'][:16]}"
+            return "decoded", sentence, details
+        case "applied":
+            return "applied", APPLIED[row["result"]], row["decision_id"]
+        case "dead_letters":
+            sentence = f"It could not be processed ({words(row['reason'])}): {row['detail']}"
+            return "dead", sentence, f"{row['source']}, {row['processor']}, {row['reason']}"
+        case "dead_letter_actions":
+            sentence = f"The dead letter was {row['action']} by {row['who']}: {row['why']}"
+            return "dead", sentence, row["dead_letter_id"]
+        case "shadow_hits":
+            rules = ", ".join(hit["rule_id"] for hit in row["rules"])
+            changes = ", ".join(row["changed_dimensions"]) or "nothing"
+            return "trial", f"Rules on trial hold: {rules}; they would change {changes}."
+        case "usages":
+            end = " no longer" if row["ended"] else ""
+            return "usage", f"It counts{end} under {row['agreement_id']}."
+        case "credits":
+            return "credits", f"Credits: AI {row['contains_ai']}, {len(row['lines'])} lines."
     fields = {name: value for name, value in row.items() if isinstance(value, str | int | float)}
-    return "record", ", ".join(f"{name} {value}" for name, value in fields.items()), ""
+    return "record", ", ".join(f"{name} {value}" for name, value in fields.items())
 
 
 _NARRATORS: Final[dict[str, Callable[[Row, Names], tuple[str, ...]]]] = {
     "uploads": _uploaded,
-    "fingerprints": _decoded,
     "analyses": _analysed,
     "labels": _labelled,
     "decisions": _decided,
@@ -223,10 +211,4 @@ _NARRATORS: Final[dict[str, Callable[[Row, Names], tuple[str, ...]]]] = {
     "verdicts": _reviewed,
     "appeals": _appealed,
     "statements": _stated,
-    "applied": _applied,
-    "dead_letters": _failed,
-    "dead_letter_actions": _settled,
-    "shadow_hits": _tried,
-    "usages": _used,
-    "credits": _credited,
 }

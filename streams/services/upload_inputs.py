@@ -109,10 +109,8 @@ def upload_from_file(path: Path | str, *, max_hash_bytes: int = 2**29, **fields:
     return upload_from_fields(derived | fields)
 
 
-def read_manifest(
-    lines: Iterable[str | bytes],
-) -> Iterator[tuple[int, Upload | RefusedUpload]]:
-    """Read a JSON-lines manifest: per line its number, and an upload or why it is none.
+def read_manifest(lines: Iterable[str | bytes]) -> Iterator[tuple[int, Upload | RefusedUpload]]:
+    """Yield the number of each line of a JSON-lines manifest, and its upload or its error.
 
     Empty lines are skipped.
     """
@@ -126,11 +124,10 @@ def read_manifest(
 def _read_line(text: bytes) -> Upload | RefusedUpload:
     try:
         fields = orjson.loads(text)
+        if not isinstance(fields, dict):
+            return RefusedUpload("invalid_json", "an upload is a JSON object")
+        return upload_from_fields(fields)
     except orjson.JSONDecodeError as error:
         return RefusedUpload("invalid_json", str(error))
-    if not isinstance(fields, dict):
-        return RefusedUpload("invalid_json", "an upload is a JSON object")
-    try:
-        return upload_from_fields(fields)
     except RefusedUpload as error:
         return error
