@@ -47,51 +47,35 @@ def _flag(column: str, text: str) -> bool:
 
 Columns = Mapping[str, tuple[str, Callable[[str, str], Any]]]
 """The field of each column, with the function that reads a cell."""
+
+
+def _columns(part: str, read_cell: Callable[[str, str], Any], *names: str) -> Columns:
+    return {name: (part + name, read_cell) for name in names}
+
+
+DATES: Final = ("valid_from", "valid_until")
 ENTRY: Final[Columns] = {
-    "agreement_id": ("agreement_id", _text),
+    **_columns("", _text, "entry_id", "agreement_id", "grantee", "permission", *DATES),
+    **_columns("", _text, "verification", "source", "extent", "use_description"),
+    **_columns("", _list, "uses", "territories", "credit_requirements"),
     "grantor": ("grantor.party_id", _text),
     "grantor_name": ("grantor.name", _text),
-    "grantee": ("grantee", _text),
-    "isrcs": ("subject.isrcs", _list),
-    "iswcs": ("subject.iswcs", _list),
-    "artists": ("subject.artists", _list),
-    "artist_isnis": ("subject.artist_isnis", _list),
-    "voices": ("subject.voices", _list),
-    "catalogue_dpid": ("subject.catalogue_dpid", _text),
-    "wildcard": ("subject.wildcard", _flag),
-    "uses": ("uses", _list),
-    "permission": ("permission", _text),
-    "generator_ids": ("conditions.generator_ids", _list),
-    "generator_versions": ("conditions.generator_versions", _list),
-    "products": ("conditions.products", _list),
-    "max_volume": ("conditions.max_volume", _text),
-    "approval_required": ("conditions.approval_required", _flag),
-    "territories": ("territories", _list),
-    "valid_from": ("valid_from", _text),
-    "valid_until": ("valid_until", _text),
+    **_columns("subject.", _list, "isrcs", "iswcs", "artists", "artist_isnis", "voices"),
+    **_columns("subject.", _text, "catalogue_dpid"),
+    **_columns("subject.", _flag, "wildcard"),
+    **_columns("conditions.", _list, "generator_ids", "generator_versions", "products"),
+    **_columns("conditions.", _text, "max_volume"),
+    **_columns("conditions.", _flag, "approval_required"),
     "revoked_at": ("revocation.effective_at", _text),
     "grace_days": ("revocation.grace_days", _text),
     "compensation_model": ("compensation.model", _text),
     "compensation_basis": ("compensation.basis", _text),
-    "credit_requirements": ("credit_requirements", _list),
-    "verification": ("verification", _text),
-    "source": ("source", _text),
-    "extent": ("extent", _text),
-    "use_description": ("use_description", _text),
-    "entry_id": ("entry_id", _text),
 }
 GENERATOR: Final[Columns] = {
-    "generator_id": ("generator_id", _text),
-    "vendor": ("vendor", _text),
-    "product": ("product", _text),
-    "aliases": ("aliases", _list),
-    "status": ("licence.status", _text),
-    "versions": ("licence.versions", _list),
-    "territories": ("licence.territories", _list),
-    "valid_from": ("licence.valid_from", _text),
-    "valid_until": ("licence.valid_until", _text),
-    "agreement_id": ("licence.agreement_id", _text),
-    "entry_id": ("entry_id", _text),
+    **_columns("", _text, "entry_id", "generator_id", "vendor", "product"),
+    **_columns("", _list, "aliases"),
+    **_columns("licence.", _text, "status", "agreement_id", *DATES),
+    **_columns("licence.", _list, "versions", "territories"),
 }
 COLUMNS: Final = ENTRY.keys() | GENERATOR.keys()
 

@@ -171,7 +171,7 @@ def _stated(row: Row, _: Names) -> tuple[str, ...]:
 
 
 def _in_brief(table: str, row: Row) -> tuple[str, ...]:
-    """Return a record that one sentence tells; the fields of one without a narrator."""
+    """Return a record as one sentence, or as its fields where there is none."""
     match table:
         case "fingerprints":
             audio = row["audio"]

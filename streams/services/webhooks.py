@@ -6,7 +6,7 @@
     Earmark-Signature: v1=<hex>         HMAC-SHA-256 over "<timestamp>.<body>" with the secret
 
 A 2xx answer within ten seconds is success. Otherwise the sender retries after 5 s, 25 s, about 2,
-10, 50 minutes and 4 hours, then gives up until an admin replays the deliveries. A delivery may
+10, 50 minutes and 4 hours. Then it gives up until an admin replays the deliveries. A delivery may
 arrive twice, after a crash. Standard Webhooks, which is newer, signs another text.
 """
 

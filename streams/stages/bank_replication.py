@@ -1,13 +1,8 @@
-"""tracks.decided -> the catalogue bank: a decided track is a known one from then on.
+"""tracks.decided -> the catalogue bank (``EARMARK_CATALOGUE_BANK``): a decided track is known.
 
-Switched on by ``EARMARK_CATALOGUE_BANK``, which names the bank; it is created where it is missing.
-The landmarks of a track are in the artefact store, so nothing is decoded. Adding the same again
-changes nothing, and the latest content of a track stays. Only an upload's first decision counts:
-what a person removed does not come back when its track is decided again. Nothing is removed here.
-What a blocked recording means to the next upload is decided by a person (``bank remove``, ``bank
-add`` to a stay-down list) and by the policy.
-
-``follow`` does the same for an index elsewhere, as a process of its own: a replica.
+The landmarks are in the artefact store, so nothing is decoded. Adding a track again changes
+nothing. Only an upload's first decision counts, so that a track which a person removed stays out.
+``follow`` fills a replica: the bank of another index, as a process of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,12 +38,12 @@ class BankReplication:
             Fatal: a bank of that name is no catalogue.
         """
         self._banks, self._store, self._bank = banks, store, bank.name
-        if bank.name not in banks.all():
-            try:
+        try:
+            if bank.name not in banks.all():
                 banks.create(bank, By(WHO, "fills itself with what is decided"))
-            except BankError as error:
-                if error.reason != "bank_exists":  # another worker was quicker
-                    raise
+        except BankError as error:
+            if error.reason != "bank_exists":  # another worker was quicker
+                raise
         kind = banks.get(bank.name).kind
         if kind is not BankKind.CATALOGUE:
             raise Fatal(f"EARMARK_CATALOGUE_BANK: {bank.name} is of kind {kind}, not catalogue")
@@ -76,13 +71,8 @@ class BankReplication:
             metrics.BANK_ITEMS.labels("not_heard").inc()
             return None
         try:
-            return Item.of(
-                self._bank,
-                decided.track_id,
-                decided.content_sha256,
-                kept.landmarks,
-                pcm_sha256=kept.pcm_sha256,
-            )
+            track, content = decided.track_id, decided.content_sha256
+            return Item.of(self._bank, track, content, kept.landmarks, pcm_sha256=kept.pcm_sha256)
         except (NotLandmarks, Refused):  # silence, a tone, a jingle: found everywhere or nowhere
             metrics.BANK_ITEMS.labels("indistinct").inc()
             return None
@@ -103,10 +93,7 @@ def open_replication(settings: Settings) -> Iterator[BankReplication | None]:
 def follow(settings: Settings, replica: str) -> int:
     """Keep the catalogue bank of this index up to date, until a signal; return the exit code.
 
-    Args:
-        settings: with the bank's name, and with this replica's own index.
-        replica: a name of its own: its consumer group sees every decision, from the oldest that
-            the topic still has.
+    ``replica`` names its consumer group, which reads every decision that the topic still has.
     """
     name = f"follow-{replica}"
     return consume(name, [topics.DECIDED], settings, partial(_following, name))

@@ -1,7 +1,6 @@
 """tracks.fingerprinted -> tracks.classified: score observations in batches on the device.
 
-Content that was analysed before is not scored again: of two uploads of one file at once, the first
-analysis stands for both, whatever the devices that they were scored on. So they are decided alike.
+The first analysis of a content stands for all of its uploads, whatever the devices.
 """
 
 import asyncio
@@ -133,5 +132,4 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         scoring.cancel()
 
 
-CLASSIFY = Processor(NAME, processes.CLASSIFY.reads[0], _open)
-run_classify = partial(run, CLASSIFY)
+run_classify = partial(run, Processor(NAME, processes.CLASSIFY.reads[0], _open))

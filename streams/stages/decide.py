@@ -1,14 +1,13 @@
 """tracks.classified -> labels, a decision, and a review task where a person must look.
 
-The facts about a track (verdicts, appeals, the rights registry) come from the ledger, the policy
-from a file or from where it was published. The rest is pure (``streams.policy.decide``): the same
-analysis, facts and policy give the same records with the same ids, now and in a replay. A fact that
-arrives while its track is being decided is noticed by ``redecide``, which decides it again.
+The facts about a track come from the ledger, the policy from a file or from its publication. The
+rest is pure (``streams.policy.decide``): the same analysis, facts and policy give the same records.
+A fact that arrives while its track is decided makes ``redecide`` decide it again.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
 
@@ -33,14 +32,13 @@ NAME = processes.DECIDE.name
 
 @asynccontextmanager
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
-    ledger = await asyncio.to_thread(Ledger.open, settings.ledger)
-    try:
+    with closing(await asyncio.to_thread(Ledger.open, settings.ledger)) as ledger:
         policies = await asyncio.to_thread(Policies, settings.policy, ledger)
-        standing, breaker = TrackFacts(ledger), Breaker()
+        track_facts, breaker = TrackFacts(ledger), Breaker()
 
         def decided(event: TrackClassified) -> tuple[DecisionRecords, Bundle]:
             bundle = policies.current()
-            facts = standing.facts(event, datetime.now(UTC), bundle.name)
+            facts = track_facts.facts(event, datetime.now(UTC), bundle.name)
             return decide(event, bundle, facts), bundle
 
         async def handle(event: TrackClassified) -> Sequence[Output]:
@@ -53,8 +51,6 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
             return [*records.outputs(), *changes]
 
         yield each(NAME, TrackClassified, handle)
-    finally:
-        ledger.close()
 
 
 DECIDE = Processor(NAME, processes.DECIDE.reads[0], _open)

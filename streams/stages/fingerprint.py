@@ -1,7 +1,6 @@
 """tracks.uploaded -> tracks.fingerprinted: fetch, decode once, look up known tracks.
 
-No later stage needs the audio. What the upload is known as is looked up each time, also for content
-that was decoded before: the banks may have more entries by now.
+No later stage needs the audio. Known tracks are looked up for each upload, since banks grow.
 """
 
 import asyncio
@@ -122,5 +121,4 @@ def _anchors(settings: Settings) -> str:
         raise Fatal(f"EARMARK_TRUST_ANCHORS: {settings.trust_anchors}: {error}") from error
 
 
-FINGERPRINT = Processor(NAME, processes.FINGERPRINT.reads[0], _open)
-run_fingerprint = partial(run, FINGERPRINT)
+run_fingerprint = partial(run, Processor(NAME, processes.FINGERPRINT.reads[0], _open))

@@ -62,25 +62,17 @@ class IngestHook:
             self._producer = open_producer(self._settings, "ingest")
             self._producer.partitions_for(topics.UPLOADED)
         except (Transient, KafkaError) as error:
-            self.close()
+            self.__exit__()
             raise DeliveryFailed(f"cannot reach {topics.UPLOADED}: {error}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Disconnect; safe to call twice."""
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=self._settings.request_timeout_s)
 
     def submit(self, upload: Upload, uploaded_at: datetime | None = None) -> Delivery:
-        """Send one upload and return once the broker has it.
-
-        Args:
-            upload: the upload.
-            uploaded_at: when it was delivered, for replays; now, if left out.
+        """Send one upload, delivered at a time (default: now); return once the broker has it.
 
         Raises:
             RefusedUpload: it is wrong, and stays wrong.
@@ -114,15 +106,12 @@ class IngestHook:
         delivery = Delivery(upload.track_id, id_of(upload), uploaded_at)
         try:
             value = event_bytes(upload, uploaded_at, self._settings)
-            with tracing.span(
-                f"{topics.UPLOADED} publish",
-                "producer",
-                attributes={
-                    "messaging.system": "kafka",
-                    "messaging.destination.name": topics.UPLOADED,
-                    "earmark.upload_id": delivery.upload_id,
-                },
-            ):
+            attributes = {
+                "messaging.system": "kafka",
+                "messaging.destination.name": topics.UPLOADED,
+                "earmark.upload_id": delivery.upload_id,
+            }
+            with tracing.span(f"{topics.UPLOADED} publish", "producer", attributes=attributes):
                 sent = self._producer.send(
                     topics.UPLOADED,
                     value=value,

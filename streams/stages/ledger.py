@@ -5,7 +5,7 @@ comes again adds nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 from streams.contract import processes
@@ -28,11 +28,8 @@ def run_ledger(settings: Settings) -> int:
 
 @contextmanager
 def _open(settings: Settings) -> Iterator[Handler]:
-    ledger = Ledger.open(settings.ledger)
-    try:
+    with closing(Ledger.open(settings.ledger)) as ledger:
         yield blocking(NAME, partial(project, ledger))
-    finally:
-        ledger.close()
 
 
 def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
@@ -43,7 +40,7 @@ def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
         Unstorable: nothing was written, because of one of these messages.
     """
     good, refused = read_each(batch, rows_of)
-    rows = [row for _, found in good for row in found]
+    rows = [row for _, projected in good for row in projected]
     with ledger.transaction() as connection:
         new = ledger.add(connection, rows)
         task_states.follow(connection, rows)

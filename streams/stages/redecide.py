@@ -1,28 +1,19 @@
 """tracks.decided, verdicts, appeals, rights, tracks.reopened -> a decision that supersedes.
 
-A track is examined again (``streams.services.reexamination``) when something about it has changed.
-However messages arrive, late, twice or out of order, the same stored facts are compared, so one
-examination too many does no harm: the stage is level-triggered. It is complete without a state of
-its own:
+A track is examined again (``streams.services.reexamination``) when a fact about it changes. The
+stored facts are compared, so messages may arrive late, twice or out of order. The stage needs no
+state: it stores the facts that it reads before it examines, and a decision counts as read once
+the ledger has it and its analysis. Either the fact is stored when the decision is read, or the
+decision is found when the fact is read. An id is derived from the superseded decision's, so two
+workers make the same decision.
 
-- It writes the rows of the facts that it reads into the ledger itself, under the ids that the
-  ledger's worker also gives them, and examines after that.
-- It reads ``tracks.decided``. A decision counts as read once the ledger has it and its analysis.
-  So either the fact is in the ledger when the decision is read, or the decision is found when the
-  fact is read.
-- The id of a superseding decision is made of the superseded one's. Facts that come, go and come
-  again make three decisions, and two workers make the same one.
-- What begins or ends by date is part of the decision (``reconsider_at``); ``due_scan`` reopens
-  those that are due.
-
-An entry of the rights registry may be about very many tracks. They are named on
-``tracks.reopened`` and examined from there, throttled (``EARMARK_REDECIDE_PER_S``), visible as lag.
-The stage also fills the catalogue bank, where one is set (``streams.stages.bank_replication``).
+A registry entry may be about very many tracks. They are named on ``tracks.reopened`` and examined
+from there, throttled (``EARMARK_REDECIDE_PER_S``), visible as lag.
 """
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 from typing import Final
 
@@ -58,15 +49,14 @@ def run_redecide(settings: Settings) -> int:
 
 @contextmanager
 def _open(settings: Settings) -> Iterator[Handler]:
-    ledger = Ledger.open(settings.ledger)
-    try:
-        policies = Policies(settings.policy, ledger)
-        with open_replication(settings) as bank, due_scan(settings, ledger, f"{NAME}-clock"):
-            per_s = settings.redecide_per_s
-            stage = Redecide(ledger, policies, per_s, LEDGER_TIMEOUT_S, bank)
-            yield blocking(NAME, stage.handle)
-    finally:
-        ledger.close()
+    with (
+        closing(Ledger.open(settings.ledger)) as ledger,
+        open_replication(settings) as bank,
+        due_scan(settings, ledger, f"{NAME}-clock"),
+    ):
+        policies, per_s = Policies(settings.policy, ledger), settings.redecide_per_s
+        stage = Redecide(ledger, policies, per_s, LEDGER_TIMEOUT_S, bank)
+        yield blocking(NAME, stage.handle)
 
 
 class Redecide:
@@ -87,7 +77,10 @@ class Redecide:
     def handle(self, batch: Sequence[Message]) -> Handled:
         """Handle a batch of messages of any of the sources."""
         begun = time.monotonic()
-        records, refused = read_each(self._reexamination.news(batch), _read)
+        records, refused = read_each(
+            self._reexamination.news(batch),
+            lambda message: parse(topics.RECORDS[message.topic], message.value),
+        )
         facts = [message for message, record in records
                  if not isinstance(record, TrackReopened | TrackDecided)]  # fmt: skip
         self._ledger.write([row for message in facts for row in rows_of(message)])
@@ -120,7 +113,3 @@ class Redecide:
                 reopened = TrackReopened(track_id=track_id, cause=cause)
                 yield message, Output(topics.REOPENED, reopened)
             log.info("tracks_reopened", entry=entry.entry_id, tracks=tracks)
-
-
-def _read(message: Message) -> Record:
-    return parse(topics.RECORDS[message.topic], message.value)
