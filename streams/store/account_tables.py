@@ -1,180 +1,137 @@
 """The ledger's tables about people: who may do what, what they did, what is under way.
 
-Unlike the projections of topics (``tables``) these rows change: a lease ends, a session
-expires. What people say about tracks goes out as events by the outbox, in the transaction
-that notes it here, and comes back as rows of ``verdicts`` and ``appeals``.
+Unlike the projections of topics (``tables``), these rows change: a lease ends, a session expires.
+The outbox publishes what people decide about tracks, in the transaction that stores it here. The
+event returns as a row of ``verdicts`` or ``appeals``.
 """
 
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table
-from sqlalchemy.types import TypeEngine
 
-from streams.store.tables import METADATA, Moment, Words
-
-
-def _column(name: str, kind: type[TypeEngine[Any]] | type[Words] | type[Moment]) -> Column[Any]:
-    return Column(name, kind, nullable=False)
+from streams.store.tables import METADATA, Moment, Words, columns, ids, moments, optional, words
 
 
-def _table(name: str, *columns: Column[Any]) -> Table:
-    return Table(name, METADATA, *columns, info={"people": True})
-
-
-def _id(name: str) -> Column[str]:
-    return Column(name, Words, primary_key=True)
-
-
-def _number(name: str) -> Column[int]:
-    return Column(name, Integer, primary_key=True, autoincrement=True)
+def _table(name: str, *groups: list[Column[Any]]) -> Table:
+    return Table(name, METADATA, *chain(*groups), info={"people": True})
 
 
 # --- accounts ------------------------------------------------------------------------------
 
 USERS: Final = _table(
     "users",
-    _id("user_id"),
-    Column("name", Words, nullable=False, unique=True),
-    _column("role", Words),
-    Column("password_hash", Words),
-    Column("oidc_subject", Words, unique=True),
-    _column("active", Boolean),
-    _column("blind", Boolean),
-    _column("created_at", Moment),
+    ids("user_id"),
+    columns(Words, "name", unique=True),
+    words("role"),
+    optional("password_hash"),
+    columns(Words, "oidc_subject", unique=True, nullable=True),
+    columns(Boolean, "active", "blind"),
+    moments("created_at"),
 )
 
 # Only the SHA-256 of a token is stored: a reader of the database cannot use it.
 SESSIONS: Final = _table(
     "sessions",
-    _id("token_sha256"),
-    _column("user_id", Words),
-    _column("csrf", Words),
-    _column("created_at", Moment),
-    _column("seen_at", Moment),
-    _column("expires_at", Moment),
+    ids("token_sha256"),
+    words("user_id", "csrf"),
+    moments("created_at", "seen_at", "expires_at"),
 )
 
 LINKS: Final = _table(
     "one_time_links",
-    _id("token_sha256"),
-    _column("user_id", Words),
-    _column("expires_at", Moment),
-    Column("used_at", Moment),
+    ids("token_sha256"),
+    words("user_id"),
+    moments("expires_at"),
+    columns(Moment, "used_at", nullable=True),
 )
 
 LOGIN_ATTEMPTS: Final = _table(
     "login_attempts",
-    _number("attempt_id"),
-    _column("name", Words),
-    _column("address", Words),
-    _column("at", Moment),
+    columns(Integer, "attempt_id", primary_key=True, autoincrement=True),
+    words("name", "address"),
+    moments("at"),
 )
 
 API_KEYS: Final = _table(
     "api_keys",
-    _id("key_id"),
-    _column("name", Words),
-    _column("role", Words),
-    _column("secret_sha256", Words),
-    _column("created_by", Words),
-    _column("created_at", Moment),
-    Column("revoked_at", Moment),
-    Column("used_at", Moment),
+    ids("key_id"),
+    words("name", "role", "secret_sha256", "created_by"),
+    moments("created_at"),
+    columns(Moment, "revoked_at", "used_at", nullable=True),
 )
 
 # --- what was done -------------------------------------------------------------------------
 
-# Append-only: triggers of the database refuse changes, and each entry holds the hash of the
+# Append-only: triggers of the database refuse changes. Each entry contains the hash of the
 # one before it.
 AUDIT: Final = _table(
     "audit_log",
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
-    _column("at", Moment),
-    _column("actor", Words),
-    _column("action", Words),
-    _column("subject", Words),
-    _column("detail", Words),
-    _column("previous", Words),
-    _column("hash", Words),
+    columns(Integer, "sequence", primary_key=True, autoincrement=False),
+    moments("at"),
+    words("actor", "action", "subject", "detail", "previous", "hash"),
 )
 
 # --- what goes out -------------------------------------------------------------------------
 
 OUTBOX: Final = _table(
     "outbox",
-    _number("sequence"),
-    _column("topic", Words),
-    _column("key", Words),
-    _column("value", LargeBinary),
-    _column("created_at", Moment),
-    Column("sent_at", Moment),
-    Column("traceparent", Words),
+    columns(Integer, "sequence", primary_key=True, autoincrement=True),
+    words("topic", "key"),
+    columns(LargeBinary, "value"),
+    moments("created_at"),
+    columns(Moment, "sent_at", nullable=True),
+    optional("traceparent"),
 )
 
-# Answers to requests that carried an idempotency key.
+# Answers to requests with an idempotency key.
 REQUESTS: Final = _table(
     "idempotent_requests",
-    _id("caller"),
-    _id("key"),
-    _column("request_sha256", Words),
-    _column("answer", Words),
-    _column("at", Moment),
+    ids("caller", "key"),
+    words("request_sha256", "answer"),
+    moments("at"),
 )
 
 WEBHOOKS: Final = _table(
     "webhooks",
-    _id("webhook_id"),
-    _column("url", Words),
-    _column("events", Words),
-    _column("secret", Words),
-    _column("active", Boolean),
-    _column("created_by", Words),
-    _column("created_at", Moment),
+    ids("webhook_id"),
+    words("url", "events", "secret"),
+    columns(Boolean, "active"),
+    words("created_by"),
+    moments("created_at"),
 )
 
 DELIVERIES: Final = _table(
     "webhook_deliveries",
-    _id("delivery_id"),
-    _column("webhook_id", Words),
-    _column("event", Words),
-    _column("body", Words),
-    _column("state", Words),
-    _column("attempts", Integer),
-    _column("next_at", Moment),
-    Column("status", Integer),
-    Column("error", Words),
-    _column("created_at", Moment),
+    ids("delivery_id"),
+    words("webhook_id", "event", "body", "state"),
+    columns(Integer, "attempts"),
+    moments("next_at"),
+    columns(Integer, "status", nullable=True),
+    optional("error"),
+    moments("created_at"),
 )
 
 # --- review --------------------------------------------------------------------------------
 
-# How a review task stands: derived from ``review_tasks`` and ``verdicts`` but for the lease.
+# The states of review tasks: all but the lease follows from ``review_tasks`` and ``verdicts``.
 TASK_STATES: Final = _table(
     "task_states",
-    _id("task_id"),
-    _column("kind", Words),
-    _column("decision_id", Words),
-    _column("upload_id", Words),
-    _column("track_id", Words),
-    _column("queue", Words),
-    _column("priority", Integer),
-    _column("opened_at", Moment),
-    _column("state", Words),
-    Column("verdict_id", Words),
-    Column("about_verdict", Words),
-    Column("excluded", Words),
-    Column("leased_by", Words),
-    Column("leased_until", Moment),
+    ids("task_id"),
+    words("kind", "decision_id", "upload_id", "track_id", "queue"),
+    columns(Integer, "priority"),
+    moments("opened_at"),
+    words("state"),
+    optional("verdict_id", "about_verdict", "excluded", "leased_by"),
+    columns(Moment, "leased_until", nullable=True),
 )
 
-# Tracks whose answer a lead knows: given to reviewers blind, to see how well they hear.
+# Tracks whose answer a lead knows. Reviewers decide them blind; agreement measures quality.
 GOLDEN: Final = _table(
     "golden_tracks",
-    _id("upload_id"),
-    _column("extent", Words),
-    _column("why", Words),
-    _column("set_by", Words),
-    _column("set_at", Moment),
+    ids("upload_id"),
+    words("extent", "why", "set_by"),
+    moments("set_at"),
 )
 
 Index("ix_sessions_user", SESSIONS.c.user_id)

@@ -1,11 +1,11 @@
 """The tables of the ledger. See ``streams.store.database``.
 
-``recorded_at`` is the time at which the broker took the record; ``uploaded_at`` is the
-delivery's own. ``record`` is the record's JSON as it lay on its topic (of a label: the
-label's).
+``recorded_at`` is the broker's time of the record, ``uploaded_at`` the time of the delivery.
+``record`` is the JSON of the record on its topic (of a label: the label's).
 """
 
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -22,14 +22,14 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from streams.contract import topics
 from streams.contract.vocabulary import DIMENSIONS
 
 
 class Words(TypeDecorator[str]):
-    """Text. PostgreSQL stores no NUL, so none is stored anywhere; ``record`` escapes it."""
+    """Text. PostgreSQL stores no NUL, so each is replaced; ``record`` escapes it."""
 
     impl = Text
     cache_ok = True
@@ -56,330 +56,231 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _id(name: str) -> Column[str]:
-    return Column(name, Words, primary_key=True)
-
-
-def _words(name: str) -> Column[str]:
-    return Column(name, Words, nullable=False)
-
-
-def _maybe(name: str) -> Column[str]:
-    return Column(name, Words)
-
-
-def _recorded() -> tuple[Column[datetime], Column[str]]:
-    return Column("recorded_at", Moment), _words("record")
-
-
-def _answered() -> tuple[Column[str], ...]:
-    """Which model and which policy spoke."""
-    names = ("model", "model_version", "model_digest", "policy", "policy_version", "policy_digest")
-    return tuple(_words(name) for name in names)
-
-
 METADATA: Final = MetaData()
-
-UPLOADS: Final = Table(
-    "uploads",
-    METADATA,
-    _id("upload_id"),
-    _words("track_id"),
-    _words("uri"),
-    _maybe("title"),
-    _maybe("isrc"),
-    _maybe("distributor"),
-    _maybe("contains_ai"),
-    _maybe("release_id"),
-    Column("uploaded_at", Moment, nullable=False),
-    *_recorded(),
-    info={"topic": topics.UPLOADED},
+_ANSWERED: Final = (  # the model and the policy of a decision
+    *("model", "model_version", "model_digest"),
+    *("policy", "policy_version", "policy_digest"),
 )
 
-FINGERPRINTS: Final = Table(
+
+def columns(kind: type[TypeEngine[Any]], *names: str, **options: Any) -> list[Column[Any]]:
+    """Return required columns of one kind; ``options`` are those of ``Column``."""
+    return [Column(name, kind, **{"nullable": False} | options) for name in names]
+
+
+def ids(*names: str) -> list[Column[Any]]:
+    """Return text columns of the primary key."""
+    return columns(Words, *names, primary_key=True)
+
+
+def words(*names: str) -> list[Column[Any]]:
+    """Return required text columns."""
+    return columns(Words, *names)
+
+
+def optional(*names: str) -> list[Column[Any]]:
+    """Return text columns that may be NULL."""
+    return columns(Words, *names, nullable=True)
+
+
+def moments(*names: str) -> list[Column[Any]]:
+    """Return required columns of times."""
+    return columns(Moment, *names)
+
+
+def _table(name: str, *groups: list[Column[Any]], **info: str) -> Table:
+    recorded = Column("recorded_at", Moment), *words("record")
+    return Table(name, METADATA, *chain(*groups, recorded), info=info)
+
+
+UPLOADS: Final = _table(
+    "uploads",
+    ids("upload_id"),
+    words("track_id", "uri"),
+    optional("title", "isrc", "distributor", "contains_ai", "release_id"),
+    moments("uploaded_at"),
+    topic=topics.UPLOADED,
+)
+
+FINGERPRINTS: Final = _table(
     "fingerprints",
-    METADATA,
-    _id("upload_id"),
-    _id("content_sha256"),
-    _words("track_id"),
-    _words("container"),
-    _words("codec"),
-    Column("sample_rate_hz", Integer, nullable=False),
-    Column("duration_s", Float, nullable=False),
-    _words("observation_uri"),
-    Column("observation_version", Integer, primary_key=True),
-    *_recorded(),
-    info={"topic": topics.FINGERPRINTED},
+    ids("upload_id", "content_sha256"),
+    words("track_id", "container", "codec"),
+    columns(Integer, "sample_rate_hz"),
+    columns(Float, "duration_s"),
+    words("observation_uri"),
+    columns(Integer, "observation_version", primary_key=True),
+    topic=topics.FINGERPRINTED,
 )
 
 # An analysis belongs to content, model and alpha: uploads of the same content share its id.
-ANALYSES: Final = Table(
+ANALYSES: Final = _table(
     "analyses",
-    METADATA,
-    _id("analysis_id"),
-    _id("upload_id"),
-    _words("track_id"),
-    _words("content_sha256"),
-    _words("outcome"),
-    _maybe("reason"),
-    _words("extent"),
-    Column("score", Float),
-    Column("probability", Float),
-    Column("p_value", Float),
-    Column("alpha", Float, nullable=False),
-    Column("coverage", Float),
-    _maybe("generator"),
-    _words("model"),
-    _words("model_version"),
-    _words("model_digest"),
-    *_recorded(),
-    info={"topic": topics.CLASSIFIED},
+    ids("analysis_id", "upload_id"),
+    words("track_id", "content_sha256", "outcome"),
+    optional("reason"),
+    words("extent"),
+    columns(Float, "score", "probability", "p_value", nullable=True),
+    columns(Float, "alpha"),
+    columns(Float, "coverage", nullable=True),
+    optional("generator"),
+    words("model", "model_version", "model_digest"),
+    topic=topics.CLASSIFIED,
 )
 
-LABELS: Final = Table(
+LABELS: Final = _table(
     "labels",
-    METADATA,
-    _id("label_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("analysis_id"),
-    _words("subject"),
-    _words("extent"),
-    _words("certainty"),
-    _words("source"),
-    _maybe("generator"),
-    Column("licensed", Boolean, nullable=False),
-    _maybe("agreement_id"),
-    Column("effective", Boolean, nullable=False),
-    *_answered(),
-    *_recorded(),
+    ids("label_id"),
+    words("upload_id", "track_id", "analysis_id", "subject", "extent", "certainty", "source"),
+    optional("generator"),
+    columns(Boolean, "licensed"),
+    optional("agreement_id"),
+    columns(Boolean, "effective"),
+    words(*_ANSWERED),
 )
 
-DECISIONS: Final = Table(
+DECISIONS: Final = _table(
     "decisions",
-    METADATA,
-    _id("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("content_sha256"),
-    _words("analysis_id"),
-    _words("outcome"),
-    _words("extent"),
-    _words("certainty"),
-    _words("source"),
-    Column("licensed", Boolean, nullable=False),
-    *(_words(dimension) for dimension in DIMENSIONS),
-    _words("automation"),
-    _maybe("review_task_id"),
-    Column("uploaded_at", Moment, nullable=False),
-    _maybe("previous_decision_id"),
-    _maybe("facts_digest"),
-    _maybe("statement_id"),
-    Column("reconsider_at", Moment),
-    *_answered(),
-    *_recorded(),
-    info={"topic": topics.DECIDED, "newest": "uploaded_at"},
+    ids("decision_id"),
+    words("upload_id", "track_id", "content_sha256", "analysis_id"),
+    words("outcome", "extent", "certainty", "source"),
+    columns(Boolean, "licensed"),
+    words(*DIMENSIONS, "automation"),
+    optional("review_task_id"),
+    moments("uploaded_at"),
+    optional("previous_decision_id", "facts_digest", "statement_id"),
+    columns(Moment, "reconsider_at", nullable=True),
+    words(*_ANSWERED),
+    topic=topics.DECIDED,
+    newest="uploaded_at",
 )
 
-REVIEW_TASKS: Final = Table(
+REVIEW_TASKS: Final = _table(
     "review_tasks",
-    METADATA,
-    _id("task_id"),
-    _words("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("queue"),
-    Column("priority", Integer, nullable=False),
-    Column("requested_for", Moment, nullable=False),
-    *_answered(),
-    *_recorded(),
-    info={"topic": topics.REVIEWS_REQUESTED},
+    ids("task_id"),
+    words("decision_id", "upload_id", "track_id", "queue"),
+    columns(Integer, "priority"),
+    moments("requested_for"),
+    words(*_ANSWERED),
+    topic=topics.REVIEWS_REQUESTED,
 )
 
-VERDICTS: Final = Table(
+VERDICTS: Final = _table(
     "verdicts",
-    METADATA,
-    _id("verdict_id"),
-    _words("task_id"),
-    _words("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("reviewer"),
-    _words("outcome"),
-    _maybe("extent"),
-    _maybe("second_review_of"),
-    _maybe("undoes"),
-    Column("decided_at", Moment, nullable=False),
-    *_recorded(),
-    info={"topic": topics.REVIEWS_DECIDED},
+    ids("verdict_id"),
+    words("task_id", "decision_id", "upload_id", "track_id", "reviewer", "outcome"),
+    optional("extent", "second_review_of", "undoes"),
+    moments("decided_at"),
+    topic=topics.REVIEWS_DECIDED,
 )
 
-# Every change of every appeal; of an appeal the highest sequence says how it stands.
-APPEALS: Final = Table(
+# Every change of every appeal. The highest sequence is the appeal's current state.
+APPEALS: Final = _table(
     "appeals",
-    METADATA,
-    _id("change_id"),
-    _words("appeal_id"),
-    Column("sequence", Integer, nullable=False),
-    _words("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("state"),
-    _words("grounds"),
-    _maybe("assigned_to"),
-    Column("received_at", Moment, nullable=False),
-    Column("window_ends_at", Moment, nullable=False),
-    Column("changed_at", Moment, nullable=False),
-    *_recorded(),
-    info={"topic": topics.APPEALS_CHANGED},
+    ids("change_id"),
+    words("appeal_id"),
+    columns(Integer, "sequence"),
+    words("decision_id", "upload_id", "track_id", "state", "grounds"),
+    optional("assigned_to"),
+    moments("received_at", "window_ends_at", "changed_at"),
+    topic=topics.APPEALS_CHANGED,
 )
 
-# Every version of every entry; the highest speaks.
-RIGHTS: Final = Table(
+# Every version of every entry. The highest is in force.
+RIGHTS: Final = _table(
     "rights",
-    METADATA,
-    _id("entry_id"),
-    Column("version", Integer, primary_key=True),
-    _words("kind"),
-    _maybe("agreement_id"),
-    _maybe("generator_id"),
-    _maybe("permission"),
-    Column("valid_from", Date),
-    Column("valid_until", Date),
-    _words("changed_by"),
-    Column("changed_at", Moment, nullable=False),
-    *_recorded(),
-    info={"topic": topics.RIGHTS_CHANGED},
+    ids("entry_id"),
+    columns(Integer, "version", primary_key=True),
+    words("kind"),
+    optional("agreement_id", "generator_id", "permission"),
+    columns(Date, "valid_from", "valid_until", nullable=True),
+    words("changed_by"),
+    moments("changed_at"),
+    topic=topics.RIGHTS_CHANGED,
 )
 
-# By which names registry entries may be about an upload (``streams.policy.registry``).
-SUBJECTS: Final = Table(
-    "subjects",
-    METADATA,
-    _id("kind"),
-    _id("name"),
-    _id("upload_id"),
-    _words("track_id"),
-)
+# Names by which registry entries may be about an upload (``streams.policy.registry``).
+SUBJECTS: Final = Table("subjects", METADATA, *ids("kind", "name", "upload_id"), *words("track_id"))
 
-# Bundles and switches of rules, as they were proposed, approved, released, withdrawn.
-POLICIES: Final = Table(
+# Bundles and switches of rules: each proposal, approval, release and withdrawal.
+POLICIES: Final = _table(
     "policies",
-    METADATA,
-    _id("change_id"),
-    _words("kind"),
-    _words("name"),
-    _words("version"),
-    _words("digest"),
-    _words("state"),
-    _maybe("rule_id"),
-    _words("changed_by"),
-    Column("changed_at", Moment, nullable=False),
-    *_recorded(),
-    info={"topic": topics.POLICIES_CHANGED},
+    ids("change_id"),
+    words("kind", "name", "version", "digest", "state"),
+    optional("rule_id"),
+    words("changed_by"),
+    moments("changed_at"),
+    topic=topics.POLICIES_CHANGED,
 )
 
 # A row for every rule on trial that held for a decision.
-SHADOW_HITS: Final = Table(
+SHADOW_HITS: Final = _table(
     "shadow_hits",
-    METADATA,
-    _id("shadow_id"),
-    _id("rule_id"),
-    Column("rule_version", Integer, primary_key=True),
-    _words("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("policy_digest"),
-    _words("changed_dimensions"),
-    Column("would_review", Boolean, nullable=False),
-    _maybe("distributor"),
-    *_recorded(),
+    ids("shadow_id", "rule_id"),
+    columns(Integer, "rule_version", primary_key=True),
+    words("decision_id", "upload_id", "track_id", "policy_digest", "changed_dimensions"),
+    columns(Boolean, "would_review"),
+    optional("distributor"),
 )
 
-STATEMENTS: Final = Table(
+STATEMENTS: Final = _table(
     "statements",
-    METADATA,
-    _id("statement_id"),
-    _words("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _maybe("recipient"),
-    _maybe("replaces"),
-    *_recorded(),
-    info={"topic": topics.STATEMENTS_WRITTEN},
+    ids("statement_id"),
+    words("decision_id", "upload_id", "track_id"),
+    optional("recipient", "replaces"),
+    topic=topics.STATEMENTS_WRITTEN,
 )
 
-USAGES: Final = Table(
+USAGES: Final = _table(
     "usages",
-    METADATA,
-    _id("usage_id"),
-    _words("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("agreement_id"),
-    Column("ended", Boolean, nullable=False),
-    Column("from_at", Moment, nullable=False),
-    *_recorded(),
-    info={"topic": topics.USAGE_ATTRIBUTED},
+    ids("usage_id"),
+    words("decision_id", "upload_id", "track_id", "agreement_id"),
+    columns(Boolean, "ended"),
+    moments("from_at"),
+    topic=topics.USAGE_ATTRIBUTED,
 )
 
-CREDITS: Final = Table(
+CREDITS: Final = _table(
     "credits",
-    METADATA,
-    _id("credits_id"),
-    _words("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    *_recorded(),
-    info={"topic": topics.CREDITS_DERIVED},
+    ids("credits_id"),
+    words("decision_id", "upload_id", "track_id"),
+    topic=topics.CREDITS_DERIVED,
 )
 
-# What the catalogue said first; it repeats itself whenever a decision comes again.
-APPLIED: Final = Table(
+# The catalogue's first result. The catalogue repeats it when a decision comes again.
+APPLIED: Final = _table(
     "applied",
-    METADATA,
-    _id("decision_id"),
-    _words("upload_id"),
-    _words("track_id"),
-    _words("result"),
-    *_recorded(),
-    info={"topic": topics.DECISIONS_APPLIED},
+    ids("decision_id"),
+    words("upload_id", "track_id", "result"),
+    topic=topics.DECISIONS_APPLIED,
 )
 
-# A dead letter is no record: its exact bytes and headers stand here instead of JSON.
+# A dead letter is no record: its exact bytes and headers are stored instead of JSON.
 DEAD_LETTERS: Final = Table(
     "dead_letters",
     METADATA,
-    _id("dead_letter_id"),
-    _words("source"),
-    _words("processor"),
-    _words("reason"),
-    _words("detail"),
-    _words("origin"),
-    _maybe("upload_id"),
-    _maybe("track_id"),
-    Column("key", LargeBinary),
-    Column("value", LargeBinary),
-    Column("omitted", Boolean, nullable=False),
-    _words("headers"),
-    Column("recorded_at", Moment),
+    *ids("dead_letter_id"),
+    *words("source", "processor", "reason", "detail", "origin"),
+    *optional("upload_id", "track_id"),
+    *columns(LargeBinary, "key", "value", nullable=True),
+    *columns(Boolean, "omitted"),
+    *words("headers"),
+    *columns(Moment, "recorded_at", nullable=True),
 )
 
-# What people did about dead letters, as it happened; the latest says how one stands. The
-# letters themselves never change, so a letter that is delivered again resets nothing.
+# Actions of people on dead letters. The latest one is the status of its dead letter.
+# Dead letters never change, so a repeated one resets nothing.
 DEAD_LETTER_ACTIONS: Final = Table(
     "dead_letter_actions",
     METADATA,
     Column("action_id", Integer, primary_key=True, autoincrement=True),
-    _words("dead_letter_id"),
-    _maybe("upload_id"),
-    _maybe("track_id"),
-    _words("action"),
-    Column("attempt", Integer, nullable=False),
-    _maybe("sent_to"),
-    _words("who"),
-    _words("why"),
-    Column("recorded_at", Moment, nullable=False),
+    *words("dead_letter_id"),
+    *optional("upload_id", "track_id"),
+    *words("action"),
+    *columns(Integer, "attempt"),
+    *optional("sent_to"),
+    *words("who", "why"),
+    *moments("recorded_at"),
 )
 
 # The table of each topic whose record is stored as one row.
@@ -409,9 +310,8 @@ Index("ix_uploads_latest", UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
 Index("ix_uploads_title", UPLOADS.c.title, UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
 Index("ix_uploads_isrc", UPLOADS.c.isrc)
 Index("ix_uploads_distributor", UPLOADS.c.distributor, UPLOADS.c.uploaded_at)
-for _name in ("model", "policy"):
-    _columns = (_name, f"{_name}_version", f"{_name}_digest", "recorded_at")
-    Index(f"ix_decisions_{_name}", *(DECISIONS.c[_column] for _column in _columns))
+Index("ix_decisions_model", *(DECISIONS.c[name] for name in (*_ANSWERED[:3], "recorded_at")))
+Index("ix_decisions_policy", *(DECISIONS.c[name] for name in (*_ANSWERED[3:], "recorded_at")))
 Index("ix_uploads_release", UPLOADS.c.release_id)
 Index("ix_verdicts_task", VERDICTS.c.task_id)
 Index("ix_verdicts_undoes", VERDICTS.c.undoes)
