@@ -1,13 +1,15 @@
 """Archives of banks: one file to back up, restore, hand to a replica or to a partner.
 
-Zstandard over records, each with a JSON header and two blobs (landmarks, index keys); the
-first describes the banks, then come their audit log and their items, the last says how many
-there were and what they hash to. A file is read to its end and checked before any of it is
-used. Index keys ride along because making them is what takes time: a million items go in
-within minutes. They only help finding; whether something matches is said by landmarks.
+An archive is Zstandard over records, each with a JSON header and two blobs (landmarks, index
+keys). The first record describes the banks; their audit log and their items follow. The last one
+contains their number and their hash. A file is read to its end and checked before any of it is
+used. Index keys are included because making them takes the time: a million items are added
+within minutes. They only help to find candidates; landmarks decide whether something matches.
 """
 
 import hashlib
+import io
+import operator
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -37,15 +39,15 @@ _Record = tuple[dict[str, Any], bytes, bytes]
 
 
 class WrongArchive(BadInput):
-    """A file that is no archive of banks, or a damaged one; nothing of it was used."""
+    """The file is no archive of banks, or is damaged; nothing of it was used."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("wrong_archive", detail)
 
 
 def snapshot(banks: Banks, path: Path, names: Iterable[str] | None = None) -> int:
-    """Write banks (all, or those named) to a file; return how many items it holds."""
-    chosen = [banks.get(name) for name in names] if names is not None else [*banks.all().values()]
+    """Write banks (all, or those named) to a file; return how many items it contains."""
+    chosen = list(banks.all().values() if names is None else map(banks.get, names))
     audit = [line for bank in chosen for line in reversed(banks.audit(bank.name, _AUDIT))]
     items = banks.index.items([bank.name for bank in chosen])
     return write(path, chosen, items, audit)
@@ -54,7 +56,7 @@ def snapshot(banks: Banks, path: Path, names: Iterable[str] | None = None) -> in
 def write(
     path: Path, banks: Iterable[Bank], items: Iterable[Item], audit: Iterable[AuditLine] = ()
 ) -> int:
-    """Write an archive, all or nothing; return how many items it holds."""
+    """Write an archive, all or nothing; return how many items it contains."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     digest, count = hashlib.sha256(), 0
     try:
@@ -62,25 +64,27 @@ def write(
             with zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as target:
                 target.write(MAGIC)
 
-                def tell(header: dict[str, Any], landmarks: bytes = b"", keys: bytes = b"") -> None:
+                def record(
+                    header: dict[str, Any], landmarks: bytes = b"", keys: bytes = b""
+                ) -> None:
                     encoded = orjson.dumps(header)
-                    record = _SIZES.pack(len(encoded), len(landmarks), len(keys))
-                    record += encoded + landmarks + keys
-                    digest.update(record)
-                    target.write(record)
+                    sizes = _SIZES.pack(len(encoded), len(landmarks), len(keys))
+                    content = sizes + encoded + landmarks + keys
+                    digest.update(content)
+                    target.write(content)
 
                 described_banks = [bank.model_dump(mode="json") for bank in banks]
-                tell({"landmarks": LANDMARKS_VERSION, "banks": described_banks})
+                record({"landmarks": LANDMARKS_VERSION, "banks": described_banks})
                 for line in audit:
-                    tell({"audit": vars(line)})
+                    record({"audit": vars(line)})
                 for item in items:
                     keys = item.keys
                     if keys is None:
                         keys = Recording(Landmarks.from_bytes(item.landmarks)).keys
                     header = {name: getattr(item, name) for name in _NAMES}
-                    tell({"item": header}, item.landmarks, keys.astype("<u8").tobytes())
+                    record({"item": header}, item.landmarks, keys.astype("<u8").tobytes())
                     count += 1
-                tell({"end": count, "sha256": digest.hexdigest()})
+                record({"end": count, "sha256": digest.hexdigest()})
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -95,10 +99,10 @@ def read(path: Path) -> tuple[list[Bank], Iterator[Item]]:
     Raises:
         WrongArchive: cut, altered, of another version, or no archive at all.
     """
-    first: dict[str, Any] = {}
-    for number, (header, _, _) in enumerate(_records(path)):
-        if number == 0:
-            first = header
+    records = _records(path)
+    first, _, _ = next(records, ({}, b"", b""))
+    for _ in records:  # to the end, which proves the rest
+        pass
     if first.get("landmarks") != LANDMARKS_VERSION:
         raise WrongArchive(f"{path} holds landmarks of version {first.get('landmarks')}")
     return [described(bank) for bank in first["banks"]], _items(path)
@@ -112,19 +116,19 @@ def bring_in(banks: Banks, path: Path, into: str, by: By) -> Changed:
 
 
 def restore(banks: Banks, path: Path, by: By) -> Changed:
-    """Bring the banks of an archive back, into an index that has none of their names."""
+    """Restore the banks of an archive, into an index that has none of their names."""
     made, _ = read(path)
     if taken := sorted({bank.name for bank in made} & banks.all().keys()):
         raise BadInput("bank_exists", f"there are banks of these names: {', '.join(taken)}")
-    total = Changed()
     for bank in made:
         banks.create(bank, by)
     for header, _, _ in _records(path):
         if "audit" in header:
             banks.keep(AuditLine(**header["audit"]))
+    total = Changed()
     for bank in made:
         own_items = (item for item in _items(path) if item.bank == bank.name)
-        total = total.and_also(banks.add(bank.name, own_items, by))
+        total += banks.add(bank.name, own_items, by)
     return total
 
 
@@ -136,24 +140,22 @@ def _items(path: Path) -> Iterator[Item]:
 
 
 def _records(path: Path) -> Iterator[_Record]:
-    """Yield the records; the last one proves that they were all there."""
+    """Yield the records; the last one proves that they are complete."""
     digest, count = hashlib.sha256(), 0
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as source:
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        source = io.BufferedReader(stream)
         try:
             if _exactly(source, len(MAGIC)) != MAGIC:
                 raise WrongArchive(f"{path} is no archive of banks")
             while True:
                 packed = _exactly(source, _SIZES.size)
                 sizes = _SIZES.unpack(packed)
-                if (
-                    any(size > most for size, most in zip(sizes, _MOST, strict=True))
-                    or sizes[2] % 4
-                ):
-                    raise WrongArchive(f"{path} is damaged after {count} items")
+                if sizes[2] % 4 or any(map(operator.gt, sizes, _MOST)):
+                    raise EOFError
                 parts = [_exactly(source, size) for size in sizes]
                 header = orjson.loads(parts[0])
                 if not isinstance(header, dict):
-                    raise WrongArchive(f"{path} is damaged after {count} items")
+                    raise EOFError
                 if "end" in header:
                     if (header["end"], header["sha256"]) != (count, digest.hexdigest()):
                         raise WrongArchive(f"{path} is not what was written")
@@ -165,11 +167,8 @@ def _records(path: Path) -> Iterator[_Record]:
             raise WrongArchive(f"{path} is cut or damaged after {count} items") from error
 
 
-def _exactly(source: "IO[bytes] | zstandard.ZstdDecompressionReader", size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = source.read(size - len(data))
-        if not more:
-            raise EOFError
-        data += more
+def _exactly(source: IO[bytes], size: int) -> bytes:
+    data = source.read(size)
+    if len(data) < size:
+        raise EOFError
     return data

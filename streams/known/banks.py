@@ -1,11 +1,11 @@
 """Banks: sets of known recordings, each with an owner, thresholds and a switch.
 
-A bank says what its hits mean: ``catalogue`` (what the platform has), ``registered_ai`` (what a
-generator's maker registered as its output), ``stay_down`` (what was removed and must not come
-back), ``golden`` (recordings to measure with; they decide nothing). New banks are rolled out
-on a share of the uploads, chosen by content, so that the same file always gets the same
-answer; a bank that misbehaves is disabled until a time. Every change leaves a line in the audit
-log, in the transaction that makes it.
+The kind of a bank is the meaning of its matches. ``catalogue``: recordings of the platform.
+``registered_ai``: output that a generator's maker registered. ``stay_down``: removed recordings
+that must not return. ``golden``: recordings to measure with, which decide nothing. A new bank is
+rolled out on a share of the uploads, chosen by content, so the same file always gets the same
+answer. A bank that misbehaves is disabled until a time. Every change adds a line to the audit log,
+in its own transaction.
 """
 
 import hashlib
@@ -24,18 +24,17 @@ from streams.known.index import Changed, Found, Item
 from streams.known.sql import Noted, SqlIndex
 from streams.known.tables import AUDIT, BANKS
 
-NAMED_IDS: Final = 20
-"""Item ids that one audit line names."""
+NAMED_IDS: Final = 20  # item ids in one audit line
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class BankError(BadInput):
-    """A bank that is not there, is there already, or is described wrongly."""
+    """A bank is missing, exists already, or has wrong fields."""
 
 
 class Bank(BaseModel):
-    """One bank as it stands."""
+    """One bank."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,22 +46,22 @@ class Bank(BaseModel):
     disabled_until: AwareDatetime | None = None
     """Uploads from before this time are not looked up here."""
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Stricter than the frozen thresholds where it is above them; never laxer."""
+    """Stricter than the frozen thresholds where it is above them, and never laxer."""
     min_overlap_s: Annotated[float, Field(ge=0)] = 0.0
     generator: Text | None = None
-    """Of items that name none themselves."""
+    """Of items without one of their own."""
     licence: Text | None = None
     note: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
     def answers(self, content_sha256: str, uploaded_at: datetime) -> bool:
-        """Whether an upload is looked up here; the same for the same content at any worker."""
+        """Return whether an upload is looked up here: by its content, the same at any worker."""
         if self.disabled_until is not None and uploaded_at < self.disabled_until:
             return False
         chosen = hashlib.sha256(f"{self.name}:{content_sha256}".encode()).digest()
         return int.from_bytes(chosen[:6]) < self.enabled_ratio * 2**48
 
     def takes(self, match: Found) -> bool:
-        """Whether a match is strong enough for this bank."""
+        """Return whether a match is strong enough for this bank."""
         alignment = match.alignment
         return alignment is None or (
             alignment.score >= self.min_score and alignment.overlap_s >= self.min_overlap_s
@@ -71,7 +70,7 @@ class Bank(BaseModel):
 
 @dataclass(frozen=True)
 class By:
-    """Who changes something, why, and when."""
+    """The person who changes something, the reason, and the time."""
 
     who: str
     why: str | None = None
@@ -80,7 +79,7 @@ class By:
 
 @dataclass(frozen=True)
 class AuditLine:
-    """One change."""
+    """One change of a bank."""
 
     at: datetime
     who: str
@@ -91,7 +90,7 @@ class AuditLine:
 
 
 class Banks:
-    """The banks of an index: the only way in which people and programs change what is known."""
+    """The banks of an index: people and programs change known recordings only here."""
 
     def __init__(self, index: SqlIndex) -> None:
         self.index = index
@@ -123,24 +122,20 @@ class Banks:
             _note(connection, by, "create", bank.name, bank.model_dump(mode="json"))
 
     def change(self, name: str, by: By, **changes: object) -> Bank:
-        """Change settings of a bank; the kind stays what it is."""
+        """Change settings of a bank; its kind cannot change."""
         before = self.get(name)
         after = described({**before.model_dump(), **changes})
         if (after.name, after.kind) != (before.name, before.kind):
             raise BankError("bank_is", "name and kind of a bank stay as they are")
-        changed = {
-            key: value
-            for key, value in after.model_dump(mode="json").items()
-            if value != before.model_dump(mode="json")[key]
-        }
-        if changed:
+        old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+        if changed := {key: value for key, value in new.items() if value != old[key]}:
             with self.index.database.transaction() as connection:
                 connection.execute(BANKS.update().where(BANKS.c.name == name), _row(after))
                 _note(connection, by, "change", name, changed)
         return after
 
     def add(self, name: str, items: Iterable[Item], by: By) -> Changed:
-        """Add items to a bank; see ``FingerprintIndex.add``."""
+        """Add items to a bank; see ``SqlIndex.add``."""
         self.get(name)
 
         def checked() -> Iterable[Item]:
@@ -157,25 +152,20 @@ class Banks:
         return self.index.remove(name, item_ids, noted=_noting(by, "remove", name))
 
     def keep(self, line: AuditLine) -> None:
-        """Write an audit line as it was, of a bank that is restored."""
+        """Store an audit line of a restored bank, unchanged."""
         with self.index.database.transaction() as connection:
             by = By(line.who, line.why, datetime.fromisoformat(str(line.at)))
             _note(connection, by, line.action, line.bank, line.detail)
 
     def audit(self, name: str | None = None, limit: int = 100) -> list[AuditLine]:
-        """Return the latest changes, of one bank or of all; the newest first."""
-        question = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
+        """Return the latest changes, of one bank or of all, the newest first."""
+        columns = [column for column in AUDIT.c if column is not AUDIT.c.id]
+        question = select(*columns).order_by(AUDIT.c.id.desc()).limit(limit)
         if name is not None:
             question = question.where(AUDIT.c.bank == name)
         with self.index.database.reading() as connection:
             rows = connection.execute(question).mappings().all()
-        return [
-            AuditLine(
-                row["at"], row["who"], row["action"], row["bank"], row["why"],
-                orjson.loads(row["detail"]),
-            )
-            for row in rows
-        ]  # fmt: skip
+        return [AuditLine(**{**row, "detail": orjson.loads(row["detail"])}) for row in rows]
 
 
 def described(fields: dict[str, object]) -> Bank:

@@ -36,7 +36,7 @@ from detector.matching.postings import (
 )
 from streams.known import segments
 from streams.known.index import IndexUnusable
-from streams.known.sql import CHUNK, SqlIndex
+from streams.known.sql import SqlIndex
 from streams.known.tables import FRESH, ITEMS, SEGMENTS
 
 log = structlog.get_logger()
@@ -210,7 +210,7 @@ class EmbeddedIndex(SqlIndex):
         alive = np.zeros(last - first + 1, np.bool_)
         with self.database.reading() as connection:
             question = select(ITEMS.c.number).where(ITEMS.c.number.between(first, last))
-            for some in connection.scalars(question).partitions(CHUNK):
+            for some in connection.scalars(question).partitions(FRESH_ITEMS):
                 alive[np.array(some) - first] = True
         return alive
 

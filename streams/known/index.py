@@ -1,18 +1,13 @@
-"""The fingerprint index: what is known, and what of it a recording is.
+"""The fingerprint index: known recordings, queries, and their matches.
 
-One small interface, two backends behind it, chosen by URL: a folder on one machine
-(``index_embedded``) or PostgreSQL (``index_postgres``). Both keep items, banks and the audit
-log in SQL tables (SQLite or PostgreSQL) and differ in where the index keys lie.
-
-A search asks three questions, cheap ones first: the same bytes? the same samples? which
-items share index keys with it? The best of those are aligned landmark by landmark, and only
-what the frozen thresholds of ``detector.matching.match_classes`` call known is returned.
+``sql.SqlIndex`` is the interface. The URL chooses its backend: a folder on one machine
+(``embedded``) or PostgreSQL (``postgres``).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from detector.errors import BadInput, Fatal
@@ -25,8 +20,6 @@ from detector.matching.postings import Keys
 if TYPE_CHECKING:
     from streams.known.sql import SqlIndex
 
-CANDIDATES: Final = 16
-"""Items that are aligned in one search, those with most keys in common."""
 MAX_NAME: Final = 256
 
 
@@ -40,7 +33,7 @@ class Refused(BadInput):
 
 @dataclass(frozen=True)
 class Item:
-    """A known recording: where it stands, what it sounds like, what is known of it."""
+    """A known recording: its bank, its digests and landmarks, its descriptions."""
 
     bank: str
     item_id: str
@@ -52,53 +45,37 @@ class Item:
     licence: str | None = None
     note: str | None = None
     keys: Keys | None = field(default=None, compare=False, repr=False)
-    """Its index keys where they are known already; else they are made when it is added."""
+    """Its index keys; None: they are made when it is added."""
 
     def __post_init__(self) -> None:
-        for name in ("item_id", "generator", "licence"):  # they ride on events
+        for name in ("item_id", "generator", "licence"):  # events contain these
             value = getattr(self, name)
             if value is not None and not 1 <= len(value.strip()) <= MAX_NAME:
                 raise Refused("item_wrong", f"{name} must have 1 to {MAX_NAME} characters")
 
     @classmethod
     def of(
-        cls,
-        bank: str,
-        item_id: str,
-        content_sha256: str,
-        landmarks: bytes,
-        *,
-        pcm_sha256: str | None = None,
-        generator: str | None = None,
-        licence: str | None = None,
-        note: str | None = None,
+        cls, bank: str, item_id: str, content_sha256: str, landmarks: bytes, **known: str | None
     ) -> "Item":
-        """Return an item with its keys.
+        """Return an item with its keys; ``known`` are its other fields.
 
         Raises:
             NotLandmarks: another version, or no landmarks at all.
-            Refused: silence, a tone, too short: it would be found everywhere or nowhere.
+            Refused: silence, a tone, too short: it would match everything or nothing.
         """
-        recording = Recording(Landmarks.from_bytes(landmarks))
+        return cls(bank, item_id, content_sha256, landmarks, 0.0, keys=None, **known).with_keys()
+
+    def with_keys(self) -> "Item":
+        """Return the item with its duration and keys, made from its landmarks; see ``of``."""
+        recording = Recording(Landmarks.from_bytes(self.landmarks))
         if fault := indistinct(recording):
-            raise Refused("indistinct", f"{item_id}: {fault}")
-        return cls(
-            bank=bank,
-            item_id=item_id,
-            content_sha256=content_sha256,
-            landmarks=landmarks,
-            duration_s=recording.landmarks.duration_s,
-            pcm_sha256=pcm_sha256,
-            generator=generator,
-            licence=licence,
-            note=note,
-            keys=recording.keys,
-        )
+            raise Refused("indistinct", f"{self.item_id}: {fault}")
+        return replace(self, duration_s=recording.landmarks.duration_s, keys=recording.keys)
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked about; ``recording`` is None where it has nothing of its own."""
+    """A recording to look up; ``recording`` is None where its landmarks are indistinct."""
 
     content_sha256: str
     pcm_sha256: str | None = None
@@ -106,7 +83,7 @@ class Query:
 
     @classmethod
     def of(cls, content_sha256: str, pcm_sha256: str | None, landmarks: bytes) -> "Query":
-        """Return the query of an upload; what is indistinct is asked about by bytes alone."""
+        """Return the query of an upload; an indistinct one is looked up by bytes alone."""
         recording = Recording(Landmarks.from_bytes(landmarks))
         if indistinct(recording):
             return cls(content_sha256)
@@ -115,7 +92,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Found:
-    """A known item that a query is, and how; ``alignment`` is None for ``exact``."""
+    """A known item that matches a query; ``alignment`` is None for ``exact``."""
 
     item: Item
     match_class: MatchClass
@@ -124,10 +101,9 @@ class Found:
 
 @dataclass(frozen=True)
 class IndexStats:
-    """How much an index holds, and what it takes."""
+    """The size of an index; ``items`` by bank."""
 
     items: dict[str, int]
-    """By bank."""
     postings: int
     segments: int
     bytes_on_disk: int
@@ -136,14 +112,13 @@ class IndexStats:
 
 @dataclass(frozen=True)
 class Changed:
-    """What adding did."""
+    """How many items were added, replaced, left unchanged."""
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
 
-    def and_also(self, other: "Changed") -> "Changed":
-        """Return the sum of both."""
+    def __add__(self, other: "Changed") -> "Changed":
         return Changed(
             self.added + other.added,
             self.replaced + other.replaced,
@@ -151,43 +126,14 @@ class Changed:
         )
 
 
-class FingerprintIndex(Protocol):
-    """See the module; every method may be called from any thread and may block."""
-
-    def add(self, items: Iterable[Item]) -> Changed:
-        """Add items, durable when this returns; one that is there already changes nothing.
-
-        Another recording under the id of an item replaces it.
-        """
-
-    def remove(self, bank: str, item_ids: Iterable[str]) -> int:
-        """Remove items; return how many there were."""
-
-    def search(self, query: Query, candidates: int = CANDIDATES) -> list[Found]:
-        """Return what the query is, the strongest class and the highest score first."""
-
-    def compare(self, query: Query, bank: str, item_id: str) -> Found | None:
-        """Return how the query lies over one item (also class ``none``), None if there is none."""
-
-    def stats(self) -> IndexStats:
-        """Return how much there is."""
-
-    def close(self) -> None:
-        """Close files and connections."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
 def strongest(matches: Iterable[Found]) -> list[Found]:
     """Return matches by class, then score, then longest overlap, then name."""
     classes = list(MatchClass)
 
     def rank(match: Found) -> tuple[int, float, float, str, str]:
-        score = -1.0 if match.alignment is None else -match.alignment.score
-        overlap = 0.0 if match.alignment is None else -match.alignment.overlap_s
-        return classes.index(match.match_class), score, overlap, match.item.bank, match.item.item_id
+        a, item = match.alignment, match.item
+        score, overlap = (-1.0, 0.0) if a is None else (-a.score, -a.overlap_s)
+        return classes.index(match.match_class), score, overlap, item.bank, item.item_id
 
     return sorted(matches, key=rank)
 
@@ -199,7 +145,7 @@ def folder_of(url: str) -> Path:
 
 
 def open_index(url: str) -> "SqlIndex":
-    """Open the index at ``file:///folder`` or ``postgresql://...``; what is missing is made.
+    """Open the index at ``file:///folder`` or ``postgresql://...``; create what is missing.
 
     Raises:
         IndexUnusable: no such kind of URL, or an index of another version.

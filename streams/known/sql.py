@@ -1,59 +1,60 @@
-"""What both backends of the fingerprint index share: items in SQL, search, comparison."""
+"""The fingerprint index over SQL: items, search, comparison. Its backends store the index keys.
+
+A search looks for the same bytes, then the same samples, then items that share index keys. The
+best of those are aligned landmark by landmark. Only matches by the frozen thresholds of
+``detector.matching.match_classes`` are returned.
+"""
 
 import abc
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, Self
 
-import sqlalchemy
-from sqlalchemy import Connection, RowMapping, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from detector.matching.alignment import Recording, align
 from detector.matching.classes import MatchClass
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
 from detector.matching.match_classes import classify
 from detector.matching.postings import MAX_NUMBER, Keys
-from streams.known.index import (
-    CANDIDATES,
-    Changed,
-    Found,
-    IndexStats,
-    IndexUnusable,
-    Item,
-    Query,
-    strongest,
-)
+from streams.known.index import Changed, Found, IndexStats, IndexUnusable, Item, Query, strongest
 from streams.known.tables import ITEMS, METADATA, STATE
 from streams.store import upgrade
-from streams.store.database import Ledger
+from streams.store.database import Ledger, chunks
 
 BATCH: Final = 1_000
-CHUNK: Final = 500  # ids in one question
+CANDIDATES: Final = 16  # items aligned in one search, those with most keys in common
+EXACT: Final = 500  # items of the same audio that one search returns
 LAYOUT: Final = 3  # of index keys and postings
 
 Noted = Callable[[Connection, Sequence[str], Changed | None], None]
-"""Writes down, in the transaction of a change, which items were added or removed."""
+"""Stores, in the transaction of a change, which items were added or removed."""
 
 
 class SqlIndex(abc.ABC):
-    """A fingerprint index whose items are rows; where index keys lie is the backend's."""
+    """A fingerprint index; every method may be called from any thread and may block."""
 
     def __init__(self, url: str) -> None:
+        versions = {"landmarks": LANDMARKS_VERSION, "layout": LAYOUT}
         self.database = Ledger.open(url, METADATA)
         with self.database.transaction() as connection:
             upgrade.lock(connection)
             held = {row[0]: row[1] for row in connection.execute(select(STATE))}
             if not held:
-                connection.execute(
-                    STATE.insert(),
-                    [
-                        {"name": "landmarks", "value": LANDMARKS_VERSION},
-                        {"name": "layout", "value": LAYOUT},
-                        {"name": "generation", "value": 0},
-                        {"name": "numbers", "value": 0},
-                    ],
-                )
-        for name, ours in (("landmarks", LANDMARKS_VERSION), ("layout", LAYOUT)):
+                values = {**versions, "generation": 0, "numbers": 0}
+                rows = [{"name": name, "value": value} for name, value in values.items()]
+                connection.execute(STATE.insert(), rows)
+        for name, ours in versions.items():
             if held and held.get(name) != ours:
                 self.database.close()
                 raise IndexUnusable(
@@ -65,11 +66,11 @@ class SqlIndex(abc.ABC):
 
     @abc.abstractmethod
     def _keep_keys(self, connection: Connection, numbered: Sequence[tuple[int, Keys]]) -> None:
-        """Keep the index keys of new items, in the transaction that adds them."""
+        """Store the index keys of new items, in the transaction that adds them."""
 
     @abc.abstractmethod
     def _drop_keys(self, connection: Connection, numbers: Sequence[int]) -> None:
-        """Forget keys of removed items, now or later: their numbers are never used again."""
+        """Delete keys of removed items, now or later: their numbers are never used again."""
 
     @abc.abstractmethod
     def _votes(self, keys: Keys, limit: int) -> list[int]:
@@ -81,7 +82,7 @@ class SqlIndex(abc.ABC):
 
     @abc.abstractmethod
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong with what lies there; reads everything."""
+        """Yield every fault of the stored index; reads everything."""
 
     def _added(self) -> None:  # noqa: B027 - most backends have nothing to do
         """Tidy up after items were added."""
@@ -89,51 +90,45 @@ class SqlIndex(abc.ABC):
     # --- the interface ---------------------------------------------------------------------
 
     def add(self, items: Iterable[Item], noted: Noted | None = None) -> Changed:
-        """See ``FingerprintIndex.add``; each thousand is one transaction, ``noted`` in it."""
+        """Add items, durable when this returns; one that is there already changes nothing.
+
+        Another recording under the id of an item replaces it. Each ``BATCH`` is one transaction,
+        with ``noted`` in it.
+        """
         total = Changed()
         waiting = iter(items)
         while batch := list(itertools.islice(waiting, BATCH)):
-            # the last of one id is the one that stays
-            change = self._add(
-                list({(item.bank, item.item_id): item for item in batch}.values()), noted
-            )
-            total = total.and_also(change)
+            latest = {(item.bank, item.item_id): item for item in batch}
+            total += self._add(list(latest.values()), noted)
             self._added()
         return total
 
     def _add(self, items: Sequence[Item], noted: Noted | None) -> Changed:
-        keyed = [item if item.keys is not None else _with_keys(item) for item in items]
+        keyed = [item if item.keys is not None else item.with_keys() for item in items]
         with self.database.transaction() as connection:
-            last_number = _given(connection)  # no other process adds from here on
-            there = {
-                (row["bank"], row["item_id"]): row
-                for row in self._rows(connection, [(item.bank, item.item_id) for item in keyed])
-            }
-            new = [item for item in keyed if not _same(item, there.get((item.bank, item.item_id)))]
-            outdated = [
-                int(there[key]["number"])
-                for item in new
-                if (key := (item.bank, item.item_id)) in there
+            last_number = _last_number(connection)  # no other process adds from here on
+            names = [(item.bank, item.item_id) for item in keyed]
+            stored = {(row["bank"], row["item_id"]): row for row in self._rows(connection, names)}
+            changes = [
+                (item, row)
+                for item, name in zip(keyed, names, strict=True)
+                if (row := stored.get(name)) is None or _item(row) != item
             ]
+            new = [item for item, _ in changes]
+            outdated = [int(row["number"]) for _, row in changes if row is not None]
             self._remove(connection, outdated)
             if new:
-                numbers = range(last_number + 1, last_number + 1 + len(new))
-                if numbers[-1] > MAX_NUMBER:
+                last = last_number + len(new)
+                if last > MAX_NUMBER:
                     raise IndexUnusable(
                         f"{MAX_NUMBER} items were added in all: bring the banks into a new index"
                     )
-                _set(connection, "numbers", numbers[-1])
-                connection.execute(
-                    ITEMS.insert(),
-                    [_row(number, item) for number, item in zip(numbers, new, strict=True)],
-                )
+                numbered = list(enumerate(new, last_number + 1))
+                _set(connection, "numbers", last)
+                rows = [{"number": number, **vars(item)} for number, item in numbered]
+                connection.execute(ITEMS.insert(), [_without(row, "keys") for row in rows])
                 self._keep_keys(
-                    connection,
-                    [
-                        (n, item.keys)
-                        for n, item in zip(numbers, new, strict=True)
-                        if item.keys is not None
-                    ],
+                    connection, [(n, i.keys) for n, i in numbered if i.keys is not None]
                 )
                 self._changed(connection)
             changed = Changed(len(new) - len(outdated), len(outdated), len(items) - len(new))
@@ -142,7 +137,7 @@ class SqlIndex(abc.ABC):
         return changed
 
     def remove(self, bank: str, item_ids: Iterable[str], noted: Noted | None = None) -> int:
-        """See ``FingerprintIndex.remove``."""
+        """Remove items; return how many there were."""
         with self.database.transaction() as connection:
             rows = self._rows(connection, [(bank, item_id) for item_id in item_ids])
             numbers = [int(row["number"]) for row in rows]
@@ -154,19 +149,21 @@ class SqlIndex(abc.ABC):
         return len(numbers)
 
     def exclude(self, connection: Connection) -> None:
-        """Let no other process change anything until this transaction ends."""
-        _given(connection)
+        """Exclude changes by other processes until this transaction ends."""
+        _last_number(connection)
 
     def search(self, query: Query, candidates: int = CANDIDATES) -> list[Found]:
-        """See ``FingerprintIndex.search``."""
+        """Return the matches of a query, the strongest class and the highest score first."""
+        exact = select(ITEMS).where(_same_audio(query)).order_by(ITEMS.c.number).limit(EXACT)
         matches = {
-            int(row["number"]): Found(_item(row), MatchClass.EXACT, None)
-            for row in self._exact(query)
+            number: Found(_item(row), MatchClass.EXACT, None)
+            for number, row in self._numbered(exact).items()
         }
         if query.recording is not None:
-            # twice as many: some may be gone
+            # Twice as many: some may be gone.
             numbers = self._votes(query.recording.keys, 2 * candidates)
-            rows = self._numbered([n for n in numbers if n not in matches])
+            others = [number for number in numbers if number not in matches]
+            rows = self._numbered(select(ITEMS).where(ITEMS.c.number.in_(others)))
             for number in [n for n in numbers if n in rows][:candidates]:
                 hit = _compared(query.recording, rows[number])
                 if hit.match_class is not MatchClass.NONE:
@@ -174,7 +171,7 @@ class SqlIndex(abc.ABC):
         return strongest(matches.values())
 
     def compare(self, query: Query, bank: str, item_id: str) -> Found | None:
-        """See ``FingerprintIndex.compare``."""
+        """Return how a query matches one item (also class ``none``); None: there is no item."""
         with self.database.reading() as connection:
             rows = self._rows(connection, [(bank, item_id)])
         if not rows:
@@ -189,7 +186,7 @@ class SqlIndex(abc.ABC):
         return _compared(query.recording, rows[0])
 
     def items(self, banks: Sequence[str] | None = None) -> Iterator[Item]:
-        """Yield items by number, of some banks or of all; in pieces, so it may take long."""
+        """Yield items by number, of some banks or of all, in pages."""
         last = 0
         while True:
             question = select(ITEMS).where(ITEMS.c.number > last).order_by(ITEMS.c.number)
@@ -199,21 +196,19 @@ class SqlIndex(abc.ABC):
                 rows = connection.execute(question.limit(BATCH)).mappings().all()
             if not rows:
                 return
-            for row in rows:
-                yield _item(row)
+            yield from map(_item, rows)
             last = int(rows[-1]["number"])
 
     def stats(self) -> IndexStats:
-        """See ``FingerprintIndex.stats``."""
+        """Return the size of the index."""
+        question = select(ITEMS.c.bank, func.count()).group_by(ITEMS.c.bank).order_by(ITEMS.c.bank)
         with self.database.reading() as connection:
-            counted = connection.execute(
-                select(ITEMS.c.bank, func.count()).group_by(ITEMS.c.bank).order_by(ITEMS.c.bank)
-            ).all()
+            counts = {row[0]: row[1] for row in connection.execute(question)}
             generation = self._generation(connection)
-        return IndexStats({row[0]: row[1] for row in counted}, *self._sizes(), generation)
+        return IndexStats(counts, *self._sizes(), generation)
 
     def close(self) -> None:
-        """See ``FingerprintIndex.close``."""
+        """Close files and connections."""
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -224,35 +219,18 @@ class SqlIndex(abc.ABC):
 
     # --- rows --------------------------------------------------------------------------------
 
-    def _exact(self, query: Query) -> Sequence[RowMapping]:
-        same = ITEMS.c.content_sha256 == bytes.fromhex(query.content_sha256)
-        if query.pcm_sha256 is not None:
-            same |= ITEMS.c.pcm_sha256 == bytes.fromhex(query.pcm_sha256)
+    def _numbered(self, question: Select[Any]) -> dict[int, RowMapping]:
         with self.database.reading() as connection:
-            question = select(ITEMS).where(same).order_by(ITEMS.c.number).limit(CHUNK)
-            return connection.execute(question).mappings().all()
-
-    def _numbered(self, numbers: Sequence[int]) -> dict[int, RowMapping]:
-        if not numbers:
-            return {}
-        with self.database.reading() as connection:
-            question = select(ITEMS).where(ITEMS.c.number.in_(numbers))
             return {int(row["number"]): row for row in connection.execute(question).mappings()}
 
-    def _rows(self, connection: Connection, names: Sequence[tuple[str, str]]) -> list[RowMapping]:
-        matches: list[RowMapping] = []
-        for bank, group in itertools.groupby(sorted(names), key=lambda name: name[0]):
-            ids = [item_id for _, item_id in group]
-            for start in range(0, len(ids), CHUNK):
-                question = select(ITEMS).where(
-                    ITEMS.c.bank == bank, ITEMS.c.item_id.in_(ids[start : start + CHUNK])
-                )
-                matches += connection.execute(question).mappings()
-        return matches
+    @staticmethod
+    def _rows(connection: Connection, names: Collection[tuple[str, str]]) -> list[RowMapping]:
+        key = tuple_(ITEMS.c.bank, ITEMS.c.item_id)
+        questions = (select(ITEMS).where(key.in_(some)) for some in chunks(names))
+        return [row for question in questions for row in connection.execute(question).mappings()]
 
     def _remove(self, connection: Connection, numbers: Sequence[int]) -> None:
-        for start in range(0, len(numbers), CHUNK):
-            some = numbers[start : start + CHUNK]
+        for some in chunks(numbers):
             connection.execute(delete(ITEMS).where(ITEMS.c.number.in_(some)))
             self._drop_keys(connection, some)
 
@@ -265,8 +243,8 @@ class SqlIndex(abc.ABC):
         return connection.scalar(select(STATE.c.value).where(STATE.c.name == "generation")) or 0
 
 
-def _given(connection: Connection) -> int:
-    """Return the last number; no other process gives one until the transaction ends.
+def _last_number(connection: Connection) -> int:
+    """Return the last number; no other process assigns one until the transaction ends.
 
     SQLite needs no more than the write lock with which each of our transactions begins.
     """
@@ -277,55 +255,20 @@ def _given(connection: Connection) -> int:
 
 
 def _set(connection: Connection, name: str, value: Any) -> None:
-    changed = sqlalchemy.update(STATE).where(STATE.c.name == name).values(value=value)
-    connection.execute(changed)
-
-
-def _with_keys(item: Item) -> Item:
-    return Item.of(
-        item.bank,
-        item.item_id,
-        item.content_sha256,
-        item.landmarks,
-        pcm_sha256=item.pcm_sha256,
-        generator=item.generator,
-        licence=item.licence,
-        note=item.note,
-    )
-
-
-def _row(number: int, item: Item) -> dict[str, Any]:
-    return {
-        "number": number,
-        "bank": item.bank,
-        "item_id": item.item_id,
-        "content_sha256": bytes.fromhex(item.content_sha256),
-        "pcm_sha256": item.pcm_sha256 and bytes.fromhex(item.pcm_sha256),
-        "duration_s": item.duration_s,
-        "landmarks": item.landmarks,
-        "generator": item.generator,
-        "licence": item.licence,
-        "note": item.note,
-    }
+    connection.execute(update(STATE).where(STATE.c.name == name).values(value=value))
 
 
 def _item(row: RowMapping) -> Item:
-    pcm = row["pcm_sha256"]
-    return Item(
-        bank=row["bank"],
-        item_id=row["item_id"],
-        content_sha256=bytes(row["content_sha256"]).hex(),
-        landmarks=bytes(row["landmarks"]),
-        duration_s=row["duration_s"],
-        pcm_sha256=None if pcm is None else bytes(pcm).hex(),
-        generator=row["generator"],
-        licence=row["licence"],
-        note=row["note"],
-    )
+    return Item(**_without(row, "number"))
 
 
-def _same(item: Item, row: RowMapping | None) -> bool:
-    return row is not None and _item(row) == item
+def _without(row: RowMapping | dict[str, Any], left_out: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != left_out}
+
+
+def _same_audio(query: Query) -> ColumnElement[bool]:
+    same = ITEMS.c.content_sha256 == query.content_sha256
+    return same if query.pcm_sha256 is None else same | (ITEMS.c.pcm_sha256 == query.pcm_sha256)
 
 
 def _compared(query: Recording, row: RowMapping) -> Found:

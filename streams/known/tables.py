@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -15,48 +16,60 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeDecorator
 
-from streams.store.tables import Moment, Words
+from streams.store.tables import Moment, Words, columns, optional, words
+
+
+class Digest(TypeDecorator[str]):
+    """A digest in hexadecimal digits, stored as bytes."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        """Return the bytes of the digits."""
+        return value if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        """Return the digits of the bytes."""
+        return value if value is None else bytes(value).hex()
+
 
 METADATA: Final = MetaData()
 
+# ``landmarks`` and ``layout``: versions. ``generation`` counts changes, for readers. ``numbers``:
+# the last number of an item.
 STATE: Final = Table(
     "index_state",
     METADATA,
     Column("name", Text, primary_key=True),
-    Column("value", BigInteger, nullable=False),
+    *columns(BigInteger, "value"),
 )
-"""``landmarks``: the version that is held. ``generation``: counts changes, for readers."""
 
 BANKS: Final = Table(
     "index_banks",
     METADATA,
     Column("name", Words, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("owner", Words, nullable=False),
-    Column("enabled_ratio", Float, nullable=False),
-    Column("disabled_until", Moment),
-    Column("min_score", Float, nullable=False),
-    Column("min_overlap_s", Float, nullable=False),
-    Column("generator", Words),
-    Column("licence", Words),
-    Column("note", Words),
+    *columns(Text, "kind"),
+    *words("owner"),
+    *columns(Float, "enabled_ratio"),
+    *columns(Moment, "disabled_until", nullable=True),
+    *columns(Float, "min_score", "min_overlap_s"),
+    *optional("generator", "licence", "note"),
 )
 
 ITEMS: Final = Table(
     "index_items",
     METADATA,
-    # a number is never given twice: postings of what was removed must not find another
+    # Each number is used once: postings of a removed item must not find another.
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("bank", Words, nullable=False),
-    Column("item_id", Words, nullable=False),
-    Column("content_sha256", LargeBinary, nullable=False),
-    Column("pcm_sha256", LargeBinary),
-    Column("duration_s", Float, nullable=False),
-    Column("landmarks", LargeBinary, nullable=False),
-    Column("generator", Words),
-    Column("licence", Words),
-    Column("note", Words),
+    *words("bank", "item_id"),
+    *columns(Digest, "content_sha256"),
+    *columns(Digest, "pcm_sha256", nullable=True),
+    *columns(Float, "duration_s"),
+    *columns(LargeBinary, "landmarks"),
+    *optional("generator", "licence", "note"),
     UniqueConstraint("bank", "item_id"),
     Index("index_items_by_content", "content_sha256"),
     Index("index_items_by_pcm", "pcm_sha256"),
@@ -67,41 +80,38 @@ AUDIT: Final = Table(
     "index_audit",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("at", Moment, nullable=False),
-    Column("who", Words, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("bank", Words, nullable=False),
-    Column("why", Words),
-    Column("detail", Words, nullable=False),
+    *columns(Moment, "at"),
+    *words("who"),
+    *columns(Text, "action"),
+    *words("bank"),
+    *optional("why"),
+    *words("detail"),
     sqlite_autoincrement=True,
 )
 
-# Embedded only: index keys of the latest items, and the files that hold those of the others.
+# Embedded only: index keys of the latest items, and the files with the keys of the others.
 FRESH: Final = Table(
     "index_fresh",
     METADATA,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("keys", LargeBinary, nullable=False),
+    *columns(LargeBinary, "keys"),
 )
 SEGMENTS: Final = Table(
     "index_segments",
     METADATA,
     Column("file", Text, primary_key=True),
-    Column("first", Integer, nullable=False),
-    Column("last", Integer, nullable=False),
-    Column("items", Integer, nullable=False),
-    Column("postings", BigInteger, nullable=False),
-    Column("gone", Integer, nullable=False),  # items removed since it was written, about
-    Column("sha256", Text, nullable=False),
+    *columns(Integer, "first", "last", "items"),
+    *columns(BigInteger, "postings"),
+    *columns(Integer, "gone"),  # items removed since it was written, about
+    *columns(Text, "sha256"),
 )
 
 # PostgreSQL only: one row for each key of each item (its quad as a signed number).
 POSTINGS: Final = Table(
     "index_postings",
     METADATA,
-    Column("key", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("second", SmallInteger, nullable=False),
+    *columns(Integer, "key", "number"),
+    *columns(SmallInteger, "second"),
     Index("index_postings_by_key", "key", "number"),
     Index("index_postings_by_number", "number"),
 )

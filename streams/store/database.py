@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection as Connection  # transactions are passed on by it
@@ -41,6 +41,7 @@ from streams.store.upgrade import Upgraded
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5
 CHUNK: Final = 500  # ids in one statement
+Id = TypeVar("Id", str, int, tuple[str, str])
 
 
 class LedgerAway(Transient):
@@ -160,7 +161,7 @@ class Ledger:
         return ended
 
 
-def chunks(ids: Collection[str]) -> Iterator[list[str]]:
+def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
     """Yield ids in order, as many at a time as one statement takes."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), CHUNK):

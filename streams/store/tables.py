@@ -288,12 +288,12 @@ TABLES: Final = {
     table.info["topic"]: table for table in METADATA.tables.values() if "topic" in table.info
 }
 
-for _table in METADATA.sorted_tables:
-    if _table in (RIGHTS, POLICIES):  # the registry and policies are about many tracks
+for _each in METADATA.sorted_tables:
+    if _each in (RIGHTS, POLICIES):  # the registry and policies are about many tracks
         continue
-    Index(f"ix_{_table.name}_track", _table.c.track_id)
-    if not _table.c.upload_id.primary_key or _table is ANALYSES:
-        Index(f"ix_{_table.name}_upload", _table.c.upload_id)
+    Index(f"ix_{_each.name}_track", _each.c.track_id)
+    if not _each.c.upload_id.primary_key or _each is ANALYSES:
+        Index(f"ix_{_each.name}_upload", _each.c.upload_id)
 Index("ix_dead_letter_actions_letter", DEAD_LETTER_ACTIONS.c.dead_letter_id)
 Index("ix_appeals_appeal", APPEALS.c.appeal_id)
 Index("ix_rights_agreement", RIGHTS.c.agreement_id)
