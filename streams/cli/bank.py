@@ -296,10 +296,10 @@ def _item(
 
 def _content_of(track_id: str, settings: "Settings") -> str:
     """Return the content of the latest decoded upload of a track."""
-    from streams.store import track_queries
+    from streams.store import queries
     from streams.store.database import Ledger
 
-    content = track_queries.latest_content(Ledger.open(settings.ledger), track_id)
+    content = queries.latest_content(Ledger.open(settings.ledger), track_id)
     if content is None:
         raise BadInput(
             "unknown_track", f"{track_id} is no file, and the ledger knows no such track"

@@ -24,7 +24,7 @@ def statements(
 ) -> None:
     """Export statements of reasons as JSON lines; nothing is submitted."""
     from streams.policy.transparency import faults as faults_of
-    from streams.store.track_queries import statements as stored
+    from streams.store.queries import statements as stored
 
     refused = False
     for statement in stored(ledger_of(state), since, track):

@@ -3,11 +3,10 @@
     <folder>/index.db                items, banks, audit log; keys of the latest items
     <folder>/postings/<name>.seg     keys of the others: immutable, sorted, memory-mapped
 
-SQLite is the log: what a transaction committed is there after any crash, and nothing else
-is. When a few thousand items are fresh their keys are written to a segment: the file first,
-whole and synced under an unknown name, then one transaction that names it and
-forgets those keys. A file that no row names is the rest of a crash and is removed by the next
-writer. Small segments are merged the same way, slice by slice (``segments``).
+SQLite is the log: after a crash the index contains exactly the committed transactions. The keys
+of a few thousand fresh items become a segment. Its file is written and synced under an unused
+name; then one transaction names it and deletes those keys. A file that no row names is the rest of
+a crash, and the next writer removes it. Small segments are merged the same way, slice by slice.
 """
 
 import contextlib
@@ -41,16 +40,14 @@ from streams.known.tables import FRESH, ITEMS, SEGMENTS
 
 log = structlog.get_logger()
 
-FRESH_ITEMS: Final = 4_096
-"""Items whose keys may lie in the database; then they become a segment."""
-MERGE_FROM: Final = 8
-"""Segments of one size that become one."""
+FRESH_ITEMS: Final = 4_096  # items with keys in the database; then they become a segment
+MERGE_FROM: Final = 8  # segments of one size that become one
 MAX_PARTS: Final = 16  # fresh pieces held in memory; then they are sorted into one
 _TRIES: Final = 5
 
 
 class EmbeddedIndex(SqlIndex):
-    """See the module and ``FingerprintIndex``."""
+    """The index of one folder; see the module and ``SqlIndex``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -67,7 +64,7 @@ class EmbeddedIndex(SqlIndex):
         self._fresh_last = 0
 
     def close(self) -> None:
-        """See ``FingerprintIndex.close``."""
+        """Close files and connections."""
         with self._lock:
             self._mapped, self._fresh, self._seen, self._fresh_last = {}, [], -1, 0
         super().close()
@@ -78,10 +75,10 @@ class EmbeddedIndex(SqlIndex):
         return votes(self._parts(), keys).promising()[:limit]
 
     def _parts(self) -> list[Postings]:
-        """Return all postings as they stand now; segments that are mapped stay mapped."""
+        """Return all current postings; mapped segments stay mapped."""
         for _ in range(_TRIES):
             with (
-                # a merge may take a file away between the question and the opening
+                # a merge may remove a file between the query and the opening
                 contextlib.suppress(FileNotFoundError),
                 self._lock,
                 self.database.reading() as connection,
@@ -89,7 +86,7 @@ class EmbeddedIndex(SqlIndex):
                 generation = self._generation(connection)
                 if generation != self._seen:
                     self._refresh(connection)
-                if generation == self._generation(connection):  # nothing moved meanwhile
+                if generation == self._generation(connection):  # no change since the first look
                     self._seen = generation
                     return [*self._mapped.values(), *self._fresh]
                 self._seen = -1
@@ -127,7 +124,7 @@ class EmbeddedIndex(SqlIndex):
 
     def _drop_keys(self, connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(delete(FRESH).where(FRESH.c.number.in_(numbers)))
-        # those in segments go with the next merge; to count what lives would read every item
+        # keys in segments go with the next merge; an exact count would read every item
         for number in numbers:
             here = (SEGMENTS.c.first <= number) & (number <= SEGMENTS.c.last)
             connection.execute(update(SEGMENTS).where(here).values(gone=SEGMENTS.c.gone + 1))
@@ -139,24 +136,16 @@ class EmbeddedIndex(SqlIndex):
             self.compact()
 
     def compact(self) -> None:
-        """Write fresh keys to a segment and merge small segments; nothing if another does."""
-        with self._writing() as alone:
-            if not alone:
+        """Write fresh keys to a segment and merge small segments, unless another process does."""
+        with (self.folder / "compact.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
                 return
             self._sweep()
             self._flush()
             while small := self._mergeable():
                 self._merge(small)
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[bool]:
-        with (self.folder / "compact.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
 
     def _flush(self) -> None:
         with self.database.reading() as connection:
@@ -192,7 +181,7 @@ class EmbeddedIndex(SqlIndex):
         if gone := sum(row["gone"] for row in small):
             alive = self._alive(first, last)
             items = int(alive.sum())
-            kept = (one[alive[_numbers(one) - first]] for one in kept)
+            kept = (part[alive[_numbers(part) - first]] for part in kept)
         segment = self._write(kept, first, last, items) if items else None
         files = [row["file"] for row in small]
         these = SEGMENTS.c.file.in_(files)
@@ -200,7 +189,7 @@ class EmbeddedIndex(SqlIndex):
             now_gone = connection.scalar(select(func.sum(SEGMENTS.c.gone)).where(these)) or 0
             connection.execute(delete(SEGMENTS).where(these))
             if segment is not None:
-                # who went while we wrote may have been left out already: then it counts too much
+                # an item removed during the writing may be counted although it was left out
                 connection.execute(SEGMENTS.insert(), segment | {"gone": now_gone - gone})
             self._changed(connection)
         for name in files:
@@ -219,19 +208,12 @@ class EmbeddedIndex(SqlIndex):
     ) -> dict[str, object]:
         """Write a segment, durably; return the row that will name it."""
         name = f"{first:010}-{last:010}-{uuid4().hex[:8]}.seg"
-        done = segments.write(self._segments_folder / name, slices)
-        return {
-            "file": name,
-            "first": first,
-            "last": last,
-            "items": items,
-            "postings": done.postings,
-            "gone": 0,
-            "sha256": done.sha256,
-        }
+        postings, sha256 = segments.write(self._segments_folder / name, slices)
+        place = {"file": name, "first": first, "last": last}
+        return place | {"items": items, "postings": postings, "sha256": sha256}
 
     def _sweep(self) -> None:
-        """Remove files that no row names: a writer died before it could say so."""
+        """Remove files that no row names: the rest of a crash."""
         with self.database.reading() as connection:
             named = set(connection.scalars(select(SEGMENTS.c.file)))
         for path in self._segments_folder.glob("*.seg"):
@@ -242,7 +224,7 @@ class EmbeddedIndex(SqlIndex):
     # --- proof -------------------------------------------------------------------------------
 
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong with the folder; reads everything."""
+        """Yield every fault of the folder; reads everything."""
         with self.database.reading() as connection:
             integrity = connection.scalar(sqlalchemy.text("PRAGMA integrity_check"))
             if integrity != "ok":

@@ -1,8 +1,8 @@
 """The fingerprint index in PostgreSQL, where it outgrows one machine or many must share it.
 
-Items, banks and audit log are the same tables as in the embedded index; each index key is a
-row (about 90 bytes with its indexes, 380 of them for three minutes). Several writers and
-readers need nothing more: each addition is one transaction.
+Items, banks and audit log are the same tables as in the embedded index. Each index key is a row of
+about 90 bytes with its indexes; three minutes have 380 keys. Each addition is one transaction, so
+there may be several writers and readers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, func, select
 from detector.matching.postings import CLOSER, KEYS_OF_A_RECORDING, MIN_KEYS, Asked, Keys
 from streams.known.sql import SqlIndex
 from streams.known.tables import ITEMS, POSTINGS
+from streams.store.database import unmatched
 
 # As detector.matching.postings.votes: by how unlikely it is that another item shares those quads.
 _LISTS: Final = sqlalchemy.text(
@@ -33,7 +34,7 @@ _HEAVIEST: Final = sqlalchemy.text(
 
 
 class PostgresIndex(SqlIndex):
-    """See the module and ``FingerprintIndex``."""
+    """The index of a PostgreSQL database; see the module and ``SqlIndex``."""
 
     def _keep_keys(self, connection: Connection, numbered: Sequence[tuple[int, Keys]]) -> None:
         raw = connection.connection.driver_connection
@@ -50,51 +51,41 @@ class PostgresIndex(SqlIndex):
     def _votes(self, keys: Keys, limit: int) -> list[int]:
         asked = Asked.of(keys)
         quads = asked.quads.view(np.int32).tolist()
-        place = {quad: number for number, quad in enumerate(quads)}
+        position = {quad: number for number, quad in enumerate(quads)}
         with self.database.reading() as connection:
             lists = connection.execute(_LISTS, {"keys": quads, "mean": KEYS_OF_A_RECORDING}).all()
             if not lists:
                 return []
             lengths = np.zeros(len(quads), np.int64)
             for quad, length, _ in lists:
-                lengths[place[quad]] = length
+                lengths[position[quad]] = length
             held = float(lists[0][2])
             chosen = asked.rare(lengths)
-            question = {
-                "keys": [quads[one] for one in chosen],
+            parameters = {
+                "keys": [quads[place] for place in chosen],
                 "bits": asked.bits(lengths, held)[chosen].tolist(),
                 "least": MIN_KEYS,
                 "most": CLOSER,
             }
-            rows = connection.execute(_HEAVIEST, question).all()
+            rows = connection.execute(_HEAVIEST, parameters).all()
         entries = np.array([number << 8 | second for _, number, second in rows], np.uint32)
-        which = np.array([place[quad] for quad, _, _ in rows], np.int64)
+        which = np.array([position[quad] for quad, _, _ in rows], np.int64)
         return asked.count(entries, which, lengths, held).promising()[:limit]
 
     def _sizes(self) -> tuple[int, int, int]:
+        sizes = (func.pg_total_relation_size(table.name) for table in (ITEMS, POSTINGS))
         with self.database.reading() as connection:
-            postings = connection.scalar(select(func.count()).select_from(POSTINGS)) or 0
-            size = 0
-            for table in (ITEMS, POSTINGS):
-                size += connection.scalar(select(func.pg_total_relation_size(table.name))) or 0
-        return postings, 0, size
+            postings, *size = connection.execute(
+                select(select(func.count()).select_from(POSTINGS).scalar_subquery(), *sizes)
+            ).one()
+        return postings, 0, sum(size)
 
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong: items without a key, keys without an item."""
-        lost = (
-            select(func.count())
-            .select_from(ITEMS)
-            .where(~select(POSTINGS.c.number).where(POSTINGS.c.number == ITEMS.c.number).exists())
-        )
-        orphans = (
-            select(func.count())
-            .select_from(POSTINGS)
-            .where(~select(ITEMS.c.number).where(ITEMS.c.number == POSTINGS.c.number).exists())
-        )
+        """Yield every fault: items without a key, keys without an item."""
         with self.database.reading() as connection:
-            if count := connection.scalar(lost):
+            if count := unmatched(connection, ITEMS.c.number, POSTINGS.c.number):
                 yield f"{count} items have no index key"
-            if count := connection.scalar(orphans):
+            if count := unmatched(connection, POSTINGS.c.number, ITEMS.c.number):
                 yield f"{count} index keys have no item"
 
 

@@ -1,6 +1,5 @@
-"""Which known recordings an upload is: the index asked, the banks heard, said as matches."""
+"""The matches of an upload: known recordings of the index that its banks accept."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -13,8 +12,7 @@ from streams.known.index import Found, Query
 from streams.media.artefacts import Acoustics
 from streams.runtime import metrics
 
-MAX_MATCHES: Final = 10
-"""On one event; the strongest."""
+MAX_MATCHES: Final = 10  # on one event; the strongest
 
 
 class Recogniser:
@@ -26,7 +24,7 @@ class Recogniser:
     def matches(
         self, track_id: str, content_sha256: str, acoustics: Acoustics, uploaded_at: datetime
     ) -> tuple[Match, ...]:
-        """Return what this upload is known as, the strongest first.
+        """Return the matches of an upload, the strongest first.
 
         A track is no match of itself: catalogue items under its own id are left out.
         """
@@ -42,19 +40,15 @@ class Recogniser:
         except NotLandmarks:  # damaged in the store: its bytes can still be known
             query = Query(content_sha256, acoustics.pcm_sha256)
         matches = tuple(
-            _match(match, bank)
-            for match, bank in self._taken(query, asked)
-            if not (bank.kind is BankKind.CATALOGUE and match.item.item_id == track_id)
+            _match(found, bank)
+            for found in self._banks.index.search(query)
+            if (bank := asked.get(found.item.bank)) is not None
+            and bank.takes(found)
+            and not (bank.kind is BankKind.CATALOGUE and found.item.item_id == track_id)
         )[:MAX_MATCHES]
         for match in matches:
             metrics.MATCHES.labels(match.bank, match.match_class).inc()
         return matches
-
-    def _taken(self, query: Query, asked: dict[str, Bank]) -> Iterator[tuple[Found, Bank]]:
-        for match in self._banks.index.search(query):
-            bank = asked.get(match.item.bank)
-            if bank is not None and bank.takes(match):
-                yield match, bank
 
 
 def _match(match: Found, bank: Bank) -> Match:
@@ -85,7 +79,7 @@ def _match(match: Found, bank: Bank) -> Match:
 
 
 def _sentence(hit: Found, bank: Bank) -> str:
-    """Return what a reviewer reads, and can check by ear."""
+    """Return the sentence for reviewers, who can check it by ear."""
     name = f"{hit.item.item_id}, {bank.kind.evidence or bank.kind.words} ({bank.name})"
     alignment = hit.alignment
     if hit.match_class is MatchClass.EXACT or alignment is None:
@@ -102,8 +96,7 @@ def _sentence(hit: Found, bank: Bank) -> str:
                 f"from {where.reference_s:.0f} s on: {agree}."
             )
         case MatchClass.SPED_UP:
-            ratios = alignment.speed_ratio, alignment.pitch_ratio
-            tempo, pitch = (100 * (ratio - 1) for ratio in ratios)
+            tempo, pitch = 100 * (alignment.speed_ratio - 1), 100 * (alignment.pitch_ratio - 1)
             return (
                 f"{length} of this track are {name}, played {tempo:+.1f} % in tempo and "
                 f"{pitch:+.1f} % in pitch: {agree}."

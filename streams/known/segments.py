@@ -3,17 +3,15 @@
     entries    u32 [postings], padded to eight bytes
     starts     u64 [quads + 1]
     quads      u32 [quads], padded to eight bytes
-    footer     u64 [3]: what a segment is known by, quads, postings
+    footer     u64 [3]: the mark of a segment, quads, postings
 
-Little-endian, in the order in which they are written: a merge of any size needs memory for one
-slice of it.
+Little-endian, in the order of writing: a merge of any size needs memory for one slice of it.
 """
 
 import hashlib
 import mmap
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,28 +24,22 @@ MARK: Final = int.from_bytes(b"EMKSEG02", "little")
 _FOOTER: Final = 24
 
 
-@dataclass(frozen=True)
-class Written:
-    """What a new segment holds."""
-
-    postings: int
-    sha256: str
-
-
 class NotSegment(ValueError):
-    """A file that is no whole segment of this release."""
+    """The file is no whole segment of this release."""
 
 
-def write(path: Path, slices: Iterable[Packed]) -> Written:
-    """Write sorted postings, given in slices that share no quad; durable when this returns."""
+def write(path: Path, slices: Iterable[Packed]) -> tuple[int, str]:
+    """Write sorted postings, in slices that share no quad; durable when this returns.
+
+    Returns:
+        The number of postings, and the SHA-256 of the file.
+    """
     quads: list[NDArray[np.uint32]] = [np.zeros(0, "<u4")]
     lengths: list[NDArray[np.uint64]] = [np.zeros(1, "<u8")]
-    total = 0
-    digest = hashlib.sha256()
-
+    total, digest = 0, hashlib.sha256()
     with path.open("xb") as file:
         for packed in slices:
-            if len(packed) == 0:
+            if not len(packed):
                 continue
             lists = Postings.of(packed)
             _put(file, digest, lists.entries.astype("<u4", copy=False))
@@ -67,7 +59,7 @@ def write(path: Path, slices: Iterable[Packed]) -> Written:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return Written(total, digest.hexdigest())
+    return total, digest.hexdigest()
 
 
 def read(path: Path) -> Postings:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    tuple_,
     update,
 )
 
@@ -225,9 +224,12 @@ class SqlIndex(abc.ABC):
 
     @staticmethod
     def _rows(connection: Connection, names: Collection[tuple[str, str]]) -> list[RowMapping]:
-        key = tuple_(ITEMS.c.bank, ITEMS.c.item_id)
-        questions = (select(ITEMS).where(key.in_(some)) for some in chunks(names))
-        return [row for question in questions for row in connection.execute(question).mappings()]
+        rows: list[RowMapping] = []
+        for bank, group in itertools.groupby(sorted(names), key=lambda name: name[0]):
+            for ids in chunks([item_id for _, item_id in group]):
+                question = select(ITEMS).where(ITEMS.c.bank == bank, ITEMS.c.item_id.in_(ids))
+                rows += connection.execute(question).mappings()
+        return rows
 
     def _remove(self, connection: Connection, numbers: Sequence[int]) -> None:
         for some in chunks(numbers):

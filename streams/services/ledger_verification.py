@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from detector.errors import BadInput
 from streams.contract.dead_letters import Message
-from streams.store import audit, consistency
+from streams.store import audit, monitoring
 from streams.store.database import Ledger
 from streams.store.export import all_rows
 from streams.store.projections import rows_of
@@ -20,7 +20,7 @@ LATE: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Fault:
-    """One inconsistency."""
+    """One inmonitoring."""
 
     kind: str
     detail: str
@@ -69,9 +69,9 @@ def _clean(value: object) -> object:
 
 def _counts(ledger: Ledger) -> Iterator[Fault]:
     with ledger.reading() as connection:
-        if count := consistency.decisions_without_upload(connection):
+        if count := monitoring.decisions_without_upload(connection):
             yield Fault("decisions", f"{count} are about uploads that the ledger does not have")
-        if count := consistency.tasks_without_state(connection):
+        if count := monitoring.tasks_without_state(connection):
             yield Fault("review tasks", f"{count} have no state")
-        if count := consistency.unsent_since(connection, datetime.now(UTC) - LATE):
+        if count := monitoring.unsent_since(connection, datetime.now(UTC) - LATE):
             yield Fault("outbox", f"{count} events have waited longer than five minutes")

@@ -5,12 +5,12 @@ from typing import Any, Final, Literal
 from sqlalchemy import RowMapping, func, select
 
 from streams.store.account_tables import AUDIT, DELIVERIES
-from streams.store.cursors import Part, Sorted
+from streams.store.cursors import Part, part
 from streams.store.database import Ledger
 from streams.store.tables import DECISIONS
 
-ENTRIES: Final = Sorted.by((AUDIT.c.sequence, True))
-FAILED: Final = Sorted.by((DELIVERIES.c.created_at, True), (DELIVERIES.c.delivery_id, True))
+ENTRIES: Final = (AUDIT.c.sequence.desc(),)
+FAILED: Final = (DELIVERIES.c.created_at.desc(), DELIVERIES.c.delivery_id.desc())
 VERSIONS: Final = 50
 
 
@@ -28,25 +28,23 @@ def delivery_counts(ledger: Ledger) -> dict[str, dict[str, int]]:
 
 def failed_deliveries(ledger: Ledger, cursor: str | None, limit: int) -> Part[RowMapping]:
     """Return deliveries that failed and were not delivered since, latest first."""
-    question = select(DELIVERIES).where(
+    question = select(*DELIVERIES.c).where(
         DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up"))
     )
     with ledger.reading() as connection:
-        rows = connection.execute(FAILED.part(question, cursor, limit)).mappings().all()
-    return FAILED.as_part(rows, cursor, limit)
+        return part(connection, question, FAILED, cursor, limit)
 
 
 def versions(ledger: Ledger, name: Literal["model", "policy"]) -> list[dict[str, Any]]:
-    """Return the models or policies that have decided, with counts, the latest first."""
-    columns = [DECISIONS.c[name], DECISIONS.c[f"{name}_version"], DECISIONS.c[f"{name}_digest"]]
-    labels = ("name", "version", "digest")
+    """Return the models or policies of all decisions, with counts, the latest first."""
+    labels = {"name": name, "version": f"{name}_version", "digest": f"{name}_digest"}
     last = func.max(DECISIONS.c.recorded_at)
     question = (
         select(
-            *(column.label(label) for column, label in zip(columns, labels, strict=True)),
+            *(DECISIONS.c[column].label(label) for label, column in labels.items()),
             *(func.count().label("decisions"), last.label("last")),
         )
-        .group_by(*columns)
+        .group_by(*(DECISIONS.c[column] for column in labels.values()))
         .order_by(last.desc())
         .limit(VERSIONS)
     )
@@ -56,9 +54,8 @@ def versions(ledger: Ledger, name: Literal["model", "policy"]) -> list[dict[str,
 
 def audit_log(ledger: Ledger, subject: str, cursor: str | None, limit: int) -> Part[RowMapping]:
     """Return entries of the audit log by or about a subject (empty: all), latest first."""
-    question = select(AUDIT)
+    question = select(*AUDIT.c)
     if subject:
         question = question.where((AUDIT.c.subject == subject) | (AUDIT.c.actor == subject))
     with ledger.reading() as connection:
-        rows = connection.execute(ENTRIES.part(question, cursor, limit)).mappings().all()
-    return ENTRIES.as_part(rows, cursor, limit)
+        return part(connection, question, ENTRIES, cursor, limit)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy
+from sqlalchemy import Column, ColumnElement, Engine, MetaData, Select, Table, event, func, select
 from sqlalchemy import Connection as Connection  # transactions are passed on by it
-from sqlalchemy import Engine, MetaData, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -34,6 +34,7 @@ from sqlalchemy.exc import (
 )
 
 from detector.errors import BadInput, Fatal, Transient
+from streams.contract.records import Record, parse
 from streams.store import upgrade
 from streams.store.tables import DEAD_LETTERS, DECISIONS, METADATA
 from streams.store.upgrade import Upgraded
@@ -41,7 +42,8 @@ from streams.store.upgrade import Upgraded
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5
 CHUNK: Final = 500  # ids in one statement
-Id = TypeVar("Id", str, int, tuple[str, str])
+Id = TypeVar("Id", str, int)
+R = TypeVar("R", bound=Record)
 
 
 class LedgerAway(Transient):
@@ -156,7 +158,7 @@ class Ledger:
         with self.reading() as connection:
             for ids in chunks(upload_ids):
                 for column in (DECISIONS.c.upload_id, DEAD_LETTERS.c.upload_id):
-                    question = sqlalchemy.select(column).where(column.in_(ids))
+                    question = select(column).where(column.in_(ids))
                     ended.update(connection.scalars(question))
         return ended
 
@@ -168,6 +170,43 @@ def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
         yield ordered[start : start + CHUNK]
 
 
+def parsed(connection: Connection, kind: type[R], question: Select[Any]) -> list[R]:
+    """Return the records that a query of their JSON selects."""
+    return [parse(kind, text.encode()) for text in connection.scalars(question)]
+
+
+def first_parsed(connection: Connection, kind: type[R], question: Select[Any]) -> R | None:
+    """Return the first record that a query of JSON selects, or None."""
+    return next(iter(parsed(connection, kind, question.limit(1))), None)
+
+
+def latest_of_each(
+    key: Column[Any], place: Column[Any], *columns: Any, among: ColumnElement[bool] | None = None
+) -> Select[Any]:
+    """Return a query of the row with the highest place of each key; ``among`` narrows first."""
+    newest = select(key.label("key"), func.max(place).label("place")).group_by(key)
+    if among is not None:
+        newest = newest.where(among)
+    last = newest.subquery()
+    return select(*columns).join_from(
+        key.table, last, (last.c.key == key) & (last.c.place == place)
+    )
+
+
+def unmatched(
+    connection: Connection, column: Column[Any], other: Column[Any], *among: ColumnElement[bool]
+) -> int:
+    """Return how many rows (``among`` which) have a value that no row of another table has."""
+    missing = ~select(other).where(other == column).exists()
+    question = select(func.count()).select_from(column.table).where(missing, *among)
+    return connection.scalar(question) or 0
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """Return the INSERT of the connection's database, which takes ``ON CONFLICT``."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert rows whose keys are new, or newer; return how many those were.
 
@@ -176,8 +215,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """
     if not rows:
         return 0
-    on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = on.insert(table)
+    statement = insert_into(connection, table)
     if newest := table.info.get("newest"):
         statement = statement.on_conflict_do_update(
             index_elements=list(table.primary_key),

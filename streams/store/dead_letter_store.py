@@ -1,28 +1,29 @@
 """Dead letters in the ledger, their status, and the actions on them.
 
-A replay reads the ledger: it stores the exact bytes under an id for longer than any topic. A dead
-letter is open until an operator replays or drops it. Both are rows of their own (who, when, why),
-and nothing is deleted. A replayed message that fails again is a new dead letter, open again; its
-headers name the replay.
+A replay reads the ledger: it stores the exact bytes under an id for longer than any topic. Each
+dead letter is open until an operator replays or drops it. Both are rows of their own (who, when,
+why), and nothing is deleted. A replayed message that fails again becomes a new, open dead letter;
+its headers name the replay.
 """
 
 from base64 import b64decode
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select
 
 from detector.errors import BadInput
 from streams.contract import dead_letters
-from streams.store.cursors import Part, Sorted
+from streams.store import cursors
+from streams.store.cursors import Part
 from streams.store.database import Ledger
 from streams.store.tables import DEAD_LETTER_ACTIONS as ACTIONS
 from streams.store.tables import DEAD_LETTERS as LETTERS
 
-LATEST: Final = Sorted.by((LETTERS.c.recorded_at, True), (LETTERS.c.dead_letter_id, True))
+LATEST: Final = (LETTERS.c.recorded_at.desc(), LETTERS.c.dead_letter_id.desc())
 DeadLetterStatus = Literal["open", "replayed", "dropped"]
 
 
@@ -108,11 +109,10 @@ class DeadLetterGroup:
 
 def find(ledger: Ledger, filters: DeadLetterFilter, limit: int | None = None) -> list[DeadLetter]:
     """Return matching dead letters, oldest first; with a limit, the latest of them."""
-    question = _select(filters, LETTERS, _status(), _replays())
-    latest = question.order_by(*LATEST.order(None))
+    question = _select(filters, *LETTERS.c, _status(), _replays()).order_by(*LATEST)
     with ledger.reading() as connection:
-        rows = connection.execute(latest.limit(limit)).mappings().all()
-    return [_letter(dict(row)) for row in reversed(rows)]
+        rows = connection.execute(question.limit(limit)).mappings().all()
+    return [_letter(row) for row in reversed(rows)]
 
 
 def part(
@@ -121,12 +121,12 @@ def part(
     """Return a part of the matching dead letters, latest first.
 
     Raises:
-        BadCursor: the cursor is not of this list.
+        BadCursor: the cursor belongs to another list.
     """
-    question = LATEST.part(_select(filters, LETTERS, _status(), _replays()), cursor, limit)
+    question = _select(filters, *LETTERS.c, _status(), _replays())
     with ledger.reading() as connection:
-        rows = connection.execute(question).mappings().all()
-    return LATEST.as_part([_letter(dict(row)) for row in rows], cursor, limit, getattr)
+        page = cursors.part(connection, question, LATEST, cursor, limit)
+    return page.of([_letter(row) for row in page.rows])
 
 
 def get(ledger: Ledger, dead_letter_id: str) -> DeadLetter:
@@ -220,7 +220,6 @@ def _select(filters: DeadLetterFilter, *columns: Any) -> Select[Any]:
     return question
 
 
-def _letter(row: dict[str, Any]) -> DeadLetter:
-    headers: Sequence[tuple[str, str]] = orjson.loads(row["headers"])
-    decoded = tuple((name, b64decode(value)) for name, value in headers)
-    return DeadLetter(**row | {"headers": decoded})
+def _letter(row: RowMapping) -> DeadLetter:
+    headers = tuple((name, b64decode(value)) for name, value in orjson.loads(row["headers"]))
+    return DeadLetter(**{**row, "headers": headers})

@@ -1,21 +1,20 @@
-"""Queries of the monitor and the doctor."""
+"""Queries of the monitor, the doctor and the verification of the ledger."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, func, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from detector.errors import Fatal
-from streams.contract.records import parse
 from streams.contract.records.rights import RightsChanged, RightsEntry
 from streams.store import appeals
-from streams.store.account_tables import TASK_STATES
-from streams.store.database import Ledger
+from streams.store.account_tables import OUTBOX, TASK_STATES
+from streams.store.database import Ledger, latest_of_each, parsed, unmatched
 from streams.store.tables import (
     ANALYSES,
     APPEALS,
@@ -23,6 +22,7 @@ from streams.store.tables import (
     DEAD_LETTER_ACTIONS,
     DECISIONS,
     FINGERPRINTS,
+    REVIEW_TASKS,
     RIGHTS,
     UPLOADS,
     VERDICTS,
@@ -33,7 +33,7 @@ UNNAMED = "not named"
 
 
 class LedgerFault(Fatal):
-    """The database answers, and is no ledger or refuses to be written."""
+    """The database answers, but is no ledger or refuses to be written."""
 
 
 class Deliverer(NamedTuple):
@@ -63,14 +63,8 @@ def file_of(url: str) -> Path | None:
 
 def unapplied(connection: Connection, since: datetime, until: datetime) -> int:
     """Return how many decisions of that time the catalogue has not answered."""
-    answered = select(APPLIED.c.decision_id).where(APPLIED.c.decision_id == DECISIONS.c.decision_id)
-    query = (
-        select(func.count())
-        .select_from(DECISIONS)
-        .where(DECISIONS.c.recorded_at.between(since, until))
-        .where(~answered.exists())
-    )
-    return int(connection.scalar(query) or 0)
+    of_that_time = DECISIONS.c.recorded_at.between(since, until)
+    return unmatched(connection, DECISIONS.c.decision_id, APPLIED.c.decision_id, of_that_time)
 
 
 def queues(connection: Connection) -> set[str]:
@@ -92,7 +86,7 @@ def appeals_by_state(connection: Connection) -> dict[str, int]:
     """Return how many appeals have each state."""
     latest = appeals.latest(APPEALS.c.state).subquery()
     query = select(latest.c.state, func.count()).group_by(latest.c.state)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def newest_scores(connection: Connection, limit: int) -> dict[str, list[float]]:
@@ -103,7 +97,7 @@ def newest_scores(connection: Connection, limit: int) -> dict[str, list[float]]:
         .order_by(ANALYSES.c.recorded_at.desc())
         .limit(limit)
     )
-    return _by_model(connection.execute(query).tuples())
+    return _by_model(connection.execute(query))
 
 
 def human_p_values(connection: Connection, limit: int) -> dict[str, list[float]]:
@@ -116,10 +110,10 @@ def human_p_values(connection: Connection, limit: int) -> dict[str, list[float]]
         .order_by(VERDICTS.c.decided_at.desc())
         .limit(limit)
     )
-    return _by_model(connection.execute(query).tuples())
+    return _by_model(connection.execute(query))
 
 
-def _by_model(rows: "Iterator[tuple[str, float]]") -> dict[str, list[float]]:
+def _by_model(rows: Iterable[Any]) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
     for model, value in rows:
         values.setdefault(model, []).append(value)
@@ -177,15 +171,25 @@ def rights_state(connection: Connection) -> RightsState:
 
 def rights_entries(connection: Connection) -> tuple[RightsEntry, ...]:
     """Return the newest version of every entry of the registry."""
-    newest = (
-        select(RIGHTS.c.entry_id, func.max(RIGHTS.c.version).label("version"))
-        .group_by(RIGHTS.c.entry_id)
-        .subquery()
-    )
-    same = (newest.c.entry_id == RIGHTS.c.entry_id) & (newest.c.version == RIGHTS.c.version)
-    texts = connection.scalars(select(RIGHTS.c.record).join(newest, same))
-    changes = (parse(RightsChanged, record.encode()) for record in texts)
+    newest = latest_of_each(RIGHTS.c.entry_id, RIGHTS.c.version, RIGHTS.c.record)
+    changes = parsed(connection, RightsChanged, newest)
     return tuple(change.entry for change in changes if change.entry is not None)
+
+
+def decisions_without_upload(connection: Connection) -> int:
+    """Return how many decisions are about an unknown upload."""
+    return unmatched(connection, DECISIONS.c.upload_id, UPLOADS.c.upload_id)
+
+
+def tasks_without_state(connection: Connection) -> int:
+    """Return how many review tasks have no state."""
+    return unmatched(connection, REVIEW_TASKS.c.task_id, TASK_STATES.c.task_id)
+
+
+def unsent_since(connection: Connection, time: datetime) -> int:
+    """Return how many events have been in the outbox since before a time."""
+    late = OUTBOX.c.sent_at.is_(None) & (OUTBOX.c.created_at < time)
+    return connection.scalar(select(func.count()).where(late)) or 0
 
 
 def revision_and_clock(ledger: Ledger) -> tuple[str | None, float | None]:

@@ -1,8 +1,8 @@
 """The policy in use: the configured file, or a published one of the same name and higher version.
 
-``earmark policy publish`` sends a bundle; once it is live, every worker takes it up within
-seconds, without a restart. A bundle that cannot be used is refused: the running one stays, and
-a metric and a log line report it. To go back, publish the old content under a higher version.
+``earmark policy publish`` sends a bundle. Once it is live, every worker uses it within seconds,
+without a restart. A worker refuses a bundle that it cannot use: it keeps the running one and
+reports it by a metric and a log line. To go back, publish the old content under a higher version.
 """
 
 import threading
@@ -14,12 +14,11 @@ from typing import Final
 import structlog
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from streams.contract.records import parse
 from streams.contract.records.policy import PolicyChanged
 from streams.policy.bundle import Bundle, BundleError, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.runtime import metrics
-from streams.store.database import Ledger, LedgerAway
+from streams.store.database import Ledger, LedgerAway, parsed
 from streams.store.tables import POLICIES
 
 log = structlog.get_logger()
@@ -107,15 +106,14 @@ def text_of(ledger: Ledger, digest: str) -> tuple[str, str] | None:
 
 
 def _changes(connection: Connection, condition: ColumnElement[bool]) -> list[PolicyChanged]:
-    texts = connection.scalars(select(POLICIES.c.record).where(condition))
-    return [parse(PolicyChanged, text.encode()) for text in texts]
+    return parsed(connection, PolicyChanged, select(POLICIES.c.record).where(condition))
 
 
 def live_bundle(changes: Iterable[PolicyChanged]) -> PolicyChanged | None:
     """Return the bundle that is live: of those not withdrawn, the highest version."""
     latest: dict[str, PolicyChanged] = {}
-    for change in sorted(changes, key=lambda one: (one.changed_at, one.change_id)):
+    for change in sorted(changes, key=lambda change: (change.changed_at, change.change_id)):
         if change.kind == "bundle":
             latest[change.policy.digest] = change
-    live = [one for one in latest.values() if one.state == "live"]
-    return max(live, key=lambda one: version_of(one.policy.version), default=None)
+    live = [change for change in latest.values() if change.state == "live"]
+    return max(live, key=lambda change: version_of(change.policy.version), default=None)

@@ -5,7 +5,8 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, func, literal, select, union_all
 
-from streams.contract.records import TrackDecided, parse
+from streams.contract.records import TrackDecided
+from streams.store import queries
 from streams.store.account_tables import AUDIT
 from streams.store.database import Ledger
 from streams.store.tables import ANALYSES, DECISIONS, FINGERPRINTS, UPLOADS
@@ -50,19 +51,14 @@ def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
             return None
         track_id = next(iter(tracks.values())) or ""
         if "decided" in tracks:
-            return Progress(upload_id, track_id, "decided", _decision(connection, upload_id))
+            (decision,) = queries.decisions(connection, DECISIONS.c.upload_id == upload_id, 1)
+            return Progress(upload_id, track_id, "decided", decision)
         if "dead_letter" in tracks and (failure := _failure(connection, upload_id)) is not None:
             return Progress(upload_id, track_id, "dead_letter", failure=failure)
     stage: Stage = next(
         (name for name in ("classified", "fingerprinted") if name in tracks), "received"
     )
     return Progress(upload_id, track_id, stage)
-
-
-def _decision(connection: Connection, upload_id: str) -> TrackDecided:
-    records = select(DECISIONS.c.record).where(DECISIONS.c.upload_id == upload_id)
-    latest = records.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id).limit(1)
-    return parse(TrackDecided, connection.execute(latest).scalar_one().encode())
 
 
 def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:

@@ -1,21 +1,24 @@
-"""Reads of the ledger: decisions, observations, the story of a track."""
+"""Queries about uploads, tracks and their decisions, and the story of a track."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
-from streams.store.database import Ledger
+from streams.contract.records.policy import StatementWritten
+from streams.store.cursors import part
+from streams.store.database import Ledger, first_parsed, parsed
 from streams.store.tables import (
     DEAD_LETTER_ACTIONS,
     DEAD_LETTERS,
     DECISIONS,
     FINGERPRINTS,
     METADATA,
+    STATEMENTS,
     UPLOADS,
 )
 
@@ -47,14 +50,25 @@ def counts(ledger: Ledger) -> dict[str, int]:
         }
 
 
+def decisions(
+    connection: Connection, condition: ColumnElement[bool], limit: int | None = None
+) -> list[TrackDecided]:
+    """Return decisions that meet a condition on their table, latest first."""
+    question = select(DECISIONS.c.record).where(condition)
+    latest = question.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id)
+    return parsed(connection, TrackDecided, latest.limit(limit))
+
+
 def decision_of(ledger: Ledger, upload_id: str) -> TrackDecided | None:
     """Return the latest decision about an upload."""
-    return next(iter(_decisions(ledger, DECISIONS.c.upload_id == upload_id, limit=1)), None)
+    with ledger.reading() as connection:
+        return next(iter(decisions(connection, DECISIONS.c.upload_id == upload_id, 1)), None)
 
 
 def decision(ledger: Ledger, decision_id: str) -> TrackDecided | None:
     """Return a decision by its id."""
-    return next(iter(_decisions(ledger, DECISIONS.c.decision_id == decision_id, limit=1)), None)
+    with ledger.reading() as connection:
+        return next(iter(decisions(connection, DECISIONS.c.decision_id == decision_id, 1)), None)
 
 
 def content_of(connection: Connection, decision_id: str) -> str | None:
@@ -70,11 +84,10 @@ def observation_of(ledger: Ledger, upload_id: str, content_sha256: str) -> Obser
         .where(FINGERPRINTS.c.upload_id == upload_id)
         .where(FINGERPRINTS.c.content_sha256 == content_sha256)
         .order_by(FINGERPRINTS.c.observation_version.desc())
-        .limit(1)
     )
     with ledger.reading() as connection:
-        text = connection.scalar(question)
-    return None if text is None else parse(TrackFingerprinted, text.encode()).observation
+        event = first_parsed(connection, TrackFingerprinted, question)
+    return None if event is None else event.observation
 
 
 def track_of(ledger: Ledger, upload_id: str) -> str | None:
@@ -84,42 +97,106 @@ def track_of(ledger: Ledger, upload_id: str) -> str | None:
         return connection.scalar(question)
 
 
-def latest_decisions(ledger: Ledger, limit: int) -> list[TrackDecided]:
-    """Return the latest decisions, latest first."""
-    return _decisions(ledger, None, limit)
-
-
-def _decisions(
-    ledger: Ledger, condition: ColumnElement[bool] | None, limit: int
-) -> list[TrackDecided]:
-    question = select(DECISIONS.c.record)
-    if condition is not None:
-        question = question.where(condition)
+def latest_content(ledger: Ledger, track_id: str) -> str | None:
+    """Return the content of the latest decoded upload of a track."""
+    contents = select(FINGERPRINTS.c.content_sha256).where(FINGERPRINTS.c.track_id == track_id)
     with ledger.reading() as connection:
-        texts = connection.scalars(_latest_first(question, DECISIONS).limit(limit)).all()
-    return [parse(TrackDecided, text.encode()) for text in texts]
+        return connection.scalar(contents.order_by(FINGERPRINTS.c.recorded_at.desc()).limit(1))
+
+
+def latest_uploads(ledger: Ledger, track_id: str, limit: int) -> list[str]:
+    """Return the ids of the latest uploads of a track, latest first."""
+    question = select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == track_id)
+    latest = question.order_by(UPLOADS.c.uploaded_at.desc()).limit(limit)
+    with ledger.reading() as connection:
+        return list(connection.scalars(latest))
+
+
+def latest_decision(ledger: Ledger, track_id: str) -> TrackDecided | None:
+    """Return the latest decision about the latest upload of a track."""
+    question = select(DECISIONS.c.record).where(DECISIONS.c.track_id == track_id)
+    latest = question.order_by(DECISIONS.c.uploaded_at.desc(), DECISIONS.c.recorded_at.desc())
+    with ledger.reading() as connection:
+        return first_parsed(connection, TrackDecided, latest)
+
+
+def audio_of(ledger: Ledger, upload_id: str) -> tuple[str | None, str | None]:
+    """Return the URI of an upload and the SHA-256 of its decoded content; None: not known."""
+    content = select(FINGERPRINTS.c.content_sha256).where(FINGERPRINTS.c.upload_id == upload_id)
+    with ledger.reading() as connection:
+        uri = connection.scalar(select(UPLOADS.c.uri).where(UPLOADS.c.upload_id == upload_id))
+        return uri, connection.scalar(content.limit(1))
+
+
+def is_uploaded(ledger: Ledger, uri: str) -> bool:
+    """Return whether an upload names this URI."""
+    upload = select(UPLOADS.c.upload_id).where(UPLOADS.c.uri == uri)
+    with ledger.reading() as connection:
+        return connection.scalar(upload.limit(1)) is not None
+
+
+def records(
+    ledger: Ledger,
+    name: Literal["uploads", "labels", "decisions"],
+    cursor: str | None,
+    limit: int,
+    *,
+    track_id: str | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return records of a table (of one track), latest first, and the cursor of the next page.
+
+    Raises:
+        BadCursor: the cursor belongs to another list.
+    """
+    table = METADATA.tables[name]
+    key = next(iter(table.primary_key.columns))
+    question = select(table.c.recorded_at, key, table.c.record)
+    if track_id is not None:
+        question = question.where(table.c.track_id == track_id)
+    with ledger.reading() as connection:
+        page = part(connection, question, (table.c.recorded_at.desc(), key.desc()), cursor, limit)
+    return [orjson.loads(row["record"]) for row in page.rows], page.next
+
+
+def statement(ledger: Ledger, statement_id: str) -> StatementWritten | None:
+    """Return a statement of reasons by its id."""
+    question = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == statement_id)
+    with ledger.reading() as connection:
+        return first_parsed(connection, StatementWritten, question)
+
+
+def statements(
+    ledger: Ledger, since: datetime | None = None, track_id: str = ""
+) -> Iterator[StatementWritten]:
+    """Yield statements of reasons as written, the oldest first."""
+    query = select(STATEMENTS.c.record).order_by(
+        STATEMENTS.c.recorded_at, STATEMENTS.c.statement_id
+    )
+    if since is not None:
+        query = query.where(STATEMENTS.c.recorded_at >= since)
+    if track_id:
+        query = query.where(STATEMENTS.c.track_id == track_id)
+    with ledger.reading() as connection:
+        for record in connection.scalars(query.execution_options(yield_per=500)):
+            yield parse(StatementWritten, record.encode())
 
 
 def story(ledger: Ledger, track_id: str) -> list[Entry]:
     """Return everything about a track, oldest first."""
+    letters, actions = DEAD_LETTERS.c, DEAD_LETTER_ACTIONS.c
+    others = {
+        DEAD_LETTERS: [letters.source, letters.processor, letters.reason, letters.detail],
+        DEAD_LETTER_ACTIONS: list(actions),
+    }
     entries: list[Entry] = []
     with ledger.reading() as connection:
         for table in STORY:
             question = select(table.c.recorded_at, table.c.record)
             for at, text in connection.execute(question.where(table.c.track_id == track_id)):
                 entries.append(Entry(table.name, at, orjson.loads(text)))
-        question = select(DEAD_LETTERS).where(DEAD_LETTERS.c.track_id == track_id)
-        for row in connection.execute(question).mappings():
-            fields = {name: row[name] for name in ("source", "processor", "reason", "detail")}
-            entries.append(Entry(DEAD_LETTERS.name, row["recorded_at"], fields))
-        question = select(DEAD_LETTER_ACTIONS).where(DEAD_LETTER_ACTIONS.c.track_id == track_id)
-        entries.extend(
-            Entry(DEAD_LETTER_ACTIONS.name, row["recorded_at"], dict(row))
-            for row in connection.execute(question).mappings()
-        )
+        for table, columns in others.items():
+            question = select(table.c.recorded_at.label("at"), *columns)
+            for row in connection.execute(question.where(table.c.track_id == track_id)):
+                fields = {column.name: row._mapping[column] for column in columns}
+                entries.append(Entry(table.name, row.at, fields))
     return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)
-
-
-def _latest_first(question: Select[Any], table: Table) -> Select[Any]:
-    key = next(iter(table.primary_key.columns))
-    return question.order_by(table.c.recorded_at.desc(), key)

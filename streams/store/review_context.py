@@ -1,18 +1,20 @@
-"""The rows around one review task: what helps a reviewer to decide it."""
+"""The rows around one review task that help a reviewer to decide it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, func, select, union
 
-from streams.contract.records import TrackDecided, parse
+from streams.contract.records import TrackDecided
 from streams.contract.records.reviews import ReviewDecided
 from streams.contract.records.rights import RightsChanged
+from streams.store import queries
 from streams.store.account_tables import TASK_STATES as STATES
-from streams.store.database import Ledger
+from streams.store.database import Ledger, latest_of_each, parsed
 from streams.store.tables import DECISIONS, FINGERPRINTS, RIGHTS, UPLOADS, VERDICTS
+from streams.store.task_states import is_free
 
 RECENT: Final = 200  # uploads of one distributor that its history counts
 DUPLICATES: Final = 50
@@ -52,16 +54,14 @@ def fingerprint(connection: Connection, upload_id: str) -> dict[str, Any]:
 
 def decisions(connection: Connection, upload_id: str) -> list[TrackDecided]:
     """Return all decisions about an upload, latest first."""
-    question = select(DECISIONS.c.record).where(DECISIONS.c.upload_id == upload_id)
-    latest = question.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id)
-    return [parse(TrackDecided, record.encode()) for record in connection.scalars(latest)]
+    return queries.decisions(connection, DECISIONS.c.upload_id == upload_id)
 
 
 def verdicts(connection: Connection, task_id: str) -> list[ReviewDecided]:
     """Return the verdicts on a task, in order."""
     question = select(VERDICTS.c.record).where(VERDICTS.c.task_id == task_id)
-    records = connection.scalars(question.order_by(VERDICTS.c.decided_at, VERDICTS.c.verdict_id))
-    return [parse(ReviewDecided, record.encode()) for record in records]
+    in_order = question.order_by(VERDICTS.c.decided_at, VERDICTS.c.verdict_id)
+    return parsed(connection, ReviewDecided, in_order)
 
 
 def open_duplicates(
@@ -77,8 +77,8 @@ def open_duplicates(
 
     A task that was just decided has them too: its form may be sent again.
     """
-    # By content over the decisions' index, by release over the uploads': together they would
-    # look at every open task.
+    # By content over the index of decisions, by release over that of uploads: one condition
+    # would read every open task.
     same = [
         select(STATES.c.task_id)
         .join(DECISIONS, DECISIONS.c.review_task_id == STATES.c.task_id)
@@ -100,12 +100,7 @@ def open_duplicates(
         .join(DECISIONS, DECISIONS.c.decision_id == STATES.c.decision_id)
         .outerjoin(UPLOADS, UPLOADS.c.upload_id == STATES.c.upload_id)
         .where(STATES.c.state == "open", STATES.c.kind == "review")
-        .where(STATES.c.task_id != task_id)
-        .where(
-            STATES.c.leased_by.is_(None)
-            | (STATES.c.leased_by == user_id)
-            | (STATES.c.leased_until < now)
-        )
+        .where(STATES.c.task_id != task_id, is_free(user_id, now))
         .order_by(UPLOADS.c.title, STATES.c.task_id)
         .limit(DUPLICATES)
     )
@@ -140,7 +135,7 @@ def uploads_by_content(
     question = select(DECISIONS.c.content_sha256, func.max(DECISIONS.c.upload_id)).where(
         DECISIONS.c.content_sha256.in_(contents), DECISIONS.c.upload_id != except_upload
     )
-    rows: Sequence[Any] = connection.execute(question.group_by(DECISIONS.c.content_sha256)).all()
+    rows = connection.execute(question.group_by(DECISIONS.c.content_sha256))
     return {row[0]: row[1] for row in rows}
 
 
@@ -150,19 +145,6 @@ def rights_entries(
     """Return the newest versions of the entries about agreements and generators."""
     if not agreements and not generators:
         return []
-    newest = (
-        select(RIGHTS.c.entry_id, func.max(RIGHTS.c.version).label("version"))
-        .where(RIGHTS.c.agreement_id.in_(agreements) | RIGHTS.c.generator_id.in_(generators))
-        .group_by(RIGHTS.c.entry_id)
-        .subquery()
-    )
-    question = (
-        select(RIGHTS.c.record)
-        .join(
-            newest,
-            (newest.c.entry_id == RIGHTS.c.entry_id) & (newest.c.version == RIGHTS.c.version),
-        )
-        .order_by(RIGHTS.c.entry_id)
-        .limit(ENTRIES)
-    )
-    return [parse(RightsChanged, record.encode()) for record in connection.scalars(question)]
+    among = RIGHTS.c.agreement_id.in_(agreements) | RIGHTS.c.generator_id.in_(generators)
+    newest = latest_of_each(RIGHTS.c.entry_id, RIGHTS.c.version, RIGHTS.c.record, among=among)
+    return parsed(connection, RightsChanged, newest.order_by(RIGHTS.c.entry_id).limit(ENTRIES))

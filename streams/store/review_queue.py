@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select
 
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.account_tables import USERS
-from streams.store.cursors import Part, Sorted
+from streams.store.cursors import Part, part
 from streams.store.database import Ledger
 from streams.store.tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
 from streams.store.track_list import has_text
 
-BY_AGE: Final = Sorted.by((STATES.c.opened_at, False), (STATES.c.task_id, False))
-BY_PRIORITY: Final = Sorted.by((STATES.c.priority, True), *BY_AGE.columns)
+BY_AGE: Final = (STATES.c.opened_at.asc(), STATES.c.task_id.asc())
+BY_PRIORITY: Final = (STATES.c.priority.desc(), *BY_AGE)
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,11 @@ class Filters:
 
     def condition(self, ledger: Ledger, user_id: str) -> ColumnElement[bool]:
         """Return the condition on task states; "mine" are those that ``user_id`` holds."""
-        condition: ColumnElement[bool] = true()
+        condition = STATES.c.state == ("closed" if self.show == "closed" else "open")
+        if self.show == "mine":
+            condition &= STATES.c.leased_by == user_id
         if self.queue:
             condition &= STATES.c.queue == self.queue
-        match self.show:
-            case "mine":
-                condition &= (STATES.c.state == "open") & (STATES.c.leased_by == user_id)
-            case "closed":
-                condition &= STATES.c.state == "closed"
-            case _:
-                condition &= STATES.c.state == "open"
         if self.search:
             condition &= or_(
                 STATES.c.track_id == self.search,
@@ -67,9 +62,8 @@ def page(
         BadCursor: the cursor belongs to another list.
     """
     order = BY_AGE if filters.show == "late" else BY_PRIORITY
-    # First the ids, of narrow rows; then the columns of these few.
-    chosen = select(STATES.c.task_id).where(filters.condition(ledger, user_id))
-    ids = order.part(chosen, cursor, limit).subquery()
+    # First the keys, from an index; then the columns of these few.
+    keys = select(*(by.element for by in order)).where(filters.condition(ledger, user_id))
     question = (
         select(
             *(STATES.c.task_id, STATES.c.kind, STATES.c.state, STATES.c.track_id),
@@ -81,7 +75,6 @@ def page(
             USERS.c.name.label("holder"),
             REVIEW_TASKS.c.record.label("record"),
         )
-        .join(ids, ids.c.task_id == STATES.c.task_id)
         .outerjoin(UPLOADS, UPLOADS.c.upload_id == STATES.c.upload_id)
         .outerjoin(DECISIONS, DECISIONS.c.decision_id == STATES.c.decision_id)
         .outerjoin(
@@ -91,11 +84,13 @@ def page(
         )
         .outerjoin(REVIEW_TASKS, REVIEW_TASKS.c.task_id == STATES.c.task_id)
         .outerjoin(USERS, USERS.c.user_id == STATES.c.leased_by)
-        .order_by(*order.order(cursor))
+        .order_by(*order)
     )
     with ledger.reading() as connection:
-        rows = [dict(row) for row in connection.execute(question).mappings()]
+        ids = part(connection, keys, order, cursor, limit)
+        these = question.where(STATES.c.task_id.in_([row["task_id"] for row in ids.rows]))
+        rows = [dict(row) for row in connection.execute(these).mappings()]
     for row in rows:
         record = row.pop("record")
         row["reasons"] = orjson.loads(record)["reason_codes"] if record else []
-    return order.as_part(rows, cursor, limit)
+    return ids.of(rows)

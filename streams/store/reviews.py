@@ -1,28 +1,26 @@
-"""Verdicts and golden tracks: the rows that reviewing, its quality figures and training read."""
+"""Verdicts and golden tracks: rows for reviewing, its quality figures and training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from streams.contract.records import parse
 from streams.contract.records.reviews import DECIDED_STATES, ReviewDecided
 from streams.store.account_tables import GOLDEN, USERS
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.appeals import latest
+from streams.store.database import first_parsed, insert_into
 from streams.store.tables import APPEALS, DECISIONS, FINGERPRINTS, UPLOADS, VERDICTS
 from streams.store.task_states import MEASURING, closes_task
 
-LATEST: Final = 2_000  # verdicts that the quality figures are made of
+LATEST: Final = 2_000  # verdicts in the quality figures
 CLOSED_REVIEW: Final = (STATES.c.kind == "review") & (STATES.c.state == "closed")
 
 
 def verdict(connection: Connection, verdict_id: str) -> ReviewDecided | None:
     """Return a verdict by its id."""
     question = select(VERDICTS.c.record).where(VERDICTS.c.verdict_id == verdict_id)
-    text = connection.scalar(question)
-    return None if text is None else parse(ReviewDecided, text.encode())
+    return first_parsed(connection, ReviewDecided, question)
 
 
 def not_reviewed_twice(connection: Connection) -> Sequence[Any]:
@@ -44,8 +42,7 @@ def set_golden(connection: Connection, track: Mapping[str, Any], by: Mapping[str
     known = select(DECISIONS.c.decision_id).where(DECISIONS.c.upload_id == upload_id)
     if connection.scalar(known.limit(1)) is None:
         return False
-    on: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = on.insert(GOLDEN).values(**track, **by)
+    insert = insert_into(connection, GOLDEN).values(**track, **by)
     connection.execute(
         insert.on_conflict_do_update(index_elements=[GOLDEN.c.upload_id], set_=dict(track))
     )

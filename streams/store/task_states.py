@@ -19,6 +19,7 @@ MEASURING: Final = ("second", "golden")  # kinds of tasks that change no label a
 LEASED: Final = ("leased_by", "leased_until")
 FREE: Final = dict.fromkeys(LEASED)
 ORDER: Final = (STATES.c.priority.desc(), STATES.c.opened_at, STATES.c.task_id)
+COPIED: Final = ("task_id", "decision_id", "upload_id", "track_id", "queue", "priority")
 
 
 def follow(connection: Connection, rows: Iterable[Row]) -> None:
@@ -26,16 +27,12 @@ def follow(connection: Connection, rows: Iterable[Row]) -> None:
     rows = list(rows)
     opened = [row.values for row in rows if row.table is REVIEW_TASKS]
     decided = {str(row.values["task_id"]) for row in rows if row.table is VERDICTS}
-    names = ("task_id", "decision_id", "upload_id", "track_id", "queue", "priority")
-    insert_new(
-        connection,
-        STATES,
-        [
-            {name: task[name] for name in names}
-            | {"kind": "review", "opened_at": task["requested_for"], "state": "open"}
-            for task in opened
-        ],
-    )
+    states = [
+        {name: task[name] for name in COPIED}
+        | {"kind": "review", "opened_at": task["requested_for"], "state": "open"}
+        for task in opened
+    ]
+    insert_new(connection, STATES, states)
     _refresh(connection, decided | {str(task["task_id"]) for task in opened})
     _cancel_older(connection, {str(task["upload_id"]) for task in opened})
 
@@ -96,12 +93,13 @@ def _set(connection: Connection, task_id: str, **values: Any) -> None:
 
 def takeable(user_id: str, now: datetime) -> ColumnElement[bool]:
     """Return the condition on task states: this reviewer may take it now."""
-    free = (
-        STATES.c.leased_by.is_(None)
-        | (STATES.c.leased_by == user_id)
-        | (STATES.c.leased_until < now)
-    )
-    return (STATES.c.state == "open") & free & ~excluded(user_id)
+    return (STATES.c.state == "open") & is_free(user_id, now) & ~excluded(user_id)
+
+
+def is_free(user_id: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition on task states: no other reviewer holds it."""
+    held = STATES.c.leased_by
+    return held.is_(None) | (held == user_id) | (STATES.c.leased_until < now)
 
 
 def excluded(user_id: str) -> ColumnElement[bool]:
@@ -226,16 +224,8 @@ def open_measuring(
 ) -> None:
     """Open a measuring task for the upload of ``task``; one that exists stays as it is."""
     values = {
-        "task_id": task_id,
-        "kind": kind,
-        "decision_id": task.decision_id,
-        "upload_id": task.upload_id,
-        "track_id": task.track_id,
-        "queue": "quality",
-        "priority": 20,
-        "opened_at": now,
-        "state": "open",
-        "about_verdict": about,
-        "excluded": excluded_user,
+        **{name: getattr(task, name) for name in ("decision_id", "upload_id", "track_id")},
+        **{"task_id": task_id, "kind": kind, "queue": "quality", "priority": 20, "state": "open"},
+        **{"opened_at": now, "about_verdict": about, "excluded": excluded_user},
     }
     insert_new(connection, STATES, [values])

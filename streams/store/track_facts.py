@@ -1,8 +1,7 @@
-"""What stands about tracks: the rights registry, verdicts, appeals, switched rules.
+"""Facts about tracks for decisions: the rights registry, verdicts, appeals, switched rules.
 
-Read from the ledger, which is their projection. The registry is kept in memory and read again
-when it has grown; what people said is asked for by track. ``facts`` puts it together as of a
-moment; everything after that is pure.
+The registry is kept in memory and read again when it has grown; verdicts and appeals are read by
+track. ``facts`` combines them as of a moment; everything after that is pure.
 """
 
 import threading
@@ -14,13 +13,13 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from streams.contract.records import TrackClassified, parse
+from streams.contract.records import TrackClassified
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.registry import Registry
-from streams.store.database import CHUNK, Ledger
+from streams.store.database import Ledger, chunks, parsed
 from streams.store.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
@@ -42,10 +41,10 @@ class TrackFacts:
     def facts(
         self, event: TrackClassified, at: datetime, policy: str, *, fresh: bool = False
     ) -> Facts:
-        """Return what holds about one track at a moment.
+        """Return the facts about one track at a moment.
 
         Raises:
-            LedgerAway: it cannot be asked now.
+            LedgerAway: the database does not answer.
         """
         rulings = self.rulings([event.track_id])
         return self.combined(event, at, policy, rulings.get(event.track_id, Rulings()), fresh=fresh)
@@ -59,7 +58,7 @@ class TrackFacts:
         *,
         fresh: bool = False,
     ) -> Facts:
-        """Return the facts, given what people said."""
+        """Return the facts, given the verdicts and appeals."""
         registry, off = self.registry(policy, fresh=fresh)
         return facts_of(event, at, rulings=rulings, registry=registry, off=off)
 
@@ -77,41 +76,37 @@ class TrackFacts:
             return self._registry, self._off.get(policy, frozenset())
 
     def _read_again(self) -> None:
-        """Rows are only ever added, so their number tells whether there is anything new."""
+        """Read the tables with new rows: rows are only added, so a count shows them."""
         with self._ledger.reading() as connection:
             rights = connection.scalars(select(func.count()).select_from(RIGHTS)).one()
             policies = connection.scalars(select(func.count()).select_from(POLICIES)).one()
             if rights != self._rights_rows:
-                texts = connection.scalars(select(RIGHTS.c.record)).all()
-                self._registry = Registry(parse(RightsChanged, text.encode()) for text in texts)
+                self._registry = Registry(
+                    parsed(connection, RightsChanged, select(RIGHTS.c.record))
+                )
                 self._rights_rows = rights
             if policies != self._policy_rows:
                 question = select(POLICIES.c.record).where(POLICIES.c.kind == "rule")
-                texts = connection.scalars(question).all()
-                self._off = _off(parse(PolicyChanged, text.encode()) for text in texts)
+                self._off = _off(parsed(connection, PolicyChanged, question))
                 self._policy_rows = policies
 
     @property
     def version(self) -> tuple[int, int]:
-        """What the registry in memory is: it differs once anything was added."""
+        """The version of the registry in memory: it differs after any addition."""
         with self._lock:
             return self._rights_rows, self._policy_rows
 
     def rulings(self, track_ids: Collection[str]) -> Mapping[str, Rulings]:
         """Return verdicts and appeals of tracks; those without any are left out."""
-        ids = list(dict.fromkeys(track_ids))
         verdicts: dict[str, list[ReviewDecided]] = defaultdict(list)
         appeals: dict[str, list[AppealChanged]] = defaultdict(list)
         with self._ledger.reading() as connection:
-            for start in range(0, len(ids), CHUNK):
-                some = ids[start : start + CHUNK]
-                query = select(VERDICTS.c.record).where(VERDICTS.c.track_id.in_(some))
-                for text in connection.scalars(query):
-                    verdict = parse(ReviewDecided, text.encode())
+            for ids in chunks(set(track_ids)):
+                query = select(VERDICTS.c.record).where(VERDICTS.c.track_id.in_(ids))
+                for verdict in parsed(connection, ReviewDecided, query):
                     verdicts[verdict.track_id].append(verdict)
-                query = select(APPEALS.c.record).where(APPEALS.c.track_id.in_(some))
-                for text in connection.scalars(query):
-                    appeal = parse(AppealChanged, text.encode())
+                query = select(APPEALS.c.record).where(APPEALS.c.track_id.in_(ids))
+                for appeal in parsed(connection, AppealChanged, query):
                     appeals[appeal.track_id].append(appeal)
         return {
             track: Rulings(tuple(verdicts.get(track, ())), tuple(appeals.get(track, ())))

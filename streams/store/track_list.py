@@ -1,17 +1,28 @@
 """Lists and searches of uploads: one statement for a page, whatever its length."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, column, false, func, literal, select, table
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    column,
+    false,
+    func,
+    literal,
+    select,
+    table,
+)
 
-from streams.store.cursors import Part, Sorted
+from streams.store import cursors
+from streams.store.cursors import Part
 from streams.store.database import Ledger
 from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
 
 MANY: Final = 5_000  # uploads: more make a text a common one
 TRIGRAM: Final = 3  # characters that a text must have for the index to help
-LATEST: Final = Sorted.by((UPLOADS.c.recorded_at, True), (UPLOADS.c.upload_id, True))
+LATEST: Final = (UPLOADS.c.recorded_at.desc(), UPLOADS.c.upload_id.desc())
 # Of the index of SQLite (migration 0008): PostgreSQL's is an ordinary index on ``uploads``.
 TEXTS: Final = table("upload_texts", column("upload_id"), column("upload_texts"))
 
@@ -83,53 +94,48 @@ def uploads(
         BadCursor: the cursor belongs to another list.
     """
     # First the ids alone, out of an index; then the columns of these few.
-    chosen = select(UPLOADS.c.upload_id)
+    chosen = select(UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
     if condition is not None:
         chosen = chosen.where(condition)
-    ids = LATEST.part(chosen, cursor, limit).subquery()
-    page = (
+    with ledger.reading() as connection:
+        ids = cursors.part(connection, chosen, LATEST, cursor, limit)
+        question = _details([row["upload_id"] for row in ids.rows])
+        return ids.of(list(connection.execute(question).mappings()))
+
+
+def _details(listed: Sequence[str]) -> Select[Any]:
+    """Return the query of uploads with their latest decision or dead letter."""
+    place = func.row_number().over(
+        partition_by=DECISIONS.c.upload_id, order_by=DECISIONS.c.recorded_at.desc()
+    )
+    latest = (
         select(
-            *(UPLOADS.c.upload_id, UPLOADS.c.track_id, UPLOADS.c.title, UPLOADS.c.distributor),
-            *(UPLOADS.c.contains_ai, UPLOADS.c.recorded_at),
+            *(DECISIONS.c.upload_id, DECISIONS.c.analysis_id, DECISIONS.c.outcome),
+            *(DECISIONS.c.extent, DECISIONS.c.source, DECISIONS.c.review_task_id),
+            place.label("place"),
         )
-        .join(ids, ids.c.upload_id == UPLOADS.c.upload_id)
+        .where(DECISIONS.c.upload_id.in_(listed))
         .subquery()
     )
-    listed = select(page.c.upload_id)
-    latest = _latest_decisions(listed)
     failed = (
         select(DEAD_LETTERS.c.upload_id, func.max(DEAD_LETTERS.c.reason).label("reason"))
         .where(DEAD_LETTERS.c.upload_id.in_(listed))
         .group_by(DEAD_LETTERS.c.upload_id)
         .subquery()
     )
-    question = (
-        select(page, latest, ANALYSES.c.probability, failed.c.reason)
-        .outerjoin(latest, (latest.c.upload_id == page.c.upload_id) & (latest.c.place == 1))
+    return (
+        select(
+            *(UPLOADS.c.upload_id, UPLOADS.c.track_id, UPLOADS.c.title, UPLOADS.c.distributor),
+            *(UPLOADS.c.contains_ai, UPLOADS.c.recorded_at, latest),
+            *(ANALYSES.c.probability, failed.c.reason),
+        )
+        .outerjoin(latest, (latest.c.upload_id == UPLOADS.c.upload_id) & (latest.c.place == 1))
         .outerjoin(
             ANALYSES,
             (ANALYSES.c.analysis_id == latest.c.analysis_id)
-            & (ANALYSES.c.upload_id == page.c.upload_id),
+            & (ANALYSES.c.upload_id == UPLOADS.c.upload_id),
         )
-        .outerjoin(failed, failed.c.upload_id == page.c.upload_id)
-        .order_by(*LATEST.order(cursor, page))
-    )
-    with ledger.reading() as connection:
-        rows = connection.execute(question).mappings().all()
-    return LATEST.as_part(rows, cursor, limit)
-
-
-def _latest_decisions(upload_ids: Any) -> Any:
-    """Return the decisions about uploads; the latest of each has place 1."""
-    place = func.row_number().over(
-        partition_by=DECISIONS.c.upload_id, order_by=DECISIONS.c.recorded_at.desc()
-    )
-    return (
-        select(
-            *(DECISIONS.c.upload_id, DECISIONS.c.analysis_id, DECISIONS.c.outcome),
-            *(DECISIONS.c.extent, DECISIONS.c.source, DECISIONS.c.review_task_id),
-            place.label("place"),
-        )
-        .where(DECISIONS.c.upload_id.in_(upload_ids))
-        .subquery()
+        .outerjoin(failed, failed.c.upload_id == UPLOADS.c.upload_id)
+        .where(UPLOADS.c.upload_id.in_(listed))
+        .order_by(*LATEST)
     )

@@ -29,8 +29,7 @@ from streams.runtime import logs
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys, sessions
 from streams.store import task_states
-from streams.store.account_tables import TASK_STATES as STATES
-from streams.store.cursors import Sorted
+from streams.store.cursors import Order, part
 from streams.store.database import Ledger, Row
 from streams.store.projections import rows_of
 from streams.store.review_queue import BY_AGE, BY_PRIORITY
@@ -161,15 +160,15 @@ def _paths(ledger: Ledger) -> list[str]:
     return [
         *("/check", f"/check/{upload}", f"/check/{upload}/state"),
         *("/queue", "/queue?show=late", "/queue?queue=disclosure", "/queue?show=mine"),
-        *(f"/queue?cursor={_deep(ledger, BY_PRIORITY, STATES, 10_000)}",),
-        *(f"/queue?queue=disclosure&cursor={_deep(ledger, BY_PRIORITY, STATES, 15_000)}",),
-        *(f"/queue?show=late&cursor={_deep(ledger, BY_AGE, STATES, 19_000)}",),
+        *(f"/queue?cursor={_deep(ledger, BY_PRIORITY, 10_000)}",),
+        *(f"/queue?queue=disclosure&cursor={_deep(ledger, BY_PRIORITY, 15_000)}",),
+        *(f"/queue?show=late&cursor={_deep(ledger, BY_AGE, 19_000)}",),
         *("/queue?search=Song+19", "/queue?search=song", "/queue?search=D-1", f"/tasks/{task}"),
         *(
             "/tracks",
-            f"/tracks?cursor={_deep(ledger, LATEST, UPLOADS, 50_000)}",
-            f"/tracks?cursor={_deep(ledger, LATEST, UPLOADS, 99_000)}",
-            f"/tracks?search=song&cursor={_deep(ledger, LATEST, UPLOADS, 50_000)}",
+            f"/tracks?cursor={_deep(ledger, LATEST, 50_000)}",
+            f"/tracks?cursor={_deep(ledger, LATEST, 99_000)}",
+            f"/tracks?search=song&cursor={_deep(ledger, LATEST, 50_000)}",
             "/tracks?search=T-777",
             "/tracks?search=Song+777",
             "/tracks?search=song",
@@ -181,14 +180,14 @@ def _paths(ledger: Ledger) -> list[str]:
     ]
 
 
-def _deep(ledger: Ledger, by: Sorted, table: sqlalchemy.Table, place: int) -> str:
+def _deep(ledger: Ledger, order: Order, place: int) -> str:
     """Return the cursor of a place far down a list (its middle, where there are fewer rows)."""
-    question = sqlalchemy.select(*(one for one, _ in by.columns)).order_by(*by.order(None))
+    question = sqlalchemy.select(*(column.element for column in order))
+    count = sqlalchemy.select(sqlalchemy.func.count()).select_from(question.subquery())
     with ledger.reading() as connection:
-        count = connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
-        place = place if place < (count or 0) else (count or 0) // 2
-        rows = connection.execute(question.offset(place).limit(2)).mappings().all()
-    result = by.as_part(rows, None, 1).next
+        rows = connection.execute(count).scalar_one()
+        place = place if place < rows else rows // 2
+        result = part(connection, question, order, None, place).next
     assert result is not None
     return result
 

@@ -18,7 +18,7 @@ from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.media.kept_audio import KeptFile
 from streams.services.upload_inputs import upload_from_fields
-from streams.store import audit, outbox, requests, track_queries
+from streams.store import audit, outbox, queries, requests
 from streams.store.database import Ledger
 from streams.web.api.multipart import Form
 from streams.web.api.problems import ProblemError
@@ -78,7 +78,7 @@ def take_file_in(
         if new:
             with suppress(Transient):  # the caller must see why it was refused
                 # Another request may have uploaded the same content: then it stays.
-                if not track_queries.is_uploaded(resources.ledger, arrived.uri):
+                if not queries.is_uploaded(resources.ledger, arrived.uri):
                     resources.uploads.forget(arrived.sha256)
         raise
 

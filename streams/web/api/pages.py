@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel
 
-from streams.store import track_queries
+from streams.store import queries
 from streams.web.api.resources import resources_of
 
 DEFAULT: Final = 50
@@ -29,7 +29,7 @@ class PageReader:
 
     def page(self, table: Literal["uploads", "labels", "decisions"], track_id: str | None) -> Page:
         """Return a page of a table's records; of all tracks where ``track_id`` is None."""
-        items, following = track_queries.records(
+        items, following = queries.records(
             self._ledger, table, self._cursor, self._limit, track_id=track_id
         )
         return Page(items=items, next_cursor=following)

@@ -12,7 +12,7 @@ from streams.contract.records import TrackDecided
 from streams.contract.records.policy import StatementWritten
 from streams.services import timeline
 from streams.services.evidence_pictures import Pictures
-from streams.store import queries, track_queries
+from streams.store import queries
 from streams.web.api.callers import CanRead
 from streams.web.api.pages import Id, Page, Reader
 from streams.web.api.problems import ProblemError, documented
@@ -78,8 +78,8 @@ def story(request: Request, track_id: Id, caller: CanRead) -> Any:
 def track(request: Request, track_id: Id, caller: CanRead) -> Track:
     """Return a track. Its id may contain slashes."""
     ledger = resources_of(request).ledger
-    uploads = track_queries.latest_uploads(ledger, track_id, UPLOADS)
-    decided = track_queries.latest_decision(ledger, track_id)
+    uploads = queries.latest_uploads(ledger, track_id, UPLOADS)
+    decided = queries.latest_decision(ledger, track_id)
     if not uploads and decided is None:
         raise _no_track(track_id)
     return Track(track_id=track_id, decision=decided, upload_ids=uploads)
@@ -100,7 +100,7 @@ def statement(request: Request, decision_id: Id, caller: CanRead) -> StatementWr
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
     statement_id = _decision(request, decision_id).statement_id
     ledger = resources_of(request).ledger
-    written = track_queries.statement(ledger, statement_id) if statement_id else None
+    written = queries.statement(ledger, statement_id) if statement_id else None
     if written is None:
         raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
     return written

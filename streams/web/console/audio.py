@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 
 from detector.errors import BadInput
 from streams.media.audio_formats import container_of
-from streams.store import track_queries
+from streams.store import queries
 from streams.web.api.pages import Id
 from streams.web.api.resources import AppResources, resources_of
 from streams.web.console.auth import CanRead, PageError
@@ -92,7 +92,7 @@ OPENED: Final = Opened()
 def audio(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     """Return the audio, or the part of it that the player asks for."""
     resources = resources_of(request)
-    uri, content = track_queries.audio_of(resources.ledger, upload_id)
+    uri, content = queries.audio_of(resources.ledger, upload_id)
     if uri is None:
         raise PageError(404, "There is no such upload.")
     if content is None:

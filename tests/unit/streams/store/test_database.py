@@ -250,7 +250,9 @@ def test_decisions_latest_first(ledger: Ledger) -> None:
             for n, decision in enumerate(decisions)
         ],
     )
-    assert queries.latest_decisions(ledger, 2) == [decisions[2], decisions[1]]
+    with ledger.reading() as connection:
+        latest = queries.decisions(connection, sqlalchemy.true(), 2)
+    assert latest == [decisions[2], decisions[1]]
     assert queries.decision_of(ledger, decisions[0].upload_id) == decisions[0]
     assert queries.decision_of(ledger, "upl_unknown") is None
 
