@@ -18,7 +18,7 @@ import yaml
 
 from streams.cli.main import app
 from streams.contract.processes import PROCESSES
-from streams.ops import doctor_checks
+from streams.ops import doctor
 from streams.runtime.metrics_table import exposed
 from streams.runtime.settings import PREFIX, Settings
 from streams.store.database import Ledger
@@ -34,7 +34,7 @@ TEXTS = [
     *(path for path in DOCUMENTS if path.name != "cli.md"),  # which is made of the commands
     ROOT / "models" / "README.md",
     *(CHART / name for name in ("README.md", "templates/NOTES.txt")),
-    Path(doctor_checks.__file__),
+    Path(doctor.__file__),
 ]
 FENCE = re.compile(r"^ *```(?:sh|bash)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -129,7 +129,7 @@ def test_a_wrong_command_would_be_noticed(wrong: str) -> None:
 
 def test_all_texts_were_read() -> None:
     places = {place for place, _, _ in COMMANDS}
-    assert {"README.md", "runbooks.md", "rules.md", "NOTES.txt", "doctor_checks.py"} <= places
+    assert {"README.md", "runbooks.md", "rules.md", "NOTES.txt", "doctor.py"} <= places
     assert len(COMMANDS) > 80
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from streams.cli.main import app
-from streams.ops import doctor_checks
+from streams.ops import doctor
 from streams.ops.doctor import Finding, examine
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.processes import free_port
@@ -48,7 +48,7 @@ def checked(environ: Environment) -> list[Finding]:
 def test_nothing_is_found_where_nothing_is_wrong(
     sound: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_checks, "LOW_DISK", 0.0)  # this machine's disk is its own affair
+    monkeypatch.setattr(doctor, "LOW_DISK", 0.0)  # this machine's disk is its own affair
     assert checked(sound) == []
     store = Path(sound["EARMARK_STORE"].removeprefix("file://"))
     assert list(store.rglob("*")) == []  # it takes back what it wrote
@@ -161,7 +161,7 @@ def test_a_missing_device_is_found(sound: Environment) -> None:
 
 
 def test_a_clock_that_is_wrong_is_found() -> None:
-    (finding,) = doctor_checks.clock(-7.5)
+    finding = doctor.clock(-7.5)
     assert finding.state == "fault"
     assert "-7.5 s" in finding.says
     assert "NTP" in finding.remedy
@@ -189,7 +189,7 @@ def test_a_postgresql_is_looked_at_with_its_clock_and_rights(sound: Environment)
     with server:
         ledger = Ledger.open(server.url)
         whole = Settings.from_env(sound | {"EARMARK_LEDGER": server.url})
-        assert [(one.check, one.state) for one in doctor_checks.ledger(whole)] == [
+        assert [(one.check, one.state) for one in doctor.ledger(whole)] == [
             ("clock", "ok"),
             ("ledger", "ok"),
         ]
@@ -199,6 +199,6 @@ def test_a_postgresql_is_looked_at_with_its_clock_and_rights(sound: Environment)
         ledger.close()
         reader = server.url.replace("postgres@", "reader@")
         poor = Settings.from_env(sound | {"EARMARK_LEDGER": reader})
-        *_, last = doctor_checks.ledger(poor)
+        *_, last = doctor.ledger(poor)
         assert last.state == "fault"
         assert "right to write" in last.remedy
