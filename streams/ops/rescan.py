@@ -14,16 +14,17 @@ from typing import Any, Final
 import structlog
 from kafka.errors import KafkaError
 from rich.console import Console
+from rich.text import Text
 
 from detector.errors import Transient
 from streams.ops import display
 from streams.ops.checks.broker import behind
 from streams.ops.inputs import Skipped
 from streams.ops.up import Named
-from streams.ops.watch import Ended, Watcher
+from streams.ops.watch import Watcher
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
-from streams.stages.ingest import Delivery, DeliveryFailed, IngestHook
+from streams.stages.ingest import DeliveryFailed, IngestHook
 
 log = structlog.get_logger()
 
@@ -34,21 +35,28 @@ RETRY_S: Final = 2.0
 
 
 class Rescan:
-    """Uploads of a rescan that are under way; ``send`` waits for its turn."""
+    """A rescan that runs; it prints and counts the ends of its uploads."""
 
     def __init__(
-        self, settings: Settings, hook: IngestHook, watcher: Watcher, admin: Any, at_once: int
+        self,
+        settings: Settings,
+        hook: IngestHook,
+        watcher: Watcher,
+        admin: Any,
+        at_once: int,
+        console: Console,
     ) -> None:
         self._settings, self._hook, self._watcher = settings, hook, watcher
-        self._admin, self._at_once = admin, at_once
+        self._admin, self._at_once, self._console = admin, at_once, console
+        self.counts: Counter[str] = Counter()
         self.under_way: dict[str, tuple[str, float]] = {}
         """By upload: its name, and when it was sent."""
 
-    def send(self, named: Named) -> tuple[Delivery, list[tuple[str, float, Ended | None]]]:
-        """Wait for a turn and send one; return its delivery and the uploads that ended."""
-        ended = self.wait(self._at_once - 1)
+    def send(self, named: Named) -> None:
+        """Wait for a turn and send one upload."""
+        self.wait(self._at_once - 1)
         while self._others_wait():
-            ended += self.look()
+            self._look()
         name, upload = named
         while True:
             sent_at = time.time()
@@ -59,27 +67,33 @@ class Rescan:
             time.sleep(RETRY_S)
         if delivery.error is None:
             self.under_way[delivery.upload_id] = name, sent_at
-        return delivery, ended
+        else:
+            self.skip(Skipped(name, "not_delivered", str(delivery.error)))
 
-    def wait(self, left: int) -> list[tuple[str, float, Ended | None]]:
-        """Wait until at most ``left`` are under way; return what ended."""
-        ended: list[tuple[str, float, Ended | None]] = []
+    def skip(self, item: Skipped) -> None:
+        """Note an item that is not sent."""
+        self._note("not sent", display.skipped_line(item))
+
+    def wait(self, left: int) -> None:
+        """Wait until at most ``left`` are under way."""
         while len(self.under_way) > left:
-            ended += self.look()
-        return ended
+            self._look()
 
-    def look(self) -> list[tuple[str, float, Ended | None]]:
-        """Return name, seconds and end of what has ended now; no end: it was given up."""
-        ended: list[tuple[str, float, Ended | None]] = []
+    def _look(self) -> None:
+        """Note what has ended, and what has been under way for too long."""
         for end in self._watcher.poll(LOOK_S):
             if end.upload_id in self.under_way:
                 name, sent_at = self.under_way.pop(end.upload_id)
-                ended.append((name, end.at - sent_at, end))
+                self._note(end.outcome, display.line(name, end, end.at - sent_at))
         for upload_id, (name, sent_at) in list(self.under_way.items()):
-            if time.time() - sent_at > STALL_S:
+            seconds = time.time() - sent_at
+            if seconds > STALL_S:
                 del self.under_way[upload_id]
-                ended.append((name, time.time() - sent_at, None))
-        return ended
+                self._note("not ended", f"not ended after {seconds:.0f} s: {name}")
+
+    def _note(self, outcome: str, line: Text | str) -> None:
+        self.counts[outcome] += 1
+        self._console.print(line, soft_wrap=True)
 
     def _others_wait(self) -> bool:
         try:
@@ -92,36 +106,20 @@ def rescan(
     settings: Settings, items: Iterable[Named | Skipped], *, at_once: int, console: Console
 ) -> int:
     """Send everything in its turn, print each end. Return 1 where something did not end."""
-    counts: Counter[str] = Counter()
-
-    def tell(ended: list[tuple[str, float, Ended | None]]) -> None:
-        for name, seconds, end in ended:
-            if end is None:
-                counts["not ended"] += 1
-                console.print(f"not ended after {seconds:.0f} s: {name}", soft_wrap=True)
-            else:
-                counts[end.decision.analysis.outcome.value if end.decision else "dead letter"] += 1
-                console.print(display.line(name, end, seconds), soft_wrap=True)
-
     with (
         IngestHook(settings) as hook,
         Watcher(settings) as watcher,
         open_admin(settings) as admin,
     ):
-        lane = Rescan(settings, hook, watcher, admin, at_once)
+        running = Rescan(settings, hook, watcher, admin, at_once, console)
         console.print(display.HEADER, style="bold")
         for item in items:
             if isinstance(item, Skipped):
-                skipped: Skipped | None = item  # it was not sent, and why
+                running.skip(item)
             else:
-                delivery, ended = lane.send(item)
-                tell(ended)
-                error = delivery.error
-                skipped = Skipped(item[0], "not_delivered", str(error)) if error else None
-            if skipped is not None:
-                counts["not sent"] += 1
-                console.print(display.skipped_line(skipped), soft_wrap=True)
-        tell(lane.wait(0))
-    totals = ", ".join(f"{count} {what}" for what, count in counts.most_common())
+                running.send(item)
+        running.wait(0)
+    counts = running.counts
+    totals = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
     console.print(f"rescan: {totals or 'nothing'}")
     return 1 if counts["not sent"] or counts["not ended"] else 0

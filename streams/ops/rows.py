@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from streams.contract.dead_letters import DeadLetter
 from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
 
@@ -65,34 +66,16 @@ KINDS = (DecidedRow, DeadLetterRow, NotSentRow)
 def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
     """Return the row of an upload that ended."""
     sent = {"path": path, "upload_id": ended.upload_id, "seconds": round(seconds, 3)}
-    if ended.decision is None:
-        dead_letter = ended.dead_letter
+    if isinstance(ended.end, DeadLetter):
+        letter = ended.end
         return DeadLetterRow(
-            **sent,
-            reason=dead_letter.reason if dead_letter else "",
-            detail=dead_letter.detail if dead_letter else "",
-            topic=dead_letter.source if dead_letter else "",
+            **sent, reason=letter.reason, detail=letter.detail, topic=letter.source
         ).model_dump()
-    decision = ended.decision
-    return DecidedRow(
-        **sent,
-        track_id=decision.track_id,
-        decision_id=decision.decision_id,
-        content_sha256=decision.content_sha256,
-        outcome=decision.analysis.outcome.value,
-        reason=decision.analysis.reason,
-        score=decision.analysis.score,
-        probability=decision.analysis.probability,
-        p_value=decision.analysis.p_value,
-        extent=decision.label.extent.value,
-        certainty=decision.label.certainty.value,
-        source=decision.label.source.value,
-        licensed=decision.label.licensed,
-        actions=decision.actions.model_dump(),
-        rules=[hit.rule_id for hit in decision.rules],
-        review_task_id=decision.review_task_id,
-        model=decision.model.model_dump(),
-        policy=decision.policy.model_dump(),
+    fields = ended.end.model_dump(mode="json")
+    rules = {"rules": [hit.rule_id for hit in ended.end.rules]}
+    # the label's extent, not the analysis's
+    return DecidedRow.model_validate(
+        fields["analysis"] | fields["label"] | fields | sent | rules
     ).model_dump()
 
 

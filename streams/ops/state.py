@@ -51,11 +51,6 @@ class State:
         """The running instance."""
         return self.folder / "run.json"
 
-    @property
-    def prometheus(self) -> Path:
-        """How a Prometheus reads the running instance."""
-        return self.folder / "prometheus.yml"
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder; the lock goes with the process, however it ends.
@@ -110,8 +105,9 @@ class State:
             for process, target in targets.items()
         ]
         config = {"scrape_configs": [{"job_name": "earmark", "static_configs": jobs}]}
-        self.prometheus.write_text(yaml.safe_dump({"global": {"scrape_interval": "15s"}} | config))
-        return self.prometheus
+        path = self.folder / "prometheus.yml"
+        path.write_text(yaml.safe_dump({"global": {"scrape_interval": "15s"}} | config))
+        return path
 
     def announced(self) -> Settings | None:
         """Return the settings of the running instance, if one runs from here."""

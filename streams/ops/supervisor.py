@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +79,7 @@ class Child:
         try:
             with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - our own address
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except OSError:
             return False
 
     def last_words(self) -> str:

@@ -28,6 +28,7 @@ from streams.ops.inputs import Skipped
 from streams.ops.state import State
 from streams.ops.supervisor import Supervisor
 from streams.ops.watch import Ended, Watcher
+from streams.runtime.processes import free_port
 from streams.runtime.settings import PREFIX, Settings
 from streams.services.accounts.sessions import first_link
 from streams.stages.ingest import IngestHook
@@ -89,7 +90,8 @@ class Batch:
         self.ends[ended.upload_id] = ended
         self.last_news = time.monotonic()
         seconds = ended.at - self.sent_at.get(ended.upload_id, ended.at)
-        for name in self.names.get(ended.upload_id) or [_name(ended)]:
+        another = ended.decision.track_id if ended.decision else ended.upload_id
+        for name in self.names.get(ended.upload_id) or [another]:  # of another sender
             progress.console.print(display.line(name, ended, seconds), soft_wrap=True)
             self._write(rows.row(name, ended, seconds))
 
@@ -129,7 +131,9 @@ def up(
     """
     with state.locked(), _terminable(), ExitStack() as stack:
         writer = stack.enter_context(out.open("w")) if out else None
-        settings = _with_console(_broker(state, stack, console))
+        settings = _broker(state, stack, console)
+        port = free_port(settings.console_host, settings.console_port)
+        settings = settings.model_copy(update={"console_port": port})
         # they load for seconds, and wait for topics anyway
         supervisor = stack.enter_context(Supervisor(list(STARTED), settings, state.logs))
         ensure_topics(settings)
@@ -170,21 +174,11 @@ def _broker(state: State, stack: ExitStack, console: Console) -> Settings:
     """Start the embedded broker, unless the environment names one."""
     if os.environ.get(PREFIX + "BROKERS"):
         return state.settings(None)
-    from streams.runtime.processes import free_port
-
     state.logs.mkdir(parents=True, exist_ok=True)
     with console.status("starting the embedded broker"):
         broker = EmbeddedBroker(port=free_port(preferred=9_092), log_file=state.logs / "broker.log")
         stack.enter_context(broker)
     return state.settings(broker.bootstrap)
-
-
-def _with_console(settings: Settings) -> Settings:
-    """Let the console have its port, or another where that is taken."""
-    from streams.runtime.processes import free_port
-
-    port = free_port(settings.console_host, settings.console_port)
-    return settings.model_copy(update={"console_port": port})
 
 
 def _follow(
@@ -197,14 +191,9 @@ def _follow(
     once: bool,
 ) -> None:
     console.print(display.HEADER, style="bold")
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    columns = (TextColumn("decided"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("decided", total=None)
+        task = progress.add_task("", total=None)
         looked = 0.0
         done = watched = False
         began = time.monotonic()
@@ -263,11 +252,6 @@ def _say_where(console: Console, settings: Settings, supervisor: Supervisor, sta
     console.print(f"logs     {state.logs}/")
     for child in supervisor.children:
         console.print(f"metrics  {child.metrics_url}  {child.name}")
-
-
-def _name(ended: Ended) -> str:
-    """Return a name for an upload of another sender."""
-    return ended.decision.track_id if ended.decision else ended.upload_id
 
 
 @contextmanager

@@ -21,8 +21,17 @@ class Ended:
 
     upload_id: str
     at: float
-    decision: TrackDecided | None = None
-    dead_letter: dead_letters.DeadLetter | None = None
+    end: TrackDecided | dead_letters.DeadLetter
+
+    @property
+    def decision(self) -> TrackDecided | None:
+        """The decision, unless it ended as a dead letter."""
+        return self.end if isinstance(self.end, TrackDecided) else None
+
+    @property
+    def outcome(self) -> str:
+        """The detector's outcome, or ``dead letter``."""
+        return self.decision.analysis.outcome.value if self.decision else "dead letter"
 
 
 class Watcher:
@@ -75,16 +84,10 @@ def _read(message: Any) -> Ended | None:
             decision = parse(TrackDecided, message.value)
         except InvalidRecord:
             return None  # the ledger's matter
-        return Ended(decision.upload_id, at, decision=decision)
+        return Ended(decision.upload_id, at, decision)
     letter = dead_letters.read(message.topic, message.key, message.value, message.headers or ())
-    upload_id = _upload_id(message.value)
-    return Ended(upload_id, at, dead_letter=letter) if upload_id else None
-
-
-def _upload_id(value: bytes | None) -> str | None:
-    """Return the upload id of a dead letter's bytes, where they are readable enough."""
     try:
-        upload_id = orjson.loads(value or b"")["upload_id"]
+        upload_id = orjson.loads(message.value or b"")["upload_id"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-    return upload_id if isinstance(upload_id, str) else None
+        return None  # its bytes are not readable enough
+    return Ended(upload_id, at, letter) if isinstance(upload_id, str) else None

@@ -56,7 +56,7 @@ class House:
         for ended in self.watcher.poll(timeout_s):
             if ended.upload_id in self.sent and ended.upload_id not in self.waits:
                 if ended.decision is None:
-                    raise Fatal(f"an upload of the benchmark died: {ended.dead_letter}")
+                    raise Fatal(f"an upload of the benchmark died: {ended.end}")
                 self.waits[ended.upload_id] = ended.at - self.sent[ended.upload_id]
         self.supervisor.watch()
 

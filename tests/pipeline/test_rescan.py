@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from rich.console import Console
 
 from streams.contract import topics
 from streams.contract.records import Upload
@@ -83,7 +84,7 @@ def test_nothing_is_sent_while_another_upload_waits(settings: Settings, tmp_path
         assert behind(admin, settings, "fingerprint") == 0
         hook.submit(upload("new"))
         assert behind(admin, settings, "fingerprint") == 1
-        rescan = Rescan(settings, hook, watcher, admin, at_once=1)
+        rescan = Rescan(settings, hook, watcher, admin, 1, Console(quiet=True))
         thread = threading.Thread(target=rescan.send, args=(("old", upload("old-1")),), daemon=True)
         thread.start()
         time.sleep(1.5)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from streams.contract.dead_letters import DeadLetter
 from streams.contract.processes import GROUPS
 from streams.contract.records import Upload
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
@@ -122,8 +123,8 @@ def _all_hostile(run: "_Run", files: list[HostileFile], sums: Sums) -> None:
         if len(ended) > 1:
             sums.twice.append(name)
         for end in ended[:1]:
-            if end.dead_letter is not None:
-                sums.dead_letters[end.dead_letter.reason] += 1
+            if isinstance(end.end, DeadLetter):
+                sums.dead_letters[end.end.reason] += 1
             else:
                 sums.decisions += 1
     sums.not_in_ledger = run.not_in_ledger(set(ends))

@@ -14,8 +14,8 @@ def test_each_kind_of_row_names_its_status_and_its_file() -> None:
     decided = decide(classified(), load(Settings().policy)).decided
     dead = DeadLetter("tracks.uploaded", "fingerprint", "empty_file", "no bytes", "", b"", b"")
     written = [
-        rows.row("one.wav", Ended(decided.upload_id, 1.0, decision=decided), 1.0),
-        rows.row("two.wav", Ended("upl_2", 1.0, dead_letter=dead), 1.0),
+        rows.row("one.wav", Ended(decided.upload_id, 1.0, decided), 1.0),
+        rows.row("two.wav", Ended("upl_2", 1.0, dead), 1.0),
         rows.not_sent(Skipped("notes.txt", "not_audio_name", "not named like audio")),
     ]
     assert [(row["path"], row["status"]) for row in written] == [
