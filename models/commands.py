@@ -185,7 +185,7 @@ def evaluate(
         workers=workers,
         seed=seed,
     )
-    typer.echo(evaluation.text)
+    typer.echo(evaluation.text.rstrip())
     if out is not None:
         for path in evaluation.write(out):
             typer.echo(path)
@@ -212,7 +212,7 @@ def robustness(
     Run `evaluate` into the same folder first: its scores of human recordings are out of fold.
     """
     from models.evaluation.robustness import measure
-    from models.evaluation.robustness_report import markdown, write
+    from models.evaluation.robustness_report import write
 
     figures = measure(
         manifest,
@@ -226,8 +226,9 @@ def robustness(
         seed=seed,
         workers=workers,
     )
-    typer.echo(markdown(figures))
-    for path in write(figures, out):
+    paths = write(figures, out)
+    typer.echo((out / "robustness.md").read_text(encoding="utf-8"))
+    for path in paths:
         typer.echo(path)
 
 

@@ -1,44 +1,57 @@
-"""Is the right generator named? Grouped: a track is judged without its whole repository.
+"""How often the right generator is named, with the track's whole repository left out.
 
-Songs of one repository share prompts, encoder and mastering, so a template that has seen
-its neighbours proves little. Where the generator stands in other repositories, its template
-is made of these and the track is *known*; where it does not, the generator is *unseen* and
-every name is wrong. Generators that are often taken for each other share a decoder, and are
-reported as a family: a name then means one of them.
+Songs of one repository share prompts, encoder and mastering, so a template of its neighbours
+proves little. A track is *known* where its generator has a template from other repositories.
+Else it is *unseen*, and every name is wrong. Generators that are often taken for each other
+share a decoder and are reported as a family.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from models.evaluation.leave_one_out import names
+import numpy as np
+
+from models.evaluation.measures import roots_of
 from models.training.metrics import rounded
 from models.training.scoring import Scored
+from models.training.template_fitting import ATTRIBUTION, Lines, fit
 
 FAMILY_SHARE: Final = 0.2  # of a generator's tracks that get another's name
 
 
 def measure(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Return how often tracks are named rightly, wrongly or not at all; see the module.
+    """Return how often tracks are named rightly, wrongly or not at all.
 
     Only populations in which names are given count; abstentions are not named.
     """
-    known: Counter[tuple[str, str]] = Counter()
-    unseen: Counter[tuple[str, str]] = Counter()
-    for naming in names([track for track in scored if track.reason is None]):
-        (known if naming.known else unseen)[naming.maker, naming.name] += 1
+    counts: dict[str, Counter[tuple[str, str]]] = {"known": Counter(), "unseen": Counter()}
+    for status, maker, name in _names([track for track in scored if track.reason is None]):
+        counts[status][maker, name] += 1
     return {
-        "known": _shares(known),
-        "unseen": _shares(unseen),
+        **{status: _shares(pairs) for status, pairs in counts.items()},
         "confusions": {
             status: [
                 {"generator": maker, "named": name, "tracks": count}
-                for (maker, name), count in sorted(counts.items())
+                for (maker, name), count in sorted(pairs.items())
             ]
-            for status, counts in (("known", known), ("unseen", unseen))
+            for status, pairs in counts.items()
         },
-        "families": families(known + unseen),
+        "families": families(counts["known"] + counts["unseen"]),
     }
+
+
+def _names(tracks: Sequence[Scored]) -> Iterator[tuple[str, str, str]]:
+    """Yield the status of each AI track, its maker and the given name, empty if none is clear."""
+    lines = Lines.of([track.observed for track in tracks])
+    queries = lines.ai & np.isin(lines.populations, ATTRIBUTION.populations)
+    for repository in sorted(set(lines.repositories[queries])):
+        template_set = fit(lines, lines.repositories != repository)
+        for index in np.flatnonzero(queries & (lines.repositories == repository)).tolist():
+            population, maker = tracks[index].population, tracks[index].maker
+            scores = template_set.scores(template_set.unit(lines.vectors[index]), population)
+            name = ATTRIBUTION.name(template_set, scores, population)
+            yield "known" if maker in template_set.names else "unseen", maker, name or ""
 
 
 def _shares(counts: Counter[tuple[str, str]]) -> dict[str, float]:
@@ -58,17 +71,12 @@ def families(counts: Counter[tuple[str, str]]) -> list[list[str]]:
     totals: Counter[str] = Counter()
     for (maker, _), count in counts.items():
         totals[maker] += count
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
-        return name
-
-    for (maker, name), count in sorted(counts.items()):
-        if name and name != maker and count >= FAMILY_SHARE * totals[maker]:
-            parent[root(maker)] = root(name)
+    roots = roots_of(
+        (maker, name)
+        for (maker, name), count in sorted(counts.items())
+        if name and name != maker and count >= FAMILY_SHARE * totals[maker]
+    )
     grouped: dict[str, list[str]] = {}
-    for name in sorted(parent):
-        grouped.setdefault(root(name), []).append(name)
-    return sorted(members for members in grouped.values() if len(members) > 1)
+    for name in sorted(roots):
+        grouped.setdefault(roots[name], []).append(name)
+    return sorted(grouped.values())

@@ -1,8 +1,8 @@
-"""The clock's score under other constants, to see what was tuned and what choosing costs.
+"""The clock's score under other constants than the released ones.
 
 ``detector.evidence.clock`` is the released form. Here the mean heights at every fraction of every
 rate are kept apart, so that a whole grid of constants scores in a second. With the released
-constants and penalties both give the same scores (a test).
+constants both give the same scores (a test).
 """
 
 from collections import defaultdict
@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 import scipy.sparse
 import torch
-from numpy.typing import NDArray
 
 from detector.evidence.clock import (
     GUARD_CAP,
@@ -27,7 +26,7 @@ from detector.evidence.clock import (
     mains_mask,
 )
 from detector.observation.geometry import Geometry
-from detector.types import FloatArray, FloatVector
+from detector.types import BoolVector, FloatArray, FloatVector
 from models.training.scoring import Scored
 
 ORDERS: Final = 24  # fractions p/q that are looked at
@@ -46,30 +45,28 @@ class Constants:
 
 
 GRID: Final = tuple(
-    Constants(contrast, guard, low_hz, penalty)
-    for contrast, guard, low_hz, penalty in product(
-        (0.7, 0.5, 1.0), (0.8, 0.6, 1.0), LOW_EDGES_HZ, (0.5, 1.0, 2.0)
-    )
+    Constants(*values)
+    for values in product((0.7, 0.5, 1.0), (0.8, 0.6, 1.0), LOW_EDGES_HZ, (0.5, 1.0, 2.0))
 )
 """The released constants first: of equals, the first is taken."""
 
 
 @dataclass(frozen=True)
-class Lines:
+class ClockLines:
     """Mean heights that every choice of constants is made of.
 
     ``heights`` [low edges, tracks, bands, rates, orders]; ``quiet`` the same without mains
-    multiples; ``heard`` [tracks, bands]; ``root`` [low edges, tracks, rates], the root of
+    multiples; ``audible`` [tracks, bands]; ``root`` [low edges, tracks, rates], the root of
     each rate's number of lines, 0 where these are too few. The two mains rates come last.
     """
 
     rates: FloatVector
-    heard: NDArray[np.bool_]
+    audible: BoolVector
     heights: FloatArray
     quiet: FloatArray
     root: FloatArray
 
-    def scores(self, constants: Constants, plausible: NDArray[np.bool_]) -> FloatVector:
+    def scores(self, constants: Constants, plausible: BoolVector) -> FloatVector:
         """Return S [tracks, rates], less the penalty at rates that are not ``plausible``."""
         scores = self._scores(self.heights, constants)
         humming = scores.argmax(axis=1) >= len(self.rates)
@@ -78,17 +75,17 @@ class Lines:
         penalised: FloatVector = scores[:, : len(self.rates)] - constants.penalty * ~plausible
         return penalised
 
-    def only(self, used: NDArray[np.bool_]) -> "Lines":
+    def only(self, used: BoolVector) -> "ClockLines":
         """Return the lines of the tracks ``used``."""
-        return Lines(
-            self.rates, self.heard[used], self.heights[:, used], self.quiet[:, used],
+        return ClockLines(
+            self.rates, self.audible[used], self.heights[:, used], self.quiet[:, used],
             self.root[:, used],
         )  # fmt: skip
 
     def _scores(self, heights: FloatArray, constants: Constants) -> FloatVector:
         edge = LOW_EDGES_HZ.index(constants.low_hz)
         bands = heights[edge]
-        used = self.heard.sum(axis=1).clip(min=1)[:, None]
+        used = self.audible.sum(axis=1).clip(min=1)[:, None]
         off = bands[..., NEAR].max(axis=-1).clip(min=0)
         score = (bands[..., 0] - constants.contrast * off).sum(axis=1) * self.root[edge] / used
         together = bands.sum(axis=1) / used[..., None]
@@ -97,7 +94,7 @@ class Lines:
         return guarded
 
 
-def measured(tracks: Sequence[Scored], lattice: Lattice) -> Lines:
+def measured(tracks: Sequence[Scored], lattice: Lattice) -> ClockLines:
     """Measure the lines of all tracks at all rates of a lattice."""
     rates = tuple(rate.hz for rate in lattice.rates)
     shape = (len(LOW_EDGES_HZ), len(tracks), 3, len(lattice.probed), ORDERS)
@@ -117,7 +114,7 @@ def measured(tracks: Sequence[Scored], lattice: Lattice) -> Lines:
                 for spectrum, into in ((z, heights), (z * mask, quiet)):
                     into[edge, index] = (averages @ spectrum.T).T.reshape(shape[2:])
                 root[edge, index] = roots
-    return Lines(np.array(rates), audible, heights, quiet, root)
+    return ClockLines(np.array(rates), audible, heights, quiet, root)
 
 
 @lru_cache(maxsize=16)

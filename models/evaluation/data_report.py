@@ -1,36 +1,39 @@
-"""What a manifest holds, as figures: who is in it, how it was published, whom not to believe."""
+"""The contents of a manifest as figures: makers, how tracks were published, suspect makers."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from models.learning.data import AI, HUMAN, SUSPECTS, Track, digest, usable
-from models.learning.observations import Observed
+from models.learning.observations import Observed, Rejected
 from models.training.lineage import performances
 from models.training.metrics import rounded
 
 
 def report(
-    tracks: Sequence[Track], observed: Sequence[Observed], rejected: Sequence[tuple[Track, str]]
+    tracks: Sequence[Track], observed: Sequence[Observed], rejected: Sequence[Rejected]
 ) -> dict[str, Any]:
     """Return the report as plain data.
 
     Args:
         tracks: all that the manifest lists.
-        heard: what was heard of those that are used.
-        unheard: those that could not be, and why.
+        observed: those that are used.
+        rejected: those that could not be decoded.
     """
     suspects = Counter(track.maker for track in tracks if track.suspect)
     return {
         "digest": digest(one.track for one in observed),
         "listed": dict(sorted(Counter(track.label for track in tracks).items())),
-        "used": {label: _used(observed, label) for label in (AI, HUMAN)},
+        "used": {
+            label: _used([one for one in observed if one.track.label == label])
+            for label in (AI, HUMAN)
+        },
         "not_used": sum(track.label not in (AI, HUMAN) for track in tracks),
         "suspects": [
             {"maker": maker, "tracks": count, "why": SUSPECTS[maker]}
             for maker, count in sorted(suspects.items())
         ],
-        "unheard": [{"track": track.path.name, "why": reason} for track, reason in rejected],
+        "unheard": [{"track": one.track.path.name, "why": one.reason} for one in rejected],
         "unstated": {
             name: sum(not getattr(track, name) for track in usable(tracks))
             for name in ("version", "lineage", "licence")
@@ -38,17 +41,16 @@ def report(
     }
 
 
-def _used(observed: Sequence[Observed], label: str) -> dict[str, Any]:
-    own = [item for item in observed if item.track.label == label]
+def _used(observed: Sequence[Observed]) -> dict[str, Any]:
     by_maker: dict[str, list[Observed]] = defaultdict(list)
-    for item in own:
+    for item in observed:
         by_maker[item.track.maker].append(item)
     return {
-        "tracks": len(own),
-        "performances": performances([item.track for item in own]),
+        "tracks": len(observed),
+        "performances": performances([item.track for item in observed]),
         "makers": len(by_maker),
-        "repositories": len({item.track.repository for item in own}),
-        "hours": rounded(sum(item.facts.duration_s for item in own) / 3_600),
+        "repositories": len({item.track.repository for item in observed}),
+        "hours": rounded(sum(item.facts.duration_s for item in observed) / 3_600),
         "by_maker": {maker: _maker(members) for maker, members in sorted(by_maker.items())},
     }
 

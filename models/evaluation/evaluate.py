@@ -1,17 +1,13 @@
-"""What a model is worth on recordings of makers it does not know.
+"""Measures a model on recordings of makers that it does not know.
 
-Everything is counted with the maker left out. The clock branch learns nothing from AI
-tracks, so each generator is unseen as it stands; templates are refitted on this manifest
-for each maker without it (``models.training.template_fitting``). A human track is compared only
-with other repositories' tracks, and probabilities are refitted without the maker's fold.
-Abstentions stay in the denominators: they are neither finds nor false alarms.
+The maker of each track is left out. The clock learns nothing from AI tracks. Templates are
+refitted on this manifest without each maker (``models.training.template_fitting``). A human track
+is compared only with other repositories' tracks. Probabilities are refitted without the maker's
+fold. Abstentions stay in the denominators: they are neither finds nor false alarms.
 
-Checks on the evaluation itself: labels permuted between makers must give an AUROC near 0.5;
-classes taken for each other are refused; what bit rate, duration, loudness, sample rate and
-cut-off alone tell, and the figures weighed so that these tell nothing (``confounds``);
-simpler rules and a published method on the same folds (``baselines``); what was tuned chosen
-on one half of the makers and judged on the other (``nested``); the decoder unknown as well
-(``unseen_decoders``); false positives by length and with the suspects (``strata``).
+The evaluation checks itself: labels permuted between makers must give an AUROC near 0.5, and
+swapped classes are refused. Beside the figures are those of ``confounds``, ``baselines``,
+``nested``, ``unseen_decoders`` and ``fpr_by_stratum``.
 """
 
 from collections.abc import Sequence
@@ -27,29 +23,22 @@ from scipy.stats import binom
 from detector.assessment.model import MANIFEST, Model
 from detector.calibration.applicability import abstention_reason
 from detector.types import FloatVector
-from models.evaluation import attribution, baselines, reliability, unseen_decoders
-from models.evaluation.data_report import report
+from models.evaluation import attribution, baselines, data_report, reliability, unseen_decoders
+from models.evaluation.document import markdown, page, write_files
+from models.evaluation.held_out_scores import humans_csv, scores_csv
+from models.evaluation.measures import ALPHAS, FPRS, interval
 from models.evaluation.nested import nested
-from models.evaluation.report import page
-from models.evaluation.text import humans_csv, scores_csv, text_of
+from models.evaluation.report import blocks
 from models.learning.data import AI, read_manifest, traces, usable
 from models.learning.observations import Observed, observe
 from models.training import confounds, fpr_by_stratum
 from models.training.augmented_humans import augment_humans
 from models.training.detection_tables import by_maker, p_values, realised_fpr
-from models.training.fusion import Fused, fuse
-from models.training.metrics import (
-    auroc,
-    check_polarity,
-    cluster_bootstrap,
-    rounded,
-    tpr_at,
-)
+from models.training.fusion import fuse
+from models.training.metrics import auroc, check_polarity, rounded, tpr_at
 from models.training.scoring import Population, Scored, assessable, score_all
 from models.training.template_fitting import Lines
 
-FPRS: Final = (0.01, 0.05)
-ALPHAS: Final = (0.01, 0.02, 0.05)
 PERMUTATIONS: Final = 100
 HALVINGS: Final = 3
 WORST: Final = 12
@@ -62,7 +51,7 @@ SUBSETS: Final = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures as plain data, the same as text and as a page, and the scores as CSV."""
+    """Figures as plain data, as Markdown and as a page, and the scores as CSV."""
 
     figures: dict[str, Any]
     text: str
@@ -72,18 +61,14 @@ class Evaluation:
 
     def write(self, folder: Path) -> list[Path]:
         """Write evaluation.json, .txt, .html, scores.csv and humans.csv."""
-        folder.mkdir(parents=True, exist_ok=True)
-        figures = orjson.dumps(self.figures, option=orjson.OPT_INDENT_2).decode() + "\n"
-        parts = {
-            "evaluation.json": figures,
-            "evaluation.txt": self.text + "\n",
+        files = {
+            "evaluation.json": self.figures,
+            "evaluation.txt": self.text,
             "evaluation.html": self.html,
             "scores.csv": self.scores_csv,
             "humans.csv": self.humans_csv,
         }
-        for name, text in parts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        return [folder / name for name in parts]
+        return write_files(folder, files)
 
 
 def evaluate(
@@ -107,93 +92,72 @@ def evaluate(
     observed_traces, _ = observe(traces(tracks), cache, workers)
     suspects, _ = observe([track for track in tracks if track.suspect], cache, workers)
     augmented = augment_humans(observed, cells, workers)
-    fused = fused_by(model, observed, observed_traces, augmented)
-    scored = fused.scored
+    scored = score_all(observed, model.lattice)
+    fused = fuse(scored, observed_traces, augmented, lattice=model.lattice, branches=model.branches)
+    decoders = [*observed_traces, *augmented]
     figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},
-        "data": report(tracks, observed, [(one.track, one.reason) for one in rejected]),
+        "data": data_report.report(tracks, observed, rejected),
         "seed": seed,
-        **figures_of(scored, model, cache, seed),
-        "unseen_decoders": decoders_of(scored, model, [*observed_traces, *augmented]),
-        "suspects": suspects_of(scored, model, suspects),
+        **figures_of(fused.scored, model, decoders, suspects, cache, seed),
         "as_released": as_released(observed, model, folder),
     }
-    root = audio_root.resolve()
+    report = blocks(figures, details=True)
     return Evaluation(
         figures,
-        text_of(figures),
-        page(figures),
-        scores_csv(scored, p_values(scored), root),
+        markdown(report),
+        page(f"Evaluation of {model.name} {model.version}", report),
+        scores_csv(fused.scored, p_values(fused.scored), audio_root.resolve()),
         humans_csv(fused.nulls),
     )
 
 
-def fused_by(
+def figures_of(
+    scored: Sequence[Scored],
     model: Model,
-    observed: Sequence[Observed],
-    observed_traces: Sequence[Observed] = (),
-    augmented: Sequence[Observed] = (),
-) -> Fused:
-    """Return out-of-fold scores by the model's branches.
+    decoders: Sequence[Observed],
+    suspects: Sequence[Observed],
+    cache: Path,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the figures of all subsets that have both classes, and of the attribution.
 
-    ``beside`` gives templates alone, ``others`` are deliveries of human recordings.
+    Args:
+        scored: tracks with out-of-fold scores.
+        model: the evaluated model.
+        decoders: what templates are learned from besides.
+        suspects: recordings of doubtful human origin.
+        cache: folder of observations.
+        seed: of the bootstrap, the permutations and the halves.
     """
-    scored = score_all(observed, model.lattice)
-    return fuse(scored, observed_traces, augmented, lattice=model.lattice, branches=model.branches)
-
-
-def figures_of(scored: Sequence[Scored], model: Model, cache: Path, seed: int) -> dict[str, Any]:
-    """Return the figures of all subsets that have both classes, and of the attribution."""
-    subsets, halved = {}, {}
+    subsets: dict[str, Any] = {}
+    halved: dict[str, Any] = {}
+    unseen: dict[str, Any] = {}
+    suspected: dict[str, Any] = {}
+    known = [one for one in decoders if abstention_reason(one.observation) is None]
     for name, names in SUBSETS.items():
         members = [one for one in scored if one.population in names]
+        doubtful = fpr_by_stratum.of_populations(suspects, names)
+        if doubtful and members:
+            p = p_values(members)
+            suspected[name] = fpr_by_stratum.with_suspects(members, p, doubtful, model)
         population = assessable(members, names[0] if len(names) == 1 else name)
-        if not _comparable(population):
+        if any(len(set(population.side(ai=ai).groups)) < 2 for ai in (False, True)):
             continue
         subsets[name] = subset_figures(members, population, model, cache, seed)
         if model.template_set is not None and len(names) == 1:
             rows = nested(population, model.lattice, range(seed, seed + HALVINGS))
             if rows:
                 halved[name] = rows
+            lines = Lines.of([*(one.observed for one in population.tracks), *known])
+            unseen[name] = unseen_decoders.measure(population, lines, model.lattice)
     return {
         "subsets": subsets,
         "nested": halved,
         "attribution": None if model.template_set is None else attribution.measure(scored),
+        "unseen_decoders": unseen,
+        "suspects": suspected,
     }
-
-
-def decoders_of(
-    scored: Sequence[Scored], model: Model, observed_traces: Sequence[Observed]
-) -> dict[str, Any]:
-    """Return what is found of each generator with its decoder unknown, by subset."""
-    if model.template_set is None:
-        return {}
-    known = [one for one in observed_traces if abstention_reason(one.observation) is None]
-    figures = {}
-    for name, names in SUBSETS.items():
-        population = assessable([one for one in scored if one.population in names], names[0])
-        if len(names) == 1 and _comparable(population):
-            lines = Lines.of([*(one.observed for one in population.tracks), *known])
-            figures[name] = unseen_decoders.measure(population, lines, model.lattice)
-    return figures
-
-
-def suspects_of(
-    scored: Sequence[Scored], model: Model, suspects: Sequence[Observed]
-) -> dict[str, Any]:
-    """Return the false positives with the suspect recordings counted as people's, by subset."""
-    figures = {}
-    for name, names in SUBSETS.items():
-        members = [one for one in scored if one.population in names]
-        own = fpr_by_stratum.of_populations(suspects, names)
-        if own and members:
-            figures[name] = fpr_by_stratum.with_suspects(members, p_values(members), own, model)
-    return figures
-
-
-def _comparable(population: Population) -> bool:
-    """Whether both classes come from several makers."""
-    return all(len(set(population.side(ai=ai).groups)) > 1 for ai in (False, True))
 
 
 def subset_figures(
@@ -202,29 +166,25 @@ def subset_figures(
     """Return all figures of one subset: ``members``, of which ``population`` could be assessed."""
     ai, human = population.side(ai=True), population.side(ai=False)
     check_polarity(ai.scores, human.scores, population.name)
-    sides = (ai.scores, ai.groups, human.scores, human.groups)
-    all_ai = sum(one.is_ai for one in members)
+    p = p_values(members)
+    is_ai = np.array([one.is_ai for one in members])
+    all_ai = int(is_ai.sum())
     assessed = len(ai.tracks) / all_ai
 
     def recall(a: FloatVector, h: FloatVector, fpr: float) -> float:
         return assessed * tpr_at(a, h, fpr)
 
-    p = p_values(members)
-    is_ai = np.array([one.is_ai for one in members])
-    heard_p = p[[one.reason is None for one in members]]
     return {
         "ai": all_ai,
         "human": len(members) - all_ai,
         "abstained_ai": all_ai - len(ai.tracks),
         "abstained_human": len(members) - all_ai - len(human.tracks),
         "auroc": rounded(auroc(ai.scores, human.scores)),
-        "auroc_interval": _interval(cluster_bootstrap(*sides, auroc, seed=seed)),
+        "auroc_interval": interval(population, population.scores, auroc, seed),
         "tpr_at_fpr": {
             str(fpr): {
                 "tpr": rounded(recall(ai.scores, human.scores, fpr)),
-                "interval": _interval(
-                    cluster_bootstrap(*sides, partial(recall, fpr=fpr), seed=seed)
-                ),
+                "interval": interval(population, population.scores, partial(recall, fpr=fpr), seed),
                 "threshold": rounded(np.quantile(human.scores, 1 - fpr)),
             }
             for fpr in FPRS
@@ -241,11 +201,14 @@ def subset_figures(
         "generators": _generators(members, p, population),
         "human_sources": by_maker(members, p, ai=False),
         "by_duration": fpr_by_stratum.by_duration(members, p),
-        "worst_humans": _worst(human, p_values(human.tracks)),
+        "worst_humans": _worst(human),
         "outcomes": reliability.outcomes(
-            population, heard_p, ALPHAS[0], reliability.human_likely_supported(population, model)
+            population,
+            p[[one.reason is None for one in members]],
+            ALPHAS[0],
+            reliability.human_likely_supported(population, model),
         ),
-        "unlike": unlike_of(population, model),
+        "unlike": _out_of_distribution(population, model),
         "probability": reliability.figures_of(population),
         "permuted_auroc": permuted_auroc(population, seed),
         "confounds": confounds.figures_of(population, confounds.measure(population)),
@@ -254,18 +217,15 @@ def subset_figures(
     }
 
 
-def unlike_of(population: Population, model: Model) -> dict[str, int]:
-    """Return how many tracks the model would not assess as being unlike all others."""
+def _out_of_distribution(population: Population, model: Model) -> dict[str, int]:
+    """Return how many tracks the model does not assess as being out of distribution."""
     known = model.likeness
-    unlike = [
-        one
+    is_ai = [
+        one.is_ai
         for one in population.tracks
         if known and known.is_out_of_distribution(one.observed.observation)
     ]
-    return {
-        "ai": sum(one.is_ai for one in unlike),
-        "human": sum(not one.is_ai for one in unlike),
-    }
+    return {"ai": sum(is_ai), "human": len(is_ai) - sum(is_ai)}
 
 
 def _generators(
@@ -280,9 +240,9 @@ def _generators(
     return rows
 
 
-def _worst(human: Population, p: FloatVector) -> list[dict[str, Any]]:
-    """Return the human recordings that look most like a generator's: whom it would hurt."""
-    order = np.argsort(-human.scores, kind="stable")[:WORST]
+def _worst(human: Population) -> list[dict[str, Any]]:
+    """Return the human recordings that look most like a generator's."""
+    p = p_values(human.tracks)
     return [
         {
             "track": one.observed.track.path.name,
@@ -293,16 +253,17 @@ def _worst(human: Population, p: FloatVector) -> list[dict[str, Any]]:
             "template": one.template,
             "p_value": rounded(p[index]),
         }
-        for index, one in ((int(index), human.tracks[int(index)]) for index in order)
+        for index in np.argsort(-human.scores, kind="stable")[:WORST].tolist()
+        for one in (human.tracks[index],)
     ]
 
 
 def _curves(ai: FloatVector, human: FloatVector) -> dict[str, list[float]]:
-    """Return the ROC curve at the false-positive rates that can be told apart."""
+    """Return the ROC curve at the false-positive rates that can be distinguished."""
     thresholds = np.unique(human)[::-1]
     return {
-        "fpr": [rounded((human >= at).mean()) for at in thresholds],
-        "tpr": [rounded((ai >= at).mean()) for at in thresholds],
+        name: [rounded((scores >= at).mean()) for at in thresholds]
+        for name, scores in (("fpr", human), ("tpr", ai))
     }
 
 
@@ -320,23 +281,19 @@ def permuted_auroc(population: Population, seed: int) -> float:
 
 
 def as_released(observed: Sequence[Observed], model: Model, folder: Path) -> dict[str, Any]:
-    """Return how the released calibration does on makers that its training never met."""
+    """Return the figures of the released calibration on makers that its training never met."""
     met = orjson.loads((folder / MANIFEST).read_bytes())["data"]
     known = set(met["generators"]) | set(met["human_repositories"])
-    strangers = [one for one in observed if one.track.group not in known]
-    if not strangers:
+    unmet = [one for one in observed if one.track.group not in known]
+    if not unmet:
         return {}
-    is_ai = np.array([one.track.label == AI for one in strangers])
+    is_ai = np.array([one.track.label == AI for one in unmet])
     result: dict[str, Any] = {"ai": int(is_ai.sum()), "human": int((~is_ai).sum())}
     for alpha in ALPHAS:
-        answers = model.assess([one.observation for one in strangers], alpha)
+        answers = model.assess([one.observation for one in unmet], alpha)
         flagged = np.array([answer.outcome == "ai_likely" for answer in answers])
         result[str(alpha)] = {
-            "tpr": rounded(flagged[is_ai].mean()) if is_ai.any() else None,
-            "fpr": rounded(flagged[~is_ai].mean()) if not is_ai.all() else None,
+            name: rounded(flagged[side].mean()) if side.any() else None
+            for name, side in (("tpr", is_ai), ("fpr", ~is_ai))
         }
     return result
-
-
-def _interval(pair: tuple[float, float]) -> list[float]:
-    return [rounded(pair[0]), rounded(pair[1])]

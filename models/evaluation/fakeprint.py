@@ -1,14 +1,16 @@
 """A published detector to be compared with: the fakeprint, built from its description.
 
 Afchar, Meseguer-Brocal, Akesbi and Hennequin, "A Fourier Explanation of AI-music Artifacts"
-(ISMIR 2025), in our own code: the mean spectrum in dB (16,384-point Hann frames, half
-overlapping, all channels, 180 s), less a lower hull through the minima of every 10 bins
-(joined by quadratics, never under -45 dB), cut at 5 dB, over its maximum; then a logistic
-regression with balanced classes and C = 1. At 44.1 kHz it reads 5 to 16 kHz, and 1 to
-8 kHz at 16 kHz.
+(ISMIR 2025), in our own code:
 
-For measuring only: no model of ours has it. The method is named in patent applications of
-its authors' company.
+- The mean spectrum in dB: 16,384-point Hann frames, half overlapping, all channels, 180 s.
+- A lower hull through the minima of every 10 bins, joined by quadratics, never under -45 dB.
+- The spectrum less this hull, cut at 5 dB, over its maximum.
+- At 44.1 kHz it covers 5 to 16 kHz; at 16 kHz, 1 to 8 kHz.
+- A logistic regression with balanced classes and C = 1.
+
+It serves measurements only; no released model contains it. The method is named in patent
+applications of its authors' company.
 """
 
 from collections.abc import Sequence
@@ -66,7 +68,7 @@ def _kept(track: Track, population: str, cache: Path) -> FloatArray:
     if not path.exists():
         try:
             vector = fakeprint(*decoded(track.path), population)
-        except InvalidAudio:  # heard before, so this is rare: then it has no lines
+        except InvalidAudio:  # decoded before, so this is rare: then it has no lines
             vector = np.zeros(1, np.float32)
         partial = path.with_suffix(".partial.npy")
         np.save(partial, vector)

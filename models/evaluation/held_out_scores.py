@@ -1,30 +1,73 @@
-"""Human scores of other repositories: a released model has met the recordings it was calibrated on.
+"""The scores of an evaluation as CSV files, and human scores of other repositories from them.
 
-A human excerpt that is delivered again would be compared with itself and its neighbours
-among the calibration recordings. So where ``earmark evaluate`` has written the out-of-fold
-scores of the same model, an excerpt is judged against the other repositories' alone.
+A released model has met the recordings that it was calibrated on. So human excerpts are judged
+against the out-of-fold scores of other repositories, where ``earmark evaluate`` has written
+those of the same model.
 """
 
 import csv
+import io
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
 
 from detector.assessment.model import Model
-from detector.types import Assessment
+from detector.types import Assessment, FloatVector
+from models.learning.null_distribution import Null
+from models.training.fpr_by_stratum import FLAGGED
+from models.training.scoring import Scored
 
-FLAGGED = "ai_likely"
+
+def humans_csv(nulls: Mapping[str, Null]) -> str:
+    """Return the null: one row for each observation of a human recording, its maker unknown."""
+    return _csv(
+        ("population", "repository", "seconds", "score", "weight"),
+        (
+            (name, witness.repository, round(witness.scores.seconds, 1), score,
+             round(float(weight), 6))
+            for name, null in nulls.items()
+            for witness, score, weight in zip(
+                null.witnesses, null.scores, null.weights, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def scores_csv(scored: Sequence[Scored], p: FloatVector, root: Path) -> str:
+    """Return one row per track: its maker, its scores, its p-value with the maker left out."""
+    return _csv(
+        ("path", "sha256", "label", "maker", "repository", "sample_rate_hz", "duration_s",
+         "score", "clock", "rate_hz", "template", "p_value", "abstained"),
+        (_score_row(one, value, root) for one, value in zip(scored, p, strict=True)),
+    )  # fmt: skip
+
+
+def _score_row(scored: Scored, p: float, root: Path) -> tuple[Any, ...]:
+    track, observation = scored.observed.track, scored.observed.observation
+    path = track.path.resolve()
+    return (
+        path.relative_to(root) if path.is_relative_to(root) else track.path.name,
+        track.sha256, track.label, track.maker, track.repository, observation.sample_rate_hz,
+        np.round(observation.duration_s, 2), scored.score, scored.clock, scored.rate_hz,
+        scored.template, f"{p:.5f}", scored.reason or "",
+    )  # fmt: skip
+
+
+def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows((head, *rows))
+    return out.getvalue()
 
 
 @dataclass(frozen=True)
 class HeldOutScores:
     """Out-of-fold (score, weight) of human recordings by population and repository."""
 
-    scores: dict[str, dict[str, list[tuple[float, float]]]]
+    scores: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]
 
     @classmethod
     def read(cls, report: Path, model: Model) -> "HeldOutScores | None":
@@ -34,14 +77,13 @@ class HeldOutScores:
             return None
         if orjson.loads(figures.read_bytes())["model"]["digest"] != model.digest:
             return None
-        rows: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
+        rows: dict[str, dict[str, list[tuple[float, float]]]] = {}
         with scores.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 pair = float(row["score"]), float(row["weight"])
-                rows[row["population"]][row["repository"]].append(pair)
-        return cls({name: dict(by_repository) for name, by_repository in rows.items()})
+                by_repository = rows.setdefault(row["population"], defaultdict(list))
+                by_repository[row["repository"]].append(pair)
+        return cls(rows)
 
     def outcome(
         self, answer: Assessment, population_name: str, repositories: Collection[str], alpha: float
@@ -52,16 +94,14 @@ class HeldOutScores:
         """
         if answer.score is None:
             return answer.outcome
-        held_out = np.array(
-            [
-                pair
-                for repository, pairs in self.scores.get(population_name, {}).items()
-                if repository not in repositories
-                for pair in pairs
-            ]
-        ).reshape(-1, 2)
-        above = held_out[held_out[:, 0] >= answer.score, 1].sum()
-        p_value = (1 + above) / (held_out[:, 1].sum() + 1)
+        pairs = [
+            pair
+            for repository, pairs in self.scores.get(population_name, {}).items()
+            if repository not in repositories
+            for pair in pairs
+        ]
+        scores, weights = np.array(pairs).reshape(-1, 2).T
+        p_value = (1 + weights[scores >= answer.score].sum()) / (weights.sum() + 1)
         if p_value <= alpha:
             return FLAGGED
         return "uncertain" if answer.outcome == FLAGGED else answer.outcome

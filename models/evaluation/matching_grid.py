@@ -1,14 +1,14 @@
-"""How well known tracks are recognised: real files through a grid of what people do to them.
+"""How well known tracks are matched: real files through a grid of common alterations.
 
-Each recording is the reference; each cell is a query. A query goes the way that an upload
-goes: index keys vote, the best are aligned, one frozen set of thresholds decides. What was
-heard is kept by content and cell, so that thresholds can be looked at again in a minute.
+Each recording is the reference; each cell is a query. A query takes the way of an upload: index
+keys vote, the best are aligned, one frozen set of thresholds decides. Landmarks are cached by
+content and cell, so that other thresholds can be tried in a minute.
 """
 
 import csv
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
@@ -24,6 +24,7 @@ from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
 from detector.matching.match_classes import classify, indistinct
 from detector.matching.postings import Postings, pack, packed, votes
 from detector.types import FloatArray
+from models.augmentation.augmentations import Audio
 from models.augmentation.coders import Coder, through
 from models.augmentation.effects import (
     equalised,
@@ -34,27 +35,43 @@ from models.augmentation.effects import (
     stretched,
     with_noise,
 )
+from models.evaluation.document import Table, markdown
 
 SECONDS: Final = 100.0
 CANDIDATES: Final = 16
+Change = Callable[[FloatArray, int, np.random.Generator], Audio]
 N, C, S = MatchClass.NEAR_DUPLICATE, MatchClass.CONTAINED, MatchClass.SPED_UP
-Audio = tuple[FloatArray, int]
 
 
 @dataclass(frozen=True)
 class Alteration:
-    """One thing that is done to a track, and the class that it should get."""
+    """One change of a track, and the class that it should get."""
 
     name: str
     expected: MatchClass
-    apply: Callable[[FloatArray, int, np.random.Generator], Audio]
+    apply: Change
 
 
-def _coded(name: str, coder: Coder) -> Alteration:
-    return Alteration(name, N, lambda audio, rate, rng: through(audio, rate, coder))
+def _coded(coder: Coder) -> Change:
+    return lambda audio, rate, rng: through(audio, rate, coder)
 
 
-def _excerpt(seconds: float) -> Callable[[FloatArray, int, np.random.Generator], Audio]:
+def _sped(percent: int) -> Change:
+    return lambda audio, rate, rng: (sped(audio, percent), rate)
+
+
+def _then(*changes: Change) -> Change:
+    """Return one change after another."""
+
+    def changed(audio: FloatArray, rate: int, rng: np.random.Generator) -> Audio:
+        for change in changes:
+            audio, rate = change(audio, rate, rng)
+        return audio, rate
+
+    return changed
+
+
+def _excerpt(seconds: float) -> Change:
     def cut(audio: FloatArray, rate: int, rng: np.random.Generator) -> Audio:
         length = int(seconds * rate)
         start = int(rng.integers(0, max(1, audio.shape[1] - length)))
@@ -63,14 +80,16 @@ def _excerpt(seconds: float) -> Callable[[FloatArray, int, np.random.Generator],
     return cut
 
 
-def _higher(audio: FloatArray, percent: int) -> FloatArray:
-    """Return the audio higher by ``percent`` at the same tempo."""
-    return resampled(stretched(audio, 100 / (100 + percent)), 100 + percent, 100)
+def _higher(percent: int) -> Change:
+    """Raise the pitch by ``percent`` at the same tempo."""
+    by = 100 + percent
+    return lambda audio, rate, rng: (resampled(stretched(audio, 100 / by), by, 100), rate)
 
 
-def _intro(seconds: int) -> Callable[[FloatArray, int, np.random.Generator], Audio]:
+def _intro(seconds: int) -> Change:
+    """Put noise and chords before the track."""
+
     def put(audio: FloatArray, rate: int, rng: np.random.Generator) -> Audio:
-        """Put noise and chords before it."""
         time_s = np.arange(seconds * rate) / rate
         wave = 0.02 * rng.standard_normal(len(time_s))
         for start in range(0, seconds, 2):
@@ -82,24 +101,13 @@ def _intro(seconds: int) -> Callable[[FloatArray, int, np.random.Generator], Aud
     return put
 
 
-_MP3 = {kbit: Coder("libmp3lame", "mp3", kbit * 1_000, 44_100) for kbit in (64, 128, 320)}
-
-
-def _after_mp3(
-    change: Callable[[FloatArray, int, np.random.Generator], Audio],
-) -> Callable[[FloatArray, int, np.random.Generator], Audio]:
-    def both(audio: FloatArray, rate: int, rng: np.random.Generator) -> Audio:
-        return through(*change(audio, rate, rng), _MP3[64])
-
-    return both
-
-
+_MP3: Final = {
+    kbit: _coded(Coder("libmp3lame", "mp3", kbit * 1_000, 44_100)) for kbit in (64, 128, 320)
+}
 ALTERATIONS: Final = (
-    _coded("mp3-320", _MP3[320]),
-    _coded("mp3-128", _MP3[128]),
-    _coded("mp3-64", _MP3[64]),
-    _coded("aac-96", Coder("aac", "adts", 96_000)),
-    _coded("opus-48", Coder("libopus", "ogg", 48_000, 48_000)),
+    *(Alteration(f"mp3-{kbit}", N, _MP3[kbit]) for kbit in (320, 128, 64)),
+    Alteration("aac-96", N, _coded(Coder("aac", "adts", 96_000))),
+    Alteration("opus-48", N, _coded(Coder("libopus", "ogg", 48_000, 48_000))),
     Alteration("gain-12", N, lambda audio, rate, rng: (audio * np.float32(0.25), rate)),
     Alteration("eq", N, lambda audio, rate, rng: (equalised(audio, rate, rng), rate)),
     Alteration("limited-6", N, lambda audio, rate, rng: (limited(audio, rate, drive_db=6), rate)),
@@ -107,71 +115,65 @@ ALTERATIONS: Final = (
     Alteration("noise-20", N, lambda audio, rate, rng: (with_noise(audio, 20, rng), rate)),
     Alteration("noise-10", N, lambda audio, rate, rng: (with_noise(audio, 10, rng), rate)),
     Alteration("trim-5", N, lambda audio, rate, rng: (audio[:, 3 * rate : -2 * rate], rate)),
-    Alteration("excerpt-15", C, _excerpt(15)),
-    Alteration("excerpt-30", C, _excerpt(30)),
-    Alteration("excerpt-60", C, _excerpt(60)),
-    Alteration("excerpt-15-mp3-64", C, _after_mp3(_excerpt(15))),
+    *(Alteration(f"excerpt-{seconds}", C, _excerpt(seconds)) for seconds in (15, 30, 60)),
+    Alteration("excerpt-15-mp3-64", C, _then(_excerpt(15), _MP3[64])),
     Alteration("intro-10", N, _intro(10)),
     Alteration("intro-20", C, _intro(20)),
-    *(
-        Alteration(f"speed{percent:+}", S, lambda a, rate, rng, p=percent: (sped(a, p), rate))  # type: ignore[misc]  # bound now
-        for percent in (-8, -4, -2, -1, 1, 2, 4, 8)
-    ),
-    Alteration("speed+4-mp3-64", S, _after_mp3(lambda a, rate, rng: (sped(a, 4), rate))),
-    Alteration("speed+4-excerpt-30", S, lambda a, r, g: (sped(_excerpt(30)(a, r, g)[0], 4), r)),
+    *(Alteration(f"speed{by:+}", S, _sped(by)) for by in (-8, -4, -2, -1, 1, 2, 4, 8)),
+    Alteration("speed+4-mp3-64", S, _then(_sped(4), _MP3[64])),
+    Alteration("speed+4-excerpt-30", S, _then(_excerpt(30), _sped(4))),
     Alteration("tempo+5", S, lambda audio, rate, rng: (stretched(audio, 1.05), rate)),
     Alteration("tempo-8", S, lambda audio, rate, rng: (stretched(audio, 0.92), rate)),
-    Alteration("pitch+6", S, lambda audio, rate, rng: (_higher(audio, 6), rate)),
-    Alteration("pitch-6", S, lambda audio, rate, rng: (_higher(audio, -6), rate)),
-    Alteration("pitch-8", S, lambda audio, rate, rng: (_higher(audio, -8), rate)),
-)  # fmt: skip
-ORIGINAL: Final = "original"
+    *(Alteration(f"pitch{by:+}", S, _higher(by)) for by in (6, -6, -8)),
+)
+
+
+ORIGINAL: Final = Alteration("original", N, lambda audio, rate, rng: (audio, rate))
 
 
 @dataclass
 class Grid:
-    """What was found; ``text`` prints it."""
+    """Of each cell the classes and scores of the right references, and all false matches.
 
-    tracks: int = 0
+    The class is ``not_found`` where the index keys did not vote for the reference.
+    """
+
+    tracks: int
     classes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """Of each cell, the class that the right reference got, ``not_found`` if the index lost it."""
-    false: list[str] = field(default_factory=list)
-    queries: int = 0
-    pairs: int = 0
     scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    false: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         """A table: recall (any class but none) and right class by cell, then false matches."""
-        lines = [f"{self.tracks} recordings, {self.queries} queries", ""]
-        lines += ["| cell | recall | right class | median score |", "|---|---|---|---|"]
+        rows = []
         for cell in ALTERATIONS:
-            classes = self.classes[cell.name]
+            classes, scores = self.classes[cell.name], self.scores[cell.name]
             total = max(1, classes.total())
-            known = sum(n for name, n in classes.items() if name not in ("none", "not_found"))
+            known = classes.total() - classes["none"] - classes["not_found"]
             right = classes[cell.expected.value]
-            score = f"{np.median(self.scores[cell.name]):.2f}" if self.scores[cell.name] else "-"
-            lines.append(f"| {cell.name} | {known / total:.3f} | {right / total:.3f} | {score} |")
-        lines += ["", f"{len(self.false)} false matches: every query against all references, and"]
-        lines += [f"{self.pairs} ordered pairs of originals aligned directly", *self.false]
-        return "\n".join(lines)
+            score = f"{np.median(scores):.2f}" if scores else "-"
+            rows.append((cell.name, f"{known / total:.3f}", f"{right / total:.3f}", score))
+        blocks = (
+            f"{self.tracks} recordings, {self.tracks * len(ALTERATIONS)} queries",
+            Table(("cell", "recall", "right class", "median score"), rows),
+            f"{len(self.false)} false matches: every query against all references, and\n"
+            f"{self.tracks * (self.tracks - 1)} ordered pairs of originals aligned directly",
+        )
+        return "\n".join((markdown(blocks).rstrip(), *self.false))
 
 
 def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Grid:
-    """Hear ``paths`` in every cell (kept in ``cache``), search each, return what was found."""
+    """Search every cell of ``paths`` (landmarks in ``cache``) among all of them."""
     torch.set_num_threads(1)
-    landmarks = {path: dict(_cached_landmarks(path, cache, seconds)) for path in paths}
-    references = [
-        (path, Recording(cells[ORIGINAL]))
-        for path, cells in landmarks.items()
-        if indistinct(Recording(cells[ORIGINAL])) is None
-    ]
+    landmarks = {path: _landmarks_of(path, cache, seconds) for path in paths}
+    originals = ((path, Recording(cells[ORIGINAL.name])) for path, cells in landmarks.items())
+    references = [(path, original) for path, original in originals if indistinct(original) is None]
     postings = Postings.of(packed(pack(first.keys, n) for n, (_, first) in enumerate(references)))
     grid = Grid(tracks=len(references))
     for number, (path, _) in enumerate(references):
         for cell in ALTERATIONS:
             query = Recording(landmarks[path][cell.name])
-            grid.queries += 1
             promising = votes([postings], query.keys).promising()
             classes = {n: _class(query, references[n][1]) for n in promising[:CANDIDATES]}
             kind, answer = classes.pop(number, ("not_found", None))
@@ -183,7 +185,6 @@ def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Gri
                     name = references[other][0].name
                     grid.false.append(f"{cell.name} {path.name} is {kind} of {name}: {answer}")
     for first, second in permutations(references, 2):
-        grid.pairs += 1
         kind, answer = _class(first[1], second[1])
         if kind != MatchClass.NONE:
             grid.false.append(f"{first[0].name} is {kind} of {second[0].name}: {answer}")
@@ -196,29 +197,22 @@ def _class(query: Recording, reference: Recording) -> tuple[str, Alignment | Non
     return classify(answer, *durations).value, answer
 
 
-def _cached_landmarks(path: Path, cache: Path, seconds: float) -> Iterator[tuple[str, Landmarks]]:
-    """Yield the landmarks of the original and of every cell."""
+def _landmarks_of(path: Path, cache: Path, seconds: float) -> dict[str, Landmarks]:
+    """Return the landmarks of the original and of every cell, by name."""
     content = hashlib.sha256(path.read_bytes()).hexdigest()
     folder = cache / f"landmarks{LANDMARKS_VERSION}-{seconds:g}" / content[:24]
     folder.mkdir(parents=True, exist_ok=True)
-    audio: FloatArray | None = None
-    rate = 0
-    for cell in (None, *ALTERATIONS):
-        name = cell.name if cell else ORIGINAL
-        cached = folder / name
-        if not cached.exists():
-            if audio is None:
-                audio, rate = _decoded(path, seconds)
-            rng = np.random.default_rng((int(content[:8], 16), len(name)))
-            sound, at = cell.apply(audio, rate, rng) if cell else (audio, rate)
-            cached.write_bytes(_landmarks(sound.mean(axis=0), at).to_bytes())
-        yield name, Landmarks.from_bytes(cached.read_bytes())
-
-
-def _landmarks(mono: FloatArray, rate: int) -> Landmarks:
-    landmarker = Landmarker(rate)
-    landmarker.feed(np.ascontiguousarray(mono, np.float32))
-    return landmarker.finish()
+    cells = (ORIGINAL, *ALTERATIONS)
+    lacking = [cell for cell in cells if not (folder / cell.name).exists()]
+    if lacking:
+        original = _decoded(path, seconds)
+    for cell in lacking:
+        rng = np.random.default_rng((int(content[:8], 16), len(cell.name)))
+        audio, rate = cell.apply(*original, rng)
+        landmarker = Landmarker(rate)
+        landmarker.feed(np.ascontiguousarray(audio.mean(axis=0), np.float32))
+        (folder / cell.name).write_bytes(landmarker.finish().to_bytes())
+    return {cell.name: Landmarks.from_bytes((folder / cell.name).read_bytes()) for cell in cells}
 
 
 def _decoded(path: Path, seconds: float) -> Audio:

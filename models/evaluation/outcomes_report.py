@@ -1,7 +1,6 @@
-"""What a released model answers to each file of a manifest, as `earmark analyze` would.
+"""The outcomes of a released model on each file of a manifest, as `earmark analyze` gives them.
 
-Nothing is left out here: the model has met most of these makers, so this is no measure of how
-well it finds unknown ones. It says what whoever runs it on such files gets to see.
+The model has met most of these makers, so this does not measure how well it finds unknown ones.
 """
 
 from collections import Counter, defaultdict
@@ -9,17 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from detector.assessment.model import Model
-from models.evaluation.pages import percent
+from models.evaluation.document import percent, write_files
 from models.learning.data import HUMAN, read_manifest, traces, usable
 from models.learning.observations import Observed, observe
 
 ALPHA: Final = 0.01
 FILES: Final = "outcomes-*.json"
-
 OUTCOMES: Final = ("ai_likely", "uncertain", "human_likely", "not_assessable")
+HEAD: Final = ("files", *(name.replace("_", " ") for name in OUTCOMES), "reasons to abstain")
 NAMES: Final = {
     "ai": "AI",
     "human": "human",
@@ -48,7 +45,7 @@ def write_outcomes(
         out: the report's folder.
         name: what these files are called on the card.
         cache: folder of observations.
-        workers: processes that hear.
+        workers: processes that decode.
 
     Returns:
         What was written; at alpha 1 %, or at the smallest that the model supports.
@@ -66,9 +63,7 @@ def write_outcomes(
         "could_not_be_heard": len(rejected),
         "labels": outcome_counts(observed, model, alpha),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / FILES.replace("*", name.replace(" ", "-"))
-    path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
+    write_files(out, {FILES.replace("*", name.replace(" ", "-")): report})
     return report
 
 
@@ -94,7 +89,7 @@ def outcome_counts(observed: Sequence[Observed], model: Model, alpha: float) -> 
 
 
 def outcome_rows(labels: dict[str, Any]) -> list[list[str]]:
-    """Return rows of a table: label, files, the share of each outcome, reasons to abstain."""
+    """Return rows of a table: the label, then what ``HEAD`` names."""
     return [
         [
             NAMES[label],

@@ -1,13 +1,19 @@
-"""Pictures of an evaluation; call them under ``pages.style``."""
+"""Pictures of the reports: ROC curve, shares by maker and by cell, reliability."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.evaluation.pages import FOUND, HUMAN, INK, QUIET, RULE, UNCERTAIN, rows_chart
-
-PALE_HUMAN = "#b6cbe2"
+FOUND: Final = "#c2410c"
+HUMAN: Final = "#2563a8"
+UNCERTAIN: Final = "#f3c9a8"
+PALE_HUMAN: Final = "#b6cbe2"
+INK: Final = "#1f2933"
+QUIET: Final = "#6b7785"
+RULE: Final = "#cbd2d9"
 
 
 def curve(subset: dict[str, Any]) -> Figure:
@@ -30,27 +36,40 @@ def curve(subset: dict[str, Any]) -> Figure:
     return figure
 
 
-def generators(rows: dict[str, Any]) -> Figure:
-    """Draw the share of each generator that is found."""
-    return _bars(rows, FOUND, UNCERTAIN, "share of tracks flagged (dark: at 1 %, pale: at 5 %)")
-
-
-def sources(rows: dict[str, Any]) -> Figure:
-    """Draw the share of each human source that is falsely flagged."""
-    return _bars(rows, HUMAN, PALE_HUMAN, "share of tracks flagged (dark: at 1 %, pale: at 5 %)")
-
-
-def _bars(rows: dict[str, Any], dark: str, pale: str, label: str) -> Figure:
-    figure, axes = rows_chart(len(rows), 0.24, left=0.34)
-    at = range(len(rows))
-    axes.barh(at, [row["flagged_at_5"] for row in rows.values()], 0.62, color=pale)
-    axes.barh(at, [row["flagged_at_1"] for row in rows.values()], 0.62, color=dark)
-    axes.set_yticks(at, [f"{maker} ({row['tracks']})" for maker, row in rows.items()])
-    axes.set_xlabel(label)
+def makers(rows: dict[str, Any], *, ai: bool) -> Figure:
+    """Draw the share of each generator that is found, or of each human source that is flagged."""
+    dark, pale = (FOUND, UNCERTAIN) if ai else (HUMAN, PALE_HUMAN)
+    names = [f"{maker} ({row['tracks']})" for maker, row in rows.items()]
+    figure, axes = _rows_chart(names, 0.24, left=0.34)
+    for colour, key in ((pale, "flagged_at_5"), (dark, "flagged_at_1")):
+        axes.barh(range(len(rows)), [row[key] for row in rows.values()], 0.62, color=colour)
+    axes.set_xlabel("share of tracks flagged (dark: at 1 %, pale: at 5 %)")
     return figure
 
 
-def reliability(bins: list[dict[str, float]]) -> Figure:
+def cells(rows: Sequence[dict[str, Any]]) -> Figure:
+    """Draw found and falsely flagged shares with their intervals, a line for each row."""
+    figure, axes = _rows_chart([row["cell"] for row in rows], 0.24)
+    for at, row in enumerate(rows):
+        for side, colour, marker, shift in (("tpr", FOUND, "o", -0.16), ("fpr", HUMAN, "s", 0.16)):
+            if row[side]["share"] is not None:
+                axes.plot(row[side]["interval"], [at + shift] * 2, color=colour, lw=1.2)
+                axes.plot([row[side]["share"]], [at + shift], marker, color=colour, ms=4)
+    axes.set_xlabel("share flagged (orange, round: AI; blue, square: human)")
+    return figure
+
+
+def negatives(rows: Sequence[dict[str, Any]]) -> Figure:
+    """Draw the share of seeds of each kind of hard negative that is flagged or uncertain."""
+    figure, axes = _rows_chart([row["kind"] for row in rows], 0.18, fontsize=7)
+    at, flagged = range(len(rows)), [row["flagged"] for row in rows]
+    axes.barh(at, flagged, 0.6, color=FOUND)
+    axes.barh(at, [row["uncertain"] for row in rows], 0.6, left=flagged, color=UNCERTAIN)
+    axes.set_xlabel("share of seeds (dark: flagged; light: uncertain)")
+    return figure
+
+
+def reliability(bins: Sequence[dict[str, float]]) -> Figure:
     """Draw stated probability against the share that is AI."""
     figure = Figure(figsize=(4.4, 4.2))
     axes = figure.add_axes((0.14, 0.12, 0.82, 0.84))
@@ -69,3 +88,18 @@ def reliability(bins: list[dict[str, float]]) -> Figure:
     axes.set_xlabel("stated probability of AI (numbers: tracks)")
     axes.set_ylabel("share that is AI")
     return figure
+
+
+def _rows_chart(
+    names: Sequence[str], row_inches: float, left: float = 0.26, fontsize: int | None = None
+) -> tuple[Figure, Axes]:
+    """Return axes with a row for each name, the first on top, shares across."""
+    height = row_inches * len(names) + 0.8
+    figure = Figure(figsize=(8.5, height))
+    axes = figure.add_axes((left, 0.55 / height, 0.97 - left, 1 - 0.65 / height))
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(-0.02, 1.02)
+    axes.grid(axis="x", color=RULE, lw=0.6)
+    axes.set_axisbelow(True)
+    axes.set_yticks(range(len(names)), names, fontsize=fontsize)
+    return figure, axes

@@ -1,17 +1,16 @@
-"""From a trained candidate to a released model: the gates, and the folder that is served.
+"""Releases a trained candidate as the folder that is served, if it passes the gates.
 
-A candidate is first made again, from the same recordings by the code as it stands: it must
-come out byte for byte. Then each population must pass
+The candidate is first trained again from the same recordings: it must be equal byte for byte.
+Then each population must pass these gates:
 
-- *polarity*: AI tracks score above human ones;
-- *permutation*: with labels dealt out anew between makers, the AUROC is near one half;
-- *length*: of human recordings of a minute and more, no more than chance allows are flagged;
-- *confounds*: bit rate, duration, loudness, sample rate and cut-off do not tell the classes
-  apart, or, where they do, cease to under weights that leave enough tracks
-  (``models.training.confounds``).
+- *polarity*: AI tracks score above human ones.
+- *permutation*: with labels dealt out anew between makers, the AUROC is near one half.
+- *length*: of human recordings of a minute and more, no more than chance allows are flagged.
+- *confounds*: bit rate, duration, loudness, sample rate and cut-off alone do not separate the
+  classes, at least under weights that leave enough tracks (``models.training.confounds``).
 
-What was measured goes into the manifest and onto the card, with how well generators are
-learned from a few tracks. The same inputs on the same machine give the same digest.
+The measurements go into the manifest and onto the card. So does how well generators are learned
+from a few tracks. The same inputs on the same machine give the same digest.
 """
 
 import hashlib
@@ -29,7 +28,8 @@ from detector.assessment.model import MANIFEST, Model
 from detector.errors import BadInput
 from detector.evidence.clock import standard_lattice
 from models.evaluation import few_shot_evaluation
-from models.evaluation.evaluate import ALPHAS, permuted_auroc
+from models.evaluation.evaluate import permuted_auroc
+from models.evaluation.measures import ALPHAS
 from models.learning.data import read_manifest, traces, usable
 from models.learning.folder import packed, write
 from models.learning.observations import Observed, observe

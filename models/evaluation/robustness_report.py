@@ -1,216 +1,175 @@
-"""Figures of ``models.evaluation.robustness`` as text, as a Markdown table and as one HTML page.
+"""The figures of ``models.evaluation.robustness`` as blocks, for the page and for the card."""
 
-The page needs nothing beside it: styles and pictures (SVG) are inside.
-"""
-
-import html
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import orjson
-
-from models.evaluation.pages import FOUND, HUMAN, UNCERTAIN, paragraph, rows_chart, style, svg
-from models.evaluation.pages import page as whole_page
-from models.evaluation.pages import table as html_table
-
-SPLICES: Final = (
-    "part", "parts", "found", "of these called Partly", "overlap >= 0.5", "median overlap",
-    "median edge error", "human parts", "flagged",
-)  # fmt: skip
+from models.evaluation import plots
+from models.evaluation.document import (
+    Block,
+    Picture,
+    Table,
+    between,
+    decimal,
+    markdown,
+    page,
+    percent,
+    write_files,
+)
 
 
 def write(figures: dict[str, Any], folder: Path) -> list[Path]:
     """Write robustness.json, .md and .html."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data = orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n"
-    texts = {
-        "robustness.json": data.decode(),
-        "robustness.md": markdown(figures),
-        "robustness.html": page(figures),
+    report = blocks(figures)
+    files = {
+        "robustness.json": figures,
+        "robustness.md": markdown(report),
+        "robustness.html": page(f"Robustness of {', '.join(figures['models'])}", report),
     }
-    paths = []
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-        paths.append(folder / name)
-    return paths
+    return write_files(folder, files)
 
 
-def summary(figures: dict[str, Any]) -> str:
-    """Return one sentence on what was measured."""
+def blocks(figures: dict[str, Any]) -> list[Block]:
+    """Return the whole report, with pictures of each model first."""
     ai, human = figures["data"]["ai"], figures["data"]["human"]
     judged = "; ".join(f"{name}: {how}" for name, how in figures["human_scores"].items())
-    return (
+    return [
         f"{sum(ai.values())} AI excerpts from {len(ai)} generators and {sum(human.values())} human "
         f"ones from {len(human)} sources, {figures['excerpt_s']:g} s each, 44.1 kHz and up; "
         f"flagged means AI likely at the frozen threshold of alpha {figures['alpha']:g}. "
         "Intervals (95 %) resample generators and repositories. A model with templates answers as "
         "if it had never met the track's generator; rows with generators known are as released. "
-        f"Human excerpts' own repositories among the human scores: {judged}."
-    )
-
-
-def markdown(figures: dict[str, Any]) -> str:
-    """Return the tables in Markdown, which is also what the command prints."""
-    lines = [summary(figures), ""]
-    for title, key in (("delivery", "cells"), ("window", "windows")):
-        lines += [
-            f"| {title} | model | AI | found | AI uncertain | human | flagged | abstained |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {row['cell']} | {row['model']} | {row['tpr']['n']} | {_of(row['tpr'])} "
-            f"| {_share(row['tpr']['uncertain'])} | {row['fpr']['n']} | {_of(row['fpr'])} "
-            f"| {_share(row['fpr']['abstained'])} |"
-            for row in figures[key]
-        ]
-        lines.append("")
-    for model, rows in figures["splices"].items():
-        if rows:
-            lines += [
+        f"Human excerpts' own repositories among the human scores: {judged}.",
+        *_pictures(figures),
+        *(
+            Table(
+                (title, "model", "AI", "found", "AI uncertain", "human", "flagged", "abstained"),
+                [
+                    (row["cell"], row["model"], row["tpr"]["n"], _interval(row["tpr"]),
+                     decimal(row["tpr"]["uncertain"]), row["fpr"]["n"], _interval(row["fpr"]),
+                     decimal(row["fpr"]["abstained"]))
+                    for row in figures[key]
+                ],
+            )
+            for title, key in (("delivery", "cells"), ("window", "windows"))
+        ),
+        *(
+            block
+            for model, rows in figures["splices"].items()
+            if rows
+            for block in (
                 f"A generator's part inside two minutes of a recording, {model}:",
-                "",
-                f"| {' | '.join(SPLICES)} |",
-                "|" + "---|" * len(SPLICES),
-                *("| " + " | ".join(splice_cells(row)) + " |" for row in rows),
-                "",
-            ]
-    lines += [
-        "| family of hard negatives | model | made | flagged | uncertain | abstained |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['family']} | {row['model']} | {row['n']} | {_of(row)} "
-        f"| {_share(row['uncertain'])} | {_share(row['abstained'])} |"
-        for row in figures["families"]
-    ]
-    lines += [
-        "",
-        "| hard negative | model | made | flagged | uncertain | abstained | highest score |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['kind']} | {row['model']} | {row['made']} | {_share(row['flagged'])} "
-        f"| {_share(row['uncertain'])} | {_share(row['abstained'])} "
-        f"| {_share(row['highest_score'])} |"
-        for row in figures["negatives"]
-    ]
-    lines += ["", "Not made:", ""]
-    lines += [f"- {kind}: {reason}" for kind, reason in figures["skipped"].items()]
-    return "\n".join(lines) + "\n"
-
-
-def page(figures: dict[str, Any]) -> str:
-    """Return the HTML page."""
-    with style():
-        body = _body(figures)
-    title = f"Robustness of {', '.join(figures['models'])}"
-    return whole_page(title, [paragraph(summary(figures)), *body])
-
-
-def _body(figures: dict[str, Any]) -> list[str]:
-    body = []
-    for model in dict.fromkeys(row["model"] for row in figures["cells"]):
-        cells, windows, negatives, families = (
-            [row for row in figures[key] if row["model"] == model]
-            for key in ("cells", "windows", "negatives", "families")
-        )
-        body += [
-            f"<h2>{html.escape(model)}</h2>",
-            "<h3>Deliveries</h3>", _shares_svg(cells), _cells_table(cells),
-            "<h3>Length of the excerpt</h3>", _shares_svg(windows), _cells_table(windows),
-            *_splices_html(figures["splices"].get(model)),
-            "<h3>Hard negatives</h3>" if negatives else "",
-            *_negatives(families, negatives),
-        ]  # fmt: skip
-    skipped = "".join(
-        f"<li>{html.escape(kind)}: {html.escape(reason)}</li>"
-        for kind, reason in figures["skipped"].items()
-    )
-    body.append(f"<h3>Not made</h3><ul>{skipped}</ul>" if skipped else "")
-    return body
-
-
-def _shares_svg(rows: list[dict[str, Any]]) -> str:
-    """Draw found and falsely flagged shares with their intervals, a line for each row."""
-    figure, axes = rows_chart(len(rows), 0.24)
-    for at, row in enumerate(rows):
-        for side, colour, marker, shift in (
-            ("tpr", FOUND, "o", -0.16),
-            ("fpr", HUMAN, "s", 0.16),
-        ):
-            if row[side]["share"] is not None:
-                axes.plot(row[side]["interval"], [at + shift] * 2, color=colour, lw=1.2)
-                axes.plot([row[side]["share"]], [at + shift], marker, color=colour, ms=4)
-    axes.set_yticks(range(len(rows)), [row["cell"] for row in rows])
-    axes.set_xlabel("share flagged (orange, round: AI; blue, square: human)")
-    return svg(figure)
-
-
-def _negatives_svg(rows: list[dict[str, Any]]) -> str:
-    figure, axes = rows_chart(len(rows), 0.18)
-    at, flagged = range(len(rows)), [row["flagged"] for row in rows]
-    axes.barh(at, flagged, 0.6, color=FOUND)
-    axes.barh(at, [row["uncertain"] for row in rows], 0.6, left=flagged, color=UNCERTAIN)
-    axes.set_yticks(at, [row["kind"] for row in rows], fontsize=7)
-    axes.set_xlabel("share of seeds (dark: flagged; light: uncertain)")
-    return svg(figure)
-
-
-def _negatives(families: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[str]:
-    if not rows:
-        return []
-    caption = "Made, not recorded. Each bar is the share of seeds that is flagged."
-    return [paragraph(caption), _families_table(families), _negatives_svg(rows)]
-
-
-def _splices_html(rows: list[dict[str, Any]] | None) -> list[str]:
-    if not rows:
-        return []
-    return [
-        "<h3>A generator's part inside two minutes of a recording</h3>",
-        html_table(SPLICES, map(splice_cells, rows)),
-    ]
-
-
-def splice_cells(row: dict[str, Any]) -> list[str]:
-    """Return a row of the table of splices, under ``SPLICES``."""
-    error = row["edge_error_s"]
-    return [
-        f"{row['seconds']} s", str(row["ai"]), _share(row["found"]), _share(row["called_partly"]),
-        _share(row["overlap_half"]), _share(row["overlap_median"]),
-        "-" if error is None else f"{error:.1f} s", str(row["human"]), _share(row["false"]),
+                _splices(rows),
+            )
+        ),
+        Table(
+            ("family of hard negatives", "model", "made", "flagged", "uncertain", "abstained"),
+            [
+                (row["family"], row["model"], row["n"], _interval(row), decimal(row["uncertain"]),
+                 decimal(row["abstained"]))
+                for row in figures["families"]
+            ],
+        ),
+        Table(
+            ("hard negative", "model", "made", "flagged", "uncertain", "abstained",
+             "highest score"),
+            [
+                (row["kind"], row["model"], row["made"], *(
+                    decimal(row[name])
+                    for name in ("flagged", "uncertain", "abstained", "highest_score")))
+                for row in figures["negatives"]
+            ],
+        ),
+        "Not made:",
+        "\n".join(f"- {kind}: {reason}" for kind, reason in figures["skipped"].items()),
     ]  # fmt: skip
 
 
-def _cells_table(rows: list[dict[str, Any]]) -> str:
-    return html_table(
-        ("", "AI", "found", "AI uncertain", "human", "flagged", "human abstained"),
-        (
-            (
-                row["cell"], row["tpr"]["n"], _of(row["tpr"]), _share(row["tpr"]["uncertain"]),
-                row["fpr"]["n"], _of(row["fpr"]), _share(row["fpr"]["abstained"]),
-            )
-            for row in rows
+def _pictures(figures: dict[str, Any]) -> list[Picture]:
+    return [
+        Picture(partial(draw, rows), f"{model}: {caption}")
+        for model in dict.fromkeys(row["model"] for row in figures["cells"])
+        for key, draw, caption in (
+            ("cells", plots.cells, "deliveries"),
+            ("windows", plots.cells, "length of the excerpt"),
+            ("negatives", plots.negatives, "hard negatives, made and not recorded"),
+        )
+        if (rows := [row for row in figures[key] if row["model"] == model])
+    ]
+
+
+def card_blocks(figures: dict[str, Any], model: str) -> list[Block]:
+    """Return the tables of deliveries, lengths, splices and hard negatives of one model."""
+    ai, human = figures["data"]["ai"], figures["data"]["human"]
+    splices = figures["splices"].get(model)
+    located: list[Block] = []
+    if splices:
+        located.append("A generator's part inside two minutes of somebody's recording:")
+        located.append(_splices(splices))
+    families, negatives = (
+        [row for row in figures[key] if row["model"] == model] for key in ("families", "negatives")
+    )
+    flagged = [f"{row['kind']} {percent(row['flagged'])}" for row in negatives if row["flagged"]]
+    return [
+        f"{sum(ai.values())} AI excerpts of {len(ai)} generators, {sum(human.values())} human "
+        f"ones of {len(human)} sources, at most {figures['excerpt_s']:g} s, 44.1 kHz and up, at "
+        f"the frozen threshold of alpha {figures['alpha']:g}. Unseen: as if the generator had "
+        "never been met. Known: as released. Human excerpts' own repositories are "
+        f"{figures['human_scores'][model]} among the human scores.",
+        _known_and_unseen("delivery", figures["cells"], model),
+        _known_and_unseen("length", figures["windows"], model),
+        *located,
+        "Made to look like a decoder's clock (false alarms at that alpha):",
+        Table(
+            ("hard negatives", "made", "flagged", "95 %", "uncertain", "abstained"),
+            [
+                (row["family"], row["n"], percent(row["share"]), between(row["interval"]),
+                 percent(row["uncertain"]), percent(row["abstained"]))
+                for row in families
+            ],
         ),
+        f"Flagged kinds: {', '.join(flagged) or 'none'}.",
+    ]  # fmt: skip
+
+
+def _known_and_unseen(title: str, rows: Sequence[dict[str, Any]], model: str) -> Table:
+    known = {
+        row["cell"]: percent(row["tpr"]["share"])
+        for row in rows
+        if row["model"] == f"{model}, generators known"
+    }
+    return Table(
+        (title, "AI", "found, unseen", "95 %", "found, known", "human", "flagged", "95 %"),
+        [
+            (row["cell"], row["tpr"]["n"], percent(row["tpr"]["share"]),
+             between(row["tpr"]["interval"]), known.get(row["cell"], "-"),
+             row["fpr"]["n"], percent(row["fpr"]["share"]), between(row["fpr"]["interval"]))
+            for row in rows
+            if row["model"] == model
+        ],
     )  # fmt: skip
 
 
-def _families_table(rows: list[dict[str, Any]]) -> str:
-    return html_table(
-        ("family", "made", "flagged", "uncertain", "abstained"),
-        (
-            (row["family"], row["n"], _of(row), _share(row["uncertain"]), _share(row["abstained"]))
+def _splices(rows: Sequence[dict[str, Any]]) -> Table:
+    return Table(
+        ("part", "parts", "found", "of these called Partly", "overlap >= 0.5", "median overlap",
+         "median edge error", "human parts", "flagged"),
+        [
+            (
+                f"{row['seconds']} s", row["ai"], *(
+                    decimal(row[name])
+                    for name in ("found", "called_partly", "overlap_half", "overlap_median")),
+                "-" if row["edge_error_s"] is None else f"{row['edge_error_s']:.1f} s",
+                row["human"], decimal(row["false"]),
+            )
             for row in rows
-        ),
-    )
+        ],
+    )  # fmt: skip
 
 
-def _of(row: dict[str, Any]) -> str:
+def _interval(row: dict[str, Any]) -> str:
     if row["share"] is None:
         return "-"
     low, high = row["interval"]
     return f"{row['share']:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

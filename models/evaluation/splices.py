@@ -1,9 +1,9 @@
-"""A generator's part inside a human recording: is it found, and where?
+"""A generator's part inside a human recording: how often it is found, and how well located.
 
 60 s of a recording, a generator's excerpt at the same loudness, the recording's next 60 s,
 with crossfades of a second. The controls are two recordings by turns. Found means that the
-model flags the whole; then the edges that ``detector.evidence.localization`` gives are compared
-with where the part was put.
+model flags the whole. Then the edges by ``detector.evidence.localization`` are compared with
+the true ones.
 """
 
 from collections import defaultdict
@@ -18,17 +18,17 @@ from models.augmentation.augmentations import Audio
 from models.augmentation.effects import resampled
 from models.learning.data import AI, HUMAN, Track
 from models.training.augmentation_cache import Case, decoded, excerpt, key_of
-from models.training.detection_tables import rounded
+from models.training.fpr_by_stratum import FLAGGED
+from models.training.metrics import rounded
 
 AROUND_S: Final = 60.0
 LENGTHS_S: Final = (15, 30, 60)
 CROSSFADE_S: Final = 1.0
-FLAGGED: Final = "ai_likely"
 
 
 @dataclass(frozen=True)
 class Splice:
-    """``seconds`` of ``part`` inside two minutes of ``around``."""
+    """``seconds`` of ``part`` inside two minutes of ``around``; its edges are mid-crossfade."""
 
     around: Track
     part: Track
@@ -36,7 +36,7 @@ class Splice:
 
     @property
     def label(self) -> str:
-        """Whose the part is."""
+        """The part's."""
         return self.part.label
 
     @property
@@ -46,7 +46,7 @@ class Splice:
 
     @property
     def start_s(self) -> float:
-        """Where the part begins: the middle of the crossfade."""
+        """Where the part begins."""
         return AROUND_S - CROSSFADE_S / 2
 
     @property
@@ -61,13 +61,12 @@ class Splice:
         return [Case("splice", f"{self.seconds} s", "splice", key)]
 
     def sounds(self, keys: frozenset[str]) -> Iterator[tuple[str, Audio]]:
-        """See ``rehearing.Subject``."""
+        """See ``models.training.augmentation_cache.Subject``."""
         (case,) = self.cases()
         if case.key in keys:
             part, rate_hz = decoded(self.part.path)
-            around, around_hz = decoded(self.around.path)
-            yield case.key, (joined(resampled(around, around_hz, rate_hz), part, rate_hz,
-                                    self.seconds), rate_hz)  # fmt: skip
+            around = resampled(*decoded(self.around.path), rate_hz)
+            yield case.key, (joined(around, part, rate_hz, self.seconds), rate_hz)
 
 
 def joined(around: FloatArray, part: FloatArray, rate_hz: int, seconds: int) -> FloatArray:
@@ -75,11 +74,10 @@ def joined(around: FloatArray, part: FloatArray, rate_hz: int, seconds: int) -> 
     host = around.mean(axis=0)[: int(2 * AROUND_S * rate_hz)]
     inside = excerpt(part, rate_hz, seconds).mean(axis=0)
     inside = inside * (host.std() / max(float(inside.std()), 1e-9))
-    before, after = np.split(host, [len(host) // 2])
-    ramp = np.linspace(0, 1, int(CROSSFADE_S * rate_hz), dtype=np.float32)
-    out = before
+    out, after = np.split(host, [len(host) // 2])
+    n = int(CROSSFADE_S * rate_hz)
+    ramp = np.linspace(0, 1, n, dtype=np.float32)
     for piece in (inside, after):
-        n = len(ramp)
         met = out[-n:] * (1 - ramp) + piece[:n] * ramp
         out = np.concatenate((out[:-n], met, piece[n:]))
     samples: FloatArray = out.astype(np.float32)[None]
@@ -120,7 +118,7 @@ def overlap(segments: Sequence[SegmentScore], start_s: float, end_s: float) -> f
 
 @dataclass(frozen=True)
 class Located:
-    """What a model answers about a splice, and where it puts the part if it flags it."""
+    """A model's answer about a splice, and where it puts the part if it flags it."""
 
     splice: Splice
     answer: Assessment
@@ -153,11 +151,11 @@ def table(located: Sequence[Located]) -> list[dict[str, Any]]:
 
 
 def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
-    ai = [one for one in located if one.splice.label == AI]
-    human = [one for one in located if one.splice.label == HUMAN]
-    flagged = [one for one in ai if one.flagged and one.stretches]
+    ai, human = ([one for one in located if one.splice.label == label] for label in (AI, HUMAN))
+    flagged = [one for one in ai if one.flagged]
+    placed = [one for one in flagged if one.stretches]
 
-    def share(values: list[bool]) -> float | None:
+    def mean(values: list[bool]) -> float | None:
         return rounded(np.mean(values)) if values else None
 
     def median(values: list[float]) -> float | None:
@@ -166,11 +164,11 @@ def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
     return {
         "seconds": seconds,
         "ai": len(ai),
-        "found": share([one.flagged for one in ai]),
-        "called_partly": share([one.answer.extent == "Partly" for one in ai if one.flagged]),
-        "overlap_half": share([one.overlap >= 0.5 for one in flagged]),
-        "overlap_median": median([one.overlap for one in flagged]),
-        "edge_error_s": median([one.edge_error_s for one in flagged]),
+        "found": mean([one.flagged for one in ai]),
+        "called_partly": mean([one.answer.extent == "Partly" for one in flagged]),
+        "overlap_half": mean([one.overlap >= 0.5 for one in placed]),
+        "overlap_median": median([one.overlap for one in placed]),
+        "edge_error_s": median([one.edge_error_s for one in placed]),
         "human": len(human),
-        "false": share([one.flagged for one in human]),
+        "false": mean([one.flagged for one in human]),
     }

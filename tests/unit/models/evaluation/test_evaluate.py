@@ -15,10 +15,11 @@ from detector.evidence.clock import Lattice, standard_lattice
 from detector.types import FloatArray
 from models.commands import RELEASED
 from models.evaluation import attribution, evaluate, nested, reliability, unseen_decoders
-from models.evaluation.card_tables import sections
+from models.evaluation.card_measurements import blocks as card_blocks
 from models.evaluation.clock_constants import Constants, measured
-from models.evaluation.report import page
-from models.evaluation.text import scores_csv, text_of
+from models.evaluation.document import markdown, page
+from models.evaluation.held_out_scores import scores_csv
+from models.evaluation.report import blocks
 from models.training import fpr_by_stratum
 from models.training.detection_tables import p_values
 from models.training.fusion import fuse
@@ -249,14 +250,15 @@ def test_report_and_scores() -> None:
         },
         "as_released": {},
     }
-    text, html = text_of(everything), page(everything)
+    report = blocks(everything, details=True)
+    text, html = markdown(report), page("x<y", report)
     assert "labels permuted" in text
     assert "judged on the other" in text
     assert html.count("<svg") == 4
     assert "x&lt;y" in html
     # nothing is fetched: no addresses but the names of XML's vocabularies
     assert not re.search(r"""(src|href)=["']https?:|@import|<script|<link""", html)
-    card = sections(everything, None, "x<y")
+    card = markdown(card_blocks(everything, None, "x<y"))
     assert "| this model |" in card
     assert "is within chance) and" in card
     assert "would be 9.0 % instead of 0.5 % at 1%" in card
