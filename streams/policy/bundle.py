@@ -1,4 +1,4 @@
-"""A policy file, loaded: typed, checked against the house rules, and named by its digest.
+"""A policy file, loaded: typed, checked against the built-in rules, and named by its digest.
 
 Every fault of a file is reported at once, each with file, line, column and what to do. The
 digest is SHA-256 over the content and not over the text: comments, layout and the order
@@ -7,7 +7,7 @@ of rules, agreements, overrides or tests do not change it, because they change n
 
 import hashlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -16,18 +16,22 @@ from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, 
 from pydantic_core import ErrorDetails
 
 from detector.errors import Fatal
-from streams.contract.records import PolicyRef
-from streams.contract.records.rights import RightsChanged
+from streams.contract.records import Identifier, PolicyRef, Territory
+from streams.contract.records.rights import (
+    WORLDWIDE,
+    Party,
+    RightsChanged,
+    RightsConditions,
+    RightsEntry,
+    RightsSubject,
+)
 from streams.policy import source_map
-from streams.policy.agreements import Agreement
-from streams.policy.bundle_checks import Fault, faults_of
-from streams.policy.cases import Case
+from streams.policy.bundle_checks import Case, Fault, faults_of
 from streams.policy.conditions import Condition
 from streams.policy.overrides import Override, Parameter
-from streams.policy.rules import MODE, REASON_CODE, OnMissing, Rule
+from streams.policy.rules import MODE, NAME, REASON_CODE, Name, OnMissing, Rule, Sentence
 from streams.policy.strict_model import MISPLACED, Strict, fault
 
-NAME: Final = r"^[a-z][a-z0-9-]*$"
 VERSION: Final = r"^\d+\.\d+\.\d+$"
 _MEANT: Final = {
     NAME: "a name of small letters, digits and hyphens, as in my-rule-2",
@@ -44,22 +48,61 @@ class BundleError(Fatal):
 
 
 class Defaults(Strict):
-    """What rules do that do not say."""
+    """Values for rules that name none."""
 
     on_missing: OnMissing | None = None
 
 
-class Redress(Strict):
-    """What a statement of reasons says about objecting; ``{decision_id}`` is filled in."""
+class Agreement(Strict):
+    """One licence agreement. Days are UTC, both ends included; no end is open-ended.
 
-    internal_url: Annotated[str, StringConstraints(min_length=1, max_length=500)] = (
-        "/appeals/new?decision={decision_id}"
-    )
+    Agreements in a policy file are for small installations and samples. Larger ones keep them in
+    the rights registry (``rights.changed``), which prevails over an agreement of the same id.
+    """
+
+    id: Identifier
+    grantee: Identifier
+    generators: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    valid_from: date
+    valid_until: date | None = None
+    territories: Annotated[tuple[Territory, ...], Field(min_length=1)] = (WORLDWIDE,)
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.valid_until is not None and self.valid_until < self.valid_from:
+            raise fault(("valid_until",), "the agreement ends before it starts: swap the days")
+        return self
+
+    def entry(self) -> RightsChanged:
+        """Return it as an entry of the registry; its id is the agreement's."""
+        return RightsChanged(
+            entry_id=self.id,
+            version=1,
+            entry=RightsEntry(
+                agreement_id=self.id,
+                grantor=Party(party_id=self.grantee),
+                grantee=self.grantee,
+                subject=RightsSubject(wildcard=True),
+                uses=("generate", "distribute_output"),
+                permission="opt_in",
+                conditions=RightsConditions(generator_ids=self.generators),
+                territories=self.territories,
+                valid_from=self.valid_from,
+                valid_until=self.valid_until,
+                verification="verified",
+            ),
+            changed_by="policy",
+            changed_at=datetime.combine(self.valid_from, time(), UTC),
+        )
+
+
+class Redress(Strict):
+    """How to object, for statements of reasons; ``{decision_id}`` is filled in."""
+
+    internal_url: Sentence = "/appeals/new?decision={decision_id}"
     days: Annotated[int, Field(ge=184, le=3_650)] = 184  # six months at least (DSA Article 20)
-    out_of_court: Annotated[str, StringConstraints(min_length=1, max_length=500)] = (
-        "a certified out-of-court dispute settlement body (Article 21 DSA)"
-    )
-    out_of_court_de: Annotated[str, StringConstraints(min_length=1, max_length=500)] = (
+    out_of_court: Sentence = "a certified out-of-court dispute settlement body (Article 21 DSA)"
+    out_of_court_de: Sentence = (
         "eine zertifizierte außergerichtliche Streitbeilegungsstelle (Artikel 21 DSA)"
     )
     terms_url: Annotated[str, StringConstraints(max_length=500)] = ""
@@ -69,7 +112,7 @@ class Bundle(Strict):
     """A policy: rules, thresholds, exceptions, and the tests that it must pass."""
 
     schema_version: Literal[2]
-    name: Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
+    name: Name
     version: Annotated[str, StringConstraints(pattern=VERSION)]
     defaults: Defaults = Defaults()
     params: dict[str, Parameter] = Field(default_factory=dict)
@@ -190,56 +233,49 @@ def parse(text: str, name: str, today: date | None = None) -> Bundle:
         bundle = Bundle.model_validate(content.data, context={GATHER: True})
     except ValidationError as error:
         # An item that is refused makes its list "too short" as well: one fault, not two.
-        errors = [item for item in error.errors(include_url=False) if not _follows(item)]
-        placed = sorted({_placed(item, content) for item in errors})
-        raise BundleError(_lines(name, placed)) from error
+        errors = [item for item in error.errors(include_url=False)
+                  if item["type"] != "too_short" or not item["input"]]  # fmt: skip
+        raise BundleError(_lines(name, [_placed(item, content) for item in errors])) from error
     faults = faults_of(bundle, today)
     if faults:
-        raise BundleError(_lines(name, sorted({_at(item, content) for item in faults})))
+        raise BundleError(_lines(name, [_at(item, content) for item in faults]))
     return bundle
 
 
 def _lines(name: str, faults: list[tuple[int, int, str]]) -> str:
-    return "\n".join(f"{name}:{line}:{column}: {what}" for line, column, what in faults)
+    return "\n".join(
+        f"{name}:{line}:{column}: {what}" for line, column, what in sorted(set(faults))
+    )
 
 
 def _at(problem: Fault, content: source_map.SourceMap) -> tuple[int, int, str]:
-    line, column = content.place(problem.path, problem.offset)
-    where = ".".join(str(part) for part in problem.path)
-    return line, column, f"{where}: {problem.message}" if where else problem.message
-
-
-def _follows(error: ErrorDetails) -> bool:
-    return error["type"] == "too_short" and bool(error["input"])
+    where = ".".join(map(str, problem.path))
+    what = f"{where}: {problem.message}" if where else problem.message
+    return *content.place(problem.path, problem.offset), what
 
 
 def _placed(error: ErrorDetails, content: source_map.SourceMap) -> tuple[int, int, str]:
     context = error.get("ctx", {})
     path = (*error["loc"], *(context["at"] if error["type"] == MISPLACED else ()))
-    while path and path not in content.positions and path[:-1] in content.positions:
-        if isinstance(path[-1], str) and path[-1] in ("bool", "float", "str"):
-            path = path[:-1]  # a branch of a union is no place in a file
-            continue
-        break
-    where = ".".join(str(part) for part in path)
+    if path and path[-1] in ("bool", "float", "str") and path not in content.positions:
+        path = path[:-1]  # a branch of a union is no place in a file
+    where, value = ".".join(map(str, path)), repr(error["input"])
     match error["type"]:
         case "too_short":
             what = f"{where} is empty: name at least one"
         case "missing":
             what = f"{where} is missing: add it"
         case "literal_error" | "enum":
-            what = f"{where}: {error['input']!r} is not one of {context['expected']}"
+            what = f"{where}: {value} is not one of {context['expected']}"
         case "string_pattern_mismatch":
             pattern = context["pattern"]
-            description = _MEANT.get(pattern, f"text that matches {pattern}")
-            what = f"{where}: {error['input']!r} is not {description}"
+            what = f"{where}: {value} is not {_MEANT.get(pattern, f'text that matches {pattern}')}"
+        case "string_type" if where == "version":
+            what = f"{where}: {value} is not {_MEANT[VERSION]}"
         case "string_type":
-            what = f"{where}: {error['input']!r} is no text: put it into quotes"
-            if where == "version":
-                what = f"{where}: {error['input']!r} is not {_MEANT[VERSION]}"
+            what = f"{where}: {value} is no text: put it into quotes"
         case "date_from_datetime_parsing" | "date_parsing" | "date_type":
-            what = f"{where}: {error['input']!r} is no day: write it as 2027-01-31"
+            what = f"{where}: {value} is no day: write it as 2027-01-31"
         case _:
             what = f"{where}: {error['msg']}" if where else error["msg"]
-    line, column = content.place(path)
-    return line, column, what
+    return *content.place(path), what

@@ -1,14 +1,13 @@
 """The decision: which rules hold, and what follows from all of them together.
 
-A pure function of a snapshot, a bundle and the track's key (which only chooses canaries and
-samples). In each dimension the strictest value wins, whatever the order of the rules in the
-file, unless a rule of higher priority lifts that dimension. Then the licence speaks: a licensed
-track bears no penalty but from rules that say ``despite_licence``; its badge stays, because
-that is a fact. While an appeal has interim relief, only the badge stays as well. Reviews stay
-too: looking is no penalty.
+It is a pure function of a snapshot, a bundle and the track's key, which only chooses canaries
+and samples. In each dimension the strictest value wins, whatever the order of the rules in the
+file, unless a rule of higher priority lifts that dimension. A licensed track bears no penalty
+but from rules with ``despite_licence``. Its badge stays, because that is a fact. While an appeal
+has interim relief, only the badge stays as well. Reviews stay too: a review is no penalty.
 
-Rules on trial (``shadow``, and canaries outside of their share) are evaluated beside: what
-they would change is said, and nothing follows from it.
+Rules on trial (``shadow``, and canaries outside of their share) are evaluated beside them. The
+result contains what they would change, and nothing follows from it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,17 +38,18 @@ class ReviewNeed:
 
 @dataclass(frozen=True)
 class Consequence:
-    """What one rule does, as it stands: softened, lifted, lapsed."""
+    """What one rule does, softened, lifted or lapsed; else the features that it misses."""
 
     rule: Rule
     actions: Actions
     pending: bool = False
     missing: tuple[str, ...] = ()
+    holds: bool = True
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a policy says about a track."""
+    """The result of a policy for a track."""
 
     actions: Actions
     hits: tuple[RuleHit, ...]
@@ -92,7 +92,7 @@ def evaluate(
     off: frozenset[str] = frozenset(),
     lapsed: frozenset[str] = frozenset(),
 ) -> Evaluation:
-    """Return what ``bundle`` says about a track.
+    """Return the result of ``bundle`` for a track.
 
     Args:
         values: a full snapshot.
@@ -107,12 +107,9 @@ def evaluate(
     held = [one for one in all_held if one.rule.id not in closed]
     switched = tuple(one.rule.id for one in all_held if one.rule.id in off)
     acting = [one for one in held if one.rule.acts_on(key)]
-    on_trial = [one for one in held if not one.rule.acts_on(key) and not _skipped(bundle, one)]
-    result = _follow(values, bundle, acting, key, lapsed)
-    if not on_trial:
-        reviewed = result.review is not None
-        return replace(result, would_be=result.actions, would_review=reviewed, closed=switched)
-    would = _follow(values, bundle, held, key, lapsed)
+    on_trial = [one for one in held if one.holds and not one.rule.acts_on(key)]
+    result = _follow(values, acting, key, lapsed)
+    would = _follow(values, held, key, lapsed) if on_trial else result
     return replace(
         result,
         shadow_hits=tuple(_hit(one, "shadow") for one in on_trial),
@@ -134,35 +131,22 @@ def _held(
         if holds:
             consequences.append(Consequence(rule, rule.actions))
         elif holds is None:
-            missing = condition.missing(values)
-            match bundle.on_missing(rule):
-                case "match":
-                    consequences.append(Consequence(rule, rule.actions, missing=missing))
-                case "review":
-                    consequences.append(Consequence(rule, NEUTRAL, pending=True, missing=missing))
-                case _:
-                    consequences.append(Consequence(rule, NEUTRAL, missing=missing))
+            policy, missing = bundle.on_missing(rule), condition.missing(values)
+            actions = rule.actions if policy == "match" else NEUTRAL
+            consequences.append(
+                Consequence(rule, actions, policy == "review", missing, holds=policy != "skip")
+            )
     return consequences
-
-
-def _skipped(bundle: Bundle, consequence: Consequence) -> bool:
-    return (
-        bool(consequence.missing)
-        and not consequence.pending
-        and bundle.on_missing(consequence.rule) == "skip"
-    )
 
 
 def _follow(
     values: Mapping[str, Value],
-    bundle: Bundle,
     held: Sequence[Consequence],
     key: str | None,
     lapsed: frozenset[str],
 ) -> Evaluation:
     missing = tuple(dict.fromkeys(name for one in held for name in one.missing))
-    matched = [one for one in held if not _skipped(bundle, one)]
-    settled = [_settled(one, values, lapsed) for one in matched]
+    settled = [_settled(one, values, lapsed) for one in held if one.holds]
     actions = _strictest(settled)
     review = _review(settled, values, key)
     by_person = bool(values["review.by_person"])
@@ -228,20 +212,16 @@ def _strictest(settled: Sequence[Consequence]) -> Actions:
 
 
 def _public(settled: Iterable[Consequence], actions: Actions) -> tuple[str, ...]:
-    """Return the texts of the rules that had a say in the outcome, each once.
+    """Return the texts of the rules that contribute to the outcome, each once."""
+    texts = (one.rule.public for one in settled if one.rule.public and _contributes(one, actions))
+    return tuple(dict.fromkeys(texts))
 
-    A rule that only states something always has; one whose consequences were outdone by
-    stricter ones or lifted by a licence has not, and its text would be untrue.
+
+def _contributes(consequence: Consequence, actions: Actions) -> bool:
+    """Whether a rule is behind any of the actions, or imposes none.
+
+    The text of a rule with outdone or lifted consequences would be untrue.
     """
-    texts: dict[str, None] = {}
-    for consequence in settled:
-        if consequence.rule.public and has_a_say(consequence, actions):
-            texts[consequence.rule.public] = None
-    return tuple(texts)
-
-
-def has_a_say(consequence: Consequence, actions: Actions) -> bool:
-    """Whether a rule stands behind any of the actions, or wanted none."""
     if consequence.missing and consequence.pending:
         return False
     imposed = consequence.rule.actions.differences(NEUTRAL)
@@ -271,15 +251,14 @@ def _hit(consequence: Consequence, mode: Literal["live", "canary", "shadow"]) ->
 def _asks(consequence: Consequence, values: Mapping[str, Value]) -> tuple[str, int] | None:
     """Return the queue and the priority of the review that a rule asks for."""
     rule = consequence.rule
-    if rule.requires is None:
+    if rule.review is None:  # then it requires no person
         return (SECOND_SIGNAL_QUEUE, 80) if consequence.pending else None
-    if rule.review is None:
-        return None
-    if rule.finding is not None:
-        findings = _findings(values)
-        settled = rule.finding in findings or OPPOSITES.get(rule.finding) in findings
-        return None if settled else (rule.review.queue, rule.review.priority)
-    return None if values["review.by_person"] else (rule.review.queue, rule.review.priority)
+    if rule.finding is None:
+        settled = bool(values["review.by_person"])
+    else:
+        opposites = {rule.finding, OPPOSITES.get(rule.finding)}
+        settled = not opposites.isdisjoint(_findings(values))
+    return None if settled else (rule.review.queue, rule.review.priority)
 
 
 def _review(
@@ -289,12 +268,12 @@ def _review(
     if asking:
         # max keeps the first of equals, so the order of the rules settles a tie.
         queue, priority = max((need for _, need in asking), key=lambda need: need[1])
-        codes = tuple(dict.fromkeys(rule.reason_code for rule, _ in asking))
-        return ReviewNeed(queue, priority, codes)
+        return ReviewNeed(queue, priority, _codes(rule for rule, _ in asking))
     if values["review.by_person"]:
         return None
     sampled = [one.rule for one in settled if one.rule.sample_to_review and one.rule.sampled(key)]
-    if sampled:
-        codes = tuple(dict.fromkeys(rule.reason_code for rule in sampled))
-        return ReviewNeed(SAMPLE_QUEUE, 20, codes, sample=True)
-    return None
+    return ReviewNeed(SAMPLE_QUEUE, 20, _codes(sampled), sample=True) if sampled else None
+
+
+def _codes(rules: Iterable[Rule]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rule.reason_code for rule in rules))

@@ -1,8 +1,8 @@
-"""What people and registries have said about a track, as of one moment.
+"""The facts of people and registries about a track, as of one moment.
 
-``Facts`` is handed to the policy beside the analysis; nothing here asks a database. The
-digest covers what can make a difference, so that two decisions with the same digest rest on
-the same facts, whenever they were made: it is part of the decision's id.
+The policy takes ``Facts`` beside the analysis, and reads no database. The digest covers what can
+make a difference and is part of the decision's id. Two decisions with the same digest rest on
+the same facts, whenever they were made.
 """
 
 import hashlib
@@ -10,13 +10,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, Final
 
-from streams.contract.records import RightsUsed, TrackClassified
+from streams.contract.records import TrackClassified
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.policy.registry import Registry, boundaries, keys_of_event, status_of
+from streams.policy.registry import Registry, boundaries, is_valid, keys_of_event, status_of
 
 STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 
@@ -35,12 +34,12 @@ class Facts:
 
     Args:
         at: the moment.
-        verdict: the standing verdict that states a label.
+        verdict: the verdict in force that states a label.
         undone: verdicts that stated one and have been taken back.
         findings: what people found beside the extent.
         appeal: the appeal that was decided for the appellant, newest.
-        appeal_open: whether an appeal is being looked at.
-        interim_relief: whether consequences rest meanwhile.
+        appeal_open: whether an appeal is in progress.
+        interim_relief: whether consequences rest until it is decided.
         entries: registry entries that may be about the track.
         off: rules that are switched off.
         edges: moments at which any of this changes by itself.
@@ -57,38 +56,28 @@ class Facts:
     off: frozenset[str] = frozenset()
     edges: tuple[datetime, ...] = ()
 
-    @cached_property
-    def people_digest(self) -> tuple[Any, ...]:
-        """What people said, as plain data."""
-        return (
+    def digest(self, more: Iterable[Any] = ()) -> str | None:
+        """Return SHA-256 over the facts; None where there are none.
+
+        Args:
+            more: plain data that also counts: entries used, overrides, rules lapsed or off.
+        """
+        people = [
             self.verdict and self.verdict.verdict_id,
             [one.verdict_id for one in self.undone],
             sorted(self.findings),
             self.appeal and self.appeal.change_id,
             self.appeal_open,
             self.interim_relief,
-        )
-
-    def digest(self, more: Iterable[Any] = ()) -> str | None:
-        """Return SHA-256 over the facts; None where nobody has said anything.
-
-        Args:
-            more: plain data that also counts: entries used, overrides, rules lapsed or off.
-        """
+        ]
         registry = [
-            [one.entry_id, one.version, _standings(one, self.at)]
-            for one in self.entries
-        ]  # fmt: skip
-        content = [list(self.people_digest), registry, list(more)]
+            [one.entry_id, one.version, _status_codes(one, self.at)] for one in self.entries
+        ]
+        content = [people, registry, list(more)]
         if content == [[None, [], [], None, False, False], [], []]:
             return None
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()
-
-    @property
-    def reconsider_at(self) -> datetime | None:
-        """Return the next moment at which a fact begins or ends."""
-        return min((one for one in self.edges if one > self.at), default=None)
 
 
 def facts_of(
@@ -100,24 +89,22 @@ def facts_of(
     off: frozenset[str] = frozenset(),
 ) -> Facts:
     """Return what holds about a track at a moment (a pure function of what is given)."""
-    verdicts = [one for one in rulings.verdicts if _is_about(one, event)]
-    standing_verdicts, undone = _standing(verdicts)
-    verdict = _labelling(standing_verdicts, at)
+    holding, undone = _holding(one for one in rulings.verdicts if _is_about(one, event))
+    in_force = [one for one in holding if one.pinned_until is None or at < one.pinned_until]
     changes = [one for one in rulings.appeals if _is_about(one, event)]
-    appeals = _newest(changes)
-    # An outside body is asked about what was decided here; until it has spoken, that holds.
+    # An outside body is asked about the decision here; until its answer, the decision holds.
     decided = _newest(one for one in changes if one.state != "external_dispute")
     won = [one for one in decided if one.state in ("overturned", "partially_overturned")]
     appeal = max(won, key=lambda one: (one.changed_at, one.change_id), default=None)
-    pending = [one for one in appeals if one.state in PENDING_STATES]
+    pending = [one for one in _newest(changes) if one.state in PENDING_STATES]
     entries = () if registry is None else registry.naming(keys_of_event(event))
     edges = {moment for one in entries for moment in boundaries(one)}
-    edges |= {one.pinned_until for one in standing_verdicts if one.pinned_until is not None}
+    edges |= {one.pinned_until for one in holding if one.pinned_until is not None}
     return Facts(
         at=at.astimezone(UTC),
-        verdict=verdict,
+        verdict=next((one for one in in_force if one.outcome in STATES_A_LABEL), None),
         undone=tuple(one for one in undone if one.outcome in STATES_A_LABEL),
-        findings=_findings(verdict, standing_verdicts, appeal, at),
+        findings=_findings(in_force, appeal),
         appeal=appeal,
         appeal_open=bool(pending),
         interim_relief=any(one.interim_relief for one in pending),
@@ -127,31 +114,22 @@ def facts_of(
     )
 
 
-def _standings(changed: RightsChanged, at: datetime) -> list[str]:
-    """Return how an entry stands where it would, which only its dates change."""
+def _status_codes(changed: RightsChanged, at: datetime) -> list[str]:
+    """Return the status of an entry in its own territory, which only its dates change."""
     if changed.entry is not None:
         return [status_of(changed.entry, changed.entry.territories[0], at)]
-    day = at.astimezone(UTC).date()
     licences = () if changed.generator is None else changed.generator.licences
-    return [
-        "on"
-        if (one.valid_from is None or one.valid_from <= day)
-        and (one.valid_until is None or day <= one.valid_until)
-        else "off"
-        for one in licences
-    ]
+    return ["on" if is_valid(one, at) else "off" for one in licences]
 
 
 def _is_about(ruling: ReviewDecided | AppealChanged, event: TrackClassified) -> bool:
-    """People speak about what they heard: the same content, delivered again, is the same."""
+    """People rule about content: the same content, delivered again, is the same."""
     if ruling.content_sha256 is not None:
         return ruling.content_sha256 == event.content_sha256
     return ruling.upload_id == event.upload_id
 
 
-def _standing(
-    verdicts: Iterable[ReviewDecided],
-) -> tuple[list[ReviewDecided], list[ReviewDecided]]:
+def _holding(verdicts: Iterable[ReviewDecided]) -> tuple[list[ReviewDecided], list[ReviewDecided]]:
     """Return the verdicts that hold, newest first, and those that were undone."""
     newest_first = sorted(
         {verdict.verdict_id: verdict for verdict in verdicts}.values(),
@@ -171,16 +149,8 @@ def _standing(
     return holding, undone
 
 
-def _labelling(holding: Iterable[ReviewDecided], at: datetime) -> ReviewDecided | None:
-    for verdict in holding:
-        lasts = verdict.pinned_until is None or at < verdict.pinned_until
-        if verdict.outcome in STATES_A_LABEL and lasts:
-            return verdict
-    return None
-
-
 def _newest(changes: Iterable[AppealChanged]) -> list[AppealChanged]:
-    """Return how each appeal stands: its change with the highest sequence."""
+    """Return the current state of each appeal: its change with the highest sequence."""
     newest: dict[str, AppealChanged] = {}
     for change in changes:
         known = newest.get(change.appeal_id)
@@ -198,27 +168,14 @@ _PAIRS: Final = {
 OPPOSITES: Final = _PAIRS | {value: key for key, value in _PAIRS.items()}
 
 
-def _findings(
-    verdict: ReviewDecided | None,
-    holding: Iterable[ReviewDecided],
-    appeal: AppealChanged | None,
-    at: datetime,
-) -> tuple[str, ...]:
-    """Return what was found last in each matter; an appeal's word is the last."""
-    by_source: list[tuple[str, ...]] = []
-    if appeal is not None and appeal.outcome is not None:
-        by_source.append(tuple(appeal.outcome.findings))
-    by_source += [
-        tuple(one.findings) for one in holding if one.pinned_until is None or at < one.pinned_until
+def _findings(in_force: Iterable[ReviewDecided], appeal: AppealChanged | None) -> tuple[str, ...]:
+    """Return the last finding in each matter; that of an appeal is final."""
+    outcome = appeal and appeal.outcome
+    findings = [
+        *(outcome.findings if outcome else ()),
+        *(f for one in in_force for f in one.findings),
     ]
-    matter_of = {word: key for key, value in OPPOSITES.items() for word in (key, value)}
-    by_matter: dict[str, str] = {}
-    for words in by_source:
-        for word in words:
-            by_matter.setdefault(matter_of[word], word)
+    by_matter: dict[frozenset[str], str] = {}
+    for finding in findings:
+        by_matter.setdefault(frozenset((finding, OPPOSITES[finding])), finding)
     return tuple(sorted(by_matter.values()))
-
-
-def used_of(used: Iterable[RightsUsed]) -> list[list[Any]]:
-    """Return the entries used as plain data, for a digest."""
-    return [[one.purpose, one.entry_id, one.version, one.status] for one in used]

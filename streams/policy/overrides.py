@@ -1,23 +1,18 @@
 """Overrides: exceptions for a territory, a distributor or an agreement, with an end.
 
-They change thresholds or switch rules off; they cannot add consequences, and they cannot lift
-the single-score rule: a bundle is checked under every override by itself.
+They change thresholds or switch rules off. They cannot add consequences, nor lift the
+single-score rule: a bundle is checked under every override by itself.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Self
 
-from pydantic import (
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictStr,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, StrictBool, StrictFloat, StrictStr, model_validator
 
 from streams.contract.records import Identifier, Territory
+from streams.policy.registry import folded
+from streams.policy.rules import Name, Sentence
 from streams.policy.strict_model import Strict, fault
 
 Parameter = Annotated[
@@ -42,12 +37,12 @@ class Scope(Strict):
 class Override(Strict):
     """One exception. The day on which it expires is the last on which it holds (UTC)."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
+    id: Name
     scope: Scope
     params: dict[str, Parameter] = Field(default_factory=dict)
     off: tuple[Identifier, ...] = ()
     expires: date
-    why: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    why: Sentence
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
@@ -63,28 +58,28 @@ class Override(Strict):
     def meets(self, other: "Override") -> bool:
         """Whether both can apply to one delivery in one territory."""
         own, second = self.scope, other.scope
-        places = set(own.territories) & set(second.territories)
-        senders = {one.casefold() for one in own.distributors} & {
-            one.casefold() for one in second.distributors
-        }
-        return (bool(places) or not (own.territories and second.territories)) and (
-            bool(senders) or not (own.distributors and second.distributors)
+        return all(
+            not mine or not theirs or bool(folded(mine) & folded(theirs))
+            for mine, theirs in (
+                (own.territories, second.territories),
+                (own.distributors, second.distributors),
+            )
         )
 
     def holds(
-        self, territory: str, distributor: str | None, agreements: Iterable[str], at: datetime
+        self,
+        territory: str,
+        distributor: str | None,
+        agreements: Iterable[str | None],
+        at: datetime,
     ) -> bool:
         """Whether it applies to a delivery in a territory at a time."""
         scope = self.scope
-        claimed = {one.casefold() for one in agreements}
-        return (
-            at < self.ends_at
-            and (not scope.territories or territory in scope.territories)
-            and (
-                not scope.distributors
-                or (distributor or "").casefold() in {one.casefold() for one in scope.distributors}
-            )
-            and (
-                not scope.agreements or bool(claimed & {one.casefold() for one in scope.agreements})
+        return at < self.ends_at and all(
+            not meant or bool(folded(meant) & folded(names))
+            for meant, names in (
+                (scope.territories, [territory]),
+                (scope.distributors, [distributor]),
+                (scope.agreements, agreements),
             )
         )

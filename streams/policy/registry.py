@@ -1,7 +1,7 @@
 """The rights registry as a value: the newest version of every entry, found by what it names.
 
-``keys_of_upload`` and ``keys_of_entry`` are the two sides of one question: which entries can
-matter to a track, and which tracks an entry. Both err on the side of too many.
+``keys_of_event`` and ``keys_of_entry`` are the two sides of one question: which entries can
+matter to a track, and which tracks to an entry. Both err on the side of too many.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from streams.contract.records import TrackClassified, Upload
+from streams.contract.records import TrackClassified
 from streams.contract.records.rights import (
     WORLDWIDE,
     GeneratorEntry,
@@ -25,13 +25,7 @@ AgreementStatus = Literal[
 ]
 # From best to worst; of several, the worst counts.
 AGREEMENT_STATUSES: Final[tuple[AgreementStatus, ...]] = (
-    "in_force",
-    "not_yet",
-    "out_of_scope",
-    "unknown",
-    "disputed",
-    "expired",
-    "revoked",
+    *("in_force", "not_yet", "out_of_scope", "unknown", "disputed", "expired", "revoked"),
 )
 
 
@@ -66,66 +60,64 @@ class Registry:
         return tuple(entries[entry_id] for entry_id in sorted(entries))
 
 
-def keys_of_upload(upload: Upload) -> set[Key]:
-    """Return the names by which registry entries may be about an upload."""
-    keys: set[Key] = set()
-    for tool in upload.declared.tools:
-        keys.add(("generator", tool.name.casefold()))
-        if tool.agreement_id:
-            keys.add(("agreement", tool.agreement_id.casefold()))
-    if upload.isrc:
-        keys.add(("isrc", upload.isrc.casefold()))
-    if upload.distributor:
-        keys.add(("distributor", upload.distributor.casefold()))
-    if upload.ddex and upload.ddex.sender_dpid:
-        keys.add(("distributor", upload.ddex.sender_dpid.casefold()))
-    keys |= {("artist", artist.casefold()) for artist in upload.artists}
-    if upload.derivation:
-        source = upload.derivation
-        keys |= {("isrc", one.casefold()) for one in source.source_isrcs}
-        keys |= {("iswc", one.casefold()) for one in source.source_iswcs}
-        keys |= {("artist", one.casefold()) for one in source.source_artists}
-    if upload.voice:
-        keys |= {(kind, upload.voice.depicted.casefold()) for kind in ("voice", "artist")}
-        if upload.voice.consent_id:
-            keys.add(("agreement", upload.voice.consent_id.casefold()))
-    return keys
-
-
 def keys_of_event(event: TrackClassified) -> set[Key]:
-    """Return ``keys_of_upload``, with what analysis and provenance found."""
-    keys = keys_of_upload(event.upload)
-    if event.analysis.generator:
-        keys.add(("generator", event.analysis.generator.casefold()))
-    keys |= {("generator", one.generator.casefold()) for one in event.matches if one.generator}
+    """Return the names by which registry entries may be about a track."""
+    upload, tools, ddex = event.upload, event.upload.declared.tools, event.upload.ddex
+    makers = [event.analysis.generator, *(one.generator for one in event.matches)]
+    keys = {
+        *_keys("generator", *(tool.name for tool in tools), *makers),
+        *_keys("agreement", *(tool.agreement_id for tool in tools)),
+        *_keys("isrc", upload.isrc),
+        *_keys("distributor", upload.distributor, ddex.sender_dpid if ddex else None),
+        *_keys("artist", *upload.artists),
+    }
+    if upload.derivation:
+        keys |= _keys("isrc", *upload.derivation.source_isrcs)
+        keys |= _keys("iswc", *upload.derivation.source_iswcs)
+        keys |= _keys("artist", *upload.derivation.source_artists)
+    if upload.voice:
+        keys |= _keys("voice", upload.voice.depicted) | _keys("artist", upload.voice.depicted)
+        keys |= _keys("agreement", upload.voice.consent_id)
     if event.provenance:
-        keys |= {("generator", one.casefold()) for one in event.provenance.software_agents}
+        keys |= _keys("generator", *event.provenance.software_agents)
     return keys
 
 
 def keys_of_entry(changed: RightsChanged) -> set[Key]:
     """Return the names by which uploads may be about an entry."""
     if changed.generator is not None:
-        named = (changed.generator.generator_id, *changed.generator.aliases)
-        return {("generator", name.casefold()) for name in named}
-    entry = changed.entry
-    if entry is None:
+        return _keys("generator", *names_of(changed.generator))
+    if changed.entry is None:
         return set()
-    subject = entry.subject
-    keys = {("agreement", entry.agreement_id.casefold())}
-    keys |= {("isrc", one.casefold()) for one in subject.isrcs}
-    keys |= {("iswc", one.casefold()) for one in subject.iswcs}
-    keys |= {("artist", one.casefold()) for one in (*subject.artists, *subject.artist_isnis)}
-    keys |= {("voice", one.casefold()) for one in subject.voices}
-    if subject.catalogue_dpid:
-        keys.add(("distributor", subject.catalogue_dpid.casefold()))
-    return keys
+    subject = changed.entry.subject
+    return {
+        *_keys("agreement", changed.entry.agreement_id),
+        *_keys("isrc", *subject.isrcs),
+        *_keys("iswc", *subject.iswcs),
+        *_keys("artist", *subject.artists, *subject.artist_isnis),
+        *_keys("voice", *subject.voices),
+        *_keys("distributor", subject.catalogue_dpid),
+    }
+
+
+def _keys(kind: str, *names: str | None) -> set[Key]:
+    return {(kind, name) for name in folded(names)}
+
+
+def folded(names: Iterable[str | None]) -> set[str]:
+    """Return names in lower case, without those that are missing."""
+    return {name.casefold() for name in names if name}
+
+
+def names_of(generator: GeneratorEntry) -> tuple[str, ...]:
+    """Return the names by which uploads may name a generator."""
+    return (generator.generator_id, *generator.aliases)
 
 
 def status_of(entry: RightsEntry, territory: str, at: datetime) -> AgreementStatus:
     """Return how an entry stands in a territory at a time."""
     if entry.permission == "revoked" and entry.revocation is None:
-        return "revoked"  # at once; with a revocation, from when it says
+        return "revoked"  # at once; with a revocation, from its date
     if entry.revocation is not None and ends_by_revocation(entry) <= at:
         return "revoked"
     if entry.verification == "disputed":
@@ -155,42 +147,44 @@ def licence_of(
     generator: GeneratorEntry, version: str | None, territory: str, at: datetime
 ) -> GeneratorLicence | None:
     """Return the first licence that fits a version and a territory on a day."""
+    fitting = (
+        licence
+        for licence in generator.licences
+        if not licence.versions or version in licence.versions
+        if covers(licence.territories, territory) and is_valid(licence, at)
+    )
+    return next(fitting, None)
+
+
+def is_valid(licence: GeneratorLicence, at: datetime) -> bool:
+    """Whether a licence has begun and not ended; both days are included (UTC)."""
     day = at.astimezone(UTC).date()
-    for licence in generator.licences:
-        if licence.versions and version not in licence.versions:
-            continue
-        started = licence.valid_from is None or licence.valid_from <= day
-        lasts = licence.valid_until is None or day <= licence.valid_until
-        if covers(licence.territories, territory) and started and lasts:
-            return licence
-    return None
+    return (licence.valid_from or date.min) <= day <= (licence.valid_until or date.max)
 
 
 def boundaries(changed: RightsChanged) -> set[datetime]:
     """Return the moments at which an entry begins or ceases to count."""
     moments: set[datetime] = set()
-    entry = changed.entry
-    if entry is not None:
-        moments |= _days(entry.valid_from, entry.valid_until)
-        if entry.revocation is not None:
-            moments.add(ends_by_revocation(entry))
+    if changed.entry is not None:
+        moments |= _bounds(changed.entry)
+        if changed.entry.revocation is not None:
+            moments.add(ends_by_revocation(changed.entry))
     if changed.generator is not None:
-        for licence in changed.generator.licences:
-            moments |= _days(licence.valid_from, licence.valid_until)
+        moments |= {moment for one in changed.generator.licences for moment in _bounds(one)}
     return moments
 
 
-def _days(first: date | None, last: date | None) -> set[datetime]:
-    days = set()
-    if first is not None:
-        days.add(datetime.combine(first, time(), UTC))
-    if last is not None and last < date.max:
-        days.add(datetime.combine(last + timedelta(days=1), time(), UTC))
-    return days
+def _bounds(valid: RightsEntry | GeneratorLicence) -> set[datetime]:
+    last = valid.valid_until
+    first_days = (
+        valid.valid_from,
+        last + timedelta(days=1) if last is not None and last < date.max else None,
+    )
+    return {datetime.combine(day, time(), UTC) for day in first_days if day is not None}
 
 
 def named_territories(entries: Iterable[RightsChanged]) -> set[str]:
-    """Return every single territory that any of the entries speaks about."""
+    """Return every single territory that any of the entries names."""
     names: set[str] = set()
     for change in entries:
         if change.entry is not None:

@@ -1,15 +1,15 @@
-"""What the registry says about one track in one territory at one time.
+"""What follows from the registry for one track in one territory at one time.
 
 An agreement counts when it is verified or at least undisputed, in force, names the tool and
 covers the territory. One licensed tool does not cover another, so each needs its own. What a
-deliverer claims is only a claim: the entry must stand in the registry.
+deliverer claims is only a claim: the registry must contain the entry.
 
-Who opted out has the last word: an opt-out in force prevails over every grant, and over the
-licence of the generator. Nor does that licence help a delivery whose own agreement was revoked.
+An opt-out in force prevails over every grant, and over the licence of the generator. Nor does
+that licence help a delivery whose own agreement was revoked.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -19,11 +19,14 @@ from streams.contract.vocabulary import BankKind
 from streams.policy.registry import (
     AGREEMENT_STATUSES,
     AgreementStatus,
+    folded,
     licence_of,
+    names_of,
     status_of,
 )
 
 Purpose = Literal["licence", "generator", "derivative", "voice"]
+Kind = Literal["isrcs", "iswcs", "voices", "artists"]  # fields of an entry's subject
 MAKES: Final = frozenset({"generate", "distribute_output"})
 DERIVES: Final[dict[str, frozenset[Use]]] = {
     "cover": frozenset({"cover"}),
@@ -60,34 +63,37 @@ def rights_of(
     territory: str,
     at: datetime,
 ) -> Rights:
-    """Return what ``entries`` say about a track; they are those that may be about it."""
+    """Return what follows for a track from ``entries``, which are those that may be about it."""
     upload = event.upload
     if not entries and not (upload.declared.tools or upload.derivation or upload.voice):
         return NO_RIGHTS
-    used: dict[tuple[str, str], RightsUsed] = {}
-    look = _Look(upload, entries, territory, at, used)
-    agreement, covering = look.agreement()
+    reading = _Reading(upload, entries, territory, at)
+    agreement, covering = reading.agreement()
     generators, named_by_people = _generators(event)
-    status = look.generator_status(generators)
+    status = reading.generator_status(generators)
     by_generator = status == "licensed" and named_by_people and agreement != "revoked"
     licensed = agreement == "in_force" or by_generator
+    derivative, voice_consent = reading.derivative(), reading.voice()
+    agreement_ids = [
+        *(one.entry.agreement_id for one in covering if one.entry),
+        *(one.agreement_id for one in reading.used.values() if one.purpose == "generator"),
+    ]
     return Rights(
         licensed=licensed,
         agreement=agreement,
-        agreement_id=_agreement_id(covering, used) if licensed else None,
+        agreement_id=agreement_ids[0] if licensed and agreement_ids else None,
         generator_status=status,
-        derivative=look.derivative(),
-        voice_consent=look.voice(),
-        used=tuple(used[key] for key in sorted(used)),
+        derivative=derivative,
+        voice_consent=voice_consent,
+        used=tuple(reading.used[key] for key in sorted(reading.used)),
         covering=covering if licensed else (),
     )
 
 
 def _generators(event: TrackClassified) -> tuple[list[Tool], bool]:
     """Return the generators named, and whether by more than the detector's attribution."""
-    tools = list(event.upload.declared.tools)
-    if tools:
-        return tools, True
+    if event.upload.declared.tools:
+        return list(event.upload.declared.tools), True
     provenance = event.provenance
     if provenance is not None and provenance.state == "trusted" and provenance.software_agents:
         return [Tool(name=name) for name in provenance.software_agents], True
@@ -95,148 +101,112 @@ def _generators(event: TrackClassified) -> tuple[list[Tool], bool]:
                   if one.bank_kind == BankKind.REGISTERED_AI and one.generator]  # fmt: skip
     if registered:
         return [Tool(name=name) for name in dict.fromkeys(registered)], True
-    if event.analysis.generator:
-        return [Tool(name=event.analysis.generator)], False
-    return [], False
-
-
-def _agreement_id(
-    covering: Sequence[RightsChanged], used: dict[tuple[str, str], RightsUsed]
-) -> str | None:
-    for change in covering:
-        if change.entry is not None:
-            return change.entry.agreement_id
-    return next(
-        (change.agreement_id for change in used.values() if change.purpose == "generator"), None
-    )
+    attributed = event.analysis.generator
+    return [Tool(name=attributed)] if attributed else [], False
 
 
 @dataclass
-class _Look:
+class _Reading:
+    """The registry read for one upload; ``used`` collects the entries that made a difference."""
+
     upload: Upload
     entries: Sequence[RightsChanged]
     territory: str
     at: datetime
-    used: dict[tuple[str, str], RightsUsed]
+    used: dict[tuple[str, str], RightsUsed] = field(default_factory=dict)
 
     def agreement(self) -> tuple[str, tuple[RightsChanged, ...]]:
-        """Return how the agreements stand, the worst of all tools, and those in force."""
-        tools = self.upload.declared.tools
-        granting = [
-            change for change in self.entries if change.entry and MAKES & set(change.entry.uses)
-        ]
-        if not tools:
-            return self._about_the_recording(granting)
+        """Return the status of the agreements, the worst of all tools, and those in force."""
         statuses: list[AgreementStatus] = []
         covering: list[RightsChanged] = []
-        for tool in tools:
-            change, stands = self._for_tool(tool, granting)
-            if change is None:
-                if tool.agreement_id is None:
+        for tool in self.upload.declared.tools or (None,):
+            prevailing = self._prevailing(tool)
+            if prevailing is None:
+                if tool is None or tool.agreement_id is None:
                     return "none", ()
                 statuses.append("unknown")
                 continue
-            self._use(change, "licence", stands)
-            statuses.append(stands)
-            if stands == "in_force" and change not in covering:
+            change, status = prevailing
+            self._use(change, "licence", status)
+            statuses.append(status)
+            if change not in covering:
                 covering.append(change)
         worst = max(statuses, key=AGREEMENT_STATUSES.index)
         return worst, tuple(covering) if worst == "in_force" else ()
 
-    def _for_tool(
-        self, tool: Tool, granting: Sequence[RightsChanged]
-    ) -> tuple[RightsChanged | None, AgreementStatus]:
-        best: tuple[RightsChanged | None, AgreementStatus] = (None, "unknown")
-        for change in granting:
-            entry = change.entry
-            if entry is None or not self._reaches(entry, tool.agreement_id):
-                continue
-            stands = self._permits(entry, tool)
-            if self._refuses(entry):
-                return change, stands
-            if best[0] is None or AGREEMENT_STATUSES.index(stands) < AGREEMENT_STATUSES.index(
-                best[1]
-            ):
-                best = (change, stands)
-        return best
-
-    def _about_the_recording(
-        self, granting: Sequence[RightsChanged]
-    ) -> tuple[str, tuple[RightsChanged, ...]]:
-        """No tool is named: an entry that names this very recording speaks for it."""
-        isrc = self.upload.isrc
-        about = [
-            (self._permits(change.entry, None), change)
-            for change in granting
-            if change.entry is not None and isrc is not None and isrc in change.entry.subject.isrcs
+    def _prevailing(self, tool: Tool | None) -> tuple[RightsChanged, AgreementStatus] | None:
+        """Return the entry that counts for a tool: an opt-out in force, else the best grant."""
+        rated = [
+            (change, self._permits(entry, tool), self._refuses(entry))
+            for change in self.entries
+            if (entry := change.entry) and MAKES & set(entry.uses) and self._reaches(entry, tool)
         ]
-        if not about:
-            return "none", ()
-        refusing = [pair for pair in about if pair[1].entry and self._refuses(pair[1].entry)]
-        stands, change = min(refusing or about, key=lambda pair: AGREEMENT_STATUSES.index(pair[0]))
-        self._use(change, "licence", stands)
-        return stands, (change,) if stands == "in_force" else ()
+        if not rated:
+            return None
+        change, status, _ = min(
+            rated, key=lambda one: (not one[2], AGREEMENT_STATUSES.index(one[1]))
+        )
+        return change, status
 
-    def _reaches(self, entry: RightsEntry, claimed: str | None) -> bool:
-        """Whether an entry is about this delivery: by its id, or by what it names."""
+    def _reaches(self, entry: RightsEntry, tool: Tool | None) -> bool:
+        """Whether an entry is about this delivery: by its id, or by what it names.
+
+        Where no tool is named, only an entry that names this very recording counts.
+        """
         subject, upload = entry.subject, self.upload
-        by_id = claimed is not None and claimed.casefold() == entry.agreement_id.casefold()
-        if subject.wildcard:  # whatever is delivered under the id; if by whom is said, by them
-            return by_id and (subject.catalogue_dpid is None or self._is_sent_by(subject))
-        names = {one.casefold() for one in (*subject.artists, *subject.artist_isnis)}
+        if tool is None:
+            return upload.isrc in subject.isrcs
+        if subject.wildcard:  # whatever is delivered under the id, by the sender if one is named
+            claimed = folded([tool.agreement_id]) == folded([entry.agreement_id])
+            return claimed and (subject.catalogue_dpid is None or self._is_sent_by(subject))
         return (
             upload.isrc in subject.isrcs
-            or bool(names & {one.casefold() for one in upload.artists})
+            or not folded(upload.artists).isdisjoint(_names(subject, "artists"))
             or self._is_sent_by(subject)
         )
 
     def _is_sent_by(self, subject: RightsSubject) -> bool:
         ddex = self.upload.ddex
-        senders = (self.upload.distributor, ddex.sender_dpid if ddex else None)
-        dpid = (subject.catalogue_dpid or "").casefold()
-        return bool(dpid) and dpid in {(one or "").casefold() for one in senders}
+        senders = folded((self.upload.distributor, ddex.sender_dpid if ddex else None))
+        return not senders.isdisjoint(folded([subject.catalogue_dpid]))
 
     def _refuses(self, entry: RightsEntry) -> bool:
         """Whether an entry is an opt-out, in force here and now."""
-        stands = status_of(entry, self.territory, self.at)
-        return entry.permission == "opt_out" and stands == "in_force"
+        status = status_of(entry, self.territory, self.at)
+        return entry.permission == "opt_out" and status == "in_force"
 
     def _permits(self, entry: RightsEntry, tool: Tool | None) -> AgreementStatus:
-        stands = status_of(entry, self.territory, self.at)
-        if stands != "in_force":
-            return stands
+        status = status_of(entry, self.territory, self.at)
+        if status != "in_force":
+            return status
         if entry.permission == "opt_out":
             return "revoked"
         conditions = entry.conditions
-        named = {one.casefold() for one in conditions.generator_ids}
-        if tool is not None and named and tool.name.casefold() not in named:
-            return "out_of_scope"
-        versions = conditions.generator_versions
-        if tool is not None and versions and tool.version not in versions:
-            return "out_of_scope"
-        # What only a person can see is not in force until one has approved it.
+        if tool is not None:
+            generators, versions = folded(conditions.generator_ids), conditions.generator_versions
+            if generators and tool.name.casefold() not in generators:
+                return "out_of_scope"
+            if versions and tool.version not in versions:
+                return "out_of_scope"
+        # A condition that only a person can check is not in force until one has approved it.
         return "out_of_scope" if conditions.approval_required or conditions.products else "in_force"
 
     def generator_status(self, generators: Iterable[Tool]) -> str:
         """Return the licence status of the generators, the worst of all."""
-        statuses = []
-        for tool in generators:
-            name = tool.name.casefold()
-            status = "unknown"
-            for change in self.entries:
-                generator = change.generator
-                if generator is None:
-                    continue
-                names = {item.casefold() for item in (generator.generator_id, *generator.aliases)}
-                if name not in names:
-                    continue
+        statuses = [self._licence_status(tool) for tool in generators]
+        return max(statuses, key=STATUSES.index, default="none")
+
+    def _licence_status(self, tool: Tool) -> str:
+        for change in self.entries:
+            generator = change.generator
+            if generator is not None and tool.name.casefold() in folded(names_of(generator)):
                 licence = licence_of(generator, tool.version, self.territory, self.at)
-                status = "unknown" if licence is None else licence.status
-                claimed = None if licence is None else licence.agreement_id
-                self._use(change, "generator", status, claimed)
-                break
-            statuses.append(status)
-        return max(statuses, key=STATUSES.index) if statuses else "none"
+                if licence is None:
+                    self._use(change, "generator", "unknown")
+                    return "unknown"
+                self._use(change, "generator", licence.status, licence.agreement_id)
+                return licence.status
+        return "unknown"
 
     def derivative(self) -> str:
         """Whether every source of a derivative has agreed."""
@@ -244,48 +214,46 @@ class _Look:
         if source is None:
             return "not_needed"
         uses = DERIVES[source.type]
-        works = [
-            *(self._consents("derivative", "isrcs", one, uses) for one in source.source_isrcs),
-            *(self._consents("derivative", "iswcs", one, uses) for one in source.source_iswcs),
-        ]
+        works = [self._consents("derivative", "isrcs", one, uses) for one in source.source_isrcs]
+        works += [self._consents("derivative", "iswcs", one, uses) for one in source.source_iswcs]
         artists = [
             self._consents("derivative", "artists", one, uses) for one in source.source_artists
         ]
         if "refused" in (*works, *artists):
             return "missing"
         # A grant for every work is enough, and so is one by every artist.
-        agreed = [bool(one) and set(one) == {"granted"} for one in (works, artists)]
-        return "granted" if any(agreed) else "missing"
+        return "granted" if {"granted"} in (set(works), set(artists)) else "missing"
 
     def voice(self) -> str:
         """Whether the person whose voice it is has agreed."""
         claim, source = self.upload.voice, self.upload.derivation
         if claim is None:
-            # A voice was put in the place of another, and nobody says whose it is.
+            # A voice was put in the place of another, and no person is named.
             swapped = source is not None and source.type == "voice_swap"
             return "missing" if swapped else "not_needed"
         uses: frozenset[Use] = frozenset({"voice_replica"})
-        consents = [
-            self._consents("voice", kind, claim.depicted, uses) for kind in ("voices", "artists")
-        ]
-        if "refused" in consents:
-            return "refused"
-        return "granted" if "granted" in consents else "missing"
+        consents = (
+            self._consents("voice", "voices", claim.depicted, uses),
+            self._consents("voice", "artists", claim.depicted, uses),
+        )
+        return next((one for one in ("refused", "granted") if one in consents), "missing")
 
-    def _consents(self, purpose: Purpose, kind: str, name: str, uses: frozenset[Use]) -> str:
+    def _consents(self, purpose: Purpose, kind: Kind, name: str, uses: frozenset[Use]) -> str:
         consent = "missing"
         for change in self.entries:
             entry = change.entry
-            if entry is None or not uses & set(entry.uses) or not _names(entry, kind, name):
+            if entry is None or uses.isdisjoint(entry.uses):
+                continue
+            if name.casefold() not in _names(entry.subject, kind):
                 continue
             if entry.permission == "opt_out":
-                if status_of(entry, self.territory, self.at) == "in_force":
+                if self._refuses(entry):
                     self._use(change, purpose, "refused")
                     return "refused"
                 continue
-            stands = self._permits(entry, None)
-            self._use(change, purpose, stands)
-            if stands == "in_force":
+            status = self._permits(entry, None)
+            self._use(change, purpose, status)
+            if status == "in_force":
                 consent = "granted"
         return consent
 
@@ -301,15 +269,6 @@ class _Look:
         )
 
 
-def _names(entry: RightsEntry, kind: str, name: str) -> bool:
-    subject, folded = entry.subject, name.casefold()
-    match kind:
-        case "isrcs":
-            names: tuple[str, ...] = subject.isrcs
-        case "iswcs":
-            names = subject.iswcs
-        case "voices":
-            names = subject.voices
-        case _:
-            names = (*subject.artists, *subject.artist_isnis)
-    return folded in {one.casefold() for one in names}
+def _names(subject: RightsSubject, kind: Kind) -> set[str]:
+    names: tuple[str, ...] = getattr(subject, kind)
+    return folded((*names, *subject.artist_isnis) if kind == "artists" else names)

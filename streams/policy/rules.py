@@ -21,7 +21,8 @@ from streams.policy.strict_model import Strict, fault
 
 NEUTRAL: Final = Actions()
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
+NAME: Final = r"^[a-z][a-z0-9-]*$"
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 # What a restriction is about, for a statement of reasons.
 Category = Literal["terms", "impersonation", "voice", "fraud", "copyright"]

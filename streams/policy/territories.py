@@ -15,10 +15,10 @@ from streams.contract.records.rights import WORLDWIDE, RightsChanged
 from streams.contract.vocabulary import STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import Evaluation, evaluate
-from streams.policy.facts import Facts, used_of
+from streams.policy.facts import Facts
 from streams.policy.features import features_of
 from streams.policy.labels import Assertion, assertions_of, effective, licensed
-from streams.policy.registry import named_territories
+from streams.policy.registry import folded, named_territories
 from streams.policy.rights import Rights, rights_of
 from streams.policy.rules import NEUTRAL
 from streams.policy.schema import Value
@@ -107,12 +107,9 @@ def evaluate_territories(
 
 def _entries(event: TrackClassified, facts: Facts, bundle: Bundle) -> tuple[RightsChanged, ...]:
     """Return the entries of the registry, and the bundle's agreements that are not there."""
-    if not bundle.agreements or not event.upload.declared.tools:
-        return facts.entries
-    known = {one.entry.agreement_id.casefold() for one in facts.entries if one.entry}
-    own = [one for one in bundle.own_entries if one.entry_id.casefold() not in known]
-    claimed = {(tool.agreement_id or "").casefold() for tool in event.upload.declared.tools}
-    named = [one for one in own if one.entry_id.casefold() in claimed]
+    known = folded(one.entry.agreement_id for one in facts.entries if one.entry)
+    claimed = folded(tool.agreement_id for tool in event.upload.declared.tools)
+    named = [one for one in bundle.own_entries if one.entry_id.casefold() in claimed - known]
     return (*facts.entries, *named)
 
 
@@ -135,14 +132,12 @@ def _in(
     bundle: Bundle,
     assertions: tuple[Assertion, ...],
 ) -> ScopedEvaluation:
-    rights = rights_of(event, entries, territory, facts.at)
-    rights = _as_found(rights, facts.findings)
-    claimed = [tool.agreement_id for tool in event.upload.declared.tools if tool.agreement_id]
+    rights = _as_found(rights_of(event, entries, territory, facts.at), facts.findings)
+    claimed = [tool.agreement_id for tool in event.upload.declared.tools]
+    sender = event.upload.distributor
     overrides = tuple(
         sorted(
-            one.id
-            for one in bundle.overrides
-            if one.holds(territory, event.upload.distributor, claimed, facts.at)
+            one.id for one in bundle.overrides if one.holds(territory, sender, claimed, facts.at)
         )
     )
     values = features_of(event, facts, rights, assertions)
@@ -150,7 +145,12 @@ def _in(
         evaluate, values, bundle, key=event.track_id, overrides=overrides, off=facts.off
     )
     result = rules()
-    lapsed = _lapsed(result, _starts_at(event, facts, entries, bundle), facts.at)
+    starts_at = _starts_at(event, facts, entries, bundle)
+    lapsed = frozenset(
+        one.rule.id
+        for one in result.consequences
+        if one.rule.span is not None and starts_at + one.rule.span <= facts.at
+    )
     if lapsed:
         result = rules(lapsed=lapsed)
     label = effective(assertions)
@@ -184,14 +184,6 @@ def _starts_at(
         moments.append(facts.appeal.changed_at)
     moments += [one.changed_at for one in entries if one.changed_at <= facts.at]
     return max(moments)
-
-
-def _lapsed(result: Evaluation, starts_at: datetime, at: datetime) -> frozenset[str]:
-    return frozenset(
-        one.rule.id
-        for one in result.consequences
-        if one.rule.span is not None and starts_at + one.rule.span <= at
-    )
 
 
 def _outcome(scoped: ScopedEvaluation) -> Any:
@@ -246,7 +238,7 @@ def _digest(facts: Facts, groups: Sequence[ScopedEvaluation]) -> str | None:
     more = [
         [
             list(one.territories),
-            used_of(one.rights.used),
+            [[use.purpose, use.entry_id, use.version, use.status] for use in one.rights.used],
             [list(one.overrides), sorted(one.lapsed), sorted(one.result.closed)],
         ]
         for one in sorted(groups, key=lambda one: one.territories)
