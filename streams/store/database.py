@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import psycopg
 import sqlalchemy
 from sqlalchemy import Column, ColumnElement, Engine, MetaData, Select, Table, event, func, select
 from sqlalchemy import Connection as Connection  # transactions are passed on by it
@@ -24,11 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
-    DataError,
     DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
     StatementError,
     TimeoutError,
 )
@@ -44,6 +41,20 @@ CONNECT_S: Final = 5
 CHUNK: Final = 500  # ids in one statement
 Id = TypeVar("Id", str, int)
 R = TypeVar("R", bound=Record)
+
+# PostgreSQL, appendix A. Connection, authorisation, rollback, resources, state, operator, system:
+SQLSTATE_AWAY: Final = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
+SQLSTATE_NO_SCHEMA: Final = frozenset({"42P01", "42703", "3F000"})
+# Unsupported, cardinality, data, integrity, limits of the program (a row too large for its index):
+SQLSTATE_ROW: Final = frozenset({"0A", "21", "22", "23", "54"})
+SQLITE_AWAY: Final = frozenset(
+    getattr(sqlite3, f"SQLITE_{name}")
+    for name in (
+        *("BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT", "FULL"),
+        *("CANTOPEN", "PROTOCOL", "SCHEMA", "PERM", "AUTH", "NOTADB"),
+    )
+)
+SQLITE_NO_SCHEMA: Final = ("no such table", "no such column")
 
 
 class LedgerAway(Transient):
@@ -234,19 +245,41 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 @contextmanager
 def _ledger_errors() -> Iterator[None]:
-    """Turn the library's errors into the ledger's; others pass unchanged: they are bugs."""
+    """Turn the library's errors into the ledger's; others pass unchanged: they are bugs.
+
+    The code decides, not the class: psycopg raises OperationalError for a row that no index takes.
+    """
     try:
         yield
-    except (OperationalError, InterfaceError, TimeoutError) as error:
+    except TimeoutError as error:  # no connection of the pool is free
         raise LedgerAway(_first_line(error)) from error
-    except (DataError, IntegrityError, OverflowError, UnicodeError) as error:
-        raise Unstorable(detail=_first_line(error)) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or _is_away(error.orig):
             raise LedgerAway(_first_line(error)) from error
+        if _is_unstorable(error.orig):
+            raise Unstorable(detail=_first_line(error)) from error
         raise
-    except StatementError as error:  # a value could not even be handed to the driver
+    except (OverflowError, UnicodeError, StatementError) as error:
+        # a value could not even be handed to the driver
         raise Unstorable(detail=_first_line(error)) from error
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Return whether the database as a whole fails, or its tables are not there yet."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
+        return code in SQLITE_AWAY or str(error).startswith(SQLITE_NO_SCHEMA)
+    state = getattr(error, "sqlstate", None)
+    if state is None:  # no answer came
+        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return state[:2] in SQLSTATE_AWAY or state in SQLSTATE_NO_SCHEMA
+
+
+def _is_unstorable(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return not isinstance(error, (sqlite3.InterfaceError, sqlite3.ProgrammingError))
+    state = getattr(error, "sqlstate", None)
+    return isinstance(error, psycopg.DataError) if state is None else state[:2] in SQLSTATE_ROW
 
 
 def _first_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -199,6 +200,22 @@ def test_a_row_that_no_database_takes_is_refused_alone(ledger: Ledger) -> None:
     handled = asyncio.run(handling.handle([good, bad]))
     assert [refused.message for refused in handled.refused] == [bad]
     assert queries.counts(ledger)["uploads"] == 1
+
+
+def test_a_row_that_no_index_takes_is_refused_alone(ledger: Ledger) -> None:
+    """PostgreSQL refuses keys of an index over 2,704 bytes as an OperationalError (54000)."""
+    with ledger.transaction() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE keyed (key TEXT PRIMARY KEY)"))
+    postgresql = ledger.engine.dialect.name == "postgresql"
+    expected = pytest.raises(Unstorable, match="index") if postgresql else nullcontext()
+    with expected, ledger.transaction() as connection:
+        text = "".join(map(chr, range(0x4E00, 0x4E00 + 5_000)))  # does not compress
+        connection.execute(sqlalchemy.text("INSERT INTO keyed VALUES (:key)"), {"key": text})
+
+
+def test_a_table_that_is_not_there_yet_is_waited_for(ledger: Ledger) -> None:
+    with pytest.raises(LedgerAway), ledger.reading() as connection:
+        connection.execute(sqlalchemy.text("SELECT 1 FROM of_a_later_release"))
 
 
 EDGE = "0001-01-01T00:00:00+14:00"
