@@ -173,15 +173,17 @@ def _csv(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             raise WrongRights(f"{path}:{number}: {len(row)} cells, and {len(header)} columns")
         cells = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
         try:
-            fields = _generator(cells) if cells.get("generator_id") else _entry(cells)
+            is_generator = bool(cells.get("generator_id"))
+            fields = _fields(cells, GENERATOR) if is_generator else _entry(cells)
         except ValueError as error:
             raise WrongRights(f"{path}:{number}: {error}") from error
-        if "licences" in fields:
+        if is_generator:
+            licence = fields.pop("licence", {})
             name = fields.get("entry_id") or fields["generator_id"].casefold()
             first = generators.setdefault(name, (number, fields))[1]
-            if first is not fields:
-                first["licences"] += fields["licences"]
-                first["aliases"] = list(dict.fromkeys(first["aliases"] + fields["aliases"]))
+            first.setdefault("licences", []).append(licence)
+            aliases = first.get("aliases", []) + fields.get("aliases", [])
+            first["aliases"] = list(dict.fromkeys(aliases))
             continue
         # Two rows of one entry would be two versions of it, and only the last would count.
         subject = [fields.get(name) for name in ("subject", "uses", "grantor")]
@@ -215,8 +217,3 @@ def _entry(cells: Mapping[str, str]) -> dict[str, Any]:
     else:
         fields["compensation"].setdefault("basis", "agreement")
     return fields
-
-
-def _generator(cells: Mapping[str, str]) -> dict[str, Any]:
-    fields = _fields(cells, GENERATOR)
-    return {"aliases": [], "licences": [fields.pop("licence", {})], **fields}

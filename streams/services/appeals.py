@@ -44,7 +44,6 @@ NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "partially_overturned": ("external_dispute",),
 }
 QUICKER: Final = ("changed_meanwhile", "another person has changed this appeal: look again")
-ALL_STATES: Final[tuple[AppealState, ...]] = get_args(AppealState)
 GROUNDS: Final[tuple[str, ...]] = get_args(AppealChanged.model_fields["grounds"].annotation)
 APPELLANTS: Final[tuple[str, ...]] = get_args(Appellant.model_fields["type"].annotation)
 
@@ -60,7 +59,6 @@ class Step:
     state: AppealState
     outcome: AppealOutcome | None = None
     interim_relief: bool | None = None
-    assigned_to: str | None = None
 
 
 def receive(

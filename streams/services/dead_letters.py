@@ -1,14 +1,14 @@
 """Replaying and dropping dead letters.
 
-A replay puts the original message (same key, value and headers, plus its origin) back on its
-source topic. The ledger stores it, with its audit entry, once the broker has acknowledged the
-message. After a crash in between, the dead letter looks open. Replaying it again is harmless: ids
-are made of content, so the second message gives the same decision.
+A replay puts the original message back on its source topic. The ledger stores the replay with its
+audit entry once the broker has acknowledged the message. After a crash in between, the dead letter
+looks open; replaying it again is harmless, since the same content gives the same decision.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -74,19 +74,21 @@ def replay(
         LedgerAway: the messages of the last window were sent, but not stored as replayed.
     """
     for start in range(0, len(letters), WINDOW):
-        pending = [
-            _send(producer, letter, max_attempts) for letter in letters[start : start + WINDOW]
-        ]
+        window = letters[start : start + WINDOW]
+        pending = [_send(producer, letter, max_attempts) for letter in window]
         outcomes = [_settle(outcome, future, timeout_s) for outcome, future in pending]
-        sent = [outcome for outcome in outcomes if outcome.sent_to is not None]
+        actions = [
+            _action(outcome.letter, "replayed", by, outcome.attempt, outcome.sent_to)
+            for outcome in outcomes
+            if outcome.sent_to is not None
+        ]
         try:
-            if sent:
-                with ledger.transaction() as connection:
-                    _record(connection, by, [(one.letter, _replayed(one, by)) for one in sent])
+            with ledger.transaction() as connection:
+                _record(connection, by, actions)
         except LedgerAway as error:
             raise LedgerAway(
-                f"{len(sent)} messages were replayed and that could not be noted; to replay them "
-                f"once more is harmless: {error}"
+                f"{len(actions)} messages were replayed and that could not be noted; to replay "
+                f"them once more is harmless: {error}"
             ) from error
         yield from outcomes
 
@@ -103,33 +105,32 @@ def drop(ledger: Ledger, letters: Sequence[DeadLetter], by: Operator) -> list[De
     with ledger.transaction() as connection:
         audit.lock(connection)  # of two people at once, the second finds them dropped
         before = dead_letter_store.dropped(connection, [one.dead_letter_id for one in letters])
-        dropped = [
-            (letter, Action(letter.dead_letter_id, "dropped", by.name, by.why, letter.attempts))
-            for letter in letters
-            if letter.dead_letter_id not in before
-        ]
-        if dropped:
-            _record(connection, by, dropped)
-    return [letter for letter, _ in dropped]
+        new = [letter for letter in letters if letter.dead_letter_id not in before]
+        actions = [_action(letter, "dropped", by, letter.attempts) for letter in new]
+        _record(connection, by, actions)
+    return new
 
 
-def _replayed(outcome: Outcome, by: Operator) -> Action:
-    letter_id = outcome.letter.dead_letter_id
-    return Action(letter_id, "replayed", by.name, by.why, outcome.attempt, outcome.sent_to)
+def _action(
+    letter: DeadLetter,
+    action: Literal["replayed", "dropped"],
+    by: Operator,
+    attempt: int,
+    sent_to: str | None = None,
+) -> Action:
+    settled = (letter.dead_letter_id, action, by.name, by.why, attempt, sent_to)
+    return Action(*settled, datetime.now(UTC), letter.upload_id, letter.track_id)
 
 
-def _record(
-    connection: Connection, by: Operator, actions: Sequence[tuple[DeadLetter, Action]]
-) -> None:
-    dead_letter_store.record(connection, actions)
-    actor, detail = by.user_id or by.name, {"why": by.why}
-    audit.append(
-        connection,
-        (
+def _record(connection: Connection, by: Operator, actions: Sequence[Action]) -> None:
+    if actions:
+        dead_letter_store.record(connection, actions)
+        actor, detail = by.user_id or by.name, {"why": by.why}
+        entries = [
             audit.Entry(actor, f"dead_letter_{action.action}", action.dead_letter_id, detail)
-            for _, action in actions
-        ),
-    )
+            for action in actions
+        ]
+        audit.append(connection, entries)
 
 
 def _send(
@@ -137,8 +138,7 @@ def _send(
 ) -> tuple[Outcome, Any]:
     """Start one send; the second value is its future, None where there is none."""
     outcome = Outcome(letter, attempt=letter.attempts + 1)
-    refused = refusal(letter, max_attempts)
-    if refused is not None:
+    if (refused := refusal(letter, max_attempts)) is not None:
         return replace(outcome, refused=refused), None
     headers = dead_letters.headers_of_replay(letter.headers, letter.dead_letter_id, outcome.attempt)
     try:

@@ -28,20 +28,19 @@ class Fault:
 
 def faults(ledger: Ledger) -> Iterator[Fault]:
     """Yield inconsistencies, at most ``MOST`` of each kind."""
-    yield from _rows_against_records(ledger)
-    yield from _counts(ledger)
-    chain = audit.verify(ledger)
-    if chain.fault is not None:
-        yield Fault("audit log", chain.fault)
-
-
-def _rows_against_records(ledger: Ledger) -> Iterator[Fault]:
-    """Project every stored record again and compare it with its row."""
     with ledger.reading() as connection:
         for topic, table in TABLES.items():
             faulty = (fault for row in all_rows(connection, table) if (fault := _fault(topic, row)))
             for fault in islice(faulty, MOST):
                 yield Fault(table.name, fault)
+        if count := monitoring.decisions_without_upload(connection):
+            yield Fault("decisions", f"{count} are about uploads that the ledger does not have")
+        if count := monitoring.tasks_without_state(connection):
+            yield Fault("review tasks", f"{count} have no state")
+        if count := monitoring.unsent_since(connection, datetime.now(UTC) - LATE):
+            yield Fault("outbox", f"{count} events have waited longer than five minutes")
+    if (chain := audit.verify(ledger)).fault is not None:
+        yield Fault("audit log", chain.fault)
 
 
 def _fault(topic: str, row: dict[str, Any]) -> str | None:
@@ -65,13 +64,3 @@ def _fault(topic: str, row: dict[str, Any]) -> str | None:
 
 def _clean(value: object) -> object:
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
-
-
-def _counts(ledger: Ledger) -> Iterator[Fault]:
-    with ledger.reading() as connection:
-        if count := monitoring.decisions_without_upload(connection):
-            yield Fault("decisions", f"{count} are about uploads that the ledger does not have")
-        if count := monitoring.tasks_without_state(connection):
-            yield Fault("review tasks", f"{count} have no state")
-        if count := monitoring.unsent_since(connection, datetime.now(UTC) - LATE):
-            yield Fault("outbox", f"{count} events have waited longer than five minutes")

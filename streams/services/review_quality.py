@@ -103,7 +103,12 @@ def figures(ledger: Ledger) -> Figures:
     pairs = [(row.first, row.second) for row in second]
     return Figures(
         verdicts=len(first),
-        precision=_precision(first),
+        # How often reviewers found AI where the detector did, by queue.
+        precision=_shares(
+            (row.queue, row.extent in ("All", "Partly"))
+            for row in first
+            if row.outcome == "ai_likely"
+        ),
         overturned=_per((row, row.verdict in ("correct", "reject_flag")) for row in first),
         appealed=_per((row, row.state != "upheld") for row in appealed),
         kappa=kappa(pairs),
@@ -168,13 +173,6 @@ def give_golden(ledger: Ledger, user: User) -> int:
         detail = {"opened": len(tracks)}
         audit.append(connection, [audit.Entry(user.user_id, "golden_given", "", detail)])
     return len(tracks)
-
-
-def _precision(rows: Iterable[Any]) -> list[Share]:
-    """Return how often reviewers found AI where the detector did, by queue."""
-    return _shares(
-        (row.queue, row.extent in ("All", "Partly")) for row in rows if row.outcome == "ai_likely"
-    )
 
 
 def _per(rows: Iterable[tuple[Any, bool]]) -> dict[str, list[Share]]:

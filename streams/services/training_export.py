@@ -1,8 +1,7 @@
-"""Reviewers' verdicts as a manifest for calibration and training.
+"""Reviewers' verdicts as a manifest for calibration and training (``models.learning.data``).
 
-It lists verdicts that stand, state an extent and allow it (``training_use_allowed``), but none of
-measuring tasks. The columns are those of ``models.learning.data``; training skips the label of
-``Partly``. The manifest names observations, so the audio need not be available.
+It lists current verdicts that state an extent and allow it (``training_use_allowed``), but none of
+measuring tasks. It names observations, so the audio need not be available.
 """
 
 import csv
@@ -33,15 +32,15 @@ def write(ledger: Ledger, out: IO[str]) -> int:
             verdict = parse(ReviewDecided, row.record.encode())
             if not verdict.training_use_allowed or row.content_sha256 in seen:
                 continue
-            label = LABELS.get(str(verdict.extent and verdict.extent.value))
-            if label is None:
+            if (label := LABELS.get(str(verdict.extent and verdict.extent.value))) is None:
                 continue
             seen.add(row.content_sha256)
             upload = orjson.loads(row.upload)["upload"]
             tools = upload.get("declared", {}).get("tools") or [{}]
+            parts = urlsplit(row.uri)
             writer.writerow(
                 {
-                    "path": _path(row.uri),
+                    "path": unquote(parts.path) if parts.scheme == "file" else row.uri,
                     "label": label,
                     "generator": tools[0].get("name", "reviewed") if label == "ai" else "reviewed",
                     "source_repo": upload.get("distributor") or "reviewed",
@@ -56,8 +55,3 @@ def write(ledger: Ledger, out: IO[str]) -> int:
                 }
             )
     return len(seen)
-
-
-def _path(uri: str) -> str:
-    parts = urlsplit(uri)
-    return unquote(parts.path) if parts.scheme == "file" else uri

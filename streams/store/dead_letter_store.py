@@ -9,7 +9,7 @@ its headers name the replay.
 from base64 import b64decode
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import orjson
@@ -160,15 +160,9 @@ def actions(ledger: Ledger, dead_letter_id: str) -> list[Action]:
         return [Action(**row) for row in rows]
 
 
-def record(connection: Connection, done: Iterable[tuple[DeadLetter, Action]]) -> None:
+def record(connection: Connection, actions: Iterable[Action]) -> None:
     """Store actions."""
-    now = datetime.now(UTC)
-    rows = [
-        vars(action)
-        | {"recorded_at": now, "upload_id": letter.upload_id, "track_id": letter.track_id}
-        for letter, action in done
-    ]
-    connection.execute(insert(ACTIONS), rows)
+    connection.execute(insert(ACTIONS), list(map(vars, actions)))
 
 
 def dropped(connection: Connection, ids: Collection[str]) -> frozenset[str]:

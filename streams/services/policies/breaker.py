@@ -9,11 +9,11 @@ transaction of a person's that an entry of the audit log could belong to.
 import math
 from collections import deque
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 
-from streams.contract.records import stable_id
+from streams.contract.records import PolicyRef, stable_id
 from streams.contract.records.policy import PolicyChanged
 from streams.policy.bundle import Bundle
 from streams.policy.decide import DecisionRecords
@@ -72,7 +72,8 @@ class Breaker:
         hits = {hit.rule_id for hit in records.decided.rules}
         tripped = []
         for rule in bundle.running:
-            if not _restrictive(rule) or rule.id in self._tripped:
+            acts = rule.mode != "shadow" and restricted(rule.actions)
+            if not acts or rule.id in self._tripped:
                 continue
             rate = self._rates.setdefault(rule.id, _Rate())
             rate.saw(rule.id in hits)
@@ -80,10 +81,6 @@ class Breaker:
                 self._tripped.add(rule.id)
                 tripped.append(_switch(rule, rate, bundle, now))
         return tripped
-
-
-def _restrictive(rule: Rule) -> bool:
-    return rule.mode != "shadow" and restricted(rule.actions)
 
 
 def _switch(rule: Rule, rate: _Rate, bundle: Bundle, now: datetime) -> PolicyChanged:
@@ -94,13 +91,25 @@ def _switch(rule: Rule, rate: _Rate, bundle: Bundle, now: datetime) -> PolicyCha
     )
     metrics.RULES_TRIPPED.labels(rule.id).inc()
     log.error("rule_tripped", rule=rule.id, why=why)
+    return switched(bundle.ref, rule.id, "tripped", "breaker", why, now)
+
+
+def switched(
+    policy: PolicyRef,
+    rule_id: str,
+    state: Literal["tripped", "killed", "on"],
+    by: str,
+    why: str,
+    now: datetime,
+) -> PolicyChanged:
+    """Return the event that disables or enables a rule, whatever its mode in the bundle."""
     return PolicyChanged(
-        change_id=stable_id("pol", bundle.digest, rule.id, "tripped", now.isoformat()),
+        change_id=stable_id("pol", policy.name, rule_id, state, now.isoformat()),
         kind="rule",
-        policy=bundle.ref,
-        state="tripped",
-        rule_id=rule.id,
+        policy=policy,
+        state=state,
+        rule_id=rule_id,
         why=why,
-        changed_by="breaker",
+        changed_by=by,
         changed_at=now,
     )

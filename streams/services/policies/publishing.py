@@ -22,6 +22,7 @@ from streams.runtime.kafka.clients import send_all
 from streams.runtime.settings import Settings
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
+from streams.services.policies.breaker import switched
 from streams.store import audit, outbox
 from streams.store.database import Ledger
 from streams.store.policy_releases import changes_of, live_bundle, version_of
@@ -124,18 +125,8 @@ def switch_rule(
     if rule_id not in {rule.id for rule in live.rules}:
         raise UnknownRule(f"{live.name} {live.version} has no rule {rule_id!r}")
     user_id, name = (by, by) if state == "killed" else approver(ledger, by)
-    now = datetime.now(UTC)
-    changed = PolicyChanged(
-        change_id=stable_id("pol", live.name, rule_id, state, now.isoformat()),
-        kind="rule",
-        policy=live.ref,
-        state=state,
-        rule_id=rule_id,
-        why=why,
-        changed_by=user_id,
-        changed_at=now,
-    )
     if not dry_run:
+        changed = switched(live.ref, rule_id, state, user_id, why, datetime.now(UTC))
         _publish(settings, ledger, changed)
     return name
 

@@ -405,7 +405,12 @@ def test_what_is_sent_again_after_it_died_is_under_way_again(
     newest = dead_letter_store.find(
         console.resources.ledger, dead_letter_store.DeadLetterFilter(upload_id=upload_id)
     )[-1]
-    action = dead_letter_store.Action(newest.dead_letter_id, "replayed", "me", "to see", 1)
+    action = dead_letter_store.Action(
+        *(newest.dead_letter_id, "replayed", "me", "to see", 1),
+        recorded_at=datetime.now(UTC),
+        upload_id=newest.upload_id,
+        track_id=newest.track_id,
+    )
     with console.resources.ledger.transaction() as connection:
-        dead_letter_store.record(connection, [(newest, action)])
+        dead_letter_store.record(connection, [action])
     assert status() == "received"
