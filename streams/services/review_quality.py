@@ -151,10 +151,10 @@ def make_golden(ledger: Ledger, user: User, upload_id: str, extent: str, why: st
         raise BadGolden("say how this is known")
     track = {"upload_id": upload_id, "extent": extent, "why": why.strip()[:2_000]}
     by = {"set_by": user.user_id, "set_at": datetime.now(UTC)}
-    with ledger.transaction() as connection:
+    entry = audit.Entry(user.user_id, "golden_set", upload_id, track)
+    with audit.transaction(ledger, entry) as connection:
         if not reviews.set_golden(connection, track, by):
             raise BadGolden("there is no decided upload of this id")
-        audit.append(connection, [audit.Entry(user.user_id, "golden_set", upload_id, track)])
 
 
 def give_golden(ledger: Ledger, user: User) -> int:

@@ -90,17 +90,16 @@ def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[st
         "created_at": datetime.now(UTC),
     }
     details = {"url": url, "events": list(events)}
-    with ledger.transaction() as connection:
+    entry = audit.Entry(by, "webhook_created", webhook_id, details)
+    with audit.transaction(ledger, entry) as connection:
         webhooks.add(connection, webhook)
-        audit.append(connection, [audit.Entry(by, "webhook_created", webhook_id, details)])
     return webhook_id, secret
 
 
 def end(ledger: Ledger, webhook_id: str, by: str) -> None:
     """Deactivate a webhook and give up its waiting deliveries."""
-    with ledger.transaction() as connection:
+    with audit.transaction(ledger, audit.Entry(by, "webhook_ended", webhook_id)) as connection:
         webhooks.end(connection, webhook_id)
-        audit.append(connection, [audit.Entry(by, "webhook_ended", webhook_id)])
 
 
 def all_webhooks(ledger: Ledger) -> list[Webhook]:

@@ -12,7 +12,8 @@ import hashlib
 import json
 import queue
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -61,6 +62,14 @@ def lock(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
+@contextmanager
+def transaction(ledger: Ledger, entry: Entry) -> Iterator[Connection]:
+    """Begin the one transaction of a use case; its audit entry is a part of it."""
+    with ledger.transaction() as connection:
+        yield connection
+        append(connection, [entry])
 
 
 def append(connection: Connection, entries: Iterable[Entry]) -> None:

@@ -48,17 +48,15 @@ def create(ledger: Ledger, name: str, role: str, by: str) -> str:
         "created_at": datetime.now(UTC),
     }
     entry = audit.Entry(by, "key_created", key_id, {"name": name, "role": role})
-    with ledger.transaction() as connection:
+    with audit.transaction(ledger, entry) as connection:
         accounts.add_key(connection, row)
-        audit.append(connection, [entry])
     return f"{key_id}.{secret}"
 
 
 def revoke(ledger: Ledger, key_id: str, by: str) -> None:
     """Revoke a key, from the next request on."""
-    with ledger.transaction() as connection:
+    with audit.transaction(ledger, audit.Entry(by, "key_revoked", key_id)) as connection:
         accounts.revoke_key(connection, key_id, datetime.now(UTC))
-        audit.append(connection, [audit.Entry(by, "key_revoked", key_id)])
 
 
 def find(ledger: Ledger, presented: str) -> Key | None:

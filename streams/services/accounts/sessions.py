@@ -65,10 +65,10 @@ def change_password(ledger: Ledger, user: User, password: str) -> str:
         AccountError: the password is too short or too long.
     """
     password_hash = users.hash_password(password)
-    with ledger.transaction() as connection:
+    entry = audit.Entry(user.user_id, "password_set", user.user_id)
+    with audit.transaction(ledger, entry) as connection:
         accounts.change_user(connection, user.user_id, password_hash=password_hash)
         accounts.end_sessions(connection, user.user_id)
-        audit.append(connection, [audit.Entry(user.user_id, "password_set", user.user_id)])
         return _begin(connection, user)
 
 
@@ -87,9 +87,8 @@ def find(ledger: Ledger, token: str) -> Session | None:
 
 def end(ledger: Ledger, token: str, user: User) -> None:
     """Log out."""
-    with ledger.transaction() as connection:
+    with audit.transaction(ledger, audit.Entry(user.user_id, "logout")) as connection:
         accounts.end_session(connection, hashed(token))
-        audit.append(connection, [audit.Entry(user.user_id, "logout")])
 
 
 def invite(ledger: Ledger, name: str, role: str, by: str) -> str:

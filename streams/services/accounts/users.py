@@ -125,7 +125,8 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
     Raises:
         AccountError: no such user or role, or no admin would remain.
     """
-    with ledger.transaction() as connection:
+    entry = audit.Entry(by, "user_changed", user_id, {"role": role, "active": active})
+    with audit.transaction(ledger, entry) as connection:
         audit.lock(connection)  # two admins who close each other's account must not both succeed
         checked(find(connection, user_id).name, role, PEOPLE)
         is_admin = role == "admin" and active
@@ -134,16 +135,13 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
         accounts.change_user(connection, user_id, role=role, active=active)
         if not active:
             accounts.end_sessions(connection, user_id)
-        detail = {"role": role, "active": active}
-        audit.append(connection, [audit.Entry(by, "user_changed", user_id, detail)])
 
 
 def set_blind(ledger: Ledger, user: User, blind: bool) -> None:
     """Hide scores from a user who reviews, or show them."""
     entry = audit.Entry(user.user_id, "blind_mode", user.user_id, {"on": blind})
-    with ledger.transaction() as connection:
+    with audit.transaction(ledger, entry) as connection:
         accounts.change_user(connection, user.user_id, blind=blind)
-        audit.append(connection, [entry])
 
 
 def everybody(ledger: Ledger) -> list[User]:

@@ -22,6 +22,7 @@ from streams.store.database import Ledger
 from streams.store.track_facts import TrackFacts
 
 PAGE = 500
+NAMED = 1_000  # changed tracks
 
 
 @dataclass
@@ -76,12 +77,10 @@ def _flips(counts: Counter[tuple[Dimension, str, str]]) -> list[dict[str, Any]]:
     ]
 
 
-def backtest(
-    ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[str], keep: int = 1_000
-) -> Report:
+def backtest(ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[str]) -> Report:
     """Run a bundle over tracks of the ledger (see ``reopening.tracks_since``).
 
-    Facts hold as of ``now``; at most ``keep`` changed tracks are named.
+    Facts hold as of ``now``; at most ``NAMED`` changed tracks are named.
     """
     report, remaining = Report(), iter(track_ids)
     track_facts = TrackFacts(ledger)
@@ -92,16 +91,14 @@ def backtest(
         for track_id, current in decisions.items():
             people = rulings.get(track_id, Rulings())
             facts = track_facts.combined(current.event, now, bundle.name, people)
-            _count(report, current, decide(current.event, bundle, facts), keep)
+            _count(report, current, decide(current.event, bundle, facts))
             if _extent(facts) is not None or facts.findings:
                 blind = track_facts.combined(current.event, now, bundle.name, Rulings())
                 _count_right(report, bundle, decide(current.event, bundle, blind), facts)
     return report
 
 
-def _count(
-    report: Report, current: reopening.CurrentDecision, new: DecisionRecords, keep: int
-) -> None:
+def _count(report: Report, current: reopening.CurrentDecision, new: DecisionRecords) -> None:
     before, decided, trial = current.decided, new.decided, new.shadowed
     trials = trial.rules if trial else ()
     needs_review = decided.review_task_id is not None
@@ -121,7 +118,7 @@ def _count(
     report.by_distributor[distributor]["tracks"] += 1
     for dimension, _, _ in flipped:
         report.by_distributor[distributor][dimension] += 1
-    if (flipped or trials) and len(report.changed) < keep:
+    if (flipped or trials) and len(report.changed) < NAMED:
         report.changed.append(
             {
                 "track_id": before.track_id,

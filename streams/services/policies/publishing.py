@@ -136,9 +136,8 @@ def _publish(settings: Settings, ledger: Ledger, changed: PolicyChanged) -> None
     subject = changed.rule_id or f"{changed.policy.name} {changed.policy.version}"
     detail = {"digest": changed.policy.digest, "state": changed.state, "why": changed.why}
     entry = audit.Entry(changed.changed_by, f"policy_{changed.kind}_changed", subject, detail)
-    with ledger.transaction() as connection:
+    with audit.transaction(ledger, entry) as connection:
         outbox.publish(connection, topics.POLICIES_CHANGED, changed)
-        audit.append(connection, [entry])
     relay = outbox.Relay(ledger, settings)
     try:
         while relay.relay() == outbox.BATCH:
