@@ -134,7 +134,8 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
         same = step.state == before.state and before.state in PENDING_STATES
         if not same and step.state not in NEXT.get(before.state, ()):
             raise BadAppeal("no_such_step", f"from {before.state} there is no way to {step.state}")
-        if user.user_id in first_reviewers(connection, before):
+        # A verdict holds for the same content in every delivery: all of its reviewers count.
+        if user.user_id in appeals.reviewers(connection, before.track_id, before.content_sha256):
             raise BadAppeal(
                 "own_verdict", "you have reviewed this track; another person must decide"
             )
@@ -173,11 +174,3 @@ def find(connection: Connection, number: str) -> AppealChanged:
     if appeal is None:
         raise BadAppeal("no_such_appeal", f"there is no appeal {number}")
     return appeal
-
-
-def first_reviewers(connection: Connection, appeal: AppealChanged) -> frozenset[str]:
-    """Return who gave a verdict about the track: they never decide an appeal against it.
-
-    A verdict holds for the same content in every delivery, so their reviewers count too.
-    """
-    return appeals.reviewers(connection, appeal.track_id, appeal.content_sha256)

@@ -81,8 +81,7 @@ class BankReplication:
 @contextmanager
 def open_replication(settings: Settings) -> Iterator[BankReplication | None]:
     """Open the bank of the settings; None where the setting is off."""
-    name = settings.catalogue_bank
-    if name is None:
+    if (name := settings.catalogue_bank) is None:
         yield None
         return
     bank = described({"name": name, "kind": BankKind.CATALOGUE, "owner": "Earmark"})

@@ -170,7 +170,7 @@ def _appeal(
         except BadAppeal as error:
             raise PageError(404, "There is no such appeal.") from error
         changes = appeal_store.history(connection, appeal_id)
-        excluded = appeals.first_reviewers(connection, appeal)
+        excluded = appeal_store.reviewers(connection, appeal.track_id, appeal.content_sha256)
         fingerprint = review_context.fingerprint(connection, appeal.upload_id)
     not_blind(request, visitor, appeal.track_id)
     decision = queries.decision(resources.ledger, appeal.decision_id)
