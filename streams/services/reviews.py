@@ -21,7 +21,7 @@ from streams.store.database import Connection, Ledger
 
 LEASE: Final = timedelta(minutes=10)
 ATTEMPTS: Final = 20  # each time another reviewer was quicker
-# At least one is given with a verdict.
+# Reason codes of verdicts: a verdict gives at least one.
 REASONS: Final = {
     "R-AUDIBLE-ARTEFACTS": "synthetic artefacts can be heard",
     "R-DECODER-TRACE": "the decoder's trace in the picture is convincing",

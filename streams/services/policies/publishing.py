@@ -19,6 +19,7 @@ from streams.policy.bundle import Bundle, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.policy.changes import Change, changes, needs_two
 from streams.runtime.kafka.clients import send_all
+from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.settings import Settings
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
@@ -142,6 +143,8 @@ def _publish(settings: Settings, ledger: Ledger, changed: PolicyChanged) -> None
     try:
         while relay.relay() == outbox.BATCH:
             pass
+    except BrokerAway as error:
+        raise BrokerAway(f"the change is stored and holds; its event waits: {error}") from error
     finally:
         relay.stop()
 

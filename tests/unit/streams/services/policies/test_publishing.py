@@ -193,7 +193,7 @@ def test_where_the_broker_is_away_the_change_is_in_use(
         raise BrokerAway("no broker")
 
     monkeypatch.setattr(Relay, "relay", away)
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerAway, match="is stored and holds"):
         released(text_with("shadow", "2.2.0"), "alice", ledger)
     assert running(ledger, LIVE).version == "2.2.0"
 
