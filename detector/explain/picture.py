@@ -143,8 +143,6 @@ def picture_of(
     humans: HumanScores | None,
     population: str,
     alpha: float,
-    matches: tuple[Match, ...] = (),
-    moved: Moved | None = None,
 ) -> Picture:
     """Return what to draw about the recording ``title``, and the ``answer`` at ``alpha``.
 
@@ -163,7 +161,15 @@ def picture_of(
     heights = line_heights(torch.from_numpy(observation.clock), geometry)
     z: FloatArray = heights[torch.tensor(observation.groups)].mean(dim=0).numpy()
     shown = z[: int(HIGH_HZ / geometry.bin_hz)]
-    lines = _lines(z, observation, hz, human_height)
+    lines = tuple(
+        Line(
+            order=round(at * geometry.bin_hz / hz),
+            hz=round(at * geometry.bin_hz, 3),
+            height=round(float(z[at]), 3),
+            stands_out=bool(z[at] > human_height),
+        )
+        for at in lattice_bins(geometry, allowed_bins(geometry), hz, 1)
+    )
     fold_hz, fold = _fold(z, observation, hz)
     return Picture(
         title=title,
@@ -181,9 +187,8 @@ def picture_of(
         fold_hz=fold_hz,
         fold=fold,
         fold_human=HUMAN_99_COMB[population] / max(len(lines), 1) ** 0.5,
-        segments=_segments(observation, hz),
-        matches=matches,
-        moved=moved,
+        # MP3's frames pulse at nearly all multiples of some rates, which are never scored
+        segments=_segments(observation, hz) if len(lines) >= MIN_LINES else (),
     )
 
 
@@ -204,22 +209,6 @@ def _clock(
     return (False, clock[1]) if second is None else (True, second)
 
 
-def _lines(
-    z: FloatArray, observation: Observation, hz: float, human_height: float
-) -> tuple[Line, ...]:
-    geometry = observation.geometry
-    bins = lattice_bins(geometry, allowed_bins(geometry), hz, 1)
-    return tuple(
-        Line(
-            order=round(at * geometry.bin_hz / hz),
-            hz=round(at * geometry.bin_hz, 3),
-            height=round(float(z[at]), 3),
-            stands_out=bool(z[at] > human_height),
-        )
-        for at in bins
-    )
-
-
 def _fold(z: FloatArray, observation: Observation, hz: float) -> tuple[FloatArray, FloatArray]:
     """Return (distances in Hz, mean height over all multiples at each distance)."""
     geometry = observation.geometry
@@ -235,8 +224,6 @@ def _segments(observation: Observation, hz: float) -> tuple[SegmentScore, ...]:
     """Return S at ``hz`` of each segment, over the stretch nearest to its centre."""
     geometry = observation.geometry
     half = geometry.segment_s / 2
-    if len(lattice_bins(geometry, allowed_bins(geometry), hz, 1)) < MIN_LINES:
-        return ()  # MP3's frames pulse at nearly all of its multiples: it is never scored
     scores = score_segments(torch.from_numpy(observation.timeline), hz, geometry).tolist()
     edges = [0.0, *((index + 0.5) * half for index in range(1, len(scores)))]
     edges.append(min((len(scores) + 1) * half, observation.duration_s))

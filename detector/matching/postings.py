@@ -70,12 +70,11 @@ class Postings:
 
     def slice(self, low: int, high: int) -> Packed:
         """Return the postings of quads from ``low`` up to but not including ``high``."""
-        first, last = np.searchsorted(self.quads, np.array([low, high - 1], np.uint32), "left")
-        last += int(last < len(self.quads) and int(self.quads[last]) == high - 1)
+        first = np.searchsorted(self.quads, np.uint32(low), "left")
+        last = np.searchsorted(self.quads, np.uint32(high - 1), "right")
         starts = self.starts[first : last + 1].astype(np.int64)
         quads = np.repeat(self.quads[first:last].astype(np.uint64), np.diff(starts))
-        begin, end = (int(starts[0]), int(starts[-1])) if len(starts) else (0, 0)
-        return (quads << np.uint64(32)) | self.entries[begin:end]
+        return (quads << np.uint64(32)) | self.entries[starts[0] : starts[-1]]
 
     def lists(self, quads: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return where the list of each quad begins and how long it is."""
@@ -259,8 +258,6 @@ def _in_line(
 
     Seconds and offsets are modulo 256. Two neighbouring bins of two seconds are one place.
     """
-    if len(owner) == 0:
-        return np.zeros(count, np.int64)
     offset = (there[:, None] - _SLOPES * here[:, None]) % 256
     bins = (offset // _BIN_S).astype(np.int64) % _BINS
     code = (owner[:, None] * len(_SLOPES) + np.arange(len(_SLOPES))) * _BINS + bins
