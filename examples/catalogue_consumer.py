@@ -368,7 +368,7 @@ def main() -> None:
 
 
 def consume(status: Status, stop: threading.Event) -> None:
-    """Consume from the last committed offsets until told to stop, or until something fails."""
+    """Consume from the last committed offsets until ``stop`` is set, or until something fails."""
     with ExitStack() as opened:
         database = Database(os.environ.get("CATALOGUE_DATABASE", "sqlite:///catalogue.db"))
         opened.callback(database.close)

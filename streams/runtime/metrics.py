@@ -81,7 +81,7 @@ SCORES: Final = Histogram(
 SHADOW: Final = Counter(
     "earmark_shadow_total",
     "Answers of the shadow model beside the released one: agrees | flips_to_ai | flips_from_ai | "
-    "differs (neither says AI) | failed (no answer)",
+    "differs (neither is AI) | failed (no answer)",
     ["model", "shadow", "result"],
 )
 SHADOW_DISTANCE: Final = Histogram(

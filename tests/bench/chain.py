@@ -1,8 +1,8 @@
 """``bench chain``: the whole pipeline, from the hook to the catalogue.
 
-Every file is new content, so that each is fetched, decoded and scored. First all at once
-(tracks a second, CPU seconds a track by process, memory), then at shares of that rate
-(how long an upload waits for its decision).
+Every file is new content, so that each is fetched, decoded and scored. The first run sends all at
+once: tracks a second, CPU seconds a track by process, memory. Further runs send at shares of that
+rate: the time from upload to decision.
 """
 
 import time

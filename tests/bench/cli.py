@@ -27,7 +27,7 @@ _Rounds = Annotated[int, typer.Option(min=1, help="Turns of each.")]
 
 @app.command()
 def decode(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
-    """Our decoding beside ffmpeg, soundfile and torchaudio, as far as they are here."""
+    """Our decoding beside ffmpeg, soundfile and torchaudio, if installed."""
     from tests.bench.decode import bench_decode
 
     files = [audio] if audio else [_track(suffix) for suffix in FORMATS]
@@ -72,7 +72,7 @@ def chain(
     brokers: Annotated[str | None, typer.Option(help="Kafka; none: an embedded broker.")] = None,
     json: _Json = False,
 ) -> None:
-    """The whole pipeline: tracks a second, CPU by process, waits at 25, 50 and 80 % load."""
+    """The whole pipeline: tracks a second, CPU by process, waits by load."""
     from tests.bench.chain import bench_chain
 
     with _copies(TRACK_S) as files:
@@ -84,7 +84,7 @@ def scale(
     tracks: Annotated[int, typer.Option(min=2, help="Tracks at once, in each shape.")] = 20,
     json: _Json = False,
 ) -> None:
-    """One to four workers, one to twelve partitions: tracks a second, efficiency."""
+    """One to four workers, one to twelve partitions: tracks a second."""
     from tests.bench.scale import bench_scale
 
     with _copies(TRACK_S) as files:
@@ -112,7 +112,7 @@ def lane(
     brokers: Annotated[str | None, typer.Option(help="Kafka; none: an embedded broker.")] = None,
     json: _Json = False,
 ) -> None:
-    """How long new uploads wait for their decisions, alone and while a rescan runs."""
+    """Time from upload to decision, alone and while a rescan runs."""
     import tempfile
 
     from streams.runtime import logs
@@ -132,7 +132,7 @@ def policy(
     rounds: _Rounds = 5,
     json: _Json = False,
 ) -> None:
-    """Decisions a second on one core, with the configured policy and with fifty rules."""
+    """Decisions a second on one core: configured policy, fifty rules."""
     from streams.runtime.settings import Settings
     from tests.bench.policy import bench_policy
 
@@ -144,7 +144,7 @@ def ledger(
     tracks: Annotated[int, typer.Option(min=10, help="Written, then ten times more.")] = 2_000,
     json: _Json = False,
 ) -> None:
-    """Decisions written a second (SQLite), into an empty ledger and into a full one."""
+    """Decisions written a second (SQLite), empty ledger and full ledger."""
     import tempfile
 
     from streams.runtime.settings import Settings
@@ -156,7 +156,7 @@ def ledger(
 
 @app.command()
 def startup(rounds: _Rounds = 3, json: _Json = False) -> None:
-    """What each process costs before it does anything; how soon ``earmark up`` decides."""
+    """Cost of starting each process; time until ``earmark up`` decides."""
     import tempfile
 
     from tests.bench.startup import bench_startup
@@ -174,7 +174,7 @@ def index(
     ] = None,
     json: _Json = False,
 ) -> None:
-    """An index of so many known tracks: build, open, memory, disk, search times, recall."""
+    """An index of known tracks: build, memory, disk, search times, recall."""
     import tempfile
 
     from streams.runtime import logs

@@ -55,7 +55,7 @@ def main() -> int:
             store=f"file://{folder}/store",
             console_port=port,
             metrics_port=free_port(),
-            brokers=f"127.0.0.1:{free_port()}",  # nobody: what is taken in waits in the outbox
+            brokers=f"127.0.0.1:{free_port()}",  # no broker: uploads wait in the outbox
         )
         ledger = Ledger.open(settings.ledger)
         key = keys.create(ledger, "load", "ingest", "test")

@@ -1,10 +1,10 @@
 """How quick the pages are with many rows: ``make console-scale`` (TRACKS=100000 TASKS=20000).
 
-Fills a ledger of its own on each database, then asks every page and API list again and again
-over real HTTP routing (no network), and prints minimum, median and maximum, and the median of
-the processor time of this process (on SQLite that is all of it; PostgreSQL has processes of its
-own): the one figure that other work on the machine does not change. Exits 1 where a median is
-over the limit.
+It fills a ledger of its own on each database, then requests every page and API list repeatedly
+over real HTTP routing (no network). It prints minimum, median and maximum, and the median
+processor time of this process, which other work on the machine does not change. (On SQLite that is
+all processor time; PostgreSQL has processes of its own.) It exits with 1 where a median is over
+the limit.
 """
 
 import statistics

@@ -1,6 +1,6 @@
 """``bench decode``: our decoding beside others', CPU seconds for each file.
 
-ffmpeg decodes to nothing, PyAV to plain frames that nobody reads, Earmark to float chunks.
+ffmpeg decodes to nothing, PyAV to plain frames that are dropped, Earmark to float chunks.
 """
 
 import shutil

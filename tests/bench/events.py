@@ -32,7 +32,7 @@ _AUDIO: Final = AudioFacts(
 
 
 def event(number: int) -> TrackClassified:
-    """Return the ``number``-th track as classify tells of it: three minutes, 30 segments."""
+    """Return the ``number``-th event as classify publishes it: three minutes, 30 segments."""
     likely = number % 2 == 0
     upload = Upload(
         track_id=f"T-{number}",

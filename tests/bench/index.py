@@ -1,13 +1,11 @@
-"""``bench index``: what a million known tracks take, and how long they are searched.
+"""``bench index``: size and search times of an index of a million known tracks.
 
-The tracks are simulated from the statistics of real ones. What decides about an index is how
-its keys are spread: over 38 recordings of 17 makers, two unrelated ones share 1 of 25,000 pairs
-of keys, and an eighth of the keys occurs in more than one. A Zipf-Mandelbrot law over the
-440,000 keys that there can be (rank + 560, exponent 1) has both, so keys are drawn from it.
-Landmarks, which only candidates are asked for, come from a few made-up scores, and are few, so
-that ten million tracks take 20 GB and not 51. The tracks that are searched for have scores and
-keys of their own, and are searched worn: with landmarks lost, shifted, as an excerpt, at another
-speed. The peer is the search for what is not there.
+The tracks are simulated from the statistics of 38 recordings of 17 makers. Of these, two unrelated
+ones share 1 of 25,000 pairs of keys, and an eighth of the keys occurs in more than one. A
+Zipf-Mandelbrot law over the 440,000 possible keys (rank + 560, exponent 1) has both properties, so
+keys are drawn from it. Only candidates need landmarks: they come from a few made-up scores, so that
+ten million tracks take 20 GB and not 51. The queries have scores and keys of their own and are
+damaged: landmarks lost or shifted, an excerpt, another speed. The peer is a search without a match.
 """
 
 import itertools

@@ -1,5 +1,4 @@
-"""How it is taken: CPU seconds of this thread, of a program, of a running process with its
-children; several things by turns."""
+"""CPU seconds of this thread, of a program, or of a running process with its children."""
 
 import os
 import subprocess

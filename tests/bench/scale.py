@@ -1,9 +1,9 @@
 """``bench scale``: more workers, more partitions, more tracks.
 
-Workers of the stage that costs most (fingerprint, one decode process each) are added on topics
-of few and of many partitions; efficiency is the rate over that of one worker and over how
-many could work at once: workers, partitions and cores, whichever are fewest. ``bench_linear``
-sends a hundred tracks and then ten times as many into the same house.
+Workers of the costliest stage (fingerprint, one decode process each) are added, on topics of few
+and of many partitions. Efficiency is the rate over that of one worker, divided by the number that
+can work at once: the least of workers, partitions and cores. ``bench_linear`` sends a hundred
+tracks and then ten times as many into the same pipeline.
 """
 
 import os

@@ -1,7 +1,7 @@
 """``bench score``: stored observations answered per second, by batch and device.
 
-The limit on a GPU is the bare copy of the same input to the device; on the CPU it is reading
-the observations (decompress and parse), which every re-scoring must do.
+The limit on a GPU is the bare copy of the same input to the device. On the CPU it is reading the
+observations (decompress and parse).
 """
 
 import os

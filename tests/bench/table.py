@@ -1,4 +1,4 @@
-"""How a benchmark is told: a table for people, the same keys as JSON for machines."""
+"""Output of a benchmark: a table for people, the same keys as JSON for machines."""
 
 import os
 import platform

@@ -35,7 +35,7 @@ KAFKA_TRIGGER: Final = {
     *("bootstrapServers", "consumerGroup", "topic", "lagThreshold", "activationLagThreshold"),
     *("offsetResetPolicy", "sasl", "tls"),
 }
-# Where a cloud hands out its credentials to whoever asks: AWS and GCP, Azure, Alibaba, AWS by IPv6.
+# Where a cloud gives its credentials to any process: AWS and GCP, Azure, Alibaba, AWS by IPv6.
 METADATA: Final = ("169.254.169.254", "168.63.129.16", "100.100.100.200", "fd00:ec2::254")
 OURS: Final = {"app.kubernetes.io/name": "earmark", "app.kubernetes.io/instance": "music"}
 COMPONENT: Final = "app.kubernetes.io/component"
@@ -373,7 +373,7 @@ def _of_network(objects: Sequence[Object]) -> Iterator[str]:
         open_ports = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
         for rule in spec["egress"]:
             if {port["port"] for port in rule["ports"]} == {53}:
-                continue  # names are asked for wherever the cluster says
+                continue  # the cluster chooses its name servers
             if led := [item for item in METADATA if _leads_to(item, rule)]:
                 yield f"NetworkPolicy {name}: leads to the metadata service at {led}"
         variables = environment(next(iter(deployments.values())), objects)

@@ -1,4 +1,4 @@
-"""A command as its container runs it: nobody's user, no rights, a root that cannot be written.
+"""A command as its container runs it: a user without rights, a root that cannot be written.
 
 No container engine is needed: a mount namespace, ``chroot`` and ``setpriv`` do what an engine
 would. The machine's own files stand for the image's; everything is read-only but what a
@@ -81,7 +81,7 @@ class Container:
         return [*wrap, *map(str, places), *argv]
 
     def run(self, argv: list[str], env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-        """Run ``argv`` in a container to its end; what it said is told by the result."""
+        """Run ``argv`` in a container to its end; return its status and output."""
         return subprocess.run(
             self.command(*argv),
             env=env | {"PATH": PATH},

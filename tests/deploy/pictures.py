@@ -2,9 +2,9 @@
 
     python -m tests.deploy.pictures OUT [MINUTES]
 
-A house works on self-made tracks for some minutes, a Prometheus watches it, and each panel's
-queries are asked of it as Grafana would, over that time. Places, titles, units, legends and
-thresholds are those of the committed JSON; colours and fonts are not Grafana's.
+A pipeline works on self-made tracks for some minutes under a Prometheus. Then each panel's queries
+are evaluated over that time, as in Grafana. Places, titles, units, legends and thresholds are those
+of the committed JSON; colours and fonts are not Grafana's.
 """
 
 import json

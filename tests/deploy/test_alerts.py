@@ -1,4 +1,4 @@
-"""Every alert: fires on what it is for, is silent beside it, says what to do."""
+"""Every alert fires on its fault only, and has a text that names the remedy."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ NEVER_LATE = {
     "earmark_upload_to_decision_seconds_count": "0+10x600",
 }
 OFTEN_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+8x600"}
-ALL_OF_FEW_LATE = {  # two in an hour: nobody is woken for that
+ALL_OF_FEW_LATE = {  # two in an hour: too few for an alert
     'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0x600",
     "earmark_upload_to_decision_seconds_count": "0+0.03x600",
 }

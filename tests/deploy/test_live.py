@@ -75,7 +75,7 @@ LAST = (
 
 @dataclass
 class Live:
-    """The house at work, and who watches it."""
+    """The pipeline at work, with its monitoring."""
 
     settings: Settings
     house: Supervisor
@@ -145,9 +145,9 @@ def _no_audio(folder: Path, number: int) -> Upload:
 
 
 def _more(folder: Path, made: Sequence[Sample]) -> list[Upload]:
-    """Return what was heard already, as other tracks; a known recording; and a little that is new.
+    """Return content that is decoded already, as other tracks; a known recording; new content.
 
-    Cheap on purpose: what is new is short, and all else is taken from the store.
+    The new content is short, and all else is taken from the store, so this is cheap.
     """
     uploads = [_upload(one).model_copy(update={"track_id": f"T-{one.title}"}) for one in made]
     for number in range(3):
@@ -187,7 +187,7 @@ def _bank(settings: Settings, file: Path) -> None:
 
 
 def _register(settings: Settings) -> None:
-    """Enter the agreement that the samples name, which ends soon, and somebody's refusal."""
+    """Enter the agreement that the samples name, which ends soon, and a refusal."""
     today = datetime.now(UTC).date()
     agreed = events.agreement(
         agreement_id="AGR-SAMPLE-1",
@@ -217,7 +217,7 @@ def _hand_in(settings: Settings, file: Path) -> None:
 
 
 def _judge(settings: Settings) -> None:
-    """Have people review what waits, and somebody else the same again, blind.
+    """Have people review what waits, and another person the same again, blind.
 
     Quality, calibration and kappa are made of that; kappa of findings that differ by track.
     """
@@ -252,7 +252,7 @@ def _upload(sample: Sample) -> Upload:
 
 
 def _hurried(folder: Path) -> Path:
-    """Return the alerts' file with the patience taken out: a test has no fifteen minutes."""
+    """Return the file of alerts with delays of seconds: a test has no fifteen minutes."""
     text = re.sub(r"for: \d+[mh]", "for: 1s", ALERTS.read_text())
     text = text.replace("earmark:consumer_lag:sum > 100", "earmark:consumer_lag:sum > 3")
     text = text.replace("offset 10m", "offset 4s")
@@ -363,7 +363,7 @@ def test_the_dead_letter_alert_fires_on_the_live_pipeline(live: Live) -> None:
 
 
 def test_the_lag_alert_fires_when_a_stage_dies(live: Live) -> None:
-    """The last test here: the house is not whole after it."""
+    """The last test here: a process is missing after it."""
     (dead,) = (child for child in live.house.children if child.name == "decide")
     assert dead.process is not None
     dead.process.kill()

@@ -1,8 +1,7 @@
 """What is written for the on-call engineer can be typed: commands, settings, values, SQL, lines.
 
-At 3 a.m. nobody wants to find out that a flag was renamed. Every ``earmark`` command of every
-text is parsed by the program's own command line (none is run), and all else that a text names
-is looked up where it is defined.
+Every ``earmark`` command of every text is parsed by the program's own command line (none is run).
+Everything else that a text names is looked up where it is defined.
 """
 
 import re

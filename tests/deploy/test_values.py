@@ -1,7 +1,7 @@
 """Every value of the chart arrives: set to something unmistakable, it stands in what is rendered.
 
-A value that changes nothing is a promise that is not kept; nobody would notice in a cluster
-until it matters (a node selector, a secret's key, a peer of the network policy).
+A value without effect goes unnoticed in a cluster until it matters: a node selector, a secret's
+key, a peer of the network policy.
 """
 
 import json

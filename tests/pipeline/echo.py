@@ -1,4 +1,4 @@
-"""The smallest processor: says what it hears, and fails as it is told to.
+"""The smallest processor: it publishes what it receives, and fails on request.
 
 ``python -m tests.pipeline.echo SOURCE TARGET``, with ``EARMARK_*`` around it.
 """

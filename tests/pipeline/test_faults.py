@@ -10,7 +10,7 @@ pytestmark = pytest.mark.pipeline
 
 
 def test_a_dozen_faults_while_hundreds_of_uploads_arrive(tmp_path: Path) -> None:
-    """One worker a stage, so that a kill leaves nobody; on Kafka another one takes over."""
+    """One worker a stage, so that a kill leaves none; on Kafka another one takes over."""
     report = soak(
         tmp_path / "logs",
         *("--uploads", "500", "--kills", "8", "--broker", "tansu", "--workers", "1"),

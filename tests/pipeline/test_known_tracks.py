@@ -43,7 +43,7 @@ PATIENCE_S = 90.0
 
 
 class House:
-    """Three workers, and what they said of each track."""
+    """Three workers, and the events that they published about each track."""
 
     def __init__(self, settings: Settings, state: State, supervisor: Supervisor) -> None:
         self.settings, self.state, self.supervisor = settings, state, supervisor
@@ -59,7 +59,7 @@ class House:
         self.reader.seek_to_beginning()
 
     def decided(self, path: Path, *tracks: str) -> list[tuple[TrackFingerprinted, TrackDecided]]:
-        """Send a file as these tracks at once; return what was said of each."""
+        """Send a file as these tracks at once; return fingerprint and decision of each."""
         with IngestHook(self.settings) as hook:
             uploads = [upload_from_file(path, track_id=track) for track in tracks]
             assert [one.error for one in hook.submit_many(uploads)] == [None] * len(tracks)
@@ -129,7 +129,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_story_of_a_known_track(house: House, music: Path) -> None:
-    # Two uploads of one file at once: heard once, decided alike.
+    # Two uploads of one file at once: decoded once, decided alike.
     (heard, first), (heard_too, second) = house.decided(music / "piece.wav", "A", "B")
     assert house.counted("earmark_decodes_total") == {"decoded": 1, "reused": 1}
     assert heard.observation == heard_too.observation

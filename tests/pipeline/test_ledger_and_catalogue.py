@@ -50,7 +50,7 @@ class Worker:
     port: int
 
     def missing(self) -> list[str] | None:
-        """What /ready lacks; None while nobody answers."""
+        """What /ready lacks; None while no process answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready") as answer:
                 return list(json.load(answer)["missing"])

@@ -114,7 +114,7 @@ def test_a_short_stall_is_waited_out(tansu: Tansu, stage_on: StageOn) -> None:
 def test_batch_consumers_rest_while_a_broker_stalls_and_still_stop(
     tansu: Tansu, tmp_path: Path
 ) -> None:
-    """kafka-python alone would use half a CPU and 8 MB a second meanwhile."""
+    """kafka-python alone would use half a CPU and 8 MB a second during an outage."""
     settings = Settings(
         brokers=tansu.bootstrap, session_timeout_s=4, ledger=f"sqlite:///{tmp_path}/ledger.db"
     )
@@ -188,7 +188,7 @@ def test_the_hook_answers_in_time_during_an_outage_and_works_after_it(kafka: Apa
 def test_an_output_that_the_broker_refuses_makes_a_dead_letter_and_the_others_stand(
     kafka: ApacheKafka, stage_on: StageOn
 ) -> None:
-    """They cannot be taken back; a replay says them again, under the same ids."""
+    """They cannot be taken back; a replay publishes them again, under the same ids."""
     stage = stage_on(kafka.bootstrap, out={"max.message.bytes": "2000"})
     stage.start()
     stage.send([ping(1, "pair"), ping(2)])

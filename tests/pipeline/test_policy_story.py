@@ -68,7 +68,7 @@ class House:
             time.sleep(0.1)
 
     def until(self, holds: Callable[[TrackDecided], bool], track_id: str = "T-1") -> TrackDecided:
-        """Wait for a standing decision, and until the catalogue has applied it."""
+        """Wait for a current decision, and until the catalogue has applied it."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             value = current_decisions(self.ledger, [track_id]).get(track_id)
@@ -149,7 +149,7 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
     ]
     assert house.rows("statements", 0) == []
 
-    # It is revoked: the consequence returns, the label stays, the catalogue is told.
+    # It is revoked: the consequence returns, the label stays, the catalogue applies it.
     sheet.write_text(GRANTED.replace("opt_in", "revoked"))
     assert "about 1 tracks" in house.run("rights", "import", str(sheet), "--by", "rights-desk")
     revoked = house.until(lambda one: not one.label.licensed)
@@ -188,7 +188,7 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
     explained = house.run("policy", "explain", "T-1")
     assert "label: AI extent None, confirmed (a reviewer says so)" in explained
 
-    # And the agreement under notice has ended by itself: nobody said anything since.
+    # And the agreement under notice has ended by itself, without any further event.
     ended = house.until(lambda one: not one.label.licensed, "T-3")
     assert (ended.cause and ended.cause.kind) == "expiry"
     assert ended.previous_decision_id == ending.decision_id
@@ -267,7 +267,7 @@ agreements:
         house.until(by_new_policy, "T-2").actions.monetisation == "allow"
     )  # the catalogue never saw it
 
-    # Live, it restricts: one person proposes, and nobody approves alone.
+    # Live, it restricts: one person proposes, and another one must approve.
     live = own.read_text().replace(
         "mode: shadow\n    priority: 750", "mode: live\n    priority: 750"
     )

@@ -1,4 +1,4 @@
-"""A rescan stands back: it sends nothing while the house has others' uploads to do."""
+"""A rescan waits: it sends nothing while the pipeline has new uploads to do."""
 
 import threading
 import time

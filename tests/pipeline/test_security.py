@@ -1,4 +1,4 @@
-"""Every client of the house on a listener with TLS and SASL of a real Apache Kafka."""
+"""Every Kafka client on a listener with TLS and SASL of a real Apache Kafka."""
 
 import asyncio
 import os
@@ -146,7 +146,7 @@ def test_the_wrong_protocol_is_suspected(kafka: ApacheKafka) -> None:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that is refused tries again until its patience ends: here that is short."""
+    """A client that is refused tries again for a limited time: here that is short."""
     monkeypatch.setattr(topic_plan, "CONNECT_MS", 1_000)
 
 

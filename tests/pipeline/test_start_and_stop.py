@@ -111,7 +111,7 @@ def test_every_worker_stops_in_time_while_busy_and_nothing_is_lost(tmp_path: Pat
 def test_a_worker_whose_decode_processes_cannot_start_ends_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their fork server's socket has an address of 107 bytes at most; nobody sends anything."""
+    """Their fork server's socket has an address of 107 bytes at most; no upload is sent."""
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     monkeypatch.setenv("TMPDIR", str(deep))

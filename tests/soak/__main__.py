@@ -188,7 +188,7 @@ def _judge(run: Soak, house: House) -> list[Sum]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the command line says."""
+    """Run the soak test of the command line; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--uploads", type=int, default=20_000)
     parser.add_argument(
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(**vars(parser.parse_args(arguments)))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # workers and disks are given back
     logs.configure("error")
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it tells of every outage we make
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it logs every outage of the test
     try:
         sums = soak(options)
     except (NoKafka, NoPostgres) as error:

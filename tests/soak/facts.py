@@ -119,7 +119,7 @@ class Facts:
     def _take_record(self, message: Any, answer: dict[str, Any], upload_id: str) -> None:
         identity = (message.topic, upload_id, answer[IDS[message.topic]])
         times = [answer.pop(name) for name in TIMES if name in answer]
-        if message.topic == topics.STATEMENTS_WRITTEN:  # it says until when one may object
+        if message.topic == topics.STATEMENTS_WRITTEN:  # it contains a deadline for objections
             times.append(answer["redress"]["deadline"])
         if message.topic == topics.USAGE_ATTRIBUTED:
             times.append(answer["from_at"])
@@ -165,7 +165,7 @@ class Log:
         return count
 
     def ends(self) -> dict[TopicPartition, int]:
-        """Return where each partition ends: as read, or as the broker says, if that is more.
+        """Return the end of each partition: as read, or the broker's answer, if that is more.
 
         The embedded broker's own answer may lie within its last batch.
         """

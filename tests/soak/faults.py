@@ -1,9 +1,8 @@
-"""What is done to the house, when, and for how long.
+"""The faults of a run: what fails, when, and for how long.
 
-A fault is a generator: it does something, yields how long that lasts, and undoes it. The
-runner draws a deck of all kinds, spreads it over the progress of the run and steps every
-fault that is under way; faults of the same thing (two of the broker, say) take turns,
-others overlap as they come.
+A fault is a generator: it does something, yields how long that lasts, and undoes it. The runner
+draws a deck of all kinds and spreads it over the progress of the run. Faults of the same thing (two
+of the broker, for example) take turns; others overlap.
 """
 
 import os

@@ -183,5 +183,5 @@ class House:
         self._stack.close()
 
     def keep_logs(self, target: Path) -> None:
-        """Copy what the workers logged, for whoever looks into a failure."""
+        """Copy the logs of the workers, to find the cause of a failure."""
         shutil.copytree(self._folder / "logs", target, dirs_exist_ok=True)

@@ -1,8 +1,8 @@
 """What is sent: a few hundred small files that the soak makes itself, some of them bad.
 
-New files appear throughout the run, so that there is always something to decode; most
-uploads are of content that was heard before, which is quick. Some uploads are sent
-twice, as ingest pipelines do: with the time of the first delivery, or with a new one.
+New files appear throughout the run, so that there is always something to decode. Most uploads are
+of content that is decoded already, which is quick. Some uploads are sent twice, as ingest pipelines
+do: with the time of the first delivery, or with a new one.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The sums: what must be equal, what must be nought, and what is only told."""
+"""The sums: which must be equal, which must be zero, and which are only printed."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ class Sum:
 
 
 def topic_sums(facts: Facts, good: Mapping[str, bool]) -> Iterator[Sum]:
-    """What became of every upload, by the topics alone."""
+    """Yield the sums of the results of all uploads, by the topics alone."""
     decided, dead = facts.decided.keys(), facts.dead.keys()
     ended = decided | dead
     yield Sum("uploads", len(good))

@@ -115,7 +115,7 @@ class Watching:
 
 
 def _last_failure(log: Path, start: int) -> str:
-    """Return what a life that began at this byte of its log last said of its failure."""
+    """Return the last failure in a log, from the byte on at which a process started."""
     answer = ""
     with log.open("rb") as lines:
         lines.seek(start)

@@ -1,4 +1,4 @@
-"""The benchmarks' own honesty: what is measured is what is said. No figure is asserted."""
+"""The benchmarks measure what their tables print. No figure is asserted."""
 
 import hashlib
 import json

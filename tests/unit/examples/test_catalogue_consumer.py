@@ -183,7 +183,7 @@ def test_its_status_is_what_probes_and_the_monitor_read(catalogue: CatalogueFixt
 
 
 def other(decision_id: str, **changed: object) -> Message:
-    """A decision about another track with some fields as a stranger might send them."""
+    """A decision about another track with some fields as a hostile client might send them."""
     record = json.loads(decision().to_bytes()) | {"decision_id": decision_id, "track_id": "T-2"}
     value = json.dumps(record | changed).encode()
     return message(topics.DECIDED, decision(), value=value, timestamp_ms=next(clock))

@@ -207,7 +207,7 @@ def test_an_altered_speed_is_found_by_its_own_look_alone(model: Model) -> None:
     assert answer.outcome == "ai_likely"
     assert "altered by +3.0%" in evidence["speed"].sentence
     assert evidence["speed"].rate_hz == pytest.approx(86.13 * 1.03, rel=1e-3)
-    assert answer.coverage == pytest.approx(1, abs=0.2)  # at the rate as it is heard
+    assert answer.coverage == pytest.approx(1, abs=0.2)  # at the rate in the recording
     (blind,) = without(model, "speed").assess([sped()], 0.01)
     assert blind.outcome != "ai_likely"
 

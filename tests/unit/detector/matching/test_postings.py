@@ -78,7 +78,7 @@ def test_nothing_in_nothing() -> None:
 
 
 def test_the_commonest_quads_give_way() -> None:
-    """A quad that a thousand recordings have costs a search nothing and hides nobody."""
+    """A quad that a thousand recordings have costs a search nothing and hides no recording."""
     many = [pack(keys([1, 2]), number) for number in range(1_000)]
     tally = votes([lists(*many, pack(keys([1, 3, 4]), 5_000))], keys([1, 2, 3, 4]), max_votes=1_500)
     assert tally.numbers.tolist() == [5_000]

@@ -1,4 +1,4 @@
-"""A mix of hours is heard in the memory of a track, and heard as if it were read at once."""
+"""A mix of hours needs the memory of a track, with the same results as if it were read at once."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def repeated(track: Path, times: int, path: Path) -> Path:
 
 
 def heard_alone(path: Path) -> tuple[float, float]:
-    """Return (seconds, MB of its own at most) of hearing a file in a fresh process."""
+    """Return (seconds, MB of its own at most) of decoding a file in a fresh process."""
     command = [sys.executable, "-c", HEAR, str(path)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     seconds, most_mb = json.loads(answer)

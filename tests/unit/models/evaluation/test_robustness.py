@@ -127,7 +127,7 @@ def test_what_was_heard_is_heard_once(
 
     decode_file = augmentation_cache.decoded
     monkeypatch.setattr(augmentation_cache, "decoded", decode)
-    augmentation_cache.fill_cache(subjects, tmp_path, 1)  # what is lacking is heard again
+    augmentation_cache.fill_cache(subjects, tmp_path, 1)  # what is lacking is decoded again
     augmentation_cache.fill_cache(subjects, tmp_path, 1)  # and then nothing is
     assert len(decoded) == 1
     assert [

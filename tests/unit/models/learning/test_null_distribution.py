@@ -1,4 +1,4 @@
-"""The human side: scales by length, performances as witnesses, deliveries, likeness."""
+"""The human side: scales by length, performances, deliveries, out-of-distribution."""
 
 from dataclasses import replace
 from math import log
@@ -140,4 +140,4 @@ def test_what_is_unlike_all_that_was_learned_from_is_told_apart() -> None:
     tone = replace(like, shares=np.where(np.arange(len(like.shares)) % 50, 0, 1).astype("f4"))
     assert known.is_out_of_distribution(tilted)
     assert known.is_out_of_distribution(tone)
-    assert ood_fitting.fit(scored[:100]) is None  # one in a hundred cannot be told from these
+    assert ood_fitting.fit(scored[:100]) is None  # too few tracks for one in a hundred

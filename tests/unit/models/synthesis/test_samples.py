@@ -101,7 +101,7 @@ def test_samples_that_are_there_are_left_and_others_made_anew(
     first.write_bytes(b"kept")
     assert [one.path.name for one in write_samples(folder, 1)] == [s.path.name for s in samples]
     assert first.read_bytes() == b"kept"
-    for _ in range(2):  # the second time nothing says that it is whole
+    for _ in range(2):  # the second time there is no mark of completion
         with pytest.raises(InterruptedError):
             write_samples(folder, 2)
     with pytest.raises(InterruptedError):

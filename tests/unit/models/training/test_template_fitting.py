@@ -80,7 +80,7 @@ def test_a_relative_of_a_known_generator_is_found_unseen(scored: list[Scored]) -
     }
     assert by_maker["one"] > 5
     assert by_maker["two"] > 5
-    assert by_maker["three"] < 3  # nobody shares its decoder: left out, it is unknown
+    assert by_maker["three"] < 3  # no other shares its decoder: left out, it is unknown
     everything = fit(lines, np.ones(len(scored), bool))
     assert (
         everything.scores(everything.unit(lines.vectors[10]), "full_rate")[

@@ -57,7 +57,7 @@ def test_events_of_every_release_are_still_read(release: str, name: str, text: b
 
 
 def holds(now: Any, then: Any) -> bool:
-    """Whether all that was said then is still there."""
+    """Whether the new value contains the whole old one."""
     if isinstance(then, dict):
         return all(key in now and holds(now[key], value) for key, value in then.items())
     if isinstance(then, list):

@@ -1,4 +1,4 @@
-"""Banks: thresholds, roll-out, switches, audit; what an upload is told as."""
+"""Banks: thresholds, roll-out, switches, audit, recognition of uploads."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

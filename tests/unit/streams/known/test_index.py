@@ -154,7 +154,7 @@ def test_empty_files_never_match_each_other(index: SqlIndex) -> None:
 
 
 def test_writers_and_readers_at_once(url: str) -> None:
-    """Nobody loses an item, nobody fails, and a reader never sees one twice."""
+    """No item is lost, no process fails, and a reader never sees an item twice."""
     done = threading.Event()
 
     def write(seeds: range) -> None:

@@ -124,7 +124,7 @@ def test_a_lie_about_ten_hours_does_not_cost_the_minute_that_is_there(tmp_path: 
     assert samples == pytest.approx(60 * 44_100, abs=65_535)
 
 
-# What a decoder in foreign hands would try. Each attempt says what came of it.
+# Attempts of a decoder that an attacker controls. Each returns its result.
 
 
 def network() -> None:
@@ -200,7 +200,7 @@ ATTEMPTS: dict[str, tuple[Callable[[], object], str]] = {
 
 
 def taken_over(descriptor: int, max_duration_s: float) -> Heard:
-    """A decoder that does what the file says."""
+    """A decoder that makes the attempt named in the file."""
     attempt, _ = ATTEMPTS[os.pread(descriptor, 100, 0).decode()]
     try:
         attempt()

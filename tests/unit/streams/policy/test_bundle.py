@@ -247,7 +247,7 @@ agreements:
         ('!(label.source == "reviewer")', False),
         ('rights.generator_status == "unlicensed"', False),  # the detector's own attribution
         ("uploader.fraud_score > 0.1", False),  # a little of everything is in everybody
-        # Somebody may have said that there is none.
+        # A person may have declared that there is none.
         ('label.source in ["reviewer", "appeal"]', False),
         ('label.source == "registry" && ai.outcome == "ai_likely"', False),
         ('review.by_person && ai.outcome == "ai_likely"', False),

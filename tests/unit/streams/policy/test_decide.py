@@ -1,8 +1,8 @@
 # ruff: noqa: E501 - a table is read across
 """The policy as a table: declared x detected x the file x registry x territory x people.
 
-A row reads: what is declared, what is detected, what else is known; then the label that
-prevails (extent, source), whether it is licensed, what follows, and who looks.
+A row contains declaration, detection and other facts. Then follow the label that prevails (extent,
+source), whether it is licensed, the actions, and the review queue.
 """
 
 from dataclasses import replace
@@ -61,7 +61,7 @@ BORDER = {"outcome": Outcome.UNCERTAIN, "p_value": 0.015}
 DOUBT = {"outcome": Outcome.UNCERTAIN, "p_value": 0.3}
 DEAF = {"outcome": Outcome.NOT_ASSESSABLE, "p_value": None}
 
-# --- what the file says ------------------------------------------------------------------------
+# --- provenance in the file --------------------------------------------------------------------
 SIGNED_ALL = Provenance(state="trusted", extent=Extent.ALL, software_agents=("Songmaker",))
 SIGNED_PART = Provenance(state="trusted", extent=Extent.PARTLY)
 SIGNED_HUMAN = Provenance(state="trusted", extent=Extent.NONE)
@@ -69,7 +69,7 @@ UNSIGNED = Provenance(state="untrusted", extent=Extent.ALL)
 TAMPERED = Provenance(state="invalid", extent=Extent.ALL)
 TAGGED = Provenance(aigc=Aigc(label="1"))
 
-# --- what the registry says --------------------------------------------------------------------
+# --- entries of the registry -------------------------------------------------------------------
 GRANTED = agreement()
 IN_DE = agreement(territories=("DE",))
 REVOKED = agreement(2, permission="revoked")
@@ -146,7 +146,7 @@ Row = tuple[Declaration, dict[str, Any], dict[str, Any], str, bool, dict[str, st
 # fmt: off
 TABLE: list[Row] = [
     # declared, detected, and known besides             label                 licensed follows review
-    # --- nobody says anything but the detector
+    # --- the detector alone
     (NOTHING, AI,     {},                               "All detector",       False, OUT,   None),
     (NOTHING, SOME,   {},                               "Partly detector",    False, WEAK,  None),
     (NOTHING, OPEN,   {},                               "Unknown detector",   False, WEAK,  None),
@@ -154,7 +154,7 @@ TABLE: list[Row] = [
     (NOTHING, BORDER, {},                               "Unknown detector",   False, FREE,  "borderline"),
     (NOTHING, DOUBT,  {},                               "Unknown detector",   False, FREE,  None),
     (NOTHING, DEAF,   {},                               "Unknown detector",   False, FREE,  None),
-    # --- a declaration of none is believed where nobody has looked, and nowhere else
+    # --- a declaration of none is believed only without another analysis
     (NONE,    AI,     {},                               "All detector",       False, OUT,   "disclosure"),
     (NONE,    SOME,   {},                               "Partly detector",    False, WEAK,  "disclosure"),
     (NONE,    HUMAN,  {},                               "None detector",      False, FREE,  None),
@@ -222,7 +222,7 @@ TABLE: list[Row] = [
     (NOTHING, AI,     {"said": LOST},                   "All detector",       False, OUT,   None),
     (NOTHING, AI,     {"said": RELIEF},                 "All detector",       False, BADGE, None),
     (NONE,    HUMAN,  {"said": WON, "file": SIGNED_ALL}, "None appeal",       False, FREE,  None),
-    # --- somebody's voice: a licence for a tool is none for a voice
+    # --- a person's voice: a licence for a tool is none for a voice
     (ALL,     AI,     VOICE,                            "All declaration",    False, OUT | HELD, "impersonation"),
     (LICENSED, AI,    {"rights": [GRANTED], **VOICE},   "All declaration",    True,  BADGE | HELD, "impersonation"),
     (ALL,     AI,     {"rights": [VOICE_YES], **VOICE}, "All declaration",    False, OUT,   None),

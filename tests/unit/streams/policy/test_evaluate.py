@@ -79,7 +79,7 @@ def test_a_finding_is_what_settles_a_rule_about_it(
     result: list[str], actions: dict[str, str], asks: bool
 ) -> None:
     policy = bundle(rule(actions=dict(SEVERE), finding="fraud", **HUMAN))
-    # A person who settled the label has said nothing about fraud.
+    # A person who settled the label has not settled fraud.
     evaluation = evaluate(features(REVIEWED | {"review.findings": result}), policy)
     assert evaluation.actions == Actions.model_validate(actions)
     assert (evaluation.review is not None) is asks
@@ -344,7 +344,7 @@ def snapshots(draw: st.DrawFn) -> dict[str, Value]:
 
 @st.composite
 def lonely(draw: st.DrawFn) -> dict[str, Value]:
-    """A track about which only the detector says anything, as precedence would have it."""
+    """A track with evidence of the detector only, in the order of precedence."""
     values = draw(snapshots())
     for name, feature in FEATURES.items():
         if feature.alone is not None:

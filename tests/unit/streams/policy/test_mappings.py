@@ -42,7 +42,7 @@ def test_extents(extent: str, ddex: str | None, iptc: str | None, icon: str | No
         ("confirmed", "reviewer", "vrd_1", "1"),
         ("declared", "declaration", None, "2"),
         ("declared", "provenance", "c2pa", "2"),
-        ("declared", "provenance", "aigc", "1"),  # found in the metadata: the platform says 1
+        ("declared", "provenance", "aigc", "1"),  # found in the metadata: 1 by the platform
         ("suspected", "detector", None, "3"),
     ],
 )

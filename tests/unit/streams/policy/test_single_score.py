@@ -1,7 +1,7 @@
 """The single-score rule against tracks as they come, and not as the schema describes them.
 
-The detector says AI, and everybody else is silent or says that there is none: whatever policy
-loads, nothing is removed, demonetised or detached.
+The detector finds AI, and every other source is silent or finds none. Whatever policy loads,
+nothing is removed, demonetised or detached.
 """
 
 from datetime import timedelta
@@ -57,7 +57,7 @@ DECLARED = (
 
 @st.composite
 def events(draw: st.DrawFn) -> TrackClassified:
-    """A track of which only the detector says that it is AI."""
+    """A track that is AI by the detector only."""
     event = classified(
         Outcome.AI_LIKELY,
         draw(st.sampled_from([Extent.ALL, Extent.PARTLY])),

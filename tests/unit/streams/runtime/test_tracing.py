@@ -1,4 +1,4 @@
-"""Traces: one way through the house, told apart by stage, and nothing at all while off."""
+"""Traces: one through the whole pipeline, with a span of each stage, and none while off."""
 
 import asyncio
 import json

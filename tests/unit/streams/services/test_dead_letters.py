@@ -45,7 +45,7 @@ class Lies:
 
 @dataclass
 class Broker:
-    """Takes what a producer sends; ``fails`` says for which keys it does not."""
+    """Takes what a producer sends, but for the keys in ``fails``."""
 
     fails: dict[bytes, Exception] = field(default_factory=dict)
     sent: list[tuple[str, bytes | None, bytes | None, Headers]] = field(default_factory=list)
@@ -197,7 +197,7 @@ def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
     assert {one.status for one in stored(ledger)} == {"open"}
 
 
-# --- how a letter stands ---------------------------------------------------------------------
+# --- status of a dead letter -----------------------------------------------------------------
 
 
 def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
@@ -233,7 +233,7 @@ def test_attempts_are_counted_over_repeated_deaths(ledger: Ledger) -> None:
         assert outcome.attempt == death
         topic, key, value, headers = broker.sent[-1]
         assert dict(headers)[dead_letters.REPLAY_OF] == letter.dead_letter_id.encode()
-        # It dies again, further down the house, where its headers have travelled to.
+        # It fails again in a later stage, which has its headers.
         project(ledger, [buried(Message(topic, 0, death, key, value, headers, NOW))])
     assert len(stored(ledger)) == 4
     (letter,) = stored(ledger, status="open")
@@ -374,7 +374,7 @@ def test_the_commands(run: Run) -> None:
     assert "no dead letters match" in run("replay", "--track", "T-9").output
 
     assert "no dead letter" in run("drop", "ddl_none", "--why", "x", code=1).output
-    run("drop", two["dead_letter_id"], code=2)  # nobody drops without a reason
+    run("drop", two["dead_letter_id"], code=2)  # a reason is required
     run("drop", two["dead_letter_id"], "--why", "not ours", "--by", "me")
     assert two["dead_letter_id"] not in run("ls").output
     assert "dropped by me: not ours" in run("show", two["dead_letter_id"]).output

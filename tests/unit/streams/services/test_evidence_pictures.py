@@ -1,4 +1,4 @@
-"""Pictures that are slow to draw, or cannot be drawn, hold nobody up."""
+"""Pictures that are slow to draw, or cannot be drawn, delay no other request."""
 
 import subprocess
 import time

@@ -1,5 +1,7 @@
-"""Webhooks on both databases: real receivers on loopback, a resolver that stands in for the
-world's. One address stands for the public internet, the other for what is inside."""
+"""Webhooks on both databases: real receivers on loopback, a resolver of the test.
+
+One address stands for the public internet, the other for the internal network.
+"""
 
 import json
 import threading

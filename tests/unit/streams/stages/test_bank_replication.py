@@ -1,4 +1,4 @@
-"""The catalogue bank fills itself: off unless set, in any order, as often as it is told."""
+"""The catalogue bank fills itself: off unless set, in any order, with repeated events."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +50,7 @@ def catalogue(settings: Settings, banks: Banks) -> Iterator[BankReplication]:
 
 
 def keep(settings: Settings, content: str, landmarks: Landmarks) -> Acoustics:
-    """Let the store have what was heard of a content."""
+    """Put the landmarks of a content into the store."""
     store, pcm = ArtefactStore.open(settings.store), digest(f"pcm of {content}")
     path = store._path(content, f"landmarks{LANDMARKS_VERSION}")
     store._write(path, bytes.fromhex(pcm) + landmarks.to_bytes())

@@ -1,4 +1,4 @@
-"""Scoring in batches: company changes nothing, a rebalance loses nobody else's answer."""
+"""Scoring in batches: a batch changes no answer, a rebalance loses no other answer."""
 
 import asyncio
 import hashlib

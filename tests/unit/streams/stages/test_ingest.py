@@ -142,7 +142,7 @@ def test_a_hook_that_is_not_open_says_so() -> None:
 
 def test_no_broker_is_a_passing_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.runtime.kafka.clients.BOOTSTRAP_MS", 200)
-    with socket.socket() as taken:  # bound and not listening: nobody answers there
+    with socket.socket() as taken:  # bound and not listening: no answer there
         taken.bind(("127.0.0.1", 0))
         settings = Settings(brokers=f"127.0.0.1:{taken.getsockname()[1]}")
         with pytest.raises(DeliveryFailed, match="no broker answers"), IngestHook(settings):

@@ -1,4 +1,4 @@
-"""One order of decisions per track: the catalogue ends with what the ledger says stands.
+"""One order of decisions per track: the catalogue ends with the ledger's current decision.
 
 A track is delivered once or several times, the same or another upload, before and after a
 verdict, a revocation and an appeal. Each consumer reads its topics in order and at its own

@@ -1,4 +1,4 @@
-"""Deciding again, on both databases: whatever the order and however often it is told."""
+"""Deciding again, on both databases: whatever the order and repetition of events."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -79,7 +79,7 @@ class House:
         return answer
 
     def tell(self, topic: str, record: Record) -> list[TrackDecided]:
-        """Something is said; return the decisions that follow."""
+        """Handle one event; return the decisions that follow."""
         published = self.settle([self.message(topic, record)])
         return [one for one in published if isinstance(one, TrackDecided)]
 

@@ -1,4 +1,4 @@
-"""The audit log: it only grows, and whoever changes it is found out; on both databases."""
+"""The audit log, on both databases: it only grows, and any change is detected."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""What the monitor says of the registry, and what decisions that rest on it move."""
+"""Metrics of the monitor about the registry and the decisions based on it."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -281,7 +281,7 @@ def test_an_event_delivered_twice_is_worked_on_once() -> None:
         bench.send([0, 1, 2, 1])
         await settle()
         await bench.let_end(0)
-        bench.send([0, 1, 2, 3])  # somebody has seeked back
+        bench.send([0, 1, 2, 3])  # the offset was reset to an earlier one
         await settle()
         assert {offset: len(doors) for (_, offset), doors in bench.doors.items()} == {
             0: 1,

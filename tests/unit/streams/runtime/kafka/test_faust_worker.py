@@ -27,7 +27,7 @@ def failure_after(folder: Path, change: Callable[[Worker], None]) -> BaseExcepti
 
 
 def waiting_for(factor: float) -> Callable[[Worker], None]:
-    """Let the worker have waited for partitions, in terms of its patience."""
+    """Let the worker have waited for partitions, in multiples of its limit."""
 
     def change(worker: Worker) -> None:
         patience = worker_module.JOIN_TIMEOUTS * worker._app.conf.broker_rebalance_timeout

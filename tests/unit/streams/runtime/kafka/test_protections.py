@@ -47,7 +47,7 @@ class Partition:
 
     @property
     def lost(self) -> set[int]:
-        """Events that nobody will deliver again and that became nothing."""
+        """Events that are not delivered again and have no result."""
         return set(range(self.committed)) - {answer.number for answer in self.published}
 
     @property
@@ -147,7 +147,7 @@ def acknowledge_at_once(acker: OrderedAcker, entry: Entry) -> None:
 
 
 def never_revoked(acker: OrderedAcker, entry: Entry) -> bool:
-    """Whether an entry is ours: always, as if nobody ever took a partition."""
+    """Whether an entry is ours: always, as if no partition was ever revoked."""
     return True
 
 

@@ -164,7 +164,7 @@ def test_the_first_link_works_once(ledger: Ledger) -> None:
     for bad in (link, "invented", ""):
         with pytest.raises(BadLink):
             sessions.enter(ledger, bad, "127.0.0.1")
-    assert sessions.first_link(ledger, always=False) is None  # somebody has got in
+    assert sessions.first_link(ledger, always=False) is None  # a user has got in
     again = sessions.first_link(ledger, always=True)
     assert again is not None
     assert len(users.everybody(ledger)) == 1

@@ -93,7 +93,7 @@ def test_what_is_on_trial_takes_one_and_a_restriction_two(ledger: Ledger, quick:
     assert policies.current().version == "2.2.0"
     live = text_with("live", "2.3.0")
     assert released(live, "alice", ledger).state == "proposed"
-    assert released(live, "alice", ledger).state == "proposed"  # nobody approves alone
+    assert released(live, "alice", ledger).state == "proposed"  # another person must approve
     assert policies.current().version == "2.2.0"
     second = released(live, "bob", ledger)
     assert (second.state, second.approved_by) == ("live", ("alice", "bob"))
@@ -354,7 +354,7 @@ def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
             spoken.append(
                 verdict(outcome=result[0], extent=result[1], verdict_id=f"v{number}", **about)
             )
-        if track_id == "T-3":  # taken back: nobody has said anything
+        if track_id == "T-3":  # taken back: no verdict is left
             spoken.append(
                 verdict(
                     outcome="insufficient_evidence",
@@ -373,7 +373,7 @@ def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
     report = backtest(ledger, policy, NOW, list(answer)).as_data()
     for name in ("suspected-all", "mine"):
         assert report["precision"][name] == {"reviewed": 2, "right": 1}
-    assert "established-all" not in report["precision"]  # holds since a person said so
+    assert "established-all" not in report["precision"]  # holds by a person's verdict
     assert "fraud-suspected" not in report["precision"]
 
 
