@@ -140,6 +140,7 @@ def release(
     out: Annotated[Path, typer.Option(help="Folder to release, as models/NAME.")],
     audio_root: _Root = None,
     version: _Version = "1",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the gates.")] = False,
     cache: _Cache = _CACHE,
     cells: _Cells = _CELLS,
     workers: _Workers = 2,
@@ -156,6 +157,7 @@ def release(
         cache=cache,
         cells=cells,
         workers=workers,
+        dry_run=dry_run,
     )
     typer.echo(released.report())
 

@@ -47,7 +47,7 @@ PERMUTED_WITHIN: Final = 0.1  # of one half
 
 @dataclass(frozen=True)
 class Released:
-    """The folder, its digest, and what the gates measured."""
+    """The folder, its digest (empty: nothing was written), and what the gates measured."""
 
     folder: Path
     digest: str
@@ -62,7 +62,8 @@ class Released:
             f"alike {one['confounds']['weighed']['auroc']:.3f}"
             for name, one in self.gates.items()
         ]
-        return "\n".join([*lines, f"{self.folder}: sha256 {self.digest}"])
+        end = f"sha256 {self.digest}" if self.digest else "a dry run: nothing was written"
+        return "\n".join([*lines, f"{self.folder}: {end}"])
 
 
 def release(
@@ -75,8 +76,11 @@ def release(
     cache: Path,
     cells: Path,
     workers: int,
+    dry_run: bool = False,
 ) -> Released:
     """Release a candidate as ``out``; its name is that of the folder.
+
+    With ``dry_run`` the gates are measured and nothing is written.
 
     Raises:
         ModelError: the candidate is no model folder, or was altered.
@@ -110,7 +114,7 @@ def release(
     description["release"] = {"candidate": model.digest, "gates": gates}
     if fused.lines is not None:
         description["few_shot"] = few_shot_evaluation.measure(fused, fused.lines, described["seed"])
-    return Released(out, write(out, description, parts), gates)
+    return Released(out, "" if dry_run else write(out, description, parts), gates)
 
 
 def reproduce(fused: Fused, observed_traces: Sequence[Observed], described: dict[str, Any]) -> str:

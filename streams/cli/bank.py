@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
 
 from detector.errors import BadInput
-from streams.cli.options import HERE, By, StateOption, Why, echo, operator, settings_of
+from streams.cli import options
+from streams.cli.options import HERE, echo, echo_json, operator, settings_of
 from streams.contract.vocabulary import BankKind
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ app = typer.Typer(no_args_is_help=True, help="Banks of known tracks: add, remove
 
 Name = Annotated[str, typer.Argument(help="Name of the bank.")]
 ReasonWhy = Annotated[str, typer.Option("--why", help="Why; noted in the audit log.")]
+OfItems = Annotated[str | None, typer.Option(help="Of its items.")]
+Note = Annotated[str | None, typer.Option(help="For people.")]
 Archive = Annotated[Path, typer.Argument(help="File of `bank snapshot`.", exists=True)]
 
 
@@ -36,12 +40,13 @@ def create(
     enabled_ratio: Annotated[float, typer.Option(help="Share of uploads, 0 to 1.")] = 1.0,
     min_score: Annotated[float, typer.Option(help="Stricter than Earmark's own, 0 to 1.")] = 0.0,
     min_overlap_s: Annotated[float, typer.Option(help="Likewise, in seconds.")] = 0.0,
-    generator: Annotated[str | None, typer.Option(help="Of its items.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Of its items.")] = None,
-    note: Annotated[str | None, typer.Option(help="For people.")] = None,
-    why: Why = "",
-    by: By = "",
-    state: StateOption = HERE,
+    generator: OfItems = None,
+    licence: OfItems = None,
+    note: Note = None,
+    why: options.Why = "",
+    by: options.By = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Create an empty bank."""
     from streams.known.banks import described
@@ -49,7 +54,7 @@ def create(
     fields = {"name": name, "kind": kind, "owner": owner, "enabled_ratio": enabled_ratio,
               "min_score": min_score, "min_overlap_s": min_overlap_s, "generator": generator,
               "licence": licence, "note": note}  # fmt: skip
-    with _opened(state) as (banks, _):
+    with _opened(state, dry_run=dry_run) as (banks, _):
         banks.create(described(fields), _attribution(by, why))
 
 
@@ -64,20 +69,21 @@ def change(
     owner: Annotated[str | None, typer.Option(help="Who answers for it.")] = None,
     min_score: Annotated[float | None, typer.Option(help="0: Earmark's own.")] = None,
     min_overlap_s: Annotated[float | None, typer.Option(help="0: Earmark's own.")] = None,
-    generator: Annotated[str | None, typer.Option(help="Of its items.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Of its items.")] = None,
-    note: Annotated[str | None, typer.Option(help="For people.")] = None,
-    by: By = "",
-    state: StateOption = HERE,
+    generator: OfItems = None,
+    licence: OfItems = None,
+    note: Note = None,
+    by: options.By = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Change a bank: roll it out, disable it, make it stricter."""
     values = {"enabled_ratio": enabled_ratio, "owner": owner, "min_score": min_score,
              "min_overlap_s": min_overlap_s, "generator": generator, "licence": licence,
-             "note": note}  # fmt: skip
+             "note": note, "disabled_until": disable_until}  # fmt: skip
     changes: dict[str, object] = {key: value for key, value in values.items() if value is not None}
-    if disable_until is not None:
-        changes["disabled_until"] = None if disable_until == "now" else disable_until
-    with _opened(state) as (banks, _):
+    if disable_until == "now":
+        changes["disabled_until"] = None
+    with _opened(state, dry_run=dry_run) as (banks, _):
         echo(banks.change(name, _attribution(by, why), **changes).model_dump_json(indent=2))
 
 
@@ -93,15 +99,16 @@ def add(
     ] = None,
     generator: Annotated[str | None, typer.Option(help="That made it.")] = None,
     licence: Annotated[str | None, typer.Option(help="Under which it was made.")] = None,
-    note: Annotated[str | None, typer.Option(help="For people.")] = None,
-    by: By = "",
-    state: StateOption = HERE,
+    note: Note = None,
+    by: options.By = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Add recordings: files, or tracks and contents of the artefact store."""
     if item_id is not None and len(things) > 1:
         raise BadInput("wrong_arguments", "--id names a single item")
     more = {"generator": generator, "licence": licence, "note": note}
-    with _opened(state) as (banks, settings):
+    with _opened(state, dry_run=dry_run) as (banks, settings):
         banks.get(name)
         items = [_item(name, thing, item_id, more, settings) for thing in things]
         _show_changed(banks.add(name, items, _attribution(by, why)))
@@ -112,11 +119,12 @@ def remove(
     name: Name,
     item_ids: Annotated[list[str], typer.Argument(help="Ids of items.")],
     why: ReasonWhy,
-    by: By = "",
-    state: StateOption = HERE,
+    by: options.By = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Remove items."""
-    with _opened(state) as (banks, _):
+    with _opened(state, dry_run=dry_run) as (banks, _):
         count = banks.remove(name, item_ids, _attribution(by, why))
     echo(f"{count} removed")
     raise SystemExit(0 if count == len(set(item_ids)) else 1)
@@ -125,12 +133,12 @@ def remove(
 @app.command(name="import")
 def bring_in(
     name: Name, archive: Archive, why: ReasonWhy,
-    by: By = "", state: StateOption = HERE,
+    by: options.By = "", dry_run: options.DryRun = False, state: options.StateOption = HERE,
 ) -> None:  # fmt: skip
     """Add all items of an archive to a bank, after checking the archive."""
     from streams.known import archives
 
-    with _opened(state) as (banks, _):
+    with _opened(state, dry_run=dry_run) as (banks, _):
         _show_changed(archives.bring_in(banks, archive, name, _attribution(by, why)))
 
 
@@ -138,7 +146,7 @@ def bring_in(
 def snapshot(
     archive: Annotated[Path, typer.Argument(help="File to write, all or nothing.")],
     name: Annotated[list[str] | None, typer.Option("--bank", help="Only these; several.")] = None,
-    state: StateOption = HERE,
+    state: options.StateOption = HERE,
 ) -> None:
     """Write banks, their items and their audit log to one file."""
     from streams.known import archives
@@ -148,21 +156,20 @@ def snapshot(
 
 
 @app.command()
-def restore(archive: Archive, by: By = "", state: StateOption = HERE) -> None:
+def restore(archive: Archive, by: options.By = "", state: options.StateOption = HERE) -> None:
     """Restore the banks of an archive into the index (EARMARK_INDEX)."""
     from streams.known import archives
 
     with _opened(state) as (banks, _):
-        _show_changed(
-            archives.restore(banks, archive, _attribution(by, f"restored from {archive.name}"))
-        )
+        attribution = _attribution(by, f"restored from {archive.name}")
+        _show_changed(archives.restore(banks, archive, attribution))
 
 
 @app.command()
 def replicate(
     name: Name,
     replica: Annotated[str, typer.Option("--as", help="Name of this replica, like no other's.")],
-    state: StateOption = HERE,
+    state: options.StateOption = HERE,
 ) -> None:
     """Add decided tracks to a catalogue bank of the index (EARMARK_INDEX)."""
     from streams.known.banks import described
@@ -176,24 +183,18 @@ def replicate(
 @app.command()
 def stats(
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
-    state: StateOption = HERE,
+    state: options.StateOption = HERE,
 ) -> None:
     """Print banks, items and disk use."""
-    import orjson
-
     with _opened(state) as (banks, _):
         totals, every_bank = banks.index.stats(), banks.all()
     if json:
-        report = {
-            "banks": {
-                name: bank.model_dump(mode="json") | {"items": totals.items.get(name, 0)}
-                for name, bank in every_bank.items()
-            },
-            "postings": totals.postings,
-            "segments": totals.segments,
-            "bytes_on_disk": totals.bytes_on_disk,
+        items = {
+            name: bank.model_dump(mode="json") | {"items": totals.items.get(name, 0)}
+            for name, bank in every_bank.items()
         }
-        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+        sizes = ("postings", "segments", "bytes_on_disk")
+        echo_json({"banks": items} | {size: getattr(totals, size) for size in sizes})
         return
     for name, bank in every_bank.items():
         off = f", disabled until {bank.disabled_until:%F %R %Z}" if bank.disabled_until else ""
@@ -208,7 +209,7 @@ def stats(
 
 
 @app.command()
-def verify(state: StateOption = HERE) -> None:
+def verify(state: options.StateOption = HERE) -> None:
     """Check the files of the index, and look up a sample of its items.
 
     The sample is the first hundred items, then each hundredth.
@@ -238,21 +239,17 @@ def verify(state: StateOption = HERE) -> None:
 def audit(
     name: Annotated[str | None, typer.Argument(help="Of one bank.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Latest changes.")] = 50,
-    state: StateOption = HERE,
+    state: options.StateOption = HERE,
 ) -> None:
     """Print changes of banks: when, by whom, and why."""
-    import orjson
-
     with _opened(state) as (banks, _):
         for line in reversed(banks.audit(name, limit)):
-            detail = orjson.dumps(line.detail).decode()
-            echo(
-                f"{line.at:%F %T} {line.who} {line.action} {line.bank}: {line.why or '-'} {detail}"
-            )
+            what = f"{line.action} {line.bank}: {line.why or '-'}"
+            echo(f"{line.at:%F %T} {line.who} {what} {orjson.dumps(line.detail).decode()}")
 
 
 @contextmanager
-def _opened(state: Path) -> "Iterator[tuple[Banks, Settings]]":
+def _opened(state: Path, *, dry_run: bool = False) -> "Iterator[tuple[Banks, Settings]]":
     from streams.known.banks import Banks
     from streams.known.index import open_index
     from streams.runtime import logs
@@ -260,7 +257,10 @@ def _opened(state: Path) -> "Iterator[tuple[Banks, Settings]]":
     logs.configure("warning")
     settings = settings_of(state)
     with open_index(settings.index_url) as index:
+        index.database.dry_run = dry_run
         yield Banks(index), settings
+    if dry_run:
+        typer.echo("a dry run: nothing was changed", err=True)
 
 
 def _attribution(by: str, why: str) -> "Attribution":

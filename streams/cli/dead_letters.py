@@ -5,26 +5,12 @@ Exit codes: 0; 1 where a dead letter could not be shown, replayed or dropped.
 
 import sys
 from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from streams.cli.options import (
-    HERE,
-    By,
-    DryRun,
-    JsonLines,
-    Since,
-    StateOption,
-    Why,
-    echo,
-    fail,
-    ledger_of,
-    operator,
-    parse_time,
-    settings_of,
-)
+from streams.cli import options
+from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of
 
 if TYPE_CHECKING:
     from streams.store.database import Ledger
@@ -32,24 +18,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
 
-
-class StatusFilter(StrEnum):
-    """Status of a dead letter, as a filter."""
-
-    OPEN = "open"
-    REPLAYED = "replayed"
-    DROPPED = "dropped"
-    ALL = "all"
-
-
+StatusFilter = Literal["open", "replayed", "dropped", "all"]
 Topic = Annotated[str | None, typer.Option("--topic", help="Source topic.")]
 Processor = Annotated[str | None, typer.Option("--processor", help="Process that refused it.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="missing_file, too_large ...")]
 Upload = Annotated[str | None, typer.Option("--upload", help="Upload id.")]
 Track = Annotated[str | None, typer.Option("--track", help="Track id.")]
-Until = Annotated[
-    datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Before: the same.")
-]
+Until = Annotated[datetime | None, options.time_option("Before: the same.")]
 Status = Annotated[StatusFilter, typer.Option("--status", help="Status of the dead letters.")]
 
 
@@ -60,19 +35,21 @@ def list_dead_letters(
     reason: Reason = None,
     upload: Upload = None,
     track: Track = None,
-    since: Since = None,
+    since: options.Since = None,
     until: Until = None,
-    status: Status = StatusFilter.OPEN,
+    status: Status = "open",
     limit: Annotated[int, typer.Option(min=0, help="The latest so many.")] = 50,
-    json: JsonLines = False,
-    state: StateOption = HERE,
+    json: options.JsonLines = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """List dead letters: counts by place and reason, then the latest."""
     from streams.services import dead_letter_text
     from streams.store import dead_letter_store
 
     ledger = ledger_of(state)
-    query = _query((), topic, processor, reason, upload, track, since, until, status)
+    query = dead_letter_store.DeadLetterFilter(
+        (), topic, processor, reason, upload, track, since, until, _stored(status)
+    )
     letters = dead_letter_store.find(ledger, query, limit)
     if json:
         echo(*map(dead_letter_text.as_json, letters))
@@ -90,7 +67,7 @@ def list_dead_letters(
 def show(
     dead_letter_id: str,
     raw: Annotated[bool, typer.Option("--raw", help="Only the value, byte by byte.")] = False,
-    state: StateOption = HERE,
+    state: options.StateOption = HERE,
 ) -> None:
     """Show one dead letter: reason, headers, key, value, what was done."""
     from streams.services import dead_letter_text
@@ -115,27 +92,29 @@ def replay(
     reason: Reason = None,
     upload: Upload = None,
     track: Track = None,
-    since: Since = None,
+    since: options.Since = None,
     until: Until = None,
-    status: Status = StatusFilter.OPEN,
+    status: Status = "open",
     everything: Annotated[bool, typer.Option("--all", help="Every open dead letter.")] = False,
-    dry_run: DryRun = False,
+    dry_run: options.DryRun = False,
     max_attempts: Annotated[
         int, typer.Option(min=1, help="Skip those replayed so often, unless named.")
     ] = 5,
-    by: By = "",
-    why: Why = "",
-    state: StateOption = HERE,
+    by: options.By = "",
+    why: options.Why = "",
+    state: options.StateOption = HERE,
 ) -> None:
     """Send the original messages to their source topics again, oldest first.
 
     Replaying twice is harmless: the same message gives the same decision under the same id.
     """
+    from streams.runtime.kafka.clients import open_producer
     from streams.services import dead_letter_text, dead_letters
+    from streams.store.dead_letter_store import DeadLetterFilter
 
     named = tuple(ids or ())
-    status = StatusFilter.ALL if named else status
-    query = _query(named, topic, processor, reason, upload, track, since, until, status)
+    only = None if named else _stored(status)
+    query = DeadLetterFilter(named, topic, processor, reason, upload, track, since, until, only)
     if query.matches_all and not everything:
         fail("say which: ids, filters (--reason missing_file --since 6h ...), or --all")
     ledger = ledger_of(state)
@@ -153,8 +132,6 @@ def replay(
         ]
         echo(*map(dead_letter_text.outcome, outcomes))
         raise SystemExit(any(outcome.refused for outcome in outcomes))
-    from streams.runtime.kafka.clients import open_producer
-
     settings = settings_of(state)
     producer = open_producer(settings, "replay")
     refused = sent = 0
@@ -178,9 +155,9 @@ def replay(
 def drop(
     ids: list[str],
     why: Annotated[str, typer.Option(help="Why it needs no replay; noted.")],
-    dry_run: DryRun = False,
-    by: By = "",
-    state: StateOption = HERE,
+    dry_run: options.DryRun = False,
+    by: options.By = "",
+    state: options.StateOption = HERE,
 ) -> None:
     """Mark dead letters as settled without a replay; the ledger keeps them."""
     from streams.services import dead_letters
@@ -196,21 +173,8 @@ def drop(
     echo(*(f"{letter.dead_letter_id}  {verb}" for letter in open_letters))
 
 
-def _query(
-    ids: tuple[str, ...],
-    topic: str | None,
-    processor: str | None,
-    reason: str | None,
-    upload: str | None,
-    track: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    status: StatusFilter,
-) -> "DeadLetterFilter":
-    from streams.store.dead_letter_store import DeadLetterFilter
-
-    only = None if status is StatusFilter.ALL else status.value
-    return DeadLetterFilter(ids, topic, processor, reason, upload, track, since, until, only)
+def _stored(status: StatusFilter) -> str | None:
+    return None if status == "all" else status
 
 
 def _found(ledger: "Ledger", query: "DeadLetterFilter") -> "list[DeadLetter]":

@@ -5,16 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.options import (
-    HERE,
-    By,
-    DryRunUnlessYes,
-    StateOption,
-    echo,
-    ledger_of,
-    operator,
-    settings_of,
-)
+from streams.cli import options
+from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,7 +19,7 @@ tracks (earmark bank remove); your backups. docs/runbooks.md, "Deleting a person
 
 
 @app.command()
-def upgrade(state: StateOption = HERE) -> None:
+def upgrade(state: options.StateOption = HERE) -> None:
     """Migrate the tables to this release, as opening the ledger does."""
     from streams.store.database import Ledger, connect
 
@@ -42,7 +34,7 @@ def upgrade(state: StateOption = HERE) -> None:
 @app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="File to write (JSON lines); it holds hashes.")],
-    state: StateOption = HERE,
+    state: options.StateOption = HERE,
 ) -> None:
     """Write the ledger to one file, without sessions and one-time links."""
     from streams.store.export import export as write
@@ -58,7 +50,7 @@ def rebuild(
     source: Annotated[
         Path | None, typer.Option("--from", help="An export; none: the topics.")
     ] = None,
-    state: StateOption = HERE,
+    state: options.StateOption = HERE,
 ) -> None:
     """Add rows that an export or the topics hold and the ledger lacks."""
     if source is not None:
@@ -76,7 +68,7 @@ def rebuild(
 
 
 @app.command()
-def verify(state: StateOption = HERE) -> None:
+def verify(state: options.StateOption = HERE) -> None:
     """Check every row against its record, and the chain of the audit log."""
     from streams.services.ledger_verification import faults as faults_of
     from streams.store import audit
@@ -93,7 +85,8 @@ def verify(state: StateOption = HERE) -> None:
 
 @app.command("export-training-labels")
 def export_training_labels(
-    out: Annotated[Path, typer.Argument(help="CSV file to write.")], state: StateOption = HERE
+    out: Annotated[Path, typer.Argument(help="CSV file to write.")],
+    state: options.StateOption = HERE,
 ) -> None:
     """Write the reviewed tracks that may be used to calibrate and train."""
     from streams.services.training_export import write
@@ -105,9 +98,9 @@ def export_training_labels(
 @app.command()
 def erase(
     tracks: Annotated[list[str], typer.Argument(help="Ids of tracks.")],
-    dry_run: DryRunUnlessYes = True,
-    by: By = "",
-    state: StateOption = HERE,
+    dry_run: options.DryRunUnlessYes = True,
+    by: options.By = "",
+    state: options.StateOption = HERE,
 ) -> None:
     """Delete what ledger and store hold about tracks; list what stays."""
     from streams.media.artefacts import ArtefactStore

@@ -7,38 +7,26 @@ import typer
 
 from detector.errors import BadInput, EarmarkError
 from models import commands as models
-from streams.cli import (
-    bank,
-    dead_letters,
-    groups,
-    ledger,
-    policy,
-    processes,
-    redecide,
-    reference,
-    rights,
-    statements,
-    topics,
-    tracks,
-    users,
-)
+from streams.cli import bank, dead_letters, ledger, policy, processes, rights, topics, tracks
 from streams.cli.renamed import Renamed
 
 app = typer.Typer(
     cls=Renamed, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for module in (tracks, processes, reference, models):
+for module in (tracks, processes, models):
     app.registered_commands.extend(module.app.registered_commands)
-app.command()(redecide.redecide)
-app.command()(statements.statements)
-app.add_typer(bank.app, name="bank")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(groups.app, name="groups")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(policy.app, name="policy")
-app.add_typer(rights.app, name="rights")
-app.add_typer(topics.app, name="topics")
-app.add_typer(users.app, name="users")
+app.command()(policy.redecide)
+for name, group in {
+    "bank": bank.app,
+    "dead-letters": dead_letters.app,
+    "groups": topics.groups,
+    "ledger": ledger.app,
+    "policy": policy.app,
+    "rights": rights.app,
+    "topics": topics.app,
+    "users": processes.users,
+}.items():
+    app.add_typer(group, name=name)
 
 
 @app.command(

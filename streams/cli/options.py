@@ -35,6 +35,11 @@ def parse_time(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def time_option(help: str) -> Any:
+    """Return an option that takes a time."""
+    return typer.Option(parser=parse_time, metavar="TIME", help=help)
+
+
 StateOption = Annotated[Path, typer.Option("--state", help="Folder of a one-machine instance.")]
 By = Annotated[str, typer.Option("--by", help="Who does it, noted; the system's user if left out.")]
 Why = Annotated[str, typer.Option("--why", help="Why; noted.")]
@@ -44,10 +49,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be
 DryRunUnlessYes = Annotated[
     bool, typer.Option("--dry-run/--yes", help="Only show what would be done; --yes does it.")
 ]
-Since = Annotated[
-    datetime | None,
-    typer.Option(parser=parse_time, metavar="TIME", help="From: ISO 8601, or 6h, 7d."),
-]
+Since = Annotated[datetime | None, time_option("From: ISO 8601, or 6h, 7d.")]
 
 
 def settings_of(state: Path) -> "Settings":

@@ -1,8 +1,9 @@
-"""``earmark policy``: write, test, back-test, release. See docs/how-to/rules.md.
+"""``earmark policy`` and ``earmark redecide``. See docs/how-to/rules.md.
 
 Exit codes: 0; 1 where the bundle is refused or a test fails; 2 for a wrong command line.
 """
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,26 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import orjson
 import typer
 
-from streams.cli.options import (
-    HERE,
-    By,
-    DryRun,
-    Json,
-    Since,
-    StateOption,
-    Why,
-    echo,
-    echo_json,
-    fail,
-    ledger_of,
-    operator,
-    settings_of,
-)
+from streams.cli import options
+from streams.cli.options import HERE, echo, echo_json, fail, ledger_of, operator, settings_of
 
 if TYPE_CHECKING:
     from streams.policy.bundle import Bundle
     from streams.policy.changes import Change
-    from streams.policy.evaluate import Evaluation
 
 app = typer.Typer(no_args_is_help=True, help="Policies: write, test, back-test, release.")
 
@@ -38,7 +25,7 @@ Rule = Annotated[str, typer.Argument(help="Rule id.")]
 
 
 @app.command()
-def features(json: Json = False) -> None:
+def features(json: options.Json = False) -> None:
     """List the features that a condition may use."""
     from streams.policy.schema import FEATURES, document
 
@@ -55,10 +42,7 @@ def features(json: Json = False) -> None:
 def lint(bundle: BundlePath) -> None:
     """Check a policy: form, types, features, dead rules, its tests."""
     checked = _load(bundle)
-    modes: dict[str, int] = {}
-    for rule in checked.rules:
-        word = rule.mode.split()[0]
-        modes[word] = modes.get(word, 0) + 1
+    modes = Counter(rule.mode.split()[0] for rule in checked.rules)
     counted = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
     echo(f"{bundle}: {checked.name} {checked.version}, digest {checked.digest[:12]}")
     echo(f"{len(checked.rules)} rules ({counted}), {len(checked.tests)} tests pass")
@@ -106,12 +90,26 @@ def evaluate(
     from streams.policy.features import snapshot as filled
 
     checked = _load(bundle)
-    echo_json(_as_data(apply(filled(orjson.loads(snapshot.read_bytes())), checked, key=key)))
+    result = apply(filled(orjson.loads(snapshot.read_bytes())), checked, key=key)
+    review = result.review
+    echo_json(
+        {
+            "actions": result.actions.model_dump(),
+            "rules": [hit.model_dump() for hit in result.hits],
+            "on_trial": [hit.model_dump() for hit in result.shadow_hits],
+            "would_be": result.would_be.model_dump(),
+            "review": review and {"queue": review.queue, "priority": review.priority},
+            "automation": result.automation,
+            "reasons_public": result.reasons_public,
+            "reasons_internal": result.reasons_internal,
+            "missing_signals": result.missing_signals,
+        }
+    )
 
 
 @app.command()
 def explain(
-    track: Annotated[str, typer.Argument(help="Track id.")], state: StateOption = HERE
+    track: Annotated[str, typer.Argument(help="Track id.")], state: options.StateOption = HERE
 ) -> None:
     """Explain a decision: facts, rules, and what the rules saw."""
     from streams.services.policies.explanation import explained
@@ -144,10 +142,10 @@ def diff(
 @app.command()
 def backtest(
     bundle: BundlePath,
-    since: Since = None,
+    since: options.Since = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many tracks.")] = None,
-    json: Json = False,
-    state: StateOption = HERE,
+    json: options.Json = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Evaluate a policy on decided tracks and report what would change."""
     from streams.services.policies.backtest import backtest as run
@@ -156,27 +154,23 @@ def backtest(
     checked, ledger = _load(bundle), ledger_of(state)
     tracks = reopening.tracks_since(ledger, since, limit)
     report = run(ledger, checked, datetime.now(UTC), tracks).as_data()
-    if json:
-        echo_json(report)
-    else:
-        print_report(report)
+    show = echo_json if json else _print_report
+    show(report)
 
 
 @app.command()
 def simulate(
     bundle: BundlePath,
     snapshots: Annotated[Path, typer.Argument(help="Snapshots of features, one JSON a line.")],
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Evaluate a policy on made-up snapshots, one JSON object a line."""
-    from collections import Counter
-
     from streams.policy.evaluate import evaluate as apply
     from streams.policy.features import snapshot as filled
 
     checked = _load(bundle)
-    count, hits, on_trial, reviews = 0, Counter[str](), Counter[str](), 0
-    actions: Counter[str] = Counter()
+    count = reviews = 0
+    hits, on_trial, actions = Counter[str](), Counter[str](), Counter[str]()
     with snapshots.open("rb") as lines:
         for number, line in enumerate(lines):
             if not line.strip():
@@ -204,24 +198,18 @@ def simulate(
 @app.command()
 def publish(
     bundle: BundlePath,
-    by: By = "",
-    why: Why = "",
-    dry_run: DryRun = False,
-    state: StateOption = HERE,
+    by: options.By = "",
+    why: options.Why = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Release a policy; a restrictive change waits for a second person."""
     from streams.policy.bundle import read
     from streams.services.policies.publishing import release
 
-    checked = _load(bundle)
+    checked, text = _load(bundle), read(bundle)
     released = release(
-        settings_of(state),
-        ledger_of(state),
-        checked,
-        read(bundle),
-        operator(by),
-        why,
-        dry_run=dry_run,
+        settings_of(state), ledger_of(state), checked, text, operator(by), why, dry_run=dry_run
     )
     echo(*map(_change_line, released.changes))
     name = f"{checked.name} {checked.version} ({checked.digest[:12]})"
@@ -239,7 +227,11 @@ def publish(
 
 @app.command()
 def disable(
-    rule: Rule, by: By = "", why: Why = "", dry_run: DryRun = False, state: StateOption = HERE
+    rule: Rule,
+    by: options.By = "",
+    why: options.Why = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Disable a rule at once, whatever its mode in the policy."""
     _switch(rule, "killed", operator(by), why, state, dry_run=dry_run)
@@ -247,7 +239,11 @@ def disable(
 
 @app.command()
 def enable(
-    rule: Rule, by: By = "", why: Why = "", dry_run: DryRun = False, state: StateOption = HERE
+    rule: Rule,
+    by: options.By = "",
+    why: options.Why = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Enable a disabled rule again; this takes the right to release."""
     _switch(rule, "on", operator(by), why, state, dry_run=dry_run)
@@ -272,6 +268,50 @@ def _switch(
     echo("what was decided before stays until: earmark redecide --since 7d --yes")
 
 
+def redecide(
+    entry: Annotated[str, typer.Option(help="Tracks that a registry entry may concern.")] = "",
+    track: Annotated[str, typer.Option(help="One track.")] = "",
+    since: Annotated[
+        datetime | None, options.time_option("Decided since: 6h, 7d, ISO 8601.")
+    ] = None,
+    all_tracks: Annotated[bool, typer.Option("--all", help="Every track.")] = False,
+    dry_run: options.DryRunUnlessYes = True,
+    state: options.StateOption = HERE,
+) -> None:
+    """Decide tracks again from stored facts, by the running policy."""
+    from streams.contract.records import Cause
+    from streams.policy.bundle import load
+    from streams.policy.registry import keys_of_entry
+    from streams.services.policies.backtest import backtest
+    from streams.services.policies.publishing import reopen, running
+    from streams.store import reopening
+    from streams.store.track_facts import TrackFacts
+
+    settings, ledger = settings_of(state), ledger_of(state)
+    bundle = running(ledger, load(settings.policy))
+    if entry:
+        registry, _ = TrackFacts(ledger).registry("", fresh=True)
+        keys = {
+            key for change in registry if change.entry_id == entry for key in keys_of_entry(change)
+        }
+        if not keys:
+            raise typer.BadParameter(f"the registry has no entry {entry!r}")
+        track_ids = reopening.tracks_about(ledger, keys)
+    elif track:
+        track_ids = iter([track])
+    elif since or all_tracks:
+        track_ids = reopening.tracks_since(ledger, since)
+    else:
+        raise typer.BadParameter("say which tracks: --entry, --track, --since or --all")
+    if dry_run:
+        _print_report(backtest(ledger, bundle, datetime.now(UTC), track_ids).as_data())
+        echo("a dry run: nothing was sent; add --yes")
+        return
+    count = reopen(settings, track_ids, Cause(kind="operator", id=operator("")))
+    echo(f"{count} tracks reopened; what differs is decided again, at most "
+         f"{settings.redecide_per_s:g} a second by each worker")  # fmt: skip
+
+
 def _load(path: Path) -> "Bundle":
     from streams.policy.bundle import load
 
@@ -282,25 +322,8 @@ def _change_line(change: "Change") -> str:
     return f"{change.what}{'   [restrictive]' if change.restrictive else ''}"
 
 
-def _as_data(result: "Evaluation") -> dict[str, Any]:
-    return {
-        "actions": result.actions.model_dump(),
-        "rules": [hit.model_dump() for hit in result.hits],
-        "on_trial": [hit.model_dump() for hit in result.shadow_hits],
-        "would_be": result.would_be.model_dump(),
-        "review": None
-        if result.review is None
-        else {"queue": result.review.queue, "priority": result.review.priority},
-        "automation": result.automation,
-        "reasons_public": list(result.reasons_public),
-        "reasons_internal": list(result.reasons_internal),
-        "missing_signals": list(result.missing_signals),
-    }
-
-
-def print_report(report: dict[str, Any]) -> None:
-    """Print the report of a back-test."""
-    tracks = report["tracks"]
+def _print_report(report: dict[str, Any]) -> None:
+    tracks, reviews, changed = report["tracks"], report["reviews"], report["changed"]
     echo(f"{tracks} tracks, uploaded {report['from']} to {report['to']}")
     for title, name in (("rules that act", "hits"), ("rules on trial", "on_trial")):
         echo(f"{title}:")
@@ -312,11 +335,8 @@ def print_report(report: dict[str, Any]) -> None:
             echo(f"  {flip['dimension']}: {flip['from']} -> {flip['to']}: {flip['tracks']} tracks")
         if not report[name]:
             echo("  nothing")
-    reviews = report["reviews"]
-    echo(
-        f"reviews: {reviews['before']} before, {reviews['now']} now, "
-        f"{reviews['with_trials']} with what is on trial"
-    )
+    echo(f"reviews: {reviews['before']} before, {reviews['now']} now, "
+         f"{reviews['with_trials']} with what is on trial")  # fmt: skip
     echo("by distributor:")
     for name, counts in sorted(report["by_distributor"].items()):
         flips = ", ".join(f"{key} {value}" for key, value in counts.items() if key != "tracks")
@@ -326,10 +346,10 @@ def print_report(report: dict[str, Any]) -> None:
         echo(f"  {rule}: {precision['right']} of {precision['reviewed']} right")
     if not report["precision"]:
         echo("  none yet")
-    echo(f"changed tracks ({len(report['changed'])} named):")
-    for track in report["changed"][:20]:
+    echo(f"changed tracks ({len(changed)} named):")
+    for track in changed[:20]:
         changes = [f"{name} {was} -> {now}" for name, (was, now) in track["changes"].items()]
         changes += [f"on trial: {rule}" for rule in track["on_trial"]]
         echo(f"  {track['track_id']}: {'; '.join(changes)}")
-    if len(report["changed"]) > 20:
+    if len(changed) > 20:
         echo("  ... all of them with --json")

@@ -1,4 +1,4 @@
-"""Commands that run or examine the installation's processes: up, worker, catalogue, doctor."""
+"""Commands that run, examine or describe an installation, and its accounts."""
 
 import gc
 import os
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import BadInput
-from streams.cli.options import HERE, JsonLines, StateOption, echo
-from streams.cli.tracks import uploads_of
+from streams.cli.options import HERE, JsonLines, StateOption, echo, settings_of
 from streams.ops.state import State
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from streams.runtime.settings import Settings
 
 app = typer.Typer()
+users = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 
 
 @app.command()
@@ -36,6 +36,7 @@ def up(
     from rich.console import Console
 
     from streams.ops.inputs import named
+    from streams.ops.submit import uploads
     from streams.ops.up import up as run_all
     from streams.runtime import logs
 
@@ -46,7 +47,7 @@ def up(
     here = State(state)
 
     def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Skipped]":
-        return uploads_of(names, settings) if audio else _samples(here.samples, seed)
+        return uploads(names, settings.fetch_max_bytes) if audio else _samples(here.samples, seed)
 
     raise SystemExit(run_all(here, items, once=once, out=out, console=Console()))
 
@@ -91,6 +92,42 @@ def doctor(json: JsonLines = False, state: StateOption = HERE) -> None:
         faults += finding.state == "fault"
         echo(as_json(finding) if json else as_text(finding))
     raise SystemExit(1 if faults else 0)
+
+
+@app.command()
+def schemas(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("schemas"),
+) -> None:
+    """Write the JSON Schemas of all topics, and their AsyncAPI document."""
+    from streams.contract.json_schemas import write
+
+    echo(*map(str, write(out)))
+
+
+@app.command()
+def settings() -> None:
+    """Print all settings: meaning, default, current value; secrets hidden."""
+    from streams.runtime.settings import PREFIX, Settings
+
+    current = Settings.from_env().shown()
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default in (None, "") else field.default
+        echo(f"{PREFIX}{name.upper()}={current[name]}",
+             f"    {field.description} (default {default})")  # fmt: skip
+
+
+@users.command("login-link")
+def login_link(
+    name: Annotated[str, typer.Argument(help="A user's name; none: the first admin.")] = "",
+    state: StateOption = HERE,
+) -> None:
+    """Print a one-time link into the console, to set a password."""
+    from streams.services.accounts.sessions import new_link
+    from streams.store.database import Ledger
+
+    settings = settings_of(state)
+    token = new_link(Ledger.open(settings.ledger), name)
+    echo(f"{settings.console_address()}/enter/{token}")
 
 
 def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Skipped]":

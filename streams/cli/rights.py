@@ -11,16 +11,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import (
-    HERE,
-    By,
-    DryRun,
-    StateOption,
-    echo,
-    ledger_of,
-    operator,
-    settings_of,
-)
+from streams.cli import options
+from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="The rights registry: agreements and consents.")
 
@@ -28,9 +20,9 @@ app = typer.Typer(no_args_is_help=True, help="The rights registry: agreements an
 @app.command("import")
 def import_rights(
     file: Annotated[Path, typer.Argument(help="CSV, or JSONL with one entry a line.")],
-    by: By = "",
-    dry_run: DryRun = False,
-    state: StateOption = HERE,
+    by: options.By = "",
+    dry_run: options.DryRun = False,
+    state: options.StateOption = HERE,
 ) -> None:
     """Import agreements, consents and generators into the registry."""
     from streams.contract import topics
@@ -57,7 +49,7 @@ def import_rights(
 
 
 @app.command("ls")
-def list_rights(state: StateOption = HERE) -> None:
+def list_rights(state: options.StateOption = HERE) -> None:
     """List the entries of the registry."""
     from streams.policy.registry import keys_of_entry, status_of
     from streams.store import reopening

@@ -1,20 +1,31 @@
-"""``earmark topics``: compare the topics on the broker with the settings, and change them."""
+"""``earmark topics``: align the topics on the broker with the settings; ``earmark groups``."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from streams.cli.options import DryRun, echo
+from streams.cli.options import (
+    HERE,
+    DryRun,
+    DryRunUnlessYes,
+    StateOption,
+    echo,
+    settings_of,
+    time_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streams.runtime.kafka.topic_plan import Change
+    from streams.runtime.settings import Settings
 
 VISIBLE_S: Final = 10.0
 
 app = typer.Typer(no_args_is_help=True, help="Create topics and align them with the settings.")
+groups = typer.Typer(no_args_is_help=True, help="Consumer groups of the processes.")
 
 
 @app.command()
@@ -22,14 +33,12 @@ def plan(
     check: Annotated[bool, typer.Option("--check", help="Exit 1 where something differs.")] = False,
 ) -> None:
     """Show how the topics on EARMARK_BROKERS differ from the settings."""
-    from streams.runtime.kafka.topic_plan import on_broker, open_admin
-    from streams.runtime.kafka.topic_plan import plan as changes_of
-    from streams.runtime.kafka.topic_plan import target_shapes as planned_topics
+    from streams.runtime.kafka.topic_plan import open_admin
     from streams.runtime.settings import Settings
 
     settings = Settings.from_env()
     with open_admin(settings) as admin:
-        changes = changes_of(planned_topics(settings), on_broker(admin))
+        changes = _changes(admin, settings)
     _show(changes, "topics are as they should be")
     _advise(changes)
     raise SystemExit(1 if changes and check else 0)
@@ -45,24 +54,20 @@ def apply(
     """Create missing topics and set what differs; list what is left to do."""
     from streams.ops.embedded_broker import ensure_topics
     from streams.runtime.kafka.topic_plan import apply as apply_changes
-    from streams.runtime.kafka.topic_plan import on_broker, open_admin
-    from streams.runtime.kafka.topic_plan import plan as changes_of
-    from streams.runtime.kafka.topic_plan import target_shapes as planned_topics
+    from streams.runtime.kafka.topic_plan import open_admin
     from streams.runtime.settings import Settings
 
     if dry_run:
         plan(check=False)
     settings = Settings.from_env()
     with open_admin(settings) as admin:
-        done = apply_changes(
-            admin, changes_of(planned_topics(settings), on_broker(admin)), grow=grow
-        )
+        done = apply_changes(admin, _changes(admin, settings), grow=grow)
         _show(done, "nothing to do")
         ensure_topics(settings)  # waits until all are visible
         deadline = time.monotonic() + VISIBLE_S
         applied = {(change.topic, change.kind) for change in done}
         while True:  # a broker shows a change a moment later
-            left = changes_of(planned_topics(settings), on_broker(admin))
+            left = _changes(admin, settings)
             late = applied & {(change.topic, change.kind) for change in left}
             if not late or time.monotonic() > deadline:
                 break
@@ -73,6 +78,41 @@ def apply(
         _advise(left)
     if any(change.kind == "grow" for change in done):
         echo("restart all processes: running ones see new partitions minutes later")
+
+
+@groups.command("reset-offsets")
+def reset_offsets(
+    process: Annotated[str, typer.Argument(help="fingerprint, classify, decide, ledger ...")],
+    to: Annotated[datetime, time_option("6h, 7d, or ISO 8601.")],
+    dry_run: DryRunUnlessYes = True,
+    state: StateOption = HERE,
+) -> None:
+    """Reset a consumer group to a point in time. Stop its workers first."""
+    from streams.contract.processes import GROUPS
+    from streams.runtime.kafka.offsets import moves, rewind
+    from streams.runtime.kafka.topic_plan import open_admin
+
+    if process not in GROUPS:
+        raise typer.BadParameter(f"no process {process!r}; there are {', '.join(GROUPS)}")
+    settings = settings_of(state)
+    group = f"{settings.group_prefix}.{process}"
+    with open_admin(settings) as admin:
+        resets = moves(admin, group, GROUPS[process], to)
+        if resets and not dry_run:
+            rewind(admin, group, resets)
+    for reset in resets:
+        echo(f"{reset.topic}/{reset.partition}: from {reset.before} back to {reset.after} "
+             f"(end {reset.end})")  # fmt: skip
+    count = sum(reset.before - reset.after for reset in resets)
+    echo(f"{count} events {'would be' if dry_run else 'will be'} done again")
+    if dry_run:
+        echo("nothing was changed; stop the workers of that process, then add --yes")
+
+
+def _changes(admin: Any, settings: "Settings") -> "list[Change]":
+    from streams.runtime.kafka import topic_plan
+
+    return topic_plan.plan(topic_plan.target_shapes(settings), topic_plan.on_broker(admin))
 
 
 def _advise(left: "Sequence[Change]") -> None:

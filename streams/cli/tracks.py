@@ -1,20 +1,15 @@
-"""Commands about tracks: submit, show, analyse, draw evidence, read DDEX, make samples."""
+"""Commands about tracks: from DDEX messages and submission to evidence and statements."""
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
+import orjson
 import typer
 
-from streams.cli.options import HERE, JsonLines, StateOption, echo, fail, ledger_of
+from streams.cli.options import HERE, JsonLines, Since, StateOption, echo, fail, ledger_of
 from streams.ops.state import State
-
-if TYPE_CHECKING:
-    from streams.contract.records import Upload
-    from streams.ops.inputs import Skipped
-    from streams.runtime.settings import Settings
 
 app = typer.Typer()
 Model = Annotated[Path | None, typer.Option(help="Folder of a released model.")]
@@ -36,7 +31,7 @@ def submit(
     """Send tracks to a running Earmark (of --state, else EARMARK_BROKERS)."""
     from rich.console import Console
 
-    from streams.ops.submit import manifest
+    from streams.ops.submit import manifest, uploads
     from streams.ops.submit import submit as send
     from streams.runtime import logs
     from streams.runtime.settings import Settings
@@ -47,7 +42,7 @@ def submit(
     if settings is None:
         settings = Settings.from_env()
         sys.stderr.write(f"nothing runs from {state}: sending to {settings.brokers}\n")
-    items = manifest(sys.stdin) if names == ["-"] else uploads_of(names, settings)
+    items = manifest(sys.stdin) if names == ["-"] else uploads(names, settings.fetch_max_bytes)
     if rescan:
         if out:
             raise typer.BadParameter("a rescan prints its ends alone", param_hint="--out")
@@ -83,8 +78,6 @@ def analyze(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Analyse files without a broker; the answers equal the pipeline's."""
-    import orjson
-
     from detector.assessment.model import Model as ReleasedModel
     from streams.ops.offline_analysis import analyze as answers
     from streams.runtime import logs
@@ -148,14 +141,35 @@ def samples(
         echo(f"{sample.path}  {sample.kind}: {sample.title}")
 
 
-def uploads_of(names: list[str], settings: "Settings") -> "Iterator[tuple[str, Upload] | Skipped]":
-    """Yield the uploads of files, folders and URIs."""
-    from streams.ops.submit import uploads
+@app.command()
+def statements(
+    since: Since = None,
+    track: Annotated[str, typer.Option(help="Of one track.")] = "",
+    fields: Annotated[
+        bool, typer.Option("--fields", help="Only what the Transparency Database takes.")
+    ] = False,
+    state: StateOption = HERE,
+) -> None:
+    """Export statements of reasons as JSON lines; nothing is submitted.
 
-    return uploads(names, settings.fetch_max_bytes)
+    The fields of each line are what the DSA Transparency Database takes. Statements that break one
+    of its rules are listed on standard error, and the exit code is 1.
+    """
+    from streams.policy.transparency import faults as faults_of
+    from streams.store import queries
+
+    refused = False
+    for statement in queries.statements(ledger_of(state), since, track):
+        if faults := faults_of(statement.fields):
+            refused = True
+            sys.stderr.write(f"earmark: {statement.statement_id}: {'; '.join(faults)}\n")
+        data = statement.fields if fields else statement.model_dump(mode="json", exclude_none=True)
+        echo(orjson.dumps(data).decode())
+    if refused:
+        raise SystemExit(1)
 
 
-def _answer_text(answer: dict[str, object]) -> str:
+def _answer_text(answer: dict[str, Any]) -> str:
     if answer["status"] == "rejected":
         return f"{answer['path']}: rejected: {answer['reason']}: {answer['detail']}"
     text = f"{answer['path']}: {answer['outcome']}"
@@ -163,7 +177,4 @@ def _answer_text(answer: dict[str, object]) -> str:
         text += f" ({answer['reason']})"
     if answer["probability"] is not None:
         text += f", p(AI) {answer['probability']}, p-value {answer['p_value']}"
-    branches = answer["evidence"]
-    if isinstance(branches, (list, tuple)):
-        text += "".join(f"\n    {branch['sentence']}" for branch in branches)
-    return text
+    return text + "".join(f"\n    {branch['sentence']}" for branch in answer["evidence"])

@@ -81,10 +81,11 @@ class Row:
 
 
 class Ledger:
-    """One database; safe to share by threads."""
+    """One database; safe to share by threads. ``dry_run``: transactions are rolled back."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.dry_run = False
 
     @classmethod
     def open(cls, url: str, metadata: MetaData = METADATA) -> "Ledger":
@@ -133,6 +134,8 @@ class Ledger:
         """
         with _ledger_errors(), self.engine.begin() as connection:
             yield connection
+            if self.dry_run:
+                connection.rollback()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -30,9 +30,7 @@ class AppealRequest(BaseModel):
 
 
 @router.post(
-    "/appeals",
-    status_code=201,
-    responses=documented(400, 401, 403, 404, 409, 422, 429, 503),
+    "/appeals", status_code=201, responses=documented(400, 401, 403, 404, 409, 422, 429, 503)
 )
 def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) -> AppealChanged:
     """Submit an appeal, within six months of the decision; a person will decide."""

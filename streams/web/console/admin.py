@@ -15,10 +15,9 @@ from streams.services.webhooks import BadWebhook
 from streams.store import admin_queries
 from streams.store.webhooks import EVENTS
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import resources_of
 from streams.web.console import auth
 from streams.web.console.auth import CanAdmin, CanReadPolicy, Visitor, text, texts
-from streams.web.console.render import page
+from streams.web.console.render import fault_of, page
 
 router = APIRouter()
 PAGE = 100
@@ -34,49 +33,39 @@ def show_users(request: Request, visitor: CanAdmin) -> Response:
 @router.post("/admin/users")
 def create_user(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a user; the page shows a one-time link to pass on."""
-    ledger, name = resources_of(request).ledger, text(form, "name", 200)
+    ledger, by = visitor.resources.ledger, visitor.user.user_id
+    name, role = text(form, "name", 200), text(form, "role", 20)
     try:
-        token = sessions.invite(ledger, name, text(form, "role", 20), visitor.user.user_id)
+        token = sessions.invite(ledger, name, role, by)
     except AccountError as error:
-        return _users(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
-    return _users(request, visitor, link=token, about=name)
+        return _users(request, visitor, fault=fault_of(error))
+    return _users(request, visitor, token=token, about=name)
 
 
 @router.post("/admin/users/{user_id}")
 def change_user(request: Request, user_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Change a user's role, close or open the account, or make a new one-time link."""
-    ledger, by = resources_of(request).ledger, visitor.user.user_id
+    ledger, by = visitor.resources.ledger, visitor.user.user_id
     try:
         if text(form, "what") == "link":
             user, token = sessions.link(ledger, user_id, by)
-            return _users(request, visitor, link=token, about=user.name)
+            return _users(request, visitor, token=token, about=user.name)
         role, active = text(form, "role", 20), text(form, "active") == "on"
         users.change(ledger, user_id, role=role, active=active, by=by)
     except AccountError as error:
-        return _users(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+        return _users(request, visitor, fault=fault_of(error))
     return RedirectResponse("/admin", 303)
 
 
 def _users(
-    request: Request,
-    visitor: Visitor,
-    status: int = 200,
-    *,
-    fault: str = "",
-    link: str = "",
-    about: str = "",
+    request: Request, visitor: Visitor, *, token: str = "", about: str = "", fault: str = ""
 ) -> Response:
-    resources_of(request).note_view(visitor.user.user_id, "users_seen")
+    ledger = visitor.views("users_seen").ledger
+    link = f"{request.app.state.address}/enter/{token}" if token else ""
     return page(
-        request,
-        "admin_users.html",
-        status,
-        users=users.everybody(resources_of(request).ledger),
-        roles=PEOPLE,
-        fault=fault,
-        link=f"{request.app.state.address}/enter/{link}" if link else "",
-        about=about,
-    )
+        request, "admin_users.html", fault=fault,
+        users=users.everybody(ledger), roles=PEOPLE, link=link, about=about,
+    )  # fmt: skip
 
 
 @router.get("/admin/keys")
@@ -88,60 +77,43 @@ def show_keys(request: Request, visitor: CanAdmin) -> Response:
 @router.post("/admin/keys")
 def create_key(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Create a key; the page shows it, once."""
+    name, role = text(form, "name", 200), text(form, "role", 20)
     try:
-        secret = keys.create(
-            resources_of(request).ledger,
-            text(form, "name", 200),
-            text(form, "role", 20),
-            visitor.user.user_id,
-        )
+        secret = keys.create(visitor.resources.ledger, name, role, visitor.user.user_id)
     except AccountError as error:
-        return _keys(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+        return _keys(request, visitor, fault=fault_of(error))
     return _keys(request, visitor, secret=secret)
 
 
 @router.post("/admin/keys/{key_id}/revoke")
 def revoke_key(request: Request, key_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Revoke a key."""
-    keys.revoke(resources_of(request).ledger, key_id, visitor.user.user_id)
+    keys.revoke(visitor.resources.ledger, key_id, visitor.user.user_id)
     return RedirectResponse("/admin/keys", 303)
 
 
-def _keys(
-    request: Request, visitor: Visitor, status: int = 200, *, fault: str = "", secret: str = ""
-) -> Response:
-    ledger = resources_of(request).ledger
-    resources_of(request).note_view(visitor.user.user_id, "keys_seen")
+def _keys(request: Request, visitor: Visitor, *, secret: str = "", fault: str = "") -> Response:
+    ledger = visitor.views("keys_seen").ledger
     return page(
-        request,
-        "admin_keys.html",
-        status,
-        keys=keys.all_keys(ledger),
-        roles=list(Role),
-        names=users.names(ledger),
-        fault=fault,
-        secret=secret,
-    )
+        request, "admin_keys.html", fault=fault, secret=secret,
+        keys=keys.all_keys(ledger), roles=list(Role), names=users.names(ledger),
+    )  # fmt: skip
 
 
 @router.get("/admin/webhooks")
 def show_webhooks(request: Request, visitor: CanAdmin, cursor: Cursor = None) -> Response:
-    """Show the webhooks and their failed deliveries."""
+    """Show the webhooks and their failed webhooks."""
     return _webhooks(request, visitor, cursor=cursor)
 
 
 @router.post("/admin/webhooks")
 def create_webhook(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a webhook; the page shows its secret, once."""
+    url, events = text(form, "url", 2_000), texts(form, "event")
     try:
-        _, secret = webhooks.create(
-            resources_of(request).ledger,
-            text(form, "url", 2_000),
-            texts(form, "event"),
-            visitor.user.user_id,
-        )
+        _, secret = webhooks.create(visitor.resources.ledger, url, events, visitor.user.user_id)
     except BadWebhook as error:
-        return _webhooks(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+        return _webhooks(request, visitor, fault=fault_of(error))
     return _webhooks(request, visitor, secret=secret)
 
 
@@ -150,7 +122,7 @@ def change_webhook(
     request: Request, webhook_id: Id, visitor: CanAdmin, form: auth.Form
 ) -> Response:
     """Remove a webhook, or post its deliveries of the last day again."""
-    ledger, by = resources_of(request).ledger, visitor.user.user_id
+    ledger, by = visitor.resources.ledger, visitor.user.user_id
     if text(form, "what") == "end":
         webhooks.end(ledger, webhook_id, by)
     else:
@@ -161,38 +133,30 @@ def change_webhook(
 def _webhooks(
     request: Request,
     visitor: Visitor,
-    status: int = 200,
     *,
     cursor: str | None = None,
-    fault: str = "",
     secret: str = "",
+    fault: str = "",
 ) -> Response:
-    ledger = resources_of(request).ledger
-    resources_of(request).note_view(visitor.user.user_id, "webhooks_seen")
+    ledger = visitor.views("webhooks_seen").ledger
     return page(
-        request,
-        "admin_webhooks.html",
-        status,
-        hooks=webhooks.all_webhooks(ledger),
-        counted=admin_queries.delivery_counts(ledger),
+        request, "admin_webhooks.html", fault=fault, secret=secret, events=EVENTS,
+        hooks=webhooks.all_webhooks(ledger), counted=admin_queries.delivery_counts(ledger),
         part=admin_queries.failed_deliveries(ledger, cursor, PAGE),
-        events=EVENTS,
-        fault=fault,
-        secret=secret,
-    )
+    )  # fmt: skip
 
 
 @router.get("/admin/versions")
 def versions(request: Request, visitor: CanReadPolicy) -> Response:
     """Show the models and policies that have decided, and the configured ones."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "versions_seen")
+    resources = visitor.views("versions_seen")
     counted: tuple[float, dict[str, Any]] | None
     counted = getattr(request.app.state, "versions", None)
     if counted is None or time.monotonic() - counted[0] > COUNTED_S:
+        ledger = resources.ledger
         by_kind = {
-            "model": admin_queries.versions(resources.ledger, "model"),
-            "policy": admin_queries.versions(resources.ledger, "policy"),
+            "model": admin_queries.versions(ledger, "model"),
+            "policy": admin_queries.versions(ledger, "policy"),
         }
         counted = request.app.state.versions = (time.monotonic(), by_kind)
     return page(request, "admin_versions.html", by_kind=counted[1], settings=resources.settings)
@@ -206,12 +170,7 @@ def audit_log(
     subject: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the audit log, latest first."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "audit_seen", subject)
-    return page(
-        request,
-        "admin_audit.html",
-        part=admin_queries.audit_log(resources.ledger, subject, cursor, PAGE),
-        names=users.names(resources.ledger),
-        subject=subject,
-    )
+    ledger = visitor.views("audit_seen", subject).ledger
+    names = users.names(ledger)
+    part = admin_queries.audit_log(ledger, subject, cursor, PAGE)
+    return page(request, "admin_audit.html", part=part, names=names, subject=subject)

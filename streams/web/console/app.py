@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
+from starlette.datastructures import MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,28 +35,17 @@ from streams.web.console.render import error_page
 log = structlog.get_logger()
 
 STATIC: Final = Path(__file__).resolve().parent / "static"
-POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "media-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    )
-)
-HEADERS: Final = (
-    ("content-security-policy", POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "same-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
-    ("x-frame-options", "DENY"),
-)
+HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; media-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "x-frame-options": "DENY",
+}
 PAGES: Final = (login, check, queue, task, tracks, audio, appeals, quality, admin, dead_letters)
 
 
@@ -93,9 +83,8 @@ def _install_errors(app: FastAPI) -> None:
         return error_page(request, error.status, error.text)
 
     def answer(request: Request, status: int, code: str, detail: str, *_: Any) -> Response:
-        return error_page(
-            request, status, "There is no such page." if code == "not_found" else detail
-        )
+        text = "There is no such page." if code == "not_found" else detail
+        return error_page(request, status, text)
 
     problems.install(app, answer)
 
@@ -125,25 +114,21 @@ class SecureHeaders:
 
     def __init__(self, app: Any, *, secure: bool) -> None:
         self.app = app
-        extra = (("strict-transport-security", "max-age=31536000"),) if secure else ()
-        self._headers = [(name.encode(), value.encode()) for name, value in (*HEADERS, *extra)]
+        extra = {"strict-transport-security": "max-age=31536000"} if secure else {}
+        self._headers = HEADERS | extra
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with headers."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        static = scope["path"].startswith("/static/")
+        cached = "max-age=300" if scope["path"].startswith("/static/") else "no-store"
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                names = {name.lower() for name, _ in headers}
-                headers += [one for one in self._headers if one[0] not in names]
-                if b"cache-control" not in names:
-                    value = b"max-age=300" if static else b"no-store"
-                    headers.append((b"cache-control", value))
-                message = {**message, "headers": headers}
+                headers = MutableHeaders(scope=message)
+                for name, value in (self._headers | {"cache-control": cached}).items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, with_headers)

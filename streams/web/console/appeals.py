@@ -20,7 +20,6 @@ from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import appeals as appeal_store
 from streams.store import queries, review_context
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import resources_of
 from streams.web.console import auth, waveform
 from streams.web.console.auth import (
     CanDecideAppeals,
@@ -28,12 +27,11 @@ from streams.web.console.auth import (
     CanReceiveAppeals,
     PageError,
     Visitor,
-    blind_among,
-    not_blind,
+    number_in,
     text,
     texts,
 )
-from streams.web.console.render import done, page
+from streams.web.console.render import done, fault_of, page
 
 router = APIRouter()
 PAGE: Final = 50
@@ -49,16 +47,10 @@ def listed(
     cursor: Cursor = None,
 ) -> Response:
     """List pending appeals, or decided ones."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "appeals_seen")
-    part = appeal_store.listed(resources.ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
-    return page(
-        request,
-        "appeals.html",
-        part=part,
-        blind=blind_among(request, visitor, [one.track_id for one in part.rows]),
-        show=show,
-    )
+    ledger = visitor.views("appeals_seen").ledger
+    part = appeal_store.listed(ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
+    blind = visitor.blind_among([one.track_id for one in part.rows])
+    return page(request, "appeals.html", part=part, blind=blind, show=show)
 
 
 @router.get("/appeals/new")
@@ -68,52 +60,40 @@ def new(
     decision: Annotated[str, Query(max_length=256)] = "",
 ) -> Response:
     """Show the form for an appeal that came by mail or telephone."""
-    decided = queries.decision(resources_of(request).ledger, decision)
-    if decided is None:
+    if queries.decision(visitor.resources.ledger, decision) is None:
         raise PageError(404, "There is no such decision.")
-    return _new(request, visitor, decision)
+    return _new(request, decision)
 
 
 @router.post("/appeals")
 def receive(request: Request, visitor: CanReceiveAppeals, form: auth.Form) -> Response:
     """Receive an appeal."""
-    resources, decision_id = resources_of(request), text(form, "decision", 256)
+    resources, decision_id = visitor.resources, text(form, "decision", 256)
     address = text(form, "evidence_uri", 4_000)
-    evidence = [{"type": "other", "uri": address}] if address else []
+    appellant = {"type": text(form, "appellant", 40), "id": text(form, "appellant_id", 200)}
     try:
         received = appeals.receive(
             resources.ledger,
             decision_id,
-            appellant=Appellant.model_validate(
-                {"type": text(form, "appellant", 40), "id": text(form, "appellant_id", 200)}
-            ),
+            appellant=Appellant.model_validate(appellant),
             grounds=text(form, "grounds", 40),
             statement=text(form, "statement"),
-            evidence=evidence,
+            evidence=[{"type": "other", "uri": address}] if address else [],
             by=visitor.user.user_id,
         )
     except ValidationError:
-        return _new(
-            request, visitor, decision_id, 422, "Say who appeals, on what grounds, and why."
-        )
+        return _new(request, decision_id, "Say who appeals, on what grounds, and why.")
     except BadAppeal as error:
-        return _new(request, visitor, decision_id, 422, f"{error.detail.capitalize()}.")
+        return _new(request, decision_id, fault_of(error))
     resources.relay.wake()
     return RedirectResponse(f"/appeals/{received.appeal_id}", 303)
 
 
-def _new(
-    request: Request, visitor: Visitor, decision_id: str, status: int = 200, fault: str = ""
-) -> Response:
+def _new(request: Request, decision_id: str, fault: str = "") -> Response:
     return page(
-        request,
-        "appeal_new.html",
-        status,
-        decision_id=decision_id,
-        fault=fault,
-        grounds=GROUNDS,
-        appellants=APPELLANTS,
-    )
+        request, "appeal_new.html", fault=fault,
+        decision_id=decision_id, grounds=GROUNDS, appellants=APPELLANTS,
+    )  # fmt: skip
 
 
 @router.get("/appeals/{appeal_id}")
@@ -125,24 +105,20 @@ def appeal(request: Request, appeal_id: Id, visitor: CanRead) -> Response:
 @router.post("/appeals/{appeal_id}/step")
 def step(request: Request, appeal_id: Id, visitor: CanDecideAppeals, form: auth.Form) -> Response:
     """Move an appeal to its next state."""
-    resources, state = resources_of(request), text(form, "state", 40)
-    sequence = text(form, "sequence", 6)
-    relief = text(form, "relief", 4)
+    resources, state = visitor.resources, text(form, "state", 40)
     try:
         change = Step(
             state=state,  # type: ignore[arg-type] # go_on refuses what is no step
             outcome=_outcome(form) if state in DECIDED_STATES else None,
-            interim_relief={"on": True, "off": False}.get(relief),
+            interim_relief={"on": True, "off": False}.get(text(form, "relief", 4)),
         )
-        number = int(sequence) if sequence.isascii() and sequence.isdigit() else -1
-        changed = appeals.go_on(resources.ledger, appeal_id, number, change, visitor.user)
-    except (BadAppeal, ValidationError) as error:
-        fault = (
-            f"{error.detail.capitalize()}."
-            if isinstance(error, BadAppeal)
-            else "Say how much of it is AI, and give reasons that the appellant can follow."
-        )
-        return _appeal(request, appeal_id, visitor, 422, fault=fault)
+        sequence = number_in(form, "sequence", 6, missing=-1)
+        changed = appeals.go_on(resources.ledger, appeal_id, sequence, change, visitor.user)
+    except ValidationError:
+        fault = "Say how much of it is AI, and give reasons that the appellant can follow."
+        return _appeal(request, appeal_id, visitor, fault)
+    except BadAppeal as error:
+        return _appeal(request, appeal_id, visitor, fault_of(error))
     resources.relay.wake()
     return done(request, f"/appeals/{appeal_id}", f"Saved: {wording.words(changed.state)}.")
 
@@ -159,11 +135,8 @@ def _outcome(form: Any) -> AppealOutcome:
     )
 
 
-def _appeal(
-    request: Request, appeal_id: str, visitor: Visitor, status: int = 200, *, fault: str = ""
-) -> Response:
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "appeal_seen", appeal_id)
+def _appeal(request: Request, appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
+    resources = visitor.views("appeal_seen", appeal_id)
     with resources.ledger.reading() as connection:
         try:
             appeal = appeals.find(connection, appeal_id)
@@ -172,12 +145,11 @@ def _appeal(
         changes = appeal_store.history(connection, appeal_id)
         excluded = appeal_store.reviewers(connection, appeal.track_id, appeal.content_sha256)
         fingerprint = review_context.fingerprint(connection, appeal.upload_id)
-    not_blind(request, visitor, appeal.track_id)
+    visitor.must_not_be_blind(appeal.track_id)
     decision = queries.decision(resources.ledger, appeal.decision_id)
     return page(
         request,
         "appeal.html",
-        status,
         appeal=appeal,
         changes=changes,
         last=next((one for one in reversed(changes) if one.outcome is not None), None),

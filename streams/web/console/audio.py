@@ -12,8 +12,8 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import IO, Final
+from collections.abc import Hashable, Iterator
+from typing import IO, Final, Generic, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
@@ -22,90 +22,63 @@ from detector.errors import BadInput
 from streams.media.audio_formats import container_of
 from streams.store import queries
 from streams.web.api.pages import Id
-from streams.web.api.resources import AppResources, resources_of
 from streams.web.console.auth import CanRead, PageError
 
 router = APIRouter()
+T = TypeVar("T")
 BLOCK: Final = 2**18
 BELIEVED_S: Final = 600.0
 MOST_KNOWN: Final = 10_000
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-class Checked:
-    """SHA-256 of files, once for each state: URI, size, and time of the last change.
-
-    Where a store has no time of change, a digest is valid for ``BELIEVED_S``.
-    """
+class Latest(Generic[T]):
+    """The latest values by key, ``MOST_KNOWN`` at most; threads share it."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, int, int | None], tuple[str, float]] = OrderedDict()
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def digest(self, source: IO[bytes], uri: str) -> str:
-        """Return the SHA-256 of an open file."""
-        try:
-            changed: int | None = os.fstat(source.fileno()).st_mtime_ns
-        except (AttributeError, OSError, io.UnsupportedOperation):
-            changed = None
-        state = (uri, source.seek(0, os.SEEK_END), changed)
+    def get(self, key: Hashable) -> T | None:
+        """Return the value of a key, or None."""
+        return self._values.get(key)
+
+    def put(self, key: Hashable, value: T) -> T | None:
+        """Store a value; return the one before, or None."""
         with self._lock:
-            digest, until = self._known.get(state, ("", 0.0))
-        if time.monotonic() >= until:
-            source.seek(0)
-            total = hashlib.sha256()
-            while block := source.read(BLOCK):
-                total.update(block)
-            digest = total.hexdigest()
-            until = float("inf") if changed is not None else time.monotonic() + BELIEVED_S
-            with self._lock:
-                self._known[state] = (digest, until)
-                while len(self._known) > MOST_KNOWN:
-                    self._known.popitem(last=False)
-        return digest
+            before = self._values.pop(key, None)
+            self._values[key] = value
+            if len(self._values) > MOST_KNOWN:
+                self._values.popitem(last=False)
+            return before
 
 
-class Opened:
-    """The uploads that each session has opened: listening is audited once."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def first(self, name: str) -> bool:
-        """Whether this is the first time."""
-        with self._lock:
-            if name in self._seen:
-                return False
-            self._seen[name] = None
-            while len(self._seen) > MOST_KNOWN:
-                self._seen.popitem(last=False)
-            return True
-
-
-CHECKED: Final = Checked()
-OPENED: Final = Opened()
+DIGESTS: Final = Latest[tuple[str, float]]()  # of files by state, and until when they are valid
+OPENED: Final = Latest[bool]()  # sessions and uploads: listening is audited once
 
 
 @router.get("/audio/{upload_id}")
 @router.head("/audio/{upload_id}")
 def audio(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     """Return the audio, or the part of it that the player asks for."""
-    resources = resources_of(request)
+    resources = visitor.resources
     uri, content = queries.audio_of(resources.ledger, upload_id)
     if uri is None:
         raise PageError(404, "There is no such upload.")
     if content is None:
         raise PageError(410, "This upload was not decoded (yet), so there is nothing to play.")
-    if OPENED.first(f"{visitor.session.csrf} {upload_id}"):
-        resources.note_view(visitor.user.user_id, "audio_opened", upload_id)
+    if OPENED.put((visitor.session.csrf, upload_id), True) is None:
+        visitor.views("audio_opened", upload_id)
     source = resources.uploads.reading(content)
     if source is not None:
         uri = resources.uploads.uri(content)
     else:
-        source = _open(resources, uri)
+        try:
+            source = resources.fetcher.open_seekable(uri)
+        except BadInput as error:
+            raise PageError(410, f"The audio cannot be played: {error.detail}") from error
     try:
-        if CHECKED.digest(source, uri) != content:
+        if _digest(source, uri) != content:
             raise PageError(410, "It is not the file that was analysed; it is not played.")
         return _answer(source, request.headers.get("range"))
     except BaseException:
@@ -113,11 +86,26 @@ def audio(request: Request, upload_id: Id, visitor: CanRead) -> Response:
         raise
 
 
-def _open(resources: AppResources, uri: str) -> IO[bytes]:
+def _digest(source: IO[bytes], uri: str) -> str:
+    """Return the SHA-256 of a file, computed once for each URI, size and time of change.
+
+    Where a store has no time of change, a digest is valid for ``BELIEVED_S``.
+    """
     try:
-        return resources.fetcher.open_seekable(uri)
-    except BadInput as error:
-        raise PageError(410, f"The audio cannot be played: {error.detail}") from error
+        changed: int | None = os.fstat(source.fileno()).st_mtime_ns
+    except (AttributeError, OSError, io.UnsupportedOperation):
+        changed = None
+    state = (uri, source.seek(0, os.SEEK_END), changed)
+    digest, until = DIGESTS.get(state) or ("", 0.0)
+    if time.monotonic() >= until:
+        source.seek(0)
+        total = hashlib.sha256()
+        while block := source.read(BLOCK):
+            total.update(block)
+        digest = total.hexdigest()
+        until = float("inf") if changed is not None else time.monotonic() + BELIEVED_S
+        DIGESTS.put(state, (digest, until))
+    return digest
 
 
 def _answer(source: IO[bytes], requested: str | None) -> Response:

@@ -5,21 +5,20 @@ that changes anything also carries the session's token: ``csrf`` in a form, ``X-
 a script. Its origin must be a page of the console.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
-from starlette.responses import Response
 
 from streams.services import reviews
 from streams.services.accounts import sessions
 from streams.services.accounts.roles import Right
 from streams.services.accounts.sessions import Session
 from streams.services.accounts.users import User
-from streams.web.api.resources import resources_of
+from streams.web.api.resources import AppResources, resources_of
 
 COOKIE: Final = "earmark_session"
 SAFE: Final = ("GET", "HEAD")
@@ -48,9 +47,10 @@ class PageError(Exception):
 
 @dataclass(frozen=True)
 class Visitor:
-    """A person who is logged in."""
+    """A person who is logged in, and the resources that their pages read."""
 
     session: Session
+    resources: AppResources
 
     @property
     def user(self) -> User:
@@ -60,6 +60,25 @@ class Visitor:
     def may(self, right: str) -> bool:
         """Whether the visitor has a right; templates pass its name."""
         return self.user.may(Right(right))
+
+    def views(self, what: str, subject: str = "") -> AppResources:
+        """Record that the visitor views something; return the resources to read it from."""
+        self.resources.note_view(self.user.user_id, what, subject)
+        return self.resources
+
+    def blind_among(self, track_ids: Collection[str]) -> frozenset[str]:
+        """Return the tracks of a list whose findings must stay hidden from the visitor."""
+        with self.resources.ledger.reading() as connection:
+            return reviews.blind_tracks(connection, self.user, track_ids)
+
+    def must_not_be_blind(self, track_id: str) -> None:
+        """Refuse a page about a track that the visitor must judge by listening.
+
+        Raises:
+            PageError: an open task about it is blind to them.
+        """
+        if self.blind_among([track_id]):
+            raise PageError(403, BLIND)
 
 
 class Needs:
@@ -75,32 +94,26 @@ class Needs:
         session = sessions.find(resources.ledger, token) if token else None
         if session is None:
             raise LoginNeeded(request.url.path)
-        visitor = Visitor(session)
-        request.state.visitor = visitor
+        request.state.visitor = visitor = Visitor(session, resources)
         if request.method not in SAFE:
             same_origin(request)
         if self.right is not None and not visitor.user.may(self.right):
-            resources.note_view(visitor.user.user_id, "refused", request.url.path)
+            visitor.views("refused", request.url.path)
             raise PageError(403, f"Your role ({visitor.user.role}) may not do this.")
         if request.method not in SAFE and "x-csrf-token" in request.headers:
             _check(visitor, request.headers["x-csrf-token"])
         return visitor
 
 
-def needs(right: Right | None) -> Any:
-    """Return the dependency that demands a right."""
-    return Depends(Needs(right))
-
-
-Anyone = Annotated[Visitor, needs(None)]
-CanRead = Annotated[Visitor, needs(Right.READ)]
-CanUpload = Annotated[Visitor, needs(Right.UPLOAD)]
-CanReview = Annotated[Visitor, needs(Right.REVIEW)]
-CanReceiveAppeals = Annotated[Visitor, needs(Right.APPEAL_INTAKE)]
-CanDecideAppeals = Annotated[Visitor, needs(Right.APPEALS)]
-CanMeasure = Annotated[Visitor, needs(Right.QUALITY)]
-CanReadPolicy = Annotated[Visitor, needs(Right.POLICY)]
-CanAdmin = Annotated[Visitor, needs(Right.ADMIN)]
+Anyone = Annotated[Visitor, Depends(Needs(None))]
+CanRead = Annotated[Visitor, Depends(Needs(Right.READ))]
+CanUpload = Annotated[Visitor, Depends(Needs(Right.UPLOAD))]
+CanReview = Annotated[Visitor, Depends(Needs(Right.REVIEW))]
+CanReceiveAppeals = Annotated[Visitor, Depends(Needs(Right.APPEAL_INTAKE))]
+CanDecideAppeals = Annotated[Visitor, Depends(Needs(Right.APPEALS))]
+CanMeasure = Annotated[Visitor, Depends(Needs(Right.QUALITY))]
+CanReadPolicy = Annotated[Visitor, Depends(Needs(Right.POLICY))]
+CanAdmin = Annotated[Visitor, Depends(Needs(Right.ADMIN))]
 
 
 def same_origin(request: Request) -> None:
@@ -136,7 +149,7 @@ async def _form(request: Request) -> FormData:
 Form = Annotated[FormData, Depends(_form)]
 
 
-def token_needed(request: Request, visitor: Visitor) -> None:
+def token_needed(request: Request) -> None:
     """Demand the token of a script, where the body is no form.
 
     Raises:
@@ -151,23 +164,16 @@ def _check(visitor: Visitor, csrf: str) -> None:
         raise PageError(403, "This page is too old: go back, load it again, and repeat.")
 
 
-def remember(request: Request, response: Response, token: str) -> None:
-    """Give the browser its session."""
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(sessions.LASTS.total_seconds()),
-        httponly=True,
-        secure=request.app.state.secure,
-        samesite="lax",
-        path="/",
-    )
-
-
 def text(form: FormData, name: str, most: int = 10_000) -> str:
     """Return a field of a form as text, cut to what is sensible."""
     value = form.get(name, "")
     return value.strip()[:most] if isinstance(value, str) else ""
+
+
+def number_in(form: FormData, name: str, digits: int, *, missing: int = 0) -> int:
+    """Return a field as a whole number; ``missing`` where it is none."""
+    digits_of = text(form, name, digits)
+    return int(digits_of) if digits_of.isascii() and digits_of.isdigit() else missing
 
 
 def texts(form: FormData, name: str) -> tuple[str, ...]:
@@ -180,19 +186,3 @@ def local(path: str) -> str:
     parts = urlsplit(path)
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
     return path if is_local and path.isprintable() else "/"
-
-
-def not_blind(request: Request, visitor: Visitor, track_id: str) -> None:
-    """Refuse a page about a track that the visitor must judge by listening.
-
-    Raises:
-        PageError: an open task about it is blind to them.
-    """
-    if blind_among(request, visitor, [track_id]):
-        raise PageError(403, BLIND)
-
-
-def blind_among(request: Request, visitor: Visitor, track_ids: Iterable[str]) -> frozenset[str]:
-    """Return the tracks of a list whose findings must stay hidden from the visitor."""
-    with resources_of(request).ledger.reading() as connection:
-        return reviews.blind_tracks(connection, visitor.user, list(track_ids))

@@ -6,12 +6,11 @@ from starlette.responses import JSONResponse, Response
 
 from streams.media.audio_formats import DECODED
 from streams.store import review_context, track_list
-from streams.store.progress import progress_of
+from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart
 from streams.web.api.pages import Id
-from streams.web.api.resources import resources_of
-from streams.web.console import auth, waveform
-from streams.web.console.auth import CanRead, CanUpload, PageError, blind_among, not_blind
+from streams.web.console import waveform
+from streams.web.console.auth import CanRead, CanUpload, PageError, Visitor, token_needed
 from streams.web.console.render import page
 from streams.web.console.story import upload_of
 
@@ -23,27 +22,24 @@ METADATA = ("declared",)
 @router.get("/check")
 def check(request: Request, visitor: CanUpload) -> Response:
     """Show where to drop a file, and the latest uploads."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "check_seen")
+    resources = visitor.views("check_seen")
     recent = track_list.uploads(resources.ledger, limit=RECENT).rows
+    blind = visitor.blind_among([row["track_id"] for row in recent])
     return page(
-        request,
-        "check.html",
-        most=resources.settings.fetch_max_bytes,
-        suffixes=DECODED,
-        recent=recent,
-        blind=blind_among(request, visitor, [row["track_id"] for row in recent]),
-    )
+        request, "check.html", recent=recent, blind=blind,
+        most=resources.settings.fetch_max_bytes, suffixes=DECODED,
+    )  # fmt: skip
 
 
 @router.post("/check", max_body_size=multipart.FILE_BYTES)
 async def receive(request: Request, visitor: CanUpload) -> Response:
     """Receive a file; the page's script follows its progress."""
-    auth.token_needed(request, visitor)
-    resources = resources_of(request)
+    token_needed(request)
+    resources = visitor.resources
     async with multipart.received(request, resources.uploads) as form:
-        fields = intake.parsed(form.metadata) if form.metadata.strip() else {}
-        if set(fields) - set(METADATA):  # a check must not pass for a delivery of a track
+        if set(intake.metadata_of(form)) - set(
+            METADATA
+        ):  # a check must not pass for a delivery of a track
             raise PageError(422, f"A file to check takes only these fields: {', '.join(METADATA)}.")
         taken = await to_thread.run_sync(intake.take_file_in, resources, form, visitor.user.user_id)
     resources.relay.wake()
@@ -53,12 +49,9 @@ async def receive(request: Request, visitor: CanUpload) -> Response:
 @router.get("/check/{upload_id}")
 def result(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     """Show the progress of an upload and, once it is decided, the result."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "upload_seen", upload_id)
-    progress = progress_of(resources.ledger, upload_id)
-    if progress is None:
-        raise PageError(404, "There is no such upload.")
-    not_blind(request, visitor, progress.track_id)
+    resources = visitor.views("upload_seen", upload_id)
+    progress = _progress(visitor, upload_id)
+    visitor.must_not_be_blind(progress.track_id)
     with resources.ledger.reading() as connection:
         upload = review_context.upload(connection, upload_id)
         fingerprint = review_context.fingerprint(connection, upload_id)
@@ -73,9 +66,14 @@ def result(request: Request, upload_id: Id, visitor: CanRead) -> Response:
 
 
 @router.get("/check/{upload_id}/state")
-def state(request: Request, upload_id: Id, visitor: CanRead) -> Response:
+def state(upload_id: Id, visitor: CanRead) -> Response:
     """Return the progress of an upload to the page's script."""
-    progress = progress_of(resources_of(request).ledger, upload_id)
+    progress = _progress(visitor, upload_id)
+    return JSONResponse({"status": progress.status, "ended": progress.ended})
+
+
+def _progress(visitor: Visitor, upload_id: str) -> Progress:
+    progress = progress_of(visitor.resources.ledger, upload_id)
     if progress is None:
         raise PageError(404, "There is no such upload.")
-    return JSONResponse({"status": progress.status, "ended": progress.ended})
+    return progress

@@ -7,11 +7,10 @@ from starlette.responses import Response
 
 from streams.runtime.kafka.clients import open_producer
 from streams.services import dead_letters
-from streams.services.dead_letters import refusal
 from streams.store import dead_letter_store
+from streams.store.database import Ledger
 from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter, NoSuchDeadLetter
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth
 from streams.web.console.auth import CanAdmin, PageError, text
 from streams.web.console.render import done, page
@@ -30,8 +29,7 @@ def overview(
     cursor: Cursor = None,
 ) -> Response:
     """Show groups of dead letters by place and reason, and the dead letters, latest first."""
-    ledger = resources_of(request).ledger
-    resources_of(request).note_view(visitor.user.user_id, "dead_letters_seen")
+    ledger = visitor.views("dead_letters_seen").ledger
     status = None if standing == "all" else standing
     chosen = DeadLetterFilter(status=status, reason=reason or None)
     return page(
@@ -47,9 +45,8 @@ def overview(
 @router.get("/admin/dead-letters/{dead_letter_id}")
 def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
     """Show one dead letter with its bytes and actions."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "dead_letter_seen", dead_letter_id)
-    dead_letter = _get(resources, dead_letter_id)
+    ledger = visitor.views("dead_letter_seen", dead_letter_id).ledger
+    dead_letter = _get(ledger, dead_letter_id)
     value = dead_letter.value or b""
     return page(
         request,
@@ -58,27 +55,26 @@ def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
         value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
         cut=len(value) > SHOWN_BYTES,
         size=len(value),
-        actions=dead_letter_store.actions(resources.ledger, dead_letter_id),
-        refusal=refusal(dead_letter),
+        actions=dead_letter_store.actions(ledger, dead_letter_id),
+        refusal=dead_letters.refusal(dead_letter),
     )
 
 
 @router.post("/admin/dead-letters/{dead_letter_id}")
 def act(request: Request, dead_letter_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Replay a dead letter, or drop it; with a reason."""
-    resources, why = resources_of(request), text(form, "why", 1_000)
-    dead_letter = _get(resources, dead_letter_id)
+    ledger, settings = visitor.resources.ledger, visitor.resources.settings
+    dead_letter, why = _get(ledger, dead_letter_id), text(form, "why", 1_000)
     if not why:
         raise PageError(422, "Give a reason: it is noted with the dead letter.")
     by = dead_letters.Operator(visitor.user.name, why, visitor.user.user_id)
     if text(form, "what") == "drop":
-        dead_letters.drop(resources.ledger, [dead_letter], by)
+        dead_letters.drop(ledger, [dead_letter], by)
         return done(request, "/admin/dead-letters", "Dropped.")
-    timeout_s = resources.settings.request_timeout_s
-    producer = open_producer(resources.settings, "console")
+    producer = open_producer(settings, "console")
     try:
         (outcome,) = dead_letters.replay(
-            resources.ledger, producer, [dead_letter], by, timeout_s=timeout_s
+            ledger, producer, [dead_letter], by, timeout_s=settings.request_timeout_s
         )
     finally:
         producer.close(timeout=2)
@@ -87,8 +83,8 @@ def act(request: Request, dead_letter_id: Id, visitor: CanAdmin, form: auth.Form
     return done(request, "/admin/dead-letters", f"Replayed to {outcome.sent_to}.")
 
 
-def _get(resources: AppResources, dead_letter_id: str) -> DeadLetter:
+def _get(ledger: Ledger, dead_letter_id: str) -> DeadLetter:
     try:
-        return dead_letter_store.get(resources.ledger, dead_letter_id)
+        return dead_letter_store.get(ledger, dead_letter_id)
     except NoSuchDeadLetter as error:
         raise PageError(404, "There is no such dead letter.") from error

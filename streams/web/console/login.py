@@ -2,10 +2,11 @@
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
+from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from streams.services.accounts import sessions, users
@@ -15,12 +16,13 @@ from streams.services.accounts.users import AccountError, TooManyTries, WrongLog
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
 from streams.web.console.auth import COOKIE, Anyone, Form, PageError, text
-from streams.web.console.render import page
+from streams.web.console.render import fault_of, page
 
 router = APIRouter()
 OIDC = "earmark_oidc"
 TRIES_PER_MINUTE = 30  # from one address; more are answered without asking the ledger
 BEFORE = "earmark_login"  # a form of a log-in page proves that it is of this browser by it
+Next = Annotated[str, Query(max_length=2_000)]
 
 
 @router.get("/")
@@ -30,7 +32,7 @@ def home(visitor: Anyone) -> Response:
 
 
 @router.get("/login")
-def login_page(request: Request, next: Annotated[str, Query(max_length=2_000)] = "/") -> Response:
+def login_page(request: Request, next: Next = "/") -> Response:
     """Ask for name and password."""
     return _login(request, next)
 
@@ -38,47 +40,36 @@ def login_page(request: Request, next: Annotated[str, Query(max_length=2_000)] =
 @router.post("/login")
 def login(request: Request, form: Form) -> Response:
     """Log in, where name and password go together."""
-    _before(request, text(form, "before"))
-    _not_too_often(request)
-    resources, target = resources_of(request), auth.local(text(form, "next", 2_000))
-    address = request.client.host if request.client else "?"
+    address = _checked_address(request, form)
+    ledger, target = resources_of(request).ledger, auth.local(text(form, "next", 2_000))
     name, password = text(form, "name", 200), str(form.get("password", ""))[:2_000]
     try:
-        user = users.log_in(resources.ledger, name, password, address)
-    except WrongLogin as error:
-        return _login(request, target, 401, error.detail, name)
-    except TooManyTries as error:
-        return _login(request, target, 429, error.detail, name)
-    answer = RedirectResponse(target, 303)
-    auth.remember(request, answer, sessions.begin(resources.ledger, user))
-    return answer
+        user = users.log_in(ledger, name, password, address)
+    except (WrongLogin, TooManyTries) as error:
+        status = 401 if isinstance(error, WrongLogin) else 429
+        return _login(request, target, status, fault_of(error), name)
+    return _entered(request, sessions.begin(ledger, user), target)
 
 
 @router.get("/enter/{token}")
 def enter_page(request: Request, token: str) -> Response:
     """Show a page that uses the link; looking at it (a preview does) uses nothing up."""
-    answer = page(request, "enter.html", token=token, before=(mark := secrets.token_hex()))
-    _mark(request, answer, mark)
-    return answer
+    return _marked_page(request, "enter.html", token=token)
 
 
 @router.post("/enter/{token}")
 def enter(request: Request, token: str, form: Form) -> Response:
     """Log in by a one-time link."""
-    _before(request, text(form, "before"))
-    _not_too_often(request)
-    address = request.client.host if request.client else "?"
+    address = _checked_address(request, form)
     try:
         session = sessions.enter(resources_of(request).ledger, token, address)
     except BadLink as error:
-        raise PageError(410, f"{error.detail}.".capitalize()) from error
-    answer = RedirectResponse("/", 303)
-    auth.remember(request, answer, session)
-    return answer
+        raise PageError(410, fault_of(error)) from error
+    return _entered(request, session, "/")
 
 
 @router.get("/oidc/start")
-def oidc_start(request: Request, next: Annotated[str, Query(max_length=2_000)] = "/") -> Response:
+def oidc_start(request: Request, next: Next = "/") -> Response:
     """Send the browser to the OpenID provider."""
     login = _oidc(request).start()
     answer = RedirectResponse(login.url, 303)
@@ -111,13 +102,12 @@ def oidc_back(
         target = auth.local(str(started["next"]))
     except (ValueError, KeyError, TypeError) as broken:
         raise PageError(403, "This log-in was not begun in this browser; begin again.") from broken
-    resources = resources_of(request)
+    ledger = resources_of(request).ledger
     try:
-        user = _oidc(request).finish(resources.ledger, login, state, code)
+        user = _oidc(request).finish(ledger, login, state, code)
     except OidcRefused as refused:
-        raise PageError(403, f"{refused.detail[:1].upper()}{refused.detail[1:]}.") from refused
-    answer = RedirectResponse(target, 303)
-    auth.remember(request, answer, sessions.begin(resources.ledger, user))
+        raise PageError(403, fault_of(refused)) from refused
+    answer = _entered(request, sessions.begin(ledger, user), target)
     answer.delete_cookie(OIDC, path="/oidc")
     return answer
 
@@ -132,7 +122,7 @@ def _oidc(request: Request) -> Oidc:
 @router.post("/logout")
 def logout(request: Request, visitor: Anyone, form: Form) -> Response:
     """Log out."""
-    sessions.end(resources_of(request).ledger, request.cookies.get(COOKIE, ""), visitor.user)
+    sessions.end(visitor.resources.ledger, request.cookies.get(COOKIE, ""), visitor.user)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer
@@ -141,60 +131,71 @@ def logout(request: Request, visitor: Anyone, form: Form) -> Response:
 @router.get("/me")
 def me(request: Request, visitor: Anyone) -> Response:
     """Show one's own settings."""
-    return page(request, "me.html", fault=None)
+    return page(request, "me.html")
 
 
 @router.post("/me")
 def change_me(request: Request, visitor: Anyone, form: Form) -> Response:
     """Change one's own password, or blind mode."""
-    ledger = resources_of(request).ledger
+    ledger = visitor.resources.ledger
     if text(form, "what") == "blind":
         users.set_blind(ledger, visitor.user, text(form, "blind") == "on")
         return RedirectResponse("/me", 303)
     password = str(form.get("password", ""))
     if password != str(form.get("again", "")):
-        return page(request, "me.html", 422, fault="The two do not agree.")
+        return page(request, "me.html", fault="The two do not agree.")
     try:
         token = sessions.change_password(ledger, visitor.user, password)
     except AccountError as error:
-        return page(request, "me.html", 422, fault=error.detail.capitalize())
-    answer = RedirectResponse("/me", 303)
-    auth.remember(request, answer, token)  # all others of this user have ended
-    return answer
+        return page(request, "me.html", fault=fault_of(error))
+    return _entered(request, token, "/me")
 
 
 def _login(
     request: Request, target: str, status: int = 200, fault: str = "", name: str = ""
 ) -> Response:
+    return _marked_page(
+        request, "login.html", status, fault=fault,
+        next=auth.local(target), name=name, oidc=request.app.state.oidc is not None,
+    )  # fmt: skip
+
+
+def _marked_page(
+    request: Request, template: str, status: int | None = None, **values: Any
+) -> Response:
+    """Return a page whose form goes with a cookie of this browser."""
     mark = secrets.token_hex()
-    answer = page(
-        request,
-        "login.html",
-        status,
-        next=auth.local(target),
-        fault=fault,
-        name=name,
-        before=mark,
-        oidc=resources_of(request).settings.oidc_issuer is not None,
-    )
-    _mark(request, answer, mark)
+    answer = page(request, template, status, before=mark, **values)
+    secure = request.app.state.secure
+    answer.set_cookie(BEFORE, mark, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
-def _not_too_often(request: Request) -> None:
+def _checked_address(request: Request, form: FormData) -> str:
+    """Return the address of a browser that sends a marked form, not too often.
+
+    Raises:
+        PageError: the form is another browser's or too old, or there are too many tries.
+    """
+    auth.same_origin(request)
+    cookie, mark = request.cookies.get(BEFORE, ""), text(form, "before")
+    if not cookie or not secrets.compare_digest(cookie.encode(), mark.encode(errors="replace")):
+        raise PageError(403, "This page is too old: load it again.")
     address = request.client.host if request.client else "?"
     if request.app.state.login_limit.wait_s(users.place_of(address)):
         raise PageError(429, "Too many tries from your address; wait a minute.")
+    return address
 
 
-def _mark(request: Request, answer: Response, mark: str) -> None:
+def _entered(request: Request, token: str, target: str) -> Response:
+    """Give the browser its session, and lead on."""
+    answer = RedirectResponse(target, 303)
     answer.set_cookie(
-        BEFORE, mark, httponly=True, samesite="strict", secure=request.app.state.secure
+        COOKIE,
+        token,
+        max_age=int(sessions.LASTS.total_seconds()),
+        httponly=True,
+        secure=request.app.state.secure,
+        samesite="lax",
     )
-
-
-def _before(request: Request, mark: str) -> None:
-    auth.same_origin(request)
-    cookie = request.cookies.get(BEFORE, "")
-    if not cookie or not secrets.compare_digest(cookie.encode(), mark.encode(errors="replace")):
-        raise PageError(403, "This page is too old: load it again.")
+    return answer

@@ -5,10 +5,9 @@ from starlette.responses import Response
 
 from streams.services import review_quality
 from streams.services.review_quality import BadGolden
-from streams.web.api.resources import resources_of
 from streams.web.console import auth
-from streams.web.console.auth import CanMeasure, Visitor, text
-from streams.web.console.render import done, page
+from streams.web.console.auth import CanMeasure, Visitor, number_in, text
+from streams.web.console.render import done, fault_of, page
 
 router = APIRouter()
 MOST = 500
@@ -23,34 +22,28 @@ def show(request: Request, visitor: CanMeasure) -> Response:
 @router.post("/quality/second")
 def second(request: Request, visitor: CanMeasure, form: auth.Form) -> Response:
     """Ask for second reviews."""
-    count = text(form, "count", 5)
-    number = min(int(count), MOST) if count.isascii() and count.isdigit() else 0
-    opened = review_quality.ask_twice(resources_of(request).ledger, visitor.user, number)
+    count = min(number_in(form, "count", 5), MOST)
+    opened = review_quality.ask_twice(visitor.resources.ledger, visitor.user, count)
     return done(request, "/quality", f"{opened} second reviews are in the queue.")
 
 
 @router.post("/quality/golden")
 def golden(request: Request, visitor: CanMeasure, form: auth.Form) -> Response:
     """Add a golden track, or give those that there are to the queue."""
-    ledger = resources_of(request).ledger
+    ledger = visitor.resources.ledger
     if text(form, "what") == "give":
-        return done(
-            request,
-            "/quality",
-            f"{review_quality.give_golden(ledger, visitor.user)} golden tasks are in the queue.",
-        )
+        count = review_quality.give_golden(ledger, visitor.user)
+        return done(request, "/quality", f"{count} golden tasks are in the queue.")
+    upload_id, extent = text(form, "upload_id", 256), text(form, "extent", 10)
     try:
         review_quality.make_golden(
-            *(ledger, visitor.user, text(form, "upload_id", 256)),
-            *(text(form, "extent", 10), text(form, "why", 2_000)),
+            ledger, visitor.user, upload_id, extent, text(form, "why", 2_000)
         )
     except BadGolden as error:
-        return _figures(request, visitor, 422, fault=f"{error.detail.capitalize()}.")
+        return _figures(request, visitor, fault_of(error))
     return done(request, "/quality", "It is a golden track now.")
 
 
-def _figures(request: Request, visitor: Visitor, status: int = 200, *, fault: str = "") -> Response:
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "quality_seen")
-    figures = review_quality.figures(resources.ledger)
-    return page(request, "quality.html", status, figures=figures, fault=fault)
+def _figures(request: Request, visitor: Visitor, fault: str = "") -> Response:
+    figures = review_quality.figures(visitor.views("quality_seen").ledger)
+    return page(request, "quality.html", fault=fault, figures=figures)

@@ -9,6 +9,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from detector.errors import BadInput
 from streams.services import wording
 from streams.services.reviews import REASONS
 from streams.web.api import problems
@@ -86,8 +87,18 @@ def _environment() -> Environment:
 PAGES: Final = _environment()
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page; it shows the message of the preceding action, once."""
+def fault_of(error: BadInput) -> str:
+    """Return what is wrong, as a sentence for a page."""
+    return f"{first_up(error.detail)}."
+
+
+def page(
+    request: Request, template: str, status: int | None = None, *, fault: str = "", **values: Any
+) -> HTMLResponse:
+    """Return a page, with 422 where it shows a fault.
+
+    It shows the message of the preceding action, once.
+    """
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     message = unquote(request.cookies.get(DONE, ""))[:LONGEST_MESSAGE]
     html = PAGES.get_template(template).render(
@@ -95,9 +106,10 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         done=message,
         here=request.url.path,
         csrf=visitor.session.csrf if visitor else "",
+        fault=fault,
         **values,
     )
-    answer = HTMLResponse(html, status)
+    answer = HTMLResponse(html, status or (422 if fault else 200))
     if message:
         answer.delete_cookie(DONE)
     return answer
@@ -109,10 +121,8 @@ def done(request: Request, path: str, message: str) -> Response:
     By a cookie: a text in the address could come from a link that another site sends.
     """
     answer = RedirectResponse(path, 303)
-    secure = request.app.state.secure
-    answer.set_cookie(
-        DONE, quote(message), max_age=60, httponly=True, samesite="strict", secure=secure
-    )
+    secure, text = request.app.state.secure, quote(message)
+    answer.set_cookie(DONE, text, max_age=60, httponly=True, samesite="strict", secure=secure)
     return answer
 
 

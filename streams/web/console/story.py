@@ -1,6 +1,6 @@
 """A review task with everything that helps to decide it, in a fixed number of statements."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,31 @@ from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
 from streams.store import appeals, review_context, task_states
 from streams.web.api.resources import AppResources
-from streams.web.console.evidence_from_others import KnownRecording, agreements_and_generators
+
+
+@dataclass(frozen=True)
+class KnownRecording:
+    """A known recording that matches; ``upload_id`` is None where its audio is not held here.
+
+    Second ``here_s`` of this upload is second ``there_s`` of the known one, which runs
+    ``speed`` times as quickly beside it.
+    """
+
+    match: Match
+    upload_id: str | None
+    here_s: float
+    there_s: float
+    speed: float
+
+    @classmethod
+    def of(cls, match: Match, upload_id: str | None) -> "KnownRecording":
+        """Return the recording of a match, aligned with the upload."""
+        speed = match.speed_ratio or 1.0
+        if match.start_s is not None and match.known_start_s is not None:
+            return cls(match, upload_id, match.start_s, match.known_start_s, speed)
+        offset = match.offset_s or 0.0  # negative: this upload starts so much earlier
+        here, there = (0.0, offset) if offset >= 0 else (-offset / speed, 0.0)
+        return cls(match, upload_id, here, there, speed)
 
 
 @dataclass(frozen=True)
@@ -33,11 +57,11 @@ class TaskStory:
     held: bool
     takeable: bool
     blind: bool
-    duplicates: list[dict[str, Any]] = field(default_factory=list)
-    deliverer: dict[str, int] = field(default_factory=dict)
-    appeals: list[AppealChanged] = field(default_factory=list)
-    known: list[KnownRecording] = field(default_factory=list)
-    rights: list[RightsChanged] = field(default_factory=list)
+    duplicates: list[dict[str, Any]]
+    deliverer: dict[str, int]
+    appeals: list[AppealChanged]
+    known: list[KnownRecording]
+    rights: list[RightsChanged]
 
     @property
     def standing(self) -> ReviewDecided | None:
@@ -99,7 +123,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
                 for match in matches
             ],
             rights=review_context.rights_entries(
-                connection, *agreements_and_generators(upload, decision)
+                connection, *_agreements_and_generators(upload, decision)
             ),
         )
 
@@ -109,3 +133,18 @@ def upload_of(row: Any, track_id: str) -> Upload:
     if row is None:
         return Upload(track_id=track_id, uri="?")
     return parse(UploadReceived, row.record.encode()).upload
+
+
+def _agreements_and_generators(
+    upload: Upload, decision: TrackDecided | None
+) -> tuple[set[str], set[str]]:
+    """Return the agreements and generators that the delivery, label and analysis name."""
+    tools = upload.declared.tools if upload.declared else ()
+    agreements = {tool.agreement_id for tool in tools if tool.agreement_id}
+    generators = set[str]()
+    if decision is not None:
+        if decision.label.agreement_id:
+            agreements.add(decision.label.agreement_id)
+        if decision.analysis.generator:
+            generators.add(decision.analysis.generator)
+    return agreements, generators

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -15,9 +15,8 @@ from streams.services import reviews
 from streams.services.reviews import BadVerdict, NotYours
 from streams.store import review_context
 from streams.web.api.pages import Id
-from streams.web.api.resources import AppResources, resources_of
 from streams.web.console import auth, waveform
-from streams.web.console.auth import CanRead, CanReview, PageError, Visitor, not_blind, text, texts
+from streams.web.console.auth import CanRead, CanReview, PageError, Visitor, number_in, text, texts
 from streams.web.console.render import done, page
 from streams.web.console.story import TaskStory, task_story
 
@@ -28,7 +27,7 @@ LONGEST_MS = 24 * 3_600_000
 @router.get("/tasks/{task_id}")
 def task(request: Request, task_id: Id, visitor: CanRead) -> Response:
     """Show a task and everything that helps to decide it."""
-    if (later := review_context.successor(resources_of(request).ledger, task_id)) is not None:
+    if (later := review_context.successor(visitor.resources.ledger, task_id)) is not None:
         return RedirectResponse(f"/tasks/{later}", 303)
     return _page(request, task_id, visitor)
 
@@ -37,7 +36,7 @@ def task(request: Request, task_id: Id, visitor: CanRead) -> Response:
 def take(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Lease a task to the visitor."""
     try:
-        reviews.take(resources_of(request).ledger, task_id, visitor.user)
+        reviews.take(visitor.resources.ledger, task_id, visitor.user)
     except NotYours as error:
         return _page(request, task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
     return RedirectResponse(f"/tasks/{task_id}", 303)
@@ -46,31 +45,28 @@ def take(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> 
 @router.post("/tasks/{task_id}/renew")
 def renew(request: Request, task_id: Id, visitor: CanReview) -> Response:
     """Extend the lease; the page's script asks while the page is open."""
-    auth.token_needed(request, visitor)
+    auth.token_needed(request)
     try:
-        until = reviews.renew(resources_of(request).ledger, task_id, visitor.user)
+        until = reviews.renew(visitor.resources.ledger, task_id, visitor.user)
     except NotYours as error:
         raise PageError(409, error.detail) from error
     return JSONResponse({"until": until.isoformat()})
 
 
 @router.post("/tasks/{task_id}/put-back")
-def put_back(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
+def put_back(task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Give a task back."""
-    reviews.put_back(resources_of(request).ledger, task_id, visitor.user)
+    reviews.put_back(visitor.resources.ledger, task_id, visitor.user)
     return RedirectResponse("/queue", 303)
 
 
 @router.post("/tasks/{task_id}/verdict")
 def verdict(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Store a verdict, and the same for each ticked duplicate."""
-    resources = resources_of(request)
-    story = task_story(resources, task_id, visitor.user)
-    if story is None:
-        raise PageError(404, "There is no such task.")
+    resources = visitor.resources
+    story = _story(visitor, task_id)
     try:
-        form_values = _form(form, story)
-        reviews.give(resources.ledger, task_id, visitor.user, form_values)
+        reviews.give(resources.ledger, task_id, visitor.user, _form(form, story))
     except (BadVerdict, ValidationError) as error:
         detail = error.detail if isinstance(error, BadVerdict) else "A text is too long."
         return _page(request, task_id, visitor, 422, fault=detail, form=form)
@@ -78,32 +74,37 @@ def verdict(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) 
         return _page(request, task_id, visitor, 409, fault=f"Not saved: {error.detail}.", form=form)
     resources.relay.wake()
     message = "Verdict saved."
-    ticked = [
-        one for one in texts(form, "also") if one in {row["task_id"] for row in story.duplicates}
-    ]
-    if ticked:
-        count = sum(_also(resources, one, visitor, form) for one in ticked)
+    duplicates = {row["task_id"] for row in story.duplicates}
+    if ticked := [one for one in texts(form, "also") if one in duplicates]:
+        count = sum(_also(one, visitor, form) for one in ticked)
         message = f"Verdict saved, and {count} of {len(ticked)} duplicates with it."
     return done(request, f"/tasks/{task_id}", message)
 
 
-def _also(resources: AppResources, task_id: str, visitor: Visitor, form: FormData) -> bool:
+def _also(task_id: str, visitor: Visitor, form: FormData) -> bool:
     """Give the same finding about a duplicate; the outcome follows from its own label."""
-    story = task_story(resources, task_id, visitor.user)
-    if story is None:
-        return False
+    ledger = visitor.resources.ledger
+    story = task_story(visitor.resources, task_id, visitor.user)
     try:
-        reviews.take(resources.ledger, task_id, visitor.user)
-        reviews.give(resources.ledger, task_id, visitor.user, _form(form, story))
+        if story is not None:
+            reviews.take(ledger, task_id, visitor.user)
+            reviews.give(ledger, task_id, visitor.user, _form(form, story))
     except NotYours:
         return False
-    return True
+    return story is not None
+
+
+def _story(visitor: Visitor, task_id: str) -> TaskStory:
+    story = task_story(visitor.resources, task_id, visitor.user)
+    if story is None:
+        raise PageError(404, "There is no such task.")
+    return story
 
 
 @router.post("/verdicts/{verdict_id}/undo")
 def undo(request: Request, verdict_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Take a verdict back; the task is open again."""
-    resources = resources_of(request)
+    resources = visitor.resources
     try:
         task_id = reviews.undo(resources.ledger, verdict_id, visitor.user)
     except NotYours as error:
@@ -114,24 +115,20 @@ def undo(request: Request, verdict_id: Id, visitor: CanReview, form: auth.Form) 
 
 def _form(form: FormData, story: TaskStory) -> reviews.Form:
     """Return the verdict of a form; the reviewer states facts, the outcome follows."""
-    finding = text(form, "finding", 40)
     current = story.decision.label.extent if story.decision else Extent.UNKNOWN
     extent: Extent | None = None
     outcome: reviews.Outcome
-    match finding:
-        case "All" | "Partly" | "None":
+    match text(form, "finding", 40):
+        case "All" | "Partly" | "None" as finding:
             extent = Extent(finding)
             if extent is current:
                 outcome = "confirm"
             else:
                 outcome = "reject_flag" if extent is Extent.NONE else "correct"
-        case "insufficient_evidence":
-            outcome = "insufficient_evidence"
-        case "escalate":
-            outcome = "escalate"
+        case "insufficient_evidence" | "escalate" as outcome:
+            pass
         case _:
             raise BadVerdict("Say what you found.")
-    spent = text(form, "time_spent_ms", 12)
     confidence = text(form, "confidence", 10)
     return reviews.Form(
         form_id=text(form, "form_id", 100) or secrets.token_hex(8),
@@ -143,7 +140,7 @@ def _form(form: FormData, story: TaskStory) -> reviews.Form:
         notes=text(form, "notes") or None,
         note_public=text(form, "note_public", 2_000) or None,
         confidence=confidence if confidence in ("low", "high") else "medium",  # type: ignore[arg-type]
-        time_spent_ms=min(int(spent), LONGEST_MS) if spent.isascii() and spent.isdigit() else 0,
+        time_spent_ms=min(number_in(form, "time_spent_ms", 12), LONGEST_MS),
         blind=story.blind,
         training_use_allowed=text(form, "training") == "on",
     )
@@ -153,49 +150,27 @@ def _page(
     request: Request,
     task_id: str,
     visitor: Visitor,
-    status: int = 200,
+    status: int | None = None,
     *,
     fault: str = "",
     form: FormData | None = None,
 ) -> Response:
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "task_seen", task_id)
-    story = task_story(resources, task_id, visitor.user)
-    if story is None:
-        raise PageError(404, "There is no such task.")
+    resources = visitor.views("task_seen", task_id)
+    story = _story(visitor, task_id)
     if not story.blind:  # the task may be an open one's elder: its verdict is to be found again
-        not_blind(request, visitor, story.task["track_id"])
-    shown = None if story.blind else story.decision
+        visitor.must_not_be_blind(story.task["track_id"])
+    filled = form or FormData()
     return page(
         request,
         "task.html",
         status,
+        fault=fault,
         story=story,
-        wave=waveform.of(resources, story.fingerprint, shown),
+        wave=waveform.of(resources, story.fingerprint, None if story.blind else story.decision),
         components=COMPONENTS,
         findings=FINDINGS,
-        fault=fault,
-        form_id=_value(form, "form_id") or secrets.token_hex(16),
-        filled=_Filled(form),
+        form_id=text(filled, "form_id") or secrets.token_hex(16),
+        field=partial(text, filled),
+        fields=partial(texts, filled),
         now=datetime.now(UTC),
     )
-
-
-class _Filled:
-    """The values of a form that came back with a fault."""
-
-    def __init__(self, form: FormData | None) -> None:
-        self._form = form
-
-    def value(self, name: str) -> str:
-        """Return a field's text."""
-        return _value(self._form, name)
-
-    def has(self, name: str, value: str) -> bool:
-        """Whether a box was ticked."""
-        return self._form is not None and value in self._form.getlist(name)
-
-
-def _value(form: FormData | None, name: str) -> str:
-    value: Any = form.get(name, "") if form is not None else ""
-    return value if isinstance(value, str) else ""

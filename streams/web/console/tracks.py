@@ -11,9 +11,8 @@ from streams.services.accounts import users
 from streams.services.evidence_pictures import MEDIA, Pictures
 from streams.store import appeals, queries, track_list
 from streams.web.api.pages import Cursor, Id
-from streams.web.api.resources import resources_of
 from streams.web.console import waveform
-from streams.web.console.auth import CanRead, PageError, blind_among, not_blind
+from streams.web.console.auth import CanRead, PageError
 from streams.web.console.render import page
 from streams.web.console.story import upload_of
 
@@ -29,25 +28,17 @@ def tracks(
     cursor: Cursor = None,
 ) -> Response:
     """List uploads, latest first, or those that match a search."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "tracks_seen")
-    search = search.strip()
-    part = track_list.search(resources.ledger, search, limit=PAGE, cursor=cursor)
-    return page(
-        request,
-        "tracks.html",
-        part=part,
-        blind=blind_among(request, visitor, [row["track_id"] for row in part.rows]),
-        search=search,
-    )
+    ledger, search = visitor.views("tracks_seen").ledger, search.strip()
+    part = track_list.search(ledger, search, limit=PAGE, cursor=cursor)
+    blind = visitor.blind_among([row["track_id"] for row in part.rows])
+    return page(request, "tracks.html", part=part, blind=blind, search=search)
 
 
 @router.get("/tracks/{track_id:path}")
 def track(request: Request, track_id: Id, visitor: CanRead) -> Response:
     """Show a track: its decision, evidence and story."""
-    resources = resources_of(request)
-    resources.note_view(visitor.user.user_id, "track_seen", track_id)
-    not_blind(request, visitor, track_id)
+    resources = visitor.views("track_seen", track_id)
+    visitor.must_not_be_blind(track_id)
     rows = queries.story(resources.ledger, track_id)
     if not rows:
         raise PageError(404, "The ledger knows nothing of this track.")
@@ -73,16 +64,16 @@ def track(request: Request, track_id: Id, visitor: CanRead) -> Response:
 
 
 @router.get("/evidence/{decision_id}.{ending}")
-def picture(request: Request, decision_id: Id, ending: str, visitor: CanRead) -> Response:
+def picture(decision_id: Id, ending: str, visitor: CanRead) -> Response:
     """Return the picture of a decision's evidence; the first time it is drawn."""
-    resources = resources_of(request)
+    resources = visitor.resources
     if ending not in MEDIA:
         raise PageError(404, "There is no such picture.")
     decision = queries.decision(resources.ledger, decision_id)
     if decision is None:
         raise PageError(404, "There is no such decision.")
-    resources.note_view(visitor.user.user_id, "evidence_seen", decision_id)
-    not_blind(request, visitor, decision.track_id)
+    visitor.views("evidence_seen", decision_id)
+    visitor.must_not_be_blind(decision.track_id)
     drawn = Pictures(resources.ledger, resources.store, resources.settings).of(decision, ending)
     headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
     return Response(drawn, media_type=MEDIA[ending], headers=headers)

@@ -66,38 +66,26 @@ def outline(peaks: FloatArray, columns: int = 500) -> str:
         return ""
     columns = min(columns, len(peaks))
     edges = np.linspace(0, len(peaks), columns + 1).astype(int)
-    heights = np.maximum.reduceat(peaks, edges[:-1]) * (HEIGHT / 2 - 2)
-    xs = np.linspace(0, WIDTH, columns)
     middle = HEIGHT / 2
-    above = [f"{x:.1f},{middle - h:.1f}" for x, h in zip(xs, heights, strict=True)]
-    below = [f"{x:.1f},{middle + h:.1f}" for x, h in zip(xs, heights, strict=True)]
-    return " ".join([*above, *reversed(below)])
+    heights = np.maximum.reduceat(peaks, edges[:-1]) * (middle - 2)
+    xs = np.linspace(0, WIDTH, columns)
+    above, below = zip(xs, middle - heights, strict=True), zip(xs, middle + heights, strict=True)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in [*above, *reversed([*below])])
 
 
 def stretches(decision: TrackDecided | None, duration_s: float) -> tuple[Stretch, ...]:
     """Return the segments; where they overlap, each is drawn up to the middle of the overlap."""
     if decision is None or duration_s <= 0:
         return ()
-    segments = decision.analysis.segments
+    segments, scale = decision.analysis.segments, WIDTH / duration_s
+    ends = [0.0, *(segment.end_s for segment in segments)]
+    starts = [*(segment.start_s for segment in segments[1:]), duration_s]
     drawn = []
-    for number, segment in enumerate(segments):
-        before = segments[number - 1].end_s if number else 0.0
-        after = segments[number + 1].start_s if number + 1 < len(segments) else duration_s
-        start = (before + segment.start_s) / 2 if before > segment.start_s else segment.start_s
-        end = (
-            (after + segment.end_s) / 2 if after < segment.end_s else min(segment.end_s, duration_s)
-        )
+    for number, (before, segment, after) in enumerate(zip(ends, segments, starts, strict=False), 1):
+        start = max(segment.start_s, (before + segment.start_s) / 2)
+        end = min(segment.end_s, (after + segment.end_s) / 2, duration_s)
+        x, width = round(start * scale, 1), round(max(end - start, 0) * scale, 1)
         strength = int(np.clip(segment.score / STRONGEST, 0, 1) * (STEPS - 1) + 0.5)
-        scale = WIDTH / duration_s
-        drawn.append(
-            Stretch(
-                number + 1,
-                round(start * scale, 1),
-                round(max(end - start, 0) * scale, 1),
-                segment.start_s,
-                segment.end_s,
-                segment.score,
-                strength,
-            )
-        )
+        place = (number, x, width, segment.start_s, segment.end_s)
+        drawn.append(Stretch(*place, segment.score, strength))
     return tuple(drawn)

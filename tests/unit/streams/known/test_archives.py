@@ -162,6 +162,33 @@ def test_a_bank_from_its_making_to_its_audit(run: Run, tmp_path: Path) -> None:
     assert "notice 18" in audit[2]
 
 
+def test_a_dry_run_changes_nothing(run: Run, tmp_path: Path) -> None:
+    store = ArtefactStore.open(f"file://{tmp_path}/store")
+    store.keep("ab" * 32, HEARD.__class__(**{**vars(HEARD), "landmarks": score(1).to_bytes()}))
+    create = ("create", "here", "--kind", "golden", "--owner", "me")
+    assert run(*create, "--dry-run").exit_code == 0
+    assert "here" not in run("stats").output
+    assert run(*create).exit_code == 0
+    assert "bank_exists" in str(run(*create, "--dry-run").exception)
+    add = ("add", "here", "ab" * 32, "--why", "x")
+    for words, text in (
+        (add, "1 added"),
+        (("set", "here", "--owner", "you", "--why", "x"), '"owner": "you"'),
+        (("remove", "here", "ab" * 32, "--why", "x"), "1 removed"),
+        (("import", "here", str(tmp_path / "all.banks"), "--why", "x"), "1 there already"),
+    ):
+        if words[0] == "remove":
+            assert run(*add).exit_code == 0
+            assert run("snapshot", str(tmp_path / "all.banks")).exit_code == 0
+        before = run("stats", "--json").output
+        result = run(*words, "--dry-run")
+        assert text in result.stdout
+        assert "a dry run: nothing was changed" in result.stderr
+        assert run("stats", "--json").output == before
+    audit = run("audit", "here").output.splitlines()
+    assert [line.split()[3] for line in audit] == ["create", "add"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
-from streams.cli import reference
+from streams.cli import processes
 from streams.ops.state import State
 from streams.ops.supervisor import Child
 from streams.runtime.kafka.clients import kafka_client_settings
@@ -200,7 +200,7 @@ def test_the_command_line_prints_no_secret(
 ) -> None:
     for name, value in (SASL | LEDGER).items():
         monkeypatch.setenv(name, value)
-    reference.settings()
+    processes.settings()
     answer = capsys.readouterr().out
     assert SECRET not in answer
     assert f"EARMARK_SASL_PASSWORD={HIDDEN}\n" in answer

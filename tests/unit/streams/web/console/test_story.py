@@ -16,7 +16,7 @@ from streams.contract.records.rights import (
 )
 from streams.stages.ledger import project
 from streams.store.tables import UPLOADS
-from streams.web.console.evidence_from_others import KnownRecording
+from streams.web.console.story import KnownRecording
 from tests.support.console import Console
 from tests.support.events import fingerprinted, match, message
 from tests.support.stories import a_task, tell
