@@ -1,12 +1,12 @@
 """kafka-python clients, set up in one place; ``security`` adds TLS and SASL.
 
-They serve what lives outside the Faust processors: the ingest hook, the ledger, the
-catalogue. Topics are never created by using them: a misspelt name is an error.
+They serve what runs outside the Faust processors: the ingest hook, the ledger, the catalogue.
+Topics are never created by using them: a misspelt name is an error.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
@@ -24,6 +24,8 @@ METADATA_AGE_MS: Final = 15_000
 HEARTBEATS_PER_SESSION: Final = 4
 LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
 SEND_WINDOW: Final = 1_000  # records in flight
+
+C = TypeVar("C")
 
 
 def kafka_client_settings(settings: Settings) -> dict[str, Any]:
@@ -62,22 +64,34 @@ def _membership(settings: Settings, group: str) -> dict[str, Any]:
     }
 
 
-def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
-    """Return a producer whose sends count only once all in-sync replicas have them.
-
-    A send is over, one way or the other, within ``request_timeout_s``. Therefore it is not
-    idempotent in Kafka's sense: kafka-python 3.0.12, where it is, never ends the sends that
-    an outage of that length has caught, nor any after them. A record may lie there twice
-    after a lost acknowledgement, which readers must bear anyway; the order stands, since a
-    request waits for the one before it.
+def opened(settings: Settings, connect: Callable[[], C]) -> C:
+    """Return the client that ``connect`` makes.
 
     Raises:
         BrokerAway: no broker answers.
-        BrokerRefuses: one answers, and does not let us in.
+        BrokerRefuses: a broker answers and refuses us.
+    """
+    try:
+        return connect()
+    except KafkaError as error:
+        raise BrokerAway(explained(settings, error)) from error
+
+
+def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
+    """Return a producer whose sends count only once all in-sync replicas have them.
+
+    A send ends, well or not, within ``request_timeout_s``. Therefore the producer is not
+    idempotent in Kafka's sense: an idempotent one of kafka-python 3.0.12 never ends the sends that
+    an outage of that length has caught. A record may be stored twice after a lost acknowledgement,
+    which readers must bear anyway. The order is kept: a request waits for the one before it.
+
+    Raises:
+        BrokerAway, BrokerRefuses: see ``opened``.
     """
     timeout_ms = int(settings.request_timeout_s * 1000)
-    try:
-        return KafkaProducer(
+    return opened(
+        settings,
+        lambda: KafkaProducer(
             **kafka_client_settings(settings),
             client_id=f"{settings.group_prefix}.{client_id}",
             acks="all",
@@ -88,9 +102,8 @@ def open_producer(settings: Settings, client_id: str) -> KafkaProducer:
             request_timeout_ms=max(1, timeout_ms // 2 - LINGER_MS),
             delivery_timeout_ms=timeout_ms,
             max_block_ms=timeout_ms,
-        )
-    except KafkaError as error:
-        raise BrokerAway(explained(settings, error)) from error
+        ),
+    )
 
 
 def send_all(settings: Settings, client_id: str, topic: str, records: Iterable[Record]) -> int:
@@ -117,42 +130,25 @@ def send_all(settings: Settings, client_id: str, topic: str, records: Iterable[R
     return count
 
 
-def open_reader(settings: Settings) -> KafkaConsumer:
-    """Return a consumer outside of any group, for reading only.
+def open_reader(settings: Settings, *topics: str, **options: Any) -> KafkaConsumer:
+    """Return a consumer that only reads, outside of any group.
 
     Raises:
-        BrokerAway: no broker answers.
-        BrokerRefuses: one answers, and does not let us in.
+        BrokerAway, BrokerRefuses: see ``opened``.
     """
-    try:
-        return KafkaConsumer(
-            **kafka_client_settings(settings),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        )
-    except KafkaError as error:
-        raise BrokerAway(explained(settings, error)) from error
+    defaults = {"fetch_max_wait_ms": settings.fetch_max_wait_ms, "enable_auto_commit": False}
+    common = kafka_client_settings(settings) | defaults | {"auto_offset_reset": "earliest"}
+    return opened(settings, lambda: KafkaConsumer(*topics, **common | options))
 
 
 def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> KafkaConsumer:
     """Return a member of ``group`` on ``topics`` that commits only by hand.
 
     Raises:
-        BrokerAway: no broker answers.
-        BrokerRefuses: one answers, and does not let us in.
+        BrokerAway, BrokerRefuses: see ``opened``.
     """
-    try:
-        return KafkaConsumer(
-            *topics,
-            **kafka_client_settings(settings),
-            **_membership(settings, group),
-            group_id=f"{settings.group_prefix}.{group}",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-    except KafkaError as error:
-        raise BrokerAway(explained(settings, error)) from error
+    group_id = f"{settings.group_prefix}.{group}"
+    return open_reader(settings, *topics, group_id=group_id, **_membership(settings, group))
 
 
 def poll(consumer: KafkaConsumer, timeout_ms: int, most: int) -> list[Message]:

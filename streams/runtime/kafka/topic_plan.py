@@ -1,14 +1,13 @@
 """What the topics should be, what a broker has, and the difference as changes.
 
-``target_shapes`` defines how many partitions, replicas and how much retention a
-topic gets. ``plan`` compares and touches nothing; ``apply`` does what can be done without
-harm. Two things it never does by itself: partitions are added only when asked for (a track's
-later events would go to another partition than those that still wait there, so its order is
-lost for as long as they wait), and replicas are moved by Kafka's own tools alone.
+``target_shapes`` defines how many partitions, replicas and how much retention a topic gets.
+``plan`` compares and changes nothing; ``apply`` does what can be done without harm. Partitions are
+added only when asked for: a track's later events would go to another partition than those that
+still wait, so its order would be lost. Replicas are moved by Kafka's own tools alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -17,10 +16,12 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.contract import topics
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
-from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
-from streams.runtime.kafka.security import client_security, explained
+from streams.runtime.kafka.clients import opened
+from streams.runtime.kafka.errors import BrokerFailed
+from streams.runtime.kafka.security import client_security
 from streams.runtime.settings import Settings
 
+TOPIC: Final = ConfigResourceType.TOPIC
 REQUEST_MS: Final = 30_000
 CONNECT_MS: Final = 5_000
 HOUR_MS: Final = 3_600_000
@@ -40,7 +41,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Change:
-    """One difference. ``note``: nothing here changes it; ``says`` tells what would."""
+    """One difference, in words. ``note``: nothing here changes it."""
 
     topic: str
     kind: Kind
@@ -83,10 +84,8 @@ def apply(admin: Any, changes: Sequence[Change], *, grow: bool = False) -> list[
                 case "create":
                     create(admin, change.topic, change.to)
                 case "configure":
-                    resource = ConfigResource(
-                        ConfigResourceType.TOPIC, change.topic, dict(change.to.configs)
-                    )
-                    admin.alter_configs([resource])
+                    configs = dict(change.to.configs)
+                    admin.alter_configs([ConfigResource(TOPIC, change.topic, configs)])
                 case "grow" if grow:
                     admin.create_partitions({change.topic: change.to.partitions})
                 case _:
@@ -99,25 +98,21 @@ def apply(admin: Any, changes: Sequence[Change], *, grow: bool = False) -> list[
 
 def create(admin: Any, name: str, shape: Shape) -> None:
     """Create a topic; one that is there already, perhaps since a moment ago, is left alone."""
-    options = {
-        "num_partitions": shape.partitions,
-        "replication_factor": shape.replication,
-        "configs": dict(shape.configs),
-    }
+    counts = {"num_partitions": shape.partitions, "replication_factor": shape.replication}
     with suppress(TopicAlreadyExistsError):
-        admin.create_topics({name: options})
+        admin.create_topics({name: counts | {"configs": dict(shape.configs)}})
 
 
 def on_broker(admin: Any) -> dict[str, Shape]:
     """Return the topics of ours that the broker has.
 
     Raises:
-        BrokerFailed: the broker does not tell.
+        BrokerFailed: the broker does not describe them.
     """
     try:
         names = sorted(set(admin.list_topics()) & set(topics.ALL))
         described = admin.describe_topics(names) if names else []
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        resources = [ConfigResource(TOPIC, name) for name in names]
         described_configs = admin.describe_configs(resources, config_filter="all") if names else {}
     except (KafkaError, ValueError) as error:
         raise BrokerFailed(f"the broker does not describe its topics: {error!r}") from error
@@ -137,42 +132,36 @@ def open_admin(settings: Settings) -> Iterator[Any]:
     """Connect to the broker for administration.
 
     Raises:
-        BrokerAway: no broker answers at ``settings.brokers``.
-        BrokerRefuses: one answers, and does not let us in.
+        BrokerAway, BrokerRefuses: see ``clients.opened``.
     """
-    try:
-        admin = KafkaAdminClient(
+    admin = opened(
+        settings,
+        lambda: KafkaAdminClient(
             bootstrap_servers=[server.strip() for server in settings.brokers.split(",")],
             client_id=f"{settings.group_prefix}-admin",
             request_timeout_ms=REQUEST_MS,
             bootstrap_timeout_ms=CONNECT_MS,
             **client_security(settings),
-        )
-    except KafkaError as error:
-        raise BrokerAway(explained(settings, error)) from error
-    try:
+        ),
+    )
+    with closing(admin):
         yield admin
-    finally:
-        admin.close()
 
 
 def _shape(name: str, settings: Settings) -> Shape:
-    dead = name.endswith(topics.DEAD_SUFFIX)
+    dead = name in topics.DEAD
     hours = settings.dead_retention_h if dead else settings.retention_h
-    if name in topics.FOR_EVER:
-        hours = FOR_EVER
+    for_ever = name in topics.FOR_EVER or hours == FOR_EVER
     configs = {
         # Never compacted: a track may be uploaded twice, and both uploads are history.
         "cleanup.policy": "delete",
-        "retention.ms": str(FOR_EVER if hours == FOR_EVER else hours * HOUR_MS),
+        "retention.ms": str(FOR_EVER if for_ever else hours * HOUR_MS),
         # With one replica down, writing goes on; with more, it stops rather than lose.
         "min.insync.replicas": str(max(1, settings.replication - 1)),
     }
     if dead:
-        return Shape(
-            1, settings.replication, configs | {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
-        )
-    return Shape(settings.partitions, settings.replication, configs)
+        configs["max.message.bytes"] = str(MAX_DEAD_LETTER_BYTES)
+    return Shape(1 if dead else settings.partitions, settings.replication, configs)
 
 
 def _differences(name: str, shape: Shape, has: Shape) -> Iterator[Change]:
@@ -186,11 +175,7 @@ def _differences(name: str, shape: Shape, has: Shape) -> Iterator[Change]:
         says = f"has {has.replication} replicas, not {shape.replication}: kafka-reassign-partitions"
         yield Change(name, "note", says, shape)
     # A broker that does not tell a value (the embedded one) is not asked to change it.
-    wrong = {
-        key: value
-        for key, value in shape.configs.items()
-        if key in has.configs and has.configs[key] != value
-    }
+    wrong = {k: value for k, value in shape.configs.items() if has.configs.get(k, value) != value}
     if wrong:
         says = ", ".join(f"{key} {has.configs[key]} -> {value}" for key, value in wrong.items())
         yield Change(name, "configure", says, Shape(shape.partitions, shape.replication, wrong))
