@@ -1,16 +1,13 @@
 """Security of every connection to the broker: TLS, SASL, and why one is refused.
 
-The one place where settings become clients' arguments: kafka-python and aiokafka share their
-names, Faust has its own. Passwords are read here and handed over at once; none is kept or logged.
-
-A client that is refused raises "unable to bootstrap" and no more. ``explained`` connects to each
-broker itself, so that a wrong password is called a wrong password.
+kafka-python and aiokafka share the names of their arguments, Faust has its own. Passwords are read
+here and handed over at once; none is kept or logged.
 """
 
 import asyncio
 import socket
 import ssl
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.conn import create_conn
@@ -45,7 +42,7 @@ class BrokerRefuses(Fatal):
 
 
 def client_security(settings: Settings) -> dict[str, Any]:
-    """Return what kafka-python's and aiokafka's clients are given to get in.
+    """Return the arguments with which clients of kafka-python and aiokafka get in.
 
     Raises:
         SettingsError: a file cannot be used; the message names it, and never a password.
@@ -106,27 +103,24 @@ def faust_credentials(settings: Settings) -> "faust.Credentials | None":
 def explained(settings: Settings, error: BaseException) -> str:
     """Return a sentence why no broker answers; ``error`` is what the client raised.
 
+    A client that is refused raises "unable to bootstrap" and no more. So this connects to each
+    broker itself and finds a wrong password.
+
     Raises:
-        BrokerRefuses: one answers, and refuses us.
+        BrokerRefuses: a broker answers, and refuses us.
     """
-    clients = client_security(settings)
-    unreachable: list[str] = []
-    refused: list[str] = []
-
-    def ask() -> None:
-        asyncio.run(_ask(settings.brokers, clients, unreachable, refused))
-
-    thread = threading.Thread(target=ask)  # the caller may be inside of an event loop
-    thread.start()
-    thread.join()
+    question = _ask(settings.brokers, client_security(settings))
+    with ThreadPoolExecutor(1) as thread:  # the caller may be inside of an event loop
+        unreachable, refused = thread.submit(asyncio.run, question).result()
     if refused:
         raise BrokerRefuses("; ".join(refused)) from error
     return f"no broker answers at {'; '.join(unreachable) or f'{settings.brokers}: {error!r}'}"
 
 
-async def _ask(
-    brokers: str, clients: dict[str, Any], unreachable: list[str], refused: list[str]
-) -> None:
+async def _ask(brokers: str, clients: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the brokers that do not answer, and those that refuse us, each with the reason."""
+    unreachable: list[str] = []
+    refused: list[str] = []
     for server in brokers.split(","):
         host, _, port = server.strip().rpartition(":")
         try:
@@ -142,23 +136,21 @@ async def _ask(
             unreachable.append(f"{server.strip()}: {error!r}")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what people need to see
             unreachable.append(f"{server.strip()}: {error!r}{PERHAPS}")
+    return unreachable, refused
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
     """Return a context that checks the broker's certificate and its name."""
+    certificate, key = settings.tls_cert_file, settings.tls_key_file
+    files = f"{PREFIX}TLS_CA_FILE: {settings.tls_ca_file}"
     try:
         context = ssl.create_default_context(cafile=settings.tls_ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"{PREFIX}TLS_CA_FILE: {settings.tls_ca_file}: {error}") from error
-    if settings.tls_cert_file is not None:
-        try:
+        if certificate is not None:
+            files = f"{PREFIX}TLS_CERT_FILE, {PREFIX}TLS_KEY_FILE: {certificate}, {key}"
             # An encrypted key would be asked for on the terminal: better an error.
-            context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, lambda: b"")
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"{PREFIX}TLS_CERT_FILE, {PREFIX}TLS_KEY_FILE: "
-                f"{settings.tls_cert_file}, {settings.tls_key_file}: {error}"
-            ) from error
+            context.load_cert_chain(certificate, key, lambda: b"")
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"{files}: {error}") from error
     return context
 
 
