@@ -13,7 +13,7 @@ from streams.contract.processes import PROCESSES
 from streams.contract.topics import DEAD_SUFFIX, TOPICS
 from streams.media.audio_formats import CONTAINERS
 from streams.ops.rows import table as out_table
-from streams.runtime.metrics_table import table as metrics_table
+from streams.runtime.metrics import table as metrics_table
 from streams.runtime.settings import Settings
 from streams.runtime.settings import table as settings_table
 from streams.web.api.app import create

@@ -1,4 +1,4 @@
-"""All metrics, each declared once with its meaning.
+"""All metrics, each declared once with its meaning; as a table for the documentation.
 
 ``processor`` is fingerprint | classify | decide | ledger | redecide | catalogue | follow-REPLICA.
 """
@@ -278,6 +278,38 @@ def begin(processor: str) -> None:
         counter.labels(processor)
     for outcome in ("emitted", "dead_letter"):
         ENDED.labels(processor, outcome)
+
+
+ALL: Final = tuple(
+    metric
+    for metric in tuple(globals().values())
+    if isinstance(metric, (Counter, Gauge, Histogram))
+)
+SERIES: Final = {"gauge": ("",), "counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+# From the client library and from Prometheus itself; the label process is the scrape's.
+STANDARD: Final = {
+    "process_resident_memory_bytes": ("gauge", "process", "Resident memory of a process"),
+    "process_cpu_seconds_total": ("counter", "process", "Processor time of a process"),
+}
+
+
+def exposed() -> set[str]:
+    """Return the names of all series, as a scrape shows them."""
+    return {metric._name + suffix for metric in ALL for suffix in SERIES[metric._type]} | {
+        *STANDARD
+    }
+
+
+def table() -> str:
+    """Return all metrics as a Markdown table (docs/reference/metrics.md)."""
+    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for metric in ALL:
+        name = metric._name + ("_total" if isinstance(metric, Counter) else "")
+        cells = (f"`{name}`", metric._type, ", ".join(metric._labelnames), metric._documentation)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    for name, (kind, labels, meaning) in STANDARD.items():
+        rows.append(f"| `{name}` | {kind} | {labels} | {meaning} |")
+    return "\n".join(rows)
 
 
 FORMER: Final = {"earmark_heard": DECODES, "earmark_remembered": BANK_ITEMS}

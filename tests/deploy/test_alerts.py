@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.runtime.metrics_table import exposed
+from streams.runtime.metrics import exposed
 from tests.deploy.helm import CHART
 from tests.deploy.prometheus import promtool
 from tests.support.paths import ROOT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.runtime.metrics_table import ALL, exposed
+from streams.runtime.metrics import ALL, exposed
 from tests.deploy.helm import CHART
 from tests.support.paths import ROOT
 

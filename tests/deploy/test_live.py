@@ -31,7 +31,7 @@ from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.runtime import tracing
 from streams.runtime.kafka.clients import send_all
-from streams.runtime.metrics_table import ALL
+from streams.runtime.metrics import ALL
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys

@@ -18,7 +18,7 @@ import yaml
 from streams.cli.main import app
 from streams.contract.processes import PROCESSES
 from streams.ops import doctor
-from streams.runtime.metrics_table import exposed
+from streams.runtime.metrics import exposed
 from streams.runtime.settings import PREFIX, Settings
 from streams.store.database import Ledger
 from tests.bench.cli import app as bench_app
