@@ -61,16 +61,6 @@ class Message:
         """Where the message lies: ``topic/partition/offset``."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
-    @property
-    def traced(self) -> dict[str, str | int]:
-        """Attributes of its span (``streams.runtime.tracing``), by OpenTelemetry's conventions."""
-        return {
-            "messaging.system": "kafka",
-            "messaging.destination.name": self.topic,
-            "messaging.destination.partition.id": str(self.partition),
-            "messaging.kafka.offset": self.offset,
-        }
-
 
 def headers_of_life(message: Message) -> tuple[tuple[str, bytes], ...]:
     """Return the headers that travel on to what a message becomes: not those of its death."""

@@ -44,7 +44,7 @@ def listens(address: str) -> bool:
     """Return whether anything takes connections at ``host:port``."""
     host, _, port = address.strip().rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), timeout=1):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=1):
             return True
     except OSError:
         return False

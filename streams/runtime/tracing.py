@@ -20,6 +20,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from detector.errors import Fatal
+from streams.contract.dead_letters import Message
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 
@@ -136,6 +137,24 @@ def many(name: str, kind: Kind, items: Iterable[Traced]) -> Iterator[Many]:
     finally:
         for each in spans.values():
             each.end()
+
+
+def received(name: str, messages: Iterable[Message]) -> AbstractContextManager[Many]:
+    """Trace a batch of messages, with the attributes of OpenTelemetry's conventions."""
+    items = (
+        Traced(
+            message.origin,
+            message.headers,
+            {
+                "messaging.system": "kafka",
+                "messaging.destination.name": message.topic,
+                "messaging.destination.partition.id": str(message.partition),
+                "messaging.kafka.offset": message.offset,
+            },
+        )
+        for message in messages
+    )
+    return many(name, "consumer", items)
 
 
 def carried(headers: Headers) -> Headers:

@@ -8,12 +8,10 @@ polls it again after a pause.
 
 import asyncio
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -39,7 +37,7 @@ from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handler import Handler
 from streams.runtime.kafka.handling import Handling, RecordTooLarge
 from streams.runtime.patches.kafka_python import slow_idle_poll
-from streams.runtime.processes import end_within
+from streams.runtime.processes import end_within, listens
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
 
@@ -76,7 +74,7 @@ def consume(name: str, sources: Sequence[str], settings: Settings, opening: Open
         name: of the process, for metrics, logs and the consumer group.
         sources: the topics.
         settings: all settings.
-        opening: opens what the handler needs; tried until it opens.
+        opening: opens what the handler needs; attempted until it opens.
     """
     logs.configure(settings.log_level, processor=name)
     tracing.configure(settings, name)
@@ -205,12 +203,12 @@ class BatchConsumer:
         self._consumer._fetcher.config["fetch_max_wait_ms"] = wait_ms  # read for each fetch
 
     def _end(self, batch: Sequence[Message], handling: Handling, runner: asyncio.Runner) -> None:
+        async def ended(spans: tracing.Many) -> int:
+            return await handling.publish(await handling.handle(batch), spans) or 0
+
         metrics.RECEIVED.labels(self._name).inc(len(batch))
-        traced = (
-            tracing.Traced(message.origin, message.headers, message.traced) for message in batch
-        )
-        with tracing.many(f"{self._name} batch", "consumer", traced) as spans:
-            dead = runner.run(_ended(batch, handling, spans))
+        with tracing.received(f"{self._name} batch", batch) as spans:
+            dead = runner.run(ended(spans))
             self._commit(batch)
         handling.count(len(batch), dead)
 
@@ -222,15 +220,15 @@ class BatchConsumer:
         """
         with metrics.STAGE_SECONDS.labels(self._name, "publish").time():
             deadline = time.monotonic() + 2 * self._settings.request_timeout_s
-            sent = [_unless_too_large(partial(self._send, message)) for message in messages]
+            sent = [_unless_too_large(self._send, message) for message in messages]
             results = [
                 future
                 if isinstance(future, RecordTooLarge)
-                else _unless_too_large(partial(_await, future, deadline))
+                else _unless_too_large(future.get, timeout=max(0.001, deadline - time.monotonic()))
                 for future in sent
             ]
         self._health.beat()
-        return results
+        return [result if isinstance(result, RecordTooLarge) else None for result in results]
 
     def _send(self, message: Outgoing) -> Any:
         return self._producer.send(
@@ -262,36 +260,17 @@ class BatchConsumer:
     def _probe(self, *, answered: bool) -> None:
         """Check now and then whether a broker answers: an empty poll does not show it."""
         now = time.monotonic()
-        if answered:
-            self._health.set("broker_reachable", True)
-        elif now - self._probed > PROBE_S:
-            self._health.set("broker_reachable", _reachable(self._settings))
-        else:
-            return
-        self._probed = now
+        if answered or now - self._probed > PROBE_S:
+            reachable = answered or any(map(listens, self._settings.brokers.split(",")))
+            self._health.set("broker_reachable", reachable)
+            self._probed = now
 
 
-async def _ended(batch: Sequence[Message], handling: Handling, spans: tracing.Many) -> int:
-    return await handling.publish(await handling.handle(batch), spans) or 0
-
-
-def _await(future: Any, deadline: float) -> None:
-    future.get(timeout=max(0.001, deadline - time.monotonic()))
-
-
-def _unless_too_large(call: Callable[[], Any]) -> Any:
+def _unless_too_large(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Return what a call of the producer returns, or why the record is too large."""
     try:
-        return call()
+        return call(*args, **options)
     except TOO_LARGE as error:
         return RecordTooLarge(f"the broker refuses the record: {error}")
     except KafkaError as error:
         raise BrokerAway(f"no acknowledgement: {error!r}") from error
-
-
-def _reachable(settings: Settings) -> bool:
-    for server in settings.brokers.split(","):
-        host, _, port = server.strip().rpartition(":")
-        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=1):
-            return True
-    return False

@@ -1,9 +1,12 @@
-"""How messages end, for both adapters: as outputs or as dead letters (contract: ``handler``)."""
+"""How messages end: as outputs or as dead letters (contract: ``handler``).
+
+``Handling`` serves both adapters; ``EventHandling`` is the event adapter's part.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -13,14 +16,14 @@ from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
 from streams.contract.records import MAX_RECORD_BYTES
 from streams.runtime import metrics, tracing
-from streams.runtime.kafka.handler import Handled, Handler, Refused, unexpected
+from streams.runtime.kafka.acks import Alive
+from streams.runtime.kafka.handler import Handled, Handler, Refused, message_of, unexpected
+from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
 AT_ONCE: Final = 5_000  # messages that wait for the broker's acknowledgement
-
-Alive = Callable[[], bool]
 
 
 class RecordTooLarge(BadInput):
@@ -155,6 +158,59 @@ class Handling:
                     detail=buried.error.detail,
                 )
         return len(refused)
+
+
+class EventHandling:
+    """Ends events of one topic, as Faust delivers them; the ``Work`` of an ``OrderedAcker``.
+
+        handle (attempted again where the reason is transient) -> publish -> acknowledge
+
+    Each event has its own attempts, so one that waits holds up only its own acknowledgement.
+    """
+
+    def __init__(
+        self, processor: str, handler: Handler, publisher: Publisher, settings: Settings
+    ) -> None:
+        self._processor = processor
+        self._handling = Handling(processor, handler, publisher, settings)
+        self._retry = RetryPolicy(processor, settings)
+
+    async def __call__(self, event: Any, alive: Alive) -> None:
+        """End one event.
+
+        Returns when it may be acknowledged (or its partition was revoked).
+
+        Raises:
+            EarmarkError: what must stop the worker.
+        """
+        message = message_of(event.message, (event.message.timestamp or 0) * 1_000)
+        metrics.RECEIVED.labels(self._processor).inc()
+        with (
+            structlog.contextvars.bound_contextvars(
+                topic=message.topic, partition=message.partition, offset=message.offset
+            ),
+            tracing.received(f"{self._processor} {message.topic}", [message]) as spans,
+            spans.within(message.origin),
+        ):
+            try:
+                dead = await self._end(message, spans, alive)
+            except asyncio.CancelledError:
+                metrics.ENDED.labels(self._processor, "revoked").inc()
+                raise
+        if dead is None:
+            metrics.ENDED.labels(self._processor, "revoked").inc()
+        else:
+            self._handling.count(1, dead)
+
+    async def _end(self, message: Message, spans: tracing.Many, alive: Alive) -> int | None:
+        async def attempt() -> Handled | None:
+            return await self._handling.handle([message]) if alive() else None
+
+        handled = await self._retry.call_async(attempt)
+        if handled is None or not alive():
+            return None
+        with tracing.stage(self._processor, "publish"):
+            return await self._handling.publish(handled, spans, alive)
 
 
 def _outgoing(message: Message, output: Output) -> Outgoing:

@@ -25,9 +25,9 @@ from streams.contract import topics
 from streams.runtime import logs, metrics, tracing
 from streams.runtime.health import Health, serve
 from streams.runtime.kafka.errors import BrokerAway
-from streams.runtime.kafka.event_handling import EventHandling
 from streams.runtime.kafka.faust_worker import Worker
 from streams.runtime.kafka.handler import Handler
+from streams.runtime.kafka.handling import EventHandling
 from streams.runtime.kafka.publisher import KafkaPublisher
 from streams.runtime.processes import end_within
 from streams.runtime.retry import RetryPolicy

@@ -24,14 +24,13 @@ from streams.contract.records import DecisionApplied
 from streams.runtime import logs, tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.batch_consumer import BatchConsumer
-from streams.runtime.kafka.event_handling import EventHandling
 from streams.runtime.kafka.handler import Handled, each
-from streams.runtime.kafka.handling import Handling
+from streams.runtime.kafka.handling import EventHandling, Handling
 from streams.runtime.settings import Settings, SettingsError
 from streams.runtime.spans import provider_of
 from streams.services.scoring import Batcher
-from tests.unit.streams.runtime.kafka.test_event_handling import Memory, event
 from tests.unit.streams.runtime.kafka.test_handler_contract import Decoded, Reply
+from tests.unit.streams.runtime.kafka.test_handling import Memory, event
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"

@@ -119,7 +119,7 @@ def test_one_bad_observation_fails_alone_and_scoring_goes_on() -> None:
     answers = asyncio.run(with_batcher(model, observations, size=3))  # two batches
     assert (
         type(answers[1]) is IndexError
-    )  # a dead letter (streams.runtime.kafka.event_handling), not Fatal
+    )  # a dead letter (streams.runtime.kafka.handling), not Fatal
     others = [0, 2, 3]
     expected = MODEL.assess([observations[index] for index in others], 0.01)
     assert [answers[index] for index in others] == expected

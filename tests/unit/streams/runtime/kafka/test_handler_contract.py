@@ -20,9 +20,8 @@ from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka import batch_consumer
 from streams.runtime.kafka.batch_consumer import BatchConsumer
-from streams.runtime.kafka.event_handling import EventHandling
 from streams.runtime.kafka.handler import Handled, Handler, blocking, each, message_of, read_each
-from streams.runtime.kafka.handling import RecordTooLarge
+from streams.runtime.kafka.handling import EventHandling, RecordTooLarge
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
 

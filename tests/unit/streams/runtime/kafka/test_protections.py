@@ -18,8 +18,8 @@ import pytest
 from streams.contract.output import Outgoing, Output
 from streams.contract.records import Record
 from streams.runtime.kafka.acks import Entry, OrderedAcker
-from streams.runtime.kafka.event_handling import EventHandling
 from streams.runtime.kafka.handler import each
+from streams.runtime.kafka.handling import EventHandling
 from streams.runtime.settings import Settings
 
 EVENTS = 10

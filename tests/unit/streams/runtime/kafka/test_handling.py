@@ -10,8 +10,8 @@ import pytest
 from detector.errors import BadInput, Transient
 from streams.contract.output import Outgoing, Output
 from streams.runtime import metrics
-from streams.runtime.kafka.event_handling import EventHandling
 from streams.runtime.kafka.handler import each
+from streams.runtime.kafka.handling import EventHandling
 from streams.runtime.kafka.publisher import PublishFailed
 from streams.runtime.settings import Settings
 from tests.unit.streams.runtime.kafka.test_handler_contract import Decoded, ended, good
