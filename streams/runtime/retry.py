@@ -45,7 +45,7 @@ class RetryPolicy:
         health: Health | None = None,
         stop: threading.Event | None = None,
     ) -> None:
-        self._processor, self._health = processor, health
+        self._processor, self._health = processor, health or Health()
         self._stop = stop or threading.Event()
         self._attempts = settings.retry_attempts
         base_s, cap_s = settings.retry_base_s / 2, settings.retry_cap_s / 2
@@ -61,12 +61,9 @@ class RetryPolicy:
 
     def call_until_stopped(self, condition: str, attempt: Callable[[], T]) -> T | None:
         """Call ``attempt`` until it succeeds, then set the condition; None when stopped before."""
-
-        def unless_stopped() -> T | None:
-            return None if self._stop.is_set() else attempt()
-
-        result = Retrying(sleep=self._sleep, **self._options(None))(unless_stopped)
-        if result is not None and self._health is not None:
+        retrying = Retrying(sleep=self._sleep, **self._options(None))
+        result = retrying(lambda: None if self._stop.is_set() else attempt())
+        if result is not None:
             self._health.set(condition, True)
         return result
 
@@ -98,8 +95,6 @@ class RetryPolicy:
         )
 
     def _sleep(self, pause_s: float) -> None:
-        if self._health is not None:
-            self._health.beat()
+        self._health.beat()
         self._stop.wait(pause_s)
-        if self._health is not None:
-            self._health.beat()
+        self._health.beat()

@@ -46,9 +46,7 @@ def moves(admin: Any, group: str, topics: Sequence[str], to: datetime) -> list[M
     try:
         committed = admin.list_group_offsets({group: None})[group]
         partitions = sorted(
-            partition
-            for partition, at in committed.items()
-            if partition.topic in topics and at.offset >= 0
+            p for p, at in committed.items() if p.topic in topics and at.offset >= 0
         )
         if not partitions:
             raise CannotRewind(f"{group} has done nothing of {', '.join(topics)} yet")
@@ -62,12 +60,11 @@ def moves(admin: Any, group: str, topics: Sequence[str], to: datetime) -> list[M
         raise CannotRewind(f"{group} has done nothing yet; the broker knows no groups") from error
     except KafkaError as error:
         raise BrokerFailed(f"{group}: {error!r}") from error
-    back = []
-    for partition in partitions:
-        before, after, end = (at[partition].offset for at in (committed, since, ends))
-        if 0 <= after < before:
-            back.append(Move(partition.topic, partition.partition, before, after, end))
-    return back
+    moved = (
+        Move(*partition, *(at[partition].offset for at in (committed, since, ends)))
+        for partition in partitions
+    )
+    return [move for move in moved if 0 <= move.after < move.before]
 
 
 def rewind(admin: Any, group: str, moves: Sequence[Move]) -> None:

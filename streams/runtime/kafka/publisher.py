@@ -56,12 +56,11 @@ class KafkaPublisher:
         )
         try:
             await producer.start()
-        except KafkaError as error:
+        except BaseException as error:
             await producer.stop()
+            if not isinstance(error, KafkaError):
+                raise
             raise BrokerAway(await asyncio.to_thread(explained, self._settings, error)) from error
-        except BaseException:
-            await producer.stop()
-            raise
         self._producer = producer
 
     async def stop(self) -> None:
@@ -89,27 +88,22 @@ class KafkaPublisher:
             # The producer's own limit is per request; this one is for what it forgets.
             async with asyncio.timeout(2 * self._settings.request_timeout_s):
                 sent = [await self._send(message) for message in messages]
-                acknowledged = iter(
-                    await asyncio.gather(
-                        *(future for future in sent if not isinstance(future, RecordTooLarge)),
-                        return_exceptions=True,
-                    )
-                )
-            return [
-                future if isinstance(future, RecordTooLarge) else _too_large(next(acknowledged))
-                for future in sent
-            ]
+                results = await asyncio.gather(*sent, return_exceptions=True)
+            return [_too_large(result) for result in results]
         except Exception as error:
             names = ", ".join(sorted({message.topic for message in messages}))
             raise PublishFailed(f"no acknowledgement from {names}: {error!r}") from error
 
-    async def _send(self, message: Outgoing) -> Any:
+    async def _send(self, message: Outgoing) -> asyncio.Future[Any]:
+        """Return the future of the acknowledgement; of a record that is too large, of why."""
         try:
-            return await self._producer.send(
+            future: asyncio.Future[Any] = await self._producer.send(
                 message.topic, message.value, key=message.key, headers=list(message.headers)
             )
         except TOO_LARGE as error:
-            return _too_large(error)
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+        return future
 
 
 def _too_large(result: object) -> RecordTooLarge | None:
