@@ -18,10 +18,8 @@ REPEAT_S = 10.0  # a library repeats a message at most so often
 def configure(level: str, **context: str) -> None:
     """Set up logging once per process; ``context`` (processor, pid) is on every line.
 
-    Libraries that use the standard ``logging`` (Faust, aiokafka, kafka-python) go through
-    the same formatter, from warnings up, and each message at most every ``REPEAT_S``
-    (without a broker, aiokafka alone logs 40 lines a second). So do warnings and uncaught
-    exceptions.
+    Messages of the standard ``logging`` (Faust, aiokafka, kafka-python), from warnings up, get the
+    same format; each is logged at most every ``REPEAT_S``. So do warnings and uncaught exceptions.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -62,11 +60,7 @@ def silence(library: str) -> None:
 
 
 class _StandardError:
-    """Standard error at the time of writing.
-
-    Loggers are cached for the life of the process, and a program that runs a command (a test)
-    may replace and close its standard error.
-    """
+    """Standard error at the time of writing: loggers are cached, and a test may replace it."""
 
     def write(self, text: str) -> int:
         """Write."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -51,8 +52,6 @@ def exporting(endpoint: str, share: float, process: str) -> TracerProvider:
 
     ``OTEL_EXPORTER_OTLP_HEADERS`` and ``OTEL_RESOURCE_ATTRIBUTES`` apply.
     """
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
     exporter = OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_S)
     return provider_of(BatchSpanProcessor(exporter), share, process)  # flushed at exit
 

@@ -1,12 +1,8 @@
 """Traces of uploads, by OpenTelemetry's API; a no-op until ``configure`` finds a collector.
 
-``EARMARK_TRACES_ENDPOINT`` names the collector; every process sends its spans there. The context
-travels with the messages as W3C ``traceparent``. One trace leads from the ingest hook (or the
-HTTP request) to the catalogue's acknowledgement, and on to verdicts and appeals.
-Logs carry ``trace_id`` and ``span_id``.
-
-Without a collector the SDK is not imported, and the ``traceparent`` of another producer is
-passed on unchanged.
+The context travels with the messages as W3C ``traceparent``. One trace leads from the ingest hook
+(or the HTTP request) to the catalogue's acknowledgement, and on to verdicts and appeals. Without a
+collector the SDK is not imported, and the ``traceparent`` of another producer is passed on.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -37,7 +33,7 @@ _tracer: trace.Tracer | None = None
 
 
 class Traced(NamedTuple):
-    """One item of a batch: its key, its headers, its attributes."""
+    """One item of a batch."""
 
     key: str
     headers: Headers
@@ -55,12 +51,11 @@ def configure(settings: Settings, process: str) -> None:
     try:
         from streams.runtime.spans import exporting
 
-        provider = exporting(settings.traces_endpoint, settings.traces_share, process)
+        install(exporting(settings.traces_endpoint, settings.traces_share, process))
     except ImportError as error:
         raise Fatal(
             f"EARMARK_TRACES_ENDPOINT is set, and {error.name} is missing: install earmark[tracing]"
         ) from error
-    install(provider)
 
 
 def install(provider: trace.TracerProvider | None) -> None:
@@ -104,31 +99,24 @@ def stage(processor: str, name: str) -> Iterator[None]:
         yield
 
 
-class Many:
-    """The spans of a batch."""
-
-    def __init__(self, spans: dict[str, Span]) -> None:
-        self._spans = spans
+class Many(dict[str, Span]):
+    """The spans of a batch, by the keys of its items."""
 
     def within(self, key: str) -> AbstractContextManager[Any]:
         """Make the span of this item the current one."""
-        if key not in self._spans:
-            return nullcontext()
-        return trace.use_span(self._spans[key], end_on_exit=False)
+        return trace.use_span(self[key], end_on_exit=False) if key in self else nullcontext()
 
 
 @contextmanager
 def many(name: str, kind: Kind, items: Iterable[Traced]) -> Iterator[Many]:
     """Trace a batch as a span for each item, in the item's own trace."""
-    if _tracer is None:
-        yield Many({})
-        return
-    spans: dict[str, Span] = {}
-    for key, headers, attributes in items:
-        context = _context(headers)
-        spans[key] = _tracer.start_span(name, context, SpanKind[kind.upper()], attributes)
+    spans = Many()
+    if _tracer is not None:
+        for key, headers, attributes in items:
+            context = _context(headers)
+            spans[key] = _tracer.start_span(name, context, SpanKind[kind.upper()], attributes)
     try:
-        yield Many(spans)
+        yield spans
     except BaseException as error:
         for each in spans.values():
             each.record_exception(error)
@@ -196,9 +184,5 @@ def for_logs(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutab
 
 def _context(headers: Headers) -> Context:
     """Return the parent that headers name; an empty context where they name none."""
-    texts = {
-        name.lower(): value.decode("ascii", errors="replace")
-        for name, value in headers
-        if len(value) <= LONGEST
-    }
-    return W3C.extract(texts, Context())
+    short = ((name.lower(), value) for name, value in headers if len(value) <= LONGEST)
+    return W3C.extract({name: value.decode("ascii", "replace") for name, value in short}, Context())

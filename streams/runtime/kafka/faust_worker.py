@@ -29,8 +29,6 @@ log = structlog.get_logger()
 STOP_TIMEOUT_S = 10.0
 COMMIT_INTERVAL_S = 0.5  # a killed worker repeats at most this, and what was in flight
 QUEUE = 64  # events waiting between the consumer and the acker: small, they are redone
-
-
 JOIN_TIMEOUTS = 2.5  # of a rebalance; after that it is stuck
 
 
@@ -109,13 +107,8 @@ class Worker:
     def start(self, work: Work) -> None:
         """Join the group and begin to work, in the background."""
         app = self._app
-        topic = app.topic(
-            self._source,
-            key_type=bytes,
-            value_type=bytes,
-            key_serializer="raw",
-            value_serializer="raw",
-        )
+        raw = {"key_serializer": "raw", "value_serializer": "raw"}
+        topic = app.topic(self._source, key_type=bytes, value_type=bytes, **raw)
 
         async def agent(stream: Any) -> None:
             await self._acker.run(self._noted(stream.noack().events()), work)
@@ -178,9 +171,7 @@ class Worker:
             await self._app.wait_until_stopped()
         except Exception as error:  # noqa: BLE001 - the processor ends with it
             await self.fail(error)
-        else:
-            reason = self._app.crash_reason or WorkerCrashed("Faust stopped by itself")
-            await self.fail(reason)
+        await self.fail(self._app.crash_reason or WorkerCrashed("Faust stopped by itself"))
 
     async def _on_assigned(self, sender: Any, assigned: set[Any], **_: Any) -> None:
         self._acker.opened()

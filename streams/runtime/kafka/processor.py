@@ -49,10 +49,9 @@ GRACE_S = 20.0  # beyond the drain; then the process ends at once
 class Processor:
     """What makes one processor different from another.
 
-    ``open`` is entered in the app's event loop before anything is consumed (load the
-    model, start the pools; long work in a thread) and left after the last event has
-    ended. It yields the handler. What goes on loading after that and fails ends the process
-    by ``health.give_up``.
+    ``open`` yields the handler. It is entered in the event loop before anything is consumed and
+    left after the last event has ended; long work belongs in a thread. Where what it still loads
+    after that fails, ``health.give_up`` ends the process.
     """
 
     name: str
@@ -64,8 +63,7 @@ def run(processor: Processor, settings: Settings) -> int:
     """Run the processor until SIGTERM, SIGINT or a failure; return the exit code.
 
     0 after a signal; 1 after a failure, and the supervisor is expected to start it again.
-    The process must end with this call: should threads of a library hang, it is ended for
-    it, at most ``GRACE_S`` after the drain.
+    The process ends at most ``GRACE_S`` after the drain, even if threads of a library hang.
     """
     logs.configure(settings.log_level, processor=processor.name, pid=str(os.getpid()))
     tracing.configure(settings, processor.name)
@@ -79,14 +77,14 @@ def run(processor: Processor, settings: Settings) -> int:
 
 
 async def _run(processor: Processor, settings: Settings, health: Health) -> int:
-    stop = asyncio.Event()
+    current = _Run(processor, settings, health)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    current = _Run(processor, settings, health, stop)
+        asyncio.get_running_loop().add_signal_handler(number, current.stop.set)
     beat = asyncio.create_task(current.beat())
     try:
         async with AsyncExitStack() as stack:
-            return await current.run(stack)
+            await current.run(stack)
+            return 0
     except Exception:
         log.exception("processor_failed")
         end_within(GRACE_S)
@@ -98,17 +96,13 @@ async def _run(processor: Processor, settings: Settings, health: Health) -> int:
 class _Run:
     """One run of a processor's process."""
 
-    def __init__(
-        self, processor: Processor, settings: Settings, health: Health, stop: asyncio.Event
-    ) -> None:
-        self._processor = processor
-        self._settings = settings
-        self._health = health
-        self._stop = stop
+    def __init__(self, processor: Processor, settings: Settings, health: Health) -> None:
+        self._processor, self._settings, self._health = processor, settings, health
         self._publisher = KafkaPublisher(settings, f"{settings.group_prefix}.{processor.name}")
         self._worker: Worker | None = None
+        self.stop = asyncio.Event()
 
-    async def run(self, stack: AsyncExitStack) -> int:
+    async def run(self, stack: AsyncExitStack) -> None:
         """Open, consume, drain; what is on ``stack`` is closed after that.
 
         Raises:
@@ -120,7 +114,7 @@ class _Run:
         stack.push_async_callback(self._publisher.stop)
         if not await self._unless_stopped(self._connect()):
             end_within(GRACE_S)
-            return 0
+            return
         datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="earmark-"))
         worker = Worker(processor.name, processor.source, settings, health, Path(datadir))
         worker.start(EventHandling(processor.name, handler, self._publisher, settings))
@@ -136,7 +130,6 @@ class _Run:
         await worker.stop(drain_s)
         if failure is not None:
             raise failure
-        return 0
 
     async def beat(self) -> None:
         """Show once a second that the event loop is not blocked; end what has been given up."""
@@ -191,7 +184,7 @@ class _Run:
     async def _unless_stopped(self, awaitable: Awaitable[object]) -> bool:
         """Wait for ``awaitable``, or for a signal; return whether it ended first."""
         work = asyncio.ensure_future(awaitable)
-        stopped = asyncio.create_task(self._stop.wait())
+        stopped = asyncio.create_task(self.stop.wait())
         try:
             await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
