@@ -1,7 +1,6 @@
 """The contract of the topics: a JSON Schema for each, and one AsyncAPI document about all.
 
-Generated from the records; published in ``streams/contract/schemas`` with the package, where other
-teams find them without running anything. ``earmark schemas`` writes them.
+Generated from the records and published in ``streams/contract/schemas``, with the package.
 """
 
 import inspect
@@ -38,8 +37,7 @@ class ContractBreaks(Fatal):
 
 def version(record: type[Record]) -> int:
     """Return the version that writers of a record write."""
-    default: int = record.model_fields["schema_version"].default
-    return default
+    return int(record.model_fields["schema_version"].default)
 
 
 def schema_name(topic: str) -> str:
@@ -65,24 +63,29 @@ def asyncapi() -> dict[str, Any]:
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {"DeadLetter": _dead_letter()}
-    for declared in TOPICS:
-        topic, record = declared.name, declared.record
-        name = record.__name__
-        key = {"type": "string", "description": declared.key}
+    for topic in TOPICS:
+        name = topic.record.__name__
+        key = {"type": "string", "description": topic.key}
         messages[name] = {
             "name": name,
             "title": name,
-            "summary": inspect.getdoc(record),
+            "summary": inspect.getdoc(topic.record),
             "contentType": "application/json",
-            "payload": {"schemaFormat": JSON_SCHEMA, "schema": {"$ref": schema_name(topic)}},
+            "payload": {"schemaFormat": JSON_SCHEMA, "schema": {"$ref": schema_name(topic.name)}},
             "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
         }
-        channels[topic] = _channel(topic, name)
-        dead = topics.dead(topic)
-        channels[dead] = _channel(dead, "DeadLetter")
-        action = "receive" if declared.received else "send"
-        operations[f"{action}.{topic}"] = _operation(action, topic)
-        operations[f"send.{dead}"] = _operation("send", dead)
+        action = "receive" if topic.received else "send"
+        for address, message, does in (
+            (topic.name, name, action),
+            (topics.dead(topic.name), "DeadLetter", "send"),
+        ):
+            channels[address] = {
+                "address": address,
+                "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+                "bindings": {"kafka": {"topic": address, "bindingVersion": "0.5.0"}},
+            }
+            channel = {"$ref": f"#/channels/{address}"}
+            operations[f"{does}.{address}"] = {"action": does, "channel": channel}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -136,23 +139,10 @@ def write(folder: Path) -> Iterable[Path]:
     if faults:
         raise ContractBreaks("\n  ".join(["this breaks the contract:", *faults]) + f"\n{ADVICE}")
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, content in files().items():
-        (folder / name).write_bytes(content)
-        paths.append(folder / name)
-    return paths
-
-
-def _channel(topic: str, message: str) -> dict[str, Any]:
-    return {
-        "address": topic,
-        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
-        "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
-    }
-
-
-def _operation(action: str, topic: str) -> dict[str, Any]:
-    return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
+    contents = {folder / name: content for name, content in files().items()}
+    for path, content in contents.items():
+        path.write_bytes(content)
+    return contents
 
 
 def _dead_letter() -> dict[str, Any]:
