@@ -122,9 +122,8 @@ def broken(published: Path = PUBLISHED) -> list[str]:
     faults: list[str] = []
     for topic, record in RECORDS.items():
         for path in sorted(published.glob(f"{topic}.v*.json")):
-            old = orjson.loads(path.read_bytes())
             same = path.name == schema_name(topic)
-            sentences = breaks(old, schema(topic), same_version=same)
+            sentences = breaks(orjson.loads(path.read_bytes()), schema(topic), same_version=same)
             faults += [f"{path.stem} ({record.__name__}): {sentence}" for sentence in sentences]
     return faults
 
@@ -146,9 +145,7 @@ def write(folder: Path) -> Iterable[Path]:
 
 
 def _dead_letter() -> dict[str, Any]:
-    headers = {
-        name: {"type": "string", "description": meaning} for name, meaning in HEADERS.items()
-    }
+    headers = {name: {"type": "string", "description": text} for name, text in HEADERS.items()}
     return {
         "name": "DeadLetter",
         "title": "DeadLetter",

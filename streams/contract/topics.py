@@ -17,7 +17,6 @@ from streams.contract.records import (
     TrackLabelled,
     UploadReceived,
 )
-from streams.contract.records.credits import CreditsDerived, UsageAttributed
 from streams.contract.records.policy import (
     PolicyChanged,
     PolicyShadowed,
@@ -25,7 +24,7 @@ from streams.contract.records.policy import (
     TrackReopened,
 )
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
-from streams.contract.records.rights import RightsChanged
+from streams.contract.records.rights import CreditsDerived, RightsChanged, UsageAttributed
 
 UPLOADED: Final = "tracks.uploaded"
 FINGERPRINTED: Final = "tracks.fingerprinted"

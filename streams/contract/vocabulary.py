@@ -37,9 +37,6 @@ class _Described(StrEnum):
         return member
 
 
-# --- what a recording is ----------------------------------------------------------------------
-
-
 class Extent(_Described):
     """How much of a recording is AI-generated: DDEX ``ContainsAI`` plus our Unknown."""
 
@@ -144,9 +141,6 @@ FINDINGS: Final = tuple(FINDING_WORDS)
 Finding = Annotated[str, OneOf(FINDING_WORDS)]
 
 
-# --- known recordings -------------------------------------------------------------------------
-
-
 class BankKind(_Described):
     """What a hit means.
 
@@ -182,9 +176,6 @@ BANKS_SEEN: Final = tuple(
 """The kinds of banks that the policy sees, with the meaning of their feature."""
 KnownAs = Annotated[str, OneOf(one for one in MatchClass if one is not MatchClass.NONE)]
 BankKindName = Annotated[str, OneOf(BankKind)]
-
-
-# --- what the platform does -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from streams.contract.records import Extent, Label, RightsUsed, TrackClassified, stable_id
-from streams.contract.records.credits import CreditLine, CreditsDerived, UsageAttributed
-from streams.contract.records.rights import RightsChanged, SourceShare
+from streams.contract.records.rights import (
+    CreditLine,
+    CreditsDerived,
+    RightsChanged,
+    SourceShare,
+    UsageAttributed,
+)
 from streams.policy.mappings import DDEX_CONTAINS_AI, DDEX_ROLE
 from streams.policy.schema import SAYS_AI
 from streams.policy.territories import TerritorialEvaluation

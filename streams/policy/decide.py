@@ -23,8 +23,8 @@ from streams.contract.records import (
     TrackLabelled,
     stable_id,
 )
-from streams.contract.records.credits import CreditsDerived, UsageAttributed
 from streams.contract.records.policy import PolicyShadowed, StatementWritten
+from streams.contract.records.rights import CreditsDerived, UsageAttributed
 from streams.contract.vocabulary import STRICTNESS
 from streams.policy import credits, reasons
 from streams.policy.bundle import Bundle

@@ -1,4 +1,4 @@
-"""The records of all events: the chain below here, the others in reviews, rights, policy, credits.
+"""The records of all events: the chain below here, the others in reviews, rights, policy.
 
 Every record is frozen, carries ``schema_version`` and tolerates unknown fields, so that
 an older reader survives a newer writer (additive evolution only). The schemas publish

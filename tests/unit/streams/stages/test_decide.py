@@ -14,8 +14,8 @@ from streams.contract.records import (
     TrackLabelled,
     parse,
 )
-from streams.contract.records.credits import CreditsDerived
 from streams.contract.records.policy import StatementWritten
+from streams.contract.records.rights import CreditsDerived
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.health import Health

@@ -21,8 +21,8 @@ from streams.contract.records import (
     Upload,
     UploadReceived,
 )
-from streams.contract.records.credits import UsageAttributed
 from streams.contract.records.policy import PolicyShadowed
+from streams.contract.records.rights import UsageAttributed
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.kafka.handler import Handled, blocking
