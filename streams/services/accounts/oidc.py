@@ -9,7 +9,6 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, replace
-from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -186,8 +185,8 @@ def _create(connection: Connection, subject: str, claims: dict[str, Any], role: 
     claimed = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
     base = "".join(letter for letter in claimed if letter.isprintable()).strip()
     base = base[: LONGEST_NAME - 20]
-    host = urlsplit(subject).hostname or "oidc"
-    names = base or "somebody", f"{base} @{host}"[:LONGEST_NAME], f"{base[:60]} {token_hex(4)}"
+    host, mark = urlsplit(subject).hostname or "oidc", secrets.token_hex(4)
+    names = base or "somebody", f"{base} @{host}"[:LONGEST_NAME], f"{base[:60]} {mark}"
     for name in names:
         try:
             return users.add(connection, name, role, "oidc", subject)

@@ -22,9 +22,6 @@ FIRST_NAME: Final = "admin"
 class BadLink(BadInput):
     """A one-time link that is unknown, used or expired."""
 
-    def __init__(self) -> None:
-        super().__init__("bad_link", "this link was used already, is too old, or never was one")
-
 
 @dataclass(frozen=True)
 class Session:
@@ -167,7 +164,7 @@ def enter(ledger: Ledger, token: str, address: str) -> str:
     with ledger.transaction() as connection:
         user_id = accounts.use_link(connection, hashed(token), datetime.now(UTC))
         if user_id is None or not (user := users.find(connection, user_id)).active:
-            raise BadLink
+            raise BadLink("bad_link", "this link was used already, is too old, or never was one")
         detail = {"from": address, "by": "link"}
         audit.append(connection, [audit.Entry(user_id, "login", "", detail)])
         return _begin(connection, user)

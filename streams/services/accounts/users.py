@@ -38,9 +38,6 @@ class AccountError(BadInput):
 class WrongLogin(BadInput):
     """Name and password do not match, or the account is closed; it does not reveal which."""
 
-    def __init__(self) -> None:
-        super().__init__("wrong_login", "name and password do not go together")
-
 
 class TooManyTries(BadInput):
     """Log-in is closed for a while for this name or address."""
@@ -207,7 +204,7 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
         actions = ("login_failed", "login_throttled") if closes else ("login_failed",)
         entries = [audit.Entry(name, action, "", {"from": address}) for action in actions]
         audit.append(connection, entries)
-    raise WrongLogin
+    raise WrongLogin("wrong_login", "name and password do not go together")
 
 
 def place_of(address: str) -> str:
