@@ -65,19 +65,19 @@ dashboards: {enabled: true}
 ```
 
 `helm test` runs `earmark doctor` in a pod with the settings of all: it names each fault and its
-remedy. Pods that are not ready say why at `/ready`; they wait for broker, topics and tables as
-long as it takes, and are not restarted for it.
+remedy. Pods that are not ready give the reason at `/ready`. They wait for broker, topics and
+tables without a restart.
 
-`--reset-values` matters on upgrades: without it, and without `--set`, Helm uses the values of the
-release before and not those of the new chart. More examples are in `ci/`: `minimal` (one node),
+`--reset-values` matters on upgrades. Without it and without `--set`, Helm takes the values of the
+last release, not those of the new chart. More examples are in `ci/`: `minimal` (one node),
 `gpu` (slices of GPUs, KEDA), `sasl` (a secured Kafka). Certificates, passwords and a ConfigMap
 of your own are read at start: when they change, `kubectl -n earmark rollout restart deployment`,
 or let a controller do it (`common.annotations`).
 
 ## Upgrade and uninstall
 
-The migration job and every process that opens the ledger bring its tables up to the release; one
-at a time, so nothing needs to be stopped. `helm uninstall earmark -n earmark` leaves the claim of
+The migration job and every process that opens the ledger migrate its tables, one at a time.
+Nothing needs to be stopped. `helm uninstall earmark -n earmark` leaves the claim of
 the artefact store, the topics and the ledger.
 
 - **Settings** are the project's own, by their names: docs/reference/settings.md, without
