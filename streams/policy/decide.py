@@ -7,7 +7,6 @@ that A, then B, then A again are three decisions.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from streams.contract import topics
@@ -33,11 +32,7 @@ from streams.policy.facts import Facts
 from streams.policy.known_recordings import matches_digest
 from streams.policy.labels import effective, effective_artwork, labels_of
 from streams.policy.mappings import mappings_of
-from streams.policy.territories import (
-    ScopedEvaluation,
-    TerritorialEvaluation,
-    evaluate_territories,
-)
+from streams.policy.territories import TerritorialEvaluation, evaluate_territories
 
 
 @dataclass(frozen=True)
@@ -85,125 +80,170 @@ def decide(
     """
     facts = Facts(at=event.uploaded_at) if facts is None else facts
     evaluation = evaluate_territories(event, facts, bundle)
-    default = evaluation.default
-    context = (
-        bundle.digest,
-        *((evaluation.facts_digest,) if evaluation.facts_digest else ()),
-        *((known,) if (known := matches_digest(event)) else ()),
-        *((previous.decision_id,) if previous else ()),
-    )
+    rests_on = (evaluation.facts_digest, matches_digest(event), previous and previous.decision_id)
+    context = (bundle.digest, *(one for one in rests_on if one))
     decision_id = stable_id(
         "dec", event.upload_id, event.content_sha256, event.analysis.analysis_id, *context
     )
-    labels = labels_of(event, evaluation.assertions, default.rights, context)
-    decided = _decided(event, bundle, facts, evaluation, labels, decision_id, previous, cause)
-    statement = _statement(event, evaluation, bundle, decided, previous, facts.at)
+    basis = _Basis(event, bundle, facts, evaluation, previous, decision_id)
+    labels = labels_of(event, evaluation.assertions, evaluation.default.rights, context)
+    decided = basis.decided(effective(labels), cause)
+    statement = basis.statement(decided)
     if statement is not None:
         decided = decided.model_copy(update={"statement_id": statement.statement_id})
     elif previous is not None and reasons.due(evaluation):
         decided = decided.model_copy(update={"statement_id": previous.statement_id})
     starts_at = min((one.starts_at for one in evaluation.terms), default=facts.at)
+    before = previous.rights if previous else ()
     return DecisionRecords(
-        labelled=_labelled(event, bundle, default, labels, decided),
+        labelled=basis.labelled(labels, decided),
         decided=decided,
-        requested=_requested(event, bundle, evaluation, decided),
-        shadowed=_shadowed(event, bundle, evaluation, decision_id),
+        requested=basis.requested(),
+        shadowed=basis.shadowed(),
         statement=statement,
-        usages=tuple(
-            credits.usage_of(
-                event,
-                evaluation,
-                decision_id,
-                starts_at,
-                () if previous is None else previous.rights,
-            )
-        ),
+        usages=tuple(credits.usage_of(event, evaluation, decision_id, starts_at, before)),
         credits=credits.credits_of(event, evaluation, decided.label, decision_id),
     )
 
 
-def _labelled(
-    event: TrackClassified,
-    bundle: Bundle,
-    default: ScopedEvaluation,
-    labels: tuple[Label, ...],
-    decided: TrackDecided,
-) -> TrackLabelled:
-    artwork = effective_artwork(labels)
-    return TrackLabelled(
-        upload_id=event.upload_id,
-        track_id=event.track_id,
-        content_sha256=event.content_sha256,
-        analysis_id=event.analysis.analysis_id,
-        model=event.analysis.model,
-        policy=bundle.ref,
-        labels=labels,
-        effective=decided.label,
-        artwork=artwork,
-        mappings=mappings_of(decided.label, artwork, voice=bool(default.values["declared.voice"])),
-    )
+@dataclass(frozen=True)
+class _Basis:
+    """What one decision rests on; each method writes one of its records."""
 
+    event: TrackClassified
+    bundle: Bundle
+    facts: Facts
+    evaluation: TerritorialEvaluation
+    previous: TrackDecided | None
+    decision_id: str
 
-def _decided(
-    event: TrackClassified,
-    bundle: Bundle,
-    facts: Facts,
-    evaluation: TerritorialEvaluation,
-    labels: tuple[Label, ...],
-    decision_id: str,
-    previous: TrackDecided | None,
-    cause: Cause | None,
-) -> TrackDecided:
-    default = evaluation.default
-    result = default.result
-    return TrackDecided(
-        decision_id=decision_id,
-        upload_id=event.upload_id,
-        track_id=event.track_id,
-        content_sha256=event.content_sha256,
-        uploaded_at=event.uploaded_at,
-        analysis=event.analysis,
-        label=effective(labels),
-        actions=result.actions,
-        rules=result.hits,
-        reasons_public=result.reasons_public,
-        review_task_id=stable_id("tsk", decision_id) if _review(evaluation) else None,
-        automation=result.automation,
-        model=event.analysis.model,
-        policy=bundle.ref,
-        territorial=tuple(
-            TerritorialActions(
-                territories=one.territories,
-                actions=one.result.actions,
-                licensed=one.licensed,
-            )
-            for one in evaluation.elsewhere
-            if one.result.actions != result.actions or one.licensed != default.licensed
-        ),
-        terms=evaluation.terms,
-        reasons_internal=result.reasons_internal,
-        rights=evaluation.rights,
-        verdict_id=facts.verdict and facts.verdict.verdict_id,
-        appeal_id=facts.appeal and facts.appeal.appeal_id,
-        overrides=evaluation.overrides,
-        missing_signals=result.missing_signals,
-        cause=cause,
-        previous_decision_id=previous and previous.decision_id,
-        changed_dimensions=() if previous is None else _changed(previous, evaluation),
-        facts_digest=evaluation.facts_digest,
-        features={
-            "values": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in default.values.items()
-                if value is not None
+    def labelled(self, labels: tuple[Label, ...], decided: TrackDecided) -> TrackLabelled:
+        event, artwork = self.event, effective_artwork(labels)
+        voice = bool(self.evaluation.default.values["declared.voice"])
+        return TrackLabelled(
+            upload_id=event.upload_id,
+            track_id=event.track_id,
+            content_sha256=event.content_sha256,
+            analysis_id=event.analysis.analysis_id,
+            model=event.analysis.model,
+            policy=self.bundle.ref,
+            labels=labels,
+            effective=decided.label,
+            artwork=artwork,
+            mappings=mappings_of(decided.label, artwork, voice=voice),
+        )
+
+    def decided(self, label: Label, cause: Cause | None) -> TrackDecided:
+        event, facts, evaluation = self.event, self.facts, self.evaluation
+        default, result, previous = evaluation.default, evaluation.default.result, self.previous
+        return TrackDecided(
+            decision_id=self.decision_id,
+            upload_id=event.upload_id,
+            track_id=event.track_id,
+            content_sha256=event.content_sha256,
+            uploaded_at=event.uploaded_at,
+            analysis=event.analysis,
+            label=label,
+            actions=result.actions,
+            rules=result.hits,
+            reasons_public=result.reasons_public,
+            review_task_id=stable_id("tsk", self.decision_id) if self.review() else None,
+            automation=result.automation,
+            model=event.analysis.model,
+            policy=self.bundle.ref,
+            territorial=tuple(
+                TerritorialActions(
+                    territories=one.territories,
+                    actions=one.result.actions,
+                    licensed=one.licensed,
+                )
+                for one in evaluation.elsewhere
+                if one.result.actions != result.actions or one.licensed != default.licensed
+            ),
+            terms=evaluation.terms,
+            reasons_internal=result.reasons_internal,
+            rights=evaluation.rights,
+            verdict_id=facts.verdict and facts.verdict.verdict_id,
+            appeal_id=facts.appeal and facts.appeal.appeal_id,
+            overrides=evaluation.overrides,
+            missing_signals=result.missing_signals,
+            cause=cause,
+            previous_decision_id=previous and previous.decision_id,
+            changed_dimensions=() if previous is None else _changed(previous, evaluation),
+            facts_digest=evaluation.facts_digest,
+            features={
+                "values": {
+                    name: list(value) if isinstance(value, tuple) else value
+                    for name, value in default.values.items()
+                    if value is not None
+                },
+                "off": sorted(facts.off),
+                "lapsed": sorted(default.lapsed),
+                "overrides": list(default.overrides),
             },
-            "off": sorted(facts.off),
-            "lapsed": sorted(default.lapsed),
-            "overrides": list(default.overrides),
-        },
-        reconsider_at=evaluation.reconsider_at,
-        matches=event.matches,
-    )
+            reconsider_at=evaluation.reconsider_at,
+            matches=event.matches,
+        )
+
+    def review(self) -> ReviewNeed | None:
+        """Return the most urgent review that any territory needs."""
+        needs = (scope.result.review for scope in self.evaluation.everywhere)
+        return max(filter(None, needs), key=lambda need: need.priority, default=None)
+
+    def requested(self) -> ReviewRequested | None:
+        event, need = self.event, self.review()
+        if need is None:
+            return None
+        return ReviewRequested(
+            task_id=stable_id("tsk", self.decision_id),
+            decision_id=self.decision_id,
+            upload_id=event.upload_id,
+            track_id=event.track_id,
+            queue=need.queue,
+            priority=need.priority,
+            reason_codes=need.reason_codes,
+            requested_for=event.uploaded_at,
+            sample=need.sample,
+            model=event.analysis.model,
+            policy=self.bundle.ref,
+        )
+
+    def shadowed(self) -> PolicyShadowed | None:
+        event, result = self.event, self.evaluation.default.result
+        if not result.shadow_hits:
+            return None
+        return PolicyShadowed(
+            shadow_id=stable_id("shd", self.decision_id),
+            decision_id=self.decision_id,
+            upload_id=event.upload_id,
+            track_id=event.track_id,
+            policy=self.bundle.ref,
+            rules=result.shadow_hits,
+            actions=result.actions,
+            would_be=result.would_be,
+            changed_dimensions=result.actions.differences(result.would_be),
+            would_review=result.would_review,
+            distributor=event.upload.distributor,
+        )
+
+    def statement(self, decided: TrackDecided) -> StatementWritten | None:
+        """Return a statement where one is owed that differs from the one before."""
+        if not reasons.due(self.evaluation):
+            return None
+        previous = self.previous
+        replaces = None if previous is None else previous.statement_id
+        if previous is not None and replaces is not None and not decided.changed_dimensions:
+            rules = [hit.rule_id for hit in decided.rules]
+            if rules == [hit.rule_id for hit in previous.rules]:
+                return None
+        return reasons.statement_of(
+            self.event,
+            self.evaluation,
+            self.bundle,
+            self.decision_id,
+            replaces,
+            decided_at=self.facts.at,
+        )
 
 
 def _changed(previous: TrackDecided, evaluation: TerritorialEvaluation) -> tuple[Dimension, ...]:
@@ -213,72 +253,3 @@ def _changed(previous: TrackDecided, evaluation: TerritorialEvaluation) -> tuple
     changed = {dimension for dimension, _, _ in before ^ after}
     changed |= set(previous.actions.differences(evaluation.default.result.actions))
     return tuple(dimension for dimension in STRICTNESS if dimension in changed)
-
-
-def _review(evaluation: TerritorialEvaluation) -> ReviewNeed | None:
-    """Return the most urgent review that any territory needs."""
-    needs = [scope.result.review for scope in evaluation.everywhere if scope.result.review]
-    return max(needs, key=lambda need: need.priority, default=None)
-
-
-def _requested(
-    event: TrackClassified, bundle: Bundle, evaluation: TerritorialEvaluation, decided: TrackDecided
-) -> ReviewRequested | None:
-    need = _review(evaluation)
-    if need is None or decided.review_task_id is None:
-        return None
-    return ReviewRequested(
-        task_id=decided.review_task_id,
-        decision_id=decided.decision_id,
-        upload_id=event.upload_id,
-        track_id=event.track_id,
-        queue=need.queue,
-        priority=need.priority,
-        reason_codes=need.reason_codes,
-        requested_for=event.uploaded_at,
-        sample=need.sample,
-        model=event.analysis.model,
-        policy=bundle.ref,
-    )
-
-
-def _shadowed(
-    event: TrackClassified, bundle: Bundle, evaluation: TerritorialEvaluation, decision_id: str
-) -> PolicyShadowed | None:
-    result = evaluation.default.result
-    if not result.shadow_hits:
-        return None
-    return PolicyShadowed(
-        shadow_id=stable_id("shd", decision_id),
-        decision_id=decision_id,
-        upload_id=event.upload_id,
-        track_id=event.track_id,
-        policy=bundle.ref,
-        rules=result.shadow_hits,
-        actions=result.actions,
-        would_be=result.would_be,
-        changed_dimensions=result.actions.differences(result.would_be),
-        would_review=result.would_review,
-        distributor=event.upload.distributor,
-    )
-
-
-def _statement(
-    event: TrackClassified,
-    evaluation: TerritorialEvaluation,
-    bundle: Bundle,
-    decided: TrackDecided,
-    previous: TrackDecided | None,
-    decided_at: datetime,
-) -> StatementWritten | None:
-    """Return a statement where one is owed and the one before does not say it already."""
-    if not reasons.due(evaluation):
-        return None
-    if previous is not None and previous.statement_id is not None:
-        same_rules = [hit.rule_id for hit in previous.rules] == [h.rule_id for h in decided.rules]
-        if same_rules and not decided.changed_dimensions:
-            return None
-    replaces = previous.statement_id if previous else None
-    return reasons.statement_of(
-        event, evaluation, bundle, decided.decision_id, replaces, decided_at=decided_at
-    )
