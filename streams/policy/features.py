@@ -27,6 +27,7 @@ from streams.policy.labels import (
     detected_extent,
     effective,
     effective_artwork,
+    has_machines,
     licensed,
 )
 from streams.policy.rights import Rights
@@ -116,14 +117,11 @@ def conflicts(upload: Upload) -> tuple[str, ...]:
     ``None`` admits no contributor who worked by AI. That recording and artwork differ is no
     contradiction.
     """
-    declared, contributors = upload.declared, upload.contributors
+    declared = upload.declared
     everything, nothing = declared.contains_ai == "All", declared.contains_ai == "None"
-    by_ai = any(
-        one.is_generative_ai or one.ai_contribution in ("All", "Partly") for one in contributors
-    )
     contradicts = (
-        everything and not all(one.is_generative_ai for one in contributors),
-        nothing and by_ai,
+        everything and not all(one.is_generative_ai for one in upload.contributors),
+        nothing and has_machines(upload),
         everything and bool(declared.has_vocal_performance),
     )
     return tuple(sorted(itertools.compress(CONFLICTS, contradicts)))

@@ -1,4 +1,4 @@
-"""Labels: what is known about a recording, who says it, and whose word prevails.
+"""Labels: what is known about a recording, from which source, and which label prevails.
 
 A label is a fact and has no consequence by itself. Every source keeps its own label;
 the effective one is chosen by precedence, highest first:
@@ -6,10 +6,10 @@ the effective one is chosen by precedence, highest first:
     appeal > reviewer > provenance (confirmed) > registry
            > declaration of All or Partly > detector > declaration of None
 
-A deliverer who says "AI" is believed at once; one who says "no AI" is believed only where
-nobody has looked. A detector that abstains has looked: its ``Unknown`` stands above a
-declared ``None``, because the claim is then unverified. A label with ``neg`` withdraws
-another of the same ``origin`` and is never effective. Nothing is ever deleted.
+A declaration of AI is believed at once. A declaration of no AI is believed only without any
+other label: a detector that abstains has looked, and its ``Unknown`` ranks above the declared
+``None``, because the claim is then unverified. A label with ``neg`` withdraws another of the
+same ``origin`` and is never effective. Nothing is ever deleted.
 """
 
 from collections.abc import Iterable
@@ -27,6 +27,7 @@ from streams.contract.records import (
     Outcome,
     Provenance,
     TrackClassified,
+    Upload,
     stable_id,
 )
 from streams.contract.records.rights import WORLDWIDE
@@ -108,7 +109,20 @@ def labels_of(
         rights: what follows from the registry where the actions hold by default.
         context: what else the ids of the labels depend on (policy, facts).
     """
-    return tuple(_label(event, assertion, rights, context) for assertion in assertions)
+    basis = (event.upload_id, event.content_sha256, event.analysis.analysis_id, *context)
+    labels = []
+    for one in assertions:
+        covered, neg = licensed(one, rights), "neg" if one.neg else None
+        optional = (part for part in (one.origin, neg) if part)
+        labels.append(
+            Label(
+                label_id=stable_id("lbl", *basis, one.source, one.subject, *optional),
+                licensed=covered,
+                agreement_id=rights.agreement_id if covered else None,
+                **vars(one),
+            )
+        )
+    return tuple(labels)
 
 
 def _declared(event: TrackClassified) -> Iterable[Assertion]:
@@ -128,7 +142,7 @@ def _declared(event: TrackClassified) -> Iterable[Assertion]:
 
 
 def _provenance(provenance: Provenance | None) -> Iterable[Assertion]:
-    """A manifest that was changed since it was signed says nothing; a tag is a statement."""
+    """A manifest that was changed since it was signed states nothing; a tag does."""
     if provenance is None:
         return
     if provenance.state in ("untrusted", "trusted") and provenance.extent is not Extent.UNKNOWN:
@@ -166,7 +180,7 @@ def _registry(event: TrackClassified, facts: Facts) -> Iterable[Assertion]:
 
 
 def _recognised(event: TrackClassified) -> Iterable[Assertion]:
-    """The maker of a generator registered this recording as its output: stronger than any score."""
+    """A recording that a generator's maker registered as its output: stronger than any score."""
     for match, extent in registered(event):
         origin = f"{match.bank}:{match.item_id}"
         yield _assertion(LabelSource.REGISTRY, extent, match.generator, origin=origin)
@@ -201,35 +215,13 @@ def _people(facts: Facts) -> Iterable[Assertion]:
         )
 
 
-def _label(
-    event: TrackClassified, assertion: Assertion, rights: Rights, context: tuple[str, ...]
-) -> Label:
-    covered = licensed(assertion, rights)
-    return Label(
-        label_id=stable_id(
-            "lbl",
-            *(event.upload_id, event.content_sha256, event.analysis.analysis_id),
-            *context,
-            *(assertion.source, assertion.subject),
-            *((assertion.origin,) if assertion.origin else ()),
-            *(("neg",) if assertion.neg else ()),
-        ),
-        licensed=covered,
-        agreement_id=rights.agreement_id if covered else None,
-        **vars(assertion),
-    )
-
-
 def detected_extent(event: TrackClassified) -> Extent:
-    """Return what the detector says; ``Unknown`` where it abstains or cannot tell how much."""
-    match event.analysis.outcome:
-        case Outcome.AI_LIKELY:
-            extent = event.analysis.extent
-            return extent if extent in SAYS_AI else Extent.UNKNOWN
-        case Outcome.HUMAN_LIKELY:
-            return Extent.NONE
-        case _:
-            return Extent.UNKNOWN
+    """Return the detector's extent; ``Unknown`` where it abstains or cannot tell how much."""
+    analysis = event.analysis
+    if analysis.outcome is Outcome.HUMAN_LIKELY:
+        return Extent.NONE
+    finds_ai = analysis.outcome is Outcome.AI_LIKELY and analysis.extent in SAYS_AI
+    return analysis.extent if finds_ai else Extent.UNKNOWN
 
 
 def declared_extent(event: TrackClassified) -> Extent | None:
@@ -238,21 +230,26 @@ def declared_extent(event: TrackClassified) -> Extent | None:
     A contributor that is AI, or contributes by AI, declares as much as ``contains_ai`` does.
     """
     declared = event.upload.declared
-    only_artwork = declared.components and set(declared.components) == {ARTWORK}
-    if declared.contains_ai is None and not only_artwork:
-        parts = {one.ai_contribution for one in event.upload.contributors}
-        machines = any(one.is_generative_ai for one in event.upload.contributors)
-        return Extent.PARTLY if machines or parts & {"All", "Partly"} else None
-    if declared.contains_ai is None or only_artwork:
+    if set(declared.components) == {ARTWORK}:
         return None
-    return Extent(declared.contains_ai)
+    if declared.contains_ai is not None:
+        return Extent(declared.contains_ai)
+    return Extent.PARTLY if has_machines(event.upload) else None
+
+
+def has_machines(upload: Upload) -> bool:
+    """Whether any contributor is AI, or contributes by AI."""
+    return any(
+        one.is_generative_ai or one.ai_contribution in ("All", "Partly")
+        for one in upload.contributors
+    )
 
 
 def rank(label: Label | Assertion) -> int:
     """Return the strength of a label; the highest prevails.
 
-    Provenance that is not confirmed is a statement in a file that anyone could have
-    written, so it ranks with the declaration; a mere suspicion in it, below our own detector.
+    Provenance that is not confirmed is a statement in a file that anyone can write. It ranks with
+    the declaration; a mere suspicion in it ranks below our own detector.
     """
     source = label.source
     if source is LabelSource.PROVENANCE and label.certainty is Certainty.SUSPECTED:
@@ -267,20 +264,23 @@ def rank(label: Label | Assertion) -> int:
 A = TypeVar("A", Label, Assertion)
 
 
-def effective(labels: Iterable[A], subject: str = "recording") -> A:
+def effective(labels: Iterable[A]) -> A:
     """Return the label of the recording that prevails; of equals the last.
 
     Raises:
         ValueError: no label is about it.
     """
-    candidates = [label for label in labels if label.subject == subject and not label.neg]
-    if not candidates:
-        raise ValueError(f"no label is about the {subject}")
-    return max(enumerate(candidates), key=lambda item: (rank(item[1]), item[0]))[1]
+    label = _prevailing(labels, "recording")
+    if label is None:
+        raise ValueError("no label is about the recording")
+    return label
 
 
 def effective_artwork(labels: Iterable[A]) -> A | None:
     """Return the label of the artwork that prevails; None where there is none."""
-    labels = list(labels)
-    known = any(label.subject == "artwork" and not label.neg for label in labels)
-    return effective(labels, "artwork") if known else None
+    return _prevailing(labels, "artwork")
+
+
+def _prevailing(labels: Iterable[A], subject: str) -> A | None:
+    about = [label for label in labels if label.subject == subject and not label.neg]
+    return max(reversed(about), key=rank, default=None)
