@@ -1,7 +1,7 @@
-"""The content of a bundle whose form is right: faults, each with what to do; inline tests.
+"""Checks of the content of a bundle whose form is right, and its inline tests.
 
-Faults are wrong types in conditions, unknown features, rules that can never hold, severe rules
-that would rest on a detector's score alone, signals that may be missing, and expired overrides.
+Conditions have types, known features and an answer to missing signals, and can hold. No severe
+rule rests on a detector's score alone. Every fault contains what to do.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """Types of a condition against the feature schema, checked before it is ever evaluated.
 
-A condition that compares a text with a number, or names a feature or a value that does not
-exist, would always be false or fail on the track that matters. It is an error with its place.
+A comparison of a text with a number, or with a value that a feature never takes, is always
+false. An unknown feature fails on the track that matters. Each is an error with its place.
 """
 
 import difflib

@@ -1,8 +1,8 @@
 """What differs between two bundles, and whether one person alone may release the new one.
 
-A restrictive change takes two people. A rule that acts and restricts more than a badge is new,
-or acts on more tracks or under another condition, or what held it back is gone. A change that
-only relaxes, or is on trial, takes one person.
+A change is restrictive where a rule that restricts more than a badge is new, or acts on more
+tracks or under another condition. So is the end of something that held it back. Such a change
+takes two people. A change that only relaxes, or is on trial, takes one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

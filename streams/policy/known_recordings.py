@@ -1,6 +1,6 @@
 """What follows from known recordings: features for rules, labels of registered AI outputs.
 
-Pure functions over the matches that an event carries; golden banks say nothing here.
+These are pure functions over the matches of an event; golden banks count for nothing here.
 """
 
 import hashlib
@@ -15,21 +15,17 @@ from streams.contract.vocabulary import BANKS_SEEN, BankKind
 from streams.policy.schema import Value
 
 WHOLLY_COVERED: Final = frozenset(one.value for one in MatchClass if one.covers_all)
-WHOLE: Final = 0.85
-"""Share of a track from which on a registered AI output is all of it."""
+WHOLE: Final = 0.85  # share of a track from which on a registered AI output is all of it
 
 
 def known(event: TrackClassified) -> dict[str, Value]:
     """Return the features of the group ``known``; matches come with the strongest first."""
-    matches = [one for one in event.matches if one.bank_kind in dict(BANKS_SEEN)]
+    banks = dict(BANKS_SEEN)
+    matches = [one for one in event.matches if one.bank_kind in banks]
+    strongest = {one.bank_kind: one.match_class for one in reversed(matches)}
     first = matches[0] if matches else None
     return {
-        **{
-            f"known.{kind}": next(
-                (one.match_class for one in matches if one.bank_kind == kind), "none"
-            )
-            for kind, _ in BANKS_SEEN
-        },
+        **{f"known.{kind}": strongest.get(kind, "none") for kind in banks},
         "known.class": first.match_class if first else "none",
         "known.bank": first.bank if first else None,
         "known.score": first.score if first else 0.0,
@@ -46,7 +42,7 @@ def covered(event: TrackClassified, match: Match) -> float:
 
 
 def registered(event: TrackClassified) -> Iterable[tuple[Match, Extent]]:
-    """Yield the best match in each bank of registered AI outputs, and how much it says is AI."""
+    """Yield the best match in each bank of registered AI outputs, and the extent it states."""
     banks: set[str] = set()
     for match in event.matches:
         if match.bank_kind == BankKind.REGISTERED_AI and match.bank not in banks:

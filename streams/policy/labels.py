@@ -111,15 +111,15 @@ def labels_of(
     """
     basis = (event.upload_id, event.content_sha256, event.analysis.analysis_id, *context)
     labels = []
-    for one in assertions:
-        covered, neg = licensed(one, rights), "neg" if one.neg else None
-        optional = (part for part in (one.origin, neg) if part)
+    for assertion in assertions:
+        covered, neg = licensed(assertion, rights), "neg" if assertion.neg else None
+        parts = (assertion.source, assertion.subject, assertion.origin, neg)
         labels.append(
             Label(
-                label_id=stable_id("lbl", *basis, one.source, one.subject, *optional),
+                label_id=stable_id("lbl", *basis, *(part for part in parts if part)),
                 licensed=covered,
                 agreement_id=rights.agreement_id if covered else None,
-                **vars(one),
+                **vars(assertion),
             )
         )
     return tuple(labels)

@@ -1,8 +1,7 @@
 """Our labels in the words of other vocabularies, each mapping a table.
 
-They are DDEX ERN 4.3.2, IPTC digital source types, the codes of GB 45438-2025, Apple's
-transparency tags, and the icon of the EU Code of Practice. A label without a word there has no
-mapping: ``Unknown`` is never passed on as ``None``.
+These are DDEX ERN 4.3.2, IPTC digital source types, GB 45438-2025, Apple's transparency tags
+and the EU Code of Practice. ``Unknown`` has no word there, and is never passed on as ``None``.
 """
 
 from collections.abc import Iterable

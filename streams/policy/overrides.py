@@ -57,12 +57,12 @@ class Override(Strict):
 
     def meets(self, other: "Override") -> bool:
         """Whether both can apply to one delivery in one territory."""
-        own, second = self.scope, other.scope
+        own, foreign = self.scope, other.scope
         return all(
-            not mine or not theirs or bool(folded(mine) & folded(theirs))
-            for mine, theirs in (
-                (own.territories, second.territories),
-                (own.distributors, second.distributors),
+            not ours or not others or bool(folded(ours) & folded(others))
+            for ours, others in (
+                (own.territories, foreign.territories),
+                (own.distributors, foreign.distributors),
             )
         )
 

@@ -1,11 +1,11 @@
 """Rules: a condition in CEL over the features, and the consequences where it holds.
 
-One thing is built in, and no policy file can change it: a detector's score alone never
-removes a track, takes its money or detaches it from its artist. A rule that could do so
-does not load (``bundle``), and should one ever get through, ``evaluate`` softens it. What may
-stand behind such a consequence is a person (``requires: human``), or a signal that is not the
-detector's (provenance, a registry, the deliverer's own declaration of AI, fraud). A disclosure
-mismatch is no second signal: it is the same score beside a claim.
+One rule is built in, and no policy file can change it: a detector's score alone never
+removes a track, takes its money or detaches it from its artist. A policy that could do so
+does not load (``bundle``), and ``evaluate`` softens such a rule all the same. Such a consequence
+takes a person (``requires: human``), or a signal that is not the detector's: provenance, a
+registry, fraud, or the deliverer's own declaration of AI. A disclosure mismatch is no second
+signal: it is the same score beside a claim.
 """
 
 import hashlib
@@ -34,13 +34,13 @@ BUCKETS: Final = 10_000
 
 
 class RuleActions(Strict, Actions):
-    """What a rule does, dimension by dimension; what it leaves out stays as it is."""
+    """What a rule does, dimension by dimension; a dimension that it omits is unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Review(Strict):
-    """Which queue the task goes to; 100 is looked at first."""
+    """The queue of the task, and its priority; 100 comes first."""
 
     queue: Name
     priority: Annotated[int, Field(ge=0, le=100)]
@@ -57,11 +57,11 @@ class Rule(Strict):
     (``PENDING``) until a person has confirmed that there is AI, or with ``finding`` has found
     that. Where a person has found no AI, a rule without ``finding`` holds and removes nothing.
 
-    A licensed track is touched by a rule only where it says ``despite_licence``.
+    A rule applies to a licensed track only with ``despite_licence``.
 
-    ``on_missing`` says what happens where a feature that the condition reads is not known:
-    ``skip`` (it does not hold), ``match``, or ``review`` (a person looks). The decision names
-    the missing feature in any case.
+    ``on_missing`` applies where a feature that the condition reads is not known: ``skip`` (the
+    rule does not hold), ``match``, or ``review`` (by a person). The decision names the missing
+    feature in any case.
     """
 
     id: Name
@@ -163,19 +163,15 @@ def share_of(name: str, key: str) -> float:
 
 def spared(actions: Actions) -> Actions:
     """Return actions without what only a person or a second signal can bring about."""
-    held = {
+    neutral = {
         dimension: getattr(NEUTRAL, dimension)
-        if value in (SEVERE.get(dimension), PENDING.get(dimension))
-        else value
         for dimension, value in actions
+        if value in (SEVERE.get(dimension), PENDING.get(dimension))
     }
-    return Actions.model_validate(held)
+    return Actions.model_validate(dict(actions) | neutral)
 
 
 def pending(actions: Actions) -> Actions:
-    """Return what actions are until a person has decided."""
-    softened = {
-        dimension: PENDING[dimension] if value == SEVERE.get(dimension) else value
-        for dimension, value in actions
-    }
-    return Actions.model_validate(softened)
+    """Return the actions in force until a person has decided."""
+    held = {name: PENDING[name] for name, value in actions if value == SEVERE.get(name)}
+    return Actions.model_validate(dict(actions) | held)

@@ -1,12 +1,13 @@
 """A subset of YAML without surprises, with the line and column of every key and value.
 
 ``no`` is text, days stay text until the schema parses them, and tags, aliases, repeated keys
-and deep nesting are refused. ruamel.yaml accepts tags, aliases, dates and unlimited nesting,
-gives no position inside of a block of text, and takes twice the time. strictyaml refuses
-``{a: b}``. So PyYAML composes the nodes, and this module maps them.
+and deep nesting are refused. ruamel.yaml accepts all of them, gives no position inside of a
+block of text, and takes twice the time. strictyaml refuses ``{a: b}``. So PyYAML composes the
+nodes, and this module maps them.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Look at what comes before it is read: what is nested without end costs nothing."""
+        """Look at the next event before it is read: endless nesting costs nothing."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             raise YamlSubsetError(
@@ -45,6 +46,13 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+_CONVERT: Final[dict[str, Callable[[str], Any]]] = {
+    "str": str,
+    "null": lambda _: None,
+    "bool": lambda text: text == "true",
+    "int": int,
+    "float": float,
+}
 _Loader.yaml_implicit_resolvers = {}
 _SCALARS: Final = (
     ("null", r"null|~|", ["n", "~", ""]),
@@ -58,28 +66,13 @@ for _kind, _pattern, _first in _SCALARS:
     )
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a key stands and where its text begins; all count from 1.
-
-    ``style`` is how YAML quotes it; ``whole``: the text is on one line as it is written.
-    """
-
-    line: int
-    column: int
-    text_line: int
-    text_column: int
-    style: str | None = None
-    whole: bool = True
-
-
 @dataclass
 class SourceMap:
-    """Plain data, and the place of every key and item by its path."""
+    """Plain data, and for the path of every key and item its place and its node."""
 
     data: Any
-    positions: dict[Path, Position] = field(default_factory=dict)
-    text: str = ""
+    text: str
+    positions: dict[Path, tuple[Any, yaml.Node]] = field(default_factory=dict)
 
     def place(self, path: Path, offset: int | None = None) -> tuple[int, int]:
         """Return line and column of ``path``, or of what encloses it.
@@ -90,33 +83,29 @@ class SourceMap:
         """
         while path and path not in self.positions:
             path, offset = path[:-1], None
-        position = self.positions.get(path)
-        if position is None:
+        if path not in self.positions:
             return 1, 1
+        key, node = self.positions[path]
         if offset is None:
-            return position.line, position.column
-        if position.style == "|":
-            before = self._value(path)[:offset]
-            line = position.text_line + 1 + before.count("\n")
+            return _at(key)
+        line, column = _at(node.start_mark)
+        style = node.style if isinstance(node, yaml.ScalarNode) else None
+        if style == "|":
+            before = str(node.value)[:offset]
+            line += 1 + before.count("\n")
             written = self.text.splitlines()[line - 1 : line] or [""]
             indent = len(written[0]) - len(written[0].lstrip())
             return line, indent + 1 + len(before) - (before.rfind("\n") + 1)
-        if not position.whole:  # folded over lines: its first one
-            return position.text_line, position.text_column
-        return position.text_line, position.text_column + (position.style is not None) + offset
-
-    def _value(self, path: Path) -> str:
-        value = self.data
-        for step in path:
-            value = value[step]
-        return str(value)
+        if node.start_mark.line != node.end_mark.line:  # folded over lines: its first one
+            return line, column
+        return line, column + (style is not None) + offset
 
 
 def read(text: str) -> SourceMap:
     """Read one YAML document.
 
     Raises:
-        YamlSubsetError: broken YAML, or YAML beyond the part that is meant here.
+        YamlSubsetError: broken YAML, or YAML beyond the accepted part.
     """
     try:
         node = yaml.compose(text, _Loader)
@@ -124,57 +113,40 @@ def read(text: str) -> SourceMap:
         at = _at(error.problem_mark or error.context_mark)
         raise YamlSubsetError(at, f"this is not YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:  # characters that YAML does not allow
-        raise YamlSubsetError(
-            (1, 1), f"this is not YAML: {' '.join(str(error).split())}"
-        ) from error
-    source = SourceMap(None, text=text)
+        what = " ".join(str(error).split())
+        raise YamlSubsetError((1, 1), f"this is not YAML: {what}") from error
+    source = SourceMap(None, text)
     if node is not None:
-        source.data = _plain(node, (), source.positions)
+        source.data = _plain(node, node.start_mark, (), source.positions)
     return source
 
 
 def _at(mark: Any) -> tuple[int, int]:
-    return (1, 1) if mark is None else (int(mark.line) + 1, int(mark.column) + 1)
+    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
 
-def _position(node: yaml.Node, key: tuple[int, int]) -> Position:
-    single_line = bool(node.start_mark.line == node.end_mark.line)
-    style = node.style if isinstance(node, yaml.ScalarNode) else None
-    return Position(*key, *_at(node.start_mark), style, single_line)
-
-
-def _plain(node: yaml.Node, path: Path, positions: dict[Path, Position]) -> Any:
-    positions.setdefault(path, _position(node, _at(node.start_mark)))
+def _plain(
+    node: yaml.Node, key: Any, path: Path, positions: dict[Path, tuple[Any, yaml.Node]]
+) -> Any:
+    positions[path] = key, node
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
-        for key, value in node.value:
-            at = _at(key.start_mark)
-            if not isinstance(key, yaml.ScalarNode):
-                raise YamlSubsetError(at, "a key must be a plain word")
-            if key.value in mapping:
-                raise YamlSubsetError(at, f"key {key.value!r} stands twice: keep one")
-            positions[(*path, key.value)] = _position(value, at)
-            mapping[key.value] = _plain(value, (*path, key.value), positions)
+        for name, value in node.value:
+            at = name.start_mark
+            if not isinstance(name, yaml.ScalarNode):
+                raise YamlSubsetError(_at(at), "a key must be a plain word")
+            if name.value in mapping:
+                raise YamlSubsetError(_at(at), f"key {name.value!r} stands twice: keep one")
+            mapping[name.value] = _plain(value, at, (*path, name.value), positions)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), positions) for index, item in enumerate(node.value)]
-    return _scalar(node)
-
-
-def _scalar(node: yaml.Node) -> Any:
-    text = str(node.value)
-    match node.tag.removeprefix("tag:yaml.org,2002:"):
-        case "str":
-            return text
-        case "null":
-            return None
-        case "bool":
-            return text == "true"
-        case "int":
-            return int(text)
-        case "float":
-            return float(text)
-        case tag:
-            raise YamlSubsetError(
-                _at(node.start_mark), f"tag {tag!r} is not allowed: write a plain value"
-            )
+        return [
+            _plain(item, item.start_mark, (*path, index), positions)
+            for index, item in enumerate(node.value)
+        ]
+    text, tag = str(node.value), node.tag.removeprefix("tag:yaml.org,2002:")
+    if tag not in _CONVERT:
+        raise YamlSubsetError(
+            _at(node.start_mark), f"tag {tag!r} is not allowed: write a plain value"
+        )
+    return _CONVERT[tag](text)

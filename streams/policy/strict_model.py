@@ -1,7 +1,7 @@
 """The base of everything that a policy file may contain: frozen, and no unknown keys.
 
-A misspelt key in a policy is a rule that silently does less than its author believes, so
-it is an error that names the key and its neighbours.
+With a misspelt key, a rule silently does less than its author believes. It is an error that
+names the key and its neighbours.
 """
 
 import difflib
@@ -19,21 +19,17 @@ def fault(at: tuple[str | int, ...], message: str) -> PydanticCustomError:
 
 
 class Strict(BaseModel):
-    """Refuses unknown keys, and says which ones there are."""
+    """Refuses unknown keys, and names the known ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
     def _only_known_keys(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            for key in values:
-                if key not in cls.model_fields:
-                    raise fault((key,), _unknown(str(key), sorted(cls.model_fields)))
+        known = sorted(cls.model_fields)
+        for key in values if isinstance(values, dict) else ():
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1)
+                advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+                raise fault((key,), f"unknown key {str(key)!r}; {advice}")
         return values
-
-
-def _unknown(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-    return f"unknown key {key!r}; {advice}"
