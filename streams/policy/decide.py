@@ -155,10 +155,11 @@ class _Basis:
                 TerritorialActions(
                     territories=one.territories,
                     actions=one.result.actions,
-                    licensed=one.licensed,
+                    licensed=bool(one.values["label.licensed"]),
                 )
                 for one in evaluation.elsewhere
-                if one.result.actions != result.actions or one.licensed != default.licensed
+                if one.result.actions != result.actions
+                or one.values["label.licensed"] != default.values["label.licensed"]
             ),
             terms=evaluation.terms,
             reasons_internal=result.reasons_internal,

@@ -187,24 +187,18 @@ def _recognised(event: TrackClassified) -> Iterable[Assertion]:
 
 
 def _people(facts: Facts) -> Iterable[Assertion]:
-    for undone in facts.undone:
-        yield _assertion(
-            LabelSource.REVIEWER,
-            undone.extent or Extent.NONE,
-            origin=undone.verdict_id,
-            neg=True,
-            asserted_at=undone.decided_at,
-        )
-    verdict, appeal = facts.verdict, facts.appeal
-    if verdict is not None:
+    for verdict in (*facts.undone, *((facts.verdict,) if facts.verdict else ())):
+        holds = verdict is facts.verdict
         yield _assertion(
             LabelSource.REVIEWER,
             verdict.extent or Extent.NONE,
-            components=verdict.components,
+            components=verdict.components if holds else (),
             origin=verdict.verdict_id,
+            neg=not holds,
             asserted_at=verdict.decided_at,
-            expires_at=verdict.pinned_until,
+            expires_at=verdict.pinned_until if holds else None,
         )
+    appeal = facts.appeal
     if appeal is not None and appeal.outcome is not None and appeal.outcome.extent is not None:
         yield _assertion(
             LabelSource.APPEAL,

@@ -17,10 +17,9 @@ from streams.policy.bundle import Bundle
 from streams.policy.evaluate import Evaluation, evaluate
 from streams.policy.facts import Facts
 from streams.policy.features import features_of
-from streams.policy.labels import Assertion, assertions_of, effective, licensed
+from streams.policy.labels import Assertion, assertions_of, effective
 from streams.policy.registry import folded, named_territories
 from streams.policy.rights import Rights, rights_of
-from streams.policy.rules import NEUTRAL
 from streams.policy.schema import Value
 
 MAX_TERRITORIES: Final = 300
@@ -37,7 +36,6 @@ class ScopedEvaluation:
     overrides: tuple[str, ...]
     lapsed: frozenset[str]
     label: Assertion
-    licensed: bool
 
 
 @dataclass(frozen=True)
@@ -74,33 +72,30 @@ def evaluate_territories(
 ) -> TerritorialEvaluation:
     """Return what a policy gives for a track in each territory, given the facts."""
     entries, assertions = _entries(event, facts, bundle), assertions_of(event, facts)
+    dated = [*facts.edges, *(one.ends_at for one in bundle.overrides)]
+    starts_at = _starts_at(event, facts, entries, dated)
     grouped: dict[Any, list[ScopedEvaluation]] = {}
     for territory in _territories(event, entries, bundle):
-        scoped = _in(territory, event, facts, entries, bundle, assertions)
+        rights = _as_found(rights_of(event, entries, territory, facts.at), facts.findings)
+        scoped = _in(territory, event, facts, rights, bundle, assertions, starts_at)
         grouped.setdefault(_outcome(scoped), []).append(scoped)
-    groups = [_joined(same) for same in grouped.values()]
     # The default is what holds worldwide, else in most territories; of equals the stricter.
-    groups.sort(
+    default, *elsewhere = groups = sorted(
+        map(_joined, grouped.values()),
         key=lambda one: (
             WORLDWIDE not in one.territories,
             -len(one.territories),
             [-place for place in strictness_places(one.result.actions)],
-        )
+        ),
     )
-    default, elsewhere = groups[0], tuple(groups[1:])
-    starts_at = _starts_at(event, facts, entries, bundle)
     terms = tuple(term for one in groups for term in _terms(one, starts_at))
-    edges = [
-        *facts.edges,
-        *(one.ends_at for one in bundle.overrides),
-        *(term.ends_at for term in terms if term.ends_at is not None),
-    ]
+    dated += [term.ends_at for term in terms if term.ends_at is not None]
     return TerritorialEvaluation(
         default=default,
-        elsewhere=elsewhere,
+        elsewhere=tuple(elsewhere),
         assertions=assertions,
         facts_digest=_digest(facts, groups),
-        reconsider_at=min((edge for edge in edges if edge > facts.at), default=None),
+        reconsider_at=min((edge for edge in dated if edge > facts.at), default=None),
         terms=terms,
     )
 
@@ -128,24 +123,19 @@ def _in(
     territory: str,
     event: TrackClassified,
     facts: Facts,
-    entries: Sequence[RightsChanged],
+    rights: Rights,
     bundle: Bundle,
     assertions: tuple[Assertion, ...],
+    starts_at: datetime,
 ) -> ScopedEvaluation:
-    rights = _as_found(rights_of(event, entries, territory, facts.at), facts.findings)
     claimed = [tool.agreement_id for tool in event.upload.declared.tools]
-    sender = event.upload.distributor
-    overrides = tuple(
-        sorted(
-            one.id for one in bundle.overrides if one.holds(territory, sender, claimed, facts.at)
-        )
-    )
+    delivery = (territory, event.upload.distributor, claimed, facts.at)
+    overrides = tuple(sorted(one.id for one in bundle.overrides if one.holds(*delivery)))
     values = features_of(event, facts, rights, assertions)
     rules = partial(
         evaluate, values, bundle, key=event.track_id, overrides=overrides, off=facts.off
     )
     result = rules()
-    starts_at = _starts_at(event, facts, entries, bundle)
     lapsed = frozenset(
         one.rule.id
         for one in result.consequences
@@ -154,9 +144,7 @@ def _in(
     if lapsed:
         result = rules(lapsed=lapsed)
     label = effective(assertions)
-    return ScopedEvaluation(
-        (territory,), rights, values, result, overrides, lapsed, label, licensed(label, rights)
-    )
+    return ScopedEvaluation((territory,), rights, values, result, overrides, lapsed, label)
 
 
 def _as_found(rights: Rights, findings: Iterable[str]) -> Rights:
@@ -169,20 +157,21 @@ def _as_found(rights: Rights, findings: Iterable[str]) -> Rights:
 
 
 def _starts_at(
-    event: TrackClassified, facts: Facts, entries: Sequence[RightsChanged], bundle: Bundle
+    event: TrackClassified,
+    facts: Facts,
+    entries: Iterable[RightsChanged],
+    dated: Iterable[datetime],
 ) -> datetime:
     """Return when the newest of the facts came to be; independent of the time of evaluation.
 
     A fact with a date begins or ends on that date, not when it was recorded.
     """
-    moments = [event.uploaded_at]
-    dated = (*facts.edges, *(one.ends_at for one in bundle.overrides))
-    moments += [edge for edge in dated if event.uploaded_at < edge <= facts.at]
+    moments = [event.uploaded_at, *(edge for edge in dated if edge <= facts.at)]
+    moments += [one.changed_at for one in entries if one.changed_at <= facts.at]
     if facts.verdict is not None:
         moments.append(facts.verdict.decided_at)
     if facts.appeal is not None:
         moments.append(facts.appeal.changed_at)
-    moments += [one.changed_at for one in entries if one.changed_at <= facts.at]
     return max(moments)
 
 
@@ -202,14 +191,13 @@ def _outcome(scoped: ScopedEvaluation) -> Any:
 
 
 def _joined(same: Sequence[ScopedEvaluation]) -> ScopedEvaluation:
-    first = same[0]
-    if len(same) == 1:
-        return first
-    names = tuple(name for one in same for name in one.territories)
-    names = (WORLDWIDE,) if WORLDWIDE in names else tuple(sorted(names))
+    names = sorted(name for one in same for name in one.territories)
     used = {(one.purpose, one.entry_id): one for scoped in same for one in scoped.rights.used}
-    rights = replace(first.rights, used=tuple(used[key] for key in sorted(used)))
-    return replace(first, territories=names, rights=rights)
+    return replace(
+        same[0],
+        territories=(WORLDWIDE,) if WORLDWIDE in names else tuple(names),
+        rights=replace(same[0].rights, used=tuple(used[key] for key in sorted(used))),
+    )
 
 
 def strictness_places(actions: Actions) -> list[int]:
@@ -220,18 +208,17 @@ def strictness_places(actions: Actions) -> list[int]:
 def _terms(scoped: ScopedEvaluation, starts_at: datetime) -> Iterable[Term]:
     for dimension, value in scoped.result.actions:
         rule = scoped.result.behind(dimension)
-        if value == getattr(NEUTRAL, dimension) or rule is None:
-            continue
-        yield Term(
-            dimension=dimension,
-            value=value,
-            territories=scoped.territories,
-            starts_at=starts_at,
-            ends_at=None if rule.span is None else starts_at + rule.span,
-            automation=scoped.result.automation,
-            rule_id=rule.id,
-            reason_code=rule.reason_code,
-        )
+        if rule is not None:
+            yield Term(
+                dimension=dimension,
+                value=value,
+                territories=scoped.territories,
+                starts_at=starts_at,
+                ends_at=None if rule.span is None else starts_at + rule.span,
+                automation=scoped.result.automation,
+                rule_id=rule.id,
+                reason_code=rule.reason_code,
+            )
 
 
 def _digest(facts: Facts, groups: Sequence[ScopedEvaluation]) -> str | None:
