@@ -57,8 +57,7 @@ def check(node: Node, params: Parameters) -> None:
         CelSyntaxError: it does not yield true or false, or a part of it makes no sense.
     """
     actual = _type(node, params)
-    if actual.kind is not Kind.BOOL:
-        raise CelSyntaxError(node.at, f"a condition is true or false, and this is {actual}")
+    _require(actual.kind is Kind.BOOL, node, f"a condition is true or false, and this is {actual}")
 
 
 def unguarded(node: Node) -> list[Name]:
@@ -138,8 +137,7 @@ def _items(node: Call, params: Parameters) -> Type:
     words: list[str] = []
     for item in node.operands:
         actual = _type(item, params)
-        if actual.kind is not Kind.TEXT:
-            raise CelSyntaxError(item.at, "a list holds texts here")
+        _require(actual.kind is Kind.TEXT, item, "a list holds texts here")
         words += actual.values
     return Type(Kind.TEXTS, tuple(words))
 
@@ -148,8 +146,7 @@ def _choice(node: Call, params: Parameters) -> Type:
     test, *branches = node.operands
     _wants(test, BOOL, params, "what stands before ?")
     yes, no = (_type(branch, params) for branch in branches)
-    if yes.kind is not no.kind:
-        raise CelSyntaxError(node.at, "both sides of : must be of one type")
+    _require(yes.kind is no.kind, node, "both sides of : must be of one type")
     return Type(yes.kind, (), yes.missing or no.missing)
 
 
@@ -157,11 +154,9 @@ def _size_or_method(node: Call, params: Parameters) -> Type:
     target, *arguments = node.operands
     kind = _type(target, params).kind
     if node.operator == "size":
-        if kind not in (Kind.TEXT, Kind.TEXTS):
-            raise CelSyntaxError(target.at, "size() counts texts and lists")
+        _require(kind in (Kind.TEXT, Kind.TEXTS), target, "size() counts texts and lists")
         return NUMBER
-    if kind is not Kind.TEXT:
-        raise CelSyntaxError(node.at, f"{'/'.join(METHODS)} belong to texts")
+    _require(kind is Kind.TEXT, node, f"{'/'.join(METHODS)} belong to texts")
     _wants(arguments[0], TEXT, params, f"the argument of {node.operator}")
     if node.operator == "matches":
         _check_pattern(arguments[0], params)
@@ -186,15 +181,12 @@ def _check_pattern(argument: Node, params: Parameters) -> None:
 def _in(node: Call, params: Parameters) -> Type:
     word, words = node.operands
     left, right = _type(word, params), _type(words, params)
-    if right.kind is not Kind.TEXTS:
-        raise CelSyntaxError(words.at, 'what stands after `in` is a list: ["a", "b"]')
-    if left.kind is not Kind.TEXT:
-        raise CelSyntaxError(word.at, "what stands before `in` is a text")
+    _require(right.kind is Kind.TEXTS, words, 'what stands after `in` is a list: ["a", "b"]')
+    _require(left.kind is Kind.TEXT, word, "what stands before `in` is a text")
     if isinstance(words, Call) and words.operator == "[]":
+        _require(bool(words.operands), words, "nothing is in an empty list")
         for item in words.operands:
             _check_word(left, item)
-        if not words.operands:
-            raise CelSyntaxError(words.at, "nothing is in an empty list")
     else:
         _check_word(right, word)
     return BOOL
@@ -205,17 +197,13 @@ def _equal(node: Call, params: Parameters) -> Type:
     left, right = _type(first, params), _type(second, params)
     kinds = {left.kind, right.kind}
     if None in kinds:
-        other, at = (right, second.at) if left.kind is None else (left, first.at)
-        if not other.missing:
-            raise CelSyntaxError(at, "this is never null: leave the comparison out")
+        other, operand = (right, second) if left.kind is None else (left, first)
+        _require(other.missing, operand, "this is never null: leave the comparison out")
         return BOOL
-    if len(kinds) > 1:
-        hint = ": a number is written without quotes" if kinds == {Kind.NUMBER, Kind.TEXT} else ""
-        raise CelSyntaxError(node.at, f"{left} and {right} are never equal{hint}")
-    if left.kind is Kind.TEXTS:
-        raise CelSyntaxError(
-            node.at, 'ask lists with `in`, or size(): "vocals" in label.components'
-        )
+    hint = ": a number is written without quotes" if kinds == {Kind.NUMBER, Kind.TEXT} else ""
+    _require(len(kinds) == 1, node, f"{left} and {right} are never equal{hint}")
+    lists = 'ask lists with `in`, or size(): "vocals" in label.components'
+    _require(left.kind is not Kind.TEXTS, node, lists)
     _check_word(left, second)
     _check_word(right, first)
     return BOOL
@@ -236,5 +224,9 @@ def _check_word(of: Type, word: Node) -> None:
 
 def _wants(node: Node, expected: Type, params: Parameters, place: str) -> None:
     actual = _type(node, params)
-    if actual.kind is not expected.kind:
-        raise CelSyntaxError(node.at, f"{place} is {expected}, and this is {actual}")
+    _require(actual.kind is expected.kind, node, f"{place} is {expected}, and this is {actual}")
+
+
+def _require(holds: bool, node: Node, problem: str) -> None:
+    if not holds:
+        raise CelSyntaxError(node.at, problem)
