@@ -29,8 +29,18 @@ from streams.policy import source_map
 from streams.policy.bundle_checks import Case, Fault, faults_of
 from streams.policy.conditions import Condition
 from streams.policy.overrides import Override, Parameter
-from streams.policy.rules import MODE, NAME, REASON_CODE, Name, OnMissing, Rule, Sentence
-from streams.policy.strict_model import MISPLACED, Strict, fault
+from streams.policy.rules import (
+    MISPLACED,
+    MODE,
+    NAME,
+    REASON_CODE,
+    Name,
+    OnMissing,
+    Rule,
+    Sentence,
+    Strict,
+    fault,
+)
 
 VERSION: Final = r"^\d+\.\d+\.\d+$"
 _MEANT: Final = {

@@ -17,9 +17,8 @@ from streams.policy.cel_syntax import CelSyntaxError
 from streams.policy.conditions import Condition
 from streams.policy.features import WrongSnapshot, flattened, snapshot
 from streams.policy.overrides import Override
-from streams.policy.rules import Rule, RuleActions
+from streams.policy.rules import Rule, RuleActions, Strict
 from streams.policy.satisfiability import reachable, reachable_alone
-from streams.policy.strict_model import Strict
 
 if TYPE_CHECKING:
     from streams.policy.bundle import Bundle

@@ -6,12 +6,16 @@ compute the amounts. Where an agreement no longer covers a track, its usage ends
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from streams.contract.records import Extent, Label, RightsUsed, TrackClassified, stable_id
 from streams.contract.records.rights import (
+    WORLDWIDE,
     CreditLine,
     CreditsDerived,
     RightsChanged,
+    RightsEntry,
     SourceShare,
     UsageAttributed,
 )
@@ -36,72 +40,59 @@ def usage_of(
         starts_at: since when it holds.
         before: the registry entries of the decision that it supersedes.
     """
+    usage = partial(
+        UsageAttributed,
+        decision_id=decision_id,
+        upload_id=event.upload_id,
+        track_id=event.track_id,
+        from_at=starts_at,
+    )
     where: dict[str, list[str]] = {}
     entries: dict[str, RightsChanged] = {}
     for scoped in evaluation.everywhere:
         if scoped.label.extent in SAYS_AI:
-            for entry in scoped.rights.covering:
-                entries[entry.entry_id] = entry
-                where.setdefault(entry.entry_id, []).extend(scoped.territories)
+            for change in scoped.rights.covering:
+                entries[change.entry_id] = change
+                where.setdefault(change.entry_id, []).extend(scoped.territories)
     usages = [
-        _usage(event, entry, decision_id, starts_at, tuple(sorted(where[entry_id])))
-        for entry_id, entry in sorted(entries.items())
+        usage(
+            usage_id=stable_id("use", decision_id, entry_id),
+            agreement_id=entry.agreement_id,
+            entry_id=entry_id,
+            entry_version=change.version,
+            territories=tuple(sorted(where[entry_id])),
+            **_terms(entry),
+        )
+        for entry_id, change in sorted(entries.items())
+        if (entry := change.entry)
     ]
     return usages + [
-        _ended(event, used, decision_id, starts_at)
+        usage(
+            usage_id=stable_id("use", decision_id, used.entry_id, "ended"),
+            agreement_id=used.agreement_id or used.entry_id,
+            entry_id=used.entry_id,
+            entry_version=used.version,
+            sources=(),
+            basis="contract_split",
+            method="agreement",
+            period="monthly",
+            territories=(WORLDWIDE,),
+            ended=True,
+        )
         for used in before
         if (used.purpose, used.status) == ("licence", "in_force") and used.entry_id not in entries
     ]
 
 
-def _usage(
-    event: TrackClassified,
-    changed: RightsChanged,
-    decision_id: str,
-    starts_at: datetime,
-    territories: tuple[str, ...],
-) -> UsageAttributed:
-    entry = changed.entry
-    if entry is None:
-        raise ValueError("only an agreement is attributed to")
+def _terms(entry: RightsEntry) -> dict[str, Any]:
     terms = entry.compensation
-    shares = terms.shares if terms and terms.shares else ()
-    return UsageAttributed(
-        usage_id=stable_id("use", decision_id, changed.entry_id),
-        decision_id=decision_id,
-        upload_id=event.upload_id,
-        track_id=event.track_id,
-        agreement_id=entry.agreement_id,
-        entry_id=changed.entry_id,
-        entry_version=changed.version,
-        sources=shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
-        basis=terms.model if terms else "contract_split",
-        method=(terms.share_table_ref or terms.basis) if terms else "agreement",
-        period=terms.reporting_period if terms else "monthly",
-        territories=territories,
-        from_at=starts_at,
-    )
-
-
-def _ended(
-    event: TrackClassified, used: RightsUsed, decision_id: str, starts_at: datetime
-) -> UsageAttributed:
-    return UsageAttributed(
-        usage_id=stable_id("use", decision_id, used.entry_id, "ended"),
-        decision_id=decision_id,
-        upload_id=event.upload_id,
-        track_id=event.track_id,
-        agreement_id=used.agreement_id or used.entry_id,
-        entry_id=used.entry_id,
-        entry_version=used.version,
-        sources=(),
-        basis="contract_split",
-        method="agreement",
-        period="monthly",
-        territories=("Worldwide",),
-        from_at=starts_at,
-        ended=True,
-    )
+    shares = terms.shares if terms else ()
+    return {
+        "sources": shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
+        "basis": terms.model if terms else "contract_split",
+        "method": (terms.share_table_ref or terms.basis) if terms else "agreement",
+        "period": terms.reporting_period if terms else "monthly",
+    }
 
 
 def credits_of(

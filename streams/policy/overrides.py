@@ -12,8 +12,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictStr, model_validator
 
 from streams.contract.records import Identifier, Territory
 from streams.policy.registry import folded
-from streams.policy.rules import Name, Sentence
-from streams.policy.strict_model import Strict, fault
+from streams.policy.rules import Name, Sentence, Strict, fault
 
 Parameter = Annotated[
     StrictBool | StrictFloat | StrictStr, Field(union_mode="left_to_right")

@@ -8,16 +8,24 @@ registry, fraud, or the deliverer's own declaration of AI. A disclosure mismatch
 signal: it is the same score beside a claim.
 """
 
+import difflib
 import hashlib
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from streams.contract.records import Actions, Dimension
 from streams.contract.vocabulary import PENDING, SEVERE, Finding
-from streams.policy.strict_model import Strict, fault
 
 NEUTRAL: Final = Actions()
 
@@ -31,6 +39,33 @@ REASON_CODE: Final = r"^R-[A-Z0-9-]+$"
 MODE: Final = r"^(draft|shadow|live|retired|canary \d{1,3}(\.\d{1,2})?%)$"
 _SPAN: Final = re.compile(r"^(\d{1,4})(h|d)$")
 BUCKETS: Final = 10_000
+
+MISPLACED = "misplaced"  # error type whose ctx["at"] leads on from the error's location
+
+
+def fault(at: tuple[str | int, ...], message: str) -> PydanticCustomError:
+    """Return a validation error that points at ``at``, relative to where it is raised."""
+    return PydanticCustomError(MISPLACED, "{message}", {"at": at, "message": message})
+
+
+class Strict(BaseModel):
+    """The base of everything that a policy file may contain: frozen, and no unknown keys.
+
+    With a misspelt key, a rule silently does less than its author believes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, values: Any) -> Any:
+        known = sorted(cls.model_fields)
+        for key in values if isinstance(values, dict) else ():
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1)
+                advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+                raise fault((key,), f"unknown key {str(key)!r}; {advice}")
+        return values
 
 
 class RuleActions(Strict, Actions):
