@@ -88,18 +88,14 @@ class ArtefactStore:
     def keep(self, content_sha256: str, heard: Heard) -> ContentFacts:
         """Store what was decoded, observation first; return what later events contain."""
         path = self._path(content_sha256, "obs")
-        facts = ContentFacts(
-            audio=AudioFacts.model_validate(heard.audio, from_attributes=True),
-            fingerprint=(
-                Fingerprint.model_validate(heard.fingerprint, from_attributes=True)
-                if heard.fingerprint
-                else None
-            ),
-            observation=ObservationRef(
-                uri=self.filesystem.unstrip_protocol(path),
-                version=OBSERVATION_VERSION,
-                sha256=hashlib.sha256(heard.observation).hexdigest(),
-            ),
+        observation = ObservationRef(
+            uri=self.filesystem.unstrip_protocol(path),
+            version=OBSERVATION_VERSION,
+            sha256=hashlib.sha256(heard.observation).hexdigest(),
+        )
+        decoded = {"audio": heard.audio, "fingerprint": heard.fingerprint}
+        facts = ContentFacts.model_validate(
+            {**decoded, "observation": observation}, from_attributes=True
         )
         self._write(path, heard.observation)
         self.keep_acoustics(content_sha256, heard)

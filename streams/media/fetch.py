@@ -96,7 +96,8 @@ class Fetcher:
                 _store_errors(uri),
                 self._open(uri) as source,
             ):
-                self._check_size(getattr(source, "size", None) or 0)
+                for size_of in ("size", "length_remaining"):  # of fsspec, of urllib3
+                    self._check_size(getattr(source, size_of, None) or 0)
                 while block := source.read(BLOCK):
                     size += len(block)
                     if size > self.max_bytes:

@@ -49,21 +49,22 @@ class Http:
         allowed: Callable[[Address], bool] | None = None,
         hosts: frozenset[str] = frozenset(),
     ) -> None:
-        self._timeout_s = timeout_s
+        self._timeout_s, self._hosts = timeout_s, hosts
+        self._resolver, self._allowed = resolver or resolve, allowed or is_public
+        self._call = threading.local()
         self._pool = urllib3.PoolManager(
             num_pools=16,
             timeout=Timeout(connect=min(CONNECT_S, timeout_s), read=min(READ_S, timeout_s)),
             retries=Retry(total=MAX_REDIRECTS, redirect=MAX_REDIRECTS, connect=0, read=0, status=0),
         )
-        self._guard = guard = _Guard(resolver or resolve, allowed or is_public, hosts)
         self._pool.pool_classes_by_scheme = {
-            "http": _pool_class(HTTPConnectionPool, HTTPConnection, guard),
-            "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, guard),
+            "http": _pool_class(HTTPConnectionPool, HTTPConnection, self._connect),
+            "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, self._connect),
         }
 
     @contextmanager
     def open(self, uri: str) -> Iterator[Any]:
-        """Yield a readable response with ``length``; closes the connection after.
+        """Yield a readable response of urllib3; closes the connection after.
 
         Raises:
             BadInput: refused address, unknown host, an answer that will not change.
@@ -73,7 +74,7 @@ class Http:
             response = self._pool.request("GET", uri, preload_content=False, decode_content=False)
         try:
             _check_status(response.status)
-            yield _Body(response)
+            yield response
         finally:
             response.close()
 
@@ -87,7 +88,7 @@ class Http:
             BadInput: refused address, unknown host, no URI.
             Transient: no connection, no answer in time.
         """
-        with self._guard.ends_after(self._timeout_s) as is_over:
+        with self._ends_in_time() as is_over:
             try:
                 with _http_errors():
                     response = self._pool.request(
@@ -107,34 +108,9 @@ class Http:
                 raise Transient(f"no answer within {self._timeout_s:g} s")
             return response.status
 
-
-class _Body:
-    """A response whose reading errors are ours."""
-
-    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
-        self._response = response
-        length = response.headers.get("Content-Length", "")
-        self.size = int(length) if length.isdigit() else None
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self._response.read(size)
-        except HTTPError as error:
-            raise Transient(f"http body: {type(error).__name__}") from error
-
-
-class _Guard:
-    """Resolves, judges and connects."""
-
-    def __init__(
-        self, resolver: Resolver, allowed: Callable[[Address], bool], hosts: frozenset[str]
-    ) -> None:
-        self._resolver, self._allowed, self._hosts = resolver, allowed, hosts
-        self._call = threading.local()
-
     @contextmanager
-    def ends_after(self, seconds: float) -> Iterator[Callable[[], bool]]:
-        """Cut this thread's connections after that time; yields whether that has happened."""
+    def _ends_in_time(self) -> Iterator[Callable[[], bool]]:
+        """Cut this thread's connections after ``timeout_s``; yields whether that has happened."""
         sockets: list[socket.socket] = []
         over = threading.Event()
 
@@ -144,7 +120,7 @@ class _Guard:
                 with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
-        timer = threading.Timer(seconds, cut)
+        timer = threading.Timer(self._timeout_s, cut)
         timer.daemon = True
         self._call.sockets, self._call.over = sockets, over
         timer.start()
@@ -156,8 +132,8 @@ class _Guard:
             for each in sockets:
                 each.close()
 
-    def connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
-        connected = self._connect(host.strip("[]").rstrip("."), port, timeout_s)
+    def _connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
+        connected = self._connect_checked(host.strip("[]").rstrip("."), port, timeout_s)
         sockets = getattr(self._call, "sockets", None)
         if sockets is not None:
             # TLS takes the descriptor over; a second one reaches the same connection.
@@ -167,7 +143,7 @@ class _Guard:
                 raise TimeoutError("it took too long to connect")
         return connected
 
-    def _connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
+    def _connect_checked(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
         addresses = self._resolver(host, port)
         known = host.lower() in self._hosts
         if not known and not all(
@@ -230,14 +206,14 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _pool_class(pool: Any, connection: Any, guard: _Guard) -> Any:
-    """Return a connection pool whose connections go through the guard."""
+def _pool_class(pool: Any, connection: Any, connect: Callable[..., socket.socket]) -> Any:
+    """Return a connection pool whose connections are made by ``connect``."""
 
     class Guarded(connection):
         def _new_conn(self) -> socket.socket:
             timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
             try:
-                return guard.connect(self._dns_host, self.port, timeout)
+                return connect(self._dns_host, self.port, timeout)
             except OSError as error:
                 raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
 
@@ -261,10 +237,9 @@ def _http_errors() -> Iterator[None]:
 
 
 def _check_status(status: int) -> None:
-    if status == 200:
-        return
-    if status in (404, 410):
-        raise BadInput("missing_file", f"the server answers {status}")
+    answer = f"the server answers {status}"
     if status in (408, 425, 429) or status >= 500:
-        raise Transient(f"the server answers {status}")
-    raise BadInput("refused_by_server", f"the server answers {status}")
+        raise Transient(answer)
+    if status != 200:
+        reason = "missing_file" if status in (404, 410) else "refused_by_server"
+        raise BadInput(reason, answer)
