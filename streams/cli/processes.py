@@ -44,10 +44,10 @@ def up(
     names = named(audio) if audio else []
     if audio and not any(map(os.path.lexists, names)):  # before broker and processors start
         raise BadInput("missing_file", f"{audio}: no such file or folder")
-    here = State(state)
+    here, folder = State(state), state / "samples"
 
     def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Skipped]":
-        return uploads(names, settings.fetch_max_bytes) if audio else _samples(here.samples, seed)
+        return uploads(names, settings.fetch_max_bytes) if audio else _samples(folder, seed)
 
     raise SystemExit(run_all(here, items, once=once, out=out, console=Console()))
 

@@ -46,7 +46,7 @@ def submit(
     if rescan:
         if out:
             raise typer.BadParameter("a rescan prints its ends alone", param_hint="--out")
-        from streams.ops.rescan import rescan as send_behind_others
+        from streams.ops.submit import rescan as send_behind_others
 
         raise SystemExit(send_behind_others(settings, items, at_once=at_once, console=Console()))
     raise SystemExit(send(settings, items, wait=wait, out=out, console=Console()))

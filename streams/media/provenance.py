@@ -26,7 +26,6 @@ MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: reading a manifest hashe
 MAX_ITEMS: Final = 50
 AIGC: Final = "aigc"
 TRAINING: Final = ("cawg.training-mining", "c2pa.training-mining")
-STATES: Final = {"Trusted": "trusted", "Valid": "untrusted", "Invalid": "invalid"}
 
 
 @dataclass(frozen=True)
@@ -104,9 +103,8 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
         if (kind := action.get("digitalSourceType"))
     ]
     types = _words(action.get("digitalSourceType") for action in actions)
-    trust = STATES.get(state, "invalid")
-    if trust == "trusted" and not anchored:
-        trust = "untrusted"
+    states = {"Trusted": "trusted" if anchored else "untrusted", "Valid": "untrusted"}
+    trust = states.get(state, "invalid")
     signature = active.get("signature_info", {})
     failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", ())
     provenance = Provenance.model_validate(

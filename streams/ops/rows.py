@@ -60,9 +60,6 @@ class NotSentRow(_Row):
     detail: str = Field(description="the reason as a sentence")
 
 
-KINDS = (DecidedRow, DeadLetterRow, NotSentRow)
-
-
 def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
     """Return the row of an upload that ended."""
     sent = {"path": path, "upload_id": ended.upload_id, "seconds": round(seconds, 3)}
@@ -87,7 +84,7 @@ def not_sent(item: Skipped) -> dict[str, Any]:
 def table() -> str:
     """Return the fields of all three kinds as Markdown tables."""
     parts = []
-    for kind in KINDS:
+    for kind in (DecidedRow, DeadLetterRow, NotSentRow):
         status = kind.model_fields["status"]
         fields = [
             f"| `{name}` | {field.description} |" for name, field in kind.model_fields.items()

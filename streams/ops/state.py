@@ -42,11 +42,6 @@ class State:
         return self.folder / "logs"
 
     @property
-    def samples(self) -> Path:
-        """Self-made tracks."""
-        return self.folder / "samples"
-
-    @property
     def run(self) -> Path:
         """The running instance."""
         return self.folder / "run.json"

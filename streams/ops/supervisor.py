@@ -15,7 +15,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import orjson
 import structlog
@@ -46,7 +46,6 @@ class Child:
     restarts: int = 0
     backoff_s: float = field(default_factory=lambda: FIRST_BACKOFF_S)
     not_before: float = 0.0
-    _log: IO[bytes] | None = field(default=None, repr=False)
 
     @property
     def metrics_url(self) -> str:
@@ -55,19 +54,17 @@ class Child:
 
     def start(self) -> None:
         """Start it."""
-        if self._log is None:
-            self._log = self.log_path.open("ab")
         if self.restarts:  # the port may have been taken since it was chosen
             port = free_port(self.settings.metrics_host, self.settings.metrics_port)
             self.settings = self.settings.model_copy(update={"metrics_port": port})
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
-        with undisturbed():
+        with undisturbed(), self.log_path.open("ab") as log_file:
             self.process = subprocess.Popen(
                 [sys.executable, *COMMAND, self.name],
                 env=kept | self.settings.environment(),
                 stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
                 process_group=0,  # Ctrl-C on the terminal is ours to pass on, in order
                 preexec_fn=dying_with(os.getpid()),
             )

@@ -84,8 +84,8 @@ class House:
                 _add(spent, f"worker {child.name}", alone)
                 if below:
                     _add(spent, "decode processes", below)
-        if self.broker is not None and self.broker.pid is not None:
-            spent["embedded broker"] = cpu_of_tree(self.broker.pid)
+        if self.broker is not None and self.broker._process is not None:
+            spent["embedded broker"] = cpu_of_tree(self.broker._process.pid)
         return spent
 
     def memory(self) -> dict[str, float]:

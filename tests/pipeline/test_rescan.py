@@ -14,7 +14,7 @@ from streams.contract import topics
 from streams.contract.records import Upload
 from streams.ops.checks.broker import behind
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
-from streams.ops.rescan import Rescan
+from streams.ops.submit import Rescan
 from streams.ops.watch import Watcher
 from streams.runtime.kafka.clients import open_producer, open_reader
 from streams.runtime.kafka.topic_plan import open_admin

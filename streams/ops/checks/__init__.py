@@ -1,1 +1,1 @@
-"""What the monitor asks, one place each: broker, ledger, disks, certificates."""
+"""The monitor's checks: each sets its ``GAUGES``, or raises the error of what it asks."""

@@ -24,11 +24,7 @@ class Lag(ExitStack):
         self._admin: Any = None
 
     def measure(self) -> None:
-        """Set the gauges.
-
-        Raises:
-            Transient, Fatal, KafkaError: the broker does not answer, or refuses to.
-        """
+        """Set the gauges."""
         try:
             if self._admin is None:
                 self._admin = self.enter_context(open_admin(self._settings))

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from pathlib import Path
 from typing import Final
 
 from cryptography import x509
@@ -27,25 +26,21 @@ def measure(settings: Settings) -> None:
     failures: list[str] = []
     for name, path in (("ca", settings.tls_ca_file), ("client", settings.tls_cert_file)):
         if path is not None:
-            metrics.CERTIFICATE_ENDS.labels(name).set(_of_file(path))
+            certificates = x509.load_pem_x509_certificates(path.read_bytes())
+            first = min(item.not_valid_after_utc for item in certificates)
+            metrics.CERTIFICATE_ENDS.labels(name).set(first.timestamp())
     context = client_security(settings)["ssl_context"]
-    for server in settings.brokers.split(","):
+    for server in map(str.strip, settings.brokers.split(",")):
         try:
-            metrics.CERTIFICATE_ENDS.labels(server.strip()).set(_of_server(server, context))
+            metrics.CERTIFICATE_ENDS.labels(server).set(_of_server(server, context))
         except OSError as error:
-            failures.append(f"{server.strip()}: {error}")
+            failures.append(f"{server}: {error}")
     if failures:
         raise OSError("; ".join(failures))
 
 
-def _of_file(path: Path) -> float:
-    """Return when the first of the file's certificates ends, in seconds since 1970."""
-    certificates = x509.load_pem_x509_certificates(path.read_bytes())
-    return min(certificate.not_valid_after_utc.timestamp() for certificate in certificates)
-
-
 def _of_server(server: str, context: ssl.SSLContext) -> float:
-    host, _, port = server.strip().rpartition(":")
+    host, _, port = server.rpartition(":")
     host = host.strip("[]")
     try:
         with (

@@ -16,11 +16,7 @@ GAUGES: Final = (metrics.DISK_FREE, metrics.DISK_SIZE)
 
 
 def measure(settings: Settings) -> None:
-    """Set the gauges.
-
-    Raises:
-        OSError: a folder cannot be examined.
-    """
+    """Set the gauges."""
     for place, free, size in space(settings):
         metrics.DISK_FREE.labels(place).set(free)
         metrics.DISK_SIZE.labels(place).set(size)

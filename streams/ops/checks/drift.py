@@ -35,11 +35,7 @@ GAUGES: Final = (metrics.DRIFT, metrics.P_UNIFORM, metrics.DELIVERER_SHARE, metr
 
 
 def measure(ledger: Ledger) -> None:
-    """Set the gauges.
-
-    Raises:
-        LedgerAway: the database does not answer.
-    """
+    """Set the gauges."""
     for gauge in GAUGES:
         gauge.clear()
     with ledger.reading() as connection:

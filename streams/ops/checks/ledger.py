@@ -24,11 +24,7 @@ class LedgerGauges:
         self._queues: set[str] | None = None
 
     def measure(self) -> None:
-        """Set the gauges.
-
-        Raises:
-            LedgerAway: the database does not answer, or has no tables yet.
-        """
+        """Set the gauges."""
         now = datetime.now(UTC)
         metrics.REVIEW_SLA.set(self._sla_s)
         with self._ledger.reading() as connection:
@@ -48,11 +44,7 @@ class LedgerGauges:
 
 
 def measure_quality(ledger: Ledger) -> None:
-    """Set the gauges of quality, from the latest verdicts.
-
-    Raises:
-        LedgerAway: the database does not answer.
-    """
+    """Set the gauges of quality, from the latest verdicts."""
     quality = figures(ledger)
     for gauge in QUALITY:
         gauge.clear()

@@ -31,9 +31,7 @@ NEWEST: Final = 2_000  # of them, for all deliverers together
 FEWEST: Final = 10  # scores that make a window; the chance quantile is wide for so few
 DELIVERERS: Final = 20  # that deliver most
 ALL: Final = "all"
-FULL_RATE_HZ: Final = (
-    44_100  # as detector.assessment.model, which would bring PyTorch; a test compares
-)
+FULL_RATE_HZ: Final = 44_100  # as detector.assessment.model, which would load PyTorch
 SMOOTH: Final = 0.5  # of a case in each bin: an empty one is rare, not impossible
 STEPS: Final = 40  # of expectation-maximisation in one number: enough for three digits
 TIMES: Final = 200  # bootstrap
@@ -73,12 +71,7 @@ def release(folder: Path) -> tuple[str, str, Mapping[str, Histograms]]:
 
 
 def measure(ledger: Ledger, settings: Settings) -> None:
-    """Set the gauges.
-
-    Raises:
-        LedgerAway: the database does not answer.
-        OSError, ValueError, KeyError: the model's manifest cannot be read.
-    """
+    """Set the gauges."""
     for gauge in GAUGES:
         gauge.clear()
     name, digest, histograms = release(settings.model)

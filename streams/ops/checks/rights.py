@@ -25,11 +25,7 @@ class RegistryGauges:
         self._entries: tuple[RightsEntry, ...] = ()
 
     def measure(self, ledger: Ledger) -> None:
-        """Set the gauges.
-
-        Raises:
-            LedgerAway: the database does not answer.
-        """
+        """Set the gauges."""
         now = datetime.now(UTC)
         with ledger.reading() as connection:
             state = monitoring.rights_state(connection)

@@ -14,7 +14,7 @@ import pytest
 
 from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
-from streams.media import decode_child, decode_worker
+from streams.media import decode_child, decode_pool
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support.audio import write_wav
@@ -227,7 +227,7 @@ def test_nobody_waits_so_nobody_works(pool: DecodePool, noise: Path, tmp_path: P
 def test_a_child_is_replaced_after_many_files(
     pool: DecodePool, noise: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode_worker, "MAX_FILES", 3)
+    monkeypatch.setattr(decode_pool, "MAX_FILES", 3)
     seen = set()
     for _ in range(8):
         assert hear(pool, noise).audio.duration_s == 8.0
@@ -247,7 +247,7 @@ def test_children_end_with_the_pool(noise: Path) -> None:
 
 
 def test_a_pool_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode_worker, "serve", _no_start)
+    monkeypatch.setattr(decode_pool, "serve", _no_start)
     with (
         DecodePool(Settings(decode_workers=1), hear_or_fail) as pool,
         pytest.raises(Fatal, match="does not start: exit code 7"),
