@@ -6,6 +6,7 @@ more, too large or cut off ends the request, and nothing of it remains.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from anyio import to_thread
@@ -25,61 +26,13 @@ SMALL_BYTES: Final = 512 * 1024
 FILE_BYTES: Final = 2**40
 
 
+@dataclass
 class Form:
-    """What has arrived: the file (not kept yet), its name, and the metadata's bytes.
+    """What has arrived: the file (not kept yet), its name, and the metadata's bytes."""
 
-    The parser calls the methods; it bounds the number and the size of a part's headers.
-    """
-
-    def __init__(self, file: Arriving) -> None:
-        self.file, self.file_name, self.metadata = file, "", b""
-        self.parts: list[str] = []
-        self.is_complete = False
-
-    def on_part_begin(self) -> None:
-        """Forget the headers of the part before."""
-        self._headers: dict[bytes, bytes] = {}
-
-    def on_header_begin(self) -> None:
-        """Begin a header."""
-        self._name = self._value = b""
-
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        """Take some of a header's name."""
-        self._name += data[start:end]
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        """Take some of a header's value."""
-        self._value += data[start:end]
-
-    def on_header_end(self) -> None:
-        """Keep a header."""
-        self._headers[self._name.lower()] = self._value
-
-    def on_headers_finished(self) -> None:
-        """Read which part comes."""
-        _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        part = options.get(b"name", b"").decode(errors="replace")
-        if part not in ("file", "metadata"):
-            raise ProblemError(422, "bad_form", "parts are named file and metadata")
-        if part in self.parts:
-            raise ProblemError(422, "bad_form", f"one {part} in each form")
-        if part == "file":
-            self.file_name = options.get(b"filename", b"").decode(errors="replace")
-        self.parts.append(part)
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Take some bytes of the part."""
-        if self.parts[-1] == "file":
-            self.file.write(data[start:end])
-        elif len(self.metadata) + end - start > METADATA_BYTES:
-            raise ProblemError(413, "too_large", f"metadata has at most {METADATA_BYTES} bytes")
-        else:
-            self.metadata += data[start:end]
-
-    def on_end(self) -> None:
-        """Note that the form has its end."""
-        self.is_complete = True
+    file: Arriving
+    file_name: str = ""
+    metadata: bytes = b""
 
 
 @asynccontextmanager
@@ -99,7 +52,8 @@ async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form
         raise ProblemError(413, "too_large", f"a file has at most {uploads.max_bytes} bytes")
     with uploads.arrive() as file:
         form = Form(file)
-        callbacks: Any = {name: getattr(form, name) for name in dir(Form) if name.startswith("on_")}
+        reader = _Reader(form)
+        callbacks: Any = {name: getattr(reader, name) for name in dir(reader) if name[:3] == "on_"}
         try:
             parser = MultipartParser(boundary, callbacks)
             async for block in request.stream():
@@ -109,8 +63,54 @@ async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form
             raise ProblemError(400, "bad_form", f"this is no form: {error}") from error
         except ClientDisconnect as error:
             raise ProblemError(400, "cut_off", "the upload broke off") from error
-        if not form.is_complete:
+        if not reader.is_complete:
             raise ProblemError(400, "cut_off", "the form ends in the middle")
-        if "file" not in form.parts:
+        if "file" not in reader.parts:
             raise ProblemError(422, "no_file", "the form has no part named file")
         yield form
+
+
+class _Reader:
+    """What python-multipart calls; it bounds the number and the size of a part's headers."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self.parts: list[str] = []
+        self.is_complete = False
+
+    def on_part_begin(self) -> None:
+        self._headers: dict[bytes, bytes] = {}
+
+    def on_header_begin(self) -> None:
+        self._name = self._value = b""
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        self._headers[self._name.lower()] = self._value
+
+    def on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        part = options.get(b"name", b"").decode(errors="replace")
+        if part not in ("file", "metadata"):
+            raise ProblemError(422, "bad_form", "parts are named file and metadata")
+        if part in self.parts:
+            raise ProblemError(422, "bad_form", f"one {part} in each form")
+        if part == "file":
+            self._form.file_name = options.get(b"filename", b"").decode(errors="replace")
+        self.parts.append(part)
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self.parts[-1] == "file":
+            self._form.file.write(data[start:end])
+        elif len(self._form.metadata) + end - start > METADATA_BYTES:
+            raise ProblemError(413, "too_large", f"metadata has at most {METADATA_BYTES} bytes")
+        else:
+            self._form.metadata += data[start:end]
+
+    def on_end(self) -> None:
+        self.is_complete = True

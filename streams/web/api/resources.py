@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -18,18 +17,18 @@ from streams.store.database import Ledger
 from streams.store.outbox import Relay
 
 
-@dataclass(frozen=True)
 class AppResources:
     """Open resources of one process; ``views`` records who viewed what."""
 
-    settings: Settings
-    ledger: Ledger
-    store: ArtefactStore
-    uploads: KeptUploads
-    fetcher: Fetcher
-    relay: Relay
-    views: Views
-    sender: Sender
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ledger = Ledger.open(settings.ledger)
+        self.store = ArtefactStore.open(settings.store)
+        self.uploads = KeptUploads.open(settings)
+        self.fetcher = Fetcher.from_settings(settings)
+        self.relay = Relay(self.ledger, settings)
+        self.views = Views(self.ledger)
+        self.sender = Sender.from_settings(self.ledger, settings)
 
     @classmethod
     @contextmanager
@@ -39,17 +38,7 @@ class AppResources:
         Raises:
             LedgerAway: the database does not answer; try again later.
         """
-        ledger = Ledger.open(settings.ledger)
-        resources = cls(
-            settings,
-            ledger,
-            ArtefactStore.open(settings.store),
-            KeptUploads.open(settings),
-            Fetcher.from_settings(settings),
-            Relay(ledger, settings),
-            Views(ledger),
-            Sender.from_settings(ledger, settings),
-        )
+        resources = cls(settings)
         resources.uploads.clean()
         resources.views.start()
         if relaying:
@@ -61,7 +50,7 @@ class AppResources:
             resources.sender.stop()
             resources.relay.stop()
             resources.views.stop()
-            ledger.close()
+            resources.ledger.close()
 
     def note_view(self, actor: str, what: str, subject: str = "") -> None:
         """Record that an account viewed something."""

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
 from streams.services import webhooks
@@ -17,7 +17,7 @@ from streams.store.webhooks import EVENTS
 from streams.web.api.pages import Cursor, Id
 from streams.web.console import auth
 from streams.web.console.auth import CanAdmin, CanReadPolicy, Visitor, text, texts
-from streams.web.console.render import fault_of, page
+from streams.web.console.render import fault_of
 
 router = APIRouter()
 PAGE = 100
@@ -25,102 +25,96 @@ COUNTED_S = 60.0  # how long a count of all decisions is good for
 
 
 @router.get("/admin")
-def show_users(request: Request, visitor: CanAdmin) -> Response:
+def show_users(visitor: CanAdmin) -> Response:
     """Show the accounts."""
-    return _users(request, visitor)
+    return _users(visitor)
 
 
 @router.post("/admin/users")
-def create_user(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
+def create_user(visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a user; the page shows a one-time link to pass on."""
     ledger, by = visitor.resources.ledger, visitor.user.user_id
     name, role = text(form, "name", 200), text(form, "role", 20)
     try:
         token = sessions.invite(ledger, name, role, by)
     except AccountError as error:
-        return _users(request, visitor, fault=fault_of(error))
-    return _users(request, visitor, token=token, about=name)
+        return _users(visitor, fault=fault_of(error))
+    return _users(visitor, token=token, about=name)
 
 
 @router.post("/admin/users/{user_id}")
-def change_user(request: Request, user_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
+def change_user(user_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Change a user's role, close or open the account, or make a new one-time link."""
     ledger, by = visitor.resources.ledger, visitor.user.user_id
     try:
         if text(form, "what") == "link":
             user, token = sessions.link(ledger, user_id, by)
-            return _users(request, visitor, token=token, about=user.name)
+            return _users(visitor, token=token, about=user.name)
         role, active = text(form, "role", 20), text(form, "active") == "on"
         users.change(ledger, user_id, role=role, active=active, by=by)
     except AccountError as error:
-        return _users(request, visitor, fault=fault_of(error))
+        return _users(visitor, fault=fault_of(error))
     return RedirectResponse("/admin", 303)
 
 
-def _users(
-    request: Request, visitor: Visitor, *, token: str = "", about: str = "", fault: str = ""
-) -> Response:
+def _users(visitor: Visitor, *, token: str = "", about: str = "", fault: str = "") -> Response:
     ledger = visitor.views("users_seen").ledger
-    link = f"{request.app.state.address}/enter/{token}" if token else ""
-    return page(
-        request, "admin_users.html", fault=fault,
+    link = f"{visitor.request.app.state.address}/enter/{token}" if token else ""
+    return visitor.page("admin_users.html", fault=fault,
         users=users.everybody(ledger), roles=PEOPLE, link=link, about=about,
     )  # fmt: skip
 
 
 @router.get("/admin/keys")
-def show_keys(request: Request, visitor: CanAdmin) -> Response:
+def show_keys(visitor: CanAdmin) -> Response:
     """Show the API keys."""
-    return _keys(request, visitor)
+    return _keys(visitor)
 
 
 @router.post("/admin/keys")
-def create_key(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
+def create_key(visitor: CanAdmin, form: auth.Form) -> Response:
     """Create a key; the page shows it, once."""
     name, role = text(form, "name", 200), text(form, "role", 20)
     try:
         secret = keys.create(visitor.resources.ledger, name, role, visitor.user.user_id)
     except AccountError as error:
-        return _keys(request, visitor, fault=fault_of(error))
-    return _keys(request, visitor, secret=secret)
+        return _keys(visitor, fault=fault_of(error))
+    return _keys(visitor, secret=secret)
 
 
 @router.post("/admin/keys/{key_id}/revoke")
-def revoke_key(request: Request, key_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
+def revoke_key(key_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Revoke a key."""
     keys.revoke(visitor.resources.ledger, key_id, visitor.user.user_id)
     return RedirectResponse("/admin/keys", 303)
 
 
-def _keys(request: Request, visitor: Visitor, *, secret: str = "", fault: str = "") -> Response:
+def _keys(visitor: Visitor, *, secret: str = "", fault: str = "") -> Response:
     ledger = visitor.views("keys_seen").ledger
-    return page(
-        request, "admin_keys.html", fault=fault, secret=secret,
+    return visitor.page("admin_keys.html", fault=fault, secret=secret,
         keys=keys.all_keys(ledger), roles=list(Role), names=users.names(ledger),
     )  # fmt: skip
 
 
 @router.get("/admin/webhooks")
-def show_webhooks(request: Request, visitor: CanAdmin, cursor: Cursor = None) -> Response:
+def show_webhooks(visitor: CanAdmin, cursor: Cursor = None) -> Response:
     """Show the webhooks and their failed webhooks."""
-    return _webhooks(request, visitor, cursor=cursor)
+    return _webhooks(visitor, cursor=cursor)
 
 
 @router.post("/admin/webhooks")
-def create_webhook(request: Request, visitor: CanAdmin, form: auth.Form) -> Response:
+def create_webhook(visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a webhook; the page shows its secret, once."""
     url, events = text(form, "url", 2_000), texts(form, "event")
     try:
         _, secret = webhooks.create(visitor.resources.ledger, url, events, visitor.user.user_id)
     except BadWebhook as error:
-        return _webhooks(request, visitor, fault=fault_of(error))
-    return _webhooks(request, visitor, secret=secret)
+        return _webhooks(visitor, fault=fault_of(error))
+    return _webhooks(visitor, secret=secret)
 
 
 @router.post("/admin/webhooks/{webhook_id}")
-def change_webhook(
-    request: Request, webhook_id: Id, visitor: CanAdmin, form: auth.Form
-) -> Response:
+def change_webhook(webhook_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Remove a webhook, or post its deliveries of the last day again."""
     ledger, by = visitor.resources.ledger, visitor.user.user_id
     if text(form, "what") == "end":
@@ -131,46 +125,37 @@ def change_webhook(
 
 
 def _webhooks(
-    request: Request,
-    visitor: Visitor,
-    *,
-    cursor: str | None = None,
-    secret: str = "",
-    fault: str = "",
+    visitor: Visitor, *, cursor: str | None = None, secret: str = "", fault: str = ""
 ) -> Response:
     ledger = visitor.views("webhooks_seen").ledger
-    return page(
-        request, "admin_webhooks.html", fault=fault, secret=secret, events=EVENTS,
+    return visitor.page("admin_webhooks.html", fault=fault, secret=secret, events=EVENTS,
         hooks=webhooks.all_webhooks(ledger), counted=admin_queries.delivery_counts(ledger),
         part=admin_queries.failed_deliveries(ledger, cursor, PAGE),
     )  # fmt: skip
 
 
 @router.get("/admin/versions")
-def versions(request: Request, visitor: CanReadPolicy) -> Response:
+def versions(visitor: CanReadPolicy) -> Response:
     """Show the models and policies that have decided, and the configured ones."""
     resources = visitor.views("versions_seen")
     counted: tuple[float, dict[str, Any]] | None
-    counted = getattr(request.app.state, "versions", None)
+    counted = getattr(visitor.request.app.state, "versions", None)
     if counted is None or time.monotonic() - counted[0] > COUNTED_S:
         ledger = resources.ledger
         by_kind = {
             "model": admin_queries.versions(ledger, "model"),
             "policy": admin_queries.versions(ledger, "policy"),
         }
-        counted = request.app.state.versions = (time.monotonic(), by_kind)
-    return page(request, "admin_versions.html", by_kind=counted[1], settings=resources.settings)
+        counted = visitor.request.app.state.versions = (time.monotonic(), by_kind)
+    return visitor.page("admin_versions.html", by_kind=counted[1], settings=resources.settings)
 
 
 @router.get("/admin/audit")
 def audit_log(
-    request: Request,
-    visitor: CanAdmin,
-    cursor: Cursor = None,
-    subject: Annotated[str, Query(max_length=256)] = "",
+    visitor: CanAdmin, cursor: Cursor = None, subject: Annotated[str, Query(max_length=256)] = ""
 ) -> Response:
     """Show the audit log, latest first."""
     ledger = visitor.views("audit_seen", subject).ledger
     names = users.names(ledger)
     part = admin_queries.audit_log(ledger, subject, cursor, PAGE)
-    return page(request, "admin_audit.html", part=part, names=names, subject=subject)
+    return visitor.page("admin_audit.html", part=part, names=names, subject=subject)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -31,7 +31,7 @@ from streams.web.console.auth import (
     text,
     texts,
 )
-from streams.web.console.render import done, fault_of, page
+from streams.web.console.render import fault_of
 
 router = APIRouter()
 PAGE: Final = 50
@@ -41,32 +41,27 @@ FINDINGS: Final = ("licensed", "not_impersonation", "not_fraud", "not_removed_be
 
 @router.get("/appeals")
 def listed(
-    request: Request,
-    visitor: CanRead,
-    show: Annotated[str, Query(max_length=20)] = "open",
-    cursor: Cursor = None,
+    visitor: CanRead, show: Annotated[str, Query(max_length=20)] = "open", cursor: Cursor = None
 ) -> Response:
     """List pending appeals, or decided ones."""
     ledger = visitor.views("appeals_seen").ledger
     part = appeal_store.listed(ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
     blind = visitor.blind_among([one.track_id for one in part.rows])
-    return page(request, "appeals.html", part=part, blind=blind, show=show)
+    return visitor.page("appeals.html", part=part, blind=blind, show=show)
 
 
 @router.get("/appeals/new")
 def new(
-    request: Request,
-    visitor: CanReceiveAppeals,
-    decision: Annotated[str, Query(max_length=256)] = "",
+    visitor: CanReceiveAppeals, decision: Annotated[str, Query(max_length=256)] = ""
 ) -> Response:
     """Show the form for an appeal that came by mail or telephone."""
     if queries.decision(visitor.resources.ledger, decision) is None:
         raise PageError(404, "There is no such decision.")
-    return _new(request, decision)
+    return _new(visitor, decision)
 
 
 @router.post("/appeals")
-def receive(request: Request, visitor: CanReceiveAppeals, form: auth.Form) -> Response:
+def receive(visitor: CanReceiveAppeals, form: auth.Form) -> Response:
     """Receive an appeal."""
     resources, decision_id = visitor.resources, text(form, "decision", 256)
     address = text(form, "evidence_uri", 4_000)
@@ -82,28 +77,28 @@ def receive(request: Request, visitor: CanReceiveAppeals, form: auth.Form) -> Re
             by=visitor.user.user_id,
         )
     except ValidationError:
-        return _new(request, decision_id, "Say who appeals, on what grounds, and why.")
+        return _new(visitor, decision_id, "Say who appeals, on what grounds, and why.")
     except BadAppeal as error:
-        return _new(request, decision_id, fault_of(error))
+        return _new(visitor, decision_id, fault_of(error))
     resources.relay.wake()
     return RedirectResponse(f"/appeals/{received.appeal_id}", 303)
 
 
-def _new(request: Request, decision_id: str, fault: str = "") -> Response:
-    return page(
-        request, "appeal_new.html", fault=fault,
+def _new(visitor: Visitor, decision_id: str, fault: str = "") -> Response:
+    return visitor.page(
+        "appeal_new.html", fault=fault,
         decision_id=decision_id, grounds=GROUNDS, appellants=APPELLANTS,
     )  # fmt: skip
 
 
 @router.get("/appeals/{appeal_id}")
-def appeal(request: Request, appeal_id: Id, visitor: CanRead) -> Response:
+def appeal(appeal_id: Id, visitor: CanRead) -> Response:
     """Show an appeal: the decision, the statement against it, the steps since."""
-    return _appeal(request, appeal_id, visitor)
+    return _appeal(appeal_id, visitor)
 
 
 @router.post("/appeals/{appeal_id}/step")
-def step(request: Request, appeal_id: Id, visitor: CanDecideAppeals, form: auth.Form) -> Response:
+def step(appeal_id: Id, visitor: CanDecideAppeals, form: auth.Form) -> Response:
     """Move an appeal to its next state."""
     resources, state = visitor.resources, text(form, "state", 40)
     try:
@@ -116,11 +111,11 @@ def step(request: Request, appeal_id: Id, visitor: CanDecideAppeals, form: auth.
         changed = appeals.go_on(resources.ledger, appeal_id, sequence, change, visitor.user)
     except ValidationError:
         fault = "Say how much of it is AI, and give reasons that the appellant can follow."
-        return _appeal(request, appeal_id, visitor, fault)
+        return _appeal(appeal_id, visitor, fault)
     except BadAppeal as error:
-        return _appeal(request, appeal_id, visitor, fault_of(error))
+        return _appeal(appeal_id, visitor, fault_of(error))
     resources.relay.wake()
-    return done(request, f"/appeals/{appeal_id}", f"Saved: {wording.words(changed.state)}.")
+    return visitor.done(f"/appeals/{appeal_id}", f"Saved: {wording.words(changed.state)}.")
 
 
 def _outcome(form: Any) -> AppealOutcome:
@@ -135,7 +130,7 @@ def _outcome(form: Any) -> AppealOutcome:
     )
 
 
-def _appeal(request: Request, appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
+def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
     resources = visitor.views("appeal_seen", appeal_id)
     with resources.ledger.reading() as connection:
         try:
@@ -147,8 +142,7 @@ def _appeal(request: Request, appeal_id: str, visitor: Visitor, fault: str = "")
         fingerprint = review_context.fingerprint(connection, appeal.upload_id)
     visitor.must_not_be_blind(appeal.track_id)
     decision = queries.decision(resources.ledger, appeal.decision_id)
-    return page(
-        request,
+    return visitor.page(
         "appeal.html",
         appeal=appeal,
         changes=changes,

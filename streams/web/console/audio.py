@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from typing import IO, Final, Generic, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from detector.errors import BadInput
@@ -59,7 +59,7 @@ OPENED: Final = Latest[bool]()  # sessions and uploads: listening is audited onc
 
 @router.get("/audio/{upload_id}")
 @router.head("/audio/{upload_id}")
-def audio(request: Request, upload_id: Id, visitor: CanRead) -> Response:
+def audio(upload_id: Id, visitor: CanRead) -> Response:
     """Return the audio, or the part of it that the player asks for."""
     resources = visitor.resources
     uri, content = queries.audio_of(resources.ledger, upload_id)
@@ -80,7 +80,7 @@ def audio(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     try:
         if _digest(source, uri) != content:
             raise PageError(410, "It is not the file that was analysed; it is not played.")
-        return _answer(source, request.headers.get("range"))
+        return _answer(source, visitor.request.headers.get("range"))
     except BaseException:
         source.close()
         raise

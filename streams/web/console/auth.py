@@ -7,11 +7,12 @@ a script. Its origin must be a page of the console.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
 
 from streams.services import reviews
 from streams.services.accounts import sessions
@@ -19,6 +20,7 @@ from streams.services.accounts.roles import Right
 from streams.services.accounts.sessions import Session
 from streams.services.accounts.users import User
 from streams.web.api.resources import AppResources, resources_of
+from streams.web.console.render import DONE, page, set_cookie
 
 COOKIE: Final = "earmark_session"
 SAFE: Final = ("GET", "HEAD")
@@ -47,10 +49,15 @@ class PageError(Exception):
 
 @dataclass(frozen=True)
 class Visitor:
-    """A person who is logged in, and the resources that their pages read."""
+    """A person who is logged in, and their request."""
 
     session: Session
-    resources: AppResources
+    request: Request
+
+    @property
+    def resources(self) -> AppResources:
+        """What pages are read from."""
+        return resources_of(self.request)
 
     @property
     def user(self) -> User:
@@ -60,6 +67,19 @@ class Visitor:
     def may(self, right: str) -> bool:
         """Whether the visitor has a right; templates pass its name."""
         return self.user.may(Right(right))
+
+    def page(self, template: str, status: int | None = None, **values: Any) -> Response:
+        """Return a page; see ``render.page``."""
+        return page(self.request, template, status, **values)
+
+    def done(self, path: str, message: str) -> Response:
+        """Redirect to a page that shows a message.
+
+        By a cookie: a text in the address could come from a link that another site sends.
+        """
+        answer = RedirectResponse(path, 303)
+        set_cookie(self.request, answer, DONE, quote(message), max_age=60)
+        return answer
 
     def views(self, what: str, subject: str = "") -> AppResources:
         """Record that the visitor views something; return the resources to read it from."""
@@ -80,6 +100,15 @@ class Visitor:
         if self.blind_among([track_id]):
             raise PageError(403, BLIND)
 
+    def must_send_token(self) -> None:
+        """Demand the token of a script, where the body is no form.
+
+        Raises:
+            PageError: it is missing (a wrong one has been refused before).
+        """
+        if "x-csrf-token" not in self.request.headers:
+            raise PageError(403, "The token is missing; load the page again.")
+
 
 class Needs:
     """A dependency: the visitor is logged in and has this right (None: any account)."""
@@ -89,12 +118,11 @@ class Needs:
 
     def __call__(self, request: Request) -> Visitor:
         """Return the visitor, or end the request."""
-        resources = resources_of(request)
         token = request.cookies.get(COOKIE, "")
-        session = sessions.find(resources.ledger, token) if token else None
+        session = sessions.find(resources_of(request).ledger, token) if token else None
         if session is None:
             raise LoginNeeded(request.url.path)
-        request.state.visitor = visitor = Visitor(session, resources)
+        request.state.visitor = visitor = Visitor(session, request)
         if request.method not in SAFE:
             same_origin(request)
         if self.right is not None and not visitor.user.may(self.right):
@@ -132,13 +160,7 @@ def same_origin(request: Request) -> None:
 
 
 async def _form(request: Request) -> FormData:
-    """Return a form of a page of this session.
-
-    How large it may be is the application's limit (``max_body_size``).
-
-    Raises:
-        PageError: it carries no token, or another session's.
-    """
+    """Return a form with the session's token; ``max_body_size`` of the application bounds it."""
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     if visitor is not None:
@@ -147,16 +169,6 @@ async def _form(request: Request) -> FormData:
 
 
 Form = Annotated[FormData, Depends(_form)]
-
-
-def token_needed(request: Request) -> None:
-    """Demand the token of a script, where the body is no form.
-
-    Raises:
-        PageError: it is missing (a wrong one has been refused before).
-    """
-    if "x-csrf-token" not in request.headers:
-        raise PageError(403, "The token is missing; load the page again.")
 
 
 def _check(visitor: Visitor, csrf: str) -> None:

@@ -1,7 +1,7 @@
 """Check a track: upload a file, watch its progress, read the result."""
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from streams.media.audio_formats import DECODED
@@ -10,8 +10,7 @@ from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart
 from streams.web.api.pages import Id
 from streams.web.console import waveform
-from streams.web.console.auth import CanRead, CanUpload, PageError, Visitor, token_needed
-from streams.web.console.render import page
+from streams.web.console.auth import CanRead, CanUpload, PageError, Visitor
 from streams.web.console.story import upload_of
 
 router = APIRouter()
@@ -20,23 +19,22 @@ METADATA = ("declared",)
 
 
 @router.get("/check")
-def check(request: Request, visitor: CanUpload) -> Response:
+def check(visitor: CanUpload) -> Response:
     """Show where to drop a file, and the latest uploads."""
     resources = visitor.views("check_seen")
     recent = track_list.uploads(resources.ledger, limit=RECENT).rows
     blind = visitor.blind_among([row["track_id"] for row in recent])
-    return page(
-        request, "check.html", recent=recent, blind=blind,
+    return visitor.page("check.html", recent=recent, blind=blind,
         most=resources.settings.fetch_max_bytes, suffixes=DECODED,
     )  # fmt: skip
 
 
 @router.post("/check", max_body_size=multipart.FILE_BYTES)
-async def receive(request: Request, visitor: CanUpload) -> Response:
+async def receive(visitor: CanUpload) -> Response:
     """Receive a file; the page's script follows its progress."""
-    token_needed(request)
+    visitor.must_send_token()
     resources = visitor.resources
-    async with multipart.received(request, resources.uploads) as form:
+    async with multipart.received(visitor.request, resources.uploads) as form:
         if set(intake.metadata_of(form)) - set(
             METADATA
         ):  # a check must not pass for a delivery of a track
@@ -47,7 +45,7 @@ async def receive(request: Request, visitor: CanUpload) -> Response:
 
 
 @router.get("/check/{upload_id}")
-def result(request: Request, upload_id: Id, visitor: CanRead) -> Response:
+def result(upload_id: Id, visitor: CanRead) -> Response:
     """Show the progress of an upload and, once it is decided, the result."""
     resources = visitor.views("upload_seen", upload_id)
     progress = _progress(visitor, upload_id)
@@ -55,8 +53,7 @@ def result(request: Request, upload_id: Id, visitor: CanRead) -> Response:
     with resources.ledger.reading() as connection:
         upload = review_context.upload(connection, upload_id)
         fingerprint = review_context.fingerprint(connection, upload_id)
-    return page(
-        request,
+    return visitor.page(
         "result.html",
         progress=progress,
         upload=upload_of(upload, progress.track_id or upload_id),

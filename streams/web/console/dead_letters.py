@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from streams.runtime.kafka.clients import open_producer
@@ -13,7 +13,6 @@ from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter, NoSuch
 from streams.web.api.pages import Cursor, Id
 from streams.web.console import auth
 from streams.web.console.auth import CanAdmin, PageError, text
-from streams.web.console.render import done, page
 
 router = APIRouter()
 SHOWN: Final = 100
@@ -22,7 +21,6 @@ SHOWN_BYTES: Final = 4_000
 
 @router.get("/admin/dead-letters")
 def overview(
-    request: Request,
     visitor: CanAdmin,
     standing: Annotated[str, Query(max_length=20)] = "open",
     reason: Annotated[str, Query(max_length=100)] = "",
@@ -32,8 +30,7 @@ def overview(
     ledger = visitor.views("dead_letters_seen").ledger
     status = None if standing == "all" else standing
     chosen = DeadLetterFilter(status=status, reason=reason or None)
-    return page(
-        request,
+    return visitor.page(
         "dead_letters.html",
         groups=dead_letter_store.groups(ledger, DeadLetterFilter(status=status)),
         part=dead_letter_store.part(ledger, chosen, cursor, SHOWN),
@@ -43,13 +40,12 @@ def overview(
 
 
 @router.get("/admin/dead-letters/{dead_letter_id}")
-def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
+def letter(dead_letter_id: Id, visitor: CanAdmin) -> Response:
     """Show one dead letter with its bytes and actions."""
     ledger = visitor.views("dead_letter_seen", dead_letter_id).ledger
     dead_letter = _get(ledger, dead_letter_id)
     value = dead_letter.value or b""
-    return page(
-        request,
+    return visitor.page(
         "dead_letter.html",
         letter=dead_letter,
         value=value[:SHOWN_BYTES].decode(errors="backslashreplace"),
@@ -61,7 +57,7 @@ def letter(request: Request, dead_letter_id: Id, visitor: CanAdmin) -> Response:
 
 
 @router.post("/admin/dead-letters/{dead_letter_id}")
-def act(request: Request, dead_letter_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
+def act(dead_letter_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     """Replay a dead letter, or drop it; with a reason."""
     ledger, settings = visitor.resources.ledger, visitor.resources.settings
     dead_letter, why = _get(ledger, dead_letter_id), text(form, "why", 1_000)
@@ -70,7 +66,7 @@ def act(request: Request, dead_letter_id: Id, visitor: CanAdmin, form: auth.Form
     by = dead_letters.Operator(visitor.user.name, why, visitor.user.user_id)
     if text(form, "what") == "drop":
         dead_letters.drop(ledger, [dead_letter], by)
-        return done(request, "/admin/dead-letters", "Dropped.")
+        return visitor.done("/admin/dead-letters", "Dropped.")
     producer = open_producer(settings, "console")
     try:
         (outcome,) = dead_letters.replay(
@@ -80,7 +76,7 @@ def act(request: Request, dead_letter_id: Id, visitor: CanAdmin, form: auth.Form
         producer.close(timeout=2)
     if outcome.refused is not None:
         raise PageError(409, f"Not replayed: {outcome.refused}.")
-    return done(request, "/admin/dead-letters", f"Replayed to {outcome.sent_to}.")
+    return visitor.done("/admin/dead-letters", f"Replayed to {outcome.sent_to}.")
 
 
 def _get(ledger: Ledger, dead_letter_id: str) -> DeadLetter:

@@ -16,7 +16,7 @@ from streams.services.accounts.users import AccountError, TooManyTries, WrongLog
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
 from streams.web.console.auth import COOKIE, Anyone, Form, PageError, text
-from streams.web.console.render import fault_of, page
+from streams.web.console.render import fault_of, page, set_cookie
 
 router = APIRouter()
 OIDC = "earmark_oidc"
@@ -74,15 +74,9 @@ def oidc_start(request: Request, next: Next = "/") -> Response:
     login = _oidc(request).start()
     answer = RedirectResponse(login.url, 303)
     started = {"s": login.state, "n": login.nonce, "v": login.verifier, "next": auth.local(next)}
-    answer.set_cookie(
-        OIDC,
-        urlsafe_b64encode(orjson.dumps(started)).decode(),
-        max_age=600,
-        httponly=True,
-        samesite="lax",  # the provider sends the browser back from another site
-        secure=request.app.state.secure,
-        path="/oidc",
-    )
+    value = urlsafe_b64encode(orjson.dumps(started)).decode()
+    # lax: the provider sends the browser back from another site
+    set_cookie(request, answer, OIDC, value, max_age=600, samesite="lax", path="/oidc")
     return answer
 
 
@@ -120,22 +114,22 @@ def _oidc(request: Request) -> Oidc:
 
 
 @router.post("/logout")
-def logout(request: Request, visitor: Anyone, form: Form) -> Response:
+def logout(visitor: Anyone, form: Form) -> Response:
     """Log out."""
-    sessions.end(visitor.resources.ledger, request.cookies.get(COOKIE, ""), visitor.user)
+    sessions.end(visitor.resources.ledger, visitor.request.cookies.get(COOKIE, ""), visitor.user)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer
 
 
 @router.get("/me")
-def me(request: Request, visitor: Anyone) -> Response:
+def me(visitor: Anyone) -> Response:
     """Show one's own settings."""
-    return page(request, "me.html")
+    return visitor.page("me.html")
 
 
 @router.post("/me")
-def change_me(request: Request, visitor: Anyone, form: Form) -> Response:
+def change_me(visitor: Anyone, form: Form) -> Response:
     """Change one's own password, or blind mode."""
     ledger = visitor.resources.ledger
     if text(form, "what") == "blind":
@@ -143,12 +137,12 @@ def change_me(request: Request, visitor: Anyone, form: Form) -> Response:
         return RedirectResponse("/me", 303)
     password = str(form.get("password", ""))
     if password != str(form.get("again", "")):
-        return page(request, "me.html", fault="The two do not agree.")
+        return visitor.page("me.html", fault="The two do not agree.")
     try:
         token = sessions.change_password(ledger, visitor.user, password)
     except AccountError as error:
-        return page(request, "me.html", fault=fault_of(error))
-    return _entered(request, token, "/me")
+        return visitor.page("me.html", fault=fault_of(error))
+    return _entered(visitor.request, token, "/me")
 
 
 def _login(
@@ -166,17 +160,12 @@ def _marked_page(
     """Return a page whose form goes with a cookie of this browser."""
     mark = secrets.token_hex()
     answer = page(request, template, status, before=mark, **values)
-    secure = request.app.state.secure
-    answer.set_cookie(BEFORE, mark, httponly=True, samesite="strict", secure=secure)
+    set_cookie(request, answer, BEFORE, mark)
     return answer
 
 
 def _checked_address(request: Request, form: FormData) -> str:
-    """Return the address of a browser that sends a marked form, not too often.
-
-    Raises:
-        PageError: the form is another browser's or too old, or there are too many tries.
-    """
+    """Return the address of a browser that sends a marked form, and not too often."""
     auth.same_origin(request)
     cookie, mark = request.cookies.get(BEFORE, ""), text(form, "before")
     if not cookie or not secrets.compare_digest(cookie.encode(), mark.encode(errors="replace")):
@@ -190,12 +179,6 @@ def _checked_address(request: Request, form: FormData) -> str:
 def _entered(request: Request, token: str, target: str) -> Response:
     """Give the browser its session, and lead on."""
     answer = RedirectResponse(target, 303)
-    answer.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(sessions.LASTS.total_seconds()),
-        httponly=True,
-        secure=request.app.state.secure,
-        samesite="lax",
-    )
+    lasts = int(sessions.LASTS.total_seconds())
+    set_cookie(request, answer, COOKIE, token, max_age=lasts, samesite="lax")
     return answer

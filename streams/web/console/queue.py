@@ -3,15 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
 from streams.services import reviews
 from streams.store import review_queue
 from streams.store.review_queue import Filters
-from streams.web.api.pages import Cursor
+from streams.web.api.pages import Cursor, Search
 from streams.web.console.auth import CanRead, CanReview, Form, text
-from streams.web.console.render import page
 
 router = APIRouter()
 PAGE: Final = 50
@@ -19,11 +18,10 @@ PAGE: Final = 50
 
 @router.get("/queue")
 def queue(
-    request: Request,
     visitor: CanRead,
     queue: Annotated[str, Query(max_length=100)] = "",
     show: Annotated[str, Query(max_length=20)] = "open",
-    search: Annotated[str, Query(max_length=200)] = "",
+    search: Search = "",
     cursor: Cursor = None,
 ) -> Response:
     """Show the queue."""
@@ -36,8 +34,7 @@ def queue(
         if "hold" in (row["availability"], row["monetisation"]):
             row["reasons"] = [*row["reasons"], "on hold"]
         row["hidden"] = row["kind"] != "review" or row["track_id"] in blind
-    return page(
-        request,
+    return visitor.page(
         "queue.html",
         part=part,
         filters=filters,

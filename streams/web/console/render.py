@@ -3,18 +3,17 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from detector.errors import BadInput
 from streams.services import wording
 from streams.services.reviews import REASONS
 from streams.web.api import problems
 from streams.web.console import strings
-from streams.web.console.auth import Visitor
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 DONE: Final = "earmark_done"
@@ -69,17 +68,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        when=when,
-        age=age,
-        lasting=lasting,
-        clock=clock,
-        number=number,
-        percent=percent,
-        first_up=first_up,
-        words=wording.words,
-        reason=wording.reason,
-    )
+    filters = (when, age, lasting, clock, number, percent, first_up, wording.words)
+    environment.filters |= {function.__name__: function for function in filters}
+    environment.filters["reason"] = wording.reason
     environment.globals.update(REASONS=REASONS, strings=strings, wording=wording)
     return environment
 
@@ -99,7 +90,7 @@ def page(
 
     It shows the message of the preceding action, once.
     """
-    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    visitor = getattr(request.state, "visitor", None)
     message = unquote(request.cookies.get(DONE, ""))[:LONGEST_MESSAGE]
     html = PAGES.get_template(template).render(
         me=visitor,
@@ -115,15 +106,10 @@ def page(
     return answer
 
 
-def done(request: Request, path: str, message: str) -> Response:
-    """Redirect to a page that shows a message.
-
-    By a cookie: a text in the address could come from a link that another site sends.
-    """
-    answer = RedirectResponse(path, 303)
-    secure, text = request.app.state.secure, quote(message)
-    answer.set_cookie(DONE, text, max_age=60, httponly=True, samesite="strict", secure=secure)
-    return answer
+def set_cookie(request: Request, answer: Response, name: str, value: str, **more: Any) -> None:
+    """Set a cookie that no script can read; it stays on this site, unless ``samesite`` differs."""
+    options = {"httponly": True, "secure": request.app.state.secure, "samesite": "strict"} | more
+    answer.set_cookie(name, value, **options)
 
 
 def error_page(request: Request, status: int, message: str) -> Response:

@@ -139,12 +139,8 @@ def _agreements_and_generators(
     upload: Upload, decision: TrackDecided | None
 ) -> tuple[set[str], set[str]]:
     """Return the agreements and generators that the delivery, label and analysis name."""
-    tools = upload.declared.tools if upload.declared else ()
-    agreements = {tool.agreement_id for tool in tools if tool.agreement_id}
-    generators = set[str]()
+    agreements = [tool.agreement_id for tool in upload.declared.tools] if upload.declared else []
     if decision is not None:
-        if decision.label.agreement_id:
-            agreements.add(decision.label.agreement_id)
-        if decision.analysis.generator:
-            generators.add(decision.analysis.generator)
-    return agreements, generators
+        agreements.append(decision.label.agreement_id)
+    generator = decision.analysis.generator if decision is not None else None
+    return set(filter(None, agreements)), {generator} if generator else set()

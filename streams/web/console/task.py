@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime
 from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -17,7 +17,6 @@ from streams.store import review_context
 from streams.web.api.pages import Id
 from streams.web.console import auth, waveform
 from streams.web.console.auth import CanRead, CanReview, PageError, Visitor, number_in, text, texts
-from streams.web.console.render import done, page
 from streams.web.console.story import TaskStory, task_story
 
 router = APIRouter()
@@ -25,27 +24,27 @@ LONGEST_MS = 24 * 3_600_000
 
 
 @router.get("/tasks/{task_id}")
-def task(request: Request, task_id: Id, visitor: CanRead) -> Response:
+def task(task_id: Id, visitor: CanRead) -> Response:
     """Show a task and everything that helps to decide it."""
     if (later := review_context.successor(visitor.resources.ledger, task_id)) is not None:
         return RedirectResponse(f"/tasks/{later}", 303)
-    return _page(request, task_id, visitor)
+    return _page(task_id, visitor)
 
 
 @router.post("/tasks/{task_id}/take")
-def take(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
+def take(task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Lease a task to the visitor."""
     try:
         reviews.take(visitor.resources.ledger, task_id, visitor.user)
     except NotYours as error:
-        return _page(request, task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
+        return _page(task_id, visitor, 409, fault=f"Not taken: {error.detail}.")
     return RedirectResponse(f"/tasks/{task_id}", 303)
 
 
 @router.post("/tasks/{task_id}/renew")
-def renew(request: Request, task_id: Id, visitor: CanReview) -> Response:
+def renew(task_id: Id, visitor: CanReview) -> Response:
     """Extend the lease; the page's script asks while the page is open."""
-    auth.token_needed(request)
+    visitor.must_send_token()
     try:
         until = reviews.renew(visitor.resources.ledger, task_id, visitor.user)
     except NotYours as error:
@@ -61,7 +60,7 @@ def put_back(task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
 
 
 @router.post("/tasks/{task_id}/verdict")
-def verdict(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
+def verdict(task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Store a verdict, and the same for each ticked duplicate."""
     resources = visitor.resources
     story = _story(visitor, task_id)
@@ -69,16 +68,16 @@ def verdict(request: Request, task_id: Id, visitor: CanReview, form: auth.Form) 
         reviews.give(resources.ledger, task_id, visitor.user, _form(form, story))
     except (BadVerdict, ValidationError) as error:
         detail = error.detail if isinstance(error, BadVerdict) else "A text is too long."
-        return _page(request, task_id, visitor, 422, fault=detail, form=form)
+        return _page(task_id, visitor, 422, fault=detail, form=form)
     except NotYours as error:
-        return _page(request, task_id, visitor, 409, fault=f"Not saved: {error.detail}.", form=form)
+        return _page(task_id, visitor, 409, fault=f"Not saved: {error.detail}.", form=form)
     resources.relay.wake()
     message = "Verdict saved."
     duplicates = {row["task_id"] for row in story.duplicates}
     if ticked := [one for one in texts(form, "also") if one in duplicates]:
         count = sum(_also(one, visitor, form) for one in ticked)
         message = f"Verdict saved, and {count} of {len(ticked)} duplicates with it."
-    return done(request, f"/tasks/{task_id}", message)
+    return visitor.done(f"/tasks/{task_id}", message)
 
 
 def _also(task_id: str, visitor: Visitor, form: FormData) -> bool:
@@ -102,7 +101,7 @@ def _story(visitor: Visitor, task_id: str) -> TaskStory:
 
 
 @router.post("/verdicts/{verdict_id}/undo")
-def undo(request: Request, verdict_id: Id, visitor: CanReview, form: auth.Form) -> Response:
+def undo(verdict_id: Id, visitor: CanReview, form: auth.Form) -> Response:
     """Take a verdict back; the task is open again."""
     resources = visitor.resources
     try:
@@ -110,7 +109,7 @@ def undo(request: Request, verdict_id: Id, visitor: CanReview, form: auth.Form) 
     except NotYours as error:
         raise PageError(409, f"Not undone: {error.detail}.") from error
     resources.relay.wake()
-    return done(request, f"/tasks/{task_id}", "Undone. The task is open again.")
+    return visitor.done(f"/tasks/{task_id}", "Undone. The task is open again.")
 
 
 def _form(form: FormData, story: TaskStory) -> reviews.Form:
@@ -147,7 +146,6 @@ def _form(form: FormData, story: TaskStory) -> reviews.Form:
 
 
 def _page(
-    request: Request,
     task_id: str,
     visitor: Visitor,
     status: int | None = None,
@@ -160,8 +158,7 @@ def _page(
     if not story.blind:  # the task may be an open one's elder: its verdict is to be found again
         visitor.must_not_be_blind(story.task["track_id"])
     filled = form or FormData()
-    return page(
-        request,
+    return visitor.page(
         "task.html",
         status,
         fault=fault,

@@ -1,8 +1,8 @@
 """Tracks: search, and the story of one track in plain words."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from streams.contract.records import TrackDecided, Upload
@@ -10,10 +10,9 @@ from streams.services import timeline
 from streams.services.accounts import users
 from streams.services.evidence_pictures import MEDIA, Pictures
 from streams.store import appeals, queries, track_list
-from streams.web.api.pages import Cursor, Id
+from streams.web.api.pages import Cursor, Id, Search
 from streams.web.console import waveform
 from streams.web.console.auth import CanRead, PageError
-from streams.web.console.render import page
 from streams.web.console.story import upload_of
 
 router = APIRouter()
@@ -21,21 +20,16 @@ PAGE: Final = 50
 
 
 @router.get("/tracks")
-def tracks(
-    request: Request,
-    visitor: CanRead,
-    search: Annotated[str, Query(max_length=200)] = "",
-    cursor: Cursor = None,
-) -> Response:
+def tracks(visitor: CanRead, search: Search = "", cursor: Cursor = None) -> Response:
     """List uploads, latest first, or those that match a search."""
     ledger, search = visitor.views("tracks_seen").ledger, search.strip()
     part = track_list.search(ledger, search, limit=PAGE, cursor=cursor)
     blind = visitor.blind_among([row["track_id"] for row in part.rows])
-    return page(request, "tracks.html", part=part, blind=blind, search=search)
+    return visitor.page("tracks.html", part=part, blind=blind, search=search)
 
 
 @router.get("/tracks/{track_id:path}")
-def track(request: Request, track_id: Id, visitor: CanRead) -> Response:
+def track(track_id: Id, visitor: CanRead) -> Response:
     """Show a track: its decision, evidence and story."""
     resources = visitor.views("track_seen", track_id)
     visitor.must_not_be_blind(track_id)
@@ -49,8 +43,7 @@ def track(request: Request, track_id: Id, visitor: CanRead) -> Response:
     with resources.ledger.reading() as connection:
         open_appeals = appeals.of_track(connection, track_id)
     entries = timeline.story(rows, users.names(resources.ledger))
-    return page(
-        request,
+    return visitor.page(
         "track.html",
         track_id=track_id,
         decision=decision,
