@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from detector.errors import BadInput
-from streams.cli import options
+from streams.cli import options as opt
 from streams.cli.options import HERE, echo, echo_json, operator, settings_of
 from streams.contract.vocabulary import BankKind
 
@@ -43,10 +43,10 @@ def create(
     generator: OfItems = None,
     licence: OfItems = None,
     note: Note = None,
-    why: options.Why = "",
-    by: options.By = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    why: opt.Why = "",
+    by: opt.By = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Create an empty bank."""
     from streams.known.banks import described
@@ -72,9 +72,9 @@ def change(
     generator: OfItems = None,
     licence: OfItems = None,
     note: Note = None,
-    by: options.By = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Change a bank: roll it out, disable it, make it stricter."""
     values = {"enabled_ratio": enabled_ratio, "owner": owner, "min_score": min_score,
@@ -100,9 +100,9 @@ def add(
     generator: Annotated[str | None, typer.Option(help="That made it.")] = None,
     licence: Annotated[str | None, typer.Option(help="Under which it was made.")] = None,
     note: Note = None,
-    by: options.By = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Add recordings: files, or tracks and contents of the artefact store."""
     if item_id is not None and len(things) > 1:
@@ -119,9 +119,9 @@ def remove(
     name: Name,
     item_ids: Annotated[list[str], typer.Argument(help="Ids of items.")],
     why: ReasonWhy,
-    by: options.By = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Remove items."""
     with _opened(state, dry_run=dry_run) as (banks, _):
@@ -133,7 +133,7 @@ def remove(
 @app.command(name="import")
 def bring_in(
     name: Name, archive: Archive, why: ReasonWhy,
-    by: options.By = "", dry_run: options.DryRun = False, state: options.StateOption = HERE,
+    by: opt.By = "", dry_run: opt.DryRun = False, state: opt.StateOption = HERE,
 ) -> None:  # fmt: skip
     """Add all items of an archive to a bank, after checking the archive."""
     from streams.known import archives
@@ -146,7 +146,7 @@ def bring_in(
 def snapshot(
     archive: Annotated[Path, typer.Argument(help="File to write, all or nothing.")],
     name: Annotated[list[str] | None, typer.Option("--bank", help="Only these; several.")] = None,
-    state: options.StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Write banks, their items and their audit log to one file."""
     from streams.known import archives
@@ -156,7 +156,7 @@ def snapshot(
 
 
 @app.command()
-def restore(archive: Archive, by: options.By = "", state: options.StateOption = HERE) -> None:
+def restore(archive: Archive, by: opt.By = "", state: opt.StateOption = HERE) -> None:
     """Restore the banks of an archive into the index (EARMARK_INDEX)."""
     from streams.known import archives
 
@@ -169,7 +169,7 @@ def restore(archive: Archive, by: options.By = "", state: options.StateOption = 
 def replicate(
     name: Name,
     replica: Annotated[str, typer.Option("--as", help="Name of this replica, like no other's.")],
-    state: options.StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Add decided tracks to a catalogue bank of the index (EARMARK_INDEX)."""
     from streams.known.banks import described
@@ -183,7 +183,7 @@ def replicate(
 @app.command()
 def stats(
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
-    state: options.StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Print banks, items and disk use."""
     with _opened(state) as (banks, _):
@@ -209,7 +209,7 @@ def stats(
 
 
 @app.command()
-def verify(state: options.StateOption = HERE) -> None:
+def verify(state: opt.StateOption = HERE) -> None:
     """Check the files of the index, and look up a sample of its items.
 
     The sample is the first hundred items, then each hundredth.
@@ -239,7 +239,7 @@ def verify(state: options.StateOption = HERE) -> None:
 def audit(
     name: Annotated[str | None, typer.Argument(help="Of one bank.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Latest changes.")] = 50,
-    state: options.StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Print changes of banks: when, by whom, and why."""
     with _opened(state) as (banks, _):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from streams.cli import options
+from streams.cli import options as opt
 from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Processor = Annotated[str | None, typer.Option("--processor", help="Process that
 Reason = Annotated[str | None, typer.Option("--reason", help="missing_file, too_large ...")]
 Upload = Annotated[str | None, typer.Option("--upload", help="Upload id.")]
 Track = Annotated[str | None, typer.Option("--track", help="Track id.")]
-Until = Annotated[datetime | None, options.time_option("Before: the same.")]
+Until = Annotated[datetime | None, opt.time_option("Before: the same.")]
 Status = Annotated[StatusFilter, typer.Option("--status", help="Status of the dead letters.")]
 
 
@@ -35,20 +35,21 @@ def list_dead_letters(
     reason: Reason = None,
     upload: Upload = None,
     track: Track = None,
-    since: options.Since = None,
+    since: opt.Since = None,
     until: Until = None,
     status: Status = "open",
     limit: Annotated[int, typer.Option(min=0, help="The latest so many.")] = 50,
-    json: options.JsonLines = False,
-    state: options.StateOption = HERE,
+    json: opt.JsonLines = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """List dead letters: counts by place and reason, then the latest."""
     from streams.services import dead_letter_text
     from streams.store import dead_letter_store
 
     ledger = ledger_of(state)
+    only = None if status == "all" else status
     query = dead_letter_store.DeadLetterFilter(
-        (), topic, processor, reason, upload, track, since, until, _stored(status)
+        (), topic, processor, reason, upload, track, since, until, only
     )
     letters = dead_letter_store.find(ledger, query, limit)
     if json:
@@ -67,7 +68,7 @@ def list_dead_letters(
 def show(
     dead_letter_id: str,
     raw: Annotated[bool, typer.Option("--raw", help="Only the value, byte by byte.")] = False,
-    state: options.StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Show one dead letter: reason, headers, key, value, what was done."""
     from streams.services import dead_letter_text
@@ -92,17 +93,17 @@ def replay(
     reason: Reason = None,
     upload: Upload = None,
     track: Track = None,
-    since: options.Since = None,
+    since: opt.Since = None,
     until: Until = None,
     status: Status = "open",
     everything: Annotated[bool, typer.Option("--all", help="Every open dead letter.")] = False,
-    dry_run: options.DryRun = False,
+    dry_run: opt.DryRun = False,
     max_attempts: Annotated[
         int, typer.Option(min=1, help="Skip those replayed so often, unless named.")
     ] = 5,
-    by: options.By = "",
-    why: options.Why = "",
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    why: opt.Why = "",
+    state: opt.StateOption = HERE,
 ) -> None:
     """Send the original messages to their source topics again, oldest first.
 
@@ -113,7 +114,7 @@ def replay(
     from streams.store.dead_letter_store import DeadLetterFilter
 
     named = tuple(ids or ())
-    only = None if named else _stored(status)
+    only = None if named or status == "all" else status
     query = DeadLetterFilter(named, topic, processor, reason, upload, track, since, until, only)
     if query.matches_all and not everything:
         fail("say which: ids, filters (--reason missing_file --since 6h ...), or --all")
@@ -124,14 +125,11 @@ def replay(
         return
     most = None if named else max_attempts
     if dry_run:
-        outcomes = [
-            dead_letters.Outcome(
-                letter, attempt=letter.attempts + 1, refused=dead_letters.refusal(letter, most)
-            )
-            for letter in letters
-        ]
-        echo(*map(dead_letter_text.outcome, outcomes))
-        raise SystemExit(any(outcome.refused for outcome in outcomes))
+        refusals = [dead_letters.refusal(letter, most) for letter in letters]
+        for letter, refusal in zip(letters, refusals, strict=True):
+            outcome = dead_letters.Outcome(letter, attempt=letter.attempts + 1, refused=refusal)
+            echo(dead_letter_text.outcome(outcome))
+        raise SystemExit(any(refusals))
     settings = settings_of(state)
     producer = open_producer(settings, "replay")
     refused = sent = 0
@@ -155,9 +153,9 @@ def replay(
 def drop(
     ids: list[str],
     why: Annotated[str, typer.Option(help="Why it needs no replay; noted.")],
-    dry_run: options.DryRun = False,
-    by: options.By = "",
-    state: options.StateOption = HERE,
+    dry_run: opt.DryRun = False,
+    by: opt.By = "",
+    state: opt.StateOption = HERE,
 ) -> None:
     """Mark dead letters as settled without a replay; the ledger keeps them."""
     from streams.services import dead_letters
@@ -171,10 +169,6 @@ def drop(
         open_letters = dead_letters.drop(ledger, open_letters, actor)
     verb = "would be dropped" if dry_run else "dropped"
     echo(*(f"{letter.dead_letter_id}  {verb}" for letter in open_letters))
-
-
-def _stored(status: StatusFilter) -> str | None:
-    return None if status == "all" else status
 
 
 def _found(ledger: "Ledger", query: "DeadLetterFilter") -> "list[DeadLetter]":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli import options
+from streams.cli import options as opt
 from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ tracks (earmark bank remove); your backups. docs/runbooks.md, "Deleting a person
 
 
 @app.command()
-def upgrade(state: options.StateOption = HERE) -> None:
+def upgrade(state: opt.StateOption = HERE) -> None:
     """Migrate the tables to this release, as opening the ledger does."""
     from streams.store.database import Ledger, connect
 
@@ -34,7 +34,7 @@ def upgrade(state: options.StateOption = HERE) -> None:
 @app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="File to write (JSON lines); it holds hashes.")],
-    state: options.StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Write the ledger to one file, without sessions and one-time links."""
     from streams.store.export import export as write
@@ -50,7 +50,7 @@ def rebuild(
     source: Annotated[
         Path | None, typer.Option("--from", help="An export; none: the topics.")
     ] = None,
-    state: options.StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Add rows that an export or the topics hold and the ledger lacks."""
     if source is not None:
@@ -68,7 +68,7 @@ def rebuild(
 
 
 @app.command()
-def verify(state: options.StateOption = HERE) -> None:
+def verify(state: opt.StateOption = HERE) -> None:
     """Check every row against its record, and the chain of the audit log."""
     from streams.services.ledger_verification import faults as faults_of
     from streams.store import audit
@@ -85,8 +85,7 @@ def verify(state: options.StateOption = HERE) -> None:
 
 @app.command("export-training-labels")
 def export_training_labels(
-    out: Annotated[Path, typer.Argument(help="CSV file to write.")],
-    state: options.StateOption = HERE,
+    out: Annotated[Path, typer.Argument(help="CSV file to write.")], state: opt.StateOption = HERE
 ) -> None:
     """Write the reviewed tracks that may be used to calibrate and train."""
     from streams.services.training_export import write
@@ -98,9 +97,9 @@ def export_training_labels(
 @app.command()
 def erase(
     tracks: Annotated[list[str], typer.Argument(help="Ids of tracks.")],
-    dry_run: options.DryRunUnlessYes = True,
-    by: options.By = "",
-    state: options.StateOption = HERE,
+    dry_run: opt.DryRunUnlessYes = True,
+    by: opt.By = "",
+    state: opt.StateOption = HERE,
 ) -> None:
     """Delete what ledger and store hold about tracks; list what stays."""
     from streams.media.artefacts import ArtefactStore

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import orjson
 import typer
 
-from streams.cli import options
+from streams.cli import options as opt
 from streams.cli.options import HERE, echo, echo_json, fail, ledger_of, operator, settings_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Rule = Annotated[str, typer.Argument(help="Rule id.")]
 
 
 @app.command()
-def features(json: options.Json = False) -> None:
+def features(json: opt.Json = False) -> None:
     """List the features that a condition may use."""
     from streams.policy.schema import FEATURES, document
 
@@ -48,10 +48,8 @@ def lint(bundle: BundlePath) -> None:
     echo(f"{len(checked.rules)} rules ({counted}), {len(checked.tests)} tests pass")
     tested = {name for case in checked.tests
               for name in (*(case.expect.matched or ()), *(case.expect.shadow or ()))}  # fmt: skip
-    untested = [
-        rule.id for rule in checked.rules if rule.id not in tested and rule.mode != "retired"
-    ]
-    if untested:
+    tested |= {rule.id for rule in checked.rules if rule.mode == "retired"}
+    if untested := [rule.id for rule in checked.rules if rule.id not in tested]:
         echo(f"hint: no test names these under matched: or shadow: {', '.join(untested)}")
 
 
@@ -109,7 +107,7 @@ def evaluate(
 
 @app.command()
 def explain(
-    track: Annotated[str, typer.Argument(help="Track id.")], state: options.StateOption = HERE
+    track: Annotated[str, typer.Argument(help="Track id.")], state: opt.StateOption = HERE
 ) -> None:
     """Explain a decision: facts, rules, and what the rules saw."""
     from streams.services.policies.explanation import explained
@@ -142,10 +140,10 @@ def diff(
 @app.command()
 def backtest(
     bundle: BundlePath,
-    since: options.Since = None,
+    since: opt.Since = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many tracks.")] = None,
-    json: options.Json = False,
-    state: options.StateOption = HERE,
+    json: opt.Json = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Evaluate a policy on decided tracks and report what would change."""
     from streams.services.policies.backtest import backtest as run
@@ -162,7 +160,7 @@ def backtest(
 def simulate(
     bundle: BundlePath,
     snapshots: Annotated[Path, typer.Argument(help="Snapshots of features, one JSON a line.")],
-    json: options.Json = False,
+    json: opt.Json = False,
 ) -> None:
     """Evaluate a policy on made-up snapshots, one JSON object a line."""
     from streams.policy.evaluate import evaluate as apply
@@ -198,10 +196,10 @@ def simulate(
 @app.command()
 def publish(
     bundle: BundlePath,
-    by: options.By = "",
-    why: options.Why = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    why: opt.Why = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Release a policy; a restrictive change waits for a second person."""
     from streams.policy.bundle import read
@@ -212,26 +210,24 @@ def publish(
         settings_of(state), ledger_of(state), checked, text, operator(by), why, dry_run=dry_run
     )
     echo(*map(_change_line, released.changes))
-    name = f"{checked.name} {checked.version} ({checked.digest[:12]})"
-    approved = " and ".join(released.approvers)
     verb = "would be" if dry_run else "is"
+    name = f"{checked.name} {checked.version} ({checked.digest[:12]}) {verb}"
     if released.changed.state == "live":
-        echo(f"{name} {verb} live, approved by {approved}; workers take it up within seconds")
+        approved = " and ".join(released.approvers)
+        echo(f"{name} live, approved by {approved}; workers take it up within seconds")
     else:
-        echo(
-            f"{name} {verb} proposed by {released.by}; it restricts more than "
-            f"{released.running.version}, so another person must run: "
-            f"earmark policy publish {bundle} --by NAME"
-        )
+        echo(f"{name} proposed by {released.by}; it restricts more than "
+             f"{released.running.version}, so another person must run: "
+             f"earmark policy publish {bundle} --by NAME")  # fmt: skip
 
 
 @app.command()
 def disable(
     rule: Rule,
-    by: options.By = "",
-    why: options.Why = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    why: opt.Why = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Disable a rule at once, whatever its mode in the policy."""
     _switch(rule, "killed", operator(by), why, state, dry_run=dry_run)
@@ -240,10 +236,10 @@ def disable(
 @app.command()
 def enable(
     rule: Rule,
-    by: options.By = "",
-    why: options.Why = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    why: opt.Why = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Enable a disabled rule again; this takes the right to release."""
     _switch(rule, "on", operator(by), why, state, dry_run=dry_run)
@@ -254,10 +250,9 @@ def _switch(
 ) -> None:
     from streams.services.policies.publishing import UnknownRule, switch_rule
 
+    settings, ledger = settings_of(state), ledger_of(state)
     try:
-        name = switch_rule(
-            settings_of(state), ledger_of(state), rule, position, by, why, dry_run=dry_run
-        )
+        name = switch_rule(settings, ledger, rule, position, by, why, dry_run=dry_run)
     except UnknownRule as error:
         raise typer.BadParameter(error.detail) from error
     done = "disabled" if position == "killed" else "enabled"
@@ -271,12 +266,10 @@ def _switch(
 def redecide(
     entry: Annotated[str, typer.Option(help="Tracks that a registry entry may concern.")] = "",
     track: Annotated[str, typer.Option(help="One track.")] = "",
-    since: Annotated[
-        datetime | None, options.time_option("Decided since: 6h, 7d, ISO 8601.")
-    ] = None,
+    since: Annotated[datetime | None, opt.time_option("Decided since: 6h, 7d, ISO 8601.")] = None,
     all_tracks: Annotated[bool, typer.Option("--all", help="Every track.")] = False,
-    dry_run: options.DryRunUnlessYes = True,
-    state: options.StateOption = HERE,
+    dry_run: opt.DryRunUnlessYes = True,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Decide tracks again from stored facts, by the running policy."""
     from streams.contract.records import Cause

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import options
+from streams.cli import options as opt
 from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="The rights registry: agreements and consents.")
@@ -20,9 +20,9 @@ app = typer.Typer(no_args_is_help=True, help="The rights registry: agreements an
 @app.command("import")
 def import_rights(
     file: Annotated[Path, typer.Argument(help="CSV, or JSONL with one entry a line.")],
-    by: options.By = "",
-    dry_run: options.DryRun = False,
-    state: options.StateOption = HERE,
+    by: opt.By = "",
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Import agreements, consents and generators into the registry."""
     from streams.contract import topics
@@ -49,7 +49,7 @@ def import_rights(
 
 
 @app.command("ls")
-def list_rights(state: options.StateOption = HERE) -> None:
+def list_rights(state: opt.StateOption = HERE) -> None:
     """List the entries of the registry."""
     from streams.policy.registry import keys_of_entry, status_of
     from streams.store import reopening

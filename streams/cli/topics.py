@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from streams.cli.options import (
-    HERE,
-    DryRun,
-    DryRunUnlessYes,
-    StateOption,
-    echo,
-    settings_of,
-    time_option,
-)
+from streams.cli import options as opt
+from streams.cli.options import HERE, echo, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +42,7 @@ def apply(
     grow: Annotated[
         bool, typer.Option("--grow", help="Also add partitions. Drain first: order breaks.")
     ] = False,
-    dry_run: DryRun = False,
+    dry_run: opt.DryRun = False,
 ) -> None:
     """Create missing topics and set what differs; list what is left to do."""
     from streams.ops.embedded_broker import ensure_topics
@@ -83,9 +76,9 @@ def apply(
 @groups.command("reset-offsets")
 def reset_offsets(
     process: Annotated[str, typer.Argument(help="fingerprint, classify, decide, ledger ...")],
-    to: Annotated[datetime, time_option("6h, 7d, or ISO 8601.")],
-    dry_run: DryRunUnlessYes = True,
-    state: StateOption = HERE,
+    to: Annotated[datetime, opt.time_option("6h, 7d, or ISO 8601.")],
+    dry_run: opt.DryRunUnlessYes = True,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Reset a consumer group to a point in time. Stop its workers first."""
     from streams.contract.processes import GROUPS

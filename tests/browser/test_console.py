@@ -227,7 +227,7 @@ def test_an_artist_appeals_and_is_right(
     lea.get_by_label("What they say").fill("I played it. <script>alert(1)</script>")
     lea.get_by_role("button", name="Take it in").click()
     appeal = lea.url.partition("?")[0]
-    for step in ("It is admissible", "Lift the consequences meanwhile", "Review it"):
+    for step in ("It is admissible", "Lift the consequences for now", "Review it"):
         lea.get_by_role("button", name=step).click()
         expect(lea.get_by_role("status")).to_contain_text("Saved")
     follows = lea.locator(".verdict .plain")

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from streams.contract.records import Identifier
 from streams.contract.records.reviews import AppealChanged, AppealEvidence, Appellant
 from streams.services import appeals
-from streams.services.appeals import BadAppeal
 from streams.web.api import pages
 from streams.web.api.callers import CanRead, CanReceiveAppeals
 from streams.web.api.problems import ProblemError, documented
@@ -37,19 +36,15 @@ def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) 
     resources = resources_of(request)
     if appeal.grounds not in appeals.GROUNDS:
         raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
-    try:
-        received = appeals.receive(
-            resources.ledger,
-            appeal.decision_id,
-            appellant=appeal.appellant,
-            grounds=appeal.grounds,
-            statement=appeal.statement,
-            evidence=[one.model_dump() for one in appeal.evidence],
-            by=caller.key_id,
-        )
-    except BadAppeal as error:
-        status = {"no_such_decision": 404, "already_open": 409}.get(error.reason, 422)
-        raise ProblemError(status, error.reason, error.detail) from error
+    received = appeals.receive(
+        resources.ledger,
+        appeal.decision_id,
+        appellant=appeal.appellant,
+        grounds=appeal.grounds,
+        statement=appeal.statement,
+        evidence=[one.model_dump() for one in appeal.evidence],
+        by=caller.key_id,
+    )
     resources.relay.wake()
     return received
 
@@ -57,8 +52,5 @@ def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) 
 @router.get("/appeals/{appeal_id}", responses=documented(401, 403, 404, 422, 429, 503))
 def appeal(request: Request, appeal_id: pages.Id, caller: CanRead) -> AppealChanged:
     """Return the latest state of an appeal."""
-    try:
-        with resources_of(request).ledger.reading() as connection:
-            return appeals.find(connection, appeal_id)
-    except BadAppeal as error:
-        raise ProblemError(404, error.reason, error.detail) from error
+    with resources_of(request).ledger.reading() as connection:
+        return appeals.find(connection, appeal_id)

@@ -24,7 +24,6 @@ from streams.web.api.multipart import Form
 from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources
 
-LONGEST_KEY: Final = 200
 SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
 
 
@@ -111,18 +110,16 @@ def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None)
     with ledger.transaction() as connection:
         audit.lock(connection)  # the same key twice at once: the second must see the first
         if key is not None:
-            earlier = requests.earlier(connection, caller, key)
-            if earlier is not None:
+            if (earlier := requests.earlier(connection, caller, key)) is not None:
                 if earlier.request_sha256 != digest:
-                    raise ProblemError(
-                        422, "key_reused", "this idempotency key was used for another upload"
-                    )
+                    detail = "this idempotency key was used for another upload"
+                    raise ProblemError(422, "key_reused", detail)
                 return TakenIn(event.upload_id, event.track_id, again=True)
             requests.remember(connection, caller, key, digest, event.upload_id, now)
         if not outbox.publish(connection, topics.UPLOADED, event):
             # Known, but sent again: publish it again, as the ingest hook does. The broker may have
             # lost it, or its file may have been repaired.
             outbox.put(connection, topics.UPLOADED, event)
-        detail = {"track": event.track_id}
-        audit.append(connection, [audit.Entry(caller, "uploaded", event.upload_id, detail)])
+        noted = audit.Entry(caller, "uploaded", event.upload_id, {"track": event.track_id})
+        audit.append(connection, [noted])
     return TakenIn(event.upload_id, event.track_id)

@@ -31,7 +31,10 @@ TITLES: Final = {
     503: "Try again later",
 }
 
-STATUSES: Final = {"too_large": 413, "bad_cursor": 400}  # of what callers did wrong; others: 422
+STATUSES: Final = {  # of what callers did wrong; others: 422
+    **{"bad_cursor": 400, "no_such_appeal": 404, "no_such_decision": 404},
+    **{"already_open": 409, "too_large": 413},
+}
 
 
 class Problem(BaseModel):

@@ -91,9 +91,7 @@ async def upload(
     request: Request,
     response: Response,
     caller: CanUpload,
-    idempotency_key: Annotated[
-        str | None, Header(min_length=1, max_length=intake.LONGEST_KEY)
-    ] = None,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Accepted:
     """Submit a track: JSON with its address, or a form with the file.
 

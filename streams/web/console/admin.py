@@ -98,7 +98,7 @@ def _keys(visitor: Visitor, *, secret: str = "", fault: str = "") -> Response:
 
 @router.get("/admin/webhooks")
 def show_webhooks(visitor: CanAdmin, cursor: Cursor = None) -> Response:
-    """Show the webhooks and their failed webhooks."""
+    """Show the webhooks and their failed deliveries."""
     return _webhooks(visitor, cursor=cursor)
 
 

@@ -51,13 +51,7 @@ PAGES: Final = (login, check, queue, task, tracks, audio, appeals, quality, admi
 
 def create(resources: AppResources, address: str) -> ASGIApp:
     """Return the console with the API; browsers reach it at ``address``."""
-    app = FastAPI(
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        max_body_size=SMALL_BYTES,
-    )
+    app = FastAPI(openapi_url=None, redirect_slashes=False, max_body_size=SMALL_BYTES)
     app.state.resources = resources
     app.state.address = address
     app.state.secure = address.startswith("https://")
