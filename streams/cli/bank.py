@@ -301,9 +301,8 @@ def _content_of(track_id: str, settings: "Settings") -> str:
 
     content = queries.latest_content(Ledger.open(settings.ledger), track_id)
     if content is None:
-        raise BadInput(
-            "unknown_track", f"{track_id} is no file, and the ledger knows no such track"
-        )
+        detail = f"{track_id} is no file, and the ledger knows no such track"
+        raise BadInput("unknown_track", detail)
     return content
 
 

@@ -37,11 +37,7 @@ class TakenIn:
 
 
 def metadata_of(form: Form) -> dict[str, Any]:
-    """Return the metadata of a form.
-
-    Raises:
-        ProblemError: they are no JSON object.
-    """
+    """Return the metadata of a form; raise ``ProblemError`` where they are no JSON object."""
     return parsed(form.metadata) if form.metadata.strip() else {}
 
 
@@ -83,11 +79,7 @@ def take_file_in(
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """Return a JSON object.
-
-    Raises:
-        ProblemError: the body is no JSON object.
-    """
+    """Return a JSON object; raise ``ProblemError`` where the body is none."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,8 +1,7 @@
 """The audio of an upload, by range requests: from the store, or from its original address.
 
-The file there may no longer be the one that was analysed: a distributor can write to its own
-bucket, and a reviewer must not judge another file. So the SHA-256 is compared, once for each
-state of the file. A file that was never decoded is not served.
+A distributor can replace the file there, and a reviewer must not judge another one: its SHA-256
+is compared. A file that was never decoded is not served.
 """
 
 import hashlib

@@ -92,20 +92,12 @@ class Visitor:
             return reviews.blind_tracks(connection, self.user, track_ids)
 
     def must_not_be_blind(self, track_id: str) -> None:
-        """Refuse a page about a track that the visitor must judge by listening.
-
-        Raises:
-            PageError: an open task about it is blind to them.
-        """
+        """Raise ``PageError`` where an open task about the track is blind to the visitor."""
         if self.blind_among([track_id]):
             raise PageError(403, BLIND)
 
     def must_send_token(self) -> None:
-        """Demand the token of a script, where the body is no form.
-
-        Raises:
-            PageError: it is missing (a wrong one has been refused before).
-        """
+        """Raise ``PageError`` where a script sends no token (a wrong one is refused before)."""
         if "x-csrf-token" not in self.request.headers:
             raise PageError(403, "The token is missing; load the page again.")
 
@@ -145,17 +137,12 @@ CanAdmin = Annotated[Visitor, Depends(Needs(Right.ADMIN))]
 
 
 def same_origin(request: Request) -> None:
-    """Refuse requests that another site makes the browser send.
-
-    Raises:
-        PageError: it does not come from one of our pages.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    foreign = site not in (None, "same-origin", "none")
-    if origin is not None and origin != "null":
-        foreign = foreign or urlsplit(origin).netloc != request.headers.get("host")
-    if foreign or origin == "null":
+    """Raise ``PageError`` where another site makes the browser send a request."""
+    headers = request.headers
+    foreign = headers.get("sec-fetch-site") not in (None, "same-origin", "none")
+    if (origin := headers.get("origin")) is not None:
+        foreign |= origin == "null" or urlsplit(origin).netloc != headers.get("host")
+    if foreign:
         raise PageError(403, "This did not come from a page of the console.")
 
 

@@ -21,7 +21,6 @@ from streams.web.console.app import create
 
 log = structlog.get_logger()
 
-CONDITIONS: Final = ("ledger_open", "serving")
 GRACE_S: Final = 5
 
 
@@ -29,7 +28,7 @@ def run_console(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     logs.configure(settings.log_level, processor="console")
     tracing.configure(settings, "console")
-    health = Health(*CONDITIONS)
+    health = Health("ledger_open", "serving")
     metrics.begin_console()
     port = serve(health, settings.metrics_host, settings.metrics_port)
     log.info("console_started", port=port)
@@ -37,10 +36,9 @@ def run_console(settings: Settings) -> int:
         return asyncio.run(_serve(settings, health))
     except EarmarkError as error:
         log.error("console_failed", error=str(error))
-        return 1
     except Exception:
         log.exception("console_failed")
-        return 1
+    return 1
 
 
 async def _serve(settings: Settings, health: Health) -> int:
@@ -53,8 +51,7 @@ async def _serve(settings: Settings, health: Health) -> int:
             # On the terminal alone: a log is read by more people than may come in.
             sys.stdout.write(f"console  {address}/enter/{link}  (once, signs in the first admin)\n")
             sys.stdout.flush()
-        config = config_of(create(resources, address), settings)
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(config_of(create(resources, address), settings))
         beating = asyncio.create_task(_beat(server, health))
         log.info("console_serving", address=address)
         with suppress(KeyboardInterrupt):
