@@ -32,15 +32,10 @@ def create(resources: AppResources) -> FastAPI:
     problems.install(app)
     for router in (uploads.router, tracks.router, appeals.router, webhooks.router):
         app.include_router(router)
-    _describe(app)
-    return app
-
-
-def _describe(app: FastAPI) -> None:
-    """Add to the document what FastAPI cannot see: the shapes of problems and uploads."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
+        """Add what FastAPI cannot see: the shapes of problems and uploads."""
         document = generate()
         schemas = document["components"]["schemas"]
         for shape in (problems.Problem, Upload):
@@ -51,3 +46,4 @@ def _describe(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # as in FastAPI's documentation
+    return app

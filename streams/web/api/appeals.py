@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.contract.records import Identifier
@@ -11,7 +11,7 @@ from streams.services import appeals
 from streams.web.api import pages
 from streams.web.api.callers import CanRead, CanReceiveAppeals
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import resources_of
+from streams.web.api.resources import Resources
 
 router = APIRouter(tags=["appeals"])
 
@@ -31,9 +31,10 @@ class AppealRequest(BaseModel):
 @router.post(
     "/appeals", status_code=201, responses=documented(400, 401, 403, 404, 409, 422, 429, 503)
 )
-def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) -> AppealChanged:
+def receive(
+    resources: Resources, appeal: AppealRequest, caller: CanReceiveAppeals
+) -> AppealChanged:
     """Submit an appeal, within six months of the decision; a person will decide."""
-    resources = resources_of(request)
     if appeal.grounds not in appeals.GROUNDS:
         raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
     received = appeals.receive(
@@ -50,7 +51,7 @@ def receive(request: Request, appeal: AppealRequest, caller: CanReceiveAppeals) 
 
 
 @router.get("/appeals/{appeal_id}", responses=documented(401, 403, 404, 422, 429, 503))
-def appeal(request: Request, appeal_id: pages.Id, caller: CanRead) -> AppealChanged:
+def appeal(resources: Resources, appeal_id: pages.Id, caller: CanRead) -> AppealChanged:
     """Return the latest state of an appeal."""
-    with resources_of(request).ledger.reading() as connection:
+    with resources.ledger.reading() as connection:
         return appeals.find(connection, appeal_id)

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel
 
 from streams.store import queries
-from streams.web.api.resources import resources_of
+from streams.web.api.resources import Resources
 
 DEFAULT: Final = 50
 Cursor = Annotated[str | None, Query(max_length=1_000, description="from the page before")]
@@ -25,8 +25,8 @@ class Page(BaseModel):
 class PageReader:
     """A dependency: reads the page that the parameters ask for."""
 
-    def __init__(self, request: Request, cursor: Cursor = None, limit: Limit = DEFAULT) -> None:
-        self._ledger, self._cursor, self._limit = resources_of(request).ledger, cursor, limit
+    def __init__(self, resources: Resources, cursor: Cursor = None, limit: Limit = DEFAULT) -> None:
+        self._ledger, self._cursor, self._limit = resources.ledger, cursor, limit
 
     def page(self, table: Literal["uploads", "labels", "decisions"], track_id: str | None) -> Page:
         """Return a page of a table's records; of all tracks where ``track_id`` is None."""

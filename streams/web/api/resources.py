@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Annotated
 
-from starlette.requests import Request
+from fastapi import Depends, Request
 
 from streams.media.artefacts import ArtefactStore
 from streams.media.fetch import Fetcher
@@ -59,5 +59,8 @@ class AppResources:
 
 def resources_of(request: Request) -> AppResources:
     """Return the resources of the application that serves a request."""
-    state: Any = request.app.state
-    return cast(AppResources, state.resources)
+    resources: AppResources = request.app.state.resources
+    return resources
+
+
+Resources = Annotated[AppResources, Depends(resources_of)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided
@@ -16,7 +16,7 @@ from streams.store import queries
 from streams.web.api.callers import CanRead
 from streams.web.api.pages import Id, Page, Reader
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import resources_of
+from streams.web.api.resources import AppResources, Resources
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)
@@ -64,9 +64,9 @@ def decisions(track_id: Id, caller: CanRead, reader: Reader) -> Page:
 
 
 @router.get("/tracks/{track_id:path}/story", response_model=Story, responses=READ)
-def story(request: Request, track_id: Id, caller: CanRead) -> Any:
+def story(resources: Resources, track_id: Id, caller: CanRead) -> Any:
     """Return the story of a track: every event about it in a sentence, oldest first."""
-    rows = queries.story(resources_of(request).ledger, track_id)
+    rows = queries.story(resources.ledger, track_id)
     if not rows:
         raise _no_track(track_id)
     entries = timeline.story(rows, {})  # reviewers stay pseudonyms
@@ -75,11 +75,10 @@ def story(request: Request, track_id: Id, caller: CanRead) -> Any:
 
 
 @router.get("/tracks/{track_id:path}", responses=READ)
-def track(request: Request, track_id: Id, caller: CanRead) -> Track:
+def track(resources: Resources, track_id: Id, caller: CanRead) -> Track:
     """Return a track. Its id may contain slashes."""
-    ledger = resources_of(request).ledger
-    uploads = queries.latest_uploads(ledger, track_id, UPLOADS)
-    decided = queries.latest_decision(ledger, track_id)
+    uploads = queries.latest_uploads(resources.ledger, track_id, UPLOADS)
+    decided = queries.latest_decision(resources.ledger, track_id)
     if not uploads and decided is None:
         raise _no_track(track_id)
     return Track(track_id=track_id, decision=decided, upload_ids=uploads)
@@ -90,17 +89,16 @@ def _no_track(track_id: str) -> ProblemError:
 
 
 @router.get("/decisions/{decision_id}", responses=READ)
-def decision(request: Request, decision_id: Id, caller: CanRead) -> TrackDecided:
+def decision(resources: Resources, decision_id: Id, caller: CanRead) -> TrackDecided:
     """Return one decision with its analysis, label, actions, rules and versions."""
-    return _decision(request, decision_id)
+    return _decision(resources, decision_id)
 
 
 @router.get("/decisions/{decision_id}/statement", responses=READ)
-def statement(request: Request, decision_id: Id, caller: CanRead) -> StatementWritten:
+def statement(resources: Resources, decision_id: Id, caller: CanRead) -> StatementWritten:
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
-    statement_id = _decision(request, decision_id).statement_id
-    ledger = resources_of(request).ledger
-    written = queries.statement(ledger, statement_id) if statement_id else None
+    statement_id = _decision(resources, decision_id).statement_id
+    written = queries.statement(resources.ledger, statement_id) if statement_id else None
     if written is None:
         raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
     return written
@@ -110,9 +108,9 @@ def statement(request: Request, decision_id: Id, caller: CanRead) -> StatementWr
     "/decisions/{decision_id}/evidence",
     responses=READ | {200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
-def evidence(request: Request, decision_id: Id, caller: CanRead) -> Response:
+def evidence(resources: Resources, decision_id: Id, caller: CanRead) -> Response:
     """Return the numbers behind the picture of the evidence."""
-    picture = _picture(request, decision_id, "json")
+    picture = _picture(resources, decision_id, "json")
     return Response(orjson.dumps(orjson.loads(picture)), media_type="application/json")
 
 
@@ -122,21 +120,20 @@ def evidence(request: Request, decision_id: Id, caller: CanRead) -> Response:
     | {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
     response_class=Response,
 )
-async def evidence_picture(request: Request, decision_id: Id, caller: CanRead) -> Response:
+async def evidence_picture(resources: Resources, decision_id: Id, caller: CanRead) -> Response:
     """Return the picture of the evidence; the first time it takes some seconds to draw."""
-    drawn = await to_thread.run_sync(_picture, request, decision_id, "png")
+    drawn = await to_thread.run_sync(_picture, resources, decision_id, "png")
     return Response(drawn, media_type="image/png")
 
 
-def _picture(request: Request, decision_id: str, ending: str) -> bytes:
-    resources = resources_of(request)
+def _picture(resources: AppResources, decision_id: str, ending: str) -> bytes:
     return Pictures(resources.ledger, resources.store, resources.settings).of(
-        _decision(request, decision_id), ending
+        _decision(resources, decision_id), ending
     )
 
 
-def _decision(request: Request, decision_id: str) -> TrackDecided:
-    decided = queries.decision(resources_of(request).ledger, decision_id)
+def _decision(resources: AppResources, decision_id: str) -> TrackDecided:
+    decided = queries.decision(resources.ledger, decision_id)
     if decided is None:
         raise ProblemError(404, "no_such_decision", f"there is no decision {decision_id}")
     return decided

@@ -12,7 +12,7 @@ from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart, pages
 from streams.web.api.callers import CanRead, CanUpload
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import resources_of
+from streams.web.api.resources import AppResources, Resources
 
 router = APIRouter(tags=["uploads"])
 JSON_BYTES = 256 * 1024
@@ -90,6 +90,7 @@ class UploadPage(pages.Page):
 async def upload(
     request: Request,
     response: Response,
+    resources: Resources,
     caller: CanUpload,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Accepted:
@@ -97,7 +98,6 @@ async def upload(
 
     The same ``Idempotency-Key`` gives the same answer for seven days, and decides once.
     """
-    resources = resources_of(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         upload = upload_from_fields(intake.parsed(await _body(request)))
@@ -139,22 +139,22 @@ def uploads(
 
 
 @router.get("/uploads/{upload_id}", responses=OF_ONE)
-def status(request: Request, upload_id: pages.Id, caller: CanRead) -> UploadStatus:
+def status(resources: Resources, upload_id: pages.Id, caller: CanRead) -> UploadStatus:
     """Return the status: received, fingerprinted, classified, decided or dead_letter."""
-    return UploadStatus.of(_progress(request, upload_id))
+    return UploadStatus.of(_progress(resources, upload_id))
 
 
 @router.get("/uploads/{upload_id}/decision", responses=OF_ONE)
-def decision(request: Request, upload_id: pages.Id, caller: CanRead) -> TrackDecided:
+def decision(resources: Resources, upload_id: pages.Id, caller: CanRead) -> TrackDecided:
     """Return the current decision about an upload."""
-    decided = _progress(request, upload_id).decision
+    decided = _progress(resources, upload_id).decision
     if decided is None:
         raise ProblemError(404, "not_decided", f"upload {upload_id} has no decision")
     return decided
 
 
-def _progress(request: Request, upload_id: str) -> Progress:
-    progress = progress_of(resources_of(request).ledger, upload_id)
+def _progress(resources: AppResources, upload_id: str) -> Progress:
+    progress = progress_of(resources.ledger, upload_id)
     if progress is None:
         raise ProblemError(404, "no_such_upload", f"there is no upload {upload_id}")
     return progress

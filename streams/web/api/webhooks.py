@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from streams.services import webhooks
 from streams.web.api import pages
 from streams.web.api.callers import CanAdmin
 from streams.web.api.problems import ProblemError, documented
-from streams.web.api.resources import resources_of
+from streams.web.api.resources import AppResources, Resources
 
 router = APIRouter(tags=["webhooks"])
 PROBLEMS = documented(401, 403, 404, 422, 429, 503)
@@ -50,38 +50,36 @@ class Replayed(BaseModel):
 
 
 @router.post("/webhooks", status_code=201, responses=PROBLEMS)
-def create(request: Request, hook: WebhookRequest, caller: CanAdmin) -> Webhook:
+def create(resources: Resources, hook: WebhookRequest, caller: CanAdmin) -> Webhook:
     """Add a webhook."""
-    ledger = resources_of(request).ledger
-    webhook_id, secret = webhooks.create(ledger, hook.url, hook.events, caller.key_id)
+    webhook_id, secret = webhooks.create(resources.ledger, hook.url, hook.events, caller.key_id)
     return Webhook(webhook_id=webhook_id, url=hook.url, events=hook.events, secret=secret)
 
 
 @router.get("/webhooks", response_model=list[Webhook], responses=PROBLEMS)
-def listed(request: Request, caller: CanAdmin) -> Any:
+def listed(resources: Resources, caller: CanAdmin) -> Any:
     """Return the webhooks."""
-    return webhooks.all_webhooks(resources_of(request).ledger)
+    return webhooks.all_webhooks(resources.ledger)
 
 
 @router.delete("/webhooks/{webhook_id}", status_code=204, responses=PROBLEMS)
-def end(request: Request, webhook_id: pages.Id, caller: CanAdmin) -> None:
+def end(resources: Resources, webhook_id: pages.Id, caller: CanAdmin) -> None:
     """Remove a webhook; its waiting deliveries are given up."""
-    _known(request, webhook_id)
-    webhooks.end(resources_of(request).ledger, webhook_id, caller.key_id)
+    _known(resources, webhook_id)
+    webhooks.end(resources.ledger, webhook_id, caller.key_id)
 
 
 @router.post("/webhooks/{webhook_id}/replay", responses=PROBLEMS)
 def replay(
-    request: Request, webhook_id: pages.Id, replay_request: ReplayRequest, caller: CanAdmin
+    resources: Resources, webhook_id: pages.Id, replay_request: ReplayRequest, caller: CanAdmin
 ) -> Replayed:
     """Post everything since a time again, delivered or not."""
-    _known(request, webhook_id)
-    ledger = resources_of(request).ledger
-    count = webhooks.replay(ledger, webhook_id, replay_request.since, caller.key_id)
+    _known(resources, webhook_id)
+    count = webhooks.replay(resources.ledger, webhook_id, replay_request.since, caller.key_id)
     return Replayed(deliveries=count)
 
 
-def _known(request: Request, webhook_id: str) -> None:
-    known = {one.webhook_id for one in webhooks.all_webhooks(resources_of(request).ledger)}
+def _known(resources: AppResources, webhook_id: str) -> None:
+    known = {one.webhook_id for one in webhooks.all_webhooks(resources.ledger)}
     if webhook_id not in known:
         raise ProblemError(404, "no_such_webhook", f"there is no webhook {webhook_id}")

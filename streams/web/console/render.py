@@ -29,11 +29,9 @@ def when(at: datetime | None) -> str:
 
 def age(at: datetime | None) -> str:
     """Return how long ago something was, in its largest unit."""
-    return "?" if at is None else lasting((datetime.now(UTC) - at).total_seconds())
-
-
-def lasting(seconds: float) -> str:
-    """Return a duration in its largest unit."""
+    if at is None:
+        return "?"
+    seconds = (datetime.now(UTC) - at).total_seconds()
     for size, unit in UNITS:
         if abs(seconds) >= size:
             return f"{seconds / size:.0f} {unit}"
@@ -60,22 +58,16 @@ def first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = (when, age, lasting, clock, number, percent, first_up, wording.words)
-    environment.filters |= {function.__name__: function for function in filters}
-    environment.filters["reason"] = wording.reason
-    environment.globals.update(REASONS=REASONS, strings=strings, wording=wording)
-    return environment
-
-
-PAGES: Final = _environment()
+PAGES: Final = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+FILTERS: Final = (when, age, clock, number, percent, first_up, wording.words, wording.reason)
+PAGES.filters |= {function.__name__: function for function in FILTERS}
+PAGES.globals |= {"REASONS": REASONS, "strings": strings, "wording": wording}
 
 
 def fault_of(error: BadInput) -> str:
