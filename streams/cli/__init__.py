@@ -1,1 +1,1 @@
-"""The command line: one module for each noun; ``main`` mounts them."""
+"""The command line: modules of related commands; ``main`` mounts them."""
