@@ -1,8 +1,7 @@
 """``/metrics``, ``/live`` and ``/ready`` of one process, on one port.
 
-Live: the main loop has beaten within ``STALLED_S``; else the process is to be restarted.
-Ready: every named condition holds; the answer names those that do not. A thread serves them,
-so that a blocked main loop is detected.
+Live: the main loop has beaten within ``STALLED_S``; else the process is to be restarted. Ready: all
+conditions hold; the answer names those that do not. A thread of its own serves them.
 """
 
 import threading

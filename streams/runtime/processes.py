@@ -21,10 +21,9 @@ BELOW_EPHEMERAL: Final = range(20_000, 32_000)  # Linux hands out 32768 and more
 
 
 def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
-    """Return ``preferred`` where it is free, else any free port.
+    """Return ``preferred`` where it is free, else any free port; never the same one twice.
 
-    Others come from below the ephemeral range: no outgoing connection takes one of those
-    before the server binds it. A process never draws the same twice.
+    It is from below the ephemeral range: no outgoing connection takes it before the server does.
     """
     drawn = [port for port in random.sample(BELOW_EPHEMERAL, 200) if port not in _drawn]
     for port in (*((preferred,) if preferred else ()), *drawn, 0):
@@ -51,13 +50,10 @@ def listens(address: str) -> bool:
 
 
 def dying_with(parent: int) -> Callable[[], None] | None:
-    """Return a ``preexec_fn``: the child is killed when its parent dies (Linux only).
-
-    libc is loaded here, in the parent: between fork and exec a child of a threaded
-    process should do as little as it can.
-    """
+    """Return a ``preexec_fn``: the child is killed when its parent dies (Linux only)."""
     if sys.platform != "linux":
         return None
+    # libc is loaded in the parent: between fork and exec a child should do as little as it can
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def child() -> None:

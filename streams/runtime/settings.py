@@ -371,13 +371,9 @@ class Settings(BaseSettings):
 
         It includes the secrets; only the child's own user can read its environment.
         """
-        return {
-            f"{PREFIX}{name.upper()}": str(
-                value.get_secret_value() if isinstance(value, SecretStr) else value
-            )
-            for name, value in self
-            if value is not None
-        }
+        values = {name: value for name, value in self if value is not None}
+        secrets = {k: v.get_secret_value() for k, v in values.items() if isinstance(v, SecretStr)}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in (values | secrets).items()}
 
     @property
     def index_url(self) -> str:
@@ -420,22 +416,20 @@ def _shown(value: Any) -> str:
 
 
 def _check_file(path: Path | None) -> None:
-    if path is not None:
-        try:
-            with path.open("rb"):
-                return
-        except OSError as error:
-            raise ValueError(f"cannot be read: {error}") from error
+    try:
+        if path is not None:
+            path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error}") from error
 
 
 def table() -> str:
     """Return all settings as a Markdown table (part of the documentation)."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = field.default
+        default = "" if field.default is None else field.default
         if isinstance(default, Path):
             default = default.relative_to(PACKAGE.parent)
-        default = "" if default is None else default
         rows.append(f"| `{PREFIX}{name.upper()}` | `{default}` | {field.description} |")
     return "\n".join(rows)
 

@@ -10,8 +10,8 @@ entry's identity is the fence: when the partition is revoked, its entries are dr
 result of a dropped entry neither publishes nor acknowledges, even if the same offset was delivered
 again.
 
-Three things are bounded: events worked on at once (``limit``), ended events that wait behind a
-slow one (``window``), and the wait at a revocation or at the end (``drain_s``).
+Events worked on at once are bounded (``limit``), and so are ended events that wait behind a slow
+one (``window``). So is the wait at a revocation or at the end (``drain_s``).
 
 The guard: offsets of a partition must follow each other. Where one is missing, the log itself is
 read. Gaps that it has (retention, compaction, transaction markers) are skipped. A record that is in

@@ -1,16 +1,14 @@
 """How long a fetch waits for records: briefly while some come, longer while none do.
 
-Apache Kafka answers a fetch as soon as there is data, so there the wait costs nothing. The embedded
-broker sleeps through half of the wait. With a short one events are quick, but an idle process makes
-twenty empty fetches a second: half a core in all.
+Apache Kafka answers a fetch as soon as there is data. The embedded broker sleeps through half of
+the wait. With a short one an idle process makes twenty empty fetches a second: half a core in all.
 """
 
 import time
 from collections.abc import Callable
 from typing import Final
 
-QUIET_S: Final = 3.0
-"""After this time without an event the wait is ``IDLE_MS``."""
+QUIET_S: Final = 3.0  # after this time without an event the wait is IDLE_MS
 IDLE_MS: Final = 500
 
 
