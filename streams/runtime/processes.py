@@ -21,7 +21,7 @@ BELOW_EPHEMERAL: Final = range(20_000, 32_000)  # Linux hands out 32768 and more
 
 
 def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
-    """Return ``preferred`` where it is free, else any free port; never the same one twice.
+    """Return ``preferred`` where it is free, else a free port that was not returned before.
 
     It is from below the ephemeral range: no outgoing connection takes it before the server does.
     """

@@ -70,11 +70,8 @@ def consume(name: str, sources: Sequence[str], settings: Settings, opening: Open
     0 after a signal (the batch at hand is finished and committed); 1 after a failure, and
     the supervisor is expected to start it again.
 
-    Args:
-        name: of the process, for metrics, logs and the consumer group.
-        sources: the topics.
-        settings: all settings.
-        opening: opens what the handler needs; attempted until it opens.
+    ``name`` is that of the process in metrics and logs, and of its consumer group. ``opening``
+    opens what the handler needs; it is attempted until it succeeds.
     """
     logs.configure(settings.log_level, processor=name)
     tracing.configure(settings, name)
@@ -131,7 +128,7 @@ class BatchConsumer:
         self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
 
     def open(self) -> bool:
-        """Connect, and see that all topics are there.
+        """Connect, and check that all topics exist; return True.
 
         Raises:
             BrokerAway: not yet.
@@ -191,12 +188,11 @@ class BatchConsumer:
                 batch += poll(self._consumer, int(left * 1_000), BATCH - len(batch))
         if batch:
             self._busy = now
-        self._health.set("partitions_assigned", bool(self._consumer.assignment()))
-        self._probe(answered=bool(batch))
-        if batch:
             self._wait.busy()
         else:
             self._wait.update()
+        self._health.set("partitions_assigned", bool(self._consumer.assignment()))
+        self._probe(answered=bool(batch))
         return batch
 
     def _set_wait(self, wait_ms: int) -> None:

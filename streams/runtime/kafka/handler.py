@@ -96,7 +96,7 @@ def blocking(processor: str, handle: Callable[[Sequence[Message]], Handled]) -> 
 def read_each(
     batch: Iterable[Message], read: Callable[[Message], T]
 ) -> tuple[list[tuple[Message, T]], list[Refused]]:
-    """Read every message by itself, so that one that cannot be read harms no other."""
+    """Read each message by itself; return those that were read, and those that cannot be."""
     good: list[tuple[Message, T]] = []
     refused: list[Refused] = []
     for message in batch:

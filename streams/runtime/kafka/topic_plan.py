@@ -56,23 +56,12 @@ def target_shapes(settings: Settings) -> dict[str, Shape]:
 
 def plan(targets: Mapping[str, Shape], there: Mapping[str, Shape]) -> list[Change]:
     """Return what differs, in the order of ``targets``; empty: nothing."""
-    changes: list[Change] = []
-    for name, shape in targets.items():
-        if name not in there:
-            says = f"{shape.partitions} partitions, {shape.replication} replicas"
-            changes.append(Change(name, "create", says, shape))
-        else:
-            changes += _differences(name, shape, there[name])
-    return changes
+    pairs = ((name, shape, there.get(name)) for name, shape in targets.items())
+    return [change for pair in pairs for change in _differences(*pair)]
 
 
 def apply(admin: Any, changes: Sequence[Change], *, grow: bool = False) -> list[Change]:
-    """Do what can be done; return the changes that were made.
-
-    Args:
-        admin: from ``open_admin``.
-        changes: from ``plan``.
-        grow: also add partitions.
+    """Do what can be done, partitions only with ``grow``; return the changes that were made.
 
     Raises:
         BrokerFailed: the broker refuses one; those before it are done.
@@ -164,7 +153,11 @@ def _shape(name: str, settings: Settings) -> Shape:
     return Shape(1 if dead else settings.partitions, settings.replication, configs)
 
 
-def _differences(name: str, shape: Shape, has: Shape) -> Iterator[Change]:
+def _differences(name: str, shape: Shape, has: Shape | None) -> Iterator[Change]:
+    if has is None:
+        says = f"{shape.partitions} partitions, {shape.replication} replicas"
+        yield Change(name, "create", says, shape)
+        return
     if has.partitions < shape.partitions:
         says = f"partitions {has.partitions} -> {shape.partitions}"
         yield Change(name, "grow", says, shape)
