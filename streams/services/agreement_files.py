@@ -88,11 +88,7 @@ class WrongRights(BadInput):
 
 
 def read(path: Path) -> Iterator[Given]:
-    """Yield the entries of a file, each with its id where it brings one.
-
-    Raises:
-        WrongRights: naming file and line.
-    """
+    """Yield the entries of a file, with the ids that it has; raise WrongRights with the line."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

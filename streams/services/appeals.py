@@ -165,11 +165,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
 
 
 def find(connection: Connection, number: str) -> AppealChanged:
-    """Return an appeal as it stands.
-
-    Raises:
-        BadAppeal: there is none of this id.
-    """
+    """Return an appeal as it stands; raise BadAppeal where there is none of this id."""
     appeal = appeals.current(connection, number)
     if appeal is None:
         raise BadAppeal("no_such_appeal", f"there is no appeal {number}")

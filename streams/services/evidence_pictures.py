@@ -43,11 +43,7 @@ class NoPicture(BadInput):
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Draw one at a time.
-
-    Raises:
-        Transient: other pictures are being drawn; try again.
-    """
+    """Draw one at a time; raise Transient where others wait or draw too long."""
     with ExitStack() as turn:
         if not WAITERS.acquire(blocking=False):
             raise Transient("too many pictures are requested at once")

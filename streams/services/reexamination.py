@@ -119,11 +119,7 @@ class Reexamination:
         return [message for message in batch if not is_known(message)]
 
     def await_ledger(self, decided: Sequence[TrackDecided], timeout_s: float) -> None:
-        """Wait until the ledger has these decisions, and the analyses they are about.
-
-        Raises:
-            LedgerBehind: it does not catch up; the batch comes again.
-        """
+        """Wait until the ledger has these decisions and their analyses; raise LedgerBehind."""
         deadline = time.monotonic() + timeout_s
         missing = reopening.missing(self._ledger, decided)
         while missing and time.monotonic() < deadline:

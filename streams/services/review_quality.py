@@ -140,11 +140,7 @@ def ask_twice(ledger: Ledger, user: User, count: int) -> int:
 
 
 def make_golden(ledger: Ledger, user: User, upload_id: str, extent: str, why: str) -> None:
-    """Store the known answer of a track, so that reviewers can be measured by it.
-
-    Raises:
-        BadGolden: no such upload, no extent, or no reason.
-    """
+    """Store the known answer of a track; raise BadGolden without upload, extent or reason."""
     if extent not in ("All", "Partly", "None"):
         raise BadGolden("say how much of it is AI: All, Partly or None")
     if not why.strip():

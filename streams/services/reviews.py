@@ -64,11 +64,7 @@ def blind_tracks(connection: Connection, user: User, track_ids: Collection[str])
 
 
 def take(ledger: Ledger, task_id: str, user: User) -> datetime:
-    """Hold a task, or hold it longer; return until when.
-
-    Raises:
-        NotYours: another reviewer holds it, or it is not open.
-    """
+    """Hold a task, or hold it longer; return until when. Raise NotYours where it is not free."""
     now = datetime.now(UTC)
     until = now + LEASE
     with ledger.transaction() as connection:

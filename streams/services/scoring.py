@@ -51,11 +51,7 @@ class ShadowModel:
 
     @classmethod
     def load(cls, folder: Path, device: str, released: Model, alpha: float) -> "ShadowModel":
-        """Load a candidate.
-
-        Raises:
-            ModelError: it is no model folder, or its calibration does not support ``alpha``.
-        """
+        """Load a candidate; raise ModelError for a bad folder or an unsupported ``alpha``."""
         candidate = Model.load(folder, device)
         candidate.check_alpha(alpha)
         return cls(candidate, released.name)

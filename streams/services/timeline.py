@@ -36,23 +36,14 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True)
 class StoryEntry:
-    """One event in the story of a track.
+    """One event in the story of a track."""
 
-    Args:
-        at: when the ledger recorded it.
-        kind: what kind of event it is.
-        sentence: what happened, in plain words.
-        details: ids and numbers behind it.
-        subject: the id of the task or appeal, where there is one.
-        internal: what only operators may see.
-    """
-
-    at: datetime | None
+    at: datetime | None  # when the ledger recorded it
     kind: str
-    sentence: str
-    details: str = ""
-    subject: str = ""
-    internal: str = ""
+    sentence: str  # what happened, in plain words
+    details: str = ""  # ids and numbers behind it
+    subject: str = ""  # the id of the task or appeal, where there is one
+    internal: str = ""  # what only operators may see
 
 
 def find_track(ledger: Ledger, name: str) -> str:

@@ -39,11 +39,7 @@ def check_scheme(upload: Upload, settings: Settings) -> None:
 
 
 def event_bytes(upload: Upload, uploaded_at: datetime, settings: Settings) -> bytes:
-    """Return the event of an upload, checked as its readers will.
-
-    Raises:
-        RefusedUpload: they would not accept it.
-    """
+    """Return the event of an upload; raise RefusedUpload where its readers would refuse it."""
     check_scheme(upload, settings)
     try:
         received = UploadReceived(upload_id=id_of(upload), upload=upload, uploaded_at=uploaded_at)
@@ -65,11 +61,7 @@ def id_of(upload: Upload) -> str:
 
 
 def upload_from_fields(fields: Mapping[str, Any]) -> Upload:
-    """Return the upload that these fields describe.
-
-    Raises:
-        RefusedUpload: naming every wrong, missing and unknown field.
-    """
+    """Return the upload of these fields; raise RefusedUpload with every fault."""
     try:
         return Upload.model_validate(dict(fields), extra="forbid")
     except ValidationError as error:

@@ -61,11 +61,7 @@ class Webhook:
 
 
 def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[str, str]:
-    """Add a webhook; return its id and its signing secret, which is shown once.
-
-    Raises:
-        BadWebhook: the address is not http(s), or an event is unknown.
-    """
+    """Add a webhook, or raise BadWebhook; return its id and its signing secret, shown once."""
     try:
         host_of(url)
         parts = urlsplit(url)

@@ -32,11 +32,7 @@ class BankReplication:
     """Adds decided tracks to the catalogue bank; blocks, and may be called again at any time."""
 
     def __init__(self, banks: Banks, store: ArtefactStore, bank: Bank) -> None:
-        """Take a bank as it is, or create it.
-
-        Raises:
-            Fatal: a bank of that name is no catalogue.
-        """
+        """Take a bank as it is, or create it; raise Fatal where it is no catalogue."""
         self._banks, self._store, self._bank = banks, store, bank.name
         try:
             if bank.name not in banks.all():
@@ -49,11 +45,7 @@ class BankReplication:
             raise Fatal(f"EARMARK_CATALOGUE_BANK: {bank.name} is of kind {kind}, not catalogue")
 
     def add(self, decided: Iterable[TrackDecided]) -> None:
-        """Add the recordings of first decisions, in their order.
-
-        Raises:
-            Transient: the store or the index does not answer; the same again later.
-        """
+        """Add the recordings of first decisions, in order; raise Transient: call it again later."""
         items = {
             event.track_id: item
             for event in decided

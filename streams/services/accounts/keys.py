@@ -32,11 +32,7 @@ class Key:
 
 
 def create(ledger: Ledger, name: str, role: str, by: str) -> str:
-    """Create a key; return it: ``key_id.secret``, shown only once.
-
-    Raises:
-        AccountError: the name is invalid, or the role unknown.
-    """
+    """Create a key; return ``key_id.secret``, shown once. An invalid name or role: AccountError."""
     name = checked(name, role, tuple(Role))
     key_id, secret = new_id("key"), new_token()
     row = {

@@ -70,11 +70,7 @@ class Oidc:
         self._known: tuple[float, dict[str, Any]] | None = None
 
     def start(self) -> Started:
-        """Begin a log-in.
-
-        Raises:
-            ProviderAway: it does not answer.
-        """
+        """Begin a log-in; raise ProviderAway where the provider does not answer."""
         verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
         with self._client() as client:
             url, state = client.create_authorization_url(

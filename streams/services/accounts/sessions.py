@@ -56,11 +56,7 @@ def _begin(connection: Connection, user: User) -> str:
 
 
 def change_password(ledger: Ledger, user: User, password: str) -> str:
-    """Set the user's own password; end all of their sessions and return the token of a new one.
-
-    Raises:
-        AccountError: the password is too short or too long.
-    """
+    """Set a password (AccountError: too short or long), end all sessions, return a new token."""
     password_hash = users.hash_password(password)
     entry = audit.Entry(user.user_id, "password_set", user.user_id)
     with audit.transaction(ledger, entry) as connection:
@@ -89,21 +85,13 @@ def end(ledger: Ledger, token: str, user: User) -> None:
 
 
 def invite(ledger: Ledger, name: str, role: str, by: str) -> str:
-    """Add a user; return the token of a one-time link for them.
-
-    Raises:
-        AccountError: the name is taken or invalid, or the role unknown.
-    """
+    """Add a user, or raise AccountError; return the token of a one-time link for them."""
     with ledger.transaction() as connection:
         return _add_link(connection, users.add(connection, name, role, by), by)
 
 
 def link(ledger: Ledger, user_id: str, by: str) -> tuple[User, str]:
-    """Return a user and the token of a new one-time link for them; it replaces unused ones.
-
-    Raises:
-        AccountError: there is no such user.
-    """
+    """Return a user, or raise AccountError, and a new one-time link; it replaces unused ones."""
     with ledger.transaction() as connection:
         user = users.find(connection, user_id)
         return user, _add_link(connection, user, by)
@@ -156,11 +144,7 @@ def new_link(ledger: Ledger, name: str = "") -> str:
 
 
 def enter(ledger: Ledger, token: str, address: str) -> str:
-    """Use a one-time link; return the token of a new session.
-
-    Raises:
-        BadLink: it is unknown, used or expired.
-    """
+    """Use a one-time link, or raise BadLink; return the token of a new session."""
     with ledger.transaction() as connection:
         user_id = accounts.use_link(connection, hashed(token), datetime.now(UTC))
         if user_id is None or not (user := users.find(connection, user_id)).active:

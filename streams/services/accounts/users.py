@@ -64,11 +64,7 @@ class User:
 
 
 def checked(name: str, role: str, roles: Sequence[str]) -> str:
-    """Return the name of an account without outer spaces.
-
-    Raises:
-        AccountError: the name is invalid, or the role is none of these.
-    """
+    """Return a name without outer spaces; raise AccountError for a bad name or role."""
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise AccountError("bad_name", f"a name has 1 to {LONGEST_NAME} printable letters")
@@ -80,11 +76,7 @@ def checked(name: str, role: str, roles: Sequence[str]) -> str:
 def add(
     connection: Connection, name: str, role: str, by: str, oidc_subject: str | None = None
 ) -> User:
-    """Add a user in the transaction of the use case that needs one.
-
-    Raises:
-        AccountError: the name is taken or invalid, or the role unknown.
-    """
+    """Add a user in the caller's transaction; a bad or taken name, or role: AccountError."""
     name = checked(name, role, PEOPLE)
     audit.lock(connection)
     if accounts.user_by_name(connection, name) is not None:
@@ -106,11 +98,7 @@ def add(
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2id hash of a password.
-
-    Raises:
-        AccountError: too short or too long.
-    """
+    """Return the argon2id hash of a password; raise AccountError where it is too short or long."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise AccountError("bad_password", f"a password has at least {SHORTEST_PASSWORD} letters")
     return HASHER.hash(password)
@@ -153,11 +141,7 @@ def names(ledger: Ledger) -> dict[str, str]:
 
 
 def find(connection: Connection, user_id: str) -> User:
-    """Return a user, within the transaction of a use case.
-
-    Raises:
-        AccountError: there is none of this id.
-    """
+    """Return a user in the caller's transaction; raise AccountError where there is none."""
     row = accounts.user(connection, user_id)
     if row is None:
         raise AccountError("no_such_user", f"there is no user {user_id}")

@@ -177,11 +177,7 @@ def _approved(ledger: Ledger, bundle: Bundle) -> tuple[str, ...]:
 
 
 def approver(ledger: Ledger, name: str) -> tuple[str, str]:
-    """Return id and name of an approver.
-
-    Raises:
-        NotReleased: no user of that name may release policies here.
-    """
+    """Return id and name of an approver; raise NotReleased where no such user may release."""
     name = " ".join(unicodedata.normalize("NFKC", name).split())
     people = [user for user in users.everybody(ledger) if user.may(Right.POLICY)]
     if len(people) < PEOPLE_NEEDED:  # a trial on one machine: names are enough
