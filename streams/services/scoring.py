@@ -73,17 +73,8 @@ class ShadowModel:
         if decided.probability is not None and answer.probability is not None:
             distance = abs(decided.probability - answer.probability)
             metrics.SHADOW_DISTANCE.labels(*names).observe(distance)
-        model = self._model
-        return ShadowAnalysis(
-            model=ModelRef(name=model.name, version=model.version, digest=model.digest),
-            outcome=Outcome(answer.outcome),
-            reason=answer.reason,
-            score=answer.score,
-            probability=answer.probability,
-            p_value=answer.p_value,
-            extent=answer.extent,
-            generator=answer.generator,
-        )
+        model = ModelRef.model_validate(self._model, from_attributes=True)
+        return ShadowAnalysis.model_validate(vars(answer) | {"model": model})
 
 
 def compare(decided: Assessment, beside: Assessment) -> str:

@@ -121,7 +121,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         shadow = ShadowModel.load(settings.shadow_model, device, model, alpha)
     batcher = Batcher(model, alpha, settings.batch_size, settings.batch_wait_ms / 1_000, shadow)
     scoring = asyncio.create_task(batcher.run(), name="batcher")
-    reference = ModelRef(name=model.name, version=model.version, digest=model.digest)
+    reference = ModelRef.model_validate(model, from_attributes=True)
     store = ArtefactStore.open(settings.store)
     metrics.MODEL_INFO.labels(model.name, model.digest).set(1)
     try:
