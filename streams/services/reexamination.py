@@ -109,14 +109,12 @@ class Reexamination:
         self._track_facts.registry("", fresh=True)
         version = self._track_facts.version
         people = self._track_facts.rulings([track_id for _, track_id in own.values()])
-
-        def is_known(message: Message) -> bool:
-            if message.origin not in own:
-                return False
-            decision_id, track_id = own[message.origin]
-            return self._own[decision_id] == (version, _statements(people.get(track_id, Rulings())))
-
-        return [message for message in batch if not is_known(message)]
+        known = {
+            origin
+            for origin, (decision_id, track_id) in own.items()
+            if self._own[decision_id] == (version, _statements(people.get(track_id, Rulings())))
+        }
+        return [message for message in batch if message.origin not in known]
 
     def await_ledger(self, decided: Sequence[TrackDecided], timeout_s: float) -> None:
         """Wait until the ledger has these decisions and their analyses; raise LedgerBehind."""
