@@ -203,18 +203,18 @@ class _Parser:
                     raise CelSyntaxError(
                         member.at, f"there is no method {member.text!r}; known: {known}"
                     )
-                node = Call(member.at, member.text, (node, self._argument()))
+                self._next()
+                node = Call(member.at, member.text, (node, self._enclosed()))
             elif isinstance(node, Name):
                 node = Name(node.at, f"{node.name}.{member.text}")
             else:
                 raise CelSyntaxError(member.at, "only features have members")
         return node
 
-    def _argument(self) -> Node:
-        self._expect("(")
-        argument = self.choice()
+    def _enclosed(self) -> Node:
+        inside = self.choice()
         self._expect(")")
-        return argument
+        return inside
 
     def _primary(self) -> Node:
         token = self._next()
@@ -228,13 +228,12 @@ class _Parser:
             case "name", name if self.token.text == "(":
                 if name != "size":
                     raise CelSyntaxError(token.at, f"there is no function {name!r}; known: size")
-                return Call(token.at, "size", (self._argument(),))
+                self._next()
+                return Call(token.at, "size", (self._enclosed(),))
             case "name", name:
                 return Name(token.at, name)
             case "sign", "(":
-                inside = self.choice()
-                self._expect(")")
-                return inside
+                return self._enclosed()
             case "sign", "[":
                 return Call(token.at, "[]", self._items())
             case "end", _:

@@ -97,15 +97,9 @@ def _type(node: Node, params: Parameters) -> Type:
 
 
 def _constant(value: str | float | bool | None) -> Type:
-    match value:
-        case bool():
-            return BOOL
-        case float():
-            return NUMBER
-        case str():
-            return Type(Kind.TEXT, (value,))
-        case _:
-            return Type(None)
+    if isinstance(value, str):
+        return Type(Kind.TEXT, (value,))
+    return BOOL if isinstance(value, bool) else Type(None) if value is None else NUMBER
 
 
 def _name(node: Name, params: Parameters) -> Type:

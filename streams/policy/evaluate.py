@@ -112,7 +112,7 @@ def evaluate(
     would = _follow(values, held, key, lapsed) if on_trial else result
     return replace(
         result,
-        shadow_hits=tuple(_hit(one, "shadow") for one in on_trial),
+        shadow_hits=tuple(_hit(one, on_trial=True) for one in on_trial),
         would_be=would.actions,
         would_review=would.review is not None,
         closed=switched,
@@ -149,14 +149,19 @@ def _follow(
     settled = [_settled(one, values, lapsed) for one in held if one.holds]
     actions = _strictest(settled)
     review = _review(settled, values, key)
-    by_person = bool(values["review.by_person"])
+    asks_people = values["review.by_person"] or (review is not None and not review.sample)
+    public = (one.rule.public for one in settled if _contributes(one, actions))
+    internal = [f"{one.rule.reason_code}: {one.rule.internal}" for one in settled
+                if one.rule.internal]  # fmt: skip
+    if missing:
+        internal.append(f"not known: {', '.join(missing)}")
     return Evaluation(
         actions=actions,
-        hits=tuple(_hit(one, "live" if one.rule.mode == "live" else "canary") for one in settled),
-        reasons_public=_public(settled, actions),
-        reasons_internal=_internal(settled, missing),
+        hits=tuple(map(_hit, settled)),
+        reasons_public=tuple(dict.fromkeys(text for text in public if text)),
+        reasons_internal=tuple(dict.fromkeys(internal)),
         review=review,
-        automation="partially" if by_person or (review and not review.sample) else "fully",
+        automation="partially" if asks_people else "fully",
         consequences=tuple(settled),
         missing_signals=missing,
     )
@@ -196,25 +201,11 @@ def _findings(values: Mapping[str, Value]) -> tuple[str, ...]:
 def _strictest(settled: Sequence[Consequence]) -> Actions:
     chosen: dict[str, Any] = {}
     for dimension, order in STRICTNESS.items():
-        lifted = max(
-            (one.rule.priority for one in settled if dimension in one.rule.lifts), default=-1
-        )
-        chosen[dimension] = max(
-            (
-                getattr(one.actions, dimension)
-                for one in settled
-                if one.rule.priority >= lifted or dimension == FACTUAL
-            ),
-            key=order.index,
-            default=order[0],
-        )
+        lifts = [one.rule.priority for one in settled if dimension in one.rule.lifts]
+        least = -1 if dimension == FACTUAL else max(lifts, default=-1)
+        values = [getattr(one.actions, dimension) for one in settled if one.rule.priority >= least]
+        chosen[dimension] = max(values, key=order.index, default=order[0])
     return Actions.model_construct(**chosen)
-
-
-def _public(settled: Iterable[Consequence], actions: Actions) -> tuple[str, ...]:
-    """Return the texts of the rules that contribute to the outcome, each once."""
-    texts = (one.rule.public for one in settled if one.rule.public and _contributes(one, actions))
-    return tuple(dict.fromkeys(texts))
 
 
 def _contributes(consequence: Consequence, actions: Actions) -> bool:
@@ -231,19 +222,13 @@ def _contributes(consequence: Consequence, actions: Actions) -> bool:
     )
 
 
-def _internal(settled: Iterable[Consequence], missing: Sequence[str]) -> tuple[str, ...]:
-    texts = [f"{one.rule.reason_code}: {one.rule.internal}" for one in settled if one.rule.internal]
-    if missing:
-        texts.append(f"not known: {', '.join(missing)}")
-    return tuple(dict.fromkeys(texts))
-
-
-def _hit(consequence: Consequence, mode: Literal["live", "canary", "shadow"]) -> RuleHit:
+def _hit(consequence: Consequence, *, on_trial: bool = False) -> RuleHit:
+    rule = consequence.rule
     return RuleHit(
-        rule_id=consequence.rule.id,
-        rule_version=consequence.rule.version,
-        reason_code=consequence.rule.reason_code,
-        mode=mode,
+        rule_id=rule.id,
+        rule_version=rule.version,
+        reason_code=rule.reason_code,
+        mode="shadow" if on_trial else "live" if rule.mode == "live" else "canary",
         pending=consequence.pending,
     )
 

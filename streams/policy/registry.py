@@ -40,9 +40,6 @@ class Registry:
                 newest[entry.entry_id] = entry
         self._newest = newest
 
-    def __len__(self) -> int:
-        return len(self._newest)
-
     def __iter__(self) -> Iterator[RightsChanged]:
         return iter(self._newest.values())
 
