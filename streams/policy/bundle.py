@@ -25,29 +25,18 @@ from streams.contract.records.rights import (
     RightsEntry,
     RightsSubject,
 )
-from streams.policy import source_map
+from streams.policy import rules, source_map
 from streams.policy.bundle_checks import Case, Fault, faults_of
 from streams.policy.conditions import Condition
 from streams.policy.overrides import Override, Parameter
-from streams.policy.rules import (
-    MISPLACED,
-    MODE,
-    NAME,
-    REASON_CODE,
-    Name,
-    OnMissing,
-    Rule,
-    Sentence,
-    Strict,
-    fault,
-)
+from streams.policy.rules import Name, OnMissing, Rule, Sentence, Strict, fault
 
 VERSION: Final = r"^\d+\.\d+\.\d+$"
 _MEANT: Final = {
-    NAME: "a name of small letters, digits and hyphens, as in my-rule-2",
+    rules.NAME: "a name of small letters, digits and hyphens, as in my-rule-2",
     VERSION: "a version of three numbers, as in 2.1.0",
-    MODE: "a mode: draft, shadow, canary 5%, live or retired",
-    REASON_CODE: "a reason code, as in R-MY-RULE",
+    rules.MODE: "a mode: draft, shadow, canary 5%, live or retired",
+    rules.REASON_CODE: "a reason code, as in R-MY-RULE",
     r"^([A-Z]{2}|Worldwide)$": "a country's two letters, as in DE, or Worldwide",
 }
 GATHER = "gather"  # validation context: the caller looks for faults of content by itself
@@ -266,7 +255,7 @@ def _at(problem: Fault, content: source_map.SourceMap) -> tuple[int, int, str]:
 
 def _placed(error: ErrorDetails, content: source_map.SourceMap) -> tuple[int, int, str]:
     context = error.get("ctx", {})
-    path = (*error["loc"], *(context["at"] if error["type"] == MISPLACED else ()))
+    path = (*error["loc"], *(context["at"] if error["type"] == rules.MISPLACED else ()))
     if path and path[-1] in ("bool", "float", "str") and path not in content.positions:
         path = path[:-1]  # a branch of a union is no place in a file
     where, value = ".".join(map(str, path)), repr(error["input"])

@@ -19,17 +19,10 @@ from streams.contract.records import (
     Upload,
     Uploader,
 )
+from streams.policy import labels
 from streams.policy.facts import Facts
 from streams.policy.known_recordings import known
-from streams.policy.labels import (
-    Assertion,
-    declared_extent,
-    detected_extent,
-    effective,
-    effective_artwork,
-    has_machines,
-    licensed,
-)
+from streams.policy.labels import Assertion
 from streams.policy.rights import Rights
 from streams.policy.schema import CONFLICTS, DEFAULTS, FEATURES, SAYS_AI, Feature, Kind, Value
 
@@ -48,12 +41,12 @@ def features_of(
     assertions: tuple[Assertion, ...],
 ) -> dict[str, Value]:
     """Return the snapshot of a track in the territories where ``rights`` hold."""
-    label, artwork = effective(assertions), effective_artwork(assertions)
+    label, artwork = labels.effective(assertions), labels.effective_artwork(assertions)
     upload, analysis, audio = event.upload, event.analysis, event.audio
     provenance = event.provenance or _NO_PROVENANCE
     uploader = upload.uploader or _NO_UPLOADER
     derivation = "none" if upload.derivation is None else upload.derivation.type
-    declared, detected = declared_extent(event), detected_extent(event)
+    declared, detected = labels.declared_extent(event), labels.detected_extent(event)
     finds_ai = analysis.outcome is Outcome.AI_LIKELY
     undeclared = declared is Extent.NONE or (declared is Extent.PARTLY and detected is Extent.ALL)
     sources = {
@@ -68,7 +61,7 @@ def features_of(
         "label.extent": label.extent.value,
         "label.certainty": label.certainty.value,
         "label.source": label.source.value,
-        "label.licensed": licensed(label, rights),
+        "label.licensed": labels.licensed(label, rights),
         "label.generator": _lower(label.generator),
         "label.components": tuple(label.components),
         "artwork.extent": "Unknown" if artwork is None else artwork.extent.value,
@@ -121,7 +114,7 @@ def conflicts(upload: Upload) -> tuple[str, ...]:
     everything, nothing = declared.contains_ai == "All", declared.contains_ai == "None"
     contradicts = (
         everything and not all(one.is_generative_ai for one in upload.contributors),
-        nothing and has_machines(upload),
+        nothing and labels.has_machines(upload),
         everything and bool(declared.has_vocal_performance),
     )
     return tuple(sorted(itertools.compress(CONFLICTS, contradicts)))

@@ -1,21 +1,19 @@
-"""What follows from known recordings: features for rules, labels of registered AI outputs.
+"""Known recordings as features for rules.
 
 These are pure functions over the matches of an event; golden banks count for nothing here.
 """
 
 import hashlib
-from collections.abc import Iterable
 from typing import Final
 
 import orjson
 
 from detector.matching.classes import MatchClass
-from streams.contract.records import Extent, Match, TrackClassified
-from streams.contract.vocabulary import BANKS_SEEN, BankKind
+from streams.contract.records import Match, TrackClassified
+from streams.contract.vocabulary import BANKS_SEEN
 from streams.policy.schema import Value
 
 WHOLLY_COVERED: Final = frozenset(one.value for one in MatchClass if one.covers_all)
-WHOLE: Final = 0.85  # share of a track from which on a registered AI output is all of it
 
 
 def known(event: TrackClassified) -> dict[str, Value]:
@@ -39,15 +37,6 @@ def covered(event: TrackClassified, match: Match) -> float:
     if match.match_class in WHOLLY_COVERED:
         return 1.0
     return round(min(1.0, (match.overlap_s or 0.0) / max(event.audio.duration_s, 1e-9)), 4)
-
-
-def registered(event: TrackClassified) -> Iterable[tuple[Match, Extent]]:
-    """Yield the best match in each bank of registered AI outputs, and the extent it states."""
-    banks: set[str] = set()
-    for match in event.matches:
-        if match.bank_kind == BankKind.REGISTERED_AI and match.bank not in banks:
-            banks.add(match.bank)
-            yield match, Extent.ALL if covered(event, match) >= WHOLE else Extent.PARTLY
 
 
 def matches_digest(event: TrackClassified) -> str | None:

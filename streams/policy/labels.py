@@ -31,13 +31,15 @@ from streams.contract.records import (
     stable_id,
 )
 from streams.contract.records.rights import WORLDWIDE
+from streams.contract.vocabulary import BankKind
 from streams.policy.facts import Facts
-from streams.policy.known_recordings import registered
+from streams.policy.known_recordings import covered
 from streams.policy.registry import status_of
 from streams.policy.rights import NO_RIGHTS, Rights
 from streams.policy.schema import SAYS_AI
 
 ARTWORK: Final = "artwork"
+WHOLE: Final = 0.85  # share of a track from which on a registered AI output is all of it
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,13 @@ def _registry(event: TrackClassified, facts: Facts) -> Iterable[Assertion]:
 
 
 def _recognised(event: TrackClassified) -> Iterable[Assertion]:
-    """A recording that a generator's maker registered as its output: stronger than any score."""
-    for match, extent in registered(event):
+    """The best match in each bank of outputs registered by a generator's maker."""
+    banks: set[str] = set()
+    for match in event.matches:
+        if match.bank_kind != BankKind.REGISTERED_AI or match.bank in banks:
+            continue
+        banks.add(match.bank)
+        extent = Extent.ALL if covered(event, match) >= WHOLE else Extent.PARTLY
         origin = f"{match.bank}:{match.item_id}"
         yield _assertion(LabelSource.REGISTRY, extent, match.generator, origin=origin)
 

@@ -107,7 +107,8 @@ def statement_of(
     behind = _rules(strictest)
     starts_at = terms[0].starts_at
     applied = max(starts_at, decided_at)
-    runs_from = applied if applied == starts_at else _next_midnight(applied)
+    next_day = applied.astimezone(UTC).date() + timedelta(days=1)
+    runs_from = applied if applied == starts_at else datetime.combine(next_day, time(), UTC)
     statement_id = statement_id_of(decision_id)
     synthetic = ["CONTENT_TYPE_SYNTHETIC_MEDIA"] if label.extent in SAYS_AI else []
     fields = {
@@ -147,11 +148,6 @@ def statement_of(
         replaces=replaces,
         policy=bundle.ref,
     )
-
-
-def _next_midnight(at: datetime) -> datetime:
-    day = at.astimezone(UTC).date() + timedelta(days=1)
-    return datetime.combine(day, time(), UTC)
 
 
 def _rules(scoped: ScopedEvaluation) -> list[Rule]:
