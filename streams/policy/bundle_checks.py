@@ -100,47 +100,36 @@ def _unknown(
 
 
 def _rule(bundle: "Bundle", at: Path, rule: Rule) -> Iterator[Fault]:
-    if rule.severe and not rule.requires and len(_read_by(bundle, rule)) > MAX_TOGETHER:
-        yield Fault(
-            (*at, "when"),
-            f"more than {MAX_TOGETHER} overrides change what this rule reads, and it punishes: "
-            "join overrides, or add requires: human and a review queue",
-        )
-        return
-    for variant in _variants(bundle, rule):
-        params = bundle.params_under(variant)
+    overrides = sorted(
+        (one for one in bundle.overrides if one.params), key=lambda override: override.id
+    )
+    variants: list[tuple[Override, ...]] = [(), *((one,) for one in overrides)]
+    if rule.severe:  # then every set of overrides counts that can apply together
+        read = [
+            one for one in overrides if any(f"params.{name}" in rule.when for name in one.params)
+        ]
+        if len(read) > MAX_TOGETHER:
+            yield Fault(
+                (*at, "when"),
+                f"more than {MAX_TOGETHER} overrides change what this rule reads, and it "
+                "punishes: join overrides, or add requires: human and a review queue",
+            )
+            return
+        variants += [
+            some
+            for count in range(2, len(read) + 1)
+            for some in itertools.combinations(read, count)
+            if all(one.meets(two) for one, two in itertools.combinations(some, 2))
+        ]
+    for variant in variants:
+        names = tuple(override.id for override in variant)
+        params = bundle.params_under(names)
         try:
             condition = Condition(rule.when, params)
         except CelSyntaxError as error:
             yield Fault((*at, "when"), error.message, error.at)
             return
-        yield from _condition(bundle, at, rule, condition, params, variant)
-
-
-def _variants(bundle: "Bundle", rule: Rule) -> Iterator[tuple[str, ...]]:
-    """Yield the overrides under which a rule may be evaluated: none, each, and together.
-
-    For a severe rule, every set of overrides counts that can apply together.
-    """
-    yield ()
-    yield from ((name,) for name in sorted(one.id for one in bundle.overrides if one.params))
-    if rule.requires or not rule.severe:
-        return
-    read = _read_by(bundle, rule)
-    for count in range(2, len(read) + 1):
-        for some in itertools.combinations(read, count):
-            if all(one.meets(two) for one, two in itertools.combinations(some, 2)):
-                yield tuple(one.id for one in some)
-
-
-def _read_by(bundle: "Bundle", rule: Rule) -> list[Override]:
-    """Return the overrides that change a parameter which a rule reads, by id."""
-    readers = (
-        override
-        for override in bundle.overrides
-        if any(f"params.{name}" in rule.when for name in override.params)
-    )
-    return sorted(readers, key=lambda override: override.id)
+        yield from _condition(bundle, at, rule, condition, params, names)
 
 
 def _condition(
@@ -168,8 +157,7 @@ def _condition(
         yield Fault(
             (*at, "when"), "this can never hold: correct the condition, or set mode: retired", 0
         )
-    alone = rule.severe and not rule.requires
-    if alone and reachable_alone(condition.tree, params, on_missing=policy):
+    if rule.severe and reachable_alone(condition.tree, params, on_missing=policy):
         dimension = rule.severe[0]
         under = f" (under override {' and '.join(map(repr, variant))})" if variant else ""
         yield Fault(

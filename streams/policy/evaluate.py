@@ -177,7 +177,7 @@ def _settled(
             actions = spared(actions)  # a person has looked, and found no AI
         else:
             actions, waits = pending(actions), True
-    elif rule.severe and not rule.requires and not beyond_the_detector(values):
+    elif rule.severe and not beyond_the_detector(values):
         # No bundle that loads comes here (``faults``); should one, a person decides.
         actions, waits = pending(actions), True
     licensed = bool(values["label.licensed"]) and not rule.despite_licence

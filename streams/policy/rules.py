@@ -170,8 +170,9 @@ class Rule(Strict):
 
     @property
     def severe(self) -> tuple[str, ...]:
-        """The dimensions in which it does what takes a person or a second signal."""
-        return tuple(name for name, value in self.actions if value == SEVERE.get(name))
+        """The dimensions in which it does, without a person, what takes one or a second signal."""
+        severe = (name for name, value in self.actions if value == SEVERE.get(name))
+        return () if self.requires else tuple(severe)
 
     def acts_on(self, key: str | None) -> bool:
         """Whether it acts on a track: always if live, in its share of them if a canary.
