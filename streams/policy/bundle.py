@@ -129,14 +129,10 @@ class Bundle(Strict):
         return self
 
     @cached_property
-    def ordered(self) -> tuple[Rule, ...]:
-        """The rules in their one order: priority (high first), then id."""
-        return tuple(sorted(self.rules, key=lambda rule: (-rule.priority, rule.id)))
-
-    @cached_property
     def running(self) -> tuple[Rule, ...]:
-        """The rules that are evaluated: neither drafts nor retired."""
-        return tuple(rule for rule in self.ordered if rule.mode not in ("draft", "retired"))
+        """The rules that are evaluated, by priority (high first), then id."""
+        evaluated = (rule for rule in self.rules if rule.mode not in ("draft", "retired"))
+        return tuple(sorted(evaluated, key=lambda rule: (-rule.priority, rule.id)))
 
     @cached_property
     def _compiled(self) -> dict[tuple[str, ...], dict[str, Condition]]:
@@ -144,12 +140,11 @@ class Bundle(Strict):
 
     def conditions(self, overrides: tuple[str, ...] = ()) -> dict[str, Condition]:
         """Return the compiled conditions of running rules, by id, under some overrides."""
-        compiled = self._compiled.get(overrides)
-        if compiled is None:
+        if overrides not in self._compiled:
             params = self.params_under(overrides)
             compiled = {rule.id: Condition(rule.when, params) for rule in self.running}
             self._compiled[overrides] = compiled
-        return compiled
+        return self._compiled[overrides]
 
     @cached_property
     def own_entries(self) -> tuple[RightsChanged, ...]:
