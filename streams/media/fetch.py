@@ -4,28 +4,41 @@ Only the schemes that the operator allows are fetched. After links are resolved,
 lie under one of the configured roots. They must be regular: a FIFO would block, a device would
 never end. http and https never lead to an internal address (``streams.media.fetch_http``). Other
 schemes go through fsspec.
+
+Fetched files lie in a spool: a folder that exists as long as its process. An ordinary end removes
+it. A killed process leaves its folder behind, with the uploads in it. Each process holds a lock on
+a file in its folder, which the system drops with the process. The next process that starts on
+this machine removes the folders without a lock.
 """
 
+import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import fsspec
+import structlog
 
 from detector.errors import BadInput, Fatal, Transient
 from streams.media.fetch_http import Http
 from streams.runtime.settings import Settings
 
+log = structlog.get_logger()
+
 BLOCK: Final = 2**20
 HTTP: Final = frozenset({"http", "https"})
+PREFIX: Final = "earmark-spool-"
+LOCK: Final = "held"
+YOUNG_S: Final = 60.0  # a folder may be between its making and its lock
 
 
 class RefusedUri(BadInput):
@@ -189,3 +202,26 @@ def _store_errors(uri: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise Transient(f"{urlsplit(uri).scheme} store: {error!r}") from error
+
+
+@contextmanager
+def spool() -> Iterator[Path]:
+    """Remove the folders of killed processes, and yield a new one."""
+    sweep()
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
+        folder = Path(name)
+        with (folder / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield folder
+
+
+def sweep() -> None:
+    """Remove the spool folders on this machine that no process holds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # held, another user's, or already removed
+            if time.time() - folder.stat().st_mtime < YOUNG_S:
+                continue
+            with (folder / LOCK).open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            log.info("spool_swept", folder=str(folder))

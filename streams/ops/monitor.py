@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType
 from typing import Final
 
 import structlog
@@ -48,12 +47,8 @@ def run_monitor(settings: Settings) -> int:
     """Run the monitor until SIGTERM or SIGINT; return the exit code, always 0."""
     logs.configure(settings.log_level, processor=NAME)
     stop = threading.Event()
-
-    def stopped(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stopped)
+        signal.signal(number, lambda *_: stop.set())
     health = Health(*CONDITIONS)
     port = serve(health, settings.metrics_host, settings.metrics_port)
     log.info("monitor_started", brokers=settings.brokers, port=port)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import IO, Final
 
 from rich.console import Console
@@ -258,7 +257,7 @@ def _say_where(console: Console, settings: Settings, supervisor: Supervisor, sta
 def _terminable() -> Iterator[None]:
     """Let SIGTERM unwind everything as Ctrl-C does."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

@@ -20,10 +20,9 @@ from streams.known.index import open_index
 from streams.known.recognition import Recogniser
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
-from streams.media.fetch import Fetched, Fetcher
+from streams.media.fetch import Fetched, Fetcher, spool
 from streams.media.kept_audio import KeptUploads
 from streams.media.provenance import ProvenanceDecoder
-from streams.media.spool import spool
 from streams.runtime import tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.handler import Handler, each

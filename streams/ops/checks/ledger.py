@@ -6,7 +6,7 @@ from typing import Final
 from streams.contract.records.reviews import PENDING_STATES
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
-from streams.services.review_quality import Figures, Share, figures
+from streams.services.review_quality import figures
 from streams.store import monitoring
 from streams.store.database import Ledger
 
@@ -50,21 +50,17 @@ def measure_quality(ledger: Ledger) -> None:
         gauge.clear()
     if quality.kappa is not None:
         metrics.KAPPA.labels("second reviews").set(quality.kappa)
-    for measure, shares in _measures(quality).items():
-        for share in shares:
-            if share.share is not None:
-                low, high = share.interval
-                for bound, value in (("share", share.share), ("low", low), ("high", high)):
-                    metrics.QUALITY.labels(measure, share.name, bound).set(value)
-                metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
-
-
-def _measures(quality: Figures) -> dict[str, list[Share]]:
-    """Return the shares that get a gauge; deliverers are too many, the console shows those."""
-    return {
+    all_shares = {  # deliverers are too many: the console shows those
         "precision_by_queue": quality.precision,
         "overturned_by_rule": quality.overturned["rule"],
         "overturned_by_model": quality.overturned["model"],
         "agreement": [quality.agreement],
         "appeals_granted": [quality.appeals],
     }
+    for measure, shares in all_shares.items():
+        for share in shares:
+            if share.share is not None:
+                low, high = share.interval
+                for bound, value in (("share", share.share), ("low", low), ("high", high)):
+                    metrics.QUALITY.labels(measure, share.name, bound).set(value)
+                metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
