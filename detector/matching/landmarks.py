@@ -132,14 +132,14 @@ class Landmarker:
 
     def _decimate(self, mono: FloatArray) -> None:
         """Low-pass the samples, many outputs at once by a matrix product, and take every n-th."""
-        low_pass = self._geometry.low_pass
-        samples = np.concatenate((self._waiting, mono))
-        if len(samples) >= len(low_pass):
-            step = low_pass.shape[1] * self._geometry.factor
-            rows = overlapping(samples, len(low_pass), step)
+        geometry, samples = self._geometry, np.concatenate((self._waiting, mono))
+        if len(samples) >= len(geometry.low_pass):
+            step = geometry.low_pass.shape[1] * geometry.factor
+            rows = overlapping(samples, len(geometry.low_pass), step)
             samples = samples[len(rows) * step :]
             # of overlapping rows a product makes its own copy, at five times the price
-            for block in self._frames.feed((np.ascontiguousarray(rows) @ low_pass).ravel()):
+            low = rows if step == 1 else np.ascontiguousarray(rows) @ geometry.low_pass
+            for block in self._frames.feed(low.ravel()):
                 self._take(block)
         self._waiting = samples
 
