@@ -26,7 +26,6 @@ from streams.web.console import (
     login,
     quality,
     queue,
-    task,
     tracks,
 )
 from streams.web.console.auth import LoginNeeded, PageError
@@ -46,7 +45,7 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "x-frame-options": "DENY",
 }
-PAGES: Final = (login, check, queue, task, tracks, audio, appeals, quality, admin, dead_letters)
+PAGES: Final = (login, check, queue, tracks, audio, appeals, quality, admin, dead_letters)
 
 
 def create(resources: AppResources, address: str) -> ASGIApp:
