@@ -94,12 +94,7 @@ MONITOR: Final = Process(
     memory_limit="384Mi",
 )
 
-PROCESSES: Final = {
-    process.name: process
-    for process in (
-        *(FINGERPRINT, CLASSIFY, DECIDE, REDECIDE, LEDGER, CATALOGUE),
-        *(CONSOLE, MONITOR),
-    )
-}
+_ALL: Final = (FINGERPRINT, CLASSIFY, DECIDE, REDECIDE, LEDGER, CATALOGUE, CONSOLE, MONITOR)
+PROCESSES: Final = {process.name: process for process in _ALL}
 # The topics of each consumer group.
 GROUPS: Final = {process.name: process.reads for process in PROCESSES.values() if process.reads}
