@@ -35,10 +35,7 @@ class WrongSnapshot(BadInput):
 
 
 def features_of(
-    event: TrackClassified,
-    facts: Facts,
-    rights: Rights,
-    assertions: tuple[Assertion, ...],
+    event: TrackClassified, facts: Facts, rights: Rights, assertions: tuple[Assertion, ...]
 ) -> dict[str, Value]:
     """Return the snapshot of a track in the territories where ``rights`` hold."""
     label, artwork = labels.effective(assertions), labels.effective_artwork(assertions)

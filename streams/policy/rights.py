@@ -58,10 +58,7 @@ NO_RIGHTS: Final = Rights()
 
 
 def rights_of(
-    event: TrackClassified,
-    entries: Sequence[RightsChanged],
-    territory: str,
-    at: datetime,
+    event: TrackClassified, entries: Sequence[RightsChanged], territory: str, at: datetime
 ) -> Rights:
     """Return what follows for a track from ``entries``, which are those that may be about it."""
     upload = event.upload
