@@ -46,9 +46,8 @@ def beyond_the_detector(values: Mapping[str, Value]) -> bool:
     """Whether any source but the detector gives a reason for a consequence."""
     cleared = values["label.extent"] in NO_AI
     for name, feature in FEATURES.items():
-        if feature.alone is None or name == "signals.independent":
-            continue
-        if cleared and name in ABOUT_THE_LABEL:
+        ignored = name == "signals.independent" or (cleared and name in ABOUT_THE_LABEL)
+        if feature.alone is None or ignored:
             continue
         value = values[name]
         if feature.kind is Kind.NUMBER:
