@@ -105,8 +105,8 @@ class Fetcher:
         target = Path(name)
         try:
             with (
-                os.fdopen(descriptor, "wb") as copy,
                 _store_errors(uri),
+                os.fdopen(descriptor, "wb") as copy,
                 self._open(uri) as source,
             ):
                 for size_of in ("size", "length_remaining"):  # of fsspec, of urllib3

@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
-from streams.ops.checks import broker, certificates, disks, drift, ledger, reference, rights
+from streams.ops.checks import broker, certificates, disks, drift, ledger, reference
 from streams.runtime import logs, metrics
 from streams.runtime.health import Health, serve
 from streams.runtime.settings import Settings
@@ -70,7 +70,7 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
     rarely_s = 8 * every_s
     with broker.Lag(settings) as lag, closing(Ledger(connect(settings.ledger))) as database:
         open_work = ledger.LedgerGauges(database, settings)
-        registry = rights.RegistryGauges()
+        registry = ledger.RegistryGauges()
         compare = partial(reference.measure, database, settings)
         dates = partial(certificates.measure, settings)
         yield [
@@ -81,7 +81,7 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
             Check("quality", rarely_s, partial(ledger.measure_quality, database), ledger.QUALITY),
             Check("drift", rarely_s, partial(drift.measure, database), drift.GAUGES),
             Check("reference", rarely_s, compare, reference.GAUGES),
-            Check("rights", rarely_s, partial(registry.measure, database), rights.GAUGES),
+            Check("rights", rarely_s, partial(registry.measure, database), ledger.RIGHTS),
             Check("certificates", 40 * every_s, dates, certificates.GAUGES),
         ]
 

@@ -1,19 +1,27 @@
-"""Gauges from the ledger: open work and the quality of verdicts."""
+"""Gauges from the ledger: open work, the quality of verdicts, the rights registry."""
 
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from streams.contract.records.reviews import PENDING_STATES
+from streams.contract.records.rights import RightsEntry
+from streams.policy.registry import AGREEMENT_STATUSES, ends_by_revocation, status_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services.review_quality import figures
 from streams.store import monitoring
 from streams.store.database import Ledger
+from streams.store.monitoring import RightsState
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue's time to answer
 HORIZON: Final = timedelta(days=1)  # older decisions have raised an alert already
 GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS)
 QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES, metrics.KAPPA)
+RIGHTS: Final = (metrics.AGREEMENTS, metrics.AGREEMENTS_ENDING, metrics.OPT_OUTS)
+WITHIN_DAYS: Final = (7, 30, 90)
+GRANTS: Final = frozenset({"opt_in", "conditional", "revoked"})
+IN_FORCE: Final = "in_force"
 
 
 class LedgerGauges:
@@ -64,3 +72,47 @@ def measure_quality(ledger: Ledger) -> None:
                 for bound, value in (("share", share.share), ("low", low), ("high", high)):
                     metrics.QUALITY.labels(measure, share.name, bound).set(value)
                 metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
+
+
+class RegistryGauges:
+    """The newest version of every entry; read again only after a change."""
+
+    def __init__(self) -> None:
+        self._state: RightsState | None = None
+        self._entries: tuple[RightsEntry, ...] = ()
+
+    def measure(self, ledger: Ledger) -> None:
+        """Set the gauges."""
+        now = datetime.now(UTC)
+        with ledger.reading() as connection:
+            state = monitoring.rights_state(connection)
+            if state != self._state:
+                self._entries = monitoring.rights_entries(connection)
+                self._state = state
+        statuses = [(entry, status_of(entry, entry.territories[0], now)) for entry in self._entries]
+        grants = [(entry, status) for entry, status in statuses if entry.permission in GRANTS]
+        by_status = Counter(status for _, status in grants)
+        for status in AGREEMENT_STATUSES:
+            if status not in ("out_of_scope", "unknown"):  # of a place or a tool, not of an entry
+                metrics.AGREEMENTS.labels(status).set(by_status[status])
+        ends = [ends_at(entry) for entry, status in grants if status == IN_FORCE]
+        for days in WITHIN_DAYS:
+            soon = now + timedelta(days=days)
+            count = sum(end is not None and end <= soon for end in ends)
+            metrics.AGREEMENTS_ENDING.labels(f"{days}d").set(count)
+        opted_out = Counter(
+            entry.source
+            for entry, status in statuses
+            if entry.permission == "opt_out" and status == IN_FORCE
+        )
+        metrics.OPT_OUTS.clear()  # sources come and go
+        for source, count in opted_out.items():
+            metrics.OPT_OUTS.labels(source).set(count)
+
+
+def ends_at(entry: RightsEntry) -> datetime | None:
+    """Return when an entry ceases to count; None: it has no end."""
+    ends = [ends_by_revocation(entry)] if entry.revocation is not None else []
+    if entry.valid_until is not None and entry.valid_until < date.max:
+        ends.append(datetime.combine(entry.valid_until + timedelta(days=1), time(), UTC))
+    return min(ends, default=None)

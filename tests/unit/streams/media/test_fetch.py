@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from detector.errors import Fatal
+from detector.errors import Fatal, Transient
 from streams.media.fetch import YOUNG_S, Fetcher, RefusedUri, sweep
 from streams.media.fetch import spool as own_folder
 from streams.runtime.settings import Settings
@@ -101,6 +102,18 @@ def test_refuses_more_bytes_than_allowed_before_copying(root: Path, spool: Path)
 def test_refuses_another_content(root: Path, spool: Path) -> None:
     (root / "a.wav").write_bytes(b"x")
     assert refused(fetcher(root), (root / "a.wav").as_uri(), spool, "0" * 64) == "hash_mismatch"
+
+
+def test_a_full_disk_is_tried_again(root: Path, spool: Path) -> None:
+    (root / "a.wav").write_bytes(bytes(500))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(Transient, match="file store"):
+            fetcher(root).fetch((root / "a.wav").as_uri(), None, spool)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(spool.iterdir()) == []
 
 
 def test_other_stores_come_through_fsspec(root: Path, spool: Path) -> None:

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from streams.contract.records import Declaration
 from streams.contract.records.rights import RightsChanged
-from streams.ops.checks.rights import RegistryGauges
+from streams.ops.checks.ledger import RegistryGauges
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.policy.facts import Facts
