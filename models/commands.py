@@ -8,15 +8,12 @@ from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import Annotated, ParamSpec
 
 import typer
 
 from detector.errors import Fatal
 from detector.evidence.registry import BRANCHES
-
-if TYPE_CHECKING:
-    from models.synthesis.samples import Sample
 
 app = typer.Typer()
 
@@ -46,13 +43,6 @@ def _needs_train(command: Callable[_Parameters, None]) -> Callable[_Parameters, 
     return app.command()(checked)
 
 
-def write_samples(folder: Path, seed: int) -> "list[Sample]":
-    """Write the self-made tracks; see ``models.synthesis.samples``."""
-    from models.synthesis.samples import write_samples as write
-
-    return write(folder, seed)
-
-
 @_needs_train
 def train(
     manifest: _Manifest,
@@ -76,17 +66,9 @@ def train(
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(BRANCHES)}")
     trained = train_model(
-        manifest,
-        audio_root or manifest.parent,
-        out,
-        name=name,
-        version=version,
-        seed=seed,
-        cache=cache,
-        cells=cells,
-        workers=workers,
-        branches=chosen,
-    )
+        manifest, audio_root or manifest.parent, out, name=name, version=version, seed=seed,
+        cache=cache, cells=cells, workers=workers, branches=chosen,
+    )  # fmt: skip
     typer.echo(trained.report)
     typer.echo(f"\n{trained.folder}: sha256 {trained.digest}")
 
@@ -118,17 +100,12 @@ def learn(
     from models.learning.few_shot import learn_from_files
     from models.learning.reviewed import chosen
 
-    tracks, reviewed_controls = (
-        chosen(from_reviews, listed_as or generator) if from_reviews else ([], [])
-    )
+    tracks, humans = files or [], controls or []
+    if from_reviews:
+        reviewed, reviewed_humans = chosen(from_reviews, listed_as or generator)
+        tracks, humans = [*tracks, *reviewed], [*humans, *reviewed_humans]
     taught = learn_from_files(
-        generator,
-        [*(files or []), *tracks],
-        [*(controls or []), *reviewed_controls],
-        model,
-        None if dry_run else out,
-        cache=cache,
-        workers=workers,
+        generator, tracks, humans, model, None if dry_run else out, cache=cache, workers=workers
     )
     typer.echo(taught.report())
 
@@ -148,18 +125,11 @@ def release(
     """Train a candidate again, check its gates and write the release."""
     from models.evaluation.release import release as release_model
 
-    released = release_model(
-        candidate,
-        manifest,
-        audio_root or manifest.parent,
-        out,
-        version=version,
-        cache=cache,
-        cells=cells,
-        workers=workers,
-        dry_run=dry_run,
-    )
-    typer.echo(released.report())
+    report = release_model(
+        candidate, manifest, audio_root or manifest.parent, out, version=version, cache=cache,
+        cells=cells, workers=workers, dry_run=dry_run,
+    )  # fmt: skip
+    typer.echo(report)
 
 
 @_needs_train
@@ -176,21 +146,16 @@ def evaluate(
     workers: _Workers = 2,
 ) -> None:
     """Measure a model on labelled recordings, each maker left out."""
+    from models.evaluation.document import write_files
     from models.evaluation.evaluate import evaluate as evaluate_model
 
-    evaluation = evaluate_model(
-        manifest,
-        audio_root or manifest.parent,
-        model,
-        cache=cache,
-        cells=cells,
-        workers=workers,
-        seed=seed,
+    root = audio_root or manifest.parent
+    files = evaluate_model(
+        manifest, root, model, cache=cache, cells=cells, workers=workers, seed=seed
     )
-    typer.echo(evaluation.text.rstrip())
-    if out is not None:
-        for path in evaluation.write(out):
-            typer.echo(path)
+    typer.echo(files["evaluation.txt"].rstrip())
+    for path in write_files(out, files) if out else ():
+        typer.echo(path)
 
 
 @_needs_train
@@ -217,17 +182,9 @@ def robustness(
     from models.evaluation.robustness_report import write
 
     figures = measure(
-        manifest,
-        audio_root or manifest.parent,
-        model,
-        cells=cells,
-        report=out,
-        per_maker=per_maker,
-        seeds=seeds,
-        alpha=alpha,
-        seed=seed,
-        workers=workers,
-    )
+        manifest, audio_root or manifest.parent, model, cells=cells, report=out,
+        per_maker=per_maker, seeds=seeds, alpha=alpha, seed=seed, workers=workers,
+    )  # fmt: skip
     paths = write(figures, out)
     typer.echo((out / "robustness.md").read_text(encoding="utf-8"))
     for path in paths:
@@ -268,10 +225,8 @@ def predict(
     """Count the outcomes of a model for the files of a manifest, by label."""
     from models.evaluation.outcomes_report import OUTCOMES, outcome_rows, write_outcomes
 
-    report = write_outcomes(
-        manifest, audio_root or manifest.parent, model, out,
-        name=name, cache=cache, workers=workers,
-    )  # fmt: skip
+    root = audio_root or manifest.parent
+    report = write_outcomes(manifest, root, model, out, name=name, cache=cache, workers=workers)
     typer.echo(f"alpha {report['alpha']:.2%}")
     typer.echo("\t".join(("label", "files", *OUTCOMES, "reasons to abstain")))
     for row in outcome_rows(report["labels"]):

@@ -1,9 +1,7 @@
 """How often the right generator is named, with the track's whole repository left out.
 
-Songs of one repository share prompts, encoder and mastering, so a template of its neighbours
-proves little. A track is *known* where its generator has a template from other repositories.
-Else it is *unseen*, and every name is wrong. Generators that are often taken for each other
-share a decoder and are reported as a family.
+A track is *known* where its generator has a template from other repositories. Else it is *unseen*,
+and every name is wrong. Generators that are often taken for each other are a family.
 """
 
 from collections import Counter
@@ -21,24 +19,12 @@ FAMILY_SHARE: Final = 0.2  # of a generator's tracks that get another's name
 
 
 def measure(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Return how often tracks are named rightly, wrongly or not at all.
-
-    Only populations in which names are given count; abstentions are not named.
-    """
+    """Return how often tracks are named rightly, wrongly or not at all, without abstentions."""
     counts: dict[str, Counter[tuple[str, str]]] = {"known": Counter(), "unseen": Counter()}
     for status, maker, name in _names([track for track in scored if track.reason is None]):
         counts[status][maker, name] += 1
-    return {
-        **{status: _shares(pairs) for status, pairs in counts.items()},
-        "confusions": {
-            status: [
-                {"generator": maker, "named": name, "tracks": count}
-                for (maker, name), count in sorted(pairs.items())
-            ]
-            for status, pairs in counts.items()
-        },
-        "families": families(counts["known"] + counts["unseen"]),
-    }
+    shares = {status: _shares(pairs) for status, pairs in counts.items()}
+    return {**shares, "families": families(counts["known"] + counts["unseen"])}
 
 
 def _names(tracks: Sequence[Scored]) -> Iterator[tuple[str, str, str]]:

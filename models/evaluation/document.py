@@ -1,14 +1,16 @@
 """Reports as lists of blocks, rendered as Markdown or as one HTML page with its pictures inside."""
 
-import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from io import StringIO
+from operator import getitem
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
 import orjson
+from jinja2 import Environment, PackageLoader
 from matplotlib.figure import Figure
 
 STYLE: Final[dict[Any, Any]] = {
@@ -19,28 +21,6 @@ STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "earmark",
 }
 NAME_LETTERS: Final = 6  # a cell with more is a name or a sentence: it begins at the left
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff;
-       max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }}
-h2 {{ margin-top: 2.5rem; border-bottom: 2px solid #e4e7eb; }}
-p {{ white-space: pre-line; }}
-table {{ border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e4e7eb;
-         vertical-align: top; }}
-th:first-child, td:first-child {{ text-align: left; }}
-td.words {{ text-align: left; }}
-figure {{ margin: 1rem 0; }}
-figcaption {{ color: #52606d; max-width: 48rem; }}
-svg {{ max-width: 100%; height: auto; }}
-</style></head><body>
-<h1>{title}</h1>
-{body}
-</body></html>
-"""
 
 
 @dataclass(frozen=True)
@@ -61,10 +41,38 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with its caption, for HTML pages alone; drawn in the style of the reports."""
+    """A picture with its caption, for HTML pages alone."""
 
     draw: Callable[[], Figure]
     caption: str
+
+    def svg(self) -> str:
+        """Return the picture as an SVG element, in the style of the reports."""
+        out = StringIO()
+        with mpl.rc_context(STYLE):
+            self.draw().savefig(out, format="svg", metadata={"Date": None})
+        return out.getvalue()[out.getvalue().index("<svg") :]
+
+
+Column = tuple[str, str] | tuple[str, str, Callable[[Any], str]]
+"""The heading of a column, the path of its figure in a row with slashes, how to show it."""
+
+
+def table_of(columns: Sequence[Column], rows: Iterable[Any]) -> Table:
+    """Return a table of nested figures."""
+    return Table(
+        [column[0] for column in columns],
+        [[_shown(row, *column[1:]) for column in columns] for row in rows],
+    )
+
+
+def _shown(row: Any, path: str, show: Callable[[Any], str] = str) -> str:
+    return show(reduce(getitem, filter(None, path.split("/")), row))
+
+
+def named(rows: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with their names as the figure ``name``."""
+    return [{"name": name, **row} for name, row in rows.items()]
 
 
 Block = str | Heading | Table | Picture
@@ -87,47 +95,20 @@ def _markdown(block: str | Heading | Table) -> str:
             return block
 
 
-def page(title: str, blocks: Iterable[Block]) -> str:
+def page(title: str, blocks: Sequence[Block]) -> str:
     """Return the report as an HTML page that fetches nothing."""
-    with mpl.rc_context(STYLE):
-        body = "\n".join(map(_html, blocks))
-    return _PAGE.format(title=html.escape(title), body=body)
-
-
-def _html(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{html.escape(text)}</h{level}>"
-        case Table(head, rows):
-            names = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-            body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-            return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
-        case Picture(draw, caption):
-            out = StringIO()
-            draw().savefig(out, format="svg", metadata={"Date": None})
-            svg = out.getvalue()[out.getvalue().index("<svg") :]
-            return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
-        case _:
-            return f"<p>{html.escape(block)}</p>"
-
-
-def _cell(value: Any) -> str:
-    words = isinstance(value, str) and sum(map(str.isalpha, value)) > NAME_LETTERS
-    return f"<td{' class=words' if words else ''}>{html.escape(str(value))}</td>"
+    pages = Environment(loader=PackageLoader("models.evaluation", ""), autoescape=True)
+    pages.tests["words"] = lambda cell: sum(map(str.isalpha, str(cell))) > NAME_LETTERS
+    return pages.get_template("report.html").render(title=title, blocks=blocks)
 
 
 def write_files(folder: Path, contents: Mapping[str, Any]) -> list[Path]:
     """Write files by name: strings as they are, other contents as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        text = content if isinstance(content, str) else json_of(content)
-        (folder / name).write_text(text, encoding="utf-8")
+        data = orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else data)
     return [folder / name for name in contents]
-
-
-def json_of(figures: Any) -> str:
-    """Return figures as indented JSON."""
-    return orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def percent(share: float | None) -> str:

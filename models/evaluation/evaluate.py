@@ -1,17 +1,12 @@
 """Measures a model on recordings of makers that it does not know.
 
-The maker of each track is left out. The clock learns nothing from AI tracks. Templates are
-refitted on this manifest without each maker (``models.training.template_fitting``). A human track
-is compared only with other repositories' tracks. Probabilities are refitted without the maker's
-fold. Abstentions stay in the denominators: they are neither finds nor false alarms.
-
-The evaluation checks itself: labels permuted between makers must give an AUROC near 0.5, and
-swapped classes are refused. Beside the figures are those of ``confounds``, ``baselines``,
-``nested``, ``unseen_decoders`` and ``fpr_by_stratum``.
+Templates are refitted on this manifest without the maker of each track. A human track is compared
+only with other repositories' tracks. Probabilities are refitted without the maker's fold.
+Abstentions stay in the denominators: they are neither finds nor false alarms.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,18 +18,19 @@ from scipy.stats import binom
 from detector.assessment.model import MANIFEST, Model
 from detector.calibration.applicability import abstention_reason
 from detector.types import FloatVector
-from models.evaluation import attribution, baselines, data_report, reliability, unseen_decoders
-from models.evaluation.document import markdown, page, write_files
+from models.evaluation import attribution, baselines, measures, unseen_decoders
+from models.evaluation.document import markdown, page
 from models.evaluation.held_out_scores import humans_csv, scores_csv
 from models.evaluation.measures import ALPHAS, FPRS, interval
 from models.evaluation.nested import nested
 from models.evaluation.report import blocks
-from models.learning.data import AI, read_manifest, traces, usable
-from models.learning.observations import Observed, observe
+from models.learning.data import AI, HUMAN, SUSPECTS, Track, digest, read_manifest, traces, usable
+from models.learning.observations import Observed, Rejected, observe
 from models.training import confounds, fpr_by_stratum
 from models.training.augmented_humans import augment_humans
 from models.training.detection_tables import by_maker, p_values, realised_fpr
 from models.training.fusion import fuse
+from models.training.lineage import performances
 from models.training.metrics import auroc, check_polarity, rounded, tpr_at
 from models.training.scoring import Population, Scored, assessable, score_all
 from models.training.template_fitting import Lines
@@ -49,45 +45,16 @@ SUBSETS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Figures as plain data, as Markdown and as a page, and the scores as CSV."""
-
-    figures: dict[str, Any]
-    text: str
-    html: str
-    scores_csv: str
-    humans_csv: str
-
-    def write(self, folder: Path) -> list[Path]:
-        """Write evaluation.json, .txt, .html, scores.csv and humans.csv."""
-        files = {
-            "evaluation.json": self.figures,
-            "evaluation.txt": self.text,
-            "evaluation.html": self.html,
-            "scores.csv": self.scores_csv,
-            "humans.csv": self.humans_csv,
-        }
-        return write_files(folder, files)
-
-
 def evaluate(
-    manifest: Path,
-    audio_root: Path,
-    folder: Path,
-    *,
-    cache: Path,
-    cells: Path,
-    workers: int,
-    seed: int,
-) -> Evaluation:
-    """Evaluate the model of ``folder`` on a manifest; see the module docstring.
+    manifest: Path, root: Path, folder: Path, *, cache: Path, cells: Path, workers: int, seed: int
+) -> dict[str, Any]:
+    """Evaluate the model of ``folder`` on a manifest; return the files of the report by name.
 
     Raises:
         BadInput: reason ``polarity`` where AI tracks score below human ones.
     """
     model = Model.load(folder)
-    tracks = read_manifest(manifest, audio_root)
+    tracks = read_manifest(manifest, root)
     observed, rejected = observe(usable(tracks), cache, workers)
     observed_traces, _ = observe(traces(tracks), cache, workers)
     suspects, _ = observe([track for track in tracks if track.suspect], cache, workers)
@@ -97,19 +64,48 @@ def evaluate(
     decoders = [*observed_traces, *augmented]
     figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},
-        "data": data_report.report(tracks, observed, rejected),
+        "data": _data(tracks, observed, rejected),
         "seed": seed,
         **figures_of(fused.scored, model, decoders, suspects, cache, seed),
         "as_released": as_released(observed, model, folder),
     }
+    title = f"Evaluation of {model.name} {model.version}, sha256 {model.digest}"
     report = blocks(figures, details=True)
-    return Evaluation(
-        figures,
-        markdown(report),
-        page(f"Evaluation of {model.name} {model.version}", report),
-        scores_csv(fused.scored, p_values(fused.scored), audio_root.resolve()),
-        humans_csv(fused.nulls),
-    )
+    return {
+        "evaluation.json": figures,
+        "evaluation.txt": markdown([title, *report]),
+        "evaluation.html": page(title, report),
+        "scores.csv": scores_csv(fused.scored, p_values(fused.scored), root.resolve()),
+        "humans.csv": humans_csv(fused.nulls),
+    }
+
+
+def _data(
+    tracks: Sequence[Track], observed: Sequence[Observed], rejected: Sequence[Rejected]
+) -> dict[str, Any]:
+    """Return the contents of the manifest: what is listed, used, suspect, and not decoded."""
+    suspects = Counter(track.maker for track in tracks if track.suspect)
+    return {
+        "digest": digest(one.track for one in observed),
+        "listed": dict(sorted(Counter(track.label for track in tracks).items())),
+        "used": {
+            label: {
+                "tracks": len(own),
+                "performances": performances([one.track for one in own]),
+                "makers": len({one.track.maker for one in own}),
+                "repositories": len({one.track.repository for one in own}),
+                "hours": rounded(sum(one.facts.duration_s for one in own) / 3_600),
+            }
+            for label in (AI, HUMAN)
+            for own in ([one for one in observed if one.track.label == label],)
+        },
+        "not_used": sum(track.label not in (AI, HUMAN) for track in tracks),
+        "suspects": [
+            {"maker": maker, "tracks": count, "why": SUSPECTS[maker]}
+            for maker, count in sorted(suspects.items())
+        ],
+        "unheard": [{"track": one.track.path.name, "why": one.reason} for one in rejected],
+    }
 
 
 def figures_of(
@@ -120,50 +116,44 @@ def figures_of(
     cache: Path,
     seed: int,
 ) -> dict[str, Any]:
-    """Return the figures of all subsets that have both classes, and of the attribution.
+    """Return the figures of all subsets that have several makers of both classes.
 
-    Args:
-        scored: tracks with out-of-fold scores.
-        model: the evaluated model.
-        decoders: what templates are learned from besides.
-        suspects: recordings of doubtful human origin.
-        cache: folder of observations.
-        seed: of the bootstrap, the permutations and the halves.
+    ``scored`` are out of fold; templates are learned of ``decoders``, too.
     """
-    subsets: dict[str, Any] = {}
-    halved: dict[str, Any] = {}
-    unseen: dict[str, Any] = {}
-    suspected: dict[str, Any] = {}
+    templates = model.template_set is not None
+    figures: dict[str, Any] = {
+        "subsets": {},
+        "nested": {},
+        "attribution": attribution.measure(scored) if templates else None,
+        "unseen_decoders": {},
+        "suspects": {},
+    }
     known = [one for one in decoders if abstention_reason(one.observation) is None]
     for name, names in SUBSETS.items():
         members = [one for one in scored if one.population in names]
         doubtful = fpr_by_stratum.of_populations(suspects, names)
         if doubtful and members:
-            p = p_values(members)
-            suspected[name] = fpr_by_stratum.with_suspects(members, p, doubtful, model)
+            figures["suspects"][name] = fpr_by_stratum.with_suspects(
+                members, p_values(members), doubtful, model
+            )
         population = assessable(members, names[0] if len(names) == 1 else name)
         if any(len(set(population.side(ai=ai).groups)) < 2 for ai in (False, True)):
             continue
-        subsets[name] = subset_figures(members, population, model, cache, seed)
-        if model.template_set is not None and len(names) == 1:
+        figures["subsets"][name] = subset_figures(members, population, model, cache, seed)
+        if templates and len(names) == 1:
             rows = nested(population, model.lattice, range(seed, seed + HALVINGS))
             if rows:
-                halved[name] = rows
+                figures["nested"][name] = rows
             lines = Lines.of([*(one.observed for one in population.tracks), *known])
-            unseen[name] = unseen_decoders.measure(population, lines, model.lattice)
-    return {
-        "subsets": subsets,
-        "nested": halved,
-        "attribution": None if model.template_set is None else attribution.measure(scored),
-        "unseen_decoders": unseen,
-        "suspects": suspected,
-    }
+            decoders_unseen = unseen_decoders.measure(population, lines, model.lattice)
+            figures["unseen_decoders"][name] = decoders_unseen
+    return figures
 
 
 def subset_figures(
     members: Sequence[Scored], population: Population, model: Model, cache: Path, seed: int
 ) -> dict[str, Any]:
-    """Return all figures of one subset: ``members``, of which ``population`` could be assessed."""
+    """Return the figures of one subset: ``members``, of which ``population`` is assessable."""
     ai, human = population.side(ai=True), population.side(ai=False)
     check_polarity(ai.scores, human.scores, population.name)
     p = p_values(members)
@@ -202,23 +192,25 @@ def subset_figures(
         "human_sources": by_maker(members, p, ai=False),
         "by_duration": fpr_by_stratum.by_duration(members, p),
         "worst_humans": _worst(human),
-        "outcomes": reliability.outcomes(
+        "outcomes": measures.outcomes(
             population,
             p[[one.reason is None for one in members]],
             ALPHAS[0],
-            reliability.human_likely_supported(population, model),
+            measures.human_likely_supported(population, model),
         ),
         "unlike": _out_of_distribution(population, model),
-        "probability": reliability.figures_of(population),
+        "probability": measures.probability_figures(population),
         "permuted_auroc": permuted_auroc(population, seed),
         "confounds": confounds.figures_of(population, confounds.measure(population)),
         "baselines": baselines.compare(population, cache, seed),
-        "curves": _curves(ai.scores, human.scores),
+        "curves": {
+            name: [rounded((scores >= at).mean()) for at in np.unique(human.scores)[::-1]]
+            for name, scores in (("fpr", human.scores), ("tpr", ai.scores))
+        },
     }
 
 
 def _out_of_distribution(population: Population, model: Model) -> dict[str, int]:
-    """Return how many tracks the model does not assess as being out of distribution."""
     known = model.likeness
     is_ai = [
         one.is_ai
@@ -241,7 +233,6 @@ def _generators(
 
 
 def _worst(human: Population) -> list[dict[str, Any]]:
-    """Return the human recordings that look most like a generator's."""
     p = p_values(human.tracks)
     return [
         {
@@ -256,15 +247,6 @@ def _worst(human: Population) -> list[dict[str, Any]]:
         for index in np.argsort(-human.scores, kind="stable")[:WORST].tolist()
         for one in (human.tracks[index],)
     ]
-
-
-def _curves(ai: FloatVector, human: FloatVector) -> dict[str, list[float]]:
-    """Return the ROC curve at the false-positive rates that can be distinguished."""
-    thresholds = np.unique(human)[::-1]
-    return {
-        name: [rounded((scores >= at).mean()) for at in thresholds]
-        for name, scores in (("fpr", human), ("tpr", ai))
-    }
 
 
 def permuted_auroc(population: Population, seed: int) -> float:

@@ -1,9 +1,8 @@
 """How well generators are learned from a few tracks: each left out, then taught as a new one.
 
-The template set has met neither the generator nor anything of its repositories. A few of its
-tracks are drawn to learn from, and up to ten human recordings of its repositories as controls.
-Its other tracks are judged, and so are the other human recordings of its repositories. These
-show whether the source was learned instead.
+The template set has met nothing of the generator's repositories. A few of its tracks are drawn to
+learn from, and human recordings of its repositories as controls. Its other tracks are judged; the
+other human recordings of its repositories show whether the source was learned instead.
 """
 
 from collections import Counter
@@ -36,6 +35,7 @@ MIN_TRACKS: Final = 8
 CONTROLS: Final = 10
 DRAWS: Final = 4
 FPR: Final = 0.01
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -51,36 +51,29 @@ class _Known:
 
 
 def measure(fused: Fused, lines: Lines, seed: int) -> dict[str, Any]:
-    """Return the shares found and falsely found at 1 % FPR, by number of tracks learned from.
-
-    Args:
-        fused: out-of-fold scores of the whole answer.
-        lines: its lines.
-        seed: of the draws.
-    """
+    """Return the shares found and falsely found at 1 % FPR, by number of tracks learned from."""
     known = _known(fused, lines)
     counts = Counter(lines.makers[lines.ai].tolist())
+    makers = sorted(name for name, count in counts.items() if count >= MIN_TRACKS)
     rows = {
         name: _generator(known, name, np.random.default_rng((seed, number)))
-        for number, name in enumerate(
-            sorted(n for n, count in counts.items() if count >= MIN_TRACKS)
-        )
+        for number, name in enumerate(makers)
     }
-    full_rate = [row for row in rows.values() if row["population"] == "full_rate"]
+    every = list(rows.values())
+    full_rate = [row for row in every if row["population"] == "full_rate"]
     mean: dict[str, Any] = {
-        str(shots): {
-            "all": _mean(row[str(shots)]["found"] for row in rows.values()),
-            "full_rate": _mean(row[str(shots)]["found"] for row in full_rate),
-            "controls": _mean(row[str(shots)]["controls"] for row in rows.values()),
+        shots: {
+            "all": _mean(row[shots]["found"] for row in every),
+            "full_rate": _mean(row[shots]["found"] for row in full_rate),
+            "controls": _mean(row[shots]["controls"] for row in every),
         }
-        for shots in SHOTS
+        for shots in map(str, SHOTS)
     }
-    mean["unlearned_controls"] = _mean(row["unlearned_controls"] for row in rows.values())
+    mean["unlearned_controls"] = _mean(row["unlearned_controls"] for row in every)
     return {"generators": rows, "mean": mean}
 
 
 def _known(fused: Fused, lines: Lines) -> _Known:
-    """Return what is known of all lines; those of traces have no scores of their own."""
     members = [*(one for one in fused.scored if one.reason is None), *fused.deliveries]
     versions = Counter(one.observed.track.performance for one in members if not one.is_ai)
     rest = [1.0] * (len(lines.human) - len(members))
@@ -113,7 +106,7 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
     tracks = np.flatnonzero(own & here)
     neighbours = np.flatnonzero(lines.recorded & here & same_repository)
 
-    def share(scores: FloatVector, judged: NDArray[np.intp]) -> float | None:
+    def share(scores: FloatVector, judged: Indices) -> float | None:
         if not len(judged):
             return None
         ones = np.ones(len(judged))
@@ -139,11 +132,7 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
 
 
 def _taught(
-    known: _Known,
-    units: FloatArray,
-    humans: BoolVector,
-    taught: NDArray[np.intp],
-    controls: NDArray[np.intp],
+    known: _Known, units: FloatArray, humans: BoolVector, taught: Indices, controls: Indices
 ) -> FloatVector:
     """Return the whole score of every recording once the tracks ``taught`` are learned."""
     shots = [known.tracks[index].observed.observation for index in taught]

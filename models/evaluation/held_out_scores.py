@@ -1,13 +1,11 @@
 """The scores of an evaluation as CSV files, and human scores of other repositories from them.
 
-A released model has met the recordings that it was calibrated on. So human excerpts are judged
-against the out-of-fold scores of other repositories, where ``earmark evaluate`` has written
-those of the same model.
+A released model has met the recordings that it was calibrated on, so human excerpts are judged
+by the out-of-fold scores of other repositories.
 """
 
 import csv
 import io
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,21 +37,20 @@ def humans_csv(nulls: Mapping[str, Null]) -> str:
 
 def scores_csv(scored: Sequence[Scored], p: FloatVector, root: Path) -> str:
     """Return one row per track: its maker, its scores, its p-value with the maker left out."""
+    rows = []
+    for recording, value in zip(scored, p, strict=True):
+        track, observation = recording.observed.track, recording.observed.observation
+        path = track.path.resolve()
+        rows.append((
+            path.relative_to(root) if path.is_relative_to(root) else track.path.name,
+            track.sha256, track.label, track.maker, track.repository, observation.sample_rate_hz,
+            np.round(observation.duration_s, 2), recording.score, recording.clock,
+            recording.rate_hz, recording.template, f"{value:.5f}", recording.reason or "",
+        ))  # fmt: skip
     return _csv(
         ("path", "sha256", "label", "maker", "repository", "sample_rate_hz", "duration_s",
          "score", "clock", "rate_hz", "template", "p_value", "abstained"),
-        (_score_row(one, value, root) for one, value in zip(scored, p, strict=True)),
-    )  # fmt: skip
-
-
-def _score_row(scored: Scored, p: float, root: Path) -> tuple[Any, ...]:
-    track, observation = scored.observed.track, scored.observed.observation
-    path = track.path.resolve()
-    return (
-        path.relative_to(root) if path.is_relative_to(root) else track.path.name,
-        track.sha256, track.label, track.maker, track.repository, observation.sample_rate_hz,
-        np.round(observation.duration_s, 2), scored.score, scored.clock, scored.rate_hz,
-        scored.template, f"{p:.5f}", scored.reason or "",
+        rows,
     )  # fmt: skip
 
 
@@ -65,9 +62,9 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """Out-of-fold (score, weight) of human recordings by population and repository."""
+    """The rows of ``humans_csv`` of an evaluation."""
 
-    scores: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]
+    rows: Sequence[Mapping[str, str]]
 
     @classmethod
     def read(cls, report: Path, model: Model) -> "HeldOutScores | None":
@@ -77,13 +74,8 @@ class HeldOutScores:
             return None
         if orjson.loads(figures.read_bytes())["model"]["digest"] != model.digest:
             return None
-        rows: dict[str, dict[str, list[tuple[float, float]]]] = {}
         with scores.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                pair = float(row["score"]), float(row["weight"])
-                by_repository = rows.setdefault(row["population"], defaultdict(list))
-                by_repository[row["repository"]].append(pair)
-        return cls(rows)
+            return cls(list(csv.DictReader(file)))
 
     def outcome(
         self, answer: Assessment, population_name: str, repositories: Collection[str], alpha: float
@@ -95,10 +87,9 @@ class HeldOutScores:
         if answer.score is None:
             return answer.outcome
         pairs = [
-            pair
-            for repository, pairs in self.scores.get(population_name, {}).items()
-            if repository not in repositories
-            for pair in pairs
+            (float(row["score"]), float(row["weight"]))
+            for row in self.rows
+            if row["population"] == population_name and row["repository"] not in repositories
         ]
         scores, weights = np.array(pairs).reshape(-1, 2).T
         p_value = (1 + weights[scores >= answer.score].sum()) / (weights.sum() + 1)

@@ -1,8 +1,7 @@
 """How well known tracks are matched: real files through a grid of common alterations.
 
 Each recording is the reference; each cell is a query. A query takes the way of an upload: index
-keys vote, the best are aligned, one frozen set of thresholds decides. Landmarks are cached by
-content and cell, so that other thresholds can be tried in a minute.
+keys vote, the best are aligned, one frozen set of thresholds decides.
 """
 
 import csv
@@ -24,17 +23,9 @@ from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
 from detector.matching.match_classes import classify, indistinct
 from detector.matching.postings import Postings, pack, packed, votes
 from detector.types import FloatArray
-from models.augmentation.augmentations import Audio
+from models.augmentation.augmentations import AUGMENTATIONS, Audio
 from models.augmentation.coders import Coder, through
-from models.augmentation.effects import (
-    equalised,
-    limited,
-    low_passed,
-    resampled,
-    sped,
-    stretched,
-    with_noise,
-)
+from models.augmentation.effects import low_passed, resampled, sped, stretched, with_noise
 from models.evaluation.document import Table, markdown
 
 SECONDS: Final = 100.0
@@ -52,23 +43,15 @@ class Alteration:
     apply: Change
 
 
-def _coded(coder: Coder) -> Change:
-    return lambda audio, rate, rng: through(audio, rate, coder)
+_APPLY: Final = {cell.name: cell.apply for cell in AUGMENTATIONS}
 
 
 def _sped(percent: int) -> Change:
     return lambda audio, rate, rng: (sped(audio, percent), rate)
 
 
-def _then(*changes: Change) -> Change:
-    """Return one change after another."""
-
-    def changed(audio: FloatArray, rate: int, rng: np.random.Generator) -> Audio:
-        for change in changes:
-            audio, rate = change(audio, rate, rng)
-        return audio, rate
-
-    return changed
+def _then(first: Change, second: Change) -> Change:
+    return lambda audio, rate, rng: second(*first(audio, rate, rng), rng)
 
 
 def _excerpt(seconds: float) -> Change:
@@ -101,28 +84,25 @@ def _intro(seconds: int) -> Change:
     return put
 
 
-_MP3: Final = {
-    kbit: _coded(Coder("libmp3lame", "mp3", kbit * 1_000, 44_100)) for kbit in (64, 128, 320)
-}
+_OPUS: Final = Coder("libopus", "ogg", 48_000, 48_000)
 ALTERATIONS: Final = (
-    *(Alteration(f"mp3-{kbit}", N, _MP3[kbit]) for kbit in (320, 128, 64)),
-    Alteration("aac-96", N, _coded(Coder("aac", "adts", 96_000))),
-    Alteration("opus-48", N, _coded(Coder("libopus", "ogg", 48_000, 48_000))),
-    Alteration("gain-12", N, lambda audio, rate, rng: (audio * np.float32(0.25), rate)),
-    Alteration("eq", N, lambda audio, rate, rng: (equalised(audio, rate, rng), rate)),
-    Alteration("limited-6", N, lambda audio, rate, rng: (limited(audio, rate, drive_db=6), rate)),
+    *(Alteration(name, N, _APPLY[name]) for name in ("mp3-320", "mp3-128", "mp3-64", "aac-96")),
+    Alteration("opus-48", N, lambda audio, rate, rng: through(audio, rate, _OPUS)),
+    Alteration("gain-12", N, _APPLY["gain-12dB"]),
+    Alteration("eq", N, _APPLY["eq"]),
+    Alteration("limited-6", N, _APPLY["limiter+6dB"]),
     Alteration("low-pass-3k", N, lambda audio, rate, rng: (low_passed(audio, rate, 3_000), rate)),
-    Alteration("noise-20", N, lambda audio, rate, rng: (with_noise(audio, 20, rng), rate)),
+    Alteration("noise-20", N, _APPLY["noise-20dB"]),
     Alteration("noise-10", N, lambda audio, rate, rng: (with_noise(audio, 10, rng), rate)),
     Alteration("trim-5", N, lambda audio, rate, rng: (audio[:, 3 * rate : -2 * rate], rate)),
     *(Alteration(f"excerpt-{seconds}", C, _excerpt(seconds)) for seconds in (15, 30, 60)),
-    Alteration("excerpt-15-mp3-64", C, _then(_excerpt(15), _MP3[64])),
+    Alteration("excerpt-15-mp3-64", C, _then(_excerpt(15), _APPLY["mp3-64"])),
     Alteration("intro-10", N, _intro(10)),
     Alteration("intro-20", C, _intro(20)),
     *(Alteration(f"speed{by:+}", S, _sped(by)) for by in (-8, -4, -2, -1, 1, 2, 4, 8)),
-    Alteration("speed+4-mp3-64", S, _then(_sped(4), _MP3[64])),
+    Alteration("speed+4-mp3-64", S, _then(_sped(4), _APPLY["mp3-64"])),
     Alteration("speed+4-excerpt-30", S, _then(_excerpt(30), _sped(4))),
-    Alteration("tempo+5", S, lambda audio, rate, rng: (stretched(audio, 1.05), rate)),
+    Alteration("tempo+5", S, _APPLY["stretch+5%"]),
     Alteration("tempo-8", S, lambda audio, rate, rng: (stretched(audio, 0.92), rate)),
     *(Alteration(f"pitch{by:+}", S, _higher(by)) for by in (6, -6, -8)),
 )
@@ -133,10 +113,7 @@ ORIGINAL: Final = Alteration("original", N, lambda audio, rate, rng: (audio, rat
 
 @dataclass
 class Grid:
-    """Of each cell the classes and scores of the right references, and all false matches.
-
-    The class is ``not_found`` where the index keys did not vote for the reference.
-    """
+    """Of each cell the classes and scores of the right references, and all false matches."""
 
     tracks: int
     classes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))

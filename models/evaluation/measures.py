@@ -1,38 +1,41 @@
-"""Figures that several tables share: separation of the classes, intervals, fits by fold."""
+"""Figures of an evaluation: separation of the classes with intervals, probabilities, outcomes."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
+from detector.assessment.answer import HUMAN_LIKELY_BELOW
+from detector.assessment.model import Model
 from detector.calibration.calibration import TYPICAL_S, HumanScores
+from detector.evidence.branch import HUMAN_LIKELY_P
+from detector.evidence.templates import TemplateSet
 from detector.types import BoolVector, FloatVector
 from models.training.confounds import fold_of
-from models.training.metrics import auroc, cluster_bootstrap, rounded, tpr_at
+from models.training.metrics import (
+    auroc,
+    balanced_weights,
+    brier,
+    cluster_bootstrap,
+    expected_calibration_error,
+    fit_platt,
+    rounded,
+    tpr_at,
+)
 from models.training.scoring import Population
+from models.training.template_fitting import Lines
 
 FPRS: Final = (0.01, 0.05)
 ALPHAS: Final = (0.01, 0.02, 0.05)
 FOLDS: Final = 5
+BINS: Final = (0.0, 0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 
 
 def separation(ai: FloatVector, human: FloatVector) -> dict[str, Any]:
     """Return the AUROC, and the TPR at each of ``FPRS``."""
     tprs = {f"tpr_at_{fpr:g}": rounded(tpr_at(ai, human, fpr)) for fpr in FPRS}
     return {"auroc": rounded(auroc(ai, human)), **tprs}
-
-
-def separation_with_intervals(
-    population: Population, scores: FloatVector, seed: int
-) -> dict[str, Any]:
-    """Return ``separation`` of a population by some scores [tracks], TPRs with intervals."""
-    ai, human = population.labels, ~population.labels
-    figures = separation(scores[ai], scores[human])
-    for fpr in FPRS:
-        name = f"tpr_at_{fpr:g}"
-        figures[f"{name}_interval"] = interval(population, scores, partial(tpr_at, fpr=fpr), seed)
-    return figures
 
 
 def interval(
@@ -64,6 +67,13 @@ def surprises(null: HumanScores, scores: FloatVector) -> FloatVector:
     return np.array([null.surprise(score, TYPICAL_S) for score in scores.tolist()])
 
 
+def template_scores(template_set: TemplateSet, lines: Lines) -> FloatVector:
+    """Return the best template's score of each recording."""
+    units = template_set.unit(lines.vectors)
+    pairs = zip(units, lines.populations.tolist(), strict=True)
+    return np.array([float(template_set.scores(*pair).max()) for pair in pairs])
+
+
 def roots_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return a name for each name: the same for all that pairs join, directly or not."""
     parent: dict[str, str] = {}
@@ -76,3 +86,70 @@ def roots_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for first, second in pairs:
         parent[root(first)] = root(second)
     return {name: root(name) for name in parent}
+
+
+def left_out_probabilities(population: Population) -> FloatVector:
+    """Return each track's probability by a fit without its maker's fold."""
+    scores, labels, names = population.scores, population.labels, np.array(population.groups)
+    return by_fold(
+        population,
+        lambda used: fit_platt(
+            scores[used], labels[used], names[used].tolist()
+        ).probability(scores[~used]),
+    )  # fmt: skip
+
+
+def probability_figures(population: Population) -> dict[str, Any]:
+    """Return Brier score, log loss, ECE and the reliability diagram's points, out of fold.
+
+    Every maker counts alike within its class, so a probability is about a track of any maker.
+    """
+    p, labels = left_out_probabilities(population), population.labels
+    weights = balanced_weights(labels, population.groups)
+    sure = p.clip(1e-4, 1 - 1e-4)
+    loss = -np.where(labels, np.log(sure), np.log(1 - sure))
+    return {
+        "brier": rounded(brier(p, labels, weights)),
+        "log_loss": rounded(np.average(loss, weights=weights)),
+        "ece": rounded(expected_calibration_error(p, labels, weights)),
+        "bins": [
+            {
+                "from": low,
+                "to": high,
+                "tracks": int(own.sum()),
+                "weight": rounded(weights[own].sum() / weights.sum()),
+                "probability": rounded(np.average(p[own], weights=weights[own])),
+                "ai_share": rounded(np.average(labels[own], weights=weights[own])),
+            }
+            for low, high in pairwise(BINS)
+            if (own := (p >= low) & (p < high if high < 1 else p <= high)).any()
+        ],
+    }
+
+
+def human_likely_supported(population: Population, model: Model) -> BoolVector:
+    """Return for which tracks a model may answer *human likely* if it finds nothing."""
+    supported = []
+    for track in population.tracks:
+        observed, known = track.observed.observation, model.calibrations.get(track.population)
+        finds = known is not None and known.finds(observed.duration_s, sum(observed.groups))
+        supported.append(finds and not track.looped)
+    return np.array(supported, bool)
+
+
+def outcomes(
+    population: Population, p_values: FloatVector, alpha: float, may_be_human: BoolVector
+) -> dict[str, dict[str, float]]:
+    """Return the shares of outcomes that the detector gives AI and human tracks.
+
+    ``p_values`` [tracks] with the maker left out; ``may_be_human`` by
+    ``human_likely_supported``; the rules are those of ``detector.assessment.answer``.
+    """
+    flagged = p_values <= alpha
+    human = ~flagged & (p_values >= HUMAN_LIKELY_P) & may_be_human
+    human &= left_out_probabilities(population) <= HUMAN_LIKELY_BELOW
+    masks = {"ai_likely": flagged, "uncertain": ~flagged & ~human, "human_likely": human}
+    return {
+        label: {name: rounded(mask[side].mean()) for name, mask in masks.items()}
+        for label, side in (("ai", population.labels), ("human", ~population.labels))
+    }

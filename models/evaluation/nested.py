@@ -1,56 +1,162 @@
 """Detection when nothing was chosen on the judged tracks.
 
-The constants of the clock and its list of rates were chosen by people who knew the reported
-tracks. Here a rule chooses on one half of the makers, and the other half is judged. It chooses the
-plausible rates (those of the half's own generators), constants from a small grid, templates, the
-scales of fusion and the threshold. Everything that shares generators, repositories or lineages goes
-to one half.
+People who knew the reported tracks chose the constants of the clock and its list of rates. Here a
+rule chooses on one half of the makers: plausible rates, constants from a small grid, templates, the
+scales of fusion and the threshold. The other half is judged.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
+import scipy.sparse
+import torch
 
 from detector.calibration.calibration import HumanScores
-from detector.evidence.clock import Lattice
-from detector.types import BoolVector, FloatVector
-from models.evaluation.clock_constants import GRID, ClockLines, Constants, measured
-from models.evaluation.measures import FPRS, roots_of, separation, surprises
+from detector.errors import BadInput
+from detector.evidence.clock import (
+    GUARD_CAP,
+    MIN_LINES,
+    Lattice,
+    allowed_bins,
+    lattice_bins,
+    line_heights,
+    mains_mask,
+)
+from detector.observation.geometry import Geometry
+from detector.types import BoolVector, FloatArray, FloatVector
+from models.evaluation.measures import FPRS, roots_of, separation, surprises, template_scores
 from models.training.metrics import conformal_p, rounded, tpr_at
 from models.training.scoring import Population, Scored
-from models.training.template_fitting import MIN_TRACKS, Lines, fit, out_of_fold
+from models.training.template_fitting import Lines, fit, out_of_fold
 from models.training.train import KNOWN_MIN_SHARE, KNOWN_MIN_TRACKS, KNOWN_P
 
 SHUFFLE: Final = 0.5
+ORDERS: Final = 24  # fractions p/q that are looked at
+NEAR: Final = slice(1, 8)  # q = 2..8: those of the contrast
+LOW_EDGES_HZ: Final = (150.0, 250.0)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What the clock was tuned by; see ``detector.evidence.clock``."""
+
+    contrast: float = 0.7
+    guard: float = 0.8
+    low_hz: float = 150.0
+    penalty: float = 0.5
+
+
+GRID: Final = tuple(
+    Constants(*values)
+    for values in product((0.7, 0.5, 1.0), (0.8, 0.6, 1.0), LOW_EDGES_HZ, (0.5, 1.0, 2.0))
+)
+"""The released constants first: of equals, the first is taken."""
+
+
+@dataclass(frozen=True)
+class ClockLines:
+    """Mean heights at every fraction of every rate, from which any constants give scores.
+
+    ``heights`` [low edges, tracks, bands, rates, orders]; ``quiet`` the same without mains
+    multiples; ``audible`` [tracks, bands]; ``root`` [low edges, tracks, rates], the root of
+    each rate's number of lines, 0 where these are too few. The two mains rates come last.
+    """
+
+    rates: FloatVector
+    audible: BoolVector
+    heights: FloatArray
+    quiet: FloatArray
+    root: FloatArray
+
+    def scores(self, constants: Constants, plausible: BoolVector) -> FloatVector:
+        """Return S [tracks, rates], less the penalty at rates that are not ``plausible``."""
+        scores = self._scores(self.heights, constants)
+        humming = scores.argmax(axis=1) >= len(self.rates)
+        if humming.any():
+            scores[humming] = self.only(humming)._scores(self.quiet[:, humming], constants)
+        penalised: FloatVector = scores[:, : len(self.rates)] - constants.penalty * ~plausible
+        return penalised
+
+    def only(self, used: BoolVector) -> "ClockLines":
+        """Return the lines of the tracks ``used``."""
+        return ClockLines(
+            self.rates, self.audible[used], self.heights[:, used], self.quiet[:, used],
+            self.root[:, used],
+        )  # fmt: skip
+
+    def _scores(self, heights: FloatArray, constants: Constants) -> FloatVector:
+        edge = LOW_EDGES_HZ.index(constants.low_hz)
+        bands = heights[edge]
+        used = self.audible.sum(axis=1).clip(min=1)[:, None]
+        off = bands[..., NEAR].max(axis=-1).clip(min=0)
+        score = (bands[..., 0] - constants.contrast * off).sum(axis=1) * self.root[edge] / used
+        together = bands.sum(axis=1) / used[..., None]
+        looped = together[..., 1:].max(axis=-1) > constants.guard * together[..., 0]
+        guarded: FloatVector = np.where(looped, score.clip(max=GUARD_CAP), score).astype(float)
+        return guarded
+
+
+def measured(tracks: Sequence[Scored], lattice: Lattice) -> ClockLines:
+    """Measure the lines of all tracks at all rates of a lattice."""
+    shape = (len(LOW_EDGES_HZ), len(tracks), 3, len(lattice.probed), ORDERS)
+    heights, quiet = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    root = np.zeros((shape[0], shape[1], shape[3]), np.float32)
+    audible = np.array([track.observed.observation.groups for track in tracks], bool)
+    for index, track in enumerate(tracks):
+        lines, geometry = track.observed.observation.clock, track.observed.observation.geometry
+        z = line_heights(torch.from_numpy(lines), geometry).numpy() * audible[index][:, None]
+        for edge, low_hz in enumerate(LOW_EDGES_HZ):
+            averages, root[edge, index] = _averages(geometry, lattice.probed, low_hz)
+            for spectrum, into in ((z, heights), (z * mains_mask(geometry).numpy(), quiet)):
+                into[edge, index] = (averages @ spectrum.T).T.reshape(shape[2:])
+    rates = np.array([rate.hz for rate in lattice.rates])
+    return ClockLines(rates, audible, heights, quiet, root)
+
+
+@lru_cache(maxsize=64)
+def _averages(geometry: Geometry, probed: tuple[float, ...], low_hz: float) -> tuple[Any, Any]:
+    """Return a sparse matrix [rates * orders, bins] that averages lines, and roots [rates]."""
+    allowed = allowed_bins(geometry)
+    allowed = allowed & ((np.arange(geometry.bins) + 0.5) * geometry.bin_hz >= low_hz)
+    rows, roots = [], []
+    for hz in probed:
+        on = lattice_bins(geometry, allowed, hz, 1)
+        enough = len(on) >= MIN_LINES
+        roots.append(len(on) ** 0.5 if enough else 0.0)
+        for order in range(1, ORDERS + 1):
+            bins = lattice_bins(geometry, allowed, hz, order)
+            rows.append(bins if enough else bins[:0])
+    sizes = [len(row) for row in rows]
+    shares = np.repeat([1 / max(size, 1) for size in sizes], sizes).astype(np.float32)
+    csr = shares, np.concatenate(rows), np.cumsum([0, *sizes])
+    matrix = scipy.sparse.csr_matrix(csr, shape=(len(rows), geometry.bins))
+    return matrix, np.array(roots, np.float32)
 
 
 def nested(population: Population, lattice: Lattice, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Return a row for each half of each halving: what was chosen, and the other half's figures.
 
-    Halves without two generators and two human repositories are left out. So are those in which
-    one maker, left out, leaves no generator with enough tracks for a template.
+    Halves with too few makers to leave one out are passed over.
     """
     clock_lines = measured(population.tracks, lattice)
     lines = Lines.of([one.observed for one in population.tracks])
-    sides = [
-        (seed, side)
-        for seed in seeds
-        for first in (halves(population.tracks, seed),)
-        for side in (first, ~first)
-    ]
-    return [
-        {"seed": seed} | _row(population, clock_lines, lines, side)
-        for seed, side in sides
-        if all(len(names) > 1 for half in (side, ~side) for names in _names(population, half))
-        and _learnable(population, side)
-    ]
+    rows = []
+    for seed in seeds:
+        first = halves(population.tracks, seed)
+        for side in (first, ~first):
+            if all(len(names) > 1 for half in (side, ~side) for names in _names(population, half)):
+                with suppress(BadInput):  # no template can be made
+                    rows.append({"seed": seed} | _row(population, clock_lines, lines, side))
+    return rows
 
 
 def halves(tracks: Sequence[Scored], seed: int) -> BoolVector:
-    """Return which tracks belong to the first half; makers that share anything stay together."""
+    """Return which tracks are in the first half; generators, repositories, lineages stay whole."""
     roots = roots_of(_links(tracks))
     names = [roots[one.observed.track.repository] for one in tracks]
     rng = np.random.default_rng(seed)
@@ -78,7 +184,6 @@ def _links(tracks: Sequence[Scored]) -> Iterator[tuple[str, str]]:
 
 
 def _names(population: Population, used: BoolVector) -> tuple[list[str], list[str]]:
-    """Return the generators and the human repositories of the tracks ``used``."""
     groups = np.array(population.groups)
     ai, human = (
         sorted(set(groups[used & side].tolist()))
@@ -87,26 +192,17 @@ def _names(population: Population, used: BoolVector) -> tuple[list[str], list[st
     return ai, human
 
 
-def _learnable(population: Population, side: BoolVector) -> bool:
-    """Whether this side still has a template when any one of its makers is left out."""
-    members = [track for track, own in zip(population.tracks, side, strict=True) if own]
-    places: dict[tuple[bool, str], set[str]] = defaultdict(set)
-    for track in members:
-        places[track.is_ai, track.group].add(track.observed.track.repository)
-    counts = Counter((True, track.group) for track in members if track.is_ai)
-    enough = [places[name] for name, count in counts.items() if count >= MIN_TRACKS]
-    return all(any(own.isdisjoint(other) for other in enough) for own in places.values())
-
-
 def _row(
     population: Population, clock_lines: ClockLines, lines: Lines, chosen_on: BoolVector
 ) -> dict[str, Any]:
-    """Choose on the tracks ``chosen_on``, judge the others."""
+    templates = np.zeros(len(chosen_on))
+    templates[chosen_on] = out_of_fold(lines.only(chosen_on))
+    templates[~chosen_on] = template_scores(fit(lines, chosen_on), lines.only(~chosen_on))
     constants, plausible = _choose(population, clock_lines, chosen_on)
     clock = clock_lines.scores(constants, plausible).max(axis=1)
     ai, human = population.labels, ~population.labels
     fused = np.zeros(len(ai))
-    for scores in (clock, across(lines, chosen_on)):
+    for scores in (clock, templates):
         fused = fused + surprises(HumanScores.of(scores[chosen_on & human]), scores)
     judged = ~chosen_on
     figures: dict[str, Any] = {
@@ -116,29 +212,14 @@ def _row(
         },
         "constants": asdict(constants),
         "plausible_hz": [rounded(hz) for hz in clock_lines.rates[plausible]],
+        "fused": separation(fused[judged & ai], fused[judged & human]),
     }
-    for name, scores in (("clock", clock), ("fused", fused)):
-        figures[name] = separation(scores[judged & ai], scores[judged & human])
-        for fpr in FPRS:
-            threshold = np.quantile(scores[chosen_on & human], 1 - fpr)
-            for side, own in (("tpr", ai), ("fpr", human)):
-                share = (scores[judged & own] > threshold).mean()
-                figures[name][f"frozen_{fpr:g}_{side}"] = rounded(share)
+    for fpr in FPRS:
+        threshold = np.quantile(fused[chosen_on & human], 1 - fpr)
+        for side, own in (("tpr", ai), ("fpr", human)):
+            share = (fused[judged & own] > threshold).mean()
+            figures["fused"][f"frozen_{fpr:g}_{side}"] = rounded(share)
     return figures
-
-
-def across(lines: Lines, chosen_on: BoolVector) -> FloatVector:
-    """Return template scores [tracks] by templates of the tracks ``chosen_on`` alone.
-
-    Each of these is scored without its maker.
-    """
-    scores = np.zeros(len(chosen_on))
-    scores[chosen_on] = out_of_fold(lines.only(chosen_on))
-    template_set = fit(lines, chosen_on)
-    for index in np.flatnonzero(~chosen_on):
-        units = template_set.unit(lines.vectors[index])
-        scores[index] = template_set.scores(units, str(lines.populations[index])).max()
-    return scores
 
 
 def _choose(
@@ -155,9 +236,8 @@ def _choose(
     best, top = everything.argmax(axis=1), everything.max(axis=1)
     confident = ai & (conformal_p(top, top[~ai]) <= KNOWN_P)
     for maker in np.unique(makers[confident]):
-        rates = Counter(best[confident & (makers == maker)].tolist())
-        for index, count in rates.items():
-            plausible[index] |= count >= max(KNOWN_MIN_TRACKS, KNOWN_MIN_SHARE * rates.total())
+        counts = np.bincount(best[confident & (makers == maker)], minlength=len(plausible))
+        plausible |= counts >= max(KNOWN_MIN_TRACKS, KNOWN_MIN_SHARE * counts.sum())
 
     def worth(constants: Constants) -> float:
         scores = lines.scores(constants, plausible).max(axis=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.assessment.model import Model
+from detector.types import Assessment
 from models.evaluation.document import percent, write_files
 from models.learning.data import HUMAN, read_manifest, traces, usable
 from models.learning.observations import Observed, observe
@@ -27,31 +28,15 @@ NAMES: Final = {
 
 
 def write_outcomes(
-    manifest: Path,
-    audio_root: Path,
-    folder: Path,
-    out: Path,
-    *,
-    name: str,
-    cache: Path,
-    workers: int,
+    manifest: Path, root: Path, folder: Path, out: Path, *, name: str, cache: Path, workers: int
 ) -> dict[str, Any]:
     """Write the outcomes on a manifest's files into a report's folder, for the card.
 
-    Args:
-        manifest: labelled recordings, see ``models.learning.data``; suspect ones are listed apart.
-        audio_root: where its paths start.
-        folder: the released model.
-        out: the report's folder.
-        name: what these files are called on the card.
-        cache: folder of observations.
-        workers: processes that decode.
-
-    Returns:
-        What was written; at alpha 1 %, or at the smallest that the model supports.
+    Alpha is 1 %, or the smallest that the model of ``folder`` supports. ``name`` is the name of
+    these files on the card. Suspect recordings are listed apart.
     """
     model = Model.load(folder)
-    tracks = read_manifest(manifest, audio_root)
+    tracks = read_manifest(manifest, root)
     suspects = [track for track in tracks if track.suspect and track.label == HUMAN]
     observed, rejected = observe([*usable(tracks), *suspects, *traces(tracks)], cache, workers)
     supported = [1 / (one.humans.performances + 1) for one in model.calibrations.values()]
@@ -69,22 +54,18 @@ def write_outcomes(
 
 def outcome_counts(observed: Sequence[Observed], model: Model, alpha: float) -> dict[str, Any]:
     """Return the number of each outcome, and of each reason to abstain, by label."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    reasons: dict[str, Counter[str]] = defaultdict(Counter)
-    answers = model.assess([item.observation for item in observed], alpha)
-    for item, answer in zip(observed, answers, strict=True):
-        label = "suspect" if item.track.suspect else item.track.label
-        counts[label][answer.outcome] += 1
-        if answer.reason is not None:
-            reasons[label][answer.reason] += 1
+    by_label: dict[str, list[Assessment]] = defaultdict(list)
+    assessed = model.assess([item.observation for item in observed], alpha)
+    for item, answer in zip(observed, assessed, strict=True):
+        by_label["suspect" if item.track.suspect else item.track.label].append(answer)
     return {
         label: {
-            "files": counts[label].total(),
-            "outcomes": {name: counts[label][name] for name in OUTCOMES},
-            "reasons": dict(sorted(reasons[label].items())),
+            "files": len(answers),
+            "outcomes": {name: sum(one.outcome == name for one in answers) for name in OUTCOMES},
+            "reasons": dict(sorted(Counter(one.reason for one in answers if one.reason).items())),
         }
         for label in NAMES
-        if label in counts
+        if (answers := by_label.get(label))
     }
 
 

@@ -1,22 +1,14 @@
 """Releases a trained candidate as the folder that is served, if it passes the gates.
 
-The candidate is first trained again from the same recordings: it must be equal byte for byte.
-Then each population must pass these gates:
-
-- *polarity*: AI tracks score above human ones.
-- *permutation*: with labels dealt out anew between makers, the AUROC is near one half.
-- *length*: of human recordings of a minute and more, no more than chance allows are flagged.
-- *confounds*: bit rate, duration, loudness, sample rate and cut-off alone do not separate the
-  classes, at least under weights that leave enough tracks (``models.training.confounds``).
-
-The measurements go into the manifest and onto the card. So does how well generators are learned
-from a few tracks. The same inputs on the same machine give the same digest.
+The candidate is first trained again from the same recordings: it must be equal byte for byte. Then
+AI tracks must score above human ones (*polarity*) and labels dealt out anew between makers must be
+near chance (*permutation*). Of human recordings of a minute and more, no more than chance allows
+may be flagged (*length*). How files were published must not separate the classes (*confounds*).
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,27 +37,6 @@ CLOCK_LEAST: Final = 0.4  # AUROC; generators without a clock are at 0.5
 PERMUTED_WITHIN: Final = 0.1  # of one half
 
 
-@dataclass(frozen=True)
-class Released:
-    """The folder, its digest (empty: nothing was written), and what the gates measured."""
-
-    folder: Path
-    digest: str
-    gates: dict[str, Any]
-
-    def report(self) -> str:
-        """Return it for people."""
-        lines = [
-            f"{name}: labels permuted {one['permuted_auroc']:.2f}; strongest confound "
-            f"{one['confounds']['strongest']} {one['confounds']['auroc']:.2f}, weighed "
-            f"{one['confounds']['weighed']['probe_auroc']:.2f}; AUROC among tracks published "
-            f"alike {one['confounds']['weighed']['auroc']:.3f}"
-            for name, one in self.gates.items()
-        ]
-        end = f"sha256 {self.digest}" if self.digest else "a dry run: nothing was written"
-        return "\n".join([*lines, f"{self.folder}: {end}"])
-
-
 def release(
     candidate: Path,
     manifest: Path,
@@ -77,10 +48,10 @@ def release(
     cells: Path,
     workers: int,
     dry_run: bool = False,
-) -> Released:
-    """Release a candidate as ``out``; its name is that of the folder.
+) -> str:
+    """Release a candidate as ``out``, named as that folder; return what the gates measured.
 
-    With ``dry_run`` the gates are measured and nothing is written.
+    With ``dry_run`` nothing is written.
 
     Raises:
         ModelError: the candidate is no model folder, or was altered.
@@ -95,13 +66,9 @@ def release(
     observed, _ = observe(usable(tracks), cache, workers)
     observed_traces, _ = observe(traces(tracks), cache, workers)
     lattice = standard_lattice()
-    fused = fuse(
-        score_all(observed, lattice),
-        observed_traces,
-        augment_humans(observed, cells, workers),
-        lattice=lattice,
-        branches=model.branches,
-    )
+    scored = score_all(observed, lattice)
+    augmented = augment_humans(observed, cells, workers)
+    fused = fuse(scored, observed_traces, augmented, lattice=lattice, branches=model.branches)
     again = reproduce(fused, observed_traces, described)
     if again != model.digest:
         raise BadInput(
@@ -114,7 +81,17 @@ def release(
     description["release"] = {"candidate": model.digest, "gates": gates}
     if fused.lines is not None:
         description["few_shot"] = few_shot_evaluation.measure(fused, fused.lines, described["seed"])
-    return Released(out, "" if dry_run else write(out, description, parts), gates)
+    lines = [
+        f"{name}: labels permuted {one['permuted_auroc']:.2f}; strongest confound "
+        f"{one['confounds']['strongest']} {one['confounds']['auroc']:.2f}, weighed "
+        f"{one['confounds']['weighed']['probe_auroc']:.2f}; AUROC among tracks published "
+        f"alike {one['confounds']['weighed']['auroc']:.3f}"
+        for name, one in gates.items()
+    ]
+    end = "a dry run: nothing was written"
+    if not dry_run:
+        end = f"sha256 {write(out, description, parts)}"
+    return "\n".join([*lines, f"{out}: {end}"])
 
 
 def reproduce(fused: Fused, observed_traces: Sequence[Observed], described: dict[str, Any]) -> str:
@@ -143,22 +120,20 @@ def _songs(population: Population) -> dict[str, Any]:
     """Return how many human performances of a minute and more are flagged, makers left out.
 
     Versions of one count together as one: four of which one is flagged are a quarter.
-
-    Raises:
-        BadInput: reason ``length``.
     """
     human = population.side(ai=False).tracks
     songs = [one for one in human if one.observed.observation.duration_s >= SONG_S]
     versions = Counter(one.observed.track.performance for one in songs)
     weights = np.array([1 / versions[one.observed.track.performance] for one in songs])
     p = p_values(songs)
-    flagged = {str(alpha): rounded(weights[p <= alpha].sum()) for alpha in ALPHAS}
+    flagged = {}
     for alpha in ALPHAS:
+        flagged[str(alpha)] = count = rounded(weights[p <= alpha].sum())
         most = int(binom.ppf(0.975, len(versions), alpha)) if versions else 0
-        if int(flagged[str(alpha)]) > most:
+        if int(count) > most:
             raise BadInput(
                 "length",
-                f"{population.name}: at alpha {alpha:g}, {flagged[str(alpha)]:.1f} of "
+                f"{population.name}: at alpha {alpha:g}, {count:.1f} of "
                 f"{len(versions)} human performances of a minute and more are "
                 f"flagged; chance allows {most}",
             )

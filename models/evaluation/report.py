@@ -8,45 +8,96 @@ from functools import partial
 from typing import Any, Final
 
 from models.evaluation import plots
-from models.evaluation.document import Block, Heading, Picture, Table, between, percent
+from models.evaluation.document import (
+    Block,
+    Heading,
+    Picture,
+    Table,
+    between,
+    decimal,
+    named,
+    percent,
+    table_of,
+)
 
 LABELS: Final = {"ai": "AI", "human": "human"}
-FOUND: Final = ("tpr_at_0.01", "tpr_at_0.05")
+_LEFT_OUT: Final = {
+    "suspects": ("suspect source, left out", "tracks", "why"),
+    "unheard": ("could not be decoded", "why"),
+}
+
+
+def _auroc(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+_BASELINES: Final = (
+    ("", "name"), ("AUROC", "auroc", _auroc), ("found at 1 % FPR", "tpr_at_0.01", percent),
+    ("95 %", "tpr_at_0.01_interval", between), ("at 5 % FPR", "tpr_at_0.05", percent),
+    ("95 %", "tpr_at_0.05_interval", between),
+)  # fmt: skip
+_MAKERS: Final = (
+    ("tracks", "tracks"), ("abstained", "abstained"), ("AUROC", "auroc", _auroc),
+    ("flagged at 1 %", "flagged_at_1", percent), ("at 5 %", "flagged_at_5", percent),
+    ("median score", "median_score", decimal),
+)  # fmt: skip
+_DURATIONS: Final = (
+    ("length", "length"), ("human", "human"), ("flagged at 1 %", "fpr/0.01", percent),
+    ("2 %", "fpr/0.02", percent), ("5 %", "fpr/0.05", percent), ("AI", "ai"),
+    ("found at 1 %", "tpr/0.01", percent), ("5 %", "tpr/0.05", percent),
+)  # fmt: skip
+_DECODERS: Final = (
+    ("generator", "name"), ("tracks", "tracks"),
+    ("rates, Hz", "rates_hz", lambda rates: ", ".join(f"{hz:g}" for hz in rates)),
+    ("templates taken away beside its own", "templates_taken", lambda n: ", ".join(n) or "-"),
+    ("found at 1 %, rates penalised", "listed/tpr_at_0.01", percent),
+    ("rates on no list", "unlisted/tpr_at_0.01", percent),
+)  # fmt: skip
+_WORST: Final = (
+    ("track", "track"), ("source", "source"), ("score", "score"), ("clock", "clock"),
+    ("rate Hz", "rate_hz"), ("template", "template"), ("p-value", "p_value"),
+)  # fmt: skip
+_HALVES: Final = (
+    ("judged", "judged/ai", ", ".join), ("AUROC", "fused/auroc", _auroc),
+    ("TPR at 1 %", "fused/tpr_at_0.01", percent), ("TPR at 5 %", "fused/tpr_at_0.05", percent),
+    ("TPR, frozen 1 %", "fused/frozen_0.01_tpr", percent),
+    ("FPR", "fused/frozen_0.01_fpr", percent), ("constants", "constants"),
+    ("TPR, frozen 5 %", "fused/frozen_0.05_tpr", percent),
+    ("FPR", "fused/frozen_0.05_fpr", percent), ("rates Hz", "plausible_hz"),
+)  # fmt: skip
+_UNMET: Final = (
+    ("alpha", "name"),
+    ("found", "tpr", percent),
+    ("falsely flagged", "fpr", percent),
+)
 
 
 def blocks(figures: dict[str, Any], *, details: bool) -> list[Block]:
     """Return the report; ``details`` are what the card leaves out, pictures among them."""
     report: list[Block] = [_data(figures["data"])]
-    if details:
-        report = [_model(figures["model"]), *report, *_makers_of(figures["data"])]
+    for key, head in _LEFT_OUT.items():
+        if details and figures["data"][key]:
+            report.append(Table(head, [[*row.values()] for row in figures["data"][key]]))
     for name, subset in figures["subsets"].items():
         report += [Heading(name), *_subset(subset)]
         if details:
             report += _details(subset)
         if name in figures["nested"]:
             report.append(_nested(figures["nested"][name]))
-        if name in figures["nested"] and details:
-            report += _halves(figures["nested"][name])
+            if details:
+                report.append(Heading("Chosen on one half, judged on the other", 3))
+                report.append(table_of(_HALVES, figures["nested"][name]))
         if name in figures["unseen_decoders"]:
             report += _decoders(figures["unseen_decoders"][name])
         if name in figures["suspects"]:
             report.append(_suspects(figures["suspects"][name]))
     if figures["attribution"] is not None:
         report += [Heading("Naming the generator"), _attribution(figures["attribution"])]
-        if details:
-            report.append(_confusions(figures["attribution"]))
     if figures["as_released"] and details:
-        report += [Heading("As released, on makers that training never met")]
-        report.append(_released(figures["as_released"]))
+        rows = {at: row for at, row in figures["as_released"].items() if isinstance(row, dict)}
+        report.append(Heading("As released, on makers that training never met"))
+        report.append(table_of(_UNMET, named(rows)))
     return report
-
-
-def _model(model: dict[str, Any]) -> str:
-    return (
-        f"Model {model['name']} {model['version']}, sha256 {model['digest']}. Every figure "
-        "leaves the maker of a track out: a generator is unseen, a human source unknown. "
-        "Intervals (95 %) resample whole generators and repositories."
-    )
 
 
 def _data(data: dict[str, Any]) -> str:
@@ -63,28 +114,6 @@ def _data(data: dict[str, Any]) -> str:
         f"(codec re-syntheses, AI singing) are no subjects. "
         f"Left out as suspect: {left_out or 'none'}."
     )
-
-
-def _makers_of(data: dict[str, Any]) -> list[Block]:
-    tables: list[Block] = [
-        Table(
-            (name, "tracks", "repositories", "minutes", "mono", "codecs", "sample rates"),
-            [
-                (maker, one["tracks"], one["repositories"], f"{one['minutes']:.0f}",
-                 one["mono"], one["codecs"], one["rates_hz"])
-                for maker, one in data["used"][label]["by_maker"].items()
-            ],
-        )
-        for label, name in (("ai", "generator"), ("human", "human source"))
-    ]  # fmt: skip
-    for head, key in (
-        (("suspect source, left out", "tracks", "why"), "suspects"),
-        (("could not be decoded", "why"), "unheard"),
-    ):
-        if data[key]:
-            tables.append(Table(head, [tuple(row.values()) for row in data[key]]))
-    missing = ", ".join(f"{name} of {count} tracks" for name, count in data["unstated"].items())
-    return [*tables, f"Not stated by the manifest: {missing}."]
 
 
 def _subset(subset: dict[str, Any]) -> list[Block]:
@@ -106,15 +135,7 @@ def _subset(subset: dict[str, Any]) -> list[Block]:
         f"human ones ({subset['abstained_human']} abstained). AUROC {subset['auroc']:.3f} "
         f"[{low:.3f}, {high:.3f}]; with labels permuted between makers "
         f"{subset['permuted_auroc']:.2f}.",
-        Table(
-            ("", "AUROC", "found at 1 % FPR", "95 %", "at 5 % FPR", "95 %"),
-            [
-                (name, f"{row['auroc']:.3f}", *(
-                    cell for key in FOUND
-                    for cell in (percent(row[key]), between(row[f"{key}_interval"]))))
-                for name, row in subset["baselines"].items()
-            ],
-        ),
+        table_of(_BASELINES, named(subset["baselines"])),
         "(Of tracks that can be assessed. All baselines are fitted without the track's maker.)",
         "Realised, each human track against the other repositories', abstentions counted: "
         f"{realised}.",
@@ -123,41 +144,18 @@ def _subset(subset: dict[str, Any]) -> list[Block]:
         f"Probability: Brier {probability['brier']:.3f}, ECE {probability['ece']:.3f}, "
         f"log loss {probability['log_loss']:.3f}.",
         _confounds(subset["confounds"]),
-        _durations(subset["by_duration"]),
-        _makers(subset["generators"], "generator (unseen)", auroc=True),
-        _makers(subset["human_sources"], "human source (left out)", auroc=False),
-    ]  # fmt: skip
+        table_of(_DURATIONS, [row | {"length": _length(row)} for row in subset["by_duration"]]),
+        table_of((("generator (unseen)", "name"), *_MAKERS), named(subset["generators"])),
+        table_of(
+            (("human source (left out)", "name"), *_MAKERS[:2], *_MAKERS[3:]),
+            named(subset["human_sources"]),
+        ),
+    ]
 
 
-def _makers(rows: dict[str, Any], name: str, *, auroc: bool) -> Table:
-    """Return a row for each generator (with its AUROC) or each human source."""
-    return Table(
-        (name, "tracks", "abstained", *(["AUROC"] if auroc else []), "flagged at 1 %", "at 5 %",
-         "median score"),
-        [
-            (maker, row["tracks"], row["abstained"],
-             *(["-" if row["auroc"] is None else f"{row['auroc']:.3f}"] if auroc else []),
-             percent(row["flagged_at_1"]), percent(row["flagged_at_5"]),
-             f"{row['median_score']:.2f}")
-            for maker, row in rows.items()
-        ],
-    )  # fmt: skip
-
-
-def _durations(rows: Sequence[dict[str, Any]]) -> Table:
-    return Table(
-        ("length", "human", "flagged at 1 %", "2 %", "5 %", "AI", "found at 1 %", "5 %"),
-        [
-            (
-                f"{row['from_s']:g} s and more"
-                if row["to_s"] is None
-                else f"{row['from_s']:g} to {row['to_s']:g} s",
-                row["human"], *(percent(share) for share in row["fpr"].values()),
-                row["ai"], *(percent(row["tpr"][at]) for at in ("0.01", "0.05")),
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
+def _length(row: dict[str, Any]) -> str:
+    to_s = row["to_s"]
+    return f"{row['from_s']:g} s and more" if to_s is None else f"{row['from_s']:g} to {to_s:g} s"
 
 
 def _confounds(confounds: dict[str, Any]) -> str:
@@ -200,15 +198,7 @@ def _details(subset: dict[str, Any]) -> list[Block]:
             "Points on the diagonal are calibrated.",
         ),
         Heading("The human recordings most like a generator's", 3),
-        Table(
-            ("track", "source", "score", "clock", "rate Hz", "template", "p-value"),
-            [tuple(row.values()) for row in subset["worst_humans"]],
-        ),
-        Heading("Clock rate of most tracks", 3),
-        Table(
-            ("maker", "rate Hz"),
-            [(name, f"{row['rate_hz']:.2f}") for name, row in (generators | sources).items()],
-        ),
+        table_of(_WORST, subset["worst_humans"]),
         Heading("Confounds alone", 3),
         Table(
             ("probe", "AUROC"), [(name, f"{at:.2f}") for name, at in confounds["probes"].items()]
@@ -236,23 +226,6 @@ def _nested(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _halves(rows: Sequence[dict[str, Any]]) -> list[Block]:
-    frozen = tuple(f"frozen_{fpr}_{side}" for fpr in ("0.01", "0.05") for side in ("tpr", "fpr"))
-    return [
-        Heading("Chosen on one half, judged on the other", 3),
-        Table(
-            ("judged", "AUROC", "TPR at 1 %", "TPR at 5 %", "frozen 1 %: TPR", "FPR",
-             "frozen 5 %: TPR", "FPR", "chosen"),
-            [
-                (", ".join(row["judged"]["ai"]), f"{row['fused']['auroc']:.3f}",
-                 *(percent(row["fused"][name]) for name in (*FOUND, *frozen)),
-                 f"{row['constants']}, rates {row['plausible_hz']}")
-                for row in rows
-            ],
-        ),
-    ]  # fmt: skip
-
-
 def _decoders(decoders: dict[str, Any]) -> list[Block]:
     listed, unlisted = decoders["all"]["listed"], decoders["all"]["unlisted"]
     return [
@@ -262,17 +235,8 @@ def _decoders(decoders: dict[str, Any]) -> list[Block]:
         f"{percent(listed['tpr_at_0.05'])} at 5 %; with its rates on no list at all AUROC "
         f"{unlisted['auroc']:.3f}, {percent(unlisted['tpr_at_0.01'])} and "
         f"{percent(unlisted['tpr_at_0.05'])}.",
-        Table(
-            ("generator", "tracks", "rates, Hz", "templates taken away beside its own",
-             "found at 1 %, rates penalised", "rates on no list"),
-            [
-                (maker, row["tracks"], ", ".join(f"{hz:g}" for hz in row["rates_hz"]),
-                 ", ".join(row["templates_taken"]) or "-",
-                 *(percent(row[kind]["tpr_at_0.01"]) for kind in ("listed", "unlisted")))
-                for maker, row in decoders["generators"].items()
-            ],
-        ),
-    ]  # fmt: skip
+        table_of(_DECODERS, named(decoders["generators"])),
+    ]
 
 
 def _suspects(suspects: dict[str, Any]) -> str:
@@ -304,26 +268,4 @@ def _attribution(attribution: dict[str, Any]) -> str:
         "then means one of them."
         if groups
         else ""
-    )
-
-
-def _confusions(attribution: dict[str, Any]) -> Table:
-    return Table(
-        ("generator", "named", "tracks"),
-        [
-            (row["generator"], row["named"] or "unknown", row["tracks"])
-            for rows in attribution["confusions"].values()
-            for row in rows
-        ],
-    )
-
-
-def _released(released: dict[str, Any]) -> Table:
-    return Table(
-        ("alpha", "found", "falsely flagged"),
-        [
-            (alpha, percent(one["tpr"]), percent(one["fpr"]))
-            for alpha, one in released.items()
-            if isinstance(one, dict)
-        ],
     )

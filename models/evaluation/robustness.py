@@ -1,26 +1,20 @@
 """Measures a model under augmentations, in windows and splices, and on hard negatives.
 
-Nothing is fitted here. A released model answers at its frozen threshold, and each augmentation
-is counted apart. ``models.training.sampling`` draws as many excerpts of each generator and
-human source. Intervals resample generators and repositories.
-
-A model with templates knows the generators, so it answers twice: as released (``known``), and
-without the templates of the track's maker and of all makers in its repositories. Human
-excerpts are judged against other repositories' scores where these are known
-(``models.evaluation.held_out_scores``). Observations are cached, so all models answer about
-the same samples.
+Nothing is fitted here: released models answer at their frozen thresholds. A model with templates
+answers twice: as released (``known``), and without the templates of all makers in the track's
+repositories. Human excerpts are judged by other repositories' scores where these are known.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 from detector.assessment.model import Model, population
 from detector.evidence.localization import find_parts
@@ -32,6 +26,7 @@ from models.evaluation.held_out_scores import HeldOutScores
 from models.evaluation.splices import Located, Splice
 from models.learning.data import AI, HUMAN, Track, digest, read_manifest, traces, usable
 from models.training.augmentation_cache import (
+    Case,
     Negative,
     Recording,
     Subject,
@@ -42,16 +37,12 @@ from models.training.fpr_by_stratum import FLAGGED
 from models.training.metrics import cluster_bootstrap, rounded
 from models.training.sampling import EXCERPT_S, probe, sample
 
-KNOWN: Final = ", generators known"
-
 
 @dataclass(frozen=True)
 class Answered:
-    """One answer: to what (``cell`` of ``part``), by which model, about whose recording."""
+    """One answer of a model about a case of a maker or a kind of hard negative."""
 
-    part: str
-    cell: str
-    family: str
+    case: Case
     model: str
     label: str
     group: str
@@ -70,7 +61,11 @@ class Judge:
 
     def unmet(self, maker: str) -> Model:
         """Return the model without the templates of a maker and of those beside it."""
-        return without(self.model, self.related_makers.get(maker, ()))
+        known, gone = self.model.template_set, self.related_makers.get(maker, frozenset())
+        if known is None or gone.isdisjoint(known.names):
+            return self.model
+        indices = [index for index, name in enumerate(known.names) if name not in gone]
+        return replace(self.model, template_set=known.only(indices))
 
     def outcome(
         self, answer: Assessment, observation: Observation, repositories: Sequence[str]
@@ -97,48 +92,37 @@ def measure(
 ) -> dict[str, Any]:
     """Return all figures as plain data.
 
-    Args:
-        manifest: labelled recordings, see ``models.learning.data``.
-        audio_root: where its paths start.
-        folders: released models.
-        cells: cache of observations.
-        report: folder of ``earmark evaluate``, for human scores out of fold. The human figures of
-            models that it is not about are in sample, and marked so.
-        per_maker: how many of each generator and human source, of 44.1 kHz and up.
-        seeds: how many of each kind of hard negative.
-        alpha: the operator's false-positive rate.
-        seed: of the sample, of noise and cuts, and of the bootstrap.
-        workers: processes that decode.
+    ``per_maker`` recordings of each generator and human source are drawn, and ``seeds`` of each
+    kind of hard negative. ``report`` is a folder of ``earmark evaluate``, for human scores out of
+    fold. Without one about the same model, human figures are in sample and marked so.
     """
     listed = read_manifest(manifest, audio_root)
     tracks = usable(listed)
     chosen = sample(tracks, per_maker, seed)
     subjects = subjects_of(chosen, seeds=seeds, seed=seed)
-    spliced = splices_of(tracks, per_maker, seed)
+    known = [(track, *probe(track.path)) for track in tracks]
+    long = [(track, seconds) for track, hz, seconds in known if population(hz) == "full_rate"]
+    spliced = splices.choose(long, per_maker, seed)
     fill_cache([*subjects, *spliced], cells, workers)
     related_makers = makers_beside([*tracks, *traces(listed)])
-    models = [Model.load(folder) for folder in folders]
-    judges = {
-        one.name: Judge(
-            one, alpha, related_makers, HeldOutScores.read(report, one) if report else None
-        )
-        for one in models
-    }
+    judges = {}
+    for model in map(Model.load, folders):
+        held_out = HeldOutScores.read(report, model) if report else None
+        judges[model.name] = Judge(model, alpha, related_makers, held_out)
     answers = answers_of(subjects, list(judges.values()), cells)
     excerpts = [track for track, _ in chosen]
     return {
         "alpha": alpha,
         "seed": seed,
         "excerpt_s": EXCERPT_S,
-        "models": {one.name: {"version": one.version, "digest": one.digest} for one in models},
+        "models": {
+            name: {"version": judge.model.version, "digest": judge.model.digest}
+            for name, judge in judges.items()
+        },
         "data": {
             "digest": digest(excerpts),
-            **{
-                label: dict(
-                    sorted(Counter(one.maker for one in excerpts if one.label == label).items())
-                )
-                for label in (AI, HUMAN)
-            },
+            AI: _counts(excerpts, AI),
+            HUMAN: _counts(excerpts, HUMAN),
         },
         "cells": table(answers, "delivery", seed),
         "windows": table(answers, "window", seed),
@@ -154,8 +138,12 @@ def measure(
     }
 
 
+def _counts(tracks: Iterable[Track], label: str) -> dict[str, int]:
+    return dict(sorted(Counter(one.maker for one in tracks if one.label == label).items()))
+
+
 def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int) -> list[Subject]:
-    """Return the sounds to observe; ``chosen`` with their seconds."""
+    """Return the recordings ``chosen`` (with their seconds) and the hard negatives."""
     recordings = [Recording(track, seconds, EXCERPT_S, seed) for track, seconds in chosen]
     negatives = [
         Negative(kind.name, seed * 1_000 + number)
@@ -166,37 +154,17 @@ def subjects_of(chosen: Sequence[tuple[Track, float]], *, seeds: int, seed: int)
     return [*recordings, *negatives]
 
 
-def splices_of(tracks: Iterable[Track], per_maker: int, seed: int) -> list[Splice]:
-    """Return splices of tracks of 44.1 kHz and up."""
-    known = ((track, probe(track.path)) for track in tracks)
-    long = [(track, seconds) for track, (hz, seconds) in known if population(hz) == "full_rate"]
-    return splices.choose(long, per_maker, seed)
-
-
-def makers_beside(tracks: Iterable[Track]) -> dict[str, frozenset[str]]:
+def makers_beside(tracks: Iterable[Track]) -> Mapping[str, frozenset[str]]:
     """Return for each maker of what is no recording all such makers in its repositories."""
     by_repository: dict[str, set[str]] = defaultdict(set)
-    by_maker: dict[str, set[str]] = defaultdict(set)
     for track in tracks:
         if track.label != HUMAN:
             by_repository[track.repository].add(track.maker)
-            by_maker[track.maker].add(track.repository)
-    return {
-        maker: frozenset().union(*(by_repository[name] for name in repositories))
-        for maker, repositories in by_maker.items()
-    }
-
-
-def without(model: Model, makers: Collection[str]) -> Model:
-    """Return a released model without the templates of some makers.
-
-    Everything else stays as released, thresholds above all.
-    """
-    template_set = model.template_set
-    if template_set is None or not set(makers) & set(template_set.names):
-        return model
-    indices = [index for index, name in enumerate(template_set.names) if name not in makers]
-    return replace(model, template_set=template_set.only(indices))
+    beside: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for makers in by_repository.values():
+        for maker in makers:
+            beside[maker] |= makers
+    return beside
 
 
 def answers_of(subjects: Sequence[Subject], judges: Sequence[Judge], cells: Path) -> list[Answered]:
@@ -206,29 +174,23 @@ def answers_of(subjects: Sequence[Subject], judges: Sequence[Judge], cells: Path
         cases = observations_of(subject, cells)
         observations = [observation for _, observation in cases]
         for judge in judges:
-            model, human = judge.model, subject.label == HUMAN
-            unmet = judge.unmet(subject.group)
-            variants = {model.name: unmet}
+            model, unmet = judge.model, judge.unmet(subject.group)
+            assessed = {model.name: unmet.assess(observations, judge.alpha)}
             if model.template_set is not None and subject.label in (AI, HUMAN):
-                variants[f"{model.name}{KNOWN}"] = model
-            assessed = unmet.assess(observations, judge.alpha)
-            for name, variant in variants.items():
-                if variant is not unmet:
-                    assessed = variant.assess(observations, judge.alpha)
-                answers += [
-                    Answered(
-                        case.part, case.cell, case.family, name, subject.label, subject.group,
-                        judge.outcome(answer, observation, [subject.group])
-                        if human else answer.outcome,
-                        answer.score,
-                    )
-                    for (case, observation), answer in zip(cases, assessed, strict=True)
-                ]  # fmt: skip
+                again = model.assess(observations, judge.alpha) if model is not unmet else None
+                assessed[f"{model.name}, generators known"] = again or assessed[model.name]
+            for name, assessments in assessed.items():
+                for (case, observation), answer in zip(cases, assessments, strict=True):
+                    outcome = answer.outcome
+                    if subject.label == HUMAN:
+                        outcome = judge.outcome(answer, observation, [subject.group])
+                    row = Answered(case, name, subject.label, subject.group, outcome, answer.score)
+                    answers.append(row)
     return answers
 
 
 def located_by(judge: Judge, spliced: Sequence[Splice], cells: Path) -> list[Located]:
-    """Return the model's answers about splices, makers unseen, and where it puts the part."""
+    """Return the model's answers about splices, makers unseen, and the located parts."""
     located = []
     for splice in spliced:
         ((_, observation),) = observations_of(splice, cells)
@@ -245,19 +207,19 @@ def located_by(judge: Judge, spliced: Sequence[Splice], cells: Path) -> list[Loc
 def table(answers: Iterable[Answered], part: str, seed: int) -> list[dict[str, Any]]:
     """Return one row per cell and model: TPR, FPR and how many are left uncertain."""
     return [
-        {"cell": cell, "family": members[0].family, "model": model}
+        {"cell": cell, "model": model}
         | {
             name: _share([answer for answer in members if answer.label == label], seed)
             for name, label in (("tpr", AI), ("fpr", HUMAN))
         }
-        for (cell, model), members in _grouped(answers, part, lambda one: one.cell)
+        for (cell, model), members in _grouped(answers, part, lambda one: one.case.cell)
     ]
 
 
 def families(answers: Sequence[Answered], seed: int) -> list[dict[str, Any]]:
     """Return one row per family of hard negatives and model: its measured false positives."""
     rows = [
-        *_grouped(answers, "negative", lambda one: one.family),
+        *_grouped(answers, "negative", lambda one: one.case.family),
         *_grouped(answers, "negative", lambda _: "all kinds"),
     ]
     return [
@@ -271,17 +233,14 @@ def negatives_table(answers: Iterable[Answered], seeds: int) -> list[dict[str, A
     return [
         {
             "kind": kind,
-            "family": members[0].family,
             "model": model,
             "made": seeds,
-            "flagged": _outcomes(members, FLAGGED),
-            "uncertain": _outcomes(members, "uncertain"),
-            "abstained": _outcomes(members, "not_assessable"),
+            **_outcomes(members),
             "highest_score": max(
                 (one.score for one in members if one.score is not None), default=None
             ),
         }
-        for (kind, model), members in _grouped(answers, "negative", lambda one: one.cell)
+        for (kind, model), members in _grouped(answers, "negative", lambda one: one.case.cell)
     ]
 
 
@@ -291,7 +250,7 @@ def _grouped(
     """Return the answers of a part by key and model, in order of appearance."""
     rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
     for answer in answers:
-        if answer.part == part:
+        if answer.case.part == part:
             rows[key(answer), answer.model].append(answer)
     return list(rows.items())
 
@@ -301,30 +260,28 @@ def _share(members: Sequence[Answered], seed: int) -> dict[str, Any]:
     if not members:
         return {"n": 0, "share": None, "interval": None, "uncertain": None, "abstained": None}
     flagged = np.array([float(one.outcome == FLAGGED) for one in members])
+    bounds = interval(flagged, [one.group for one in members], seed)
+    outcomes = _outcomes(members)
+    return {"n": len(members), "share": outcomes.pop("flagged"), "interval": bounds, **outcomes}
+
+
+def _outcomes(members: Sequence[Answered]) -> dict[str, float]:
+    names = {"flagged": FLAGGED, "uncertain": "uncertain", "abstained": "not_assessable"}
     return {
-        "n": len(members),
-        "share": _outcomes(members, FLAGGED),
-        "interval": interval(flagged, [one.group for one in members], seed),
-        "uncertain": _outcomes(members, "uncertain"),
-        "abstained": _outcomes(members, "not_assessable"),
+        name: rounded(np.mean([one.outcome == outcome for one in members]))
+        for name, outcome in names.items()
     }
 
 
-def _outcomes(members: Sequence[Answered], outcome: str) -> float:
-    return rounded(np.mean([one.outcome == outcome for one in members]))
-
-
 def interval(flagged: FloatArray, groups: Sequence[str], seed: int) -> list[float]:
-    """Return a 95 % interval of a share: resampled groups, at least as wide as by chance alone.
+    """Return a 95 % interval of a share, by resampled groups.
 
-    Where none or all are flagged, resampling gives no width. Then it is the exact binomial
-    interval, as if tracks were independent (with few groups it is wider in truth).
+    Where none or all are flagged, it is the exact binomial interval of independent tracks.
     """
     count, total = int(flagged.sum()), len(flagged)
     if count in (0, total):
-        low = float(beta.ppf(0.025, count, total - count + 1)) if count else 0.0
-        high = float(beta.ppf(0.975, count + 1, total - count)) if count < total else 1.0
-        return [rounded(low), rounded(high)]
+        exact = binomtest(count, total).proportion_ci(method="exact")
+        return [rounded(exact.low), rounded(exact.high)]
     values = flagged.astype(np.float64)
     low, high = cluster_bootstrap(
         values, groups, values, groups, lambda drawn, _: float(drawn.mean()), seed=seed

@@ -1,22 +1,62 @@
 """The figures of ``models.evaluation.robustness`` as blocks, for the page and for the card."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from models.evaluation import plots
 from models.evaluation.document import (
     Block,
     Picture,
-    Table,
     between,
     decimal,
     markdown,
     page,
     percent,
+    table_of,
     write_files,
 )
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if row["share"] is None:
+        return "-"
+    low, high = row["interval"]
+    return f"{row['share']:.2f} [{low:.2f}, {high:.2f}]"
+
+
+_CELLS: Final = (
+    ("model", "model"), ("AI", "tpr/n"), ("found", "tpr", _interval),
+    ("AI uncertain", "tpr/uncertain", decimal), ("human", "fpr/n"), ("flagged", "fpr", _interval),
+    ("abstained", "fpr/abstained", decimal),
+)  # fmt: skip
+_CARD_CELLS: Final = (
+    ("AI", "tpr/n"), ("found, unseen", "tpr/share", percent), ("95 %", "tpr/interval", between),
+    ("found, known", "known"), ("human", "fpr/n"), ("flagged", "fpr/share", percent),
+    ("95 %", "fpr/interval", between),
+)  # fmt: skip
+_SPLICES: Final = (
+    ("part", "seconds", lambda seconds: f"{seconds} s"), ("parts", "ai"),
+    ("found", "found", decimal), ("of these called Partly", "called_partly", decimal),
+    ("overlap >= 0.5", "overlap_half", decimal), ("median overlap", "overlap_median", decimal),
+    ("median edge error", "edge_error_s", lambda s: "-" if s is None else f"{s:.1f} s"),
+    ("human parts", "human"), ("flagged", "false", decimal),
+)  # fmt: skip
+_FAMILIES: Final = (
+    ("family of hard negatives", "family"), ("model", "model"), ("made", "n"),
+    ("flagged", "", _interval), ("uncertain", "uncertain", decimal),
+    ("abstained", "abstained", decimal),
+)  # fmt: skip
+_CARD_FAMILIES: Final = (
+    ("hard negatives", "family"), ("made", "n"), ("flagged", "share", percent),
+    ("95 %", "interval", between), ("uncertain", "uncertain", percent),
+    ("abstained", "abstained", percent),
+)  # fmt: skip
+_NEGATIVES: Final = (
+    ("hard negative", "kind"), ("model", "model"), ("made", "made"),
+    ("flagged", "flagged", decimal), ("uncertain", "uncertain", decimal),
+    ("abstained", "abstained", decimal), ("highest score", "highest_score", decimal),
+)  # fmt: skip
 
 
 def write(figures: dict[str, Any], folder: Path) -> list[Path]:
@@ -42,45 +82,19 @@ def blocks(figures: dict[str, Any]) -> list[Block]:
         "if it had never met the track's generator; rows with generators known are as released. "
         f"Human excerpts' own repositories among the human scores: {judged}.",
         *_pictures(figures),
-        *(
-            Table(
-                (title, "model", "AI", "found", "AI uncertain", "human", "flagged", "abstained"),
-                [
-                    (row["cell"], row["model"], row["tpr"]["n"], _interval(row["tpr"]),
-                     decimal(row["tpr"]["uncertain"]), row["fpr"]["n"], _interval(row["fpr"]),
-                     decimal(row["fpr"]["abstained"]))
-                    for row in figures[key]
-                ],
-            )
-            for title, key in (("delivery", "cells"), ("window", "windows"))
-        ),
+        table_of((("delivery", "cell"), *_CELLS), figures["cells"]),
+        table_of((("window", "cell"), *_CELLS), figures["windows"]),
         *(
             block
             for model, rows in figures["splices"].items()
             if rows
             for block in (
                 f"A generator's part inside two minutes of a recording, {model}:",
-                _splices(rows),
+                table_of(_SPLICES, rows),
             )
         ),
-        Table(
-            ("family of hard negatives", "model", "made", "flagged", "uncertain", "abstained"),
-            [
-                (row["family"], row["model"], row["n"], _interval(row), decimal(row["uncertain"]),
-                 decimal(row["abstained"]))
-                for row in figures["families"]
-            ],
-        ),
-        Table(
-            ("hard negative", "model", "made", "flagged", "uncertain", "abstained",
-             "highest score"),
-            [
-                (row["kind"], row["model"], row["made"], *(
-                    decimal(row[name])
-                    for name in ("flagged", "uncertain", "abstained", "highest_score")))
-                for row in figures["negatives"]
-            ],
-        ),
+        table_of(_FAMILIES, figures["families"]),
+        table_of(_NEGATIVES, figures["negatives"]),
         "Not made:",
         "\n".join(f"- {kind}: {reason}" for kind, reason in figures["skipped"].items()),
     ]  # fmt: skip
@@ -102,74 +116,36 @@ def _pictures(figures: dict[str, Any]) -> list[Picture]:
 def card_blocks(figures: dict[str, Any], model: str) -> list[Block]:
     """Return the tables of deliveries, lengths, splices and hard negatives of one model."""
     ai, human = figures["data"]["ai"], figures["data"]["human"]
-    splices = figures["splices"].get(model)
+    keys = ("cells", "windows", "families", "negatives")
+    own = {key: [row for row in figures[key] if row["model"] == model] for key in keys}
+    known = {
+        (key, row["cell"]): percent(row["tpr"]["share"])
+        for key in ("cells", "windows")
+        for row in figures[key]
+        if row["model"] == f"{model}, generators known"
+    }
     located: list[Block] = []
-    if splices:
+    if figures["splices"].get(model):
         located.append("A generator's part inside two minutes of somebody's recording:")
-        located.append(_splices(splices))
-    families, negatives = (
-        [row for row in figures[key] if row["model"] == model] for key in ("families", "negatives")
-    )
-    flagged = [f"{row['kind']} {percent(row['flagged'])}" for row in negatives if row["flagged"]]
+        located.append(table_of(_SPLICES, figures["splices"][model]))
+    flagged = [
+        f"{row['kind']} {percent(row['flagged'])}" for row in own["negatives"] if row["flagged"]
+    ]
     return [
         f"{sum(ai.values())} AI excerpts of {len(ai)} generators, {sum(human.values())} human "
         f"ones of {len(human)} sources, at most {figures['excerpt_s']:g} s, 44.1 kHz and up, at "
         f"the frozen threshold of alpha {figures['alpha']:g}. Unseen: as if the generator had "
         "never been met. Known: as released. Human excerpts' own repositories are "
         f"{figures['human_scores'][model]} among the human scores.",
-        _known_and_unseen("delivery", figures["cells"], model),
-        _known_and_unseen("length", figures["windows"], model),
+        *(
+            table_of(
+                ((title, "cell"), *_CARD_CELLS),
+                [row | {"known": known.get((key, row["cell"]), "-")} for row in own[key]],
+            )
+            for title, key in (("delivery", "cells"), ("length", "windows"))
+        ),
         *located,
         "Made to look like a decoder's clock (false alarms at that alpha):",
-        Table(
-            ("hard negatives", "made", "flagged", "95 %", "uncertain", "abstained"),
-            [
-                (row["family"], row["n"], percent(row["share"]), between(row["interval"]),
-                 percent(row["uncertain"]), percent(row["abstained"]))
-                for row in families
-            ],
-        ),
+        table_of(_CARD_FAMILIES, own["families"]),
         f"Flagged kinds: {', '.join(flagged) or 'none'}.",
     ]  # fmt: skip
-
-
-def _known_and_unseen(title: str, rows: Sequence[dict[str, Any]], model: str) -> Table:
-    known = {
-        row["cell"]: percent(row["tpr"]["share"])
-        for row in rows
-        if row["model"] == f"{model}, generators known"
-    }
-    return Table(
-        (title, "AI", "found, unseen", "95 %", "found, known", "human", "flagged", "95 %"),
-        [
-            (row["cell"], row["tpr"]["n"], percent(row["tpr"]["share"]),
-             between(row["tpr"]["interval"]), known.get(row["cell"], "-"),
-             row["fpr"]["n"], percent(row["fpr"]["share"]), between(row["fpr"]["interval"]))
-            for row in rows
-            if row["model"] == model
-        ],
-    )  # fmt: skip
-
-
-def _splices(rows: Sequence[dict[str, Any]]) -> Table:
-    return Table(
-        ("part", "parts", "found", "of these called Partly", "overlap >= 0.5", "median overlap",
-         "median edge error", "human parts", "flagged"),
-        [
-            (
-                f"{row['seconds']} s", row["ai"], *(
-                    decimal(row[name])
-                    for name in ("found", "called_partly", "overlap_half", "overlap_median")),
-                "-" if row["edge_error_s"] is None else f"{row['edge_error_s']:.1f} s",
-                row["human"], decimal(row["false"]),
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
-
-
-def _interval(row: dict[str, Any]) -> str:
-    if row["share"] is None:
-        return "-"
-    low, high = row["interval"]
-    return f"{row['share']:.2f} [{low:.2f}, {high:.2f}]"

@@ -1,9 +1,8 @@
 """A generator's part inside a human recording: how often it is found, and how well located.
 
 60 s of a recording, a generator's excerpt at the same loudness, the recording's next 60 s,
-with crossfades of a second. The controls are two recordings by turns. Found means that the
-model flags the whole. Then the edges by ``detector.evidence.localization`` are compared with
-the true ones.
+with crossfades of a second. The controls contain another recording's excerpt. Found means that
+the model flags the whole.
 """
 
 from collections import defaultdict
@@ -91,8 +90,6 @@ def choose(tracks: Sequence[tuple[Track, float]], per_maker: int, seed: int) -> 
     """
     rng = np.random.default_rng(seed)
     hosts = [one for one, seconds in tracks if one.label == HUMAN and seconds >= 2 * AROUND_S]
-    if not hosts:
-        return []
     chosen: list[Splice] = []
     for length in LENGTHS_S:
         by_maker: dict[tuple[str, str], list[Track]] = defaultdict(list)
@@ -125,16 +122,6 @@ class Located:
     stretches: tuple[SegmentScore, ...]
 
     @property
-    def flagged(self) -> bool:
-        """Whether it is flagged."""
-        return self.answer.outcome == FLAGGED
-
-    @property
-    def overlap(self) -> float:
-        """Intersection over union with the true part."""
-        return overlap(self.stretches, self.splice.start_s, self.splice.end_s)
-
-    @property
     def edge_error_s(self) -> float:
         """Mean distance of both edges of the best stretch from the true ones."""
         start_s, end_s = self.splice.start_s, self.splice.end_s
@@ -152,23 +139,23 @@ def table(located: Sequence[Located]) -> list[dict[str, Any]]:
 
 def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
     ai, human = ([one for one in located if one.splice.label == label] for label in (AI, HUMAN))
-    flagged = [one for one in ai if one.flagged]
+    flagged, false = (
+        [one for one in side if one.answer.outcome == FLAGGED] for side in (ai, human)
+    )
     placed = [one for one in flagged if one.stretches]
-
-    def mean(values: list[bool]) -> float | None:
-        return rounded(np.mean(values)) if values else None
-
-    def median(values: list[float]) -> float | None:
-        return rounded(np.median(values)) if values else None
-
+    overlaps = [overlap(one.stretches, one.splice.start_s, one.splice.end_s) for one in placed]
     return {
         "seconds": seconds,
         "ai": len(ai),
-        "found": mean([one.flagged for one in ai]),
-        "called_partly": mean([one.answer.extent == "Partly" for one in flagged]),
-        "overlap_half": mean([one.overlap >= 0.5 for one in placed]),
-        "overlap_median": median([one.overlap for one in placed]),
-        "edge_error_s": median([one.edge_error_s for one in placed]),
+        "found": _share(flagged, ai),
+        "called_partly": _share([x for x in flagged if x.answer.extent == "Partly"], flagged),
+        "overlap_half": _share([value for value in overlaps if value >= 0.5], overlaps),
+        "overlap_median": rounded(np.median(overlaps)) if placed else None,
+        "edge_error_s": rounded(np.median([x.edge_error_s for x in placed])) if placed else None,
         "human": len(human),
-        "false": mean([one.flagged for one in human]),
+        "false": _share(false, human),
     }
+
+
+def _share(part: Sequence[Any], whole: Sequence[Any]) -> float | None:
+    return rounded(len(part) / len(whole)) if whole else None

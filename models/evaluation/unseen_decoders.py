@@ -1,23 +1,19 @@
 """Detection when not only the generator but everything like its decoder is unknown.
 
-A generator that is left out by name may share its decoder with another. Its frame rate may be on
-the list of plausible rates. Here, for each generator, every template that resembles its
-own is taken away: of other generators, codecs and voices. The rates that it runs on change, too:
-
-- *listed*: they carry the penalty of any possible rate.
-- *unlisted*: they are not scored. Fractions and multiples of them stay on the list.
+For each generator, every template that resembles its own is taken away: of other generators,
+codecs and voices. The rates that it runs on carry the penalty of any possible rate (*listed*) or
+are not scored (*unlisted*; their fractions and multiples are).
 """
 
-from collections import Counter
 from typing import Any, Final
 
 import numpy as np
 
 from detector.calibration.calibration import HumanScores
 from detector.evidence.clock import Lattice
-from detector.types import BoolVector, FloatVector
-from models.evaluation.clock_constants import Constants, measured
-from models.evaluation.measures import separation, surprises
+from detector.types import BoolVector
+from models.evaluation.measures import separation, surprises, template_scores
+from models.evaluation.nested import Constants, measured
 from models.training.metrics import rounded
 from models.training.scoring import Population
 from models.training.template_fitting import Lines, fit
@@ -29,11 +25,8 @@ OWN_SHARE: Final = 0.2  # of a generator's tracks that win at a rate: it runs on
 def measure(population: Population, lines: Lines, lattice: Lattice) -> dict[str, Any]:
     """Return figures of each generator with its decoder unknown, and of all together.
 
-    Args:
-        population: tracks with out-of-fold template scores. Human ones were matched with every
-            template, which can only make these scores higher.
-        lines: of these tracks, in order, then of what else templates are learned from.
-        lattice: the model's rates.
+    ``lines`` are those of the population, in order, then of what else templates are learned
+    from. Human tracks were matched with every template, which can only make them score higher.
     """
     clock_lines = measured(population.tracks, lattice)
     plausible = np.array([rate.penalty == 0 for rate in lattice.rates], bool)
@@ -47,10 +40,12 @@ def measure(population: Population, lines: Lines, lattice: Lattice) -> dict[str,
     rows: dict[str, dict[str, Any]] = {}
     for maker in sorted(set(makers[population.labels].tolist())):
         own = population.labels & (makers == maker)
-        rates = _rates_of(known[own])
+        wins = np.bincount(known[own].argmax(axis=1), minlength=known.shape[1])
+        rates = wins >= OWN_SHARE * own.sum()
         penalised = clock_lines.only(own).scores(Constants(), plausible & ~rates)
         left, taken = _templates_without(lines, maker)
-        matched = surprises(template_null, _matches(lines, left, own))
+        own_lines = lines.only(np.pad(own, (0, len(lines.human) - len(own))))
+        matched = surprises(template_null, template_scores(fit(lines, left), own_lines))
         rows[maker] = {
             "tracks": int(own.sum()),
             "templates_taken": taken,
@@ -60,27 +55,19 @@ def measure(population: Population, lines: Lines, lattice: Lattice) -> dict[str,
                 for kind, scores in (("listed", penalised), ("unlisted", penalised[:, ~rates]))
             },
         }
+    tracks = [row["tracks"] for row in rows.values()]
     return {
         "generators": rows,
-        "all": {kind: _mean(rows, kind) for kind in ("listed", "unlisted")},
+        "all": {
+            kind: {
+                name: rounded(
+                    np.average([row[kind][name] for row in rows.values()], weights=tracks)
+                )
+                for name in ("auroc", "tpr_at_0.01", "tpr_at_0.05")
+            }
+            for kind in ("listed", "unlisted")
+        },
     }
-
-
-def _mean(rows: dict[str, dict[str, Any]], kind: str) -> dict[str, float]:
-    """Return the figures of all generators, weighted by tracks."""
-    tracks = [float(row["tracks"]) for row in rows.values()]
-    return {
-        name: rounded(np.average([row[kind][name] for row in rows.values()], weights=tracks))
-        for name in next(iter(rows.values()))[kind]
-    }
-
-
-def _rates_of(scores: FloatVector) -> BoolVector:
-    """Return the rates at which a share of a generator's tracks wins."""
-    plausible = np.zeros(scores.shape[1], bool)
-    for index, count in Counter(scores.argmax(axis=1).tolist()).items():
-        plausible[index] = count >= OWN_SHARE * len(scores)
-    return plausible
 
 
 def _templates_without(lines: Lines, maker: str) -> tuple[BoolVector, list[str]]:
@@ -97,13 +84,3 @@ def _templates_without(lines: Lines, maker: str) -> tuple[BoolVector, list[str]]
     same_repository = np.isin(lines.repositories, lines.repositories[own])
     gone = ~lines.human & (np.isin(lines.makers, [maker, *alike]) | same_repository)
     return ~gone, alike
-
-
-def _matches(lines: Lines, left: BoolVector, own: BoolVector) -> FloatVector:
-    """Return the best template score of a generator's tracks, by what is left."""
-    template_set = fit(lines, left)
-    indices = np.flatnonzero(own)
-    pairs = zip(
-        template_set.unit(lines.vectors[indices]), lines.populations[indices].tolist(), strict=True
-    )
-    return np.array([float(template_set.scores(*pair).max()) for pair in pairs])

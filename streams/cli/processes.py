@@ -131,7 +131,7 @@ def login_link(
 
 
 def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Skipped]":
-    from models.commands import write_samples
+    from models.synthesis.samples import write_samples
     from streams.contract.records import Declaration, Tool
     from streams.services.upload_inputs import upload_from_file
 

@@ -135,7 +135,7 @@ def samples(
     seed: Annotated[int, typer.Option(help="The same seed gives the same tracks.")] = 1,
 ) -> None:
     """Write synthetic tracks: one for each outcome of an upload."""
-    from models.commands import write_samples
+    from models.synthesis.samples import write_samples
 
     for sample in write_samples(folder, seed):
         echo(f"{sample.path}  {sample.kind}: {sample.title}")

@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MinuteLocator, date2num
 from matplotlib.ticker import FuncFormatter
 
-from models.commands import write_samples
+from models.synthesis.samples import write_samples
 from streams.services.upload_inputs import upload_from_file
 from streams.stages.ingest import IngestHook
 from tests.deploy.test_dashboards import FILES

@@ -15,12 +15,12 @@ from models.evaluation.document import markdown
 from models.evaluation.held_out_scores import HeldOutScores
 from models.evaluation.robustness import (
     Answered,
+    Judge,
     interval,
     makers_beside,
     measure,
     subjects_of,
     table,
-    without,
 )
 from models.evaluation.robustness_report import card_blocks, write
 from models.learning.data import AI, HUMAN, Track, read_manifest, usable
@@ -184,11 +184,12 @@ def test_a_model_can_forget_a_generator() -> None:
     model = Model.load(ENSEMBLE)
     assert model.template_set is not None
     names = model.template_set.names
-    forgetful = without(model, {names[0], "nobody"})
+    judge = Judge(model, 0.01, {"x": frozenset((names[0], "nobody")), "y": frozenset()}, None)
+    forgetful = judge.unmet("x")
     assert forgetful.template_set is not None
     assert forgetful.template_set.names == names[1:]
     assert np.array_equal(forgetful.template_set.vectors, model.template_set.vectors[1:])
-    assert without(model, {"nobody"}) is model
+    assert judge.unmet("y") is judge.unmet("z") is model
 
 
 def test_intervals_are_never_of_no_width() -> None:
@@ -201,9 +202,9 @@ def test_intervals_are_never_of_no_width() -> None:
 
 def test_outcomes_are_counted_apart() -> None:
     outcomes = ("ai_likely", "uncertain", "not_assessable", "human_likely")
+    case = augmentation_cache.Case("delivery", "x", "y", "")
     answers = [
-        Answered("delivery", "x", "y", "m", AI, str(index), outcome, None)
-        for index, outcome in enumerate(outcomes)
+        Answered(case, "m", AI, str(index), outcome, None) for index, outcome in enumerate(outcomes)
     ]
     (row,) = table(answers, "delivery", seed=1)
     tpr = row["tpr"]

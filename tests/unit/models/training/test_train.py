@@ -164,12 +164,12 @@ def test_shuffled_labels_destroy_the_figures(folder: Path) -> None:
         workers=1,
         seed=0,
     )
-    figures = evaluation.figures["subsets"]["44.1 kHz and up"]
+    figures = evaluation["evaluation.json"]["subsets"]["44.1 kHz and up"]
     assert figures["auroc"] == 1
     assert figures["permuted_auroc"] == pytest.approx(0.5, abs=0.1)
     assert figures["conformal"]["0.01"]["supported"] is False
-    assert evaluation.figures["as_released"]["0.01"] == {"tpr": 1.0, "fpr": 0.0}
-    assert len(evaluation.scores_csv.splitlines()) == 1 + 14
+    assert evaluation["evaluation.json"]["as_released"]["0.01"] == {"tpr": 1.0, "fpr": 0.0}
+    assert len(evaluation["scores.csv"].splitlines()) == 1 + 14
 
 
 def test_one_class_alone_cannot_be_calibrated(folder: Path, tmp_path: Path) -> None:

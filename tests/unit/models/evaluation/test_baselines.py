@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.evaluation.fakeprint import fakeprint, fakeprints
+from models.evaluation.baselines import fakeprint, fakeprints
 from models.learning.data import Track
 from models.synthesis.music import RATE_HZ
 from models.synthesis.samples import write_audio
