@@ -106,8 +106,9 @@ def write_files(folder: Path, contents: Mapping[str, Any]) -> list[Path]:
     """Write files by name: strings as they are, other contents as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        data = orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
-        (folder / name).write_bytes(content.encode() if isinstance(content, str) else data)
+        if not isinstance(content, str):
+            content = orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n"
+        (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in contents]
 
 
