@@ -49,9 +49,7 @@ def release(
     workers: int,
     dry_run: bool = False,
 ) -> str:
-    """Release a candidate as ``out``, named as that folder; return what the gates measured.
-
-    With ``dry_run`` nothing is written.
+    """Release a candidate as ``out``, unless ``dry_run``; return what the gates measured.
 
     Raises:
         ModelError: the candidate is no model folder, or was altered.
