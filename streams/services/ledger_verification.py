@@ -20,7 +20,7 @@ LATE: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Fault:
-    """One inmonitoring."""
+    """One inconsistency."""
 
     kind: str
     detail: str

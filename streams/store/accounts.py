@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from streams.store.account_tables import API_KEYS, LINKS, LOGIN_ATTEMPTS, SESSIONS, USERS
 
@@ -14,6 +14,7 @@ USER: Final = (
     USERS.c.password_hash.is_not(None).label("has_password"),
     USERS.c.oidc_subject.is_not(None).label("by_oidc"),
 )
+ACTIVE_ADMIN: Final = (USERS.c.role == "admin") & USERS.c.active
 # The fields of ``services.accounts.keys.Key``, in order.
 KEY: Final = tuple(
     API_KEYS.c[name]
@@ -30,32 +31,18 @@ def add_user(connection: Connection, row: Mapping[str, Any]) -> None:
 
 def change_user(connection: Connection, user_id: str, **values: Any) -> None:
     """Change columns of a user."""
-    connection.execute(update(USERS).where(USERS.c.user_id == user_id).values(**values))
+    connection.execute(update(USERS).filter_by(user_id=user_id).values(**values))
 
 
-def user(connection: Connection, user_id: str) -> Any:
-    """Return a user by id, or None."""
-    return _user(connection, USERS.c.user_id == user_id)
-
-
-def user_by_name(connection: Connection, name: str) -> Any:
-    """Return a user by name, or None."""
-    return _user(connection, USERS.c.name == name)
-
-
-def user_by_subject(connection: Connection, subject: str) -> Any:
-    """Return a user by the OpenID provider's subject, or None."""
-    return _user(connection, USERS.c.oidc_subject == subject)
+def user(connection: Connection, **key: str) -> Any:
+    """Return a user by ``user_id``, ``name`` or ``oidc_subject``; or None."""
+    return connection.execute(select(*USER).filter_by(**key)).one_or_none()
 
 
 def first_admin(connection: Connection) -> Any:
     """Return the oldest active admin, or None."""
-    question = select(*USER).where(USERS.c.role == "admin", USERS.c.active)
-    return connection.execute(question.order_by(USERS.c.created_at).limit(1)).one_or_none()
-
-
-def _user(connection: Connection, condition: ColumnElement[bool]) -> Any:
-    return connection.execute(select(*USER).where(condition)).one_or_none()
+    question = select(*USER).where(ACTIVE_ADMIN).order_by(USERS.c.created_at).limit(1)
+    return connection.execute(question).one_or_none()
 
 
 def all_users(connection: Connection) -> Sequence[Any]:
@@ -70,14 +57,13 @@ def has_users(connection: Connection) -> bool:
 
 def has_other_admin(connection: Connection, user_id: str) -> bool:
     """Return whether another user than this one is an active admin."""
-    others = USERS.c.user_id != user_id
-    question = select(USERS.c.user_id).where(USERS.c.role == "admin", USERS.c.active, others)
-    return connection.scalar(question.limit(1)) is not None
+    others = select(USERS.c.user_id).where(ACTIVE_ADMIN, USERS.c.user_id != user_id)
+    return connection.scalar(others.limit(1)) is not None
 
 
 def password_hash(connection: Connection, name: str) -> str | None:
     """Return the password hash of a user by name."""
-    return connection.scalar(select(USERS.c.password_hash).where(USERS.c.name == name))
+    return connection.scalar(select(USERS.c.password_hash).filter_by(name=name))
 
 
 # --- log-in attempts -------------------------------------------------------------------------
@@ -95,20 +81,13 @@ def forget_attempts(connection: Connection, before: datetime) -> None:
 
 def clear_attempts(connection: Connection, name: str, address: str) -> None:
     """Delete the attempts for a name from an address."""
-    both = (LOGIN_ATTEMPTS.c.name == name) & (LOGIN_ATTEMPTS.c.address == address)
-    connection.execute(delete(LOGIN_ATTEMPTS).where(both))
+    connection.execute(delete(LOGIN_ATTEMPTS).filter_by(name=name, address=address))
 
 
-def count_attempts(
-    connection: Connection, since: datetime, *, name: str | None = None, address: str | None = None
-) -> int:
-    """Return how many attempts there were since a time, for a name, from an address, or both."""
-    question = select(func.count()).where(LOGIN_ATTEMPTS.c.at > since)
-    if name is not None:
-        question = question.where(LOGIN_ATTEMPTS.c.name == name)
-    if address is not None:
-        question = question.where(LOGIN_ATTEMPTS.c.address == address)
-    return connection.scalar(question) or 0
+def count_attempts(connection: Connection, since: datetime, **origin: str) -> int:
+    """Return how many attempts there were since a time, for a ``name``, an ``address``, or both."""
+    recent = select(func.count()).select_from(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.at > since)
+    return connection.scalar(recent.filter_by(**origin)) or 0
 
 
 # --- sessions and one-time links -------------------------------------------------------------
@@ -132,34 +111,26 @@ def session(connection: Connection, token_sha256: str) -> Any:
 
 def see_session(connection: Connection, token_sha256: str, now: datetime) -> None:
     """Note that a session was used."""
-    this = SESSIONS.c.token_sha256 == token_sha256
-    connection.execute(update(SESSIONS).where(this).values(seen_at=now))
+    connection.execute(update(SESSIONS).filter_by(token_sha256=token_sha256).values(seen_at=now))
 
 
-def end_session(connection: Connection, token_sha256: str) -> None:
-    """Delete a session."""
-    connection.execute(delete(SESSIONS).where(SESSIONS.c.token_sha256 == token_sha256))
-
-
-def end_sessions(connection: Connection, user_id: str) -> None:
-    """Delete all sessions of a user."""
-    connection.execute(delete(SESSIONS).where(SESSIONS.c.user_id == user_id))
+def end_sessions(connection: Connection, **key: str) -> None:
+    """Delete the sessions of a ``token_sha256`` or of a ``user_id``."""
+    connection.execute(delete(SESSIONS).filter_by(**key))
 
 
 def add_link(connection: Connection, row: Mapping[str, Any]) -> None:
     """Add a one-time link, and delete the user's unused ones."""
-    unused = LINKS.c.used_at.is_(None) & (LINKS.c.user_id == row["user_id"])
-    connection.execute(delete(LINKS).where(unused))
+    connection.execute(delete(LINKS).filter_by(user_id=row["user_id"], used_at=None))
     connection.execute(insert(LINKS).values(row))
 
 
 def use_link(connection: Connection, token_sha256: str, now: datetime) -> str | None:
-    """Use a one-time link; return its user's id, or None where it cannot be used any more."""
-    this = LINKS.c.token_sha256 == token_sha256
-    usable = this & LINKS.c.used_at.is_(None) & (LINKS.c.expires_at > now)
-    if connection.execute(update(LINKS).where(usable).values(used_at=now)).rowcount != 1:
-        return None
-    return connection.scalar(select(LINKS.c.user_id).where(this))
+    """Use a one-time link; return its user's id, or None where it is used or expired."""
+    usable = update(LINKS).filter_by(token_sha256=token_sha256, used_at=None)
+    used = usable.where(LINKS.c.expires_at > now).values(used_at=now)
+    user_id: str | None = connection.scalar(used.returning(LINKS.c.user_id))
+    return user_id
 
 
 def any_link_used(connection: Connection) -> bool:
@@ -178,20 +149,19 @@ def add_key(connection: Connection, row: Mapping[str, Any]) -> None:
 
 def revoke_key(connection: Connection, key_id: str, now: datetime) -> None:
     """Revoke an API key, unless it is revoked."""
-    valid = (API_KEYS.c.key_id == key_id) & API_KEYS.c.revoked_at.is_(None)
-    connection.execute(update(API_KEYS).where(valid).values(revoked_at=now))
+    valid = update(API_KEYS).filter_by(key_id=key_id, revoked_at=None)
+    connection.execute(valid.values(revoked_at=now))
 
 
 def key(connection: Connection, key_id: str) -> Any:
     """Return the hash of an API key's secret, then its other columns; or None."""
-    question = select(API_KEYS.c.secret_sha256, *KEY).where(API_KEYS.c.key_id == key_id)
+    question = select(API_KEYS.c.secret_sha256, *KEY).filter_by(key_id=key_id)
     return connection.execute(question).one_or_none()
 
 
 def see_key(connection: Connection, key_id: str, now: datetime) -> None:
     """Note that an API key was used."""
-    this = API_KEYS.c.key_id == key_id
-    connection.execute(update(API_KEYS).where(this).values(used_at=now))
+    connection.execute(update(API_KEYS).filter_by(key_id=key_id).values(used_at=now))
 
 
 def all_keys(connection: Connection) -> Sequence[Any]:

@@ -1,11 +1,11 @@
-"""The audit log: who did and saw what. Only ever added to, each entry sealed by the next.
+"""The audit log: actions and views of people. Entries are only added, each sealed by the next.
 
-An entry's hash is SHA-256 over its content and the hash before it; changing or removing one
-breaks the chain, and ``verify`` returns where. The database itself refuses both by triggers. A
-cut-off end shows against a noted last hash (``earmark ledger verify`` prints it).
+The hash of an entry is SHA-256 over its content and the hash before it. A changed or removed entry
+breaks the chain, and ``verify`` returns where; triggers of the database refuse both. A missing end
+shows against a noted last hash (``earmark ledger verify`` prints it).
 
-Actions are written in the transaction of what they do. Views are gathered and written a
-moment later, in one transaction for all.
+Actions are stored in the transaction of their change. Views are gathered and stored a moment
+later, all in one transaction.
 """
 
 import hashlib
@@ -47,18 +47,18 @@ class Entry:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def seal(sequence: int, entry: Entry, detail: str, previous: str) -> str:
-    """Return the hash of an entry."""
-    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
-    content = [sequence, at, entry.actor, entry.action, entry.subject, detail, previous]
+def _hash(row: Mapping[str, Any]) -> str:
+    at = row["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    names = ("actor", "action", "subject", "detail", "previous")
+    content = [row["sequence"], at, *(row[name] for name in names)]
     return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
 def lock(connection: Connection) -> None:
-    """Let no other writer of the log in until the caller's transaction ends.
+    """Exclude other writers of the log until the caller's transaction ends.
 
-    Lock first where a read must hold until the write: SQLite has one writer at a time anyway, but
-    PostgreSQL shows each transaction its own snapshot.
+    Lock first where a read must hold until the write. SQLite has one writer at a time, but each
+    transaction of PostgreSQL has its own snapshot.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
@@ -73,43 +73,36 @@ def transaction(ledger: Ledger, entry: Entry) -> Iterator[Connection]:
 
 
 def append(connection: Connection, entries: Iterable[Entry]) -> None:
-    """Add entries in the caller's transaction; they are there when it commits, or not at all."""
+    """Add entries in the caller's transaction."""
     lock(connection)
     question = select(AUDIT.c.sequence, AUDIT.c.hash).order_by(AUDIT.c.sequence.desc()).limit(1)
     last = connection.execute(question).one_or_none()
     sequence, previous = (last.sequence, last.hash) if last else (0, START)
     rows = []
-    for entry in entries:
-        sequence += 1
-        detail = json.dumps(entry.detail, sort_keys=True, default=str)  # half letters escaped
-        clean = Entry(_clean(entry.actor), entry.action, _clean(entry.subject), {}, entry.at)
-        hashed = seal(sequence, clean, _clean(detail), previous)
-        rows.append(
-            {
-                "sequence": sequence,
-                "at": clean.at,
-                "actor": clean.actor,
-                "action": clean.action,
-                "subject": clean.subject,
-                "detail": _clean(detail),
-                "previous": previous,
-                "hash": hashed,
-            }
-        )
-        previous = hashed
+    for number, entry in enumerate(entries, sequence + 1):
+        row = {
+            "sequence": number,
+            "at": entry.at,
+            "actor": _clean(entry.actor),
+            "action": entry.action,
+            "subject": _clean(entry.subject),
+            "detail": _clean(json.dumps(entry.detail, sort_keys=True, default=str)),
+            "previous": previous,
+        }
+        rows.append(row | {"hash": (previous := _hash(row))})
     if rows:
         connection.execute(insert(AUDIT), rows)
 
 
 def _clean(text: str) -> str:
-    """Return a text as it can be stored, so that what is read hashes to the same."""
+    """Return a text as the database stores it, so that the stored entry has the same hash."""
     readable = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return readable.encode(errors="replace").decode()[:4_000]
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What became of checking the chain: how many entries, the last hash, the first fault."""
+    """The result of a check: the number of sound entries, the last hash, the first fault."""
 
     entries: int
     last_hash: str
@@ -117,7 +110,7 @@ class Verified:
 
 
 def verify(ledger: Ledger) -> Verified:
-    """Walk the whole chain."""
+    """Check the whole chain."""
     count, previous = 0, START
     question = select(AUDIT).order_by(AUDIT.c.sequence).limit(PAGE)
     with ledger.reading() as connection:
@@ -130,18 +123,15 @@ def verify(ledger: Ledger) -> Verified:
 
 
 def _fault(row: Any, sequence: int, previous: str) -> str | None:
-    entry = Entry(row.actor, row.action, row.subject, {}, row.at)
     if row.sequence != sequence:
         return f"entry {sequence} is missing"
     if row.previous != previous:
         return f"entry {sequence} follows another entry"
-    if row.hash != seal(row.sequence, entry, row.detail, previous):
-        return f"entry {sequence} has been changed"
-    return None
+    return f"entry {sequence} has been changed" if row.hash != _hash(row._asdict()) else None
 
 
 class Views:
-    """Writes what was looked at, a moment later, off the path of the answer."""
+    """Stores views a moment later, in a thread of its own."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -150,7 +140,7 @@ class Views:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def note(self, entry: Entry) -> None:
@@ -161,7 +151,7 @@ class Views:
             log.error("audit_view_dropped", actor=entry.actor, subject=entry.subject)
 
     def stop(self) -> None:
-        """Write what is left and end."""
+        """Store the waiting entries and stop."""
         self._stop.set()
         if self._thread.is_alive():
             self._waiting.put(None)
@@ -170,16 +160,12 @@ class Views:
     def _run(self) -> None:
         more = True
         while more:
-            first = self._waiting.get()
+            batch = [self._waiting.get()]
             self._stop.wait(GATHER_S)
-            entries = [] if first is None else [first]
-            more = first is not None
             while not self._waiting.empty():
-                entry = self._waiting.get_nowait()
-                more = more and entry is not None
-                if entry is not None:
-                    entries.append(entry)
-            self._write(entries)
+                batch.append(self._waiting.get_nowait())
+            more = None not in batch
+            self._write([entry for entry in batch if entry is not None])
 
     def _write(self, entries: list[Entry]) -> None:
         for attempt in range(5):

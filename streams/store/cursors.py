@@ -70,7 +70,7 @@ def part(
 
 
 def _write(marker: sqlakeyset.Marker) -> str:
-    """Return a bookmark in letters that a URL may contain."""
+    """Return a bookmark in characters that a URL may contain."""
     return urlsafe_b64encode(sqlakeyset.serialize_bookmark(marker).encode()).decode().rstrip("=")
 
 

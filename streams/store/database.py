@@ -1,16 +1,12 @@
-"""The ledger's database: connections, transactions, errors and inserts.
+"""The ledger's database (SQLite or PostgreSQL): connections, transactions, errors, inserts.
 
 The ledger is a projection of the topics. Rows are only added, each under the id of its record, so
 a repeated record adds nothing. Events arrive in any order (a decision may overtake its upload),
 so no table has foreign keys; rows join by ``upload_id`` and ``track_id``.
-
-SQLite (one machine, one writer beside readers by its write-ahead log) or PostgreSQL, by URL; the
-same statements on both.
 """
 
 import sqlite3
-import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +25,7 @@ from sqlalchemy.exc import (
     StatementError,
     TimeoutError,
 )
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from detector.errors import BadInput, Fatal, Transient
 from streams.contract.records import Record, parse
@@ -62,14 +59,11 @@ class LedgerAway(Transient):
 
 
 class LedgerError(Fatal):
-    """``EARMARK_LEDGER`` names no database that can be used."""
+    """``EARMARK_LEDGER`` names no usable database."""
 
 
 class Unstorable(BadInput):
-    """The database will never take this row."""
-
-    def __init__(self, reason: str = "unstorable", detail: str = "") -> None:
-        super().__init__(reason, detail)
+    """The database will never store this row."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +133,7 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection for reading; it waits for no writer.
+        """Yield a connection for reading, which waits for no writer.
 
         Raises:
             LedgerAway: the database is out of reach.
@@ -159,9 +153,9 @@ class Ledger:
         Returns:
             How many rows are new, by table (``insert_new``).
         """
-        by_table: dict[Table, list[Mapping[str, Any]]] = {}
+        by_table: dict[Table, list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
-            by_table.setdefault(row.table, []).append(row.values)
+            by_table[row.table].append(row.values)
         return Counter(
             {table.name: insert_new(connection, table, new) for table, new in by_table.items()}
         )
@@ -260,11 +254,11 @@ def _ledger_errors() -> Iterator[None]:
         if error.connection_invalidated or _is_away(error.orig):
             raise LedgerAway(_first_line(error)) from error
         if _is_unstorable(error.orig):
-            raise Unstorable(detail=_first_line(error)) from error
+            raise Unstorable("unstorable", _first_line(error)) from error
         raise
     except (OverflowError, UnicodeError, StatementError) as error:
         # a value could not even be handed to the driver
-        raise Unstorable(detail=_first_line(error)) from error
+        raise Unstorable("unstorable", _first_line(error)) from error
 
 
 def _is_away(error: BaseException | None) -> bool:
@@ -312,18 +306,15 @@ def connect(url: str) -> Engine:
             raise LedgerError(f"EARMARK_LEDGER must be sqlite or postgresql, not {backend}")
 
 
+@retry(
+    retry=retry_if_exception_type(sqlite3.OperationalError),
+    stop=stop_after_delay(BUSY_S),
+    wait=wait_fixed(0.01),
+    reraise=True,
+)
 def _write_ahead(raw: sqlite3.Connection) -> None:
     """Switch to the write-ahead log; retry, since SQLite does not wait for a concurrent switch."""
-    deadline = time.monotonic() + BUSY_S
-    while True:
-        try:
-            raw.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+    raw.execute("PRAGMA journal_mode=WAL")
 
 
 def _sqlite(target: URL) -> Engine:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select
 
 from detector.errors import BadInput
 from streams.contract import dead_letters
@@ -24,14 +24,16 @@ from streams.store.tables import DEAD_LETTER_ACTIONS as ACTIONS
 from streams.store.tables import DEAD_LETTERS as LETTERS
 
 LATEST: Final = (LETTERS.c.recorded_at.desc(), LETTERS.c.dead_letter_id.desc())
+_DONE: Final = ACTIONS.c.dead_letter_id == LETTERS.c.dead_letter_id
+_LAST: Final = select(ACTIONS.c.action).where(_DONE).order_by(ACTIONS.c.action_id.desc()).limit(1)
+_REPLAYS: Final = select(func.count()).where(_DONE, ACTIONS.c.action == "replayed")
+STATUS: Final = func.coalesce(_LAST.scalar_subquery(), "open").label("status")
+WHOLE: Final = (*LETTERS.c, STATUS, _REPLAYS.scalar_subquery().label("replays"))
 DeadLetterStatus = Literal["open", "replayed", "dropped"]
 
 
 class NoSuchDeadLetter(BadInput):
     """The ledger has no dead letter of this id."""
-
-    def __init__(self, reason: str = "no_such_letter", detail: str = "") -> None:
-        super().__init__(reason, detail)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class DeadLetterGroup:
 
 def find(ledger: Ledger, filters: DeadLetterFilter, limit: int | None = None) -> list[DeadLetter]:
     """Return matching dead letters, oldest first; with a limit, the latest of them."""
-    question = _select(filters, *LETTERS.c, _status(), _replays()).order_by(*LATEST)
+    question = _select(filters, *WHOLE).order_by(*LATEST)
     with ledger.reading() as connection:
         rows = connection.execute(question.limit(limit)).mappings().all()
     return [_letter(row) for row in reversed(rows)]
@@ -123,7 +125,7 @@ def part(
     Raises:
         BadCursor: the cursor belongs to another list.
     """
-    question = _select(filters, *LETTERS.c, _status(), _replays())
+    question = _select(filters, *WHOLE)
     with ledger.reading() as connection:
         page = cursors.part(connection, question, LATEST, cursor, limit)
     return page.of([_letter(row) for row in page.rows])
@@ -137,7 +139,8 @@ def get(ledger: Ledger, dead_letter_id: str) -> DeadLetter:
     """
     matches = find(ledger, DeadLetterFilter(ids=(dead_letter_id,)))
     if not matches:
-        raise NoSuchDeadLetter(detail=f"the ledger has no dead letter {dead_letter_id}")
+        detail = f"the ledger has no dead letter {dead_letter_id}"
+        raise NoSuchDeadLetter("no_such_letter", detail)
     return matches[0]
 
 
@@ -168,28 +171,7 @@ def record(connection: Connection, actions: Iterable[Action]) -> None:
 def dropped(connection: Connection, ids: Collection[str]) -> frozenset[str]:
     """Return which of these dead letters are dropped."""
     question = select(LETTERS.c.dead_letter_id).where(LETTERS.c.dead_letter_id.in_(ids))
-    return frozenset(connection.scalars(question.where(_status() == "dropped")))
-
-
-def _status() -> ColumnElement[str]:
-    latest = (
-        select(ACTIONS.c.action)
-        .where(ACTIONS.c.dead_letter_id == LETTERS.c.dead_letter_id)
-        .order_by(ACTIONS.c.action_id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return func.coalesce(latest, "open").label("status")
-
-
-def _replays() -> ColumnElement[int]:
-    return (
-        select(func.count())
-        .where(ACTIONS.c.dead_letter_id == LETTERS.c.dead_letter_id)
-        .where(ACTIONS.c.action == "replayed")
-        .scalar_subquery()
-        .label("replays")
-    )
+    return frozenset(connection.scalars(question.where(STATUS == "dropped")))
 
 
 def _select(filters: DeadLetterFilter, *columns: Any) -> Select[Any]:
@@ -200,7 +182,7 @@ def _select(filters: DeadLetterFilter, *columns: Any) -> Select[Any]:
         LETTERS.c.reason: filters.reason,
         LETTERS.c.upload_id: filters.upload_id,
         LETTERS.c.track_id: filters.track_id,
-        _status(): filters.status,
+        STATUS: filters.status,
     }
     for column, value in same.items():
         if value is not None:

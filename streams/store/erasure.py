@@ -5,10 +5,9 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, MetaData, Table, delete, func, inspect, select
 
-from streams.store.account_tables import AUDIT, DELIVERIES, GOLDEN, OUTBOX, REQUESTS
+from streams.store.account_tables import DELIVERIES, GOLDEN, OUTBOX, REQUESTS
 from streams.store.tables import FINGERPRINTS, METADATA, UPLOADS
 
-KEPT: Final = (AUDIT,)
 # Tables of the reference catalogue, where its consumer uses this database.
 CATALOGUE: Final = ("catalogue_tracks", "catalogue_territories")
 
@@ -27,14 +26,11 @@ def contents(connection: Connection, ids: Collection[str]) -> tuple[list[str], l
     uploads = connection.scalars(select(UPLOADS.c.uri).where(UPLOADS.c.track_id.in_(ids)))
     # an HTTP upload that was never decoded is stored under its own hash
     stored = {uri.rpartition("/")[2] for uri in uploads if "/uploads/" in uri}
+    others = select(func.count()).where(UPLOADS.c.track_id.not_in(ids))
     shared |= {
         sha256
         for sha256 in stored - fingerprinted
-        if connection.scalar(
-            select(func.count()).where(
-                UPLOADS.c.uri.endswith(f"/{sha256}"), UPLOADS.c.track_id.not_in(ids)
-            )
-        )
+        if connection.scalar(others.where(UPLOADS.c.uri.endswith(f"/{sha256}")))
     }
     return sorted((fingerprinted | stored) - shared), sorted(shared)
 
@@ -52,19 +48,16 @@ def rows(
 
 
 def _conditions(connection: Connection, ids: Collection[str]) -> Iterator[tuple[Table, Any]]:
-    uploads = list(
-        connection.scalars(select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id.in_(ids)))
-    )
+    question = select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id.in_(ids))
+    uploads = connection.scalars(question).all()
     yield OUTBOX, OUTBOX.c.key.in_(ids)
     yield GOLDEN, GOLDEN.c.upload_id.in_(uploads)
     yield REQUESTS, REQUESTS.c.answer.in_(uploads)
     for track_id in ids:  # the event as it was posted, by its JSON
-        yield (
-            DELIVERIES,
-            DELIVERIES.c.body.contains(f'"track_id":"{track_id}"', autoescape=True),
-        )
+        field = f'"track_id":"{track_id}"'
+        yield DELIVERIES, DELIVERIES.c.body.contains(field, autoescape=True)
     for table in METADATA.sorted_tables:
-        if "track_id" in table.c and table not in KEPT:
+        if "track_id" in table.c:
             yield table, table.c.track_id.in_(ids)
     existing = inspect(connection).get_table_names()
     for name in CATALOGUE:

@@ -1,11 +1,11 @@
-"""The whole ledger as one file, and back: JSON lines, a table's row in each.
+"""The whole ledger as one file, and back: JSON lines, each a row of a table.
 
     {"earmark_ledger": "0004", "tables": [...]}
     {"table": "uploads", "row": {"upload_id": "upl_...", ...}}
 
 Times are ISO 8601, bytes are base64 under ``{"b64": ...}``. Sessions, one-time links and log-in
-attempts stay out: they are of the moment, and secrets. What is restored adds what is missing
-and changes nothing that is there, so doing it twice, or on top of rows from the topics, is safe.
+attempts are left out: they are short-lived, and secrets. A restore adds missing rows and changes
+none, so it may be repeated, also on top of rows from the topics.
 """
 
 from base64 import b64decode, b64encode
@@ -18,43 +18,38 @@ import orjson
 from sqlalchemy import Connection, Date, LargeBinary, Table, select, tuple_
 
 from detector.errors import BadInput
-from streams.store import account_tables, task_states
+from streams.store import task_states
+from streams.store.account_tables import LINKS, LOGIN_ATTEMPTS, SESSIONS
 from streams.store.database import Ledger, Row
 from streams.store.tables import METADATA, Moment
 from streams.store.upgrade import HEAD
 
-LEFT_OUT: Final = frozenset(
-    {
-        account_tables.SESSIONS.name,
-        account_tables.LINKS.name,
-        account_tables.LOGIN_ATTEMPTS.name,
-    }
-)
+LEFT_OUT: Final = (SESSIONS, LINKS, LOGIN_ATTEMPTS)
 PAGE: Final = 2_000
 
 
 class BadExport(BadInput):
-    """This is no export of a ledger, or one of a later release."""
+    """The file is no export of a ledger, or one of a later release."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("bad_export", detail)
 
 
 def tables() -> list[Table]:
-    """Return what is exported."""
-    return [table for table in METADATA.sorted_tables if table.name not in LEFT_OUT]
+    """Return the exported tables."""
+    return [table for table in METADATA.sorted_tables if table not in LEFT_OUT]
 
 
 def export(ledger: Ledger, out: IO[bytes]) -> Counter[str]:
-    """Write everything; return how many rows each table has."""
+    """Write all exported rows; return how many each table has."""
     counts: Counter[str] = Counter()
     names = [table.name for table in tables()]
     out.write(orjson.dumps({"earmark_ledger": HEAD, "tables": names}) + b"\n")
     with ledger.reading() as connection:
         for table in tables():
             for row in all_rows(connection, table):
-                line_fields = {name: _written(value) for name, value in row.items()}
-                out.write(orjson.dumps({"table": table.name, "row": line_fields}) + b"\n")
+                line = {"table": table.name, "row": row}
+                out.write(orjson.dumps(line, default=_bytes) + b"\n")
                 counts[table.name] += 1
     return counts
 
@@ -63,21 +58,18 @@ def all_rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
     """Yield all rows in the order of their key, page by page: the ledger may be large."""
     key = list(table.primary_key.columns)
     question = select(table).order_by(*key).limit(PAGE)
-    last: tuple[Any, ...] | None = None
-    while True:
-        asked = question if last is None else question.where(tuple_(*key) > tuple_(*last))
-        page = connection.execute(asked).mappings().all()
+    page = connection.execute(question).mappings().all()
+    while page:
         yield from ({str(name): value for name, value in row.items()} for row in page)
-        if len(page) < PAGE:
-            return
-        last = tuple(page[-1][column.name] for column in key)
+        last = tuple_(*(page[-1][column.name] for column in key))
+        page = connection.execute(question.where(tuple_(*key) > last)).mappings().all()
 
 
 def restore(ledger: Ledger, lines: Iterable[bytes]) -> Counter[str]:
-    """Add what an export holds and the ledger does not; return how many rows are new.
+    """Add the rows of an export that the ledger lacks; return how many there were.
 
     Raises:
-        BadExport: the file is none, or of a later release; what came before stays.
+        BadExport: a line is no row, or the file is of a later release; earlier rows stay added.
     """
     known = {table.name: table for table in tables()}
     new: Counter[str] = Counter()
@@ -116,10 +108,8 @@ def _add(ledger: Ledger, rows: list[Row]) -> Counter[str]:
     return new
 
 
-def _written(value: Any) -> Any:
-    if isinstance(value, (bytes, memoryview)):
-        return {"b64": b64encode(bytes(value)).decode()}
-    return value.isoformat() if isinstance(value, (datetime, date)) else value
+def _bytes(value: bytes | memoryview) -> dict[str, str]:
+    return {"b64": b64encode(bytes(value)).decode()}
 
 
 def _read(column: Any, value: Any) -> Any:

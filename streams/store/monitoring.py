@@ -46,19 +46,11 @@ class Deliverer(NamedTuple):
     hour_ai: int
 
 
-class RightsState(NamedTuple):
-    """Row count and latest change of the registry: equal states have equal entries."""
-
-    rows: int
-    changed_at: datetime | None
-
-
 def file_of(url: str) -> Path | None:
     """Return the file of an SQLite ledger; None for another database or one in memory."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return None
-    return Path(str(parsed.database))
+    target = make_url(url)
+    is_file = target.get_backend_name() == "sqlite" and target.database not in ("", ":memory:")
+    return Path(target.database) if is_file and target.database else None
 
 
 def unapplied(connection: Connection, since: datetime, until: datetime) -> int:
@@ -128,9 +120,7 @@ def deliverers(connection: Connection, now: datetime, limit: int) -> list[Delive
         select(
             func.coalesce(UPLOADS.c.distributor, UNNAMED),
             func.count(),
-            func.sum(case((is_ai, 1), else_=0)),
-            func.sum(case((hour, 1), else_=0)),
-            func.sum(case((hour & is_ai, 1), else_=0)),
+            *(func.sum(case((these, 1), else_=0)) for these in (is_ai, hour, hour & is_ai)),
         )
         .join(UPLOADS, UPLOADS.c.upload_id == DECISIONS.c.upload_id)
         .where(DECISIONS.c.recorded_at > now - timedelta(days=1))
@@ -163,10 +153,11 @@ def scores_of_model(
     return [tuple(row) for row in connection.execute(query)]
 
 
-def rights_state(connection: Connection) -> RightsState:
-    """Return what changes whenever the registry does."""
+def rights_state(connection: Connection) -> tuple[int, datetime | None]:
+    """Return row count and latest change of the registry: equal states have equal entries."""
     query = select(func.count(), func.max(RIGHTS.c.changed_at))
-    return RightsState(*connection.execute(query).one())
+    count, changed_at = connection.execute(query).one()
+    return count, changed_at
 
 
 def rights_entries(connection: Connection) -> tuple[RightsEntry, ...]:

@@ -2,7 +2,7 @@
 
 ``publish`` and ``put`` write in the caller's transaction. A relay publishes the rows in order and
 marks them sent once the broker has acknowledged them. A crash in between repeats an event, which
-every consumer tolerates; no event is lost, and none of a rolled-back transaction is published.
+every consumer tolerates. No event is lost, and none of a rolled-back transaction is published.
 """
 
 import threading
@@ -33,6 +33,7 @@ LOCK: Final = 0x6561726D6F7574  # PostgreSQL: one relay at a time
 BATCH: Final = 200
 LOOK_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
+UNSENT: Final = OUTBOX.c.sent_at.is_(None)
 KEPT: Final = timedelta(days=7)  # rows that were sent; the topic keeps the event
 
 
@@ -117,13 +118,10 @@ class Relay:
             Transient: broker or database are away; unmarked rows are sent again.
         """
         with self._ledger.reading() as connection:
-            waiting = connection.execute(
-                select(OUTBOX.c.sequence).where(OUTBOX.c.sent_at.is_(None)).limit(1)
-            ).one_or_none()
-        metrics.OUTBOX_OLDEST_SECONDS.set(0)
-        if waiting is None:
-            return 0
-        with self._ledger.reading() as connection:
+            waiting = connection.scalar(select(OUTBOX.c.sequence).where(UNSENT).limit(1))
+            metrics.OUTBOX_OLDEST_SECONDS.set(0)
+            if waiting is None:
+                return 0
             if connection.dialect.name != "postgresql":
                 return self._send(connection)
             if not connection.scalar(select(func.pg_try_advisory_lock(LOCK))):
@@ -134,7 +132,7 @@ class Relay:
                 connection.scalar(select(func.pg_advisory_unlock(LOCK)))
 
     def _send(self, connection: Connection) -> int:
-        question = select(OUTBOX).where(OUTBOX.c.sent_at.is_(None))
+        question = select(OUTBOX).where(UNSENT)
         rows = connection.execute(question.order_by(OUTBOX.c.sequence).limit(BATCH)).all()
         if not rows:
             return 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, func, literal, select, union_all
+from sqlalchemy import Connection, exists, func, literal, select, union_all
 
 from streams.contract.records import TrackDecided
 from streams.store import queries
@@ -35,7 +35,7 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        """Whether no further event will come without an action."""
+        """Return whether no further event will come without an action."""
         return self.status in ("decided", "dead_letter")
 
 
@@ -55,31 +55,23 @@ def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
             return Progress(upload_id, track_id, "decided", decision)
         if "dead_letter" in tracks and (failure := _failure(connection, upload_id)) is not None:
             return Progress(upload_id, track_id, "dead_letter", failure=failure)
-    stage: Stage = next(
-        (name for name in ("classified", "fingerprinted") if name in tracks), "received"
-    )
-    return Progress(upload_id, track_id, stage)
+    later: tuple[Stage, ...] = ("classified", "fingerprinted")
+    return Progress(upload_id, track_id, next((s for s in later if s in tracks), "received"))
 
 
 def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:
     """Return the reason of the latest dead letter; None where the upload was sent again since."""
-    columns = (LETTERS.c.dead_letter_id, LETTERS.c.reason, LETTERS.c.detail, LETTERS.c.recorded_at)
-    replayed = (
-        select(ACTIONS.c.action_id)
-        .where(ACTIONS.c.dead_letter_id == LETTERS.c.dead_letter_id, ACTIONS.c.action == "replayed")
-        .exists()
+    replayed = exists().where(
+        ACTIONS.c.dead_letter_id == LETTERS.c.dead_letter_id, ACTIONS.c.action == "replayed"
     )
-    sent = (
-        select(func.max(AUDIT.c.at))
-        .where(AUDIT.c.subject == upload_id, AUDIT.c.action == "uploaded")
-        .scalar_subquery()
-    )
-    row = connection.execute(
-        select(*columns, replayed.label("replayed"), sent.label("sent"))
+    sent = select(func.max(AUDIT.c.at)).filter_by(subject=upload_id, action="uploaded")
+    question = (
+        select(LETTERS, replayed.label("replayed"), sent.scalar_subquery().label("sent"))
         .where(LETTERS.c.upload_id == upload_id)
         .order_by(LETTERS.c.recorded_at.desc())
         .limit(1)
-    ).first()
+    )
+    row = connection.execute(question).first()
     if row is None or row.replayed or (row.sent and row.recorded_at and row.recorded_at < row.sent):
         return None
     return {name: row._mapping[name] for name in ("dead_letter_id", "reason", "detail")}

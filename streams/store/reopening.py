@@ -1,25 +1,26 @@
-"""Questions to the ledger for deciding again: what stands about tracks, and which are affected."""
+"""Queries for deciding again: current decisions of tracks, and the tracks that a change affects."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, exists, select, tuple_
 
 from streams.contract.records import TrackClassified, TrackDecided, parse
 from streams.policy.registry import Key
-from streams.store.database import CHUNK, Ledger
+from streams.store.database import Ledger, chunks, parsed
+from streams.store.queries import LONG_AGO
 from streams.store.tables import ANALYSES, DECISIONS, SUBJECTS
 
 PAGE: Final = 5_000
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class CurrentDecision:
-    """A track as it stands: its latest decision, and the analysis to decide by."""
+    """The latest decision about a track, and the analysis to decide by."""
 
     decided: TrackDecided
     event: TrackClassified
@@ -27,34 +28,32 @@ class CurrentDecision:
 
 
 def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str, CurrentDecision]:
-    """Return how tracks stand; those without a decision or its analysis are left out.
+    """Return the current decisions of tracks; tracks without one or its analysis are left out.
 
     The decision is the one that the catalogue applies: about the latest delivery, and of that
-    the latest. The analysis is the newest of that upload; its ``uploaded_at`` is the decision's,
+    the latest. The analysis is the newest of that upload. Its ``uploaded_at`` is the decision's,
     since the same upload may have been delivered again after it was analysed.
     """
-    ids = list(dict.fromkeys(track_ids))
+    names = ("track_id", "decision_id", "upload_id", "previous_decision_id")
+    columns = (
+        *(DECISIONS.c[name] for name in names),
+        DECISIONS.c.uploaded_at,
+        DECISIONS.c.recorded_at,
+    )
     current: dict[str, CurrentDecision] = {}
     with ledger.reading() as connection:
-        for start in range(0, len(ids), CHUNK):
-            query = select(
-                DECISIONS.c.track_id,
-                DECISIONS.c.decision_id,
-                DECISIONS.c.upload_id,
-                DECISIONS.c.previous_decision_id,
-                DECISIONS.c.uploaded_at,
-                DECISIONS.c.recorded_at,
-            ).where(DECISIONS.c.track_id.in_(ids[start : start + CHUNK]))
+        for ids in chunks(set(track_ids)):
             by_track: dict[str, list[Any]] = defaultdict(list)
-            for row in connection.execute(query):
+            for row in connection.execute(select(*columns).where(DECISIONS.c.track_id.in_(ids))):
                 by_track[row.track_id].append(row)
             latest = {track: newest(rows) for track, rows in by_track.items()}
-            decided = _decisions(connection, [row.decision_id for row in latest.values()])
+            these = DECISIONS.c.decision_id.in_([row.decision_id for row in latest.values()])
+            decisions = parsed(connection, TrackDecided, select(DECISIONS.c.record).where(these))
+            decided = {decision.decision_id: decision for decision in decisions}
             events = _analyses(connection, [row.upload_id for row in latest.values()])
             for track, row in latest.items():
-                event = events.get(row.upload_id)
-                if event is not None and row.decision_id in decided:
-                    decision = decided[row.decision_id]
+                event, decision = events.get(row.upload_id), decided.get(row.decision_id)
+                if event is not None and decision is not None:
                     event = event.model_copy(update={"uploaded_at": decision.uploaded_at})
                     current[track] = CurrentDecision(decision, event, row.recorded_at or LONG_AGO)
     return current
@@ -65,78 +64,65 @@ def newest(rows: Sequence[Any]) -> Any:
     superseded = {row.previous_decision_id for row in rows}
 
     def order(row: Any) -> tuple[datetime, datetime, bool, str]:
-        return (
-            row.uploaded_at,
-            row.recorded_at or LONG_AGO,
-            row.decision_id not in superseded,
-            row.decision_id,
-        )
+        at, decision_id = row.recorded_at or LONG_AGO, row.decision_id
+        return row.uploaded_at, at, decision_id not in superseded, decision_id
 
     return max(rows, key=order)
 
 
-def _decisions(connection: Any, ids: Sequence[str]) -> dict[str, TrackDecided]:
-    query = select(DECISIONS.c.decision_id, DECISIONS.c.record)
-    rows = connection.execute(query.where(DECISIONS.c.decision_id.in_(ids)))
-    return {row.decision_id: parse(TrackDecided, row.record.encode()) for row in rows}
-
-
-def _analyses(connection: Any, upload_ids: Sequence[str]) -> dict[str, TrackClassified]:
+def _analyses(connection: Connection, upload_ids: Sequence[str]) -> dict[str, TrackClassified]:
     """Return the newest analysis of each upload."""
-    query = select(ANALYSES.c.upload_id, ANALYSES.c.recorded_at, ANALYSES.c.record).where(
-        ANALYSES.c.upload_id.in_(upload_ids)
-    )
-    latest: dict[str, tuple[datetime, str]] = {}
-    for row in connection.execute(query):
-        at = row.recorded_at or LONG_AGO
-        if row.upload_id not in latest or at > latest[row.upload_id][0]:
-            latest[row.upload_id] = (at, row.record)
-    return {upload: parse(TrackClassified, text.encode()) for upload, (_, text) in latest.items()}
+    query = select(ANALYSES.c.upload_id, ANALYSES.c.recorded_at, ANALYSES.c.record)
+    rows = connection.execute(query.where(ANALYSES.c.upload_id.in_(upload_ids))).all()
+    in_order = sorted(rows, key=lambda row: row.recorded_at or LONG_AGO)
+    latest = {row.upload_id: row.record for row in in_order}
+    return {upload: parse(TrackClassified, text.encode()) for upload, text in latest.items()}
 
 
 def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
     """Return the decisions that the ledger lacks, of this delivery or of their analysis."""
-    expected = {one.decision_id: (one.analysis.analysis_id, one.upload_id) for one in decided}
+    expected = {d.decision_id: (d.analysis.analysis_id, d.upload_id) for d in decided}
     delivered: dict[str, datetime] = {}
     for decision in decided:
         earlier = delivered.get(decision.decision_id, decision.uploaded_at)
         delivered[decision.decision_id] = max(decision.uploaded_at, earlier)
-    ids = list(expected)
     seen: set[str] = set()
     analysed: set[tuple[str, str]] = set()
     with ledger.reading() as connection:
-        for start in range(0, len(ids), CHUNK):
-            some = ids[start : start + CHUNK]
-            query = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at).where(
-                DECISIONS.c.decision_id.in_(some)
-            )
-            seen.update(
-                row.decision_id
-                for row in connection.execute(query)
-                if row.uploaded_at >= delivered[row.decision_id]
-            )
-            uploads = [expected[one][1] for one in some]
-            pairs = select(ANALYSES.c.analysis_id, ANALYSES.c.upload_id).where(
-                ANALYSES.c.upload_id.in_(uploads)
-            )
-            analysed.update((row.analysis_id, row.upload_id) for row in connection.execute(pairs))
-    return {one for one, pair in expected.items() if one not in seen or pair not in analysed}
+        for ids in chunks(expected):
+            query = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at)
+            for row in connection.execute(query.where(DECISIONS.c.decision_id.in_(ids))):
+                if row.uploaded_at >= delivered[row.decision_id]:
+                    seen.add(row.decision_id)
+            pairs = select(ANALYSES.c.analysis_id, ANALYSES.c.upload_id)
+            uploads = ANALYSES.c.upload_id.in_([expected[decision_id][1] for decision_id in ids])
+            analysed.update((row[0], row[1]) for row in connection.execute(pairs.where(uploads)))
+    return {
+        decision_id
+        for decision_id, pair in expected.items()
+        if decision_id not in seen or pair not in analysed
+    }
 
 
 def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
-    """Yield every track whose uploads have any of these names, each once, in pages."""
+    """Yield every track whose uploads have any of these names, each once, in order of ids."""
+    names = tuple_(SUBJECTS.c.kind, SUBJECTS.c.name).in_(list(keys))
+    return _tracks(ledger, SUBJECTS.c.track_id, names)
+
+
+def tracks_since(ledger: Ledger, since: datetime | None, limit: int | None = None) -> Iterator[str]:
+    """Yield tracks that were decided since a moment, each once, in order of ids."""
+    recent = [] if since is None else [DECISIONS.c.recorded_at >= since]
+    return islice(_tracks(ledger, DECISIONS.c.track_id, *recent), limit)
+
+
+def _tracks(ledger: Ledger, column: Column[str], *conditions: ColumnElement[bool]) -> Iterator[str]:
+    """Yield track ids in pages: no transaction is open while they are used."""
+    query = select(column).where(*conditions).distinct().order_by(column).limit(PAGE)
     last = ""
     while True:
         with ledger.reading() as connection:
-            query = (
-                select(SUBJECTS.c.track_id)
-                .where(tuple_(SUBJECTS.c.kind, SUBJECTS.c.name).in_(list(keys)))
-                .where(SUBJECTS.c.track_id > last)
-                .distinct()
-                .order_by(SUBJECTS.c.track_id)
-                .limit(PAGE)
-            )
-            page = connection.scalars(query).all()
+            page = connection.scalars(query.where(column > last)).all()
         yield from page
         if len(page) < PAGE:
             return
@@ -146,41 +132,15 @@ def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
 def due(ledger: Ledger, now: datetime, limit: int = PAGE) -> list[tuple[str, str]]:
     """Return decisions of which a fact has begun or ended, and that nothing superseded."""
     later = DECISIONS.alias()
+    followed = later.c.previous_decision_id == DECISIONS.c.decision_id
+    same_track = later.c.track_id == DECISIONS.c.track_id
+    delivered_again = same_track & (later.c.uploaded_at > DECISIONS.c.uploaded_at)
     query = (
         select(DECISIONS.c.decision_id, DECISIONS.c.track_id)
         .where(DECISIONS.c.reconsider_at <= now)
-        .where(
-            ~select(later.c.decision_id)
-            .where(later.c.previous_decision_id == DECISIONS.c.decision_id)
-            .exists()
-        )
-        .where(
-            ~select(later.c.decision_id)
-            .where(later.c.track_id == DECISIONS.c.track_id)
-            .where(later.c.uploaded_at > DECISIONS.c.uploaded_at)
-            .exists()
-        )
+        .where(~exists().where(followed), ~exists().where(delivered_again))
         .order_by(DECISIONS.c.reconsider_at)
         .limit(limit)
     )
     with ledger.reading() as connection:
         return [(row.decision_id, row.track_id) for row in connection.execute(query)]
-
-
-def tracks_since(ledger: Ledger, since: datetime | None, limit: int | None = None) -> Iterator[str]:
-    """Yield tracks that were decided since a moment, each once, in order of their ids."""
-    last, count = "", 0
-    while limit is None or count < limit:
-        size = PAGE if limit is None else min(PAGE, limit - count)
-        query = select(DECISIONS.c.track_id).where(DECISIONS.c.track_id > last)
-        if since is not None:
-            query = query.where(DECISIONS.c.recorded_at >= since)
-        with ledger.reading() as connection:
-            page = connection.scalars(
-                query.distinct().order_by(DECISIONS.c.track_id).limit(size)
-            ).all()
-        yield from page
-        count += len(page)
-        if len(page) < size:
-            return
-        last = page[-1]

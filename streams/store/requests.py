@@ -12,14 +12,13 @@ KEPT: Final = timedelta(days=7)
 
 def earlier(connection: Connection, caller: str, key: str) -> Any:
     """Return the row of an earlier request with this key; None: there is none."""
-    same = (REQUESTS.c.caller == caller) & (REQUESTS.c.key == key)
-    return connection.execute(select(REQUESTS).where(same)).one_or_none()
+    return connection.execute(select(REQUESTS).filter_by(caller=caller, key=key)).one_or_none()
 
 
 def remember(
     connection: Connection, caller: str, key: str, request_sha256: str, answer: str, now: datetime
 ) -> None:
     """Store the answer to a request, and delete expired ones."""
-    row = {"caller": caller, "key": key, "request_sha256": request_sha256, "at": now}
-    connection.execute(insert(REQUESTS).values(row | {"answer": answer}))
+    row = {"caller": caller, "key": key, "request_sha256": request_sha256, "answer": answer}
+    connection.execute(insert(REQUESTS).values(at=now, **row))
     connection.execute(delete(REQUESTS).where(REQUESTS.c.at < now - KEPT))

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, exists, false, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, exists, false, func, literal, select, true, update
 
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.database import Row, chunks, insert_new
@@ -48,7 +48,6 @@ def closes_task() -> ColumnElement[bool]:
 
 
 def _refresh(connection: Connection, task_ids: Collection[str]) -> None:
-    """Derive the states of these tasks from their verdicts."""
     for ids in chunks(task_ids):
         question = (
             select(VERDICTS.c.task_id, VERDICTS.c.verdict_id)
@@ -126,12 +125,9 @@ def hidden_tracks(
     ``blind`` hides every track with an open task; ``measuring`` hides those of measuring tasks
     that the reviewer may take, or holds. The same content in another delivery counts as the same.
     """
-    measured: ColumnElement[bool] = STATES.c.kind.in_(MEASURING)
-    if measuring == "held":
-        measured &= STATES.c.leased_by == user_id
-    elif measuring is None:
-        measured &= false()
-    hidden = (STATES.c.state == "open") & (literal(blind) | measured & ~excluded(user_id))
+    scope = {"takeable": true(), "held": STATES.c.leased_by == user_id, None: false()}[measuring]
+    measured = STATES.c.kind.in_(MEASURING) & scope & ~excluded(user_id)
+    hidden = (STATES.c.state == "open") & (literal(blind) | measured)
     ids = set(track_ids)
     direct = select(STATES.c.track_id).where(STATES.c.track_id.in_(ids), hidden).distinct()
     tracks = set(connection.scalars(direct))

@@ -1,7 +1,7 @@
 """Bring a ledger's tables up to this release: Alembic's migrations, under one lock.
 
-They run when the ledger is opened, or beforehand by ``earmark ledger upgrade``, in one
-transaction: all or nothing, and one process at a time.
+They run when the ledger is opened, or earlier by ``earmark ledger upgrade``. One process at a time
+runs them, in one transaction.
 """
 
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ SCHEMA_LOCK: Final = 0x6561726D61726B  # PostgreSQL: one process at a time chang
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What an upgrade did: from which revision (None: an empty database) to which."""
+    """The revisions before (None: an empty database) and after an upgrade."""
 
     before: str | None
     after: str
 
 
 def current(connection: Connection) -> str | None:
-    """Return the revision of a database; None: it has none of our tables.
+    """Return the revision of a database; None: it has no tables of a ledger.
 
-    A database that was made before there were migrations has the first one's tables.
+    A database without migrations has the tables of the first one.
     """
     tables = set(sqlalchemy.inspect(connection).get_table_names())
     if TABLE in tables:
@@ -43,9 +43,9 @@ def current(connection: Connection) -> str | None:
 
 
 def lock(connection: Connection) -> None:
-    """Wait until no other process changes tables; held until the transaction ends.
+    """Exclude other processes from changing tables until the transaction ends.
 
-    SQLite needs no more than the write lock with which each of our transactions begins.
+    On SQLite the write lock does it, with which each transaction begins.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(SCHEMA_LOCK)))

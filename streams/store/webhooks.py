@@ -36,10 +36,9 @@ def add(connection: Connection, row: Mapping[str, Any]) -> None:
 
 def end(connection: Connection, webhook_id: str) -> None:
     """Deactivate a webhook and give up its waiting deliveries."""
-    hook = WEBHOOKS.c.webhook_id == webhook_id
-    connection.execute(update(WEBHOOKS).where(hook).values(active=False))
-    waiting = (DELIVERIES.c.webhook_id == webhook_id) & WAITING
-    connection.execute(update(DELIVERIES).where(waiting).values(state="given_up"))
+    connection.execute(update(WEBHOOKS).filter_by(webhook_id=webhook_id).values(active=False))
+    waiting = update(DELIVERIES).filter_by(webhook_id=webhook_id, state="waiting")
+    connection.execute(waiting.values(state="given_up"))
 
 
 def active(connection: Connection) -> Sequence[Any]:
@@ -64,19 +63,15 @@ def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
     insert_new(connection, DELIVERIES, rows)
 
 
-def _delivery(webhook_id: str, message: Message) -> dict[str, Any]:
+def _delivery(webhook_id: str, message: Message) -> dict[str, str]:
     value = (message.value or b"").decode()
     delivery_id = stable_id("whd", webhook_id, message.topic, value)
     data = orjson.loads(value)
     for name in INTERNAL.get(message.topic, ()):
         data.pop(name, None)
-    body = {"delivery_id": delivery_id, "event": message.topic, "data": data}
-    return {
-        "delivery_id": delivery_id,
-        "webhook_id": webhook_id,
-        "event": message.topic,
-        "body": orjson.dumps(body).decode(),
-    }
+    names = {"delivery_id": delivery_id, "event": message.topic}
+    body = orjson.dumps(names | {"data": data}).decode()
+    return names | {"webhook_id": webhook_id, "body": body}
 
 
 def replay(connection: Connection, webhook_id: str, since: datetime) -> int:
@@ -109,9 +104,8 @@ def claim(
     place = func.row_number().over(
         partition_by=DELIVERIES.c.webhook_id, order_by=DELIVERIES.c.next_at
     )
-    ranked = (
-        _due(now, busy).with_only_columns(DELIVERIES.c.delivery_id, place.label("place")).subquery()
-    )
+    columns = DELIVERIES.c.delivery_id, place.label("place")
+    ranked = _due(now, busy).with_only_columns(*columns).subquery()
     first = select(ranked.c.delivery_id).where(ranked.c.place <= each)
     question = (
         _due(now, busy)
@@ -151,6 +145,6 @@ def rest(connection: Connection, webhook_id: str, until: datetime) -> None:
 
 
 def settle(connection: Connection, delivery_id: str, values: Mapping[str, Any]) -> None:
-    """Store the result of an attempt, unless the delivery was given up meanwhile."""
-    this = (DELIVERIES.c.delivery_id == delivery_id) & WAITING
-    connection.execute(update(DELIVERIES).where(this).values(values))
+    """Store the result of an attempt, unless the delivery is given up."""
+    waiting = update(DELIVERIES).filter_by(delivery_id=delivery_id, state="waiting")
+    connection.execute(waiting.values(values))

@@ -160,7 +160,7 @@ def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str | None
     if role is None:
         raise OidcRefused("your organisation gives you no role here; ask whoever runs Earmark")
     with ledger.transaction() as connection:
-        row = accounts.user_by_subject(connection, subject)
+        row = accounts.user(connection, oidc_subject=subject)
         if row is None:
             user = _create(connection, subject, claims, role)
         else:

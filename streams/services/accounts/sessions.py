@@ -61,7 +61,7 @@ def change_password(ledger: Ledger, user: User, password: str) -> str:
     entry = audit.Entry(user.user_id, "password_set", user.user_id)
     with audit.transaction(ledger, entry) as connection:
         accounts.change_user(connection, user.user_id, password_hash=password_hash)
-        accounts.end_sessions(connection, user.user_id)
+        accounts.end_sessions(connection, user_id=user.user_id)
         return _begin(connection, user)
 
 
@@ -81,7 +81,7 @@ def find(ledger: Ledger, token: str) -> Session | None:
 def end(ledger: Ledger, token: str, user: User) -> None:
     """Log out."""
     with audit.transaction(ledger, audit.Entry(user.user_id, "logout")) as connection:
-        accounts.end_session(connection, hashed(token))
+        accounts.end_sessions(connection, token_sha256=hashed(token))
 
 
 def invite(ledger: Ledger, name: str, role: str, by: str) -> str:
@@ -137,7 +137,7 @@ def new_link(ledger: Ledger, name: str = "") -> str:
             raise AccountError("no_such_user", "there is no admin: name a user")
         return token
     with ledger.transaction() as connection:
-        row = accounts.user_by_name(connection, name)
+        row = accounts.user(connection, name=name)
         if row is None or not row.active:
             raise AccountError("no_such_user", f"there is no user {name!r}, or it is closed")
         return _add_link(connection, User(*row), "command line")

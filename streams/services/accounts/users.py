@@ -79,7 +79,7 @@ def add(
     """Add a user in the caller's transaction; a bad or taken name, or role: AccountError."""
     name = checked(name, role, PEOPLE)
     audit.lock(connection)
-    if accounts.user_by_name(connection, name) is not None:
+    if accounts.user(connection, name=name) is not None:
         raise AccountError("name_taken", f"there is a user {name!r} already")
     user_id = new_id("usr")
     row = {
@@ -119,7 +119,7 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
             raise AccountError("last_admin", "somebody must remain who can manage users")
         accounts.change_user(connection, user_id, role=role, active=active)
         if not active:
-            accounts.end_sessions(connection, user_id)
+            accounts.end_sessions(connection, user_id=user_id)
 
 
 def set_blind(ledger: Ledger, user: User, blind: bool) -> None:
@@ -142,7 +142,7 @@ def names(ledger: Ledger) -> dict[str, str]:
 
 def find(connection: Connection, user_id: str) -> User:
     """Return a user in the caller's transaction; raise AccountError where there is none."""
-    row = accounts.user(connection, user_id)
+    row = accounts.user(connection, user_id=user_id)
     if row is None:
         raise AccountError("no_such_user", f"there is no user {user_id}")
     return User(*row)
@@ -174,7 +174,7 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
         accounts.forget_attempts(connection, now - WINDOW)
         closes = _is_closed(connection, name, place, now)
     with ledger.reading() as connection:
-        row = accounts.user_by_name(connection, name)
+        row = accounts.user(connection, name=name)
         stored = accounts.password_hash(connection, name)
     matches = _verify(stored or NOBODY, password)
     with ledger.transaction() as connection:
