@@ -89,7 +89,7 @@ def receive(
             ends = max(ends, promised or ends)
         if now > ends:
             raise BadAppeal("window_passed", f"appeals were possible until {ends:%Y-%m-%d}")
-        for earlier in appeals.of_decision(connection, decision_id):
+        for earlier in appeals.current(connection, decision_id=decision_id):
             if earlier.state in PENDING_STATES and earlier.appellant.id == appellant.id:
                 raise BadAppeal("already_open", f"appeal {earlier.appeal_id} is open already")
         number = appeal_id(decision_id, appellant.id, now)
@@ -166,7 +166,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
 
 def find(connection: Connection, number: str) -> AppealChanged:
     """Return an appeal as it stands; raise BadAppeal where there is none of this id."""
-    appeal = appeals.current(connection, number)
-    if appeal is None:
+    current = appeals.current(connection, appeal_id=number)
+    if not current:
         raise BadAppeal("no_such_appeal", f"there is no appeal {number}")
-    return appeal
+    return current[0]

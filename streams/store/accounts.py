@@ -1,12 +1,12 @@
-"""Accounts: users, log-in attempts, sessions, one-time links and API keys."""
+"""Users, log-in attempts, sessions, one-time links, API keys, and the latter's requests."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from streams.store.account_tables import API_KEYS, LINKS, LOGIN_ATTEMPTS, SESSIONS, USERS
+from streams.store.account_tables import API_KEYS, LINKS, LOGIN_ATTEMPTS, REQUESTS, SESSIONS, USERS
 
 # The fields of ``services.accounts.users.User``, in order.
 USER: Final = (
@@ -14,6 +14,7 @@ USER: Final = (
     USERS.c.password_hash.is_not(None).label("has_password"),
     USERS.c.oidc_subject.is_not(None).label("by_oidc"),
 )
+REQUESTS_KEPT: Final = timedelta(days=7)
 ACTIVE_ADMIN: Final = (USERS.c.role == "admin") & USERS.c.active
 # The fields of ``services.accounts.keys.Key``, in order.
 KEY: Final = tuple(
@@ -167,3 +168,20 @@ def see_key(connection: Connection, key_id: str, now: datetime) -> None:
 def all_keys(connection: Connection) -> Sequence[Any]:
     """Return all API keys, latest first."""
     return connection.execute(select(*KEY).order_by(API_KEYS.c.created_at.desc())).all()
+
+
+# --- idempotency keys of requests ------------------------------------------------------------
+
+
+def earlier_request(connection: Connection, caller: str, key: str) -> Any:
+    """Return the row of an earlier request with this key; None: there is none."""
+    return connection.execute(select(REQUESTS).filter_by(caller=caller, key=key)).one_or_none()
+
+
+def add_request(
+    connection: Connection, caller: str, key: str, request_sha256: str, answer: str, now: datetime
+) -> None:
+    """Store the answer to a request, and delete expired ones."""
+    row = {"caller": caller, "key": key, "request_sha256": request_sha256, "answer": answer}
+    connection.execute(insert(REQUESTS).values(at=now, **row))
+    connection.execute(delete(REQUESTS).where(REQUESTS.c.at < now - REQUESTS_KEPT))

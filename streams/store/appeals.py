@@ -17,19 +17,11 @@ WAITING: Final = (APPEALS.c.received_at.asc(), APPEALS.c.appeal_id.asc())
 ENDED: Final = (APPEALS.c.changed_at.desc(), APPEALS.c.appeal_id.desc())
 
 
-def current(connection: Connection, number: str) -> AppealChanged | None:
-    """Return the latest change of an appeal."""
-    return next(iter(_current(connection, APPEALS.c.appeal_id == number)), None)
-
-
-def of_decision(connection: Connection, decision_id: str) -> list[AppealChanged]:
-    """Return the latest changes of the appeals against a decision, latest first."""
-    return _current(connection, APPEALS.c.decision_id == decision_id)
-
-
-def of_track(connection: Connection, track_id: str) -> list[AppealChanged]:
-    """Return the latest changes of the appeals about a track, latest first."""
-    return _current(connection, APPEALS.c.track_id == track_id)
+def current(connection: Connection, **key: str) -> list[AppealChanged]:
+    """Return appeals of an ``appeal_id``, ``decision_id`` or ``track_id``, latest first."""
+    same = [APPEALS.c[name] == value for name, value in key.items()]
+    question = latest(APPEALS.c.record).where(*same).order_by(*ENDED)
+    return parsed(connection, AppealChanged, question.limit(MOST))
 
 
 def history(connection: Connection, number: str) -> list[AppealChanged]:
@@ -41,11 +33,7 @@ def history(connection: Connection, number: str) -> list[AppealChanged]:
 def listed(
     ledger: Ledger, *, pending: bool, limit: int, cursor: str | None = None
 ) -> Part[AppealChanged]:
-    """Return appeals that are open (the longest waiting first) or have ended (latest first).
-
-    Raises:
-        BadCursor: the cursor belongs to another list.
-    """
+    """Return open appeals, oldest first, or ended ones, latest first; may raise ``BadCursor``."""
     open_states = APPEALS.c.state.in_(PENDING_STATES)
     changes = latest(*APPEALS.c).where(open_states if pending else ~open_states)
     with ledger.reading() as connection:
@@ -78,8 +66,3 @@ def reviewers(connection: Connection, track_id: str, content_sha256: str | None)
         (VERDICTS.c.track_id == track_id) | VERDICTS.c.decision_id.in_(same)
     )
     return frozenset(connection.scalars(question.distinct()))
-
-
-def _current(connection: Connection, condition: ColumnElement[bool]) -> list[AppealChanged]:
-    question = latest(APPEALS.c.record).where(condition).order_by(*ENDED)
-    return parsed(connection, AppealChanged, question.limit(MOST))

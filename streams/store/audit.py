@@ -21,10 +21,11 @@ from typing import Any, Final
 import orjson
 import sqlalchemy
 import structlog
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from detector.errors import EarmarkError
 from streams.store.account_tables import AUDIT
+from streams.store.cursors import Part, part
 from streams.store.database import Ledger
 
 log = structlog.get_logger()
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 LOCK: Final = 0x6561726D617564  # PostgreSQL: one writer of the chain at a time
 START: Final = "0" * 64
 PAGE: Final = 5_000
+ENTRIES: Final = (AUDIT.c.sequence.desc(),)
 GATHER_S: Final = 0.5
 MOST_VIEWS: Final = 10_000  # waiting for a database that is away; more are dropped and counted
 
@@ -98,6 +100,15 @@ def _clean(text: str) -> str:
     """Return a text as the database stores it, so that the stored entry has the same hash."""
     readable = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return readable.encode(errors="replace").decode()[:4_000]
+
+
+def listed(ledger: Ledger, subject: str, cursor: str | None, limit: int) -> Part[RowMapping]:
+    """Return entries by or about a subject (empty: all), latest first."""
+    question = select(*AUDIT.c)
+    if subject:
+        question = question.where((AUDIT.c.subject == subject) | (AUDIT.c.actor == subject))
+    with ledger.reading() as connection:
+        return part(connection, question, ENTRIES, cursor, limit)
 
 
 @dataclass(frozen=True)

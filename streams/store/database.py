@@ -15,16 +15,21 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Column, ColumnElement, Engine, MetaData, Select, Table, event, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    event,
+    exc,
+    func,
+    select,
+)
 from sqlalchemy import Connection as Connection  # transactions are passed on by it
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    StatementError,
-    TimeoutError,
-)
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from detector.errors import BadInput, Fatal, Transient
@@ -232,12 +237,8 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
         )
     else:
         statement = statement.on_conflict_do_nothing()
-    inserted = connection.execute(
-        statement,
-        rows,
-        execution_options={"preserve_rowcount": True},  # inserts may lose it otherwise
-    )
-    return max(0, inserted.rowcount)
+    options = {"preserve_rowcount": True}  # inserts may lose it otherwise
+    return max(0, connection.execute(statement, rows, execution_options=options).rowcount)
 
 
 @contextmanager
@@ -248,15 +249,15 @@ def _ledger_errors() -> Iterator[None]:
     """
     try:
         yield
-    except TimeoutError as error:  # no connection of the pool is free
+    except exc.TimeoutError as error:  # no connection of the pool is free
         raise LedgerAway(_first_line(error)) from error
-    except DBAPIError as error:
+    except exc.DBAPIError as error:
         if error.connection_invalidated or _is_away(error.orig):
             raise LedgerAway(_first_line(error)) from error
         if _is_unstorable(error.orig):
             raise Unstorable("unstorable", _first_line(error)) from error
         raise
-    except (OverflowError, UnicodeError, StatementError) as error:
+    except (OverflowError, UnicodeError, exc.StatementError) as error:
         # a value could not even be handed to the driver
         raise Unstorable("unstorable", _first_line(error)) from error
 
@@ -291,7 +292,7 @@ def connect(url: str) -> Engine:
     """
     try:
         target = make_url(url)
-    except ArgumentError as error:
+    except exc.ArgumentError as error:
         raise LedgerError(f"EARMARK_LEDGER is no SQLAlchemy URL: {error}") from error
     match target.get_backend_name():
         case "sqlite":

@@ -120,11 +120,7 @@ def find(ledger: Ledger, filters: DeadLetterFilter, limit: int | None = None) ->
 def part(
     ledger: Ledger, filters: DeadLetterFilter, cursor: str | None, limit: int
 ) -> Part[DeadLetter]:
-    """Return a part of the matching dead letters, latest first.
-
-    Raises:
-        BadCursor: the cursor belongs to another list.
-    """
+    """Return a part of the matching dead letters, latest first; may raise ``BadCursor``."""
     question = _select(filters, *WHOLE)
     with ledger.reading() as connection:
         page = cursors.part(connection, question, LATEST, cursor, limit)

@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import islice
 from typing import IO, Any, Final
 
 import orjson
@@ -71,41 +72,34 @@ def restore(ledger: Ledger, lines: Iterable[bytes]) -> Counter[str]:
     Raises:
         BadExport: a line is no row, or the file is of a later release; earlier rows stay added.
     """
-    known = {table.name: table for table in tables()}
+    rows = _rows(lines)
     new: Counter[str] = Counter()
-    rows: list[Row] = []
-    began = False
+    while batch := list(islice(rows, PAGE)):
+        with ledger.transaction() as connection:
+            new += ledger.add(connection, batch)
+            task_states.follow(connection, batch)
+    return new
+
+
+def _rows(lines: Iterable[bytes]) -> Iterator[Row]:
+    known = {table.name: table for table in tables()}
+    number = 0
     for number, line in enumerate(lines, 1):
         try:
-            line_fields = orjson.loads(line)
-            if not began:
-                began = _is_ours(line_fields)
+            fields = orjson.loads(line)
+            if number == 1:
+                if (revision := fields["earmark_ledger"]) > HEAD:
+                    raise BadExport(
+                        f"the file is of revision {revision}, this release knows {HEAD}"
+                    )
                 continue
-            table = known[line_fields["table"]]
-            values = line_fields["row"]
-            rows.append(Row(table, {c.name: _read(c, values.get(c.name)) for c in table.c}))
+            table, values = known[fields["table"]], fields["row"]
+            row = Row(table, {c.name: _read(c, values.get(c.name)) for c in table.c})
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise BadExport(f"line {number} is no row of a ledger: {error!r}") from error
-        if len(rows) >= PAGE:
-            new += _add(ledger, rows)
-            rows = []
-    if not began:
+        yield row
+    if number == 0:
         raise BadExport("the file is empty")
-    return new + _add(ledger, rows)
-
-
-def _is_ours(line_fields: dict[str, Any]) -> bool:
-    revision = line_fields["earmark_ledger"]
-    if revision > HEAD:
-        raise BadExport(f"the file is of revision {revision}, this release knows {HEAD}")
-    return True
-
-
-def _add(ledger: Ledger, rows: list[Row]) -> Counter[str]:
-    with ledger.transaction() as connection:
-        new = ledger.add(connection, rows)
-        task_states.follow(connection, rows)
-    return new
 
 
 def _bytes(value: bytes | memoryview) -> dict[str, str]:

@@ -28,6 +28,7 @@ STORY: Final = tuple(
     for table in METADATA.tables.values()
     if "track_id" in table.c and "record" in table.c and not table.info.get("people")
 )
+VERSIONS: Final = 50
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,6 +49,23 @@ def counts(ledger: Ledger) -> dict[str, int]:
             for table in METADATA.sorted_tables
             if not table.info.get("people")
         }
+
+
+def versions(ledger: Ledger, name: Literal["model", "policy"]) -> list[dict[str, Any]]:
+    """Return the models or policies of all decisions, with counts, the latest first."""
+    labels = {"name": name, "version": f"{name}_version", "digest": f"{name}_digest"}
+    last = func.max(DECISIONS.c.recorded_at)
+    question = (
+        select(
+            *(DECISIONS.c[column].label(label) for label, column in labels.items()),
+            *(func.count().label("decisions"), last.label("last")),
+        )
+        .group_by(*(DECISIONS.c[column] for column in labels.values()))
+        .order_by(last.desc())
+        .limit(VERSIONS)
+    )
+    with ledger.reading() as connection:
+        return [dict(row) for row in connection.execute(question).mappings()]
 
 
 def decisions(
@@ -143,11 +161,7 @@ def records(
     *,
     track_id: str | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return records of a table (of one track), latest first, and the cursor of the next page.
-
-    Raises:
-        BadCursor: the cursor belongs to another list.
-    """
+    """Return the latest records (of a track) and the cursor after them; may raise ``BadCursor``."""
     table = METADATA.tables[name]
     key = next(iter(table.primary_key.columns))
     question = select(table.c.recorded_at, key, table.c.record)

@@ -56,11 +56,7 @@ def open_counts(ledger: Ledger) -> list[tuple[str, int]]:
 def page(
     ledger: Ledger, filters: Filters, user_id: str, cursor: str | None, limit: int
 ) -> Part[dict[str, Any]]:
-    """Return a page of tasks with their uploads, decisions, holders and reason codes.
-
-    Raises:
-        BadCursor: the cursor belongs to another list.
-    """
+    """Return tasks with upload, decision, holder and reason codes; may raise ``BadCursor``."""
     order = BY_AGE if filters.show == "late" else BY_PRIORITY
     # First the keys, from an index; then the columns of these few.
     keys = select(*(by.element for by in order)).where(filters.condition(ledger, user_id))

@@ -5,6 +5,7 @@
 """
 
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -68,24 +69,10 @@ def columns(kind: type[TypeEngine[Any]], *names: str, **options: Any) -> list[Co
     return [Column(name, kind, **{"nullable": False} | options) for name in names]
 
 
-def ids(*names: str) -> list[Column[Any]]:
-    """Return text columns of the primary key."""
-    return columns(Words, *names, primary_key=True)
-
-
-def words(*names: str) -> list[Column[Any]]:
-    """Return required text columns."""
-    return columns(Words, *names)
-
-
-def optional(*names: str) -> list[Column[Any]]:
-    """Return text columns that may be NULL."""
-    return columns(Words, *names, nullable=True)
-
-
-def moments(*names: str) -> list[Column[Any]]:
-    """Return required columns of times."""
-    return columns(Moment, *names)
+ids: Final = partial(columns, Words, primary_key=True)
+words: Final = partial(columns, Words)
+optional: Final = partial(columns, Words, nullable=True)
+moments: Final = partial(columns, Moment)
 
 
 def _table(name: str, *groups: list[Column[Any]], **info: str) -> Table:

@@ -58,11 +58,7 @@ def has_text(ledger: Ledger, upload_id: ColumnElement[str], text: str) -> Column
 
 
 def search(ledger: Ledger, text: str, *, limit: int, cursor: str | None = None) -> Part[RowMapping]:
-    """Return the uploads that a text names, or whose title or distributor contains it.
-
-    Raises:
-        BadCursor: the cursor belongs to another list.
-    """
+    """Return uploads with this text as id, title or distributor; may raise ``BadCursor``."""
     part: Part[RowMapping] = Part([], None, None)
     for condition in _conditions(ledger, text):
         part = uploads(ledger, limit=limit, cursor=cursor, condition=condition)
@@ -88,11 +84,7 @@ def uploads(
     cursor: str | None = None,
     condition: ColumnElement[bool] | None = None,
 ) -> Part[RowMapping]:
-    """Return uploads with their latest decision or dead letter, latest first.
-
-    Raises:
-        BadCursor: the cursor belongs to another list.
-    """
+    """Return the latest uploads with decision or dead letter; may raise ``BadCursor``."""
     # First the ids alone, out of an index; then the columns of these few.
     chosen = select(UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
     if condition is not None:

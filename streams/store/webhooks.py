@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import stable_id
 from streams.store.account_tables import DELIVERIES, WEBHOOKS
-from streams.store.database import insert_new
+from streams.store.cursors import Part, part
+from streams.store.database import Ledger, insert_new
 
 EVENTS: Final = (
     topics.DECIDED,
@@ -26,6 +27,7 @@ EVENTS: Final = (
 # Reviewers' notes for each other stay on the topic, which only internal consumers read.
 INTERNAL: Final = {topics.REVIEWS_DECIDED: ("notes",)}
 LISTED: Final = tuple(WEBHOOKS.c[name] for name in ("webhook_id", "url", "events", "created_at"))
+FAILED: Final = (DELIVERIES.c.created_at.desc(), DELIVERIES.c.delivery_id.desc())
 WAITING: Final = DELIVERIES.c.state == "waiting"
 
 
@@ -72,6 +74,27 @@ def _delivery(webhook_id: str, message: Message) -> dict[str, str]:
     names = {"delivery_id": delivery_id, "event": message.topic}
     body = orjson.dumps(names | {"data": data}).decode()
     return names | {"webhook_id": webhook_id, "body": body}
+
+
+def counts(ledger: Ledger) -> dict[str, dict[str, int]]:
+    """Return how many deliveries each webhook has in each state."""
+    question = select(DELIVERIES.c.webhook_id, DELIVERIES.c.state, func.count()).group_by(
+        DELIVERIES.c.webhook_id, DELIVERIES.c.state
+    )
+    counts: dict[str, dict[str, int]] = {}
+    with ledger.reading() as connection:
+        for webhook_id, state, count in connection.execute(question):
+            counts.setdefault(webhook_id, {})[state] = count
+    return counts
+
+
+def failed(ledger: Ledger, cursor: str | None, limit: int) -> Part[RowMapping]:
+    """Return deliveries that failed and were not delivered since, latest first."""
+    question = select(*DELIVERIES.c).where(
+        DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up"))
+    )
+    with ledger.reading() as connection:
+        return part(connection, question, FAILED, cursor, limit)
 
 
 def replay(connection: Connection, webhook_id: str, since: datetime) -> int:

@@ -18,7 +18,7 @@ from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.media.kept_audio import KeptFile
 from streams.services.upload_inputs import upload_from_fields
-from streams.store import audit, outbox, queries, requests
+from streams.store import accounts, audit, outbox, queries
 from streams.store.database import Ledger
 from streams.web.api.multipart import Form
 from streams.web.api.problems import ProblemError
@@ -102,12 +102,12 @@ def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None)
     with ledger.transaction() as connection:
         audit.lock(connection)  # the same key twice at once: the second must see the first
         if key is not None:
-            if (earlier := requests.earlier(connection, caller, key)) is not None:
+            if (earlier := accounts.earlier_request(connection, caller, key)) is not None:
                 if earlier.request_sha256 != digest:
                     detail = "this idempotency key was used for another upload"
                     raise ProblemError(422, "key_reused", detail)
                 return TakenIn(event.upload_id, event.track_id, again=True)
-            requests.remember(connection, caller, key, digest, event.upload_id, now)
+            accounts.add_request(connection, caller, key, digest, event.upload_id, now)
         if not outbox.publish(connection, topics.UPLOADED, event):
             # Known, but sent again: publish it again, as the ingest hook does. The broker may have
             # lost it, or its file may have been repaired.

@@ -12,7 +12,8 @@ from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.roles import PEOPLE, Role
 from streams.services.accounts.users import AccountError
 from streams.services.webhooks import BadWebhook
-from streams.store import admin_queries
+from streams.store import audit, queries
+from streams.store import webhooks as webhook_store
 from streams.store.webhooks import EVENTS
 from streams.web.api.pages import Cursor, Id
 from streams.web.console import auth
@@ -129,8 +130,8 @@ def _webhooks(
 ) -> Response:
     ledger = visitor.views("webhooks_seen").ledger
     return visitor.page("admin_webhooks.html", fault=fault, secret=secret, events=EVENTS,
-        hooks=webhooks.all_webhooks(ledger), counted=admin_queries.delivery_counts(ledger),
-        part=admin_queries.failed_deliveries(ledger, cursor, PAGE),
+        hooks=webhooks.all_webhooks(ledger), counted=webhook_store.counts(ledger),
+        part=webhook_store.failed(ledger, cursor, PAGE),
     )  # fmt: skip
 
 
@@ -143,8 +144,8 @@ def versions(visitor: CanReadPolicy) -> Response:
     if counted is None or time.monotonic() - counted[0] > COUNTED_S:
         ledger = resources.ledger
         by_kind = {
-            "model": admin_queries.versions(ledger, "model"),
-            "policy": admin_queries.versions(ledger, "policy"),
+            "model": queries.versions(ledger, "model"),
+            "policy": queries.versions(ledger, "policy"),
         }
         counted = visitor.request.app.state.versions = (time.monotonic(), by_kind)
     return visitor.page("admin_versions.html", by_kind=counted[1], settings=resources.settings)
@@ -157,5 +158,5 @@ def audit_log(
     """Show the audit log, latest first."""
     ledger = visitor.views("audit_seen", subject).ledger
     names = users.names(ledger)
-    part = admin_queries.audit_log(ledger, subject, cursor, PAGE)
+    part = audit.listed(ledger, subject, cursor, PAGE)
     return visitor.page("admin_audit.html", part=part, names=names, subject=subject)

@@ -18,7 +18,8 @@ from streams.services import appeals, wording
 from streams.services.accounts import users
 from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import appeals as appeal_store
-from streams.store import queries, review_context
+from streams.store import queries
+from streams.store import reviews as review_store
 from streams.web.api.pages import Cursor, Id
 from streams.web.console import auth, waveform
 from streams.web.console.auth import (
@@ -139,7 +140,7 @@ def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
             raise PageError(404, "There is no such appeal.") from error
         changes = appeal_store.history(connection, appeal_id)
         excluded = appeal_store.reviewers(connection, appeal.track_id, appeal.content_sha256)
-        fingerprint = review_context.fingerprint(connection, appeal.upload_id)
+        fingerprint = review_store.fingerprint(connection, appeal.upload_id)
     visitor.must_not_be_blind(appeal.track_id)
     decision = queries.decision(resources.ledger, appeal.decision_id)
     return visitor.page(

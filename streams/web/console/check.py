@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from streams.media.audio_formats import DECODED
-from streams.store import review_context, track_list
+from streams.store import reviews as review_store
+from streams.store import track_list
 from streams.store.progress import Progress, progress_of
 from streams.web.api import intake, multipart
 from streams.web.api.pages import Id
@@ -48,8 +49,8 @@ def result(upload_id: Id, visitor: CanRead) -> Response:
     progress = _progress(visitor, upload_id)
     visitor.must_not_be_blind(progress.track_id)
     with resources.ledger.reading() as connection:
-        upload = review_context.upload(connection, upload_id)
-        fingerprint = review_context.fingerprint(connection, upload_id)
+        upload = review_store.upload(connection, upload_id)
+        fingerprint = review_store.fingerprint(connection, upload_id)
     return visitor.page(
         "result.html",
         progress=progress,

@@ -14,7 +14,8 @@ from streams.contract.records import Extent
 from streams.contract.vocabulary import COMPONENTS, FINDINGS
 from streams.services import reviews
 from streams.services.reviews import BadVerdict, NotYours
-from streams.store import review_context, review_queue
+from streams.store import review_queue
+from streams.store import reviews as review_store
 from streams.store.review_queue import Filters
 from streams.web.api.pages import Cursor, Id, Search
 from streams.web.console import auth, waveform
@@ -65,7 +66,7 @@ def take_next(visitor: CanReview, form: auth.Form) -> Response:
 @router.get("/tasks/{task_id}")
 def task(task_id: Id, visitor: CanRead) -> Response:
     """Show a task and everything that helps to decide it."""
-    if (later := review_context.successor(visitor.resources.ledger, task_id)) is not None:
+    if (later := review_store.successor(visitor.resources.ledger, task_id)) is not None:
         return RedirectResponse(f"/tasks/{later}", 303)
     return _page(task_id, visitor)
 

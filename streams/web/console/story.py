@@ -12,7 +12,8 @@ from streams.contract.records.rights import RightsChanged
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
-from streams.store import appeals, review_context, task_states
+from streams.store import appeals, task_states
+from streams.store import reviews as review_store
 from streams.web.api.resources import AppResources
 
 
@@ -77,9 +78,9 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
         row = task_states.of_reviewer(connection, task_id, user.user_id)
         if row is None:
             return None
-        delivery = review_context.upload(connection, row.upload_id)
+        delivery = review_store.upload(connection, row.upload_id)
         upload = upload_of(delivery, row.track_id)
-        decisions = review_context.decisions(connection, row.upload_id)
+        decisions = review_store.decisions(connection, row.upload_id)
         by_id = {decision.decision_id: decision for decision in decisions}
         decision = by_id.get(row.decision_id)
         held = row.leased_by is not None and row.leased_until is not None
@@ -88,16 +89,16 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
         held_by_user = allowed and row.leased_by == user.user_id and held and row.leased_until > now
         duplicates: list[dict[str, Any]] = []
         if decision is not None and row.kind == "review":
-            duplicates = review_context.open_duplicates(
+            duplicates = review_store.open_duplicates(
                 *(connection, task_id, decision.content_sha256),
                 delivery.release_id if delivery else None,
                 user_id=user.user_id,
                 now=now,
             )
-        fingerprint = review_context.fingerprint(connection, row.upload_id)
+        fingerprint = review_store.fingerprint(connection, row.upload_id)
         matches = [Match.model_validate(match) for match in fingerprint.get("matches", ())]
         contents = {match.content_sha256 for match in matches if match.content_sha256}
-        elsewhere = review_context.uploads_by_content(
+        elsewhere = review_store.uploads_by_content(
             connection, contents, except_upload=row.upload_id
         )
         return TaskStory(
@@ -108,21 +109,21 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
             upload=upload,
             uploaded_at=delivery.uploaded_at if delivery else None,
             fingerprint=fingerprint,
-            verdicts=review_context.verdicts(connection, task_id),
+            verdicts=review_store.verdicts(connection, task_id),
             names=users.names(resources.ledger),
             held=held_by_user,
             takeable=allowed and free and not held_by_user,
             blind=row.state == "open" and (user.blind or row.kind in task_states.MEASURING),
             duplicates=duplicates,
-            deliverer=review_context.outcomes_of_distributor(
+            deliverer=review_store.outcomes_of_distributor(
                 connection, delivery.distributor if delivery else None
             ),
-            appeals=appeals.of_track(connection, row.track_id),
+            appeals=appeals.current(connection, track_id=row.track_id),
             known=[
                 KnownRecording.of(match, elsewhere.get(match.content_sha256 or ""))
                 for match in matches
             ],
-            rights=review_context.rights_entries(
+            rights=review_store.rights_entries(
                 connection, *_agreements_and_generators(upload, decision)
             ),
         )

@@ -41,7 +41,7 @@ def track(track_id: Id, visitor: CanRead) -> Response:
     fingerprint: dict[str, Any] = dict(latest.get("fingerprints", {}))
     received = latest.get("uploads")
     with resources.ledger.reading() as connection:
-        open_appeals = appeals.of_track(connection, track_id)
+        open_appeals = appeals.current(connection, track_id=track_id)
     entries = timeline.story(rows, users.names(resources.ledger))
     return visitor.page(
         "track.html",
