@@ -69,8 +69,6 @@ class EmbeddedIndex(SqlIndex):
             self._mapped, self._fresh, self._seen, self._fresh_last = {}, [], -1, 0
         super().close()
 
-    # --- reading -----------------------------------------------------------------------------
-
     def _votes(self, keys: Keys, limit: int) -> list[int]:
         return votes(self._parts(), keys).promising()[:limit]
 
@@ -115,8 +113,6 @@ class EmbeddedIndex(SqlIndex):
         parts = self._parts()
         size = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
         return sum(len(part) for part in parts), len(self._mapped), size
-
-    # --- writing -----------------------------------------------------------------------------
 
     def _keep_keys(self, connection: Connection, numbered: Sequence[tuple[int, Keys]]) -> None:
         rows = [{"number": n, "keys": keys.astype("<u8").tobytes()} for n, keys in numbered]
@@ -220,8 +216,6 @@ class EmbeddedIndex(SqlIndex):
             if path.name not in named:
                 log.info("segment_swept", file=path.name)
                 path.unlink(missing_ok=True)
-
-    # --- proof -------------------------------------------------------------------------------
 
     def faults(self) -> Iterator[str]:
         """Yield every fault of the folder; reads everything."""

@@ -61,8 +61,6 @@ class SqlIndex(abc.ABC):
                     f"{ours}: build another from the artefact store"
                 )
 
-    # --- what a backend adds ---------------------------------------------------------------
-
     @abc.abstractmethod
     def _keep_keys(self, connection: Connection, numbered: Sequence[tuple[int, Keys]]) -> None:
         """Store the index keys of new items, in the transaction that adds them."""
@@ -86,8 +84,6 @@ class SqlIndex(abc.ABC):
     def _added(self) -> None:  # noqa: B027 - most backends have nothing to do
         """Tidy up after items were added."""
 
-    # --- the interface ---------------------------------------------------------------------
-
     def add(self, items: Iterable[Item], noted: Noted | None = None) -> Changed:
         """Add items, durable when this returns; one that is there already changes nothing.
 
@@ -105,7 +101,7 @@ class SqlIndex(abc.ABC):
     def _add(self, items: Sequence[Item], noted: Noted | None) -> Changed:
         keyed = [item if item.keys is not None else item.with_keys() for item in items]
         with self.database.transaction() as connection:
-            last_number = _last_number(connection)  # no other process adds from here on
+            last_number = self.exclude(connection)
             names = [(item.bank, item.item_id) for item in keyed]
             stored = {(row["bank"], row["item_id"]): row for row in self._rows(connection, names)}
             changes = [
@@ -147,9 +143,15 @@ class SqlIndex(abc.ABC):
                     noted(connection, [row["item_id"] for row in rows], None)
         return len(numbers)
 
-    def exclude(self, connection: Connection) -> None:
-        """Exclude changes by other processes until this transaction ends."""
-        _last_number(connection)
+    def exclude(self, connection: Connection) -> int:
+        """Exclude changes by other processes until the transaction ends; return the last number.
+
+        On SQLite the write lock does it, with which each transaction begins.
+        """
+        row = select(STATE.c.value).where(STATE.c.name == "numbers")
+        if connection.dialect.name == "postgresql":
+            row = row.with_for_update()
+        return connection.scalar(row) or 0
 
     def search(self, query: Query, candidates: int = CANDIDATES) -> list[Found]:
         """Return the matches of a query, the strongest class and the highest score first."""
@@ -216,8 +218,6 @@ class SqlIndex(abc.ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # --- rows --------------------------------------------------------------------------------
-
     def _numbered(self, question: Select[Any]) -> dict[int, RowMapping]:
         with self.database.reading() as connection:
             return {int(row["number"]): row for row in connection.execute(question).mappings()}
@@ -243,17 +243,6 @@ class SqlIndex(abc.ABC):
     @staticmethod
     def _generation(connection: Connection) -> int:
         return connection.scalar(select(STATE.c.value).where(STATE.c.name == "generation")) or 0
-
-
-def _last_number(connection: Connection) -> int:
-    """Return the last number; no other process assigns one until the transaction ends.
-
-    SQLite needs no more than the write lock with which each of our transactions begins.
-    """
-    row = select(STATE.c.value).where(STATE.c.name == "numbers")
-    if connection.dialect.name == "postgresql":
-        row = row.with_for_update()
-    return connection.scalar(row) or 0
 
 
 def _set(connection: Connection, name: str, value: Any) -> None:

@@ -129,10 +129,11 @@ def ask_twice(ledger: Ledger, user: User, count: int) -> int:
         chosen = secrets.SystemRandom().sample(tasks, min(count, len(tasks)))
         for task in chosen:
             task_states.open_measuring(
-                *(connection, task, stable_id("tsk", "second", task.verdict_id), "second"),
-                about=task.verdict_id,
-                excluded_user=task.reviewer,
-                now=now,
+                *(connection, task, stable_id("tsk", "second", task.verdict_id)),
+                kind="second",
+                about_verdict=task.verdict_id,
+                excluded=task.reviewer,
+                opened_at=now,
             )
         detail = {"asked": count, "opened": len(chosen)}
         audit.append(connection, [audit.Entry(user.user_id, "second_reviews_opened", "", detail)])
@@ -161,10 +162,11 @@ def give_golden(ledger: Ledger, user: User) -> int:
         for track in tracks:
             task_states.open_measuring(
                 *(connection, track),
-                *(stable_id("tsk", "golden", track.upload_id, now.isoformat()), "golden"),
-                about=stable_id("gld", track.upload_id),
-                excluded_user=track.set_by,  # they know the answer
-                now=now,
+                stable_id("tsk", "golden", track.upload_id, now.isoformat()),
+                kind="golden",
+                about_verdict=stable_id("gld", track.upload_id),
+                excluded=track.set_by,  # they know the answer
+                opened_at=now,
             )
         detail = {"opened": len(tracks)}
         audit.append(connection, [audit.Entry(user.user_id, "golden_given", "", detail)])

@@ -17,8 +17,6 @@ def _table(name: str, *groups: list[Column[Any]]) -> Table:
     return Table(name, METADATA, *chain(*groups), info={"people": True})
 
 
-# --- accounts ------------------------------------------------------------------------------
-
 USERS: Final = _table(
     "users",
     ids("user_id"),
@@ -61,8 +59,6 @@ API_KEYS: Final = _table(
     columns(Moment, "revoked_at", "used_at", nullable=True),
 )
 
-# --- what was done -------------------------------------------------------------------------
-
 # Append-only: triggers of the database refuse changes. Each entry contains the hash of the
 # one before it.
 AUDIT: Final = _table(
@@ -71,8 +67,6 @@ AUDIT: Final = _table(
     moments("at"),
     words("actor", "action", "subject", "detail", "previous", "hash"),
 )
-
-# --- what goes out -------------------------------------------------------------------------
 
 OUTBOX: Final = _table(
     "outbox",
@@ -111,8 +105,6 @@ DELIVERIES: Final = _table(
     optional("error"),
     moments("created_at"),
 )
-
-# --- review --------------------------------------------------------------------------------
 
 # The states of review tasks: all but the lease follows from ``review_tasks`` and ``verdicts``.
 TASK_STATES: Final = _table(

@@ -22,8 +22,6 @@ KEY: Final = tuple(
     for name in ("key_id", "name", "role", "created_by", "created_at", "revoked_at", "used_at")
 )
 
-# --- users -----------------------------------------------------------------------------------
-
 
 def add_user(connection: Connection, row: Mapping[str, Any]) -> None:
     """Add a user."""
@@ -67,9 +65,6 @@ def password_hash(connection: Connection, name: str) -> str | None:
     return connection.scalar(select(USERS.c.password_hash).filter_by(name=name))
 
 
-# --- log-in attempts -------------------------------------------------------------------------
-
-
 def add_attempt(connection: Connection, name: str, address: str, at: datetime) -> None:
     """Count a log-in attempt."""
     connection.execute(insert(LOGIN_ATTEMPTS).values(name=name, address=address, at=at))
@@ -89,9 +84,6 @@ def count_attempts(connection: Connection, since: datetime, **origin: str) -> in
     """Return how many attempts there were since a time, for a ``name``, an ``address``, or both."""
     recent = select(func.count()).select_from(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.at > since)
     return connection.scalar(recent.filter_by(**origin)) or 0
-
-
-# --- sessions and one-time links -------------------------------------------------------------
 
 
 def add_session(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -140,9 +132,6 @@ def any_link_used(connection: Connection) -> bool:
     return connection.scalar(used.limit(1)) is not None
 
 
-# --- API keys --------------------------------------------------------------------------------
-
-
 def add_key(connection: Connection, row: Mapping[str, Any]) -> None:
     """Add an API key."""
     connection.execute(insert(API_KEYS).values(row))
@@ -168,9 +157,6 @@ def see_key(connection: Connection, key_id: str, now: datetime) -> None:
 def all_keys(connection: Connection) -> Sequence[Any]:
     """Return all API keys, latest first."""
     return connection.execute(select(*KEY).order_by(API_KEYS.c.created_at.desc())).all()
-
-
-# --- idempotency keys of requests ------------------------------------------------------------
 
 
 def earlier_request(connection: Connection, caller: str, key: str) -> Any:

@@ -15,18 +15,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Engine,
-    MetaData,
-    Select,
-    Table,
-    event,
-    exc,
-    func,
-    select,
-)
+from sqlalchemy import Column, ColumnElement, Engine, FromClause, Select, Table, func, select
 from sqlalchemy import Connection as Connection  # transactions are passed on by it
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -87,7 +76,7 @@ class Ledger:
         self.dry_run = False
 
     @classmethod
-    def open(cls, url: str, metadata: MetaData = METADATA) -> "Ledger":
+    def open(cls, url: str, metadata: sqlalchemy.MetaData = METADATA) -> "Ledger":
         """Connect and migrate the ledger's tables to this release.
 
         With other ``metadata`` (the catalogue's), create the missing tables instead.
@@ -206,13 +195,17 @@ def latest_of_each(
     )
 
 
+def count(connection: Connection, table: FromClause, *conditions: ColumnElement[bool]) -> int:
+    """Return how many rows of a table meet all conditions."""
+    return connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
 def unmatched(
     connection: Connection, column: Column[Any], other: Column[Any], *among: ColumnElement[bool]
 ) -> int:
     """Return how many rows (``among`` which) have a value that no row of another table has."""
     missing = ~select(other).where(other == column).exists()
-    question = select(func.count()).select_from(column.table).where(missing, *among)
-    return connection.scalar(question) or 0
+    return count(connection, column.table, missing, *among)
 
 
 def insert_into(connection: Connection, table: Table) -> Any:
@@ -249,15 +242,15 @@ def _ledger_errors() -> Iterator[None]:
     """
     try:
         yield
-    except exc.TimeoutError as error:  # no connection of the pool is free
+    except sqlalchemy.exc.TimeoutError as error:  # no connection of the pool is free
         raise LedgerAway(_first_line(error)) from error
-    except exc.DBAPIError as error:
+    except sqlalchemy.exc.DBAPIError as error:
         if error.connection_invalidated or _is_away(error.orig):
             raise LedgerAway(_first_line(error)) from error
         if _is_unstorable(error.orig):
             raise Unstorable("unstorable", _first_line(error)) from error
         raise
-    except (OverflowError, UnicodeError, exc.StatementError) as error:
+    except (OverflowError, UnicodeError, sqlalchemy.exc.StatementError) as error:
         # a value could not even be handed to the driver
         raise Unstorable("unstorable", _first_line(error)) from error
 
@@ -292,7 +285,7 @@ def connect(url: str) -> Engine:
     """
     try:
         target = make_url(url)
-    except exc.ArgumentError as error:
+    except sqlalchemy.exc.ArgumentError as error:
         raise LedgerError(f"EARMARK_LEDGER is no SQLAlchemy URL: {error}") from error
     match target.get_backend_name():
         case "sqlite":
@@ -326,14 +319,14 @@ def _sqlite(target: URL) -> Engine:
             raise LedgerError(f"the folder of EARMARK_LEDGER cannot be made: {error}") from error
     engine = sqlalchemy.create_engine(target, connect_args={"timeout": BUSY_S})
 
-    @event.listens_for(engine, "connect")
+    @sqlalchemy.event.listens_for(engine, "connect")
     def connected(raw: Any, _: Any) -> None:
         raw.isolation_level = None  # transactions begin explicitly
         _write_ahead(raw)
         raw.execute("PRAGMA synchronous=FULL")  # offsets are committed after a commit
         raw.execute("PRAGMA foreign_keys=ON")
 
-    @event.listens_for(engine, "begin")
+    @sqlalchemy.event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             # Take the write lock at once: a reader that becomes a writer cannot wait for it.

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, MetaData, Table, delete, func, inspect, select
+from sqlalchemy import Column, Connection, MetaData, Table, delete, inspect, select
 
 from streams.store.account_tables import DELIVERIES, GOLDEN, OUTBOX, REQUESTS
+from streams.store.database import count
 from streams.store.tables import FINGERPRINTS, METADATA, UPLOADS
 
 # Tables of the reference catalogue, where its consumer uses this database.
@@ -26,11 +27,11 @@ def contents(connection: Connection, ids: Collection[str]) -> tuple[list[str], l
     uploads = connection.scalars(select(UPLOADS.c.uri).where(UPLOADS.c.track_id.in_(ids)))
     # an HTTP upload that was never decoded is stored under its own hash
     stored = {uri.rpartition("/")[2] for uri in uploads if "/uploads/" in uri}
-    others = select(func.count()).where(UPLOADS.c.track_id.not_in(ids))
+    others = UPLOADS.c.track_id.not_in(ids)
     shared |= {
         sha256
         for sha256 in stored - fingerprinted
-        if connection.scalar(others.where(UPLOADS.c.uri.endswith(f"/{sha256}")))
+        if count(connection, UPLOADS, others, UPLOADS.c.uri.endswith(f"/{sha256}"))
     }
     return sorted((fingerprinted | stored) - shared), sorted(shared)
 
@@ -43,8 +44,7 @@ def rows(
         if really:
             yield table.name, connection.execute(delete(table).where(condition)).rowcount
         else:
-            count = select(func.count()).select_from(table).where(condition)
-            yield table.name, connection.scalar(count) or 0
+            yield table.name, count(connection, table, condition)
 
 
 def _conditions(connection: Connection, ids: Collection[str]) -> Iterator[tuple[Table, Any]]:

@@ -14,7 +14,7 @@ from detector.errors import Fatal
 from streams.contract.records.rights import RightsChanged, RightsEntry
 from streams.store import appeals
 from streams.store.account_tables import OUTBOX, TASK_STATES
-from streams.store.database import Ledger, latest_of_each, parsed, unmatched
+from streams.store.database import Ledger, count, latest_of_each, parsed, unmatched
 from streams.store.tables import (
     ANALYSES,
     APPEALS,
@@ -179,8 +179,7 @@ def tasks_without_state(connection: Connection) -> int:
 
 def unsent_since(connection: Connection, time: datetime) -> int:
     """Return how many events have been in the outbox since before a time."""
-    late = OUTBOX.c.sent_at.is_(None) & (OUTBOX.c.created_at < time)
-    return connection.scalar(select(func.count()).where(late)) or 0
+    return count(connection, OUTBOX, OUTBOX.c.sent_at.is_(None), OUTBOX.c.created_at < time)
 
 
 def revision_and_clock(ledger: Ledger) -> tuple[str | None, float | None]:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import select
 
 from streams.contract.records.policy import PolicyChanged
 from streams.policy.bundle import Bundle, BundleError, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.runtime import metrics
-from streams.store.database import Ledger, LedgerAway, parsed
+from streams.store.database import Ledger, LedgerAway, count, parsed
 from streams.store.tables import POLICIES
 
 log = structlog.get_logger()
@@ -59,10 +59,10 @@ class Policies:
     def _look(self) -> None:
         try:
             with self._ledger.reading() as connection:
-                rows = connection.scalars(select(func.count()).select_from(POLICIES)).one()
-                if rows == self._rows:
-                    return
-                changes = _changes(connection, POLICIES.c.name == self._bundle.name)
+                rows = count(connection, POLICIES)
+            if rows == self._rows:
+                return
+            changes = changes_of(self._ledger, name=self._bundle.name)
         except LedgerAway as error:  # the running policy is good enough until it is back
             log.warning("policies_not_read", error=str(error))
             return
@@ -91,22 +91,18 @@ class Policies:
         self._bundle = bundle
 
 
-def changes_of(ledger: Ledger, name: str) -> list[PolicyChanged]:
-    """Return every change to the policies of one name."""
+def changes_of(ledger: Ledger, **key: str) -> list[PolicyChanged]:
+    """Return every change to policies of a ``name`` or of a ``digest``."""
     with ledger.reading() as connection:
-        return _changes(connection, POLICIES.c.name == name)
+        return parsed(connection, PolicyChanged, select(POLICIES.c.record).filter_by(**key))
 
 
 def text_of(ledger: Ledger, digest: str) -> tuple[str, str] | None:
     """Return name and text of the published policy with a digest; None: none was published."""
-    with ledger.reading() as connection:
-        changes = _changes(connection, POLICIES.c.digest == digest)
-    bundles = ((change.policy.name, change.text) for change in changes if change.kind == "bundle")
-    return next(((name, text) for name, text in bundles if text), None)
-
-
-def _changes(connection: Connection, condition: ColumnElement[bool]) -> list[PolicyChanged]:
-    return parsed(connection, PolicyChanged, select(POLICIES.c.record).where(condition))
+    for change in changes_of(ledger, digest=digest):
+        if change.kind == "bundle" and change.text:
+            return change.policy.name, change.text
+    return None
 
 
 def live_bundle(changes: Iterable[PolicyChanged]) -> PolicyChanged | None:

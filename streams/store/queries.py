@@ -1,4 +1,4 @@
-"""Queries about uploads, tracks and their decisions, and the story of a track."""
+"""Queries about uploads, tracks and decisions, the story of a track, the progress of an upload."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, literal, select, union_all
 
 from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
 from streams.contract.records.policy import StatementWritten
+from streams.store.account_tables import AUDIT
 from streams.store.cursors import part
-from streams.store.database import Ledger, first_parsed, parsed
+from streams.store.database import Ledger, count, first_parsed, parsed
 from streams.store.tables import (
-    DEAD_LETTER_ACTIONS,
+    ANALYSES,
     DEAD_LETTERS,
     DECISIONS,
     FINGERPRINTS,
@@ -21,6 +22,7 @@ from streams.store.tables import (
     STATEMENTS,
     UPLOADS,
 )
+from streams.store.tables import DEAD_LETTER_ACTIONS as ACTIONS
 
 # Every table of records about tracks; their order in ``tables`` settles ties of a story.
 STORY: Final = tuple(
@@ -29,6 +31,14 @@ STORY: Final = tuple(
     if "track_id" in table.c and "record" in table.c and not table.info.get("people")
 )
 VERSIONS: Final = 50
+Stage = Literal["received", "fingerprinted", "classified", "decided", "dead_letter"]
+ROWS: Final = {
+    "received": UPLOADS,
+    "fingerprinted": FINGERPRINTS,
+    "classified": ANALYSES,
+    "decided": DECISIONS,
+    "dead_letter": DEAD_LETTERS,
+}
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -45,7 +55,7 @@ def counts(ledger: Ledger) -> dict[str, int]:
     """Return how many rows each projection of a topic has."""
     with ledger.reading() as connection:
         return {
-            table.name: connection.scalars(select(func.count()).select_from(table)).one()
+            table.name: count(connection, table)
             for table in METADATA.sorted_tables
             if not table.info.get("people")
         }
@@ -197,10 +207,10 @@ def statements(
 
 def story(ledger: Ledger, track_id: str) -> list[Entry]:
     """Return everything about a track, oldest first."""
-    letters, actions = DEAD_LETTERS.c, DEAD_LETTER_ACTIONS.c
+    letters, actions = DEAD_LETTERS.c, ACTIONS.c
     others = {
         DEAD_LETTERS: [letters.source, letters.processor, letters.reason, letters.detail],
-        DEAD_LETTER_ACTIONS: list(actions),
+        ACTIONS: list(actions),
     }
     entries: list[Entry] = []
     with ledger.reading() as connection:
@@ -214,3 +224,59 @@ def story(ledger: Ledger, track_id: str) -> list[Entry]:
                 fields = {column.name: row._mapping[column] for column in columns}
                 entries.append(Entry(table.name, row.at, fields))
     return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The stage of an upload, its decision if there is one, its failure if it is a dead letter."""
+
+    upload_id: str
+    track_id: str
+    status: Stage
+    decision: TrackDecided | None = None
+    failure: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Return whether no further event will come without an action."""
+        return self.status in ("decided", "dead_letter")
+
+
+def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
+    """Return the progress of an upload; None where the ledger has no row of it."""
+    rows = [
+        select(literal(name).label("stage"), table.c.track_id).where(table.c.upload_id == upload_id)
+        for name, table in ROWS.items()
+    ]
+    with ledger.reading() as connection:
+        tracks = {row.stage: row.track_id for row in connection.execute(union_all(*rows))}
+        if not tracks:
+            return None
+        track_id = next(iter(tracks.values())) or ""
+        if "decided" in tracks:
+            (latest,) = decisions(connection, DECISIONS.c.upload_id == upload_id, 1)
+            return Progress(upload_id, track_id, "decided", latest)
+        if "dead_letter" in tracks and (failure := _failure(connection, upload_id)) is not None:
+            return Progress(upload_id, track_id, "dead_letter", failure=failure)
+    later: tuple[Stage, ...] = ("classified", "fingerprinted")
+    return Progress(upload_id, track_id, next((s for s in later if s in tracks), "received"))
+
+
+def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:
+    """Return the reason of the latest dead letter; None where the upload was sent again since."""
+    replayed = exists().where(
+        ACTIONS.c.dead_letter_id == DEAD_LETTERS.c.dead_letter_id, ACTIONS.c.action == "replayed"
+    )
+    sent = select(func.max(AUDIT.c.at)).filter_by(subject=upload_id, action="uploaded")
+    names = ("dead_letter_id", "reason", "detail")
+    columns = *(DEAD_LETTERS.c[name] for name in names), DEAD_LETTERS.c.recorded_at
+    question = (
+        select(*columns, replayed.label("replayed"), sent.scalar_subquery().label("sent"))
+        .where(DEAD_LETTERS.c.upload_id == upload_id)
+        .order_by(DEAD_LETTERS.c.recorded_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(question).first()
+    if row is None or row.replayed or (row.sent and row.recorded_at and row.recorded_at < row.sent):
+        return None
+    return {name: row._mapping[name] for name in names}

@@ -14,7 +14,7 @@ from streams.store import queries
 from streams.store.account_tables import GOLDEN, USERS
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.appeals import latest
-from streams.store.database import Ledger, first_parsed, insert_into, latest_of_each, parsed
+from streams.store.database import Ledger, count, first_parsed, insert_into, latest_of_each, parsed
 from streams.store.tables import APPEALS, DECISIONS, FINGERPRINTS, RIGHTS, UPLOADS, VERDICTS
 from streams.store.task_states import MEASURING, closes_task, is_free
 
@@ -84,13 +84,12 @@ def idle_golden(connection: Connection) -> Sequence[Any]:
 
 def count_golden(connection: Connection) -> int:
     """Return how many golden tracks there are."""
-    return connection.scalar(select(func.count()).select_from(GOLDEN)) or 0
+    return count(connection, GOLDEN)
 
 
 def count_open_measuring(connection: Connection) -> int:
     """Return how many measuring tasks are open."""
-    waiting = STATES.c.kind.in_(MEASURING) & (STATES.c.state == "open")
-    return connection.scalar(select(func.count()).where(waiting)) or 0
+    return count(connection, STATES, STATES.c.kind.in_(MEASURING), STATES.c.state == "open")
 
 
 def first_verdicts(connection: Connection) -> Sequence[Any]:
@@ -173,9 +172,6 @@ def training_rows(connection: Connection) -> Iterator[Any]:
         .order_by(VERDICTS.c.decided_at.desc(), FINGERPRINTS.c.observation_version.desc())
     )
     yield from connection.execute(question)
-
-
-# --- what helps a reviewer to decide one task ------------------------------------------------
 
 
 def successor(ledger: Ledger, task_id: str) -> str | None:

@@ -1,8 +1,7 @@
 """The states of review tasks and their leases.
 
-A state follows from ``review_tasks`` and ``verdicts``. ``follow`` derives it again whenever either
-gets a row, in any order and as often as it comes. Only the lease is stored here alone: one
-statement takes it, so one of two people wins.
+A state follows from ``review_tasks`` and ``verdicts``; ``follow`` derives it again at each new row
+of either. Only the lease is stored here alone: one statement takes it, so one of two people wins.
 """
 
 from collections.abc import Collection, Iterable
@@ -208,20 +207,11 @@ def return_to(connection: Connection, task_id: str, user_id: str, until: datetim
     connection.execute(again.values(leased_by=user_id, leased_until=until))
 
 
-def open_measuring(
-    connection: Connection,
-    task: Any,
-    task_id: str,
-    kind: str,
-    *,
-    about: str,
-    excluded_user: str | None,
-    now: datetime,
-) -> None:
-    """Open a measuring task for the upload of ``task``; one that exists stays as it is."""
-    values = {
-        **{name: getattr(task, name) for name in ("decision_id", "upload_id", "track_id")},
-        **{"task_id": task_id, "kind": kind, "queue": "quality", "priority": 20, "state": "open"},
-        **{"opened_at": now, "about_verdict": about, "excluded": excluded_user},
-    }
-    insert_new(connection, STATES, [values])
+def open_measuring(connection: Connection, task: Any, task_id: str, **values: Any) -> None:
+    """Open a measuring task for the upload of ``task``; one that exists stays as it is.
+
+    ``values`` are its kind, opened_at, about_verdict and excluded.
+    """
+    of_task = {name: getattr(task, name) for name in ("decision_id", "upload_id", "track_id")}
+    row = {"task_id": task_id, "queue": "quality", "priority": 20, "state": "open"}
+    insert_new(connection, STATES, [row | of_task | values])

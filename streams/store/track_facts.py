@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from streams.contract.records import TrackClassified
 from streams.contract.records.policy import PolicyChanged
@@ -19,7 +19,7 @@ from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.registry import Registry
-from streams.store.database import Ledger, chunks, parsed
+from streams.store.database import Ledger, chunks, count, parsed
 from streams.store.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
@@ -78,8 +78,7 @@ class TrackFacts:
     def _read_again(self) -> None:
         """Read the tables with new rows: rows are only added, so a count shows them."""
         with self._ledger.reading() as connection:
-            rights = connection.scalars(select(func.count()).select_from(RIGHTS)).one()
-            policies = connection.scalars(select(func.count()).select_from(POLICIES)).one()
+            rights, policies = count(connection, RIGHTS), count(connection, POLICIES)
             if rights != self._rights_rows:
                 self._registry = Registry(
                     parsed(connection, RightsChanged, select(RIGHTS.c.record))

@@ -157,7 +157,7 @@ def reopen(settings: Settings, track_ids: Iterable[str], cause: Cause) -> int:
 
 def running(ledger: Ledger, configured: Bundle) -> Bundle:
     """Return the policy that workers decide by: the newer of the published and the file."""
-    newest = live_bundle(changes_of(ledger, configured.name))
+    newest = live_bundle(changes_of(ledger, name=configured.name))
     if newest is None or newest.text is None:
         return configured
     if version_of(newest.policy.version) <= version_of(configured.version):
@@ -169,7 +169,7 @@ def _approved(ledger: Ledger, bundle: Bundle) -> tuple[str, ...]:
     """Return who has approved a bundle that is still proposed."""
     earlier = [
         change
-        for change in changes_of(ledger, bundle.name)
+        for change in changes_of(ledger, name=bundle.name)
         if change.kind == "bundle" and change.policy.digest == bundle.digest
     ]
     newest = max(earlier, key=lambda change: (change.changed_at, change.change_id), default=None)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided
 from streams.services.upload_inputs import check_scheme, upload_from_fields
-from streams.store.progress import Progress, progress_of
+from streams.store.queries import Progress, progress_of
 from streams.web.api import intake, multipart, pages
 from streams.web.api.callers import CanRead, CanUpload
 from streams.web.api.problems import ProblemError, documented

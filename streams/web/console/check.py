@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from streams.media.audio_formats import DECODED
 from streams.store import reviews as review_store
 from streams.store import track_list
-from streams.store.progress import Progress, progress_of
+from streams.store.queries import Progress, progress_of
 from streams.web.api import intake, multipart
 from streams.web.api.pages import Id
 from streams.web.console import waveform

@@ -183,7 +183,7 @@ def test_every_change_is_stored_with_its_audit_entry(ledger: Ledger) -> None:
     ]
     assert json.loads(rows[1].detail)["why"] == "too many"
     assert waiting == [topics.POLICIES_CHANGED] * 2
-    assert {change.state for change in changes_of(ledger, LIVE.name)} == {"live", "killed"}
+    assert {change.state for change in changes_of(ledger, name=LIVE.name)} == {"live", "killed"}
 
 
 def test_where_the_broker_is_away_the_change_is_in_use(
