@@ -12,7 +12,6 @@ from streams.runtime.settings import Settings
 from streams.services.review_quality import figures
 from streams.store import monitoring
 from streams.store.database import Ledger
-from streams.store.monitoring import RightsState
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue's time to answer
 HORIZON: Final = timedelta(days=1)  # older decisions have raised an alert already
@@ -78,7 +77,7 @@ class RegistryGauges:
     """The newest version of every entry; read again only after a change."""
 
     def __init__(self) -> None:
-        self._state: RightsState | None = None
+        self._state: tuple[int, datetime | None] | None = None
         self._entries: tuple[RightsEntry, ...] = ()
 
     def measure(self, ledger: Ledger) -> None:
