@@ -4,7 +4,9 @@ EarmarkError
 ├── BadInput          dead letter, never retried
 │   ├── InvalidAudio  the file cannot be decoded (undecodable, refused, too long ...)
 │   └── (streams)     InvalidRecord, RefusedUri, ...
-├── Transient         retried: store, network or database are unavailable
+├── Transient         retried, then the process stops: store, network or database are unavailable
+│   ├── SenderAway    retried, then a dead letter: what the sender names does not answer
+│   └── NotYet        retried until it succeeds: what is awaited is on its way
 └── Fatal             the process stops: going on would give wrong answers
     └── ModelError    weights or manifest are missing, altered or of another version
 """
@@ -53,6 +55,14 @@ class InvalidAudio(BadInput):
 
 class Transient(EarmarkError):
     """Something outside is unavailable: the same input may succeed later."""
+
+
+class SenderAway(Transient):
+    """A web server or a bucket that a sender names does not answer; no other input needs it."""
+
+
+class NotYet(Transient):
+    """Another process has not done its part yet. Being late is no fault: no attempt is the last."""
 
 
 class Fatal(EarmarkError):

@@ -28,7 +28,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import fsspec
 import structlog
 
-from detector.errors import BadInput, Fatal, Transient
+from detector.errors import BadInput, Fatal, SenderAway, Transient
 from streams.media.fetch_http import Http
 from streams.runtime.settings import Settings
 
@@ -96,7 +96,8 @@ class Fetcher:
 
         Raises:
             RefusedUri: with its reason.
-            Transient: the store did not answer in time or failed.
+            SenderAway: the store did not answer in time or failed.
+            Transient: our own did, or the spool has no room.
         """
         deadline = time.monotonic() + self.timeout_s
         digest = hashlib.sha256()
@@ -105,20 +106,19 @@ class Fetcher:
         target = Path(name)
         try:
             with (
-                _store_errors(uri),
+                self._store_errors(uri),
                 os.fdopen(descriptor, "wb") as copy,
                 self._open(uri) as source,
             ):
-                for size_of in ("size", "length_remaining"):  # of fsspec, of urllib3
-                    self._check_size(getattr(source, size_of, None) or 0)
+                self._check_size(getattr(source, "size", None) or 0)
                 while block := source.read(BLOCK):
                     size += len(block)
                     if size > self.max_bytes:
                         raise RefusedUri("too_large", f"more than {self.max_bytes} bytes")
                     if time.monotonic() > deadline:
-                        raise Transient(f"fetch took longer than {self.timeout_s:g} s")
+                        raise SenderAway(f"fetch took longer than {self.timeout_s:g} s")
                     digest.update(block)
-                    copy.write(block)
+                    _write(copy, block)
             if expected_sha256 not in (None, digest.hexdigest()):
                 raise RefusedUri(
                     "hash_mismatch",
@@ -132,10 +132,12 @@ class Fetcher:
     def _scheme(self, uri: str) -> str:
         """Return the scheme of a URI that may be fetched; what came by HTTP always may."""
         scheme = urlsplit(uri).scheme
-        own = bool(self.own) and uri.startswith(self.own) and ".." not in uri
-        if scheme not in self.schemes and not own:
+        if scheme not in self.schemes and not self._is_own(uri):
             raise RefusedUri("refused_scheme", f"scheme {scheme or '(none)'!r} is not allowed")
         return scheme
+
+    def _is_own(self, uri: str) -> bool:
+        return bool(self.own) and uri.startswith(self.own) and ".." not in uri
 
     def open_seekable(self, uri: str) -> IO[bytes]:
         """Open what lies at ``uri`` so that parts of it can be read; the caller closes it.
@@ -146,7 +148,7 @@ class Fetcher:
         """
         if self._scheme(uri) in HTTP:
             raise RefusedUri("refused_scheme", "it lies on a web server, which is not asked twice")
-        with _store_errors(uri):
+        with self._store_errors(uri):
             opened: IO[bytes] = self._open(uri)
         return opened
 
@@ -155,6 +157,19 @@ class Fetcher:
         if scheme == "file":
             return self._open_local(uri)
         return self.http.open(uri) if scheme in HTTP else fsspec.open(uri, "rb").open()
+
+    @contextmanager
+    def _store_errors(self, uri: str) -> Iterator[None]:
+        """Turn the errors of a store into ours; a store that is ours is not the sender's."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise RefusedUri("missing_file", f"nothing at {uri}") from error
+        except (BadInput, Transient):
+            raise
+        except Exception as error:
+            away = Transient if self._is_own(uri) else SenderAway
+            raise away(f"{urlsplit(uri).scheme} store: {error!r}") from error
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:
@@ -191,17 +206,11 @@ class Fetcher:
         return os.fdopen(descriptor, "rb")
 
 
-@contextmanager
-def _store_errors(uri: str) -> Iterator[None]:
-    """Turn the errors of a store into ours."""
+def _write(copy: IO[bytes], block: bytes) -> None:
     try:
-        yield
-    except FileNotFoundError as error:
-        raise RefusedUri("missing_file", f"nothing at {uri}") from error
-    except (BadInput, Transient):
-        raise
-    except Exception as error:
-        raise Transient(f"{urlsplit(uri).scheme} store: {error!r}") from error
+        copy.write(block)
+    except OSError as error:  # a full disk is ours, whatever it is that does not fit
+        raise Transient(f"spool: {error}") from error
 
 
 @contextmanager

@@ -9,12 +9,13 @@ multicast and reserved ones do not, nor do IPv6 forms of such an IPv4 address. P
 environment are not used. Hosts that the operator names pass by name.
 """
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 import urllib3
@@ -23,7 +24,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError, MaxRetryError
 from urllib3.util import Retry, Timeout, parse_url
 
-from detector.errors import BadInput, Transient
+from detector.errors import BadInput, SenderAway
 
 Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], list[str]]
@@ -33,6 +34,13 @@ CONNECT_S: Final = 10.0
 READ_S: Final = 20.0
 # IPv6 that a gateway turns into IPv4: the embedded address decides, so none of it passes
 _TRANSLATED: Final = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")))
+# What ipaddress takes for global and is not: services of clouds, relays, site-local, documentation
+_INSIDE: Final = tuple(
+    map(
+        ip_network,
+        ("168.63.129.16", "192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "3fff::/20", "5f00::/16"),
+    )
+)
 
 
 class RefusedAddress(BadInput):
@@ -52,14 +60,15 @@ class Http:
         self._timeout_s, self._hosts = timeout_s, hosts
         self._resolver, self._allowed = resolver or resolve, allowed or is_public
         self._call = threading.local()
+        guards = (self._connect, self._watch)
         self._pool = urllib3.PoolManager(
             num_pools=16,
             timeout=Timeout(connect=min(CONNECT_S, timeout_s), read=min(READ_S, timeout_s)),
             retries=Retry(total=MAX_REDIRECTS, redirect=MAX_REDIRECTS, connect=0, read=0, status=0),
         )
         self._pool.pool_classes_by_scheme = {
-            "http": _pool_class(HTTPConnectionPool, HTTPConnection, self._connect),
-            "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, self._connect),
+            "http": _pool_class(HTTPConnectionPool, HTTPConnection, *guards),
+            "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, *guards),
         }
 
     @contextmanager
@@ -68,15 +77,18 @@ class Http:
 
         Raises:
             BadInput: refused address, unknown host, an answer that will not change.
-            Transient: no connection, a server error, too many requests.
+            SenderAway: no connection, a server error, too many requests.
         """
-        with _http_errors():
-            response = self._pool.request("GET", uri, preload_content=False, decode_content=False)
-        try:
-            _check_status(response.status)
-            yield response
-        finally:
-            response.close()
+        with self._ends_in_time() as is_over:
+            with _http_errors():
+                response = self._pool.request(
+                    "GET", uri, preload_content=False, decode_content=False
+                )
+            try:
+                _check_status(response.status)
+                yield _Body(response, is_over)
+            finally:
+                response.close()
 
     def post(self, uri: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Post once, on a connection of its own; return the status, whatever it is.
@@ -86,7 +98,7 @@ class Http:
 
         Raises:
             BadInput: refused address, unknown host, no URI.
-            Transient: no connection, no answer in time.
+            SenderAway: no connection, no answer in time.
         """
         with self._ends_in_time() as is_over:
             try:
@@ -99,13 +111,13 @@ class Http:
                         redirect=False,
                         preload_content=False,
                     )
-            except Transient as error:
+            except SenderAway as error:
                 if is_over():
-                    raise Transient(f"no answer within {self._timeout_s:g} s") from error
+                    raise SenderAway(f"no answer within {self._timeout_s:g} s") from error
                 raise
             response.close()
             if is_over():  # half of an answer looks like a whole one to http.client
-                raise Transient(f"no answer within {self._timeout_s:g} s")
+                raise SenderAway(f"no answer within {self._timeout_s:g} s")
             return response.status
 
     @contextmanager
@@ -134,14 +146,18 @@ class Http:
 
     def _connect(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
         connected = self._connect_checked(host.strip("[]").rstrip("."), port, timeout_s)
+        self._watch(connected)
+        return connected
+
+    def _watch(self, connected: socket.socket) -> None:
+        """Have ``_ends_in_time`` cut a connection of this thread, new or used again."""
         sockets = getattr(self._call, "sockets", None)
         if sockets is not None:
             # TLS takes the descriptor over; a second one reaches the same connection.
-            sockets.append(connected.dup())
+            sockets.append(socket.socket(fileno=os.dup(connected.fileno())))
             if self._call.over.is_set():
                 connected.close()
                 raise TimeoutError("it took too long to connect")
-        return connected
 
     def _connect_checked(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
         addresses = self._resolver(host, port)
@@ -159,6 +175,20 @@ class Http:
             except OSError as error:
                 failure = error
         raise failure or OSError(f"{host} has no address")
+
+
+class _Body:
+    """A body that is read as a file; a connection that was cut is not its end."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, is_over: Callable[[], bool]) -> None:
+        self._response, self._is_over = response, is_over
+        self.size: int | None = getattr(response, "length_remaining", None)
+
+    def read(self, size: int) -> bytes:
+        block = self._response.read(size)
+        if self._is_over():
+            raise SenderAway("the body took too long")
+        return block
 
 
 def host_of(uri: str) -> str:
@@ -203,11 +233,18 @@ def is_public(address: Address) -> bool:
             return is_public(address.ipv4_mapped)
         if any(address in network for network in _TRANSLATED) or address.teredo:
             return False
+    if any(address in network for network in _INSIDE):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _pool_class(pool: Any, connection: Any, connect: Callable[..., socket.socket]) -> Any:
-    """Return a connection pool whose connections are made by ``connect``."""
+def _pool_class(
+    pool: Any,
+    connection: Any,
+    connect: Callable[..., socket.socket],
+    watch: Callable[[socket.socket], None],
+) -> Any:
+    """Return a pool of connections that ``connect`` makes and ``watch`` sees at each request."""
 
     class Guarded(connection):
         def _new_conn(self) -> socket.socket:
@@ -216,6 +253,11 @@ def _pool_class(pool: Any, connection: Any, connect: Callable[..., socket.socket
                 return connect(self._dns_host, self.port, timeout)
             except OSError as error:
                 raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+
+        def request(self, *args: Any, **options: Any) -> None:
+            if self.sock is not None:
+                watch(self.sock)
+            super().request(*args, **options)
 
     return type("GuardedPool", (pool,), {"ConnectionCls": Guarded})
 
@@ -229,17 +271,17 @@ def _http_errors() -> Iterator[None]:
         if isinstance(error.reason, urllib3.exceptions.ResponseError):
             message = f"more than {MAX_REDIRECTS} redirects"
             raise BadInput("too_many_redirects", message) from error
-        raise Transient(f"http: {type(error.reason).__name__}") from error
+        raise SenderAway(f"http: {type(error.reason).__name__}") from error
     except (LocationParseError, UnicodeError, ValueError) as error:
         raise BadInput("refused_address", "the URI cannot be parsed") from error
     except HTTPError as error:
-        raise Transient(f"http: {type(error).__name__}") from error
+        raise SenderAway(f"http: {type(error).__name__}") from error
 
 
 def _check_status(status: int) -> None:
     answer = f"the server answers {status}"
     if status in (408, 425, 429) or status >= 500:
-        raise Transient(answer)
+        raise SenderAway(answer)
     if status != 200:
         reason = "missing_file" if status in (404, 410) else "refused_by_server"
         raise BadInput(reason, answer)

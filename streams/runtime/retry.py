@@ -7,6 +7,7 @@ lives while it waits.
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -15,13 +16,12 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    stop_after_attempt,
     stop_never,
     wait_exponential,
     wait_random_exponential,
 )
 
-from detector.errors import Transient
+from detector.errors import NotYet, Transient
 from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.settings import Settings
@@ -52,7 +52,7 @@ class RetryPolicy:
         self._wait = wait_exponential(base_s, cap_s) + wait_random_exponential(base_s, cap_s)
 
     def call(self, attempt: Callable[[], T]) -> T:
-        """Call ``attempt`` until it succeeds, at most ``retry_attempts`` times.
+        """Call ``attempt`` until it succeeds, at most ``retry_attempts`` times, late ones apart.
 
         Raises:
             Transient: of the last attempt.
@@ -80,7 +80,7 @@ class RetryPolicy:
         return {
             "retry": retry_if_exception_type(Transient),
             "wait": self._wait,
-            "stop": stop_never if attempts is None else stop_after_attempt(attempts),
+            "stop": stop_never if attempts is None else partial(_is_last, attempts),
             "before_sleep": self._note,
             "reraise": True,
         }
@@ -98,3 +98,8 @@ class RetryPolicy:
         self._health.beat()
         self._stop.wait(pause_s)
         self._health.beat()
+
+
+def _is_last(attempts: int, state: RetryCallState) -> bool:
+    late = state.outcome is not None and isinstance(state.outcome.exception(), NotYet)
+    return not late and state.attempt_number >= attempts

@@ -17,7 +17,7 @@ from typing import Final
 import orjson
 import structlog
 
-from detector.errors import Transient
+from detector.errors import NotYet
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Cause, Record, TrackDecided, parse
@@ -42,7 +42,7 @@ SCAN_S: Final = 15.0
 REMEMBERED: Final = 50_000  # decisions of this process
 
 
-class LedgerBehind(Transient):
+class LedgerBehind(NotYet):
     """The ledger does not have a decision yet that is on the topic."""
 
 

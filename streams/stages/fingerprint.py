@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from detector.errors import Fatal, Transient
+from detector.errors import Fatal, SenderAway
 from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import TrackFingerprinted, UploadReceived
@@ -84,7 +84,7 @@ class Fingerprinting:
             # the fetcher looks at the clock between blocks; a read that hangs does not
             return await asyncio.wait_for(job, self.fetcher.timeout_s + 5)
         except TimeoutError as error:
-            raise Transient(f"fetch hangs for {self.fetcher.timeout_s:g} s") from error
+            raise SenderAway(f"fetch hangs for {self.fetcher.timeout_s:g} s") from error
 
 
 @asynccontextmanager

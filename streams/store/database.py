@@ -30,7 +30,7 @@ from streams.store.upgrade import Upgraded
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5
 CHUNK: Final = 500  # ids in one statement
-Id = TypeVar("Id", str, int)
+Id = TypeVar("Id", str, int, tuple[str, str])
 R = TypeVar("R", bound=Record)
 
 # PostgreSQL, appendix A. Connection, authorisation, rollback, resources, state, operator, system:

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, exists, select, tuple_
 
+from streams.contract import processes
 from streams.contract.records import TrackClassified, TrackDecided, parse
 from streams.policy.registry import Key
 from streams.store.database import Ledger, chunks, parsed
 from streams.store.queries import LONG_AGO
-from streams.store.tables import ANALYSES, DECISIONS, SUBJECTS
+from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, SUBJECTS
 
 PAGE: Final = 5_000
 
@@ -80,7 +81,10 @@ def _analyses(connection: Connection, upload_ids: Sequence[str]) -> dict[str, Tr
 
 
 def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
-    """Return the decisions that the ledger lacks, of this delivery or of their analysis."""
+    """Return the decisions that the ledger lacks, of this delivery or of their analysis.
+
+    Those of an upload of which the ledger refused an event never come: they do not count.
+    """
     expected = {d.decision_id: (d.analysis.analysis_id, d.upload_id) for d in decided}
     delivered: dict[str, datetime] = {}
     for decision in decided:
@@ -88,6 +92,7 @@ def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
         delivered[decision.decision_id] = max(decision.uploaded_at, earlier)
     seen: set[str] = set()
     analysed: set[tuple[str, str]] = set()
+    buried: set[str | None] = set()
     with ledger.reading() as connection:
         for ids in chunks(expected):
             query = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at)
@@ -95,19 +100,32 @@ def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
                 if row.uploaded_at >= delivered[row.decision_id]:
                     seen.add(row.decision_id)
             pairs = select(ANALYSES.c.analysis_id, ANALYSES.c.upload_id)
-            uploads = ANALYSES.c.upload_id.in_([expected[decision_id][1] for decision_id in ids])
-            analysed.update((row[0], row[1]) for row in connection.execute(pairs.where(uploads)))
+            uploads = [expected[decision_id][1] for decision_id in ids]
+            analyses = connection.execute(pairs.where(ANALYSES.c.upload_id.in_(uploads)))
+            analysed.update((row[0], row[1]) for row in analyses)
+            died = select(DEAD_LETTERS.c.upload_id).where(
+                DEAD_LETTERS.c.upload_id.in_(uploads),
+                DEAD_LETTERS.c.processor == processes.LEDGER.name,
+            )
+            buried.update(connection.scalars(died))
     return {
         decision_id
         for decision_id, pair in expected.items()
-        if decision_id not in seen or pair not in analysed
+        if (decision_id not in seen or pair not in analysed) and pair[1] not in buried
     }
 
 
 def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
-    """Yield every track whose uploads have any of these names, each once, in order of ids."""
-    names = tuple_(SUBJECTS.c.kind, SUBJECTS.c.name).in_(list(keys))
-    return _tracks(ledger, SUBJECTS.c.track_id, names)
+    """Yield every track whose uploads have any of these names, each once."""
+    parts = list(chunks(keys))
+    seen: set[str] = set()
+    for part in parts:
+        names = tuple_(SUBJECTS.c.kind, SUBJECTS.c.name).in_(part)
+        for track_id in _tracks(ledger, SUBJECTS.c.track_id, names):
+            if track_id not in seen:
+                yield track_id
+            if len(parts) > 1:  # one part alone has each track once
+                seen.add(track_id)
 
 
 def tracks_since(ledger: Ledger, since: datetime | None, limit: int | None = None) -> Iterator[str]:

@@ -10,7 +10,7 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from kafka.errors import (
     UnknownMemberIdError,
 )
 
-from detector.errors import EarmarkError, Transient
+from detector.errors import EarmarkError, Fatal
 from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing
 from streams.runtime import logs, metrics, tracing
@@ -35,7 +35,7 @@ from streams.runtime.kafka.clients import open_consumer, open_producer, poll
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handler import Handler
-from streams.runtime.kafka.handling import Handling, RecordTooLarge
+from streams.runtime.kafka.handling import NOT_OF_A_MESSAGE, Handling, RecordTooLarge
 from streams.runtime.patches.kafka_python import slow_idle_poll
 from streams.runtime.processes import end_within, listens
 from streams.runtime.retry import RetryPolicy
@@ -62,6 +62,7 @@ MOVED: Final = (
 TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 Opening = Callable[[Settings], AbstractContextManager[Handler]]
+End = Callable[[Sequence[Message], tracing.Many], Coroutine[Any, Any, int]]
 
 
 def consume(name: str, sources: Sequence[str], settings: Settings, opening: Opening) -> int:
@@ -163,9 +164,15 @@ class BatchConsumer:
         handling = Handling(self._name, handler, self, self._settings)
         with asyncio.Runner() as runner:
             while not self._stop.is_set():
-                retry.call(lambda: self._consume(handling, runner))
+                try:
+                    retry.call(lambda: self._consume(handling, runner, handling.end))
+                except NOT_OF_A_MESSAGE:
+                    raise
+                except Exception as error:  # noqa: BLE001 - of one message, or raised anew
+                    log.warning("batch_isolated", error=repr(error))
+                    self._consume(handling, runner, handling.isolate)
 
-    def _consume(self, handling: Handling, runner: asyncio.Runner) -> None:
+    def _consume(self, handling: Handling, runner: asyncio.Runner, end: End) -> None:
         """End one batch, or go back to its start."""
         batch: list[Message] = []
         while not batch:
@@ -173,8 +180,10 @@ class BatchConsumer:
                 return
             batch = self._poll()
         try:
-            self._end(batch, handling, runner)
-        except Transient:
+            self._end(batch, handling, runner, end)
+        except Fatal:
+            raise
+        except Exception:
             self._rewind(batch)
             raise
 
@@ -198,13 +207,12 @@ class BatchConsumer:
     def _set_wait(self, wait_ms: int) -> None:
         self._consumer._fetcher.config["fetch_max_wait_ms"] = wait_ms  # read for each fetch
 
-    def _end(self, batch: Sequence[Message], handling: Handling, runner: asyncio.Runner) -> None:
-        async def ended(spans: tracing.Many) -> int:
-            return await handling.publish(await handling.handle(batch), spans) or 0
-
+    def _end(
+        self, batch: Sequence[Message], handling: Handling, runner: asyncio.Runner, end: End
+    ) -> None:
         metrics.RECEIVED.labels(self._name).inc(len(batch))
         with tracing.received(f"{self._name} batch", batch) as spans:
-            dead = runner.run(ended(spans))
+            dead = runner.run(end(batch, spans))
             self._commit(batch)
         handling.count(len(batch), dead)
 

@@ -9,7 +9,10 @@ broker has acknowledged everything that it led to. After a crash the rest comes 
 handler may get the same message again at any time.
 
     BadInput        dead letter for the message; the rest of the batch goes on
-    Transient       attempted again after growing pauses; then the process stops
+    Transient       attempted again after growing pauses; then the process stops, unless other
+                    messages can be handled meanwhile: then a dead letter ``attempts_exhausted``
+    SenderAway      attempted again; then a dead letter ``unreachable``
+    NotYet          attempted again until it succeeds
     Fatal           the process stops
     anything else   a bug that one input triggers: dead letter ``unexpected_error``, so that one
                     message does not stop its partition for ever
@@ -24,7 +27,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from detector.errors import BadInput, EarmarkError
+from detector.errors import BadInput, EarmarkError, SenderAway, Transient
 from streams.contract.dead_letters import Message
 from streams.contract.output import Output
 from streams.contract.records import InvalidRecord, Record, parse
@@ -115,6 +118,17 @@ def unexpected(message: Message, error: BaseException) -> BadInput:
     """Log a bug and return the reason of the message's dead letter."""
     log.error("handler_failed", origin=message.origin, exc_info=error)
     return BadInput("unexpected_error", f"{type(error).__name__}: {error}")
+
+
+def exhausted(message: Message, error: Exception) -> BadInput:
+    """Return the reason of the dead letter of a message that failed in its last attempt."""
+    if isinstance(error, BadInput):
+        return error
+    if isinstance(error, SenderAway):
+        return BadInput("unreachable", str(error))
+    if isinstance(error, Transient):
+        return BadInput("attempts_exhausted", f"{type(error).__name__}: {error}")
+    return unexpected(message, error)
 
 
 def message_of(delivery: Any, timestamp_ms: float | None) -> Message:

@@ -10,20 +10,31 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from detector.errors import BadInput, EarmarkError, Fatal
+from detector.errors import BadInput, EarmarkError, Fatal, NotYet, SenderAway, Transient
 from streams.contract import dead_letters
 from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
 from streams.contract.records import MAX_RECORD_BYTES
 from streams.runtime import metrics, tracing
 from streams.runtime.kafka.acks import Alive
-from streams.runtime.kafka.handler import Handled, Handler, Refused, message_of, unexpected
+from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.handler import (
+    Handled,
+    Handler,
+    Refused,
+    exhausted,
+    message_of,
+    unexpected,
+)
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
 AT_ONCE: Final = 5_000  # messages that wait for the broker's acknowledgement
+NOT_OF_A_MESSAGE: Final = (BrokerAway, Fatal, NotYet)
+MOST_FAILURES: Final = 4  # of single messages before the first success: then our side fails
+OTHERS: Final = 20  # events that end well while one fails again and again: it is to blame
 
 
 class RecordTooLarge(BadInput):
@@ -84,6 +95,57 @@ class Handling:
             chain.from_iterable(part.outputs for part in parts),
         )
 
+    async def end(self, batch: Sequence[Message], spans: tracing.Many) -> int:
+        """Handle a batch and publish what follows; return the number of dead letters."""
+        return await self.publish(await self.handle(batch), spans) or 0
+
+    async def isolate(self, batch: Sequence[Message], spans: tracing.Many) -> int:
+        """End a batch that failed in its last attempt: bisect it, refuse what fails by itself.
+
+        A message is to blame only if another one is handled between its last two failures. Where
+        no message of the batch can be handled, it is our side that fails.
+
+        Returns:
+            The number of dead letters.
+
+        Raises:
+            EarmarkError: what must stop the process.
+        """
+        dead = 0
+        good: list[Message] = []
+        failed: list[tuple[Message, Exception]] = []
+
+        async def apart(messages: Sequence[Message]) -> None:
+            nonlocal dead
+            try:
+                dead += await self.end(messages, spans)
+                good.append(messages[0])
+            except NOT_OF_A_MESSAGE:
+                raise
+            except Exception as error:
+                if len(messages) == 1:
+                    failed.append((messages[0], error))
+                    if not good and len(failed) > MOST_FAILURES:
+                        raise
+                    return
+                middle = len(messages) // 2
+                await apart(messages[:middle])
+                await apart(messages[middle:])
+
+        await apart(batch)
+        for message, failure in failed:
+            if not good:
+                raise failure
+            await self.handle(good[:1])
+            try:
+                dead += await self.end([message], spans)
+            except NOT_OF_A_MESSAGE:
+                raise
+            except Exception as error:  # noqa: BLE001 - a bug that this message triggers, too
+                refused = Refused(message, exhausted(message, error))
+                dead += await self._bury([refused], spans, lambda: True) or 0
+        return dead
+
     async def publish(
         self, handled: Handled, spans: tracing.Many, alive: Alive = lambda: True
     ) -> int | None:
@@ -123,8 +185,8 @@ class Handling:
             try:
                 with spans.within(message.origin):
                     ready.append((message, _outgoing(message, output)))
-            except RecordTooLarge as error:
-                refused[message.origin] = Refused(message, error)
+            except Exception as error:  # noqa: BLE001 - a text that no encoding takes, for one
+                refused[message.origin] = Refused(message, exhausted(message, error))
         ready = [(message, sent) for message, sent in ready if message.origin not in refused]
         errors = await self._publisher.publish([sent for _, sent in ready]) if ready else ()
         for (message, _), too_large in zip(ready, errors, strict=True):
@@ -173,6 +235,7 @@ class EventHandling:
     ) -> None:
         self._processor = processor
         self._handling = Handling(processor, handler, publisher, settings)
+        self._handled = 0
         self._retry = RetryPolicy(processor, settings)
 
     async def __call__(self, event: Any, alive: Alive) -> None:
@@ -203,14 +266,32 @@ class EventHandling:
             self._handling.count(1, dead)
 
     async def _end(self, message: Message, spans: tracing.Many, alive: Alive) -> int | None:
-        async def attempt() -> Handled | None:
-            return await self._handling.handle([message]) if alive() else None
-
-        handled = await self._retry.call_async(attempt)
+        handled = await self._attempts(message, alive)
         if handled is None or not alive():
             return None
         with tracing.stage(self._processor, "publish"):
             return await self._handling.publish(handled, spans, alive)
+
+    async def _attempts(self, message: Message, alive: Alive) -> Handled | None:
+        before: list[int] = []  # events handled before each failure
+
+        async def attempt() -> Handled | None:
+            if not alive():
+                return None
+            try:
+                handled = await self._handling.handle([message])
+            except Transient:
+                before.append(self._handled)
+                raise
+            self._handled += not handled.refused
+            return handled
+
+        try:
+            return await self._retry.call_async(attempt)
+        except Transient as error:
+            if not isinstance(error, SenderAway) and before[-1] - before[0] < OTHERS:
+                raise
+            return Handled([Refused(message, exhausted(message, error))])
 
 
 def _outgoing(message: Message, output: Output) -> Outgoing:

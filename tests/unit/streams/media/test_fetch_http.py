@@ -4,8 +4,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from detector.errors import BadInput, Transient
+from detector.errors import BadInput, SenderAway, Transient
 from streams.media.fetch import Fetcher
 from streams.media.fetch_http import Address, Http, is_public, resolve
 
@@ -46,6 +47,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path in statuses:
             self.send_error(statuses[self.path])
             return
+        if self.path == "/trickling-head":
+            self.trickle(b"HTTP/1.0 200 OK\r\nX-Long: ")
+            return
         self.send_response(200)
         if self.path == "/lying":
             self.send_header("Content-Length", "10")
@@ -54,6 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/cut":
             self.send_header("Content-Length", str(2 * len(BODY)))
         self.end_headers()
+        if self.path.startswith("/trickling"):
+            self.trickle(BODY)
+            return
         if self.path == "/endless":
             while True:
                 try:
@@ -61,6 +68,12 @@ class Handler(BaseHTTPRequestHandler):
                 except OSError:
                     return
         self.wfile.write(BODY)
+
+    def trickle(self, data: bytes) -> None:
+        with suppress(OSError):
+            for byte in data * 100:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.05)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -170,6 +183,21 @@ def test_answers_that_may_change(path: str, tmp_path: Path, port: int) -> None:
         fetcher(tmp_path).fetch(f"http://music.example:{port}/{path}", None, tmp_path)
 
 
+@pytest.mark.parametrize("path", ["trickling", "trickling-head"])
+@pytest.mark.parametrize("warm", [False, True], ids=["new connection", "used connection"])
+def test_a_server_that_trickles_is_cut(path: str, warm: bool, tmp_path: Path, port: int) -> None:
+    slow = Fetcher(
+        *(frozenset({"http"}), (), 10_000, 60.0),
+        Http(0.5, names(music=[PUBLIC]), only_public),
+    )
+    if warm:
+        slow.fetch(f"http://music.example:{port}/a.wav", None, tmp_path)
+    begun = time.monotonic()
+    with pytest.raises(SenderAway):
+        slow.fetch(f"http://music.example:{port}/{path}", None, tmp_path)
+    assert time.monotonic() - begun < 20  # one that is not cut takes over a minute
+
+
 def test_a_redirect_to_a_file_is_refused(tmp_path: Path, port: int) -> None:
     with pytest.raises((BadInput, Transient)):
         fetcher(tmp_path).fetch(f"http://music.example:{port}/file", None, tmp_path)
@@ -216,6 +244,7 @@ def test_https_checks_the_name_on_the_certificate(
         "127.0.0.1 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0",
         "224.0.0.1 255.255.255.255 240.0.0.1 192.0.2.1 198.18.0.1",
         "::1 :: fe80::1 fc00::1 ff02::1 fd00:ec2::254 2001:db8::1",
+        "168.63.129.16 192.0.0.192 192.88.99.1 fec0::1 3fff::1",
         "::ffff:10.0.0.1 ::ffff:169.254.169.254 64:ff9b::a00:1 2002:7f00:1::",
     ],
 )

@@ -197,7 +197,8 @@ def test_of_a_batch_each_answer_goes_on_in_its_own_trace(spans: InMemorySpanExpo
     consumer = BatchConsumer("catalogue", [topics.DECIDED], settings, Health("x"), None)  # type: ignore[arg-type]
     consumer._consumer = consumer._producer = Broker()
     with asyncio.Runner() as runner:
-        consumer._end(batch, Handling("catalogue", answer, consumer, settings), runner)
+        handling = Handling("catalogue", answer, consumer, settings)
+        consumer._end(batch, handling, runner, handling.end)
     traces = [dict(one["headers"])["traceparent"].decode().split("-")[1] for one in sent]
     assert traces[0] == TRACE != traces[1]
     assert [one.name for one in spans.get_finished_spans()] == ["catalogue batch"] * 2

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy
 
+from detector.errors import BadInput
 from streams.contract import topics
-from streams.contract.dead_letters import Message
+from streams.contract.dead_letters import Message, exact_letter
 from streams.contract.records import (
     Cause,
     Declaration,
@@ -30,9 +31,9 @@ from streams.services.reexamination import LedgerBehind
 from streams.stages.ledger import project
 from streams.stages.redecide import Redecide
 from streams.store import reopening
-from streams.store.database import Ledger
+from streams.store.database import Ledger, Row
 from streams.store.policy_releases import Policies
-from streams.store.tables import DECISIONS
+from streams.store.tables import DECISIONS, SUBJECTS
 from streams.store.track_facts import TrackFacts
 from tests.support.catalogue import CatalogueFixture
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, message, verdict
@@ -254,6 +255,27 @@ def test_a_decision_counts_as_seen_once_the_ledger_has_it(house: House) -> None:
         house.redecide.handle([delivered])
     project(house.ledger, [house.message(topics.CLASSIFIED, event)])
     assert list(house.redecide.handle([delivered]).outputs) == []
+
+
+def test_a_decision_that_the_ledger_refused_is_not_awaited(house: House) -> None:
+    records = decide(classified(declared=SONGMAKER), house.policies.current())
+    delivered = house.message(topics.DECIDED, records.decided)
+    letter = exact_letter(delivered, "ledger", BadInput("unstorable", "a row too large"))
+    dead = Message(letter.topic, 0, 0, letter.key, letter.value, letter.headers)
+    project(house.ledger, [dead])
+    assert list(house.redecide.handle([delivered]).outputs) == []
+
+
+def test_an_entry_about_very_many_recordings_reopens_each_track_once(house: House) -> None:
+    """More names than one statement takes, on both databases."""
+    names = [f"QZABC26{number:05}" for number in range(40_000)]
+    rows = [
+        {"upload_id": f"upl_{n}", "track_id": f"T-{n % 3}", "kind": "isrc", "name": names[at]}
+        for n, at in enumerate((0, 9_999, 20_000, 39_999))
+    ]
+    house.ledger.write(Row(SUBJECTS, row) for row in rows)
+    keys = [("isrc", name) for name in names]
+    assert sorted(reopening.tracks_about(house.ledger, keys)) == ["T-0", "T-1", "T-2"]
 
 
 def test_two_decisions_of_one_millisecond_end_as_the_later(house: House) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import MessageSizeTooLargeError
 
-from detector.errors import BadInput, Fatal, InvalidAudio, Transient
+from detector.errors import BadInput, Fatal, InvalidAudio, NotYet, SenderAway, Transient
 from streams.contract import dead_letters
 from streams.contract.dead_letters import DeadLetterLimit, Message
 from streams.contract.output import Outgoing, Output
@@ -152,6 +152,12 @@ def adapter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return chosen
 
 
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> Adapter:
+    monkeypatch.setattr(batch_consumer, "GATHER_S", 0.0)
+    return run_batches
+
+
 async def good(record: Decoded) -> list[Output]:
     return [Output("said", Reply(track_id=record.track_id)), Output("told", record)]
 
@@ -277,7 +283,7 @@ def test_a_transient_failure_is_attempted_again(adapter: Adapter) -> None:
     assert log.acknowledged == 1
 
 
-@pytest.mark.parametrize("errors", [[Transient("away")] * 3, [Fatal("model")]])
+@pytest.mark.parametrize("errors", [[Transient("away")] * 9, [Fatal("model")]])
 def test_a_lasting_failure_stops_the_process(adapter: Adapter, errors: list[Exception]) -> None:
     log = Log()
     with pytest.raises(type(errors[0])):
@@ -336,3 +342,98 @@ def test_messages_are_read_one_by_one() -> None:
 )
 def test_any_timestamp_is_a_time(timestamp: int | None, read: int) -> None:
     assert message_of(Log().deliveries()[0], timestamp).timestamp_ms == read
+
+
+def failing_for(poison: bytes, error: type[Exception]) -> Handler:
+    """Return a handler of batches that fails wherever the poison is."""
+
+    async def handle(batch: Sequence[Message]) -> Handled:
+        if any(message.value == poison for message in batch):
+            raise error("it is away")
+        return Handled([], [(message, Output("said", REPLY)) for message in batch])
+
+    return handle
+
+
+REPLY = Reply(track_id="t1")
+POISON = b"poison"
+
+
+@pytest.mark.parametrize("place", [0, 7, 20])
+def test_one_message_that_fails_every_time_stops_no_other(batches: Adapter, place: int) -> None:
+    values = [b"good"] * 20
+    values.insert(place, POISON)
+    log = Log(values=values)
+    batches(failing_for(POISON, Transient), log)
+    dead = [one for one in log.published if one.topic == "heard.dead"]
+    assert [one.value for one in dead] == [POISON]
+    assert dead_letters.read("heard.dead", None, b"", dead[0].headers).reason == (
+        "attempts_exhausted"
+    )
+    assert sum(one.topic == "said" for one in log.published) == 20
+    assert log.acknowledged == 21
+
+
+def test_where_every_message_fails_it_is_our_side(batches: Adapter) -> None:
+    log = Log(values=[POISON] * 40)
+    with pytest.raises(Transient):
+        batches(failing_for(POISON, Transient), log)
+    assert log.published == []
+    assert log.acknowledged == 0
+
+
+def test_a_message_that_fails_while_our_side_is_away_is_not_to_blame(batches: Adapter) -> None:
+    """The database goes away for good right after a part of the batch."""
+    handled: list[Message] = []
+
+    async def handle(batch: Sequence[Message]) -> Handled:
+        if len(batch) > 1 or handled:
+            raise Transient("away")
+        handled.extend(batch)
+        return Handled()
+
+    log = Log(values=[b"1", b"2", b"3"])
+    with pytest.raises(Transient):
+        batches(handle, log)
+    assert log.published == []
+    assert log.acknowledged == 0
+
+
+def test_what_is_late_is_awaited_without_an_end(adapter: Adapter) -> None:
+    log = Log()
+    adapter(raising(*(NotYet("on its way") for _ in range(9))), log)
+    assert log.acknowledged == 1
+    assert [one.topic for one in log.published] == ["said", "told"]
+
+
+def test_a_sender_that_is_away_is_a_dead_letter_after_its_attempts() -> None:
+    log = Log()
+    run_events(raising(*(SenderAway("503") for _ in range(3))), log)
+    assert (letter(log).reason, letter(log).detail) == ("unreachable", "503")
+    assert log.acknowledged == 1
+
+
+def test_outputs_that_cannot_be_encoded_are_a_dead_letter(adapter: Adapter) -> None:
+    async def surrogate(record: Decoded) -> list[Output]:
+        return [Output("said", Reply(track_id="t1", text="\ud800"))]
+
+    log = Log()
+    adapter(each(NAME, Decoded, surrogate), log)
+    assert letter(log).reason == "unexpected_error"
+    assert log.acknowledged == 1
+
+
+def test_a_bug_in_outputs_that_are_generated_while_they_are_sent(batches: Adapter) -> None:
+    async def handle(batch: Sequence[Message]) -> Handled:
+        def outputs() -> Iterator[tuple[Message, Output]]:
+            for message in batch:
+                if message.value == POISON:
+                    raise KeyError("T-1")
+                yield message, Output("said", REPLY)
+
+        return Handled([], outputs())
+
+    log = Log(values=[b"1", POISON, b"3"])
+    batches(handle, log)
+    assert {one.value for one in log.published if one.topic == "heard.dead"} == {POISON}
+    assert log.acknowledged == 3
