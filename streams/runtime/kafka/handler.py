@@ -10,7 +10,7 @@ handler may get the same message again at any time.
 
     BadInput        dead letter for the message; the rest of the batch goes on
     Transient       attempted again after growing pauses; then the process stops, unless other
-                    messages can be handled meanwhile: then a dead letter ``attempts_exhausted``
+                    messages are handled in the same time: then a dead letter ``attempts_exhausted``
     SenderAway      attempted again; then a dead letter ``unreachable``
     NotYet          attempted again until it succeeds
     Fatal           the process stops
