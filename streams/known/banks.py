@@ -201,12 +201,6 @@ def _noting(by: By, action: str, bank: str) -> Noted:
 def _note(
     connection: Connection, by: By, action: str, bank: str, detail: dict[str, object]
 ) -> None:
-    line = {
-        "at": by.at or datetime.now(UTC),
-        "who": by.who,
-        "action": action,
-        "bank": bank,
-        "why": by.why,
-        "detail": orjson.dumps(detail).decode(),
-    }
-    connection.execute(AUDIT.insert(), line)
+    text, at = orjson.dumps(detail).decode(), by.at or datetime.now(UTC)
+    line = AUDIT.insert().values(at=at, who=by.who, action=action, bank=bank)
+    connection.execute(line.values(why=by.why, detail=text))

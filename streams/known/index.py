@@ -4,8 +4,9 @@
 (``embedded``) or PostgreSQL (``postgres``).
 """
 
+import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -119,11 +120,7 @@ class Changed:
     unchanged: int = 0
 
     def __add__(self, other: "Changed") -> "Changed":
-        return Changed(
-            self.added + other.added,
-            self.replaced + other.replaced,
-            self.unchanged + other.unchanged,
-        )
+        return Changed(*map(operator.add, astuple(self), astuple(other)))
 
 
 def strongest(matches: Iterable[Found]) -> list[Found]:

@@ -42,7 +42,8 @@ class PostgresIndex(SqlIndex):
             raise RuntimeError("no connection")
         with raw.cursor().copy("COPY index_postings (key, number, second) FROM STDIN") as copy:
             for number, keys in numbered:
-                places = zip(_signed(keys), (keys & np.uint64(255)).tolist(), strict=True)
+                quads = (keys >> np.uint64(8)).astype(np.uint32).view(np.int32)  # SQL's integer
+                places = zip(quads.tolist(), (keys & np.uint64(255)).tolist(), strict=True)
                 copy.write("".join(f"{quad}\t{number}\t{second}\n" for quad, second in places))
 
     def _drop_keys(self, connection: Connection, numbers: Sequence[int]) -> None:
@@ -87,8 +88,3 @@ class PostgresIndex(SqlIndex):
                 yield f"{count} items have no index key"
             if count := unmatched(connection, POSTINGS.c.number, ITEMS.c.number):
                 yield f"{count} index keys have no item"
-
-
-def _signed(keys: Keys) -> list[int]:
-    signed: list[int] = (keys >> np.uint64(8)).astype(np.uint32).view(np.int32).tolist()
-    return signed

@@ -118,13 +118,12 @@ class SqlIndex(abc.ABC):
                     raise IndexUnusable(
                         f"{MAX_NUMBER} items were added in all: bring the banks into a new index"
                     )
-                numbered = list(enumerate(new, last_number + 1))
                 _set(connection, "numbers", last)
-                rows = [{"number": number, **vars(item)} for number, item in numbered]
-                connection.execute(ITEMS.insert(), [_without(row, "keys") for row in rows])
-                self._keep_keys(
-                    connection, [(n, i.keys) for n, i in numbered if i.keys is not None]
-                )
+                numbered = list(enumerate(new, last_number + 1))
+                rows = [_without(vars(item), "keys") | {"number": n} for n, item in numbered]
+                connection.execute(ITEMS.insert(), rows)
+                keys = [(number, item.keys) for number, item in numbered if item.keys is not None]
+                self._keep_keys(connection, keys)
                 self._changed(connection)
             changed = Changed(len(new) - len(outdated), len(outdated), len(items) - len(new))
             if new and noted is not None:
