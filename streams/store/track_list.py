@@ -1,6 +1,6 @@
 """Lists and searches of uploads: one statement for a page, whatever its length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -59,22 +59,15 @@ def has_text(ledger: Ledger, upload_id: ColumnElement[str], text: str) -> Column
 
 def search(ledger: Ledger, text: str, *, limit: int, cursor: str | None = None) -> Part[RowMapping]:
     """Return uploads with this text as id, title or distributor; may raise ``BadCursor``."""
-    part: Part[RowMapping] = Part([], None, None)
-    for condition in _conditions(ledger, text):
-        part = uploads(ledger, limit=limit, cursor=cursor, condition=condition)
-        if part.rows:  # an exact name spares the search in titles
-            break
-    return part
-
-
-def _conditions(ledger: Ledger, text: str) -> Iterator[ColumnElement[bool] | None]:
     if not text:
-        yield None
-        return
-    yield UPLOADS.c.track_id == text
-    yield UPLOADS.c.upload_id == text
-    yield UPLOADS.c.isrc == text.upper().replace("-", "")
-    yield has_text(ledger, UPLOADS.c.upload_id, text)
+        return uploads(ledger, limit=limit, cursor=cursor)
+    isrc = text.upper().replace("-", "")
+    for named in (UPLOADS.c.track_id == text, UPLOADS.c.upload_id == text, UPLOADS.c.isrc == isrc):
+        part = uploads(ledger, limit=limit, cursor=cursor, condition=named)
+        if part.rows:  # an exact name spares the search in titles
+            return part
+    contained = has_text(ledger, UPLOADS.c.upload_id, text)
+    return uploads(ledger, limit=limit, cursor=cursor, condition=contained)
 
 
 def uploads(
