@@ -11,9 +11,16 @@ EarmarkError
     └── ModelError    weights or manifest are missing, altered or of another version
 """
 
+from collections.abc import Callable
+from typing import Any
+
 
 class EarmarkError(Exception):
     """Root of every error that Earmark raises on purpose."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """Return what unpickles it, whatever ``__init__`` takes: child processes pickle errors."""
+        return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class BadInput(EarmarkError):
@@ -26,10 +33,6 @@ class BadInput(EarmarkError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-
-    def __reduce__(self) -> tuple[type["BadInput"], tuple[str, str]]:
-        """Return what unpickles it: a child process pickles exceptions."""
-        return type(self), (self.reason, self.detail)
 
 
 class InvalidAudio(BadInput):
