@@ -13,7 +13,7 @@ from detector.errors import BadInput, EarmarkError
 
 
 def _classes(base: type[EarmarkError]) -> set[type[EarmarkError]]:
-    return {base}.union(*(_classes(one) for one in base.__subclasses__()))
+    return {base}.union(*map(_classes, base.__subclasses__()))
 
 
 def _all() -> list[type[EarmarkError]]:
@@ -27,11 +27,11 @@ def _all() -> list[type[EarmarkError]]:
 def test_every_error_comes_back_from_another_process() -> None:
     classes = _all()
     assert len(classes) > 40
-    for one in classes:
-        _, *parameters = inspect.signature(one.__init__).parameters.values()
-        error = one(*(each.name for each in parameters if each.kind is not each.VAR_KEYWORD))
+    for kind in classes:
+        _, *parameters = inspect.signature(kind.__init__).parameters.values()
+        error = kind(*(each.name for each in parameters if each.kind is not each.VAR_KEYWORD))
         again = pickle.loads(pickle.dumps(error))  # noqa: S301 - ours
-        assert (type(again), str(again), vars(again)) == (one, str(error), vars(error)), one
+        assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error)), kind
         if isinstance(error, BadInput):
             assert (again.reason, again.detail) == (error.reason, error.detail)
 
