@@ -71,9 +71,7 @@ def test_a_stranger_locks_nobody_out_and_fills_no_log(ledger: Ledger, ada: User)
     assert users.log_in(ledger, "Ada", PASSWORD, "2001:db8:0:1::1") == ada
     with ledger.reading() as connection:
         question = sqlalchemy.select(AUDIT.c.action, sqlalchemy.func.count())
-        counts: dict[str, int] = dict(
-            connection.execute(question.group_by(AUDIT.c.action)).tuples().all()
-        )
+        counts: dict[str, int] = dict(connection.execute(question.group_by(AUDIT.c.action)).all())
     assert counts["login_failed"] == users.TRIES_OF_ADDRESS
     assert counts["login_throttled"] == 2  # once for her name from there, once for the address
 
