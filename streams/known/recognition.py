@@ -82,24 +82,15 @@ def _sentence(hit: Found, bank: Bank) -> str:
     """Return the sentence for reviewers, who can check it by ear."""
     name = f"{hit.item.item_id}, {bank.kind.evidence or bank.kind.words} ({bank.name})"
     alignment = hit.alignment
-    if hit.match_class is MatchClass.EXACT or alignment is None:
-        return f"The same audio as {name}."
-    length = f"{alignment.overlap_s:.0f} s"
-    agree = f"{alignment.score:.0%} of the spectral landmarks coincide"
-    match hit.match_class:
-        case MatchClass.NEAR_DUPLICATE:
-            return f"The same recording as {name}, in another form: {agree}."
-        case MatchClass.CONTAINED:
-            where = alignment.stretches[0]
-            return (
-                f"{length} of this track, from {where.start_s:.0f} s on, are in {name}, "
-                f"from {where.reference_s:.0f} s on: {agree}."
-            )
-        case MatchClass.SPED_UP:
-            tempo, pitch = 100 * (alignment.speed_ratio - 1), 100 * (alignment.pitch_ratio - 1)
-            return (
-                f"{length} of this track are {name}, played {tempo:+.1f} % in tempo and "
-                f"{pitch:+.1f} % in pitch: {agree}."
-            )
-        case MatchClass.NONE:
-            raise ValueError(f"{name} is no match")
+    if alignment is None:
+        return MatchClass.EXACT.account.format(name=name)
+    where = alignment.stretches[0]
+    return hit.match_class.account.format(
+        name=name,
+        overlap=f"{alignment.overlap_s:.0f} s",
+        start=f"{where.start_s:.0f} s",
+        known_start=f"{where.reference_s:.0f} s",
+        tempo=f"{100 * (alignment.speed_ratio - 1):+.1f} %",
+        pitch=f"{100 * (alignment.pitch_ratio - 1):+.1f} %",
+        agreement=f"{alignment.score:.0%} of the spectral landmarks coincide",
+    )
