@@ -4,11 +4,12 @@ Contradictions stay as they are; ``policy.conflicts`` names them. Messages come 
 entities and external references are refused (defusedxml), and size and depth are limited.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, get_args
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
 import defusedxml
@@ -25,7 +26,7 @@ from streams.contract.records import (
     Upload,
 )
 
-MAX_BYTES: Final = 50_000_000
+MAX_BYTES: Final = 10_000_000  # some 20,000 recordings; its tree takes ten times as much
 MAX_DEPTH: Final = 60
 GENERATIVE: Final = "GenerativeAI"
 CONTAINS: Final[tuple[Contains, ...]] = get_args(Contains)
@@ -48,7 +49,8 @@ def uploads(path: Path) -> list[Upload]:
         WrongDdex: saying what is wrong.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise WrongDdex(f"{path}: cannot be read ({error})") from error
     return parse(content, path.resolve().parent)
@@ -57,7 +59,7 @@ def uploads(path: Path) -> list[Upload]:
 def parse(content: bytes, folder: Path) -> list[Upload]:
     """Return the uploads of a message; see ``uploads``."""
     if len(content) > MAX_BYTES:
-        raise WrongDdex(f"{len(content)} bytes exceed {MAX_BYTES}")
+        raise WrongDdex(f"it exceeds {MAX_BYTES} bytes")
     try:
         root = fromstring(content, forbid_dtd=True)
     except defusedxml.DefusedXmlException as error:
@@ -201,7 +203,8 @@ def _uri(filename: str, folder: Path) -> str:
         scheme = parts.scheme if len(parts.scheme) > 1 else ""
         if scheme not in ("", "file"):
             return filename
-        path = (folder / unquote(parts.path if scheme else filename)).resolve()
+        name = os.fsdecode(unquote_to_bytes(parts.path if scheme else filename))
+        path = (folder / name).resolve()
     except ValueError as error:
         raise WrongDdex(f"URI {filename[:200]!r}: {error}") from error
     if not path.is_relative_to(folder.resolve()):

@@ -1,5 +1,6 @@
 """DDEX messages from outside: what they say, and what they may not do."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 from streams.cli.main import app
 from streams.contract.records import Contributor, Declaration, Upload
 from streams.policy.features import conflicts
-from streams.services.ddex import WrongDdex, parse
+from streams.services.ddex import MAX_BYTES, WrongDdex, parse, uploads
 from tests.support.ern import MACHINE, SINGER, message
 
 HERE = Path("/deliveries")
@@ -124,6 +125,7 @@ READER = (
         (message().replace(FILE, b"a%00b.flac"), "null byte"),
         (message().replace(FILE, b"../another/one.flac"), "leads out of the delivery"),
         (message().replace(FILE, b"file:///etc/passwd"), "leads out of the delivery"),
+        (message() + b" " * MAX_BYTES, "exceeds"),
     ],
 )
 def test_what_is_refused_and_why(content: bytes, text: str) -> None:
@@ -139,3 +141,29 @@ def test_the_command_prints_what_submit_takes(tmp_path: Path) -> None:
     item = Upload.model_validate_json(run.stdout)
     assert item.declared.contains_ai == "All"
     assert item.uri == (tmp_path.resolve() / "audio/one track.flac").as_uri()
+
+
+def test_time_grows_with_the_message_and_no_faster() -> None:
+    def seconds(recordings: int) -> float:
+        more = b"<SoundRecording><ISRC>USRC17607839</ISRC><URI>a</URI></SoundRecording>"
+        more += b"<Image><ContainsAI>None</ContainsAI></Image><Release><ICPN>1</ICPN></Release>"
+        content = message().replace(b"</ResourceList>", more * recordings + b"</ResourceList>")
+        begun = time.process_time()
+        assert len(parse(content, HERE)) == recordings + 1
+        return time.process_time() - begun
+
+    few = min(seconds(500) for _ in range(3))
+    assert seconds(4_000) < 3 * 8 * few  # quadratic: 64 times
+
+
+def test_a_file_name_need_not_be_utf8() -> None:
+    recording = only(message().replace(FILE, b"caf%E9.flac"))
+    assert recording.uri == "file:///deliveries/caf%E9.flac"
+
+
+def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "message.xml"
+    with file.open("wb") as huge:
+        huge.truncate(2**40)
+    with pytest.raises(WrongDdex, match="exceeds"):
+        uploads(file)
