@@ -276,6 +276,7 @@ def _item(
     from streams.known.index import Item
     from streams.media.artefacts import ArtefactStore
     from streams.media.decode_pool import DecodePool
+    from streams.services.upload_inputs import readable
 
     path = Path(thing)
     if path.is_file():
@@ -290,7 +291,7 @@ def _item(
         if acoustics is None:
             raise BadInput("not_heard", f"the store has no landmarks of {content}: name its file")
         landmarks, pcm = acoustics.landmarks, acoustics.pcm_sha256
-    name = item_id or (path.name if path.is_file() else thing)
+    name = readable(item_id or (path.name if path.is_file() else thing))
     return Item.of(bank, name, content, landmarks, pcm_sha256=pcm, **more)
 
 

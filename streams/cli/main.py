@@ -2,6 +2,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -42,6 +43,9 @@ def main() -> None:
     # numpy reads it when it is loaded, later. The products are small, and a second thread of
     # OpenBLAS waits busily for them. Workers inherit it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):  # names of files are bytes, and need not be UTF-8
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except (EarmarkError, OSError) as error:

@@ -42,7 +42,9 @@ def submit(
     if settings is None:
         settings = Settings.from_env()
         sys.stderr.write(f"nothing runs from {state}: sending to {settings.brokers}\n")
-    items = manifest(sys.stdin) if names == ["-"] else uploads(names, settings.fetch_max_bytes)
+    items = (
+        manifest(sys.stdin.buffer) if names == ["-"] else uploads(names, settings.fetch_max_bytes)
+    )
     if rescan:
         if out:
             raise typer.BadParameter("a rescan prints its ends alone", param_hint="--out")
@@ -110,6 +112,7 @@ def evidence(
     from detector.observation.observation import Observation
     from streams.media.decode_pool import DecodePool
     from streams.runtime.settings import Settings
+    from streams.services.upload_inputs import readable
 
     settings = Settings.from_env()
     released = ReleasedModel.load(model or settings.model)
@@ -117,7 +120,7 @@ def evidence(
     with DecodePool(settings) as pool:
         decoded = asyncio.run(pool.decode(file))
     observation = Observation.from_bytes(decoded.observation)
-    echo(*map(str, draw(observation, file.name, released, out, settings.alpha)))
+    echo(*map(str, draw(observation, readable(file.name), released, out, settings.alpha)))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.media.audio_formats import AUDIO_SUFFIXES
+from streams.services.upload_inputs import readable
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def gather(names: list[str]) -> Iterator[Path | Skipped]:
                 any_file = True
                 yield item
             if not any_file:
-                yield Skipped(name, "empty_folder", "no files in this folder")
+                yield Skipped(readable(name), "empty_folder", "no files in this folder")
         else:
             yield _judge(path)
 
@@ -65,7 +66,9 @@ def _walk(folder: Path) -> Iterator[Path | Skipped]:
                 continue
             if path.suffix.lower() not in AUDIO_SUFFIXES:
                 yield Skipped(
-                    str(path), "not_audio_name", "not named like audio; name the file to send it"
+                    readable(path),
+                    "not_audio_name",
+                    "not named like audio; name the file to send it",
                 )
             else:
                 yield _judge(path)
@@ -76,11 +79,11 @@ def _judge(path: Path) -> Path | Skipped:
         mode = path.stat().st_mode
     except FileNotFoundError:
         detail = "a link to nothing" if path.is_symlink() else "no such file"
-        return Skipped(str(path), "missing_file", detail)
+        return Skipped(readable(path), "missing_file", detail)
     except OSError as error:
-        return Skipped(str(path), "unreadable_file", error.strerror or "cannot be read")
+        return Skipped(readable(path), "unreadable_file", error.strerror or "cannot be read")
     if not stat.S_ISREG(mode):
-        return Skipped(str(path), "not_a_file", "a special file (pipe, device or socket)")
+        return Skipped(readable(path), "not_a_file", "a special file (pipe, device or socket)")
     if not os.access(path, os.R_OK):
-        return Skipped(str(path), "unreadable_file", "no permission to read it")
+        return Skipped(readable(path), "unreadable_file", "no permission to read it")
     return path

@@ -16,6 +16,7 @@ from detector.errors import BadInput
 from streams.media.decode_pool import DecodePool
 from streams.ops.inputs import Skipped, gather
 from streams.runtime.settings import Settings
+from streams.services.upload_inputs import readable
 
 
 async def analyze(
@@ -35,7 +36,7 @@ async def analyze(
 async def _analyze(
     item: Path | Skipped, pool: DecodePool, model: Model, settings: Settings
 ) -> dict[str, Any]:
-    path = item.path if isinstance(item, Skipped) else str(item)
+    path = item.path if isinstance(item, Skipped) else readable(item)
     try:
         decoded = await pool.decode(_checked(item, settings.fetch_max_bytes))
         return analysed(path, decoded, model, settings.alpha)

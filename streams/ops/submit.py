@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import structlog
 from kafka.errors import KafkaError
@@ -20,7 +20,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from detector.errors import Transient
-from streams.contract.records import Upload, stable_id
+from streams.contract.records import stable_id
 from streams.ops import display
 from streams.ops.checks.broker import behind
 from streams.ops.inputs import Skipped, gather
@@ -29,7 +29,13 @@ from streams.ops.watch import Watcher
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.processes import listens
 from streams.runtime.settings import Settings
-from streams.services.upload_inputs import RefusedUpload, read_manifest, upload_from_file
+from streams.services.upload_inputs import (
+    RefusedUpload,
+    read_manifest,
+    readable,
+    upload_from_fields,
+    upload_from_file,
+)
 from streams.stages.ingest import DeliveryFailed, IngestHook
 
 log = structlog.get_logger()
@@ -45,10 +51,14 @@ def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Skipped]:
     """Yield an upload for each file and URI that is named, and those of .jsonl manifests."""
     for name in names:
         if "://" in name:
-            yield name, Upload(track_id=stable_id("trk", name), uri=name)
+            track_id = stable_id("trk", readable(name))
+            try:
+                yield name, upload_from_fields({"track_id": track_id, "uri": name})
+            except RefusedUpload as error:
+                yield Skipped(readable(name), error.reason, error.detail)
             continue
         if name.endswith(".jsonl"):
-            with Path(name).open() as lines:
+            with Path(name).open("rb") as lines:
                 yield from manifest(lines)
             continue
         for item in gather([name]):
@@ -56,12 +66,12 @@ def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Skipped]:
                 yield item
                 continue
             try:
-                yield str(item), upload_from_file(item, max_hash_bytes=max_hash_bytes)
+                yield readable(item), upload_from_file(item, max_hash_bytes=max_hash_bytes)
             except RefusedUpload as error:  # it went away since we looked
-                yield Skipped(str(item), error.reason, error.detail)
+                yield Skipped(readable(item), error.reason, error.detail)
 
 
-def manifest(lines: TextIO) -> Iterator[Named | Skipped]:
+def manifest(lines: Iterable[bytes]) -> Iterator[Named | Skipped]:
     """Yield the uploads of a JSON-lines manifest (one ``Upload`` object a line)."""
     for number, item in read_manifest(lines):
         if isinstance(item, RefusedUpload):

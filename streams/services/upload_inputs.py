@@ -28,6 +28,14 @@ class RefusedUpload(BadInput):
     """
 
 
+def readable(name: str | Path) -> str:
+    """Return a file's name as text that JSON, databases and terminals take.
+
+    Bytes that are not UTF-8 become ``\\xff``.
+    """
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def check_scheme(upload: Upload, settings: Settings) -> None:
     """Raise ``RefusedUpload`` where the upload's URI has a scheme that is not fetched."""
     scheme, separator, _ = upload.uri.partition("://")
