@@ -4,7 +4,7 @@
 BIN := .venv/bin
 # the matrices are small: more threads would only wait for each other, and busily
 export OPENBLAS_NUM_THREADS ?= 1
-# compiled modules are kept, also where the environment forbids it: eight processes compile anew else
+# compiled modules are kept, also where the environment forbids it: otherwise each process recompiles
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list

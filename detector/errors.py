@@ -4,7 +4,7 @@ EarmarkError
 ├── BadInput          dead letter, never retried
 │   ├── InvalidAudio  the file cannot be decoded (undecodable, refused, too long ...)
 │   └── (streams)     InvalidRecord, RefusedUri, ...
-├── Transient         retried, then the process stops: store, network or database are unavailable
+├── Transient         retried; then the process stops, or a dead letter where others succeed
 │   ├── SenderAway    retried, then a dead letter: what the sender names does not answer
 │   └── NotYet        retried until it succeeds: what is awaited is on its way
 └── Fatal             the process stops: going on would give wrong answers

@@ -88,7 +88,7 @@ class Decoder:
                     yield from self._hear(container, stream)
                 elif self._proves_too_long(container, stream):
                     raise self._too_long()
-            if claims:  # a lie, and the container stands somewhere in the middle: afresh
+            if claims:  # the header is wrong, and the file is read to its middle: open it again
                 with _opened(file.fileno()) as (container, stream):
                     yield from self._hear(container, stream)
 

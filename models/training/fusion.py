@@ -96,7 +96,7 @@ def fuse(
     Args:
         scored: AI and human tracks with their clock.
         traces: recordings for templates alone (``models.learning.data.traces``).
-        delivered: human recordings as deliveries leave them (``models.training.augmented_humans``).
+        augmented: human recordings as deliveries leave them (``models.training.augmented_humans``).
         lattice: whose rates the clock was scored with; windows are scored with it too.
         branches: which kinds of evidence take part; ``clock`` always does.
 
@@ -169,7 +169,7 @@ def _recording(track: Scored, lattice: Lattice, lines: FixedLines | None = None)
 def _looked_out_of_fold(
     subjects: Sequence[Scored], lines: Lines, branches: Collection[str], lattice: Lattice
 ) -> list[BranchScores]:
-    """Return every look at every subject, whatever the first ones found, its maker unknown.
+    """Return the scores of all branches for each track, with its own generator held out.
 
     ``lines`` are those of the subjects, then others. Which template fits does not count here.
     """

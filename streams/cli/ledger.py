@@ -80,7 +80,7 @@ def verify(state: opt.StateOption = HERE) -> None:
     echo(f"audit log: {chain.entries} entries, last hash {chain.last_hash}")
     if faults:
         raise SystemExit(1)
-    echo("the ledger fits")
+    echo("the ledger is consistent")
 
 
 @app.command("export-training-labels")

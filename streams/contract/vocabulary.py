@@ -216,7 +216,7 @@ def _dimension(
 
 _LABELLED: Final = "DECISION_VISIBILITY_CONTENT_LABELLED"
 _DEMOTED: Final = "DECISION_VISIBILITY_CONTENT_DEMOTED"
-_OTHER: Final = "DECISION_VISIBILITY_OTHER"
+OTHER: Final = "DECISION_VISIBILITY_OTHER"
 
 DIMENSIONS: Final[dict[str, ActionDimension]] = {
     "display": _dimension(
@@ -283,13 +283,13 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
             *("await_approval", 1, "Waits for the artist's approval"),
             "it waits to be shown on the artist profile",
             "sie erscheint vorerst nicht auf dem Künstlerprofil",
-            _OTHER,
+            OTHER,
         ),
         Action(
             *("detach", 2, "Not attached to the artist's profile"),
             "it is not shown on the artist profile",
             "sie erscheint nicht auf dem Künstlerprofil",
-            _OTHER,
+            OTHER,
         ),
         severe=True,
     ),
@@ -301,7 +301,7 @@ NEUTRAL: Final = {name: order[0] for name, order in STRICTNESS.items()}
 SEVERE: Final = {name: one.names[-1] for name, one in DIMENSIONS.items() if one.severe}
 """Consequences that take a person or a second signal."""
 PENDING: Final = {name: one.names[-2] for name, one in DIMENSIONS.items() if one.severe}
-"""What stands in for a severe consequence until then."""
+"""The milder action until then."""
 FACTUAL: Final = "display"
 """The dimension that states a fact; the others restrict."""
 ACTIONS: Final = {

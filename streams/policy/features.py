@@ -111,7 +111,7 @@ def conflicts(upload: Upload) -> tuple[str, ...]:
     everything, nothing = declared.contains_ai == "All", declared.contains_ai == "None"
     contradicts = (
         everything and not all(one.is_generative_ai for one in upload.contributors),
-        nothing and labels.has_machines(upload),
+        nothing and labels.has_ai_contributor(upload),
         everything and bool(declared.has_vocal_performance),
     )
     return tuple(sorted(itertools.compress(CONFLICTS, contradicts)))

@@ -39,7 +39,7 @@ from streams.policy.rights import NO_RIGHTS, Rights
 from streams.policy.schema import SAYS_AI
 
 ARTWORK: Final = "artwork"
-WHOLE: Final = 0.85  # share of a track from which on a registered AI output is all of it
+WHOLE: Final = 0.85  # least share that a registered AI output covers for ``All``
 
 
 @dataclass(frozen=True)
@@ -235,10 +235,10 @@ def declared_extent(event: TrackClassified) -> Extent | None:
         return None
     if declared.contains_ai is not None:
         return Extent(declared.contains_ai)
-    return Extent.PARTLY if has_machines(event.upload) else None
+    return Extent.PARTLY if has_ai_contributor(event.upload) else None
 
 
-def has_machines(upload: Upload) -> bool:
+def has_ai_contributor(upload: Upload) -> bool:
     """Whether any contributor is AI, or contributes by AI."""
     return any(
         one.is_generative_ai or one.ai_contribution in ("All", "Partly")

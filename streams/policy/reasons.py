@@ -13,7 +13,7 @@ from typing import Any, Final
 from streams.contract.records import LabelSource, Term, TrackClassified, stable_id
 from streams.contract.records.policy import Redress, StatementWritten
 from streams.contract.records.rights import WORLDWIDE
-from streams.contract.vocabulary import ACTIONS, DIMENSIONS, FACTUAL
+from streams.contract.vocabulary import ACTIONS, DIMENSIONS, FACTUAL, OTHER
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
 from streams.policy.labels import Assertion
@@ -161,8 +161,11 @@ def _restriction(terms: list[Term], scoped: ScopedEvaluation) -> dict[str, Any]:
     visible = [one for one in terms if (one.dimension, one.value) in VISIBILITY]
     monetary = [one for one in terms if (one.dimension, one.value) in MONETARY]
     visibility = sorted({VISIBILITY[one.dimension, one.value] for one in visible})
-    profile = ACTIONS.get(("profile", scoped.result.actions.profile))
-    other = profile.en if profile else "it is not shown on a profile"
+    other = [
+        ACTIONS[one.dimension, one.value].en
+        for one in visible
+        if VISIBILITY[one.dimension, one.value] == OTHER
+    ]
     return {
         "decision_visibility": visibility,
         "decision_monetary": max(
@@ -174,7 +177,7 @@ def _restriction(terms: list[Term], scoped: ScopedEvaluation) -> dict[str, Any]:
             one for one in visible if one.dimension != FACTUAL
         ),
         "end_date_monetary_restriction": _end_day(monetary),
-        "decision_visibility_other": other if "DECISION_VISIBILITY_OTHER" in visibility else None,
+        "decision_visibility_other": "; ".join(other) or None,
     }
 
 

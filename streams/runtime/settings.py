@@ -180,7 +180,9 @@ class Settings(BaseSettings):
 
     # behaviour of every processor
     in_flight: int = Field(32, ge=1, le=10_000, description="events worked on at once")
-    retry_attempts: int = Field(6, ge=1, le=100, description="tries, then the worker stops")
+    retry_attempts: int = Field(
+        6, ge=1, le=100, description="attempts; then the worker stops, or a dead letter"
+    )
     retry_base_s: Seconds = Field(0.5, description="first back-off; doubles each time")
     retry_cap_s: Seconds = Field(20.0, description="longest back-off")
     dead_letter_share: float = Field(

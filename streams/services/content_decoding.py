@@ -26,7 +26,7 @@ CONDITION = "decode_processes_run"
 
 @dataclass(frozen=True)
 class Content:
-    """What is known of a content."""
+    """Decoded facts of one file's content."""
 
     facts: ContentFacts
     acoustics: Acoustics

@@ -33,7 +33,7 @@ REASONS: Final = {
     "R-CREATION-SHOWN": "a session, stems or a film of the recording were shown",
     "R-LICENCE-SHOWN": "a licence covers it",
     "R-AUDIO-GONE": "the audio can no longer be heard",
-    "R-NOT-DECIDABLE": "neither ear nor picture decides it",
+    "R-NOT-DECIDABLE": "listening and evidence are inconclusive",
     "R-SECOND-PAIR-OF-EARS": "somebody else should look",
     "R-OTHER": "another reason, in the note",
 }

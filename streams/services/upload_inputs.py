@@ -88,7 +88,7 @@ def upload_from_file(path: Path | str, *, max_hash_bytes: int = 2**29, **fields:
         fields: further fields of the upload; they override what is derived here.
 
     Raises:
-        RefusedUpload: no such file, or not to be read, or wrong fields.
+        RefusedUpload: the file is missing or unreadable, or wrong fields.
     """
     try:
         resolved = Path(path).resolve(strict=True)

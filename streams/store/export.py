@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import Connection, Date, LargeBinary, Table, select, tuple_
 
 from detector.errors import BadInput
+from streams.contract.vocabulary import NEUTRAL
 from streams.store import task_states
 from streams.store.account_tables import LINKS, LOGIN_ATTEMPTS, SESSIONS
 from streams.store.database import Ledger, Row
@@ -94,7 +95,9 @@ def _rows(lines: Iterable[bytes]) -> Iterator[Row]:
                     )
                 continue
             table, values = known[fields["table"]], fields["row"]
-            row = Row(table, {c.name: _read(c, values.get(c.name)) for c in table.c})
+            row = Row(
+                table, {c.name: _read(c, values.get(c.name, NEUTRAL.get(c.name))) for c in table.c}
+            )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise BadExport(f"line {number} is no row of a ledger: {error!r}") from error
         yield row

@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.bench.decode import bare, bare_peer
 from tests.bench.measure import by_turns
-from tests.bench.pipeline import House, burst, running
+from tests.bench.pipeline import Installation, burst, running
 from tests.bench.table import Report, Row
 
 LOADS: Final = (0.25, 0.5, 0.8)
@@ -35,10 +35,10 @@ def bench_chain(
     """
     peer_file = next(files)
     limit = by_turns({"bare": bare(peer_file)}, BARE_ROUNDS)["bare"]
-    with running(state, brokers, peer_file) as house:
-        rows, figures = _full_speed(house, files, tracks, limit)
+    with running(state, brokers, peer_file) as installation:
+        rows, figures = _full_speed(installation, files, tracks, limit)
         for share in LOADS:
-            row, ends = _paced(house, files, paced, share, figures["tracks_per_second"])
+            row, ends = _paced(installation, files, paced, share, figures["tracks_per_second"])
             rows.append(row)
             at = f"at_{share:.0%}".replace("%", "_percent")
             figures |= {f"p{name}_ms_{at}": value for name, value in ends.items()}
@@ -52,9 +52,9 @@ def bench_chain(
 
 
 def _full_speed(
-    house: House, files: Iterator[Path], tracks: int, limit: tuple[float, ...]
+    installation: Installation, files: Iterator[Path], tracks: int, limit: tuple[float, ...]
 ) -> tuple[list[Row], dict[str, float]]:
-    outcome = burst(house, [next(files) for _ in range(tracks)])
+    outcome = burst(installation, [next(files) for _ in range(tracks)])
     bare_s = Row("", limit, "").median
     rows = [Row("bare decoding", limit, "CPU-s/track", 1.0)]
     rows += [
@@ -63,7 +63,8 @@ def _full_speed(
     total = outcome.cpu_per_track
     rows.append(Row("all processes", (total,), "CPU-s/track", total / bare_s))
     rows += [
-        Row(f"memory of worker {name}", (value,), "MB") for name, value in house.memory().items()
+        Row(f"memory of worker {name}", (value,), "MB")
+        for name, value in installation.memory().items()
     ]
     figures = {
         "tracks_per_second": outcome.tracks_per_second,
@@ -74,17 +75,17 @@ def _full_speed(
 
 
 def _paced(
-    house: House, files: Iterator[Path], tracks: int, share: float, rate: float
+    installation: Installation, files: Iterator[Path], tracks: int, share: float, rate: float
 ) -> tuple[Row, dict[int, float]]:
-    known = set(house.waits)
+    known = set(installation.waits)
     began = time.monotonic()
     for number in range(tracks):
         due = began + number / (share * rate)
         while (left := due - time.monotonic()) > 0:
-            house.look(min(left, 0.05))
-        house.send([next(files)])
-    house.finish()
-    waits = tuple(1_000 * w for one, w in house.waits.items() if one not in known)
+            installation.look(min(left, 0.05))
+        installation.send([next(files)])
+    installation.finish()
+    waits = tuple(1_000 * w for one, w in installation.waits.items() if one not in known)
     ends = {name: _percentile(waits, name) for name in (50, 95, 99)}
     outcome = ", ".join(f"p{name} {value:.0f}" for name, value in ends.items())
     return Row(f"upload to decision at {share:.0%} ({outcome})", waits, "ms"), ends

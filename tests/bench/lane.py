@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from tests.bench.pipeline import House, running
+from tests.bench.pipeline import Installation, running
 from tests.bench.table import Report, Row
 
 TURNS: Final = 2
@@ -41,19 +41,19 @@ def bench_lane(
         at_once: uploads of the rescan under way at once.
         brokers: bootstrap servers, or None for an embedded broker.
     """
-    with running(state, brokers, next(files)) as house:
+    with running(state, brokers, next(files)) as installation:
         alone: list[float] = []
         beside: list[float] = []
         rescanned = 0
         for _ in range(TURNS):
-            alone += _waits(house, files, tracks // TURNS, every_s)
+            alone += _waits(installation, files, tracks // TURNS, every_s)
             old = [next(files) for _ in range(int(tracks / TURNS * every_s) + 1)]
-            with _rescan(house, old, state / "rescan.log", at_once):
+            with _rescan(installation, old, state / "rescan.log", at_once):
                 time.sleep(SETTLE_S)
-                beside += _waits(house, files, tracks // TURNS, every_s)
+                beside += _waits(installation, files, tracks // TURNS, every_s)
             lines = (state / "rescan.log").read_text().splitlines()
             rescanned += sum(file.stem in line for line in lines for file in old)
-            house.finish()
+            installation.finish()
     p95 = {name: float(np.percentile(waits, 95)) for name, waits in (("a", alone), ("b", beside))}
     ratio = float(np.median(beside) / np.median(alone))
     return Report(
@@ -73,21 +73,25 @@ def bench_lane(
     )
 
 
-def _waits(house: House, files: Iterator[Path], tracks: int, every_s: float) -> list[float]:
-    known = set(house.waits)
+def _waits(
+    installation: Installation, files: Iterator[Path], tracks: int, every_s: float
+) -> list[float]:
+    known = set(installation.waits)
     began = time.monotonic()
     for number in range(tracks):
         while (left := began + number * every_s - time.monotonic()) > 0:
-            house.look(min(left, 0.05))
-        house.send([next(files)])
-    house.finish()
-    return [1_000 * wait for one, wait in house.waits.items() if one not in known]
+            installation.look(min(left, 0.05))
+        installation.send([next(files)])
+    installation.finish()
+    return [1_000 * wait for one, wait in installation.waits.items() if one not in known]
 
 
 @contextmanager
-def _rescan(house: House, files: list[Path], log: Path, at_once: int) -> Iterator[None]:
+def _rescan(
+    installation: Installation, files: list[Path], log: Path, at_once: int
+) -> Iterator[None]:
     """Let a process of its own send ``files`` behind all others, until this ends."""
-    folder = house.state.folder
+    folder = installation.state.folder
     arguments = ["submit", "--rescan", "--at-once", str(at_once), "--state", str(folder)]
     with log.open("w") as out:
         process = subprocess.Popen(

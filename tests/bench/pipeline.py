@@ -25,7 +25,7 @@ AT_ONCE: Final = 50  # uploads handed to the hook together
 
 
 @dataclass
-class House:
+class Installation:
     """What runs, and what has been seen of it."""
 
     state: State
@@ -110,14 +110,15 @@ class Burst:
         return sum(self.cpu.values())
 
 
-def burst(house: House, files: Sequence[Path]) -> Burst:
+def burst(installation: Installation, files: Sequence[Path]) -> Burst:
     """Send all at once, and wait until all have ended."""
-    before, began = house.cpu(), time.monotonic()
-    house.send(files)
-    house.finish()
+    before, began = installation.cpu(), time.monotonic()
+    installation.send(files)
+    installation.finish()
     took = time.monotonic() - began
     spent = {
-        name: (value - before.get(name, 0.0)) / len(files) for name, value in house.cpu().items()
+        name: (value - before.get(name, 0.0)) / len(files)
+        for name, value in installation.cpu().items()
     }
     return Burst(spent, len(files) / took)
 
@@ -129,7 +130,7 @@ def running(
     first: Path,
     workers: Sequence[str] = tuple(GROUPS),
     **changes: Any,
-) -> Iterator[House]:
+) -> Iterator[Installation]:
     """Start everything and decide about one track, which pays for caches and imports.
 
     Args:
@@ -154,10 +155,10 @@ def running(
         watcher = stack.enter_context(Watcher(settings))
         hook = stack.enter_context(IngestHook(settings))
         here.announce(settings)
-        house = House(here, settings, supervisor, watcher, hook, broker)
-        house.send([first])
-        house.finish()
-        yield house
+        installation = Installation(here, settings, supervisor, watcher, hook, broker)
+        installation.send([first])
+        installation.finish()
+        yield installation
 
 
 def _add(spent: dict[str, float], name: str, value: float) -> None:

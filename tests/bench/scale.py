@@ -24,15 +24,15 @@ TIMES: Final = 10
 def bench_scale(
     files: Iterator[Path], state: Path, tracks: int, shapes: tuple[tuple[int, int], ...] = SHAPES
 ) -> Report:
-    """Measure a fresh house on an embedded broker for each (workers, partitions)."""
+    """Measure a fresh installation on an embedded broker for each (workers, partitions)."""
     cores = os.cpu_count() or 1
     rows: list[Row] = []
     rates: dict[tuple[int, int], float] = {}
     for workers, partitions in shapes:
         names = [*GROUPS, *[STAGE] * (workers - 1)]
         shape = {"partitions": partitions, "decode_workers": 1}
-        with running(state, None, next(files), names, **shape) as house:
-            result = burst(house, list(islice(files, tracks)))
+        with running(state, None, next(files), names, **shape) as installation:
+            result = burst(installation, list(islice(files, tracks)))
         rates[workers, partitions] = result.tracks_per_second
         could = min(workers, partitions, cores)
         efficiency = result.tracks_per_second / rates[shapes[0]] / could
@@ -53,11 +53,11 @@ def bench_scale(
 
 
 def bench_linear(files: Iterator[Path], state: Path, tracks: int, seconds: float) -> Report:
-    """Send ``tracks``, then ten times as many, into one house on an embedded broker."""
-    with running(state, None, next(files)) as house:
-        few = burst(house, list(islice(files, tracks)))
-        many = burst(house, list(islice(files, TIMES * tracks)))
-        memory = house.memory()
+    """Send ``tracks``, then ten times as many, into one installation on an embedded broker."""
+    with running(state, None, next(files)) as installation:
+        few = burst(installation, list(islice(files, tracks)))
+        many = burst(installation, list(islice(files, TIMES * tracks)))
+        memory = installation.memory()
     rows = [*_rows(f"{tracks} tracks", few), *_rows(f"{TIMES * tracks} tracks", many)]
     rows += [Row(f"memory of worker {name}", (value,), "MB") for name, value in memory.items()]
     return Report(

@@ -35,12 +35,12 @@ def bench_startup(audio: Path, state: Path, rounds: int) -> Report:
     ]
     first = tuple(_first_decision(audio, state / f"run-{number}") for number in range(rounds))
     rows.append(Row("up, from its start to the first decision", first, "s"))
-    house = sum(row.median for row in rows if row.name in MODULES and row.name != "up")
+    installation = sum(row.median for row in rows if row.name in MODULES and row.name != "up")
     return Report(
         "startup",
         "python",
         tuple(rows),
-        {"first_decision_s": rows[-1].median, "cpu_seconds_of_all_processes": house},
+        {"first_decision_s": rows[-1].median, "cpu_seconds_of_all_processes": installation},
         ("a process: the imports of its role; decode processes are forked from one of their own",),
     )
 

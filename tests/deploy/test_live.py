@@ -1,6 +1,6 @@
-"""A Prometheus that has watched the whole house at work: dashboards, alerts, traces.
+"""A Prometheus that has watched the whole installation at work: dashboards, alerts, traces.
 
-One house for all of it: its start is what costs.
+One installation for all of it: its start is what costs.
 """
 
 import json
@@ -78,7 +78,7 @@ class Live:
     """The pipeline at work, with its monitoring."""
 
     settings: Settings
-    house: Supervisor
+    installation: Supervisor
     server: Server
     collector: Collector
     logs: Path
@@ -89,14 +89,14 @@ class Live:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A Prometheus that has watched the whole house work on self-made tracks, twice."""
+    """A Prometheus that has watched the whole installation work on self-made tracks, twice."""
     with at_work(tmp_path_factory.mktemp("live")) as answers:
         yield answers
 
 
 @contextmanager
 def at_work(folder: Path) -> Iterator[Live]:
-    """Let a whole house work on self-made tracks, twice, while a Prometheus watches it."""
+    """Let a whole installation work on self-made tracks, twice, while a Prometheus watches it."""
     os.environ["OTEL_BSP_SCHEDULE_DELAY"] = "500"  # the children's spans need not wait for five s
     with Collector() as collector, EmbeddedBroker(log_file=folder / "broker.log") as broker:
         settings = Settings(
@@ -113,10 +113,11 @@ def at_work(folder: Path) -> Iterator[Live]:
             catalogue_bank="remembered",
         )
         ensure_topics(settings)
-        with Supervisor(list(PROCESSES), settings, folder / "logs") as house:
-            assert house.wait_ready(PATIENCE_S) == []
+        with Supervisor(list(PROCESSES), settings, folder / "logs") as installation:
+            assert installation.wait_ready(PATIENCE_S) == []
             targets = {
-                child.name: f"127.0.0.1:{child.settings.metrics_port}" for child in house.children
+                child.name: f"127.0.0.1:{child.settings.metrics_port}"
+                for child in installation.children
             }
             with Server(folder / "prometheus", targets, [_hurried(folder)]) as server:
                 time.sleep(3)  # rates need an increase that was watched
@@ -133,7 +134,7 @@ def at_work(folder: Path) -> Iterator[Live]:
                     assert time.monotonic() < deadline, missing
                     time.sleep(0.5)
                 time.sleep(2.5)  # two scrapes make a rate
-                yield Live(settings, house, server, collector, folder / "logs")
+                yield Live(settings, installation, server, collector, folder / "logs")
     tracing.install(None)
     del os.environ["OTEL_BSP_SCHEDULE_DELAY"]
 
@@ -364,7 +365,7 @@ def test_the_dead_letter_alert_fires_on_the_live_pipeline(live: Live) -> None:
 
 def test_the_lag_alert_fires_when_a_stage_dies(live: Live) -> None:
     """The last test here: a process is missing after it."""
-    (dead,) = (child for child in live.house.children if child.name == "decide")
+    (dead,) = (child for child in live.installation.children if child.name == "decide")
     assert dead.process is not None
     dead.process.kill()
     firing = 'ALERTS{alertname="EarmarkLagGrowing", alertstate="firing", processor="decide"}'

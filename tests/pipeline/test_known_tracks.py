@@ -42,7 +42,7 @@ SAID = (topics.FINGERPRINTED, topics.DECIDED, topics.REVIEWS_REQUESTED)
 PATIENCE_S = 90.0
 
 
-class House:
+class Installation:
     """Three workers, and the events that they published about each track."""
 
     def __init__(self, settings: Settings, state: State, supervisor: Supervisor) -> None:
@@ -104,7 +104,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("house")
     state = State(folder / "state")
     state.folder.mkdir()
@@ -114,9 +114,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         with Supervisor(list(WORKERS), settings, state.logs) as supervisor:
             assert supervisor.wait_ready(120) == []
             state.announce(settings)
-            house = House(settings, state, supervisor)
-            yield house
-            house.reader.close()
+            installation = Installation(settings, state, supervisor)
+            yield installation
+            installation.reader.close()
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +128,10 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_story_of_a_known_track(house: House, music: Path) -> None:
+def test_the_story_of_a_known_track(installation: Installation, music: Path) -> None:
     # Two uploads of one file at once: decoded once, decided alike.
-    (heard, first), (heard_too, second) = house.decided(music / "piece.wav", "A", "B")
-    assert house.counted("earmark_decodes_total") == {"decoded": 1, "reused": 1}
+    (heard, first), (heard_too, second) = installation.decided(music / "piece.wav", "A", "B")
+    assert installation.counted("earmark_decodes_total") == {"decoded": 1, "reused": 1}
     assert heard.observation == heard_too.observation
     assert first.upload_id != second.upload_id
     unnamed = {"label_id": ""}
@@ -140,18 +140,18 @@ def test_the_story_of_a_known_track(house: House, music: Path) -> None:
     assert first.matches == second.matches == ()
 
     # The same content again, under another track id: the stored analysis is used.
-    before = house.counted("earmark_classified_total")
-    ((_, again),) = house.decided(music / "piece.wav", "C")
-    after = house.counted("earmark_classified_total")
+    before = installation.counted("earmark_classified_total")
+    ((_, again),) = installation.decided(music / "piece.wav", "C")
+    after = installation.counted("earmark_classified_total")
     assert (after["scored"], after["reused"]) == (before["scored"], before["reused"] + 1)
-    assert house.counted("earmark_decodes_total") == {"decoded": 1, "reused": 2}
+    assert installation.counted("earmark_decodes_total") == {"decoded": 1, "reused": 2}
     assert (again.analysis, again.actions) == (first.analysis, first.actions)
 
     # It is known from now on, and comes back four per cent faster.
     content = heard.content_sha256
-    house.run("bank", "create", "ours", "--kind", "catalogue", "--owner", "Catalogue")
-    house.run("bank", "add", "ours", content, "--id", "A", "--why", "released")
-    ((faster, decisions),) = house.decided(music / "faster.flac", "D")
+    installation.run("bank", "create", "ours", "--kind", "catalogue", "--owner", "Catalogue")
+    installation.run("bank", "add", "ours", content, "--id", "A", "--why", "released")
+    ((faster, decisions),) = installation.decided(music / "faster.flac", "D")
     (match,) = faster.matches
     assert (match.match_class, match.bank, match.item_id) == ("sped_up", "ours", "A")
     assert match.speed_ratio == pytest.approx(1.04, abs=0.002)
@@ -161,25 +161,29 @@ def test_the_story_of_a_known_track(house: House, music: Path) -> None:
 
     # It is removed: what comes back is held, and a person is asked. The analysis is not made
     # anew for that; the decision is.
-    house.run("bank", "create", "removed", "--kind", "stay_down", "--owner", "Trust and Safety")
-    house.run("bank", "add", "removed", content, "--id", "A", "--why", "notice 17")
-    before = house.counted("earmark_classified_total")
-    ((_, held),) = house.decided(music / "piece.wav", "E")
-    assert house.counted("earmark_classified_total")["scored"] == before["scored"]
+    installation.run(
+        "bank", "create", "removed", "--kind", "stay_down", "--owner", "Trust and Safety"
+    )
+    installation.run("bank", "add", "removed", content, "--id", "A", "--why", "notice 17")
+    before = installation.counted("earmark_classified_total")
+    ((_, held),) = installation.decided(music / "piece.wav", "E")
+    assert installation.counted("earmark_classified_total")["scored"] == before["scored"]
     assert held.analysis == first.analysis
     assert {(one.bank, one.match_class) for one in held.matches} == {
         ("ours", "exact"), ("removed", "exact"),
     }  # fmt: skip
     assert (held.actions.availability, held.actions.monetisation) == ("hold", "allow")
-    task = house.of(ReviewRequested, "E")
+    task = installation.of(ReviewRequested, "E")
     assert (task.task_id, task.queue) == (held.review_task_id, "stay-down")
     assert task.reason_codes == ("R-STAY-DOWN",)
 
 
-def test_a_rescan_tells_each_end_and_ends(house: House, music: Path, tmp_path: Path) -> None:
+def test_a_rescan_tells_each_end_and_ends(
+    installation: Installation, music: Path, tmp_path: Path
+) -> None:
     catalogue = tmp_path / "catalogue.jsonl"
     catalogue.write_text('{"track_id": "no address"}\n')
-    words = ["submit", "--rescan", "--at-once", "2", "--state", str(house.state.folder)]
+    words = ["submit", "--rescan", "--at-once", "2", "--state", str(installation.state.folder)]
     run = CliRunner().invoke(app, [*words, str(music / "piece.wav"), str(music / "faster.flac")])
     assert run.exit_code == 0, run.output
     ends = [line for line in run.output.splitlines() if "piece" in line or "faster" in line]
@@ -192,20 +196,30 @@ def test_a_rescan_tells_each_end_and_ends(house: House, music: Path, tmp_path: P
 
 
 def test_a_replica_follows_by_snapshot_and_topic(
-    house: House, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ((heard, _),) = house.decided(music / "piece.wav", "F")
+    ((heard, _),) = installation.decided(music / "piece.wav", "F")
     archive, there = tmp_path / "releases.banks", f"file://{tmp_path}/replica"
-    house.run("bank", "create", "releases", "--kind", "catalogue", "--owner", "Catalogue")
-    house.run("bank", "add", "releases", heard.content_sha256, "--id", "OLD", "--why", "released")
-    house.run("bank", "snapshot", str(archive), "--bank", "releases")
+    installation.run("bank", "create", "releases", "--kind", "catalogue", "--owner", "Catalogue")
+    installation.run(
+        "bank", "add", "releases", heard.content_sha256, "--id", "OLD", "--why", "released"
+    )
+    installation.run("bank", "snapshot", str(archive), "--bank", "releases")
 
     monkeypatch.setenv("EARMARK_INDEX", there)
-    house.run("bank", "restore", str(archive))
-    words = ["bank", "replicate", "releases", "--as", "second", "--state", str(house.state.folder)]
+    installation.run("bank", "restore", str(archive))
+    words = [
+        "bank",
+        "replicate",
+        "releases",
+        "--as",
+        "second",
+        "--state",
+        str(installation.state.folder),
+    ]
     process = subprocess.Popen([sys.executable, "-m", "streams.cli.main", *words])
     try:
-        house.decided(music / "faster.flac", "G")
+        installation.decided(music / "faster.flac", "G")
         with open_index(there) as replica:
             deadline = time.monotonic() + PATIENCE_S
             while not (known := {one.item_id for one in replica.items()}) >= {"OLD", "F", "G"}:
@@ -215,5 +229,5 @@ def test_a_replica_follows_by_snapshot_and_topic(
     finally:
         process.terminate()
         assert process.wait(30) == 0
-    with open_index(f"file://{house.state.folder}/index") as ours:
+    with open_index(f"file://{installation.state.folder}/index") as ours:
         assert [one.item_id for one in ours.items(["releases"])] == ["OLD"], "untouched"

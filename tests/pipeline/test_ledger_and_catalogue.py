@@ -65,7 +65,7 @@ class Worker:
 
 
 @dataclass
-class House:
+class Installation:
     """A broker of this module's own, a ledger of this test's own, and their workers."""
 
     settings: Settings
@@ -134,7 +134,7 @@ def own_broker() -> Iterator[EmbeddedBroker]:
 
 
 @pytest.fixture
-def house(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[House]:
+def installation(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Installation]:
     settings = Settings(
         brokers=own_broker.bootstrap,
         group_prefix=tmp_path.name,
@@ -144,7 +144,7 @@ def house(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[House]:
         ledger=f"sqlite:///{tmp_path}/ledger.db",
     )
     ensure_topics(settings)
-    made = House(settings, tmp_path, [])
+    made = Installation(settings, tmp_path, [])
     yield made
     for worker in made.workers:
         worker.process.kill()
@@ -166,16 +166,16 @@ def log_of(settings: Settings, topic: str) -> list[Any]:
     return result
 
 
-def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
+def test_from_the_hook_to_the_catalogue_and_back(installation: Installation) -> None:
     """Also: whatever comes again, or is read again from the start, adds nothing."""
-    house.start("ledger")
-    house.start("catalogue")
-    with IngestHook(house.settings) as hook:
+    installation.start("ledger")
+    installation.start("catalogue")
+    with IngestHook(installation.settings) as hook:
         item = upload("T-1", declared=Declaration(contains_ai="None"))
         delivery = hook.submit_many([item, item])[0]
     event = classified(declared=Declaration(contains_ai="None"))
     assert event.upload_id == delivery.upload_id
-    records = decide(event, load(house.settings.policy))
+    records = decide(event, load(installation.settings.policy))
     labelled, decided, requested = records.labelled, records.decided, records.requested
     assert requested is not None
     messages = [
@@ -184,7 +184,7 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
         (topics.DECIDED, decided),
         (topics.REVIEWS_REQUESTED, requested),
     ]
-    house.publish(messages)
+    installation.publish(messages)
     expected = {
         "uploads": 1,
         "analyses": 1,
@@ -193,32 +193,32 @@ def test_from_the_hook_to_the_catalogue_and_back(house: House) -> None:
         "review_tasks": 1,
         "applied": 1,
     }
-    wait_until(lambda: house.rows() == expected)
-    ledger = Ledger.open(house.settings.ledger)
+    wait_until(lambda: installation.rows() == expected)
+    ledger = Ledger.open(installation.settings.ledger)
     assert queries.decision_of(ledger, delivery.upload_id) == decided
     assert ledger.ended_uploads([delivery.upload_id]) == {delivery.upload_id}
-    assert [worker.missing() for worker in house.workers] == [[], []]
+    assert [worker.missing() for worker in installation.workers] == [[], []]
 
-    house.publish(messages)  # a processor's repeat
+    installation.publish(messages)  # a processor's repeat
     answers: list[str] = []
 
     def answered_twice() -> bool:
         answers[:] = [
             parse(DecisionApplied, message.value).result
-            for message in log_of(house.settings, topics.DECISIONS_APPLIED)
+            for message in log_of(installation.settings, topics.DECISIONS_APPLIED)
         ]
         return len(answers) == 2
 
     wait_until(answered_twice)
     assert sorted(answers) == ["already_applied", "applied"]
-    assert [worker.end() for worker in house.workers] == [0, 0]
-    assert house.rows() == expected
+    assert [worker.end() for worker in installation.workers] == [0, 0]
+    assert installation.rows() == expected
 
-    again = house.start("ledger", group_prefix="another")  # the whole log, from its start
+    again = installation.start("ledger", group_prefix="another")  # the whole log, from its start
     wait_until(lambda: again.missing() == [])
     wait_until(lambda: received_by(again) >= 12)
     assert again.end() == 0
-    assert house.rows() == expected
+    assert installation.rows() == expected
 
 
 def received_by(worker: Worker) -> float:
@@ -227,35 +227,37 @@ def received_by(worker: Worker) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith("earmark_received_to"))
 
 
-def test_killing_the_ledger_midway_loses_nothing(house: House) -> None:
+def test_killing_the_ledger_midway_loses_nothing(installation: Installation) -> None:
     uploads = [upload(f"K-{number}") for number in range(3_000)]
     # A member that was killed keeps its successor waiting for its session.
-    worker = house.start("ledger", session_timeout_s=2)
-    with IngestHook(house.settings) as hook:
+    worker = installation.start("ledger", session_timeout_s=2)
+    with IngestHook(installation.settings) as hook:
         for start in range(0, len(uploads), 1_000):
             hook.submit_many(uploads[start : start + 1_000])
-            seen = len(house.tracks("K-"))
-            wait_until(lambda seen=seen: len(house.tracks("K-")) > seen)  # type: ignore[misc]
+            seen = len(installation.tracks("K-"))
+            wait_until(lambda seen=seen: len(installation.tracks("K-")) > seen)  # type: ignore[misc]
             worker.end(signal.SIGKILL)
-            worker = house.start("ledger", session_timeout_s=2)
-    wait_until(lambda: len(house.tracks("K-")) >= len(uploads), 60)
-    assert sorted(house.tracks("K-")) == sorted(one.track_id for one in uploads)
+            worker = installation.start("ledger", session_timeout_s=2)
+    wait_until(lambda: len(installation.tracks("K-")) >= len(uploads), 60)
+    assert sorted(installation.tracks("K-")) == sorted(one.track_id for one in uploads)
     assert worker.end() == 0
 
 
-def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house: House) -> None:
+def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(
+    installation: Installation,
+) -> None:
     poison = b'{"schema_version": 1, "upload_id": "upl_poison", \xff'
-    decided = decide(classified(track_id="P-1"), load(house.settings.policy)).decided
-    house.publish([(topics.DECIDED, poison), (topics.DECIDED, decided)])
-    house.start("ledger")
-    house.start("catalogue")
+    decided = decide(classified(track_id="P-1"), load(installation.settings.policy)).decided
+    installation.publish([(topics.DECIDED, poison), (topics.DECIDED, decided)])
+    installation.start("ledger")
+    installation.start("catalogue")
 
     def buried() -> list[Any]:
-        letters = log_of(house.settings, topics.dead(topics.DECIDED))
+        letters = log_of(installation.settings, topics.dead(topics.DECIDED))
         return [letter for letter in letters if letter.value == poison]
 
     wait_until(lambda: len(buried()) == 2)  # each of the two could not read it
-    ledger = Ledger.open(house.settings.ledger)
+    ledger = Ledger.open(installation.settings.ledger)
     wait_until(lambda: queries.decision_of(ledger, decided.upload_id) == decided)
     wait_until(
         lambda: len(dead_letter_store.find(ledger, DeadLetterFilter())) == 1
@@ -264,30 +266,30 @@ def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(house
     assert Counter(letter.processor for letter in answer) == {"ledger": 1, "catalogue": 1}
     assert {letter.reason for letter in answer} == {"invalid_record"}
     assert all(letter.origin.startswith("tracks.decided/") for letter in answer)
-    assert [worker.end() for worker in house.workers] == [0, 0]
+    assert [worker.end() for worker in installation.workers] == [0, 0]
 
 
-def test_a_worker_waits_for_its_broker_and_says_so(house: House) -> None:
+def test_a_worker_waits_for_its_broker_and_says_so(installation: Installation) -> None:
     port = free_port()
-    worker = house.start("ledger", brokers=f"127.0.0.1:{port}")
+    worker = installation.start("ledger", brokers=f"127.0.0.1:{port}")
     wait_until(lambda: worker.missing() is not None and "ledger_open" not in worker.missing())  # type: ignore[operator]
     assert worker.missing() == ["broker_reachable", "topics_exist", "partitions_assigned"]
     with EmbeddedBroker(port=port) as late:
         wait_until(lambda: "broker_reachable" not in (worker.missing() or ["broker_reachable"]))
-        ensure_topics(house.settings.model_copy(update={"brokers": late.bootstrap}))
+        ensure_topics(installation.settings.model_copy(update={"brokers": late.bootstrap}))
         wait_until(lambda: worker.missing() == [])
         assert worker.end() == 0
 
 
-def test_the_example_of_the_hook_delivers_a_file(house: House) -> None:
-    audio = house.folder / "take.wav"
+def test_the_example_of_the_hook_delivers_a_file(installation: Installation) -> None:
+    audio = installation.folder / "take.wav"
     audio.write_bytes(b"RIFF")
     done = subprocess.run(
         [sys.executable, "examples/ingest_hook.py", str(audio)],
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
-            **house.settings.environment(),
+            **installation.settings.environment(),
         },
         cwd=ROOT,
         capture_output=True,
@@ -296,5 +298,5 @@ def test_the_example_of_the_hook_delivers_a_file(house: House) -> None:
     )
     track_id, _, place = done.stdout.strip().partition(" ")
     assert place.startswith("partition ")
-    keys = {message.key.decode() for message in log_of(house.settings, topics.UPLOADED)}
+    keys = {message.key.decode() for message in log_of(installation.settings, topics.UPLOADED)}
     assert track_id in keys

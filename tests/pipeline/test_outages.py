@@ -19,7 +19,7 @@ from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from tests.pipeline.backpressure import resident_mb
 from tests.pipeline.test_processor_on_broker import Process, Stage, at_most, ping, wait_until
-from tests.soak.house import Tansu
+from tests.soak.installation import Tansu
 from tests.support.events import upload
 from tests.support.kafka import ApacheKafka, apache_kafka
 

@@ -42,7 +42,7 @@ equal_split,net_revenue,A Singer,verified
 """
 
 
-class House:
+class Installation:
     """The processes behind a decision, and how to look at what they did."""
 
     def __init__(self, settings: Settings, state: State) -> None:
@@ -102,7 +102,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     tmp_path = tmp_path_factory.mktemp("house")
     state = State(tmp_path / "state")
     with EmbeddedBroker(log_file=tmp_path / "tansu.log") as broker:
@@ -118,60 +118,62 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             assert supervisor.wait_ready(90) == []
             state.folder.mkdir(exist_ok=True)
             state.announce(settings)
-            yield House(settings, state)
+            yield Installation(settings, state)
 
 
-def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
+def test_the_story_of_a_licence(installation: Installation, tmp_path: Path) -> None:
     # The agreement is brought into the registry, and the track comes in under it.
     sheet = tmp_path / "agreements.csv"
     sheet.write_text(GRANTED)
-    assert "1 of 1 would be new or changed" in house.run(
+    assert "1 of 1 would be new or changed" in installation.run(
         "rights", "import", str(sheet), "--dry-run"
     )
-    house.run("rights", "import", str(sheet), "--by", "rights-desk")
-    house.registered("AGR-77")
+    installation.run("rights", "import", str(sheet), "--by", "rights-desk")
+    installation.registered("AGR-77")
     event = classified(declared=DECLARED)
-    house.tell(topics.CLASSIFIED, event)
-    ending = _under_notice(house, tmp_path)
-    licensed = house.until(lambda one: one.label.licensed)
+    installation.tell(topics.CLASSIFIED, event)
+    ending = _under_notice(installation, tmp_path)
+    licensed = installation.until(lambda one: one.label.licensed)
     assert (licensed.label.extent, licensed.actions.display) == ("All", "ai_badge")
     assert licensed.actions.recommendation == "allow"  # labelled, and not punished
-    (usage,) = house.rows("usages", 1)
+    (usage,) = installation.rows("usages", 1)
     assert (usage["agreement_id"], usage["basis"], usage["ended"]) == (
         "AGR-77",
         "equal_split",
         False,
     )
-    (credit,) = house.rows("credits", 1)
+    (credit,) = installation.rows("credits", 1)
     assert [line.get("special_contributor") or line["name"] for line in credit["lines"]] == [
         "GenerativeAI",
         "A Singer",
     ]
-    assert house.rows("statements", 0) == []
+    assert installation.rows("statements", 0) == []
 
     # It is revoked: the consequence returns, the label stays, the catalogue applies it.
     sheet.write_text(GRANTED.replace("opt_in", "revoked"))
-    assert "about 1 tracks" in house.run("rights", "import", str(sheet), "--by", "rights-desk")
-    revoked = house.until(lambda one: not one.label.licensed)
+    assert "about 1 tracks" in installation.run(
+        "rights", "import", str(sheet), "--by", "rights-desk"
+    )
+    revoked = installation.until(lambda one: not one.label.licensed)
     assert (revoked.label.extent, revoked.actions.display) == ("All", "ai_badge")
     assert revoked.actions.recommendation == "exclude_algorithmic"
     assert revoked.previous_decision_id == licensed.decision_id
     assert (revoked.cause and revoked.cause.kind) == "rights"
     assert [(one.version, one.status) for one in revoked.rights] == [(2, "revoked")]
-    (statement,) = house.rows("statements", 1)
+    (statement,) = installation.rows("statements", 1)
     assert statement["statement_id"] == statement_id_of(revoked.decision_id) == revoked.statement_id
     assert faults(statement["fields"]) == []
     assert "DECISION_VISIBILITY_CONTENT_DEMOTED" in statement["fields"]["decision_visibility"]
     assert "algorithmischen Empfehlungen" in statement["texts"]["de"]
-    assert [one["ended"] for one in house.rows("usages", 2)] == [False, True]
+    assert [one["ended"] for one in installation.rows("usages", 2)] == [False, True]
 
     # A reviewer finds that a human made it: everything is reversed, in one decision.
     ruling = verdict(
         upload_id=event.upload_id, decision_id=revoked.decision_id,
         outcome="reject_flag", extent=None, components=(),
     )  # fmt: skip
-    house.tell(topics.REVIEWS_DECIDED, ruling)
-    reversed_ = house.until(lambda one: one.verdict_id is not None)
+    installation.tell(topics.REVIEWS_DECIDED, ruling)
+    reversed_ = installation.until(lambda one: one.verdict_id is not None)
     assert reversed_.previous_decision_id == revoked.decision_id
     assert reversed_.changed_dimensions == ("display", "recommendation")
     assert (reversed_.label.extent, reversed_.label.source) == ("None", "reviewer")
@@ -179,17 +181,17 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
     assert reversed_.statement_id is None
 
     # Each step is there to be seen, and nothing that was decided is gone.
-    steps = [one["decision_id"] for one in house.rows("decisions", 3)]
+    steps = [one["decision_id"] for one in installation.rows("decisions", 3)]
     assert steps == [one.decision_id for one in (licensed, revoked, reversed_)]
-    assert [one["result"] for one in house.rows("applied", 3)] == ["applied"] * 3
-    output = house.run("show", "T-1")
+    assert [one["result"] for one in installation.rows("applied", 3)] == ["applied"] * 3
+    output = installation.run("show", "T-1")
     for words in ("again because of rights", "again because of verdict", "no longer", "of reasons"):
         assert words in output
-    explained = house.run("policy", "explain", "T-1")
+    explained = installation.run("policy", "explain", "T-1")
     assert "label: AI extent None, confirmed (a reviewer says so)" in explained
 
     # And the agreement under notice has ended by itself, without any further event.
-    ended = house.until(lambda one: not one.label.licensed, "T-3")
+    ended = installation.until(lambda one: not one.label.licensed, "T-3")
     assert (ended.cause and ended.cause.kind) == "expiry"
     assert ended.previous_decision_id == ending.decision_id
     assert (ended.label.licensed, ended.actions.recommendation) == (False, "exclude_algorithmic")
@@ -197,27 +199,27 @@ def test_the_story_of_a_licence(house: House, tmp_path: Path) -> None:
     assert ending.reconsider_at in {one.starts_at for one in ended.terms}
 
 
-def _under_notice(house: House, tmp_path: Path) -> TrackDecided:
+def _under_notice(installation: Installation, tmp_path: Path) -> TrackDecided:
     """Bring in a track under an agreement whose notice runs out in a while."""
     until = datetime.now(UTC) + NOTICE
     header, row = GRANTED.replace("AGR-77", "AGR-88").splitlines()
     sheet = tmp_path / "under-notice.csv"
     sheet.write_text(f"{header},revoked_at\n{row},{until.isoformat()}\n")
-    house.run("rights", "import", str(sheet), "--by", "rights-desk")
+    installation.run("rights", "import", str(sheet), "--by", "rights-desk")
     tool = Tool(name="Songmaker", agreement_id="AGR-88")
     declared = Declaration(contains_ai="All", tools=(tool,))
-    house.tell(topics.CLASSIFIED, classified(track_id="T-3", declared=declared))
-    licensed = house.until(lambda one: one.label.licensed, "T-3")
+    installation.tell(topics.CLASSIFIED, classified(track_id="T-3", declared=declared))
+    licensed = installation.until(lambda one: one.label.licensed, "T-3")
     assert licensed.reconsider_at == until
     return licensed
 
 
 def test_a_policy_is_written_tested_backtested_and_shipped_in_shadow(
-    house: House, tmp_path: Path
+    installation: Installation, tmp_path: Path
 ) -> None:
-    house.tell(topics.CLASSIFIED, classified(track_id="T-2", distributor="Acme"))
-    house.until(lambda decision: True, "T-2")
-    text = house.settings.policy.read_text()
+    installation.tell(topics.CLASSIFIED, classified(track_id="T-2", distributor="Acme"))
+    installation.until(lambda decision: True, "T-2")
+    text = installation.settings.policy.read_text()
     rule = """\
   - id: acme-held
     version: 1
@@ -237,13 +239,13 @@ agreements:
     linted = runner.invoke(app, ["policy", "lint", str(own)])
     assert "3 shadow" in linted.output, linted.output
     assert runner.invoke(app, ["policy", "test", str(own)]).exit_code == 0
-    report = json.loads(house.run("policy", "backtest", str(own), "--json"))
+    report = json.loads(installation.run("policy", "backtest", str(own), "--json"))
     assert report["on_trial"]["acme-held"] == 1
     assert report["flips"] == []
     assert report["would_flip"] == [
         {"dimension": "monetisation", "from": "allow", "to": "hold", "tracks": 1}
     ]
-    published = house.run("policy", "publish", str(own), "--by", "alice")
+    published = installation.run("policy", "publish", str(own), "--by", "alice")
     assert "is live, approved by alice" in published  # what is on trial restricts nothing
 
     def by_new_policy(decision: TrackDecided) -> bool:
@@ -254,17 +256,19 @@ agreements:
     while True:  # workers look every two seconds
         number += 1
         again = classified(track_id="T-2", uri=f"file:///audio/{number}.wav", distributor="Acme")
-        house.tell(topics.CLASSIFIED, again)
-        stands = current_decisions(house.ledger, ["T-2"])
+        installation.tell(topics.CLASSIFIED, again)
+        stands = current_decisions(installation.ledger, ["T-2"])
         if by_new_policy(stands["T-2"].decided) or time.monotonic() > deadline:
             break
         time.sleep(0.5)
-    assert by_new_policy(house.until(by_new_policy, "T-2"))
-    hits = [entry for entry in queries.story(house.ledger, "T-2") if entry.table == "shadow_hits"]
+    assert by_new_policy(installation.until(by_new_policy, "T-2"))
+    hits = [
+        entry for entry in queries.story(installation.ledger, "T-2") if entry.table == "shadow_hits"
+    ]
     assert hits
     assert hits[0].record["rules"][0]["rule_id"] == "acme-held"
     assert (
-        house.until(by_new_policy, "T-2").actions.monetisation == "allow"
+        installation.until(by_new_policy, "T-2").actions.monetisation == "allow"
     )  # the catalogue never saw it
 
     # Live, it restricts: one person proposes, and another one must approve.
@@ -272,19 +276,27 @@ agreements:
         "mode: shadow\n    priority: 750", "mode: live\n    priority: 750"
     )
     own.write_text(live.replace("version: 2.2.0", "version: 2.3.0"))
-    assert "is proposed by alice" in house.run("policy", "publish", str(own), "--by", "alice")
+    assert "is proposed by alice" in installation.run(
+        "policy", "publish", str(own), "--by", "alice"
+    )
     deadline = time.monotonic() + 20
-    while "policies" not in {name for name, n in queries.counts(house.ledger).items() if n > 1}:
+    while "policies" not in {
+        name for name, n in queries.counts(installation.ledger).items() if n > 1
+    }:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     time.sleep(0.5)
-    assert "is proposed by alice" in house.run("policy", "publish", str(own), "--by", "alice")
+    assert "is proposed by alice" in installation.run(
+        "policy", "publish", str(own), "--by", "alice"
+    )
     time.sleep(1.0)
-    assert "approved by alice and bob" in house.run("policy", "publish", str(own), "--by", "bob")
+    assert "approved by alice and bob" in installation.run(
+        "policy", "publish", str(own), "--by", "bob"
+    )
     deadline = time.monotonic() + 30
     while True:
-        house.run("redecide", "--track", "T-2", "--yes")
-        held = current_decisions(house.ledger, ["T-2"])["T-2"].decided
+        installation.run("redecide", "--track", "T-2", "--yes")
+        held = current_decisions(installation.ledger, ["T-2"])["T-2"].decided
         if held.actions.monetisation == "hold" or time.monotonic() > deadline:
             break
         time.sleep(1.0)

@@ -1,4 +1,4 @@
-"""The whole house on one machine: ``earmark up`` as people run it, on a real broker."""
+"""The whole installation on one machine: ``earmark up`` as people run it, on a real broker."""
 
 import json
 import os

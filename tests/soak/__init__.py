@@ -4,6 +4,7 @@
 (``--workers``) under the real supervisor on a real broker. It injects faults while they work, then
 counts the results of all uploads, from the topics and from the ledger.
 
-Modules in reading order: ``uploads``, ``house`` (broker, store, database, workers), ``faults``,
-``watching`` (exits and memory), ``facts`` (contents of the topics), ``verdict``, ``__main__``.
+Modules in reading order: ``uploads``, ``installation`` (broker, store, database, workers),
+``faults``, ``watching`` (exits and memory), ``facts`` (contents of the topics), ``verdict``,
+``__main__``.
 """

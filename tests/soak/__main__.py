@@ -17,7 +17,7 @@ from streams.ops.watch import Watcher
 from streams.runtime import logs
 from tests.soak.facts import Facts, Log, stuck
 from tests.soak.faults import Faults
-from tests.soak.house import House
+from tests.soak.installation import Installation
 from tests.soak.uploads import Sender, plan, write_files
 from tests.soak.verdict import (
     GROWTH_MB,
@@ -57,21 +57,23 @@ class Options:
 
 
 class Soak:
-    """One run in a house: send, hurt, watch."""
+    """One run in a installation: send, hurt, watch."""
 
-    def __init__(self, house: House, options: Options, folder: Path) -> None:
-        self._house = house
+    def __init__(self, installation: Installation, options: Options, folder: Path) -> None:
+        self._house = installation
         self._began = time.monotonic()
         self._said = 0.0
-        self._watcher = Watcher(house.settings)
+        self._watcher = Watcher(installation.settings)
         self._ended: set[str] = set()
-        self.faults = Faults(house, options.kills, random.Random(options.seed), options.pause)
-        broker_pid = house.broker._process.pid  # type: ignore[attr-defined] # of either kind
-        self.watching = Watching(house.supervisor.children, {"broker": broker_pid})
+        self.faults = Faults(
+            installation, options.kills, random.Random(options.seed), options.pause
+        )
+        broker_pid = installation.broker._process.pid  # type: ignore[attr-defined] # of either kind
+        self.watching = Watching(installation.supervisor.children, {"broker": broker_pid})
         files = write_files(folder / "audio", options.seed, min(FILES, options.uploads))
         self._uploads = options.uploads
         self.sender = Sender(
-            house.settings,
+            installation.settings,
             plan(files, options.seed, options.uploads),
             lambda: len(self._ended),
             min(AHEAD, max(200, options.uploads // 5)),
@@ -131,30 +133,30 @@ def soak(options: Options) -> list[Sum]:
     with tempfile.TemporaryDirectory(prefix="earmark-soak-") as made:
         folder = Path(made)
         folder.chmod(0o755)
-        with House(
+        with Installation(
             folder, options.broker, postgres=options.postgres, per_stage=options.workers
-        ) as house:
-            run = Soak(house, options, folder)
+        ) as installation:
+            run = Soak(installation, options, folder)
             try:
                 run.run()
-                sums = _judge(run, house)
+                sums = _judge(run, installation)
             finally:
                 run.close()
                 if options.logs is not None:
-                    house.keep_logs(options.logs)
+                    installation.keep_logs(options.logs)
     _print(f"\nbroker {options.broker}, seed {options.seed}, {run.seconds:.0f} s\n{table(sums)}")
     return sums
 
 
-def _judge(run: Soak, house: House) -> list[Sum]:
+def _judge(run: Soak, installation: Installation) -> list[Sum]:
     """Wait until all offsets are committed, then count."""
     facts = Facts()
-    log = Log(house.settings, facts)
+    log = Log(installation.settings, facts)
     deadline = time.monotonic() + QUIET_S
     while True:
         run.step()
         came = log.read()
-        left = stuck(house.settings, log.ends())
+        left = stuck(installation.settings, log.ends())
         if (not left and not came) or time.monotonic() > deadline:
             break
     log.close()
@@ -173,7 +175,7 @@ def _judge(run: Soak, house: House) -> list[Sum]:
     kills = [fault for fault in faults if fault.kind.startswith("kill")]
     return [
         *topic_sums(facts, run.sender.good),
-        *ledger_sums(house.settings.ledger, facts, run.sender.good),
+        *ledger_sums(installation.settings.ledger, facts, run.sender.good),
         Sum("STUCK partitions", len(left), 0),
         Sum("faults", len(faults), run.faults.count),
         Sum("of them kills", len(kills), run.faults.kills),

@@ -71,7 +71,7 @@ class Facts:
     labels: set[str] = field(default_factory=set)
     applied: set[str] = field(default_factory=set)
     newest: dict[str, Newest] = field(default_factory=dict)
-    strangers: int = 0
+    unreadable: int = 0
 
     def take(self, message: Any) -> None:
         """Take note of one message."""
@@ -89,7 +89,7 @@ class Facts:
             else:
                 self._take_record(message, document, upload_id)
         except (ValueError, KeyError, TypeError):
-            self.strangers += 1
+            self.unreadable += 1
 
     def conflicts(self) -> int:
         """Count records that come twice and differ, and uploads with two answers."""
@@ -112,7 +112,7 @@ class Facts:
         try:
             upload_id = json.loads(message.value)["upload_id"]
         except (ValueError, KeyError, TypeError):
-            self.strangers += 1
+            self.unreadable += 1
         else:
             self.dead[upload_id].add(letter.reason)
 

@@ -16,7 +16,7 @@ from itertools import cycle, islice
 
 from streams.contract.processes import GROUPS
 from streams.ops.supervisor import Child
-from tests.soak.house import House
+from tests.soak.installation import Installation
 from tests.support.kafka import ApacheKafka
 
 OUTAGE_S = (5.0, 28.0)  # of Kafka, besides the time that its start takes
@@ -42,7 +42,7 @@ class Fault:
 class Faults:
     """Injects ``kills`` kills, and half as many other faults; call ``step`` all the time."""
 
-    house: House
+    installation: Installation
     kills: int
     dice: random.Random
     pause_s: float
@@ -95,18 +95,18 @@ class Faults:
 
     def _kills(self) -> list[str]:
         kinds = [f"kill {name}" for name in GROUPS]
-        if isinstance(self.house.broker, ApacheKafka):
+        if isinstance(self.installation.broker, ApacheKafka):
             kinds.append("kill broker")
         return kinds
 
     def _others(self) -> list[str]:
         kinds = ["store away", "database away", "pause broker", "term worker", "pause worker"]
-        if self.house.store.mounted:
+        if self.installation.store.mounted:
             kinds.append("store full")
         return [*kinds, "slow worker"]
 
     def _steps(self, fault: Fault) -> Steps:
-        house = self.house
+        installation = self.installation
         match fault.kind.split():
             case ["kill", "broker"]:
                 return self._kill_broker()
@@ -115,17 +115,17 @@ class Faults:
             case ["term", _]:
                 return self._signal(fault, signal.SIGTERM, None)
             case ["pause", "broker"]:
-                return _between(house.broker.pause, house.broker.resume, self.pause_s)
+                return _between(installation.broker.pause, installation.broker.resume, self.pause_s)
             case ["pause", "worker"]:
                 return self._pause(fault)
             case ["slow", _]:
                 return self._slow(fault)
             case ["store", "away"]:
-                return _between(house.store.exchange, house.store.exchange, STORE_S)
+                return _between(installation.store.exchange, installation.store.exchange, STORE_S)
             case ["store", "full"]:
-                return _between(house.store.fill, house.store.empty, STORE_S)
+                return _between(installation.store.fill, installation.store.empty, STORE_S)
             case ["database", _]:
-                return _between(house.database.stop, house.database.start, DATABASE_S)
+                return _between(installation.database.stop, installation.database.start, DATABASE_S)
         raise ValueError(fault.kind)
 
     def _signal(self, fault: Fault, number: signal.Signals, name: str | None) -> Steps:
@@ -153,7 +153,7 @@ class Faults:
             os.kill(fault.pid, signal.SIGCONT)
 
     def _kill_broker(self) -> Steps:
-        broker = self.house.broker
+        broker = self.installation.broker
         assert isinstance(broker, ApacheKafka)
         broker.kill()
         yield self.dice.choice(OUTAGE_S)
@@ -164,7 +164,7 @@ class Faults:
         hurt = {fault.pid for fault in self.injected if fault.ended is None}
         living = [
             child
-            for child in self.house.supervisor.children
+            for child in self.installation.supervisor.children
             if child.name == (name or child.name)
             and child.process is not None
             and child.process.poll() is None

@@ -46,7 +46,7 @@ def topic_sums(facts: Facts, good: Mapping[str, bool]) -> Iterator[Sum]:
     yield Sum("ended both ways", len(decided & dead), 0)
     yield Sum("ended the wrong way", sum(good.get(one, True) for one in dead), 0)
     yield Sum("CONFLICTING", facts.conflicts(), 0)
-    yield Sum("records that cannot be read", facts.strangers, 0)
+    yield Sum("records that cannot be read", facts.unreadable, 0)
     for topic in topics.EVENTS:
         if topic == topics.DECISIONS_APPLIED:  # the catalogue answers as often as it is asked
             continue

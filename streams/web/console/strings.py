@@ -9,9 +9,9 @@ KINDS: Final = {entry.name: entry.label for entry in REGISTRY}
 TERMS: Final = {
     "Chance of AI, p(AI)": "How sure the analysis is if half of all deliveries were made with AI "
     "(even odds). Where fewer are, the chance is lower.",
-    "Human recordings as conspicuous, p-value": "The share of recordings by people that show at "
-    "least as strong a trace. “AI likely” needs a small one, so that few people are wrongly "
-    "suspected.",
+    "Human recordings with as strong a trace, p-value": "The share of recordings by people that "
+    "show at least as strong a trace. “AI likely” needs a small one, so that few people are "
+    "wrongly suspected.",
     "Label": "What the recording is. Suspected: by our analysis alone. Declared: by "
     "the deliverer. Confirmed: by a person who reviewed it, or by signed proof.",
     "Generator, decoder": "A generator makes music by itself. Its last stage, the decoder, turns "

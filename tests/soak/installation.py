@@ -1,4 +1,4 @@
-"""Broker, artefact store, database and workers of one soak, each with a handle to hurt it."""
+"""Broker, artefact store, database and workers of one soak, each with its faults."""
 
 import ctypes
 import errno
@@ -118,7 +118,7 @@ class LockedFile:
             self._lock = None
 
 
-class House:
+class Installation:
     """Everything of one run; a context manager."""
 
     broker: Broker
