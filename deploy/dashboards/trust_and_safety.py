@@ -110,6 +110,14 @@ BOARD: Final = Board(
                     alarm=1,
                 ),
                 Panel(
+                    "Not in effect",
+                    "Tracks whose current decision the catalogue does not have, by its answer",
+                    [("max by (answer) (earmark_tracks_not_in_effect)", "{{answer}}")],
+                    "short",
+                    "stat",
+                    alarm=1,
+                ),
+                Panel(
                     "What the catalogue did",
                     "applied, already_applied, stale",
                     [

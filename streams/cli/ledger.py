@@ -69,7 +69,7 @@ def rebuild(
 
 @app.command()
 def verify(state: opt.StateOption = HERE) -> None:
-    """Check every row against its record, and the chain of the audit log."""
+    """Check rows against records, the catalogue, and the audit log's chain."""
     from streams.services.ledger_verification import faults as faults_of
     from streams.store import audit
 

@@ -72,12 +72,14 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
         open_work = ledger.LedgerGauges(database, settings)
         registry = ledger.RegistryGauges()
         compare = partial(reference.measure, database, settings)
+        in_effect = partial(ledger.measure_catalogue, database)
         dates = partial(certificates.measure, settings)
         yield [
             Check("broker", every_s, lag.measure, broker.GAUGES),
             Check("disks", every_s, partial(disks.measure, settings), disks.GAUGES),
             # of the database, whose queries cost more
             Check("ledger", 4 * every_s, open_work.measure, ledger.GAUGES),
+            Check("catalogue", rarely_s, in_effect, (metrics.NOT_IN_EFFECT,)),
             Check("quality", rarely_s, partial(ledger.measure_quality, database), ledger.QUALITY),
             Check("drift", rarely_s, partial(drift.measure, database), drift.GAUGES),
             Check("reference", rarely_s, compare, reference.GAUGES),

@@ -171,6 +171,12 @@ UNAPPLIED: Final = Gauge(
     "Decisions of the last day that the catalogue has not answered within five minutes",
     ["processor"],
 )
+NOT_IN_EFFECT: Final = Gauge(
+    "earmark_tracks_not_in_effect",
+    "Tracks whose current decision the catalogue does not have, after five minutes; its last "
+    "answer: silent (none) | stale (it keeps another) | replaced (it applied an older one later)",
+    ["answer"],
+)
 OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Open review tasks", ["queue"])
 OPEN_APPEALS: Final = Gauge(
     "earmark_appeals_open",
@@ -253,8 +259,8 @@ CERTIFICATE_ENDS: Final = Gauge(
 )
 MONITOR_FAILURES: Final = Counter(
     "earmark_monitor_failures_total",
-    "Checks of the monitor that failed: broker | disks | ledger | quality | drift | reference | "
-    "rights | certificates",
+    "Checks of the monitor that failed: broker | disks | ledger | catalogue | quality | drift | "
+    "reference | rights | certificates",
     ["check"],
 )
 OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")

@@ -1,4 +1,4 @@
-"""Verification of the ledger: rows match their records, the audit chain holds."""
+"""Verification of the ledger: rows match their records, the catalogue has what was decided."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +35,11 @@ def faults(ledger: Ledger) -> Iterator[Fault]:
                 yield Fault(table.name, fault)
         if count := monitoring.decisions_without_upload(connection):
             yield Fault("decisions", f"{count} are about uploads that the ledger does not have")
+        if monitoring.has_catalogue(connection):
+            wrong = monitoring.not_in_effect(datetime.now(UTC) - LATE).limit(MOST)
+            for row in connection.execute(wrong):
+                detail = f"{row.track_id} is not as {row.decision_id} decides: {row.why}"
+                yield Fault("catalogue", detail)
         if count := monitoring.tasks_without_state(connection):
             yield Fault("review tasks", f"{count} have no state")
         if count := monitoring.unsent_since(connection, datetime.now(UTC) - LATE):

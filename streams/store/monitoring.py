@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, func, insert, select, text
+from sqlalchemy import (
+    Connection,
+    Select,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
@@ -15,6 +26,7 @@ from streams.contract.records.rights import RightsChanged, RightsEntry
 from streams.store import appeals
 from streams.store.account_tables import OUTBOX, TASK_STATES
 from streams.store.database import Ledger, count, latest_of_each, parsed, unmatched
+from streams.store.queries import LONG_AGO
 from streams.store.tables import (
     ANALYSES,
     APPEALS,
@@ -57,6 +69,55 @@ def unapplied(connection: Connection, since: datetime, until: datetime) -> int:
     """Return how many decisions of that time the catalogue has not answered."""
     of_that_time = DECISIONS.c.recorded_at.between(since, until)
     return unmatched(connection, DECISIONS.c.decision_id, APPLIED.c.decision_id, of_that_time)
+
+
+def not_in_effect(until: datetime, since: datetime = LONG_AGO) -> Select[Any]:
+    """Return a query of the current decisions that the catalogue does not have.
+
+    Of each: track, decision, and why: ``silent`` (no answer), ``stale`` (the catalogue keeps a
+    decision that is older here), ``replaced`` (an older decision was applied after it). The order
+    is that of ``reopening.newest``. Nothing after ``until`` counts.
+    """
+    current, later = DECISIONS.c, DECISIONS.alias().c
+    answer, other = APPLIED.c, APPLIED.alias().c
+    at, later_at = (func.coalesce(table.recorded_at, LONG_AGO) for table in (current, later))
+    same_moment = (later.uploaded_at == current.uploaded_at) & (later_at == at)
+    is_later = or_(
+        tuple_(later.uploaded_at, later_at) > tuple_(current.uploaded_at, at),
+        same_moment & (later.previous_decision_id == current.decision_id),
+        same_moment
+        & current.previous_decision_id.is_distinct_from(later.decision_id)
+        & (later.decision_id > current.decision_id),
+    )
+    superseded = exists().where(later.track_id == current.track_id, is_later)
+    replaced = exists().where(
+        other.track_id == answer.track_id,
+        other.result != "stale",
+        other.recorded_at > answer.recorded_at,
+        other.recorded_at <= until,
+    )
+    why = case(
+        (answer.result.is_(None), "silent"), (answer.result == "stale", "stale"), else_="replaced"
+    )
+    return (
+        select(current.track_id, current.decision_id, why.label("why"))
+        .outerjoin(APPLIED, answer.decision_id == current.decision_id)
+        .where(current.recorded_at.between(since, until), ~superseded)
+        .where(or_(answer.recorded_at.is_(None), answer.recorded_at <= until))
+        .where(or_(answer.result.is_(None), answer.result == "stale", replaced))
+    )
+
+
+def has_catalogue(connection: Connection) -> bool:
+    """Return whether any catalogue answers here."""
+    return connection.execute(select(APPLIED.c.decision_id).limit(1)).first() is not None
+
+
+def differing(connection: Connection, since: datetime, until: datetime) -> dict[str, int]:
+    """Return how many tracks are not in the catalogue as decided, by why (``not_in_effect``)."""
+    tracks = not_in_effect(until, since).subquery()
+    query = select(tracks.c.why, func.count()).group_by(tracks.c.why)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def queues(connection: Connection) -> set[str]:

@@ -234,12 +234,13 @@ CREDITS: Final = _table(
     topic=topics.CREDITS_DERIVED,
 )
 
-# The catalogue's first result. The catalogue repeats it when a decision comes again.
+# The catalogue's latest answer: of a track, the last that is not stale is what the catalogue has.
 APPLIED: Final = _table(
     "applied",
     ids("decision_id"),
     words("upload_id", "track_id", "result"),
     topic=topics.DECISIONS_APPLIED,
+    newest="recorded_at",
 )
 
 # A dead letter is no record: its exact bytes and headers are stored instead of JSON.

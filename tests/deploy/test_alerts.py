@@ -46,6 +46,7 @@ OOD = 'earmark_abstained_total{reason="unlike_known",model="m"}'
 SLA = "earmark_review_sla_seconds"
 LOW = 'earmark_quality_share{measure="overturned_by_rule",of="no-ai",bound="low"}'
 CASES_OF = 'earmark_quality_cases{measure="overturned_by_rule",of="no-ai"}'
+NOT_IN_EFFECT = 'earmark_tracks_not_in_effect{{answer="{}"}}'
 TASK = 'earmark_review_task_oldest_seconds{queue="appeals"}'
 
 # alert: when (minutes), series that make it fire, series that are near and do not
@@ -221,6 +222,25 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         [
             {'earmark_decisions_unapplied{processor="catalogue"}': "0x60"},
             {'earmark_decisions_unapplied{processor="catalogue"}': "0x25 3x2 0x30"},
+        ],
+    ),
+    "EarmarkDecisionStale": (
+        30,
+        [{NOT_IN_EFFECT.format("stale"): "1x60", NOT_IN_EFFECT.format("silent"): "0x60"}],
+        [
+            {NOT_IN_EFFECT.format("stale"): "0x60", NOT_IN_EFFECT.format("silent"): "9x60"},
+            {NOT_IN_EFFECT.format("stale"): "0x26 1x2 0x30"},
+        ],
+    ),
+    "EarmarkCatalogueDiffers": (
+        60,
+        [
+            {NOT_IN_EFFECT.format("silent"): "4x90", NOT_IN_EFFECT.format("replaced"): "0x90"},
+            {NOT_IN_EFFECT.format("silent"): "0x90", NOT_IN_EFFECT.format("replaced"): "4x90"},
+        ],
+        [
+            {NOT_IN_EFFECT.format("silent"): "0x90", NOT_IN_EFFECT.format("stale"): "4x90"},
+            {NOT_IN_EFFECT.format("silent"): "0x40 3x25 0x30"},
         ],
     ),
     "EarmarkReviewsLate": (

@@ -15,6 +15,7 @@ from streams.store.database import Ledger
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue's time to answer
 HORIZON: Final = timedelta(days=1)  # older decisions have raised an alert already
+COMPARED: Final = timedelta(days=30)  # older ones: `earmark ledger verify`
 GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS)
 QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES, metrics.KAPPA)
 RIGHTS: Final = (metrics.AGREEMENTS, metrics.AGREEMENTS_ENDING, metrics.OPT_OUTS)
@@ -48,6 +49,15 @@ class LedgerGauges:
             metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
         for state in sorted(PENDING_STATES):
             metrics.OPEN_APPEALS.labels(state).set(appeals.get(state, 0))
+
+
+def measure_catalogue(ledger: Ledger) -> None:
+    """Set the gauge of tracks whose current decision the catalogue does not have."""
+    now = datetime.now(UTC)
+    with ledger.reading() as connection:
+        counts = monitoring.differing(connection, now - COMPARED, now - GRACE)
+    for answer in ("silent", "stale", "replaced"):
+        metrics.NOT_IN_EFFECT.labels(answer).set(counts.get(answer, 0))
 
 
 def measure_quality(ledger: Ledger) -> None:

@@ -1,5 +1,7 @@
 """One order of decisions per track: the catalogue ends with the ledger's current decision.
 
+In every territory, whatever people and registries change, and the ledger sees it so.
+
 A track is delivered once or several times, the same or another upload, before and after a
 verdict, a revocation and an appeal. Each consumer reads its topics in order and at its own
 pace; every message may come twice.
@@ -8,7 +10,7 @@ pace; every message may come twice.
 import itertools
 import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -16,14 +18,24 @@ from hypothesis import strategies as st
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.contract.records import Cause, Declaration, Record, Tool, TrackClassified
+from streams.contract.records import (
+    Cause,
+    DecisionApplied,
+    Declaration,
+    Extent,
+    Record,
+    Tool,
+    TrackClassified,
+    TrackDecided,
+)
 from streams.contract.records.policy import TrackReopened
+from streams.contract.records.reviews import AppealOutcome
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
 from streams.services.reexamination import LedgerBehind
 from streams.stages.ledger import project
 from streams.stages.redecide import Redecide
-from streams.store import reopening
+from streams.store import monitoring, reopening
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.track_facts import TrackFacts
@@ -31,6 +43,7 @@ from tests.support.catalogue import CatalogueFixture
 from tests.support.events import UPLOADED_AT, agreement, appeal, classified, message, verdict
 
 SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))
+NO_AI = AppealOutcome(extent=Extent.NONE, reasons="The stems are played by hand.")
 T0 = 1_795_000_000_000
 REDECIDED = (
     topics.DECIDED,
@@ -41,9 +54,11 @@ REDECIDED = (
 )
 FACTS: dict[str, tuple[str, Record]] = {
     "agreement": (topics.RIGHTS_CHANGED, agreement()),
-    "revocation": (topics.RIGHTS_CHANGED, agreement(2, permission="revoked")),
+    "narrowing": (topics.RIGHTS_CHANGED, agreement(2, territories=("DE", "NO"))),
+    "revocation": (topics.RIGHTS_CHANGED, agreement(3, permission="revoked")),
     "verdict": (topics.REVIEWS_DECIDED, verdict()),
-    "appeal": (topics.APPEALS_CHANGED, appeal()),
+    "relief": (topics.APPEALS_CHANGED, appeal(interim_relief=True)),
+    "overturned": (topics.APPEALS_CHANGED, appeal(sequence=1, state="overturned", outcome=NO_AI)),
 }
 STEPS = ("delivery", "redelivery", "other", *FACTS)
 
@@ -111,15 +126,31 @@ class Installation:
             self.publish(output.topic, output.record)
 
     def _catalogue(self, batch: Sequence[Message]) -> None:
-        self.catalogue.apply([each for each in batch if each.topic == topics.DECIDED])
+        decided = [each for each in batch if each.topic == topics.DECIDED]
+        for each, result in zip(decided, self.catalogue.apply(decided), strict=True):
+            decision = TrackDecided.model_validate_json(each.value or b"")
+            ids = decision.model_dump(include={"decision_id", "upload_id", "track_id"})
+            answer = DecisionApplied.model_validate(ids | {"result": result})
+            self.publish(topics.DECISIONS_APPLIED, answer)
 
-    def stands(self) -> str:
-        standing = reopening.current_decisions(self.ledger, ["T-1"])
-        return standing["T-1"].decided.decision_id
+    def stands(self) -> TrackDecided:
+        return reopening.current_decisions(self.ledger, ["T-1"])["T-1"].decided
 
-    def applied(self) -> str:
-        standing: dict[str, str] = dict(self.catalogue.rows("track_id, decision_id"))
-        return standing["T-1"]
+    def applied(self) -> tuple[str, dict[str, str]]:
+        """Return decision and action in every place, as the catalogue has them."""
+        ((decision_id, display),) = self.catalogue.rows("decision_id, display")
+        territories = self.catalogue.rows("territory, display", "catalogue_territories")
+        return decision_id, {"": display} | dict(territories)
+
+    def not_in_effect(self) -> list[str]:
+        with self.ledger.reading() as connection:
+            query = monitoring.not_in_effect(datetime.now(UTC) + timedelta(days=9_999))
+            return [row.why for row in connection.execute(query)]
+
+
+def actions_of(decided: TrackDecided) -> dict[str, str]:
+    scoped = {name: one.actions.display for one in decided.territorial for name in one.territories}
+    return {"": decided.actions.display} | scoped
 
 
 def play(migrated: Path, folder: Path, steps: Sequence[str], seed: int) -> Installation:
@@ -144,12 +175,21 @@ def play(migrated: Path, folder: Path, steps: Sequence[str], seed: int) -> Insta
 
 def check(installation: Installation) -> None:
     applied, standing = installation.applied(), installation.stands()
+    assert installation.not_in_effect() == []
     asked = TrackReopened(track_id="T-1", cause=Cause(kind="rights", id="registry"))
     again = [message(topics.REOPENED, asked, offset=next(installation.clock))]
     assert list(installation.redecide.handle(again).outputs) == []  # every fact has been used
     installation.ledger.close()
     installation.catalogue.close()
-    assert applied == standing
+    assert applied == (standing.decision_id, actions_of(standing))
+
+
+def test_the_catalogue_has_what_holds_in_each_territory(migrated: Path, tmp_path: Path) -> None:
+    steps = ("other", "agreement", "narrowing", "redelivery")
+    installation = play(migrated, tmp_path / "story", steps, seed=1)
+    _, actions = installation.applied()
+    assert actions.keys() == {"", "DE", "NO"}
+    check(installation)
 
 
 def test_a_track_that_was_delivered_twice_gets_its_later_decisions(
@@ -157,8 +197,7 @@ def test_a_track_that_was_delivered_twice_gets_its_later_decisions(
 ) -> None:
     steps = ("agreement", "redelivery", "revocation")
     installation = play(migrated, tmp_path / "story", steps, seed=1)
-    standing = reopening.current_decisions(installation.ledger, ["T-1"])["T-1"].decided
-    assert not standing.label.licensed  # the revocation counts
+    assert not installation.stands().label.licensed  # the revocation counts
     check(installation)
 
 
