@@ -107,11 +107,11 @@ def test_a_track_that_is_not_as_decided_is_found(ledger: Ledger, story: str) -> 
     known = [decision("K", "a", 60), answer("K", "a", "applied", 59)]
     ledger.write([*known, *rows])
     measure_catalogue(ledger)
-    found = {
+    gauges = {
         why: REGISTRY.get_sample_value("earmark_tracks_not_in_effect", {"answer": why})
         for why in ("silent", "stale", "replaced")
     }
-    assert found == {why: float(why == expected) for why in found}
+    assert gauges == {why: float(why == expected) for why in gauges}
     reported = [fault.detail for fault in faults(ledger) if fault.kind == "catalogue"]
     assert len(reported) == (expected is not None)
     assert all(detail.endswith(f": {expected}") for detail in reported)
@@ -159,6 +159,6 @@ def test_many_tracks_are_compared_quickly(large: Ledger) -> None:
     with large.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(DECISIONS)) == 2 * TRACKS
         begun = time.monotonic()
-        found = monitoring.differing(connection, minutes_ago(9_999), minutes_ago(5))
+        counts = monitoring.differing(connection, minutes_ago(9_999), minutes_ago(5))
         assert time.monotonic() - begun < 20  # it takes about a second
-    assert found == {"silent": 1}
+    assert counts == {"silent": 1}
