@@ -9,7 +9,6 @@ that does not fit the bytes is recorded as invalid, and its statements do not co
 """
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,8 @@ from streams.contract.records import Aigc, Provenance
 from streams.media.audio_formats import container_of
 from streams.policy.mappings import extent_of_source_types
 
-MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: reading a manifest hashes all of it
+MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: c2pa hashes parts of up to 256 MiB
+BLOCK: Final = 2**20
 MAX_ITEMS: Final = 50
 AIGC: Final = "aigc"
 TRAINING: Final = ("cawg.training-mining", "c2pa.training-mining")
@@ -55,16 +55,15 @@ def read(descriptor: int, anchors: str = "") -> Provenance | None:
         tag = _aigc(file)
         container = container_of(file)
         if container and container.c2pa and os.fstat(descriptor).st_size <= MAX_MANIFEST_BYTES:
-            file.seek(0)
-            manifest = _manifest(file.read(), container.media_type, anchors)
+            manifest = _manifest(file, container.media_type, anchors)
     if manifest is None and tag is None:
         return None
     return (manifest or Provenance()).model_copy(update={"aigc": tag})
 
 
-def _manifest(content: bytes, kind: str, anchors: str) -> Provenance | None:
+def _manifest(file: IO[bytes], kind: str, anchors: str) -> Provenance | None:
     """Read and validate the manifest of a file; None where it has none."""
-    if b"c2pa" not in content:
+    if not mentions(file, b"c2pa"):
         return None
     import c2pa
 
@@ -80,7 +79,7 @@ def _manifest(content: bytes, kind: str, anchors: str) -> Provenance | None:
         settings["trust"] = {"trust_anchors": anchors}
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(settings))
-        reader = c2pa.Reader.try_create(kind, io.BytesIO(content), None, context)
+        reader = c2pa.Reader.try_create(kind, file, None, context)
         if reader is None:
             return None
         with reader:
@@ -90,6 +89,17 @@ def _manifest(content: bytes, kind: str, anchors: str) -> Provenance | None:
     except Exception as error:  # noqa: BLE001 - a broken manifest is a finding, no failure
         code = type(error).__name__
         return None if "NotFound" in code else Provenance(state="invalid", codes=(code[:100],))
+
+
+def mentions(file: IO[bytes], word: bytes) -> bool:
+    """Whether a file contains a word; it may be larger than the memory that is left."""
+    file.seek(0)
+    end = b""
+    while block := file.read(BLOCK):
+        if word in end + block:
+            return True
+        end = block[1 - len(word) :]
+    return False
 
 
 def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provenance:

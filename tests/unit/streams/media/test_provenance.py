@@ -2,8 +2,8 @@
 
 import asyncio
 import io
+import struct
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from streams.contract.records import Aigc, Extent, Provenance
 from streams.media.decode_pool import DecodePool
-from streams.media.provenance import ProvenanceDecoder, read
+from streams.media.provenance import BLOCK, ProvenanceDecoder, mentions, read
 from streams.runtime.settings import Settings
 from tests.support.signing import Signatory, wav
 
@@ -143,6 +143,21 @@ def test_a_broken_tag_is_none(tag: str, tmp_path: Path) -> None:
     assert provenance_of(encoded("flac", "flac", AIGC=tag), tmp_path) is None
 
 
+def heard(contents: dict[str, bytes], tmp_path: Path) -> dict[str, bytes]:
+    """The provenance of files, as the confined child of a pool returns it."""
+
+    async def decoded() -> dict[str, bytes]:
+        with DecodePool(Settings(decode_workers=1), ProvenanceDecoder(SIGNATORY.anchor)) as pool:
+            await pool.warm()
+            output = {}
+            for name, content in contents.items():
+                (tmp_path / name).write_bytes(content)
+                output[name] = (await pool.decode(tmp_path / name)).provenance
+            return output
+
+    return asyncio.run(decoded())
+
+
 def test_it_is_read_in_the_confined_child(tmp_path: Path) -> None:
     """Landlock, seccomp and limits leave the library all it needs, and no more."""
     contents = {
@@ -152,18 +167,26 @@ def test_it_is_read_in_the_confined_child(tmp_path: Path) -> None:
                           enumerate(SIGNATORY.sign(wav(6.0)))),
     }  # fmt: skip
 
-    async def heard() -> dict[str, Any]:
-        settings = Settings(decode_workers=1)
-        with DecodePool(settings, ProvenanceDecoder(SIGNATORY.anchor)) as pool:
-            await pool.warm()
-            output = {}
-            for name, content in contents.items():
-                (tmp_path / name).write_bytes(content)
-                output[name] = (await pool.decode(tmp_path / name)).provenance
-            return output
-
-    output = asyncio.run(heard())
+    output = heard(contents, tmp_path)
     assert output["plain"] == b""
     trusted = Provenance.model_validate_json(output["signed"])
     assert (trusted.state, trusted.extent) == ("trusted", Extent.ALL)
     assert Provenance.model_validate_json(output["tampered"]).state == "invalid"
+
+
+def test_a_large_file_fits_into_the_memory_of_the_child(tmp_path: Path) -> None:
+    """Six minutes of 24 bits at 96 kHz: the file alone takes most of what a decode may take."""
+    size = 200 * 2**20
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, 96_000, 6 * 96_000, 6, 24)
+    head = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + form
+    large = head + struct.pack("<4sI", b"data", size) + bytes(range(256)) * (size // 256)
+    output = heard({"plain": large, "signed": SIGNATORY.sign(large)}, tmp_path)
+    assert output["plain"] == b""
+    assert Provenance.model_validate_json(output["signed"]).state == "trusted"
+
+
+def test_the_mark_of_a_manifest_is_found_across_blocks(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"-" * (BLOCK - 2) + b"c2pa")
+    with (tmp_path / "one").open("rb") as file:
+        assert mentions(file, b"c2pa")
+        assert not mentions(file, b"c2pb")
