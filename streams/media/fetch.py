@@ -107,7 +107,7 @@ class Fetcher:
         try:
             with (
                 self._store_errors(uri),
-                os.fdopen(descriptor, "wb") as copy,
+                os.fdopen(descriptor, "wb", buffering=0) as copy,
                 self._open(uri) as source,
             ):
                 self._check_size(getattr(source, "size", None) or 0)
@@ -156,7 +156,13 @@ class Fetcher:
         scheme = self._scheme(uri)
         if scheme == "file":
             return self._open_local(uri)
-        return self.http.open(uri) if scheme in HTTP else fsspec.open(uri, "rb").open()
+        if scheme in HTTP:
+            return self.http.open(uri)
+        if "::" in uri:  # fsspec would open one store inside another
+            raise RefusedUri("refused_path", "the URI names more than one store")
+        # The host of a URI is an option of its store; fsspec keeps each such store for ever.
+        options = fsspec.get_filesystem_class(scheme)._get_kwargs_from_urls(uri)
+        return fsspec.open(uri, "rb", skip_instance_cache=bool(options)).open()
 
     @contextmanager
     def _store_errors(self, uri: str) -> Iterator[None]:
@@ -208,7 +214,8 @@ class Fetcher:
 
 def _write(copy: IO[bytes], block: bytes) -> None:
     try:
-        copy.write(block)
+        while block:
+            block = block[copy.write(block) :]
     except OSError as error:  # a full disk is ours, whatever it is that does not fit
         raise Transient(f"spool: {error}") from error
 

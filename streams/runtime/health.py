@@ -53,8 +53,13 @@ class Health:
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing: a probe that went away or stayed silent."""
+
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 10  # of one read: a silent connection holds its thread no longer
+
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: probes come every few seconds."""
 

@@ -6,9 +6,11 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+import h11
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from detector.errors import EarmarkError, Fatal
 from streams.runtime import logs, metrics, tracing
@@ -22,6 +24,9 @@ from streams.web.console.app import create
 log = structlog.get_logger()
 
 GRACE_S: Final = 5
+SLOW_S: Final = 20.0
+SLOW_BYTES: Final = 20_000  # of a request that is not whole after SLOW_S: fewer end it
+CONNECTIONS: Final = 4_000  # at once; each may hold a head of 32 KB
 
 
 def run_console(settings: Settings) -> int:
@@ -66,6 +71,8 @@ def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how the app is served: which proxies are believed, and what is bounded."""
     return uvicorn.Config(
         app,
+        http=TimedProtocol,
+        limit_concurrency=CONNECTIONS,
         access_log=False,
         log_config=None,
         proxy_headers=bool(settings.trusted_proxies),
@@ -75,6 +82,49 @@ def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=32 * 1024,
     )
+
+
+class TimedProtocol(H11Protocol):
+    """Closes a connection whose request arrives too slowly; uvicorn waits for ever."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(  # type: ignore[override] # as uvicorn's
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Await the head of the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives."""
+        self._arrived += len(data)
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Await nothing any more."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._stop()
+        elif self._timer is None:
+            self._arrived = 0
+            self._timer = self.loop.call_later(SLOW_S, self._judge)
+
+    def _judge(self) -> None:
+        self._timer = None
+        if self._arrived < SLOW_BYTES and not self.flow.read_paused:  # paused: we are slow
+            self.transport.abort()
+        else:
+            self._watch()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 async def _beat(server: uvicorn.Server, health: Health) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from detector.errors import Fatal, Transient
+from detector.errors import Fatal, SenderAway, Transient
 from streams.media.fetch import YOUNG_S, Fetcher, RefusedUri, sweep
 from streams.media.fetch import spool as own_folder
 from streams.runtime.settings import Settings
@@ -109,7 +109,7 @@ def test_a_full_disk_is_tried_again(root: Path, spool: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        with pytest.raises(Transient, match="file store"):
+        with pytest.raises(Transient, match="spool:"):
             fetcher(root).fetch((root / "a.wav").as_uri(), None, spool)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -126,6 +126,20 @@ def test_other_stores_come_through_fsspec(root: Path, spool: Path) -> None:
     assert refused(fetch, "memory://bucket/none.wav", spool) == "missing_file"
     store.pipe_file("/bucket/big.wav", b"x" * 2_000)
     assert refused(fetch, "memory://bucket/big.wav", spool) == "too_large"
+
+
+def test_a_chain_of_stores_is_refused_and_none_is_kept(root: Path, spool: Path) -> None:
+    fetch = fetcher(root, schemes="file,memory,ftp")
+    stores = [fsspec.get_filesystem_class(scheme) for scheme in ("memory", "ftp", "file")]
+    before = [len(store._cache) for store in stores]
+    for number in range(5):
+        uri = f"memory://x::file:///{number}"
+        assert refused(fetch, uri, spool) == "refused_path"
+        with pytest.raises(SenderAway):
+            fetch.fetch(f"ftp://user{number}@127.0.0.1:9/a.wav", None, spool)
+    assert [len(store._cache) for store in stores] == before
+    (root / "a::b.wav").write_bytes(b"x")
+    assert fetch.fetch((root / "a::b.wav").as_uri(), None, spool).size == 1
 
 
 def test_a_scheme_without_its_package_is_said_at_start(root: Path) -> None:
