@@ -1,9 +1,7 @@
 """What happens to music between a studio and a platform: a frozen list of named cells.
 
-Each cell is one alteration or a short chain of them: coders at common rates, resampling, a
-changed speed, gain, limiting, equalisers, noise and cuts. Cells know no labels: AI and human
-recordings go through the same, with the same seed. A name never gets another meaning, so
-results of different models stay comparable.
+AI and human recordings go through the same cells with the same seed. A name never gets another
+meaning, so results of different models stay comparable.
 """
 
 import zlib

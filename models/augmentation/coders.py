@@ -41,10 +41,8 @@ class Coder:
 def through(audio: FloatArray, rate_hz: int, coder: Coder) -> tuple[FloatArray, int]:
     """Return the audio after encoding and decoding, and its sample rate.
 
-    Args:
-        audio: float32 [1 or 2, n], full scale at 1.
-        rate_hz: of ``audio``; FFmpeg resamples where the coder has a rate of its own.
-        coder: what to go through.
+    ``audio`` is float32 [1 or 2, n], full scale at 1. FFmpeg resamples where the coder has a rate
+    of its own.
     """
     return _decode(encoded(audio, rate_hz, coder))
 

@@ -1,10 +1,7 @@
 """Hard negatives: sounds with exact periods that no decoder made. All made here, seeded.
 
-Each kind is one way in which something other than a neural decoder pulses like clockwork.
-Sequencers repeat a sample exactly, players of old machines step on every frame of the screen,
-and lamps buzz. Speech coders and pitch shifters work in frames of a fixed length. Each lies
-over a rendered piece of music (``models.synthesis.music``). What a model flags among them is
-a false alarm; ``robustness`` counts these.
+Each kind pulses like clockwork in one way: sequencers, players of old machines, lamps, speech
+coders, pitch shifters. Each lies over a rendered piece (``models.synthesis.music``).
 """
 
 import zlib

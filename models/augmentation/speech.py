@@ -1,9 +1,7 @@
 """Something like speech, made from a seed: for telephone and speech recordings that no one is in.
 
-A voice as phonetics models it: pulses of the glottis, three formants that move from one
-syllable to the next, hiss for consonants, pauses to breathe. Pitch wanders, no two periods
-are equal (jitter), nor as loud (shimmer). Words it has none; what matters here is that
-speech has no exact period and that coders for it have.
+The glottis pulses through three moving formants, with hiss and pauses. No two periods are equal
+(jitter), nor as loud (shimmer): speech has no exact period, coders for it have.
 """
 
 from typing import Final

@@ -36,9 +36,8 @@ def chip_music(
 ) -> FloatArray:
     """Return music of an old console [2, n], whose player runs once per frame of the screen.
 
-    Two square voices, a triangle and noise. Levels and pitches change only on frames. In
-    ordinary music a few notes are arpeggios and levels fall in steps; with ``every_frame``
-    each voice does something new on every frame, which no music does for long.
+    Levels and pitches change only on frames. With ``every_frame`` each voice does something new on
+    every frame, which no music does for long.
     """
     length = int(seconds * RATE_HZ)
     frame = np.minimum((np.arange(length) * frame_hz / RATE_HZ).astype(int), 10**6)
@@ -61,8 +60,7 @@ def _voice(
 ) -> tuple[FloatVector, FloatVector]:
     """Return pitch (MIDI) and level of each frame.
 
-    In double precision: a phase summed up in single precision repeats its rounding with a
-    period of a power of two of samples, which is a decoder's clock indeed.
+    In double precision: rounding of a phase in single precision repeats with an exact period.
     """
     pitch, level = np.zeros(frames), np.zeros(frames)
     at, base = 0, (72, 60, 45)[voice]
@@ -93,8 +91,7 @@ def _noise_channel(
 def granular(rng: np.random.Generator, audio: FloatArray, hop: int) -> FloatArray:
     """Return the audio pitch-shifted grain by grain, a grain every ``hop`` samples.
 
-    Each grain is read at its own speed, as simple pitch correctors do it, and overlapped by
-    half with its neighbours; how well they fit together changes with every grain.
+    Each grain has its own speed and overlaps by half with its neighbours.
     """
     size = 2 * hop
     window = np.hanning(size + 1)[:size].astype(np.float32)
@@ -112,11 +109,7 @@ def granular(rng: np.random.Generator, audio: FloatArray, hop: int) -> FloatArra
 
 
 def arranged(rng: np.random.Generator, seconds: float, per_minute: float) -> FloatArray:
-    """Return dance music [2, n] as a sequencer plays it: everything on the grid, to the sample.
-
-    Kick, clap and hats are the same samples each time; bass and arpeggio start at the same
-    phase on every sixteenth; a pad ducks under each kick.
-    """
+    """Return dance music [2, n] as a sequencer plays it: everything on the grid, to the sample."""
     length = int(seconds * RATE_HZ)
     step = RATE_HZ * 60 / per_minute / 4
     starts = np.round(np.arange(int(length / step)) * step).astype(int)

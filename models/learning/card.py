@@ -89,7 +89,6 @@ def _recall(calibration: dict[str, Any]) -> str:
 
 
 def _gates(description: dict[str, Any]) -> str:
-    """Return what the gates of the release measured."""
     release = description.get("release")
     if release is None:
         return ""
@@ -115,7 +114,6 @@ def _gates(description: dict[str, Any]) -> str:
 
 
 def _few_shot_table(description: dict[str, Any]) -> str:
-    """Return how well generators are learned from a few tracks."""
     few_shot = description.get("few_shot")
     if few_shot is None:
         return ""

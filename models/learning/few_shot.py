@@ -1,9 +1,7 @@
 """The command ``earmark learn``: files in, a candidate model and what changes with it out.
 
-The old and the new model are compared on tracks that the judging template does not know: each
-track and each control is left out once. The human recordings of the model are counted under
-the null that the new template has changed. A candidate is refused where it finds nothing, or
-where it finds the source (the controls) and not the generator.
+Old and new model are compared on tracks that the judging template does not know. A candidate is
+refused where it finds nothing, or the source (the controls) and not the generator.
 """
 
 import hashlib

@@ -1,14 +1,8 @@
 """Learns a new generator from a few of its tracks: a template and its clock.
 
-The template must describe the generator, not the way in which its tracks were published. So
-it is compared with human recordings of the same population only. Bins at and above the lowest
-cut-off of the tracks are left out. *Controls* are human recordings from the same source (same
-site, same encoder). Their directions are removed from the template, and their scores are made
-no more surprising than those of other recordings.
-
-The new template has a null of its own (``detector.evidence.templates.Learned``). The null of
-the whole answer is measured again with it. A clock at a listed rate gets the generator's name.
-A clock at an unlisted rate is added to the list, with the penalty of less plausible rates.
+*Controls* are human recordings from the same source. The template is made blind to them, so it
+describes the generator and not how its tracks were published. The null of the whole answer is
+measured again, and a clock at an unlisted rate is added with a penalty.
 """
 
 from collections import Counter
@@ -79,11 +73,11 @@ def learn(
 
     Args:
         name: of the generator.
-        shots: three tracks of it or more, all of one population.
+        shots: at least ``least`` tracks of it, all of one population.
         controls: people's recordings from the same source; may be empty.
         model: with templates; it is not changed.
         references: of that model.
-        least: so many tracks must be there.
+        least: number of tracks.
 
     Raises:
         BadInput: ``too_few``, ``mixed_rates``, or ``manifest`` where the model has no
@@ -199,12 +193,9 @@ def those_at(humans: References, population_name: str, rates_hz: Collection[int]
 
 
 def null(vector: FloatArray, humans: References, left_out: FloatVector) -> HumanScores:
-    """Return the cosines of human recordings; raised, where controls lie above them.
+    """Return the cosines of one population's human recordings; raised where controls lie above.
 
-    Args:
-        vector: the template.
-        humans: of one population.
-        left_out: the cosine of each control with a template that has not met it.
+    ``left_out`` is the cosine of each control with a template that has not met it.
     """
     cosines = humans.units.astype(np.float64) @ vector.astype(np.float64)
     if len(left_out):
@@ -231,10 +222,7 @@ def left_out_cosines(
 def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScale) -> HumanScores:
     """Return the human scores of the whole answer, with the learned templates among its looks.
 
-    Args:
-        humans: of one population.
-        learned: templates; those of other populations are passed over.
-        scale: of the whole answer before; it stays.
+    ``humans`` are of one population; templates of others are passed over. ``scale`` stays.
     """
     population_name = str(humans.populations[0])
     strongest = humans.whole.astype(np.float64)
@@ -301,7 +289,6 @@ def _heights(observed: Observation) -> FloatArray:
 
 
 def _best_rate(z: FloatVector, geometry: Geometry) -> float | None:
-    """Return the rate in Hz with the strongest lines, contrast included."""
     allowed = allowed_bins(geometry)
     rates = np.exp(np.arange(np.log(RATES_HZ[0]), np.log(RATES_HZ[1]), RATE_STEP))
     scores = np.zeros(len(rates))

@@ -1,13 +1,8 @@
 """What human recordings score: the scale of each look by length, and the null of the answer.
 
-Every human recording, and every delivery of one (``models.training.augmented_humans``), is scored
-with every look that an answer takes. For each look two lines in the logarithm of the length are
-fitted by quantile regression (Koenker and Bassett, 1978): through the medians and through the
-90 % points (``detector.calibration.calibration``). They never fall with length, because more of
-the same does not make a recording less conspicuous. Performances weigh alike.
-
-The null of the whole answer contains each recording's score by lines that its own repository
-did not shape. A new track did not shape them, either.
+For each look, quantile regression (Koenker and Bassett, 1978) fits two lines in the logarithm of
+the length: through medians and 90 % points. They never fall with length. The null contains each
+recording's score by lines that its own repository did not shape.
 """
 
 from collections import Counter

@@ -1,8 +1,7 @@
 """Observes files in parallel, once: a cache folder keyed by content.
 
-Training and evaluation decode a file as the service does (``detector.observation.listen``).
-Observations are stored under the SHA-256 of the file and the observation's version. A second
-run, another model or another manifest of the same recordings decodes nothing.
+Files are decoded as the service does (``detector.observation.listen``). The key is the SHA-256 of
+the file and the observation's version.
 """
 
 import multiprocessing

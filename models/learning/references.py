@@ -1,9 +1,7 @@
 """The file ``references.zst`` of a model: the spectra's lines of its human recordings.
 
-A generator can only be learned against human recordings, and the training set is not released.
-These vectors contain how often each bin is a maximum, without what is common
-(``detector.evidence.templates``). No sound can be made of them. They are stored in coarse steps
-and match a template as the originals do, to a few thousandths.
+The vectors contain how often each bin is a maximum, in coarse steps, without what is common
+(``detector.evidence.templates``). No sound can be made of them.
 """
 
 from dataclasses import dataclass

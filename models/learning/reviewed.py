@@ -1,10 +1,7 @@
 """Tracks for ``earmark learn`` from what reviewers decided.
 
-``earmark ledger export-training-labels`` writes a manifest of the tracks that people decided
-and that may be
-used for training. Here the tracks of one generator are taken from it as lessons, and
-people's recordings from the same sources (distributors) as controls. The file is all that
-both sides know of each other.
+The manifest of ``earmark ledger export-training-labels`` gives the tracks of one generator as
+lessons, and people's recordings from the same distributors as controls.
 """
 
 import csv

@@ -1,9 +1,7 @@
 """Small pieces of music rendered from a seed, played the way people play.
 
-Nothing is recorded or stored: a piece is a chord progression, a melody, a bass line and
-percussion, rendered with numpy. It passes for a person's playing to the clock detector. Its
-tempo wanders, its notes come early or late by some milliseconds, and no two strokes are alike.
-Breath, hats and room fill the bands above 4.5 kHz without any exact period.
+The tempo wanders, notes come early or late by milliseconds, and no two strokes are alike. Breath,
+hats and room fill the bands above 4.5 kHz without any exact period.
 """
 
 from dataclasses import dataclass

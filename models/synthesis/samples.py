@@ -1,7 +1,6 @@
 """Self-made tracks, one for each way that an upload can go; nothing is stored.
 
-They are for a first run and for tests: each is made so that one thing happens to it. They
-are no evidence of how well the detector does on real generators.
+They are no evidence of how well the detector does on real generators.
 """
 
 from dataclasses import dataclass
@@ -55,10 +54,9 @@ class Sample:
 def write_samples(folder: Path, seed: int) -> list[Sample]:
     """Write the set into ``folder`` (made if need be) and return what is in it.
 
-    Equal seeds give equal samples (and equal bytes with the same FFmpeg). Human-like are
-    the ``human`` ones and the two made from the first of them; ``decoder`` is that same
-    piece with its upper bands painted by a simulated neural decoder, as are the pieces
-    under the other AI kinds. A folder that holds them already is left as it is.
+    Equal seeds give equal samples, and equal bytes with the same FFmpeg. A simulated decoder has
+    painted the upper bands of the AI kinds; ``decoder`` is the first ``human`` piece. A folder that
+    holds them already is left as it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     samples = _samples(folder)
@@ -146,9 +144,5 @@ def _edit(audio: FloatArray) -> FloatArray:
 
 
 def _derived(seed: int, number: int) -> int:
-    """Return a seed of its own for each piece.
-
-    One human track in ten is "uncertain" by definition; the offset is one at which, with
-    the usual seeds, none of these is.
-    """
+    """Return a seed of its own for each piece; with the usual seeds none of these is uncertain."""
     return int(np.random.SeedSequence((seed, 80 + number)).generate_state(1)[0])

@@ -1,13 +1,8 @@
 """A simulated neural decoder: the clock of a real one, without anyone's weights.
 
-What the clock detector hears does not depend on what a decoder learned but on how it is
-built: latents at a frame rate, then transposed convolutions up to the sample rate. The
-strides repeat the same filters in every frame, so the energy of what comes out pulses at
-sample_rate / hop, whatever the weights. Random ones therefore do (seeded).
-
-As in band-extending decoders, the music below 4 kHz passes and everything above is painted
-from latents (its level in each frame is kept). Figures measured on such files say that the
-detector works as built; they say nothing about any real generator.
+Strides repeat the same filters in every frame, so the output pulses at sample_rate / hop even with
+random weights. Music below 4 kHz passes; all above is painted from latents at its level. Figures on
+such files say nothing about any real generator.
 """
 
 from math import prod
@@ -58,10 +53,9 @@ def _paint(channels: int, frames: int, strides: tuple[int, ...], seed: int) -> F
 
 
 def _upsample(signal: FloatArray, weight: FloatArray) -> FloatArray:
-    """Return a transposed convolution whose kernel reaches over two frames.
+    """Return a transposed convolution [frames, stride * outputs] over two frames.
 
-    ``signal`` [frames, channels], ``weight`` [2, channels, stride * outputs]; the result is
-    [frames, stride * outputs]: each frame's own part and the second half of the one before.
+    ``signal`` [frames, channels], ``weight`` [2, channels, stride * outputs].
     """
     out: FloatArray = signal @ weight[0]
     out[1:] += signal[:-1] @ weight[1]
@@ -69,7 +63,6 @@ def _upsample(signal: FloatArray, weight: FloatArray) -> FloatArray:
 
 
 def _split(audio: FloatArray, sample_rate_hz: int) -> tuple[FloatArray, FloatArray]:
-    """Return what lies below and above 4 kHz."""
     length = audio.shape[1]
     size = fft.next_fast_len(length, real=True)
     spectrum = fft.rfft(audio, size)

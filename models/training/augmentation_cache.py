@@ -1,9 +1,7 @@
 """A cache of the observations of augmented recordings, splices and hard negatives.
 
-Encoding and stretching cost a hundred times what scoring does. So each observation is stored
-in a cache folder, and another model or another alpha scores the same sounds in a minute. The
-name of an augmentation or a kind never gets another meaning. The key is made of content,
-name, seed and observation version.
+Encoding and stretching cost a hundred times what scoring does. The key is made of content, name,
+seed and observation version, so the name of an augmentation or a kind never gets another meaning.
 """
 
 import hashlib

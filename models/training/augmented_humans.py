@@ -1,17 +1,8 @@
 """Augmented human recordings: further witnesses of the same performances.
 
-The calibration set differs from what a platform receives. Coders and phase vocoders draw
-lines of their own, excerpts are shorter than songs, and below 44.1 kHz the set has no songs.
-So some human recordings of 44.1 kHz and up are augmented and observed again. They are stored
-in the cache of the robustness report (``models.training.augmentation_cache``):
-
-- four of each source, the middle 40 s of each: coded, time-stretched, at lower sample rates,
-  and cut to the lengths of the windows table;
-- one of each performance of a minute and more, 150 s of it: coded, stretched, and at all the
-  lower rates, where they are the only whole songs.
-
-An augmented recording keeps the repository and the lineage of its original, so no fold
-separates them. All versions of a performance together weigh as much as one recording.
+Four recordings of each source (``excerpts``) and the longest of each performance (``songs``) are
+coded, stretched and resampled; all are of 44.1 kHz and up. They keep repository and lineage, and
+all versions of a performance together weigh as much as one recording.
 """
 
 from collections.abc import Sequence
@@ -46,11 +37,8 @@ def augment_humans(
 ) -> list[Observed]:
     """Return augmented versions of the human recordings among ``originals``.
 
-    Args:
-        originals: recordings; the draw depends on all of them.
-        cells: cache folder; what it lacks is observed and stored.
-        workers: processes that decode.
-        seed: of the draw, of cuts and noise.
+    The draw depends on all of ``originals`` and on ``seed``. ``cells`` is the cache folder,
+    ``workers`` the number of processes that decode what it lacks.
     """
     human = [one for one in originals if one.track.label == HUMAN]
     recordings = [*excerpts(originals, seed), *songs(human, seed)]
@@ -64,7 +52,7 @@ def augment_humans(
 
 
 def excerpts(originals: Sequence[Observed], seed: int) -> list[Recording]:
-    """Return some recordings of each source, to observe in excerpts: the robustness report's."""
+    """Return the middle 40 s of four recordings of each source; cells as in robustness."""
     drawn = sample([one.track for one in originals], PER_SOURCE, seed)
     return [
         Recording(track, seconds, EXCERPT_S, seed, EXCERPT_AUGMENTATIONS, WINDOWS_S)
@@ -74,7 +62,7 @@ def excerpts(originals: Sequence[Observed], seed: int) -> list[Recording]:
 
 
 def songs(human: Sequence[Observed], seed: int) -> list[Recording]:
-    """Return the longest recording of each performance of a minute and more."""
+    """Return 150 s of the longest recording of each performance of a minute and more."""
     longest: dict[str, tuple[float, Track]] = {}
     for recording in human:
         observed, track = recording.observation, recording.track

@@ -1,16 +1,9 @@
 """What a data set gives away besides sound, and what a detector is worth without it.
 
-Bit rate, duration, loudness, sample rate and cut-off say how files were published. A
-*probe* is a logistic regression on these facts alone, fitted on some makers and tested on the
-others: one on all five facts, one on each. The strongest counts, because it is the easiest
-rule. Where it reaches ``LIMIT``, the set is
-confounded: a detector could look good on it for the wrong reason.
-
-Then the tracks are weighed until the facts say nothing: overlap weights (Li, Morgan and
-Zaslavsky, 2018), under which both classes have equal means of all facts and their squares.
-Figures under these weights are what the detector is worth among tracks that were published
-alike. A release fails where the probe reaches the limit as delivered and the weights do not
-cure it: the probe still reaches it, or too few tracks are left that were published alike.
+A *probe* is a logistic regression on one or all of the facts of publication, with the makers left
+out; the strongest counts. Overlap weights (Li, Morgan and Zaslavsky, 2018) give both classes equal
+means of all facts and their squares. A release fails where the probe reaches ``LIMIT`` and the
+weights do not cure it.
 """
 
 from dataclasses import dataclass
@@ -209,6 +202,5 @@ def _effective(weights: FloatVector) -> float:
 
 
 def _cut_off_hz(ltas: NDArray[np.float32]) -> float:
-    """Return the top of the highest band with any sound."""
     level: FloatVector = ltas.max(axis=0).astype(float)
     return float(np.flatnonzero(level > level.max() - CUT_OFF_DB).max() + 1) * LTAS_BAND_HZ

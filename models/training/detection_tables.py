@@ -15,9 +15,8 @@ from models.training.scoring import Scored, populations
 def p_values(members: Sequence[Scored]) -> FloatVector:
     """Return the p-value of each track within its population; 1 where it abstains.
 
-    An AI track is compared with all human tracks, a human one with those of other
-    repositories, so its maker is unknown. Where all looks were put together
-    (``models.training.fusion``), deliveries and weights of the null are counted as in service.
+    An AI track is compared with all human tracks, a human one with other repositories' tracks.
+    After ``models.training.fusion``, deliveries and weights of the null count as in service.
     """
     if all(one.p is not None for one in members if one.reason is None):
         return np.array([1.0 if one.reason else one.p for one in members], np.float64)

@@ -1,8 +1,7 @@
 """False-positive rates by length, and with the suspect recordings counted as human.
 
-One number for all human recordings can hide that long ones are flagged more often than
-excerpts. Recordings that are left out as suspect can decide a figure at 1 %, so the figure
-with them is printed, too.
+One number for all human recordings can hide that long ones are flagged more often. Suspect
+recordings can decide a figure at 1 %.
 """
 
 from collections.abc import Sequence
@@ -82,11 +81,8 @@ def with_suspects(
 ) -> dict[str, Any]:
     """Return the false positives if the suspect recordings were people's after all.
 
-    Args:
-        members: tracks of some populations.
-        p: their p-values with the maker left out.
-        suspects: recordings of the same populations that were not used.
-        model: answers about those as released; it has never met them.
+    ``p`` are the p-values of ``members`` with the maker left out. ``suspects`` are unused
+    recordings of the same populations, about which ``model`` answers as released.
     """
     human = p[np.array([not one.is_ai for one in members], bool)]
     total = len(human) + len(suspects)

@@ -1,8 +1,7 @@
 """All kinds of evidence put together, and the human scores of each: what a release needs.
 
-The same steps as in service (``detector.evidence.combination``), with the templates' scores out of
-fold. Every human track is scored with every look that the answer takes. So the null of the whole
-answer is that of the given answer (``models.learning.null_distribution``).
+The steps are those of ``detector.evidence.combination``, with the templates' scores out of fold.
+Every human track is scored with every look that the answer takes.
 """
 
 from collections.abc import Collection, Sequence
@@ -169,10 +168,7 @@ def _recording(track: Scored, lattice: Lattice, lines: FixedLines | None = None)
 def _looked_out_of_fold(
     subjects: Sequence[Scored], lines: Lines, branches: Collection[str], lattice: Lattice
 ) -> list[BranchScores]:
-    """Return the scores of all branches for each track, with its own generator held out.
-
-    ``lines`` are those of the subjects, then others. Which template fits does not count here.
-    """
+    """Return the scores of all branches for each track; ``lines``: the subjects', then others'."""
     looked: dict[int, BranchScores] = {}
     for own, rest in folds(lines):
         template_set = fit(lines, rest)

@@ -1,9 +1,7 @@
 """Which recordings are of one performance: versions that must not count as several.
 
-A mix and its accompaniment score alike, and so do an excerpt and its whole, or two encodings of
-one take. They are one witness and not two. Landmarks (``detector.matching.landmarks``) are compared
-within each repository, and what lies over another recording for a few seconds gets one
-``lineage``: the first file's content.
+Landmarks (``detector.matching.landmarks``) are compared within each repository. What lies over
+another recording for a few seconds gets one ``lineage``: the first file's content.
 """
 
 import csv

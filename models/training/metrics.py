@@ -1,8 +1,6 @@
-"""Figures of merit, and what honest intervals need. Pure numpy, no state.
+"""Figures of merit, and intervals that resample whole generators and repositories.
 
-Operating points are named by the false-positive rate on human recordings, because that is
-what a platform promises to its artists. Intervals resample whole generators and whole
-repositories (cluster bootstrap): tracks of one maker are no independent evidence.
+Operating points are named by the false-positive rate on human recordings.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,14 +1,8 @@
 """Fitting the templates branch, and matching every recording as if its maker were unknown.
 
-A template of the own generator would flatter an AI track. So each is matched with templates of
-*other* makers only, without what stands in the same repositories (their tracks share an
-encoder). A human track is matched with mean, directions and scale from other
-repositories' human tracks, and no template from its own. Whatever is calibrated or
-reported uses these out-of-fold scores; the released template_set is fitted on everything.
-
-Templates are learned of generators, and of *traces*: singing synthesis, and people's
-recordings that went through a neural codec or vocoder. Unheard generators end in some such
-decoder. A trace's template that deliveries of human recordings draw as well is left out.
+An AI track is matched with templates of makers outside its repository, a human one with mean,
+directions and scale of other repositories. Templates are learned of generators and of *traces*:
+singing synthesis, and recordings that went through a codec or vocoder.
 """
 
 from collections import Counter
@@ -47,8 +41,7 @@ ATTRIBUTION: Final = Attribution(min_score=4.0, min_margin=2.0, populations=("fu
 class Lines:
     """The residuals of many recordings with what is known of each, as arrays of one length.
 
-    ``deliveries`` is empty where a recording was observed as it is
-    (``models.training.augmented_humans``).
+    ``deliveries`` is empty where a recording was observed as it is.
     """
 
     vectors: FloatArray
@@ -156,9 +149,7 @@ def _drawn(
 ) -> BoolVector:
     """Return which templates [decoders] deliveries of human recordings draw, too.
 
-    A phase vocoder and some coders leave the grid of their own frames in the spectrum. A
-    template that a tenth of the recordings match in any one delivery, as hardly any does as
-    it is, separates deliveries and not decoders.
+    A phase vocoder and some coders leave the grid of their own frames in the spectrum.
     """
     drawn = np.zeros(cosines.shape[1], bool)
     if FULL_RATE not in scales:

@@ -1,13 +1,8 @@
 """Trains a model folder from labelled recordings.
 
-The clock needs no training: its knowledge is the lattice of rates. Templates are fitted
-(``models.training.template_fitting``). Every score that is calibrated or reported leaves the
-track's own maker out. ``models.training.fusion`` combines the branches.
-
-Training learns what scores mean. Human recordings give the conformal p-value. AI and human
-recordings together give the probability; every generator and every human source weighs the
-same there. Each rate lists the generators that run on it. Equal inputs on one machine give
-equal bytes, and so an equal digest.
+Every score that is calibrated or reported leaves the track's own maker out. Every generator and
+every human source weighs the same in the probability. Equal inputs on one machine give equal bytes,
+and so an equal digest.
 """
 
 import ast
@@ -106,7 +101,7 @@ def train(
     workers: int,
     branches: Sequence[str] = BRANCHES,
 ) -> Trained:
-    """Train and write the model folder ``out``; see the module docstring.
+    """Train and write the model folder ``out``.
 
     Raises:
         BadInput: ``manifest`` (files, columns, too few makers) or ``polarity``.
