@@ -315,6 +315,11 @@ def _change_line(change: "Change") -> str:
     return f"{change.what}{'   [restrictive]' if change.restrictive else ''}"
 
 
+def _flip_text(flip: dict[str, Any]) -> str:
+    where = f" in {', '.join(flip['territories'])}" if "territories" in flip else ""
+    return f"{flip['dimension']}{where}: {flip['from']} -> {flip['to']}"
+
+
 def _print_report(report: dict[str, Any]) -> None:
     tracks, reviews, changed = report["tracks"], report["reviews"], report["changed"]
     echo(f"{tracks} tracks, uploaded {report['from']} to {report['to']}")
@@ -325,7 +330,7 @@ def _print_report(report: dict[str, Any]) -> None:
     for title, name in (("would change", "flips"), ("on trial would change", "would_flip")):
         echo(f"{title}:")
         for flip in report[name]:
-            echo(f"  {flip['dimension']}: {flip['from']} -> {flip['to']}: {flip['tracks']} tracks")
+            echo(f"  {_flip_text(flip)}: {flip['tracks']} tracks")
         if not report[name]:
             echo("  nothing")
     echo(f"reviews: {reviews['before']} before, {reviews['now']} now, "
@@ -341,7 +346,7 @@ def _print_report(report: dict[str, Any]) -> None:
         echo("  none yet")
     echo(f"changed tracks ({len(changed)} named):")
     for track in changed[:20]:
-        changes = [f"{name} {was} -> {now}" for name, (was, now) in track["changes"].items()]
+        changes = [*map(_flip_text, track["changes"])]
         changes += [f"on trial: {rule}" for rule in track["on_trial"]]
         echo(f"  {track['track_id']}: {'; '.join(changes)}")
     if len(changed) > 20:

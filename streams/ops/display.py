@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.contract.dead_letters import DeadLetter
-from streams.contract.records import Actions
 from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
+from streams.services.wording import places, restrictions
 
 COLOURS: Final = {
     "ai_likely": "magenta",
@@ -31,15 +31,16 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
         analysis, label, track_id = ended.end.analysis, ended.end.label, ended.end.track_id
         probability = "" if analysis.probability is None else f"{analysis.probability:.3f}"
         extent = label.extent.value
-        nothing = Actions().model_dump()
-        actions = ended.end.actions.model_dump()
-        notes = [f"{key}={value}" for key, value in actions.items() if value != nothing[key]]
+        notes = restrictions(ended.end.actions)
         if label.licensed:
             notes.append(f"licensed ({label.agreement_id})")
         if ended.end.review_task_id:
             notes.append("review requested")
         if analysis.reason:
             notes.append(analysis.reason)
+        for scope in ended.end.territorial:
+            there = " ".join(restrictions(scope.actions, licensed=scope.licensed)) or "nothing"
+            notes.append(f"in {places(scope.territories)}: {there}")
     text = Text(
         f"{ended.outcome:14} {probability:>6} {extent:8} {seconds:7.1f}  {name}"
         + (f": {', '.join(notes)}" if notes else "")

@@ -35,6 +35,9 @@ class DecidedRow(_Sent):
     source: str = Field(description="the source of the label")
     licensed: bool = Field(description="whether an agreement covers the AI")
     actions: dict[str, Any] = Field(description="the action of each dimension")
+    territorial: list[dict[str, Any]] = Field(
+        description="`territories` with other `actions`, and whether it is `licensed` there"
+    )
     rules: list[str] = Field(description="ids of the policy's rules that held")
     review_task_id: str | None = Field(description="the review task, or null")
     model: dict[str, Any] = Field(description="name, version and digest of the model")

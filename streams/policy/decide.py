@@ -211,19 +211,22 @@ class _Basis:
 
     def shadowed(self) -> PolicyShadowed | None:
         event, result = self.event, self.evaluation.default.result
-        if not result.shadow_hits:
+        results = [one.result for one in self.evaluation.everywhere]
+        hits = {hit.rule_id: hit for each in results for hit in each.shadow_hits}
+        if not hits:
             return None
+        changed = {name for each in results for name in each.actions.differences(each.would_be)}
         return PolicyShadowed(
             shadow_id=stable_id("shd", self.decision_id),
             decision_id=self.decision_id,
             upload_id=event.upload_id,
             track_id=event.track_id,
             policy=self.bundle.ref,
-            rules=result.shadow_hits,
+            rules=tuple(hits.values()),
             actions=result.actions,
             would_be=result.would_be,
-            changed_dimensions=result.actions.differences(result.would_be),
-            would_review=result.would_review,
+            changed_dimensions=tuple(name for name in STRICTNESS if name in changed),
+            would_review=any(each.would_review for each in results),
             distributor=event.upload.distributor,
         )
 

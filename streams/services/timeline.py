@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from streams.contract.records import Actions, Analysis, stable_id
-from streams.contract.vocabulary import NEUTRAL, Certainty
+from streams.contract.vocabulary import Certainty
 from streams.services.dead_letter_text import printable
 from streams.services.reviews import REASONS
-from streams.services.wording import consequences, explanation, reason, words
+from streams.services.wording import consequences, explanation, places, reason, restrictions, words
 from streams.store import queries
 from streams.store.database import Ledger
 
@@ -103,14 +103,12 @@ def _labelled(row: Row, _: Names) -> tuple[str, ...]:
 
 
 def _decided(row: Row, _: Names) -> tuple[str, ...]:
-    actions = {name: row["actions"][name] for name in Actions.model_fields}
-    restricted = {name: value for name, value in actions.items() if value != NEUTRAL[name]}
-    plain = "; ".join(consequences(Actions.model_validate(actions)))
+    actions = Actions.model_validate(row["actions"])
     rules = ", ".join(f"{rule['rule_id']} v{rule['rule_version']}" for rule in row["rules"])
     policy = row["policy"]
     details = [
         row["decision_id"],
-        ", ".join(f"{name}={value}" for name, value in restricted.items()) or "nothing restricted",
+        ", ".join(restrictions(actions)) or "nothing restricted",
         f"rules {rules or 'none'}",
         f"policy {policy['name']} {policy['version']} {policy['digest'][:12]}",
     ]
@@ -119,8 +117,17 @@ def _decided(row: Row, _: Names) -> tuple[str, ...]:
             f"again because of {cause['kind']} {cause['id']}, "
             f"instead of {row['previous_decision_id']}"
         )
-    sentence = f"Decided: {plain or 'nothing is restricted or shown'}."
+    sentence = f"Decided: {_plain(actions)}."
+    for scope in row.get("territorial", ()):
+        there, where = Actions.model_validate(scope["actions"]), places(scope["territories"])
+        sentence += f" In {where}: {_plain(there)}."
+        done = restrictions(there, licensed=bool(scope.get("licensed")))
+        details.append(f"in {where}: {', '.join(done) or 'nothing restricted'}")
     return "decision", sentence, " · ".join(details)
+
+
+def _plain(actions: Actions) -> str:
+    return "; ".join(consequences(actions)) or "nothing is restricted or shown"
 
 
 def _review_requested(row: Row, _: Names) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Words for codes, analyses and actions that people outside of the team understand."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from detector.evidence.registry import ENTRIES, REGISTRY, Entry, Pulse, Role
@@ -36,6 +37,7 @@ WORDS: Final = {
     "procedural": "the procedure was wrong",
 }
 COMMON: Final = 0.1  # p-value from which a trace is nothing conspicuous
+MOST_PLACES: Final = 8
 CANNOT: Final = {
     "too_short": "It is shorter than five seconds.",
     "silent": "There is nothing to hear.",
@@ -107,6 +109,18 @@ def _deciding(analysis: Analysis) -> Entry:
 def consequences(actions: Actions) -> list[str]:
     """Return what is done about a track, each in words."""
     return [ACTIONS[(name, value)].words for name, value in actions if value != NEUTRAL[name]]
+
+
+def restrictions(actions: Actions, *, licensed: bool = False) -> list[str]:
+    """Return what is done about a track in the words of policies, and whether it is licensed."""
+    done = [f"{name}={value}" for name, value in actions if value != NEUTRAL[name]]
+    return [*done, *["licensed"] * licensed]
+
+
+def places(territories: Sequence[str]) -> str:
+    """Return territories as a short list."""
+    more = len(territories) - MOST_PLACES
+    return ", ".join(territories[:MOST_PLACES]) + (f" and {more} more" if more > 0 else "")
 
 
 def cannot(reason: str | None) -> str:

@@ -1,28 +1,30 @@
 """Back-test: how a policy would decide tracks that were decided.
 
 The current decision of each track is compared with the decision of a bundle about the same analysis
-and today's facts; nothing is stored. Precision counts the rules that hold without verdicts: a rule
-that a verdict has settled no longer holds, so its errors would disappear.
+and today's facts, in every territory; nothing is stored. Precision counts the rules that hold
+without verdicts: a rule that a verdict has settled no longer holds, so its errors would disappear.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
-from streams.contract.records import Actions, Dimension, Extent
+from streams.contract.records import Actions, Dimension, Extent, TrackDecided
 from streams.policy.bundle import Bundle
-from streams.policy.decide import DecisionRecords, decide
 from streams.policy.facts import OPPOSITES, Facts, Rulings
 from streams.policy.rules import Rule
+from streams.policy.territories import TerritorialEvaluation, evaluate_territories
 from streams.store import reopening
 from streams.store.database import Ledger
 from streams.store.track_facts import TrackFacts
 
 PAGE = 500
 NAMED = 1_000  # changed tracks
+Flip = tuple[Dimension, str, str, tuple[str, ...]]
+"""A dimension, its value before and after, and the territories; none: everywhere."""
 
 
 @dataclass
@@ -32,8 +34,8 @@ class Report:
     tracks: int = 0
     hits: Counter[str] = field(default_factory=Counter)
     on_trial: Counter[str] = field(default_factory=Counter)
-    flips: Counter[tuple[Dimension, str, str]] = field(default_factory=Counter)
-    would_flip: Counter[tuple[Dimension, str, str]] = field(default_factory=Counter)
+    flips: Counter[Flip] = field(default_factory=Counter)
+    would_flip: Counter[Flip] = field(default_factory=Counter)
     by_distributor: defaultdict[str, Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter)
     )
@@ -54,8 +56,10 @@ class Report:
             "to": self.last and self.last.isoformat(),
             "hits": dict(self.hits.most_common()),
             "on_trial": dict(self.on_trial.most_common()),
-            "flips": _flips(self.flips),
-            "would_flip": _flips(self.would_flip),
+            "flips": [_named(flip) | {"tracks": n} for flip, n in self.flips.most_common()],
+            "would_flip": [
+                _named(flip) | {"tracks": n} for flip, n in self.would_flip.most_common()
+            ],
             "by_distributor": {name: dict(counts) for name, counts in self.by_distributor.items()},
             "reviews": {
                 "before": self.reviews_before,
@@ -70,11 +74,10 @@ class Report:
         }
 
 
-def _flips(counts: Counter[tuple[Dimension, str, str]]) -> list[dict[str, Any]]:
-    return [
-        {"dimension": dimension, "from": was, "to": now, "tracks": count}
-        for (dimension, was, now), count in counts.most_common()
-    ]
+def _named(flip: Flip) -> dict[str, Any]:
+    dimension, was, now, territories = flip
+    where = {"territories": list(territories)} if territories else {}
+    return {"dimension": dimension, "from": was, "to": now} | where
 
 
 def backtest(ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[str]) -> Report:
@@ -91,48 +94,80 @@ def backtest(ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[
         for track_id, current in decisions.items():
             people = rulings.get(track_id, Rulings())
             facts = track_facts.combined(current.event, now, bundle.name, people)
-            _count(report, current, decide(current.event, bundle, facts))
+            _count(report, current, evaluate_territories(current.event, facts, bundle))
             if _extent(facts) is not None or facts.findings:
                 blind = track_facts.combined(current.event, now, bundle.name, Rulings())
-                _count_right(report, bundle, decide(current.event, bundle, blind), facts)
+                evaluation = evaluate_territories(current.event, blind, bundle)
+                _count_right(report, bundle, evaluation, facts)
     return report
 
 
-def _count(report: Report, current: reopening.CurrentDecision, new: DecisionRecords) -> None:
-    before, decided, trial = current.decided, new.decided, new.shadowed
-    trials = trial.rules if trial else ()
-    needs_review = decided.review_task_id is not None
-    at = before.uploaded_at
+def _count(report: Report, current: reopening.CurrentDecision, new: TerritorialEvaluation) -> None:
+    before, at = current.decided, current.decided.uploaded_at
+    results = [one.result for one in new.everywhere]
+    trials = _rules(new, "shadow_hits")
     report.tracks += 1
     report.first, report.last = min(report.first or at, at), max(report.last or at, at)
-    report.hits.update(hit.rule_id for hit in decided.rules)
-    report.on_trial.update(hit.rule_id for hit in trials)
+    report.hits.update(_rules(new, "hits"))
+    report.on_trial.update(trials)
     report.reviews_before += before.review_task_id is not None
-    report.reviews += needs_review
-    report.would_review += trial.would_review if trial else needs_review
-    flipped = _differences(before.actions, decided.actions)
+    report.reviews += any(result.review for result in results)
+    report.would_review += any(result.would_review for result in results)
+    flipped = list(_flips(_both(before, new)))
     report.flips.update(flipped)
-    if trial:
-        report.would_flip.update(_differences(decided.actions, trial.would_be))
+    report.would_flip.update(
+        _flips(
+            {
+                place: (one.result.actions, one.result.would_be)
+                for one in new.everywhere
+                for place in one.territories
+            }
+        )
+    )
     distributor = current.event.upload.distributor or "(none)"
     report.by_distributor[distributor]["tracks"] += 1
-    for dimension, _, _ in flipped:
-        report.by_distributor[distributor][dimension] += 1
+    report.by_distributor[distributor].update({flip[0] for flip in flipped})
     if (flipped or trials) and len(report.changed) < NAMED:
         report.changed.append(
             {
                 "track_id": before.track_id,
                 "distributor": current.event.upload.distributor,
-                "changes": {name: [was, now] for name, was, now in flipped},
-                "on_trial": [hit.rule_id for hit in trials],
+                "changes": list(map(_named, flipped)),
+                "on_trial": trials,
             }
         )
 
 
-def _count_right(report: Report, bundle: Bundle, blind: DecisionRecords, facts: Facts) -> None:
+def _rules(evaluation: TerritorialEvaluation, hits: Literal["hits", "shadow_hits"]) -> list[str]:
+    """Return the rules that hold, or hold on trial, in any territory."""
+    held = (hit.rule_id for one in evaluation.everywhere for hit in getattr(one.result, hits))
+    return list(dict.fromkeys(held))
+
+
+def _both(before: TrackDecided, new: TerritorialEvaluation) -> dict[str, tuple[Actions, Actions]]:
+    """Return the actions before and after, in each territory that either names."""
+    was = {name: one.actions for one in before.territorial for name in one.territories}
+    now = {name: one.result.actions for one in new.everywhere for name in one.territories}
+    return {
+        name: (was.get(name, before.actions), now.get(name, new.default.result.actions))
+        for name in (*now, *(was.keys() - now.keys()))
+    }
+
+
+def _flips(places: Mapping[str, tuple[Actions, Actions]]) -> Iterator[Flip]:
+    changed: defaultdict[tuple[Dimension, str, str], list[str]] = defaultdict(list)
+    for place, (was, now) in places.items():
+        for dimension in was.differences(now):
+            changed[dimension, getattr(was, dimension), getattr(now, dimension)].append(place)
+    for difference, names in changed.items():
+        yield (*difference, () if len(names) == len(places) else tuple(sorted(names)))
+
+
+def _count_right(
+    report: Report, bundle: Bundle, blind: TerritorialEvaluation, facts: Facts
+) -> None:
     """Count the rules that hold without verdicts, and those that verdicts confirm."""
-    trials = blind.shadowed.rules if blind.shadowed else ()
-    held = {hit.rule_id for hit in (*blind.decided.rules, *trials)}
+    held = {*_rules(blind, "hits"), *_rules(blind, "shadow_hits")}
     for rule in bundle.rules:
         truth = _truth(rule, facts)
         if rule.id in held and truth is not None:
@@ -159,10 +194,3 @@ def _extent(facts: Facts) -> Extent | None:
     if outcome and outcome.extent is not None:
         return outcome.extent
     return None if facts.verdict is None else facts.verdict.extent or Extent.NONE
-
-
-def _differences(was: Actions, now: Actions) -> list[tuple[Dimension, str, str]]:
-    return [
-        (dimension, getattr(was, dimension), getattr(now, dimension))
-        for dimension in was.differences(now)
-    ]

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
-from streams.contract.records import stable_id
+from streams.contract.records import Actions, TerritorialActions, stable_id
+from streams.policy.bundle import load
+from streams.policy.decide import decide
+from streams.runtime.settings import Settings
 from streams.services import timeline
 from streams.store import queries
 from streams.store.database import Ledger
 from streams.store.queries import Entry
 from tests.support.console import Console
+from tests.support.events import classified
 from tests.support.stories import tell
 
 
@@ -30,6 +34,17 @@ def test_a_story_has_facts_for_people_and_for_operators(console: Console) -> Non
     assert entries["upload"].internal.startswith("of ")
     assert entries["upload"].internal not in html
     assert f'href="/tasks/{requested.task_id}"' in html
+
+
+def test_a_decision_names_the_territories_where_something_else_holds() -> None:
+    actions = Actions(display="ai_badge", recommendation="exclude_all")
+    scope = TerritorialActions(territories=("US",), actions=Actions(), licensed=True)
+    decision = decide(classified(), load(Settings().policy)).decided
+    decision = decision.model_copy(update={"actions": actions, "territorial": (scope,)})
+    row = Entry("decisions", None, decision.model_dump(mode="json"))
+    (entry,) = timeline.story([row], {})
+    assert entry.sentence.endswith(". In US: nothing is restricted or shown.")
+    assert "in US: licensed" in entry.details
 
 
 def test_a_record_without_a_narrator_shows_its_fields() -> None:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 
 from streams.contract import topics
-from streams.contract.records import Extent, Outcome
+from streams.contract.records import Declaration, Extent, Outcome
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.rights import GeneratorEntry, RightsEntry
 from streams.policy.bundle import Bundle, BundleError, parse
@@ -339,6 +339,60 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
     trial = backtest(ledger, parse(text_with("shadow", "2.2.0"), "p"), NOW, ids).as_data()
     assert (trial["flips"], trial["on_trial"]["mine"]) == ([], 3)
     assert trial["would_flip"][0]["tracks"] == 3
+
+
+US_ALONE = """\
+overrides:
+  - id: us-badge
+    scope: {territories: [US]}
+    off: [suspected-all]
+    expires: 2027-06-30
+    why: No badge there.
+
+"""
+
+
+def test_a_backtest_sees_every_territory(ledger: Ledger) -> None:
+    messages = []
+    for number, territories in enumerate((("Worldwide",), ("US",), ("DE", "US"), ("DE",))):
+        event = classified(p_value=0.002, track_id=f"T-{number}", territories=territories)
+        messages += [message(topics.CLASSIFIED, event, number)]
+        messages += [message(topics.DECIDED, decide(event, LIVE).decided, number)]
+    project(ledger, messages)
+    ids = list(tracks_since(ledger, None))
+    policy = TEXT.replace("version: 2.1.0", "version: 2.2.0")
+    changed = parse(policy.replace("agreements:\n", US_ALONE + "agreements:\n"), "p")
+    report = backtest(ledger, changed, NOW, ids).as_data()
+    badge = {"dimension": "display", "from": "ai_badge", "to": "none"}
+    assert sorted(report["flips"], key=lambda flip: -flip["tracks"]) == [
+        badge | {"territories": ["US"], "tracks": 2},
+        badge | {"tracks": 1},  # delivered for the US alone
+    ]
+    assert report["hits"]["suspected-all"] == 3
+    assert report["changed"][0]["changes"] == [badge | {"territories": ["US"]}]
+    assert [one["track_id"] for one in report["changed"]] == ["T-0", "T-1", "T-2"]
+
+
+def test_a_backtest_sees_trials_in_every_territory(ledger: Ledger) -> None:
+    licence = agreement(territories=("DE",))
+    project(ledger, [message(topics.RIGHTS_CHANGED, licence)])
+    declared = {"contains_ai": "All", "tools": [{"name": "Songmaker", "agreement_id": "AGR-1"}]}
+    event = classified(declared=Declaration.model_validate(declared))
+    facts = TrackFacts(ledger).facts(event, NOW, LIVE.name, fresh=True)
+    before = decide(event, LIVE, facts).decided
+    project(ledger, [message(topics.CLASSIFIED, event), message(topics.DECIDED, before)])
+    text = text_with("shadow", "2.2.0").replace(
+        '== "All"\n    actions', '== "All" && label.licensed\n    actions'
+    )
+    policy = parse(text.replace("  - id: mine", "  - id: mine\n    despite_licence: true"), "p")
+    report = backtest(ledger, policy, NOW, ["T-1"]).as_data()
+    assert (report["flips"], report["on_trial"]) == ([], {"mine": 1})
+    (flip,) = report["would_flip"]
+    assert (flip["to"], flip["territories"]) == ("exclude_all", ["DE"])
+    shadowed = decide(event, policy, facts).shadowed
+    assert shadowed is not None
+    assert [hit.rule_id for hit in shadowed.rules] == ["mine"]
+    assert shadowed.changed_dimensions == ("recommendation",)
 
 
 def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
