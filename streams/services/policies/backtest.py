@@ -1,7 +1,7 @@
 """Back-test: how a policy would decide tracks that were decided.
 
-The current decision of each track is compared with the decision of a bundle about the same analysis
-and today's facts, in every territory; nothing is stored. Precision counts the rules that hold
+The current decision of each track is compared with the decision of a bundle, in every territory,
+about the same analysis and today's facts. Nothing is stored. Precision counts the rules that hold
 without verdicts: a rule that a verdict has settled no longer holds, so its errors would disappear.
 """
 
