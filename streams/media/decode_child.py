@@ -18,7 +18,7 @@ from typing import Final
 import orjson
 
 from detector.audio.heap import keep_freed_memory
-from detector.errors import Fatal, InvalidAudio
+from detector.errors import InvalidAudio
 from detector.types import Heard
 from streams.media import sandbox
 
@@ -73,8 +73,6 @@ def _answer(
         track = decode_file(descriptor, max_duration_s)
     except InvalidAudio as error:
         answer = {"refused": (error.reason, error.detail)}
-    except Fatal as error:
-        answer = {"fatal": str(error)}
     except Exception as error:  # noqa: BLE001 - one file's fault, told as such
         answer = {"failed": f"{type(error).__name__}: {error}"[:500]}
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch's own

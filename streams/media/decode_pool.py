@@ -10,12 +10,14 @@ parent enforces the deadline and replaces children that died or grew.
 import asyncio
 import contextlib
 import multiprocessing
+import multiprocessing.util
 import os
 import resource
 import signal
 import stat
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -23,7 +25,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import send_handle
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -32,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from detector.errors import Fatal, InvalidAudio, Transient
 from detector.types import AudioFacts, Fingerprint, Heard
 from streams.contract.records import Sha256
+from streams.media import sandbox
 from streams.media.decode_child import DecodeFile, decode, serve
 from streams.media.sandbox import Protections
 from streams.runtime.settings import Settings
@@ -59,6 +62,7 @@ class DecodePool:
         self._closed = threading.Event()
 
     def __enter__(self) -> "DecodePool":
+        sandbox.hide()  # from a child in foreign hands
         for worker in self._workers:
             worker.start()
         threading.Thread(target=self._watch, name="decode-watch", daemon=True).start()
@@ -112,7 +116,6 @@ class _Answer(BaseModel):
 
     decoded: tuple[AudioFacts, Fingerprint | None, Sha256] | None = None
     refused: tuple[str, str] | None = None
-    fatal: str | None = None
     failed: str | None = None
 
 
@@ -226,8 +229,6 @@ class DecodeWorker(threading.Thread):
         if answer.refused and answer.refused[0] != "too_much_memory":
             raise InvalidAudio(*answer.refused)
         self._drop(answer.refused[0] if answer.refused else "failed")
-        if answer.fatal:
-            raise Fatal(answer.fatal)
         raise _Broken(
             *(answer.refused or ("decoder_crashed", answer.failed or "it sent no answer"))
         )
@@ -245,6 +246,7 @@ class DecodeWorker(threading.Thread):
             with _processes:
                 # read when numpy is loaded: a second thread waits busily for small products
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+                multiprocessing.util.spawnv_passfds = _spawn_without_secrets
                 context.set_forkserver_preload(["streams.media.fork_server"])
                 process.start()
             child_end.close()
@@ -254,6 +256,11 @@ class DecodeWorker(threading.Thread):
         except (OSError, EOFError) as error:
             code = self._drop("start")
             raise Fatal(f"a decode process does not start: exit code {code}, {error!r}") from error
+        missing = sandbox.missing(protections)
+        if missing and self._settings.sandbox == "required":
+            self._drop("unconfined")
+            layers = ", ".join(missing)
+            raise Fatal(f"EARMARK_SANDBOX=required, but this system lacks the layers: {layers}")
         self._rest_mb = _resident_mb(process.pid)
         return protections
 
@@ -302,6 +309,14 @@ class DecodeWorker(threading.Thread):
         cause = signal.Signals(-code).name if code and code < 0 else f"exit code {code}"
         broken = _Killed if code == -signal.SIGKILL else _Broken
         return broken("decoder_crashed", f"the decode process died: {cause}")
+
+
+def _spawn_without_secrets(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+    """Start a helper of multiprocessing (the fork server) without our secrets."""
+    passed = [(os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in passfds]
+    return os.posix_spawn(
+        path, list(map(os.fsencode, args)), sandbox.environment(), file_actions=passed
+    )
 
 
 _processes = threading.Lock()  # multiprocessing's bookkeeping is not thread-safe

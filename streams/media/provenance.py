@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any, Final
 
+import orjson
+
 from detector.types import Heard
 from streams.contract.records import Aigc, Provenance
 from streams.media.audio_formats import container_of
@@ -192,7 +194,7 @@ def _aigc(file: IO[bytes]) -> Aigc | None:
     if text is None:
         return None
     try:
-        tag = json.loads(text)
+        tag = orjson.loads(text)
         return Aigc.model_validate(
             {
                 "label": str(tag["Label"]),

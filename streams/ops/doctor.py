@@ -6,6 +6,8 @@ settings. The checks are independent, so that one fault hides no other.
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -17,6 +19,7 @@ from uuid import uuid4
 import orjson
 
 from detector.errors import EarmarkError, Fatal, ModelError
+from streams.media import sandbox as layers
 from streams.media.artefacts import ArtefactStore
 from streams.media.fetch import Fetcher
 from streams.ops.checks.disks import space
@@ -188,6 +191,26 @@ def audio(settings: Settings) -> Iterator[Finding]:
     yield Finding("audio", "ok", f"schemes: {settings.uri_schemes}")
 
 
+def sandbox(settings: Settings) -> Iterator[Finding]:
+    """Which layers confine a decode process here?"""
+    command = [sys.executable, "-m", "streams.media.sandbox"]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    held = orjson.loads(done.stdout)
+    missing = layers.missing(held)
+    if missing:
+        says = f"these layers do not hold here: {', '.join(missing)}"
+        remedy = (
+            "Linux with Landlock (5.13) and seccomp, and a runtime that allows both; "
+            "or EARMARK_SANDBOX=best_effort: docs/runbooks.md, EarmarkSandboxLayerMissing"
+        )
+        state: Literal["warning", "fault"] = (
+            "fault" if settings.sandbox == "required" else "warning"
+        )
+        yield Finding("sandbox", state, says, remedy)
+    else:
+        yield Finding("sandbox", "ok", f"holds: {', '.join(held)}")
+
+
 def disks(settings: Settings) -> Iterator[Finding]:
     """Is there room where we write?"""
     spool = Path(tempfile.gettempdir())
@@ -257,6 +280,7 @@ CHECKS: Final[Mapping[str, Check]] = {  # in the order in which an upload meets 
     "ledger": ledger,
     "store": store,
     "audio": audio,
+    "sandbox": sandbox,
     "disks": disks,
     "fingerprint": fingerprints,
     "policy": policy,

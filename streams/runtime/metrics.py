@@ -49,6 +49,11 @@ DECODES: Final = Counter(
     "Uploads by decode: decoded | reused (known content) | decoded_again (landmarks were missing)",
     ["how"],
 )
+SANDBOX_LAYER: Final = Gauge(
+    "earmark_sandbox_layer",
+    "1 where a layer confines the decode processes: limits | files | network | system_calls",
+    ["layer"],
+)
 CLASSIFIED: Final = Counter(
     "earmark_classified_total",
     "Uploads classified: scored | reused (content, model and alpha known already)",

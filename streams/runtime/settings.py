@@ -131,6 +131,11 @@ class Settings(BaseSettings):
     )
     decode_max_duration_s: Seconds = Field(14_400.0, description="longest track")
     decode_workers: int = Field(2, ge=1, le=256, description="decode processes")
+    sandbox: Literal["required", "best_effort"] = Field(
+        "best_effort",
+        description="required: decode only where every layer of the sandbox holds (the image); "
+        "best_effort: with those that the system has",
+    )
 
     # stores
     store: str = Field("file://.earmark/artefacts", description="fsspec URL of the artefact store")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from detector.types import Heard
 from streams.contract.processes import FINGERPRINT
 from streams.contract.records import Provenance
+from streams.media import sandbox
 from streams.media.artefacts import Acoustics, ArtefactStore, ContentFacts
 from streams.media.decode_pool import DecodePool
 from streams.runtime import metrics, tracing
@@ -109,6 +110,9 @@ async def warm(pool: DecodePool, health: Health) -> None:
     else:
         health.set(CONDITION, True)
         log.info("decode_sandboxed", **confinement)
+        missing = sandbox.missing(confinement)
+        for layer in confinement:
+            metrics.SANDBOX_LAYER.labels(layer).set(layer not in missing)
 
 
 def _read(provenance: bytes) -> Provenance | None:

@@ -20,6 +20,7 @@ import structlog
 
 from detector.errors import BadInput, Transient
 from streams.contract.records import TrackDecided
+from streams.media import sandbox
 from streams.media.artefacts import ArtefactStore
 from streams.runtime.settings import Settings
 from streams.store import queries
@@ -115,6 +116,7 @@ class Pictures:
                     capture_output=True,
                     timeout=TIMEOUT_S,
                     check=False,
+                    env=sandbox.environment(),
                 )
             except subprocess.TimeoutExpired as late:
                 raise Transient(f"drawing took longer than {TIMEOUT_S:g} s") from late

@@ -271,6 +271,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         [{'earmark_monitor_failures_total{check="broker"}': "0+1x90"}, {"up": "1x90"}],
         [{'earmark_monitor_failures_total{check="broker"}': "0x90"}],
     ),
+    "EarmarkSandboxLayerMissing": (
+        20,
+        [{'earmark_sandbox_layer{layer="files"}': "0x60"}],
+        [{'earmark_sandbox_layer{layer="files"}': "1x60"}, {"up": "1x60"}],
+    ),
     "EarmarkDiskFilling": (
         420,
         [{FREE: "10x600", SIZE: "100x600"}, {FREE: "450000-120x600", SIZE: "1000000x600"}],

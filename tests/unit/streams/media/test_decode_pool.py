@@ -188,11 +188,13 @@ def test_disorder_that_one_file_leaves_does_not_cost_the_next(
     assert hear(pool, noise).audio.duration_s == 8.0
 
 
-def test_what_is_our_own_fault_is_fatal(pool: DecodePool, tmp_path: Path) -> None:
+def test_no_child_can_stop_the_worker(pool: DecodePool, noise: Path, tmp_path: Path) -> None:
+    """What is our own fault shows when a child starts, before it gets any file."""
     bad = tmp_path / "bad.wav"
     bad.write_text("fatal")
-    with pytest.raises(Fatal, match="no library"):
+    with pytest.raises(InvalidAudio, match="decoder_crashed: Fatal: no library"):
         hear(pool, bad)
+    assert hear(pool, noise)
 
 
 def test_processor_time_is_counted_for_each_file(pool: DecodePool, noise: Path) -> None:

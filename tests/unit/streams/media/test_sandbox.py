@@ -1,7 +1,15 @@
 """Hostile files and hostile decoders against the confined children."""
 
 import asyncio
+import ctypes
+import errno
+import fcntl
+import json
 import os
+import platform
+import posix
+import re
+import resource
 import socket
 import subprocess
 import sys
@@ -13,14 +21,16 @@ import numpy as np
 import pytest
 
 from detector.audio.decode import Decoder
-from detector.errors import InvalidAudio
+from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
-from streams.media import decode_child
+from streams.media import decode_child, sandbox
+from streams.media.audio_formats import CONTAINERS
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support import hostile_bytes
 from tests.support.audio import write_wav
 from tests.support.hostile import KINDS, hostile_files
+from tests.unit.detector.audio.test_decode import encode, tones
 
 FILES = 150
 MEMORY_MB = 320
@@ -180,6 +190,66 @@ def find_secrets() -> None:
         raise PermissionError("nothing there")
 
 
+def limit_the_parent() -> None:
+    resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, 3))
+
+
+def slow_the_parent_down() -> None:
+    os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)
+
+
+def bind_the_parent_to_one_processor() -> None:
+    os.sched_setaffinity(os.getppid(), {0})
+
+
+def change_a_mode() -> None:
+    Path(decode_child.__file__).chmod(0o644)
+
+
+def change_the_mode_of_what_is_open() -> None:
+    os.fchmod(1, 0o666)
+
+
+def have_signals_sent() -> None:
+    fcntl.fcntl(1, fcntl.F_SETOWN, os.getppid())
+
+
+def type_into_the_terminal() -> None:
+    fcntl.ioctl(0, 0x5412, b"x")  # TIOCSTI
+
+
+def open_for_writing() -> None:
+    os.open(decode_child.__file__, os.O_WRONLY)
+
+
+def delete_a_file() -> None:
+    Path(decode_child.__file__).with_name("there-is-none").unlink()
+
+
+def read_the_parents_environment() -> None:
+    Path(f"/proc/{os.getppid()}/environ").read_bytes()
+
+
+def see_what_python_remembers() -> None:
+    """``posix.environ`` is the environment that the fork server was started with."""
+    if all(sandbox.HARMLESS.match(os.fsdecode(name)) for name in posix.environ):
+        raise PermissionError("nothing secret")
+
+
+def call_all_else() -> None:
+    """Every call that is in no list, with nothing but zeros."""
+    machine, library = platform.machine(), ctypes.CDLL(None, use_errno=True)
+    calls = (*sandbox.ALLOWED.split(","), *(guard.call for guard in sandbox.GUARDS))
+    allowed = {sandbox.number_of(call, machine) for call in (*calls, *sandbox.ABORT)}
+    uprobes = {335, 336} if machine == "x86_64" else set()  # for the kernel's own trampolines
+    for number in set(range(500)) - allowed - uprobes:
+        ctypes.set_errno(0)
+        assert library.syscall(number, 0, 0, 0, 0, 0, 0) == -1, number
+        expected = {sandbox.number_of(sandbox.CLONE3, machine): errno.ENOSYS}
+        assert ctypes.get_errno() == expected.get(number, errno.EPERM), number
+    raise PermissionError("all of them")
+
+
 ATTEMPTS: dict[str, tuple[Callable[[], object], str]] = {
     attempt.__name__: (attempt, needs)
     for attempt, needs in (
@@ -195,6 +265,18 @@ ATTEMPTS: dict[str, tuple[Callable[[], object], str]] = {
         (signal_the_parent, "system_calls"),
         (open_many, "limits"),
         (find_secrets, "limits"),
+        (limit_the_parent, "system_calls"),
+        (slow_the_parent_down, "system_calls"),
+        (bind_the_parent_to_one_processor, "system_calls"),
+        (change_a_mode, "system_calls"),
+        (change_the_mode_of_what_is_open, "system_calls"),
+        (have_signals_sent, "system_calls"),
+        (type_into_the_terminal, "system_calls"),
+        (open_for_writing, "system_calls"),
+        (delete_a_file, "system_calls"),
+        (read_the_parents_environment, "files"),
+        (see_what_python_remembers, "limits"),
+        (call_all_else, "system_calls"),
     )
 }
 
@@ -262,3 +344,105 @@ def test_a_child_does_not_outlive_a_worker_that_is_killed(tmp_path: Path) -> Non
     while Path(f"/proc/{child}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+CODECS = {
+    "wav": (*("pcm_s16le", "pcm_s24le", "pcm_f32le", "adpcm_ms", "adpcm_ima_wav"), "pcm_mulaw"),
+    "w64": ("pcm_s16le",),
+    "mp3": ("libmp3lame", "mp2"),
+    "flac": ("flac",),
+    "ogg": ("vorbis", "libopus", "flac"),
+    "mov": ("aac", "alac", "ac3"),
+    "aac": ("aac",),
+    "aiff": ("pcm_s16be",),
+    "matroska": ("libopus", "eac3"),
+    "caf": ("pcm_s16be",),
+    "wv": ("wavpack",),
+}
+
+
+@pytest.fixture(scope="module")
+def confined() -> Iterator[DecodePool]:
+    with DecodePool(Settings(decode_workers=1, decode_timeout_s=60)) as pool:
+        asyncio.run(pool.warm())
+        yield pool
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [(name, codec) for name in CONTAINERS for codec in CODECS[name]]
+)
+def test_every_container_is_decoded_by_a_confined_child(
+    confined: DecodePool, container: str, codec: str, tmp_path: Path
+) -> None:
+    suffix = {"mp2": ".mp2", "eac3": ".mka"}.get(codec, CONTAINERS[container].suffixes[0])
+    path = tmp_path / f"a{suffix}"
+    encode(path, tones(4, 48_000), codec, 48_000)
+    heard = hear(confined, path)
+    assert isinstance(heard, Heard), heard
+    assert container in heard.audio.container.split(",")
+    assert heard.audio.decode_errors == 0
+
+
+HEADERS = {"x86_64": "x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "asm-generic/unistd.h"}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_the_numbers_are_those_of_the_kernel(machine: str) -> None:
+    header = Path("/usr/include", HEADERS[machine])
+    if not header.exists():
+        pytest.skip("no kernel headers here")
+    numbers = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text())
+    theirs = {name: int(number) for name, number in numbers}
+    if machine == "aarch64":
+        theirs["newfstatat"] = theirs["fstatat"]
+    guarded = [guard.call for guard in sandbox.GUARDS]
+    calls = [*sandbox.ALLOWED.split(","), *guarded, *sandbox.ABORT, sandbox.CLONE3]
+    for call in calls:
+        assert sandbox.number_of(call, machine) == theirs.get(call.split()[0], -1), call
+
+
+def test_a_parent_is_closed_to_its_children_without_landlock() -> None:
+    script = (
+        "import os\n"
+        "from streams.media import sandbox\n"
+        "sandbox.hide()\n"
+        "parent = os.getpid()\n"
+        "if (child := os.fork()) == 0:\n"
+        "    sandbox.CREATE_RULESET = 9_999\n"
+        "    held = sandbox.confine(400)\n"
+        "    try:\n"
+        "        open(f'/proc/{parent}/environ').read()\n"
+        "    except PermissionError:\n"
+        "        os._exit(0)\n"
+        "    os._exit(1)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_a_required_layer_that_does_not_hold_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image requires all of them; elsewhere the child decodes with those that hold."""
+    required = Settings(decode_workers=1, sandbox="required")
+    if not sandbox.missing(sandbox_here()):
+        with DecodePool(required) as pool:
+            assert sandbox.missing(asyncio.run(pool.warm())) == []
+    monkeypatch.setattr(sandbox, "missing", lambda held: ["files"])
+    with DecodePool(required) as pool, pytest.raises(Fatal, match=r"required, .* layers: files"):
+        asyncio.run(pool.warm())
+    with DecodePool(Settings(decode_workers=1)) as pool:
+        asyncio.run(pool.warm())
+
+
+def sandbox_here() -> sandbox.Protections:
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.media.sandbox"], capture_output=True, check=True
+    )
+    held: sandbox.Protections = json.loads(done.stdout)
+    return held
+
+
+def test_a_missing_layer_is_named() -> None:
+    held: sandbox.Protections = {"limits": "core fsize nofile as", "files": "landlock 4"}
+    assert sandbox.missing(held | {"network": "tcp", "system_calls": True}) == []
+    held |= {"limits": "core nofile", "network": False, "system_calls": True}
+    assert sandbox.missing(held) == ["limits", "network"]
