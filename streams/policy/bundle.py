@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from detector.errors import Fatal
@@ -26,10 +26,18 @@ from streams.contract.records.rights import (
     RightsSubject,
 )
 from streams.policy import rules, source_map
-from streams.policy.bundle_checks import Case, Fault, faults_of
+from streams.policy.bundle_checks import Case, Fault, failed_cases, faults_of
 from streams.policy.conditions import Condition
-from streams.policy.overrides import Override, Parameter
-from streams.policy.rules import Name, OnMissing, Rule, Sentence, Strict, fault
+from streams.policy.rules import (
+    Name,
+    OnMissing,
+    Override,
+    Parameter,
+    Rule,
+    Sentence,
+    Strict,
+    fault,
+)
 
 VERSION: Final = r"^\d+\.\d+\.\d+$"
 _MEANT: Final = {
@@ -39,7 +47,6 @@ _MEANT: Final = {
     rules.REASON_CODE: "a reason code, as in R-MY-RULE",
     r"^([A-Z]{2}|Worldwide)$": "a country's two letters, as in DE, or Worldwide",
 }
-GATHER = "gather"  # validation context: the caller looks for faults of content by itself
 
 
 class BundleError(Fatal):
@@ -121,13 +128,6 @@ class Bundle(Strict):
     redress: Redress = Redress()
     tests: tuple[Case, ...] = ()
 
-    @model_validator(mode="after")
-    def _is_sound(self, info: ValidationInfo) -> Self:
-        if not (info.context or {}).get(GATHER):
-            for problem in faults_of(self):
-                raise fault(problem.path, problem.message)
-        return self
-
     @cached_property
     def running(self) -> tuple[Rule, ...]:
         """The rules that are evaluated, by priority (high first), then id."""
@@ -186,12 +186,9 @@ class Bundle(Strict):
 
 
 def load(path: Path, today: date | None = None) -> Bundle:
-    """Load a policy file.
+    """Load a policy file; with ``today``, overrides that have expired by then are faults.
 
-    Args:
-        path: where it is.
-        today: also refuse overrides that have expired by then; None: they do not apply any
-            more, and the rest does. A worker that starts must not die of a date.
+    Without it they do not apply any more, and the rest does: a worker must not die of a date.
 
     Raises:
         BundleError: it cannot be read, or its content is refused.
@@ -211,8 +208,10 @@ def read(path: Path) -> str:
         raise BundleError(f"{path}: cannot be read as UTF-8 text ({error})") from error
 
 
-def parse(text: str, name: str, today: date | None = None) -> Bundle:
+def parse(text: str, name: str, today: date | None = None, *, tests: bool = True) -> Bundle:
     """Parse the text of a policy file that is called ``name`` in errors.
+
+    The inline tests run where there is no other fault; not with ``tests`` false.
 
     Raises:
         BundleError: naming every fault.
@@ -224,13 +223,15 @@ def parse(text: str, name: str, today: date | None = None) -> Bundle:
     if not isinstance(content.data, dict):
         raise BundleError(f"{name}:1:1: a policy is a mapping with name, version and rules")
     try:
-        bundle = Bundle.model_validate(content.data, context={GATHER: True})
+        bundle = Bundle.model_validate(content.data)
     except ValidationError as error:
         # An item that is refused makes its list "too short" as well: one fault, not two.
         errors = [item for item in error.errors(include_url=False)
                   if item["type"] != "too_short" or not item["input"]]  # fmt: skip
         raise BundleError(_lines(name, [_placed(item, content) for item in errors])) from error
     faults = faults_of(bundle, today)
+    if tests and not faults:
+        faults = list(failed_cases(bundle))
     if faults:
         raise BundleError(_lines(name, [_at(item, content) for item in faults]))
     return bundle

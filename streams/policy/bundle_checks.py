@@ -16,8 +16,7 @@ from streams.contract.vocabulary import DIMENSIONS
 from streams.policy.cel_syntax import CelSyntaxError
 from streams.policy.conditions import Condition
 from streams.policy.features import WrongSnapshot, flattened, snapshot
-from streams.policy.overrides import Override
-from streams.policy.rules import Rule, RuleActions, Strict
+from streams.policy.rules import Override, Rule, RuleActions, Strict
 from streams.policy.satisfiability import reachable, reachable_alone
 
 if TYPE_CHECKING:
@@ -60,11 +59,11 @@ class Fault:
 
 
 def faults_of(bundle: "Bundle", today: date | None = None) -> list[Fault]:
-    """Return every fault; inline tests run only where there is no other."""
+    """Return every fault but those that inline tests find."""
     faults = [*_ids(bundle), *_overrides(bundle, today)]
     for index, rule in enumerate(bundle.rules):
         faults += _rule(bundle, ("rules", index), rule)
-    return faults or list(failed_cases(bundle))
+    return faults
 
 
 def _ids(bundle: "Bundle") -> Iterator[Fault]:

@@ -16,15 +16,11 @@ import cel  # noqa: E402  # only after its shell has a stand-in
 _MATCHES: Final[Any] = cel.compile("t.matches(p)")
 
 
-class NoPattern(ValueError):
-    """A text is no regular expression; the message contains the reason."""
-
-
 def finds(pattern: str, text: str) -> bool:
     """Whether a regular expression finds anything in a text.
 
     Raises:
-        NoPattern: it is none.
+        ValueError: it is none, and why.
     """
     try:
         return bool(_MATCHES.execute({"t": text, "p": pattern}))
@@ -32,4 +28,4 @@ def finds(pattern: str, text: str) -> bool:
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line.startswith("error:")), "error: " + lines[0])
         why = reason.removeprefix("error: ").split(". Check function")[0]
-        raise NoPattern(f"no regular expression: {why}") from error
+        raise ValueError(f"no regular expression: {why}") from error

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from streams.policy.cel_patterns import NoPattern, finds
+from streams.policy.cel_patterns import finds
 from streams.policy.cel_syntax import (
     METHODS,
     Call,
@@ -168,7 +168,7 @@ def _check_pattern(argument: Node, params: Parameters) -> None:
             raise CelSyntaxError(argument.at, "a regular expression is written out, or a parameter")
     try:
         finds(pattern, "")
-    except NoPattern as error:
+    except ValueError as error:
         raise CelSyntaxError(argument.at, str(error)) from error
 
 

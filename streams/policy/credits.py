@@ -33,12 +33,7 @@ def usage_of(
 ) -> list[UsageAttributed]:
     """Return under which agreements the track counts, and under which no longer.
 
-    Args:
-        event: the track.
-        evaluation: what was decided.
-        decision_id: of the decision.
-        starts_at: since when it holds.
-        before: the registry entries of the decision that it supersedes.
+    ``before`` are the registry entries of the decision that it supersedes.
     """
     usage = partial(
         UsageAttributed,
@@ -49,11 +44,10 @@ def usage_of(
     )
     where: dict[str, list[str]] = {}
     entries: dict[str, RightsChanged] = {}
-    for scoped in evaluation.everywhere:
-        if scoped.label.extent in SAYS_AI:
-            for change in scoped.rights.covering:
-                entries[change.entry_id] = change
-                where.setdefault(change.entry_id, []).extend(scoped.territories)
+    for scoped in evaluation.everywhere if evaluation.label.extent in SAYS_AI else ():
+        for change in scoped.rights.covering:
+            entries[change.entry_id] = change
+            where.setdefault(change.entry_id, []).extend(scoped.territories)
     usages = [
         usage(
             usage_id=stable_id("use", decision_id, entry_id),

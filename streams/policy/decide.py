@@ -6,8 +6,11 @@ facts of people and registries, known recordings. The superseded decision is par
 that A, then B, then A again are three decisions.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from streams.contract import topics
 from streams.contract.output import Output
@@ -29,7 +32,6 @@ from streams.policy import credits, reasons
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import ReviewNeed
 from streams.policy.facts import Facts
-from streams.policy.known_recordings import matches_digest
 from streams.policy.labels import effective, effective_artwork, labels_of
 from streams.policy.mappings import mappings_of
 from streams.policy.territories import TerritorialEvaluation, evaluate_territories
@@ -80,7 +82,7 @@ def decide(
     """
     facts = Facts(at=event.uploaded_at) if facts is None else facts
     evaluation = evaluate_territories(event, facts, bundle)
-    rests_on = (evaluation.facts_digest, matches_digest(event), previous and previous.decision_id)
+    rests_on = (evaluation.facts_digest, _matches_digest(event), previous and previous.decision_id)
     context = (bundle.digest, *(one for one in rests_on if one))
     decision_id = stable_id(
         "dec", event.upload_id, event.content_sha256, event.analysis.analysis_id, *context
@@ -248,6 +250,17 @@ class _Basis:
             replaces,
             decided_at=self.facts.at,
         )
+
+
+def _matches_digest(event: TrackClassified) -> str | None:
+    """Return what the matches hash to, None without any: other matches, another decision."""
+    if not event.matches:
+        return None
+    content = [
+        (one.match_class, one.bank, one.bank_kind, one.item_id, one.generator, one.licence)
+        for one in event.matches
+    ]
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
 def _changed(previous: TrackDecided, evaluation: TerritorialEvaluation) -> tuple[Dimension, ...]:

@@ -19,9 +19,9 @@ from streams.contract.records import (
     Upload,
     Uploader,
 )
+from streams.contract.vocabulary import BANKS_SEEN
 from streams.policy import labels
 from streams.policy.facts import Facts
-from streams.policy.known_recordings import known
 from streams.policy.labels import Assertion
 from streams.policy.rights import Rights
 from streams.policy.schema import CONFLICTS, DEFAULTS, FEATURES, SAYS_AI, Feature, Kind, Value
@@ -93,10 +93,26 @@ def features_of(
         "uploader.fraud_score": _known(uploader.fraud_score),
         "uploader.rate_24h": _known(uploader.rate_24h),
         "uploader.strikes": _known(uploader.strikes),
-        **known(event),
+        **_known_recordings(event),
         "audio.duration_s": float(audio.duration_s),
         "audio.silent_share": float(audio.silent_share),
         "signals.independent": float(len(sources)),
+    }
+
+
+def _known_recordings(event: TrackClassified) -> dict[str, Value]:
+    """Return the features of the group ``known``: matches, the strongest first, none of golden."""
+    banks = dict(BANKS_SEEN)
+    matches = [one for one in event.matches if one.bank_kind in banks]
+    strongest = {one.bank_kind: one.match_class for one in reversed(matches)}
+    first = matches[0] if matches else None
+    return {
+        **{f"known.{kind}": strongest.get(kind, "none") for kind in banks},
+        "known.class": first.match_class if first else "none",
+        "known.bank": first.bank if first else None,
+        "known.score": first.score if first else 0.0,
+        "known.share": labels.covered(event, first) if first else 0.0,
+        "known.speed": first.speed_ratio if first else None,
     }
 
 

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
+from detector.matching.classes import MatchClass
 from streams.contract.records import (
     Certainty,
     Component,
-    Contains,
     Extent,
     Label,
     LabelSource,
+    Match,
     Outcome,
     Provenance,
     TrackClassified,
@@ -33,12 +34,12 @@ from streams.contract.records import (
 from streams.contract.records.rights import WORLDWIDE
 from streams.contract.vocabulary import BankKind
 from streams.policy.facts import Facts
-from streams.policy.known_recordings import covered
 from streams.policy.registry import status_of
 from streams.policy.rights import NO_RIGHTS, Rights
 from streams.policy.schema import SAYS_AI
 
 ARTWORK: Final = "artwork"
+WHOLLY_COVERED: Final = frozenset(one.value for one in MatchClass if one.covers_all)
 WHOLE: Final = 0.85  # least share that a registered AI output covers for ``All``
 
 
@@ -105,11 +106,8 @@ def labels_of(
 ) -> tuple[Label, ...]:
     """Return the labels of a decision.
 
-    Args:
-        event: the analysis with its upload.
-        assertions: what the sources state.
-        rights: what follows from the registry where the actions hold by default.
-        context: what else the ids of the labels depend on (policy, facts).
+    ``rights`` are those where the actions hold by default. The ids of the labels depend on
+    ``context`` too (policy, facts).
     """
     basis = (event.upload_id, event.content_sha256, event.analysis.analysis_id, *context)
     labels = []
@@ -134,7 +132,7 @@ def _declared(event: TrackClassified) -> Iterable[Assertion]:
     if extent is not None:
         audible = tuple(part for part in declared.components if part != ARTWORK)
         yield _assertion(LabelSource.DECLARATION, extent, tool, components=audible)
-    drawn: Contains | None = declared.artwork_contains_ai
+    drawn = declared.artwork_contains_ai
     if drawn is None and ARTWORK in declared.components:
         drawn = declared.contains_ai
     if drawn is not None:
@@ -191,6 +189,13 @@ def _recognised(event: TrackClassified) -> Iterable[Assertion]:
         extent = Extent.ALL if covered(event, match) >= WHOLE else Extent.PARTLY
         origin = f"{match.bank}:{match.item_id}"
         yield _assertion(LabelSource.REGISTRY, extent, match.generator, origin=origin)
+
+
+def covered(event: TrackClassified, match: Match) -> float:
+    """Return the share of this track that a match covers, 0 to 1."""
+    if match.match_class in WHOLLY_COVERED:
+        return 1.0
+    return round(min(1.0, (match.overlap_s or 0.0) / max(event.audio.duration_s, 1e-9)), 4)
 
 
 def _people(facts: Facts) -> Iterable[Assertion]:
@@ -266,22 +271,15 @@ A = TypeVar("A", Label, Assertion)
 
 
 def effective(labels: Iterable[A]) -> A:
-    """Return the label of the recording that prevails; of equals the last.
-
-    Raises:
-        ValueError: no label is about it.
-    """
-    label = _prevailing(labels, "recording")
-    if label is None:
-        raise ValueError("no label is about the recording")
-    return label
+    """Return the label of the recording that prevails, of equals the last; there is always one."""
+    return max(_about("recording", labels), key=rank)
 
 
 def effective_artwork(labels: Iterable[A]) -> A | None:
     """Return the label of the artwork that prevails; None where there is none."""
-    return _prevailing(labels, "artwork")
+    return max(_about("artwork", labels), key=rank, default=None)
 
 
-def _prevailing(labels: Iterable[A], subject: str) -> A | None:
-    about = [label for label in labels if label.subject == subject and not label.neg]
-    return max(reversed(about), key=rank, default=None)
+def _about(subject: str, labels: Iterable[A]) -> list[A]:
+    """Return the labels of a subject that are not withdrawn, the last first."""
+    return [one for one in labels if one.subject == subject and not one.neg][::-1]

@@ -62,15 +62,14 @@ def due(evaluation: TerritorialEvaluation) -> bool:
 
     It is where something is restricted, or a badge is shown that the deliverer did not declare.
     """
-    return any(_restrictions(one) for one in evaluation.everywhere)
+    return bool(_restricting(evaluation))
 
 
-def _restrictions(scoped: ScopedEvaluation) -> bool:
-    imposed = (
-        scoped.result.actions.display != NEUTRAL.display
-        and scoped.label.source is not LabelSource.DECLARATION
-    )
-    return restricted(scoped.result.actions) or imposed
+def _restricting(evaluation: TerritorialEvaluation) -> list[ScopedEvaluation]:
+    imposed = evaluation.label.source is not LabelSource.DECLARATION
+    return [one for one in evaluation.everywhere
+            if restricted(one.result.actions)
+            or (imposed and one.result.actions.display != NEUTRAL.display)]  # fmt: skip
 
 
 def statement_id_of(decision_id: str) -> str:
@@ -89,19 +88,13 @@ def statement_of(
 ) -> StatementWritten:
     """Write the statement of a decision that restricts something.
 
-    Args:
-        event: the analysis with its upload.
-        evaluation: what was decided.
-        bundle: the policy.
-        decision_id: of the decision.
-        replaces: the statement that this one takes the place of.
-        decided_at: when it was decided. An agreement or a policy may change years after an
-            upload, and the time to object runs from the decision. It is counted from the next
-            midnight, so that a repetition on the same day gives the same statement.
+    An agreement or a policy may change years after an upload, and the time to object runs from
+    the decision. It is counted from the next midnight, so that a repetition on the same day gives
+    the same statement.
     """
-    scopes = [one for one in evaluation.everywhere if _restrictions(one)]
+    scopes = _restricting(evaluation)
     strictest = max(scopes, key=lambda one: sum(strictness_places(one.result.actions)))
-    label = strictest.label
+    label = evaluation.label
     places = {name for one in scopes for name in one.territories}
     terms = [one for one in evaluation.terms if set(one.territories) & places]
     behind = _rules(strictest)
@@ -112,7 +105,7 @@ def statement_of(
     statement_id = statement_id_of(decision_id)
     synthetic = ["CONTENT_TYPE_SYNTHETIC_MEDIA"] if label.extent in SAYS_AI else []
     fields = {
-        **_restriction(terms, strictest),
+        **_restriction(terms),
         **_ground(behind, bundle),
         "content_type": ["CONTENT_TYPE_AUDIO", *synthetic],
         "content_date": event.uploaded_at.date().isoformat(),
@@ -141,7 +134,9 @@ def statement_of(
         recipient=account or upload.distributor,
         fields={name: value for name, value in fields.items() if value not in (None, [], "")},
         texts={
-            language: _text(language, strictest, behind, terms, redress, body)
+            language: _text(
+                language, label, strictest.result.automation, behind, terms, redress, body
+            )
             for language, body in bodies.items()
         },
         redress=redress,
@@ -157,17 +152,13 @@ def _rules(scoped: ScopedEvaluation) -> list[Rule]:
     return list({rule.id: rule for rule in rules if rule is not None}.values())
 
 
-def _restriction(terms: list[Term], scoped: ScopedEvaluation) -> dict[str, Any]:
+def _restriction(terms: list[Term]) -> dict[str, Any]:
     visible = [one for one in terms if (one.dimension, one.value) in VISIBILITY]
     monetary = [one for one in terms if (one.dimension, one.value) in MONETARY]
-    visibility = sorted({VISIBILITY[one.dimension, one.value] for one in visible})
-    other = [
-        ACTIONS[one.dimension, one.value].en
-        for one in visible
-        if VISIBILITY[one.dimension, one.value] == OTHER
-    ]
+    shown = [(one.dimension, one.value) for one in visible]
+    other = [ACTIONS[key].en for key in shown if VISIBILITY[key] == OTHER]
     return {
-        "decision_visibility": visibility,
+        "decision_visibility": sorted({VISIBILITY[key] for key in shown}),
         "decision_monetary": max(
             (MONETARY[one.dimension, one.value] for one in monetary),
             default=None,
@@ -216,7 +207,8 @@ def _facts(language: str, label: Assertion, behind: list[Rule]) -> str:
 
 def _text(
     language: str,
-    scoped: ScopedEvaluation,
+    label: Assertion,
+    automation: str,
     behind: list[Rule],
     terms: list[Term],
     redress: Redress,
@@ -233,8 +225,8 @@ def _text(
         phrases["done"].format(place=place, done=_done(language, terms)),
         phrases["ends"].format(day=_day(language, ends)) if ends else still,
         " ".join(reason for reason in reasons if reason),
-        _facts(language, scoped.label, behind),
-        phrases[scoped.result.automation],
+        _facts(language, label, behind),
+        phrases[automation],
         phrases["redress"].format(
             day=_day(language, redress.deadline), url=redress.internal_url, body=body
         ),

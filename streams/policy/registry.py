@@ -15,6 +15,7 @@ from streams.contract.records.rights import (
     WORLDWIDE,
     GeneratorEntry,
     GeneratorLicence,
+    Revocation,
     RightsChanged,
     RightsEntry,
 )
@@ -115,7 +116,7 @@ def status_of(entry: RightsEntry, territory: str, at: datetime) -> AgreementStat
     """Return how an entry stands in a territory at a time."""
     if entry.permission == "revoked" and entry.revocation is None:
         return "revoked"  # at once; with a revocation, from its date
-    if entry.revocation is not None and ends_by_revocation(entry) <= at:
+    if entry.revocation is not None and ends_by_revocation(entry.revocation) <= at:
         return "revoked"
     if entry.verification == "disputed":
         return "disputed"
@@ -127,30 +128,25 @@ def status_of(entry: RightsEntry, territory: str, at: datetime) -> AgreementStat
     return "in_force" if covers(entry.territories, territory) else "out_of_scope"
 
 
-def ends_by_revocation(entry: RightsEntry) -> datetime:
-    """Return when a revoked entry no longer counts; only for entries with a revocation."""
-    if entry.revocation is None:
-        raise ValueError("the entry is not revoked")
-    return entry.revocation.effective_at + timedelta(days=entry.revocation.grace_days)
+def ends_by_revocation(revocation: Revocation) -> datetime:
+    """Return when a revoked entry no longer counts."""
+    return revocation.effective_at + timedelta(days=revocation.grace_days)
 
 
 def covers(territories: Iterable[str], territory: str) -> bool:
     """Whether a grant for ``territories`` holds in ``territory``."""
-    territories = tuple(territories)
-    return WORLDWIDE in territories or territory in territories
+    return not {WORLDWIDE, territory}.isdisjoint(territories)
 
 
 def licence_of(
     generator: GeneratorEntry, version: str | None, territory: str, at: datetime
 ) -> GeneratorLicence | None:
     """Return the first licence that fits a version and a territory on a day."""
-    fitting = (
-        licence
-        for licence in generator.licences
-        if not licence.versions or version in licence.versions
-        if covers(licence.territories, territory) and is_valid(licence, at)
-    )
-    return next(fitting, None)
+    for licence in generator.licences:
+        fits = not licence.versions or version in licence.versions
+        if fits and covers(licence.territories, territory) and is_valid(licence, at):
+            return licence
+    return None
 
 
 def is_valid(licence: GeneratorLicence, at: datetime) -> bool:
@@ -165,19 +161,17 @@ def boundaries(changed: RightsChanged) -> set[datetime]:
     if changed.entry is not None:
         moments |= _bounds(changed.entry)
         if changed.entry.revocation is not None:
-            moments.add(ends_by_revocation(changed.entry))
+            moments.add(ends_by_revocation(changed.entry.revocation))
     if changed.generator is not None:
         moments |= {moment for one in changed.generator.licences for moment in _bounds(one)}
     return moments
 
 
 def _bounds(valid: RightsEntry | GeneratorLicence) -> set[datetime]:
-    last = valid.valid_until
-    first_days = (
-        valid.valid_from,
-        last + timedelta(days=1) if last is not None and last < date.max else None,
-    )
-    return {datetime.combine(day, time(), UTC) for day in first_days if day is not None}
+    days = [] if valid.valid_from is None else [valid.valid_from]
+    if valid.valid_until is not None and valid.valid_until < date.max:
+        days.append(valid.valid_until + timedelta(days=1))
+    return {datetime.combine(day, time(), UTC) for day in days}
 
 
 def named_territories(entries: Iterable[RightsChanged]) -> set[str]:

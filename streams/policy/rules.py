@@ -1,4 +1,4 @@
-"""Rules: a condition in CEL over the features, and the consequences where it holds.
+"""Rules: a condition in CEL over the features, and the consequences where it holds; overrides.
 
 One rule is built in, and no policy file can change it: a detector's score alone never
 removes a track, takes its money or detaches it from its artist. A policy that could do so
@@ -11,27 +11,34 @@ signal: it is the same score beside a claim.
 import difflib
 import hashlib
 import re
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
+    StrictFloat,
+    StrictStr,
     StringConstraints,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from streams.contract.records import Actions, Dimension
+from streams.contract.records import Actions, Dimension, Identifier, Territory
 from streams.contract.vocabulary import PENDING, SEVERE, Finding
+from streams.policy.registry import folded
 
 NEUTRAL: Final = Actions()
 
 NAME: Final = r"^[a-z][a-z0-9-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+# A threshold, a switch or a word.
+Parameter = Annotated[StrictBool | StrictFloat | StrictStr, Field(union_mode="left_to_right")]
 # What a restriction is about, for a statement of reasons.
 Category = Literal["terms", "impersonation", "voice", "fraud", "copyright"]
 OnMissing = Literal["skip", "match", "review"]
@@ -189,6 +196,75 @@ class Rule(Strict):
         if key is None:
             return self.sample_to_review >= 1
         return share_of(f"sample:{self.id}:{self.version}", key) < self.sample_to_review
+
+
+class Scope(Strict):
+    """Whom an override is for; what is given must all fit."""
+
+    territories: tuple[Territory, ...] = ()
+    distributors: tuple[Identifier, ...] = ()
+    agreements: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_for_somebody(self) -> Self:
+        if not (self.territories or self.distributors or self.agreements):
+            raise fault((), "an override for everybody is a change of the policy: name a scope")
+        return self
+
+
+class Override(Strict):
+    """One exception, with an end: it changes parameters or switches rules off.
+
+    It cannot add consequences, nor lift the single-score rule: a bundle is checked under every
+    override by itself. The day on which it expires is the last on which it holds (UTC).
+    """
+
+    id: Name
+    scope: Scope
+    params: dict[str, Parameter] = Field(default_factory=dict)
+    off: tuple[Identifier, ...] = ()
+    expires: date
+    why: Sentence
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not (self.params or self.off):
+            raise fault((), "this override changes nothing: give params or off")
+        return self
+
+    @property
+    def ends_at(self) -> datetime:
+        """The first moment at which it no longer holds."""
+        return datetime.combine(self.expires + timedelta(days=1), time(), UTC)
+
+    def meets(self, other: "Override") -> bool:
+        """Whether both can apply to one delivery in one territory."""
+        own, foreign = self.scope, other.scope
+        return all(
+            not ours or not others or bool(folded(ours) & folded(others))
+            for ours, others in (
+                (own.territories, foreign.territories),
+                (own.distributors, foreign.distributors),
+            )
+        )
+
+    def holds(
+        self,
+        territory: str,
+        distributor: str | None,
+        agreements: Iterable[str | None],
+        at: datetime,
+    ) -> bool:
+        """Whether it applies to a delivery in a territory at a time."""
+        scope = self.scope
+        return at < self.ends_at and all(
+            not meant or bool(folded(meant) & folded(names))
+            for meant, names in (
+                (scope.territories, [territory]),
+                (scope.distributors, [distributor]),
+                (scope.agreements, agreements),
+            )
+        )
 
 
 def share_of(name: str, key: str) -> float:

@@ -46,24 +46,18 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-_CONVERT: Final[dict[str, Callable[[str], Any]]] = {
-    "str": str,
-    "null": lambda _: None,
-    "bool": lambda text: text == "true",
-    "int": int,
-    "float": float,
+_TAG: Final = "tag:yaml.org,2002:"
+_FLOAT: Final = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+# Each kind of scalar that is not text: its pattern, its first characters, its value.
+_SCALARS: Final[dict[str, tuple[str, list[str], Callable[[str], Any]]]] = {
+    "null": (r"null|~|", ["n", "~", ""], lambda _: None),
+    "bool": (r"true|false", ["t", "f"], lambda text: text == "true"),
+    "int": (r"[-+]?[0-9]+", list("-+0123456789"), int),
+    "float": (_FLOAT, list("-+.0123456789"), float),
 }
 _Loader.yaml_implicit_resolvers = {}
-_SCALARS: Final = (
-    ("null", r"null|~|", ["n", "~", ""]),
-    ("bool", r"true|false", list("tf")),
-    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-)
-for _kind, _pattern, _first in _SCALARS:
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), _first
-    )
+for _kind, (_pattern, _first, _) in _SCALARS.items():
+    _Loader.add_implicit_resolver(f"{_TAG}{_kind}", re.compile(rf"^(?:{_pattern})$"), _first)
 
 
 @dataclass
@@ -144,9 +138,11 @@ def _plain(
             _plain(item, item.start_mark, (*path, index), positions)
             for index, item in enumerate(node.value)
         ]
-    text, tag = str(node.value), node.tag.removeprefix("tag:yaml.org,2002:")
-    if tag not in _CONVERT:
+    text, tag = str(node.value), node.tag.removeprefix(_TAG)
+    if tag in _SCALARS:
+        return _SCALARS[tag][2](text)
+    if tag != "str":
         raise YamlSubsetError(
             _at(node.start_mark), f"tag {tag!r} is not allowed: write a plain value"
         )
-    return _CONVERT[tag](text)
+    return text

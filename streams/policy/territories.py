@@ -35,7 +35,6 @@ class ScopedEvaluation:
     result: Evaluation
     overrides: tuple[str, ...]
     lapsed: frozenset[str]
-    label: Assertion
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class TerritorialEvaluation:
     default: ScopedEvaluation
     elsewhere: tuple[ScopedEvaluation, ...]
     assertions: tuple[Assertion, ...]
+    label: Assertion
     facts_digest: str | None
     reconsider_at: datetime | None
     terms: tuple[Term, ...]
@@ -94,6 +94,7 @@ def evaluate_territories(
         default=default,
         elsewhere=tuple(elsewhere),
         assertions=assertions,
+        label=effective(assertions),
         facts_digest=_digest(facts, groups),
         reconsider_at=min((edge for edge in dated if edge > facts.at), default=None),
         terms=terms,
@@ -143,8 +144,7 @@ def _in(
     )
     if lapsed:
         result = rules(lapsed=lapsed)
-    label = effective(assertions)
-    return ScopedEvaluation((territory,), rights, values, result, overrides, lapsed, label)
+    return ScopedEvaluation((territory,), rights, values, result, overrides, lapsed)
 
 
 def _as_found(rights: Rights, findings: Iterable[str]) -> Rights:

@@ -7,6 +7,7 @@ from typing import Any
 from streams.contract.records import TrackClassified
 from streams.contract.records.rights import RightsChanged
 from streams.policy.bundle import Bundle
+from streams.policy.bundle_checks import failed_cases, faults_of
 from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.features import snapshot
 from streams.policy.registry import Registry
@@ -66,7 +67,10 @@ def bundle(*rules: dict[str, Any], **changes: Any) -> Bundle:
         "defaults": {"on_missing": "skip"},
         "rules": list(rules),
     }
-    return Bundle.model_validate(plain | changes)
+    made = Bundle.model_validate(plain | changes)
+    if faults := faults_of(made) or list(failed_cases(made)):
+        raise ValueError(faults)
+    return made
 
 
 HUMAN: dict[str, Any] = {"requires": "human", "review": {"queue": "severe", "priority": 90}}

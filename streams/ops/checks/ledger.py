@@ -121,7 +121,7 @@ class RegistryGauges:
 
 def ends_at(entry: RightsEntry) -> datetime | None:
     """Return when an entry ceases to count; None: it has no end."""
-    ends = [ends_by_revocation(entry)] if entry.revocation is not None else []
+    ends = [ends_by_revocation(entry.revocation)] if entry.revocation is not None else []
     if entry.valid_until is not None and entry.valid_until < date.max:
         ends.append(datetime.combine(entry.valid_until + timedelta(days=1), time(), UTC))
     return min(ends, default=None)
