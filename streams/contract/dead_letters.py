@@ -18,6 +18,7 @@ from typing import Final
 from detector.errors import BadInput, Fatal
 from streams.contract import topics
 from streams.contract.output import Outgoing
+from streams.contract.records import R, check_delivered, parse
 
 HEADER_PREFIX: Final = "earmark.dead."
 PROCESSOR: Final = HEADER_PREFIX + "processor"
@@ -60,6 +61,13 @@ class Message:
     def origin(self) -> str:
         """Where the message lies: ``topic/partition/offset``."""
         return f"{self.topic}/{self.partition}/{self.offset}"
+
+    def record(self, kind: type[R]) -> R:
+        """Return the record in it; raise InvalidRecord where it is none, or of the future."""
+        record = parse(kind, self.value)
+        if (uploaded_at := getattr(record, "uploaded_at", None)) is not None:
+            check_delivered(uploaded_at)
+        return record
 
 
 def headers_of_life(message: Message) -> tuple[tuple[str, bytes], ...]:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from streams.contract.records import TrackClassified
+from streams.contract.records import MAX_NAME, TrackClassified
 from streams.contract.records.rights import (
     WORLDWIDE,
     GeneratorEntry,
@@ -21,6 +21,7 @@ from streams.contract.records.rights import (
 )
 
 Key = tuple[str, str]  # what kind of name, and the name in lower case
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 AgreementStatus = Literal[
     "in_force", "not_yet", "expired", "revoked", "disputed", "out_of_scope", "unknown"
 ]
@@ -103,8 +104,8 @@ def _keys(kind: str, *names: str | None) -> set[Key]:
 
 
 def folded(names: Iterable[str | None]) -> set[str]:
-    """Return names in lower case, without those that are missing."""
-    return {name.casefold() for name in names if name}
+    """Return names in lower case, without those missing and those too long for any entry."""
+    return {name.casefold() for name in names if name and len(name) <= MAX_NAME}
 
 
 def names_of(generator: GeneratorEntry) -> tuple[str, ...]:
@@ -130,7 +131,8 @@ def status_of(entry: RightsEntry, territory: str, at: datetime) -> AgreementStat
 
 def ends_by_revocation(revocation: Revocation) -> datetime:
     """Return when a revoked entry no longer counts."""
-    return revocation.effective_at + timedelta(days=revocation.grace_days)
+    at, grace = revocation.effective_at, timedelta(days=revocation.grace_days)
+    return NEVER if at > NEVER - grace else at + grace
 
 
 def covers(territories: Iterable[str], territory: str) -> bool:
@@ -164,7 +166,7 @@ def boundaries(changed: RightsChanged) -> set[datetime]:
             moments.add(ends_by_revocation(changed.entry.revocation))
     if changed.generator is not None:
         moments |= {moment for one in changed.generator.licences for moment in _bounds(one)}
-    return moments
+    return {moment for moment in moments if moment < NEVER}
 
 
 def _bounds(valid: RightsEntry | GeneratorLicence) -> set[datetime]:

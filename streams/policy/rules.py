@@ -235,7 +235,8 @@ class Override(Strict):
     @property
     def ends_at(self) -> datetime:
         """The first moment at which it no longer holds."""
-        return datetime.combine(self.expires + timedelta(days=1), time(), UTC)
+        day = timedelta(days=1)
+        return datetime.combine(min(self.expires, date.max - day) + day, time(), UTC)
 
     def meets(self, other: "Override") -> bool:
         """Whether both can apply to one delivery in one territory."""

@@ -16,7 +16,15 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from detector.errors import BadInput
-from streams.contract.records import InvalidRecord, Upload, UploadReceived, faults, parse, stable_id
+from streams.contract.records import (
+    InvalidRecord,
+    Upload,
+    UploadReceived,
+    check_delivered,
+    faults,
+    parse,
+    stable_id,
+)
 from streams.runtime.settings import Settings
 
 
@@ -50,6 +58,7 @@ def event_bytes(upload: Upload, uploaded_at: datetime, settings: Settings) -> by
     """Return the event of an upload; raise RefusedUpload where its readers would refuse it."""
     check_scheme(upload, settings)
     try:
+        check_delivered(uploaded_at)
         received = UploadReceived(upload_id=id_of(upload), upload=upload, uploaded_at=uploaded_at)
         value = received.to_bytes()
         parse(UploadReceived, value)  # a model_copy may hold what no reader accepts

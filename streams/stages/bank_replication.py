@@ -14,7 +14,7 @@ from detector.errors import Fatal
 from detector.matching.landmarks import NotLandmarks
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.contract.records import TrackDecided, parse
+from streams.contract.records import TrackDecided
 from streams.contract.vocabulary import BankKind
 from streams.known.banks import Bank, BankError, Banks, By, described
 from streams.known.index import Item, Refused, open_index
@@ -95,7 +95,7 @@ def _following(name: str, settings: Settings) -> Iterator[Handler]:
     with open_replication(settings) as catalogue:
 
         def handle(batch: Sequence[Message]) -> Handled:
-            good, refused = read_each(batch, lambda message: parse(TrackDecided, message.value))
+            good, refused = read_each(batch, lambda message: message.record(TrackDecided))
             if catalogue is not None:
                 catalogue.add(record for _, record in good)
             return Handled(refused)

@@ -22,7 +22,7 @@ import structlog
 from streams.contract import processes, topics
 from streams.contract.dead_letters import Message
 from streams.contract.output import Output
-from streams.contract.records import Cause, Record, TrackDecided, parse
+from streams.contract.records import Cause, Record, TrackDecided
 from streams.contract.records.policy import TrackReopened
 from streams.contract.records.rights import RightsChanged
 from streams.policy.registry import keys_of_entry
@@ -79,7 +79,7 @@ class Redecide:
         begun = time.monotonic()
         records, refused = read_each(
             self._reexamination.news(batch),
-            lambda message: parse(topics.RECORDS[message.topic], message.value),
+            lambda message: message.record(topics.RECORDS[message.topic]),
         )
         facts = [message for message, record in records
                  if not isinstance(record, TrackReopened | TrackDecided)]  # fmt: skip

@@ -24,6 +24,7 @@ import structlog
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from detector.errors import EarmarkError
+from streams.contract.records import MAX_NAME
 from streams.store.account_tables import AUDIT
 from streams.store.cursors import Part, part
 from streams.store.database import Ledger
@@ -87,7 +88,7 @@ def append(connection: Connection, entries: Iterable[Entry]) -> None:
             "at": entry.at,
             "actor": _clean(entry.actor),
             "action": entry.action,
-            "subject": _clean(entry.subject),
+            "subject": _clean(entry.subject)[:MAX_NAME],  # it is indexed
             "detail": _clean(json.dumps(entry.detail, sort_keys=True, default=str)),
             "previous": previous,
         }

@@ -11,12 +11,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Table
 
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import (
+    Identifier,
     ModelRef,
     PolicyRef,
     Record,
@@ -26,7 +27,6 @@ from streams.contract.records import (
     TrackLabelled,
     Upload,
     UploadReceived,
-    parse,
     stable_id,
 )
 from streams.contract.records.policy import PolicyChanged, PolicyShadowed, TrackReopened
@@ -37,6 +37,7 @@ from streams.store.database import Row
 from streams.store.tables import DEAD_LETTERS, LABELS, SHADOW_HITS, SUBJECTS, TABLES
 
 RELEASE_NAMES: Final = ("upc", "ean", "icpn", "grid", "release_id")  # of upload.identifiers
+ID: Final[TypeAdapter[str]] = TypeAdapter(Identifier)
 COPIED: Final = ("source", "processor", "reason", "detail", "key", "value", "omitted")
 
 Sources = tuple[BaseModel, ...]
@@ -52,7 +53,7 @@ def rows_of(message: Message) -> list[Row]:
     topic = message.topic
     if topic in topics.DEAD:
         return [_dead_letter(message)]
-    record = parse(topics.RECORDS[topic], message.value)
+    record = message.record(topics.RECORDS[topic])
     text = (message.value or b"").decode()  # it has been parsed, so it is UTF-8
     recorded = {"recorded_at": _moment(message.timestamp_ms), "record": text}
     match record:
@@ -144,7 +145,7 @@ def _dead_letter(message: Message) -> Row:
             **{name: getattr(letter, name) for name in COPIED},
             "origin": origin,
             "upload_id": _upload_id(letter.value),
-            "track_id": None if letter.key is None else letter.key.decode(errors="replace"),
+            "track_id": _id(letter.key),
             "headers": orjson.dumps(headers).decode(),
             "recorded_at": _moment(message.timestamp_ms),
         },
@@ -154,10 +155,17 @@ def _dead_letter(message: Message) -> Row:
 def _upload_id(value: bytes | None) -> str | None:
     """Return the upload id of a dead letter, where its bytes are readable enough."""
     try:
-        upload_id = orjson.loads(value or b"")["upload_id"]
+        return _id(orjson.loads(value or b"")["upload_id"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
-    return upload_id if isinstance(upload_id, str) else None
+
+
+def _id(text: object) -> str | None:
+    """Return what can be the id of an upload or a track; None: no other row has such a one."""
+    try:
+        return ID.validate_python(text)
+    except ValidationError:
+        return None
 
 
 def _moment(timestamp_ms: int) -> datetime | None:

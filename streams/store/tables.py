@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from streams.contract import topics
 from streams.contract.vocabulary import DIMENSIONS
+from streams.policy.registry import NEVER
 
 
 class Words(TypeDecorator[str]):
@@ -47,8 +48,8 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store in UTC."""
-        return value if value is None else value.astimezone(UTC)
+        """Store in UTC; the last day of the calendar has no equal in zones east of it."""
+        return value if value is None else min(value, NEVER).astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return an aware time."""
@@ -295,7 +296,6 @@ Index("ix_analyses_recorded", ANALYSES.c.recorded_at)
 Index("ix_decisions_content", DECISIONS.c.content_sha256)
 Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)
 Index("ix_uploads_latest", UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
-Index("ix_uploads_title", UPLOADS.c.title, UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
 Index("ix_uploads_isrc", UPLOADS.c.isrc)
 Index("ix_uploads_distributor", UPLOADS.c.distributor, UPLOADS.c.uploaded_at)
 Index("ix_decisions_model", *(DECISIONS.c[name] for name in (*_ANSWERED[:3], "recorded_at")))

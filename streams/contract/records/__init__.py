@@ -15,11 +15,13 @@ Each event carries forward what the next processor needs, so the chain is
 """
 
 import hashlib
-from datetime import date
-from typing import Annotated, Any, Literal, Self, TypeVar
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import orjson
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -40,6 +42,8 @@ from streams.contract.vocabulary import LabelSource as LabelSource
 from streams.contract.vocabulary import Outcome as Outcome
 
 MAX_RECORD_BYTES = 900_000  # below Kafka's default limit of 1 MB for a message
+MAX_NAME: Final = 256  # characters: two of the longest fit into one entry of an index
+AHEAD: Final = timedelta(minutes=5)  # so much may the clocks of two machines differ
 
 
 def faults(error: ValidationError) -> list[str]:
@@ -64,8 +68,21 @@ def stable_id(prefix: str, *parts: str) -> str:
     return f"{prefix}_{digest[:24]}"
 
 
+def _plain(value: str) -> str:
+    """Refuse what an index or PostgreSQL does not take; published schemas do not state it."""
+    if len(value) > MAX_NAME or re.search(r"[\x00-\x1f\x7f-\x9f]", value):
+        raise ValueError(f"at most {MAX_NAME} characters, no control characters")
+    return value
+
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, strip_whitespace=True)]
+Identifier = Annotated[Name, AfterValidator(_plain)]
+Word = Annotated[str, AfterValidator(_plain)]
+Moment = Annotated[  # in UTC within the calendar, in every zone of a database
+    AwareDatetime,
+    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime.max.replace(tzinfo=UTC)),
+]
 Text = Annotated[str, StringConstraints(max_length=2_000)]
 Territory = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|Worldwide)$")]
 Isrc = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[A-Z0-9]{3}\d{7}$")]
@@ -107,16 +124,27 @@ def parse(record_type: type[R], value: bytes | None) -> R:
     if len(value) > MAX_RECORD_BYTES:
         raise InvalidRecord("invalid_record", f"{len(value)} bytes exceed {MAX_RECORD_BYTES}")
     try:
+        if b"NaN" in value or b"Infinity" in value:  # a title may say so; a number may not
+            orjson.loads(value)
         return record_type.model_validate_json(value)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRecord("invalid_record", f"not JSON: {error}") from error
     except ValidationError as error:
         raise InvalidRecord("invalid_record", "; ".join(faults(error))) from error
+
+
+def check_delivered(uploaded_at: datetime) -> None:
+    """Raise InvalidRecord for a delivery of the future: all that come would be older than it."""
+    now = datetime.now(UTC)  # of this machine: anyone may set a message's own time
+    if uploaded_at > now + AHEAD:
+        raise InvalidRecord("invalid_record", f"uploaded_at: {uploaded_at} is later than {now}")
 
 
 class Tool(Record):
     """A generator or tool that the deliverer names, with the agreement it claims."""
 
-    name: Identifier
-    version: Identifier | None = None
+    name: Name
+    version: Name | None = None
     agreement_id: Identifier | None = None
 
 
@@ -140,14 +168,14 @@ class Derivation(Record):
     type: Derivative
     source_isrcs: tuple[Isrc, ...] = ()
     source_iswcs: tuple[Identifier, ...] = ()
-    source_artists: tuple[Identifier, ...] = ()  # names or ISNIs
+    source_artists: tuple[Name, ...] = ()  # names or ISNIs
 
 
 class VoiceClaim(Record):
     """Whose voice is said to be heard without that person singing; by name, ISNI \
 or voice id."""  # prose: published
 
-    depicted: Identifier
+    depicted: Name
     consent_id: Identifier | None = None
 
 
@@ -174,8 +202,8 @@ class DdexMessage(Record):
 class Contributor(Record):
     """One credited contributor (DDEX ``Contributor``)."""
 
-    name: Identifier
-    roles: tuple[Identifier, ...] = ()
+    name: Name
+    roles: tuple[Name, ...] = ()
     ai_contribution: Contains | None = None
     is_generative_ai: bool = False
 
@@ -189,7 +217,7 @@ class Upload(Record):
     title: Text | None = None
     isrc: Isrc | None = None
     identifiers: dict[str, Identifier] = Field(default_factory=dict)
-    artists: tuple[Identifier, ...] = ()
+    artists: tuple[Name, ...] = ()
     contributors: tuple[Contributor, ...] = ()
     declared: Declaration = Declaration()
     distributor: Identifier | None = None
@@ -212,7 +240,7 @@ class UploadEvent(Event):
 
     upload_id: Identifier
     upload: Upload
-    uploaded_at: AwareDatetime
+    uploaded_at: Moment
 
     @property
     def track_id(self) -> str:
@@ -305,14 +333,14 @@ class Match(Record):
     match_class: KnownAs
     bank: Identifier
     bank_kind: BankKindName
-    item_id: Identifier
+    item_id: Name
     score: float
     offset_s: float | None = None
     overlap_s: float | None = None
     speed_ratio: float | None = None
     pitch_ratio: float | None = None
-    generator: Identifier | None = None
-    licence: Identifier | None = None
+    generator: Name | None = None
+    licence: Name | None = None
     sentence: str
     content_sha256: Sha256 | None = None
     start_s: float | None = None
@@ -350,8 +378,8 @@ class Evidence(Record):
 class ModelRef(Record):
     """Which released model answered: digest is SHA-256 over its manifest."""
 
-    name: str
-    version: str
+    name: Word
+    version: Word
     digest: Sha256
 
 
@@ -419,8 +447,8 @@ class Label(Record):
     licensed: bool = False
     neg: bool = False
     origin: Identifier | None = None  # the verdict, appeal or registry entry behind it
-    asserted_at: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
+    asserted_at: Moment | None = None
+    expires_at: Moment | None = None
 
 
 class LabelMappings(Record):
@@ -436,8 +464,8 @@ class LabelMappings(Record):
 class PolicyRef(Record):
     """Which policy decided: digest is SHA-256 over its canonical content."""
 
-    name: str
-    version: str
+    name: Word
+    version: Word
     digest: Sha256
 
 
@@ -476,7 +504,7 @@ class RuleHit(Record):
     ``pending``: it waits for a person, and what it does until then is the milder action.
     """
 
-    rule_id: str
+    rule_id: Word
     rule_version: int
     reason_code: str
     mode: Literal["live", "canary", "shadow"] = "live"
@@ -489,8 +517,8 @@ class Term(Record):
     dimension: Dimension
     value: str
     territories: tuple[Territory, ...]
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment
+    ends_at: Moment | None = None
     automation: Literal["fully", "partially", "none"]
     rule_id: str
     reason_code: str
@@ -537,7 +565,7 @@ class TrackDecided(Event):
     upload_id: Identifier
     track_id: Identifier
     content_sha256: Sha256
-    uploaded_at: AwareDatetime
+    uploaded_at: Moment
     analysis: Analysis
     label: Label
     actions: Actions
@@ -560,7 +588,7 @@ class TrackDecided(Event):
     changed_dimensions: tuple[Dimension, ...] = ()
     facts_digest: Sha256 | None = None
     features: dict[str, Any] = Field(default_factory=dict)
-    reconsider_at: AwareDatetime | None = None
+    reconsider_at: Moment | None = None
     statement_id: Identifier | None = None
     matches: tuple[Match, ...] = ()
 
@@ -572,10 +600,10 @@ class ReviewRequested(Event):
     decision_id: Identifier
     upload_id: Identifier
     track_id: Identifier
-    queue: str
+    queue: Word
     priority: Annotated[int, Field(ge=0, le=100)]
     reason_codes: tuple[str, ...]
-    requested_for: AwareDatetime
+    requested_for: Moment
     sample: bool = False  # a sample of what went by itself, to measure it
     model: ModelRef
     policy: PolicyRef

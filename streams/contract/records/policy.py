@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from streams.contract.records import (
     Actions,
@@ -10,6 +10,7 @@ from streams.contract.records import (
     Dimension,
     Event,
     Identifier,
+    Moment,
     PolicyRef,
     Record,
     RuleHit,
@@ -63,7 +64,7 @@ class PolicyChanged(Event):
     approved_by: tuple[Identifier, ...] = ()
     why: Annotated[str, StringConstraints(max_length=2_000)] = ""
     changed_by: Identifier
-    changed_at: AwareDatetime
+    changed_at: Moment
 
     @property
     def key(self) -> str:
@@ -83,7 +84,7 @@ class Redress(Record):
     """How to object, and until when."""
 
     internal_url: str
-    deadline: AwareDatetime
+    deadline: Moment
     out_of_court: str
     courts: str
 

@@ -6,7 +6,7 @@ changes; the highest ``sequence`` has its state. Both may arrive late, twice and
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from streams.contract.records import (
     Component,
@@ -14,6 +14,7 @@ from streams.contract.records import (
     Event,
     Extent,
     Identifier,
+    Moment,
     Record,
     Sha256,
     Text,
@@ -63,9 +64,9 @@ class ReviewDecided(Event):
     blind: bool = False
     second_review_of: Identifier | None = None
     undoes: Identifier | None = None
-    pinned_until: AwareDatetime | None = None
+    pinned_until: Moment | None = None
     training_use_allowed: bool = False
-    decided_at: AwareDatetime
+    decided_at: Moment
 
     @model_validator(mode="after")
     def _says_what_it_found(self) -> Self:
@@ -78,7 +79,7 @@ class ReviewDecided(Event):
         return self
 
 
-def verdict_id(task_id: str, reviewer_id: str, decided_at: AwareDatetime) -> str:
+def verdict_id(task_id: str, reviewer_id: str, decided_at: Moment) -> str:
     """Return the id of a reviewer's verdict on a task at a time."""
     return stable_id("vrd", task_id, reviewer_id, decided_at.isoformat())
 
@@ -158,14 +159,14 @@ class AppealChanged(Event):
     ]
     statement: LongText
     evidence: tuple[AppealEvidence, ...] = ()
-    received_at: AwareDatetime
-    window_ends_at: AwareDatetime
+    received_at: Moment
+    window_ends_at: Moment
     interim_relief: bool = False
     task_id: Identifier | None = None
     assigned_to: Identifier | None = None
     outcome: AppealOutcome | None = None
     changed_by: Identifier
-    changed_at: AwareDatetime
+    changed_at: Moment
 
     @model_validator(mode="after")
     def _is_decided_by_its_outcome(self) -> Self:
@@ -178,7 +179,7 @@ class AppealChanged(Event):
         return self
 
 
-def appeal_id(decision_id: str, appellant_id: str, received_at: AwareDatetime) -> str:
+def appeal_id(decision_id: str, appellant_id: str, received_at: Moment) -> str:
     """Return the id of an appeal."""
     return stable_id("apl", decision_id, appellant_id, received_at.isoformat())
 

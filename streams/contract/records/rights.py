@@ -15,6 +15,8 @@ from streams.contract.records import (
     Extent,
     Identifier,
     Isrc,
+    Moment,
+    Name,
     Record,
     Sha256,
     Territory,
@@ -45,7 +47,7 @@ class Party(Record):
     """Who grants: at least a name of their own choosing, better an identifier."""
 
     party_id: Identifier
-    name: Identifier | None = None
+    name: Name | None = None
     isni: Isni | None = None
     ipi: Identifier | None = None
     dpid: Identifier | None = None
@@ -61,8 +63,8 @@ class RightsSubject(Record):
     isrcs: tuple[Isrc, ...] = ()
     iswcs: tuple[Iswc, ...] = ()
     artist_isnis: tuple[Isni, ...] = ()
-    artists: tuple[Identifier, ...] = ()
-    voices: tuple[Identifier, ...] = ()
+    artists: tuple[Name, ...] = ()
+    voices: tuple[Name, ...] = ()
     catalogue_dpid: Identifier | None = None
     wildcard: bool = False
 
@@ -81,8 +83,8 @@ class RightsConditions(Record):
     """
 
     products: tuple[Identifier, ...] = ()
-    generator_ids: tuple[Identifier, ...] = ()
-    generator_versions: tuple[Identifier, ...] = ()
+    generator_ids: tuple[Name, ...] = ()
+    generator_versions: tuple[Name, ...] = ()
     max_volume: Annotated[int, Field(ge=1)] | None = None
     attribution_text: Text | None = None
     approval_required: bool = False
@@ -118,7 +120,7 @@ class RightsEntry(Record):
 
     agreement_id: Identifier
     grantor: Party
-    grantee: Identifier
+    grantee: Name
     subject: RightsSubject
     uses: Annotated[tuple[Use, ...], Field(min_length=1)]
     permission: Literal["opt_in", "opt_out", "conditional", "revoked"]
@@ -127,7 +129,7 @@ class RightsEntry(Record):
     valid_from: date
     valid_until: date | None = None
     compensation: Compensation | None = None
-    credit_requirements: tuple[Identifier, ...] = ()
+    credit_requirements: tuple[Name, ...] = ()
     written: bool = False
     use_description: Text | None = None
     revocation: Revocation | None = None
@@ -156,7 +158,7 @@ class GeneratorLicence(Record):
     """What holds for some versions of a generator in some territories; no versions: all."""
 
     status: LicenceStatus
-    versions: tuple[Identifier, ...] = ()
+    versions: tuple[Name, ...] = ()
     territories: Territories = (WORLDWIDE,)
     valid_from: date | None = None
     valid_until: date | None = None
@@ -168,9 +170,9 @@ class GeneratorEntry(Record):
     """A generator and its licence status; the first licence that fits speaks, else unknown."""
 
     generator_id: Identifier
-    vendor: Identifier | None = None
-    product: Identifier | None = None
-    aliases: tuple[Identifier, ...] = ()
+    vendor: Name | None = None
+    product: Name | None = None
+    aliases: tuple[Name, ...] = ()
     licences: tuple[GeneratorLicence, ...] = ()
 
 
@@ -182,7 +184,7 @@ class RightsChanged(Event):
     entry: RightsEntry | None = None
     generator: GeneratorEntry | None = None
     changed_by: Identifier
-    changed_at: AwareDatetime
+    changed_at: Moment
 
     @property
     def key(self) -> str:
@@ -219,19 +221,19 @@ class UsageAttributed(Event):
     method: Identifier
     period: Literal["monthly", "quarterly", "yearly"]
     territories: tuple[Territory, ...]
-    from_at: AwareDatetime
+    from_at: Moment
     ended: bool = False  # the agreement no longer covers the track: attribute nothing further
 
 
 class CreditLine(Record):
     """One contributor line in DDEX terms."""
 
-    name: Identifier | None = None
+    name: Name | None = None
     special_contributor: Literal["GenerativeAI"] | None = None
-    roles: tuple[Identifier, ...] = ()
+    roles: tuple[Name, ...] = ()
     ai_contribution: Contains | None = None
     is_credited: bool = True
-    display_credits: Identifier | None = None
+    display_credits: Name | None = None
 
 
 class CreditsDerived(Event):

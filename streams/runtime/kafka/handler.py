@@ -30,7 +30,7 @@ import structlog
 from detector.errors import BadInput, EarmarkError, SenderAway, Transient
 from streams.contract.dead_letters import Message
 from streams.contract.output import Output
-from streams.contract.records import InvalidRecord, Record, parse
+from streams.contract.records import InvalidRecord, Record
 from streams.runtime import metrics, tracing
 
 log = structlog.get_logger()
@@ -148,4 +148,4 @@ def message_of(delivery: Any, timestamp_ms: float | None) -> Message:
 def _keyed(record_type: type[E], message: Message) -> E:
     if message.key is None:
         raise InvalidRecord("invalid_record", "the message has no key")
-    return parse(record_type, message.value)
+    return message.record(record_type)

@@ -14,6 +14,7 @@ from streams.contract.records import (
     Declaration,
     Extent,
     InvalidRecord,
+    ModelRef,
     Outcome,
     Record,
     Tool,
@@ -149,6 +150,8 @@ def test_an_older_reader_survives_a_newer_writer(name: str) -> None:
         (b"[]", "record: Input should be an object"),
         (b"{}", "upload_id: Field required; upload: Field required"),
         (b'{"schema_version": 2}', "schema_version: Input should be 1"),
+        (b'{"upload_id": NaN}', "not JSON"),
+        (b'{"upload_id": "\\ud800"}', "Invalid JSON"),
         (b" " * (MAX_RECORD_BYTES + 1), "exceed"),
     ],
 )
@@ -169,6 +172,12 @@ def test_what_is_no_record_says_so(value: bytes | None, sentence: str) -> None:
         (("upload", "track_id"), "", "upload.track_id"),
         (("upload", "sha256"), "C" * 64, "upload.sha256"),
         (("uploaded_at",), "2026-11-23T12:00:00", "uploaded_at"),
+        (("uploaded_at",), "0001-01-01T00:00:00+14:00", "uploaded_at"),
+        (("uploaded_at",), "9999-12-31T23:59:59-05:00", "uploaded_at"),
+        (("upload_id",), "upl\x001", "upload_id"),
+        (("upload", "track_id"), "T\x00", "upload.track_id"),
+        (("upload", "distributor"), "Ac\x9fme", "upload.distributor"),
+        (("upload", "track_id"), "T" * 257, "upload.track_id"),
     ],
 )
 def test_a_wrong_field_is_named(path: tuple[str, ...], value: object, field: str) -> None:
@@ -179,6 +188,18 @@ def test_a_wrong_field_is_named(path: tuple[str, ...], value: object, field: str
     inner[path[-1]] = value
     with pytest.raises(InvalidRecord, match=field):
         parse(UploadReceived, orjson.dumps(content))
+
+
+def test_names_and_titles_may_contain_anything() -> None:
+    item = Upload(track_id="T-1", uri="file:///one", title="NaN\x00", artists=("A\tB", "C\x92s"))
+    received = UploadReceived(upload_id=item.upload_id, upload=item, uploaded_at=UPLOADED_AT)
+    assert parse(UploadReceived, received.to_bytes()) == received
+
+
+def test_what_an_index_holds_has_a_limit() -> None:
+    for name, version in (("m" * 257, "1"), ("m", "1" * 257), ("m\x00", "1")):
+        with pytest.raises(ValueError, match="at most 256 characters, no control characters"):
+            ModelRef(name=name, version=version, digest="d" * 64)
 
 
 def test_what_cannot_be_said_in_json_is_left_out() -> None:

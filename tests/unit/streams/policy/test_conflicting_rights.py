@@ -1,6 +1,6 @@
 """Agreements that contradict each other, notice periods, borrowed ids, and times to object."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from streams.contract.records import Cause, Declaration, Derivation, Tool
 from streams.contract.records.rights import Revocation, RightsChanged, RightsSubject
 from streams.policy.bundle import load
 from streams.policy.decide import decide
+from streams.policy.registry import boundaries
 from streams.policy.rights import Rights, rights_of
 from streams.runtime.settings import Settings
 from tests.support.events import agreement, classified
@@ -69,6 +70,19 @@ def test_a_revocation_counts_from_when_it_says() -> None:
         assert ask(values, at=last - timedelta(seconds=1)).licensed
         assert ask(values, at=last).agreement == "revoked"
     assert ask(agreement(2, permission="revoked")).agreement == "revoked"
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-05:00", "9990-01-02T00:00:00Z"])
+def test_a_revocation_at_the_end_of_the_calendar_never_counts(at: str) -> None:
+    ends = Revocation(effective_at=datetime.fromisoformat(at), grace_days=3_650)
+    values = agreement(2, revocation=ends, valid_until=date.max)
+    assert ask(values).licensed
+    assert max(boundaries(values)) < NOW
+
+
+def test_a_revocation_in_the_year_1_counts() -> None:
+    at = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    assert ask(agreement(2, revocation=Revocation(effective_at=at))).agreement == "revoked"
 
 
 def test_an_id_is_good_for_those_it_was_given_to() -> None:

@@ -90,6 +90,11 @@ def test_the_time_is_now_unless_it_is_given(hook: IngestHook) -> None:
     assert abs(datetime.now(UTC) - delivery.uploaded_at) < timedelta(seconds=10)
 
 
+def test_a_delivery_of_the_future_is_refused(hook: IngestHook) -> None:
+    with pytest.raises(RefusedUpload, match="uploaded_at"):
+        hook.submit(upload(), datetime(2999, 1, 1, tzinfo=UTC))
+
+
 def test_the_same_upload_has_the_same_id_whenever_it_comes(hook: IngestHook) -> None:
     assert hook.submit(upload()).upload_id == hook.submit(upload(), UPLOADED_AT).upload_id
 

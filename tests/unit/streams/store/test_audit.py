@@ -25,6 +25,12 @@ def test_the_chain_holds(ledger: Ledger) -> None:
     assert chain.last_hash != audit.START
 
 
+def test_a_long_subject_is_cut(ledger: Ledger) -> None:
+    """PostgreSQL takes no more than 2,704 bytes into an index."""
+    write(ledger, Entry("usr_1", "seen", "".join(map(chr, range(0x4E00, 0x4E00 + 1_500)))))
+    assert audit.verify(ledger).fault is None
+
+
 def test_many_writers_make_one_chain(ledger: Ledger) -> None:
     with ThreadPoolExecutor(4) as writers:
         list(writers.map(lambda n: write(ledger, Entry(f"usr_{n}", "login")), range(20)))

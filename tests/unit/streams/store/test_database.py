@@ -4,10 +4,12 @@ import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import orjson
 import pytest
 import sqlalchemy
 
@@ -17,6 +19,7 @@ from streams.contract.records import (
     DecisionApplied,
     Declaration,
     InvalidRecord,
+    ModelRef,
     RuleHit,
     Upload,
     UploadReceived,
@@ -30,7 +33,7 @@ from streams.runtime.kafka.handling import Handling
 from streams.runtime.settings import Settings
 from streams.stages.ledger import project
 from streams.store import database as ledger_module
-from streams.store import dead_letter_store, queries
+from streams.store import dead_letter_store, queries, track_list
 from streams.store.database import Ledger, LedgerAway, LedgerError, Unstorable
 from streams.store.dead_letter_store import DeadLetterFilter
 from streams.store.tables import LABELS, METADATA, UPLOADS
@@ -189,9 +192,10 @@ def test_any_text_can_be_stored(ledger: Ledger) -> None:
 
 
 def test_a_row_that_no_database_takes_is_refused_alone(ledger: Ledger) -> None:
-    """A calendar that ends before this time zone does."""
-    early = received("T-early").model_dump_json().replace("2026-11-23T12:00:00Z", EDGE)
-    bad = Message(topics.UPLOADED, 0, 1, b"T-early", early.encode())
+    """A number that fits into no column."""
+    event = fingerprinted("T-odd")
+    odd = event.audio.model_copy(update={"sample_rate_hz": 2**63})
+    bad = message(topics.FINGERPRINTED, event.model_copy(update={"audio": odd}), 1)
     good = message(topics.UPLOADED, received())
     with pytest.raises(Unstorable):
         project(ledger, [good, bad])
@@ -199,6 +203,53 @@ def test_a_row_that_no_database_takes_is_refused_alone(ledger: Ledger) -> None:
     handling = Handling("ledger", handler, None, Settings())  # type: ignore[arg-type]
     handled = asyncio.run(handling.handle([good, bad]))
     assert [refused.message for refused in handled.refused] == [bad]
+    assert queries.counts(ledger)["uploads"] == 1
+
+
+LONGEST = "".join(map(chr, range(0x4E00, 0x4E00 + 2_000)))  # does not compress
+
+
+def test_the_longest_texts_can_be_stored_and_found(ledger: Ledger) -> None:
+    name = LONGEST[:256]
+    longest = received(name, title=LONGEST, distributor=name, identifiers={"upc": name})
+    model = ModelRef(name=name, version=name, digest="d" * 64)
+    analysis = classified().analysis.model_copy(update={"analysis_id": name, "model": model})
+    event = classified(track_id=name, artists=("\u0390" * 256,)).model_copy(
+        update={"upload_id": name, "analysis": analysis}
+    )
+    decided = decide(event, POLICY).decided
+    named = analysis.model_copy(update={"generator": LONGEST})  # no entry has so long a name
+    event = event.model_copy(update={"analysis": named})
+    key = letter(LONGEST.encode())
+    letters = [
+        replace(key, key=LONGEST.encode()),
+        replace(key, value=orjson.dumps({"upload_id": LONGEST})),
+    ]
+    batch = [
+        message(topics.UPLOADED, longest),
+        message(topics.CLASSIFIED, event),
+        message(topics.DECIDED, decided),
+        *letters,
+    ]
+    assert project(ledger, batch) == Handled([])
+    assert [row["track_id"] for row in track_list.search(ledger, LONGEST[900:1_000], limit=9).rows]
+    rows = dead_letter_store.find(ledger, DeadLetterFilter())
+    assert [(row.track_id, row.upload_id) for row in rows if row.key != b"T-1"] == [(None, None)]
+
+
+def test_a_dead_letter_belongs_to_no_other_track(ledger: Ledger) -> None:
+    keys = (b"T\x00", b"T\xff", b"", b" ")
+    project(ledger, [replace(letter(bytes([n])), key=key) for n, key in enumerate(keys)])
+    rows = dead_letter_store.find(ledger, DeadLetterFilter())
+    assert {row.key for row in rows} == set(keys)
+    assert {row.track_id for row in rows} == {None}
+
+
+def test_a_delivery_of_the_future_is_refused(ledger: Ledger) -> None:
+    soon = received().model_copy(update={"uploaded_at": datetime.now(UTC) + timedelta(minutes=4)})
+    late = received().model_copy(update={"uploaded_at": datetime(2999, 1, 1, tzinfo=UTC)})
+    handled = project(ledger, [message(topics.UPLOADED, soon), message(topics.UPLOADED, late, 1)])
+    assert [refused.error.reason for refused in handled.refused] == ["invalid_record"]
     assert queries.counts(ledger)["uploads"] == 1
 
 
@@ -216,9 +267,6 @@ def test_a_row_that_no_index_takes_is_refused_alone(ledger: Ledger) -> None:
 def test_a_table_that_is_not_there_yet_is_waited_for(ledger: Ledger) -> None:
     with pytest.raises(LedgerAway), ledger.reading() as connection:
         connection.execute(sqlalchemy.text("SELECT 1 FROM of_a_later_release"))
-
-
-EDGE = "0001-01-01T00:00:00+14:00"
 
 
 # --- dead letters --------------------------------------------------------------------------

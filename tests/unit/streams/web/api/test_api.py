@@ -144,6 +144,7 @@ def test_an_idempotency_key_decides_once(console: Console, program: TestClient) 
         (b"{}", 422, "invalid_upload"),
         (b'{"track_id": "T", "uri": "x", "surprise": 1}', 422, "invalid_upload"),
         (b'{"track_id": "T", "uri": "x", "isrc": "no"}', 422, "invalid_upload"),
+        (b'{"track_id": "T\\u0000", "uri": "file:///x"}', 422, "invalid_upload"),
         (b'{"track_id": "T", "uri": "x"}', 422, "refused_scheme"),
         (b'{"track_id": "T", "uri": "s3://deliveries/1.flac"}', 422, "refused_scheme"),
         (b'{"track_id": "T", "uri": "http://169.254.169.254/"}', 422, "refused_scheme"),
