@@ -236,7 +236,7 @@ class Settings(BaseSettings):
         "earmark_role", description="claim of the ID token that holds a role's name"
     )
     oidc_default_role: Literal["viewer", "reviewer", "none"] = Field(
-        "viewer", description="role of those without that claim; none: they do not get in"
+        "none", description="role of those without that claim; none: they do not get in"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="lowest level logged"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import structlog
+
 from detector.errors import BadInput
 from streams.services.accounts import users
 from streams.services.accounts.tokens import hashed, new_token
@@ -17,6 +19,8 @@ IDLE: Final = timedelta(hours=2)
 SEEN_EVERY: Final = timedelta(minutes=1)
 LINK_LASTS: Final = timedelta(hours=24)
 FIRST_NAME: Final = "admin"
+
+log = structlog.get_logger()
 
 
 class BadLink(BadInput):
@@ -149,6 +153,6 @@ def enter(ledger: Ledger, token: str, address: str) -> str:
         user_id = accounts.use_link(connection, hashed(token), datetime.now(UTC))
         if user_id is None or not (user := users.find(connection, user_id)).active:
             raise BadLink("bad_link", "this link was used already, is too old, or never was one")
-        detail = {"from": address, "by": "link"}
-        audit.append(connection, [audit.Entry(user_id, "login", "", detail)])
+        audit.append(connection, [audit.Entry(user_id, "login", "", {"by": "link"})])
+        log.info("link_used", user_id=user_id, address=address)
         return _begin(connection, user)

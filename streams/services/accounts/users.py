@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -29,6 +30,9 @@ TRIES_OF_BOTH: Final = 5  # for one name from one address
 TRIES_OF_ADDRESS: Final = 30
 TRIES_OF_NAME: Final = 100  # from everywhere: so high that others seldom lock a user out
 LONGEST_NAME: Final = 100
+UNKNOWN: Final = "unknown"  # where no account has the typed name
+
+log = structlog.get_logger()
 
 
 class AccountError(BadInput):
@@ -92,7 +96,7 @@ def add(
         "created_at": datetime.now(UTC),
     }
     accounts.add_user(connection, row)
-    entry = audit.Entry(by, "user_created", user_id, {"name": name, "role": role})
+    entry = audit.Entry(by, "user_created", user_id, {"role": role})
     audit.append(connection, [entry])
     return User(user_id, name, role, by_oidc=oidc_subject is not None)
 
@@ -153,7 +157,7 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
 
     Failures count against the name, the address and both together, over all processes. While
     log-in is closed, an attempt costs no hashing and writes nothing. The attempt that closes it
-    is in the audit log.
+    is in the audit log. That log is for ever, so it has neither the address nor the typed name.
 
     Raises:
         WrongLogin: they do not match.
@@ -183,11 +187,13 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
             if HASHER.check_needs_rehash(stored):
                 rehashed = HASHER.hash(password)
                 accounts.change_user(connection, row.user_id, password_hash=rehashed)
-            audit.append(connection, [audit.Entry(row.user_id, "login", "", {"from": address})])
+            audit.append(connection, [audit.Entry(row.user_id, "login")])
+            log.info("login", user_id=row.user_id, address=address)
             return User(*row)
+        who = row.user_id if row else UNKNOWN
         actions = ("login_failed", "login_throttled") if closes else ("login_failed",)
-        entries = [audit.Entry(name, action, "", {"from": address}) for action in actions]
-        audit.append(connection, entries)
+        audit.append(connection, [audit.Entry(who, action) for action in actions])
+    log.warning(actions[-1], user_id=who, address=address)
     raise WrongLogin("wrong_login", "name and password do not go together")
 
 

@@ -105,13 +105,23 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
+def strict(opened: Callable[..., Console], tmp_path: Path, provider: Provider) -> Console:
+    """A console with the default role of a new installation."""
+    return opened(f"sqlite:///{tmp_path}/ledger.db", **of(provider))
+
+
+@pytest.fixture
 def console(opened: Callable[..., Console], tmp_path: Path, provider: Provider) -> Console:
-    return opened(
-        f"sqlite:///{tmp_path}/ledger.db",
-        oidc_issuer=provider.url,
-        oidc_client_id="earmark",
-        oidc_client_secret=SECRET,
-    )
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    return opened(url, **of(provider), oidc_default_role="viewer")
+
+
+def of(provider: Provider) -> dict[str, Any]:
+    return {
+        "oidc_issuer": provider.url,
+        "oidc_client_id": "earmark",
+        "oidc_client_secret": SECRET,
+    }
 
 
 def log_in(console: Console, provider: Provider, **back: str) -> tuple[TestClient, Any]:
@@ -144,6 +154,12 @@ def test_the_provider_lets_in_with_the_role_that_it_gives(
 def test_without_the_claim_the_default_role_holds(console: Console, provider: Provider) -> None:
     log_in(console, provider)
     assert [one.role for one in users.everybody(console.resources.ledger)] == ["viewer"]
+
+
+def test_without_the_claim_nobody_gets_in_by_default(strict: Console, provider: Provider) -> None:
+    _, answer = log_in(strict, provider)
+    assert answer.status_code == 403
+    assert users.everybody(strict.resources.ledger) == []
 
 
 def test_nobody_becomes_somebody_of_the_same_name(console: Console, provider: Provider) -> None:

@@ -72,6 +72,10 @@ def test_a_stranger_locks_nobody_out_and_fills_no_log(ledger: Ledger, ada: User)
     with ledger.reading() as connection:
         question = sqlalchemy.select(AUDIT.c.action, sqlalchemy.func.count())
         counts: dict[str, int] = dict(connection.execute(question.group_by(AUDIT.c.action)).all())
+        dump = str(connection.execute(sqlalchemy.select(AUDIT)).all())
+    assert ada.user_id in dump
+    for typed in ("2001:db8", "Ada", "name 7"):  # the log is for ever: it has no person's data
+        assert typed not in dump
     assert counts["login_failed"] == users.TRIES_OF_ADDRESS
     assert counts["login_throttled"] == 2  # once for her name from there, once for the address
 
