@@ -5,7 +5,6 @@
 """
 
 import operator
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -108,7 +107,6 @@ class IndexStats:
     postings: int
     segments: int
     bytes_on_disk: int
-    generation: int
 
 
 @dataclass(frozen=True)
@@ -121,18 +119,6 @@ class Changed:
 
     def __add__(self, other: "Changed") -> "Changed":
         return Changed(*map(operator.add, astuple(self), astuple(other)))
-
-
-def strongest(matches: Iterable[Found]) -> list[Found]:
-    """Return matches by class, then score, then longest overlap, then name."""
-    classes = list(MatchClass)
-
-    def rank(match: Found) -> tuple[int, float, float, str, str]:
-        a, item = match.alignment, match.item
-        score, overlap = (-1.0, 0.0) if a is None else (-a.score, -a.overlap_s)
-        return classes.index(match.match_class), score, overlap, item.bank, item.item_id
-
-    return sorted(matches, key=rank)
 
 
 def folder_of(url: str) -> Path:

@@ -15,40 +15,34 @@ from streams.runtime import metrics
 MAX_MATCHES: Final = 10  # on one event; the strongest
 
 
-class Recogniser:
-    """Looks uploads up; blocks, so call it from a thread."""
+def matches_of(
+    track_id: str, content_sha256: str, acoustics: Acoustics, uploaded_at: datetime, banks: Banks
+) -> tuple[Match, ...]:
+    """Return the matches of an upload, the strongest first; blocks, so call it from a thread.
 
-    def __init__(self, banks: Banks) -> None:
-        self._banks = banks
-
-    def matches(
-        self, track_id: str, content_sha256: str, acoustics: Acoustics, uploaded_at: datetime
-    ) -> tuple[Match, ...]:
-        """Return the matches of an upload, the strongest first.
-
-        A track is no match of itself: catalogue items under its own id are left out.
-        """
-        asked = {
-            name: bank
-            for name, bank in self._banks.all().items()
-            if bank.answers(content_sha256, uploaded_at)
-        }
-        if not asked:
-            return ()
-        try:
-            query = Query.of(content_sha256, acoustics.pcm_sha256, acoustics.landmarks)
-        except NotLandmarks:  # damaged in the store: its bytes can still be known
-            query = Query(content_sha256, acoustics.pcm_sha256)
-        matches = tuple(
-            _match(found, bank)
-            for found in self._banks.index.search(query)
-            if (bank := asked.get(found.item.bank)) is not None
-            and bank.takes(found)
-            and not (bank.kind is BankKind.CATALOGUE and found.item.item_id == track_id)
-        )[:MAX_MATCHES]
-        for match in matches:
-            metrics.MATCHES.labels(match.bank, match.match_class).inc()
-        return matches
+    A track is no match of itself: catalogue items under its own id are left out.
+    """
+    asked = {
+        name: bank
+        for name, bank in banks.all().items()
+        if bank.answers(content_sha256, uploaded_at)
+    }
+    if not asked:
+        return ()
+    try:
+        query = Query.of(content_sha256, acoustics.pcm_sha256, acoustics.landmarks)
+    except NotLandmarks:  # damaged in the store: its bytes can still be known
+        query = Query(content_sha256, acoustics.pcm_sha256)
+    matches = tuple(
+        _match(found, bank)
+        for found in banks.index.search(query)
+        if (bank := asked.get(found.item.bank)) is not None
+        and bank.takes(found)
+        and not (bank.kind is BankKind.CATALOGUE and found.item.item_id == track_id)
+    )[:MAX_MATCHES]
+    for match in matches:
+        metrics.MATCHES.labels(match.bank, match.match_class).inc()
+    return matches
 
 
 def _match(match: Found, bank: Bank) -> Match:

@@ -26,7 +26,7 @@ from detector.matching.classes import MatchClass
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
 from detector.matching.match_classes import classify
 from detector.matching.postings import MAX_NUMBER, Keys
-from streams.known.index import Changed, Found, IndexStats, IndexUnusable, Item, Query, strongest
+from streams.known.index import Changed, Found, IndexStats, IndexUnusable, Item, Query
 from streams.known.tables import ITEMS, METADATA, STATE
 from streams.store import upgrade
 from streams.store.database import Ledger, chunks
@@ -35,6 +35,7 @@ BATCH: Final = 1_000
 CANDIDATES: Final = 16  # items aligned in one search, those with most keys in common
 EXACT: Final = 500  # items of the same audio that one search returns
 LAYOUT: Final = 3  # of index keys and postings
+_CLASSES: Final = tuple(MatchClass)
 
 Noted = Callable[[Connection, Sequence[str], Changed | None], None]
 """Stores, in the transaction of a change, which items were added or removed."""
@@ -168,22 +169,7 @@ class SqlIndex(abc.ABC):
                 hit = _compared(query.recording, rows[number])
                 if hit.match_class is not MatchClass.NONE:
                     matches[number] = hit
-        return strongest(matches.values())
-
-    def compare(self, query: Query, bank: str, item_id: str) -> Found | None:
-        """Return how a query matches one item (also class ``none``); None: there is no item."""
-        with self.database.reading() as connection:
-            rows = self._rows(connection, [(bank, item_id)])
-        if not rows:
-            return None
-        item = _item(rows[0])
-        if query.content_sha256 == item.content_sha256 or (
-            query.pcm_sha256 is not None and query.pcm_sha256 == item.pcm_sha256
-        ):
-            return Found(item, MatchClass.EXACT, None)
-        if query.recording is None:
-            return Found(item, MatchClass.NONE, None)
-        return _compared(query.recording, rows[0])
+        return sorted(matches.values(), key=_rank)
 
     def items(self, banks: Sequence[str] | None = None) -> Iterator[Item]:
         """Yield items by number, of some banks or of all, in pages."""
@@ -204,8 +190,7 @@ class SqlIndex(abc.ABC):
         question = select(ITEMS.c.bank, func.count()).group_by(ITEMS.c.bank).order_by(ITEMS.c.bank)
         with self.database.reading() as connection:
             counts = {row[0]: row[1] for row in connection.execute(question)}
-            generation = self._generation(connection)
-        return IndexStats(counts, *self._sizes(), generation)
+        return IndexStats(counts, *self._sizes())
 
     def close(self) -> None:
         """Close files and connections."""
@@ -259,6 +244,13 @@ def _without(row: RowMapping | dict[str, Any], left_out: str) -> dict[str, Any]:
 def _same_audio(query: Query) -> ColumnElement[bool]:
     same = ITEMS.c.content_sha256 == query.content_sha256
     return same if query.pcm_sha256 is None else same | (ITEMS.c.pcm_sha256 == query.pcm_sha256)
+
+
+def _rank(match: Found) -> tuple[int, float, float, str, str]:
+    """Order matches by class, then score, then longest overlap, then name."""
+    a, item = match.alignment, match.item
+    score, overlap = (-1.0, 0.0) if a is None else (-a.score, -a.overlap_s)
+    return _CLASSES.index(match.match_class), score, overlap, item.bank, item.item_id
 
 
 def _compared(query: Recording, row: RowMapping) -> Found:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import StringConstraints
 
-from streams.contract.vocabulary import DIMENSIONS
 from streams.policy.cel_syntax import CelSyntaxError
 from streams.policy.conditions import Condition
 from streams.policy.features import WrongSnapshot, flattened, snapshot
@@ -199,31 +198,22 @@ def _case(bundle: "Bundle", at: Path, case: Case) -> Iterator[Fault]:
         "matched": sorted(hit.rule_id for hit in result.hits),
         "shadow": sorted(hit.rule_id for hit in result.shadow_hits),
     }
-    expected: dict[str, Any] = {
-        **_expected_actions(expect),
-        "review": expect.review,
-        "matched": None if expect.matched is None else sorted(expect.matched),
-        "shadow": None if expect.shadow is None else sorted(expect.shadow),
-    }
-    for name, value in expected.items():
-        if value is not None and value != actual[name]:
+    for name, value in actual.items():
+        expected = getattr(expect, name) if name in expect.model_fields_set else None
+        expected = sorted(expected) if isinstance(expected, tuple) else expected
+        if expected is not None and value != expected:
             yield Fault(
                 (*at, "expect", name),
-                f"test {case.name!r}: {name} is {_listed(actual[name])}, expected "
-                f"{_listed(value)}; rules that hold: {_listed(actual['matched'])}",
+                f"test {case.name!r}: {name} is {_listed(value)}, expected "
+                f"{_listed(expected)}; rules that hold: {_listed(actual['matched'])}",
             )
-    for name, value in _expected_actions(expect.would_be).items():
+    for name, value in expect.would_be:
         would_be = getattr(result.would_be, name)
-        if would_be != value:
+        if name in expect.would_be.model_fields_set and would_be != value:
             yield Fault(
                 (*at, "expect", "would_be", name),
                 f"test {case.name!r}: {name} would be {would_be}, expected {value}",
             )
-
-
-def _expected_actions(expect: RuleActions) -> dict[str, str]:
-    """Return the dimensions that a test names, with the value of each."""
-    return {name: getattr(expect, name) for name in DIMENSIONS if name in expect.model_fields_set}
 
 
 def _listed(value: Iterable[str] | str) -> str:

@@ -7,11 +7,12 @@ compute the amounts. Where an agreement no longer covers a track, its usage ends
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from streams.contract.records import Extent, Label, RightsUsed, TrackClassified, stable_id
 from streams.contract.records.rights import (
     WORLDWIDE,
+    Compensation,
     CreditLine,
     CreditsDerived,
     RightsChanged,
@@ -22,6 +23,8 @@ from streams.contract.records.rights import (
 from streams.policy.mappings import DDEX_CONTAINS_AI, DDEX_ROLE
 from streams.policy.schema import SAYS_AI
 from streams.policy.territories import TerritorialEvaluation
+
+NO_TERMS: Final = Compensation(model="contract_split", basis="agreement")
 
 
 def usage_of(
@@ -67,9 +70,9 @@ def usage_of(
             entry_id=used.entry_id,
             entry_version=used.version,
             sources=(),
-            basis="contract_split",
-            method="agreement",
-            period="monthly",
+            basis=NO_TERMS.model,
+            method=NO_TERMS.basis,
+            period=NO_TERMS.reporting_period,
             territories=(WORLDWIDE,),
             ended=True,
         )
@@ -79,13 +82,12 @@ def usage_of(
 
 
 def _terms(entry: RightsEntry) -> dict[str, Any]:
-    terms = entry.compensation
-    shares = terms.shares if terms else ()
+    terms = entry.compensation or NO_TERMS
     return {
-        "sources": shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
-        "basis": terms.model if terms else "contract_split",
-        "method": (terms.share_table_ref or terms.basis) if terms else "agreement",
-        "period": terms.reporting_period if terms else "monthly",
+        "sources": terms.shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
+        "basis": terms.model,
+        "method": terms.share_table_ref or terms.basis,
+        "period": terms.reporting_period,
     }
 
 

@@ -8,7 +8,7 @@ that A, then B, then A again are three decisions.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import orjson
 
@@ -36,6 +36,8 @@ from streams.policy.labels import effective, effective_artwork, labels_of
 from streams.policy.mappings import mappings_of
 from streams.policy.territories import TerritorialEvaluation, evaluate_territories
 
+_TOPICS: Final = {topic.record: topic.name for topic in topics.TOPICS}
+
 
 @dataclass(frozen=True)
 class DecisionRecords:
@@ -51,16 +53,9 @@ class DecisionRecords:
 
     def outputs(self) -> list[Output]:
         """Return the records with their topics."""
-        pairs: list[tuple[str, Any]] = [
-            (topics.LABELLED, self.labelled),
-            (topics.DECIDED, self.decided),
-            (topics.REVIEWS_REQUESTED, self.requested),
-            (topics.POLICIES_SHADOWED, self.shadowed),
-            (topics.STATEMENTS_WRITTEN, self.statement),
-            *((topics.USAGE_ATTRIBUTED, usage) for usage in self.usages),
-            (topics.CREDITS_DERIVED, self.credits),
-        ]
-        return [Output(topic, record) for topic, record in pairs if record is not None]
+        before = (self.labelled, self.decided, self.requested, self.shadowed, self.statement)
+        records = (*before, *self.usages, self.credits)
+        return [Output(_TOPICS[type(one)], one) for one in records if one is not None]
 
 
 def decide(

@@ -151,12 +151,8 @@ def _holding(verdicts: Iterable[ReviewDecided]) -> tuple[list[ReviewDecided], li
 
 def _newest(changes: Iterable[AppealChanged]) -> list[AppealChanged]:
     """Return the current state of each appeal: its change with the highest sequence."""
-    newest: dict[str, AppealChanged] = {}
-    for change in changes:
-        known = newest.get(change.appeal_id)
-        if known is None or change.sequence > known.sequence:
-            newest[change.appeal_id] = change
-    return [newest[appeal_id] for appeal_id in sorted(newest)]
+    in_order = sorted(changes, key=lambda change: change.sequence)
+    return list({change.appeal_id: change for change in in_order}.values())
 
 
 _PAIRS: Final = {

@@ -6,7 +6,7 @@ snapshot, which replays it. Nothing in it depends on the time or on a database a
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from detector.errors import BadInput
 from streams.contract.records import (
@@ -26,9 +26,6 @@ from streams.policy.labels import Assertion
 from streams.policy.rights import Rights
 from streams.policy.schema import CONFLICTS, DEFAULTS, FEATURES, SAYS_AI, Feature, Kind, Value
 
-_NO_PROVENANCE: Final = Provenance()
-_NO_UPLOADER: Final = Uploader()
-
 
 class WrongSnapshot(BadInput):
     """Values that are not of the schema."""
@@ -40,8 +37,8 @@ def features_of(
     """Return the snapshot of a track in the territories where ``rights`` hold."""
     label, artwork = labels.effective(assertions), labels.effective_artwork(assertions)
     upload, analysis, audio = event.upload, event.analysis, event.audio
-    provenance = event.provenance or _NO_PROVENANCE
-    uploader = upload.uploader or _NO_UPLOADER
+    provenance = event.provenance or Provenance()
+    uploader = upload.uploader or Uploader()
     derivation = "none" if upload.derivation is None else upload.derivation.type
     declared, detected = labels.declared_extent(event), labels.detected_extent(event)
     finds_ai = analysis.outcome is Outcome.AI_LIKELY

@@ -35,12 +35,8 @@ EXTENT_OF_SOURCE_TYPE: Final[dict[str, Extent]] = {
     "trainedAlgorithmicMedia": Extent.ALL,
     "compositeWithTrainedAlgorithmicMedia": Extent.PARTLY,
     "compositeSynthetic": Extent.PARTLY,
-    "digitalCapture": Extent.NONE,
-    "digitalCreation": Extent.NONE,
-    "humanEdits": Extent.NONE,
-    "minorHumanEdits": Extent.NONE,
-    "computationalCapture": Extent.NONE,
-    "compositeCapture": Extent.NONE,
+    **dict.fromkeys(("digitalCapture", "computationalCapture", "compositeCapture"), Extent.NONE),
+    **dict.fromkeys(("digitalCreation", "humanEdits", "minorHumanEdits"), Extent.NONE),
 }
 
 GbCode = Literal["1", "2", "3"]
@@ -81,10 +77,7 @@ def mappings_of(
 ) -> LabelMappings:
     """Return what the prevailing labels are called elsewhere.
 
-    Args:
-        label: of the recording.
-        artwork: of the artwork, where anything is known of it.
-        voice: whether a person's voice is replicated.
+    ``voice``: whether a person's voice is replicated.
     """
     icon: Literal["fully_ai", "partially_ai", "deepfake"] | None = EU_ICON.get(label.extent)
     return LabelMappings(
@@ -124,12 +117,7 @@ def apple_tags(label: Label, artwork: Label | None) -> tuple[AppleTag, ...]:
 
 
 def extent_of_source_types(types: Iterable[str], ingredients: Iterable[str] = ()) -> Extent:
-    """Return what the digital source types of a manifest state about the whole.
-
-    Args:
-        types: those of its actions, as URIs.
-        ingredients: those of what it was made from.
-    """
+    """Return what the source types (URIs) of a manifest's actions and ingredients state."""
     own, inside = (
         {EXTENT_OF_SOURCE_TYPE.get(uri.rsplit("/", 1)[-1], Extent.UNKNOWN) for uri in uris}
         for uris in (types, ingredients)

@@ -35,12 +35,8 @@ class Registry:
     """Entries in their newest versions."""
 
     def __init__(self, entries: Iterable[RightsChanged] = ()) -> None:
-        newest: dict[str, RightsChanged] = {}
-        for entry in entries:
-            known = newest.get(entry.entry_id)
-            if known is None or entry.version > known.version:
-                newest[entry.entry_id] = entry
-        self._newest = newest
+        in_order = sorted(entries, key=lambda entry: entry.version)
+        self._newest = {entry.entry_id: entry for entry in in_order}
 
     def __iter__(self) -> Iterator[RightsChanged]:
         return iter(self._newest.values())
@@ -180,8 +176,6 @@ def named_territories(entries: Iterable[RightsChanged]) -> set[str]:
     """Return every single territory that any of the entries names."""
     names: set[str] = set()
     for change in entries:
-        if change.entry is not None:
-            names |= set(change.entry.territories)
-        if change.generator is not None:
-            names |= {name for licence in change.generator.licences for name in licence.territories}
+        grants = (change.entry, *(change.generator.licences if change.generator else ()))
+        names.update(*(grant.territories for grant in grants if grant))
     return names - {WORLDWIDE}

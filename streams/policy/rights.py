@@ -11,6 +11,7 @@ that licence help a delivery whose own agreement was revoked.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final, Literal
 
 from streams.contract.records import RightsUsed, Tool, TrackClassified, Upload
@@ -210,16 +211,13 @@ class _Reading:
         source = self.upload.derivation
         if source is None:
             return "not_needed"
-        uses = DERIVES[source.type]
-        works = [self._consents("derivative", "isrcs", one, uses) for one in source.source_isrcs]
-        works += [self._consents("derivative", "iswcs", one, uses) for one in source.source_iswcs]
-        artists = [
-            self._consents("derivative", "artists", one, uses) for one in source.source_artists
-        ]
-        if "refused" in (*works, *artists):
-            return "missing"
-        # A grant for every work is enough, and so is one by every artist.
-        return "granted" if {"granted"} in (set(works), set(artists)) else "missing"
+        consent = partial(self._consents, "derivative", uses=DERIVES[source.type])
+        works = {consent("isrcs", one) for one in source.source_isrcs}
+        works |= {consent("iswcs", one) for one in source.source_iswcs}
+        artists = {consent("artists", one) for one in source.source_artists}
+        # A grant for every work is enough, and so is one by every artist; a refusal is final.
+        granted = {"granted"} in (works, artists) and "refused" not in works | artists
+        return "granted" if granted else "missing"
 
     def voice(self) -> str:
         """Whether the person whose voice it is has agreed."""
@@ -228,11 +226,8 @@ class _Reading:
             # A voice was put in the place of another, and no person is named.
             swapped = source is not None and source.type == "voice_swap"
             return "missing" if swapped else "not_needed"
-        uses: frozenset[Use] = frozenset({"voice_replica"})
-        consents = (
-            self._consents("voice", "voices", claim.depicted, uses),
-            self._consents("voice", "artists", claim.depicted, uses),
-        )
+        consent = partial(self._consents, "voice", name=claim.depicted, uses=DERIVES["voice_swap"])
+        consents = (consent("voices"), consent("artists"))
         return next((one for one in ("refused", "granted") if one in consents), "missing")
 
     def _consents(self, purpose: Purpose, kind: Kind, name: str, uses: frozenset[Use]) -> str:

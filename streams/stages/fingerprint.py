@@ -17,7 +17,7 @@ from streams.contract.output import Output
 from streams.contract.records import TrackFingerprinted, UploadReceived
 from streams.known.banks import Banks
 from streams.known.index import open_index
-from streams.known.recognition import Recogniser
+from streams.known.recognition import matches_of
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetched, Fetcher, spool
@@ -39,7 +39,7 @@ class Fingerprinting:
 
     fetcher: Fetcher
     decoder: ContentDecoder
-    recogniser: Recogniser
+    banks: Banks
     threads: ThreadPoolExecutor
     spool: Path
     slots: asyncio.Semaphore
@@ -61,7 +61,7 @@ class Fingerprinting:
                 fetched.path.unlink(missing_ok=True)
         with tracing.stage(NAME, "recognise"):
             query = (event.track_id, fetched.sha256, content.acoustics, event.uploaded_at)
-            matches = await in_thread(self.recogniser.matches, *query)
+            matches = await in_thread(matches_of, *query, self.banks)
         fingerprinted = TrackFingerprinted(
             upload_id=event.upload_id,
             upload=event.upload,
@@ -103,9 +103,8 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         # While the group is joined. An upload that comes first waits for it, or fails with it.
         warming = asyncio.create_task(warm(pool, health), name="warming")
         decoder = ContentDecoder(store, pool, threads, provenance.trust)
-        recogniser = Recogniser(Banks(index))
         try:
-            stage = Fingerprinting(fetcher, decoder, recogniser, threads, folder, slots, kept)
+            stage = Fingerprinting(fetcher, decoder, Banks(index), threads, folder, slots, kept)
             yield each(NAME, UploadReceived, stage.handle)
         finally:
             warming.cancel()

@@ -18,7 +18,6 @@ from streams.contract.records import Outcome, TrackDecided, TrackFingerprinted
 from streams.contract.vocabulary import BankKind
 from streams.known.banks import Bank, Banks, By
 from streams.known.index import Item, open_index
-from streams.known.recognition import Recogniser
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetcher
@@ -71,7 +70,7 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
             Fingerprinting(
                 Fetcher.from_settings(settings),
                 ContentDecoder(ArtefactStore.open(settings.store), pool, threads, ""),
-                Recogniser(banks), threads, spool, asyncio.Semaphore(3),
+                banks, threads, spool, asyncio.Semaphore(3),
                 KeptUploads.open(settings),
             ),
             banks,

@@ -6,6 +6,7 @@ import numpy as np
 
 from detector.matching.landmarks import Landmarks
 from streams.known.index import Item, Query
+from streams.known.sql import SqlIndex
 
 
 def score(seed: int, seconds: float = 60.0) -> Landmarks:
@@ -51,3 +52,9 @@ def item(seed: int, bank: str = "catalogue", **more: str) -> Item:
 
 def query(landmarks: Landmarks, content: str = "f" * 64, pcm: str | None = None) -> Query:
     return Query.of(content, pcm, landmarks.to_bytes())
+
+
+def generation(index: SqlIndex) -> int:
+    """Return the number of the last change."""
+    with index.database.reading() as connection:
+        return index._generation(connection)

@@ -10,7 +10,7 @@ from streams.contract.records import Match
 from streams.contract.vocabulary import BankKind
 from streams.known.banks import Bank, BankError, Banks, By, described
 from streams.known.index import Item, Refused, open_index
-from streams.known.recognition import Recogniser
+from streams.known.recognition import matches_of
 from streams.media.artefacts import Acoustics
 from tests.support.known_tracks import digest, item, part, score, worn
 
@@ -29,7 +29,7 @@ def banks(tmp_path: Path) -> Iterator[Banks]:
 
 def looked_up(banks: Banks, landmarks: bytes, content: str = "f" * 64, track: str = "Q-1",
               at: datetime = NOW) -> tuple[Match, ...]:  # fmt: skip
-    return Recogniser(banks).matches(track, content, Acoustics("e" * 64, landmarks), at)
+    return matches_of(track, content, Acoustics("e" * 64, landmarks), at, banks)
 
 
 def test_a_match_carries_its_evidence_and_its_bank(banks: Banks) -> None:

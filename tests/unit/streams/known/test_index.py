@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.matching.classes import MatchClass
 from detector.matching.landmarks import Landmarks, NotLandmarks
 from streams.known import embedded
 from streams.known.index import Changed, IndexUnusable, Item, Query, Refused, open_index
 from streams.known.sql import SqlIndex
-from tests.support.known_tracks import digest, item, part, query, score, worn
+from tests.support.known_tracks import digest, generation, item, part, query, score, worn
 from tests.support.postgres import private_postgres
 
 
@@ -46,7 +45,6 @@ def names(index: SqlIndex, asked: Query) -> list[tuple[str, str]]:
 
 def test_an_empty_index_knows_nothing(index: SqlIndex) -> None:
     assert index.search(query(score(1))) == []
-    assert index.compare(query(score(1)), "catalogue", "T-1") is None
     assert index.remove("catalogue", ["T-1"]) == 0
     assert index.stats().items == {}
 
@@ -81,9 +79,9 @@ def test_of_many_the_strongest_comes_first(index: SqlIndex) -> None:
 
 def test_adding_twice_changes_nothing_and_another_recording_replaces(index: SqlIndex) -> None:
     assert index.add([item(1), item(2)]) == Changed(added=2)
-    generation = index.stats().generation
+    before = generation(index)
     assert index.add([item(1), item(2)]) == Changed(unchanged=2)
-    assert index.stats().generation == generation
+    assert generation(index) == before
     changed = item(3, item_id="T-1")
     assert index.add([changed, item(2)]) == Changed(replaced=1, unchanged=1)
     assert names(index, query(score(1))) == []
@@ -103,19 +101,6 @@ def test_what_is_removed_is_gone(index: SqlIndex) -> None:
     ]
     index.add([item(2)])
     assert len(index.search(query(score(2)))) == 2, "and may come back"
-
-
-def test_compare_answers_also_where_nothing_is_in_common(index: SqlIndex) -> None:
-    index.add([item(1)])
-    other = index.compare(query(score(2)), "catalogue", "T-1")
-    assert other is not None
-    assert other.match_class is MatchClass.NONE
-    same = index.compare(query(worn(score(1))), "catalogue", "T-1")
-    assert same is not None
-    assert same.match_class is MatchClass.NEAR_DUPLICATE
-    exact = index.compare(query(score(2), content=digest(1)), "catalogue", "T-1")
-    assert exact is not None
-    assert exact.match_class is MatchClass.EXACT
 
 
 def test_what_was_added_is_there_when_it_is_opened_again(url: str) -> None:
