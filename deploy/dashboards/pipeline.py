@@ -141,13 +141,14 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Races that were prevented",
-                    "Stale resumes and offset gaps: each could have lost events, and did not",
+                    "Stale resumes, offset gaps, unread partitions: each could have cost events, and did not",
                     [
                         (
                             _rate("earmark_stale_resumes_total", "processor"),
                             "{{processor}}: stale resume",
                         ),
                         (_rate("earmark_offset_gaps_total", "processor"), "{{processor}}: gap"),
+                        (_rate("earmark_group_stalls_total", "processor"), "{{processor}}: stall"),
                     ],
                     "cpm",
                     "stack",

@@ -39,6 +39,11 @@ STALE_RESUMES: Final = Counter(
     "Resumes of an outdated rebalance that the gate refused (each could lose events)",
     ["processor"],
 )
+GROUP_STALLS: Final = Counter(
+    "earmark_group_stalls_total",
+    "Partitions with messages that no member of the group read; the member joined again",
+    ["processor"],
+)
 OFFSET_GAPS: Final = Counter(
     "earmark_offset_gaps_total",
     "Gaps in the offsets of a partition; the worker stops",
@@ -285,7 +290,7 @@ def begin_console() -> None:
 
 def begin(processor: str) -> None:
     """Start the counters of a process at 0, so that Prometheus sees the first increase."""
-    for counter in (RECEIVED, RETRIES, REBALANCES, STALE_RESUMES, OFFSET_GAPS):
+    for counter in (RECEIVED, RETRIES, REBALANCES, STALE_RESUMES, GROUP_STALLS, OFFSET_GAPS):
         counter.labels(processor)
     for outcome in ("emitted", "dead_letter"):
         ENDED.labels(processor, outcome)

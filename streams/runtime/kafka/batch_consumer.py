@@ -36,6 +36,7 @@ from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handler import Handler
 from streams.runtime.kafka.handling import NOT_OF_A_MESSAGE, Handling, RecordTooLarge
+from streams.runtime.kafka.stalls import Stalls
 from streams.runtime.patches.kafka_python import slow_idle_poll
 from streams.runtime.processes import end_within, listens
 from streams.runtime.retry import RetryPolicy
@@ -125,6 +126,7 @@ class BatchConsumer:
         self._consumer: Any = None  # kafka-python has no types
         self._producer: Any = None
         self._probed = time.monotonic()
+        self._stalls: Stalls | None = None
         self._busy = 0.0  # when the last batch began
         self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
 
@@ -139,6 +141,8 @@ class BatchConsumer:
         if self._consumer is None:
             self._consumer = open_consumer(self._settings, self._name, self._sources)
             slow_idle_poll(self._consumer)
+            group = f"{self._settings.group_prefix}.{self._name}"
+            self._stalls = Stalls(self._settings, self._consumer, group, self._sources)
         missing = sorted(set(self._sources) - self._consumer.topics())
         self._health.set("broker_reachable", True)
         if missing:
@@ -202,6 +206,10 @@ class BatchConsumer:
             self._wait.update()
         self._health.set("partitions_assigned", bool(self._consumer.assignment()))
         self._probe(answered=bool(batch))
+        if not batch and self._stalls is not None and (stalled := self._stalls.partitions()):
+            log.warning("group_stalled", partitions=[f"{p.topic}/{p.partition}" for p in stalled])
+            metrics.GROUP_STALLS.labels(self._name).inc()
+            self._stalls.renew()
         return batch
 
     def _set_wait(self, wait_ms: int) -> None:
