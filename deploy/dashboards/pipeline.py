@@ -141,7 +141,7 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Races that were prevented",
-                    "Stale resumes, offset gaps, unread partitions: each could have cost events, and did not",
+                    "Stale resumes, offset gaps, unread partitions: each was found in time",
                     [
                         (
                             _rate("earmark_stale_resumes_total", "processor"),

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka import batch_consumer, stalls
 from streams.runtime.kafka.batch_consumer import BatchConsumer
+from streams.runtime.kafka.clients import open_consumer, open_producer
 from streams.runtime.kafka.handler import Handled, blocking
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
@@ -42,7 +43,8 @@ def test_partitions_that_the_broker_withholds_are_read_after_all(
     """The leader learns of the topic late, assigns anew, and gets the former share: nothing."""
     monkeypatch.setattr(stalls, "CHECK_S", 1.0)
     monkeypatch.setattr("streams.runtime.kafka.clients.METADATA_AGE_MS", 4_000)
-    update, answers = ClusterMetadata.update_metadata, []
+    update = ClusterMetadata.update_metadata
+    answers: list[Any] = []
 
     def update_metadata(cluster: ClusterMetadata, response: Any) -> None:
         if not answers:  # as Apache Kafka answers before a subscription
@@ -55,9 +57,10 @@ def test_partitions_that_the_broker_withholds_are_read_after_all(
         return Future()
 
     monkeypatch.setattr(ClusterMetadata, "update_metadata", update_metadata)
-    stop, seen = threading.Event(), set()
+    stop = threading.Event()
+    seen: set[int] = set()
 
-    def handle(batch: list[Message]) -> Handled:
+    def handle(batch: Sequence[Message]) -> Handled:
         seen.update(message.partition for message in batch)
         if len(seen) == 4:
             stop.set()
@@ -81,10 +84,8 @@ def test_partitions_that_the_broker_withholds_are_read_after_all(
 
 def opened(consumer: BatchConsumer) -> bool:
     """As ``open``, without its request for all topics, which would end the scene."""
-    consumer._consumer = batch_consumer.open_consumer(
-        consumer._settings, "stalled", [topics.UPLOADED]
-    )
-    consumer._producer = batch_consumer.open_producer(consumer._settings, "stalled")
+    consumer._consumer = open_consumer(consumer._settings, "stalled", [topics.UPLOADED])
+    consumer._producer = open_producer(consumer._settings, "stalled")
     consumer._stalls = stalls.Stalls(
         consumer._settings, consumer._consumer, "earmark.stalled", [topics.UPLOADED]
     )
@@ -96,7 +97,7 @@ def test_waiting_messages_that_nobody_commits_are_seen(
 ) -> None:
     monkeypatch.setattr(stalls, "CHECK_S", 0.0)
     monkeypatch.setattr(stalls, "STALLED_S", 0.5)
-    consumer = batch_consumer.open_consumer(settings, "idle", [topics.UPLOADED])
+    consumer = open_consumer(settings, "idle", [topics.UPLOADED])
     watched = stalls.Stalls(settings, consumer, "earmark.idle", [topics.UPLOADED])
     assert watched.partitions() == []
     time.sleep(0.6)

@@ -50,8 +50,8 @@ class Stalls:
         except (KafkaError, EarmarkError):  # an outage is another's finding
             return []
         self._since = {
-            partition: before
-            if (before := self._since.get(partition)) and before[0] == offset
+            partition: self._since[partition]
+            if self._since.get(partition, (-1, 0.0))[0] == offset
             else (offset, now)
             for partition, offset in waiting.items()
         }
