@@ -16,6 +16,7 @@ from streams.contract.records import Record
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import message_of
 from streams.runtime.kafka.security import client_security, explained, plain_security
+from streams.runtime.patches import header_keys
 from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one attempt
@@ -136,6 +137,7 @@ def open_reader(settings: Settings, *topics: str, **options: Any) -> KafkaConsum
     Raises:
         BrokerAway, BrokerRefuses: see ``opened``.
     """
+    header_keys.install()
     defaults = {"fetch_max_wait_ms": settings.fetch_max_wait_ms, "enable_auto_commit": False}
     common = kafka_client_settings(settings) | defaults | {"auto_offset_reset": "earliest"}
     return opened(settings, lambda: KafkaConsumer(*topics, **common | options))

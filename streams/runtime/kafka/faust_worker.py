@@ -21,7 +21,7 @@ from streams.runtime.kafka import rebalance_gate
 from streams.runtime.kafka.acks import OrderedAcker, Partition, Work
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.security import client_security, faust_credentials
-from streams.runtime.patches import faust_consumer
+from streams.runtime.patches import faust_consumer, header_keys
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -86,6 +86,7 @@ class Worker:
         self, processor: str, source: str, settings: Settings, health: Health, datadir: Path
     ) -> None:
         faust_consumer.install(settings.fetch_max_wait_ms)
+        header_keys.install_aiokafka()
         rebalance_gate.install(processor)
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
