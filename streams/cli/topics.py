@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from streams.cli import options as opt
-from streams.cli.options import HERE, echo, settings_of
+from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +71,32 @@ def apply(
         _advise(left)
     if any(change.kind == "grow" for change in done):
         echo("restart all processes: running ones see new partitions minutes later")
+
+
+@app.command()
+def skip(
+    place: Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="The record.")],
+    why: Annotated[str, typer.Option(help="Why no process can handle it; noted.")],
+    by: opt.By = "",
+    process: Annotated[
+        str | None, typer.Option("--process", help="Only this one of those that stand there.")
+    ] = None,
+    dry_run: opt.DryRun = False,
+    state: opt.StateOption = HERE,
+) -> None:
+    """Move processes past one record; it becomes a dead letter."""
+    from streams.runtime.kafka.topic_plan import open_admin
+    from streams.services.dead_letters import Operator
+    from streams.services.skipping import skip as skip_record
+    from streams.services.skipping import stopped_at
+
+    settings = settings_of(state)
+    with open_admin(settings) as admin:
+        stopped = stopped_at(admin, settings, place, process)
+        if not dry_run:
+            by_operator = Operator(operator(by), why)
+            skip_record(ledger_of(state), admin, settings, place, stopped, by_operator)
+    echo(*(f"{name} {'would be' if dry_run else 'is'} moved past {place}" for name in stopped))
 
 
 @groups.command("reset-offsets")

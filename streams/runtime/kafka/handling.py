@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from detector.errors import BadInput, EarmarkError, Fatal, NotYet, SenderAway, Transient
-from streams.contract import dead_letters
+from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
 from streams.contract.records import MAX_RECORD_BYTES
@@ -197,7 +197,7 @@ class Handling:
     async def _bury(
         self, refused: Sequence[Refused], spans: tracing.Many, alive: Alive
     ) -> int | None:
-        left = refused
+        left = [one for one in refused if one.message.topic not in topics.DEAD]  # it lies there
         for letter in (dead_letters.exact_letter, dead_letters.bare_letter):
             if not left:
                 break

@@ -1,7 +1,8 @@
 """Resetting a consumer group to a point in time: it handles again what came since.
 
 It does no harm: ids are derived from content, so the same model and policy give the same events
-again, and every reader ignores those. It never goes forward: that would skip events.
+again, and every reader ignores those. It never goes forward, except past one record
+(``services.skipping``).
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError, Unkn
 from detector.errors import BadInput
 from streams.runtime.kafka.errors import BrokerFailed
 
+BEGINNING: Final = -2
 NEVER_MS: Final = 10**13  # in the year 2286
 
 
@@ -87,3 +89,22 @@ def rewind(admin: Any, group: str, moves: Sequence[Move]) -> None:
         raise CannotRewind(f"{group} has members: stop the workers first")
     if refused:
         raise BrokerFailed(f"{group}: {', '.join(sorted(one.__name__ for one in refused))}")
+
+
+def position(admin: Any, group: str, topic: str, partition: int) -> int:
+    """Return the offset that a group without members handles next.
+
+    Raises:
+        CannotRewind: the group has members: stop them first.
+        BrokerFailed: the broker does not answer.
+    """
+    place = TopicPartition(topic, partition)
+    try:
+        committed = admin.list_group_offsets({group: None})[group].get(place)
+        offset = -1 if committed is None else int(committed.offset)
+        if offset < 0:
+            offset = int(admin.list_partition_offsets({place: BEGINNING})[place].offset)
+    except KafkaError as error:
+        raise BrokerFailed(f"{group}: {error!r}") from error
+    rewind(admin, group, [Move(topic, partition, offset, offset, offset)])  # refused to members
+    return offset

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from detector.errors import BadInput, Transient
+from streams.contract import topics
 from streams.contract.output import Outgoing, Output
 from streams.runtime import metrics
 from streams.runtime.kafka.handler import each
@@ -102,3 +103,14 @@ def test_a_revoked_event_is_not_published(handle: Handle, checks: int) -> None:
     left = iter([True] * checks)
     assert end(handle, alive=lambda: next(left, False)) == []
     assert ended("revoked") == before + 1
+
+
+def test_a_dead_letter_is_not_buried_again() -> None:
+    """It lies on its topic, and there is no topic of the dead letters of dead letters."""
+    publisher, before = Memory(), ended("dead_letter")
+    odd = event()
+    odd.message.topic = topics.dead(topics.UPLOADED)
+    handle = each(NAME, Decoded, raising(BadInput("bad", "bad")))
+    asyncio.run(EventHandling(NAME, handle, publisher, SETTINGS)(odd, lambda: True))
+    assert publisher.messages == []
+    assert ended("dead_letter") == before + 1
