@@ -64,8 +64,8 @@ def test_a_record_is_passed_over_and_kept(settings: Settings) -> None:
     while not (buried := poll(reader, 200, 10)):
         pass
     reader.close()
-    (one,) = buried
-    letter = dead_letters.read(one.topic, one.key, one.value, one.headers)
+    (message,) = buried
+    letter = dead_letters.read(message.topic, message.key, message.value, message.headers)
     assert (letter.value, letter.key, letter.origin) == (VALUE, b"T", FIRST)
     assert (letter.processor, letter.reason, letter.detail) == (
         *("fingerprint", "skipped", "ada: it stops us"),
