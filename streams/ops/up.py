@@ -29,7 +29,7 @@ from streams.ops.supervisor import Supervisor
 from streams.ops.watch import Ended, Watcher
 from streams.runtime.processes import free_port
 from streams.runtime.settings import PREFIX, Settings
-from streams.services.accounts.sessions import first_link
+from streams.services.accounts.sessions import new_link
 from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 
@@ -239,13 +239,11 @@ def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor)
 
 def _say_where(console: Console, settings: Settings, supervisor: Supervisor, state: State) -> None:
     ledger = Ledger.open(settings.ledger)
-    link = first_link(ledger, always=True)
+    link = new_link(ledger)
     ledger.close()
-    address = settings.console_address()
-    enter = f"{address}/enter/{link}" if link else address
+    enter = f"{settings.console_address()}/enter/{link}"
     console.print(f"console  {enter}", soft_wrap=True, highlight=False)
-    if link:
-        console.print("         open it to check a track; it signs you in, once", style="dim")
+    console.print("         open it to check a track; it signs you in, once", style="dim")
     console.print(f"broker   {settings.brokers}")
     console.print(f"ledger   {settings.shown()['ledger']}")
     console.print(f"logs     {state.logs}/")

@@ -94,8 +94,9 @@ def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[st
 
 def end(ledger: Ledger, webhook_id: str, by: str) -> None:
     """Deactivate a webhook and give up its waiting deliveries."""
-    with audit.transaction(ledger, audit.Entry(by, "webhook_ended", webhook_id)) as connection:
-        webhooks.end(connection, webhook_id)
+    with ledger.transaction() as connection:
+        if webhooks.end(connection, webhook_id):
+            audit.append(connection, [audit.Entry(by, "webhook_ended", webhook_id)])
 
 
 def all_webhooks(ledger: Ledger) -> list[Webhook]:

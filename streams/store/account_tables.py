@@ -8,7 +8,7 @@ event returns as a row of ``verdicts`` or ``appeals``.
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, false
 
 from streams.store.tables import METADATA, Moment, Words, columns, ids, moments, optional, words
 
@@ -34,6 +34,7 @@ SESSIONS: Final = _table(
     ids("token_sha256"),
     words("user_id", "csrf"),
     moments("created_at", "seen_at", "expires_at"),
+    columns(Boolean, "by_link", server_default=false()),
 )
 
 LINKS: Final = _table(
@@ -57,6 +58,15 @@ API_KEYS: Final = _table(
     words("name", "role", "secret_sha256", "created_by"),
     moments("created_at"),
     columns(Moment, "revoked_at", "used_at", nullable=True),
+    optional("distributors"),  # JSON list of whose uploads it writes and reads; null: all
+    columns(Integer, "uploads_per_hour", nullable=True),
+)
+
+# The uploads of a day by key, for its quotas.
+KEY_UPLOADS: Final = _table(
+    "key_uploads",
+    ids("key_id", "upload_id"),
+    moments("at"),
 )
 
 # Append-only: triggers of the database refuse changes. Each entry contains the hash of the
@@ -129,6 +139,7 @@ GOLDEN: Final = _table(
 Index("ix_sessions_user", SESSIONS.c.user_id)
 Index("ix_login_attempts_name", LOGIN_ATTEMPTS.c.name, LOGIN_ATTEMPTS.c.at)
 Index("ix_login_attempts_address", LOGIN_ATTEMPTS.c.address, LOGIN_ATTEMPTS.c.at)
+Index("ix_key_uploads_at", KEY_UPLOADS.c.at)
 Index("ix_audit_log_subject", AUDIT.c.subject)
 Index("ix_outbox_sent", OUTBOX.c.sent_at, OUTBOX.c.sequence)
 Index("ix_webhook_deliveries_due", DELIVERIES.c.state, DELIVERIES.c.next_at)

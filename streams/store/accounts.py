@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, union_all, update
 
 from streams.store.account_tables import API_KEYS, LINKS, LOGIN_ATTEMPTS, REQUESTS, SESSIONS, USERS
 
@@ -49,11 +49,6 @@ def all_users(connection: Connection) -> Sequence[Any]:
     return connection.execute(select(*USER).order_by(USERS.c.name)).all()
 
 
-def has_users(connection: Connection) -> bool:
-    """Return whether there is any user."""
-    return connection.scalar(select(USERS.c.user_id).limit(1)) is not None
-
-
 def has_other_admin(connection: Connection, user_id: str) -> bool:
     """Return whether another user than this one is an active admin."""
     others = select(USERS.c.user_id).where(ACTIVE_ADMIN, USERS.c.user_id != user_id)
@@ -61,8 +56,9 @@ def has_other_admin(connection: Connection, user_id: str) -> bool:
 
 
 def password_hash(connection: Connection, name: str) -> str | None:
-    """Return the password hash of a user by name."""
-    return connection.scalar(select(USERS.c.password_hash).filter_by(name=name))
+    """Return the password hash of a user by name; an account of OIDC has none that counts."""
+    local = select(USERS.c.password_hash).filter_by(name=name, oidc_subject=None)
+    return connection.scalar(local)
 
 
 def add_attempt(connection: Connection, name: str, address: str, at: datetime) -> None:
@@ -93,9 +89,10 @@ def add_session(connection: Connection, row: Mapping[str, Any]) -> None:
 
 
 def session(connection: Connection, token_sha256: str) -> Any:
-    """Return a session's ``csrf``, ``seen_at``, ``expires_at`` and its user; or None."""
+    """Return a session's ``csrf``, ``seen_at``, ``expires_at``, ``by_link``, user; or None."""
+    own = (SESSIONS.c[name] for name in ("csrf", "seen_at", "expires_at", "by_link"))
     question = (
-        select(SESSIONS.c.csrf, SESSIONS.c.seen_at, SESSIONS.c.expires_at, *USER)
+        select(*own, *USER)
         .join(USERS, USERS.c.user_id == SESSIONS.c.user_id)
         .where(SESSIONS.c.token_sha256 == token_sha256)
     )
@@ -107,9 +104,15 @@ def see_session(connection: Connection, token_sha256: str, now: datetime) -> Non
     connection.execute(update(SESSIONS).filter_by(token_sha256=token_sha256).values(seen_at=now))
 
 
-def end_sessions(connection: Connection, **key: str) -> None:
-    """Delete the sessions of a ``token_sha256`` or of a ``user_id``."""
-    connection.execute(delete(SESSIONS).filter_by(**key))
+def end_session(connection: Connection, token_sha256: str) -> None:
+    """Delete a session."""
+    connection.execute(delete(SESSIONS).filter_by(token_sha256=token_sha256))
+
+
+def end_access(connection: Connection, user_id: str) -> None:
+    """Delete the sessions and the unused one-time links of a user."""
+    connection.execute(delete(SESSIONS).filter_by(user_id=user_id))
+    connection.execute(delete(LINKS).filter_by(user_id=user_id, used_at=None))
 
 
 def add_link(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -126,10 +129,13 @@ def use_link(connection: Connection, token_sha256: str, now: datetime) -> str | 
     return user_id
 
 
-def any_link_used(connection: Connection) -> bool:
-    """Return whether a one-time link was ever used."""
+def has_logins(connection: Connection) -> bool:
+    """Return whether anybody has ever logged in: by a link, a password or OIDC."""
     used = select(LINKS.c.user_id).where(LINKS.c.used_at.is_not(None))
-    return connection.scalar(used.limit(1)) is not None
+    known = select(USERS.c.user_id).where(
+        USERS.c.password_hash.is_not(None) | USERS.c.oidc_subject.is_not(None)
+    )
+    return connection.scalar(union_all(used, known).limit(1)) is not None
 
 
 def add_key(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -137,10 +143,10 @@ def add_key(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(API_KEYS).values(row))
 
 
-def revoke_key(connection: Connection, key_id: str, now: datetime) -> None:
-    """Revoke an API key, unless it is revoked."""
+def revoke_key(connection: Connection, key_id: str, now: datetime) -> bool:
+    """Revoke an API key; return whether it was valid before."""
     valid = update(API_KEYS).filter_by(key_id=key_id, revoked_at=None)
-    connection.execute(valid.values(revoked_at=now))
+    return connection.execute(valid.values(revoked_at=now)).rowcount > 0
 
 
 def key(connection: Connection, key_id: str) -> Any:

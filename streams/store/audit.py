@@ -19,11 +19,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-import sqlalchemy
 import structlog
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from detector.errors import EarmarkError
+from detector.errors import Transient
 from streams.contract.records import MAX_NAME
 from streams.store.account_tables import AUDIT
 from streams.store.cursors import Part, part
@@ -37,6 +36,7 @@ PAGE: Final = 5_000
 ENTRIES: Final = (AUDIT.c.sequence.desc(),)
 GATHER_S: Final = 0.5
 MOST_VIEWS: Final = 10_000  # waiting for a database that is away; more are dropped and counted
+RETRY_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -180,12 +180,21 @@ class Views:
             self._write([entry for entry in batch if entry is not None])
 
     def _write(self, entries: list[Entry]) -> None:
-        for attempt in range(5):
+        """Store entries. Wait for a database that is away; drop an entry that it refuses."""
+        while True:
             try:
                 with self._ledger.transaction() as connection:
                     append(connection, entries)
                 return
-            except (EarmarkError, sqlalchemy.exc.SQLAlchemyError) as error:
-                log.warning("audit_views_wait", error=str(error), attempt=attempt)
-                threading.Event().wait(1 + attempt)
-        log.error("audit_views_lost", count=len(entries))
+            except Transient as error:
+                log.warning("audit_views_wait", error=str(error), count=len(entries))
+                if self._stop.wait(RETRY_S):
+                    log.error("audit_views_lost", count=len(entries))
+                    return
+            except Exception:
+                if len(entries) == 1:
+                    log.exception("audit_view_refused", subject=entries[0].subject)
+                    return
+                half = len(entries) // 2
+                self._write(entries[:half])
+                entries = entries[half:]

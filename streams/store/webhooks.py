@@ -36,11 +36,13 @@ def add(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(WEBHOOKS).values(row))
 
 
-def end(connection: Connection, webhook_id: str) -> None:
-    """Deactivate a webhook and give up its waiting deliveries."""
-    connection.execute(update(WEBHOOKS).filter_by(webhook_id=webhook_id).values(active=False))
+def end(connection: Connection, webhook_id: str) -> bool:
+    """Deactivate a webhook, give up its deliveries; return whether it was active before."""
+    hook = update(WEBHOOKS).filter_by(webhook_id=webhook_id, active=True)
+    ended = connection.execute(hook.values(active=False)).rowcount > 0
     waiting = update(DELIVERIES).filter_by(webhook_id=webhook_id, state="waiting")
     connection.execute(waiting.values(state="given_up"))
+    return ended
 
 
 def active(connection: Connection) -> Sequence[Any]:

@@ -118,6 +118,7 @@ WRONG = [
     ("ledger.url=sqlite://", "ledger.url"),
     ("processors.monitor.replicas=2", "processors.monitor.replicas"),
     ("console.ingress.enabled=true", "console.ingress.host"),
+    ("console.ingress.enabled=true,console.ingress.host=a.example", "settings.trusted_proxies"),
     ("console.url=labels.example.org", "url"),
     ("console.oidc.issuer=https://login.example.org", "console.oidc.existingSecret"),
     ("settings.oidc_issuer=https://login.example.org", "oidc_issuer"),

@@ -27,7 +27,7 @@ SOME: dict[str, Any] = {
     "persistence.accessModes": ["ReadWriteOncePod"],
     "persistence.size": "7704Gi",
     "common.resources": {"limits": {"cpu": 7705}},
-    "common.settings": {"batch_size": 3706},
+    "common.settings": {"batch_size": 3706, "trusted_proxies": "10.77.16.0/24"},
     "common.image": {"repository": "own-7707"},
     "common.autoscaling.kind": "keda",
     "common.autoscaling.maxReplicas": 7702,

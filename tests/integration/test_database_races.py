@@ -120,6 +120,6 @@ def test_processes_that_start_together_make_one_admin(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(users, "add", slow(users.add))
-    links = together(lambda _: sessions.first_link(ledger, always=False))
+    links = together(lambda _: sessions.first_link(ledger))
     assert all(isinstance(one, str) for one in links)
     assert count(ledger, USERS) == 1

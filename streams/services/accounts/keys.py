@@ -51,8 +51,9 @@ def create(ledger: Ledger, name: str, role: str, by: str) -> str:
 
 def revoke(ledger: Ledger, key_id: str, by: str) -> None:
     """Revoke a key, from the next request on."""
-    with audit.transaction(ledger, audit.Entry(by, "key_revoked", key_id)) as connection:
-        accounts.revoke_key(connection, key_id, datetime.now(UTC))
+    with ledger.transaction() as connection:
+        if accounts.revoke_key(connection, key_id, datetime.now(UTC)):
+            audit.append(connection, [audit.Entry(by, "key_revoked", key_id)])
 
 
 def find(ledger: Ledger, presented: str) -> Key | None:

@@ -29,10 +29,14 @@ class BadLink(BadInput):
 
 @dataclass(frozen=True)
 class Session:
-    """The logged-in user, and the token that their forms must carry."""
+    """The logged-in user, and the token that their forms must carry.
+
+    ``by_link``: a one-time link began it; the user may set a password without the old one.
+    """
 
     user: User
     csrf: str
+    by_link: bool = False
 
     def accepts(self, csrf: str) -> bool:
         """Return whether a form came from a page of this session."""
@@ -45,7 +49,7 @@ def begin(ledger: Ledger, user: User) -> str:
         return _begin(connection, user)
 
 
-def _begin(connection: Connection, user: User) -> str:
+def _begin(connection: Connection, user: User, *, by_link: bool = False) -> str:
     token, now = new_token(), datetime.now(UTC)
     row = {
         "token_sha256": hashed(token),
@@ -54,18 +58,31 @@ def _begin(connection: Connection, user: User) -> str:
         "created_at": now,
         "seen_at": now,
         "expires_at": now + LASTS,
+        "by_link": by_link,
     }
     accounts.add_session(connection, row)
     return token
 
 
-def change_password(ledger: Ledger, user: User, password: str) -> str:
-    """Set a password (AccountError: too short or long), end all sessions, return a new token."""
+def change_password(ledger: Ledger, session: Session, password: str, old: str, address: str) -> str:
+    """Set a password, end all sessions and links of the user; return a new session's token.
+
+    The old password counts as a log-in: it is throttled, and stands in the audit log.
+
+    Raises:
+        AccountError: too short or long, or an account of OIDC, which has no password.
+        WrongLogin, TooManyTries: the old password is wrong; not asked of who came by a link.
+    """
+    user = session.user
+    if user.by_oidc:
+        raise AccountError("oidc_account", "your organisation logs you in; there is no password")
     password_hash = users.hash_password(password)
+    if user.has_password and not session.by_link:
+        users.log_in(ledger, user.name, old, address)
     entry = audit.Entry(user.user_id, "password_set", user.user_id)
     with audit.transaction(ledger, entry) as connection:
         accounts.change_user(connection, user.user_id, password_hash=password_hash)
-        accounts.end_sessions(connection, user_id=user.user_id)
+        accounts.end_access(connection, user.user_id)
         return _begin(connection, user)
 
 
@@ -79,13 +96,13 @@ def find(ledger: Ledger, token: str) -> Session | None:
     if row.seen_at < now - SEEN_EVERY:
         with ledger.transaction() as connection:
             accounts.see_session(connection, token_sha256, now)
-    return Session(User(*row[3:]), row.csrf)
+    return Session(User(*row[4:]), row.csrf, row.by_link)
 
 
 def end(ledger: Ledger, token: str, user: User) -> None:
     """Log out."""
     with audit.transaction(ledger, audit.Entry(user.user_id, "logout")) as connection:
-        accounts.end_sessions(connection, token_sha256=hashed(token))
+        accounts.end_session(connection, hashed(token))
 
 
 def invite(ledger: Ledger, name: str, role: str, by: str) -> str:
@@ -109,24 +126,19 @@ def _add_link(connection: Connection, user: User, by: str) -> str:
     return token
 
 
-def first_link(ledger: Ledger, *, always: bool) -> str | None:
-    """Return a one-time link's token for the first admin, who is created where no user exists.
-
-    Without ``always`` only until the first log-in: later there are other ways.
-    """
+def first_link(ledger: Ledger) -> str | None:
+    """Return a one-time link's token for the first admin, until anybody has logged in."""
     with ledger.transaction() as connection:
-        audit.lock(connection)  # of two processes that start at once, one creates the first admin
-        row = accounts.first_admin(connection)
-        if row is not None:
-            admin = User(*row)
-            has_login = admin.has_password or admin.by_oidc
-            if not always and (has_login or accounts.any_link_used(connection)):
-                return None
-        elif accounts.has_users(connection):
+        if accounts.has_logins(connection):
             return None
-        else:
-            admin = users.add(connection, FIRST_NAME, "admin", "start")
-        return _add_link(connection, admin, "start")
+        return _add_link(connection, _first_admin(connection), "start")
+
+
+def _first_admin(connection: Connection) -> User:
+    """Return the oldest admin, who is created where there is none."""
+    audit.lock(connection)  # of two processes that start at once, one creates the first admin
+    row = accounts.first_admin(connection)
+    return User(*row) if row else users.add(connection, FIRST_NAME, "admin", "start")
 
 
 def new_link(ledger: Ledger, name: str = "") -> str:
@@ -135,12 +147,9 @@ def new_link(ledger: Ledger, name: str = "") -> str:
     Raises:
         AccountError: there is no such user, or the account is closed.
     """
-    if not name:
-        token = first_link(ledger, always=True)
-        if token is None:
-            raise AccountError("no_such_user", "there is no admin: name a user")
-        return token
     with ledger.transaction() as connection:
+        if not name:
+            return _add_link(connection, _first_admin(connection), "command line")
         row = accounts.user(connection, name=name)
         if row is None or not row.active:
             raise AccountError("no_such_user", f"there is no user {name!r}, or it is closed")
@@ -155,4 +164,4 @@ def enter(ledger: Ledger, token: str, address: str) -> str:
             raise BadLink("bad_link", "this link was used already, is too old, or never was one")
         audit.append(connection, [audit.Entry(user_id, "login", "", {"by": "link"})])
         log.info("link_used", user_id=user_id, address=address)
-        return _begin(connection, user)
+        return _begin(connection, user, by_link=True)

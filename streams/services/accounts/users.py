@@ -1,6 +1,8 @@
 """Users: names, passwords (argon2id), roles; log-in with throttling."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -10,7 +12,7 @@ import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from detector.errors import BadInput
+from detector.errors import BadInput, Transient
 from streams.services.accounts.roles import PEOPLE, Right, rights_of
 from streams.services.accounts.tokens import new_id
 from streams.store import accounts, audit
@@ -23,6 +25,9 @@ NOBODY: Final = (
     "$argon2id$v=19$m=65536,t=3,p=4$jjQAJ01zan1JY1JFhFHxMg"
     "$T/fugDRA9nxQCzYK4ND0tVcZWPv1Jr7IacVhsofsRNA"
 )
+# A hash takes 64 MiB and four threads: so many at once, and others wait this long.
+HASHES: Final = threading.BoundedSemaphore(4)
+HASH_WAIT_S: Final = 1.0
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 1_024
 WINDOW: Final = timedelta(minutes=15)
@@ -48,6 +53,20 @@ class TooManyTries(BadInput):
 
     def __init__(self) -> None:
         super().__init__("too_many_tries", "too many tries; wait a quarter of an hour")
+
+
+class TooBusy(Transient):
+    """Too many passwords are checked at once; try again."""
+
+
+@contextmanager
+def _hashing() -> Iterator[None]:
+    if not HASHES.acquire(timeout=HASH_WAIT_S):
+        raise TooBusy("too many passwords are checked at once")
+    try:
+        yield
+    finally:
+        HASHES.release()
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,8 @@ def hash_password(password: str) -> str:
     """Return the argon2id hash of a password; raise AccountError where it is too short or long."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise AccountError("bad_password", f"a password has at least {SHORTEST_PASSWORD} letters")
-    return HASHER.hash(password)
+    with _hashing():
+        return HASHER.hash(password)
 
 
 def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) -> None:
@@ -123,7 +143,7 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
             raise AccountError("last_admin", "somebody must remain who can manage users")
         accounts.change_user(connection, user_id, role=role, active=active)
         if not active:
-            accounts.end_sessions(connection, user_id=user_id)
+            accounts.end_access(connection, user_id)
 
 
 def set_blind(ledger: Ledger, user: User, blind: bool) -> None:
@@ -162,13 +182,19 @@ def log_in(ledger: Ledger, name: str, password: str, address: str) -> User:
     Raises:
         WrongLogin: they do not match.
         TooManyTries: too many failures in the last quarter of an hour.
+        TooBusy: too many log-ins at once; this one was not counted.
     """
     name = name.strip()[:LONGEST_NAME]
-    now = datetime.now(UTC)
     place = place_of(address)
     with ledger.reading() as connection:
-        if _is_closed(connection, name, place, now):
+        if _is_closed(connection, name, place, datetime.now(UTC)):
             raise TooManyTries
+    with _hashing():
+        return _log_in(ledger, name, password, address, place)
+
+
+def _log_in(ledger: Ledger, name: str, password: str, address: str, place: str) -> User:
+    now = datetime.now(UTC)
     with ledger.transaction() as connection:
         audit.lock(connection)
         if _is_closed(connection, name, place, now):

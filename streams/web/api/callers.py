@@ -26,19 +26,36 @@ class RateLimit:
 
     def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
         self._per_s, self._size, self._now = per_minute / 60, float(per_minute), now
-        self._buckets: dict[str, tuple[float, float]] = {}  # tokens, and when counted
+        # Tokens, and when they were counted; the latest caller is the last.
+        self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
     def wait_s(self, caller: str) -> float:
         """Take a token; return 0, or the seconds until there is one."""
         now = self._now()
         with self._lock:
-            if len(self._buckets) >= MOST_BUCKETS:
-                self._buckets.clear()  # bounded memory matters more than strictness
-            tokens, at = self._buckets.get(caller, (self._size, now))
+            tokens, at = self._buckets.pop(caller, (self._size, now))
+            if len(self._buckets) >= MOST_BUCKETS:  # forget the caller that is quiet for longest
+                del self._buckets[next(iter(self._buckets))]
             tokens = min(self._size, tokens + (now - at) * self._per_s)
             self._buckets[caller] = (tokens - 1 if tokens >= 1 else tokens, now)
         return 0 if tokens >= 1 else (1 - tokens) / self._per_s
+
+    def take(self, caller: str, what: str = "requests") -> None:
+        """Take a token, or end the request with 429."""
+        if wait := self.wait_s(caller):
+            raise too_many(wait, what)
+
+
+def too_many(wait_s: float, what: str) -> ProblemError:
+    """Return the answer to a caller that must wait."""
+    retry = {"Retry-After": str(int(wait_s) + 1)}
+    return ProblemError(429, "too_many_requests", f"too many {what}: wait, then retry", retry)
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request comes from."""
+    return request.client.host if request.client else "?"
 
 
 class Needs:
@@ -56,13 +73,7 @@ class Needs:
         resources = resources_of(request)
         limit: RateLimit = request.app.state.rate_limit
         key = keys.find(resources.ledger, credentials.credentials) if credentials else None
-        place = place_of(request.client.host if request.client else "?")
-        wait = limit.wait_s(key.key_id if key else f"from {place}")
-        if wait:
-            retry = {"Retry-After": str(int(wait) + 1)}
-            raise ProblemError(
-                429, "too_many_requests", "too many requests: wait, then retry", retry
-            )
+        limit.take(key.key_id if key else f"from {place_of(address_of(request))}")
         if key is None:
             headers = {"WWW-Authenticate": 'Bearer realm="earmark"'}
             raise ProblemError(401, "no_key", "the API key is missing or not valid", headers)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,15 +75,22 @@ def _install_errors(app: FastAPI) -> None:
     def page(request: Request, error: PageError) -> Response:
         return error_page(request, error.status, error.text)
 
-    def answer(request: Request, status: int, code: str, detail: str, *_: Any) -> Response:
+    def answer(
+        request: Request, status: int, code: str, detail: str, headers: Any = None
+    ) -> Response:
         text = "There is no such page." if code == "not_found" else detail
-        return error_page(request, status, text)
+        page = error_page(request, status, text)
+        page.headers.update(headers or {})
+        return page
 
     problems.install(app, answer)
 
 
 class Traced:
-    """Makes each request that changes something a span, in the caller's trace."""
+    """Makes each request that changes something a span, which begins a trace.
+
+    The caller's ``traceparent`` is an attribute of it: callers do not decide what is traced.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -93,9 +100,9 @@ class Traced:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
-        headers = tuple((name.decode("latin-1"), value) for name, value in scope["headers"])
-        method = scope["method"]
-        with tracing.span(method, "server", headers=headers):
+        method, parent = scope["method"], Headers(scope=scope).get("traceparent", "")
+        attributes = {"http.request.header.traceparent": parent[: tracing.LONGEST]}
+        with tracing.span(method, "server", headers=(), attributes=attributes):
             await self.app(scope, receive, send)
             route = getattr(scope.get("route"), "path", None)  # known once it has been answered
             if route is not None:

@@ -13,6 +13,7 @@ from streams.services.accounts import sessions, users
 from streams.services.accounts.oidc import Oidc, OidcRefused, Started
 from streams.services.accounts.sessions import BadLink
 from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
+from streams.web.api.callers import RateLimit, address_of
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
 from streams.web.console.auth import COOKIE, Anyone, Form, PageError, text
@@ -96,6 +97,7 @@ def oidc_back(
         target = auth.local(str(started["next"]))
     except (ValueError, KeyError, TypeError) as broken:
         raise PageError(403, "This log-in was not begun in this browser; begin again.") from broken
+    _throttle(request)
     ledger = resources_of(request).ledger
     try:
         user = _oidc(request).finish(ledger, login, state, code)
@@ -135,12 +137,14 @@ def change_me(visitor: Anyone, form: Form) -> Response:
     if text(form, "what") == "blind":
         users.set_blind(ledger, visitor.user, text(form, "blind") == "on")
         return RedirectResponse("/me", 303)
-    password = str(form.get("password", ""))
+    password, old = (str(form.get(name, ""))[:2_000] for name in ("password", "old"))
     if password != str(form.get("again", "")):
         return visitor.page("me.html", fault="The two do not agree.")
     try:
-        token = sessions.change_password(ledger, visitor.user, password)
-    except AccountError as error:
+        token = sessions.change_password(
+            ledger, visitor.session, password, old, address_of(visitor.request)
+        )
+    except (AccountError, WrongLogin, TooManyTries) as error:
         return visitor.page("me.html", fault=fault_of(error))
     return _entered(visitor.request, token, "/me")
 
@@ -170,9 +174,14 @@ def _checked_address(request: Request, form: FormData) -> str:
     cookie, mark = request.cookies.get(BEFORE, ""), text(form, "before")
     if not cookie or not secrets.compare_digest(cookie.encode(), mark.encode(errors="replace")):
         raise PageError(403, "This page is too old: load it again.")
-    address = request.client.host if request.client else "?"
-    if request.app.state.login_limit.wait_s(users.place_of(address)):
-        raise PageError(429, "Too many tries from your address; wait a minute.")
+    return _throttle(request)
+
+
+def _throttle(request: Request) -> str:
+    """Return the address of a browser that does not come too often."""
+    address = address_of(request)
+    limit: RateLimit = request.app.state.login_limit
+    limit.take(users.place_of(address), "tries from your address")
     return address
 
 

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 from contextlib import suppress
-from typing import Final
+from typing import Final, TextIO
 
 import h11
 import structlog
@@ -18,6 +18,7 @@ from streams.runtime.health import Health, serve
 from streams.runtime.processes import end_within
 from streams.runtime.settings import Settings
 from streams.services.accounts.sessions import first_link
+from streams.store.database import Ledger
 from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 
@@ -51,11 +52,13 @@ async def _serve(settings: Settings, health: Health) -> int:
     with AppResources.open(settings) as resources:
         health.set("ledger_open", True)
         address = settings.console_address(listener.getsockname()[1])
-        link = first_link(resources.ledger, always=False)
-        if link is not None:
-            # On the terminal alone: a log is read by more people than may come in.
-            sys.stdout.write(f"console  {address}/enter/{link}  (once, signs in the first admin)\n")
-            sys.stdout.flush()
+        offer_link(resources.ledger, settings, address, sys.stdout)
+        if settings.console_url and not settings.trusted_proxies:
+            log.warning(
+                "no_trusted_proxies",
+                hint="behind a proxy all log-ins seem to come from one address, and thirty wrong "
+                "ones shut everybody out: set EARMARK_TRUSTED_PROXIES to the proxy's network",
+            )
         server = uvicorn.Server(config_of(create(resources, address), settings))
         beating = asyncio.create_task(_beat(server, health))
         log.info("console_serving", address=address)
@@ -65,6 +68,13 @@ async def _serve(settings: Settings, health: Health) -> int:
         beating.cancel()
     log.info("console_stopped")
     return 0
+
+
+def offer_link(ledger: Ledger, settings: Settings, address: str, out: TextIO) -> None:
+    """Print a link for the first admin, to a terminal alone: many people read a log."""
+    if out.isatty() and settings.oidc_issuer is None and (link := first_link(ledger)):
+        text = f"console  {address}/enter/{link}  (once, signs in the first admin)"
+        print(text, file=out, flush=True)
 
 
 def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:

@@ -21,6 +21,7 @@ from streams.contract import topics
 from streams.media.fetch_http import Http, resolve
 from streams.services import webhooks
 from streams.services.webhooks import ATTEMPTS, BadWebhook, Sender, signature
+from streams.store import audit
 from streams.store import webhooks as webhook_store
 from streams.store.account_tables import DELIVERIES, WEBHOOKS
 from streams.store.database import Ledger
@@ -206,6 +207,14 @@ def test_an_ended_webhook_is_told_nothing_more(ledger: Ledger, sender: Sender, p
         connection.execute(sqlalchemy.update(DELIVERIES).values(state="waiting"))  # it came late
     post(sender)
     assert Receiver.got == []
+
+
+def test_ending_a_webhook_twice_is_noted_once(one_ledger: Ledger) -> None:
+    webhook_id, _ = webhooks.create(one_ledger, "https://a.example", [topics.DECIDED], "usr_1")
+    for each in (webhook_id, webhook_id, "whk_invented"):
+        webhooks.end(one_ledger, each, "usr_1")
+    part = audit.listed(one_ledger, "usr_1", None, 10)
+    assert [row["action"] for row in part.rows] == ["webhook_ended", "webhook_created"]
 
 
 def test_what_is_ended_while_it_is_posted_stays_given_up(

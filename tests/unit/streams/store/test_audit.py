@@ -1,6 +1,9 @@
 """The audit log, on both databases: it only grows, and any change is detected."""
 
+import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -8,7 +11,7 @@ import sqlalchemy
 from streams.store import audit
 from streams.store.account_tables import AUDIT
 from streams.store.audit import Entry, Views
-from streams.store.database import Ledger
+from streams.store.database import Ledger, LedgerAway, Unstorable
 
 
 def write(ledger: Ledger, *entries: Entry) -> None:
@@ -79,6 +82,55 @@ def test_a_change_past_the_triggers_is_seen(ledger: Ledger, statement: str, faul
                 connection.execute(sqlalchemy.text(f"DROP TRIGGER audit_log_no_{name}"))
         connection.execute(sqlalchemy.text(statement))
     assert audit.verify(ledger).fault == fault
+
+
+def test_one_bad_view_takes_no_other_with_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL's index of subjects takes no row of more than 2,704 bytes."""
+    append = audit.append
+
+    def refuse(connection: Any, entries: Iterable[Entry]) -> None:
+        if any(entry.subject == "bad" for entry in entries):
+            raise Unstorable("unstorable", "never")
+        append(connection, entries)
+
+    monkeypatch.setattr(audit, "append", refuse)
+    letters = "".join(chr(0x4E00 + number) for number in range(1_500))
+    subjects = [f"T-{number}" for number in range(20)]
+    views = Views(ledger)
+    views.start()
+    for subject in (*subjects[:7], letters, "bad", *subjects[7:]):
+        views.note(Entry("usr_1", "track_seen", subject))
+    views.stop()
+    with ledger.reading() as connection:
+        stored = connection.scalars(sqlalchemy.select(AUDIT.c.subject)).all()
+    assert set(subjects) < set(stored)
+    assert len(stored) == 21
+    assert audit.verify(ledger).fault is None
+
+
+def test_views_wait_for_a_database_that_is_away(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, tries = audit.append, [0]
+
+    def away(connection: Any, entries: Iterable[Entry]) -> None:
+        tries[0] += 1
+        if tries[0] <= 8:
+            raise LedgerAway("away")
+        append(connection, entries)
+
+    monkeypatch.setattr(audit, "append", away)
+    monkeypatch.setattr(audit, "RETRY_S", 0.01)
+    views = Views(ledger)
+    views.start()
+    views.note(Entry("usr_1", "track_seen", "T-1"))
+    deadline = time.monotonic() + 10
+    while audit.verify(ledger).entries == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    views.stop()
 
 
 def test_views_are_written_a_moment_later(ledger: Ledger) -> None:

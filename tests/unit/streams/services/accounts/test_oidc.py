@@ -207,6 +207,16 @@ def test_a_closed_account_stays_closed(console: Console, provider: Provider) -> 
     assert log_in(console, provider)[1].status_code == 403
 
 
+def test_the_way_back_is_throttled(console: Console, provider: Provider) -> None:
+    """Each try asks the provider, and holds a thread for as long as it takes."""
+    client = TestClient(console.app, base_url=ADDRESS, follow_redirects=False)
+    assert client.get("/oidc/start").status_code == 303
+    back = {"state": "guess", "code": "guess"}
+    answers = [client.get("/oidc/back", params=back) for _ in range(31)]
+    assert [one.status_code for one in answers] == [403] * 30 + [429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
 def test_a_provider_that_is_away_is_said_so(console: Console, provider: Provider) -> None:
     provider.server.shutdown()
     provider.server.server_close()

@@ -1,5 +1,8 @@
 """Users, sessions, links and keys, on both databases."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +11,9 @@ from argon2 import PasswordHasher
 
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role, rights_of
-from streams.services.accounts.sessions import BadLink
-from streams.services.accounts.users import AccountError, TooManyTries, User, WrongLogin
+from streams.services.accounts.sessions import BadLink, Session
+from streams.services.accounts.users import AccountError, TooBusy, TooManyTries, User, WrongLogin
+from streams.store import accounts
 from streams.store.account_tables import API_KEYS, AUDIT, LINKS, SESSIONS, USERS
 from streams.store.database import Ledger
 from tests.support.accounts import create_user
@@ -138,12 +142,79 @@ def test_an_old_or_idle_session_is_over(ledger: Ledger, ada: User, column: str) 
 def test_closing_an_account_or_a_new_password_ends_its_sessions(ledger: Ledger, ada: User) -> None:
     create_user(ledger, "root", "admin")
     token = sessions.begin(ledger, ada)
-    new = sessions.change_password(ledger, ada, "another long one")
+    _, link = sessions.link(ledger, ada.user_id, "usr_admin")
+    session = sessions.find(ledger, token)
+    assert session is not None
+    new = sessions.change_password(ledger, session, "another long one", PASSWORD, "10.0.0.1")
     assert sessions.find(ledger, token) is None
+    with pytest.raises(BadLink):
+        sessions.enter(ledger, link, "10.0.0.1")
     assert sessions.find(ledger, new) is not None
     assert users.log_in(ledger, "Ada", "another long one", "10.0.0.1").user_id == ada.user_id
     users.change(ledger, ada.user_id, role="reviewer", active=False, by="usr_admin")
     assert sessions.find(ledger, new) is None
+
+
+def test_a_new_password_needs_the_old_one_unless_a_link_let_in(ledger: Ledger, ada: User) -> None:
+    for _ in range(users.TRIES_OF_BOTH):
+        with pytest.raises(WrongLogin):
+            sessions.change_password(ledger, Session(ada, "x"), "n" * 12, "guess", "10.0.0.1")
+    with pytest.raises(TooManyTries):  # a stolen session guesses no faster than a log-in
+        sessions.change_password(ledger, Session(ada, "x"), "n" * 12, PASSWORD, "10.0.0.1")
+    _, link = sessions.link(ledger, ada.user_id, "usr_admin")
+    session = sessions.find(ledger, sessions.enter(ledger, link, "10.0.0.1"))
+    assert session is not None
+    assert session.by_link
+    sessions.change_password(ledger, session, "n" * 12, "", "10.0.0.1")
+    assert users.log_in(ledger, "Ada", "n" * 12, "10.0.0.2") == ada
+
+
+def test_an_account_of_oidc_has_no_password(ledger: Ledger) -> None:
+    with ledger.transaction() as connection:
+        eve = users.add(connection, "Eve", "viewer", "oidc", "issuer#1")
+    with pytest.raises(AccountError, match="no password"):
+        sessions.change_password(ledger, Session(eve, "x", by_link=True), PASSWORD, "", "10.0.0.1")
+    with ledger.transaction() as connection:  # one that an earlier release let it set
+        accounts.change_user(connection, eve.user_id, password_hash=users.hash_password(PASSWORD))
+    with pytest.raises(WrongLogin):
+        users.log_in(ledger, "Eve", PASSWORD, "10.0.0.1")
+
+
+def test_many_log_ins_at_once_hash_few_passwords(
+    ledger: Ledger, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty log-ins of 64 MiB each took the memory of the console."""
+    hashing, most, lock = [0], [0], threading.Lock()
+
+    def verify(stored: str, password: str) -> bool:
+        with lock:
+            hashing[0] += 1
+            most[0] = max(most[0], hashing[0])
+        time.sleep(0.1)
+        with lock:
+            hashing[0] -= 1
+        return False
+
+    monkeypatch.setattr(users, "_verify", verify)
+    monkeypatch.setattr(users, "HASH_WAIT_S", 0.05)
+
+    def log_in(number: int) -> type[Exception]:
+        with pytest.raises((TooBusy, WrongLogin)) as caught:
+            users.log_in(ledger, "Ada", "guess", f"10.0.{number}.1")
+        return caught.type
+
+    with ThreadPoolExecutor(30) as threads:
+        answers = list(threads.map(log_in, range(30)))
+    assert most[0] <= 4
+    assert answers.count(TooBusy) > 0
+    with ledger.reading() as connection:  # who was sent away is not counted
+        since = datetime.now(UTC) - users.WINDOW
+        assert accounts.count_attempts(connection, since, name="Ada") == answers.count(WrongLogin)
+
+
+def actions(ledger: Ledger) -> list[str]:
+    with ledger.reading() as connection:
+        return list(connection.scalars(sqlalchemy.select(AUDIT.c.action)))
 
 
 def test_the_last_admin_stays(ledger: Ledger) -> None:
@@ -157,7 +228,7 @@ def test_the_last_admin_stays(ledger: Ledger) -> None:
 
 
 def test_the_first_link_works_once(ledger: Ledger) -> None:
-    link = sessions.first_link(ledger, always=False)
+    link = sessions.first_link(ledger)
     assert link is not None
     token = sessions.enter(ledger, link, "127.0.0.1")
     row = sessions.find(ledger, token)
@@ -166,9 +237,8 @@ def test_the_first_link_works_once(ledger: Ledger) -> None:
     for bad in (link, "invented", ""):
         with pytest.raises(BadLink):
             sessions.enter(ledger, bad, "127.0.0.1")
-    assert sessions.first_link(ledger, always=False) is None  # a user has got in
-    again = sessions.first_link(ledger, always=True)
-    assert again is not None
+    assert sessions.first_link(ledger) is None  # a user has got in
+    assert sessions.new_link(ledger)
     assert len(users.everybody(ledger)) == 1
 
 
@@ -192,7 +262,9 @@ def test_keys_come_and_go(ledger: Ledger) -> None:
     assert not key.may(Right.ADMIN)
     for wrong in ("", ".", key.key_id, f"{key.key_id}.", f"{key.key_id}.guess", "x" + presented):
         assert keys.find(ledger, wrong) is None
-    keys.revoke(ledger, key.key_id, "usr_1")
+    for key_id in (key.key_id, key.key_id, "key_invented"):
+        keys.revoke(ledger, key_id, "usr_1")
+    assert actions(ledger).count("key_revoked") == 1
     assert keys.find(ledger, presented) is None
     assert [one.revoked_at is not None for one in keys.all_keys(ledger)] == [True]
 
@@ -213,7 +285,7 @@ def test_accounts_that_will_not_do(ledger: Ledger, ada: User, name: str, role: s
 @pytest.mark.parametrize("password", ["short", "x" * 2_000])
 def test_passwords_that_will_not_do(ledger: Ledger, ada: User, password: str) -> None:
     with pytest.raises(AccountError):
-        sessions.change_password(ledger, ada, password)
+        sessions.change_password(ledger, Session(ada, "x"), password, PASSWORD, "10.0.0.1")
     assert users.log_in(ledger, "Ada", PASSWORD, "10.0.0.1") == ada
 
 

@@ -21,7 +21,7 @@ from streams.stages.ledger import project
 from streams.store import audit, dead_letter_store, queries
 from streams.store.account_tables import AUDIT, OUTBOX
 from streams.store.tables import UPLOADS
-from streams.web.api import multipart
+from streams.web.api import callers, multipart
 from streams.web.api.callers import RateLimit
 from tests.support.console import Console
 from tests.support.stories import tell
@@ -310,6 +310,17 @@ def test_the_rate_of_a_key_is_limited() -> None:
     now[0] += 1.01
     assert limit.wait_s("a") == 0
     assert limit.wait_s("a") > 0
+
+
+def test_many_strangers_do_not_give_a_caller_its_tokens_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(callers, "MOST_BUCKETS", 100)
+    limit = RateLimit(2, lambda: 0.0)
+    for number in range(500):
+        limit.wait_s(f"stranger {number}")
+        waits = limit.wait_s("busy") > 0
+        assert waits is (number > 1)
 
 
 def test_too_many_requests_are_told_when_to_come_back(console: Console) -> None:

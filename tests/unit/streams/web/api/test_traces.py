@@ -1,4 +1,4 @@
-"""A request over HTTP begins, or goes on in, the trace of what it causes."""
+"""A request over HTTP begins the trace of what it causes."""
 
 from collections.abc import Iterator
 
@@ -30,15 +30,30 @@ def waiting(console: Console) -> str | None:
     return parent
 
 
-def test_an_upload_goes_on_in_the_trace_of_whoever_sends_it(
+def test_an_upload_begins_a_trace_that_names_the_callers(
     console: Console, spans: InMemorySpanExporter
 ) -> None:
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
     assert console.program("ingest").post("/uploads", json=BODY, headers=headers).is_success
     (span,) = spans.get_finished_spans()
     assert span.name == "POST /v1/uploads"
-    assert f"{span.context.trace_id:032x}" == TRACE
-    assert waiting(console) == f"00-{TRACE}-{span.context.span_id:016x}-01"
+    assert span.parent is None
+    trace = f"{span.context.trace_id:032x}"
+    assert trace != TRACE
+    assert (span.attributes or {})["http.request.header.traceparent"] == headers["traceparent"]
+    assert str(waiting(console)).startswith(f"00-{trace}-{span.context.span_id:016x}-")
+
+
+def test_a_stranger_does_not_decide_what_is_traced(console: Console) -> None:
+    exporter = InMemorySpanExporter()
+    tracing.install(provider_of(SimpleSpanProcessor(exporter), 0.0, "unit"))
+    try:
+        headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+        assert console.program("ingest").post("/uploads", json=BODY, headers=headers).is_success
+    finally:
+        tracing.install(None)
+    assert exporter.get_finished_spans() == ()
+    assert TRACE not in str(waiting(console))
 
 
 def test_without_traces_the_outbox_knows_of_none(console: Console) -> None:
