@@ -92,7 +92,7 @@ class KeptUploads:
     def keep_copy(self, file: Path, sha256: str) -> bool:
         """Keep a copy of a local file; return False where the same content lay there before."""
         with store_errors():
-            if self.filesystem.exists(self.path(sha256)):
+            if self.has(sha256):
                 return False
             beside = self.spool / uuid4().hex
             try:
@@ -104,10 +104,15 @@ class KeptUploads:
     def reading(self, sha256: str) -> IO[bytes] | None:
         """Open the file of this content for reading, None where it is not kept."""
         with store_errors(), suppress(FileNotFoundError):
-            if self.filesystem.exists(self.path(sha256)):
+            if self.has(sha256):
                 opened: IO[bytes] = self.filesystem.open(self.path(sha256), "rb")
                 return opened
         return None
+
+    def has(self, sha256: str) -> bool:
+        """Return whether a file of this content is kept."""
+        with store_errors():
+            return bool(self.filesystem.exists(self.path(sha256)))
 
     def forget(self, sha256: str) -> None:
         """Remove a file that no row names, unless it is gone already."""

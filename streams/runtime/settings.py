@@ -222,6 +222,17 @@ class Settings(BaseSettings):
     api_rate_per_minute: int = Field(
         600, ge=1, description="requests of one API key in a minute, per process"
     )
+    api_uploads_per_hour: int = Field(
+        36_000, ge=1, description="uploads of one API key in an hour, where it has no own quota"
+    )
+    api_audio_hours_per_day: float = Field(
+        10_000.0, gt=0, description="hours of audio that one API key may hand in within a day"
+    )
+    foreign_track_id: Literal["refuse", "review"] = Field(
+        "refuse",
+        description="what a key that is bound to distributors gets for the track id of "
+        "another one: 409, or the rule `foreign-track-id` of the policy asks a person",
+    )
     review_sla_hours: float = Field(
         48.0, gt=0, le=10_000, description="a review task is late after this"
     )

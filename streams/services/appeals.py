@@ -168,5 +168,10 @@ def find(connection: Connection, number: str) -> AppealChanged:
     """Return an appeal as it stands; raise BadAppeal where there is none of this id."""
     current = appeals.current(connection, appeal_id=number)
     if not current:
-        raise BadAppeal("no_such_appeal", f"there is no appeal {number}")
+        raise no_such_appeal(number)
     return current[0]
+
+
+def no_such_appeal(number: str) -> BadAppeal:
+    """Return the error for an appeal that does not exist, or not for its reader."""
+    return BadAppeal("no_such_appeal", f"there is no appeal {number}")

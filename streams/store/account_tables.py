@@ -65,8 +65,9 @@ API_KEYS: Final = _table(
 # The uploads of a day by key, for its quotas.
 KEY_UPLOADS: Final = _table(
     "key_uploads",
-    ids("key_id", "upload_id"),
-    moments("at"),
+    ids("key_id"),
+    columns(Moment, "at", primary_key=True),
+    ids("upload_id"),
 )
 
 # Append-only: triggers of the database refuse changes. Each entry contains the hash of the

@@ -6,7 +6,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, union_all, update
 
-from streams.store.account_tables import API_KEYS, LINKS, LOGIN_ATTEMPTS, REQUESTS, SESSIONS, USERS
+from streams.store.account_tables import (
+    API_KEYS,
+    KEY_UPLOADS,
+    LINKS,
+    LOGIN_ATTEMPTS,
+    REQUESTS,
+    SESSIONS,
+    USERS,
+)
+from streams.store.database import insert_new
+from streams.store.tables import FINGERPRINTS
 
 # The fields of ``services.accounts.users.User``, in order.
 USER: Final = (
@@ -16,11 +26,15 @@ USER: Final = (
 )
 REQUESTS_KEPT: Final = timedelta(days=7)
 ACTIVE_ADMIN: Final = (USERS.c.role == "admin") & USERS.c.active
-# The fields of ``services.accounts.keys.Key``, in order.
+# The fields of ``services.accounts.keys.Key``.
 KEY: Final = tuple(
     API_KEYS.c[name]
-    for name in ("key_id", "name", "role", "created_by", "created_at", "revoked_at", "used_at")
+    for name in (
+        *("key_id", "name", "role", "created_by", "created_at", "revoked_at", "used_at"),
+        *("distributors", "uploads_per_hour"),
+    )
 )
+USAGE_KEPT: Final = timedelta(days=1)
 
 
 def add_user(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -158,6 +172,29 @@ def key(connection: Connection, key_id: str) -> Any:
 def see_key(connection: Connection, key_id: str, now: datetime) -> None:
     """Note that an API key was used."""
     connection.execute(update(API_KEYS).filter_by(key_id=key_id).values(used_at=now))
+
+
+def use_key(connection: Connection, key_id: str, upload_id: str, now: datetime) -> None:
+    """Count an upload against the quotas of a key, and forget those that no longer count."""
+    row = {"key_id": key_id, "at": now, "upload_id": upload_id}
+    insert_new(connection, KEY_UPLOADS, [row])
+    connection.execute(delete(KEY_UPLOADS).where(KEY_UPLOADS.c.at < now - USAGE_KEPT))
+
+
+def upload_before(connection: Connection, key_id: str, number: int) -> datetime | None:
+    """Return when a key handed in the upload that is so many back; 1: the latest."""
+    times = select(KEY_UPLOADS.c.at).filter_by(key_id=key_id).order_by(KEY_UPLOADS.c.at.desc())
+    return connection.scalar(times.offset(number - 1).limit(1))
+
+
+def audio_seconds(connection: Connection, key_id: str, since: datetime) -> float:
+    """Return how much audio of a key's uploads since a time has been decoded."""
+    question = (
+        select(func.sum(FINGERPRINTS.c.duration_s))
+        .join(KEY_UPLOADS, KEY_UPLOADS.c.upload_id == FINGERPRINTS.c.upload_id)
+        .where(KEY_UPLOADS.c.key_id == key_id, KEY_UPLOADS.c.at > since)
+    )
+    return connection.scalar(question) or 0.0
 
 
 def all_keys(connection: Connection) -> Sequence[Any]:

@@ -1,12 +1,22 @@
 """Queries about uploads, tracks and decisions, the story of a track, the progress of an upload."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, exists, func, literal, select, union_all
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    exists,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
 
 from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
 from streams.contract.records.policy import StatementWritten
@@ -49,6 +59,28 @@ class Entry:
     table: str
     recorded_at: datetime | None
     record: Mapping[str, Any]
+
+
+def _of(column: Column[Any], distributors: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that an upload is of these distributors; none: of any."""
+    own = select(UPLOADS.c.upload_id).where(UPLOADS.c.distributor.in_(distributors))
+    return column.in_(own) if distributors else true()
+
+
+def is_of(ledger: Ledger, upload_id: str, distributors: Collection[str]) -> bool:
+    """Return whether an upload is of one of these distributors; none: always."""
+    own = select(UPLOADS.c.upload_id).filter_by(upload_id=upload_id)
+    with ledger.reading() as connection:
+        question = own.where(UPLOADS.c.distributor.in_(distributors))
+        return not distributors or connection.scalar(question) is not None
+
+
+def is_foreign(connection: Connection, track_id: str, distributors: Collection[str]) -> bool:
+    """Return whether any other than these distributors has delivered a track."""
+    name = UPLOADS.c.distributor
+    others = select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == track_id)
+    others = others.where(name.is_(None) | name.not_in(distributors))
+    return connection.scalar(others.limit(1)) is not None
 
 
 def counts(ledger: Ledger) -> dict[str, int]:
@@ -132,17 +164,23 @@ def latest_content(ledger: Ledger, track_id: str) -> str | None:
         return connection.scalar(contents.order_by(FINGERPRINTS.c.recorded_at.desc()).limit(1))
 
 
-def latest_uploads(ledger: Ledger, track_id: str, limit: int) -> list[str]:
+def latest_uploads(
+    ledger: Ledger, track_id: str, limit: int, distributors: Collection[str] = ()
+) -> list[str]:
     """Return the ids of the latest uploads of a track, latest first."""
-    question = select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == track_id)
+    own = _of(UPLOADS.c.upload_id, distributors)
+    question = select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == track_id, own)
     latest = question.order_by(UPLOADS.c.uploaded_at.desc()).limit(limit)
     with ledger.reading() as connection:
         return list(connection.scalars(latest))
 
 
-def latest_decision(ledger: Ledger, track_id: str) -> TrackDecided | None:
+def latest_decision(
+    ledger: Ledger, track_id: str, distributors: Collection[str] = ()
+) -> TrackDecided | None:
     """Return the latest decision about the latest upload of a track."""
-    question = select(DECISIONS.c.record).where(DECISIONS.c.track_id == track_id)
+    own = _of(DECISIONS.c.upload_id, distributors)
+    question = select(DECISIONS.c.record).where(DECISIONS.c.track_id == track_id, own)
     latest = question.order_by(DECISIONS.c.uploaded_at.desc(), DECISIONS.c.recorded_at.desc())
     with ledger.reading() as connection:
         return first_parsed(connection, TrackDecided, latest)
@@ -156,11 +194,10 @@ def audio_of(ledger: Ledger, upload_id: str) -> tuple[str | None, str | None]:
         return uri, connection.scalar(content.limit(1))
 
 
-def is_uploaded(ledger: Ledger, uri: str) -> bool:
+def is_uploaded(connection: Connection, uri: str) -> bool:
     """Return whether an upload names this URI."""
     upload = select(UPLOADS.c.upload_id).where(UPLOADS.c.uri == uri)
-    with ledger.reading() as connection:
-        return connection.scalar(upload.limit(1)) is not None
+    return connection.scalar(upload.limit(1)) is not None
 
 
 def records(
@@ -170,11 +207,13 @@ def records(
     limit: int,
     *,
     track_id: str | None = None,
+    distributors: Collection[str] = (),
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return the latest records (of a track) and the cursor after them; may raise ``BadCursor``."""
     table = METADATA.tables[name]
     key = next(iter(table.primary_key.columns))
-    question = select(table.c.recorded_at, key, table.c.record)
+    own = _of(table.c.upload_id, distributors)
+    question = select(table.c.recorded_at, key, table.c.record).where(own)
     if track_id is not None:
         question = question.where(table.c.track_id == track_id)
     with ledger.reading() as connection:
@@ -205,7 +244,7 @@ def statements(
             yield parse(StatementWritten, record.encode())
 
 
-def story(ledger: Ledger, track_id: str) -> list[Entry]:
+def story(ledger: Ledger, track_id: str, distributors: Collection[str] = ()) -> list[Entry]:
     """Return everything about a track, oldest first."""
     letters, actions = DEAD_LETTERS.c, ACTIONS.c
     others = {
@@ -215,12 +254,14 @@ def story(ledger: Ledger, track_id: str) -> list[Entry]:
     entries: list[Entry] = []
     with ledger.reading() as connection:
         for table in STORY:
+            about = table.c.track_id == track_id, _of(table.c.upload_id, distributors)
             question = select(table.c.recorded_at, table.c.record)
-            for at, text in connection.execute(question.where(table.c.track_id == track_id)):
+            for at, text in connection.execute(question.where(*about)):
                 entries.append(Entry(table.name, at, orjson.loads(text)))
         for table, columns in others.items():
+            about = table.c.track_id == track_id, _of(table.c.upload_id, distributors)
             question = select(table.c.recorded_at.label("at"), *columns)
-            for row in connection.execute(question.where(table.c.track_id == track_id)):
+            for row in connection.execute(question.where(*about)):
                 fields = {column.name: row._mapping[column] for column in columns}
                 entries.append(Entry(table.name, row.at, fields))
     return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)

@@ -4,7 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import sqlalchemy
@@ -66,7 +67,9 @@ def test_one_idempotency_key_is_one_request(
 ) -> None:
     monkeypatch.setattr(outbox, "publish", slow(outbox.publish))
     upload = Upload(track_id="T-1", uri="file:///1.wav")
-    taken = together(lambda _: intake.take_in(ledger, upload, "key_1", "k"))
+    resources = cast(Any, SimpleNamespace(ledger=ledger))
+    ada = create_user(ledger, "Ada", "reviewer")
+    taken = together(lambda _: intake.take_in(resources, upload, ada, "k"))
     assert sorted(one.again for one in taken) == [False] + [True] * (AT_ONCE - 1)
     assert count(ledger, UPLOADS) == 1
 

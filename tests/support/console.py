@@ -54,8 +54,12 @@ class Console:
         client.cookies.set(COOKIE, token)
         return client
 
-    def program(self, role: str) -> TestClient:
-        key = keys.create(self.resources.ledger, f"a {role}", role, "test")
+    def program(self, role: str, *distributors: str, per_hour: int | None = None) -> TestClient:
+        key = keys.create(
+            *(self.resources.ledger, f"a {role}", role, "test"),
+            distributors=distributors,
+            uploads_per_hour=per_hour,
+        )
         client = TestClient(self.app, base_url=f"{ADDRESS}/v1", raise_server_exceptions=False)
         client.headers["Authorization"] = f"Bearer {key}"
         return client

@@ -1,22 +1,30 @@
-"""API keys: one for each program, with a role, revocable."""
+"""API keys: one for each program, with a role, revocable.
+
+A key is the platform's own, or bound to distributors: it writes and reads only their uploads.
+"""
 
 import hmac
-from dataclasses import dataclass
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from streams.services.accounts.roles import Right, Role, rights_of
 from streams.services.accounts.tokens import hashed, new_id, new_token
-from streams.services.accounts.users import checked
+from streams.services.accounts.users import AccountError, checked
 from streams.store import accounts, audit
-from streams.store.database import Ledger
+from streams.store.database import Connection, Ledger
 
 USED_EVERY: Final = timedelta(minutes=1)
+BOUND: Final = (Role.INGEST, Role.VIEWER)  # roles of a key that is bound to distributors
+MOST_DISTRIBUTORS: Final = 100
+LONGEST_DISTRIBUTOR: Final = 256  # as in ``Upload``
 
 
 @dataclass(frozen=True)
 class Key:
-    """An API key without its secret."""
+    """An API key without its secret; no ``distributors``: the platform's own."""
 
     key_id: str
     name: str
@@ -25,15 +33,39 @@ class Key:
     created_at: datetime
     revoked_at: datetime | None
     used_at: datetime | None
+    distributors: tuple[str, ...] = ()
+    uploads_per_hour: int | None = None
 
     def may(self, right: Right) -> bool:
         """Return whether the key has a right."""
         return self.revoked_at is None and right in rights_of(self.role)
 
 
-def create(ledger: Ledger, name: str, role: str, by: str) -> str:
-    """Create a key; return ``key_id.secret``, shown once. An invalid name or role: AccountError."""
+def create(
+    ledger: Ledger,
+    name: str,
+    role: str,
+    by: str,
+    *,
+    distributors: Collection[str] = (),
+    uploads_per_hour: int | None = None,
+) -> str:
+    """Create a key; return ``key_id.secret``, shown once.
+
+    Raises:
+        AccountError: an invalid name, role, distributor or quota.
+    """
     name = checked(name, role, tuple(Role))
+    owners = sorted({each.strip() for each in distributors} - {""})
+    too_long = any(len(each) > LONGEST_DISTRIBUTOR for each in owners)
+    if too_long or len(owners) > MOST_DISTRIBUTORS:
+        detail = f"at most {MOST_DISTRIBUTORS} distributors of {LONGEST_DISTRIBUTOR} letters each"
+        raise AccountError("bad_distributor", detail)
+    if owners and role not in BOUND:
+        detail = f"a key that is bound to distributors has a role of {', '.join(BOUND)}"
+        raise AccountError("bad_role", detail)
+    if uploads_per_hour is not None and not 0 < uploads_per_hour < 10**9:
+        raise AccountError("bad_quota", "uploads an hour are a positive number")
     key_id, secret = new_id("key"), new_token()
     row = {
         "key_id": key_id,
@@ -42,8 +74,11 @@ def create(ledger: Ledger, name: str, role: str, by: str) -> str:
         "secret_sha256": hashed(secret),
         "created_by": by,
         "created_at": datetime.now(UTC),
+        "distributors": json.dumps(owners) if owners else None,
+        "uploads_per_hour": uploads_per_hour,
     }
-    entry = audit.Entry(by, "key_created", key_id, {"name": name, "role": role})
+    details = {"name": name, "role": role, "distributors": owners, "per_hour": uploads_per_hour}
+    entry = audit.Entry(by, "key_created", key_id, details)
     with audit.transaction(ledger, entry) as connection:
         accounts.add_key(connection, row)
     return f"{key_id}.{secret}"
@@ -63,7 +98,7 @@ def find(ledger: Ledger, presented: str) -> Key | None:
         row = accounts.key(connection, key_id)
     if row is None or not hmac.compare_digest(row.secret_sha256, hashed(secret)):
         return None
-    key, now = Key(*row[1:]), datetime.now(UTC)
+    key, now = _key(row), datetime.now(UTC)
     if key.revoked_at is not None:
         return None
     if key.used_at is None or key.used_at < now - USED_EVERY:
@@ -75,4 +110,15 @@ def find(ledger: Ledger, presented: str) -> Key | None:
 def all_keys(ledger: Ledger) -> list[Key]:
     """Return all keys, latest first."""
     with ledger.reading() as connection:
-        return [Key(*row) for row in accounts.all_keys(connection)]
+        return [_key(row) for row in accounts.all_keys(connection)]
+
+
+def is_of_holder(connection: Connection, key: Key, other_id: str) -> bool:
+    """Return whether a key, valid or revoked, is or was of the same holder as another."""
+    row = accounts.key(connection, other_id)
+    return row is not None and _key(row).distributors == key.distributors
+
+
+def _key(row: Any) -> Key:
+    columns = {field.name: getattr(row, field.name) for field in fields(Key)}
+    return Key(**columns | {"distributors": tuple(json.loads(row.distributors or "[]"))})

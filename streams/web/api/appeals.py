@@ -8,10 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from streams.contract.records import Identifier
 from streams.contract.records.reviews import AppealChanged, AppealEvidence, Appellant
 from streams.services import appeals
+from streams.services.accounts import keys
+from streams.services.accounts.roles import Right
+from streams.store import appeals as appeal_store
 from streams.web.api import pages
 from streams.web.api.callers import CanRead, CanReceiveAppeals
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import Resources
+from streams.web.api.tracks import decision_for
 
 router = APIRouter(tags=["appeals"])
 
@@ -37,6 +41,7 @@ def receive(
     """Submit an appeal, within six months of the decision; a person will decide."""
     if appeal.grounds not in appeals.GROUNDS:
         raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
+    decision_for(caller, resources, appeal.decision_id)
     received = appeals.receive(
         resources.ledger,
         appeal.decision_id,
@@ -52,6 +57,11 @@ def receive(
 
 @router.get("/appeals/{appeal_id}", responses=documented(401, 403, 404, 422, 429, 503))
 def appeal(resources: Resources, appeal_id: pages.Id, caller: CanRead) -> AppealChanged:
-    """Return the latest state of an appeal."""
+    """Return the latest state of an appeal, to its sender and to those who decide appeals."""
     with resources.ledger.reading() as connection:
-        return appeals.find(connection, appeal_id)
+        latest = appeals.find(connection, appeal_id)
+        received = appeal_store.history(connection, appeal_id)[0]
+        of_holder = keys.is_of_holder(connection, caller, received.changed_by)
+    if not (of_holder or caller.may(Right.APPEALS)):
+        raise appeals.no_such_appeal(appeal_id)
+    return latest

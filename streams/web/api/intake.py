@@ -5,9 +5,10 @@ again. The id is made of the content, so even without a key the same delivery is
 """
 
 import hashlib
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -17,13 +18,21 @@ from detector.errors import Transient
 from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.media.kept_audio import KeptFile
+from streams.runtime.settings import Settings
+from streams.services.accounts.keys import Key
+from streams.services.accounts.users import User
 from streams.services.upload_inputs import upload_from_fields
 from streams.store import accounts, audit, outbox, queries
-from streams.store.database import Ledger
+from streams.store.database import Connection
+from streams.web.api.callers import too_many
 from streams.web.api.multipart import Form
 from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources
 
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+NOW: Final = timedelta()
+FRESH_S: Final = 60.0  # how old the sum of a key's audio may be
 SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
 
 
@@ -41,22 +50,24 @@ def metadata_of(form: Form) -> dict[str, Any]:
     return parsed(form.metadata) if form.metadata.strip() else {}
 
 
-def _upload(form: Form, stored: KeptFile) -> Upload:
+def _upload(form: Form, stored: KeptFile, caller: Key | User) -> Upload:
     """Return the upload of a file in a form.
 
-    Without a ``track_id`` the content names the track; without a title, the file's name does.
+    Without a ``track_id`` the content names the track, for each distributor another one; without
+    a title, the file's name does.
     """
     fields = metadata_of(form)
     if reserved := [name for name in SERVER_FIELDS if name in fields]:
         raise ProblemError(422, "invalid_upload", f"{reserved[0]} is set by the server for a file")
     stem = PurePosixPath(form.file_name.replace("\\", "/")).stem
-    defaults = {"track_id": stable_id("trk", stored.sha256), "title": stem[:2_000] or None}
+    owners = caller.distributors if isinstance(caller, Key) else ()
+    defaults = {"track_id": stable_id("trk", stored.sha256, *owners), "title": stem[:2_000] or None}
     location = {"uri": stored.uri, "sha256": stored.sha256}
     return upload_from_fields(defaults | fields | location)
 
 
 def take_file_in(
-    resources: AppResources, form: Form, caller: str, key: str | None = None
+    resources: AppResources, form: Form, caller: Key | User, key: str | None = None
 ) -> TakenIn:
     """Receive a file of a form; a refused file is removed.
 
@@ -65,17 +76,23 @@ def take_file_in(
         LedgerAway, Transient: nothing was taken; send it again.
     """
     arrived = form.file.whole()
-    upload = _upload(form, arrived)
+    upload = _upload(form, arrived, caller)
     new = form.file.keep()  # before the event that names it
     try:
-        return take_in(resources.ledger, upload, caller, key)
+        return take_in(resources, upload, caller, key, kept=arrived.sha256)
     except BaseException:
         if new:
             with suppress(Transient):  # the caller must see why it was refused
-                # Another request may have uploaded the same content: then it stays.
-                if not queries.is_uploaded(resources.ledger, arrived.uri):
-                    resources.uploads.forget(arrived.sha256)
+                _forget(resources, arrived)
         raise
+
+
+def _forget(resources: AppResources, file: KeptFile) -> None:
+    """Remove a refused file, unless another request has uploaded the same content."""
+    with resources.ledger.transaction() as connection:
+        audit.lock(connection)  # no upload that names it is stored meanwhile
+        if not queries.is_uploaded(connection, file.uri):
+            resources.uploads.forget(file.sha256)
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -89,29 +106,87 @@ def parsed(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def take_in(ledger: Ledger, upload: Upload, caller: str, key: str | None = None) -> TakenIn:
+def take_in(
+    resources: AppResources,
+    upload: Upload,
+    caller: Key | User,
+    key: str | None = None,
+    *,
+    kept: str | None = None,
+) -> TakenIn:
     """Receive an upload.
 
+    Args:
+        resources: where it is stored.
+        upload: as described by the caller.
+        caller: a key, whose only distributor is filled in; or a user of the console.
+        key: of idempotency.
+        kept: SHA-256 of its file, where the store keeps it.
+
     Raises:
-        ProblemError: the idempotency key was used for another request.
-        LedgerAway: nothing was taken; send it again.
+        ProblemError: the idempotency key was used for another request, or upload or track are
+            of another distributor.
+        Transient: nothing was taken; send it again.
     """
-    now = datetime.now(UTC)
+    now, by = datetime.now(UTC), caller.user_id if isinstance(caller, User) else caller.key_id
+    if isinstance(caller, Key):
+        upload = _of_key(upload, caller)
     event = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
     digest = hashlib.sha256(upload.to_bytes()).hexdigest()
-    with ledger.transaction() as connection:
+    with resources.ledger.transaction() as connection:
         audit.lock(connection)  # the same key twice at once: the second must see the first
         if key is not None:
-            if (earlier := accounts.earlier_request(connection, caller, key)) is not None:
+            if (earlier := accounts.earlier_request(connection, by, key)) is not None:
                 if earlier.request_sha256 != digest:
                     detail = "this idempotency key was used for another upload"
                     raise ProblemError(422, "key_reused", detail)
                 return TakenIn(event.upload_id, event.track_id, again=True)
-            accounts.add_request(connection, caller, key, digest, event.upload_id, now)
+            accounts.add_request(connection, by, key, digest, event.upload_id, now)
+        if isinstance(caller, Key):
+            _check_track(connection, upload, caller, resources.settings)
+            accounts.use_key(connection, by, event.upload_id, now)
+        if kept is not None and not resources.uploads.has(kept):
+            raise Transient("another request has just removed the same file")
         if not outbox.publish(connection, topics.UPLOADED, event):
             # Known, but sent again: publish it again, as the ingest hook does. The broker may have
             # lost it, or its file may have been repaired.
             outbox.put(connection, topics.UPLOADED, event)
-        noted = audit.Entry(caller, "uploaded", event.upload_id, {"track": event.track_id})
+        noted = audit.Entry(by, "uploaded", event.upload_id, {"track": event.track_id})
         audit.append(connection, [noted])
     return TakenIn(event.upload_id, event.track_id)
+
+
+def _of_key(upload: Upload, key: Key) -> Upload:
+    """Return an upload with the distributor of its key; raise ``ProblemError`` for another one."""
+    if not key.distributors or upload.distributor in key.distributors:
+        return upload
+    if upload.distributor is not None:
+        detail = f"this key uploads nothing of distributor {upload.distributor!r}"
+        raise ProblemError(403, "not_your_distributor", detail)
+    if len(key.distributors) > 1:
+        raise ProblemError(422, "distributor_missing", "name the distributor: this key has several")
+    return upload.model_copy(update={"distributor": key.distributors[0]})
+
+
+def _check_track(connection: Connection, upload: Upload, key: Key, settings: Settings) -> None:
+    if settings.foreign_track_id == "review" or not key.distributors:
+        return  # the policy asks a person
+    if queries.is_foreign(connection, upload.track_id, key.distributors):
+        detail = f"track id {upload.track_id!r} is of another distributor: choose another one"
+        raise ProblemError(409, "foreign_track_id", detail)
+
+
+def check_quotas(resources: AppResources, key: Key) -> None:
+    """Raise ``ProblemError`` where a key has handed in too many uploads, or too much audio."""
+    settings, now = resources.settings, datetime.now(UTC)
+    with resources.ledger.reading() as connection:
+        most = key.uploads_per_hour or settings.api_uploads_per_hour
+        first = accounts.upload_before(connection, key.key_id, most)
+        if first is not None and (wait := first + HOUR - now) > NOW:
+            raise too_many(wait.total_seconds(), "uploads")
+        asked, seconds = resources.audio_seconds.get(key.key_id, (float("-inf"), 0.0))
+        if time.monotonic() - asked > FRESH_S:
+            seconds = accounts.audio_seconds(connection, key.key_id, now - DAY)
+            resources.audio_seconds[key.key_id] = time.monotonic(), seconds
+    if seconds >= settings.api_audio_hours_per_day * HOUR.total_seconds():
+        raise too_many(HOUR.total_seconds(), "hours of audio")

@@ -1,5 +1,6 @@
 """Pages of long lists: a cursor (``streams.store.cursors``) and a limit; ids in paths."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Path, Query
@@ -28,10 +29,17 @@ class PageReader:
     def __init__(self, resources: Resources, cursor: Cursor = None, limit: Limit = DEFAULT) -> None:
         self._ledger, self._cursor, self._limit = resources.ledger, cursor, limit
 
-    def page(self, table: Literal["uploads", "labels", "decisions"], track_id: str | None) -> Page:
+    def page(
+        self,
+        table: Literal["uploads", "labels", "decisions"],
+        track_id: str | None,
+        distributors: Collection[str],
+    ) -> Page:
         """Return a page of a table's records; of all tracks where ``track_id`` is None."""
         items, following = queries.records(
-            self._ledger, table, self._cursor, self._limit, track_id=track_id
+            *(self._ledger, table, self._cursor, self._limit),
+            track_id=track_id,
+            distributors=distributors,
         )
         return Page(items=items, next_cursor=following)
 

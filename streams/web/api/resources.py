@@ -28,6 +28,7 @@ class AppResources:
         self.fetcher = Fetcher.from_settings(settings)
         self.relay = Relay(self.ledger, settings)
         self.views = Views(self.ledger)
+        self.audio_seconds: dict[str, tuple[float, float]] = {}  # by key: when asked, the sum
         self.sender = Sender.from_settings(self.ledger, settings)
 
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from streams.contract.records import TrackDecided
 from streams.contract.records.policy import StatementWritten
 from streams.services import timeline
+from streams.services.accounts.keys import Key
 from streams.services.evidence_pictures import Pictures
 from streams.store import queries
 from streams.web.api.callers import CanRead
@@ -54,19 +55,19 @@ class Story(BaseModel):
 @router.get("/tracks/{track_id:path}/labels", responses=READ)
 def labels(track_id: Id, caller: CanRead, reader: Reader) -> Page:
     """Return every label that a track ever had, latest first."""
-    return reader.page("labels", track_id)
+    return reader.page("labels", track_id, caller.distributors)
 
 
 @router.get("/tracks/{track_id:path}/decisions", responses=READ)
 def decisions(track_id: Id, caller: CanRead, reader: Reader) -> Page:
     """Return every decision about a track, latest first."""
-    return reader.page("decisions", track_id)
+    return reader.page("decisions", track_id, caller.distributors)
 
 
 @router.get("/tracks/{track_id:path}/story", response_model=Story, responses=READ)
 def story(resources: Resources, track_id: Id, caller: CanRead) -> Any:
     """Return the story of a track: every event about it in a sentence, oldest first."""
-    rows = queries.story(resources.ledger, track_id)
+    rows = queries.story(resources.ledger, track_id, caller.distributors)
     if not rows:
         raise _no_track(track_id)
     entries = timeline.story(rows, {})  # reviewers stay pseudonyms
@@ -77,8 +78,9 @@ def story(resources: Resources, track_id: Id, caller: CanRead) -> Any:
 @router.get("/tracks/{track_id:path}", responses=READ)
 def track(resources: Resources, track_id: Id, caller: CanRead) -> Track:
     """Return a track. Its id may contain slashes."""
-    uploads = queries.latest_uploads(resources.ledger, track_id, UPLOADS)
-    decided = queries.latest_decision(resources.ledger, track_id)
+    ledger, own = resources.ledger, caller.distributors
+    uploads = queries.latest_uploads(ledger, track_id, UPLOADS, own)
+    decided = queries.latest_decision(ledger, track_id, own)
     if not uploads and decided is None:
         raise _no_track(track_id)
     return Track(track_id=track_id, decision=decided, upload_ids=uploads)
@@ -91,13 +93,13 @@ def _no_track(track_id: str) -> ProblemError:
 @router.get("/decisions/{decision_id}", responses=READ)
 def decision(resources: Resources, decision_id: Id, caller: CanRead) -> TrackDecided:
     """Return one decision with its analysis, label, actions, rules and versions."""
-    return _decision(resources, decision_id)
+    return decision_for(caller, resources, decision_id)
 
 
 @router.get("/decisions/{decision_id}/statement", responses=READ)
 def statement(resources: Resources, decision_id: Id, caller: CanRead) -> StatementWritten:
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
-    statement_id = _decision(resources, decision_id).statement_id
+    statement_id = decision_for(caller, resources, decision_id).statement_id
     written = queries.statement(resources.ledger, statement_id) if statement_id else None
     if written is None:
         raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
@@ -110,7 +112,7 @@ def statement(resources: Resources, decision_id: Id, caller: CanRead) -> Stateme
 )
 def evidence(resources: Resources, decision_id: Id, caller: CanRead) -> Response:
     """Return the numbers behind the picture of the evidence."""
-    picture = _picture(resources, decision_id, "json")
+    picture = _picture(caller, resources, decision_id, "json")
     return Response(orjson.dumps(orjson.loads(picture)), media_type="application/json")
 
 
@@ -122,18 +124,20 @@ def evidence(resources: Resources, decision_id: Id, caller: CanRead) -> Response
 )
 async def evidence_picture(resources: Resources, decision_id: Id, caller: CanRead) -> Response:
     """Return the picture of the evidence; the first time it takes some seconds to draw."""
-    drawn = await to_thread.run_sync(_picture, resources, decision_id, "png")
+    drawn = await to_thread.run_sync(_picture, caller, resources, decision_id, "png")
     return Response(drawn, media_type="image/png")
 
 
-def _picture(resources: AppResources, decision_id: str, ending: str) -> bytes:
+def _picture(caller: Key, resources: AppResources, decision_id: str, ending: str) -> bytes:
     return Pictures(resources.ledger, resources.store, resources.settings).of(
-        _decision(resources, decision_id), ending
+        decision_for(caller, resources, decision_id), ending
     )
 
 
-def _decision(resources: AppResources, decision_id: str) -> TrackDecided:
-    decided = queries.decision(resources.ledger, decision_id)
-    if decided is None:
+def decision_for(caller: Key, resources: AppResources, decision_id: str) -> TrackDecided:
+    """Return a decision that a key may read, or end the request with 404."""
+    ledger = resources.ledger
+    decided = queries.decision(ledger, decision_id)
+    if decided is None or not queries.is_of(ledger, decided.upload_id, caller.distributors):
         raise ProblemError(404, "no_such_decision", f"there is no decision {decision_id}")
     return decided

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided
+from streams.services.accounts.keys import Key
 from streams.services.upload_inputs import check_scheme, upload_from_fields
-from streams.store.queries import Progress, progress_of
+from streams.store.queries import Progress, is_of, progress_of
 from streams.web.api import intake, multipart, pages
 from streams.web.api.callers import CanRead, CanUpload
 from streams.web.api.problems import ProblemError, documented
@@ -84,7 +85,7 @@ class UploadPage(pages.Page):
     "/uploads",
     status_code=202,
     openapi_extra=BODY,
-    responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+    responses=documented(400, 401, 403, 409, 413, 415, 422, 429, 503),
     max_body_size=multipart.FILE_BYTES,
 )
 async def upload(
@@ -98,17 +99,16 @@ async def upload(
 
     The same ``Idempotency-Key`` gives the same answer for seven days, and decides once.
     """
+    await to_thread.run_sync(intake.check_quotas, resources, caller)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         upload = upload_from_fields(intake.parsed(await _body(request)))
         check_scheme(upload, resources.settings)
-        taken = await to_thread.run_sync(
-            intake.take_in, resources.ledger, upload, caller.key_id, idempotency_key
-        )
+        taken = await to_thread.run_sync(intake.take_in, resources, upload, caller, idempotency_key)
     else:
         async with multipart.received(request, resources.uploads) as form:
             taken = await to_thread.run_sync(
-                intake.take_file_in, resources, form, caller.key_id, idempotency_key
+                intake.take_file_in, resources, form, caller, idempotency_key
             )
     resources.relay.wake()
     response.headers["Location"] = f"/v1/uploads/{taken.upload_id}"
@@ -135,26 +135,27 @@ def uploads(
     track_id: Annotated[str | None, Query(max_length=256)] = None,
 ) -> pages.Page:
     """Return uploads, latest first."""
-    return reader.page("uploads", track_id)
+    return reader.page("uploads", track_id, caller.distributors)
 
 
 @router.get("/uploads/{upload_id}", responses=OF_ONE)
 def status(resources: Resources, upload_id: pages.Id, caller: CanRead) -> UploadStatus:
     """Return the status: received, fingerprinted, classified, decided or dead_letter."""
-    return UploadStatus.of(_progress(resources, upload_id))
+    return UploadStatus.of(_progress(caller, resources, upload_id))
 
 
 @router.get("/uploads/{upload_id}/decision", responses=OF_ONE)
 def decision(resources: Resources, upload_id: pages.Id, caller: CanRead) -> TrackDecided:
     """Return the current decision about an upload."""
-    decided = _progress(resources, upload_id).decision
+    decided = _progress(caller, resources, upload_id).decision
     if decided is None:
         raise ProblemError(404, "not_decided", f"upload {upload_id} has no decision")
     return decided
 
 
-def _progress(resources: AppResources, upload_id: str) -> Progress:
-    progress = progress_of(resources.ledger, upload_id)
-    if progress is None:
+def _progress(caller: Key, resources: AppResources, upload_id: str) -> Progress:
+    ledger = resources.ledger
+    progress = progress_of(ledger, upload_id)
+    if progress is None or not is_of(ledger, upload_id, caller.distributors):
         raise ProblemError(404, "no_such_upload", f"there is no upload {upload_id}")
     return progress

@@ -77,7 +77,11 @@ def create_key(visitor: CanAdmin, form: auth.Form) -> Response:
     """Create a key; the page shows it, once."""
     name, role = text(form, "name", 200), text(form, "role", 20)
     try:
-        secret = keys.create(visitor.resources.ledger, name, role, visitor.user.user_id)
+        secret = keys.create(
+            *(visitor.resources.ledger, name, role, visitor.user.user_id),
+            distributors=text(form, "distributors", 30_000).splitlines(),
+            uploads_per_hour=auth.number_in(form, "uploads_per_hour", 9) or None,
+        )
     except AccountError as error:
         return _keys(visitor, fault=fault_of(error))
     return _keys(visitor, secret=secret)

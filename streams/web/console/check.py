@@ -37,7 +37,7 @@ async def receive(visitor: CanUpload) -> Response:
     async with multipart.received(visitor.request, resources.uploads) as form:
         if intake.metadata_of(form).keys() - {"declared"}:  # a check is no delivery of a track
             raise PageError(422, "A file to check takes only these fields: declared.")
-        taken = await to_thread.run_sync(intake.take_file_in, resources, form, visitor.user.user_id)
+        taken = await to_thread.run_sync(intake.take_file_in, resources, form, visitor.user)
     resources.relay.wake()
     return JSONResponse({"upload_id": taken.upload_id, "page": f"/check/{taken.upload_id}"}, 202)
 

@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_table(
         "key_uploads",
         sa.Column("key_id", sa.Text(), primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), primary_key=True),
         sa.Column("upload_id", sa.Text(), primary_key=True),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_index("ix_key_uploads_at", "key_uploads", ["at"])
