@@ -15,17 +15,28 @@ from typing import Any, Final
 from streams.contract.records import TrackClassified
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.policy.registry import Registry, boundaries, is_valid, keys_of_event, status_of
+from streams.policy.registry import (
+    Registry,
+    boundaries,
+    folded,
+    is_valid,
+    keys_of_event,
+    status_of,
+)
 
 STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 
 
 @dataclass(frozen=True)
 class Rulings:
-    """All that is stored about a track by people, in any order."""
+    """All that is stored about a track by people, in any order.
+
+    ``distributors``: who delivered it, the first one first; None: without a name.
+    """
 
     verdicts: tuple[ReviewDecided, ...] = ()
     appeals: tuple[AppealChanged, ...] = ()
+    distributors: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Facts:
         entries: registry entries that may be about the track.
         off: rules that are switched off.
         edges: moments at which any of this changes by itself.
+        foreign: whether another distributor delivered the track first.
     """
 
     at: datetime
@@ -55,6 +67,7 @@ class Facts:
     entries: tuple[RightsChanged, ...] = ()
     off: frozenset[str] = frozenset()
     edges: tuple[datetime, ...] = ()
+    foreign: bool = False
 
     def digest(self, more: Iterable[Any] = ()) -> str | None:
         """Return SHA-256 over the facts; None where there are none.
@@ -69,6 +82,7 @@ class Facts:
             self.appeal and self.appeal.change_id,
             self.appeal_open,
             self.interim_relief,
+            *(["foreign"] if self.foreign else []),
         ]
         registry = [
             [one.entry_id, one.version, _status_codes(one, self.at)] for one in self.entries
@@ -111,6 +125,8 @@ def facts_of(
         entries=entries,
         off=off,
         edges=tuple(sorted(edges)),
+        foreign=bool(rulings.distributors)
+        and folded([event.upload.distributor]) != folded(rulings.distributors[:1]),
     )
 
 

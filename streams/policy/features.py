@@ -85,6 +85,7 @@ def features_of(
         "review.appeal_open": facts.appeal_open,
         "review.interim_relief": facts.interim_relief,
         "delivery.distributor": upload.distributor,
+        "delivery.foreign_track": facts.foreign,
         "delivery.territories": tuple(upload.territories),
         "delivery.profile_mismatch": bool(uploader.profile_mismatch),
         "uploader.fraud_score": _known(uploader.fraud_score),

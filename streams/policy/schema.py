@@ -173,6 +173,7 @@ FEATURES: Final[dict[str, Feature]] = {
     "review.interim_relief": _flag("consequences rest while the appeal is open", None),
     # The delivery and its sender.
     "delivery.distributor": _name("who delivered, as named in the upload"),
+    "delivery.foreign_track": _flag("another distributor delivered this track id first", None),
     "delivery.territories": _list("territories delivered for (Worldwide)", alone=None),
     "delivery.profile_mismatch": _flag("it claims an artist profile that is not the uploader's"),
     "uploader.fraud_score": _number(

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from streams.contract.records import TrackClassified
 from streams.contract.records.policy import PolicyChanged
@@ -20,7 +20,7 @@ from streams.contract.records.rights import RightsChanged
 from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.registry import Registry
 from streams.store.database import Ledger, chunks, count, parsed
-from streams.store.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
+from streams.store.tables import APPEALS, POLICIES, RIGHTS, UPLOADS, VERDICTS
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
 OFF_STATES: Final = frozenset({"tripped", "killed"})
@@ -96,9 +96,10 @@ class TrackFacts:
             return self._rights_rows, self._policy_rows
 
     def rulings(self, track_ids: Collection[str]) -> Mapping[str, Rulings]:
-        """Return verdicts and appeals of tracks; those without any are left out."""
+        """Return verdicts, appeals and distributors of tracks; unknown tracks are left out."""
         verdicts: dict[str, list[ReviewDecided]] = defaultdict(list)
         appeals: dict[str, list[AppealChanged]] = defaultdict(list)
+        distributors: dict[str, list[str | None]] = defaultdict(list)
         with self._ledger.reading() as connection:
             for ids in chunks(set(track_ids)):
                 query = select(VERDICTS.c.record).where(VERDICTS.c.track_id.in_(ids))
@@ -107,9 +108,18 @@ class TrackFacts:
                 query = select(APPEALS.c.record).where(APPEALS.c.track_id.in_(ids))
                 for appeal in parsed(connection, AppealChanged, query):
                     appeals[appeal.track_id].append(appeal)
+                names = UPLOADS.c.track_id, UPLOADS.c.distributor
+                delivered = select(*names).where(UPLOADS.c.track_id.in_(ids)).group_by(*names)
+                first = func.min(UPLOADS.c.uploaded_at)
+                for track, name in connection.execute(delivered.order_by(first, names[1])):
+                    distributors[track].append(name)
         return {
-            track: Rulings(tuple(verdicts.get(track, ())), tuple(appeals.get(track, ())))
-            for track in verdicts.keys() | appeals.keys()
+            track: Rulings(
+                tuple(verdicts.get(track, ())),
+                tuple(appeals.get(track, ())),
+                tuple(distributors.get(track, ())),
+            )
+            for track in verdicts.keys() | appeals.keys() | distributors.keys()
         }
 
 

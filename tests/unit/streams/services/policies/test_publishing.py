@@ -63,7 +63,7 @@ agreements:
 
 
 def text_with(mode: str, version: str) -> str:
-    return TEXT.replace("version: 2.1.0", f"version: {version}").replace(
+    return TEXT.replace("version: 2.2.0", f"version: {version}").replace(
         "agreements:\n", RULE.replace("MODE", mode)
     )
 
@@ -89,20 +89,20 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_on_trial_takes_one_and_a_restriction_two(ledger: Ledger, quick: None) -> None:
     policies = Policies(Settings().policy, ledger)
-    assert released(text_with("shadow", "2.2.0"), "alice", ledger).state == "live"
-    assert policies.current().version == "2.2.0"
-    live = text_with("live", "2.3.0")
+    assert released(text_with("shadow", "2.3.0"), "alice", ledger).state == "live"
+    assert policies.current().version == "2.3.0"
+    live = text_with("live", "2.4.0")
     assert released(live, "alice", ledger).state == "proposed"
     assert released(live, "alice", ledger).state == "proposed"  # another person must approve
-    assert policies.current().version == "2.2.0"
+    assert policies.current().version == "2.3.0"
     second = released(live, "bob", ledger)
     assert (second.state, second.approved_by) == ("live", ("alice", "bob"))
-    assert policies.current().version == "2.3.0"
+    assert policies.current().version == "2.4.0"
 
 
 @pytest.mark.parametrize("name", ["Alice", " alice", "ALICE\u00a0"])
 def test_one_person_is_one_however_the_name_is_spelt(ledger: Ledger, name: str) -> None:
-    live = text_with("live", "2.2.0")
+    live = text_with("live", "2.3.0")
     assert released(live, "alice", ledger).state == "proposed"
     again = released(live, approver(ledger, name)[0], ledger)
     assert (again.state, again.approved_by) == ("proposed", ("alice",))
@@ -147,7 +147,7 @@ def test_a_wrong_bundle_changes_nothing(ledger: Ledger, quick: None) -> None:
     [
         (TEXT, "running already"),
         (TEXT.replace("borderline: 0.02", "borderline: 0.03"), "is not above"),
-        (text_with("live", "2.2.0").replace("name: earmark-default", "name: other"), "is called"),
+        (text_with("live", "2.3.0").replace("name: earmark-default", "name: other"), "is called"),
     ],
 )
 def test_what_cannot_be_released(ledger: Ledger, text: str, answer: str) -> None:
@@ -172,13 +172,13 @@ def test_a_rule_is_switched_off_and_on(ledger: Ledger) -> None:
 
 
 def test_every_change_is_stored_with_its_audit_entry(ledger: Ledger) -> None:
-    released(text_with("shadow", "2.2.0"), "alice", ledger)
+    released(text_with("shadow", "2.3.0"), "alice", ledger)
     switch_rule(Settings(), ledger, "stay-down", "killed", "bob", "too many")
     with ledger.reading() as connection:
         rows = connection.execute(sqlalchemy.select(AUDIT).order_by(AUDIT.c.sequence)).all()
         waiting = connection.scalars(sqlalchemy.select(OUTBOX.c.topic)).all()
     assert [(row.actor, row.action, row.subject) for row in rows] == [
-        ("alice", "policy_bundle_changed", f"{LIVE.name} 2.2.0"),
+        ("alice", "policy_bundle_changed", f"{LIVE.name} 2.3.0"),
         ("bob", "policy_rule_changed", "stay-down"),
     ]
     assert json.loads(rows[1].detail)["why"] == "too many"
@@ -194,8 +194,8 @@ def test_where_the_broker_is_away_the_change_is_in_use(
 
     monkeypatch.setattr(Relay, "relay", away)
     with pytest.raises(BrokerAway, match="is stored and holds"):
-        released(text_with("shadow", "2.2.0"), "alice", ledger)
-    assert running(ledger, LIVE).version == "2.2.0"
+        released(text_with("shadow", "2.3.0"), "alice", ledger)
+    assert running(ledger, LIVE).version == "2.3.0"
 
 
 OUT: dict[str, Any] = {"actions": {"recommendation": "exclude_all"}}
@@ -326,7 +326,7 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
     assert ids == [f"T-{number}" for number in range(6)]
     assert list(tracks_since(ledger, None, 2)) == ["T-0", "T-1"]
     assert list(tracks_since(ledger, datetime(2100, 1, 1, tzinfo=UTC))) == []
-    report = backtest(ledger, parse(text_with("live", "2.2.0"), "p"), NOW, ids).as_data()
+    report = backtest(ledger, parse(text_with("live", "2.3.0"), "p"), NOW, ids).as_data()
     assert report["tracks"] == 6
     assert report["hits"]["mine"] == 3
     assert report["flips"] == [
@@ -336,7 +336,7 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
     assert report["by_distributor"] == {"Acme": {"tracks": 6, "recommendation": 3}}
     assert [one["track_id"] for one in report["changed"]] == ["T-1", "T-3", "T-5"]
     assert report["precision"] == {}
-    trial = backtest(ledger, parse(text_with("shadow", "2.2.0"), "p"), NOW, ids).as_data()
+    trial = backtest(ledger, parse(text_with("shadow", "2.3.0"), "p"), NOW, ids).as_data()
     assert (trial["flips"], trial["on_trial"]["mine"]) == ([], 3)
     assert trial["would_flip"][0]["tracks"] == 3
 
@@ -360,7 +360,7 @@ def test_a_backtest_sees_every_territory(ledger: Ledger) -> None:
         messages += [message(topics.DECIDED, decide(event, LIVE).decided, number)]
     project(ledger, messages)
     ids = list(tracks_since(ledger, None))
-    policy = TEXT.replace("version: 2.1.0", "version: 2.2.0")
+    policy = TEXT.replace("version: 2.2.0", "version: 2.3.0")
     changed = parse(policy.replace("agreements:\n", US_ALONE + "agreements:\n"), "p")
     report = backtest(ledger, changed, NOW, ids).as_data()
     badge = {"dimension": "display", "from": "ai_badge", "to": "none"}
@@ -381,7 +381,7 @@ def test_a_backtest_sees_trials_in_every_territory(ledger: Ledger) -> None:
     facts = TrackFacts(ledger).facts(event, NOW, LIVE.name, fresh=True)
     before = decide(event, LIVE, facts).decided
     project(ledger, [message(topics.CLASSIFIED, event), message(topics.DECIDED, before)])
-    text = text_with("shadow", "2.2.0").replace(
+    text = text_with("shadow", "2.3.0").replace(
         '== "All"\n    actions', '== "All" && label.licensed\n    actions'
     )
     policy = parse(text.replace("  - id: mine", "  - id: mine\n    despite_licence: true"), "p")
@@ -423,7 +423,7 @@ def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
         messages += [message(topics.DECIDED, decide(event, LIVE, facts).decided, number)]
         messages += [message(topics.REVIEWS_DECIDED, one) for one in spoken]
     project(ledger, messages)
-    policy = parse(text_with("shadow", "2.2.0"), "p")
+    policy = parse(text_with("shadow", "2.3.0"), "p")
     report = backtest(ledger, policy, NOW, list(answer)).as_data()
     for name in ("suspected-all", "mine"):
         assert report["precision"][name] == {"reviewed": 2, "right": 1}
