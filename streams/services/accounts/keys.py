@@ -8,8 +8,11 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from streams.contract.records import Identifier, faults
 from streams.services.accounts.roles import Right, Role, rights_of
 from streams.services.accounts.tokens import hashed, new_id, new_token
 from streams.services.accounts.users import AccountError, checked
@@ -18,8 +21,7 @@ from streams.store.database import Connection, Ledger
 
 USED_EVERY: Final = timedelta(minutes=1)
 BOUND: Final = (Role.INGEST, Role.VIEWER)  # roles of a key that is bound to distributors
-MOST_DISTRIBUTORS: Final = 100
-LONGEST_DISTRIBUTOR: Final = 256  # as in ``Upload``
+OWNERS: Final = TypeAdapter(Annotated[list[Identifier], Field(max_length=100)])
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ def create(
         AccountError: an invalid name, role, distributor or quota.
     """
     name = checked(name, role, tuple(Role))
-    owners = sorted({each.strip() for each in distributors} - {""})
-    too_long = any(len(each) > LONGEST_DISTRIBUTOR for each in owners)
-    if too_long or len(owners) > MOST_DISTRIBUTORS:
-        detail = f"at most {MOST_DISTRIBUTORS} distributors of {LONGEST_DISTRIBUTOR} letters each"
-        raise AccountError("bad_distributor", detail)
+    try:
+        owners = OWNERS.validate_python(sorted({each.strip() for each in distributors} - {""}))
+    except ValidationError as error:
+        raise AccountError(
+            "bad_distributor", f"distributors: {'; '.join(faults(error))}"
+        ) from error
     if owners and role not in BOUND:
         detail = f"a key that is bound to distributors has a role of {', '.join(BOUND)}"
         raise AccountError("bad_role", detail)

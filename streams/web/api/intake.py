@@ -90,7 +90,7 @@ def take_file_in(
 def _forget(resources: AppResources, file: KeptFile) -> None:
     """Remove a refused file, unless another request has uploaded the same content."""
     with resources.ledger.transaction() as connection:
-        audit.lock(connection)  # no upload that names it is stored meanwhile
+        audit.lock(connection)  # no upload that names it is stored before the end
         if not queries.is_uploaded(connection, file.uri):
             resources.uploads.forget(file.sha256)
 

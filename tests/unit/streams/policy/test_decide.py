@@ -282,6 +282,35 @@ def decided(event: TrackClassified, known: dict[str, Any]) -> DecisionRecords:
     return decide(event, POLICY, stands)
 
 
+@pytest.mark.parametrize(
+    ("distributors", "by", "asks"),
+    [
+        ((), "B", False),  # the first delivery, not in the ledger yet
+        (("A",), "A", False),
+        (("A",), "a", False),
+        (("A", "B"), "A", False),
+        (("A",), "B", True),
+        (("A", "B"), "B", True),
+        (("A",), None, True),
+        ((None,), "B", True),
+        ((None,), None, False),
+    ],
+)
+def test_the_track_of_another_distributor_is_reviewed(
+    distributors: tuple[str | None, ...], by: str | None, asks: bool
+) -> None:
+    event = classified(Outcome.HUMAN_LIKELY, p_value=0.7, distributor=by)
+    known = facts(event, rulings=Rulings(distributors=distributors))
+    records = decide(event, POLICY, known)
+    assert (records.requested is not None) is asks
+    assert records.decided.actions.model_dump() == NEUTRAL
+    if records.requested is not None:
+        assert records.requested.queue == "deliveries"
+        assert records.requested.reason_codes == ("R-FOREIGN-TRACK",)
+    alone = decide(event, POLICY, facts(event)).decided
+    assert (alone.decision_id == records.decided.decision_id) is not asks
+
+
 def test_the_table_is_long_enough() -> None:
     assert len(TABLE) >= 60
 

@@ -13,8 +13,10 @@ from streams.services.accounts.roles import Role
 from streams.services.accounts.users import AccountError
 from streams.store import audit, queries
 from streams.store.database import Ledger
+from streams.store.track_facts import TrackFacts
 from streams.web.api import intake
 from tests.support.console import Console
+from tests.support.events import classified
 from tests.support.stories import hear, tell
 from tests.unit.streams.web.test_routes import VALUES, _api
 
@@ -49,15 +51,15 @@ def test_every_route_hides_what_is_of_another_distributor(console: Console) -> N
         if method != "GET":
             continue
         target = path.replace(":path", "").format_map(values).lstrip("/")
-        mine, theirs = own.get(target), other.get(target)
+        own_answer, other_answer = own.get(target), other.get(target)
         if path.startswith("/webhooks"):
-            assert theirs.status_code == 403
-        elif theirs.status_code == 200:
-            assert theirs.json()["items"] == [], path
-            assert len(mine.json()["items"]) > 0, path
+            assert other_answer.status_code == 403
+        elif other_answer.status_code == 200:
+            assert other_answer.json()["items"] == [], path
+            assert len(own_answer.json()["items"]) > 0, path
         else:
-            assert theirs.status_code == 404, path
-        shown += mine.status_code == 200
+            assert other_answer.status_code == 404, path
+        shown += own_answer.status_code == 200
     assert shown >= 9
 
 
@@ -113,6 +115,10 @@ def test_or_it_is_taken_in_for_a_review(opened: Callable[..., Console], tmp_path
     console = opened(f"sqlite:///{tmp_path}/ledger.db", foreign_track_id="review")
     tell(console.resources.ledger, distributor="A")
     assert console.program("ingest", "B").post("uploads", json=ONE).status_code == 202
+    track_facts = TrackFacts(console.resources.ledger)
+    for name, foreign in (("A", False), ("B", True)):  # also of what comes by the hook
+        event = classified(distributor=name)
+        assert track_facts.facts(event, event.uploaded_at, "any").foreign is foreign
 
 
 def test_one_file_of_two_distributors_is_two_tracks(console: Console) -> None:
@@ -207,6 +213,7 @@ def test_a_refused_file_stays_where_an_upload_names_it(console: Console) -> None
         (Role.ADMIN, ["A"], None),
         (Role.LEAD, ["A"], None),
         (Role.INGEST, ["x" * 257], None),
+        (Role.INGEST, ["a\x01b"], None),
         (Role.INGEST, [str(number) for number in range(101)], None),
         (Role.INGEST, [], 0),
     ],
