@@ -1,8 +1,6 @@
 """Simple rules and a published method on the same tracks and folds, to be compared with.
 
-Each baseline that learns is a logistic regression without the fold of a track's maker: on the
-bit rate, on the mean level of 250 Hz bands, on the fakeprint. The branches of the model alone
-show what each adds.
+Each baseline that learns is a logistic regression without the fold of a track's maker.
 """
 
 from collections.abc import Sequence

@@ -117,9 +117,9 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def decimal(share: float | None) -> str:
-    """Return a share with two decimals, or a dash."""
-    return "-" if share is None else f"{share:.2f}"
+def decimal(value: float | None, places: int = 2) -> str:
+    """Return a figure with decimals, or a dash."""
+    return "-" if value is None else f"{value:.{places}f}"
 
 
 def between(interval: Sequence[float] | None) -> str:

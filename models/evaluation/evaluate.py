@@ -1,8 +1,7 @@
 """Measures a model on recordings of makers that it does not know.
 
-Templates are refitted on this manifest without the maker of each track. A human track is compared
-only with other repositories' tracks. Probabilities are refitted without the maker's fold.
-Abstentions stay in the denominators: they are neither finds nor false alarms.
+Templates are refitted without the maker of each track, probabilities without its fold. A human
+track is compared with other repositories' tracks. Abstentions are neither finds nor false alarms.
 """
 
 from collections import Counter
@@ -18,11 +17,11 @@ from scipy.stats import binom
 from detector.assessment.model import MANIFEST, Model
 from detector.calibration.applicability import abstention_reason
 from detector.types import FloatVector
-from models.evaluation import attribution, baselines, measures, unseen_decoders
+from models.evaluation import baselines, measures
 from models.evaluation.document import markdown, page
 from models.evaluation.held_out_scores import humans_csv, scores_csv
 from models.evaluation.measures import ALPHAS, FPRS, interval
-from models.evaluation.nested import nested
+from models.evaluation.nested import decoders_unseen, nested
 from models.evaluation.report import blocks
 from models.learning.data import AI, HUMAN, SUSPECTS, Track, digest, read_manifest, traces, usable
 from models.learning.observations import Observed, Rejected, observe
@@ -83,7 +82,6 @@ def evaluate(
 def _data(
     tracks: Sequence[Track], observed: Sequence[Observed], rejected: Sequence[Rejected]
 ) -> dict[str, Any]:
-    """Return the contents of the manifest: what is listed, used, suspect, and not decoded."""
     suspects = Counter(track.maker for track in tracks if track.suspect)
     return {
         "digest": digest(one.track for one in observed),
@@ -124,7 +122,7 @@ def figures_of(
     figures: dict[str, Any] = {
         "subsets": {},
         "nested": {},
-        "attribution": attribution.measure(scored) if templates else None,
+        "attribution": measures.attribution(scored) if templates else None,
         "unseen_decoders": {},
         "suspects": {},
     }
@@ -145,8 +143,7 @@ def figures_of(
             if rows:
                 figures["nested"][name] = rows
             lines = Lines.of([*(one.observed for one in population.tracks), *known])
-            decoders_unseen = unseen_decoders.measure(population, lines, model.lattice)
-            figures["unseen_decoders"][name] = decoders_unseen
+            figures["unseen_decoders"][name] = decoders_unseen(population, lines, model.lattice)
     return figures
 
 
@@ -223,7 +220,6 @@ def _out_of_distribution(population: Population, model: Model) -> dict[str, int]
 def _generators(
     members: Sequence[Scored], p: FloatVector, population: Population
 ) -> dict[str, dict[str, Any]]:
-    """Return ``by_maker`` of the generators, each with its own AUROC against all humans."""
     human = population.side(ai=False).scores
     rows = by_maker(members, p, ai=True)
     for maker, row in rows.items():

@@ -1,8 +1,7 @@
 """How well generators are learned from a few tracks: each left out, then taught as a new one.
 
-The template set has met nothing of the generator's repositories. A few of its tracks are drawn to
-learn from, and human recordings of its repositories as controls. Its other tracks are judged; the
-other human recordings of its repositories show whether the source was learned instead.
+Some tracks are learned, with human recordings of the same repositories as controls; the others are
+judged. The other human recordings show whether the source was learned instead.
 """
 
 from collections import Counter

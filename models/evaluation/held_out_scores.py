@@ -1,13 +1,11 @@
-"""The scores of an evaluation as CSV files, and human scores of other repositories from them.
+"""The out-of-fold scores of an evaluation as CSV files.
 
-A released model has met the recordings that it was calibrated on, so human excerpts are judged
-by the out-of-fold scores of other repositories.
+A released model has met its human recordings, so human excerpts are judged by these scores.
 """
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ import numpy as np
 import orjson
 
 from detector.assessment.model import Model
-from detector.types import Assessment, FloatVector
+from detector.types import FloatVector
 from models.learning.null_distribution import Null
-from models.training.fpr_by_stratum import FLAGGED
 from models.training.scoring import Scored
 
 
@@ -60,39 +57,12 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return out.getvalue()
 
 
-@dataclass(frozen=True)
-class HeldOutScores:
-    """The rows of ``humans_csv`` of an evaluation."""
-
-    rows: Sequence[Mapping[str, str]]
-
-    @classmethod
-    def read(cls, report: Path, model: Model) -> "HeldOutScores | None":
-        """Return them from a report about this very model; None where there is none."""
-        figures, scores = report / "evaluation.json", report / "humans.csv"
-        if not figures.is_file() or not scores.is_file():
-            return None
-        if orjson.loads(figures.read_bytes())["model"]["digest"] != model.digest:
-            return None
-        with scores.open(newline="", encoding="utf-8") as file:
-            return cls(list(csv.DictReader(file)))
-
-    def outcome(
-        self, answer: Assessment, population_name: str, repositories: Collection[str], alpha: float
-    ) -> str:
-        """Return the outcome with the human scores of ``repositories`` left out.
-
-        An answer that is no longer flagged becomes uncertain.
-        """
-        if answer.score is None:
-            return answer.outcome
-        pairs = [
-            (float(row["score"]), float(row["weight"]))
-            for row in self.rows
-            if row["population"] == population_name and row["repository"] not in repositories
-        ]
-        scores, weights = np.array(pairs).reshape(-1, 2).T
-        p_value = (1 + weights[scores >= answer.score].sum()) / (weights.sum() + 1)
-        if p_value <= alpha:
-            return FLAGGED
-        return "uncertain" if answer.outcome == FLAGGED else answer.outcome
+def human_rows(report: Path, model: Model) -> list[dict[str, str]] | None:
+    """Return the rows of ``humans_csv`` of a report about this very model; None without one."""
+    figures, scores = report / "evaluation.json", report / "humans.csv"
+    if not figures.is_file() or not scores.is_file():
+        return None
+    if orjson.loads(figures.read_bytes())["model"]["digest"] != model.digest:
+        return None
+    with scores.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 import torch
 
-from detector.audio.decode import Decoder
 from detector.matching.alignment import Alignment, Recording, align
 from detector.matching.classes import MatchClass
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks
@@ -27,6 +26,7 @@ from models.augmentation.augmentations import AUGMENTATIONS, Audio
 from models.augmentation.coders import Coder, through
 from models.augmentation.effects import low_passed, resampled, sped, stretched, with_noise
 from models.evaluation.document import Table, markdown
+from models.training.augmentation_cache import decoded
 
 SECONDS: Final = 100.0
 CANDIDATES: Final = 16
@@ -140,10 +140,10 @@ class Grid:
         return "\n".join((markdown(blocks).rstrip(), *self.false))
 
 
-def measure(paths: Sequence[Path], cache: Path, seconds: float = SECONDS) -> Grid:
+def measure(paths: Sequence[Path], cache: Path) -> Grid:
     """Search every cell of ``paths`` (landmarks in ``cache``) among all of them."""
     torch.set_num_threads(1)
-    landmarks = {path: _landmarks_of(path, cache, seconds) for path in paths}
+    landmarks = {path: _landmarks_of(path, cache) for path in paths}
     originals = ((path, Recording(cells[ORIGINAL.name])) for path, cells in landmarks.items())
     references = [(path, original) for path, original in originals if indistinct(original) is None]
     postings = Postings.of(packed(pack(first.keys, n) for n, (_, first) in enumerate(references)))
@@ -174,34 +174,22 @@ def _class(query: Recording, reference: Recording) -> tuple[str, Alignment | Non
     return classify(answer, *durations).value, answer
 
 
-def _landmarks_of(path: Path, cache: Path, seconds: float) -> dict[str, Landmarks]:
-    """Return the landmarks of the original and of every cell, by name."""
+def _landmarks_of(path: Path, cache: Path) -> dict[str, Landmarks]:
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    folder = cache / f"landmarks{LANDMARKS_VERSION}-{seconds:g}" / content[:24]
+    folder = cache / f"landmarks{LANDMARKS_VERSION}-{SECONDS:g}" / content[:24]
     folder.mkdir(parents=True, exist_ok=True)
     cells = (ORIGINAL, *ALTERATIONS)
     lacking = [cell for cell in cells if not (folder / cell.name).exists()]
     if lacking:
-        original = _decoded(path, seconds)
+        audio, rate = decoded(path)
+        original = audio[:, : int(SECONDS * rate)].mean(axis=0, keepdims=True)
     for cell in lacking:
         rng = np.random.default_rng((int(content[:8], 16), len(cell.name)))
-        audio, rate = cell.apply(*original, rng)
-        landmarker = Landmarker(rate)
-        landmarker.feed(np.ascontiguousarray(audio.mean(axis=0), np.float32))
+        altered, altered_rate = cell.apply(original, rate, rng)
+        landmarker = Landmarker(altered_rate)
+        landmarker.feed(np.ascontiguousarray(altered.mean(axis=0), np.float32))
         (folder / cell.name).write_bytes(landmarker.finish().to_bytes())
     return {cell.name: Landmarks.from_bytes((folder / cell.name).read_bytes()) for cell in cells}
-
-
-def _decoded(path: Path, seconds: float) -> Audio:
-    """Return up to ``seconds`` of a file, mixed to one channel [1, n]."""
-    decoder = Decoder(path, 14_400)
-    pieces: list[FloatArray] = []
-    for chunk in decoder.chunks():
-        pieces.append(chunk.mean(axis=0, keepdims=True))
-        if decoder.duration_s > seconds:
-            break
-    audio = np.concatenate(pieces, axis=1)[:, : int(seconds * decoder.sample_rate_hz)]
-    return audio, decoder.sample_rate_hz
 
 
 def sample(manifest: Path, root: Path, count: int, seed: int = 0) -> list[Path]:

@@ -1,11 +1,10 @@
-"""Detection when nothing was chosen on the judged tracks.
+"""Detection when nothing was chosen on the judged tracks, or when their decoder is unknown.
 
-People who knew the reported tracks chose the constants of the clock and its list of rates. Here a
-rule chooses on one half of the makers: plausible rates, constants from a small grid, templates, the
-scales of fusion and the threshold. The other half is judged.
+A rule chooses on one half of the makers: plausible rates, constants from a small grid, templates,
+the scales of fusion and the threshold. The other half is judged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -30,12 +29,15 @@ from detector.evidence.clock import (
 from detector.observation.geometry import Geometry
 from detector.types import BoolVector, FloatArray, FloatVector
 from models.evaluation.measures import FPRS, roots_of, separation, surprises, template_scores
+from models.learning.data import AI
 from models.training.metrics import conformal_p, rounded, tpr_at
 from models.training.scoring import Population, Scored
 from models.training.template_fitting import Lines, fit, out_of_fold
 from models.training.train import KNOWN_MIN_SHARE, KNOWN_MIN_TRACKS, KNOWN_P
 
 SHUFFLE: Final = 0.5
+ALIKE: Final = 0.3  # cosine of two templates; of unrelated decoders it is under 0.15
+OWN_SHARE: Final = 0.2  # of a generator's tracks that win at a rate: it runs on it
 ORDERS: Final = 24  # fractions p/q that are looked at
 NEAR: Final = slice(1, 8)  # q = 2..8: those of the contrast
 LOW_EDGES_HZ: Final = (150.0, 250.0)
@@ -62,7 +64,7 @@ GRID: Final = tuple(
 class ClockLines:
     """Mean heights at every fraction of every rate, from which any constants give scores.
 
-    ``heights`` [low edges, tracks, bands, rates, orders]; ``quiet`` the same without mains
+    ``heights`` [2, low edges, tracks, bands, rates, orders], the second half without mains
     multiples; ``audible`` [tracks, bands]; ``root`` [low edges, tracks, rates], the root of
     each rate's number of lines, 0 where these are too few. The two mains rates come last.
     """
@@ -70,28 +72,25 @@ class ClockLines:
     rates: FloatVector
     audible: BoolVector
     heights: FloatArray
-    quiet: FloatArray
     root: FloatArray
 
     def scores(self, constants: Constants, plausible: BoolVector) -> FloatVector:
         """Return S [tracks, rates], less the penalty at rates that are not ``plausible``."""
-        scores = self._scores(self.heights, constants)
+        scores = self._scores(constants)
         humming = scores.argmax(axis=1) >= len(self.rates)
         if humming.any():
-            scores[humming] = self.only(humming)._scores(self.quiet[:, humming], constants)
+            scores[humming] = self.only(humming)._scores(constants, without_mains=True)
         penalised: FloatVector = scores[:, : len(self.rates)] - constants.penalty * ~plausible
         return penalised
 
     def only(self, used: BoolVector) -> "ClockLines":
         """Return the lines of the tracks ``used``."""
-        return ClockLines(
-            self.rates, self.audible[used], self.heights[:, used], self.quiet[:, used],
-            self.root[:, used],
-        )  # fmt: skip
+        audible, heights, root = self.audible[used], self.heights[:, :, used], self.root[:, used]
+        return ClockLines(self.rates, audible, heights, root)
 
-    def _scores(self, heights: FloatArray, constants: Constants) -> FloatVector:
+    def _scores(self, constants: Constants, *, without_mains: bool = False) -> FloatVector:
         edge = LOW_EDGES_HZ.index(constants.low_hz)
-        bands = heights[edge]
+        bands = self.heights[int(without_mains), edge]
         used = self.audible.sum(axis=1).clip(min=1)[:, None]
         off = bands[..., NEAR].max(axis=-1).clip(min=0)
         score = (bands[..., 0] - constants.contrast * off).sum(axis=1) * self.root[edge] / used
@@ -104,7 +103,7 @@ class ClockLines:
 def measured(tracks: Sequence[Scored], lattice: Lattice) -> ClockLines:
     """Measure the lines of all tracks at all rates of a lattice."""
     shape = (len(LOW_EDGES_HZ), len(tracks), 3, len(lattice.probed), ORDERS)
-    heights, quiet = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    heights = np.zeros((2, *shape), np.float32)
     root = np.zeros((shape[0], shape[1], shape[3]), np.float32)
     audible = np.array([track.observed.observation.groups for track in tracks], bool)
     for index, track in enumerate(tracks):
@@ -112,10 +111,9 @@ def measured(tracks: Sequence[Scored], lattice: Lattice) -> ClockLines:
         z = line_heights(torch.from_numpy(lines), geometry).numpy() * audible[index][:, None]
         for edge, low_hz in enumerate(LOW_EDGES_HZ):
             averages, root[edge, index] = _averages(geometry, lattice.probed, low_hz)
-            for spectrum, into in ((z, heights), (z * mains_mask(geometry).numpy(), quiet)):
-                into[edge, index] = (averages @ spectrum.T).T.reshape(shape[2:])
-    rates = np.array([rate.hz for rate in lattice.rates])
-    return ClockLines(rates, audible, heights, quiet, root)
+            for half, spectrum in zip(heights, (z, z * mains_mask(geometry).numpy()), strict=True):
+                half[edge, index] = (averages @ spectrum.T).T.reshape(shape[2:])
+    return ClockLines(np.array([rate.hz for rate in lattice.rates]), audible, heights, root)
 
 
 @lru_cache(maxsize=64)
@@ -157,7 +155,14 @@ def nested(population: Population, lattice: Lattice, seeds: Sequence[int]) -> li
 
 def halves(tracks: Sequence[Scored], seed: int) -> BoolVector:
     """Return which tracks are in the first half; generators, repositories, lineages stay whole."""
-    roots = roots_of(_links(tracks))
+    links: list[tuple[str, str]] = []
+    for track in (one.observed.track for one in tracks):
+        links.append((track.repository, track.repository))
+        if track.label == AI:
+            links.append((f"generator {track.maker}", track.repository))
+        if track.lineage:
+            links.append((f"lineage {track.lineage}", track.repository))
+    roots = roots_of(links)
     names = [roots[one.observed.track.repository] for one in tracks]
     rng = np.random.default_rng(seed)
     counts = {name: np.zeros(2, int) for name in sorted(set(names))}
@@ -171,16 +176,6 @@ def halves(tracks: Sequence[Scored], seed: int) -> BoolVector:
         filled[side] += counts[name]
         first[name] = side == 0
     return np.array([first[name] for name in names])
-
-
-def _links(tracks: Sequence[Scored]) -> Iterator[tuple[str, str]]:
-    for scored in tracks:
-        track = scored.observed.track
-        yield track.repository, track.repository
-        if scored.is_ai:
-            yield f"generator {track.maker}", track.repository
-        if track.lineage:
-            yield f"lineage {track.lineage}", track.repository
 
 
 def _names(population: Population, used: BoolVector) -> tuple[list[str], list[str]]:
@@ -225,10 +220,7 @@ def _row(
 def _choose(
     population: Population, lines: ClockLines, used: BoolVector
 ) -> tuple[Constants, BoolVector]:
-    """Return the constants that do best on the tracks ``used``, and which rates are plausible.
-
-    The first of equals is taken, and the released constants come first.
-    """
+    """Return the constants that do best on the tracks ``used``, and which rates are plausible."""
     lines, ai = lines.only(used), population.labels[used]
     makers = np.array([one.maker for one in population.tracks])[used]
     plausible = np.zeros(len(lines.rates), bool)
@@ -249,3 +241,69 @@ def _choose(
         return round(float(np.mean(worths)), 6)
 
     return max(GRID, key=worth), plausible
+
+
+def decoders_unseen(population: Population, lines: Lines, lattice: Lattice) -> dict[str, Any]:
+    """Return figures of each generator with its decoder unknown, and of all together.
+
+    Every template that resembles the generator's own is taken away. Its rates carry the penalty of
+    any possible rate (*listed*) or are not scored (*unlisted*). ``lines`` are those of the
+    population, in order, then others. Human tracks are matched with every template, which only
+    raises their scores.
+    """
+    clock_lines = measured(population.tracks, lattice)
+    plausible = np.array([rate.penalty == 0 for rate in lattice.rates], bool)
+    known = clock_lines.scores(Constants(), plausible)
+    people = ~population.labels
+    clock = known.max(axis=1)[people]
+    template = np.array([one.template for one in population.tracks])[people]
+    clock_null, template_null = HumanScores.of(clock), HumanScores.of(template)
+    human = surprises(clock_null, clock) + surprises(template_null, template)
+    makers = np.array([one.maker for one in population.tracks])
+    rows: dict[str, dict[str, Any]] = {}
+    for maker in sorted(set(makers[population.labels].tolist())):
+        own = population.labels & (makers == maker)
+        wins = np.bincount(known[own].argmax(axis=1), minlength=known.shape[1])
+        rates = wins >= OWN_SHARE * own.sum()
+        penalised = clock_lines.only(own).scores(Constants(), plausible & ~rates)
+        left, taken = _templates_without(lines, maker)
+        own_lines = lines.only(np.pad(own, (0, len(lines.human) - len(own))))
+        matched = surprises(template_null, template_scores(fit(lines, left), own_lines))
+        rows[maker] = {
+            "tracks": int(own.sum()),
+            "templates_taken": taken,
+            "rates_hz": [rounded(hz) for hz in clock_lines.rates[rates]],
+            **{
+                kind: separation(surprises(clock_null, scores.max(axis=1)) + matched, human)
+                for kind, scores in (("listed", penalised), ("unlisted", penalised[:, ~rates]))
+            },
+        }
+    tracks = [row["tracks"] for row in rows.values()]
+    return {
+        "generators": rows,
+        "all": {
+            kind: {
+                name: rounded(
+                    np.average([row[kind][name] for row in rows.values()], weights=tracks)
+                )
+                for name in ("auroc", "tpr_at_0.01", "tpr_at_0.05")
+            }
+            for kind in ("listed", "unlisted")
+        },
+    }
+
+
+def _templates_without(lines: Lines, maker: str) -> tuple[BoolVector, list[str]]:
+    """Return which recordings are left, and whose templates are gone."""
+    everything = fit(lines, np.ones(len(lines.human), bool))
+    own = ~lines.human & (lines.makers == maker)
+    units = everything.unit(lines.vectors[own]).mean(axis=0)
+    cosines = everything.vectors @ (units / max(float(np.linalg.norm(units)), 1e-9))
+    alike = [
+        name
+        for name, cosine in zip(everything.names, cosines.tolist(), strict=True)
+        if name != maker and cosine >= ALIKE
+    ]
+    same_repository = np.isin(lines.repositories, lines.repositories[own])
+    gone = ~lines.human & (np.isin(lines.makers, [maker, *alike]) | same_repository)
+    return ~gone, alike

@@ -27,12 +27,10 @@ def curve(subset: dict[str, Any]) -> Figure:
         axes.axvline(float(at), color=RULE, lw=0.8, zorder=0)
         axes.plot([float(at)] * 2, point["interval"], color=INK, lw=1.2)
         axes.plot([float(at)], [point["tpr"]], "o", color=INK, ms=4)
-    axes.set_xscale("log")
-    axes.set_xlim(least, 1)
-    axes.set_ylim(0, 1.02)
     axes.grid(axis="y", color=RULE, lw=0.6)
-    axes.set_xlabel(f"share of human recordings flagged (least that {subset['human']} can show)")
-    axes.set_ylabel("share of AI tracks found")
+    xlabel = f"share of human recordings flagged (least that {subset['human']} can show)"
+    ylabel = "share of AI tracks found"
+    axes.set(xscale="log", xlim=(least, 1), ylim=(0, 1.02), xlabel=xlabel, ylabel=ylabel)
     return figure
 
 
@@ -74,8 +72,7 @@ def reliability(bins: Sequence[dict[str, float]]) -> Figure:
     figure = Figure(figsize=(4.4, 4.2))
     axes = figure.add_axes((0.14, 0.12, 0.82, 0.84))
     axes.plot([0, 1], [0, 1], color=QUIET, lw=0.8, ls=(0, (4, 3)))
-    stated = [row["probability"] for row in bins]
-    true = [row["ai_share"] for row in bins]
+    stated, true = ([row[key] for row in bins] for key in ("probability", "ai_share"))
     axes.plot(stated, true, color=FOUND, lw=1.0)
     axes.scatter(stated, true, s=[20 + 400 * row["weight"] for row in bins], color=FOUND, alpha=0.6)
     for row in bins:
@@ -83,10 +80,8 @@ def reliability(bins: Sequence[dict[str, float]]) -> Figure:
             str(row["tracks"]), (row["probability"], row["ai_share"]), xytext=(7, -9),
             textcoords="offset points", fontsize=7, color=INK,
         )  # fmt: skip
-    axes.set_xlim(-0.03, 1.03)
-    axes.set_ylim(-0.03, 1.03)
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), ylabel="share that is AI")
     axes.set_xlabel("stated probability of AI (numbers: tracks)")
-    axes.set_ylabel("share that is AI")
     return figure
 
 
@@ -97,9 +92,7 @@ def _rows_chart(
     height = row_inches * len(names) + 0.8
     figure = Figure(figsize=(8.5, height))
     axes = figure.add_axes((left, 0.55 / height, 0.97 - left, 1 - 0.65 / height))
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(-0.02, 1.02)
+    axes.set(xlim=(-0.02, 1.02), ylim=(len(names) - 0.5, -0.5), axisbelow=True)
     axes.grid(axis="x", color=RULE, lw=0.6)
-    axes.set_axisbelow(True)
     axes.set_yticks(range(len(names)), names, fontsize=fontsize)
     return figure, axes

@@ -1,9 +1,7 @@
 """Releases a trained candidate as the folder that is served, if it passes the gates.
 
-The candidate is first trained again from the same recordings: it must be equal byte for byte. Then
-AI tracks must score above human ones (*polarity*) and labels dealt out anew between makers must be
-near chance (*permutation*). Of human recordings of a minute and more, no more than chance allows
-may be flagged (*length*). How files were published must not separate the classes (*confounds*).
+Trained again, it must be equal byte for byte. The gates are *polarity*, *permutation* of labels
+between makers, *length* (whole songs flagged within chance) and *confounds* of publication.
 """
 
 import hashlib
@@ -115,10 +113,7 @@ def check(fused: Fused, seed: int) -> dict[str, Any]:
 
 
 def _songs(population: Population) -> dict[str, Any]:
-    """Return how many human performances of a minute and more are flagged, makers left out.
-
-    Versions of one count together as one: four of which one is flagged are a quarter.
-    """
+    """Return how many human performances of a minute or more are flagged, versions as one."""
     human = population.side(ai=False).tracks
     songs = [one for one in human if one.observed.observation.duration_s >= SONG_S]
     versions = Counter(one.observed.track.performance for one in songs)

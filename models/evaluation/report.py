@@ -1,9 +1,6 @@
-"""The figures of ``models.evaluation.evaluate`` as blocks of a report.
+"""The figures of ``models.evaluation.evaluate`` as blocks, for the card, the page and the text."""
 
-The card, the page and the text share their sentences and tables. Page and text add details.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -25,12 +22,7 @@ _LEFT_OUT: Final = {
     "suspects": ("suspect source, left out", "tracks", "why"),
     "unheard": ("could not be decoded", "why"),
 }
-
-
-def _auroc(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
+_auroc: Final = partial(decimal, places=3)
 _BASELINES: Final = (
     ("", "name"), ("AUROC", "auroc", _auroc), ("found at 1 % FPR", "tpr_at_0.01", percent),
     ("95 %", "tpr_at_0.01_interval", between), ("at 5 % FPR", "tpr_at_0.05", percent),
@@ -65,11 +57,7 @@ _HALVES: Final = (
     ("TPR, frozen 5 %", "fused/frozen_0.05_tpr", percent),
     ("FPR", "fused/frozen_0.05_fpr", percent), ("rates Hz", "plausible_hz"),
 )  # fmt: skip
-_UNMET: Final = (
-    ("alpha", "name"),
-    ("found", "tpr", percent),
-    ("falsely flagged", "fpr", percent),
-)
+_UNMET: Final = (("alpha", "name"), ("found", "tpr", percent), ("falsely flagged", "fpr", percent))
 
 
 def blocks(figures: dict[str, Any], *, details: bool) -> list[Block]:
@@ -208,21 +196,17 @@ def _details(subset: dict[str, Any]) -> list[Block]:
 
 
 def _nested(rows: Sequence[dict[str, Any]]) -> str:
-    def mean(name: str) -> str:
+    def mean(name: str, show: Callable[[float], str] = percent) -> str:
         values = [row["fused"][name] for row in rows]
-        spread = f"{percent(min(values))} to {percent(max(values))}"
-        return f"{percent(sum(values) / len(values))} ({spread})"
+        return f"{show(sum(values) / len(values))} ({show(min(values))} to {show(max(values))})"
 
-    aurocs = [row["fused"]["auroc"] for row in rows]
     return (
         f"Nested: constants and plausible rates of the clock, templates, scales and thresholds "
-        f"chosen on one "
-        f"half of the makers and judged on the other, {len(rows)} times. Clock and templates "
-        f"together: AUROC {sum(aurocs) / len(aurocs):.3f} ({min(aurocs):.3f} to "
-        f"{max(aurocs):.3f}); found at 1 % {mean('tpr_at_0.01')}, at 5 % {mean('tpr_at_0.05')}; at "
-        f"the other half's 1 % threshold {mean('frozen_0.01_tpr')} of AI and "
-        f"{mean('frozen_0.01_fpr')} of human tracks are flagged, at its 5 % threshold "
-        f"{mean('frozen_0.05_tpr')} and {mean('frozen_0.05_fpr')}."
+        f"chosen on one half of the makers and judged on the other, {len(rows)} times. Clock and "
+        f"templates together: AUROC {mean('auroc', _auroc)}; found at 1 % {mean('tpr_at_0.01')}, "
+        f"at 5 % {mean('tpr_at_0.05')}; at the other half's 1 % threshold "
+        f"{mean('frozen_0.01_tpr')} of AI and {mean('frozen_0.01_fpr')} of human tracks are "
+        f"flagged, at its 5 % threshold {mean('frozen_0.05_tpr')} and {mean('frozen_0.05_fpr')}."
     )
 
 

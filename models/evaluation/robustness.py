@@ -1,12 +1,11 @@
 """Measures a model under augmentations, in windows and splices, and on hard negatives.
 
-Nothing is fitted here: released models answer at their frozen thresholds. A model with templates
-answers twice: as released (``known``), and without the templates of all makers in the track's
-repositories. Human excerpts are judged by other repositories' scores where these are known.
+Released models answer at their frozen thresholds. A model with templates answers twice: as released
+(``known``), and without the templates of all makers in the track's repositories.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from operator import itemgetter
@@ -18,11 +17,10 @@ from scipy.stats import binomtest
 
 from detector.assessment.model import Model, population
 from detector.evidence.localization import find_parts
-from detector.observation.observation import Observation
 from detector.types import Assessment, FloatArray, SegmentScore
 from models.augmentation.hard_negatives import KINDS
 from models.evaluation import splices
-from models.evaluation.held_out_scores import HeldOutScores
+from models.evaluation.held_out_scores import human_rows
 from models.evaluation.splices import Located, Splice
 from models.learning.data import AI, HUMAN, Track, digest, read_manifest, traces, usable
 from models.training.augmentation_cache import (
@@ -52,12 +50,15 @@ class Answered:
 
 @dataclass(frozen=True)
 class Judge:
-    """A model that answers as if it had not met a maker, at one false-positive rate."""
+    """A model that answers as if it had not met a maker, at one false-positive rate.
+
+    ``held_out`` are the rows of ``humans_csv`` about this model, where there are any.
+    """
 
     model: Model
     alpha: float
     related_makers: Mapping[str, frozenset[str]]
-    held_out: HeldOutScores | None
+    held_out: Sequence[Mapping[str, str]] | None
 
     def unmet(self, maker: str) -> Model:
         """Return the model without the templates of a maker and of those beside it."""
@@ -67,14 +68,23 @@ class Judge:
         indices = [index for index, name in enumerate(known.names) if name not in gone]
         return replace(self.model, template_set=known.only(indices))
 
-    def outcome(
-        self, answer: Assessment, observation: Observation, repositories: Sequence[str]
-    ) -> str:
-        """Return an outcome by the human scores of other repositories, where these are known."""
-        if self.held_out is None:
+    def outcome(self, answer: Assessment, rate_hz: int, repositories: Collection[str]) -> str:
+        """Return the outcome with the human scores of ``repositories`` left out.
+
+        An answer that is no longer flagged becomes uncertain.
+        """
+        if self.held_out is None or answer.score is None:
             return answer.outcome
-        name = population(observation.sample_rate_hz)
-        return self.held_out.outcome(answer, name, repositories, self.alpha)
+        pairs = [
+            (float(row["score"]), float(row["weight"]))
+            for row in self.held_out
+            if row["population"] == population(rate_hz) and row["repository"] not in repositories
+        ]
+        scores, weights = np.array(pairs).reshape(-1, 2).T
+        p_value = (1 + weights[scores >= answer.score].sum()) / (weights.sum() + 1)
+        if p_value <= self.alpha:
+            return FLAGGED
+        return "uncertain" if answer.outcome == FLAGGED else answer.outcome
 
 
 def measure(
@@ -107,7 +117,7 @@ def measure(
     related_makers = makers_beside([*tracks, *traces(listed)])
     judges = {}
     for model in map(Model.load, folders):
-        held_out = HeldOutScores.read(report, model) if report else None
+        held_out = human_rows(report, model) if report else None
         judges[model.name] = Judge(model, alpha, related_makers, held_out)
     answers = answers_of(subjects, list(judges.values()), cells)
     excerpts = [track for track, _ in chosen]
@@ -133,7 +143,8 @@ def measure(
             name: splices.table(located_by(judge, spliced, cells)) for name, judge in judges.items()
         },
         "human_scores": {
-            name: "left out" if judge.held_out else "in sample" for name, judge in judges.items()
+            name: "in sample" if judge.held_out is None else "left out"
+            for name, judge in judges.items()
         },
     }
 
@@ -183,7 +194,8 @@ def answers_of(subjects: Sequence[Subject], judges: Sequence[Judge], cells: Path
                 for (case, observation), answer in zip(cases, assessments, strict=True):
                     outcome = answer.outcome
                     if subject.label == HUMAN:
-                        outcome = judge.outcome(answer, observation, [subject.group])
+                        rate_hz = observation.sample_rate_hz
+                        outcome = judge.outcome(answer, rate_hz, [subject.group])
                     row = Answered(case, name, subject.label, subject.group, outcome, answer.score)
                     answers.append(row)
     return answers
@@ -196,7 +208,8 @@ def located_by(judge: Judge, spliced: Sequence[Splice], cells: Path) -> list[Loc
         ((_, observation),) = observations_of(splice, cells)
         (answer,) = judge.unmet(splice.group).assess([observation], judge.alpha)
         neighbours = [splice.around.repository, splice.part.repository]
-        answer = replace(answer, outcome=judge.outcome(answer, observation, neighbours))
+        outcome = judge.outcome(answer, observation.sample_rate_hz, neighbours)
+        answer = replace(answer, outcome=outcome)
         stretches: tuple[SegmentScore, ...] = ()
         if answer.outcome == FLAGGED:
             stretches = find_parts(observation, judge.model.lattice, -inf).segments
@@ -247,7 +260,6 @@ def negatives_table(answers: Iterable[Answered], seeds: int) -> list[dict[str, A
 def _grouped(
     answers: Iterable[Answered], part: str, key: Callable[[Answered], str]
 ) -> list[tuple[tuple[str, str], list[Answered]]]:
-    """Return the answers of a part by key and model, in order of appearance."""
     rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
     for answer in answers:
         if answer.case.part == part:
@@ -280,10 +292,7 @@ def interval(flagged: FloatArray, groups: Sequence[str], seed: int) -> list[floa
     """
     count, total = int(flagged.sum()), len(flagged)
     if count in (0, total):
-        exact = binomtest(count, total).proportion_ci(method="exact")
-        return [rounded(exact.low), rounded(exact.high)]
-    values = flagged.astype(np.float64)
-    low, high = cluster_bootstrap(
-        values, groups, values, groups, lambda drawn, _: float(drawn.mean()), seed=seed
-    )
-    return [rounded(low), rounded(high)]
+        return [rounded(edge) for edge in binomtest(count, total).proportion_ci(method="exact")]
+    side = flagged.astype(np.float64), groups
+    bounds = cluster_bootstrap(*side, *side, lambda drawn, _: float(drawn.mean()), seed=seed)
+    return [rounded(bound) for bound in bounds]

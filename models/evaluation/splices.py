@@ -1,8 +1,7 @@
 """A generator's part inside a human recording: how often it is found, and how well located.
 
-60 s of a recording, a generator's excerpt at the same loudness, the recording's next 60 s,
-with crossfades of a second. The controls contain another recording's excerpt. Found means that
-the model flags the whole.
+An excerpt at the same loudness lies between two minutes' halves, with crossfades of a second. The
+controls contain another recording's excerpt.
 """
 
 from collections import defaultdict

@@ -14,7 +14,7 @@ from detector.errors import BadInput
 from detector.evidence.clock import Lattice, standard_lattice
 from detector.types import FloatArray
 from models.commands import RELEASED
-from models.evaluation import attribution, evaluate, measures, nested, unseen_decoders
+from models.evaluation import evaluate, measures, nested
 from models.evaluation.card_measurements import blocks as card_blocks
 from models.evaluation.document import markdown, page
 from models.evaluation.held_out_scores import scores_csv
@@ -182,7 +182,7 @@ def test_halves_of_which_no_template_can_be_made_are_passed_over() -> None:
 @lru_cache
 def unseen() -> dict[str, Any]:
     lines = Lines.of([one.observed for one in heard()])
-    return unseen_decoders.measure(population(), lines, LATTICE)
+    return nested.decoders_unseen(population(), lines, LATTICE)
 
 
 def test_with_the_decoder_unknown_its_relatives_are_no_help() -> None:
@@ -206,12 +206,12 @@ def test_false_positives_are_counted_by_length() -> None:
 
 
 def test_names_are_judged_without_the_tracks_repository() -> None:
-    figures = attribution.measure(heard())
+    figures = measures.attribution(heard())
     assert figures["known"]["tracks"] == 36  # each generator stands in two repositories
     sharers = {"lines", "same lines", "lines again", "both"}
     assert figures["known"]["wrong"] > 0
     assert all(set(members) <= sharers for members in figures["families"])  # one decoder
-    counted = attribution.families(
+    counted = measures.families(
         Counter({("a", "a"): 6, ("a", "b"): 4, ("c", "c"): 9, ("c", ""): 1})
     )
     assert counted == [["a", "b"]]
@@ -231,7 +231,7 @@ def test_report_and_scores() -> None:
         "data": data,
         "subsets": {"44.1 kHz and up": figures()},
         "nested": {"44.1 kHz and up": halved()},
-        "attribution": attribution.measure(heard()),
+        "attribution": measures.attribution(heard()),
         "unseen_decoders": {"44.1 kHz and up": unseen()},
         "suspects": {
             "44.1 kHz and up": {

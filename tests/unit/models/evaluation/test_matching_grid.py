@@ -49,5 +49,5 @@ def test_self_made_pieces_are_recognised_in_every_cell_and_nowhere_else(
     for cell in chosen:
         assert grid.classes[cell.name] == {cell.expected.value: 3}, cell.name
     assert "| speed+4 | 1.000 | 1.000 |" in grid.text
-    monkeypatch.setattr(matching_grid, "_decoded", None)  # the second time nothing is decoded
+    monkeypatch.setattr(matching_grid, "decoded", None)  # the second time nothing is decoded
     assert matching_grid.measure(paths, tmp_path).text == grid.text

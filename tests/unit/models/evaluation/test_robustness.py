@@ -12,7 +12,7 @@ from models.augmentation.augmentations import AUGMENTATIONS
 from models.augmentation.hard_negatives import KINDS
 from models.evaluation import robustness
 from models.evaluation.document import markdown
-from models.evaluation.held_out_scores import HeldOutScores
+from models.evaluation.held_out_scores import human_rows
 from models.evaluation.robustness import (
     Answered,
     Judge,
@@ -158,7 +158,7 @@ def test_who_stands_beside_whom() -> None:
 
 def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None:
     model = Model.load(RELEASED)
-    assert HeldOutScores.read(tmp_path, model) is None
+    assert human_rows(tmp_path, model) is None
     rows = ["population,repository,score,weight"]
     rows += [f"full_rate,own,{9 if index < 2 else 0},1" for index in range(40)]
     rows += [f"full_rate,other {index % 4},{index / 200},1" for index in range(118)]
@@ -167,13 +167,12 @@ def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None
     (tmp_path / "humans.csv").write_text("\n".join(rows))
     for digest, known in (("another", False), (model.digest, True)):
         (tmp_path / "evaluation.json").write_bytes(orjson.dumps({"model": {"digest": digest}}))
-        assert (HeldOutScores.read(tmp_path, model) is not None) is known
-    held_out = HeldOutScores.read(tmp_path, model)
-    assert held_out is not None
+        assert (human_rows(tmp_path, model) is not None) is known
+    judge = Judge(model, 0.01, {}, human_rows(tmp_path, model))
 
     def outcome(score: float, repositories: list[str], answered: str = "uncertain") -> str:
         answer = Assessment(answered, None, score, 0.5, 0.5, "All", None, (), None, ())
-        return held_out.outcome(answer, "full_rate", repositories, 0.01)
+        return judge.outcome(answer, RATE_HZ, repositories)
 
     assert outcome(5.0, []) == "uncertain"  # two of its own neighbours are higher: p 3/161
     assert outcome(5.0, ["own"]) == "ai_likely"  # p 1/121
