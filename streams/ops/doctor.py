@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from uuid import uuid4
@@ -91,7 +91,7 @@ def as_text(finding: Finding) -> str:
 
 def as_json(finding: Finding) -> str:
     """Return a finding for programs."""
-    return orjson.dumps(asdict(finding)).decode()
+    return orjson.dumps(finding).decode()
 
 
 def broker(settings: Settings) -> Iterator[Finding]:

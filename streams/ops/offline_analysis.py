@@ -1,7 +1,6 @@
 """``earmark analyze``: the pipeline's analysis of local files, without a broker.
 
-Files are decoded in the same guarded child processes. Answers come in the order of the files, each
-as soon as it and those before it are there.
+Files are decoded in the same guarded child processes, and answered in their order.
 """
 
 import asyncio

@@ -1,22 +1,21 @@
 """``earmark submit``: uploads from names or a manifest, sent through the ingest hook.
 
-``--rescan`` sends a back catalogue without delaying new uploads: few uploads are under way at a
-time, and none is sent while uploads of others wait for the fingerprint processor. An interrupted
-rescan is sent again, from its last line or from the start: known content is not decoded twice.
+``--rescan`` sends few uploads at a time, and none while uploads of others wait for the fingerprint
+processor. An interrupted rescan is sent again: known content is not decoded twice.
 """
 
-import contextlib
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from kafka.errors import KafkaError
 from rich.console import Console
-from rich.progress import Progress
 from rich.text import Text
 
 from detector.errors import Transient
@@ -56,19 +55,18 @@ def uploads(names: list[str], max_hash_bytes: int) -> Iterator[Named | Skipped]:
                 yield name, upload_from_fields({"track_id": track_id, "uri": name})
             except RefusedUpload as error:
                 yield Skipped(readable(name), error.reason, error.detail)
-            continue
-        if name.endswith(".jsonl"):
+        elif name.endswith(".jsonl"):
             with Path(name).open("rb") as lines:
                 yield from manifest(lines)
-            continue
-        for item in gather([name]):
-            if isinstance(item, Skipped):
-                yield item
-                continue
-            try:
-                yield readable(item), upload_from_file(item, max_hash_bytes=max_hash_bytes)
-            except RefusedUpload as error:  # it went away since we looked
-                yield Skipped(readable(item), error.reason, error.detail)
+        else:
+            for item in gather([name]):
+                if isinstance(item, Skipped):
+                    yield item
+                    continue
+                try:
+                    yield readable(item), upload_from_file(item, max_hash_bytes=max_hash_bytes)
+                except RefusedUpload as error:  # it went away since we looked
+                    yield Skipped(readable(item), error.reason, error.detail)
 
 
 def manifest(lines: Iterable[bytes]) -> Iterator[Named | Skipped]:
@@ -93,22 +91,21 @@ def submit(
     Returns:
         0; 1 where something was not sent, or did not end.
     """
-    with out.open("w") if out else contextlib.nullcontext() as writer, IngestHook(settings) as hook:
-        batch = Batch(console, writer)
+    with ExitStack() as stack:
+        batch = Batch(console, stack.enter_context(out.open("w")) if out else None)
+        hook = stack.enter_context(IngestHook(settings))
         if not wait:
             batch.send(hook, items)
         else:
-            with Watcher(settings) as watcher:
-                thread = threading.Thread(target=batch.send, args=(hook, items), daemon=True)
-                thread.start()
-                console.print(display.HEADER, style="bold")
-                presence = Presence(settings.brokers, console)
-                with Progress(console=console, disable=True) as progress:
-                    while not batch.complete and time.monotonic() - batch.last_news < STALL_S:
-                        for ended in watcher.poll(0.1):
-                            if ended.upload_id in batch.sent_at:
-                                batch.take(ended, progress)
-                        presence.look(batch.last_news)
+            watcher = stack.enter_context(Watcher(settings))
+            threading.Thread(target=batch.send, args=(hook, items), daemon=True).start()
+            console.print(display.HEADER, style="bold")
+            presence = Presence(settings.brokers, console)
+            while not batch.complete and time.monotonic() - batch.last_news < STALL_S:
+                for ended in watcher.poll(0.1):
+                    if ended.upload_id in batch.sent_at:
+                        batch.take(ended)
+                presence.look(batch.last_news)
     if batch.failure is not None:
         raise batch.failure
     console.print(f"{len(batch.sent_at)} uploads sent, {batch.not_sent} not sent")
@@ -140,33 +137,31 @@ class Presence:
             )
 
 
+@dataclass
 class Rescan:
-    """A rescan that runs; it prints and counts the ends of its uploads."""
+    """A rescan that runs; it prints and counts the ends of its uploads.
 
-    def __init__(
-        self,
-        settings: Settings,
-        hook: IngestHook,
-        watcher: Watcher,
-        admin: Any,
-        at_once: int,
-        console: Console,
-    ) -> None:
-        self._settings, self._hook, self._watcher = settings, hook, watcher
-        self._admin, self._at_once, self._console = admin, at_once, console
-        self.counts: Counter[str] = Counter()
-        self.under_way: dict[str, tuple[str, float]] = {}
-        """By upload: its name, and when it was sent."""
+    ``under_way`` contains the name of each upload, and when it was sent.
+    """
+
+    settings: Settings
+    hook: IngestHook
+    watcher: Watcher
+    admin: Any
+    at_once: int
+    console: Console
+    counts: Counter[str] = field(default_factory=Counter)
+    under_way: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def send(self, named: Named) -> None:
         """Wait for a turn and send one upload."""
-        self.wait(self._at_once - 1)
+        self.wait(self.at_once - 1)
         while self._others_wait():
             self._look()
         name, upload = named
         while True:
             sent_at = time.time()
-            (delivery,) = self._hook.submit_many([upload])
+            (delivery,) = self.hook.submit_many([upload])
             if not isinstance(delivery.error, DeliveryFailed):
                 break
             log.warning("rescan_waits", error=str(delivery.error))  # a rescan has time
@@ -187,7 +182,7 @@ class Rescan:
 
     def _look(self) -> None:
         """Note what has ended, and what has been under way for too long."""
-        for end in self._watcher.poll(LOOK_S):
+        for end in self.watcher.poll(LOOK_S):
             if end.upload_id in self.under_way:
                 name, sent_at = self.under_way.pop(end.upload_id)
                 self._note(end.outcome, display.line(name, end, end.at - sent_at))
@@ -199,11 +194,11 @@ class Rescan:
 
     def _note(self, outcome: str, line: Text | str) -> None:
         self.counts[outcome] += 1
-        self._console.print(line, soft_wrap=True)
+        self.console.print(line, soft_wrap=True)
 
     def _others_wait(self) -> bool:
         try:
-            return behind(self._admin, self._settings, "fingerprint") > len(self.under_way)
+            return behind(self.admin, self.settings, "fingerprint") > len(self.under_way)
         except (KafkaError, Transient):
             return True  # a broker that does not answer has enough to do
 

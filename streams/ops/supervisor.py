@@ -1,8 +1,7 @@
 """Processors as child processes: started, watched, restarted, ended in time.
 
-Each child is ``earmark worker NAME`` with its settings in the environment and its log in
-a file. One that ends is started again after a back-off that doubles up to 30 s and
-is forgotten after a minute of good service. Children die with their parent.
+Each child is ``earmark worker NAME``, with its log in a file. One that ends is started again after
+a back-off that doubles up to 30 s, and starts anew after a minute of good service.
 """
 
 import contextlib
@@ -118,8 +117,7 @@ class Child:
 class Supervisor:
     """All workers of one machine; use as a context manager.
 
-    A name may stand there several times: they share the work of that stage, and the second
-    one's log is ``NAME-2.log``.
+    Workers of one name share the work of that stage; the second one's log is ``NAME-2.log``.
     """
 
     def __init__(self, names: list[str], settings: Settings, log_folder: Path) -> None:
@@ -127,19 +125,19 @@ class Supervisor:
         self._settings, self._log_folder = settings, log_folder
         self.children: list[Child] = []
         for name in names:
-            self.children.append(self._child(name))
+            self._append(name)
 
-    def _child(self, name: str) -> Child:
+    def _append(self, name: str) -> Child:
         number = sum(child.name == name for child in self.children) + 1
         port = free_port(self._settings.metrics_host)
         log_name = f"{name}.log" if number == 1 else f"{name}-{number}.log"
         settings = self._settings.model_copy(update={"metrics_port": port})
-        return Child(name, settings, self._log_folder / log_name)
+        self.children.append(Child(name, settings, self._log_folder / log_name))
+        return self.children[-1]
 
     def add(self, name: str) -> Child:
         """Start one more worker, without waiting for it to be ready."""
-        child = self._child(name)
-        self.children.append(child)
+        child = self._append(name)
         child.start()
         return child
 

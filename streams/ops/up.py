@@ -1,7 +1,4 @@
-"""``earmark up``: broker, topics, processors and tracks on one machine, with one command.
-
-It does what Kafka, Kubernetes and an ingest pipeline do in a bigger installation.
-"""
+"""``earmark up``: broker, topics, processors and tracks on one machine, with one command."""
 
 import json
 import os
@@ -9,8 +6,8 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -82,7 +79,7 @@ class Batch:
         finally:
             self.all_sent = True
 
-    def take(self, ended: Ended, progress: Progress) -> None:
+    def take(self, ended: Ended) -> None:
         """Note one end, print its line; a second end of the same upload is not news."""
         if ended.upload_id in self.ends:
             return
@@ -91,7 +88,7 @@ class Batch:
         seconds = ended.at - self.sent_at.get(ended.upload_id, ended.at)
         another = ended.decision.track_id if ended.decision else ended.upload_id
         for name in self.names.get(ended.upload_id) or [another]:  # of another sender
-            progress.console.print(display.line(name, ended, seconds), soft_wrap=True)
+            self.console.print(display.line(name, ended, seconds), soft_wrap=True)
             self._write(rows.row(name, ended, seconds))
 
     def _send(self, hook: IngestHook, items: list[Named]) -> None:
@@ -128,7 +125,10 @@ def up(
     Returns:
         0; 1 where ``once`` could not see every upload end.
     """
-    with state.locked(), _terminable(), ExitStack() as stack:
+    with state.locked(), ExitStack() as stack:
+        # SIGTERM unwinds everything as Ctrl-C does
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        stack.callback(signal.signal, signal.SIGTERM, before)
         writer = stack.enter_context(out.open("w")) if out else None
         settings = _broker(state, stack, console)
         port = free_port(settings.console_host, settings.console_port)
@@ -148,7 +148,7 @@ def up(
         sender = threading.Thread(target=batch.send, args=(hook, items(settings)), daemon=True)
         sender.start()
         try:
-            _follow(batch, watcher, supervisor, console, state, once=once)
+            _follow(batch, watcher, supervisor, state, once=once)
         except KeyboardInterrupt:
             console.print("stopping")
             return 0
@@ -181,14 +181,9 @@ def _broker(state: State, stack: ExitStack, console: Console) -> Settings:
 
 
 def _follow(
-    batch: Batch,
-    watcher: Watcher,
-    supervisor: Supervisor,
-    console: Console,
-    state: State,
-    *,
-    once: bool,
+    batch: Batch, watcher: Watcher, supervisor: Supervisor, state: State, *, once: bool
 ) -> None:
+    console = batch.console
     console.print(display.HEADER, style="bold")
     columns = (TextColumn("decided"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -198,10 +193,10 @@ def _follow(
         began = time.monotonic()
         while True:
             for ended in watcher.poll(0.5 if batch.complete else 0.1):
-                batch.take(ended, progress)
+                batch.take(ended)
             if time.monotonic() - looked > 1:
                 for child in supervisor.watch():
-                    progress.console.print(
+                    console.print(
                         f"[yellow]{child.name} ended and is started again[/]; its log: "
                         f"{child.log_path}"
                     )
@@ -217,12 +212,12 @@ def _follow(
             if not (once or watched) and (all_ended or time.monotonic() - began > MONITOR_AFTER_S):
                 watched = True
                 monitor = supervisor.add(MONITOR.name)
-                progress.console.print(f"metrics  {monitor.metrics_url}  {monitor.name}")
-                progress.console.print(f"         all of them: {state.scrape(supervisor.targets)}")
+                console.print(f"metrics  {monitor.metrics_url}  {monitor.name}")
+                console.print(f"         all of them: {state.scrape(supervisor.targets)}")
             if all_ended and not done:
                 done = True
-                display.summary(progress.console, list(batch.ends.values()), batch.not_sent)
-                progress.console.print("still running; Ctrl-C ends it")
+                display.summary(console, list(batch.ends.values()), batch.not_sent)
+                console.print("still running; Ctrl-C ends it")
 
 
 def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor) -> list[str]:
@@ -249,17 +244,3 @@ def _say_where(console: Console, settings: Settings, supervisor: Supervisor, sta
     console.print(f"logs     {state.logs}/")
     for child in supervisor.children:
         console.print(f"metrics  {child.metrics_url}  {child.name}")
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM unwind everything as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -35,10 +35,7 @@ class Ended:
 
 
 class Watcher:
-    """Reads decisions and dead letters from now on; outside of any consumer group.
-
-    Create it before uploads are sent: what ends afterwards is seen.
-    """
+    """Reads decisions and dead letters from its creation on; outside of any consumer group."""
 
     def __init__(self, settings: Settings) -> None:
         self._consumer = open_reader(settings)

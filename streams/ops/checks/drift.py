@@ -1,13 +1,8 @@
 """Drift of scores, uniformity of p-values, and AI share by deliverer.
 
-Each distance comes with its 95 % quantile under chance: a window of a hundred tracks always
-differs from the one before.
-
-* **Drift** of a model's scores: the newest against earlier ones, by count and not by time.
-  PSI over tenths of the earlier ones, and KS.
-* **p-values of recordings with a human verdict** are uniform if the calibration holds: KS
-  against the uniform distribution.
-* **AI share by deliverer**, of an hour and of a day, for the twenty largest.
+Each distance comes with its 95 % quantile under chance. The newest scores of a model are compared
+with earlier ones by PSI over tenths and by KS. The p-values of recordings with a human verdict are
+uniform if the calibration holds.
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,8 @@
 """Distance of the scores in service from those of the model's release.
 
-The release's manifest has, for each population (full or low sample rate), histograms of the
-scores of human recordings and of AI. The share of AI in deliveries varies by the day, so the
-window is compared with the *mixture* of the two that fits it best: the rest is drift. The
-fitted share is reported too: an estimate of the AI share without threshold and abstentions.
-
-PSI and KS come with a bootstrap interval, and with their 95 % quantile without drift: the
-reference is a sample itself, of a few hundred recordings.
+The share of AI varies by the day. So a window is compared with the *mixture* of the release's human
+and AI histograms that fits it best. PSI and KS come with a bootstrap interval, and with their 95 %
+quantile without drift.
 """
 
 import hashlib
