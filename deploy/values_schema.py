@@ -12,7 +12,7 @@ from streams.runtime.settings import Settings
 NOT_IN_SETTINGS: Final = frozenset(
     {"metrics_host", "metrics_port", "ledger", "security_protocol"}
     | {"console_host", "console_port", "console_url"}
-    | {"oidc_issuer", "oidc_client_id", "oidc_client_secret"}
+    | {"audit_key", "oidc_issuer", "oidc_client_id", "oidc_client_secret"}
     | {name for name in Settings.model_fields if name.startswith(("sasl_", "tls_"))}
 )
 
@@ -47,7 +47,9 @@ def schema() -> Schema:
             image=_ref("image"),
             imagePullSecrets=NAMES,
             settings=_ref("settings"),
-            ledger=_object(existingSecret=TEXT, key=NAME, url=TEXT),
+            ledger=_object(
+                existingSecret=TEXT, key=NAME, url=TEXT, auditSecret=TEXT, auditKey=NAME
+            ),
             kafka=_kafka(),
             policy=_object(content=TEXT, existingConfigMap=TEXT, key=NAME),
             persistence=_object(

@@ -300,7 +300,7 @@ def _content_of(track_id: str, settings: "Settings") -> str:
     from streams.store import queries
     from streams.store.database import Ledger
 
-    content = queries.latest_content(Ledger.open(settings.ledger), track_id)
+    content = queries.latest_content(Ledger.of(settings), track_id)
     if content is None:
         detail = f"{track_id} is no file, and the ledger knows no such track"
         raise BadInput("unknown_track", detail)

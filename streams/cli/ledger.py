@@ -68,13 +68,18 @@ def rebuild(
 
 
 @app.command()
-def verify(state: opt.StateOption = HERE) -> None:
+def verify(
+    expect: Annotated[
+        str | None, typer.Option(help="Hash of the audit log that the monitor has published.")
+    ] = None,
+    state: opt.StateOption = HERE,
+) -> None:
     """Check rows against records, the catalogue, and the audit log's chain."""
     from streams.services.ledger_verification import faults as faults_of
     from streams.store import audit
 
     ledger = ledger_of(state)
-    faults = list(faults_of(ledger))
+    faults = list(faults_of(ledger, expect or audit.START))
     echo(*(f"{fault.kind}: {fault.detail}" for fault in faults))
     chain = audit.verify(ledger)
     echo(f"audit log: {chain.entries} entries, last hash {chain.last_hash}")

@@ -62,7 +62,7 @@ def ledger_of(state: Path) -> "Ledger":
     """Return the opened ledger of an instance."""
     from streams.store.database import Ledger
 
-    return Ledger.open(settings_of(state).ledger)
+    return Ledger.of(settings_of(state))
 
 
 def operator(by: str) -> str:

@@ -126,7 +126,7 @@ def login_link(
     from streams.store.database import Ledger
 
     settings = settings_of(state)
-    token = new_link(Ledger.open(settings.ledger), name)
+    token = new_link(Ledger.of(settings), name)
     echo(f"{settings.console_address()}/enter/{token}")
 
 

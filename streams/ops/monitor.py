@@ -68,6 +68,7 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
     rarely_s = 8 * every_s
     with broker.Lag(settings) as lag, closing(Ledger(connect(settings.ledger))) as database:
         open_work = ledger.LedgerGauges(database, settings)
+        audit_head = ledger.AuditHead(database)
         registry = ledger.RegistryGauges()
         compare = partial(reference.measure, database, settings)
         in_effect = partial(ledger.measure_catalogue, database)
@@ -77,6 +78,7 @@ def checks(settings: Settings) -> Iterator[list[Check]]:
             Check("disks", every_s, partial(disks.measure, settings), disks.GAUGES),
             # of the database, whose queries cost more
             Check("ledger", 4 * every_s, open_work.measure, ledger.GAUGES),
+            Check("audit", 4 * every_s, audit_head.measure, (metrics.AUDIT_ENTRIES,)),
             Check("catalogue", rarely_s, in_effect, (metrics.NOT_IN_EFFECT,)),
             Check("quality", rarely_s, partial(ledger.measure_quality, database), ledger.QUALITY),
             Check("drift", rarely_s, partial(drift.measure, database), drift.GAUGES),

@@ -222,7 +222,7 @@ def _follow(
 
 def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor) -> list[str]:
     """Wait until the ledger holds the end of every upload; return those it lacks."""
-    ledger = Ledger.open(settings.ledger)
+    ledger = Ledger.of(settings)
     deadline = time.monotonic() + LEDGER_PATIENCE_S
     while True:
         missing = sorted(batch.ends.keys() - ledger.ended_uploads(batch.ends.keys()))
@@ -233,7 +233,7 @@ def _missing_in_ledger(settings: Settings, batch: Batch, supervisor: Supervisor)
 
 
 def _say_where(console: Console, settings: Settings, supervisor: Supervisor, state: State) -> None:
-    ledger = Ledger.open(settings.ledger)
+    ledger = Ledger.of(settings)
     link = new_link(ledger)
     ledger.close()
     enter = f"{settings.console_address()}/enter/{link}"

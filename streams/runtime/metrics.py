@@ -187,6 +187,11 @@ NOT_IN_EFFECT: Final = Gauge(
     "answer: silent (none) | stale (it keeps another) | replaced (it applied an older one later)",
     ["answer"],
 )
+AUDIT_ENTRIES: Final = Gauge("earmark_audit_entries", "Entries of the audit log")
+AUDIT_REWRITTEN: Final = Counter(
+    "earmark_audit_rewritten_total",
+    "Times that the audit log no longer had the entry that was its newest a minute before",
+)
 OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Open review tasks", ["queue"])
 OPEN_APPEALS: Final = Gauge(
     "earmark_appeals_open",
@@ -269,8 +274,8 @@ CERTIFICATE_ENDS: Final = Gauge(
 )
 MONITOR_FAILURES: Final = Counter(
     "earmark_monitor_failures_total",
-    "Checks of the monitor that failed: broker | disks | ledger | catalogue | quality | drift | "
-    "reference | rights | certificates",
+    "Checks of the monitor that failed: broker | disks | ledger | audit | catalogue | quality | "
+    "drift | reference | rights | certificates",
     ["check"],
 )
 OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")

@@ -156,6 +156,12 @@ class Settings(BaseSettings):
     )
     ledger: str = Field("sqlite:///.earmark/ledger.db", description="SQLAlchemy URL of the ledger")
 
+    audit_key: SecretStr | None = Field(
+        None,
+        description="key of the audit log's hashes, kept out of the database; of several, ',' "
+        "between, the first writes; never shown",
+    )
+
     # answers
     model: Path = Field(
         PACKAGE.parent / "models" / "ensemble-4",
@@ -383,6 +389,12 @@ class Settings(BaseSettings):
     def schemes(self) -> frozenset[str]:
         """The schemes that upload URIs may use."""
         return frozenset(filter(None, map(str.strip, self.uri_schemes.split(","))))
+
+    @property
+    def audit_keys(self) -> tuple[bytes, ...]:
+        """The keys of the audit log, the one that writes first."""
+        text = self.audit_key.get_secret_value() if self.audit_key else ""
+        return tuple(key.strip().encode() for key in text.split(",") if key.strip())
 
     def environment(self) -> dict[str, str]:
         """Return the settings as variables for a child process.

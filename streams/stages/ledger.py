@@ -28,7 +28,7 @@ def run_ledger(settings: Settings) -> int:
 
 @contextmanager
 def _open(settings: Settings) -> Iterator[Handler]:
-    with closing(Ledger.open(settings.ledger)) as ledger:
+    with closing(Ledger.of(settings)) as ledger:
         yield blocking(NAME, partial(project, ledger))
 
 

@@ -50,7 +50,7 @@ def run_redecide(settings: Settings) -> int:
 @contextmanager
 def _open(settings: Settings) -> Iterator[Handler]:
     with (
-        closing(Ledger.open(settings.ledger)) as ledger,
+        closing(Ledger.of(settings)) as ledger,
         open_replication(settings) as bank,
         due_scan(settings, ledger, f"{NAME}-clock"),
     ):

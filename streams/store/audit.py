@@ -9,6 +9,7 @@ later, all in one transaction.
 """
 
 import hashlib
+import hmac
 import json
 import queue
 import threading
@@ -22,21 +23,26 @@ import orjson
 import structlog
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from detector.errors import Transient
+from detector.errors import Fatal, Transient
 from streams.contract.records import MAX_NAME
 from streams.store.account_tables import AUDIT
 from streams.store.cursors import Part, part
-from streams.store.database import Ledger
+from streams.store.database import KEYS, Ledger
 
 log = structlog.get_logger()
 
 LOCK: Final = 0x6561726D617564  # PostgreSQL: one writer of the chain at a time
 START: Final = "0" * 64
+KEYED: Final = "hmac-sha256:"  # begins the hash of an entry that was made with a key
 PAGE: Final = 5_000
 ENTRIES: Final = (AUDIT.c.sequence.desc(),)
 GATHER_S: Final = 0.5
 MOST_VIEWS: Final = 10_000  # waiting for a database that is away; more are dropped and counted
 RETRY_S: Final = 1.0
+
+
+class KeyMissing(Fatal):
+    """The chain goes on with a key that this process does not have."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,20 @@ class Entry:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def _hash(row: Mapping[str, Any]) -> str:
+def _hash(row: Mapping[str, Any], key: bytes | None) -> str:
     at = row["at"].astimezone(UTC).isoformat(timespec="microseconds")
     names = ("actor", "action", "subject", "detail", "previous")
     content = [row["sequence"], at, *(row[name] for name in names)]
-    return hashlib.sha256(orjson.dumps(content)).hexdigest()
+    data = orjson.dumps(content)
+    if key is None:
+        return hashlib.sha256(data).hexdigest()
+    return KEYED + hmac.digest(key, data, "sha256").hex()
+
+
+def _keys(connection: Connection) -> tuple[bytes, ...]:
+    """Return the keys of the chain, the one that writes first (``Ledger.of``)."""
+    keys: tuple[bytes, ...] = connection.get_execution_options().get(KEYS, ())
+    return keys
 
 
 def lock(connection: Connection) -> None:
@@ -76,11 +91,16 @@ def transaction(ledger: Ledger, entry: Entry) -> Iterator[Connection]:
 
 
 def append(connection: Connection, entries: Iterable[Entry]) -> None:
-    """Add entries in the caller's transaction."""
+    """Add entries in the caller's transaction.
+
+    Raises:
+        KeyMissing: the chain has a key, and this process has not.
+    """
     lock(connection)
-    question = select(AUDIT.c.sequence, AUDIT.c.hash).order_by(AUDIT.c.sequence.desc()).limit(1)
-    last = connection.execute(question).one_or_none()
-    sequence, previous = (last.sequence, last.hash) if last else (0, START)
+    sequence, previous = head(connection)
+    key = next(iter(_keys(connection)), None)
+    if key is None and previous.startswith(KEYED):
+        raise KeyMissing("the audit log has a key: give this process EARMARK_AUDIT_KEY as well")
     rows = []
     for number, entry in enumerate(entries, sequence + 1):
         row = {
@@ -92,9 +112,30 @@ def append(connection: Connection, entries: Iterable[Entry]) -> None:
             "detail": _clean(json.dumps(entry.detail, sort_keys=True, default=str)),
             "previous": previous,
         }
-        rows.append(row | {"hash": (previous := _hash(row))})
+        rows.append(row | {"hash": (previous := _hash(row, key))})
     if rows:
         connection.execute(insert(AUDIT), rows)
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """Return number and hash of the newest entry."""
+    last = connection.execute(select(AUDIT.c.sequence, AUDIT.c.hash).order_by(*ENTRIES).limit(1))
+    row = last.one_or_none()
+    return (row.sequence, row.hash) if row else (0, START)
+
+
+def hash_of(connection: Connection, sequence: int) -> str | None:
+    """Return the hash of an entry; None: it is gone."""
+    if sequence == 0:
+        return START
+    return connection.scalar(select(AUDIT.c.hash).where(AUDIT.c.sequence == sequence))
+
+
+def begin_key(ledger: Ledger) -> None:
+    """Write the first entry with the key, where there is a key and no such entry yet."""
+    with ledger.transaction() as connection:
+        if _keys(connection) and not head(connection)[1].startswith(KEYED):
+            append(connection, [Entry("start", "audit_key_used")])
 
 
 def _clean(text: str) -> str:
@@ -121,25 +162,37 @@ class Verified:
     fault: str | None = None
 
 
-def verify(ledger: Ledger) -> Verified:
-    """Check the whole chain."""
-    count, previous = 0, START
+def verify(ledger: Ledger, expected: str = START) -> Verified:
+    """Check the whole chain; ``expected``: a hash that was published, which it must contain."""
+    count, previous, is_there = 0, START, expected == START
     question = select(AUDIT).order_by(AUDIT.c.sequence).limit(PAGE)
     with ledger.reading() as connection:
+        keys = _keys(connection)
         while rows := connection.execute(question.where(AUDIT.c.sequence > count)).all():
             for row in rows:
-                if fault := _fault(row, count + 1, previous):
+                if fault := _fault(row, count + 1, previous, keys):
                     return Verified(count, previous, fault)
                 count, previous = row.sequence, row.hash
-    return Verified(count, previous)
+                is_there |= row.hash == expected
+    if keys and count and not previous.startswith(KEYED):
+        return Verified(count, previous, "no entry has the key: it is not in use, or they are gone")
+    return Verified(count, previous, None if is_there else f"no entry has the hash {expected}")
 
 
-def _fault(row: Any, sequence: int, previous: str) -> str | None:
+def _fault(row: Any, sequence: int, previous: str, keys: tuple[bytes, ...]) -> str | None:
     if row.sequence != sequence:
         return f"entry {sequence} is missing"
     if row.previous != previous:
         return f"entry {sequence} follows another entry"
-    return f"entry {sequence} has been changed" if row.hash != _hash(row._asdict()) else None
+    if not row.hash.startswith(KEYED):
+        if previous.startswith(KEYED):
+            return f"entry {sequence} has no key, and those before it have"
+        expected = [_hash(row._asdict(), None)]
+    elif not keys:
+        return f"entry {sequence} has a key: set EARMARK_AUDIT_KEY to check it"
+    else:
+        expected = [_hash(row._asdict(), key) for key in keys]
+    return None if row.hash in expected else f"entry {sequence} has been changed"
 
 
 class Views:

@@ -23,12 +23,14 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from detector.errors import BadInput, Fatal, Transient
 from streams.contract.records import Record, parse
+from streams.runtime.settings import Settings
 from streams.store import upgrade
 from streams.store.tables import DEAD_LETTERS, DECISIONS, METADATA
 from streams.store.upgrade import Upgraded
 
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5
+KEYS: Final = "audit_keys"  # option of a connection: ``streams.store.audit``
 CHUNK: Final = 500  # ids in one statement
 Id = TypeVar("Id", str, int, tuple[str, str])
 R = TypeVar("R", bound=Record)
@@ -92,6 +94,13 @@ class Ledger:
         with ledger.transaction() as connection:
             upgrade.lock(connection)
             metadata.create_all(connection)
+        return ledger
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Ledger":
+        """Open the ledger of an installation, with its key of the audit log; see ``open``."""
+        ledger = cls.open(settings.ledger)
+        ledger.engine.update_execution_options(**{KEYS: settings.audit_keys})
         return ledger
 
     def upgrade(self) -> Upgraded:

@@ -243,6 +243,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
             {NOT_IN_EFFECT.format("silent"): "0x40 3x25 0x30"},
         ],
     ),
+    "EarmarkAuditRewritten": (
+        40,
+        [{"earmark_audit_rewritten_total": "0x20 1x90"}],
+        [{"earmark_audit_rewritten_total": "0x60"}, {"earmark_audit_rewritten_total": "4x90"}],
+    ),
     "EarmarkReviewsLate": (
         30,
         [{TASK: f"{DAY_S + 9}x60", SLA: f"{DAY_S}x60"}],

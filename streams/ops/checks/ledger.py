@@ -4,13 +4,15 @@ from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+import structlog
+
 from streams.contract.records.reviews import PENDING_STATES
 from streams.contract.records.rights import RightsEntry
 from streams.policy.registry import AGREEMENT_STATUSES, ends_by_revocation, status_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services.review_quality import figures
-from streams.store import monitoring
+from streams.store import audit, monitoring
 from streams.store.database import Ledger
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue's time to answer
@@ -22,6 +24,9 @@ RIGHTS: Final = (metrics.AGREEMENTS, metrics.AGREEMENTS_ENDING, metrics.OPT_OUTS
 WITHIN_DAYS: Final = (7, 30, 90)
 GRANTS: Final = frozenset({"opt_in", "conditional", "revoked"})
 IN_FORCE: Final = "in_force"
+
+
+log = structlog.get_logger()
 
 
 class LedgerGauges:
@@ -49,6 +54,30 @@ class LedgerGauges:
             metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
         for state in sorted(PENDING_STATES):
             metrics.OPEN_APPEALS.labels(state).set(appeals.get(state, 0))
+
+
+class AuditHead:
+    """Publishes the newest entry of the audit log: its number as a metric, its hash in the log.
+
+    It remembers the last one outside of the database, so that a rewritten log is seen.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._last = 0, audit.START
+
+    def measure(self) -> None:
+        """Set the gauge; compare with the time before."""
+        with self._ledger.reading() as connection:
+            head = audit.head(connection)
+            kept = audit.hash_of(connection, self._last[0])
+        metrics.AUDIT_ENTRIES.set(head[0])
+        if kept != self._last[1]:
+            metrics.AUDIT_REWRITTEN.inc()
+            log.error("audit_rewritten", entry=self._last[0], was=self._last[1], now=kept)
+        if head != self._last:
+            log.info("audit_head", entries=head[0], hash=head[1])
+        self._last = head
 
 
 def measure_catalogue(ledger: Ledger) -> None:

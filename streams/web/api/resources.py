@@ -12,6 +12,7 @@ from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
 from streams.runtime.settings import Settings
 from streams.services.webhooks import Sender
+from streams.store import audit
 from streams.store.audit import Entry, Views
 from streams.store.database import Ledger
 from streams.store.outbox import Relay
@@ -22,7 +23,7 @@ class AppResources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.ledger = Ledger.open(settings.ledger)
+        self.ledger = Ledger.of(settings)
         self.store = ArtefactStore.open(settings.store)
         self.uploads = KeptUploads.open(settings)
         self.fetcher = Fetcher.from_settings(settings)
@@ -40,6 +41,7 @@ class AppResources:
             LedgerAway: the database does not answer; try again later.
         """
         resources = cls(settings)
+        audit.begin_key(resources.ledger)
         resources.uploads.clean()
         resources.views.start()
         if relaying:

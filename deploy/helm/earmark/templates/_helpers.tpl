@@ -74,6 +74,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
       name: {{ $values.ledger.existingSecret }}
       key: {{ $values.ledger.key }}
 {{- end }}
+{{- if and (eq .name "console") $values.ledger.auditSecret }}
+- name: EARMARK_AUDIT_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ $values.ledger.auditSecret }}
+      key: {{ $values.ledger.auditKey }}
+{{- end }}
 {{- if hasPrefix "SASL" $values.kafka.securityProtocol }}
 - name: EARMARK_SASL_USERNAME
   valueFrom:

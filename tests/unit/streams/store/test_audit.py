@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
+from structlog.testing import capture_logs
 
+from streams.ops.checks.ledger import AuditHead
+from streams.runtime.settings import Settings
 from streams.store import audit
 from streams.store.account_tables import AUDIT
 from streams.store.audit import Entry, Views
@@ -131,6 +136,99 @@ def test_views_wait_for_a_database_that_is_away(
         assert time.monotonic() < deadline
         time.sleep(0.01)
     views.stop()
+
+
+@pytest.fixture
+def keyed(ledger: Ledger) -> Ledger:
+    """The same ledger with a key, after three entries without one."""
+    write(ledger, *(Entry("usr_1", "login") for _ in range(3)))
+    return with_keys(ledger, "new", "old")
+
+
+def with_keys(ledger: Ledger, *keys: str) -> Ledger:
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    return Ledger.of(Settings(ledger=url, audit_key=SecretStr(",".join(keys))))
+
+
+def rewrite(ledger: Ledger, first: int, key: bytes | None) -> None:
+    """Change an entry and make all hashes anew, as an owner of the database can."""
+    with ledger.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sqlalchemy.text("ALTER TABLE audit_log DISABLE TRIGGER ALL"))
+        else:
+            for name in ("update", "delete"):
+                connection.execute(sqlalchemy.text(f"DROP TRIGGER audit_log_no_{name}"))
+        previous = audit.hash_of(connection, first - 1)
+        query = sqlalchemy.select(AUDIT).where(AUDIT.c.sequence >= first).order_by(AUDIT.c.sequence)
+        for row in connection.execute(query).all():
+            values = row._asdict() | {"actor": "nobody", "previous": previous}
+            previous = values["hash"] = audit._hash(values, key)
+            where = AUDIT.c.sequence == row.sequence
+            connection.execute(sqlalchemy.update(AUDIT).where(where).values(values))
+
+
+def test_entries_before_the_key_stay_readable(ledger: Ledger, keyed: Ledger) -> None:
+    assert "no entry has the key" in (audit.verify(keyed).fault or "")
+    audit.begin_key(keyed)
+    audit.begin_key(keyed)
+    assert audit.verify(keyed).entries == 4
+    assert audit.verify(keyed).fault is None
+    assert audit.verify(with_keys(ledger, "newest", "new")).fault is None
+    assert audit.verify(with_keys(ledger, "another")).fault == "entry 4 has been changed"
+    assert audit.verify(ledger).fault == "entry 4 has a key: set EARMARK_AUDIT_KEY to check it"
+
+
+def test_no_process_without_the_key_goes_on_with_the_chain(ledger: Ledger, keyed: Ledger) -> None:
+    audit.begin_key(keyed)
+    with pytest.raises(audit.KeyMissing):
+        write(ledger, Entry("usr_1", "login"))
+    assert audit.verify(keyed).fault is None
+
+
+@pytest.mark.parametrize(
+    ("first", "key", "fault"),
+    [
+        (2, None, "no entry has the key: it is not in use, or they are gone"),
+        (2, b"guessed", "entry 2 has been changed"),
+        (5, None, "entry 5 has no key, and those before it have"),
+        (5, b"guessed", "entry 5 has been changed"),
+    ],
+)
+def test_who_owns_the_database_cannot_write_the_chain_anew(
+    keyed: Ledger, first: int, key: bytes | None, fault: str
+) -> None:
+    write(keyed, *(Entry("usr_1", "task_taken") for _ in range(3)))
+    rewrite(keyed, first, key)
+    assert audit.verify(keyed).fault == fault
+
+
+def test_a_published_head_must_be_in_the_log(ledger: Ledger) -> None:
+    write(ledger, Entry("usr_1", "login"), Entry("usr_1", "task_taken"))
+    published = audit.verify(ledger).last_hash
+    write(ledger, Entry("usr_1", "logout"))
+    assert audit.verify(ledger, published).fault is None
+    rewrite(ledger, 1, None)
+    assert audit.verify(ledger).fault is None  # without a key, the chain alone shows nothing
+    assert audit.verify(ledger, published).fault == f"no entry has the hash {published}"
+
+
+def test_the_monitor_publishes_the_head_and_sees_that_it_is_gone(ledger: Ledger) -> None:
+    def rewritten() -> float:
+        return REGISTRY.get_sample_value("earmark_audit_rewritten_total") or 0.0
+
+    before, head = rewritten(), AuditHead(ledger)
+    head.measure()
+    for number in range(1, 4):
+        write(ledger, Entry("usr_1", "login"))
+        with capture_logs() as logs:
+            head.measure()
+        assert logs[0]["hash"] == audit.verify(ledger).last_hash
+        assert REGISTRY.get_sample_value("earmark_audit_entries") == number
+    assert rewritten() == before
+    rewrite(ledger, 3, None)
+    head.measure()
+    head.measure()
+    assert rewritten() == before + 1
 
 
 def test_views_are_written_a_moment_later(ledger: Ledger) -> None:
