@@ -158,8 +158,8 @@ class Settings(BaseSettings):
 
     audit_key: SecretStr | None = Field(
         None,
-        description="key of the audit log's hashes, kept out of the database; of several, ',' "
-        "between, the first writes; never shown",
+        description="key of the audit log, kept out of the database; `NEW,OLD` for a change of "
+        "keys; never shown",
     )
 
     # answers
