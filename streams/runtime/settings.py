@@ -157,9 +157,7 @@ class Settings(BaseSettings):
     ledger: str = Field("sqlite:///.earmark/ledger.db", description="SQLAlchemy URL of the ledger")
 
     audit_key: SecretStr | None = Field(
-        None,
-        description="key of the audit log, kept out of the database; `NEW,OLD` for a change of "
-        "keys; never shown",
+        None, description="key of the audit log, or `NEW,OLD`; never shown"
     )
 
     # answers
