@@ -177,7 +177,9 @@ def _dialect(line: int, text: str) -> Iterator[tuple[int, str]]:
 def _sentences(line: int, text: str) -> Iterator[tuple[int, str]]:
     """Yield the sentences with too many words; code, tables, headings and URLs do not count."""
     prose = re.sub(r"```.*?```|<!--.*?-->", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
-    prose = re.sub(r"(`+)[^`]+\1|``|https?://\S+", lambda m: "code" + "\n" * m[0].count("\n"), prose)
+    prose = re.sub(
+        r"(`+)[^`]+\1|``|https?://\S+", lambda m: "code" + "\n" * m[0].count("\n"), prose
+    )
     prose = re.sub(r"^ *(\||#|    |\t|===|---|\.\. |>>> ).*$", "", prose, flags=re.M)
     prose = re.sub(r"\b(e\.g|i\.e|cf|vs|al|No|Art|p)\.", r"\1", prose)
     offset = 0
