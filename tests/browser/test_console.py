@@ -240,7 +240,7 @@ def test_an_artist_appeals_and_is_right(
         lea.wait_for_timeout(500)
     expect(follows).to_have_text("Listeners see an AI badge")  # a label is no penalty
     lea.goto(appeal)
-    lea.get_by_label("They are right: the decision falls").check()
+    lea.get_by_label("They are right: the decision is reversed").check()
     lea.get_by_label("none", exact=True).check()
     lea.get_by_label("Reasons").fill("The stems show every take.")
     lea.get_by_role("button", name="Decide", exact=True).click()
@@ -256,7 +256,7 @@ def test_an_admin_replays_a_dead_letter(installation: Installation, admin: Page)
     admin.get_by_label("Why").fill("to see whether it was the weather")
     admin.get_by_role("button", name="Replay").click()
     expect(admin.get_by_role("status")).to_contain_text("Replayed to tracks.uploaded/")
-    admin.goto(f"{installation.address}/admin/dead-letters?standing=replayed")
+    admin.goto(f"{installation.address}/admin/dead-letters?status=replayed")
     expect(admin.locator("tbody").last).to_contain_text("replayed")
 
 

@@ -60,7 +60,7 @@ def test_a_picture_that_is_being_drawn_is_asked_for_again(desk: Desk, page: Page
     def answer(route: Route) -> None:
         asked.append(route.request.url)
         if len(asked) < 4:
-            route.fulfill(status=503, json={"status": 503, "said": "It is being drawn."})
+            route.fulfill(status=503, json={"status": 503, "message": "It is being drawn."})
         else:
             route.fulfill(status=200, body=DOT, content_type="image/png")
 

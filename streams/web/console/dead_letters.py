@@ -22,19 +22,18 @@ SHOWN_BYTES: Final = 4_000
 @router.get("/admin/dead-letters")
 def overview(
     visitor: CanAdmin,
-    standing: Annotated[str, Query(max_length=20)] = "open",
+    status: Annotated[str, Query(max_length=20)] = "open",
     reason: Annotated[str, Query(max_length=100)] = "",
     cursor: Cursor = None,
 ) -> Response:
     """Show groups of dead letters by place and reason, and the dead letters, latest first."""
     ledger = visitor.views("dead_letters_seen").ledger
-    status = None if standing == "all" else standing
-    chosen = DeadLetterFilter(status=status, reason=reason or None)
+    chosen = DeadLetterFilter(status=None if status == "all" else status, reason=reason or None)
     return visitor.page(
         "dead_letters.html",
-        groups=dead_letter_store.groups(ledger, DeadLetterFilter(status=status)),
+        groups=dead_letter_store.groups(ledger, DeadLetterFilter(status=chosen.status)),
         part=dead_letter_store.part(ledger, chosen, cursor, SHOWN),
-        standing=standing,
+        shown=status,
         reason=reason,
     )
 

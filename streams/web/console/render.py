@@ -109,5 +109,5 @@ def error_page(request: Request, status: int, message: str) -> Response:
     if request.url.path.startswith("/v1/"):  # a path that not even the API's mount takes
         return problems.response(status, "not_found" if status == 404 else "problem", message)
     if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"status": status, "said": message}, status)
+        return JSONResponse({"status": status, "message": message}, status)
     return page(request, "error.html", status, code=status, message=message)

@@ -65,7 +65,7 @@ class TaskStory:
     rights: list[RightsChanged]
 
     @property
-    def standing(self) -> ReviewDecided | None:
+    def verdict(self) -> ReviewDecided | None:
         """The verdict that counts."""
         latest = self.task["verdict_id"]
         return next((one for one in self.verdicts if one.verdict_id == latest), None)

@@ -23,7 +23,7 @@ function send(file) {
   request.onload = () => {
     if (request.status === 202) { location.assign(request.response.page); return; }
     bar.hidden = true;
-    status.textContent = request.response?.said ?? "It was not taken; try again.";
+    status.textContent = request.response?.message ?? "It was not taken; try again.";
   };
   request.onerror = () => { bar.hidden = true; status.textContent = "The connection broke off; nothing was kept. Try again."; };
   request.send(body);

@@ -10,7 +10,7 @@ for (const image of document.querySelectorAll(".picture img")) {
     asked += 1;
     if ((answer === null || answer.status === 503) && asked < MOST) { setTimeout(again, PAUSE_MS); return; }
     image.hidden = true;
-    caption.textContent = answer?.status === 503 || !answer ? "The picture could not be drawn; load the page again later." : (await answer.json()).said;
+    caption.textContent = answer?.status === 503 || !answer ? "The picture could not be drawn; load the page again later." : (await answer.json()).message;
   }
   image.addEventListener("error", again, { once: true });
   if (image.complete && !image.naturalWidth) again(); // it failed before we were here

@@ -26,7 +26,7 @@ async function renew() {
     const answer = await fetch(lease.dataset.renew, { method: "POST", headers: { "X-CSRF-Token": csrf, Accept: "application/json" } });
     const reply = await answer.json();
     if (answer.ok) lease.textContent = `yours until ${reply.until.slice(11, 16)} UTC`;
-    else { lease.textContent = `no longer yours: ${reply.said}`; lease.className = "chip dead"; return; }
+    else { lease.textContent = `no longer yours: ${reply.message}`; lease.className = "chip dead"; return; }
   } catch { /* the next try shows */ }
   setTimeout(renew, 120000);
 }

@@ -173,7 +173,7 @@ def test_no_stored_text_becomes_markup(console: Console) -> None:
     [
         "/login?next={}", "/tracks?search={}", "/queue?search={}&queue={}&show={}", "/tracks/{}",
         "/appeals?show={}", "/appeals/{}", "/appeals/new?decision={}", "/tasks/{}", "/check/{}",
-        "/admin/dead-letters?standing={}&reason={}", "/admin/dead-letters/{}", "/nowhere/{}",
+        "/admin/dead-letters?status={}&reason={}", "/admin/dead-letters/{}", "/nowhere/{}",
         "/admin/audit?subject={}", "/quality?x={}", "/enter/{}", "/evidence/{}.png",
     ],
 )  # fmt: skip

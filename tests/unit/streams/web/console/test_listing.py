@@ -30,7 +30,7 @@ LISTS = {  # a list, and what each of its rows is known by
     "/tracks": r'href="/tracks/(T-\d+)"',
     "/tracks?search=song": r'href="/tracks/(T-\d+)"',
     "/appeals": r'href="/appeals/(apl_\w+)"',
-    "/admin/dead-letters?standing=all": r'href="/admin/dead-letters/(ddl_\w+)"',
+    "/admin/dead-letters?status=all": r'href="/admin/dead-letters/(ddl_\w+)"',
     "/admin/audit": r'<td class="num">(\d+)</td>',
     "/admin/webhooks": r'<span class="sub">(whd_\w+)</span>',
 }
