@@ -4,6 +4,7 @@ Exit codes: 0; 1 where the bundle is refused or a test fails; 2 for a wrong comm
 """
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -213,46 +214,36 @@ def publish(
              f"earmark policy publish {bundle} --by NAME")  # fmt: skip
 
 
-@app.command()
-def disable(
-    rule: Rule,
-    by: opt.By = "",
-    why: opt.Why = "",
-    dry_run: opt.DryRun = False,
-    state: opt.StateOption = HERE,
-) -> None:
-    """Disable a rule at once, whatever its mode in the policy."""
-    _switch(rule, "killed", operator(by), why, state, dry_run=dry_run)
+def _switch(position: Literal["killed", "on"], done: str) -> Callable[..., None]:
+    """Return the command that brings a rule's switch into a position."""
+
+    def command(
+        rule: Rule,
+        by: opt.By = "",
+        why: opt.Why = "",
+        dry_run: opt.DryRun = False,
+        state: opt.StateOption = HERE,
+    ) -> None:
+        from streams.services.policies.publishing import UnknownRule, switch_rule
+
+        settings, ledger = settings_of(state), ledger_of(state)
+        try:
+            name = switch_rule(settings, ledger, rule, position, operator(by), why, dry_run=dry_run)
+        except UnknownRule as error:
+            raise typer.BadParameter(error.detail) from error
+        if dry_run:
+            echo(f"rule {rule} would be {done} by {name}")
+            return
+        echo(f"rule {rule} is {done} by {name}; workers take it up within seconds")
+        echo("what was decided before stays until: earmark redecide --since 7d --yes")
+
+    return command
 
 
-@app.command()
-def enable(
-    rule: Rule,
-    by: opt.By = "",
-    why: opt.Why = "",
-    dry_run: opt.DryRun = False,
-    state: opt.StateOption = HERE,
-) -> None:
-    """Enable a disabled rule again; this takes the right to release."""
-    _switch(rule, "on", operator(by), why, state, dry_run=dry_run)
-
-
-def _switch(
-    rule: str, position: Literal["killed", "on"], by: str, why: str, state: Path, *, dry_run: bool
-) -> None:
-    from streams.services.policies.publishing import UnknownRule, switch_rule
-
-    settings, ledger = settings_of(state), ledger_of(state)
-    try:
-        name = switch_rule(settings, ledger, rule, position, by, why, dry_run=dry_run)
-    except UnknownRule as error:
-        raise typer.BadParameter(error.detail) from error
-    done = "disabled" if position == "killed" else "enabled"
-    if dry_run:
-        echo(f"rule {rule} would be {done} by {name}")
-        return
-    echo(f"rule {rule} is {done} by {name}; workers take it up within seconds")
-    echo("what was decided before stays until: earmark redecide --since 7d --yes")
+at_once = "Disable a rule at once, whatever its mode in the policy."
+app.command("disable", help=at_once)(_switch("killed", "disabled"))
+again = "Enable a disabled rule again; this takes the right to release."
+app.command("enable", help=again)(_switch("on", "enabled"))
 
 
 def redecide(

@@ -3,8 +3,7 @@
 An archive is Zstandard over records, each with a JSON header and two blobs (landmarks, index
 keys). The first record describes the banks; their audit log and their items follow. The last one
 contains their number and their hash. A file is read to its end and checked before any of it is
-used. Index keys are included because making them takes the time: a million items are added
-within minutes. They only help to find candidates; landmarks decide whether something matches.
+used. Index keys are included because making them takes the time.
 """
 
 import hashlib

@@ -1,11 +1,8 @@
 """Banks: sets of known recordings, each with an owner, thresholds and a switch.
 
-The kind of a bank is the meaning of its matches. ``catalogue``: recordings of the platform.
-``registered_ai``: output that a generator's maker registered. ``stay_down``: removed recordings
-that must not return. ``golden``: recordings to measure with, which decide nothing. A new bank is
-rolled out on a share of the uploads, chosen by content, so the same file always gets the same
-answer. A bank that misbehaves is disabled until a time. Every change adds a line to the audit log,
-in its own transaction.
+The kind of a bank (``BankKind``) is the meaning of its matches. A new bank is rolled out on a
+share of the uploads, chosen by content, so the same file always gets the same answer. Every
+change adds a line to the audit log, in its own transaction.
 """
 
 import hashlib
@@ -41,15 +38,13 @@ class Bank(BaseModel):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
     kind: BankKind
     owner: Text
-    enabled_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Share of the uploads that are looked up here; chosen by content."""
-    disabled_until: AwareDatetime | None = None
-    """Uploads from before this time are not looked up here."""
+    enabled_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0  # of the uploads
+    disabled_until: AwareDatetime | None = None  # for uploads from before that time
+    # Stricter than the frozen thresholds where they are above them, and never laxer.
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Stricter than the frozen thresholds where it is above them, and never laxer."""
     min_overlap_s: Annotated[float, Field(ge=0)] = 0.0
+    # Of items without one of their own.
     generator: Text | None = None
-    """Of items without one of their own."""
     licence: Text | None = None
     note: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 

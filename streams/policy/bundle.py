@@ -45,6 +45,7 @@ _MEANT: Final = {
     VERSION: "a version of three numbers, as in 2.1.0",
     rules.MODE: "a mode: draft, shadow, canary 5%, live or retired",
     rules.REASON_CODE: "a reason code, as in R-MY-RULE",
+    rules.SPAN: "a span of time: write 72h or 30d",
     r"^([A-Z]{2}|Worldwide)$": "a country's two letters, as in DE, or Worldwide",
 }
 
@@ -62,8 +63,7 @@ class Defaults(Strict):
 class Agreement(Strict):
     """One licence agreement. Days are UTC, both ends included; no end is open-ended.
 
-    Agreements in a policy file are for small installations and samples. Larger ones keep them in
-    the rights registry (``rights.changed``), which prevails over an agreement of the same id.
+    The rights registry (``rights.changed``) prevails over an agreement of the same id.
     """
 
     id: Identifier

@@ -1,8 +1,7 @@
 """The part of CEL that conditions are written in: text to a tree, every node with its place.
 
-CEL (the Common Expression Language) has no loops and no assignments, so a condition always
-ends and changes nothing. Literals, features (``ai.p_value``), ``params.x``, the operators of
-``_POWERS``, ``!``, ``? :``, lists, ``size()`` and ``METHODS`` are accepted; macros are not.
+Literals, features (``ai.p_value``), ``params.x``, the operators of ``_POWERS``, ``!``, ``? :``,
+lists, ``size()`` and ``METHODS`` of the Common Expression Language are accepted; macros are not.
 The parser of PyPI's cel-python takes half a second to build and names no reason for an error.
 """
 

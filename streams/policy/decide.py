@@ -1,9 +1,8 @@
 """The records of one decision: labels, consequences, a task, a statement, usage, credits.
 
-Pure: the same analysis, facts, policy and superseded decision give the same records with the
-same ids. A decision's id is a hash of what it rests on: upload, content, analysis, policy, the
-facts of people and registries, known recordings. The superseded decision is part of it too, so
-that A, then B, then A again are three decisions.
+A decision's id is a hash of what it rests on: upload, content, analysis, policy, the facts of
+people and registries, known recordings. The superseded decision is part of it too, so that A,
+then B, then A again are three decisions.
 """
 
 import hashlib
@@ -66,14 +65,9 @@ def decide(
     previous: TrackDecided | None = None,
     cause: Cause | None = None,
 ) -> DecisionRecords:
-    """Decide about a track.
+    """Decide about an analysed track, as of its upload where no facts are given.
 
-    Args:
-        event: the analysis with its upload.
-        bundle: the policy.
-        facts: of people and registries; None: none, as of the upload.
-        previous: the decision that this one supersedes.
-        cause: why it is decided again.
+    ``previous`` is the decision that this one supersedes, ``cause`` why it is decided again.
     """
     facts = Facts(at=event.uploaded_at) if facts is None else facts
     evaluation = evaluate_territories(event, facts, bundle)
@@ -232,19 +226,13 @@ class _Basis:
         if not reasons.due(self.evaluation):
             return None
         previous = self.previous
-        replaces = None if previous is None else previous.statement_id
-        if previous is not None and replaces is not None and not decided.changed_dimensions:
+        replaces = previous.statement_id if previous else None
+        if previous and replaces and not decided.changed_dimensions:
             rules = [hit.rule_id for hit in decided.rules]
             if rules == [hit.rule_id for hit in previous.rules]:
                 return None
-        return reasons.statement_of(
-            self.event,
-            self.evaluation,
-            self.bundle,
-            self.decision_id,
-            replaces,
-            decided_at=self.facts.at,
-        )
+        basis = (self.event, self.evaluation, self.bundle, self.decision_id)
+        return reasons.statement_of(*basis, replaces, decided_at=self.facts.at)
 
 
 def _matches_digest(event: TrackClassified) -> str | None:

@@ -1,13 +1,9 @@
 """The decision: which rules hold, and what follows from all of them together.
 
-It is a pure function of a snapshot, a bundle and the track's key, which only chooses canaries
-and samples. In each dimension the strictest value wins, whatever the order of the rules in the
-file, unless a rule of higher priority lifts that dimension. A licensed track bears no penalty
-but from rules with ``despite_licence``. Its badge stays, because that is a fact. While an appeal
-has interim relief, only the badge stays as well. Reviews stay too: a review is no penalty.
-
-Rules on trial (``shadow``, and canaries outside of their share) are evaluated beside them. The
-result contains what they would change, and nothing follows from it.
+In each dimension the strictest value wins, unless a rule of higher priority lifts that dimension.
+A licensed track bears no penalty but from rules with ``despite_licence``. Its badge, a fact, and
+reviews stay, as they do while an appeal has interim relief. Rules on trial (``shadow``, canaries
+outside of their share) are evaluated beside them; nothing follows from what they would change.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,11 +72,7 @@ class Evaluation:
 
 def restricted(actions: Actions) -> bool:
     """Whether any dimension but display is worse than the most lenient."""
-    return any(
-        getattr(actions, dimension) != order[0]
-        for dimension, order in STRICTNESS.items()
-        if dimension != FACTUAL
-    )
+    return any(dimension != FACTUAL for dimension in actions.differences(NEUTRAL))
 
 
 def evaluate(
@@ -92,15 +84,11 @@ def evaluate(
     off: frozenset[str] = frozenset(),
     lapsed: frozenset[str] = frozenset(),
 ) -> Evaluation:
-    """Return the result of ``bundle`` for a track.
+    """Return the result of ``bundle`` for a track with a full snapshot.
 
-    Args:
-        values: a full snapshot.
-        bundle: the policy.
-        key: the track's id; None: no track in particular, and no canary acts.
-        overrides: ids of the overrides that apply, sorted.
-        off: rules that are switched off.
-        lapsed: rules whose consequences have run out.
+    ``key`` is the track's id; None: no track in particular, and no canary acts. ``overrides`` are
+    the ids of those that apply, sorted; ``off`` the rules that are switched off; ``lapsed`` those
+    whose consequences have run out.
     """
     closed = off | {name for one in bundle.overrides if one.id in overrides for name in one.off}
     all_held = _held(values, bundle, overrides)

@@ -41,39 +41,24 @@ class Rulings:
 
 @dataclass(frozen=True)
 class Facts:
-    """What holds now.
-
-    Args:
-        at: the moment.
-        verdict: the verdict in force that states a label.
-        undone: verdicts that stated one and have been taken back.
-        findings: what people found beside the extent.
-        appeal: the appeal that was decided for the appellant, newest.
-        appeal_open: whether an appeal is in progress.
-        interim_relief: whether consequences rest until it is decided.
-        entries: registry entries that may be about the track.
-        off: rules that are switched off.
-        edges: moments at which any of this changes by itself.
-        foreign: whether another distributor delivered the track first.
-    """
+    """What holds at a moment."""
 
     at: datetime
-    verdict: ReviewDecided | None = None
-    undone: tuple[ReviewDecided, ...] = ()
-    findings: tuple[str, ...] = ()
-    appeal: AppealChanged | None = None
-    appeal_open: bool = False
-    interim_relief: bool = False
-    entries: tuple[RightsChanged, ...] = ()
-    off: frozenset[str] = frozenset()
-    edges: tuple[datetime, ...] = ()
-    foreign: bool = False
+    verdict: ReviewDecided | None = None  # in force, and states a label
+    undone: tuple[ReviewDecided, ...] = ()  # stated a label, and have been taken back
+    findings: tuple[str, ...] = ()  # what people found beside the extent
+    appeal: AppealChanged | None = None  # the newest that was decided for the appellant
+    appeal_open: bool = False  # an appeal is in progress
+    interim_relief: bool = False  # consequences rest until that is decided
+    entries: tuple[RightsChanged, ...] = ()  # of the registry, that may be about the track
+    off: frozenset[str] = frozenset()  # rules that are switched off
+    edges: tuple[datetime, ...] = ()  # moments at which any of this changes by itself
+    foreign: bool = False  # another distributor delivered the track first
 
     def digest(self, more: Iterable[Any] = ()) -> str | None:
-        """Return SHA-256 over the facts; None where there are none.
+        """Return SHA-256 over the facts, None where there are none.
 
-        Args:
-            more: plain data that also counts: entries used, overrides, rules lapsed or off.
+        ``more`` is plain data that also counts: entries used, overrides, rules lapsed or off.
         """
         people = [
             self.verdict and self.verdict.verdict_id,

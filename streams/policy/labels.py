@@ -6,10 +6,9 @@ the effective one is chosen by precedence, highest first:
     appeal > reviewer > provenance (confirmed) > registry
            > declaration of All or Partly > detector > declaration of None
 
-A declaration of AI is believed at once. A declaration of no AI is believed only without any
-other label: a detector that abstains has looked, and its ``Unknown`` ranks above the declared
-``None``, because the claim is then unverified. A label with ``neg`` withdraws another of the
-same ``origin`` and is never effective. Nothing is ever deleted.
+A declaration of no AI is believed only without any other label: a detector that abstains has
+looked, and its ``Unknown`` ranks above the declared ``None``. A label with ``neg`` withdraws
+another of the same ``origin`` and is never effective.
 """
 
 from collections.abc import Iterable

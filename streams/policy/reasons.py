@@ -1,9 +1,8 @@
 """Statements of reasons (DSA Article 17), in the Transparency Database's field names.
 
-There is one for each decision that restricts anything: what was restricted where and until when,
-on what facts and grounds, whether a machine decided, and how to object. The texts come from
-templates and the policy, and contain no personal data. Statements are stored, not submitted:
-whether a platform must submit them is a question for its lawyers.
+There is one for each decision that restricts anything. The texts come from templates and the
+policy, and contain no personal data. Statements are stored, not submitted: whether a platform
+must submit them is a question for its lawyers.
 """
 
 from collections.abc import Iterable

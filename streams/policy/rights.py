@@ -1,11 +1,8 @@
 """What follows from the registry for one track in one territory at one time.
 
-An agreement counts when it is verified or at least undisputed, in force, names the tool and
-covers the territory. One licensed tool does not cover another, so each needs its own. What a
-deliverer claims is only a claim: the registry must contain the entry.
-
-An opt-out in force prevails over every grant, and over the licence of the generator. Nor does
-that licence help a delivery whose own agreement was revoked.
+An agreement counts when the registry contains it undisputed, it is in force, names the tool and
+covers the territory; each tool needs its own. An opt-out in force prevails over every grant, and
+over the licence of the generator. Nor does that help where the own agreement was revoked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -199,11 +196,9 @@ class _Reading:
             generator = change.generator
             if generator is not None and tool.name.casefold() in folded(names_of(generator)):
                 licence = licence_of(generator, tool.version, self.territory, self.at)
-                if licence is None:
-                    self._use(change, "generator", "unknown")
-                    return "unknown"
-                self._use(change, "generator", licence.status, licence.agreement_id)
-                return licence.status
+                status = licence.status if licence else "unknown"
+                self._use(change, "generator", status, licence.agreement_id if licence else None)
+                return status
         return "unknown"
 
     def derivative(self) -> str:

@@ -1,12 +1,8 @@
 """The published feature schema: what a condition may ask, of which type, and what it means.
 
 ``alone`` is what a feature may be where only the detector finds AI: from it follows whether a
-rule could rest on a single score. ``None`` there means anything. The feature is then the
-detector's own, or states nothing about AI: a name, a duration, that a file is signed, that an
-agreement ended. ``ABOUT_THE_LABEL`` names the features of the label's source. Where that source
-finds no AI, only the detector can find it.
-
-Published as JSON by ``earmark policy features --json``; additive evolution only.
+rule could rest on a single score. ``None`` means anything: the feature is the detector's own, or
+states nothing about AI. ``earmark policy features --json`` publishes the schema; it only grows.
 """
 
 import itertools
@@ -40,29 +36,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature.
-
-    Args:
-        kind: its type.
-        default: its value where nothing is known of it.
-        meaning: a sentence for the authors of policies.
-        values: the only values it takes, of texts; empty: any.
-        missing: whether it may be null; a rule that reads it has ``on_missing``.
-        alone: its possible values where only the detector finds AI; None: any.
-    """
+    """One feature."""
 
     kind: Kind
-    default: Value
-    meaning: str
-    values: tuple[str, ...] = ()
-    missing: bool = False
-    alone: tuple[Value, ...] | None = None
+    default: Value  # where nothing is known of it
+    meaning: str  # a sentence for the authors of policies
+    values: tuple[str, ...] = ()  # the only values it takes, of texts; empty: any
+    missing: bool = False  # it may be null; a rule that reads it has ``on_missing``
+    alone: tuple[Value, ...] | None = None  # its values where only the detector finds AI
 
 
 EXTENTS: Final = tuple(Extent)
 DECLARED: Final = (*(one for one in Extent if one is not Extent.UNKNOWN), "absent")
 SAYS_AI: Final = (Extent.ALL, Extent.PARTLY)
 NO_AI: Final = ("None", "Unknown")
+# Of the label's source. Where that source finds no AI, only the detector can find it.
 ABOUT_THE_LABEL: Final = ("label.certainty", "label.source", "review.by_person")
 CLEARING: Final = ("licensed", "not_fraud", "not_impersonation", "not_removed_before")
 """Findings for the deliverer: no signal against any person."""

@@ -71,9 +71,7 @@ class SourceMap:
     def place(self, path: Path, offset: int | None = None) -> tuple[int, int]:
         """Return line and column of ``path``, or of what encloses it.
 
-        Args:
-            path: keys and indices from the top.
-            offset: a character of the text that stands there, counted from 0.
+        ``offset`` is a character of the text that stands there, counted from 0.
         """
         while path and path not in self.positions:
             path, offset = path[:-1], None
