@@ -27,12 +27,14 @@ def chart_facts() -> str:
     """Return what the chart's templates know of each process, as JSON.
 
     ``topic``: what KEDA asks for the lag of; without one it adds up all topics of the group.
+    ``secrets``: of the database's addresses, those that the process gets.
     """
     facts = {
         process.name: {
             "grouped": bool(process.reads),
             "single": process.single,
             "topic": process.reads[0] if len(process.reads) == 1 else "",
+            "secrets": [name for name in process.secrets if name in ("ledger", "index")],
         }
         for process in PROCESSES.values()
     }
@@ -40,11 +42,16 @@ def chart_facts() -> str:
 
 
 def compose_services() -> str:
-    """Return the services of the processes in ``compose.yaml``."""
-    return "".join(
-        f"  {name}:\n    <<: *worker\n    command: [worker, {name}]\n{COMPOSE_EXTRAS.get(name, '')}"
-        for name in PROCESSES
-    )
+    """Return the services of the processes in ``compose.yaml``, each with its own secrets."""
+    services = []
+    for name, process in PROCESSES.items():
+        secret = next((one for one in ("ledger", "index") if one in process.secrets), None)
+        variable = f", EARMARK_{secret.upper()}: *database" if secret else ""
+        services.append(
+            f"  {name}:\n    <<: *worker\n    command: [worker, {name}]\n"
+            f"    environment: {{<<: *settings{variable}}}\n{COMPOSE_EXTRAS.get(name, '')}"
+        )
+    return "".join(services)
 
 
 def scraped_names() -> str:

@@ -50,6 +50,7 @@ def schema() -> Schema:
             ledger=_object(
                 existingSecret=TEXT, key=NAME, url=TEXT, auditSecret=TEXT, auditKey=NAME
             ),
+            index=_object(existingSecret=TEXT, key=NAME),
             kafka=_kafka(),
             policy=_object(content=TEXT, existingConfigMap=TEXT, key=NAME),
             persistence=_object(
@@ -65,7 +66,7 @@ def schema() -> Schema:
                 annotations=WORDS,
             ),
             console=_console(),
-            topicsJob=_object(enabled=FLAG),
+            topicsJob=_object(enabled=FLAG, acls=FLAG),
             migrateJob=_object(enabled=FLAG),
             jobResources=_resources(),
             doctor=_object(enabled=FLAG, resources=_resources()),
@@ -104,6 +105,7 @@ def _process() -> Schema:
         enabled=FLAG,
         replicas=_whole(0),
         settings=_ref("settings"),
+        kafkaUser=TEXT,
         image=_ref("image"),
         resources=_resources(),
         startupSeconds=_whole(5),

@@ -12,10 +12,17 @@ from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kafka.admin import ACL
+
     from streams.runtime.kafka.topic_plan import Change
     from streams.runtime.settings import Settings
 
 VISIBLE_S: Final = 10.0
+Acls = Annotated[
+    bool, typer.Option("--acls", help="Also the rights of a Kafka user for each process.")
+]
+Principal = Annotated[str, typer.Option("--principal", help="Names of these users.")]
+USERS: Final = "User:earmark-{process}"
 
 app = typer.Typer(no_args_is_help=True, help="Create topics and align them with the settings.")
 groups = typer.Typer(no_args_is_help=True, help="Consumer groups of the processes.")
@@ -24,6 +31,8 @@ groups = typer.Typer(no_args_is_help=True, help="Consumer groups of the processe
 @app.command()
 def plan(
     check: Annotated[bool, typer.Option("--check", help="Exit 1 where something differs.")] = False,
+    acls: Acls = False,
+    principal: Principal = USERS,
 ) -> None:
     """Show how the topics on EARMARK_BROKERS differ from the settings."""
     from streams.runtime.kafka.topic_plan import open_admin
@@ -32,9 +41,10 @@ def plan(
     settings = Settings.from_env()
     with open_admin(settings) as admin:
         changes = _changes(admin, settings)
+        missing = _rights(admin, settings, principal) if acls else []
     _show(changes, "topics are as they should be")
     _advise(changes)
-    raise SystemExit(1 if changes and check else 0)
+    raise SystemExit(1 if (changes or missing) and check else 0)
 
 
 @app.command()
@@ -42,16 +52,19 @@ def apply(
     grow: Annotated[
         bool, typer.Option("--grow", help="Also add partitions. Drain first: order breaks.")
     ] = False,
+    acls: Acls = False,
+    principal: Principal = USERS,
     dry_run: opt.DryRun = False,
 ) -> None:
     """Create missing topics and set what differs; list what is left to do."""
     from streams.ops.embedded_broker import ensure_topics
+    from streams.runtime.kafka.acls import grant
     from streams.runtime.kafka.topic_plan import apply as apply_changes
     from streams.runtime.kafka.topic_plan import open_admin
     from streams.runtime.settings import Settings
 
     if dry_run:
-        plan(check=False)
+        plan(check=False, acls=acls, principal=principal)
     settings = Settings.from_env()
     with open_admin(settings) as admin:
         done = apply_changes(admin, _changes(admin, settings), grow=grow)
@@ -65,6 +78,8 @@ def apply(
             if not late or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
+        if acls:
+            grant(admin, _rights(admin, settings, principal))
     if left:
         echo("left as it is:")
         _show(left)
@@ -132,6 +147,17 @@ def _changes(admin: Any, settings: "Settings") -> "list[Change]":
     from streams.runtime.kafka import topic_plan
 
     return topic_plan.plan(topic_plan.target_shapes(settings), topic_plan.on_broker(admin))
+
+
+def _rights(admin: Any, settings: "Settings", principal: str) -> "list[ACL]":
+    """Print how the rights differ; return those that are missing."""
+    from streams.runtime.kafka import acls
+
+    missing, extra = acls.differences(admin, acls.targets(settings, principal))
+    lines = [f"grant      {acls.as_text(acl)}" for acl in missing]
+    lines += [f"more       {acls.as_text(acl)}: needed by no process" for acl in extra]
+    echo(*lines or ["rights are as they should be"])
+    return missing
 
 
 def _advise(left: "Sequence[Change]") -> None:

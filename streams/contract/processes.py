@@ -22,6 +22,9 @@ class Process:
     entry: str
     meaning: str  # what it does, for the table of the chart's values
     reads: tuple[str, ...] = ()  # the topics of its consumer group; none: it has no group
+    writes: tuple[str, ...] = ()  # beside the dead letters of what it reads
+    watches: bool = False  # it describes all topics and groups
+    secrets: tuple[str, ...] = ()  # of SECRETS, the settings that it uses
     single: bool = False  # exactly one copy runs
     cpu: str = "100m"
     memory: str = "256Mi"
@@ -29,11 +32,23 @@ class Process:
     chart: dict[str, Any] = field(default_factory=dict)
 
 
+# Settings that hold or lead to secrets, beside those of the broker; each process gets its own.
+SECRETS: Final = (
+    *("ledger", "index", "audit_key"),
+    *("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
+)
+DECISIONS: Final = (  # of each decision
+    *(topics.LABELLED, topics.DECIDED, topics.REVIEWS_REQUESTED, topics.POLICIES_SHADOWED),
+    *(topics.STATEMENTS_WRITTEN, topics.USAGE_ATTRIBUTED, topics.CREDITS_DERIVED),
+)
+
 FINGERPRINT: Final = Process(
     "fingerprint",
     "streams.stages.fingerprint:run_fingerprint",
     "Fetches and decodes audio: CPU. Two decode processes keep two cores busy",
     reads=(topics.UPLOADED,),
+    writes=(topics.FINGERPRINTED,),
+    secrets=("index",),
     cpu="1",
     memory="1Gi",
     memory_limit="3Gi",
@@ -44,6 +59,8 @@ CLASSIFY: Final = Process(
     "streams.stages.classify:run_classify",
     "Scores observations: CPU, or a GPU",
     reads=(topics.FINGERPRINTED,),
+    writes=(topics.CLASSIFIED,),
+    secrets=("ledger", "index"),  # operators run their commands there: it has the memory
     cpu="1",
     memory="1Gi",
     memory_limit="3Gi",
@@ -53,6 +70,8 @@ DECIDE: Final = Process(
     "streams.stages.decide:run_decide",
     "Derives labels and decides by policy",
     reads=(topics.CLASSIFIED,),
+    writes=(*DECISIONS, topics.POLICIES_CHANGED),
+    secrets=("ledger",),
 )
 REDECIDE: Final = Process(
     "redecide",
@@ -65,29 +84,38 @@ REDECIDE: Final = Process(
         topics.RIGHTS_CHANGED,
         topics.REOPENED,
     ),
+    writes=(*DECISIONS, topics.REOPENED),
+    secrets=("ledger", "index"),
 )
 LEDGER: Final = Process(
     "ledger",
     "streams.stages.ledger:run_ledger",
     "Projects every topic into the ledger",
     reads=topics.ALL,
+    secrets=("ledger",),
 )
 CATALOGUE: Final = Process(
     "catalogue",
     "streams.stages.catalogue:run_catalogue",
     "The reference catalogue: disable it once yours reads tracks.decided",
     reads=(topics.DECIDED,),
+    writes=(topics.DECISIONS_APPLIED,),
+    secrets=("ledger",),
 )
 CONSOLE: Final = Process(
     "console",
     "streams.web.console.server:run_console",
     'The review console and the HTTP API; its address: see "console"',
+    writes=topics.EVENTS,  # a dead letter of any is sent again
+    secrets=SECRETS,
     memory_limit="768Mi",
 )
 MONITOR: Final = Process(
     "monitor",
     "streams.ops.monitor:run_monitor",
     "Measures the installation; exactly one",
+    watches=True,
+    secrets=("ledger", "index"),
     single=True,
     cpu="50m",
     memory="128Mi",

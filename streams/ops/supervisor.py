@@ -19,6 +19,7 @@ from typing import Final
 import orjson
 import structlog
 
+from streams.contract.processes import PROCESSES
 from streams.runtime.processes import dying_with, free_port, undisturbed
 from streams.runtime.settings import Settings
 
@@ -60,7 +61,7 @@ class Child:
         with undisturbed(), self.log_path.open("ab") as log_file:
             self.process = subprocess.Popen(
                 [sys.executable, *COMMAND, self.name],
-                env=kept | self.settings.environment(),
+                env=kept | self.settings.environment(PROCESSES.get(self.name)),
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,

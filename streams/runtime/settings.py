@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from detector.errors import Fatal
+from streams.contract.processes import SECRETS, Process
 
 PREFIX = "EARMARK_"
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -394,12 +395,15 @@ class Settings(BaseSettings):
         text = self.audit_key.get_secret_value() if self.audit_key else ""
         return tuple(key.strip().encode() for key in text.split(",") if key.strip())
 
-    def environment(self) -> dict[str, str]:
-        """Return the settings as variables for a child process.
+    def environment(self, process: Process | None = None) -> dict[str, str]:
+        """Return the settings as variables for a child process, with the secrets that it uses.
 
-        It includes the secrets; only the child's own user can read its environment.
+        Only the child's own user can read its environment.
         """
-        values = {name: value for name, value in self if value is not None}
+        unused = set(SECRETS) - set(process.secrets) if process else set()
+        values = {name: value for name, value in self if value is not None and name not in unused}
+        if process and "index" in process.secrets:  # the ledger's address, which it may not have
+            values["index"] = self.index_url
         secrets = {k: v.get_secret_value() for k, v in values.items() if isinstance(v, SecretStr)}
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in (values | secrets).items()}
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from streams.contract import topics
-from streams.contract.processes import PROCESSES
+from streams.contract.processes import PROCESSES, SECRETS
 from streams.runtime.settings import PREFIX, Settings, SettingsError
 from tests.deploy.helm import CHART, Object, of_kind
 from tests.deploy.schemas import schema_problems
@@ -170,7 +170,7 @@ def _of_jobs(objects: Sequence[Object]) -> Iterator[str]:
     for name, job in of_kind(objects, "Job").items():
         component = job["metadata"]["labels"][COMPONENT]
         args = pod(job)["spec"]["containers"][0]["args"]
-        if args != JOBS.get(component):
+        if [word for word in args if word != "--acls"] != JOBS.get(component):
             yield f"{name}: runs {args}"
         if pod(job)["spec"]["restartPolicy"] != "OnFailure" or job["spec"]["backoffLimit"] < 3:
             yield f"{name}: gives up while the broker is still starting"
@@ -224,8 +224,16 @@ def _of_environment(
         yield f"{name}: probes cannot reach it"
     if settings.console_host != "0.0.0.0":  # noqa: S104 - in a pod
         yield f"{name}: nobody could reach the console"
-    if PREFIX + "LEDGER" not in variables:
+    process = PROCESSES.get(name.removeprefix("music-earmark-"))
+    used = process.secrets if process else SECRETS
+    if "ledger" in used and PREFIX + "LEDGER" not in variables:
         yield f"{name}: without a ledger"
+    if "index" in used and not {PREFIX + "LEDGER", PREFIX + "INDEX"} & variables.keys():
+        yield f"{name}: without an index"
+    for variable in pod(manifest)["spec"]["containers"][0].get("env", []):
+        setting = variable["name"].removeprefix(PREFIX).lower()
+        if setting in set(SECRETS) - set(used):
+            yield f"{name}: has the secret {setting}, which it does not use"
 
 
 def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:

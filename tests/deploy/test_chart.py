@@ -323,6 +323,34 @@ def test_the_values_that_the_readme_shows_make_a_sound_installation(tmp_path: Pa
     assert secret == yaml.safe_load((CHART / "values.yaml").read_text())["ledger"]["existingSecret"]
 
 
+def test_a_process_has_its_own_kafka_user_and_only_its_secrets() -> None:
+    deployments = of_kind(helm.variant("sasl"), "Deployment")
+    secrets = {}
+    for process in ("fingerprint", "classify", "decide"):
+        spec = deployments[f"music-earmark-{process}"]["spec"]["template"]["spec"]
+        env = {one["name"]: one for one in spec["containers"][0]["env"]}
+        password = {one["name"]: one for one in spec["volumes"]}["kafka-password"]
+        user = env["EARMARK_SASL_USERNAME"]["valueFrom"]["secretKeyRef"]["name"]
+        assert password["secret"]["secretName"] == user
+        stores = env.keys() & {"EARMARK_LEDGER", "EARMARK_INDEX"}
+        secrets[process] = (
+            user,
+            {env[name]["valueFrom"]["secretKeyRef"]["name"] for name in stores},
+        )
+    assert secrets == {
+        "fingerprint": ("kafka-user-fingerprint", {"index"}),
+        "classify": ("kafka-user", {"ledger", "index"}),
+        "decide": ("kafka-user", {"ledger"}),
+    }
+    (job,) = (one for name, one in of_kind(helm.variant("sasl"), "Job").items() if "topics" in name)
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["topics", "apply", "--acls"]
+
+
+def test_the_network_is_closed_unless_it_is_opened() -> None:
+    assert of_kind(render("--set", "ledger.url=postgresql://db/e", "--set",
+                          "ledger.existingSecret="), "NetworkPolicy")  # fmt: skip
+
+
 def test_notes_say_the_next_three_steps() -> None:
     text = (CHART / "templates" / "NOTES.txt").read_text()
     assert all(f"\n{number}. " in text for number in (1, 2, 3))

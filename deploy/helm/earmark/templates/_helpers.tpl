@@ -64,10 +64,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/* What a container has in the environment beside the ConfigMap: secrets and its own settings.
-     (dict "root" $ "name" process "settings" own settings "extra" further variables) */}}
+     (dict "root" $ "name" process "settings" own settings "extra" further variables
+     "user" the Secret of its own Kafka user) */}}
 {{- define "earmark.env" -}}
 {{- $values := .root.Values -}}
-{{- if $values.ledger.existingSecret }}
+{{- $facts := .root.Files.Get "files/processes.json" | fromJson }}
+{{- $secrets := list "ledger" "index" }}
+{{- if .name }}
+{{- $secrets = (index $facts .name).secrets }}
+{{- end }}
+{{- if and $values.ledger.existingSecret (has "ledger" $secrets) }}
 - name: EARMARK_LEDGER
   valueFrom:
     secretKeyRef:
@@ -81,11 +87,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
       name: {{ $values.ledger.auditSecret }}
       key: {{ $values.ledger.auditKey }}
 {{- end }}
+{{- $index := $values.index.existingSecret | default $values.ledger.existingSecret }}
+{{- if and $index (has "index" $secrets) (not $values.settings.index) }}
+- name: EARMARK_INDEX
+  valueFrom:
+    secretKeyRef:
+      name: {{ $index }}
+      key: {{ ternary $values.index.key $values.ledger.key (ne $values.index.existingSecret "") }}
+{{- end }}
 {{- if hasPrefix "SASL" $values.kafka.securityProtocol }}
 - name: EARMARK_SASL_USERNAME
   valueFrom:
     secretKeyRef:
-      name: {{ required "kafka.sasl.existingSecret is needed with SASL" $values.kafka.sasl.existingSecret }}
+      name: {{ required "kafka.sasl.existingSecret is needed with SASL" (.user | default $values.kafka.sasl.existingSecret) }}
       key: {{ $values.kafka.sasl.usernameKey }}
 {{- end }}
 {{- if and (eq .name "console") $values.console.oidc.issuer }}
@@ -128,19 +142,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
+{{/* (dict "root" $ "user" the Secret of its own Kafka user) */}}
 {{- define "earmark.volumes" -}}
-{{- $values := .Values -}}
+{{- $values := .root.Values -}}
 - name: state
 {{- if $values.persistence.enabled }}
   persistentVolumeClaim:
-    claimName: {{ $values.persistence.existingClaim | default (printf "%s-artefacts" (include "earmark.fullname" .)) }}
+    claimName: {{ $values.persistence.existingClaim | default (printf "%s-artefacts" (include "earmark.fullname" .root)) }}
 {{- else }}
   emptyDir: {}
 {{- end }}
 {{- if hasPrefix "SASL" $values.kafka.securityProtocol }}
 - name: kafka-password
   secret:
-    secretName: {{ $values.kafka.sasl.existingSecret }}
+    secretName: {{ .user | default $values.kafka.sasl.existingSecret }}
     defaultMode: 0440
     items:
       - key: {{ $values.kafka.sasl.passwordKey }}
@@ -155,7 +170,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if or $values.policy.content $values.policy.existingConfigMap }}
 - name: policy
   configMap:
-    name: {{ $values.policy.existingConfigMap | default (printf "%s-policy" (include "earmark.fullname" .)) }}
+    name: {{ $values.policy.existingConfigMap | default (printf "%s-policy" (include "earmark.fullname" .root)) }}
 {{- end }}
 {{- end -}}
 

@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from detector.errors import Fatal
+from streams.contract.processes import PROCESSES, SECRETS, Process
 from streams.runtime.settings import Settings, SettingsError
 from tests.support.paths import MODELS
 
@@ -60,6 +62,27 @@ def test_brokers_are_host_and_port(brokers: str) -> None:
 def test_a_child_process_gets_the_same_settings() -> None:
     settings = Settings(partitions=7, alpha=0.02, policy=Path("/p.yaml"))
     assert Settings.from_env(settings.environment()) == settings
+
+
+@pytest.mark.parametrize("process", PROCESSES.values())
+def test_a_process_is_given_only_the_secrets_that_it_uses(process: Process) -> None:
+    settings = Settings(
+        ledger="postgresql://u:p@db/earmark",
+        oidc_issuer="https://login.example.org",
+        oidc_client_id="earmark",
+        oidc_client_secret=SecretStr("of-oidc"),
+    )
+    environment = settings.environment(process)
+    given = {name for name in SECRETS if f"EARMARK_{name.upper()}" in environment}
+    assert given == set(process.secrets)
+    assert Settings.from_env(environment)
+    if "index" in given:
+        assert environment["EARMARK_INDEX"] == settings.index_url
+
+
+def test_fingerprint_is_not_given_the_ledger_where_the_index_is_another() -> None:
+    settings = Settings(ledger="postgresql://u:hidden@db/e", index="postgresql://i:own@db/i")
+    assert "hidden" not in str(settings.environment(PROCESSES["fingerprint"]))
 
 
 def test_every_setting_is_described() -> None:
