@@ -40,8 +40,8 @@ def targets(settings: Settings, principal: str) -> set[ACL]:
     }
 
 
-def differences(admin: Any, wanted: set[ACL]) -> tuple[list[ACL], list[ACL]]:
-    """Return the rights that are missing, and those that the same users have beyond ``wanted``.
+def differences(admin: Any, rights: set[ACL]) -> tuple[list[ACL], list[ACL]]:
+    """Return the rights that are missing, and those that the same users have beyond ``rights``.
 
     Raises:
         BrokerFailed: the broker has no authorizer, or does not show its rights.
@@ -54,9 +54,9 @@ def differences(admin: Any, wanted: set[ACL]) -> tuple[list[ACL], list[ACL]]:
         raise BrokerFailed("the broker has no authorizer (authorizer.class.name)") from error
     except (KafkaError, ValueError) as error:
         raise BrokerFailed(f"the broker does not show its rights: {error!r}") from error
-    users = {acl.principal for acl in wanted}
+    users = {acl.principal for acl in rights}
     ours = {acl for acl in there if acl.principal in users}
-    return sorted(wanted - ours, key=as_text), sorted(ours - wanted, key=as_text)
+    return sorted(rights - ours, key=as_text), sorted(ours - rights, key=as_text)
 
 
 def grant(admin: Any, missing: Iterable[ACL]) -> None:

@@ -71,12 +71,13 @@ def test_a_process_is_given_only_the_secrets_that_it_uses(process: Process) -> N
         oidc_issuer="https://login.example.org",
         oidc_client_id="earmark",
         oidc_client_secret=SecretStr("of-oidc"),
+        audit_key=SecretStr("of-the-audit-log-" * 3),
     )
     environment = settings.environment(process)
-    given = {name for name in SECRETS if f"EARMARK_{name.upper()}" in environment}
-    assert given == set(process.secrets)
+    names = {name for name in SECRETS if f"EARMARK_{name.upper()}" in environment}
+    assert names == set(process.secrets)
     assert Settings.from_env(environment)
-    if "index" in given:
+    if "index" in names:
         assert environment["EARMARK_INDEX"] == settings.index_url
 
 
