@@ -33,6 +33,7 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 NOW: Final = timedelta()
 FRESH_S: Final = 60.0  # how old the sum of a key's audio may be
+PUBLIC: Final = ("http://", "https://")
 SERVER_FIELDS: Final = ("uri", "sha256")  # of an upload whose file we hold
 
 
@@ -131,6 +132,9 @@ def take_in(
     now, by = datetime.now(UTC), caller.user_id if isinstance(caller, User) else caller.key_id
     if isinstance(caller, Key):
         upload = _of_key(upload, caller)
+        if caller.distributors and kept is None and not upload.uri.startswith(PUBLIC):
+            detail = "this key uploads files and web addresses: others are read in our name"
+            raise ProblemError(403, "not_your_address", detail)
     event = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
     digest = hashlib.sha256(upload.to_bytes()).hexdigest()
     with resources.ledger.transaction() as connection:

@@ -144,7 +144,9 @@ def change_me(visitor: Anyone, form: Form) -> Response:
         token = sessions.change_password(
             ledger, visitor.session, password, old, address_of(visitor.request)
         )
-    except (AccountError, WrongLogin, TooManyTries) as error:
+    except WrongLogin:
+        return visitor.page("me.html", fault="The old password is not right.")
+    except (AccountError, TooManyTries) as error:
         return visitor.page("me.html", fault=fault_of(error))
     return _entered(visitor.request, token, "/me")
 

@@ -1,6 +1,7 @@
 """Whose an API key is: what it writes and reads of its distributors, and of no other one."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,19 @@ from tests.support.events import classified
 from tests.support.stories import hear, tell
 from tests.unit.streams.web.test_routes import VALUES, _api
 
-ONE = {"track_id": "T-1", "uri": "file:///audio/one.wav"}
+ONE = {"track_id": "T-1", "uri": "https://a.example/one.wav"}
 APPEAL = {
     "appellant": {"type": "artist", "id": "artist-7"},
     "grounds": "not_ai",
     "statement": "I played every note.",
 }
 WAV = b"RIFF" + bytes(range(256)) * 40
+
+
+@pytest.fixture
+def console(opened: Callable[..., Console], migrated: Path, tmp_path: Path) -> Console:
+    shutil.copyfile(migrated, tmp_path / "ledger.db")
+    return opened(f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https,file")
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -96,6 +103,14 @@ def test_a_key_hands_in_what_is_of_its_distributors(console: Console) -> None:
     assert [one for one in Path(console.resources.uploads.root).rglob("*") if one.is_file()] == []
 
 
+def test_a_bound_key_names_no_file_of_the_platform(console: Console) -> None:
+    """The platform would read it with its own rights, whosever it is."""
+    upload = ONE | {"uri": "file:///deliveries/b/one.wav"}
+    answer = console.program("ingest", "A").post("uploads", json=upload)
+    assert code(answer) == (403, "not_your_address")
+    assert console.program("ingest").post("uploads", json=upload).status_code == 202
+
+
 @pytest.mark.parametrize("before", ["A", None])
 def test_the_track_id_of_another_distributor_is_refused(
     console: Console, before: str | None
@@ -112,7 +127,9 @@ def test_the_track_id_of_another_distributor_is_refused(
 
 
 def test_or_it_is_taken_in_for_a_review(opened: Callable[..., Console], tmp_path: Path) -> None:
-    console = opened(f"sqlite:///{tmp_path}/ledger.db", foreign_track_id="review")
+    console = opened(
+        f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https", foreign_track_id="review"
+    )
     tell(console.resources.ledger, distributor="A")
     assert console.program("ingest", "B").post("uploads", json=ONE).status_code == 202
     track_facts = TrackFacts(console.resources.ledger)
@@ -152,7 +169,7 @@ def test_an_appeal_to_the_platform_is_the_platforms(console: Console) -> None:
 
 
 def test_uploads_of_a_key_are_limited(opened: Callable[..., Console], tmp_path: Path) -> None:
-    console = opened(f"sqlite:///{tmp_path}/ledger.db", api_uploads_per_hour=2)
+    console = opened(f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https", api_uploads_per_hour=2)
     for program, most in (
         (console.program("ingest"), 2),
         (console.program("ingest", per_hour=3), 3),
@@ -168,7 +185,9 @@ def test_hours_of_audio_of_a_key_are_limited(
 ) -> None:
     """Four hours of silence are cheap to send, and a minute of work."""
     monkeypatch.setattr(intake, "FRESH_S", -1.0)
-    console = opened(f"sqlite:///{tmp_path}/ledger.db", api_audio_hours_per_day=0.001)
+    console = opened(
+        f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https", api_audio_hours_per_day=0.001
+    )
     ledger, program = console.resources.ledger, console.program("ingest")
     upload_id = program.post("uploads", json=ONE).json()["upload_id"]
     assert program.post("uploads", json=ONE).status_code == 202  # none of it is decoded yet

@@ -380,6 +380,20 @@ def test_looking_at_a_link_does_not_use_it_up(console: Console) -> None:
     assert client.post(f"/enter/{token}", data={"before": again[1]}).status_code == 410
 
 
+def test_the_own_page_asks_for_the_old_password(console: Console) -> None:
+    ledger, new = console.resources.ledger, "n" * 12
+    console.made["Ada"] = create_user(ledger, "Ada", "viewer", "o" * 12)
+    browser = console.browser("viewer", "Ada")
+    assert 'name="old"' in browser.get("/me").text
+    answer = browser.submit("/me", password=new, again=new, old="guess")
+    assert (answer.status_code, "old password is not right" in answer.text) == (422, True)
+    assert browser.submit("/me", password=new, again=new, old="o" * 12).status_code == 303
+    assert 'name="old"' not in console.browser("viewer", "without one").get("/me").text
+    with ledger.transaction() as connection:
+        console.made["Eve"] = users.add(connection, "Eve", "viewer", "oidc", "issuer#1")
+    assert 'name="password"' not in console.browser("viewer", "Eve").get("/me").text
+
+
 def test_a_role_that_is_taken_away_is_gone_at_once(console: Console) -> None:
     browser = console.browser("admin", "second admin")
     console.user("admin")
