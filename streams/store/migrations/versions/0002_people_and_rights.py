@@ -3,6 +3,16 @@
 import sqlalchemy as sa
 from alembic import op
 
+from streams.store.migrations.columns import (
+    columns,
+    ids,
+    indexes,
+    moments,
+    optional,
+    recorded,
+    words,
+)
+
 revision = "0002"
 down_revision = "0001"
 
@@ -11,55 +21,33 @@ def upgrade() -> None:
     """Create them."""
     op.create_table(
         "verdicts",
-        sa.Column("verdict_id", sa.Text(), primary_key=True),
-        sa.Column("task_id", sa.Text(), nullable=False),
-        sa.Column("decision_id", sa.Text(), nullable=False),
-        sa.Column("upload_id", sa.Text(), nullable=False),
-        sa.Column("track_id", sa.Text(), nullable=False),
-        sa.Column("reviewer", sa.Text(), nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=False),
-        sa.Column("extent", sa.Text()),
-        sa.Column("second_review_of", sa.Text()),
-        sa.Column("undoes", sa.Text()),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True)),
-        sa.Column("record", sa.Text(), nullable=False),
+        *ids("verdict_id"),
+        *words("task_id", "decision_id", "upload_id", "track_id", "reviewer", "outcome"),
+        *optional("extent", "second_review_of", "undoes"),
+        *moments("decided_at"),
+        *recorded(),
     )
-    op.create_index("ix_verdicts_track", "verdicts", ["track_id"])
-    op.create_index("ix_verdicts_upload", "verdicts", ["upload_id"])
+    indexes("verdicts", track="track_id", upload="upload_id")
     op.create_table(
         "appeals",
-        sa.Column("change_id", sa.Text(), primary_key=True),
-        sa.Column("appeal_id", sa.Text(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("decision_id", sa.Text(), nullable=False),
-        sa.Column("upload_id", sa.Text(), nullable=False),
-        sa.Column("track_id", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("grounds", sa.Text(), nullable=False),
-        sa.Column("assigned_to", sa.Text()),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("window_ends_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True)),
-        sa.Column("record", sa.Text(), nullable=False),
+        *ids("change_id"),
+        *words("appeal_id"),
+        *columns(sa.Integer, "sequence"),
+        *words("decision_id", "upload_id", "track_id", "state", "grounds"),
+        *optional("assigned_to"),
+        *moments("received_at", "window_ends_at", "changed_at"),
+        *recorded(),
     )
-    op.create_index("ix_appeals_appeal", "appeals", ["appeal_id"])
-    op.create_index("ix_appeals_track", "appeals", ["track_id"])
-    op.create_index("ix_appeals_upload", "appeals", ["upload_id"])
+    indexes("appeals", appeal="appeal_id", track="track_id", upload="upload_id")
     op.create_table(
         "rights",
-        sa.Column("entry_id", sa.Text(), primary_key=True),
-        sa.Column("version", sa.Integer(), primary_key=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("agreement_id", sa.Text()),
-        sa.Column("generator_id", sa.Text()),
-        sa.Column("permission", sa.Text()),
-        sa.Column("valid_from", sa.Date()),
-        sa.Column("valid_until", sa.Date()),
-        sa.Column("changed_by", sa.Text(), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True)),
-        sa.Column("record", sa.Text(), nullable=False),
+        *ids("entry_id"),
+        *columns(sa.Integer, "version", primary_key=True),
+        *words("kind"),
+        *optional("agreement_id", "generator_id", "permission"),
+        *columns(sa.Date, "valid_from", "valid_until", nullable=True),
+        *words("changed_by"),
+        *moments("changed_at"),
+        *recorded(),
     )
-    op.create_index("ix_rights_agreement", "rights", ["agreement_id"])
+    indexes("rights", agreement="agreement_id")

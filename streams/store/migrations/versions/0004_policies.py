@@ -6,91 +6,69 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from streams.store.migrations.columns import (
+    columns,
+    ids,
+    indexes,
+    moments,
+    optional,
+    recorded,
+    words,
+)
+
 revision = "0004"
 down_revision = "0003"
 
 
-def _about_a_track() -> list[sa.Column[str]]:
-    names = ("decision_id", "upload_id", "track_id")
-    return [sa.Column(name, sa.Text(), nullable=False) for name in names]
-
-
-def _recorded() -> list[Any]:
-    return [
-        sa.Column("recorded_at", sa.DateTime(timezone=True)),
-        sa.Column("record", sa.Text(), nullable=False),
-    ]
-
-
 def upgrade() -> None:
     """Create the tables; name what the tracks are about that are there."""
-    for name in ("previous_decision_id", "facts_digest", "statement_id"):
-        op.add_column("decisions", sa.Column(name, sa.Text()))
-    op.add_column("decisions", sa.Column("reconsider_at", sa.DateTime(timezone=True)))
-    op.create_index("ix_decisions_previous", "decisions", ["previous_decision_id"])
-    op.create_index("ix_decisions_reconsider", "decisions", ["reconsider_at"])
-    subjects = op.create_table(
-        "subjects",
-        sa.Column("kind", sa.Text(), primary_key=True),
-        sa.Column("name", sa.Text(), primary_key=True),
-        sa.Column("upload_id", sa.Text(), primary_key=True),
-        sa.Column("track_id", sa.Text(), nullable=False),
-    )
-    op.create_index("ix_subjects_track", "subjects", ["track_id"])
+    names = optional("previous_decision_id", "facts_digest", "statement_id")
+    for column in (*names, *moments("reconsider_at", nullable=True)):
+        op.add_column("decisions", column)
+    indexes("decisions", previous="previous_decision_id", reconsider="reconsider_at")
+    subjects = op.create_table("subjects", *ids("kind", "name", "upload_id"), *words("track_id"))
+    indexes("subjects", track="track_id")
     op.create_table(
         "policies",
-        sa.Column("change_id", sa.Text(), primary_key=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("rule_id", sa.Text()),
-        sa.Column("changed_by", sa.Text(), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        *_recorded(),
+        *ids("change_id"),
+        *words("kind", "name", "version", "digest", "state"),
+        *optional("rule_id"),
+        *words("changed_by"),
+        *moments("changed_at"),
+        *recorded(),
     )
-    op.create_index("ix_policies_name", "policies", ["name"])
+    indexes("policies", name="name")
     op.create_table(
         "shadow_hits",
-        sa.Column("shadow_id", sa.Text(), primary_key=True),
-        sa.Column("rule_id", sa.Text(), primary_key=True),
-        sa.Column("rule_version", sa.Integer(), primary_key=True),
-        *_about_a_track(),
-        sa.Column("policy_digest", sa.Text(), nullable=False),
-        sa.Column("changed_dimensions", sa.Text(), nullable=False),
-        sa.Column("would_review", sa.Boolean(), nullable=False),
-        sa.Column("distributor", sa.Text()),
-        *_recorded(),
+        *ids("shadow_id", "rule_id"),
+        *columns(sa.Integer, "rule_version", primary_key=True),
+        *words("decision_id", "upload_id", "track_id", "policy_digest", "changed_dimensions"),
+        *columns(sa.Boolean, "would_review"),
+        *optional("distributor"),
+        *recorded(),
     )
-    op.create_index("ix_shadow_hits_rule", "shadow_hits", ["rule_id"])
+    indexes("shadow_hits", rule="rule_id")
     op.create_table(
         "statements",
-        sa.Column("statement_id", sa.Text(), primary_key=True),
-        *_about_a_track(),
-        sa.Column("recipient", sa.Text()),
-        sa.Column("replaces", sa.Text()),
-        *_recorded(),
+        *ids("statement_id"),
+        *words("decision_id", "upload_id", "track_id"),
+        *optional("recipient", "replaces"),
+        *recorded(),
     )
     op.create_table(
         "usages",
-        sa.Column("usage_id", sa.Text(), primary_key=True),
-        *_about_a_track(),
-        sa.Column("agreement_id", sa.Text(), nullable=False),
-        sa.Column("ended", sa.Boolean(), nullable=False),
-        sa.Column("from_at", sa.DateTime(timezone=True), nullable=False),
-        *_recorded(),
+        *ids("usage_id"),
+        *words("decision_id", "upload_id", "track_id", "agreement_id"),
+        *columns(sa.Boolean, "ended"),
+        *moments("from_at"),
+        *recorded(),
     )
-    op.create_index("ix_usages_agreement", "usages", ["agreement_id"])
+    indexes("usages", agreement="agreement_id")
     op.create_table(
-        "credits",
-        sa.Column("credits_id", sa.Text(), primary_key=True),
-        *_about_a_track(),
-        *_recorded(),
+        "credits", *ids("credits_id"), *words("decision_id", "upload_id", "track_id"), *recorded()
     )
     for name in ("shadow_hits", "statements", "usages", "credits"):
-        op.create_index(f"ix_{name}_track", name, ["track_id"])
-        op.create_index(f"ix_{name}_upload", name, ["upload_id"])
+        indexes(name, track="track_id", upload="upload_id")
     _name_subjects(subjects)
 
 
