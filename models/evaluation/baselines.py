@@ -42,7 +42,10 @@ def compare(population: Population, cache: Path, seed: int) -> dict[str, dict[st
         scores["templates alone"] = np.array([one.template for one in tracks])
     facts = np.array([facts_of(one) for one in tracks])
     scores["bit rate"] = left_out(facts[:, :1], population)
-    scores["mean spectrum"] = left_out(_mean_spectra(population), population)
+    ltas = [one.observed.observation.ltas.astype(np.float64) for one in tracks]
+    spectra = np.stack([bands.mean(axis=0) for bands in ltas])  # dB of 250 Hz bands [tracks, 96]
+    levelled = spectra - spectra[:, LEVEL_BANDS].mean(axis=1, keepdims=True)
+    scores["mean spectrum"] = left_out(levelled, population)
     if population.name in ("full_rate", "low_rate"):
         prints = fakeprints([one.observed.track for one in tracks], population.name, cache)
         scores["fakeprint"] = left_out(prints.astype(float), population, scale=False, grouped=False)
@@ -88,15 +91,6 @@ def left_out(
     return by_fold(population, judge)
 
 
-def _mean_spectra(population: Population) -> NDArray[np.float64]:
-    """Return the mean level of 250 Hz bands in dB [tracks, 96], without the track's loudness."""
-    spectra = np.stack(
-        [one.observed.observation.ltas.astype(np.float64).mean(axis=0) for one in population.tracks]
-    )
-    levelled: NDArray[np.float64] = spectra - spectra[:, LEVEL_BANDS].mean(axis=1, keepdims=True)
-    return levelled
-
-
 def fakeprint(audio: FloatArray, rate_hz: int, population: str) -> FloatArray:
     """Return the fakeprint of samples [channels, n]: [4086] at full rate, [7166] at low.
 
@@ -126,18 +120,16 @@ def fakeprint(audio: FloatArray, rate_hz: int, population: str) -> FloatArray:
 def fakeprints(tracks: Sequence[Track], population: str, cache: Path) -> FloatArray:
     """Return [tracks, bins]; each file is decoded once and its print kept in ``cache``."""
     torch.set_num_threads(1)
-    return np.stack([_kept(track, population, cache) for track in tracks])
-
-
-def _kept(track: Track, population: str, cache: Path) -> FloatArray:
-    path = cache / f"{track.sha256}-fakeprint-{FAKEPRINT_VERSION}.npy"
-    if not path.exists():
-        try:
-            vector = fakeprint(*decoded(track.path), population)
-        except InvalidAudio:  # decoded before, so this is rare: then it has no lines
-            vector = np.zeros(1, np.float32)
-        partial = path.with_suffix(".partial.npy")
-        np.save(partial, vector)
-        partial.replace(path)
-    loaded: FloatArray = np.load(path)
-    return loaded
+    prints = []
+    for track in tracks:
+        path = cache / f"{track.sha256}-fakeprint-{FAKEPRINT_VERSION}.npy"
+        if not path.exists():
+            try:
+                vector = fakeprint(*decoded(track.path), population)
+            except InvalidAudio:  # decoded before, so this is rare: then it has no lines
+                vector = np.zeros(1, np.float32)
+            unfinished = path.with_suffix(".partial.npy")
+            np.save(unfinished, vector)
+            unfinished.replace(path)
+        prints.append(np.load(path))
+    return np.stack(prints)

@@ -65,8 +65,8 @@ _CELLS: Final = {
 def write_measured(folder: Path, reports: Path) -> Path:
     """Write MEASURED.md into a model's folder from a folder of reports.
 
-    ``reports`` contains evaluation.json and, where those were run, robustness.json and the files
-    of `earmark predict`.
+    ``reports`` contains evaluation.json, and may contain robustness.json and `earmark predict`'s
+    files.
 
     Raises:
         BadInput: reason ``report``, where there is none or it is about another model.

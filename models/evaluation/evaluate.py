@@ -139,8 +139,7 @@ def figures_of(
             continue
         figures["subsets"][name] = subset_figures(members, population, model, cache, seed)
         if templates and len(names) == 1:
-            rows = nested(population, model.lattice, range(seed, seed + HALVINGS))
-            if rows:
+            if rows := nested(population, model.lattice, range(seed, seed + HALVINGS)):
                 figures["nested"][name] = rows
             lines = Lines.of([*(one.observed for one in population.tracks), *known])
             figures["unseen_decoders"][name] = decoders_unseen(population, lines, model.lattice)

@@ -75,17 +75,14 @@ def measure(fused: Fused, lines: Lines, seed: int) -> dict[str, Any]:
 def _known(fused: Fused, lines: Lines) -> _Known:
     members = [*(one for one in fused.scored if one.reason is None), *fused.deliveries]
     versions = Counter(one.observed.track.performance for one in members if not one.is_ai)
-    rest = [1.0] * (len(lines.human) - len(members))
-    observations = [one.observed.observation for one in members]
-    weights = [1 if one.is_ai else 1 / versions[one.observed.track.performance] for one in members]
-    return _Known(
-        members,
-        lines,
-        np.array([*(one.score for one in members), *rest]),
-        np.array([*(one.duration_s for one in observations), *rest]),
-        np.array([*weights, *rest]),
-        np.array([*(one.sample_rate_hz for one in observations), *(0 for _ in rest)], np.int32),
-    )
+    rows = []
+    for track in members:
+        observation = track.observed.observation
+        weight = 1 if track.is_ai else 1 / versions[track.observed.track.performance]
+        rows.append((track.score, observation.duration_s, weight, observation.sample_rate_hz))
+    rest = [(1.0, 1.0, 1.0, 0)] * (len(lines.human) - len(members))
+    scores, seconds, weights, rates_hz = np.array([*rows, *rest]).T
+    return _Known(members, lines, scores, seconds, weights, rates_hz.astype(np.int32))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -133,7 +130,6 @@ def _generator(known: _Known, name: str, rng: np.random.Generator) -> dict[str, 
 def _taught(
     known: _Known, units: FloatArray, humans: BoolVector, taught: Indices, controls: Indices
 ) -> FloatVector:
-    """Return the whole score of every recording once the tracks ``taught`` are learned."""
     shots = [known.tracks[index].observed.observation for index in taught]
     everything = References(
         units,

@@ -53,10 +53,7 @@ def interval(
 
 
 def by_fold(population: Population, judge: Callable[[BoolVector], FloatVector]) -> FloatVector:
-    """Return a value for each track by a fit that has not met its maker's fold.
-
-    ``judge`` gets which tracks [tracks] to fit on, and returns the values of all others.
-    """
+    """Return a value for each track: ``judge(used)`` fits on other folds and values all others."""
     fold = np.array(fold_of(population, FOLDS))
     values = np.zeros(len(fold))
     for number in np.unique(fold):
@@ -93,12 +90,12 @@ def roots_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def left_out_probabilities(population: Population) -> FloatVector:
     """Return each track's probability by a fit without its maker's fold."""
     scores, labels, names = population.scores, population.labels, np.array(population.groups)
-    return by_fold(
-        population,
-        lambda used: fit_platt(
-            scores[used], labels[used], names[used].tolist()
-        ).probability(scores[~used]),
-    )  # fmt: skip
+
+    def judge(used: BoolVector) -> FloatVector:
+        platt = fit_platt(scores[used], labels[used], names[used].tolist())
+        return platt.probability(scores[~used])
+
+    return by_fold(population, judge)
 
 
 def probability_figures(population: Population) -> dict[str, Any]:

@@ -137,17 +137,15 @@ def _averages(geometry: Geometry, probed: tuple[float, ...], low_hz: float) -> t
 
 
 def nested(population: Population, lattice: Lattice, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Return a row for each half of each halving: what was chosen, and the other half's figures.
-
-    Halves with too few makers to leave one out are passed over.
-    """
+    """Return a row for each half of each halving that has makers to leave out, and its figures."""
     clock_lines = measured(population.tracks, lattice)
     lines = Lines.of([one.observed for one in population.tracks])
     rows = []
     for seed in seeds:
         first = halves(population.tracks, seed)
         for side in (first, ~first):
-            if all(len(names) > 1 for half in (side, ~side) for names in _names(population, half)):
+            names = [*_names(population, side).values(), *_names(population, ~side).values()]
+            if all(len(makers) > 1 for makers in names):
                 with suppress(BadInput):  # no template can be made
                     rows.append({"seed": seed} | _row(population, clock_lines, lines, side))
     return rows
@@ -178,13 +176,12 @@ def halves(tracks: Sequence[Scored], seed: int) -> BoolVector:
     return np.array([first[name] for name in names])
 
 
-def _names(population: Population, used: BoolVector) -> tuple[list[str], list[str]]:
-    groups = np.array(population.groups)
-    ai, human = (
-        sorted(set(groups[used & side].tolist()))
-        for side in (population.labels, ~population.labels)
-    )
-    return ai, human
+def _names(population: Population, used: BoolVector) -> dict[str, list[str]]:
+    groups, ai = np.array(population.groups), population.labels
+    return {
+        label: sorted(set(groups[used & side].tolist()))
+        for label, side in (("ai", ai), ("human", ~ai))
+    }
 
 
 def _row(
@@ -196,15 +193,12 @@ def _row(
     constants, plausible = _choose(population, clock_lines, chosen_on)
     clock = clock_lines.scores(constants, plausible).max(axis=1)
     ai, human = population.labels, ~population.labels
-    fused = np.zeros(len(ai))
-    for scores in (clock, templates):
-        fused = fused + surprises(HumanScores.of(scores[chosen_on & human]), scores)
+    nulls = [HumanScores.of(scores[chosen_on & human]) for scores in (clock, templates)]
+    fused = surprises(nulls[0], clock) + surprises(nulls[1], templates)
     judged = ~chosen_on
     figures: dict[str, Any] = {
-        **{
-            name: dict(zip(("ai", "human"), _names(population, used), strict=True))
-            for name, used in (("chosen_on", chosen_on), ("judged", judged))
-        },
+        "chosen_on": _names(population, chosen_on),
+        "judged": _names(population, judged),
         "constants": asdict(constants),
         "plausible_hz": [rounded(hz) for hz in clock_lines.rates[plausible]],
         "fused": separation(fused[judged & ai], fused[judged & human]),

@@ -30,10 +30,9 @@ NAMES: Final = {
 def write_outcomes(
     manifest: Path, root: Path, folder: Path, out: Path, *, name: str, cache: Path, workers: int
 ) -> dict[str, Any]:
-    """Write the outcomes on a manifest's files into a report's folder, for the card.
+    """Write the outcomes on a manifest's files into a report's folder, under ``name`` on the card.
 
-    Alpha is 1 %, or the smallest that the model of ``folder`` supports. ``name`` is the name of
-    these files on the card. Suspect recordings are listed apart.
+    Alpha is 1 %, or the smallest that the model supports. Suspect recordings are listed apart.
     """
     model = Model.load(folder)
     tracks = read_manifest(manifest, root)

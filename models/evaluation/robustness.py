@@ -102,9 +102,8 @@ def measure(
 ) -> dict[str, Any]:
     """Return all figures as plain data.
 
-    ``per_maker`` recordings of each generator and human source are drawn, and ``seeds`` of each
-    kind of hard negative. ``report`` is a folder of ``earmark evaluate``, for human scores out of
-    fold. Without one about the same model, human figures are in sample and marked so.
+    ``per_maker`` recordings of each maker and ``seeds`` of each kind of hard negative are drawn.
+    Without a ``report`` of `earmark evaluate` about the same model, human figures are in sample.
     """
     listed = read_manifest(manifest, audio_root)
     tracks = usable(listed)

@@ -43,14 +43,10 @@ class Splice:
         return self.part.group
 
     @property
-    def start_s(self) -> float:
-        """Where the part begins."""
-        return AROUND_S - CROSSFADE_S / 2
-
-    @property
-    def end_s(self) -> float:
-        """Where it ends."""
-        return self.start_s + self.seconds - CROSSFADE_S
+    def edges_s(self) -> tuple[float, float]:
+        """Where the part begins and ends."""
+        start_s = AROUND_S - CROSSFADE_S / 2
+        return start_s, start_s + self.seconds - CROSSFADE_S
 
     def cases(self) -> list[Case]:
         """Return the one case."""
@@ -123,7 +119,7 @@ class Located:
     @property
     def edge_error_s(self) -> float:
         """Mean distance of both edges of the best stretch from the true ones."""
-        start_s, end_s = self.splice.start_s, self.splice.end_s
+        start_s, end_s = self.splice.edges_s
         best = max(self.stretches, key=lambda one: overlap([one], start_s, end_s))
         return (abs(best.start_s - start_s) + abs(best.end_s - end_s)) / 2
 
@@ -142,7 +138,7 @@ def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
         [one for one in side if one.answer.outcome == FLAGGED] for side in (ai, human)
     )
     placed = [one for one in flagged if one.stretches]
-    overlaps = [overlap(one.stretches, one.splice.start_s, one.splice.end_s) for one in placed]
+    overlaps = [overlap(one.stretches, *one.splice.edges_s) for one in placed]
     return {
         "seconds": seconds,
         "ai": len(ai),

@@ -50,10 +50,7 @@ class Finding:
 
 Check = Callable[[Settings], Iterator[Finding]]
 REMEDIES: Final[dict[type[EarmarkError], tuple[str, str]]] = {  # what fails, what to do
-    BrokerAway: (
-        "broker",
-        "start it, or mend EARMARK_BROKERS, a firewall or the network policy",
-    ),
+    BrokerAway: ("broker", "start it, or mend EARMARK_BROKERS, a firewall or the network policy"),
     BrokerRefuses: ("broker", "mend the credentials or the certificate that is named"),
     BrokerFailed: ("topics", "give our user the right to describe topics"),
     LedgerError: ("ledger", "mend EARMARK_LEDGER"),
@@ -124,10 +121,9 @@ def ledger(settings: Settings) -> Iterator[Finding]:
         revision, ahead_s = monitoring.revision_and_clock(database)
         if ahead_s is not None:
             yield clock(ahead_s)
-        if revision is None:
-            yield Finding("ledger", "fault", "an empty database", "earmark ledger upgrade")
-        elif revision < upgrade.HEAD:
-            says = f"at {revision}, this release has {upgrade.HEAD}"
+        if revision is None or revision < upgrade.HEAD:
+            here = f"at {revision}, this release has {upgrade.HEAD}"
+            says = here if revision else "an empty database"
             yield Finding("ledger", "fault", says, "earmark ledger upgrade")
         elif revision > upgrade.HEAD:
             says = f"at {revision}, of a later release than this one ({upgrade.HEAD})"
@@ -249,16 +245,13 @@ def model(settings: Settings) -> Iterator[Finding]:
         name = torch.cuda.get_device_name() if cuda and settings.device != "cpu" else "CPU"
         yield Finding("device", "ok", f"scores on {name}")
     for folder in filter(None, (settings.model, settings.shadow_model)):
+        remedy = "install the release again, or mend EARMARK_MODEL or EARMARK_SHADOW_MODEL"
         try:
             released = Model.load(folder, "cpu")
-        except ModelError as error:
-            remedy = "install the release again, or mend EARMARK_MODEL or EARMARK_SHADOW_MODEL"
-            yield Finding("model", "fault", str(error), remedy)
-            continue
-        try:
+            remedy = "raise EARMARK_ALPHA to what it supports"
             released.check_alpha(settings.alpha)
         except ModelError as error:
-            yield Finding("model", "fault", str(error), "raise EARMARK_ALPHA to what it supports")
+            yield Finding("model", "fault", str(error), remedy)
         else:
             says = f"{released.name} {released.version} {released.digest[:12]}"
             yield Finding("model", "ok", says)

@@ -55,7 +55,7 @@ def test_a_part_is_put_where_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert observation.duration_s == pytest.approx(66.0, abs=0.1)
     parts = find_parts(observation, standard_lattice(), -inf)
     assert parts.rate.hz == 50.0
-    assert overlap(parts.segments, splice.start_s, splice.end_s) > 0.6
+    assert overlap(parts.segments, *splice.edges_s) > 0.6
     located = Located(splice, answer("ai_likely", "Partly"), parts.segments)
     assert located.edge_error_s < 3.0
 
@@ -67,8 +67,9 @@ def answer(outcome: str, extent: str) -> Assessment:
 def test_finds_and_false_alarms_are_counted() -> None:
     ai = Splice(track("human", "band"), track("ai", "decoder"), 30)
     human = Splice(track("human", "band"), track("human", "other"), 30)
-    right = (SegmentScore(ai.start_s, ai.end_s, 5.0),)
-    late = (SegmentScore(ai.start_s + 10, ai.end_s + 10, 5.0),)
+    start_s, end_s = ai.edges_s
+    right = (SegmentScore(start_s, end_s, 5.0),)
+    late = (SegmentScore(start_s + 10, end_s + 10, 5.0),)
     (row,) = table(
         [
             Located(ai, answer("ai_likely", "Partly"), right),
