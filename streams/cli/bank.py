@@ -277,6 +277,8 @@ def _item(
     from streams.media.artefacts import ArtefactStore
     from streams.media.decode_pool import DecodePool
     from streams.services.upload_inputs import readable
+    from streams.store import queries
+    from streams.store.database import Ledger
 
     path = Path(thing)
     if path.is_file():
@@ -286,25 +288,19 @@ def _item(
             content = hashlib.file_digest(file, "sha256").hexdigest()
         landmarks, pcm = decoded.landmarks, decoded.pcm_sha256
     else:
-        content = thing if re.fullmatch("[0-9a-f]{64}", thing) else _content_of(thing, settings)
+        content = thing
+        if not re.fullmatch("[0-9a-f]{64}", thing):  # a track: its latest decoded upload
+            latest = queries.latest_content(Ledger.of(settings), thing)
+            if latest is None:
+                detail = f"{thing} is no file, and the ledger knows no such track"
+                raise BadInput("unknown_track", detail)
+            content = latest
         acoustics = ArtefactStore.open(settings.store).acoustics(content)
         if acoustics is None:
             raise BadInput("not_heard", f"the store has no landmarks of {content}: name its file")
         landmarks, pcm = acoustics.landmarks, acoustics.pcm_sha256
     name = readable(item_id or (path.name if path.is_file() else thing))
     return Item.of(bank, name, content, landmarks, pcm_sha256=pcm, **more)
-
-
-def _content_of(track_id: str, settings: "Settings") -> str:
-    """Return the content of the latest decoded upload of a track."""
-    from streams.store import queries
-    from streams.store.database import Ledger
-
-    content = queries.latest_content(Ledger.of(settings), track_id)
-    if content is None:
-        detail = f"{track_id} is no file, and the ledger knows no such track"
-        raise BadInput("unknown_track", detail)
-    return content
 
 
 def _show_changed(changed: "Changed") -> None:

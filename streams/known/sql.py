@@ -153,7 +153,7 @@ class SqlIndex(abc.ABC):
             row = row.with_for_update()
         return connection.scalar(row) or 0
 
-    def search(self, query: Query, candidates: int = CANDIDATES) -> list[Found]:
+    def search(self, query: Query) -> list[Found]:
         """Return the matches of a query, the strongest class and the highest score first."""
         exact = select(ITEMS).where(_same_audio(query)).order_by(ITEMS.c.number).limit(EXACT)
         matches = {
@@ -162,10 +162,10 @@ class SqlIndex(abc.ABC):
         }
         if query.recording is not None:
             # Twice as many: some may be gone.
-            numbers = self._votes(query.recording.keys, 2 * candidates)
+            numbers = self._votes(query.recording.keys, 2 * CANDIDATES)
             others = [number for number in numbers if number not in matches]
             rows = self._numbered(select(ITEMS).where(ITEMS.c.number.in_(others)))
-            for number in [n for n in numbers if n in rows][:candidates]:
+            for number in [n for n in numbers if n in rows][:CANDIDATES]:
                 hit = _compared(query.recording, rows[number])
                 if hit.match_class is not MatchClass.NONE:
                     matches[number] = hit

@@ -6,7 +6,6 @@ compute the amounts. Where an agreement no longer covers a track, its usage ends
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from streams.contract.records import Extent, Label, RightsUsed, TrackClassified, stable_id
@@ -16,7 +15,6 @@ from streams.contract.records.rights import (
     CreditLine,
     CreditsDerived,
     RightsChanged,
-    RightsEntry,
     SourceShare,
     UsageAttributed,
 )
@@ -38,57 +36,52 @@ def usage_of(
 
     ``before`` are the registry entries of the decision that it supersedes.
     """
-    usage = partial(
-        UsageAttributed,
-        decision_id=decision_id,
-        upload_id=event.upload_id,
-        track_id=event.track_id,
-        from_at=starts_at,
-    )
+
+    def usage(
+        entry_id: str, version: int, agreement_id: str, terms: Compensation, **fields: Any
+    ) -> UsageAttributed:
+        return UsageAttributed(
+            decision_id=decision_id,
+            upload_id=event.upload_id,
+            track_id=event.track_id,
+            agreement_id=agreement_id,
+            entry_id=entry_id,
+            entry_version=version,
+            basis=terms.model,
+            method=terms.share_table_ref or terms.basis,
+            period=terms.reporting_period,
+            from_at=starts_at,
+            **fields,
+        )
+
     where: dict[str, list[str]] = {}
     entries: dict[str, RightsChanged] = {}
     for scoped in evaluation.everywhere if evaluation.label.extent in SAYS_AI else ():
         for change in scoped.rights.covering:
             entries[change.entry_id] = change
             where.setdefault(change.entry_id, []).extend(scoped.territories)
-    usages = [
-        usage(
-            usage_id=stable_id("use", decision_id, entry_id),
-            agreement_id=entry.agreement_id,
-            entry_id=entry_id,
-            entry_version=change.version,
-            territories=tuple(sorted(where[entry_id])),
-            **_terms(entry),
-        )
-        for entry_id, change in sorted(entries.items())
-        if (entry := change.entry)
-    ]
+    usages = []
+    for entry_id, change in sorted(entries.items()):
+        if (entry := change.entry) is not None:
+            terms = entry.compensation or NO_TERMS
+            granted = usage(
+                *(entry_id, change.version, entry.agreement_id, terms),
+                usage_id=stable_id("use", decision_id, entry_id),
+                sources=terms.shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
+                territories=tuple(sorted(where[entry_id])),
+            )
+            usages.append(granted)
     return usages + [
         usage(
+            *(used.entry_id, used.version, used.agreement_id or used.entry_id, NO_TERMS),
             usage_id=stable_id("use", decision_id, used.entry_id, "ended"),
-            agreement_id=used.agreement_id or used.entry_id,
-            entry_id=used.entry_id,
-            entry_version=used.version,
             sources=(),
-            basis=NO_TERMS.model,
-            method=NO_TERMS.basis,
-            period=NO_TERMS.reporting_period,
             territories=(WORLDWIDE,),
             ended=True,
         )
         for used in before
         if (used.purpose, used.status) == ("licence", "in_force") and used.entry_id not in entries
     ]
-
-
-def _terms(entry: RightsEntry) -> dict[str, Any]:
-    terms = entry.compensation or NO_TERMS
-    return {
-        "sources": terms.shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
-        "basis": terms.model,
-        "method": terms.share_table_ref or terms.basis,
-        "period": terms.reporting_period,
-    }
 
 
 def credits_of(

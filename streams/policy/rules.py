@@ -230,13 +230,8 @@ class Override(Strict):
     def meets(self, other: "Override") -> bool:
         """Whether both can apply to one delivery in one territory."""
         own, foreign = self.scope, other.scope
-        return all(
-            not ours or not others or bool(folded(ours) & folded(others))
-            for ours, others in (
-                (own.territories, foreign.territories),
-                (own.distributors, foreign.distributors),
-            )
-        )
+        pairs = ((own.territories, foreign.territories), (own.distributors, foreign.distributors))
+        return all(not (a and b) or bool(folded(a) & folded(b)) for a, b in pairs)
 
     def holds(
         self,
@@ -246,15 +241,13 @@ class Override(Strict):
         at: datetime,
     ) -> bool:
         """Whether it applies to a delivery in a territory at a time."""
-        scope = self.scope
-        return at < self.ends_at and all(
-            not meant or bool(folded(meant) & folded(names))
-            for meant, names in (
-                (scope.territories, [territory]),
-                (scope.distributors, [distributor]),
-                (scope.agreements, agreements),
-            )
+        pairs = (
+            (self.scope.territories, [territory]),
+            (self.scope.distributors, [distributor]),
+            (self.scope.agreements, agreements),
         )
+        fits = all(not meant or bool(folded(meant) & folded(names)) for meant, names in pairs)
+        return fits and at < self.ends_at
 
 
 def share_of(name: str, key: str) -> float:

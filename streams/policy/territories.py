@@ -168,10 +168,8 @@ def _starts_at(
     """
     moments = [event.uploaded_at, *(edge for edge in dated if edge <= facts.at)]
     moments += [one.changed_at for one in entries if one.changed_at <= facts.at]
-    if facts.verdict is not None:
-        moments.append(facts.verdict.decided_at)
-    if facts.appeal is not None:
-        moments.append(facts.appeal.changed_at)
+    moments += [facts.verdict.decided_at] if facts.verdict else []
+    moments += [facts.appeal.changed_at] if facts.appeal else []
     return max(moments)
 
 
