@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from sqlalchemy import Connection, select
 
 from detector.errors import BadInput
+from streams.contract.records import faults
 from streams.contract.vocabulary import BankKind
 from streams.known.index import Changed, Found, Item
 from streams.known.sql import Noted, SqlIndex
@@ -167,16 +168,12 @@ def described(fields: dict[str, object]) -> Bank:
     """Return the bank of these fields.
 
     Raises:
-        BankError: naming each field that is wrong.
+        BankError: naming the fields that are wrong.
     """
     try:
         return Bank.model_validate(fields)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        raise BankError("bank_wrong", faults) from error
+        raise BankError("bank_wrong", "; ".join(faults(error))) from error
 
 
 def _row(bank: Bank) -> dict[str, object]:

@@ -224,6 +224,5 @@ def _given(at: Path, case: Case, detail: str) -> Path:
     """Return where in ``given`` a wrong name or value is."""
     for name in flattened(case.given):
         if name in detail.split()[0] or f"{name!r}" in detail:
-            parts = (name,) if name in case.given else name.split(".")
-            return (*at, "given", *parts)
+            return (*at, "given", *((name,) if name in case.given else name.split(".")))
     return (*at, "given")

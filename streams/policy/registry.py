@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from streams.contract.records import MAX_NAME, TrackClassified
 from streams.contract.records.rights import (
@@ -22,13 +22,11 @@ from streams.contract.records.rights import (
 
 Key = tuple[str, str]  # what kind of name, and the name in lower case
 NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
-AgreementStatus = Literal[
-    "in_force", "not_yet", "expired", "revoked", "disputed", "out_of_scope", "unknown"
-]
 # From best to worst; of several, the worst counts.
-AGREEMENT_STATUSES: Final[tuple[AgreementStatus, ...]] = (
-    *("in_force", "not_yet", "out_of_scope", "unknown", "disputed", "expired", "revoked"),
-)
+AgreementStatus = Literal[
+    "in_force", "not_yet", "out_of_scope", "unknown", "disputed", "expired", "revoked"
+]
+AGREEMENT_STATUSES: Final[tuple[AgreementStatus, ...]] = get_args(AgreementStatus)
 
 
 class Registry:

@@ -8,9 +8,10 @@ states nothing about AI. ``earmark policy features --json`` publishes the schema
 import itertools
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from detector.matching.classes import MatchClass
+from streams.contract.records.rights import LicenceStatus
 from streams.contract.vocabulary import (
     BANKS_SEEN,
     COMPONENTS,
@@ -21,6 +22,7 @@ from streams.contract.vocabulary import (
     LabelSource,
     Outcome,
 )
+from streams.policy.registry import AGREEMENT_STATUSES
 
 Value = str | float | bool | tuple[str, ...] | None
 
@@ -131,14 +133,9 @@ FEATURES: Final[dict[str, Feature]] = {
     # The rights registry, in this territory. The generator may be the detector's attribution,
     # and an agreement about a recording does not state that it is AI.
     "rights.generator_status": _text(
-        "licence status of the generators named",
-        *("none", "licensed", "unlicensed", "disputed", "unknown"),
+        "licence status of the generators named", "none", *get_args(LicenceStatus)
     ),
-    "rights.agreement": _text(
-        "the agreement claimed or found",
-        *("none", "in_force", "not_yet", "expired"),
-        *("revoked", "disputed", "out_of_scope", "unknown"),
-    ),
+    "rights.agreement": _text("the agreement claimed or found", "none", *AGREEMENT_STATUSES),
     "rights.derivative": _text(
         "consent of the sources of a derivative", "not_needed", "granted", "missing"
     ),

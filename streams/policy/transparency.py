@@ -53,10 +53,12 @@ _LIMITS: Final = {
     "decision_visibility_other": 500,
     "puid": 500,
 }
-_DAYS: Final = (
-    *("content_date", "application_date"),
-    *("end_date_visibility_restriction", "end_date_monetary_restriction"),
-)
+_DAY: Final = (r"^\d{4}-\d{2}-\d{2}$", "is no day (YYYY-MM-DD)")
+_PATTERNS: Final = {
+    "puid": (r"^[a-zA-Z0-9\-_]+$", "holds other signs than letters, digits, - and _"),
+    **dict.fromkeys(("content_date", "application_date"), _DAY),
+    **{f"end_date_{kind}_restriction": _DAY for kind in ("visibility", "monetary")},
+}
 _VOCABULARY: Final[dict[str, tuple[str, ...]]] = {
     "decision_visibility": (
         *VISIBILITY.values(),
@@ -79,26 +81,23 @@ _VOCABULARY: Final[dict[str, tuple[str, ...]]] = {
 
 def faults(fields: Mapping[str, Any]) -> list[str]:
     """Return what the Transparency Database would refuse about a statement's fields."""
-    problems = [f"{name} is missing" for name in _REQUIRED if not fields.get(name)]
-    if not any(fields.get(name) for name in _RESTRICTIONS):
-        problems.append("no restriction is named")
-    required: list[str] = []
+    required = list(_REQUIRED)
     if "DECISION_VISIBILITY_OTHER" in fields.get("decision_visibility", ()):
         required.append("decision_visibility_other")
     if fields.get("decision_ground") == "DECISION_GROUND_INCOMPATIBLE_CONTENT":
         required += ["incompatible_content_ground", "incompatible_content_explanation"]
-    problems += [f"{name} is missing" for name in required if not fields.get(name)]
+    problems = [f"{name} is missing" for name in required if not fields.get(name)]
+    if not any(fields.get(name) for name in _RESTRICTIONS):
+        problems.append("no restriction is named")
     problems += [
         f"{name} is longer than {limit}"
         for name, limit in _LIMITS.items()
         if len(str(fields.get(name, ""))) > limit
     ]
-    if not re.match(r"^[a-zA-Z0-9\-_]+$", str(fields.get("puid", ""))):
-        problems.append("puid holds other signs than letters, digits, - and _")
     problems += [
-        f"{name} is no day (YYYY-MM-DD)"
-        for name in _DAYS
-        if name in fields and not re.match(r"^\d{4}-\d{2}-\d{2}$", str(fields[name]))
+        f"{name} {problem}"
+        for name, (pattern, problem) in _PATTERNS.items()
+        if name in fields and not re.match(pattern, str(fields[name]))
     ]
     countries = fields.get("territorial_scope", ())
     problems += [f"{one} is no EEA country" for one in countries if one not in EEA]
