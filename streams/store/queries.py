@@ -63,8 +63,10 @@ class Entry:
 
 def _of(column: Column[Any], distributors: Collection[str]) -> ColumnElement[bool]:
     """Return the condition that an upload is of these distributors; none: of any."""
-    own = select(UPLOADS.c.upload_id).where(UPLOADS.c.distributor.in_(distributors))
-    return column.in_(own) if distributors else true()
+    if not distributors:
+        return true()
+    own = UPLOADS.c.distributor.in_(distributors)
+    return own if column.table is UPLOADS else column.in_(select(UPLOADS.c.upload_id).where(own))
 
 
 def is_of(ledger: Ledger, upload_id: str, distributors: Collection[str]) -> bool:

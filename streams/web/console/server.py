@@ -53,12 +53,6 @@ async def _serve(settings: Settings, health: Health) -> int:
         health.set("ledger_open", True)
         address = settings.console_address(listener.getsockname()[1])
         offer_link(resources.ledger, settings, address, sys.stdout)
-        if settings.console_url and not settings.trusted_proxies:
-            log.warning(
-                "no_trusted_proxies",
-                hint="behind a proxy all log-ins seem to come from one address, and thirty wrong "
-                "ones shut everybody out: set EARMARK_TRUSTED_PROXIES to the proxy's network",
-            )
         server = uvicorn.Server(config_of(create(resources, address), settings))
         beating = asyncio.create_task(_beat(server, health))
         log.info("console_serving", address=address)
@@ -79,6 +73,12 @@ def offer_link(ledger: Ledger, settings: Settings, address: str, out: TextIO) ->
 
 def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how the app is served: which proxies are believed, and what is bounded."""
+    if settings.console_url and not settings.trusted_proxies:
+        log.warning(
+            "no_trusted_proxies",
+            hint="behind a proxy all log-ins seem to come from one address, and thirty wrong "
+            "ones shut everybody out: set EARMARK_TRUSTED_PROXIES to the proxy's network",
+        )
     return uvicorn.Config(
         app,
         http=TimedProtocol,

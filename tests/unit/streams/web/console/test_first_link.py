@@ -3,11 +3,13 @@
 from io import StringIO
 
 import pytest
+from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from streams.runtime.settings import Settings
 from streams.services.accounts import sessions, users
 from streams.store.database import Ledger
-from streams.web.console.server import offer_link
+from streams.web.console.server import config_of, offer_link
 from tests.support.accounts import create_user
 
 
@@ -33,6 +35,20 @@ def test_a_link_is_printed_to_a_terminal_where_passwords_let_in(
     offer_link(ledger, Settings.model_validate(more), "http://a", out)
     assert ("http://a/enter/" in out.getvalue()) is printed
     assert bool(users.everybody(ledger)) is printed
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ({}, False),
+        ({"console_url": "https://a.example"}, True),
+        ({"console_url": "https://a.example", "trusted_proxies": "10.0.0.0/8"}, False),
+    ],
+)
+def test_a_proxy_that_is_not_named_is_warned_of(more: dict[str, str], warned: bool) -> None:
+    with capture_logs() as logs:
+        config_of(FastAPI(), Settings.model_validate(more))
+    assert ("no_trusted_proxies" in str(logs)) is warned
 
 
 @pytest.mark.parametrize("way", ["link", "password", "oidc"])
