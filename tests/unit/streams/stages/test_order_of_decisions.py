@@ -78,12 +78,13 @@ class Installation:
         self.policies = Policies(Settings().policy, ledger)
         self.redecide = Redecide(ledger, self.policies, 1e6)
         self.log: list[Message] = []
+        self.ties = self.pace.choice((1, 1, 2, 5))  # messages of one millisecond
         self.clock = itertools.count()
         self.read = {"decide": 0, "ledger": 0, "redecide": 0, "catalogue": 0}
 
     def publish(self, topic: str, record: Record) -> None:
         at = next(self.clock)
-        self.log.append(message(topic, record, offset=at, timestamp_ms=T0 + 10 * at))
+        self.log.append(message(topic, record, offset=at, timestamp_ms=T0 + at // self.ties))
 
     def step(self, consumer: str) -> None:
         """Let one consumer read a few messages; sometimes it reads some of them again."""
@@ -166,7 +167,8 @@ def play(migrated: Path, folder: Path, steps: Sequence[str], seed: int) -> Insta
         if step in FACTS:
             installation.publish(*FACTS[step])
         else:
-            installation.publish(topics.CLASSIFIED, delivery(step, minutes))
+            early = installation.pace.choice((0, 0, 2, 7))  # clocks of deliverers differ
+            installation.publish(topics.CLASSIFIED, delivery(step, minutes - early))
         for _ in range(installation.pace.randrange(12)):
             installation.step(installation.pace.choice(list(installation.read)))
     installation.settle()
