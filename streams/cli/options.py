@@ -67,8 +67,10 @@ def ledger_of(state: Path) -> "Ledger":
 
 def operator(by: str) -> str:
     """Return ``by``, or the name of the system's user."""
+    from streams.services.upload_inputs import readable
+
     try:
-        return by.strip() or getpass.getuser()
+        return readable(by.strip() or getpass.getuser())
     except (KeyError, OSError):  # a container's user may have no name
         return f"user {os.getuid()}"
 
