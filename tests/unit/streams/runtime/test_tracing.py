@@ -29,7 +29,7 @@ from streams.runtime.kafka.handling import EventHandling, Handling
 from streams.runtime.settings import Settings, SettingsError
 from streams.runtime.spans import provider_of
 from streams.services.scoring import Batcher
-from tests.unit.streams.runtime.kafka.test_handler_contract import Decoded, Reply
+from tests.unit.streams.runtime.kafka.test_handler import Decoded, Reply
 from tests.unit.streams.runtime.kafka.test_handling import Memory, event
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -15,7 +15,7 @@ from streams.runtime.kafka.handler import each
 from streams.runtime.kafka.handling import EventHandling
 from streams.runtime.kafka.publisher import PublishFailed
 from streams.runtime.settings import Settings
-from tests.unit.streams.runtime.kafka.test_handler_contract import Decoded, ended, good
+from tests.unit.streams.runtime.kafka.test_handler import Decoded, ended, good
 
 SETTINGS = Settings(retry_attempts=3, retry_base_s=0.001, dead_letter_window=10)
 NAME = "unit"
