@@ -8,7 +8,7 @@ from streams.store.migrations.columns import columns, ids, indexes, moments, opt
 revision = "0003"
 down_revision = "0002"
 
-# Nobody, not even the service itself, changes what the audit log says.
+# The database refuses every change of the audit log, also to the service.
 SQLITE = """
 CREATE TRIGGER audit_log_no_{name} BEFORE {event} ON audit_log
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END

@@ -90,7 +90,7 @@ def _name_subjects(subjects: sa.Table) -> None:
 
 
 def _subjects(record: dict[str, Any]) -> set[tuple[str, str]]:
-    """What ``streams.policy.registry.keys_of_event`` said when this was written."""
+    """Return what ``streams.policy.registry.keys_of_event`` returned at that release."""
     upload = record["upload"]
     keys = {("artist", name.casefold()) for name in upload.get("artists", ())}
     for tool in upload.get("declared", {}).get("tools", ()):
