@@ -61,7 +61,15 @@ class Transient(EarmarkError):
 
 
 class SenderAway(Transient):
-    """A web server or a bucket that a sender names does not answer; no other input needs it."""
+    """A web server or a bucket that a sender names does not answer; no other input needs it.
+
+    ``reason``, for the metric: ``no_answer``, ``server_error``, ``too_slow``, ``store_failed``,
+    ``failed_before`` (it was not asked again).
+    """
+
+    def __init__(self, detail: str, reason: str = "no_answer") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class NotYet(Transient):

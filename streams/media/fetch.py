@@ -116,7 +116,8 @@ class Fetcher:
                     if size > self.max_bytes:
                         raise RefusedUri("too_large", f"more than {self.max_bytes} bytes")
                     if time.monotonic() > deadline:
-                        raise SenderAway(f"fetch took longer than {self.timeout_s:g} s")
+                        late = f"fetch took longer than {self.timeout_s:g} s"
+                        raise SenderAway(late, "too_slow")
                     digest.update(block)
                     _write(copy, block)
             if expected_sha256 not in (None, digest.hexdigest()):
@@ -131,10 +132,21 @@ class Fetcher:
 
     def _scheme(self, uri: str) -> str:
         """Return the scheme of a URI that may be fetched; what came by HTTP always may."""
-        scheme = urlsplit(uri).scheme
+        try:
+            scheme = urlsplit(uri).scheme
+        except ValueError as error:
+            raise RefusedUri("refused_scheme", f"the URI cannot be parsed: {error}") from error
         if scheme not in self.schemes and not self._is_own(uri):
             raise RefusedUri("refused_scheme", f"scheme {scheme or '(none)'!r} is not allowed")
         return scheme
+
+    def sender(self, uri: str) -> str:
+        """Return the host or bucket that a URI names; empty where the place is ours, or refused."""
+        try:
+            parts = urlsplit(uri)
+        except ValueError:
+            return ""
+        return "" if parts.scheme == "file" or self._is_own(uri) else parts.netloc.lower()
 
     def _is_own(self, uri: str) -> bool:
         return bool(self.own) and uri.startswith(self.own) and ".." not in uri
@@ -174,8 +186,10 @@ class Fetcher:
         except (BadInput, Transient):
             raise
         except Exception as error:
-            away = Transient if self._is_own(uri) else SenderAway
-            raise away(f"{urlsplit(uri).scheme} store: {error!r}") from error
+            failure = f"{urlsplit(uri).scheme} store: {error!r}"
+            if self._is_own(uri):
+                raise Transient(failure) from error
+            raise SenderAway(failure, "store_failed") from error
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:

@@ -100,6 +100,7 @@ class Http:
             BadInput: refused address, unknown host, no URI.
             SenderAway: no connection, no answer in time.
         """
+        late = (f"no answer within {self._timeout_s:g} s", "too_slow")
         with self._ends_in_time() as is_over:
             try:
                 with _http_errors():
@@ -113,11 +114,11 @@ class Http:
                     )
             except SenderAway as error:
                 if is_over():
-                    raise SenderAway(f"no answer within {self._timeout_s:g} s") from error
+                    raise SenderAway(*late) from error
                 raise
             response.close()
             if is_over():  # half of an answer looks like a whole one to http.client
-                raise SenderAway(f"no answer within {self._timeout_s:g} s")
+                raise SenderAway(*late)
             return response.status
 
     @contextmanager
@@ -187,7 +188,7 @@ class _Body:
     def read(self, size: int) -> bytes:
         block = self._response.read(size)
         if self._is_over():
-            raise SenderAway("the body took too long")
+            raise SenderAway("the body took too long", "too_slow")
         return block
 
 
@@ -281,7 +282,7 @@ def _http_errors() -> Iterator[None]:
 def _check_status(status: int) -> None:
     answer = f"the server answers {status}"
     if status in (408, 425, 429) or status >= 500:
-        raise SenderAway(answer)
+        raise SenderAway(answer, "server_error")
     if status != 200:
         reason = "missing_file" if status in (404, 410) else "refused_by_server"
         raise BadInput(reason, answer)

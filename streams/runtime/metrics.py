@@ -20,6 +20,12 @@ ENDED: Final = Counter(
 DEAD_LETTERS: Final = Counter(
     "earmark_dead_letters_total", "Events sent to a dead-letter topic", ["processor", "reason"]
 )
+UNREACHABLE: Final = Counter(
+    "earmark_unreachable_uploads_total",
+    "Dead letters `unreachable`: no_answer | server_error | too_slow | store_failed | "
+    "failed_before (the sender failed several times, and was not asked again)",
+    ["reason"],
+)
 RETRIES: Final = Counter(
     "earmark_retries_total", "Attempts that failed for a transient reason", ["processor"]
 )

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from detector.errors import Fatal, SenderAway
 from streams.contract import processes, topics
@@ -23,6 +24,7 @@ from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetched, Fetcher, spool
 from streams.media.kept_audio import KeptUploads
 from streams.media.provenance import ProvenanceDecoder
+from streams.media.senders import Senders
 from streams.runtime import tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.handler import Handler, each
@@ -31,6 +33,7 @@ from streams.runtime.settings import Settings
 from streams.services.content_decoding import ContentDecoder, warm
 
 NAME = processes.FINGERPRINT.name
+WAITING: Final = 4  # events that wait for a sender, for each that may be worked on
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,19 @@ class Fingerprinting:
     spool: Path
     slots: asyncio.Semaphore
     """Bounds the spool: a few more files than decoders, whatever is in flight."""
+    senders: Senders
     kept: KeptUploads | None = None
     """Where the audio of every upload is kept, if it is to be."""
 
     async def handle(self, event: UploadReceived) -> Sequence[Output]:
         """Return the fingerprinted event."""
         in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
-        async with self.slots:
+        sender = self.fetcher.sender(event.upload.uri)
+        async with self.senders.turn(sender) as answered, self.slots:
             with tracing.stage(NAME, "fetch"):
                 fetched = await self._fetch(event)
             try:
+                await answered()
                 content = await self.decoder.decode_and_store(fetched.path, fetched.sha256)
                 if self.kept is not None:  # decoded content too: its audio may have been erased
                     await in_thread(self.kept.keep_copy, fetched.path, fetched.sha256)
@@ -84,7 +90,8 @@ class Fingerprinting:
             # the fetcher looks at the clock between blocks; a read that hangs does not
             return await asyncio.wait_for(job, self.fetcher.timeout_s + 5)
         except TimeoutError as error:
-            raise SenderAway(f"fetch hangs for {self.fetcher.timeout_s:g} s") from error
+            late = f"fetch hangs for {self.fetcher.timeout_s:g} s"
+            raise SenderAway(late, "too_slow") from error
 
 
 @asynccontextmanager
@@ -93,10 +100,10 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     store = ArtefactStore.open(settings.store)
     provenance = ProvenanceDecoder(_anchors(settings))
     kept = KeptUploads.open(settings) if settings.keep_audio else None
-    slots = asyncio.Semaphore(settings.decode_workers + 2)
+    slots = settings.decode_workers + 3
     with (
         spool() as folder,
-        ThreadPoolExecutor(settings.decode_workers + 4, thread_name_prefix="fetch") as threads,
+        ThreadPoolExecutor(slots + 2, thread_name_prefix="fetch") as threads,
         DecodePool(settings, provenance) as pool,
         open_index(settings.index_url) as index,
     ):
@@ -104,7 +111,10 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         warming = asyncio.create_task(warm(pool, health), name="warming")
         decoder = ContentDecoder(store, pool, threads, provenance.trust)
         try:
-            stage = Fingerprinting(fetcher, decoder, Banks(index), threads, folder, slots, kept)
+            stage = Fingerprinting(
+                *(fetcher, decoder, Banks(index), threads, folder),
+                *(asyncio.Semaphore(slots), Senders(slots, settings.fetch_timeout_s), kept),
+            )
             yield each(NAME, UploadReceived, stage.handle)
         finally:
             warming.cancel()
@@ -119,4 +129,4 @@ def _anchors(settings: Settings) -> str:
         raise Fatal(f"EARMARK_TRUST_ANCHORS: {settings.trust_anchors}: {error}") from error
 
 
-run_fingerprint = partial(run, Processor(NAME, processes.FINGERPRINT.reads[0], _open))
+run_fingerprint = partial(run, Processor(NAME, processes.FINGERPRINT.reads[0], _open, WAITING))

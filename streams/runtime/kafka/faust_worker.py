@@ -79,11 +79,19 @@ class FaustAssignment:
 class Worker:
     """Consumes one topic in one consumer group and gives each event to ``work``.
 
-    ``failed`` is set when the worker must end; ``failure`` is the reason.
+    At most ``limit`` events are in flight. ``failed`` is set when the worker must end; ``failure``
+    is the reason.
     """
 
     def __init__(
-        self, processor: str, source: str, settings: Settings, health: Health, datadir: Path
+        self,
+        processor: str,
+        source: str,
+        settings: Settings,
+        health: Health,
+        datadir: Path,
+        *,
+        limit: int,
     ) -> None:
         faust_consumer.install(settings.fetch_max_wait_ms)
         header_keys.install_aiokafka()
@@ -98,7 +106,7 @@ class Worker:
             processor,
             FaustAssignment(self._app, settings),
             self.fail,
-            limit=settings.in_flight,
+            limit=limit,
             drain_s=settings.drain_s,
         )
         self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)

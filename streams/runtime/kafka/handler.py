@@ -125,6 +125,7 @@ def exhausted(message: Message, error: Exception) -> BadInput:
     if isinstance(error, BadInput):
         return error
     if isinstance(error, SenderAway):
+        metrics.UNREACHABLE.labels(error.reason).inc()
         return BadInput("unreachable", str(error))
     if isinstance(error, Transient):
         return BadInput("attempts_exhausted", f"{type(error).__name__}: {error}")

@@ -51,12 +51,14 @@ class Processor:
 
     ``open`` yields the handler. It is entered in the event loop before anything is consumed and
     left after the last event has ended; long work belongs in a thread. Where what it still loads
-    after that fails, ``health.give_up`` ends the process.
+    after that fails, ``health.give_up`` ends the process. ``waiting`` times as many events as
+    ``EARMARK_IN_FLIGHT`` are in flight, where most of them only wait for others' servers.
     """
 
     name: str
     source: str
     open: Callable[[Settings, Health], AbstractAsyncContextManager[Handler]]
+    waiting: int = 1
 
 
 def run(processor: Processor, settings: Settings) -> int:
@@ -116,7 +118,10 @@ class _Run:
             end_within(GRACE_S)
             return
         datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="earmark-"))
-        worker = Worker(processor.name, processor.source, settings, health, Path(datadir))
+        worker = Worker(
+            *(processor.name, processor.source, settings, health, Path(datadir)),
+            limit=settings.in_flight * processor.waiting,
+        )
         worker.start(EventHandling(processor.name, handler, self._publisher, settings))
         self._worker = worker
         probe = asyncio.create_task(self._probe(worker))

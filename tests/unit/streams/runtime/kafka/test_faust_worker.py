@@ -17,7 +17,8 @@ from streams.runtime.settings import Settings
 def failure_after(folder: Path, change: Callable[[Worker], None]) -> BaseException | None:
     async def run() -> BaseException | None:
         settings = Settings(brokers="127.0.0.1:1", session_timeout_s=6)
-        worker = Worker("limits", "source", settings, Health("partitions_assigned"), folder)
+        health = Health("partitions_assigned")
+        worker = Worker("limits", "source", settings, health, folder, limit=32)
         change(worker)
         await worker.observe()
         assert worker.failed.is_set() == (worker.failure is not None)

@@ -1,0 +1,122 @@
+"""Fair shares of the fetch slots: a sender that does not answer holds up no other.
+
+A sender is the host or the bucket of a URI. One alone never has all slots. Those whose last fetch
+did not end well, and those that are new, have half of the slots together. A sender that failed
+several times is asked again after growing pauses; in between its uploads fail at once.
+"""
+
+import asyncio
+import math
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from detector.errors import BadInput, SenderAway
+from streams.runtime import metrics
+
+MOST_FAILURES: Final = 3  # one after the other; then a sender is away
+PAUSE_S: Final = (2.0, 60.0)  # shortest and longest between two fetches from one that is away
+LOST_S: Final = 60.0  # away for longer than attempts take: its uploads get no more of them
+FORGET_S: Final = 300.0
+REMEMBERED: Final = 10_000
+
+
+@dataclass(eq=False)
+class _Sender:
+    running: int = 0
+    answers: bool = False  # its last fetch ended well
+    failures: int = 0  # since then, the first and the last of them at:
+    first: float = -math.inf
+    last: float = -math.inf
+
+    def note(self, *, answers: bool) -> None:
+        now = time.monotonic()
+        if answers or now - self.last > FORGET_S:
+            self.failures, self.first = 0, now
+        self.answers, self.last = answers, now
+        self.failures += not answers
+
+    def is_away(self) -> bool:
+        shortest, longest = PAUSE_S
+        pause = min(longest, max(shortest, (self.last - self.first) / 2))
+        return self.failures >= MOST_FAILURES and (
+            self.running > 0 or time.monotonic() < self.last + pause
+        )
+
+
+class Senders:
+    """Gives senders their turns; ``longest_s``: of a fetch."""
+
+    def __init__(self, slots: int, longest_s: float) -> None:
+        self._each, self._unproven = max(1, slots - 1), max(1, slots // 2)
+        self._longest_s = longest_s
+        self._senders: OrderedDict[str, _Sender] = OrderedDict()
+        self._at_work: list[_Sender] = []
+        self._turns = asyncio.Condition()
+        self._proved = time.monotonic()  # when a sender last began to answer
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Wait for a turn of this sender; yields what to await when the fetch has ended well.
+
+        Raises:
+            SenderAway: it failed several times a short time ago.
+            BadInput: it is away for long, or too many others do not answer.
+        """
+        sender = self._senders.setdefault(name, _Sender())
+        self._senders.move_to_end(name)
+        begun = time.monotonic()
+
+        def is_stuck() -> bool:
+            waited = time.monotonic() - max(begun, self._proved)
+            return not sender.answers and waited > self._longest_s
+
+        async with self._turns:
+            await self._turns.wait_for(
+                lambda: sender.is_away() or self._is_free(sender) or is_stuck()
+            )
+            if sender.is_away():
+                if time.monotonic() - sender.first > LOST_S:
+                    raise _lost(f"{name} does not answer, {sender.failures} times")
+                detail = f"{name} did not answer a moment ago, {sender.failures} times"
+                raise SenderAway(detail, "failed_before")
+            if not self._is_free(sender):
+                raise _lost(f"{name} is new, and too many others do not answer")
+            sender.running += 1
+            self._at_work.append(sender)
+        try:
+            yield partial(self._answered, sender)
+        except SenderAway:
+            sender.note(answers=False)
+            raise
+        except BadInput:  # it answers, if only with a refusal
+            await self._answered(sender)
+            raise
+        finally:
+            sender.running -= 1
+            self._at_work.remove(sender)
+            while len(self._senders) > REMEMBERED:
+                self._senders.popitem(last=False)
+            async with self._turns:
+                self._turns.notify_all()
+
+    async def _answered(self, sender: _Sender) -> None:
+        if not sender.answers:
+            self._proved = time.monotonic()
+        sender.note(answers=True)
+        async with self._turns:
+            self._turns.notify_all()
+
+    def _is_free(self, sender: _Sender) -> bool:
+        if sender.answers:
+            return sender.running < self._each
+        return sum(not one.answers for one in self._at_work) < self._unproven
+
+
+def _lost(detail: str) -> BadInput:
+    metrics.UNREACHABLE.labels("failed_before").inc()
+    return BadInput("unreachable", detail)
