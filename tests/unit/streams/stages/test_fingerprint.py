@@ -137,7 +137,9 @@ def test_six_hundred_pass_while_a_hundred_do_not_answer(many: bool, tmp_path: Pa
     dead = [broker.ended[event.key] for event in events if "music" not in event.upload.uri]
     assert {reason for reason, _ in good} == {"fingerprinted"}
     assert {reason for reason, _ in dead} == {"unreachable"}
-    assert max(at for _, at in good) - begun < 45  # all together take over 70 s where each waits for the others
+    assert (
+        max(at for _, at in good) - begun < 45
+    )  # all together take over 70 s where each waits for the others
     assert sum(one.value for one in samples()) - before == len(dead)
 
 
