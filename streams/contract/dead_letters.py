@@ -10,10 +10,12 @@ A replay (``earmark dead-letters replay``) is the original again, on its source 
 headers that count its attempts. All messages that follow from it carry them, dead letters too.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
+
+import orjson
 
 from detector.errors import BadInput, Fatal
 from streams.contract import topics
@@ -37,6 +39,13 @@ MAX_ATTEMPT: Final = 2**31 - 1  # headers may say anything
 # source's topic does (Kafka's default: 1,048,588 bytes).
 MAX_DEAD_LETTER_BYTES: Final = 2_097_152
 MIN_PROOF: Final = 10  # events; fewer are no proof of anything
+OURS: Final = frozenset(  # reasons that are more often our fault than a sender's
+    (
+        *("unexpected_error", "attempts_exhausted", "unstorable", "record_too_large"),
+        *("decoder_crashed", "invalid_record", "observation_missing", "observation_altered"),
+        "observation_unreadable",
+    )
+)
 MAX_DETAIL = 1_000  # characters; a detail may quote a hostile file
 MAX_BARE_KEY_BYTES: Final = 10_000  # of a dead letter without its value
 
@@ -155,38 +164,59 @@ def read(
     )
 
 
+def sender_of(message: Message) -> str:
+    """Return the distributor that a message names, if only by its claim; empty: unknown."""
+    try:
+        return str(orjson.loads(message.value or b"")["upload"]["distributor"] or "")
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 @dataclass
 class Limit:
     """Share of dead letters over the last ``window`` events; judged once it is full.
 
-    It guards against the bad deploy that would drain a whole topic into its dead letters. A process
-    in which nothing has ended well yet is judged after a quarter of the window: each start of
-    a broken deployment costs so many events.
+    It guards against the bad deploy that would drain a whole topic into its dead letters. The
+    sender with most of them is left out, so that one sender alone stops no process. Where hardly
+    anything is left, the reasons in ``OURS`` decide. A process in which nothing has ended well yet
+    is judged after a quarter of the window: each start of a broken deployment costs so many events.
     """
 
     share: float
     window: int
-    _recent: deque[bool] = field(default_factory=deque)
+    _recent: deque[tuple[str, bool] | None] = field(default_factory=deque)  # sender, ours
     _proved: bool = False  # something has ended well
 
-    def count(self, *, dead: bool) -> None:
-        """Count one ended event.
+    def count(self, reason: str | None = None, sender: str = "") -> None:
+        """Count one ended event; ``reason``: of its dead letter, None: it has ended well.
 
         Raises:
             DeadLetterLimit: the share is exceeded.
         """
-        self._recent.append(dead)
-        self._proved = self._proved or not dead
-        if not self._proved and len(self._recent) > max(MIN_PROOF, self.window // 4):
+        self._recent.append(None if reason is None else (sender, reason in OURS))
+        self._proved = self._proved or reason is None
+        events, is_full = len(self._recent), len(self._recent) > self.window
+        is_proof = events > max(MIN_PROOF, self.window // 4) and self._judged() == 1
+        if not self._proved and (is_full or is_proof):
             raise DeadLetterLimit(
-                f"the first {len(self._recent)} events since the start are dead letters, all of "
-                "them: fix the cause, then replay them"
+                f"the first {events} events since the start are dead letters, all of them: "
+                "fix the cause, then replay them"
             )
-        if len(self._recent) <= self.window:
+        if not is_full:
             return
         self._recent.popleft()
-        if sum(self._recent) / self.window > self.share:
+        if (share := self._judged()) > self.share:
+            dead = self.window - self._recent.count(None)
             raise DeadLetterLimit(
-                f"{sum(self._recent)} of the last {self.window} events are dead letters "
-                f"(limit {self.share:.0%}): fix the cause, then replay them"
+                f"{dead} of the last {self.window} events are dead letters, without the worst "
+                f"sender {share:.0%} (limit {self.share:.0%}): fix the cause, then replay them"
             )
+
+    def _judged(self) -> float:
+        """Return the share that counts."""
+        dead = [one for one in self._recent if one is not None]
+        worst = max(Counter(sender for sender, _ in dead).values(), default=0)
+        others = len(self._recent) - worst
+        if others >= MIN_PROOF:
+            return (len(dead) - worst) / others
+        return sum(ours for _, ours in dead) / len(self._recent)

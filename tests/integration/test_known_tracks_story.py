@@ -22,6 +22,7 @@ from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
+from streams.media.senders import Senders
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
@@ -70,7 +71,7 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
             Fingerprinting(
                 Fetcher.from_settings(settings),
                 ContentDecoder(ArtefactStore.open(settings.store), pool, threads, ""),
-                banks, threads, spool, asyncio.Semaphore(3),
+                banks, threads, spool, asyncio.Semaphore(3), Senders(3, 60.0),
                 KeptUploads.open(settings),
             ),
             banks,

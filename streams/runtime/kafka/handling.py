@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from typing import Any, Final, Protocol
@@ -68,6 +69,8 @@ class Handling:
         self._handler = handler
         self._publisher = publisher
         self._limit = dead_letters.Limit(settings.dead_letter_share, settings.dead_letter_window)
+        # reason and sender
+        self._dead: deque[tuple[str, str]] = deque(maxlen=10_000)  # not counted yet
 
     async def handle(self, batch: Sequence[Message]) -> Handled:
         """Return what the handler makes of a batch; where it fails, of each message alone.
@@ -173,8 +176,10 @@ class Handling:
         """
         metrics.ENDED.labels(self._processor, "dead_letter").inc(dead)
         metrics.ENDED.labels(self._processor, "emitted").inc(messages - dead)
-        for index in range(messages):
-            self._limit.count(dead=index < dead)
+        for _ in range(messages - dead):
+            self._limit.count()
+        for _ in range(dead):
+            self._limit.count(*self._dead.popleft())
 
     async def _publish(
         self, chunk: Iterable[tuple[Message, Output]], spans: tracing.Many
@@ -210,6 +215,7 @@ class Handling:
             raise Fatal(f"the broker refuses the dead letter of {left[0].message.origin}")
         for buried in refused:
             reason = buried.error.reason
+            self._dead.append((reason, dead_letters.sender_of(buried.message)))
             metrics.DEAD_LETTERS.labels(self._processor, reason).inc()
             with spans.within(buried.message.origin):
                 tracing.failed(reason)

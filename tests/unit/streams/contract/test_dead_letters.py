@@ -1,10 +1,20 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import BadInput
 from streams.contract import dead_letters
-from streams.contract.dead_letters import DeadLetterLimit, Limit, Message, headers_for, read
+from streams.contract.dead_letters import (
+    DeadLetterLimit,
+    Limit,
+    Message,
+    headers_for,
+    read,
+    sender_of,
+)
+from tests.support.events import fingerprinted, received
 
 ERROR = BadInput("undecodable", "no frame could be decoded")
 MESSAGE = Message(
@@ -45,40 +55,89 @@ def test_any_detail_becomes_a_header_of_bounded_size(detail: str) -> None:
     assert len(headers[dead_letters.DETAIL]) <= 4 * dead_letters.MAX_DETAIL
 
 
+def count(limit: Limit, times: int, reason: str | None = None, *senders: str) -> None:
+    for number in range(times):
+        limit.count(reason, senders[number % len(senders)] if senders else "")
+
+
 def test_the_limit_stops_a_deploy_that_kills_everything() -> None:
-    limit = Limit(share=0.5, window=10)
-    limit.count(dead=False)
-    for _ in range(9):  # judged only once the window is full
-        limit.count(dead=True)
-    with pytest.raises(DeadLetterLimit, match="10 of the last 10"):
-        limit.count(dead=True)
+    limit = Limit(share=0.5, window=40)
+    limit.count()
+    count(limit, 39, "missing_file", "a", "b")  # judged only once the window is full
+    with pytest.raises(DeadLetterLimit, match="40 of the last 40"):
+        limit.count("missing_file", "a")
 
 
 def test_a_process_in_which_nothing_ends_well_is_stopped_sooner() -> None:
     """A broken deployment is started again and again; each time it is given a few events."""
     limit = Limit(share=0.9, window=200)
-    for _ in range(50):
-        limit.count(dead=True)
+    count(limit, 50, "missing_file", "a", "b")
     with pytest.raises(DeadLetterLimit, match="first 51 events since the start"):
-        limit.count(dead=True)
+        limit.count("missing_file", "a")
 
 
 def test_one_good_end_buys_the_whole_window() -> None:
     limit = Limit(share=0.9, window=200)
-    limit.count(dead=False)
-    for _ in range(199):
-        limit.count(dead=True)
+    limit.count()
+    count(limit, 199, "missing_file", "a", "b")
     with pytest.raises(DeadLetterLimit, match="200 of the last 200"):
-        limit.count(dead=True)
+        limit.count("missing_file", "a")
+
+
+@pytest.mark.parametrize("reason", ["undecodable", "unreachable", "record_too_large"])
+def test_one_sender_alone_stops_nothing(reason: str) -> None:
+    limit = Limit(share=0.9, window=200)
+    limit.count()
+    for _ in range(100):  # ten bad uploads of one sender for each good one of others
+        count(limit, 10, reason, "bad")
+        limit.count()
+
+
+@pytest.mark.parametrize("sender", ["bad", ""])
+def test_a_flood_of_one_sender_stops_nothing_once_something_ended_well(sender: str) -> None:
+    limit = Limit(share=0.9, window=20)
+    limit.count()
+    count(limit, 500, "undecodable", sender)
+
+
+def test_a_process_that_begins_with_one_bad_sender_has_the_whole_window() -> None:
+    limit = Limit(share=0.9, window=20)
+    count(limit, 20, "missing_file", "all")
+    with pytest.raises(DeadLetterLimit, match="first 21 events"):
+        limit.count("missing_file", "all")
+
+
+def test_reasons_of_our_side_count_whoever_sent_it() -> None:
+    limit = Limit(share=0.9, window=20)
+    limit.count()
+    count(limit, 19, "unexpected_error", "all")
+    with pytest.raises(DeadLetterLimit, match="20 of the last 20"):
+        limit.count("unexpected_error", "all")
+
+
+@pytest.mark.parametrize(
+    ("value", "sender"),
+    [
+        (received(distributor="Label A").to_bytes(), "Label A"),
+        (fingerprinted().to_bytes(), ""),
+        (b"junk", ""),
+        (b"[1]", ""),
+        (b'{"upload": 3}', ""),
+        (None, ""),
+    ],
+)
+def test_the_sender_is_the_distributor(value: bytes | None, sender: str) -> None:
+    assert sender_of(replace(MESSAGE, value=value)) == sender
 
 
 def test_the_limit_bears_a_bad_share_below_it() -> None:
     limit = Limit(share=0.5, window=10)
     for number in range(200):
-        limit.count(dead=number % 2 == 0)
+        limit.count("undecodable" if number % 2 else None, str(number))
 
 
 def test_the_limit_forgets_what_left_the_window() -> None:
     limit = Limit(share=0.5, window=10)
-    for dead in ([True] * 5 + [False] * 10) * 5:
-        limit.count(dead=dead)
+    for _ in range(5):
+        count(limit, 5, "unexpected_error")
+        count(limit, 10)
