@@ -133,6 +133,19 @@ BOARD: Final = Board(
                     "stack",
                 ),
                 Panel(
+                    "Uploads without an answer",
+                    "Their server does not answer, or the broker deleted their events unread",
+                    [
+                        (_rate("earmark_unreachable_uploads_total", "reason"), "{{reason}}"),
+                        (
+                            _rate("earmark_events_expired_total", "processor"),
+                            "{{processor}}: expired",
+                        ),
+                    ],
+                    "cpm",
+                    "stack",
+                ),
+                Panel(
                     "Rebalances",
                     "Partitions were revoked",
                     [(_rate("earmark_rebalances_total", "processor"), "{{processor}}")],

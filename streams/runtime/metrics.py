@@ -55,6 +55,11 @@ OFFSET_GAPS: Final = Counter(
     "Gaps in the offsets of a partition; the worker stops",
     ["processor"],
 )
+EXPIRED: Final = Counter(
+    "earmark_events_expired_total",
+    "Events that the broker deleted (retention) before the process had read them",
+    ["processor"],
+)
 DECODES: Final = Counter(
     "earmark_decodes_total",
     "Uploads by decode: decoded | reused (known content) | decoded_again (landmarks were missing)",
@@ -301,7 +306,15 @@ def begin_console() -> None:
 
 def begin(processor: str) -> None:
     """Start the counters of a process at 0, so that Prometheus sees the first increase."""
-    for counter in (RECEIVED, RETRIES, REBALANCES, STALE_RESUMES, GROUP_STALLS, OFFSET_GAPS):
+    for counter in (
+        RECEIVED,
+        RETRIES,
+        REBALANCES,
+        STALE_RESUMES,
+        GROUP_STALLS,
+        OFFSET_GAPS,
+        EXPIRED,
+    ):
         counter.labels(processor)
     for outcome in ("emitted", "dead_letter"):
         ENDED.labels(processor, outcome)

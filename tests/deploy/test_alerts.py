@@ -27,6 +27,7 @@ ALL_OF_FEW_LATE = {  # two in an hour: too few for an alert
 A_LITTLE_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+9.3x600"}
 LAG = 'earmark_consumer_lag{processor="decide",topic="tracks.classified",partition="1"}'
 OFFSET = 'earmark_consumer_offset{processor="decide",topic="tracks.classified",partition="1"}'
+EXPIRED = 'earmark_events_expired_total{processor="decide",instance="a"}'
 HEARD = 'earmark_ended_total{processor="fingerprint",outcome="emitted"}'
 DECIDED = 'earmark_decisions_total{extent="All",restricted="true"}'
 MANY = 'earmark_outcomes_total{outcome="human_likely",model="m"}'
@@ -69,6 +70,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         40,
         [{LAG: "0+20x60"}],
         [{LAG: "0+2x60"}, {LAG: "5000-20x60"}, {LAG: "500x60"}],
+    ),
+    "EarmarkEventsExpired": (
+        40,
+        [{EXPIRED: "0x20 15x60"}, {EXPIRED: "_x20 15x60"}],
+        [{EXPIRED: "0x60"}, {EXPIRED: "15x60"}],
     ),
     "EarmarkDeadLetterShare": (
         40,

@@ -14,8 +14,9 @@ Events worked on at once are bounded (``limit``), and so are ended events that w
 one (``window``). So is the wait at a revocation or at the end (``drain_s``).
 
 The guard: offsets of a partition must follow each other. Where one is missing, the log itself is
-read. Gaps that it has (retention, compaction, transaction markers) are skipped. A record that is in
-the log but never arrived was lost, and the worker stops before the committed offset passes it.
+read. Gaps that it has (retention, compaction, transaction markers) are skipped; what retention has
+taken is counted. A record that is in the log but never arrived was lost, and the worker stops
+before the committed offset passes it.
 """
 
 import asyncio
@@ -73,8 +74,18 @@ class Assignment(Protocol):
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Commit these offsets now."""
 
-    async def first_offset(self, partition: Partition, start: int) -> int:
-        """Return the offset of the first record of the log at or after ``start``."""
+    async def offsets_from(self, partition: Partition, start: int) -> tuple[int, int]:
+        """Return where the log begins, and its first record at or after ``start``."""
+
+
+def note_expired(processor: str, partition: Partition, expected: int, begin: int) -> None:
+    """Count events that the broker has deleted before the process has read them.
+
+    ``expected`` is the next offset to read; at 0 the process is new, and had nothing to read.
+    """
+    if 0 < expected < begin:
+        metrics.EXPIRED.labels(processor).inc(begin - expected)
+        log.error("events_expired", partition=str(partition), first=expected, until=begin)
 
 
 @dataclass(eq=False)  # compared by identity: that is the fence
@@ -198,7 +209,7 @@ class OrderedAcker:
         return self._open and message.generation_id == self._assignment.generation()
 
     async def _check_gap(self, message: Delivery, expected: int) -> None:
-        first = await self._assignment.first_offset(message.tp, expected)
+        begin, first = await self._assignment.offsets_from(message.tp, expected)
         where = {"partition": str(message.tp), "expected": expected, "got": message.offset}
         if first < message.offset and self._current(message):
             metrics.OFFSET_GAPS.labels(self._processor).inc()
@@ -208,6 +219,7 @@ class OrderedAcker:
                 f"but the log has a record at {first}"
             )
         log.info("offset_gap_verified", **where)
+        note_expired(self._processor, message.tp, expected, min(begin, message.offset))
 
     async def _start(self, entry: Entry, work: Work) -> None:
         lane = self._lanes[entry.event.message.tp]

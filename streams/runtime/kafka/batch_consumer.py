@@ -31,6 +31,7 @@ from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing
 from streams.runtime import logs, metrics, tracing
 from streams.runtime.health import Health, serve
+from streams.runtime.kafka.acks import note_expired
 from streams.runtime.kafka.clients import open_consumer, open_producer, poll
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.fetch_wait import FetchWait
@@ -127,6 +128,7 @@ class BatchConsumer:
         self._producer: Any = None
         self._probed = time.monotonic()
         self._stalls: Stalls | None = None
+        self._expected: dict[TopicPartition, int] = {}  # offset to read next, of those at hand
         self._busy = 0.0  # when the last batch began
         self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
 
@@ -199,6 +201,7 @@ class BatchConsumer:
             until = now + GATHER_S
             while len(batch) < BATCH and (left := until - time.monotonic()) > 0:
                 batch += poll(self._consumer, int(left * 1_000), BATCH - len(batch))
+        self._note_expired(batch)
         if batch:
             self._busy = now
             self._wait.busy()
@@ -211,6 +214,24 @@ class BatchConsumer:
             metrics.GROUP_STALLS.labels(self._name).inc()
             self._stalls.renew()
         return batch
+
+    def _note_expired(self, batch: Sequence[Message]) -> None:
+        """Count what was deleted unread: the client goes on at the log's beginning, silently."""
+        assigned = self._consumer.assignment()
+        self._expected = {one: at for one, at in self._expected.items() if one in assigned}
+        for partition, first in _first_offsets(batch).items():
+            try:
+                expected = self._expected.get(partition)
+                if expected is None:
+                    expected = self._consumer.committed(partition)
+                if expected is not None and first > expected:
+                    begin = self._consumer.beginning_offsets([partition])[partition]
+                    note_expired(self._name, partition, expected, min(begin, first))
+            except KafkaError as error:  # the count is not worth the batch
+                log.warning("expiry_not_checked", error=repr(error))
+        for message in batch:
+            partition = TopicPartition(message.topic, message.partition)
+            self._expected[partition] = message.offset + 1
 
     def _set_wait(self, wait_ms: int) -> None:
         self._consumer._fetcher.config["fetch_max_wait_ms"] = wait_ms  # read for each fetch
@@ -263,9 +284,7 @@ class BatchConsumer:
 
     def _rewind(self, batch: Sequence[Message]) -> None:
         """Make the next poll return this batch again, as far as its partitions are ours."""
-        first: dict[TopicPartition, int] = {}
-        for message in batch:
-            first.setdefault(TopicPartition(message.topic, message.partition), message.offset)
+        first = _first_offsets(batch)
         for partition in self._consumer.assignment() & first.keys():
             self._consumer.seek(partition, first[partition])
 
@@ -276,6 +295,13 @@ class BatchConsumer:
             reachable = answered or any(map(listens, self._settings.brokers.split(",")))
             self._health.set("broker_reachable", reachable)
             self._probed = now
+
+
+def _first_offsets(batch: Sequence[Message]) -> dict[TopicPartition, int]:
+    first: dict[TopicPartition, int] = {}
+    for message in batch:
+        first.setdefault(TopicPartition(message.topic, message.partition), message.offset)
+    return first
 
 
 def _unless_too_large(call: Callable[..., Any], *args: Any, **options: Any) -> Any:

@@ -56,7 +56,7 @@ class FaustAssignment:
         """Commit past Faust's own book-keeping, which a revocation empties first."""
         await self._app.consumer._commit_offsets(dict(offsets))
 
-    async def first_offset(self, partition: Partition, start: int) -> int:
+    async def offsets_from(self, partition: Partition, start: int) -> tuple[int, int]:
         """Read the log with a consumer of its own, outside the group."""
         at = TopicPartition(*partition)  # type: ignore[misc] # Faust's TP is such a tuple
         consumer = AIOKafkaConsumer(
@@ -69,9 +69,10 @@ class FaustAssignment:
         await consumer.start()
         try:
             consumer.assign([at])
+            begin = (await consumer.beginning_offsets([at]))[at]
             consumer.seek(at, start)
             record = await asyncio.wait_for(consumer.getone(), self._settings.request_timeout_s)
-            return int(record.offset)
+            return int(begin), int(record.offset)
         finally:
             await consumer.stop()
 

@@ -50,8 +50,8 @@ class Broker:
 
     async def commit(self, offsets: Mapping[Any, int]) -> None: ...
 
-    async def first_offset(self, partition: Any, start: int) -> int:
-        return start
+    async def offsets_from(self, partition: Any, start: int) -> tuple[int, int]:
+        return 0, start
 
     async def stop(self, error: BaseException) -> None:
         self.failures.append(error)

@@ -34,12 +34,12 @@ class Consumer:
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         self.commits.append(dict(offsets))
 
-    async def first_offset(self, partition: Partition, start: int) -> int:
+    async def offsets_from(self, partition: Partition, start: int) -> tuple[int, int]:
         await asyncio.sleep(0)
         offset = max(start, self.log_start)
         while offset in self.holes:
             offset += 1
-        return offset
+        return self.log_start, offset
 
 
 @dataclass
@@ -318,7 +318,9 @@ def test_a_hole_that_the_log_has_is_passed() -> None:
     assert not bench(test).failures
 
 
-def test_a_log_trimmed_by_retention_is_no_loss() -> None:
+def test_a_log_trimmed_by_retention_is_passed_and_counted() -> None:
+    before = metrics.EXPIRED.labels("test")._value.get()
+
     async def test(bench: Bench) -> None:
         bench.consumer.log_start = 500
         bench.consumer.committed_offsets[P0] = 100
@@ -329,6 +331,7 @@ def test_a_log_trimmed_by_retention_is_no_loss() -> None:
         assert set(bench.doors) == {(P0, 500), (P0, 501), (P1, 500)}
 
     assert not bench(test).failures
+    assert metrics.EXPIRED.labels("test")._value.get() == before + 400  # a new group: nothing
 
 
 def test_the_first_event_after_an_assignment_is_checked_against_the_committed_one() -> None:

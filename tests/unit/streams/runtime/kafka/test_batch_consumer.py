@@ -46,6 +46,8 @@ class Broker:
     def __init__(self, *log: Found) -> None:
         self.log = list(log)
         self.position = 0
+        self.committed_offset: int | None = None
+        self.log_start = 0
         self.events: list[tuple[Any, ...]] = []
         self.fail: dict[str, list[Exception]] = {"commit": [], "send": [], "ack": []}
         self.stop = threading.Event()
@@ -60,6 +62,12 @@ class Broker:
 
     def assignment(self) -> set[Any]:
         return {PARTITION}
+
+    def beginning_offsets(self, partitions: Any) -> dict[Any, int]:
+        return dict.fromkeys(partitions, self.log_start)
+
+    def committed(self, partition: Any) -> int | None:
+        return self.committed_offset
 
     def seek(self, partition: Any, offset: int) -> None:
         self.position = offset

@@ -113,6 +113,9 @@ class BatchBroker:
     def assignment(self) -> set[Any]:
         return {TopicPartition("heard", 3)}
 
+    def committed(self, partition: Any) -> int | None:
+        return None
+
     def seek(self, partition: Any, offset: int) -> None:
         self.position = offset - 7
 

@@ -115,8 +115,8 @@ class Member:
     async def commit(self, offsets: Mapping[Any, int]) -> None:
         self.partition.committed = max(offsets.values())
 
-    async def first_offset(self, partition: Any, start: int) -> int:
-        return start
+    async def offsets_from(self, partition: Any, start: int) -> tuple[int, int]:
+        return 0, start
 
 
 async def hand_over() -> Partition:
