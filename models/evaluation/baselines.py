@@ -48,7 +48,7 @@ def compare(population: Population, cache: Path, seed: int) -> dict[str, dict[st
     scores["mean spectrum"] = left_out(levelled, population)
     if population.name in ("full_rate", "low_rate"):
         prints = fakeprints([one.observed.track for one in tracks], population.name, cache)
-        scores["fakeprint"] = left_out(prints.astype(float), population, scale=False, grouped=False)
+        scores["fakeprint"] = left_out(prints.astype(float), population, plain=True)
     ai = population.labels
     return {
         name: separation(own[ai], own[~ai])
@@ -61,23 +61,19 @@ def compare(population: Population, cache: Path, seed: int) -> dict[str, dict[st
 
 
 def left_out(
-    features: NDArray[np.float64],
-    population: Population,
-    *,
-    scale: bool = True,
-    grouped: bool = True,
+    features: NDArray[np.float64], population: Population, *, plain: bool = False
 ) -> FloatVector:
     """Return the logit of each track from a regression that has not met its maker's fold.
 
-    ``features`` [tracks, n] are standardised by those of the other folds if ``scale``. Every maker
-    counts alike within its class if ``grouped``; else only the classes do.
+    ``features`` [tracks, n] are standardised by those of the other folds, and every maker counts
+    alike within its class. If ``plain``, neither is done, and only the classes count alike.
     """
     labels = population.labels
-    names = np.array(population.groups if grouped else labels.astype(str))
+    names = labels.astype(str) if plain else np.array(population.groups)
 
     def judge(used: BoolVector) -> FloatVector:
         fitted, judged = features[used], features[~used]
-        if scale:
+        if not plain:
             middle, spread = fitted.mean(axis=0), fitted.std(axis=0).clip(min=1e-9)
             fitted, judged = (fitted - middle) / spread, (judged - middle) / spread
         weights = balanced_weights(labels[used], names[used].tolist())

@@ -123,23 +123,15 @@ def blocks(
         for files in outcomes:
             name = f"{files['name']}, alpha {files['alpha']:.2%}"
             card.append(Table((name, *HEAD), outcome_rows(files["labels"])))
-    card += [Heading("Beside the studies that it was built from"), _STUDIES]
-    return [*card, Table(STUDY_HEAD, compared(evaluation, robustness, few_shot, model))]
-
-
-def compared(
-    evaluation: dict[str, Any],
-    robustness: dict[str, Any] | None,
-    few_shot: dict[str, Any] | None,
-    model: str,
-) -> list[list[str]]:
-    """Return rows under ``STUDY_HEAD``; a report that was not made has none."""
     rows = [*_evaluated(evaluation["subsets"])]
     if few_shot is not None:
         mean = few_shot["mean"]["5"]
         rows.append(_row("learned from five tracks, 44.1 kHz and up", 0.988, mean["full_rate"]))
         rows.append(_row("learned from five tracks, all", 0.952, mean["all"]))
-    return rows if robustness is None else [*rows, *_delivered(robustness, model)]
+    if robustness is not None:
+        rows += _delivered(robustness, model)
+    heading = Heading("Beside the studies that it was built from")
+    return [*card, heading, _STUDIES, Table(STUDY_HEAD, rows)]
 
 
 def _evaluated(subsets: dict[str, Any]) -> Iterator[list[str]]:

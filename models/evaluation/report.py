@@ -172,13 +172,11 @@ def _details(subset: dict[str, Any]) -> list[Block]:
          + ("" if at["supported"] else "; too few human recordings for this alpha"))
         for alpha, at in subset["conformal"].items()
     ]  # fmt: skip
-    confounds, generators, sources = (
-        subset[name] for name in ("confounds", "generators", "human_sources")
-    )
+    confounds, sources = subset["confounds"], subset["human_sources"]
     return [
         Table(("operating point", "found", "95 %", "human tracks flagged"), [*by_fpr, *by_alpha]),
         Picture(partial(plots.curve, subset), "Found against falsely flagged, at low rates."),
-        Picture(partial(plots.makers, generators, ai=True), "Generators, each unseen."),
+        Picture(partial(plots.makers, subset["generators"], ai=True), "Generators, each unseen."),
         Picture(partial(plots.makers, sources, ai=False), "Human sources, each left out."),
         Picture(
             partial(plots.reliability, subset["probability"]["bins"]),

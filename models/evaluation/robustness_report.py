@@ -125,9 +125,9 @@ def card_blocks(figures: dict[str, Any], model: str) -> list[Block]:
         if row["model"] == f"{model}, generators known"
     }
     located: list[Block] = []
-    if figures["splices"].get(model):
-        located.append("A generator's part inside two minutes of somebody's recording:")
-        located.append(table_of(_SPLICES, figures["splices"][model]))
+    if rows := figures["splices"].get(model):
+        text = "A generator's part inside two minutes of somebody's recording:"
+        located = [text, table_of(_SPLICES, rows)]
     flagged = [
         f"{row['kind']} {percent(row['flagged'])}" for row in own["negatives"] if row["flagged"]
     ]
