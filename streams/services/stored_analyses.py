@@ -1,5 +1,7 @@
 """Analyses in the artefact store: the first one of a content stands for all of its uploads."""
 
+import hashlib
+
 from detector.observation.observation import VERSION
 from streams.contract.records import Analysis, InvalidRecord, Record, ShadowAnalysis, parse
 from streams.media.artefacts import ArtefactStore
@@ -19,7 +21,8 @@ def find(store: ArtefactStore, name: str) -> StoredAnalysis | None:
 
 def keep(store: ArtefactStore, name: str, made: StoredAnalysis) -> StoredAnalysis:
     """Store an analysis, and return the one that stands: perhaps another worker's, made before."""
-    data = made.to_bytes()
+    body = made.to_bytes()
+    data = _sum(body) + b"\n" + body
     stands = _read(store.keep_answer(name, data))
     if stands is None:  # what was stored is damaged
         store.keep_answer(name, data, replace=True)
@@ -33,7 +36,14 @@ def is_final(made: StoredAnalysis, observation_version: int, shadow_digest: str)
 
 
 def _read(data: bytes | None) -> StoredAnalysis | None:
+    total, _, body = (data or b"").rpartition(b"\n")  # an earlier release stored no sum
+    if total and total != _sum(body):
+        return None
     try:
-        return None if data is None else parse(StoredAnalysis, data)
+        return parse(StoredAnalysis, body)
     except InvalidRecord:
         return None
+
+
+def _sum(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()

@@ -5,6 +5,7 @@ a repeated record adds nothing. Events arrive in any order (a decision may overt
 so no table has foreign keys; rows join by ``upload_id`` and ``track_id``.
 """
 
+import os
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -324,6 +325,9 @@ def _sqlite(target: URL) -> Engine:
     if target.database and target.database != ":memory:":
         try:
             Path(target.database).parent.mkdir(parents=True, exist_ok=True)
+            if not target.database.startswith("file:"):
+                # it holds hashes of passwords; its journals get the same mode
+                os.close(os.open(target.database, os.O_CREAT | os.O_RDONLY, 0o600))
         except OSError as error:
             raise LedgerError(f"the folder of EARMARK_LEDGER cannot be made: {error}") from error
     engine = sqlalchemy.create_engine(target, connect_args={"timeout": BUSY_S})

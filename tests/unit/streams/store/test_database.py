@@ -409,3 +409,10 @@ def test_an_upload_needs_no_optional_field(ledger: Ledger) -> None:
     bare = Upload(track_id="T", uri="file:///a")
     event = UploadReceived(upload_id=bare.upload_id, upload=bare, uploaded_at=UPLOADED_AT)
     assert project(ledger, [message(topics.UPLOADED, event)]) == Handled([])
+
+
+def test_only_its_owner_reads_a_new_database(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    files = [path for path in tmp_path.iterdir() if path.name.startswith("ledger.db")]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    ledger.close()
