@@ -1,6 +1,6 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs unit kafka soak helm image generate clean console-scale console-load
+.PHONY: help lock newest setup run test lint docs unit kafka soak helm image generate clean console-scale console-load
 BIN := .venv/bin
 # the matrices are small: more threads would only wait for each other, and busily
 export OPENBLAS_NUM_THREADS ?= 1
@@ -60,6 +60,14 @@ console-scale: setup ## how quick the console is with TRACKS=100000 TASKS=20000,
 
 console-load: setup ## memory of the API while 50 uploads of 10 MB arrive at once
 	@$(BIN)/python -m tests.bench.console_load
+
+lock: setup ## deploy/requirements.txt: the image's packages with their hashes, from constraints.txt
+	@$(BIN)/python -m pip install -q uv==0.13.9
+	@$(BIN)/uv pip compile -q pyproject.toml --extra tracing -c constraints.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --output-file deploy/requirements.txt
+
+newest: ## the tests that need no broker with the newest versions of all packages, beyond our upper bounds
+	@sh deploy/newest.sh
 
 clean: ## remove the environment and the state (ledger included)
 	rm -rf .venv .earmark build *.egg-info

@@ -1,15 +1,19 @@
 """Dockerfile and compose.yaml: style, schema, and that they fit the program."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from streams.contract.processes import PROCESSES
 from streams.runtime.settings import PREFIX, Settings
@@ -53,6 +57,31 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
 def test_the_image_builds_with_the_pinned_backend() -> None:
     assert "hatchling==1.33.0" in (ROOT / "pyproject.toml").read_text()
     assert "pip install --no-cache-dir hatchling==1.33.0" in dockerfile()
+
+
+def test_every_package_of_the_image_is_the_tested_one_and_has_hashes() -> None:
+    """``make lock`` writes the file."""
+    blocks = re.split(r"\n(?=\S)", (DEPLOY / "requirements.txt").read_text().strip())
+    packages = {re.split(r"[\[=]", block)[0]: block for block in blocks}
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", block) for block in blocks)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    dependencies = [*project["dependencies"], *project["optional-dependencies"]["tracing"]]
+    names = {canonicalize_name(Requirement(line).name) for line in dependencies}
+    assert names <= packages.keys()
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        pin = Requirement(line)
+        block = packages.get(canonicalize_name(pin.name), f"{pin.name}{pin.specifier}")
+        assert f"{pin.specifier} " in f"{block.splitlines()[0]} ", line
+
+
+def test_a_cpu_image_gets_no_packages_of_cuda(tmp_path: Path) -> None:
+    copy = shutil.copy(DEPLOY / "requirements.txt", tmp_path)
+    (expression,) = re.findall(r"sed -i -E ('[^']+') requirements.txt", dockerfile())
+    subprocess.run(f"sed -i -E {expression} {copy}", shell=True, check=True)  # noqa: S602 - ours
+    left = Path(copy).read_text()
+    assert not re.search("^(nvidia|cuda|triton)", left, re.MULTILINE)
+    assert re.search("^torch==", left, re.MULTILINE)
+    assert left.count("==") > 100
 
 
 def test_what_the_image_copies_is_sent_to_the_build() -> None:
