@@ -31,7 +31,7 @@ lint: setup ## style, types, import directions, names and prose
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m deploy.prose --baseline deploy/prose_baseline.json
+	$(BIN)/python -m deploy.prose
 
 unit: setup ## the tests that need no broker
 	$(BIN)/pytest -m 'not pipeline'

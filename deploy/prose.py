@@ -1,18 +1,15 @@
 """Check names and prose: ``python -m deploy.prose [PATHS]`` prints each finding, exit 1 if any.
 
-With ``--baseline FILE`` it fails only where a room has more findings than the file allows.
 A line with ``prose: reason`` is an exception; after a closing quote it excepts the docstring.
 """
 
 import argparse
 import ast
 import io
-import json
 import re
 import subprocess
 import sys
 import tokenize
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -231,30 +228,14 @@ def checked_files(paths: Iterable[str]) -> list[Path]:
     ]
 
 
-def room_of(path: Path) -> str:
-    """Return the room of a file: its first two folders."""
-    parts = path.relative_to(ROOT).parts
-    return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
-
-
 def main() -> int:
-    """Print the findings, or their counts by room; return 1 if there are too many."""
+    """Print the findings; return 1 if there are any."""
     parser = argparse.ArgumentParser(prog="python -m deploy.prose", description=__doc__)
     parser.add_argument("paths", nargs="*", default=ROOMS)
-    parser.add_argument("--counts", action="store_true", help="print the number of each room")
-    parser.add_argument("--baseline", type=Path, help="JSON of the numbers that rooms may have")
-    options = parser.parse_args()
-    everything = [f for path in checked_files(options.paths) for f in findings(path)]
-    counts = Counter(room_of(f.path) for f in everything)
-    if options.counts:
-        sys.stdout.write(json.dumps(dict(sorted(counts.items())), indent=2) + "\n")
-        return 0
-    allowed = json.loads(options.baseline.read_text()) if options.baseline else {}
-    too_many = {room for room, count in counts.items() if count > allowed.get(room, 0)}
+    everything = [f for path in checked_files(parser.parse_args().paths) for f in findings(path)]
     for f in everything:
-        if room_of(f.path) in too_many:
-            sys.stdout.write(f"{f.path.relative_to(ROOT)}:{f.line}: {f.reason}\n")
-    return int(bool(too_many))
+        sys.stdout.write(f"{f.path.relative_to(ROOT)}:{f.line}: {f.reason}\n")
+    return int(bool(everything))
 
 
 if __name__ == "__main__":
