@@ -121,22 +121,16 @@ def _rule(bundle: "Bundle", at: Path, rule: Rule) -> Iterator[Fault]:
         ]
     for variant in variants:
         names = tuple(override.id for override in variant)
-        params = bundle.params_under(names)
         try:
-            condition = Condition(rule.when, params)
+            condition = Condition(rule.when, bundle.params_under(names))
         except CelSyntaxError as error:
             yield Fault((*at, "when"), error.message, error.at)
             return
-        yield from _condition(bundle, at, rule, condition, params, names)
+        yield from _condition(bundle, at, rule, condition, names)
 
 
 def _condition(
-    bundle: "Bundle",
-    at: Path,
-    rule: Rule,
-    condition: Condition,
-    params: dict[str, bool | float | str],
-    variant: tuple[str, ...],
+    bundle: "Bundle", at: Path, rule: Rule, condition: Condition, variant: tuple[str, ...]
 ) -> Iterator[Fault]:
     policy = rule.on_missing or bundle.defaults.on_missing
     if not variant and condition.open_reads and policy is None:
@@ -151,11 +145,11 @@ def _condition(
         yield Fault((*at, "on_missing"), "review needs requires: human and a queue beside it")
     if rule.mode == "retired":
         return
-    if not variant and not reachable(condition.tree, params, on_missing=policy):
+    if not variant and not reachable(condition, policy):
         yield Fault(
             (*at, "when"), "this can never hold: correct the condition, or set mode: retired", 0
         )
-    if rule.severe and reachable_alone(condition.tree, params, on_missing=policy):
+    if rule.severe and reachable_alone(condition, policy):
         dimension = rule.severe[0]
         under = f" (under override {' and '.join(map(repr, variant))})" if variant else ""
         yield Fault(

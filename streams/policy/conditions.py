@@ -30,6 +30,7 @@ class Condition:
             CelSyntaxError: it is no condition over the schema.
         """
         self.tree: Node = parse(text)
+        self.params: Final = params
         cel_types.check(self.tree, params)
         self.holds: Final = function_of(self.tree, params)
         """Return true, false, or None where the answer depends on a missing feature."""

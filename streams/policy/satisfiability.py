@@ -13,22 +13,24 @@ from typing import Final
 
 from streams.policy.cel_syntax import Call, Literal, Node, names, walk
 from streams.policy.cel_types import PARAMS, Parameters
-from streams.policy.conditions import MATCHING, function_of
+from streams.policy.conditions import MATCHING, Condition, function_of
 from streams.policy.schema import ABOUT_THE_LABEL, FEATURES, NO_AI, Kind, Value
 
 MAX_CASES: Final = 4_000
 
 
-def reachable(node: Node, params: Parameters, *, on_missing: str | None) -> bool:
+def reachable(condition: Condition, on_missing: str | None) -> bool:
     """Whether any track at all can satisfy the condition, as far as can be known."""
+    node, params = condition.tree, condition.params
     return _possible(node, params, on_missing, lambda name: _candidates(node, name, params))
 
 
-def reachable_alone(node: Node, params: Parameters, *, on_missing: str | None) -> bool:
+def reachable_alone(condition: Condition, on_missing: str | None) -> bool:
     """Whether a track can satisfy it of which only the detector finds that it is AI.
 
     The other sources are silent, or they state that there is no AI.
     """
+    node, params = condition.tree, condition.params
 
     def silent(name: str) -> Iterable[Value]:
         alone = FEATURES[name].alone

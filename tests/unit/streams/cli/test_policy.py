@@ -10,7 +10,7 @@ from streams.cli.main import app
 from streams.contract import topics
 from streams.contract.records import Declaration, Tool
 from streams.ops.state import State
-from streams.policy.bundle import load
+from streams.policy.bundle import BundleError, load
 from streams.policy.decide import decide
 from streams.policy.transparency import faults
 from streams.runtime.settings import Settings
@@ -74,6 +74,14 @@ def test_tests_that_fail_are_named(tmp_path: Path) -> None:
     assert "recommendation is allow, expected exclude_algorithmic" in output
     wrong = CliRunner().invoke(app, ["policy", "lint", str(edited)])
     assert "policy.yaml:" in str(wrong.exception)
+
+
+def test_tests_of_a_policy_with_another_fault_do_not_run(tmp_path: Path) -> None:
+    edited = tmp_path / "policy.yaml"
+    edited.write_text(POLICY.read_text().replace('label.extent == "All" &&', "label.extent and"))
+    result = CliRunner().invoke(app, ["policy", "test", str(edited)])
+    assert isinstance(result.exception, BundleError)
+    assert "'and' is not expected here: write &&" in str(result.exception)
 
 
 def test_two_policies_are_compared(tmp_path: Path) -> None:

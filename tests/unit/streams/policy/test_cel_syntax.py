@@ -22,7 +22,7 @@ from streams.policy.cel_syntax import (
     names,
     parse,
 )
-from streams.policy.conditions import function_of
+from streams.policy.conditions import Condition, function_of
 from streams.policy.satisfiability import reachable
 from streams.policy.schema import FEATURES, Value
 from tests.support.policies import features
@@ -135,6 +135,6 @@ def test_very_many_features_are_taken_apart_and_never_wrongly_dead() -> None:
     text = " && ".join(f"({name} == '{FEATURES[name].values[0]}' || audio.duration_s > 1)"
                        for name in FEATURES if FEATURES[name].values
                        and FEATURES[name].kind == "text")  # fmt: skip
-    tree = parse(text)
-    assert len(names(tree)) > 10
-    assert reachable(tree, {}, on_missing=None)
+    condition = Condition(text, {})
+    assert len(names(condition.tree)) > 10
+    assert reachable(condition, None)
