@@ -28,16 +28,7 @@ from streams.contract.records.rights import (
 from streams.policy import rules, source_map
 from streams.policy.bundle_checks import Case, Fault, failed_cases, faults_of
 from streams.policy.conditions import Condition
-from streams.policy.rules import (
-    Name,
-    OnMissing,
-    Override,
-    Parameter,
-    Rule,
-    Sentence,
-    Strict,
-    fault,
-)
+from streams.policy.rules import Name, OnMissing, Override, Parameter, Rule, Sentence, Strict, fault
 
 VERSION: Final = r"^\d+\.\d+\.\d+$"
 _MEANT: Final = {

@@ -15,14 +15,7 @@ from typing import Any, Final
 from streams.contract.records import TrackClassified
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.policy.registry import (
-    Registry,
-    boundaries,
-    folded,
-    is_valid,
-    keys_of_event,
-    status_of,
-)
+from streams.policy.registry import Registry, boundaries, folded, is_valid, keys_of_event, status_of
 
 STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 
