@@ -174,7 +174,7 @@ def verify(ledger: Ledger, expected: str = START) -> Verified:
                     return Verified(count, previous, fault)
                 count, previous = row.sequence, row.hash
                 is_there |= row.hash == expected
-    if keys and count and not previous.startswith(KEYED):
+    if keys and not previous.startswith(KEYED):
         return Verified(count, previous, "no entry has the key: it is not in use, or they are gone")
     return Verified(count, previous, None if is_there else f"no entry has the hash {expected}")
 

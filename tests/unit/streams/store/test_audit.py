@@ -202,6 +202,13 @@ def test_who_owns_the_database_cannot_write_the_chain_anew(
     assert audit.verify(keyed).fault == fault
 
 
+def test_an_empty_log_is_a_fault_where_there_is_a_key(ledger: Ledger) -> None:
+    keyed = with_keys(ledger, "key")
+    assert audit.verify(keyed).fault is not None
+    audit.begin_key(keyed)
+    assert audit.verify(keyed).fault is None
+
+
 def test_a_published_head_must_be_in_the_log(ledger: Ledger) -> None:
     write(ledger, Entry("usr_1", "login"), Entry("usr_1", "task_taken"))
     published = audit.verify(ledger).last_hash
