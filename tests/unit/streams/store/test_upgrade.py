@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -16,6 +17,8 @@ from typer.testing import CliRunner
 
 from streams.cli.main import app
 from streams.contract import topics
+from streams.services.accounts import keys, sessions, users
+from streams.services.accounts.tokens import hashed
 from streams.stages.ledger import project
 from streams.store import queries, upgrade
 from streams.store.account_tables import TASK_STATES
@@ -35,9 +38,18 @@ VALUES ('tsk_1', 'dec_1', 'upl_1', 'T-1', 'borderline', 30, '2026-11-23 12:00:00
   'm', '1', 'd', 'p', '1', 'd', '{}')
 """
 
+OLD_KEY = """
+INSERT INTO api_keys (key_id, name, role, secret_sha256, created_by, created_at)
+VALUES ('key_1', 'pipeline', 'ingest', :secret, 'usr_1', '2026-11-23 12:00:00')
+"""
+OLD_SESSION = """
+INSERT INTO sessions (token_sha256, user_id, csrf, created_at, seen_at, expires_at)
+VALUES (:token, :user, 'x', :now, :now, :later)
+"""
 
-def before_migrations(url: str) -> Ledger:
-    """Open a database as release 0.1 left it: the first tables, no word of a revision."""
+
+def at_revision(url: str, revision: str) -> Ledger:
+    """Open a database with the tables of a revision."""
     ledger = Ledger(connect(url))
     config = Config()
     config.set_main_option("script_location", str(upgrade.SCRIPTS))
@@ -45,7 +57,14 @@ def before_migrations(url: str) -> Ledger:
 
     with ledger.transaction() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, FIRST)
+        command.upgrade(config, revision)
+    return ledger
+
+
+def before_migrations(url: str) -> Ledger:
+    """Open a database as release 0.1 left it: the first tables, no word of a revision."""
+    ledger = at_revision(url, FIRST)
+    with ledger.transaction() as connection:
         connection.execute(sqlalchemy.text("DROP TABLE alembic_version"))
     return ledger
 
@@ -83,6 +102,24 @@ def test_a_ledger_from_before_the_migrations_goes_on(empty_url: str) -> None:
         assert connection.scalars(sqlalchemy.select(TASK_STATES.c.state)).all() == ["open"]
         assert drift(connection) == []
     assert Ledger.open(empty_url).upgrade() == Upgraded(HEAD, HEAD)
+
+
+def test_keys_and_sessions_of_before_stay_what_they_were(empty_url: str) -> None:
+    old = at_revision(empty_url, "0009")
+    with old.transaction() as connection:
+        connection.execute(sqlalchemy.text(OLD_KEY), {"secret": hashed("secret")})
+        user = users.add(connection, "Ada", "viewer", "test")
+        now = datetime.now(UTC)
+        values = {"token": hashed("token"), "user": user.user_id, "now": now}
+        connection.execute(
+            sqlalchemy.text(OLD_SESSION), values | {"later": now + timedelta(hours=1)}
+        )
+    old.upgrade()
+    key, session = keys.find(old, "key_1.secret"), sessions.find(old, "token")
+    assert key is not None
+    assert (key.distributors, key.uploads_per_hour) == ((), None)  # the platform's own
+    assert session is not None
+    assert not session.by_link
 
 
 def test_a_ledger_of_a_later_release_is_left_alone(empty_url: str) -> None:
