@@ -32,7 +32,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ DECISION, ANSWER = Draft202012Validator(SCHEMA), Draft202012Validator(ANSWER_SCH
 DIMENSIONS = SCHEMA["$defs"]["Actions"]["properties"]
 BATCH = 500
 TIMEOUT_S = 30.0
+AHEAD = timedelta(minutes=5)  # so much may clocks differ
 PAUSE_S = 1.0  # between a failure and the next attempt
 LOCK = 5_730_211  # any number that nothing else locks in this database
 MOVED = (
@@ -116,8 +117,7 @@ class Database:
 
     def execute(self, sql: str, *values: str) -> Any:
         """Run a statement; ``?`` stands for a value."""
-        storable = [value.replace("\0", "\N{REPLACEMENT CHARACTER}") for value in values]
-        return self._connection.execute(sql if self.sqlite else sql.replace("?", "%s"), storable)
+        return self._connection.execute(sql if self.sqlite else sql.replace("?", "%s"), values)
 
     def close(self) -> None:
         """Close the connection."""
@@ -207,9 +207,12 @@ def read(record: Any) -> dict[str, Any]:
     try:
         decision: dict[str, Any] = json.loads(record.value or b"")
         DECISION.validate(decision)
-        moment(decision["uploaded_at"])
+        if moment(decision["uploaded_at"]) > moment((datetime.now(UTC) + AHEAD).isoformat()):
+            raise ValueError("uploaded_at is in the future: all later ones would be stale")
+        if "\0" in decision["track_id"] + decision["decision_id"]:
+            raise ValueError("an id contains NUL")
         json.dumps(decision, ensure_ascii=False).encode()  # lone surrogates cannot be stored
-    except (ValidationError, OverflowError) as error:
+    except (ValidationError, OverflowError, RecursionError) as error:
         raise ValueError(str(error).partition("\n")[0]) from error
     return decision
 

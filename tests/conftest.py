@@ -21,6 +21,7 @@ LONGEST = (
     "test_faults_on_kafka",
     "test_up",
     "test_start_and_stop",
+    "test_poison",
     "test_rebalance_race",
     "test_processor_on_broker",
     "test_live",
