@@ -135,15 +135,19 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
         AccountError: no such user or role, or no admin would remain.
     """
     entry = audit.Entry(by, "user_changed", user_id, {"role": role, "active": active})
-    with audit.transaction(ledger, entry) as connection:
+    with ledger.transaction() as connection:
         audit.lock(connection)  # two admins who close each other's account must not both succeed
-        checked(find(connection, user_id).name, role, PEOPLE)
+        user = find(connection, user_id)
+        checked(user.name, role, PEOPLE)
+        if (user.role, user.active) == (role, active):
+            return
         is_admin = role == "admin" and active
         if not is_admin and not accounts.has_other_admin(connection, user_id):
             raise AccountError("last_admin", "somebody must remain who can manage users")
         accounts.change_user(connection, user_id, role=role, active=active)
         if not active:
             accounts.end_access(connection, user_id)
+        audit.append(connection, [entry])
 
 
 def set_blind(ledger: Ledger, user: User, blind: bool) -> None:

@@ -151,8 +151,10 @@ def test_closing_an_account_or_a_new_password_ends_its_sessions(ledger: Ledger, 
         sessions.enter(ledger, link, "10.0.0.1")
     assert sessions.find(ledger, new) is not None
     assert users.log_in(ledger, "Ada", "another long one", "10.0.0.1").user_id == ada.user_id
-    users.change(ledger, ada.user_id, role="reviewer", active=False, by="usr_admin")
+    for _ in range(2):
+        users.change(ledger, ada.user_id, role="reviewer", active=False, by="usr_admin")
     assert sessions.find(ledger, new) is None
+    assert actions(ledger).count("user_changed") == 1
 
 
 def test_a_new_password_needs_the_old_one_unless_a_link_let_in(ledger: Ledger, ada: User) -> None:
