@@ -133,6 +133,12 @@ BOARD: Final = Board(
                     "stack",
                 ),
                 Panel(
+                    "Difference of clocks",
+                    "The ledger's and those that decide by date; beyond two minutes they wait",
+                    [("earmark_clock_difference_seconds", "{{instance}}")],
+                    "s",
+                ),
+                Panel(
                     "Uploads without an answer",
                     "Their server does not answer, or the broker deleted their events unread",
                     [

@@ -139,6 +139,10 @@ POLICY_REFUSED: Final = Counter(
 REDECIDED: Final = Counter(
     "earmark_redecided_total", "Tracks evaluated again, by cause and result", ["cause", "result"]
 )
+CLOCK_DIFFERENCE: Final = Gauge(
+    "earmark_clock_difference_seconds",
+    "Seconds that the ledger's clock is ahead of a process that decides by date; 0: one machine's",
+)
 RESTING: Final = Counter(
     "earmark_decisions_on_agreements_total",
     "Decisions based on a registry entry, by purpose and status",

@@ -31,6 +31,7 @@ from streams.runtime.kafka.clients import send_all
 from streams.runtime.settings import Settings
 from streams.services.decision_metrics import count_decision
 from streams.store import reopening
+from streams.store.clock import CheckedClock
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.reopening import CurrentDecision
@@ -88,7 +89,7 @@ class Reexamination:
 
     def __init__(self, ledger: Ledger, policies: Policies) -> None:
         self._ledger, self._policies = ledger, policies
-        self._track_facts = TrackFacts(ledger)
+        self._track_facts, self._clock = TrackFacts(ledger), CheckedClock(ledger)
         self._own: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
 
     def news(self, batch: Sequence[Message]) -> list[Message]:
@@ -164,7 +165,7 @@ class Reexamination:
                 before = published  # of one moment: the catalogue has what came last
             elif published.decision_id != before.decision_id and request.cause is None:
                 return None  # a later decision is current, and is examined by itself
-        now = datetime.now(UTC)
+        now = self._clock.now()
         facts = self._track_facts.combined(event, now, bundle.name, people)
         version = self._track_facts.version  # of the registry that these facts are of
         due = before.reconsider_at is not None and before.reconsider_at <= now
@@ -207,14 +208,15 @@ def due_scan(settings: Settings, ledger: Ledger, client_id: str) -> Iterator[Non
 
 
 def _scan(settings: Settings, ledger: Ledger, client_id: str, stop: threading.Event) -> None:
+    clock = CheckedClock(ledger)
     while not stop.wait(SCAN_S):
         try:
             due = [
                 TrackReopened(track_id=track_id, cause=Cause(kind="expiry", id=decision_id))
-                for decision_id, track_id in reopening.due(ledger, datetime.now(UTC))
+                for decision_id, track_id in reopening.due(ledger, clock.now())
             ]
             if due:
                 send_all(settings, client_id, topics.REOPENED, due)
                 log.info("decisions_due", tracks=len(due))
-        except Exception as error:  # noqa: BLE001 - broker or ledger are away: scanned again soon
+        except Exception as error:  # noqa: BLE001 - something is away or wrong: scanned again soon
             log.warning("due_scan_failed", error=repr(error))

@@ -23,6 +23,7 @@ from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 from streams.services.decision_metrics import count_decision
 from streams.services.policies.breaker import Breaker
+from streams.store.clock import CheckedClock
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
 from streams.store.track_facts import TrackFacts
@@ -34,11 +35,11 @@ NAME = processes.DECIDE.name
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     with closing(await asyncio.to_thread(Ledger.open, settings.ledger)) as ledger:
         policies = await asyncio.to_thread(Policies, settings.policy, ledger)
-        track_facts, breaker = TrackFacts(ledger), Breaker()
+        track_facts, breaker, clock = TrackFacts(ledger), Breaker(), CheckedClock(ledger)
 
         def decided(event: TrackClassified) -> tuple[DecisionRecords, Bundle]:
             bundle = policies.current()
-            facts = track_facts.facts(event, datetime.now(UTC), bundle.name)
+            facts = track_facts.facts(event, clock.now(), bundle.name)
             return decide(event, bundle, facts), bundle
 
         async def handle(event: TrackClassified) -> Sequence[Output]:

@@ -1,6 +1,5 @@
 """Queries of the monitor, the doctor and the verification of the ledger."""
 
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    text,
     tuple_,
 )
 from sqlalchemy.engine import make_url
@@ -25,6 +23,7 @@ from detector.errors import Fatal
 from streams.contract.records.rights import RightsChanged, RightsEntry
 from streams.store import appeals
 from streams.store.account_tables import OUTBOX, TASK_STATES
+from streams.store.clock import database_ahead_s
 from streams.store.database import Ledger, count, latest_of_each, parsed, unmatched
 from streams.store.queries import LONG_AGO
 from streams.store.tables import (
@@ -252,12 +251,7 @@ def revision_and_clock(ledger: Ledger) -> tuple[str | None, float | None]:
     """
     try:
         with ledger.reading() as connection:
-            revision = current(connection)
-            if connection.dialect.name != "postgresql":
-                return revision, None
-            before = time.time()
-            clock = connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())"))
-            return revision, float(clock) - (before + time.time()) / 2
+            return current(connection), database_ahead_s(connection)
     except DatabaseError as error:
         raise LedgerFault(str(error).splitlines()[0]) from error
 

@@ -28,6 +28,7 @@ A_LITTLE_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.
 LAG = 'earmark_consumer_lag{processor="decide",topic="tracks.classified",partition="1"}'
 OFFSET = 'earmark_consumer_offset{processor="decide",topic="tracks.classified",partition="1"}'
 EXPIRED = 'earmark_events_expired_total{processor="decide",instance="a"}'
+AHEAD = 'earmark_clock_difference_seconds{instance="a"}'
 HEARD = 'earmark_ended_total{processor="fingerprint",outcome="emitted"}'
 DECIDED = 'earmark_decisions_total{extent="All",restricted="true"}'
 MANY = 'earmark_outcomes_total{outcome="human_likely",model="m"}'
@@ -76,6 +77,7 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         [{EXPIRED: "0x20 15x60"}, {EXPIRED: "_x20 15x60"}],
         [{EXPIRED: "0x60"}, {EXPIRED: "15x60"}],
     ),
+    "EarmarkClockDiffers": (40, [{AHEAD: "300x60"}, {AHEAD: "-90x60"}], [{AHEAD: "30x60"}]),
     "EarmarkDeadLetterShare": (
         40,
         [
