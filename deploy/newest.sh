@@ -10,15 +10,19 @@ rm -rf "$venv"
 import re, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
-for line in (*project["dependencies"], *extras["tracing"], *extras["dev"]):
+train = tomllib.load(open("models/pyproject.toml", "rb"))["project"]
+everything = (project["dependencies"], extras["tracing"], extras["dev"], train["dependencies"])
+for line in sum(everything, []):
     if not line.startswith("earmark"):
         print(line if "==" in line else re.split("[<>=!~]", line)[0])
 END
-"$venv/bin/pip" install -q --disable-pip-version-check -r "$venv/requirements.txt" -e models
-"$venv/bin/pip" install -q --disable-pip-version-check --no-deps -e .
+"$venv/bin/pip" install -q --disable-pip-version-check uv
+export VIRTUAL_ENV="$PWD/$venv"
+"$venv/bin/uv" pip install -q -r "$venv/requirements.txt"
+"$venv/bin/uv" pip install -q --no-deps -e . -e models  # of this clone, never of an index
 echo "newer than what was tested:"
-"$venv/bin/pip" freeze --exclude-editable | sort -f > "$venv/versions.txt"
-sort -f constraints.txt | diff - "$venv/versions.txt" | grep '^>' || echo "nothing"
+"$venv/bin/uv" pip freeze --exclude-editable | sort -f > "$venv/versions.txt"
+sort -f constraints.txt | diff -i - "$venv/versions.txt" | grep '^>' || echo "nothing"
 "$venv/bin/mypy" || types=$?
 "$venv/bin/pytest" -m 'not pipeline' -n "${JOBS:-2}" -q
 exit "${types:-0}"
