@@ -285,6 +285,12 @@ BOARD: Final = Board(
                     "cpm",
                     "stack",
                 ),
+                Panel(
+                    "Audit log",
+                    "Entries; it never shrinks",
+                    [("max(earmark_audit_entries)", "entries")],
+                    "short",
+                ),
             ],
         ),
     ],
