@@ -146,7 +146,8 @@ class Fetcher:
             parts = urlsplit(uri)
         except ValueError:
             return ""
-        return "" if parts.scheme == "file" or self._is_own(uri) else parts.netloc.lower()
+        ours = parts.scheme == "file" or self._is_own(uri)
+        return "" if ours else parts.hostname or parts.scheme
 
     def _is_own(self, uri: str) -> bool:
         return bool(self.own) and uri.startswith(self.own) and ".." not in uri

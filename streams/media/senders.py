@@ -67,6 +67,9 @@ class Senders:
             SenderAway: it failed several times a short time ago.
             BadInput: it is away for long, or too many others do not answer.
         """
+        if not name:  # the place is ours
+            yield partial(asyncio.sleep, 0)
+            return
         sender = self._senders.setdefault(name, _Sender())
         self._senders.move_to_end(name)
         begun = time.monotonic()

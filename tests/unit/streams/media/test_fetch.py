@@ -128,6 +128,22 @@ def test_other_stores_come_through_fsspec(root: Path, spool: Path) -> None:
     assert refused(fetch, "memory://bucket/big.wav", spool) == "too_large"
 
 
+@pytest.mark.parametrize(
+    ("uri", "sender"),
+    [
+        ("http://one@Music.Example:81/a.wav", "music.example"),
+        ("s3://bucket/a.wav", "bucket"),
+        ("memory:a.wav", "memory"),
+        ("file:///a.wav", ""),
+        ("http://[::1/a.wav", ""),
+    ],
+)
+def test_the_sender_is_the_host_or_bucket(uri: str, sender: str, root: Path, spool: Path) -> None:
+    assert fetcher(root).sender(uri) == sender
+    if "[" in uri:
+        assert refused(fetcher(root), uri, spool) == "refused_scheme"
+
+
 def test_a_chain_of_stores_is_refused_and_none_is_kept(root: Path, spool: Path) -> None:
     fetch = fetcher(root, schemes="file,memory,ftp")
     stores = [fsspec.get_filesystem_class(scheme) for scheme in ("memory", "ftp", "file")]

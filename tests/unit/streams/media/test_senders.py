@@ -95,6 +95,15 @@ def test_nobody_has_all_slots(clock: list[float]) -> None:
     asyncio.run(run())
 
 
+def test_a_place_of_ours_is_never_away(clock: list[float]) -> None:
+    async def run() -> None:
+        senders = Senders(2, 60.0)
+        assert all([await fail(senders, "") for _ in range(3 * MOST_FAILURES)])
+        await succeed(senders, "")
+
+    asyncio.run(run())
+
+
 def test_new_senders_end_where_all_others_are_stuck(clock: list[float]) -> None:
     async def run() -> None:
         senders = Senders(2, 60.0)
