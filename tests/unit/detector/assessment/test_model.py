@@ -8,8 +8,6 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.errors import ModelError
-from detector.evidence.clock import Lattice, Rate, standard_lattice
-from detector.evidence.rates import read_rates, write_rates
 from detector.observation import observation as observing
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
@@ -142,10 +140,3 @@ def test_the_batch_changes_no_answer(model: Model) -> None:
     assert together == [model.assess([track], 0.05)[0] for track in tracks]
     assert model.assess(tracks[::-1], 0.05) == together[::-1]
     assert model.assess([], 0.05) == []
-
-
-def test_rates_survive_their_file() -> None:
-    lattice = standard_lattice()
-    assert read_rates(write_rates(lattice)) == lattice
-    named = Lattice((Rate(43.5, 0.5, 'a "quoted" origin', ("Ümläut", "B")),))
-    assert read_rates(write_rates(named)) == named

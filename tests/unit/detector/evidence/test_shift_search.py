@@ -9,13 +9,11 @@ from detector.audio.spectra import BIN_HZ
 from detector.evidence.branch import BranchScores, Recording
 from detector.evidence.branches.speed import SpeedFinding
 from detector.evidence.clock import ClockFinding, standard_lattice
-from detector.evidence.combination import search_all, statistics_of
+from detector.evidence.combination import search_all
 from detector.evidence.shift_search import SHIFTS, STEP, factors, near, peaks
-from detector.evidence.speed import repeats
 from detector.evidence.templates import BANDS, FULL_RATE, FixedLines, PitchFinding, TemplateSet
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
-from models.augmentation.synthetic_negatives import hats
 from models.synthesis.music import RATE_HZ, render
 
 LOW_RATE = "low_rate"
@@ -122,15 +120,6 @@ def observed(samples: FloatArray) -> Observation:
     return Observation.from_bytes(observer.finish().to_bytes())
 
 
-def test_a_loop_is_known_at_any_scale() -> None:
-    """16ths of 174 BPM: 11.6 Hz, and twice that is 1.0773 of a decoder's 21.53 Hz."""
-    rng = np.random.default_rng(7)
-    strokes = hats(rng, 20 * RATE_HZ, round(RATE_HZ * 60 / 174 / 4), 2_000)
-    looped = observed(strokes)
-    assert repeats(looped, 1.0773)
-    assert not repeats(observed(render(3, 20.0).mean(axis=0)), 1.0773)
-
-
 def test_speed_and_pitch_both_compare_moved_templates(template_set: TemplateSet) -> None:
     music = observed(render(3, 26.0).mean(axis=0))
     moved = FixedLines(template_set, vector(lines(11) * 1.05), FULL_RATE)
@@ -153,10 +142,3 @@ def test_speed_and_pitch_both_compare_moved_templates(template_set: TemplateSet)
     low = replace(moved, population=LOW_RATE)
     assert "pitch" not in searched(("speed", "pitch"), low).findings
     assert searched(("speed",), None).findings["speed"] == SpeedFinding(speed.pulse)
-
-
-def test_every_statistic_has_its_human_scores_in_order() -> None:
-    assert statistics_of(("pitch", "speed", "parts", "templates", "clock")) == (
-        "clock", "templates", "main", "parts", "speed", "speed_lines", "altered", "pitch",
-    )  # fmt: skip
-    assert statistics_of(("clock", "speed")) == ("clock", "speed")

@@ -7,10 +7,11 @@ import torchaudio.functional
 
 from detector.evidence import speed
 from detector.evidence.clock import allowed_bins, lattice_bins
-from detector.evidence.speed import ScaledPulse, search
+from detector.evidence.speed import ScaledPulse, repeats, search
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
+from models.augmentation.synthetic_negatives import hats
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 
@@ -96,3 +97,18 @@ def test_all_orders_at_once_are_those_one_by_one() -> None:
             assert lines == len(bins[1])
             expected = {q: float(z[at].mean()) for q, at in bins.items() if len(at)}
             assert means == pytest.approx(expected, rel=1e-6)
+
+
+def observed(samples: FloatArray) -> Observation:
+    observer = Observer(RATE_HZ)
+    observer.feed(np.ascontiguousarray(samples / np.abs(samples).max(), dtype=np.float32))
+    return Observation.from_bytes(observer.finish().to_bytes())
+
+
+def test_a_loop_is_known_at_any_scale() -> None:
+    """16ths of 174 BPM: 11.6 Hz, and twice that is 1.0773 of a decoder's 21.53 Hz."""
+    rng = np.random.default_rng(7)
+    strokes = hats(rng, 20 * RATE_HZ, round(RATE_HZ * 60 / 174 / 4), 2_000)
+    looped = observed(strokes)
+    assert repeats(looped, 1.0773)
+    assert not repeats(observed(render(3, 20.0).mean(axis=0)), 1.0773)

@@ -1,7 +1,4 @@
-import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
-from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -9,45 +6,12 @@ import orjson
 import pytest
 
 from detector.assessment.model import Model
-from detector.calibration.calibration import HumanScores
-from detector.evidence.branch import BranchScores
-from detector.evidence.branches.speed import SpeedFinding
-from detector.evidence.speed import ScaledPulse
-from detector.evidence.templates import PitchFinding, residual
-from detector.explain.picture import Picture, matches_of, moved_of, picture_of
 from detector.explain.plot import evidence, write
 from detector.observation.observation import Observer
-from detector.types import Evidence, FloatArray
-from models.synthesis.music import RATE_HZ, render
+from detector.types import FloatArray
+from models.synthesis.music import RATE_HZ
 from models.synthesis.simulated_decoder import decode_through
-from tests.support.paths import MODELS
-
-RELEASED = MODELS / "clock-4"
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model.load(RELEASED)
-
-
-@pytest.fixture(scope="module")
-def played() -> FloatArray:
-    return render(21, 30.0)
-
-
-def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> Picture:
-    observer = Observer(RATE_HZ)
-    observer.feed(samples)
-    observation = observer.finish()
-    (answer,) = model.assess([observation], 0.01)
-    humans = model.calibrations["full_rate"].looks["clock"]
-    return picture_of(title, observation, answer, humans, "full_rate", 0.01)
-
-
-def text_of(svg: Path) -> str:
-    """The words of an SVG in reading order, joined where a sentence wraps."""
-    hits = re.findall(r"<text[^>]*>(.*?)</text>", svg.read_text(), flags=re.DOTALL)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", one)).strip() for one in hits)
+from tests.support.pictures import pictured, text_of
 
 
 def test_the_picture_shows_the_lines_and_says_the_sentence(
@@ -77,27 +41,6 @@ def test_the_picture_shows_the_lines_and_says_the_sentence(
     assert data["sentences"] == list(picture.sentences)
     assert len(data["lines"]) == len(picture.lines)
     assert len(data["spectrum"]) == len(data["spectrum_hz"])
-
-
-def test_all_evidence_is_said_and_a_second_look_is_drawn(
-    model: Model, played: FloatArray, tmp_path: Path
-) -> None:
-    first = pictured(played.mean(axis=0), model)
-    observer = Observer(RATE_HZ)
-    observer.feed(played.mean(axis=0))
-    observation = observer.finish()
-    (answer,) = model.assess([observation], 0.01)
-    second = Evidence("speed", 6.0, "It pulses at 51.50 Hz: " + "so it was altered. " * 9, 51.5)
-    answer = replace(answer, evidence=(*answer.evidence, second))
-    humans = HumanScores.of(np.full(99, 99))
-    picture = picture_of("x", observation, answer, humans, "full_rate", 0.01)
-    assert not first.is_found
-    assert picture.is_found
-    assert picture.rate_hz == 51.5
-    assert picture.sentences == (*first.sentences, second.sentence)
-    words = text_of(write(picture, tmp_path, "one")[1])
-    assert "No decoder clock was found" in words
-    assert "r = 51.50 Hz" in words
 
 
 def test_without_evidence_the_picture_says_so(
@@ -130,73 +73,3 @@ def test_evidence_of_a_recording(model: Model, played: FloatArray, tmp_path: Pat
     written = evidence(observer.finish(), "a/song.flac", model, tmp_path / "out", 0.01)
     assert [one.name for one in written] == ["song.json", "song.svg", "song.png"]
     assert all(one.stat().st_size > 1_000 for one in written)
-
-
-def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
-    model: Model, played: FloatArray, tmp_path: Path
-) -> None:
-    template_set = Model.load(RELEASED.parent / "ensemble-4").template_set
-    assert template_set is not None
-    observer = Observer(RATE_HZ)
-    observer.feed(played.mean(axis=0))
-    observation = observer.finish()
-    usual, never = HumanScores.of(np.linspace(50, 99, 99)), HumanScores.of(np.linspace(-9, -1, 99))
-    assert matches_of(observation, template_set, usual, "full_rate", 0.01) == ()
-    matches = matches_of(observation, template_set, never, "full_rate", 0.01)
-    assert [one.score for one in matches] == sorted((one.score for one in matches), reverse=True)
-    assert {one.name for one in matches} <= set(template_set.names)
-    plain = pictured(played.mean(axis=0), model)
-    words = text_of(write(replace(plain, matches=matches), tmp_path, "one")[1])
-    assert "Nearest known decoders" in words
-    assert all(one.name in words for one in matches)
-    assert "Nearest known decoders" not in text_of(write(plain, tmp_path, "two")[1])
-
-
-def test_a_rate_that_is_never_scored_can_be_drawn(
-    model: Model, played: FloatArray, tmp_path: Path
-) -> None:
-    """All multiples of 125 Hz are MP3's, too; it is the best rate where every score is nothing."""
-    observer = Observer(RATE_HZ)
-    observer.feed(played.mean(axis=0))
-    observation = observer.finish()
-    (assessment,) = model.assess([observation], 0.01)
-    nothing = replace(assessment, evidence=(Evidence("clock", 0.0, "No clock.", 125.0),))
-    humans = model.calibrations["full_rate"].looks["clock"]
-    picture = picture_of("song", observation, nothing, humans, "full_rate", 0.01)
-    assert picture.segments == ()
-    assert picture.lines == ()
-    assert "No clock." in text_of(write(picture, tmp_path, "song")[1])
-
-
-def test_moved_templates_are_drawn_where_they_are_a_finding(
-    model: Model, played: FloatArray, tmp_path: Path
-) -> None:
-    released = Model.load(RELEASED.parent / "ensemble-4")
-    template_set, calibration = released.template_set, released.calibrations["full_rate"]
-    assert template_set is not None
-    observer = Observer(RATE_HZ)
-    observer.feed(played.mean(axis=0))
-    observation = observer.finish()
-    unmoved = BranchScores({}, 30.0)
-    assert moved_of(observation, template_set, unmoved, calibration, 0.01) is None
-    pitched = BranchScores({"pitch": PitchFinding(30.0, "Suno", 1.06)}, 30.0)
-    pulse = ScaledPulse(9.0, 50.0, 0.97)
-    sped = BranchScores({"speed": SpeedFinding(pulse, 30.0)}, 30.0)
-    faint = BranchScores({"speed": SpeedFinding(pulse, 0.1)}, 30.0)
-    assert moved_of(observation, template_set, faint, calibration, 0.01) is None
-    by_speed = moved_of(observation, template_set, sped, calibration, 0.01)
-    assert by_speed is not None
-    assert by_speed.factor == 0.97
-    at = int(np.abs(by_speed.factors - 0.97).argmin())
-    best = template_set.transposed(template_set.unit(residual(observation)))[
-        :, at - 4 : at + 5
-    ].max(axis=1)
-    assert by_speed.name == template_set.names[int(best.argmax())]
-    moved = moved_of(observation, template_set, pitched, calibration, 0.01)
-    assert moved is not None
-    assert (moved.name, moved.factor) == ("Suno", 1.06)
-    plain = pictured(played.mean(axis=0), model)
-    words = text_of(write(replace(plain, moved=moved), tmp_path, "one")[1])
-    assert "All lines moved as one" in words
-    assert "beside Suno:" in words
-    assert "moved" not in text_of(write(plain, tmp_path, "two")[1])

@@ -20,23 +20,7 @@ from detector.observation.observation import (
     quantise_timeline,
 )
 from detector.types import FloatArray
-
-RATE = 44_100
-
-
-def music(seconds: float, rate: int = RATE, seed: int = 1) -> FloatArray:
-    """Noise that breathes at 43.07 Hz above a few tones: something in every array."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(int(seconds * rate)) / rate
-    noise = rng.standard_normal(len(time)) * (1 + 0.3 * np.sin(2 * np.pi * 43.066 * time))
-    tones = sum(np.sin(2 * np.pi * hz * time) for hz in (220, 277.2, 329.6))
-    return (0.05 * noise + 0.1 * tones * (1 + 0.5 * np.sin(0.7 * time))).astype(np.float32)
-
-
-def observe(samples: FloatArray, rate: int = RATE) -> Observation:
-    observer = Observer(rate)
-    observer.feed(samples)
-    return observer.finish()
+from tests.support.observations import RATE, music, observe
 
 
 @pytest.fixture(scope="module")
@@ -193,16 +177,6 @@ def test_silence_is_observed_as_silence() -> None:
     assert not observed.shares.any()
     assert abstention_reason(observed) == "silent"
     assert len(Observation.from_bytes(observed.to_bytes()).timeline) == len(observed.timeline)
-
-
-def test_nothing_above_four_kilohertz_is_no_verdict() -> None:
-    samples = 0.003 * music(26)  # soft: a short window leaks, 70 dB down
-    spectrum = np.fft.rfft(samples)
-    spectrum[3_000 * 26 :] = 0
-    muffled = np.fft.irfft(spectrum, len(samples)).astype(np.float32)
-    observed = observe(muffled)
-    assert observed.groups == (False, False, False)
-    assert abstention_reason(replace(observed, peaks=observed.peaks + 1)) == "band_limited"
 
 
 def test_observations_are_values(heard: tuple[FloatArray, Observation]) -> None:
