@@ -17,10 +17,9 @@ def test_the_distance_is_measured_in_standard_deviations() -> None:
 
 def test_level_does_not_matter_and_balance_does() -> None:
     recording = observed("human", "band", "org/band", 3).observation
-    louder = replace(recording, ltas=recording.ltas + np.float32(12))
-    tilted = replace(
-        recording, ltas=recording.ltas - np.arange(recording.ltas.shape[1], dtype=np.float32)
-    )
+    louder = replace(recording, ltas=(recording.ltas + 12).astype(np.float32))
+    slope = np.arange(recording.ltas.shape[1], dtype=np.float32)
+    tilted = replace(recording, ltas=(recording.ltas - slope).astype(np.float32))
     assert features(louder) == pytest.approx(features(recording), abs=1e-3)
     known = Likeness(features(recording), np.eye(8), 1.0)
     assert not known.is_out_of_distribution(louder)
