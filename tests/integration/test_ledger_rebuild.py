@@ -15,7 +15,7 @@ from streams.services.ledger_verification import faults
 from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.store.tables import METADATA
-from tests.unit.streams.store.test_database import whole_story
+from tests.support.ledger_rows import whole_story
 
 pytestmark = pytest.mark.pipeline
 

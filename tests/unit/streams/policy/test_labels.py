@@ -1,4 +1,6 @@
-from datetime import date, datetime, timedelta, timezone
+"""None"""
+
+from datetime import date, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -9,43 +11,15 @@ from streams.contract.records import (
     Contributor,
     Declaration,
     Extent,
-    Label,
     LabelSource,
     Outcome,
     Provenance,
-    Tool,
-    TrackClassified,
 )
-from streams.contract.records.reviews import AppealOutcome
-from streams.policy.bundle import Agreement
-from streams.policy.facts import Facts, Rulings
+from streams.policy.facts import Facts
 from streams.policy.labels import assertions_of, effective, effective_artwork, labels_of
-from streams.policy.rights import NO_RIGHTS, Rights, rights_of
-from tests.support.events import DECIDED_AT, agreement, appeal, classified, verdict
+from tests.support.events import agreement, classified
+from tests.support.labelling import LICENSED, label, labels, labels_from
 from tests.support.policies import facts
-
-AGREEMENT = Agreement(
-    id="AGR-1",
-    grantee="Studio",
-    generators=("Melody Maker", "Melody Maker Pro"),
-    valid_from=date(2026, 1, 1),
-    valid_until=date(2026, 12, 31),
-    territories=("DE", "NO"),
-)
-LICENSED = Tool(name="melody maker", agreement_id="AGR-1")
-
-
-def labels_from(
-    event: TrackClassified, known: Facts, rights: Rights = NO_RIGHTS, context: tuple[str, ...] = ()
-) -> tuple[Label, ...]:
-    return labels_of(event, assertions_of(event, known), rights, context)
-
-
-def labels(event: TrackClassified, **answer: Any) -> tuple[Label, ...]:
-    """Labels of a track where AGREEMENT stands, in one of its territories."""
-    known = facts(event, AGREEMENT.entry(), rulings=Rulings(**answer))
-    territory = event.upload.territories[0]
-    return labels_from(event, known, rights_of(event, known.entries, territory, known.at))
 
 
 @pytest.mark.parametrize(
@@ -109,77 +83,6 @@ def test_artwork_is_labelled_apart() -> None:
     assert effective(label_list).extent is Extent.PARTLY
 
 
-@pytest.mark.parametrize(
-    ("tools", "fields", "licensed"),
-    [
-        ((LICENSED,), {}, True),
-        ((LICENSED, LICENSED), {}, True),
-        ((), {}, False),
-        ((Tool(name="Melody Maker"),), {}, False),  # no agreement claimed
-        ((Tool(name="Melody Maker", agreement_id="AGR-2"),), {}, False),  # unknown agreement
-        ((Tool(name="Other Tool", agreement_id="AGR-1"),), {}, False),  # another's agreement
-        ((LICENSED, Tool(name="Other Tool")), {}, False),  # one licence does not cover two tools
-        ((LICENSED,), {"territories": ("NO",)}, True),
-        ((LICENSED,), {"territories": ("NO", "SE")}, True),  # in NO; see the table for SE
-        ((LICENSED,), {"territories": ("SE", "NO")}, False),
-        ((LICENSED,), {"territories": ("Worldwide",)}, False),
-    ],
-)
-def test_a_licence_counts_only_where_it_stands(
-    tools: tuple[Tool, ...], fields: dict[str, Any], licensed: bool
-) -> None:
-    declared = Declaration(contains_ai="All", tools=tools)
-    event = classified(declared=declared, **({"territories": ("DE",)} | fields))
-    label = effective(labels(event))
-    assert label.licensed is licensed
-    assert label.agreement_id == ("AGR-1" if licensed else None)
-
-
-@pytest.mark.parametrize(
-    ("day", "licensed"),
-    [
-        ("2025-12-31T23:59:59+00:00", False),
-        ("2026-01-01T00:00:00+00:00", True),
-        ("2026-12-31T23:59:59+00:00", True),
-        ("2027-01-01T00:00:00+00:00", False),
-        ("2027-01-01T00:30:00+01:00", True),  # still 2026 in UTC
-    ],
-)
-def test_a_licence_counts_on_the_day_of_the_upload(day: str, licensed: bool) -> None:
-    event = classified(
-        declared=Declaration(contains_ai="All", tools=(LICENSED,)),
-        territories=("DE",),
-        uploaded_at=datetime.fromisoformat(day),
-    )
-    assert effective(labels(event)).licensed is licensed
-
-
-def test_a_licence_covers_what_the_detector_finds() -> None:
-    """A tool is named but the extent is not: the licence is no less valid."""
-    event = classified(declared=Declaration(tools=(LICENSED,)), territories=("DE",))
-    label = effective(labels(event))
-    assert (label.source, label.licensed) == (LabelSource.DETECTOR, True)
-
-
-def test_human_music_needs_no_licence() -> None:
-    event = classified(
-        Outcome.HUMAN_LIKELY, declared=Declaration(tools=(LICENSED,)), territories=("DE",)
-    )
-    assert not effective(labels(event)).licensed
-
-
-def label(source: str, extent: str = "All", certainty: str = "confirmed", **more: object) -> Label:
-    return Label.model_validate(
-        {
-            "label_id": f"lbl_{source}",
-            "source": source,
-            "extent": extent,
-            "certainty": certainty,
-            **more,
-        }
-    )
-
-
 def test_precedence() -> None:
     ladder = [
         label("declaration", "None", "declared"),
@@ -225,9 +128,6 @@ def test_zones_do_not_matter() -> None:
         update={"uploaded_at": utc.uploaded_at.astimezone(timezone(timedelta(hours=9)))}
     )
     assert labels(utc) == labels(there)
-
-
-# --- the file itself, the registry, people ------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -277,80 +177,6 @@ def test_contributors_declare_as_well() -> None:
     machine = Contributor(name="Songmaker", is_generative_ai=True)
     event = classified(Outcome.UNCERTAIN, contributors=(machine,))
     assert effective(labels(event)).extent is Extent.PARTLY
-
-
-def test_a_reviewer_prevails_and_an_appeal_over_all() -> None:
-    event = classified(declared=Declaration(contains_ai="All"))
-    label = effective(labels(event, verdicts=(verdict(),)))
-    assert (label.source, label.extent, label.components) == (
-        LabelSource.REVIEWER,
-        Extent.PARTLY,
-        ("vocals",),
-    )
-    assert (label.origin, label.asserted_at) == (verdict().verdict_id, DECIDED_AT)
-    won = appeal(
-        sequence=1,
-        state="overturned",
-        outcome=AppealOutcome(extent=Extent.NONE, reasons="Stems and session were convincing."),
-    )
-    label = effective(labels(event, verdicts=(verdict(),), appeals=(appeal(), won)))
-    assert (label.source, label.extent) == (LabelSource.APPEAL, Extent.NONE)
-
-
-def test_an_undone_verdict_is_withdrawn_and_not_deleted() -> None:
-    event = classified(declared=Declaration(contains_ai="None"))
-    undo = verdict(
-        verdict_id="vrd_undo",
-        undoes=verdict().verdict_id,
-        outcome="insufficient_evidence",
-        extent=None,
-        decided_at=DECIDED_AT + timedelta(hours=1),
-    )
-    for messages in ((verdict(), undo), (undo, verdict())):
-        label_list = labels(event, verdicts=messages)
-        (withdrawn,) = [one for one in label_list if one.neg]
-        assert (withdrawn.source, withdrawn.origin) == (LabelSource.REVIEWER, verdict().verdict_id)
-        assert effective(label_list).source is LabelSource.DETECTOR
-    again = verdict(
-        verdict_id="vrd_again",
-        undoes="vrd_undo",
-        outcome="escalate",
-        extent=None,
-        decided_at=DECIDED_AT + timedelta(hours=2),
-    )
-    label_list = labels(event, verdicts=(undo, again, verdict()))
-    assert effective(label_list).source is LabelSource.REVIEWER  # the undo was undone
-    assert not any(one.neg for one in label_list)
-
-
-def test_the_latest_verdict_counts_and_second_looks_do_not() -> None:
-    event = classified()
-    later = verdict(
-        verdict_id="vrd_later", extent=Extent.NONE, decided_at=DECIDED_AT + timedelta(hours=1)
-    )
-    second = verdict(
-        verdict_id="vrd_second",
-        extent=Extent.ALL,
-        second_review_of=later.verdict_id,
-        decided_at=DECIDED_AT + timedelta(hours=2),
-    )
-    assert effective(labels(event, verdicts=(later, second, verdict()))).extent is Extent.NONE
-
-
-def test_a_verdict_is_about_what_was_heard_and_lasts_as_long_as_it_says() -> None:
-    event = classified()
-    other = verdict(content_sha256="a" * 64)
-    assert effective(labels(event, verdicts=(other,))).source is LabelSource.DETECTOR
-    again = event.model_copy(update={"upload_id": "upl_again"})  # the same content once more
-    assert effective(labels(again, verdicts=(verdict(),))).source is LabelSource.REVIEWER
-    pinned = verdict(pinned_until=DECIDED_AT + timedelta(days=1))
-    for at, source in (
-        (DECIDED_AT, LabelSource.REVIEWER),
-        (DECIDED_AT + timedelta(days=1), LabelSource.DETECTOR),
-    ):
-        known = facts(event, rulings=Rulings(verdicts=(pinned,)), at=at)
-        assert effective(labels_from(event, known)).source is source
-    assert pinned.pinned_until in facts(event, rulings=Rulings(verdicts=(pinned,))).edges
 
 
 def test_artwork_may_be_declared_by_itself() -> None:

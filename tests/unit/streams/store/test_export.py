@@ -20,9 +20,9 @@ from streams.store.database import Ledger
 from streams.store.export import BadExport, all_rows, export, restore, tables
 from tests.support.accounts import create_user
 from tests.support.events import fingerprinted, message
+from tests.support.ledger_rows import letter
+from tests.support.review_helpers import form
 from tests.support.stories import a_task, tell
-from tests.unit.streams.services.test_reviews import form
-from tests.unit.streams.store.test_database import letter
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from streams.web.api.callers import Needs as KeyNeeds
 from streams.web.console.app import PAGES
 from streams.web.console.auth import Needs
 from tests.support.console import Console
+from tests.support.ledger_rows import letter
 from tests.support.stories import hear, tell
-from tests.unit.streams.store.test_database import letter
 
 OPEN = {
     ("GET", "/login"),

@@ -11,8 +11,8 @@ from streams.stages.ledger import project
 from streams.store import audit, dead_letter_store
 from streams.store.account_tables import AUDIT
 from tests.support.console import Browser, Console
+from tests.support.ledger_rows import letter
 from tests.support.stories import a_task, tell
-from tests.unit.streams.store.test_database import letter
 from tests.unit.streams.web.test_routes import PAGE_ROUTES
 
 # What each action leaves in the log; renewing a lease is the page's script, not a person.

@@ -30,8 +30,8 @@ from streams.web.console.auth import COOKIE, local
 from streams.web.console.server import config_of
 from tests.support.accounts import create_user
 from tests.support.console import ADDRESS, Console
+from tests.support.ledger_rows import letter
 from tests.support.stories import hear, tell
-from tests.unit.streams.store.test_database import letter
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}${7*7}javascript:alert(1)"
 ALLOWED_SCRIPTS = re.compile(r"/static/[a-z]+\.js")

@@ -19,8 +19,8 @@ from streams.stages.ledger import project
 from streams.store.account_tables import DELIVERIES
 from streams.web.console import admin, appeals, dead_letters, queue, tracks
 from tests.support.console import Browser, Console
+from tests.support.ledger_rows import letter
 from tests.support.stories import tell
-from tests.unit.streams.store.test_database import letter
 
 COUNT = 11
 LISTS = {  # a list, and what each of its rows is known by

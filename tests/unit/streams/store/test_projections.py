@@ -1,0 +1,171 @@
+"""Rows of events, whatever their order, on both databases."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import sqlalchemy
+
+from streams.contract import topics
+from streams.contract.records import (
+    ModelRef,
+    Upload,
+    UploadReceived,
+)
+from streams.policy.decide import decide
+from streams.runtime.kafka.handler import Handled
+from streams.stages.ledger import project
+from streams.store import dead_letter_store, queries, track_list
+from streams.store.database import Ledger
+from streams.store.dead_letter_store import DeadLetterFilter
+from streams.store.tables import LABELS, METADATA, UPLOADS
+from tests.support.events import (
+    UPLOADED_AT,
+    classified,
+    message,
+    received,
+)
+from tests.support.ledger_rows import POLICY, letter, whole_story
+
+TABLES = [table.name for table in METADATA.sorted_tables if not table.info.get("people")]
+
+
+ONCE = dict.fromkeys(TABLES, 1) | {"labels": 2, "dead_letter_actions": 0, "subjects": 0}
+
+
+def test_every_topic_has_its_rows(ledger: Ledger) -> None:
+    assert project(ledger, whole_story()) == Handled([])
+    assert queries.counts(ledger) == ONCE
+
+
+def test_what_comes_again_adds_nothing(ledger: Ledger) -> None:
+    for _ in range(2):
+        project(ledger, whole_story())
+    project(ledger, whole_story() * 3)
+    assert queries.counts(ledger) == ONCE
+
+
+def test_any_order_gives_the_same_rows(ledger: Ledger) -> None:
+    for messages in reversed(whole_story()):
+        project(ledger, [messages])
+    assert queries.counts(ledger) == ONCE
+
+
+def test_the_first_record_of_an_id_stays(ledger: Ledger) -> None:
+    first = received()
+    later = first.model_copy(update={"uploaded_at": UPLOADED_AT + timedelta(hours=1)})
+    project(ledger, [message(topics.UPLOADED, first), message(topics.UPLOADED, later)])
+    with ledger.reading() as connection:
+        at = connection.scalars(sqlalchemy.select(UPLOADS.c.uploaded_at)).all()
+    assert at == [UPLOADED_AT]
+
+
+def test_times_are_utc_and_records_are_kept_to_the_letter(ledger: Ledger) -> None:
+    event = message(topics.UPLOADED, received(), timestamp_ms=1_795_000_000_123)
+    project(ledger, [event])
+    with ledger.reading() as connection:
+        row = connection.execute(sqlalchemy.select(UPLOADS)).one()
+    assert row.record.encode() == event.value
+    assert row.recorded_at == datetime.fromtimestamp(1_795_000_000.123, UTC)
+    assert row.recorded_at.tzinfo is not None
+
+
+def test_the_effective_label_is_marked(ledger: Ledger) -> None:
+    project(ledger, whole_story())
+    with ledger.reading() as connection:
+        rows = connection.execute(sqlalchemy.select(LABELS.c.source, LABELS.c.effective)).all()
+    assert sorted(map(tuple, rows)) == [("declaration", False), ("detector", True)]
+
+
+def test_any_text_can_be_stored(ledger: Ledger) -> None:
+    odd = "NUL \x00, 🎵, 'quote', \u202e and %s"
+    event = message(topics.UPLOADED, received(title=odd))
+    assert project(ledger, [event]) == Handled([])
+    with ledger.reading() as connection:
+        title, record = connection.execute(
+            sqlalchemy.select(UPLOADS.c.title, UPLOADS.c.record)
+        ).one()
+    assert title == odd.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    assert UploadReceived.model_validate_json(record).upload.title == odd
+
+
+LONGEST = "".join(map(chr, range(0x4E00, 0x4E00 + 2_000)))  # does not compress
+
+
+def test_the_longest_texts_can_be_stored_and_found(ledger: Ledger) -> None:
+    name = LONGEST[:256]
+    longest = received(name, title=LONGEST, distributor=name, identifiers={"upc": name})
+    model = ModelRef(name=name, version=name, digest="d" * 64)
+    analysis = classified().analysis.model_copy(update={"analysis_id": name, "model": model})
+    event = classified(track_id=name, artists=("\u0390" * 256,)).model_copy(
+        update={"upload_id": name, "analysis": analysis}
+    )
+    decided = decide(event, POLICY).decided
+    named = analysis.model_copy(update={"generator": LONGEST})  # no entry has so long a name
+    event = event.model_copy(update={"analysis": named})
+    key = letter(LONGEST.encode())
+    letters = [
+        replace(key, key=LONGEST.encode()),
+        replace(key, value=orjson.dumps({"upload_id": LONGEST})),
+    ]
+    batch = [
+        message(topics.UPLOADED, longest),
+        message(topics.CLASSIFIED, event),
+        message(topics.DECIDED, decided),
+        *letters,
+    ]
+    assert project(ledger, batch) == Handled([])
+    assert [row["track_id"] for row in track_list.search(ledger, LONGEST[900:1_000], limit=9).rows]
+    rows = dead_letter_store.find(ledger, DeadLetterFilter())
+    assert [(row.track_id, row.upload_id) for row in rows if row.key != b"T-1"] == [(None, None)]
+
+
+def test_a_dead_letter_belongs_to_no_other_track(ledger: Ledger) -> None:
+    keys = (b"T\x00", b"T\xff", b"", b" ")
+    project(ledger, [replace(letter(bytes([n])), key=key) for n, key in enumerate(keys)])
+    rows = dead_letter_store.find(ledger, DeadLetterFilter())
+    assert {row.key for row in rows} == set(keys)
+    assert {row.track_id for row in rows} == {None}
+
+
+def test_a_delivery_of_the_future_is_refused(ledger: Ledger) -> None:
+    soon = received().model_copy(update={"uploaded_at": datetime.now(UTC) + timedelta(minutes=4)})
+    late = received().model_copy(update={"uploaded_at": datetime(2999, 1, 1, tzinfo=UTC)})
+    handled = project(ledger, [message(topics.UPLOADED, soon), message(topics.UPLOADED, late, 1)])
+    assert [refused.error.reason for refused in handled.refused] == ["invalid_record"]
+    assert queries.counts(ledger)["uploads"] == 1
+
+
+def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
+    value = received().to_bytes()
+    project(ledger, [letter(value)])
+    (row,) = dead_letter_store.find(ledger, DeadLetterFilter())
+    assert (row.source, row.processor, row.reason) == (
+        topics.UPLOADED,
+        "fingerprint",
+        "invalid_record",
+    )
+    assert (row.key, row.value, row.origin) == (b"T-1", value, "tracks.uploaded/0/3")
+    assert dict(row.headers)["trace"] == b"\x00\xff"
+    assert row.upload_id == received().upload_id
+    assert dead_letter_store.find(ledger, DeadLetterFilter(topic=topics.DECIDED)) == []
+
+
+def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> None:
+    same_place = [letter(b"first life of the broker"), letter(b"second life of the broker")]
+    other_place = letter(b"first life of the broker", offset=4)
+    project(ledger, [*same_place, other_place, *same_place, letter(None), letter(None)])
+    assert queries.counts(ledger)["dead_letters"] == 4
+
+
+def test_uploads_of_one_content_share_an_analysis(ledger: Ledger) -> None:
+    events = [classified(track_id=f"T-{n}") for n in range(2)]
+    assert len({event.analysis.analysis_id for event in events}) == 1
+    project(ledger, [message(topics.CLASSIFIED, event) for event in events])
+    assert queries.counts(ledger)["analyses"] == 2
+
+
+def test_an_upload_needs_no_optional_field(ledger: Ledger) -> None:
+    bare = Upload(track_id="T", uri="file:///a")
+    event = UploadReceived(upload_id=bare.upload_id, upload=bare, uploaded_at=UPLOADED_AT)
+    assert project(ledger, [message(topics.UPLOADED, event)]) == Handled([])

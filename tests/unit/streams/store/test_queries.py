@@ -1,0 +1,63 @@
+"""Questions to the ledger, on both databases."""
+
+import sqlalchemy
+
+from streams.contract import topics
+from streams.policy.decide import decide
+from streams.stages.ledger import project
+from streams.store import queries
+from streams.store.database import Ledger
+from tests.support.events import (
+    classified,
+    message,
+    received,
+)
+from tests.support.ledger_rows import POLICY, letter, whole_story
+from tests.support.policies import bundle, rule
+
+
+def test_uploads_that_have_ended(ledger: Ledger) -> None:
+    decided = decide(classified(track_id="T-2"), POLICY).decided
+    buried = received("T-3").to_bytes()
+    project(ledger, [message(topics.DECIDED, decided), letter(buried), letter(b'["upload_id"]')])
+    asked = {decided.upload_id, received("T-3").upload_id, "upl_unknown"}
+    assert ledger.ended_uploads(asked) == asked - {"upl_unknown"}
+    assert ledger.ended_uploads([]) == set()
+
+
+def test_decisions_latest_first(ledger: Ledger) -> None:
+    decisions = [decide(classified(track_id=f"T-{n}"), POLICY).decided for n in range(3)]
+    project(
+        ledger,
+        [
+            message(topics.DECIDED, decision, n, timestamp_ms=1_795_000_000_000 + n)
+            for n, decision in enumerate(decisions)
+        ],
+    )
+    with ledger.reading() as connection:
+        latest = queries.decisions(connection, sqlalchemy.true(), 2)
+    assert latest == [decisions[2], decisions[1]]
+    assert queries.decision_of(ledger, decisions[0].upload_id) == decisions[0]
+    assert queries.decision_of(ledger, "upl_unknown") is None
+
+
+def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: Ledger) -> None:
+    event = classified()
+    first, second = decide(event, POLICY).decided, decide(event, bundle(rule())).decided
+    for at, decision in ((1, first), (2, second)):
+        project(ledger, [message(topics.DECIDED, decision, timestamp_ms=at)])
+    assert queries.counts(ledger)["decisions"] == 2
+    assert queries.decision_of(ledger, event.upload_id) == second
+
+
+def test_the_story_of_a_track(ledger: Ledger) -> None:
+    project(ledger, whole_story())
+    project(ledger, [message(topics.UPLOADED, received("T-other"))])
+    entries = queries.story(ledger, "T-1")
+    assert [entry.table for entry in entries] == [
+        *("uploads", "fingerprints", "analyses", "labels", "labels"),
+        *("decisions", "review_tasks", "applied", "verdicts", "appeals"),
+        *("shadow_hits", "statements", "usages", "credits", "dead_letters"),
+    ]
+    assert entries[5].record["label"]["extent"] == "All"
+    assert entries[-1].record["reason"] == "invalid_record"
