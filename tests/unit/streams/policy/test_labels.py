@@ -1,4 +1,4 @@
-"""None"""
+"""Labels from declarations, detector and provenance, and which one prevails."""
 
 from datetime import date, timedelta, timezone
 from typing import Any
