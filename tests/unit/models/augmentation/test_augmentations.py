@@ -8,8 +8,6 @@ from detector.assessment.model import Model
 from detector.evidence.speed import search
 from detector.types import FloatArray
 from models.augmentation.augmentations import AUGMENTATIONS, Augmentation, augment
-from models.augmentation.coders import Coder, through
-from models.augmentation.effects import limited, pitched, stretched
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from models.training.augmentation_cache import observe
@@ -94,27 +92,6 @@ def test_speed_tempo_and_pitch(name: str, hz: float, seconds: float) -> None:
     audio, rate_hz = augment(BY_NAME[name], tone(1_000), RATE_HZ, 1)
     assert pitch_of(audio, rate_hz) == pytest.approx(hz, abs=1.0)
     assert audio.shape[1] / rate_hz == pytest.approx(seconds, abs=0.01)
-
-
-def test_effects_keep_their_promises() -> None:
-    assert np.abs(limited(3 * tone(100), RATE_HZ, drive_db=12)).max() <= 0.98
-    assert stretched(tone(500), 0.5).shape[1] == 4 * RATE_HZ
-    assert pitched(tone(500), 1).shape[1] == pytest.approx(2 * RATE_HZ, abs=2)
-    noisy, _ = augment(BY_NAME["noise-40dB"], tone(500), RATE_HZ, 1)
-    ratio = tone(500).std() / (noisy - tone(500)).std()
-    assert 20 * np.log10(ratio) == pytest.approx(40, abs=0.2)
-
-
-def test_a_coder_that_is_not_there_says_so() -> None:
-    assert Coder("libmp3lame", "mp3").missing is None
-    assert Coder("libnothing", "wav").missing == "this FFmpeg has no encoder libnothing"
-
-
-def test_mono_stays_mono_and_coders_choose_their_rate() -> None:
-    audio, rate_hz = through(piece()[:1], RATE_HZ, Coder("libopus", "ogg", 64_000, 48_000))
-    assert (len(audio), rate_hz) == (1, 48_000)
-    audio, rate_hz = through(piece(), RATE_HZ, Coder("pcm_mulaw", "wav", None, 8_000, 1))
-    assert (len(audio), rate_hz) == (1, 8_000)
 
 
 @pytest.mark.parametrize("name", ["mp3-128", "aac-128", "opus-96", "limiter+6dB"])

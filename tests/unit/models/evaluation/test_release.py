@@ -18,8 +18,8 @@ from models.training.fusion import Fused, fuse
 from models.training.scoring import score_all
 from models.training.train import save, train
 from tests.support.makers import observed
+from tests.support.manifests import write_manifest
 from tests.support.paths import MODELS
-from tests.unit.models.training.test_train import write_manifest
 
 
 def fused_of(kbit_ai: float = 192.0, kbit_human: float = 192.0) -> Fused:

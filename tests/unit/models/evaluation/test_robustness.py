@@ -1,4 +1,3 @@
-import csv
 import re
 from pathlib import Path
 
@@ -7,10 +6,7 @@ import orjson
 import pytest
 
 from detector.assessment.model import Model
-from detector.types import Assessment, FloatArray
-from models.augmentation.augmentations import AUGMENTATIONS
-from models.augmentation.hard_negatives import KINDS
-from models.evaluation import robustness
+from detector.types import Assessment
 from models.evaluation.document import markdown
 from models.evaluation.held_out_scores import human_rows
 from models.evaluation.robustness import (
@@ -19,51 +15,16 @@ from models.evaluation.robustness import (
     interval,
     makers_beside,
     measure,
-    subjects_of,
     table,
 )
 from models.evaluation.robustness_report import card_blocks, write
-from models.learning.data import AI, HUMAN, Track, read_manifest, usable
-from models.synthesis.music import RATE_HZ, render
-from models.synthesis.samples import write_audio
-from models.synthesis.simulated_decoder import decode_through
+from models.learning.data import AI, HUMAN, Track
+from models.synthesis.music import RATE_HZ
 from models.training import augmentation_cache
-from models.training.sampling import probe, sample
 from tests.support.paths import MODELS
 
 RELEASED = MODELS / "clock-4"
 ENSEMBLE = MODELS / "ensemble-4"
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("recordings")
-    rows = []
-    for index, (label, maker, repository) in enumerate(
-        [(AI, "Deep", "r1"), (AI, "Deep", "r1"), (AI, "Wide", "r2"),
-         (HUMAN, "Ann", "r3"), (HUMAN, "Ann", "r3"), (HUMAN, "Bob", "r4")]
-    ):  # fmt: skip
-        audio = render(40 + index, 13.0)
-        if label == AI:
-            audio = decode_through(audio, RATE_HZ, (8, 8, 8), seed=index)
-        write_audio(folder / f"{index}.flac", audio)
-        rows.append([f"{index}.flac", label, maker, repository])
-    write_audio(folder / "short.flac", render(50, 4.0))
-    rows.append(["short.flac", HUMAN, "Cy", "r5"])
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["path", "label", "generator", "repo"], *rows])
-    return folder / "manifest.csv"
-
-
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two cells and two kinds instead of all."""
-    names = ("original", "rate-48000", "hats-120", "g726-native", "speex-native")
-    monkeypatch.setattr(
-        augmentation_cache, "AUGMENTATIONS", [one for one in AUGMENTATIONS if one.name in names]
-    )
-    monkeypatch.setattr(robustness, "KINDS", [one for one in KINDS if one.name in names])
-    monkeypatch.setattr(augmentation_cache, "WINDOWS_S", (6, 12, 24))
 
 
 @pytest.mark.usefixtures("few")
@@ -96,49 +57,6 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert "| original | 2 | 100.0 % | [15.8, 100.0] | - | 2 | 0.0 % |" in measured
     assert "Flagged kinds: none." in measured
     assert figures["human_scores"] == {"clock-4": "in sample"}
-
-
-def test_the_sample_takes_as_many_of_each_maker(manifest: Path) -> None:
-    tracks = usable(read_manifest(manifest, manifest.parent))
-    chosen = sample(tracks, 1, seed=1)
-    assert [track.maker for track, _ in chosen] == ["Deep", "Wide", "Ann", "Bob"]
-    assert chosen == sample(tracks, 1, seed=1)
-    assert [seconds for _, seconds in chosen] == pytest.approx([13.0] * 4, abs=0.1)
-    assert len(sample(tracks, 99, seed=1)) == 6  # the short one is not taken
-
-
-@pytest.mark.usefixtures("few")
-def test_what_was_heard_is_heard_once(
-    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chosen = sample(usable(read_manifest(manifest, manifest.parent)), 1, seed=1)[:1]
-    subjects = subjects_of(chosen, seeds=0, seed=1)
-    augmentation_cache.fill_cache(subjects, tmp_path, 1)
-    first = [
-        observed.to_bytes()
-        for _, observed in augmentation_cache.observations_of(subjects[0], tmp_path)
-    ]
-    (tmp_path / subjects[0].cases()[0].key[:2]).rename(tmp_path / "gone")
-    decoded: list[Path] = []
-
-    def decode(path: Path) -> tuple[FloatArray, int]:
-        decoded.append(path)
-        return decode_file(path)
-
-    decode_file = augmentation_cache.decoded
-    monkeypatch.setattr(augmentation_cache, "decoded", decode)
-    augmentation_cache.fill_cache(subjects, tmp_path, 1)  # what is lacking is decoded again
-    augmentation_cache.fill_cache(subjects, tmp_path, 1)  # and then nothing is
-    assert len(decoded) == 1
-    assert [
-        one.to_bytes() for _, one in augmentation_cache.observations_of(subjects[0], tmp_path)
-    ] == first
-
-
-def test_a_file_without_a_header_is_not_chosen(tmp_path: Path) -> None:
-    path = tmp_path / "x.flac"
-    path.write_bytes(b"nothing of the kind")
-    assert probe(path) == (0, 0.0)
 
 
 def test_who_stands_beside_whom() -> None:

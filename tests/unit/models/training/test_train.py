@@ -5,52 +5,23 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from typer.testing import CliRunner
 
 from detector.assessment.model import Model
 from detector.errors import BadInput, ModelError
-from models.commands import app
-from models.evaluation.card_measurements import write_measured
 from models.evaluation.evaluate import evaluate
-from models.learning.data import describe, file_sha256, read_manifest, usable
+from models.learning.data import read_manifest, usable
 from models.learning.observations import observe
-from models.synthesis.music import RATE_HZ, render
-from models.synthesis.samples import write_audio
-from models.synthesis.simulated_decoder import decode_through
 from models.training.train import Trained, code_digest, normalized, train
+from tests.support.manifests import made_up, write_manifest
 from tests.support.paths import ROOT
 
 RELEASED = ROOT / "models" / "clock-4"
 CORPUS = Path(os.environ.get("EARMARK_CORPUS", ROOT.parent / "shared" / "corpus"))
 
-Row = tuple[str, str, str, str]
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four human sources and three generators, simulated decoders, of two pieces each."""
-    root = tmp_path_factory.mktemp("corpus")
-    rows: list[Row] = []
-    for maker in range(4):
-        for take in range(2):
-            name = f"human-{maker}-{take}.wav"
-            write_audio(root / name, render(100 + 10 * maker + take, 7.0))
-            rows.append((name, "human", f"band {maker}", f"org/band-{maker}"))
-    for maker, strides in enumerate(((8, 8, 8), (7, 7, 6, 3), (8, 8, 8, 2))):
-        for take in range(2):
-            name = f"ai-{maker}-{take}.wav"
-            played = render(200 + 10 * maker + take, 7.0)
-            write_audio(root / name, decode_through(played, RATE_HZ, strides, maker))
-            rows.append((name, "ai", f"decoder {maker}", f"org/decoder-{maker}"))
-    write_manifest(root / "manifest.csv", rows)
-    return root
-
-
-def write_manifest(path: Path, rows: list[Row]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("path", "label", "generator", "repo"))
-        writer.writerows(rows)
+    return made_up(tmp_path_factory.mktemp("corpus"))
 
 
 def changed(folder: Path, name: str, **labels: str) -> Path:
@@ -176,88 +147,6 @@ def test_one_class_alone_cannot_be_calibrated(folder: Path, tmp_path: Path) -> N
     changed(folder, "human.csv", ai="other")
     with pytest.raises(BadInput, match="needs two generators and two human repositories"):
         trained(folder, tmp_path / "a", "human.csv")
-
-
-def test_manifests_are_checked(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "empty.csv").write_text("path,label\n")
-    with pytest.raises(BadInput, match="lacks"):
-        read_manifest(tmp_path / "empty.csv", folder)
-    row = ("human-0-0.wav", "human", "band", "org")
-    write_manifest(tmp_path / "missing.csv", [row, ("gone.wav", "human", "band", "org")])
-    with pytest.raises(BadInput, match="1 of 2 files are missing"):
-        read_manifest(tmp_path / "missing.csv", folder)
-    write_manifest(tmp_path / "twice.csv", [row, row])
-    assert len(read_manifest(tmp_path / "twice.csv", folder)) == 1
-    named = ("path", "label", "generator", "repo", "sha256", "licence")
-    for sha256, licence in (("0" * 64, ""), (file_sha256(folder / row[0]).upper(), "CC0")):
-        with (tmp_path / "sealed.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([named, (*row, sha256, licence)])
-        if not licence:
-            with pytest.raises(BadInput, match="not the listed file"):
-                read_manifest(tmp_path / "sealed.csv", folder)
-    assert read_manifest(tmp_path / "sealed.csv", folder)[0].licence == "CC0"
-    write_manifest(tmp_path / "torn.csv", [row, ("human-0-0.wav", "ai", "x", "org")])
-    with pytest.raises(BadInput, match="but another label"):
-        read_manifest(tmp_path / "torn.csv", folder)
-
-
-def test_suspects_are_left_out_and_named(folder: Path, tmp_path: Path) -> None:
-    rows = [
-        ("human-0-0.wav", "human", "GTSinger-GT", "org/singer"),
-        ("human-1-0.wav", "human", "band", "org/band"),
-        ("ai-0-0.wav", "codec", "EnCodec", "org/codec"),
-    ]
-    write_manifest(tmp_path / "manifest.csv", rows)
-    tracks = read_manifest(tmp_path / "manifest.csv", folder)
-    assert [track.maker for track in usable(tracks)] == ["band"]
-    assert "left out: 1 of GTSinger-GT" in describe(tracks)
-
-
-def test_files_that_cannot_be_heard_are_reported(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "text.mp3").write_text("no audio at all\n" * 50)
-    write_manifest(tmp_path / "manifest.csv", [("text.mp3", "human", "band", "org")])
-    tracks = read_manifest(tmp_path / "manifest.csv", tmp_path)
-    for _ in range(2):  # the second time from the cache
-        observed, rejected = observe(tracks, tmp_path / "cache", 1)
-        assert not observed
-        assert rejected[0].reason.startswith("unsupported_format")
-
-
-def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
-    shared = ["--manifest", str(folder / "manifest.csv"), "--cache", str(folder / "cache")]
-    shared += ["--cells", str(folder / "cells")]
-    out = ["--out", str(tmp_path / "model")]
-    only = ["--branches", "clock"]
-    done = CliRunner().invoke(app, ["train", *shared, *out, "--name", "tiny", *only])
-    assert done.exit_code == 0, done.output
-    assert "decoder 2" in done.output
-    out = ["--out", str(tmp_path / "figures")]
-    done = CliRunner().invoke(app, ["evaluate", *shared, *out, "--model", str(tmp_path / "model")])
-    assert done.exit_code == 0, done.output
-    assert "labels permuted" in done.output
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
-        "evaluation.html",
-        "evaluation.json",
-        "evaluation.txt",
-        "humans.csv",
-        "scores.csv",
-    }
-    named = ["--name", "two pieces each", "--model", str(tmp_path / "model")]
-    done = CliRunner().invoke(app, ["predict", *shared[:4], *out, *named])
-    assert done.exit_code == 0, done.output
-    places = [str(tmp_path / "model"), str(tmp_path / "figures")]
-    done = CliRunner().invoke(app, ["card", *places])
-    assert done.exit_code == 0, done.output
-    measured = (tmp_path / "model" / "MEASURED.md").read_text()
-    assert Model.load(tmp_path / "model").digest in measured
-    assert "| decoder 2 |" in measured
-    assert "| two pieces each, alpha 11.11% | files | ai likely |" in measured
-    assert "| AI | 6 | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in measured
-    assert "| found at 1 % FPR | 0.967 | 1.000 | better |" in measured
-    with pytest.raises(BadInput, match="is about"):
-        write_measured(RELEASED, tmp_path / "figures")
-    with pytest.raises(BadInput, match="run earmark evaluate"):
-        write_measured(RELEASED, tmp_path)
 
 
 @pytest.mark.corpus
