@@ -100,9 +100,12 @@ def failed(ledger: Ledger, cursor: str | None, limit: int) -> Part[RowMapping]:
 
 
 def replay(connection: Connection, webhook_id: str, since: datetime) -> int:
-    """Make every delivery since a time due again; return how many."""
+    """Make every delivery since a time due again; return how many: none of an ended webhook."""
     again = {"state": "waiting", "attempts": 0, "next_at": datetime.now(UTC)}
-    recent = (DELIVERIES.c.webhook_id == webhook_id) & (DELIVERIES.c.created_at >= since)
+    active = select(WEBHOOKS.c.webhook_id).where(
+        WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.active
+    )
+    recent = DELIVERIES.c.webhook_id.in_(active) & (DELIVERIES.c.created_at >= since)
     return connection.execute(update(DELIVERIES).where(recent).values(again)).rowcount
 
 

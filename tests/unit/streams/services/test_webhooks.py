@@ -207,6 +207,8 @@ def test_an_ended_webhook_is_told_nothing_more(ledger: Ledger, sender: Sender, p
         connection.execute(sqlalchemy.update(DELIVERIES).values(state="waiting"))  # it came late
     post(sender)
     assert Receiver.got == []
+    since = datetime.now(UTC) - timedelta(hours=1)
+    assert webhooks.replay(ledger, webhook_id, since, "usr_admin") == 0
 
 
 def test_ending_a_webhook_twice_is_noted_once(one_ledger: Ledger) -> None:
