@@ -58,3 +58,8 @@ def generation(index: SqlIndex) -> int:
     """Return the number of the last change."""
     with index.database.reading() as connection:
         return index._generation(connection)
+
+
+def names(index: SqlIndex, asked: Query) -> list[tuple[str, str]]:
+    """Return the items that a search finds, each with its class."""
+    return [(one.item.item_id, one.match_class.value) for one in index.search(asked)]

@@ -12,7 +12,6 @@ from streams.contract.records import (
     Contributor,
     DecisionApplied,
     Declaration,
-    Extent,
     InvalidRecord,
     ModelRef,
     Outcome,
@@ -24,8 +23,6 @@ from streams.contract.records import (
     parse,
     stable_id,
 )
-from streams.contract.records.reviews import AppealOutcome
-from streams.contract.records.rights import RightsChanged
 from streams.policy.decide import decide
 from tests.support.events import (
     SAMPLE_TOOL,
@@ -41,13 +38,6 @@ from tests.support.events import (
 from tests.support.paths import GOLDEN
 from tests.support.policies import bundle, facts, rule
 
-UPHELD = AppealOutcome(reasons="The stems hold only one bounced track.")
-RIGHTS: dict[str, Any] = {
-    "entry_id": "rgt_1",
-    "version": 1,
-    "changed_by": "x",
-    "changed_at": UPLOADED_AT,
-}
 RECORDS = GOLDEN / "records.jsonl"
 
 
@@ -231,31 +221,3 @@ def test_ids_do_not_run_together() -> None:
 def test_records_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         examples()["TrackDecided"].track_id = "T-2"  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(
-    ("made", "sentence"),
-    [
-        (lambda: verdict(reason_codes=()), "reason_codes"),
-        (lambda: verdict(extent=None), "needs an extent"),
-        (lambda: verdict(outcome="escalate"), "states no extent"),
-        (lambda: verdict(verdict_id="vrd_0", undoes="vrd_0"), "cannot undo itself"),
-        (lambda: appeal(state="overturned"), "needs outcome"),
-        (lambda: appeal(state="in_review", outcome=UPHELD), "has no outcome"),
-        (lambda: appeal(state="overturned", outcome=UPHELD), "needs an extent or findings"),
-        (lambda: agreement(valid_until=date(2025, 1, 1)), "swap the days"),
-        (lambda: agreement(subject={}), "names nothing"),
-        (lambda: RightsChanged(**RIGHTS, entry=None), "either entry or generator"),
-    ],
-)
-def test_what_people_and_registries_cannot_say(made: Any, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
-        made()
-
-
-def test_ids_of_people_and_registries_are_deterministic() -> None:
-    assert verdict().verdict_id == verdict(extent=Extent.ALL).verdict_id
-    assert appeal(sequence=1).change_id != appeal().change_id
-    assert appeal(sequence=1).appeal_id == appeal().appeal_id
-    assert agreement(2).entry_id == agreement(1, permission="revoked").entry_id
-    assert agreement().key == agreement().entry_id
