@@ -14,6 +14,7 @@ from tests.support.events import (
 )
 from tests.support.ledger_rows import POLICY, letter, whole_story
 from tests.support.policies import bundle, rule
+from tests.support.stories import tell
 
 
 def test_uploads_that_have_ended(ledger: Ledger) -> None:
@@ -61,3 +62,10 @@ def test_the_story_of_a_track(ledger: Ledger) -> None:
     ]
     assert entries[5].record["label"]["extent"] == "All"
     assert entries[-1].record["reason"] == "invalid_record"
+
+
+def test_whose_an_upload_is(ledger: Ledger) -> None:
+    decided, _ = tell(ledger, distributor="A")
+    assert queries.is_of(ledger, decided.upload_id, ())
+    assert queries.is_of(ledger, decided.upload_id, ("A", "B"))
+    assert not queries.is_of(ledger, decided.upload_id, ("B",))

@@ -1,4 +1,4 @@
-"""schemathesis against our own OpenAPI document: no 500, and no answer that it does not name."""
+"""Our own OpenAPI document: schemathesis finds no 500, and no answer that it does not name."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 import schemathesis
+import sqlalchemy
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -13,12 +14,16 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.testclient import TestClient
 
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys
 from streams.services.accounts.roles import Role
+from streams.store import audit
+from streams.store.account_tables import AUDIT
 from streams.web.api.resources import AppResources
 from streams.web.console.app import create
+from tests.support.console import Console
 from tests.support.stories import a_task, tell
 
 CHECKS = [
@@ -67,3 +72,23 @@ def test_every_answer_is_documented(resources: AppResources) -> None:
             case.call_and_validate(headers=headers, checks=CHECKS)
 
         ask()
+
+
+def test_everything_is_audited(console: Console, program: TestClient) -> None:
+    program.post("uploads", json={"track_id": "T-1", "uri": "file:///deliveries/1.flac"})
+    program.get("uploads")
+    console.resources.views.stop()
+    with console.resources.ledger.reading() as connection:
+        actions = set(connection.scalars(sqlalchemy.select(AUDIT.c.action)))
+    assert {"key_created", "uploaded", "api_read"} <= actions
+    assert audit.verify(console.resources.ledger).fault is None
+
+
+def test_the_document_says_what_is_there(program: TestClient) -> None:
+    document = program.get("openapi.json").json()
+    assert document["servers"] == [{"url": "/v1"}]
+    assert {"Upload", "Problem", "TrackDecided"} <= document["components"]["schemas"].keys()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["security"] == [{"ApiKey": []}], f"{method} {path}"
+            assert {"401", "403", "429", "503"} <= operation["responses"].keys()

@@ -1,23 +1,35 @@
-"""Clients that send half of a request: they are closed, and all others are served."""
+"""The console's server: halves of requests, proxies, and what is printed at its start."""
 
 import asyncio
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from io import StringIO
+from pathlib import Path
 
 import pytest
+import sqlalchemy
 import uvicorn
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.testclient import TestClient
 from starlette.types import ASGIApp
+from structlog.testing import capture_logs
 
 from streams.runtime.settings import Settings
+from streams.services.accounts import sessions, users
+from streams.store.account_tables import LOGIN_ATTEMPTS
+from streams.store.database import Ledger
 from streams.web.console import server
-from streams.web.console.server import config_of
+from streams.web.console.server import config_of, offer_link
+from tests.support.accounts import create_user
+from tests.support.console import ADDRESS, Console
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 HALVES = {
@@ -121,3 +133,87 @@ def test_many_halves_hold_up_nobody(
             with suppress(ConnectionResetError):
                 assert client.recv(1) == b""
     assert answer(port).endswith(b"read 4")
+
+
+@pytest.mark.parametrize(("trusted", "counted"), [("10.0.0.0/8", "203.0.113.7"), ("", "10.0.0.9")])
+def test_who_is_behind_a_proxy_is_believed_of_ours_alone(
+    opened: Callable[..., Console], tmp_path: Path, trusted: str, counted: str
+) -> None:
+    console = opened(f"sqlite:///{tmp_path}/ledger.db", trusted_proxies=trusted)
+    config = config_of(console.app, console.settings)
+    config.load()
+    client = TestClient(config.loaded_app, base_url=ADDRESS, client=("10.0.0.9", 4711))
+    mark = re.search(r'name="before" value="(\w+)"', client.get("/login").text)
+    assert mark is not None
+    forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7", "Sec-Fetch-Site": "same-origin"}
+    form = {"before": mark[1], "name": "Ada", "password": "x"}
+    assert client.post("/login", data=form, headers=forwarded).status_code == 401
+    with console.resources.ledger.reading() as connection:
+        marks = connection.scalars(sqlalchemy.select(LOGIN_ATTEMPTS.c.address)).all()
+    assert marks == [counted]  # nor is what a client wrote before our proxy's own entry
+
+
+class Out(StringIO):
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+OIDC = {"oidc_issuer": "https://a", "oidc_client_id": "b", "oidc_client_secret": "c"}
+
+
+@pytest.mark.parametrize(
+    ("terminal", "more", "printed"), [(True, {}, True), (False, {}, False), (True, OIDC, False)]
+)
+def test_a_link_is_printed_to_a_terminal_where_passwords_let_in(
+    ledger: Ledger, terminal: bool, more: dict[str, str], printed: bool
+) -> None:
+    out = Out(terminal)
+    offer_link(ledger, Settings.model_validate(more), "http://a", out)
+    assert ("http://a/enter/" in out.getvalue()) is printed
+    assert bool(users.everybody(ledger)) is printed
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ({}, False),
+        ({"console_url": "https://a.example"}, True),
+        ({"console_url": "https://a.example", "trusted_proxies": "10.0.0.0/8"}, False),
+    ],
+)
+def test_a_proxy_that_is_not_named_is_warned_of(more: dict[str, str], warned: bool) -> None:
+    with capture_logs() as logs:
+        config_of(FastAPI(), Settings.model_validate(more))
+    assert ("no_trusted_proxies" in str(logs)) is warned
+
+
+@pytest.mark.parametrize("way", ["link", "password", "oidc"])
+def test_no_link_is_printed_once_somebody_has_logged_in(ledger: Ledger, way: str) -> None:
+    if way == "link":
+        ada = create_user(ledger, "Ada", "viewer")
+        _, token = sessions.link(ledger, ada.user_id, "test")
+        sessions.enter(ledger, token, "10.0.0.1")
+    elif way == "password":
+        create_user(ledger, "Ada", "viewer", "correct horse battery")
+    else:
+        with ledger.transaction() as connection:
+            users.add(connection, "Ada", "viewer", "oidc", "issuer#1")
+    out = Out(terminal=True)
+    offer_link(ledger, Settings(), "http://a", out)
+    assert out.getvalue() == ""
+
+
+def test_the_console_needs_no_pytorch() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, streams.web.console.server; "
+        "print([m for m in ('torch', 'matplotlib', 'faust') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

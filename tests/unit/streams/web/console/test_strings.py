@@ -1,68 +1,9 @@
-"""What a newcomer reads: sentences without terms, and the terms explained where they stand."""
+"""What a newcomer reads comes first, and the terms are explained where they stand."""
 
-import re
-
-import pytest
-
-from detector.evidence.registry import ENTRIES
-from streams.contract.records import Evidence, Extent, Outcome, SegmentScore
 from streams.services import wording
 from streams.web.console import strings
 from tests.support.console import Console
-from tests.support.events import analysis, classified
 from tests.support.stories import tell
-
-TERMS = re.compile(r"kHz|Hz|p-value|decoder|spectrum|clock|segment|calibrat", re.IGNORECASE)
-
-
-@pytest.mark.parametrize("outcome", list(Outcome))
-@pytest.mark.parametrize("p_value", [0.0001, 0.0068, 0.03, 0.4])
-@pytest.mark.parametrize("kind", list(ENTRIES))
-def test_the_first_sentence_uses_no_term(outcome: Outcome, p_value: float, kind: str) -> None:
-    evidence = Evidence(kind=kind, score=1.0, sentence="50 Hz", rate_hz=50.0)
-    analysis = classified(outcome).analysis.model_copy(
-        update={"p_value": p_value, "evidence": (evidence,)}
-    )
-    sentence = wording.explanation(analysis)
-    assert TERMS.search(sentence) is None, sentence
-    assert sentence[0].isupper()
-    assert sentence.endswith(".")
-    assert "  " not in sentence
-
-
-@pytest.mark.parametrize(
-    ("kinds", "extent", "located", "trace"),
-    [
-        (("clock", "templates"), Extent.ALL, True, "clock"),
-        (("clock", "templates"), Extent.UNKNOWN, False, "templates"),
-        (("clock", "templates", "learned"), Extent.UNKNOWN, False, "learned"),
-        (("clock", "templates", "pitch"), Extent.UNKNOWN, False, "pitch"),
-        (("clock", "templates", "speed"), Extent.UNKNOWN, False, "templates"),
-        (("clock", "templates", "parts"), Extent.PARTLY, True, "parts"),
-        (("clock", "templates", "speed"), Extent.ALL, True, "speed"),
-    ],
-)
-def test_it_names_the_trace_that_decided(
-    kinds: tuple[str, ...], extent: Extent, located: bool, trace: str
-) -> None:
-    """The clock's evidence always has a rate, also where it found nothing."""
-    evidence = tuple(
-        Evidence(kind=kind, score=1.0, sentence="", rate_hz=None if kind == "templates" else 50.0)
-        for kind in kinds
-    )
-    segment = SegmentScore(start_s=0, end_s=9, score=3.0)
-    result = analysis(extent=extent, evidence=evidence, segments=(segment,) if located else ())
-    assert ENTRIES[trace].trace in wording.explanation(result)
-
-
-def test_it_says_how_many_people_are_as_conspicuous() -> None:
-    analysis = classified(Outcome.AI_LIKELY).analysis
-    few = wording.explanation(analysis.model_copy(update={"p_value": 0.0068}))
-    none = wording.explanation(analysis.model_copy(update={"p_value": 0.0004}))
-    assert "About 7 in 1,000 recordings by people" in few
-    assert "Fewer than 1 in 1,000 recordings by people" in none
-    cannot = analysis.model_copy(update={"p_value": None, "reason": "too_short"})
-    assert wording.explanation(cannot) == "It is shorter than five seconds."
 
 
 def test_pages_say_it_first_and_explain_their_terms(console: Console) -> None:

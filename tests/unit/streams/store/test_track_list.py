@@ -22,6 +22,14 @@ TITLES = {
 }
 
 
+@pytest.fixture
+def filled(url: str, opened: Callable[[str], Console]) -> Console:
+    console = opened(url)
+    for track, title in TITLES.items():
+        tell(console.resources.ledger, track, title=title or "", distributor=f"Label {track}")
+    return console
+
+
 def matches(ledger: Ledger, text: str) -> set[str]:
     """Search uploads and review tasks; both must find the same."""
     fits = has_text(ledger, UPLOADS.c.upload_id, text)
@@ -31,14 +39,6 @@ def matches(ledger: Ledger, text: str) -> set[str]:
         tasks = set(connection.scalars(sqlalchemy.select(TASK_STATES.c.track_id).where(waits)))
     assert uploads == tasks
     return uploads
-
-
-@pytest.fixture
-def filled(url: str, opened: Callable[[str], Console]) -> Console:
-    console = opened(url)
-    for track, title in TITLES.items():
-        tell(console.resources.ledger, track, title=title or "", distributor=f"Label {track}")
-    return console
 
 
 @pytest.mark.parametrize("many", [MANY, 1])
@@ -78,32 +78,6 @@ def test_pages_find_it_too_and_a_track_that_is_forgotten_is_found_no_more(filled
         tasks = sqlalchemy.delete(TASK_STATES).where(TASK_STATES.c.track_id == "T-1")
         connection.execute(tasks)
     assert matches(filled.resources.ledger, "paper") == {"T-2"}
-
-
-def test_the_queue_is_read_out_of_its_index(filled: Console) -> None:
-    if filled.resources.ledger.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL chooses by what there is, and here is next to nothing")
-    statements: list[str] = []
-    engine = filled.resources.ledger.engine
-
-    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
-        if "FROM task_states" in statement and "LIMIT" in statement:
-            statements.append(statement)
-
-    sqlalchemy.event.listen(engine, "before_cursor_execute", note)
-    reader = filled.browser("reviewer")
-    for query in ("", "?show=late", "?queue=disclosure"):
-        reader.get(f"/queue{query}")
-    sqlalchemy.event.remove(engine, "before_cursor_execute", note)
-    assert len(statements) == 3
-    with filled.resources.ledger.reading() as connection:
-        for statement, index in zip(statements, ("queue", "age", "name"), strict=True):
-            plan = connection.exec_driver_sql(
-                f"EXPLAIN QUERY PLAN {statement}", ("open",) * statement.count("?")
-            )
-            text = " ".join(str(row[-1]) for row in plan)
-            assert f"COVERING INDEX ix_task_states_{index} " in text, text
-            assert "TEMP B-TREE" not in text, text
 
 
 def test_a_common_text_is_not_gathered_from_all_uploads(

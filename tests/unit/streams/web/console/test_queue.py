@@ -1,4 +1,4 @@
-"""Verdicts on the console's pages, and what the policy makes of them."""
+"""The queue and its tasks: verdicts on the pages, and what the policy makes of them."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,0 +1,144 @@
+"""What a key may hand in: of its distributors, and so much of it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.store.track_facts import TrackFacts
+from streams.web.api import intake
+from tests.support.answers import code
+from tests.support.console import Console
+from tests.support.events import classified
+from tests.support.stories import hear, tell
+from tests.support.uploading import WAV
+
+ONE = {"track_id": "T-1", "uri": "https://a.example/one.wav"}
+
+
+@pytest.fixture
+def console(opened: Callable[..., Console], migrated: Path, tmp_path: Path) -> Console:
+    shutil.copyfile(migrated, tmp_path / "ledger.db")
+    return opened(f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https,file")
+
+
+def test_a_key_hands_in_what_is_of_its_distributors(console: Console) -> None:
+    program, several = console.program("ingest", "A"), console.program("ingest", "A", "B")
+    assert program.post("uploads", json=ONE).status_code == 202
+    (upload,) = program.get("uploads").json()["items"]
+    assert upload["upload"]["distributor"] == "A"
+    other = ONE | {"track_id": "T-2", "distributor": "B"}
+    assert code(program.post("uploads", json=other)) == (403, "not_your_distributor")
+    assert several.post("uploads", json=other).status_code == 202
+    missing = code(several.post("uploads", json=ONE | {"track_id": "T-3"}))
+    assert missing == (422, "distributor_missing")
+    form = {"metadata": json.dumps({"distributor": "B"})}
+    answer = program.post("uploads", files={"file": ("one.wav", WAV)}, data=form)
+    assert code(answer) == (403, "not_your_distributor")
+    assert [one for one in Path(console.resources.uploads.root).rglob("*") if one.is_file()] == []
+
+
+def test_a_bound_key_names_no_file_of_the_platform(console: Console) -> None:
+    """The platform would read it with its own rights, whosever it is."""
+    upload = ONE | {"uri": "file:///deliveries/b/one.wav"}
+    answer = console.program("ingest", "A").post("uploads", json=upload)
+    assert code(answer) == (403, "not_your_address")
+    assert console.program("ingest").post("uploads", json=upload).status_code == 202
+
+
+@pytest.mark.parametrize("before", ["A", None])
+def test_the_track_id_of_another_distributor_is_refused(
+    console: Console, before: str | None
+) -> None:
+    """Another one's, or the platform's own."""
+    tell(console.resources.ledger, distributor=before)
+    stranger = console.program("ingest", "B")
+    assert code(stranger.post("uploads", json=ONE)) == (409, "foreign_track_id")
+    assert console.program("ingest").post("uploads", json=ONE).status_code == 202
+    if before:
+        assert console.program("ingest", before).post("uploads", json=ONE).status_code == 409
+    else:
+        assert stranger.post("uploads", json=ONE | {"track_id": "T-2"}).status_code == 202
+
+
+def test_or_it_is_taken_in_for_a_review(opened: Callable[..., Console], tmp_path: Path) -> None:
+    console = opened(
+        f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https", foreign_track_id="review"
+    )
+    tell(console.resources.ledger, distributor="A")
+    assert console.program("ingest", "B").post("uploads", json=ONE).status_code == 202
+    track_facts = TrackFacts(console.resources.ledger)
+    for name, foreign in (("A", False), ("B", True)):  # also of what comes by the hook
+        event = classified(distributor=name)
+        assert track_facts.facts(event, event.uploaded_at, "any").foreign is foreign
+
+
+def test_one_file_of_two_distributors_is_two_tracks(console: Console) -> None:
+    answers = [
+        console.program("ingest", name).post("uploads", files={"file": ("one.wav", WAV)})
+        for name in ("A", "B", "A")
+    ]
+    first, second, again = (one.json() for one in answers)
+    assert first["track_id"] != second["track_id"]
+    assert first == again
+
+
+def test_uploads_of_a_key_are_limited(opened: Callable[..., Console], tmp_path: Path) -> None:
+    console = opened(f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https", api_uploads_per_hour=2)
+    for program, most in (
+        (console.program("ingest"), 2),
+        (console.program("ingest", per_hour=3), 3),
+    ):
+        answers = [program.post("uploads", json=ONE) for _ in range(most + 1)]
+        assert [one.status_code for one in answers] == [202] * most + [429]
+        assert 3_500 < int(answers[-1].headers["retry-after"]) <= 3_601
+        assert program.get("uploads").status_code == 200
+
+
+def test_hours_of_audio_of_a_key_are_limited(
+    opened: Callable[..., Console], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four hours of silence are cheap to send, and a minute of work."""
+    monkeypatch.setattr(intake, "FRESH_S", -1.0)
+    console = opened(
+        f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https", api_audio_hours_per_day=0.001
+    )
+    ledger, program = console.resources.ledger, console.program("ingest")
+    upload_id = program.post("uploads", json=ONE).json()["upload_id"]
+    assert program.post("uploads", json=ONE).status_code == 202  # none of it is decoded yet
+    decided, _ = tell(ledger)
+    hear(ledger, decided.model_copy(update={"upload_id": upload_id}), "b" * 64)
+    assert code(program.post("uploads", json=ONE)) == (429, "too_many_requests")
+    assert console.program("ingest").post("uploads", json=ONE).status_code == 202
+
+
+def test_a_file_that_a_refused_request_removes_is_asked_for_again(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request kept the file, another of the same content was refused and removes it."""
+    program, uploads = console.program("ingest"), console.resources.uploads
+    take_in = intake.take_in
+
+    def removed(*arguments: Any, kept: str, **more: Any) -> Any:
+        uploads.forget(kept)
+        return take_in(*arguments, kept=kept, **more)
+
+    monkeypatch.setattr(intake, "take_in", removed)
+    answer = program.post("uploads", files={"file": ("one.wav", WAV)})
+    assert code(answer) == (503, "try_again")
+    assert program.get("uploads").json()["items"] == []
+    monkeypatch.undo()
+    assert program.post("uploads", files={"file": ("one.wav", WAV)}).status_code == 202
+
+
+def test_a_refused_file_stays_where_an_upload_names_it(console: Console) -> None:
+    program, uploads = console.program("ingest"), console.resources.uploads
+    program.post("uploads", files={"file": ("one.wav", WAV)})
+    with uploads.arrive() as arriving:
+        arriving.write(WAV)
+        file = arriving.whole()
+    intake._forget(console.resources, file)
+    assert uploads.has(file.sha256)
