@@ -37,7 +37,7 @@ from streams.store.tables import APPLIED, DECISIONS
 from tests.support.audio import write_wav
 from tests.support.databases import BOTH
 from tests.support.events import agreement, appeal, classified, received, reopened, verdict
-from tests.unit.streams.runtime.test_header_keys import RawKey
+from tests.unit.streams.runtime.patches.test_header_keys import RawKey
 
 pytestmark = pytest.mark.pipeline
 

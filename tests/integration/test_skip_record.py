@@ -13,7 +13,7 @@ from streams.runtime.kafka.clients import open_consumer, open_producer, open_rea
 from streams.runtime.settings import Settings
 from streams.store import audit
 from streams.store.database import Ledger
-from tests.unit.streams.runtime.test_header_keys import RawKey
+from tests.unit.streams.runtime.patches.test_header_keys import RawKey
 
 pytestmark = pytest.mark.pipeline
 

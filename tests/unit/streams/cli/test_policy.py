@@ -1,44 +1,13 @@
-"""``earmark policy``, ``rights`` and ``statements`` as people type them, without a broker."""
+"""``earmark policy`` as people type it, without a broker."""
 
 import json
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from streams.cli.main import app
-from streams.contract import topics
-from streams.contract.records import Declaration, Tool
-from streams.ops.state import State
-from streams.policy.bundle import BundleError, load
-from streams.policy.decide import decide
-from streams.policy.transparency import faults
-from streams.runtime.settings import Settings
-from streams.stages.ledger import project
-from streams.store.database import Ledger
-from tests.support.events import agreement, classified, message
-
-POLICY = Settings().policy
-
-
-def run(*words: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result.output
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    """An instance with one track that was decided."""
-    folder = tmp_path / "state"
-    ledger = Ledger.open(State(folder).settings(None).ledger)
-    event = classified()
-    decided = decide(event, load(POLICY))
-    messages = [message(topics.CLASSIFIED, event), message(topics.RIGHTS_CHANGED, agreement())]
-    messages += [message(out.topic, out.record) for out in decided.outputs()]
-    project(ledger, messages)
-    ledger.close()
-    return folder
+from streams.policy.bundle import BundleError
+from tests.support.command_line import POLICY, run
 
 
 def test_features_are_listed_and_published() -> None:
@@ -106,31 +75,3 @@ def test_a_decision_is_explained_and_back_tested(state: Path) -> None:
     assert "changed tracks (0 named)" in output
     output = run("redecide", "--all", "--state", str(state))
     assert "a dry run: nothing was sent" in output
-
-
-def test_the_registry_is_listed(state: Path) -> None:
-    output = run("rights", "ls", "--state", str(state))
-    assert "AGR-1: opt_in, in_force; generate, distribute_output; Worldwide" in output
-
-
-def test_the_volume_of_an_agreement_is_counted(state: Path, tmp_path: Path) -> None:
-    ledger = Ledger.open(State(state).settings(None).ledger)
-    entry = agreement(2, conditions={"max_volume": 1})
-    project(ledger, [message(topics.RIGHTS_CHANGED, entry, 50)])
-    assert "about 0 tracks, of at most 1\n" in run("rights", "ls", "--state", str(state))
-    tool = Tool(name="Songmaker", agreement_id="AGR-1")
-    messages = []
-    for number in (1, 2):
-        event = classified(track_id=f"V-{number}", declared=Declaration(tools=(tool,)))
-        messages.append(message(topics.CLASSIFIED, event, 60 + number))
-    project(ledger, messages)
-    output = run("rights", "ls", "--state", str(state))
-    assert "about 2 tracks, of at most 1, MORE THAN AGREED" in output
-
-
-def test_statements_are_exported_as_the_database_takes_them(state: Path) -> None:
-    (line,) = run("statements", "--fields", "--state", str(state)).splitlines()
-    assert faults(json.loads(line)) == []
-    (line,) = run("statements", "--track", "T-1", "--state", str(state)).splitlines()
-    assert set(json.loads(line)["texts"]) == {"en", "de"}
-    assert run("statements", "--since", "2100-01-01", "--state", str(state)) == ""

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from streams.ops.inputs import Skipped, gather, named
-from streams.ops.submit import uploads
 
 
 def reasons(items: list[Path | Skipped]) -> dict[str, str]:
@@ -49,28 +48,3 @@ def test_a_make_variable_holds_one_path_with_spaces_or_several(tmp_path: Path) -
     assert named("no/such folder's") == ["no/such folder's"]
     assert named("no/such folder") == ["no/such folder"], "a slip is one missing path, not two"
     assert named("~") == [str(Path.home())]
-
-
-def test_names_that_are_not_utf8_are_sent_and_printed(tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9")
-    for ending in ("wav", "txt"):
-        (tmp_path / f"{name}.{ending}").write_bytes(b"x")
-    manifest = tmp_path / "some.jsonl"
-    lines = (b'{"track_id": "\xe9", "uri": "s3://b/1"}', b'{"track_id": "T-2", "uri": "s3://b/2"}')
-    manifest.write_bytes(b"\n".join(lines))
-    items = uploads([str(tmp_path / name), f"s3://bucket/{name}", str(tmp_path), str(manifest)], 10)
-    sent, skipped = {}, []
-    for item in items:
-        if isinstance(item, Skipped):
-            skipped.append((Path(item.path).name, item.reason))
-        else:
-            sent[Path(item[0]).name] = item[1].uri
-    shown = "caf\\xe9"
-    assert sent == {f"{shown}.wav": f"{tmp_path.as_uri()}/caf%E9.wav", "2": "s3://b/2"}
-    assert skipped == [
-        (shown, "missing_file"),
-        (shown, "invalid_upload"),
-        (f"{shown}.txt", "not_audio_name"),
-        ("some.jsonl", "not_audio_name"),
-        ("line 1", "invalid_json"),
-    ]

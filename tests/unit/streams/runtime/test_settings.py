@@ -1,12 +1,19 @@
+"""Settings: read from the environment, wrong ones named, secret ones never shown."""
+
+import io
+import sys
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+import structlog
+from pydantic import SecretStr, ValidationError
 
 from detector.errors import Fatal
 from streams.contract.processes import PROCESSES, SECRETS, Process
-from streams.runtime.settings import Settings, SettingsError
+from streams.ops.supervisor import Child
+from streams.runtime.settings import HIDDEN, Settings, SettingsError
 from tests.support.paths import MODELS
+from tests.support.secret_settings import LEDGER, SASL, SECRET
 
 CLOCK = max(MODELS.glob("clock-*")).name
 
@@ -114,3 +121,72 @@ def test_a_model_that_comes_with_earmark_is_found_by_its_name(
     (tmp_path / name).mkdir(parents=True)
     assert Settings.from_env({"EARMARK_SHADOW_MODEL": name}).shadow_model == Path(name)
     assert Settings.from_env({"EARMARK_MODEL": "elsewhere/x"}).model == Path("elsewhere/x")
+
+
+@pytest.mark.parametrize("wrong", ["collector:4318", "http://collector:4318", "grpc://c:4317/x"])
+def test_an_endpoint_is_a_whole_url(wrong: str) -> None:
+    with pytest.raises(SettingsError, match="EARMARK_TRACES_ENDPOINT"):
+        Settings.from_env({"EARMARK_TRACES_ENDPOINT": wrong})
+
+
+# --- nothing secret is shown ---------------------------------------------------------------
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings.from_env(SASL | LEDGER)
+
+
+def test_settings_show_no_secret(settings: Settings) -> None:
+    messages = [repr(settings), str(settings), f"{settings}", str(settings.shown())]
+    messages += [str(settings.announcement()), settings.model_dump_json(exclude={"ledger"})]
+    for answer in messages:
+        assert SECRET not in answer
+    assert settings.shown()["ledger"] == (
+        f"postgresql://svc:{HIDDEN}@db/earmark?sslpassword={HIDDEN}&a=b"
+    )
+    assert settings.shown()["brokers"] == settings.brokers
+    assert settings.shown()["store"] == settings.store
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://host/db", "postgresql://host/db"),
+        ("postgresql://user@host:5432/db", "postgresql://user@host:5432/db"),
+        ("postgresql://user:a:b@c@host/db", f"postgresql://user:{HIDDEN}@host/db"),
+        ("s3://key:secret@bucket/path@2", f"s3://key:{HIDDEN}@bucket/path@2"),
+        ("file:///a:b/c@d", "file:///a:b/c@d"),
+        ("sqlite:///x.db?aws_secret_key=1", f"sqlite:///x.db?aws_secret_key={HIDDEN}"),
+    ],
+)
+def test_passwords_within_urls_are_hidden(url: str, shown: str) -> None:
+    assert Settings(store=url).shown()["store"] == shown
+
+
+def test_a_child_gets_the_secrets_and_only_by_its_environment(
+    settings: Settings, tmp_path: Path
+) -> None:
+    environment = settings.environment()
+    assert environment["EARMARK_SASL_PASSWORD"] == SECRET
+    assert Settings.from_env(environment) == settings
+    child = Child("decide", settings, tmp_path / "log")
+    assert SECRET not in repr(child)
+
+
+def test_errors_and_logs_hold_no_secret(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"sasl_password": SECRET, "alpha": SECRET})
+    assert SECRET not in str(caught.value)
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(written),
+        processors=[structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(0),  # whatever another test set
+    )
+    logger.info("settings_read", settings=settings, password=settings.sasl_password)
+    assert SECRET not in written.getvalue()
+    assert "svc" in written.getvalue()

@@ -1,73 +1,27 @@
 """Traces: one through the whole pipeline, with a span of each stage, and none while off."""
 
 import asyncio
-import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import structlog
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanContext, TraceFlags
 
-from detector.errors import BadInput
 from detector.observation.observation import Observation, Observer
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.output import Output
 from streams.contract.records import DecisionApplied
-from streams.runtime import logs, tracing
+from streams.runtime import tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.batch_consumer import BatchConsumer
-from streams.runtime.kafka.handler import Handled, each
-from streams.runtime.kafka.handling import EventHandling, Handling
-from streams.runtime.settings import Settings, SettingsError
-from streams.runtime.spans import provider_of
+from streams.runtime.kafka.handler import Handled
+from streams.runtime.kafka.handling import Handling
+from streams.runtime.settings import Settings
 from streams.services.scoring import Batcher
-from tests.unit.streams.runtime.kafka.test_handler import Decoded, Reply
-from tests.unit.streams.runtime.kafka.test_handling import Memory, event
-
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
-BEFORE = (("traceparent", PARENT.encode()), ("other", b"kept"))
-
-
-@pytest.fixture
-def spans() -> Iterator[InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    tracing.install(provider_of(SimpleSpanProcessor(exporter), 1.0, "unit"))
-    yield exporter
-    tracing.install(None)
-
-
-def named(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
-    return {span.name: span for span in exporter.get_finished_spans()}
-
-
-def trace_of(span: ReadableSpan) -> str:
-    return f"{span.context.trace_id:032x}"
-
-
-async def good(record: Decoded) -> list[Output]:
-    with tracing.stage("unit", "think"):
-        await asyncio.sleep(0)
-    return [Output("said", Reply(track_id=record.track_id))]
-
-
-async def bad(record: Decoded) -> list[Output]:
-    raise BadInput("not_audio", "it is not")
-
-
-def end(handler: Any, headers: Any = BEFORE) -> Memory:
-    publisher = Memory()
-    handling = EventHandling("unit", each("unit", Decoded, handler), publisher, Settings())
-    asyncio.run(handling(event(headers=headers), lambda: True))
-    return publisher
+from tests.support.tracing import BEFORE, PARENT, TRACE, bad, end, good, named, trace_of
 
 
 def test_an_event_goes_on_in_its_trace_stage_by_stage(spans: InMemorySpanExporter) -> None:
@@ -109,19 +63,6 @@ def test_who_began_a_trace_says_whether_it_is_recorded(spans: InMemorySpanExport
     assert dict(out.headers)["traceparent"].endswith(b"-00"), "and the next one hears of it"
 
 
-def test_a_share_of_traces_is_recorded() -> None:
-    exporter = InMemorySpanExporter()
-    tracing.install(provider_of(SimpleSpanProcessor(exporter), 0.0, "unit"))
-    end(good, ())
-    assert named(exporter) == {}
-    with tracing.span(
-        "batch", links=[SpanContext(1, 1, is_remote=True, trace_flags=TraceFlags(1))]
-    ):
-        pass
-    assert named(exporter).keys() == {"batch"}, "a batch is recorded if one of its events is"
-    tracing.install(None)
-
-
 def test_off_it_changes_nothing() -> None:
     (out,) = end(good).messages
     assert out.headers == BEFORE
@@ -136,37 +77,6 @@ def test_off_it_is_not_even_imported() -> None:
         "'streams.runtime.spans')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_batch_of_the_detector_names_the_events_that_it_scores(
-    spans: InMemorySpanExporter,
-) -> None:
-    observer = Observer(44_100)
-    observer.feed(np.zeros(44_100, np.float32))
-    heard = Observation.from_bytes(observer.finish().to_bytes())
-
-    class Model:
-        def assess(self, batch: list[Any], alpha: float) -> list[Any]:
-            return [None for _ in batch]
-
-    async def story() -> None:
-        batcher = Batcher(Model(), 0.01, 8, 0.05)  # type: ignore[arg-type] # what is used of one
-        scoring = asyncio.create_task(batcher.run())
-
-        async def assess_event(number: int) -> None:
-            with tracing.span(f"event {number}"):
-                await batcher.assess(heard)
-
-        await asyncio.gather(assess_event(1), assess_event(2))
-        scoring.cancel()
-
-    asyncio.run(story())
-    batch = named(spans)["classify batch"]
-    scored = [one for one in spans.get_finished_spans() if one.name == "classify score"]
-    assert batch.parent is None
-    assert {link.context.span_id for link in batch.links} == {one.context.span_id for one in scored}
-    assert len({trace_of(one) for one in scored}) == 2
-    assert batch.attributes == {"earmark.batch": 2}
 
 
 def test_of_a_batch_each_answer_goes_on_in_its_own_trace(spans: InMemorySpanExporter) -> None:
@@ -204,22 +114,32 @@ def test_of_a_batch_each_answer_goes_on_in_its_own_trace(spans: InMemorySpanExpo
     assert [one.name for one in spans.get_finished_spans()] == ["catalogue batch"] * 2
 
 
-def test_logs_name_their_trace(
-    spans: InMemorySpanExporter, capsys: pytest.CaptureFixture[str]
+def test_a_batch_of_the_detector_names_the_events_that_it_scores(
+    spans: InMemorySpanExporter,
 ) -> None:
-    logs.configure("info", processor="unit")
-    end(bad)
-    (line,) = [
-        content
-        for content in map(json.loads, capsys.readouterr().err.splitlines())
-        if content["event"] == "dead_letter_sent"
-    ]
-    assert line["trace_id"] == TRACE
-    assert line["span_id"] == f"{named(spans)['unit heard'].context.span_id:016x}"
-    structlog.contextvars.clear_contextvars()
+    observer = Observer(44_100)
+    observer.feed(np.zeros(44_100, np.float32))
+    heard = Observation.from_bytes(observer.finish().to_bytes())
 
+    class Model:
+        def assess(self, batch: list[Any], alpha: float) -> list[Any]:
+            return [None for _ in batch]
 
-@pytest.mark.parametrize("wrong", ["collector:4318", "http://collector:4318", "grpc://c:4317/x"])
-def test_an_endpoint_is_a_whole_url(wrong: str) -> None:
-    with pytest.raises(SettingsError, match="EARMARK_TRACES_ENDPOINT"):
-        Settings.from_env({"EARMARK_TRACES_ENDPOINT": wrong})
+    async def story() -> None:
+        batcher = Batcher(Model(), 0.01, 8, 0.05)  # type: ignore[arg-type] # what is used of one
+        scoring = asyncio.create_task(batcher.run())
+
+        async def assess_event(number: int) -> None:
+            with tracing.span(f"event {number}"):
+                await batcher.assess(heard)
+
+        await asyncio.gather(assess_event(1), assess_event(2))
+        scoring.cancel()
+
+    asyncio.run(story())
+    batch = named(spans)["classify batch"]
+    scored = [one for one in spans.get_finished_spans() if one.name == "classify score"]
+    assert batch.parent is None
+    assert {link.context.span_id for link in batch.links} == {one.context.span_id for one in scored}
+    assert len({trace_of(one) for one in scored}) == 2
+    assert batch.attributes == {"earmark.batch": 2}

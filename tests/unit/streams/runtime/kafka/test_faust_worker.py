@@ -5,12 +5,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from streams.runtime.health import Health
 from streams.runtime.kafka import faust_worker as worker_module
 from streams.runtime.kafka.faust_worker import Worker, WorkerCrashed
-from streams.runtime.patches.kafka_python import LEAST_WAIT_S, slow_idle_poll
 from streams.runtime.settings import Settings
 
 
@@ -63,12 +61,3 @@ def test_an_error_of_the_group_is_not_waited_out(tmp_path: Path) -> None:
 
     failure = failure_after(tmp_path, refused)
     assert "no such right" in str(failure)
-
-
-def test_a_kafka_python_consumer_waits_a_little_whatever_is_overdue() -> None:
-    due: list[float] = [0.0, 2.0]
-    coordinator = SimpleNamespace(time_to_next_poll=lambda: due.pop(0))
-    slow_idle_poll(SimpleNamespace(_coordinator=coordinator))
-    waits: list[Any] = [coordinator.time_to_next_poll() for _ in range(2)]
-    assert waits == [LEAST_WAIT_S, 2.0]
-    slow_idle_poll(object())  # another version, other habits

@@ -1,30 +1,15 @@
-"""Security settings: wrong ones are named, secret ones are never shown."""
+"""Security of connections: wrong settings are named, files are loaded."""
 
-import io
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-import structlog
-from pydantic import ValidationError
 
-from streams.cli import processes
-from streams.ops.state import State
-from streams.ops.supervisor import Child
 from streams.runtime.kafka.clients import kafka_client_settings
 from streams.runtime.kafka.security import client_security, faust_credentials
-from streams.runtime.settings import HIDDEN, Settings, SettingsError
+from streams.runtime.settings import Settings, SettingsError
 from tests.support.certificates import make_certificates
-
-SECRET = "correct-horse"  # noqa: S105 - a test's own
-SASL = {
-    "EARMARK_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
-    "EARMARK_SASL_MECHANISM": "SCRAM-SHA-512",
-    "EARMARK_SASL_USERNAME": "svc",
-    "EARMARK_SASL_PASSWORD": SECRET,
-}
-LEDGER = {"EARMARK_LEDGER": f"postgresql://svc:{SECRET}@db/earmark?sslpassword={SECRET}&a=b"}
+from tests.support.secret_settings import SASL, SECRET
 
 
 def faults(**changes: str | None) -> dict[str, str]:
@@ -132,95 +117,3 @@ def test_certificates_are_loaded_and_bad_ones_are_named(tmp_path: Path) -> None:
         wrong = files | {f"EARMARK_{name}": str(tmp_path / "not.pem")}
         with pytest.raises(SettingsError, match=name):
             client_security(Settings.from_env(wrong))
-
-
-# --- nothing secret is shown ---------------------------------------------------------------
-
-
-@pytest.fixture
-def settings() -> Settings:
-    return Settings.from_env(SASL | LEDGER)
-
-
-def test_settings_show_no_secret(settings: Settings) -> None:
-    messages = [repr(settings), str(settings), f"{settings}", str(settings.shown())]
-    messages += [str(settings.announcement()), settings.model_dump_json(exclude={"ledger"})]
-    for answer in messages:
-        assert SECRET not in answer
-    assert settings.shown()["ledger"] == (
-        f"postgresql://svc:{HIDDEN}@db/earmark?sslpassword={HIDDEN}&a=b"
-    )
-    assert settings.shown()["brokers"] == settings.brokers
-    assert settings.shown()["store"] == settings.store
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgresql://host/db", "postgresql://host/db"),
-        ("postgresql://user@host:5432/db", "postgresql://user@host:5432/db"),
-        ("postgresql://user:a:b@c@host/db", f"postgresql://user:{HIDDEN}@host/db"),
-        ("s3://key:secret@bucket/path@2", f"s3://key:{HIDDEN}@bucket/path@2"),
-        ("file:///a:b/c@d", "file:///a:b/c@d"),
-        ("sqlite:///x.db?aws_secret_key=1", f"sqlite:///x.db?aws_secret_key={HIDDEN}"),
-    ],
-)
-def test_passwords_within_urls_are_hidden(url: str, shown: str) -> None:
-    assert Settings(store=url).shown()["store"] == shown
-
-
-def test_a_child_gets_the_secrets_and_only_by_its_environment(
-    settings: Settings, tmp_path: Path
-) -> None:
-    environment = settings.environment()
-    assert environment["EARMARK_SASL_PASSWORD"] == SECRET
-    assert Settings.from_env(environment) == settings
-    child = Child("decide", settings, tmp_path / "log")
-    assert SECRET not in repr(child)
-
-
-def test_what_is_written_down_holds_no_secret(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state = State(tmp_path)
-    state.announce(settings)
-    assert SECRET not in state.run.read_text()
-    for name in SASL | LEDGER:
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(SettingsError, match="EARMARK_SASL_PASSWORD"):
-        state.announced()
-    monkeypatch.setenv("EARMARK_SASL_PASSWORD", SECRET)
-    announced = state.announced()
-    assert announced is not None
-    assert client_security(announced) == client_security(settings)
-
-
-def test_the_command_line_prints_no_secret(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in (SASL | LEDGER).items():
-        monkeypatch.setenv(name, value)
-    processes.settings()
-    answer = capsys.readouterr().out
-    assert SECRET not in answer
-    assert f"EARMARK_SASL_PASSWORD={HIDDEN}\n" in answer
-    assert "EARMARK_SASL_USERNAME=svc\n" in answer
-    assert "EARMARK_TLS_CA_FILE=\n" in answer
-
-
-def test_errors_and_logs_hold_no_secret(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(ValidationError) as caught:
-        Settings.model_validate({"sasl_password": SECRET, "alpha": SECRET})
-    assert SECRET not in str(caught.value)
-    written = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", written)
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(written),
-        processors=[structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(0),  # whatever another test set
-    )
-    logger.info("settings_read", settings=settings, password=settings.sasl_password)
-    assert SECRET not in written.getvalue()
-    assert "svc" in written.getvalue()

@@ -1,0 +1,31 @@
+"""``earmark rights`` as people type it, without a broker."""
+
+from pathlib import Path
+
+from streams.contract import topics
+from streams.contract.records import Declaration, Tool
+from streams.ops.state import State
+from streams.stages.ledger import project
+from streams.store.database import Ledger
+from tests.support.command_line import run
+from tests.support.events import agreement, classified, message
+
+
+def test_the_registry_is_listed(state: Path) -> None:
+    output = run("rights", "ls", "--state", str(state))
+    assert "AGR-1: opt_in, in_force; generate, distribute_output; Worldwide" in output
+
+
+def test_the_volume_of_an_agreement_is_counted(state: Path, tmp_path: Path) -> None:
+    ledger = Ledger.open(State(state).settings(None).ledger)
+    entry = agreement(2, conditions={"max_volume": 1})
+    project(ledger, [message(topics.RIGHTS_CHANGED, entry, 50)])
+    assert "about 0 tracks, of at most 1\n" in run("rights", "ls", "--state", str(state))
+    tool = Tool(name="Songmaker", agreement_id="AGR-1")
+    messages = []
+    for number in (1, 2):
+        event = classified(track_id=f"V-{number}", declared=Declaration(tools=(tool,)))
+        messages.append(message(topics.CLASSIFIED, event, 60 + number))
+    project(ledger, messages)
+    output = run("rights", "ls", "--state", str(state))
+    assert "about 2 tracks, of at most 1, MORE THAN AGREED" in output
