@@ -1,3 +1,5 @@
+"""How rules are put together, and what holds for every policy that loads."""
+
 from typing import Any
 
 import pytest
@@ -6,19 +8,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from streams.contract.records import Actions
-from streams.contract.vocabulary import PENDING, SEVERE, STRICTNESS
+from streams.contract.vocabulary import PENDING, SEVERE
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import evaluate, restricted
-from streams.policy.features import WrongSnapshot, snapshot
+from streams.policy.features import snapshot
 from streams.policy.satisfiability import beyond_the_detector
-from streams.policy.schema import DEFAULTS, FEATURES, Kind, Value
+from streams.policy.schema import FEATURES, Value
 from tests.support.policies import HUMAN, bundle, features, rule
+from tests.support.policy_strategies import loadable_rules, snapshots
 
 ALLOW = Actions()
+
+
 REVIEWED = {"label.source": "reviewer", "label.certainty": "confirmed", "review.by_person": True}
-
-
-# --- how rules are put together ----------------------------------------------------------------
 
 
 def test_the_strictest_wins_in_each_dimension() -> None:
@@ -123,9 +125,6 @@ def test_restricted_means_more_than_a_badge() -> None:
     assert restricted(Actions(monetisation="hold"))
 
 
-# --- missing signals, trials, samples, overrides -----------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("on_missing", "display", "queue"),
     [("skip", "none", None), ("match", "ai_badge", None), ("review", "none", "severe")],
@@ -174,27 +173,6 @@ def test_rules_on_trial_are_told_and_do_nothing() -> None:
     assert evaluation.would_review
 
 
-def test_a_canary_acts_on_its_share_of_tracks_and_always_on_the_same() -> None:
-    policy = bundle(rule(mode="canary 25%", actions={"display": "ai_badge"}))
-    answer = {key: evaluate(features(), policy, key=key) for key in map(str, range(2_000))}
-    acted = {key for key, one in answer.items() if one.hits}
-    assert 430 < len(acted) < 570
-    assert all(answer[key].hits[0].mode == "canary" for key in acted)
-    assert all(one.shadow_hits for key, one in answer.items() if key not in acted)
-    assert all(one.would_be.display == "ai_badge" for one in answer.values())
-    wider = bundle(rule(mode="canary 50%", actions={"display": "ai_badge"}))
-    assert all(evaluate(features(), wider, key=key).hits for key in acted)  # it only grows
-
-
-def test_a_sample_of_what_went_by_itself_is_looked_at() -> None:
-    policy = bundle(rule(actions={"display": "ai_badge"}, sample_to_review=0.1))
-    answer = [evaluate(features(), policy, key=str(key)) for key in range(2_000)]
-    samples = [one.review for one in answer if one.review is not None]
-    assert 140 < len(samples) < 260
-    assert {(one.queue, one.sample) for one in samples} == {("sample", True)}
-    assert all(one.automation == "fully" for one in answer)
-
-
 def test_an_override_changes_a_threshold_or_closes_a_rule() -> None:
     policy = bundle(
         rule(when="ai.p_value <= params.sure", actions={"display": "ai_badge"}),
@@ -223,122 +201,7 @@ def test_what_has_run_out_no_longer_follows() -> None:
     assert evaluate(features(), policy, lapsed=frozenset({"one"})).actions == ALLOW
 
 
-# --- snapshots ---------------------------------------------------------------------------------
-
-
-def test_a_snapshot_may_be_nested_or_flat_and_knows_its_schema() -> None:
-    assert snapshot({"ai": {"p_value": 1}})["ai.p_value"] == 1.0
-    assert snapshot({}) == DEFAULTS
-    assert snapshot({"label.components": ["vocals"]})["label.components"] == ("vocals",)
-    for wrong in (
-        {"ai.score": 1},
-        {"label.extent": "all"},
-        {"label.extent": None},
-        {"ai.p_value": "0.1"},
-        {"ai.p_value": True},
-        {"label.components": "vocals"},
-        {"label.components": ["drums"]},
-        {"declared.mismatch": 1},
-    ):
-        with pytest.raises(WrongSnapshot):
-            snapshot(wrong)
-
-
-# --- properties ----------------------------------------------------------------------------
-
 unhurried = hypothesis_settings(deadline=None, max_examples=25)  # machines are shared
-
-
-def some(feature: str) -> st.SearchStrategy[Any]:
-    """Values of a feature, as a condition would write them."""
-    item = FEATURES[feature]
-    match item.kind:
-        case Kind.BOOL:
-            return st.booleans()
-        case Kind.NUMBER:
-            return st.sampled_from([0.0, 0.01, 0.5, 0.6, 0.95, 1.0, 2.0, 3.0])
-        case Kind.TEXT:
-            return st.sampled_from(item.values or ("acme", "songmaker"))
-        case _:
-            return st.sampled_from(item.values or ("DE", "songmaker"))
-
-
-@st.composite
-def atoms(draw: st.DrawFn) -> str:
-    """A comparison over any feature."""
-    name = draw(st.sampled_from(sorted(FEATURES)))
-    value = draw(some(name))
-    match FEATURES[name].kind:
-        case Kind.BOOL:
-            return name if value else f"!{name}"
-        case Kind.NUMBER:
-            return f"{name} {draw(st.sampled_from(['<', '<=', '>', '>=', '==']))} {value}"
-        case Kind.TEXT:
-            return f"{name} {draw(st.sampled_from(['==', '!=']))} '{value}'"
-        case _:
-            return f"'{value}' in {name}"
-
-
-conditions = st.recursive(
-    atoms(),
-    lambda inner: st.one_of(
-        st.tuples(inner, inner).map(lambda two: f"({two[0]} && {two[1]})"),
-        st.tuples(inner, inner).map(lambda two: f"({two[0]} || {two[1]})"),
-        inner.map(lambda one: f"!({one})"),
-    ),
-    max_leaves=4,
-)
-actions = st.fixed_dictionaries(
-    {}, optional={name: st.sampled_from(order) for name, order in STRICTNESS.items()}
-)
-rules = st.builds(
-    lambda when, actions, priority, human, missing, mode, despite: rule(
-        when=when,
-        actions=actions,
-        priority=priority,
-        on_missing=missing,
-        mode=mode,
-        despite_licence=despite,
-        **(HUMAN if human else {}),
-    ),
-    conditions,
-    actions,
-    st.integers(0, 3),
-    st.booleans(),
-    st.sampled_from(["skip", "match"]),
-    st.sampled_from(["live", "live", "canary 50%", "shadow"]),
-    st.booleans(),
-)
-
-
-@st.composite
-def loadable_rules(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Rules of which each loads by itself; ids are their places."""
-    result: list[dict[str, Any]] = []
-    for given_rule in draw(st.lists(rules, min_size=1, max_size=5)):
-        numbered = given_rule | {"id": f"r{len(result)}"}
-        try:
-            bundle(numbered)
-        except ValueError:
-            continue
-        result.append(numbered)
-    return result or [rule()]
-
-
-@st.composite
-def snapshots(draw: st.DrawFn) -> dict[str, Value]:
-    """Any snapshot of the schema, known or not."""
-    values: dict[str, Any] = {}
-    for name, feature in FEATURES.items():
-        if not draw(st.booleans()):
-            continue
-        if feature.kind is Kind.TEXTS:
-            values[name] = draw(st.lists(some(name), max_size=2, unique=True))
-        elif feature.missing and draw(st.booleans()):
-            values[name] = None
-        else:
-            values[name] = draw(some(name))
-    return snapshot(values)
 
 
 @st.composite
@@ -412,3 +275,18 @@ def test_a_licensed_track_bears_no_penalty_but_where_a_rule_says_so(
     gentle = [one | {"despite_licence": False} for one in given_rules]
     evaluation = evaluate(values | {"label.licensed": True}, bundle(*gentle))
     assert not restricted(evaluation.actions)
+
+
+BY_PERSON = {"review.by_person": True, "label.source": "reviewer", "label.certainty": "confirmed"}
+
+
+@pytest.mark.parametrize(
+    ("extent", "availability"), [("None", "allow"), ("Unknown", "allow"), ("All", "takedown")]
+)
+def test_a_person_who_finds_no_ai_lets_go_what_was_held(extent: str, availability: str) -> None:
+    policy = bundle(rule(when="ai.p_value < 0.01", actions={"availability": "takedown"}, **HUMAN))
+    waiting = evaluate(features(), policy)
+    assert (waiting.actions.availability, waiting.review is not None) == ("hold", True)
+    looked = evaluate(features(BY_PERSON | {"label.extent": extent}), policy)
+    assert (looked.actions.availability, looked.review) == (availability, None)
+    assert not looked.hits[0].pending

@@ -17,9 +17,10 @@ from streams.contract.records import (
 )
 from streams.policy.facts import Facts
 from streams.policy.labels import assertions_of, effective, effective_artwork, labels_of
+from streams.policy.territories import evaluate_territories
 from tests.support.events import agreement, classified
 from tests.support.labelling import LICENSED, label, labels, labels_from
-from tests.support.policies import facts
+from tests.support.policies import bundle, facts, rule
 
 
 @pytest.mark.parametrize(
@@ -187,3 +188,14 @@ def test_artwork_may_be_declared_by_itself() -> None:
     assert drawn.extent is Extent.ALL
     assert effective(label_list).extent is Extent.NONE
     assert effective_artwork(labels(classified())) is None
+
+
+def test_a_tag_that_only_suspects_is_a_score_and_no_statement() -> None:
+    tag = Provenance(aigc=Aigc(label="3", producer="Another Platform"))
+    event = classified(Outcome.HUMAN_LIKELY).model_copy(update={"provenance": tag})
+    labels = labels_of(event, assertions_of(event, facts(event)))
+    (tagged,) = [one for one in labels if one.source is LabelSource.PROVENANCE]
+    assert tagged.certainty is Certainty.SUSPECTED
+    assert effective(labels).source is LabelSource.DETECTOR
+    (scoped,) = evaluate_territories(event, facts(event), bundle(rule())).everywhere
+    assert scoped.values["signals.independent"] == 0.0

@@ -1,11 +1,9 @@
-"""Statements of reasons: for every case of the table, by the rules of the database."""
+"""Statements of reasons: one for every restriction of the table, and its content."""
 
 import pytest
 
-from streams.contract.records import TrackDecided
-from streams.contract.records.policy import StatementWritten
 from streams.policy.transparency import EEA, faults
-from tests.unit.streams.policy.test_decide import (
+from tests.support.policy_table import (
     AI,
     ALL,
     IMPERSONATES,
@@ -18,8 +16,7 @@ from tests.unit.streams.policy.test_decide import (
     decided,
     event_of,
 )
-
-RESTRICTIVE = [row for row in TABLE if row[5]]
+from tests.support.statements import statement
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[f"{number:02}" for number in range(len(TABLE))])
@@ -38,13 +35,6 @@ def test_every_restriction_has_a_statement_that_the_database_takes(row: Row) -> 
     for language, word in (("en", "You can object"), ("de", "kostenlos widersprechen")):
         assert word in decisions.statement.texts[language]
         assert "None" not in decisions.statement.texts[language]
-
-
-def statement(said_row: tuple[object, ...]) -> tuple[TrackDecided, StatementWritten]:
-    declared, detected, known = said_row
-    decisions = decided(event_of(declared, detected, known), known)  # type: ignore[arg-type]
-    assert decisions.statement is not None
-    return decisions.decided, decisions.statement
 
 
 def test_a_suspected_track_is_told_what_why_and_how_to_object() -> None:
@@ -112,22 +102,3 @@ def test_a_text_names_the_fact_before_what_follows_from_it() -> None:
     ):
         assert written.texts[language].index(fact) < written.texts[language].index(follows)
     assert "Grundlage: unsere automatische Analyse des Tons." in written.texts["de"]
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "text"),
-    [
-        ("decision_facts", "x" * 5_001, "decision_facts is longer than 5000"),
-        ("puid", "a b", "puid holds other signs"),
-        ("content_date", "25.11.2026", "content_date is no day"),
-        ("territorial_scope", ["US"], "US is no EEA country"),
-        ("category", "STATEMENT_CATEGORY_X", "no word of the database"),
-        ("decision_visibility", ["DECISION_VISIBILITY_OTHER"], "decision_visibility_other"),
-        ("decision_visibility", [], "no restriction is named"),
-        ("incompatible_content_ground", "", "incompatible_content_ground is missing"),
-        ("automated_detection", None, "automated_detection is missing"),
-    ],
-)
-def test_what_the_database_would_refuse(field: str, value: object, text: str) -> None:
-    _, good = statement((NOTHING, AI, {}))
-    assert text in "; ".join(faults(good.fields | {field: value}))

@@ -1,38 +1,45 @@
-"""The single-score rule against tracks as they come, and not as the schema describes them.
+"""Territories, each with its rights and times; and no track is punished for one score.
 
-The detector finds AI, and every other source is silent or finds none. Whatever policy loads,
-nothing is removed, demonetised or detached.
+The property is about tracks as they come: the detector finds AI, and every other source is silent
+or finds none. Whatever policy loads, nothing is removed, demonetised or detached.
 """
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
-import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
 from streams.contract.records import (
     Aigc,
-    Certainty,
     Declaration,
     Extent,
-    LabelSource,
     Outcome,
     Provenance,
     TrackClassified,
 )
+from streams.contract.records.rights import RightsSubject
 from streams.contract.vocabulary import SEVERE
-from streams.policy.evaluate import evaluate
+from streams.policy.decide import decide
 from streams.policy.facts import Rulings
-from streams.policy.labels import assertions_of, effective, labels_of
 from streams.policy.territories import evaluate_territories
 from tests.support.events import DECIDED_AT, agreement, classified, match, verdict
-from tests.support.policies import HUMAN, bundle, facts, features, rule
-from tests.unit.streams.policy.test_evaluate import loadable_rules
+from tests.support.policies import bundle, facts
+from tests.support.policy_strategies import loadable_rules
+from tests.support.policy_table import (
+    AI,
+    IN_DE,
+    LICENSED,
+    POLICY,
+    decided,
+    event_of,
+)
 
 ISRC = "USRC17607839"
 AIGC_3 = Provenance(aigc=Aigc(label="3", producer="Another Platform"))
+
+
 PROVENANCES = (
     None,
     AIGC_3,
@@ -41,13 +48,19 @@ PROVENANCES = (
     Provenance(state="untrusted"),
     Provenance(state="invalid", extent=Extent.ALL),
 )
+
+
 CLEARED: dict[str, Any] = {"outcome": "reject_flag", "extent": Extent.NONE, "components": ()}
+
+
 VERDICTS: tuple[dict[str, Any] | None, ...] = (
     None,
     CLEARED,
     CLEARED | {"findings": ("not_fraud", "not_impersonation")},
     {"outcome": "correct", "extent": Extent.UNKNOWN, "components": ()},
 )
+
+
 DECLARED = (
     Declaration(),
     Declaration(contains_ai="None"),
@@ -90,26 +103,36 @@ def test_nothing_is_punished_of_which_only_the_detector_speaks(
                 assert getattr(actions, dimension) != severe, scoped.values
 
 
-BY_PERSON = {"review.by_person": True, "label.source": "reviewer", "label.certainty": "confirmed"}
+def test_a_licence_in_one_territory_is_told_by_territory() -> None:
+    known = {"rights": [IN_DE], "territories": ("DE", "FR", "NO")}
+    result = decided(event_of(LICENSED, AI, known), known).decided
+    (elsewhere,) = result.territorial
+    assert elsewhere.territories == ("DE",)
+    assert elsewhere.licensed
+    assert elsewhere.actions.recommendation == "allow"
+    scopes = {(t.dimension, t.territories) for t in result.terms}
+    assert scopes == {
+        ("display", ("FR", "NO")),
+        ("recommendation", ("FR", "NO")),
+        ("display", ("DE",)),
+    }
+    worldwide = decided(event_of(LICENSED, AI, {"rights": [IN_DE]}), {"rights": [IN_DE]}).decided
+    assert [one.territories for one in worldwide.territorial] == [("DE",)]
+    assert worldwide.terms[0].territories == ("Worldwide",)
 
 
-@pytest.mark.parametrize(
-    ("extent", "availability"), [("None", "allow"), ("Unknown", "allow"), ("All", "takedown")]
-)
-def test_a_person_who_finds_no_ai_lets_go_what_was_held(extent: str, availability: str) -> None:
-    policy = bundle(rule(when="ai.p_value < 0.01", actions={"availability": "takedown"}, **HUMAN))
-    waiting = evaluate(features(), policy)
-    assert (waiting.actions.availability, waiting.review is not None) == ("hold", True)
-    looked = evaluate(features(BY_PERSON | {"label.extent": extent}), policy)
-    assert (looked.actions.availability, looked.review) == (availability, None)
-    assert not looked.hits[0].pending
-
-
-def test_a_tag_that_only_suspects_is_a_score_and_no_statement() -> None:
-    event = classified(Outcome.HUMAN_LIKELY).model_copy(update={"provenance": AIGC_3})
-    labels = labels_of(event, assertions_of(event, facts(event)))
-    (tagged,) = [one for one in labels if one.source is LabelSource.PROVENANCE]
-    assert tagged.certainty is Certainty.SUSPECTED
-    assert effective(labels).source is LabelSource.DETECTOR
-    (scoped,) = evaluate_territories(event, facts(event), bundle(rule())).everywhere
-    assert scoped.values["signals.independent"] == 0.0
+def test_a_hold_that_begins_by_date_lasts_as_long_as_any() -> None:
+    """A consent that ended years after the upload: the fourteen days run from its end."""
+    voice: dict[str, Any] = {
+        "voice": {"depicted": "A Singer"},
+        "declared": Declaration(contains_ai="All"),
+    }
+    event = classified(**voice)
+    subject = RightsSubject(voices=("A Singer",))
+    consent = agreement(subject=subject, uses=("voice_replica",), conditions={},
+                        valid_until=date(2028, 6, 30))  # fmt: skip
+    assert decide(event, POLICY, facts(event, consent)).decided.actions.monetisation == "allow"
+    ended = datetime(2028, 7, 1, tzinfo=UTC)
+    for days, expected in ((0, "hold"), (13, "hold"), (14, "allow")):
+        stands = facts(event, consent, at=ended + timedelta(days=days))
+        assert decide(event, POLICY, stands).decided.actions.monetisation == expected
