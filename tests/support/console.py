@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from streams.runtime.settings import Settings
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.users import User
+from streams.store.database import Ledger
 from streams.web.api.resources import AppResources
 from streams.web.console.app import create
 from streams.web.console.auth import COOKIE
@@ -85,6 +86,14 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(users, "HASHER", hasher)
     monkeypatch.setattr(users, "NOBODY", hasher.hash("no such user"))
+
+
+@pytest.fixture
+def person(ledger: Ledger) -> Callable[..., User]:
+    def make(name: str, role: str = "reviewer") -> User:
+        return create_user(ledger, name, role)
+
+    return make
 
 
 @pytest.fixture

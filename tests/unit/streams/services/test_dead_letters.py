@@ -16,24 +16,20 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from detector.errors import BadInput
 from streams.cli import main
 from streams.cli.options import parse_time
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord
-from streams.services import dead_letter_text, timeline
 from streams.services.dead_letters import Operator, drop, refusal, replay
 from streams.stages.ledger import project
 from streams.store import database as ledger_module
 from streams.store import dead_letter_store, queries
 from streams.store.account_tables import AUDIT
 from streams.store.database import Ledger, LedgerAway
-from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
+from streams.store.dead_letter_store import DeadLetter
+from tests.support.buried import NOW, Headers, buried, narrated, source, stored
 from tests.support.events import received
-
-Headers = tuple[tuple[str, bytes], ...]
-NOW = 1_795_000_000_000
 
 
 @dataclass
@@ -70,26 +66,6 @@ class Future:
         return Lies(self.topic)
 
 
-def buried(
-    source: Message, reason: str = "missing_file", processor: str = "fingerprint", at: int = NOW
-) -> Message:
-    """The dead letter of a message as it lies on its topic."""
-    error = BadInput(reason, "why \x1b[2J\n it died")
-    exact = dead_letters.exact_letter(source, processor, error)
-    return Message(exact.topic, 0, 0, exact.key, exact.value, exact.headers, at)
-
-
-def source(
-    track: str = "T-1", offset: int = 0, headers: Headers = (), topic: str = topics.UPLOADED
-) -> Message:
-    event = received(track)
-    return Message(topic, 0, offset, track.encode(), event.to_bytes(), headers, NOW)
-
-
-def stored(ledger: Ledger, **filters: Any) -> list[DeadLetter]:
-    return dead_letter_store.find(ledger, DeadLetterFilter(**filters))
-
-
 def replayed(
     ledger: Ledger, broker: Broker, letters: list[DeadLetter], most: int | None = None
 ) -> list[Any]:
@@ -104,8 +80,6 @@ def replayed(
         )
     )
 
-
-# --- pure ------------------------------------------------------------------------------------
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 headers = st.lists(st.tuples(names, st.binary(max_size=20)), max_size=5)
@@ -150,9 +124,6 @@ def test_times_are_read() -> None:
             parse_time(wrong)
 
 
-# --- exact bytes -----------------------------------------------------------------------------
-
-
 def test_any_bytes_come_back_as_they_were(ledger: Ledger) -> None:
     chance = random.Random(7)
 
@@ -195,9 +166,6 @@ def test_what_cannot_be_replayed_says_why(ledger: Ledger) -> None:
     assert "tracks.uploaded/0/2" in str(outcomes[1].refused)
     assert broker.sent == []
     assert {one.status for one in stored(ledger)} == {"open"}
-
-
-# --- status of a dead letter -----------------------------------------------------------------
 
 
 def test_a_letter_that_comes_again_resets_nothing(ledger: Ledger) -> None:
@@ -271,69 +239,6 @@ def test_a_ledger_that_goes_away_midway_says_that_nothing_is_lost(
     monkeypatch.setattr(ledger_module.Ledger, "transaction", away)
     with pytest.raises(LedgerAway, match="once more is harmless"):
         replayed(ledger, Broker(), letters)
-
-
-def test_filters(ledger: Ledger) -> None:
-    messages = [
-        buried(source("T-1", 1)),
-        buried(source("T-2", 2), reason="too_large", at=NOW + 1_000),
-        buried(source("T-3", 3, topic=topics.DECIDED), processor="catalogue", at=NOW + 2_000),
-        buried(source("T-4", 4), at=NOW + 3_000),
-    ]
-    project(ledger, messages)
-    at = datetime.fromtimestamp((NOW + 1_000) / 1_000, UTC)
-
-    def tracks(**filters: Any) -> list[str | None]:
-        return [one.track_id for one in stored(ledger, **filters)]
-
-    assert tracks() == ["T-1", "T-2", "T-3", "T-4"]
-    assert tracks(topic=topics.DECIDED) == tracks(topic=topics.dead(topics.DECIDED)) == ["T-3"]
-    assert tracks(reason="too_large") == tracks(processor="fingerprint", since=at)[:1] == ["T-2"]
-    assert tracks(since=at) == ["T-2", "T-3", "T-4"]
-    assert tracks(until=at) == ["T-1"]
-    assert tracks(upload_id=received("T-4").upload_id) == tracks(track_id="T-4") == ["T-4"]
-    assert tracks(track_id="T-4", reason="too_large") == []
-    assert [one.track_id for one in dead_letter_store.find(ledger, DeadLetterFilter(), 2)] == [
-        "T-3",
-        "T-4",
-    ]
-    assert DeadLetterFilter(status="open").matches_all
-    assert not DeadLetterFilter(reason="too_large").matches_all
-    groups = dead_letter_store.groups(ledger, DeadLetterFilter(status="open"))
-    assert [(group.count, group.reason, group.processor) for group in groups] == [
-        (2, "missing_file", "fingerprint"),
-        (1, "missing_file", "catalogue"),
-        (1, "too_large", "fingerprint"),
-    ]
-    assert groups[0].oldest == datetime.fromtimestamp(NOW / 1_000, UTC)
-
-
-# --- what people see -------------------------------------------------------------------------
-
-
-def test_a_terminal_is_only_printed_to(ledger: Ledger) -> None:
-    hostile = Message(
-        topics.UPLOADED,
-        0,
-        0,
-        b"T\x1b[31m",
-        b'{"a": "\x1b]0;owned\x07"}',
-        (("\x1bh", b"\x07"),),
-        NOW,
-    )
-    project(ledger, [buried(hostile)])
-    (letter,) = stored(ledger)
-    drop(ledger, [letter], Operator("me\x1b", "\x07"))
-    done = dead_letter_store.actions(ledger, letter.dead_letter_id)
-    lines = [*dead_letter_text.shown(letter, done), *narrated(ledger, "T\x1b[31m")]
-    assert not [char for line in lines for char in line if not (char.isprintable() or char == "\n")]
-    assert any("dropped by me" in line for line in lines)
-
-
-def narrated(ledger: Ledger, track_id: str) -> list[str]:
-    return [
-        timeline.as_text(entry) for entry in timeline.story(queries.story(ledger, track_id), {})
-    ]
 
 
 Run = Callable[..., Any]

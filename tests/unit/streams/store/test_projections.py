@@ -120,42 +120,12 @@ def test_the_longest_texts_can_be_stored_and_found(ledger: Ledger) -> None:
     assert [(row.track_id, row.upload_id) for row in rows if row.key != b"T-1"] == [(None, None)]
 
 
-def test_a_dead_letter_belongs_to_no_other_track(ledger: Ledger) -> None:
-    keys = (b"T\x00", b"T\xff", b"", b" ")
-    project(ledger, [replace(letter(bytes([n])), key=key) for n, key in enumerate(keys)])
-    rows = dead_letter_store.find(ledger, DeadLetterFilter())
-    assert {row.key for row in rows} == set(keys)
-    assert {row.track_id for row in rows} == {None}
-
-
 def test_a_delivery_of_the_future_is_refused(ledger: Ledger) -> None:
     soon = received().model_copy(update={"uploaded_at": datetime.now(UTC) + timedelta(minutes=4)})
     late = received().model_copy(update={"uploaded_at": datetime(2999, 1, 1, tzinfo=UTC)})
     handled = project(ledger, [message(topics.UPLOADED, soon), message(topics.UPLOADED, late, 1)])
     assert [refused.error.reason for refused in handled.refused] == ["invalid_record"]
     assert queries.counts(ledger)["uploads"] == 1
-
-
-def test_dead_letters_keep_what_a_replay_needs(ledger: Ledger) -> None:
-    value = received().to_bytes()
-    project(ledger, [letter(value)])
-    (row,) = dead_letter_store.find(ledger, DeadLetterFilter())
-    assert (row.source, row.processor, row.reason) == (
-        topics.UPLOADED,
-        "fingerprint",
-        "invalid_record",
-    )
-    assert (row.key, row.value, row.origin) == (b"T-1", value, "tracks.uploaded/0/3")
-    assert dict(row.headers)["trace"] == b"\x00\xff"
-    assert row.upload_id == received().upload_id
-    assert dead_letter_store.find(ledger, DeadLetterFilter(topic=topics.DECIDED)) == []
-
-
-def test_a_dead_letter_is_known_by_its_place_and_its_bytes(ledger: Ledger) -> None:
-    same_place = [letter(b"first life of the broker"), letter(b"second life of the broker")]
-    other_place = letter(b"first life of the broker", offset=4)
-    project(ledger, [*same_place, other_place, *same_place, letter(None), letter(None)])
-    assert queries.counts(ledger)["dead_letters"] == 4
 
 
 def test_uploads_of_one_content_share_an_analysis(ledger: Ledger) -> None:

@@ -1,0 +1,25 @@
+"""Why a track was decided as it was, from the ledger alone."""
+
+from datetime import timedelta
+
+from streams.services.policies.explanation import explained
+from streams.store.database import Ledger
+from tests.support.stories import tell
+
+
+def test_it_is_about_the_decision_that_counts_and_its_rules(ledger: Ledger) -> None:
+    decided, _ = tell(ledger)
+    lines = list(explained(ledger, "T-1"))
+    assert decided.decision_id in lines[0]
+    assert f"policy: {decided.policy.name} {decided.policy.version}" in lines[2]
+    held = {line.split()[1] for line in lines if line.startswith("HOLDS")}
+    assert held == {hit.rule_id for hit in decided.rules} != set()
+    assert not any("does not give this decision any more" in line for line in lines)
+    later = decided.uploaded_at + timedelta(days=1)
+    again, _ = tell(ledger, title="Delivered again", uploaded_at=later)
+    assert again.decision_id != decided.decision_id
+    assert again.decision_id in next(explained(ledger, "T-1"))
+
+
+def test_of_a_track_without_a_decision_there_is_nothing_to_say(ledger: Ledger) -> None:
+    assert list(explained(ledger, "T-1")) == []

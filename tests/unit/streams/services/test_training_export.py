@@ -1,0 +1,35 @@
+"""What reviewers decided, as a manifest for training."""
+
+import csv
+import io
+
+import sqlalchemy
+
+from streams.contract import topics
+from streams.contract.records import Extent
+from streams.services import reviews, training_export
+from streams.stages.ledger import project
+from streams.store import queries
+from streams.store.database import Ledger
+from tests.support.events import fingerprinted, message
+from tests.support.exported import filled
+from tests.support.review_helpers import form
+
+
+def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
+    ada = filled(ledger)
+    heard = fingerprinted("T-1")
+    with ledger.reading() as connection:
+        ids = sqlalchemy.text("SELECT upload_id FROM uploads ORDER BY track_id")
+        first, second = connection.scalars(ids).all()
+    for upload_id, sha in ((first, "a" * 64), (second, "b" * 64)):
+        update = {"upload_id": upload_id, "content_sha256": sha}
+        project(ledger, [message(topics.FINGERPRINTED, heard.model_copy(update=update))])
+    task_id = reviews.take_next(ledger, ada)
+    assert task_id is not None
+    reviews.give(ledger, task_id, ada, form(Extent.ALL))  # not allowed for training
+    out = io.StringIO()
+    assert training_export.write(ledger, out) == 1
+    (row,) = csv.DictReader(io.StringIO(out.getvalue()))
+    assert (row["label"], row["sha256"], row["path"]) == ("human", "a" * 64, "/audio/one.wav")
+    assert queries.counts(ledger)["verdicts"] == 2
