@@ -14,6 +14,7 @@ from detector.errors import InvalidAudio
 from detector.matching.landmarks import Landmarks
 from detector.observation.listen import listen
 from detector.types import FloatArray
+from tests.support import hostile_bytes
 from tests.support.audio import write_wav
 
 RATE = 44_100
@@ -200,3 +201,36 @@ def test_the_same_samples_have_the_same_hash_whatever_carries_them(tmp_path: Pat
         hashes[suffix] = heard.pcm_sha256
         assert len(Landmarks.from_bytes(heard.landmarks)) > 0
     assert hashes["wav"] == hashes["flac"] != hashes["mp3"]
+
+
+def test_ten_hours_are_believed_when_proved(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(hostile_bytes.silent_flac(10))
+    assert path.stat().st_size <= 2**20
+    decoder = Decoder(path, 14_400)
+    with pytest.raises(InvalidAudio) as caught:
+        next(decoder.chunks())
+    assert caught.value.reason == "too_long"
+    assert decoder.samples == 0, "nothing had to be decoded"
+
+
+@pytest.mark.parametrize("claimed", [0, 44_100])
+def test_ten_hours_that_the_header_hides_are_decoded_up_to_the_limit(
+    tmp_path: Path, claimed: int
+) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(hostile_bytes.silent_flac(10, claimed))
+    decoder = Decoder(path, 600)
+    with pytest.raises(InvalidAudio) as caught:
+        for _ in decoder.chunks():
+            pass
+    assert caught.value.reason == "too_long"
+    assert 600 < decoder.duration_s < 603
+
+
+def test_a_lie_about_ten_hours_does_not_cost_the_minute_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(hostile_bytes.silent_flac(1 / 60, 10 * 3_600 * 44_100))
+    decoder = Decoder(path, 14_400)
+    samples = sum(chunk.shape[1] for chunk in decoder.chunks())
+    assert samples == pytest.approx(60 * 44_100, abs=65_535)

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 
 from detector.errors import Fatal, InvalidAudio
 from detector.types import Heard
-from streams.media import decode_child, decode_pool
+from streams.media import decode_child, decode_pool, sandbox
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support.audio import write_wav
@@ -259,3 +262,24 @@ def test_a_pool_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> No
 
 def _no_start(*_: object) -> None:
     os._exit(7)
+
+
+def test_a_required_layer_that_does_not_hold_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image requires all of them; elsewhere the child decodes with those that hold."""
+    required = Settings(decode_workers=1, sandbox="required")
+    if not sandbox.missing(sandbox_here()):
+        with DecodePool(required) as pool:
+            assert sandbox.missing(asyncio.run(pool.warm())) == []
+    monkeypatch.setattr(sandbox, "missing", lambda held: ["files"])
+    with DecodePool(required) as pool, pytest.raises(Fatal, match=r"required, .* layers: files"):
+        asyncio.run(pool.warm())
+    with DecodePool(Settings(decode_workers=1)) as pool:
+        asyncio.run(pool.warm())
+
+
+def sandbox_here() -> sandbox.Protections:
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.media.sandbox"], capture_output=True, check=True
+    )
+    held: sandbox.Protections = json.loads(done.stdout)
+    return held

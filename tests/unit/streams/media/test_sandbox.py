@@ -1,10 +1,9 @@
-"""Hostile files and hostile decoders against the confined children."""
+"""Hostile files and hostile decoders against the confined children; the layers of confinement."""
 
 import asyncio
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import platform
 import posix
@@ -20,27 +19,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.audio.decode import Decoder
-from detector.errors import Fatal, InvalidAudio
+from detector.errors import InvalidAudio
 from detector.types import Heard
 from streams.media import decode_child, sandbox
-from streams.media.audio_formats import CONTAINERS
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
-from tests.support import hostile_bytes
 from tests.support.audio import write_wav
+from tests.support.decoding import hear
 from tests.support.hostile import KINDS, hostile_files
-from tests.unit.detector.audio.test_decode import encode, tones
 
 FILES = 150
+
+
 MEMORY_MB = 320
-
-
-def hear(pool: DecodePool, path: Path) -> Heard | InvalidAudio:
-    try:
-        return asyncio.run(asyncio.wait_for(pool.decode(path), 120))
-    except InvalidAudio as error:
-        return error
 
 
 def most_memory_mb(pid: int) -> int:
@@ -99,42 +90,6 @@ def seconds(pool: DecodePool, path: Path) -> float:
     began = time.monotonic()
     assert isinstance(hear(pool, path), Heard)
     return time.monotonic() - began
-
-
-def test_ten_hours_are_believed_when_proved(tmp_path: Path) -> None:
-    path = tmp_path / "a.flac"
-    path.write_bytes(hostile_bytes.silent_flac(10))
-    assert path.stat().st_size <= 2**20
-    decoder = Decoder(path, 14_400)
-    with pytest.raises(InvalidAudio) as caught:
-        next(decoder.chunks())
-    assert caught.value.reason == "too_long"
-    assert decoder.samples == 0, "nothing had to be decoded"
-
-
-@pytest.mark.parametrize("claimed", [0, 44_100])
-def test_ten_hours_that_the_header_hides_are_decoded_up_to_the_limit(
-    tmp_path: Path, claimed: int
-) -> None:
-    path = tmp_path / "a.flac"
-    path.write_bytes(hostile_bytes.silent_flac(10, claimed))
-    decoder = Decoder(path, 600)
-    with pytest.raises(InvalidAudio) as caught:
-        for _ in decoder.chunks():
-            pass
-    assert caught.value.reason == "too_long"
-    assert 600 < decoder.duration_s < 603
-
-
-def test_a_lie_about_ten_hours_does_not_cost_the_minute_that_is_there(tmp_path: Path) -> None:
-    path = tmp_path / "a.flac"
-    path.write_bytes(hostile_bytes.silent_flac(1 / 60, 10 * 3_600 * 44_100))
-    decoder = Decoder(path, 14_400)
-    samples = sum(chunk.shape[1] for chunk in decoder.chunks())
-    assert samples == pytest.approx(60 * 44_100, abs=65_535)
-
-
-# Attempts of a decoder that an attacker controls. Each returns its result.
 
 
 def network() -> None:
@@ -330,59 +285,6 @@ def test_a_system_without_landlock_and_seccomp_says_so_and_goes_on() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a parent's death is a matter of Linux")
-def test_a_child_does_not_outlive_a_worker_that_is_killed(tmp_path: Path) -> None:
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.orphan"], stdout=subprocess.PIPE, text=True
-    )
-    assert worker.stdout is not None
-    child = int(worker.stdout.readline())
-    assert Path(f"/proc/{child}").exists()
-    worker.kill()
-    worker.wait()
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{child}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-CODECS = {
-    "wav": (*("pcm_s16le", "pcm_s24le", "pcm_f32le", "adpcm_ms", "adpcm_ima_wav"), "pcm_mulaw"),
-    "w64": ("pcm_s16le",),
-    "mp3": ("libmp3lame", "mp2"),
-    "flac": ("flac",),
-    "ogg": ("vorbis", "libopus", "flac"),
-    "mov": ("aac", "alac", "ac3"),
-    "aac": ("aac",),
-    "aiff": ("pcm_s16be",),
-    "matroska": ("libopus", "eac3"),
-    "caf": ("pcm_s16be",),
-    "wv": ("wavpack",),
-}
-
-
-@pytest.fixture(scope="module")
-def confined() -> Iterator[DecodePool]:
-    with DecodePool(Settings(decode_workers=1, decode_timeout_s=60)) as pool:
-        asyncio.run(pool.warm())
-        yield pool
-
-
-@pytest.mark.parametrize(
-    ("container", "codec"), [(name, codec) for name in CONTAINERS for codec in CODECS[name]]
-)
-def test_every_container_is_decoded_by_a_confined_child(
-    confined: DecodePool, container: str, codec: str, tmp_path: Path
-) -> None:
-    suffix = {"mp2": ".mp2", "eac3": ".mka"}.get(codec, CONTAINERS[container].suffixes[0])
-    path = tmp_path / f"a{suffix}"
-    encode(path, tones(4, 48_000), codec, 48_000)
-    heard = hear(confined, path)
-    assert isinstance(heard, Heard), heard
-    assert container in heard.audio.container.split(",")
-    assert heard.audio.decode_errors == 0
-
-
 HEADERS = {"x86_64": "x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "asm-generic/unistd.h"}
 
 
@@ -418,27 +320,6 @@ def test_a_parent_is_closed_to_its_children_without_landlock() -> None:
         "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
-
-
-def test_a_required_layer_that_does_not_hold_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The image requires all of them; elsewhere the child decodes with those that hold."""
-    required = Settings(decode_workers=1, sandbox="required")
-    if not sandbox.missing(sandbox_here()):
-        with DecodePool(required) as pool:
-            assert sandbox.missing(asyncio.run(pool.warm())) == []
-    monkeypatch.setattr(sandbox, "missing", lambda held: ["files"])
-    with DecodePool(required) as pool, pytest.raises(Fatal, match=r"required, .* layers: files"):
-        asyncio.run(pool.warm())
-    with DecodePool(Settings(decode_workers=1)) as pool:
-        asyncio.run(pool.warm())
-
-
-def sandbox_here() -> sandbox.Protections:
-    done = subprocess.run(
-        [sys.executable, "-m", "streams.media.sandbox"], capture_output=True, check=True
-    )
-    held: sandbox.Protections = json.loads(done.stdout)
-    return held
 
 
 def test_a_missing_layer_is_named() -> None:
