@@ -23,7 +23,7 @@ LONGEST = (
     "test_start_and_stop",
     "test_poison",
     "test_rebalance_race",
-    "test_processor_on_broker",
+    "test_processor",
     "test_live",
     "test_security",
     "test_policy_story",

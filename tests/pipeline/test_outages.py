@@ -18,7 +18,7 @@ from streams.ops.embedded_broker import ensure_topics
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from tests.pipeline.backpressure import resident_mb
-from tests.pipeline.test_processor_on_broker import Process, Stage, at_most, ping, wait_until
+from tests.pipeline.test_processor import Process, Stage, at_most, ping, wait_until
 from tests.soak.installation import Tansu
 from tests.support.events import upload
 from tests.support.kafka import ApacheKafka, apache_kafka

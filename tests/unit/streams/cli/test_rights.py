@@ -29,3 +29,17 @@ def test_the_volume_of_an_agreement_is_counted(state: Path, tmp_path: Path) -> N
     project(ledger, messages)
     output = run("rights", "ls", "--state", str(state))
     assert "about 2 tracks, of at most 1, MORE THAN AGREED" in output
+
+
+def test_a_dry_run_of_an_import_says_what_is_new_and_sends_nothing(
+    state: Path, tmp_path: Path
+) -> None:
+    change = agreement(2, conditions={"max_volume": 5})
+    assert change.entry is not None
+    file = tmp_path / "entries.jsonl"
+    file.write_text(change.entry.model_dump_json(exclude_none=True) + "\n")
+    printed = run("rights", "import", str(file), "--dry-run", "--state", str(state))
+    assert "version 2 (AGR-1): about " in printed
+    assert "its max_volume decides nothing by itself" in printed
+    assert printed.endswith("1 of 1 would be new or changed\n")
+    assert "v1 AGR-1" in run("rights", "ls", "--state", str(state)), "as it was"

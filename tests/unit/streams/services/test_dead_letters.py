@@ -1,23 +1,15 @@
 """Dead letters kept to the byte, replayed, dropped; on both databases."""
 
-import json
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from sqlalchemy import select
-from typer.testing import CliRunner
 
-from streams.cli import main
-from streams.cli.options import parse_time
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord
@@ -29,7 +21,6 @@ from streams.store.account_tables import AUDIT
 from streams.store.database import Ledger, LedgerAway
 from streams.store.dead_letter_store import DeadLetter
 from tests.support.buried import NOW, Headers, buried, narrated, source, stored
-from tests.support.events import received
 
 
 @dataclass
@@ -111,17 +102,6 @@ def test_headers_survive_death_and_replay_in_their_order(
 )
 def test_any_header_may_claim_to_be_an_attempt(content: bytes, count: int) -> None:
     assert dead_letters.attempts([(dead_letters.REPLAY_ATTEMPT, content)]) == count
-
-
-def test_times_are_read() -> None:
-    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-    assert parse_time("90m", lambda: now) == now - timedelta(minutes=90)
-    assert parse_time("2d", lambda: now) == now - timedelta(days=2)
-    assert parse_time("2026-11-23T12:00") == now
-    assert parse_time("2026-11-23T13:00+01:00") == now
-    for wrong in ("yesterday", "", "-3h", "9" * 30 + "w"):
-        with pytest.raises(typer.BadParameter):
-            parse_time(wrong)
 
 
 def test_any_bytes_come_back_as_they_were(ledger: Ledger) -> None:
@@ -239,52 +219,6 @@ def test_a_ledger_that_goes_away_midway_says_that_nothing_is_lost(
     monkeypatch.setattr(ledger_module.Ledger, "transaction", away)
     with pytest.raises(LedgerAway, match="once more is harmless"):
         replayed(ledger, Broker(), letters)
-
-
-Run = Callable[..., Any]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    monkeypatch.setenv("EARMARK_LEDGER", url)
-    project(Ledger.open(url), [buried(source("T-1", 1)), buried(source("T-2", 2), "too_large")])
-
-    def invoke(*words: str, code: int = 0) -> Any:
-        done = CliRunner().invoke(
-            main.app, ["dead-letters", *words, "--state", str(tmp_path / "state")]
-        )
-        assert done.exit_code == code, done.output
-        return done
-
-    return invoke
-
-
-def test_the_commands(run: Run) -> None:
-    output = run("ls").output
-    assert "1 x too_large in tracks.uploaded by fingerprint, from 2026-" in output
-    rows = [json.loads(line) for line in run("ls", "--json").output.splitlines()]
-    item, two = sorted(rows, key=lambda row: row["track_id"])
-    assert json.loads(item["value"])["upload"]["track_id"] == "T-1"
-    assert (item["standing"], item["attempts"], item["replayable"]) == ("open", 0, True)
-    raw = run("show", item["dead_letter_id"], "--raw").stdout_bytes
-    assert raw == received("T-1").to_bytes()
-    assert "missing_file" in run("show", item["dead_letter_id"]).output
-
-    output = run("replay", "--reason", "too_large", "--dry-run").output
-    assert "would be replayed on tracks.uploaded, attempt 1" in output
-    assert item["dead_letter_id"] not in output
-    assert "say which" in run("replay", code=1).output
-    assert "no dead letter ddl_none" in run("replay", "ddl_none", code=1).output
-    assert "no dead letters match" in run("replay", "--track", "T-9").output
-
-    assert "no dead letter" in run("drop", "ddl_none", "--why", "x", code=1).output
-    run("drop", two["dead_letter_id"], code=2)  # a reason is required
-    run("drop", two["dead_letter_id"], "--why", "not ours", "--by", "me")
-    assert two["dead_letter_id"] not in run("ls").output
-    assert "dropped by me: not ours" in run("show", two["dead_letter_id"]).output
-    assert two["dead_letter_id"] in run("ls", "--status", "dropped").output
-    assert run("drop", two["dead_letter_id"], "--why", "again").output == ""
 
 
 def test_the_story_of_a_track_tells_it(ledger: Ledger) -> None:

@@ -1,23 +1,29 @@
-"""Metrics of the monitor about the registry and the decisions based on it."""
+"""Metrics of the monitor about what lies in the ledger: registry, decisions, tasks, quality."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client import REGISTRY
 
-from streams.contract.records import Declaration
+from streams.contract.records import Declaration, Extent
 from streams.contract.records.rights import RightsChanged
-from streams.ops.checks.ledger import RegistryGauges
+from streams.ops.checks.ledger import LedgerGauges, RegistryGauges, measure_quality
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
 from streams.services.decision_metrics import count_decision
+from streams.services.reviews import REASONS, Form, give, take
+from streams.services.reviews import Outcome as VerdictOutcome
+from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
-from streams.store.tables import RIGHTS
+from streams.store.tables import APPLIED, DECISIONS, RIGHTS
 from tests.support import events
+from tests.support.accounts import create_user
 from tests.support.ledger_filling import row
+from tests.support.stories import a_task
 
 
 def value(name: str, **labels: str) -> float:
@@ -94,3 +100,54 @@ def test_a_decision_that_rests_on_an_agreement_is_counted() -> None:
     assert records.usages
     assert records.credits is not None
     assert value("earmark_credits_total") >= 1
+
+
+BOUNDS = ("low", "share", "high")
+
+
+OPEN = {"state": "open", "kind": "review"}
+
+
+def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    now = datetime.now(UTC)
+    long_ago, lately = now - timedelta(minutes=20), now - timedelta(minutes=1)
+    ledger.write(
+        [
+            row(DECISIONS, decision_id="answered", recorded_at=long_ago),
+            row(APPLIED, decision_id="answered"),
+            row(DECISIONS, decision_id="silent", recorded_at=long_ago),
+            row(DECISIONS, decision_id="fresh", recorded_at=lately),
+            row(TASK_STATES, task_id="one", queue="appeals", opened_at=long_ago, **OPEN),
+            row(TASK_STATES, task_id="two", queue="appeals", opened_at=lately, **OPEN),
+        ]
+    )
+    LedgerGauges(ledger, Settings()).measure()
+    ledger.close()
+    assert value("earmark_decisions_unapplied", processor="catalogue") == 1
+    assert value("earmark_review_tasks_open", queue="appeals") == 2
+    oldest = value("earmark_review_task_oldest_seconds", queue="appeals")
+    assert oldest == pytest.approx(1200, abs=30)
+    assert value("earmark_review_sla_seconds") == 48 * 3_600
+    assert value("earmark_appeals_open", state="received") == 0
+
+
+def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    anna = create_user(ledger, "anna", "reviewer")
+    outcomes: tuple[VerdictOutcome, ...] = ("confirm", "confirm", "correct")
+    for number, outcome in enumerate(outcomes):
+        task_id = a_task(ledger, f"T-{number}")
+        take(ledger, task_id, anna)
+        extent = Extent.NONE if outcome == "correct" else Extent.ALL
+        give(ledger, task_id, anna, Form(f"f{number}", outcome, (next(iter(REASONS)),), extent))
+    measure_quality(ledger)
+    ledger.close()
+    labels = {"measure": "overturned_by_model", "of": "clock-1"}
+    shares = [value("earmark_quality_share", **labels, bound=one) for one in BOUNDS]
+    assert shares == [
+        pytest.approx(0.061, abs=0.01),
+        pytest.approx(1 / 3),
+        pytest.approx(0.792, abs=0.01),
+    ]
+    assert value("earmark_quality_cases", **labels) == 3

@@ -1,0 +1,47 @@
+"""Processes of the operating system and their ports."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from streams.runtime.processes import BELOW_EPHEMERAL, free_port, listens, undisturbed
+
+
+def test_a_free_port_is_nobody_elses() -> None:
+    ports = [free_port() for _ in range(20)]
+    assert len(set(ports)) == 20
+    assert set(ports) <= set(BELOW_EPHEMERAL)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports[0]))
+        assert not listens(f"127.0.0.1:{ports[0]}")
+        taken.listen()
+        assert listens(f"127.0.0.1:{ports[0]}")
+        assert free_port(preferred=ports[0]) != ports[0]
+
+
+def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
+    reached = []
+
+    def work() -> None:
+        with undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached == ["the end"]
+
+
+def test_a_process_that_hangs_ends_by_itself() -> None:
+    code = (
+        "import time; from streams.runtime.processes import end_within\n"
+        "end_within(0.1)\n"
+        "time.sleep(60)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], timeout=30, check=False, capture_output=True)
+    assert ran.returncode == 1
+    assert b"processor_killed_itself" in ran.stdout + ran.stderr
