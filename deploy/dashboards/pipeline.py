@@ -142,7 +142,11 @@ BOARD: Final = Board(
                     "Uploads without an answer",
                     "Their server does not answer, or the broker deleted their events unread",
                     [
-                        (_rate("earmark_unreachable_uploads_total", "reason"), "{{reason}}"),
+                        (
+                            "sum by (reason) "
+                            "(rate(earmark_unreachable_uploads_total[$__rate_interval]))",
+                            "{{reason}}",
+                        ),
                         (
                             _rate("earmark_events_expired_total", "processor"),
                             "{{processor}}: expired",

@@ -322,6 +322,9 @@ def begin(processor: str) -> None:
         counter.labels(processor)
     for outcome in ("emitted", "dead_letter"):
         ENDED.labels(processor, outcome)
+    if processor == "fingerprint":
+        for reason in ("no_answer", "server_error", "too_slow", "store_failed", "failed_before"):
+            UNREACHABLE.labels(reason)
 
 
 ALL: Final = tuple(
