@@ -26,7 +26,7 @@ from kafka.errors import (
     UnknownMemberIdError,
 )
 
-from detector.errors import EarmarkError, Fatal
+from detector.errors import EarmarkError, Fatal, NotYet
 from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing
 from streams.runtime import logs, metrics, tracing
@@ -176,7 +176,8 @@ class BatchConsumer:
                     raise
                 except Exception as error:  # noqa: BLE001 - of one message, or raised anew
                     log.warning("batch_isolated", error=repr(error))
-                    self._consume(handling, runner, handling.isolate)
+                    with suppress(NotYet):  # then it is attempted again, as long as it takes
+                        self._consume(handling, runner, handling.isolate)
 
     def _consume(self, handling: Handling, runner: asyncio.Runner, end: End) -> None:
         """End one batch, or go back to its start."""

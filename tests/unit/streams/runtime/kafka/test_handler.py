@@ -440,3 +440,11 @@ def test_a_bug_in_outputs_that_are_generated_while_they_are_sent(batches: Adapte
     batches(handle, log)
     assert {one.value for one in log.published if one.topic == "heard.dead"} == {POISON}
     assert log.acknowledged == 3
+
+
+def test_what_is_late_after_an_outage_stops_no_process(batches: Adapter) -> None:
+    outage = [Transient("away")] * SETTINGS.retry_attempts
+    log = Log()
+    batches(raising(*outage, *(NotYet("on its way") for _ in range(9))), log)
+    assert log.acknowledged == 1
+    assert [one.topic for one in log.published] == ["said", "told"]
