@@ -147,7 +147,7 @@ class Rule(Strict):
             if value == PENDING.get(dimension):
                 raise fault(
                     ("actions", dimension),
-                    f"{value!r} waits for somebody: add requires: human and a review queue",
+                    f"{value!r} waits for a person: add requires: human and a review queue",
                 )
         return self
 

@@ -34,7 +34,7 @@ REASONS: Final = {
     "R-LICENCE-SHOWN": "a licence covers it",
     "R-AUDIO-GONE": "the audio can no longer be heard",
     "R-NOT-DECIDABLE": "listening and evidence are inconclusive",
-    "R-SECOND-PAIR-OF-EARS": "somebody else should look",
+    "R-SECOND-PAIR-OF-EARS": "another reviewer should look",
     "R-OTHER": "another reason, in the note",
 }
 UNDO: Final = "R-UNDONE"

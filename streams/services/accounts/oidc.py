@@ -158,7 +158,9 @@ def _fetched(url: str) -> Any:
 def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str | None) -> User:
     """Return the account of a subject, created at the first log-in, with its current role."""
     if role is None:
-        raise OidcRefused("your organisation gives you no role here; ask whoever runs Earmark")
+        raise OidcRefused(
+            "your organisation gives you no role here; ask the administrator of Earmark"
+        )
     with ledger.transaction() as connection:
         row = accounts.user(connection, oidc_subject=subject)
         if row is None:

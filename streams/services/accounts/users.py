@@ -143,7 +143,7 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
             return
         is_admin = role == "admin" and active
         if not is_admin and not accounts.has_other_admin(connection, user_id):
-            raise AccountError("last_admin", "somebody must remain who can manage users")
+            raise AccountError("last_admin", "at least one user must remain who can manage users")
         accounts.change_user(connection, user_id, role=role, active=active)
         if not active:
             accounts.end_access(connection, user_id)

@@ -107,7 +107,7 @@ def test_a_process_that_begins_with_one_bad_sender_has_the_whole_window() -> Non
         limit.count("missing_file", "all")
 
 
-def test_reasons_of_our_side_count_whoever_sent_it() -> None:
+def test_reasons_of_our_side_count_for_every_sender() -> None:
     limit = Limit(share=0.9, window=20)
     limit.count()
     count(limit, 19, "unexpected_error", "all")

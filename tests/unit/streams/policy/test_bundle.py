@@ -31,7 +31,7 @@ def test_the_default_policy_loads_today_and_passes_its_own_tests() -> None:
         ("version: 1.0.0", "version: '1'", "policy.yaml:3:1: version: '1' is not a version"),
         ("name: test", "name: test\nname: again", "policy.yaml:3:1: key 'name' stands twice"),
         ("display: ai_badge", "availability: hold", "policy.yaml:11:15: "
-         "rules.0.actions.availability: 'hold' waits for somebody: add requires: human"),
+         "rules.0.actions.availability: 'hold' waits for a person: add requires: human"),
         ("reason_code", "requires: human\n    reason_code", "policy.yaml:12:5: rules.0.requires: "
          "requires: human needs review"),
         ("reason_code", "review: {queue: q, priority: 1}\n    reason_code", "a review needs"),

@@ -55,7 +55,7 @@ def test_an_account_of_oidc_has_no_password(ledger: Ledger) -> None:
 def test_the_last_admin_stays(ledger: Ledger) -> None:
     root = create_user(ledger, "root", "admin").user_id
     for role, active in (("viewer", True), ("admin", False)):
-        with pytest.raises(AccountError, match="somebody must remain"):
+        with pytest.raises(AccountError, match="at least one user must remain"):
             users.change(ledger, root, role=role, active=active, by=root)
     create_user(ledger, "root 2", "admin")
     users.change(ledger, root, role="viewer", active=True, by=root)
