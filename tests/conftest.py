@@ -6,6 +6,7 @@ brokers and time limits most of the time, the others compute.
 
 import gc
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,11 @@ def pytest_configure() -> None:
     structlog.configure([*structlog.get_config()["processors"][:-1], plain])
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _structlog_as_configured() -> Iterator[None]:
+    """Undo what a command of the test set, as its level: the next test may read log lines."""
+    config = structlog.get_config()
+    yield
+    structlog.configure(**config)

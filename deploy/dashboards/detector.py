@@ -66,7 +66,7 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Abstentions by reason",
-                    "uncertain: heard, and not sure; the others: it cannot know, and why. What is "
+                    "uncertain: analysed, not sure; the others: it cannot know, and why. What is "
                     "out of distribution (a new generator, a new format) shows here first",
                     [
                         (
@@ -125,7 +125,7 @@ BOARD: Final = Board(
                 Panel(
                     "PSI from the release, with its 95 % interval",
                     "The newest scores against the histogram in the model's manifest, whatever the "
-                    'share of AI; below "by chance" it says nothing',
+                    'share of AI; below "by chance" it means nothing',
                     [(EVERYBODY.format("psi.*"), "{{population}}: {{measure}}")],
                     "short",
                 ),
@@ -174,7 +174,7 @@ BOARD: Final = Board(
             [
                 Panel(
                     "Drift of scores",
-                    'The newest against those before; below "by chance" it says nothing',
+                    'The newest against those before; below "by chance" it means nothing',
                     [("max by (model, measure) (earmark_drift)", "{{model}}: {{measure}}")],
                     "short",
                     width=12,

@@ -103,7 +103,7 @@ BOARD: Final = Board(
             ],
         ),
         (
-            "What it says",
+            "What it answers",
             [
                 Panel(
                     "Answers of the detector",

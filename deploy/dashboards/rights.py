@@ -37,7 +37,7 @@ BOARD: Final = Board(
                 ),
                 Panel(
                     "Disputed",
-                    "Entries that count for nothing until somebody settles it",
+                    "Entries without effect until a person settles the dispute",
                     [('max(earmark_agreements{state="disputed"})', "")],
                     "short",
                     "stat",
@@ -45,7 +45,7 @@ BOARD: Final = Board(
                     alarm=1,
                 ),
                 Panel(
-                    "Rests on a good standing",
+                    "Based on an entry in force",
                     "Of the entries that decisions named, the share in force or licensed",
                     [(RESTING_SHARE, "")],
                     "percentunit",

@@ -256,7 +256,7 @@ BOARD: Final = Board(
             ],
         ),
         (
-            "Out of the house",
+            "Sent to the outside",
             [
                 Panel(
                     "Appeals that wait",

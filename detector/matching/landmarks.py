@@ -88,7 +88,7 @@ class Landmarks:
         if version != LANDMARKS_VERSION:
             raise NotLandmarks(f"version {version}, not {LANDMARKS_VERSION}")
         if count > _MAX_LANDMARKS or len(plain) != 12 + 6 * count:
-            raise NotLandmarks("its size is not what it says")
+            raise NotLandmarks("its size does not fit its count")
         body = np.frombuffer(plain, np.uint8, 6 * count, 12)
         gaps = np.ascontiguousarray(body[: 4 * count].reshape(4, -1).T).view("<u4")[:, 0]
         steps = np.ascontiguousarray(body[4 * count :].reshape(2, -1).T).view("<u2")[:, 0]

@@ -21,9 +21,9 @@ _HEAD: Final = """# {name} {version}: what was measured
 The second part of the card, about sha256 `{digest}`. Written by `earmark card` from the
 reports of `earmark evaluate` and `earmark robustness`. Every generator counts as unseen (its
 templates, and all from its repositories, are left out) and every human source as unknown,
-unless a column says *known*. Intervals (95 %) resample whole generators and repositories.
+unless a column is headed *known*. Intervals (95 %) resample whole generators and repositories.
 Constants and rates of the clock were chosen by people who knew several of these generators:
-the nested figures say what that is worth, and on others figures will be lower.
+the nested figures show what that is worth, and on others figures will be lower.
 
 """
 _STUDIES: Final = (
@@ -116,7 +116,7 @@ def blocks(
         card += robustness_report.card_blocks(robustness, model)
     if outcomes:
         card += [
-            Heading("What whoever runs it gets to see"),
+            Heading("What a user of it gets to see"),
             "Outcomes of `earmark analyze`, the released model on every file. Most of these makers "
             "are known to it, so these are no figures about unknown ones.",
         ]

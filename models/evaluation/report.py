@@ -127,7 +127,7 @@ def _subset(subset: dict[str, Any]) -> list[Block]:
         "(Of tracks that can be assessed. All baselines are fitted without the track's maker.)",
         "Realised, each human track against the other repositories', abstentions counted: "
         f"{realised}.",
-        f"Outcomes at alpha 1 %: {outcomes}. Unlike all that was learned from, and so not "
+        f"Outcomes at alpha 1 %: {outcomes}. Out of distribution, and so not "
         f"assessed: {subset['unlike']['ai']} AI and {subset['unlike']['human']} human tracks.",
         f"Probability: Brier {probability['brier']:.3f}, ECE {probability['ece']:.3f}, "
         f"log loss {probability['log_loss']:.3f}.",

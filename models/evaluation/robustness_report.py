@@ -126,7 +126,7 @@ def card_blocks(figures: dict[str, Any], model: str) -> list[Block]:
     }
     located: list[Block] = []
     if rows := figures["splices"].get(model):
-        text = "A generator's part inside two minutes of somebody's recording:"
+        text = "A generator's part inside two minutes of a human recording:"
         located = [text, table_of(_SPLICES, rows)]
     flagged = [
         f"{row['kind']} {percent(row['flagged'])}" for row in own["negatives"] if row["flagged"]

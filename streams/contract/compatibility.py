@@ -16,7 +16,7 @@ SAME: Final = ("pattern", "format")
 ADVICE: Final = (
     "Events that lie on topics, or readers of the last release, would break. Instead:\n"
     "  - a new field: give it a default, so that it may be missing;\n"
-    "  - a field that nobody should use any more: keep it and fill it, say so where it stands;\n"
+    "  - a field that is out of use: keep it and fill it, and state that in its description;\n"
     "  - another meaning, type or limit: a new field beside the old one;\n"
     "  - if it cannot be helped: raise the record's schema_version and let its readers take both\n"
     "    (Literal[1, 2] = 2); release the readers first, the writers after them."

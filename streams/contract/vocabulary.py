@@ -81,29 +81,29 @@ class LabelSource(_Described):
     german: str
 
     DETECTOR = (
-        *("detector", 1, Certainty.SUSPECTED, "our analysis", "the detector says so"),
+        *("detector", 1, Certainty.SUSPECTED, "our analysis", "the detector's finding"),
         *("our automated analysis of the audio", "unsere automatische Analyse des Tons"),
     )
     DECLARATION = (
         *("declaration", 2, Certainty.DECLARED, "the deliverer's statement"),
-        *("the deliverer says so", "the declaration made at delivery"),
+        *("the deliverer's declaration", "the declaration made at delivery"),
         "die Angabe bei der Anlieferung",
     )
     PROVENANCE = (
-        *("provenance", 4, Certainty.DECLARED, "provenance in the file", "the file says so"),
+        *("provenance", 4, Certainty.DECLARED, "provenance in the file", "the file's provenance"),
         *("statements inside of the file", "Angaben in der Datei selbst"),
     )
     REGISTRY = (
-        *("registry", 3, Certainty.CONFIRMED, "the registry", "a registry says so"),
+        *("registry", 3, Certainty.CONFIRMED, "the registry", "an entry of a registry"),
         *("an entry in a rights registry", "ein Eintrag in einem Rechteregister"),
     )
     REVIEWER = (
-        *("reviewer", 5, Certainty.CONFIRMED, "a reviewer", "a reviewer says so"),
+        *("reviewer", 5, Certainty.CONFIRMED, "a reviewer", "a reviewer's verdict"),
         "the judgement of a person who reviewed it",
         "das Urteil einer Person, die sie geprüft hat",
     )
     APPEAL = (
-        *("appeal", 6, Certainty.CONFIRMED, "an appeal", "an appeal says so"),
+        *("appeal", 6, Certainty.CONFIRMED, "an appeal", "an appeal's outcome"),
         *("the outcome of an appeal", "das Ergebnis einer Beschwerde"),
     )
 
@@ -128,8 +128,8 @@ DERIVATIVES: Final[tuple[Derivative, ...]] = get_args(Derivative)
 
 # What a person found beside the extent; the policy may ask for each.
 FINDING_WORDS: Final[dict[str, str]] = {
-    "impersonation": "it imitates somebody",
-    "not_impersonation": "it imitates nobody",
+    "impersonation": "it imitates a person",
+    "not_impersonation": "it imitates no person",
     "licensed": "it is licensed",
     "unlicensed": "it is not licensed",
     "fraud": "it is fraud",

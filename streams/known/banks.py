@@ -137,7 +137,7 @@ class Banks:
         def checked() -> Iterable[Item]:
             for item in items:
                 if item.bank != name:
-                    raise BankError("other_bank", f"{item.item_id} is said to be in {item.bank}")
+                    raise BankError("other_bank", f"{item.item_id} names the bank {item.bank}")
                 yield item
 
         return self.index.add(checked(), noted=_noting(by, "add", name))

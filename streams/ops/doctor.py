@@ -56,7 +56,7 @@ REMEDIES: Final[dict[type[EarmarkError], tuple[str, str]]] = {  # what fails, wh
     LedgerError: ("ledger", "mend EARMARK_LEDGER"),
     LedgerAway: ("ledger", "start the database, or correct EARMARK_LEDGER"),
     LedgerFault: ("ledger", "that is no ledger: correct EARMARK_LEDGER, or restore"),
-    BundleError: ("policy", "mend it where it says, or unset EARMARK_POLICY"),
+    BundleError: ("policy", "correct the line that it names, or unset EARMARK_POLICY"),
 }
 
 

@@ -158,7 +158,7 @@ def _condition(
             "add requires: human and a review queue, or a second signal to the condition "
             '(declared.ai in ["All", "Partly"]; signals.independent >= 2; label.extent == "All" '
             '&& label.source != "detector"); a disclosure mismatch is none, and neither is '
-            "somebody who says that there is no AI",
+            "a declaration or a registry entry without AI",
         )
 
 

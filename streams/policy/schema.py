@@ -88,7 +88,7 @@ FEATURES: Final[dict[str, Feature]] = {
     "label.certainty": _text(
         "how sure that is", *Certainty, default="suspected", alone=("suspected",)
     ),
-    "label.source": _text("who says so", *LabelSource, default="detector", alone=("detector",)),
+    "label.source": _text("who states it", *LabelSource, default="detector", alone=("detector",)),
     "label.licensed": _flag("an agreement covers the AI in this recording, in this territory"),
     "label.generator": _name("the generator, in lower case, as the prevailing label names it"),
     "label.components": _list("which parts are AI", *COMPONENTS, alone=None),
@@ -115,14 +115,14 @@ FEATURES: Final[dict[str, Feature]] = {
         "contradictions inside of the delivery's metadata (DDEX)", *CONFLICTS, alone=None
     ),
     "declared.derivation": _text("what it is made from", "none", *DERIVATIVES),
-    "declared.voice": _flag("somebody's voice is said to be replicated"),
+    "declared.voice": _flag("the voice of a person is declared as replicated"),
     # What the file states of itself. AIGC 3: a platform's detector suspected it, perhaps this one.
     "provenance.state": _text(
         "signed provenance (C2PA): only trusted confirms",
         *("absent", "invalid", "untrusted", "trusted"),
     ),
     "provenance.extent": _text(
-        "what it says about AI", *EXTENTS, default="Unknown", alone=("None", "Unknown")
+        "what it states about AI", *EXTENTS, default="Unknown", alone=("None", "Unknown")
     ),
     "provenance.aigc": _text(
         "the AIGC tag's code: 1 is, 2 may be, 3 suspected",

@@ -55,7 +55,7 @@ _LIMITS: Final = {
 }
 _DAY: Final = (r"^\d{4}-\d{2}-\d{2}$", "is no day (YYYY-MM-DD)")
 _PATTERNS: Final = {
-    "puid": (r"^[a-zA-Z0-9\-_]+$", "holds other signs than letters, digits, - and _"),
+    "puid": (r"^[a-zA-Z0-9\-_]+$", "may hold only a-z, A-Z, 0-9, - and _"),
     **dict.fromkeys(("content_date", "application_date"), _DAY),
     **{f"end_date_{kind}_restriction": _DAY for kind in ("visibility", "monetary")},
 }

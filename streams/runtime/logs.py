@@ -32,7 +32,6 @@ def configure(level: str, **context: str) -> None:
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
-        cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(**context)
     handler = logging.StreamHandler(_StandardError())
@@ -60,7 +59,7 @@ def silence(library: str) -> None:
 
 
 class _StandardError:
-    """Standard error at the time of writing: loggers are cached, and a test may replace it."""
+    """Standard error at the time of writing: a test may replace it."""
 
     def write(self, text: str) -> int:
         """Write."""

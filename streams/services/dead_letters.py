@@ -48,7 +48,7 @@ def refusal(letter: DeadLetter, max_attempts: int | None = None) -> str | None:
             f"track again (the message was {letter.origin}, while the topic keeps it)"
         )
     if letter.key is None and letter.value is None:
-        return "it has neither key nor value: no client can send that, and it says nothing"
+        return "it has neither key nor value: no client can send that, and it is empty"
     if letter.source not in topics.ALL:
         return f"{letter.source!r} is none of Earmark's topics"
     if max_attempts is not None and letter.attempts >= max_attempts:

@@ -23,16 +23,16 @@ LEASE: Final = timedelta(minutes=10)
 ATTEMPTS: Final = 20  # each time another reviewer was quicker
 # Reason codes of verdicts: a verdict gives at least one.
 REASONS: Final = {
-    "R-AUDIBLE-ARTEFACTS": "synthetic artefacts can be heard",
+    "R-AUDIBLE-ARTEFACTS": "synthetic artefacts are audible",
     "R-DECODER-TRACE": "the decoder's trace in the picture is convincing",
     "R-GENERATOR-KNOWN": "the generator is known or named in the file",
-    "R-DECLARED": "the deliverer says so, credibly",
-    "R-PROVENANCE": "signed provenance says so",
-    "R-HUMAN-PERFORMANCE": "a human performance can be heard",
+    "R-DECLARED": "the declaration is credible",
+    "R-PROVENANCE": "signed provenance states it",
+    "R-HUMAN-PERFORMANCE": "a human performance is audible",
     "R-FALSE-TRACE": "the trace has another cause: loop, chip, telephone, codec",
     "R-CREATION-SHOWN": "a session, stems or a film of the recording were shown",
     "R-LICENCE-SHOWN": "a licence covers it",
-    "R-AUDIO-GONE": "the audio can no longer be heard",
+    "R-AUDIO-GONE": "the audio can no longer be played",
     "R-NOT-DECIDABLE": "listening and evidence are inconclusive",
     "R-SECOND-PAIR-OF-EARS": "another reviewer should look",
     "R-OTHER": "another reason, in the note",
@@ -164,13 +164,13 @@ class Form:
         if unknown := [code for code in self.reason_codes if code not in REASONS]:
             raise BadVerdict(f"There is no reason {unknown[0]!r}.")
         if OTHER in self.reason_codes and not (self.notes or "").strip():
-            raise BadVerdict("Another reason needs a note that says which.")
+            raise BadVerdict("Another reason needs a note that names it.")
         if self.outcome in ("confirm", "correct") and self.extent is None:
             raise BadVerdict("Say how much of the recording is AI.")
         if self.outcome in ("insufficient_evidence", "escalate") and self.extent is not None:
             raise BadVerdict("Without a finding there is no extent to state.")
         if self.outcome == "escalate" and self.findings:
-            raise BadVerdict("Whoever looks next says what else was found.")
+            raise BadVerdict("The next reviewer states what else was found.")
         if any(OPPOSITES.get(finding) in self.findings for finding in self.findings):
             raise BadVerdict("Two of the further findings contradict each other.")
 

@@ -51,7 +51,7 @@ DELIVERERS: Final = 40
 
 def fill(ledger: Ledger, tracks: int, asked: int) -> None:
     """Write tracks, of which ``asked`` wait for a person; rows as the projector makes them."""
-    patterns = [_pattern(_told(n)) for n in range(3)]  # asked, likely, human
+    patterns = [_pattern(_answers(n)) for n in range(3)]  # asked, likely, human
     rows: list[Row] = []
     for number in range(tracks):
         kind = 0 if number < asked else 1 + number % 2
@@ -66,7 +66,7 @@ def fill(ledger: Ledger, tracks: int, asked: int) -> None:
             connection.execute(sqlalchemy.text("ANALYZE"))
 
 
-def _told(kind: int) -> list[tuple[str, Any]]:
+def _answers(kind: int) -> list[tuple[str, Any]]:
     outcome = (Outcome.AI_LIKELY, Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY)[kind]
     declared = Declaration(contains_ai="None") if kind == 0 else Declaration()
     event = classified(

@@ -173,7 +173,7 @@ def test_two_race_one_wins_listens_decides_and_undoes(
     rita.keyboard.press("Control+Enter")  # without a finding the browser does not send it
     expect(rita.locator("#verdict")).to_be_visible()
     rita.keyboard.press("3")
-    rita.get_by_label("a human performance can be heard").check()
+    rita.get_by_label("a human performance is audible").check()
     rita.get_by_label("Note for colleagues").fill("<img src=x onerror=alert(1)> is no markup")
     rita.keyboard.press("Control+Enter")
     expect(rita.get_by_role("status")).to_have_text("Verdict saved.")

@@ -105,7 +105,7 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("pipeline")
     state = State(folder / "state")
     state.folder.mkdir()
     with EmbeddedBroker(log_file=folder / "tansu.log") as broker:

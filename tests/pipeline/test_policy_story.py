@@ -38,7 +38,7 @@ equal_split,net_revenue,A Singer,verified
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("pipeline")
     with (
         EmbeddedBroker(log_file=folder / "tansu.log") as broker,
         installed(folder, broker.bootstrap) as running,
@@ -113,7 +113,7 @@ def test_the_story_of_a_licence(installation: Installation, tmp_path: Path) -> N
     for words in ("again because of rights", "again because of verdict", "no longer", "of reasons"):
         assert words in output
     explained = installation.run("policy", "explain", "T-1")
-    assert "label: AI extent None, confirmed (a reviewer says so)" in explained
+    assert "label: AI extent None, confirmed (a reviewer's verdict)" in explained
 
     # And the agreement under notice has ended by itself, without any further event.
     ended = installation.until(lambda one: not one.label.licensed, "T-3")

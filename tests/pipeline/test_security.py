@@ -54,7 +54,7 @@ def wait_for_decision(watcher: Watcher, upload_id: str) -> Ended:
     raise AssertionError("no decision")
 
 
-def test_the_whole_house_by_tls_and_password(kafka: ApacheKafka, tmp_path: Path) -> None:
+def test_the_whole_pipeline_by_tls_and_password(kafka: ApacheKafka, tmp_path: Path) -> None:
     """Hook, topics, Faust, its publisher, batches, watcher; and the password stays hidden."""
     settings = settings_of(kafka.secured(), ledger=f"sqlite:///{tmp_path}/ledger.db")
     ensure_topics(settings)

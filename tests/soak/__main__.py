@@ -39,7 +39,7 @@ FILES: Final = 240
 AHEAD: Final = 2_000
 STALL_S: Final = 180.0  # without an end, and without a fault under way: something is stuck
 QUIET_S: Final = 420.0  # without progress; a group that stalls joins anew after 300 s
-SAY_S: Final = 15.0
+REPORT_S: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Soak:
     """One run in a installation: send, hurt, watch."""
 
     def __init__(self, installation: Installation, options: Options, folder: Path) -> None:
-        self._house = installation
+        self._installation = installation
         self._began = time.monotonic()
-        self._said = 0.0
+        self._reported_at = 0.0
         self._watcher = Watcher(installation.settings)
         self._ended: set[str] = set()
         self.faults = Faults(
@@ -101,19 +101,19 @@ class Soak:
     def step(self) -> None:
         """One look at everything."""
         self._ended |= {ended.upload_id for ended in self._watcher.poll(0.1)}
-        self._house.supervisor.watch()
+        self._installation.supervisor.watch()
         self.watching.look()
-        broker = self._house.broker
+        broker = self._installation.broker
         self.watching.extra["broker"] = getattr(getattr(broker, "_process", None), "pid", 0)
         # Where a stuck upload keeps the progress below the last fault's moment, they still come.
         stalled = self.sender.done and self._complete()
         self.faults.step(1.0 if stalled else len(self._ended) / self._uploads)
-        if time.monotonic() - self._said > SAY_S:
+        if time.monotonic() - self._reported_at > REPORT_S:
             self.say()
 
     def say(self, more: str = "") -> None:
         """Print one line of progress."""
-        self._said = time.monotonic()
+        self._reported_at = time.monotonic()
         _print(
             f"{self.seconds:5.0f} s  sent {len(self.sender.good)}  ended {len(self._ended)}  "
             f"faults {len(self.faults.injected)}  exits {len(self.watching.exits)}  "

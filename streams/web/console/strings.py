@@ -20,7 +20,7 @@ TERMS: Final = {
     "Each step leaves a mark, so the treble (the energy above 4.5 kHz) pulses at exactly that "
     "rate. People never play so evenly.",
     "Fixed lines": "Faint tones that a decoder leaves at the same places in everything it makes; "
-    "generators can be told apart by them.",
+    "they distinguish generators.",
     "Segment": "A stretch of about 12 seconds. Its score is the strength of the trace there.",
 }
 

@@ -65,7 +65,7 @@ def test_two_policies_are_compared(tmp_path: Path) -> None:
 
 def test_a_decision_is_explained_and_back_tested(state: Path) -> None:
     output = run("policy", "explain", "T-1", "--state", str(state))
-    assert "label: AI extent All, suspected (the detector says so)" in output
+    assert "label: AI extent All, suspected (the detector's finding)" in output
     assert "HOLDS not-recommended (live)" in output
     assert "saw label.extent = 'All', label.licensed = False" in output
     assert "the snapshot does not give" not in output  # it replays

@@ -14,7 +14,7 @@ from tests.support.statements import statement
     ("field", "value", "text"),
     [
         ("decision_facts", "x" * 5_001, "decision_facts is longer than 5000"),
-        ("puid", "a b", "puid holds other signs"),
+        ("puid", "a b", "puid may hold only a-z"),
         ("content_date", "25.11.2026", "content_date is no day"),
         ("territorial_scope", ["US"], "US is no EEA country"),
         ("category", "STATEMENT_CATEGORY_X", "no word of the database"),

@@ -42,7 +42,7 @@ SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreeme
 T0 = 1_795_000_000_000
 
 
-class House:
+class Pipeline:
     """Ledger, redecide and catalogue, one batch at a time; a clock of the broker's times."""
 
     def __init__(self, ledger: Ledger, catalogue: CatalogueFixture) -> None:
@@ -79,7 +79,7 @@ class House:
             assert len(answer) < 200, "it never settles"
         return answer
 
-    def tell(self, topic: str, record: Record) -> list[TrackDecided]:
+    def read(self, topic: str, record: Record) -> list[TrackDecided]:
         """Handle one event; return the decisions that follow."""
         published = self.settle([self.message(topic, record)])
         return [one for one in published if isinstance(one, TrackDecided)]
@@ -107,23 +107,23 @@ SOURCES = (
 
 
 @pytest.fixture
-def house(ledger: Ledger, tmp_path: Path) -> Iterable[House]:
+def pipeline(ledger: Ledger, tmp_path: Path) -> Iterable[Pipeline]:
     catalogue = CatalogueFixture(f"sqlite:///{tmp_path}/catalogue.db")
-    yield House(ledger, catalogue)
+    yield Pipeline(ledger, catalogue)
     catalogue.close()
 
 
-def test_what_has_not_changed_is_not_decided_again(house: House) -> None:
-    first = house.deliver(classified())
-    assert house.tell(topics.REOPENED, reopened()) == []
-    assert house.settle([house.message(topics.DECIDED, first)]) == []
-    assert house.decisions() == 1
+def test_what_has_not_changed_is_not_decided_again(pipeline: Pipeline) -> None:
+    first = pipeline.deliver(classified())
+    assert pipeline.read(topics.REOPENED, reopened()) == []
+    assert pipeline.settle([pipeline.message(topics.DECIDED, first)]) == []
+    assert pipeline.decisions() == 1
 
 
-def test_an_agreement_comes_goes_and_comes_back(house: House) -> None:
-    first = house.deliver(classified(declared=SONGMAKER))
+def test_an_agreement_comes_goes_and_comes_back(pipeline: Pipeline) -> None:
+    first = pipeline.deliver(classified(declared=SONGMAKER))
     assert restricted(first.actions)
-    (granted,) = house.tell(topics.RIGHTS_CHANGED, agreement())
+    (granted,) = pipeline.read(topics.RIGHTS_CHANGED, agreement())
     assert granted.label.licensed
     assert not restricted(granted.actions)
     assert granted.actions.display == "ai_badge"
@@ -133,20 +133,20 @@ def test_an_agreement_comes_goes_and_comes_back(house: House) -> None:
     assert [(one.agreement_id, one.version, one.status) for one in granted.rights] == [
         ("AGR-1", 1, "in_force")
     ]
-    (revoked,) = house.tell(topics.RIGHTS_CHANGED, agreement(2, permission="revoked"))
+    (revoked,) = pipeline.read(topics.RIGHTS_CHANGED, agreement(2, permission="revoked"))
     assert revoked.actions == first.actions
     assert (revoked.label.extent, revoked.label.licensed) == (Extent.ALL, False)
-    (again,) = house.tell(topics.RIGHTS_CHANGED, agreement(3))
+    (again,) = pipeline.read(topics.RIGHTS_CHANGED, agreement(3))
     assert again.actions == granted.actions
     assert len({one.decision_id for one in (first, granted, revoked, again)}) == 4
-    assert house.latest() == again
-    assert house.applied() == again.decision_id
-    assert house.decisions() == 4  # nothing that was decided is gone
+    assert pipeline.latest() == again
+    assert pipeline.applied() == again.decision_id
+    assert pipeline.decisions() == 4  # nothing that was decided is gone
 
 
-def test_a_verdict_reverses_everything_in_one_decision(house: House) -> None:
-    first = house.deliver(classified())
-    (decided,) = house.tell(
+def test_a_verdict_reverses_everything_in_one_decision(pipeline: Pipeline) -> None:
+    first = pipeline.deliver(classified())
+    (decided,) = pipeline.read(
         topics.REVIEWS_DECIDED, verdict(outcome="reject_flag", extent=None, components=())
     )
     assert decided.label.source == "reviewer"
@@ -163,29 +163,29 @@ def test_a_verdict_reverses_everything_in_one_decision(house: House) -> None:
         extent=None,
         decided_at=DECIDED_AT + timedelta(hours=1),
     )
-    (back,) = house.tell(topics.REVIEWS_DECIDED, undo)
+    (back,) = pipeline.read(topics.REVIEWS_DECIDED, undo)
     assert back.actions == first.actions
 
 
-def test_an_appeal_is_heard_with_relief_and_decided(house: House) -> None:
-    house.deliver(classified())
-    (relief,) = house.tell(topics.APPEALS_CHANGED, appeal(interim_relief=True))
+def test_an_appeal_is_heard_with_relief_and_decided(pipeline: Pipeline) -> None:
+    pipeline.deliver(classified())
+    (relief,) = pipeline.read(topics.APPEALS_CHANGED, appeal(interim_relief=True))
     assert (relief.actions.display, relief.actions.recommendation) == ("ai_badge", "allow")
     outcome = AppealOutcome(extent=Extent.NONE, reasons="The session files show it.")
     won = appeal(sequence=1, state="overturned", outcome=outcome)
-    (decided,) = house.tell(topics.APPEALS_CHANGED, won)
+    (decided,) = pipeline.read(topics.APPEALS_CHANGED, won)
     assert (decided.label.source, decided.actions.display) == ("appeal", "none")
     assert decided.appeal_id == won.appeal_id
-    assert house.tell(topics.APPEALS_CHANGED, appeal(interim_relief=True)) == []  # it came late
+    assert pipeline.read(topics.APPEALS_CHANGED, appeal(interim_relief=True)) == []  # it came late
 
 
-def test_what_an_appeal_leaves_is_stated_anew(house: House) -> None:
+def test_what_an_appeal_leaves_is_stated_anew(pipeline: Pipeline) -> None:
     """All dimensions in one decision; what still restricts gets a statement, what does not none."""
-    first = house.deliver(classified())
+    first = pipeline.deliver(classified())
     assert first.statement_id is not None
     outcome = AppealOutcome(extent=Extent.PARTLY, reasons="The vocals are hers.")
     partly = appeal(sequence=1, state="partially_overturned", outcome=outcome)
-    published = house.settle([house.message(topics.APPEALS_CHANGED, partly)])
+    published = pipeline.settle([pipeline.message(topics.APPEALS_CHANGED, partly)])
     (decided,) = [one for one in published if isinstance(one, TrackDecided)]
     (stated,) = [one for one in published if isinstance(one, StatementWritten)]
     assert decided.actions.display == "partly_ai_badge"
@@ -201,7 +201,7 @@ def test_what_an_appeal_leaves_is_stated_anew(house: House) -> None:
         outcome=AppealOutcome(extent=Extent.NONE, reasons="All of it is."),
         changed_at=DECIDED_AT + timedelta(days=9),
     )
-    published = house.settle([house.message(topics.APPEALS_CHANGED, freed)])
+    published = pipeline.settle([pipeline.message(topics.APPEALS_CHANGED, freed)])
     (decided,) = [one for one in published if isinstance(one, TrackDecided)]
     assert not restricted(decided.actions)
     assert decided.actions.display == "none"
@@ -209,8 +209,8 @@ def test_what_an_appeal_leaves_is_stated_anew(house: House) -> None:
     assert not [one for one in published if isinstance(one, StatementWritten)]
 
 
-def test_any_order_and_any_number_of_times_ends_the_same(house: House) -> None:
-    house.deliver(classified(declared=SONGMAKER))
+def test_any_order_and_any_number_of_times_ends_the_same(pipeline: Pipeline) -> None:
+    pipeline.deliver(classified(declared=SONGMAKER))
     facts: list[tuple[str, Any]] = [
         (topics.RIGHTS_CHANGED, agreement()),
         (topics.RIGHTS_CHANGED, agreement(2, permission="revoked")),
@@ -218,128 +218,128 @@ def test_any_order_and_any_number_of_times_ends_the_same(house: House) -> None:
         (topics.APPEALS_CHANGED, appeal()),
     ]
     for topic, record in [*reversed(facts), *facts, *facts[::2]]:
-        house.tell(topic, record)
-    ended = house.latest()
+        pipeline.read(topic, record)
+    ended = pipeline.latest()
     assert (ended.label.source, ended.label.extent, ended.label.licensed) == (
         "reviewer",
         Extent.PARTLY,
         False,
     )
-    count = house.decisions()
-    for item in [item for item in house.published if item.topic in SOURCES]:
-        house.settle([item])  # all of it once more, as after a crash before a commit
-    assert (house.latest().decision_id, house.decisions()) == (ended.decision_id, count)
-    assert house.applied() == ended.decision_id
+    count = pipeline.decisions()
+    for item in [item for item in pipeline.published if item.topic in SOURCES]:
+        pipeline.settle([item])  # all of it once more, as after a crash before a commit
+    assert (pipeline.latest().decision_id, pipeline.decisions()) == (ended.decision_id, count)
+    assert pipeline.applied() == ended.decision_id
 
 
-def test_a_decision_that_missed_a_fact_is_noticed(house: House) -> None:
+def test_a_decision_that_missed_a_fact_is_noticed(pipeline: Pipeline) -> None:
     """The registry changed while the track was being decided: neither saw the other."""
     event = classified(declared=SONGMAKER)
-    house.tell(topics.RIGHTS_CHANGED, agreement())
-    house.settle([house.message(topics.CLASSIFIED, event)])
-    blind = decide(event, house.policies.current())
+    pipeline.read(topics.RIGHTS_CHANGED, agreement())
+    pipeline.settle([pipeline.message(topics.CLASSIFIED, event)])
+    blind = decide(event, pipeline.policies.current())
     assert not blind.decided.label.licensed
-    house.settle([house.message(out.topic, out.record) for out in blind.outputs()])
-    assert house.latest().label.licensed
-    assert house.latest().previous_decision_id == blind.decided.decision_id
+    pipeline.settle([pipeline.message(out.topic, out.record) for out in blind.outputs()])
+    assert pipeline.latest().label.licensed
+    assert pipeline.latest().previous_decision_id == blind.decided.decision_id
 
 
-def test_a_decision_counts_as_seen_once_the_ledger_has_it(house: House) -> None:
+def test_a_decision_counts_as_seen_once_the_ledger_has_it(pipeline: Pipeline) -> None:
     event = classified(declared=SONGMAKER)
-    records = decide(event, house.policies.current())
-    delivered = house.message(topics.DECIDED, records.decided)
+    records = decide(event, pipeline.policies.current())
+    delivered = pipeline.message(topics.DECIDED, records.decided)
     with pytest.raises(LedgerBehind):
-        house.redecide.handle([delivered])
-    project(house.ledger, [delivered])
+        pipeline.redecide.handle([delivered])
+    project(pipeline.ledger, [delivered])
     with pytest.raises(LedgerBehind):  # the decision is there, and its analysis is not
-        house.redecide.handle([delivered])
-    project(house.ledger, [house.message(topics.CLASSIFIED, event)])
-    assert list(house.redecide.handle([delivered]).outputs) == []
+        pipeline.redecide.handle([delivered])
+    project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event)])
+    assert list(pipeline.redecide.handle([delivered]).outputs) == []
 
 
-def test_a_decision_that_the_ledger_refused_is_not_awaited(house: House) -> None:
-    records = decide(classified(declared=SONGMAKER), house.policies.current())
-    delivered = house.message(topics.DECIDED, records.decided)
+def test_a_decision_that_the_ledger_refused_is_not_awaited(pipeline: Pipeline) -> None:
+    records = decide(classified(declared=SONGMAKER), pipeline.policies.current())
+    delivered = pipeline.message(topics.DECIDED, records.decided)
     letter = exact_letter(delivered, "ledger", BadInput("unstorable", "a row too large"))
     dead = Message(letter.topic, 0, 0, letter.key, letter.value, letter.headers)
-    project(house.ledger, [dead])
-    assert list(house.redecide.handle([delivered]).outputs) == []
+    project(pipeline.ledger, [dead])
+    assert list(pipeline.redecide.handle([delivered]).outputs) == []
 
 
-def test_an_entry_about_very_many_recordings_reopens_each_track_once(house: House) -> None:
+def test_an_entry_about_very_many_recordings_reopens_each_track_once(pipeline: Pipeline) -> None:
     """More names than one statement takes, on both databases."""
     names = [f"QZABC26{number:05}" for number in range(40_000)]
     rows = [
         {"upload_id": f"upl_{n}", "track_id": f"T-{n % 3}", "kind": "isrc", "name": names[at]}
         for n, at in enumerate((0, 9_999, 20_000, 39_999))
     ]
-    house.ledger.write(Row(SUBJECTS, row) for row in rows)
+    pipeline.ledger.write(Row(SUBJECTS, row) for row in rows)
     keys = [("isrc", name) for name in names]
-    assert sorted(reopening.tracks_about(house.ledger, keys)) == ["T-0", "T-1", "T-2"]
+    assert sorted(reopening.tracks_about(pipeline.ledger, keys)) == ["T-0", "T-1", "T-2"]
 
 
-def test_two_decisions_of_one_millisecond_end_as_the_later(house: House) -> None:
+def test_two_decisions_of_one_millisecond_end_as_the_later(pipeline: Pipeline) -> None:
     """The catalogue applies what comes last; the ledger cannot tell. Both end the same."""
     event = classified(declared=SONGMAKER)
-    first = house.deliver(event)
-    project(house.ledger, [house.message(topics.RIGHTS_CHANGED, agreement())])
-    bundle = house.policies.current()
+    first = pipeline.deliver(event)
+    project(pipeline.ledger, [pipeline.message(topics.RIGHTS_CHANGED, agreement())])
+    bundle = pipeline.policies.current()
     at = event.uploaded_at
-    facts = TrackFacts(house.ledger).facts(event, at, bundle.name, fresh=True)
+    facts = TrackFacts(pipeline.ledger).facts(event, at, bundle.name, fresh=True)
     good = decide(event, bundle, facts, previous=first).decided
     stale = decide(event, bundle, previous=first).decided
-    moment = T0 + 10 * next(house.offsets)
+    moment = T0 + 10 * next(pipeline.offsets)
     both = [message(topics.DECIDED, one, timestamp_ms=moment) for one in (good, stale)]
-    house.settle(both)
-    assert house.latest().label.licensed
-    assert house.applied() == house.latest().decision_id
+    pipeline.settle(both)
+    assert pipeline.latest().label.licensed
+    assert pipeline.applied() == pipeline.latest().decision_id
 
 
-def test_an_older_upload_is_not_decided_again(house: House) -> None:
+def test_an_older_upload_is_not_decided_again(pipeline: Pipeline) -> None:
     older = classified(declared=SONGMAKER, uri="file:///audio/old.wav")
     newer = classified(uploaded_at=older.uploaded_at + timedelta(days=1))
-    house.deliver(older)
-    house.deliver(newer)
-    published = house.tell(topics.RIGHTS_CHANGED, agreement())
+    pipeline.deliver(older)
+    pipeline.deliver(newer)
+    published = pipeline.read(topics.RIGHTS_CHANGED, agreement())
     assert published == []  # the newer one names no tool
 
 
-def test_what_ends_by_date_is_called_when_it_is_due(house: House) -> None:
+def test_what_ends_by_date_is_called_when_it_is_due(pipeline: Pipeline) -> None:
     ends = date(2026, 12, 31)
-    house.tell(topics.RIGHTS_CHANGED, agreement(valid_until=ends))
-    decided = house.deliver(classified(declared=SONGMAKER))
+    pipeline.read(topics.RIGHTS_CHANGED, agreement(valid_until=ends))
+    decided = pipeline.deliver(classified(declared=SONGMAKER))
     midnight = datetime(2027, 1, 1, tzinfo=UTC)
     assert decided.reconsider_at == midnight
-    assert reopening.due(house.ledger, midnight - timedelta(seconds=1)) == []
-    assert reopening.due(house.ledger, midnight) == [(decided.decision_id, "T-1")]
+    assert reopening.due(pipeline.ledger, midnight - timedelta(seconds=1)) == []
+    assert reopening.due(pipeline.ledger, midnight) == [(decided.decision_id, "T-1")]
 
 
-def test_what_is_due_is_decided_again_once(house: House) -> None:
+def test_what_is_due_is_decided_again_once(pipeline: Pipeline) -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    house.tell(topics.RIGHTS_CHANGED, agreement(valid_until=yesterday))
+    pipeline.read(topics.RIGHTS_CHANGED, agreement(valid_until=yesterday))
     event = classified(declared=SONGMAKER, uploaded_at=datetime(2026, 11, 1, tzinfo=UTC))
-    bundle = house.policies.current()
-    house.settle([house.message(topics.CLASSIFIED, event)])
-    facts = TrackFacts(house.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
+    bundle = pipeline.policies.current()
+    pipeline.settle([pipeline.message(topics.CLASSIFIED, event)])
+    facts = TrackFacts(pipeline.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
     then = decide(event, bundle, facts).decided  # as it was decided at the time
     assert then.label.licensed
-    project(house.ledger, [house.message(topics.DECIDED, then)])
-    ((decision_id, track_id),) = reopening.due(house.ledger, datetime.now(UTC))
+    project(pipeline.ledger, [pipeline.message(topics.DECIDED, then)])
+    ((decision_id, track_id),) = reopening.due(pipeline.ledger, datetime.now(UTC))
     cause = Cause(kind="expiry", id=decision_id)
-    (now,) = house.tell(topics.REOPENED, TrackReopened(track_id=track_id, cause=cause))
+    (now,) = pipeline.read(topics.REOPENED, TrackReopened(track_id=track_id, cause=cause))
     assert not now.label.licensed
     assert now.rights[0].status == "expired"
-    assert reopening.due(house.ledger, datetime.now(UTC)) == []
+    assert reopening.due(pipeline.ledger, datetime.now(UTC)) == []
 
 
-def test_a_policy_is_only_applied_again_where_that_is_asked(house: House) -> None:
+def test_a_policy_is_only_applied_again_where_that_is_asked(pipeline: Pipeline) -> None:
     event = classified()
-    first = house.deliver(event)
+    first = pipeline.deliver(event)
     other = first.policy.model_copy(update={"digest": "0" * 64, "version": "0.0.1"})
     old = first.model_copy(update={"decision_id": "dec_old", "policy": other})
-    house.settle([house.message(topics.DECIDED, old)])
-    assert house.tell(topics.REOPENED, reopened()) == []
-    (again,) = house.tell(topics.REOPENED, reopened(force=True))
+    pipeline.settle([pipeline.message(topics.DECIDED, old)])
+    assert pipeline.read(topics.REOPENED, reopened()) == []
+    (again,) = pipeline.read(topics.REOPENED, reopened(force=True))
     assert again.policy == first.policy
     assert again.previous_decision_id == "dec_old"
 
@@ -349,11 +349,11 @@ def reopened(**fields: Any) -> TrackReopened:
     return TrackReopened.model_validate({"track_id": "T-1", "cause": cause} | fields)
 
 
-def test_a_bad_message_harms_no_other(house: House) -> None:
-    house.deliver(classified())
+def test_a_bad_message_harms_no_other(pipeline: Pipeline) -> None:
+    pipeline.deliver(classified())
     bad = Message(topics.REVIEWS_DECIDED, 0, 99, b"T-1", b"{}")
-    good = house.message(topics.REVIEWS_DECIDED, verdict())
-    handled = house.redecide.handle([bad, good])
+    good = pipeline.message(topics.REVIEWS_DECIDED, verdict())
+    handled = pipeline.redecide.handle([bad, good])
     assert [one.message for one in handled.refused] == [bad]
     decided = [out.record for _, out in handled.outputs if isinstance(out.record, TrackDecided)]
     assert len(decided) == 1

@@ -19,7 +19,7 @@ REASON = "R-HUMAN-PERFORMANCE"
 # Findings: outcome, probability, p-value, extent, reason codes, and whose verdict it was.
 TELLS = re.compile(
     r"AI likely|All AI|No AI\b(?!</label)|0\.9\d\d|9\d %|0\.00\d|R-DISCLOSURE|disclosure mismatch"
-    r"|Probably made|suspicion rejected|kHz pulses|a human performance can be heard|AI badge"
+    r"|Probably made|suspicion rejected|kHz pulses|a human performance is audible|AI badge"
 )
 
 

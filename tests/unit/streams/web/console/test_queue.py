@@ -95,7 +95,7 @@ def test_findings_that_contradict_each_other_or_a_call_for_help_are_refused(
     )
     assert (both.status_code, "contradict" in both.text) == (422, True)
     help_ = ada.submit(f"{path}/verdict", finding="escalate", reason=REASON, finding_also="fraud")
-    assert (help_.status_code, "Whoever looks next" in help_.text) == (422, True)
+    assert (help_.status_code, "The next reviewer states" in help_.text) == (422, True)
     with console.resources.ledger.reading() as connection:
         sent = sqlalchemy.select(OUTBOX.c.value).where(OUTBOX.c.topic == topics.REVIEWS_DECIDED)
         assert connection.scalars(sent).all() == []
