@@ -98,7 +98,7 @@ def test_a_backtest_sees_trials_in_every_territory(ledger: Ledger) -> None:
 
 
 def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
-    """And the decision that stands was made again after the verdict, as it is in a real pipeline."""
+    """And the decision that stands was made again after the verdict, as in a real pipeline."""
     messages = []
     answer = {"T-0": ("confirm", Extent.ALL), "T-1": ("reject_flag", Extent.NONE), "T-2": None,
             "T-3": ("reject_flag", Extent.NONE)}  # fmt: skip
