@@ -38,14 +38,9 @@ class EmbeddedBroker:
     """
 
     def __init__(self, *, port: int = 0, log_file: Path | None = None) -> None:
-        self._port = port
+        self.bootstrap = f"127.0.0.1:{port or free_port()}"
         self._log_file = log_file
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        """``host:port`` for clients; known once started."""
-        return f"127.0.0.1:{self._port}"
 
     @property
     def running(self) -> bool:
@@ -58,7 +53,6 @@ class EmbeddedBroker:
         Raises:
             BrokerFailed: it ended at once, or does not answer; the message names its log.
         """
-        self._port = self._port or free_port()
         if listens(self.bootstrap):
             raise BrokerFailed(f"something else answers at {self.bootstrap} already")
         address = f"tcp://{self.bootstrap}"

@@ -8,8 +8,8 @@ current.
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -50,7 +50,8 @@ def run_monitor(settings: Settings) -> int:
     health = Health(*CONDITIONS)
     port = serve(health, settings.metrics_host, settings.metrics_port)
     log.info("monitor_started", brokers=settings.brokers, port=port)
-    with checks(settings) as all_checks:
+    with closing(Ledger(connect(settings.ledger))) as database:
+        all_checks = checks(settings, database)
         while not stop.wait(BEAT_S):
             health.beat()
             for check in all_checks:
@@ -61,31 +62,30 @@ def run_monitor(settings: Settings) -> int:
     return 0
 
 
-@contextmanager
-def checks(settings: Settings) -> Iterator[list[Check]]:
-    """Yield the checks, the most important first; they connect when first run."""
+def checks(settings: Settings, database: Ledger) -> list[Check]:
+    """Return the checks, the most important first; they connect when first run."""
     every_s = settings.monitor_interval_s
     rarely_s = 8 * every_s
-    with broker.Lag(settings) as lag, closing(Ledger(connect(settings.ledger))) as database:
-        open_work = ledger.LedgerGauges(database, settings)
-        audit_head = ledger.AuditHead(database)
-        registry = ledger.RegistryGauges()
-        compare = partial(reference.measure, database, settings)
-        in_effect = partial(ledger.measure_catalogue, database)
-        dates = partial(certificates.measure, settings)
-        yield [
-            Check("broker", every_s, lag.measure, broker.GAUGES),
-            Check("disks", every_s, partial(disks.measure, settings), disks.GAUGES),
-            # of the database, whose queries cost more
-            Check("ledger", 4 * every_s, open_work.measure, ledger.GAUGES),
-            Check("audit", 4 * every_s, audit_head.measure, (metrics.AUDIT_ENTRIES,)),
-            Check("catalogue", rarely_s, in_effect, (metrics.NOT_IN_EFFECT,)),
-            Check("quality", rarely_s, partial(ledger.measure_quality, database), ledger.QUALITY),
-            Check("drift", rarely_s, partial(drift.measure, database), drift.GAUGES),
-            Check("reference", rarely_s, compare, reference.GAUGES),
-            Check("rights", rarely_s, partial(registry.measure, database), ledger.RIGHTS),
-            Check("certificates", 40 * every_s, dates, certificates.GAUGES),
-        ]
+    lag = partial(broker.measure, settings)
+    open_work = partial(ledger.measure_open_work, database, settings)
+    audit_head = ledger.AuditHead(database)
+    registry = partial(ledger.measure_registry, database)
+    compare = partial(reference.measure, database, settings)
+    in_effect = partial(ledger.measure_catalogue, database)
+    dates = partial(certificates.measure, settings)
+    return [
+        Check("broker", every_s, lag, broker.GAUGES),
+        Check("disks", every_s, partial(disks.measure, settings), disks.GAUGES),
+        # of the database, whose queries cost more
+        Check("ledger", 4 * every_s, open_work, ledger.GAUGES),
+        Check("audit", 4 * every_s, audit_head.measure, (metrics.AUDIT_ENTRIES,)),
+        Check("catalogue", rarely_s, in_effect, (metrics.NOT_IN_EFFECT,)),
+        Check("quality", rarely_s, partial(ledger.measure_quality, database), ledger.QUALITY),
+        Check("drift", rarely_s, partial(drift.measure, database), drift.GAUGES),
+        Check("reference", rarely_s, compare, reference.GAUGES),
+        Check("rights", rarely_s, registry, ledger.RIGHTS),
+        Check("certificates", 40 * every_s, dates, certificates.GAUGES),
+    ]
 
 
 def run_check(check: Check, health: Health) -> None:

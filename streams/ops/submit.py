@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from detector.errors import Transient
-from streams.contract.records import stable_id
+from streams.contract.records import Upload, stable_id
 from streams.ops import display
 from streams.ops.checks.broker import behind
 from streams.ops.inputs import Skipped, gather
@@ -35,7 +34,7 @@ from streams.services.upload_inputs import (
     upload_from_fields,
     upload_from_file,
 )
-from streams.stages.ingest import DeliveryFailed, IngestHook
+from streams.stages.ingest import Delivery, DeliveryFailed, IngestHook
 
 log = structlog.get_logger()
 
@@ -99,13 +98,7 @@ def submit(
         else:
             watcher = stack.enter_context(Watcher(settings))
             threading.Thread(target=batch.send, args=(hook, items), daemon=True).start()
-            console.print(display.HEADER, style="bold")
-            presence = Presence(settings.brokers, console)
-            while not batch.complete and time.monotonic() - batch.last_news < STALL_S:
-                for ended in watcher.poll(0.1):
-                    if ended.upload_id in batch.sent_at:
-                        batch.take(ended)
-                presence.look(batch.last_news)
+            _follow(batch, watcher, settings.brokers)
     if batch.failure is not None:
         raise batch.failure
     console.print(f"{len(batch.sent_at)} uploads sent, {batch.not_sent} not sent")
@@ -114,113 +107,86 @@ def submit(
     return 1 if batch.not_sent or (wait and not batch.complete) else 0
 
 
-class Presence:
-    """Prints when the broker goes away and when it is back; the client itself prints nothing."""
-
-    def __init__(self, brokers: str, console: Console) -> None:
-        self._brokers, self._console = brokers, console
-        self._there, self._looked = True, time.monotonic()
-
-    def look(self, last_news: float) -> None:
-        """Call often; looks every few seconds while there is no news."""
-        now = time.monotonic()
-        if now - max(last_news, self._looked) < NO_NEWS_S:
-            return
-        self._looked = now
-        there = any(map(listens, self._brokers.split(",")))
-        if there != self._there:
-            self._there = there
-            self._console.print(
-                f"the broker at {self._brokers} answers again"
-                if there
-                else f"no broker answers at {self._brokers}: waiting for it; Ctrl-C ends this"
-            )
-
-
-@dataclass
-class Rescan:
-    """A rescan that runs; it prints and counts the ends of its uploads.
-
-    ``under_way`` contains the name of each upload, and when it was sent.
-    """
-
-    settings: Settings
-    hook: IngestHook
-    watcher: Watcher
-    admin: Any
-    at_once: int
-    console: Console
-    counts: Counter[str] = field(default_factory=Counter)
-    under_way: dict[str, tuple[str, float]] = field(default_factory=dict)
-
-    def send(self, named: Named) -> None:
-        """Wait for a turn and send one upload."""
-        self.wait(self.at_once - 1)
-        while self._others_wait():
-            self._look()
-        name, upload = named
-        while True:
-            sent_at = time.time()
-            (delivery,) = self.hook.submit_many([upload])
-            if not isinstance(delivery.error, DeliveryFailed):
-                break
-            log.warning("rescan_waits", error=str(delivery.error))  # a rescan has time
-            time.sleep(RETRY_S)
-        if delivery.error is None:
-            self.under_way[delivery.upload_id] = name, sent_at
-        else:
-            self.skip(Skipped(name, "not_delivered", str(delivery.error)))
-
-    def skip(self, item: Skipped) -> None:
-        """Note an item that is not sent."""
-        self._note("not sent", display.skipped_line(item))
-
-    def wait(self, left: int) -> None:
-        """Wait until at most ``left`` are under way."""
-        while len(self.under_way) > left:
-            self._look()
-
-    def _look(self) -> None:
-        """Note what has ended, and what has been under way for too long."""
-        for end in self.watcher.poll(LOOK_S):
-            if end.upload_id in self.under_way:
-                name, sent_at = self.under_way.pop(end.upload_id)
-                self._note(end.outcome, display.line(name, end, end.at - sent_at))
-        for upload_id, (name, sent_at) in list(self.under_way.items()):
-            seconds = time.time() - sent_at
-            if seconds > RESCAN_STALL_S:
-                del self.under_way[upload_id]
-                self._note("not ended", f"not ended after {seconds:.0f} s: {name}")
-
-    def _note(self, outcome: str, line: Text | str) -> None:
-        self.counts[outcome] += 1
-        self.console.print(line, soft_wrap=True)
-
-    def _others_wait(self) -> bool:
-        try:
-            return behind(self.admin, self.settings, "fingerprint") > len(self.under_way)
-        except (KafkaError, Transient):
-            return True  # a broker that does not answer has enough to do
+def _follow(batch: Batch, watcher: Watcher, brokers: str) -> None:
+    """Print each end, and the broker's absence and return: the client itself prints nothing."""
+    batch.console.print(display.HEADER, style="bold")
+    there, looked = True, time.monotonic()
+    while not batch.complete and time.monotonic() - batch.last_news < STALL_S:
+        for ended in watcher.poll(0.1):
+            if ended.upload_id in batch.sent_at:
+                batch.take(ended)
+        if time.monotonic() - max(batch.last_news, looked) < NO_NEWS_S:
+            continue
+        before, there = there, any(map(listens, brokers.split(",")))
+        looked = time.monotonic()
+        if there and not before:
+            batch.console.print(f"the broker at {brokers} answers again")
+        elif before and not there:
+            absent = f"no broker answers at {brokers}: waiting for it; Ctrl-C ends this"
+            batch.console.print(absent)
 
 
 def rescan(
     settings: Settings, items: Iterable[Named | Skipped], *, at_once: int, console: Console
 ) -> int:
     """Send everything in its turn, print each end. Return 1 where something did not end."""
+    counts: Counter[str] = Counter()
+    under_way: dict[str, tuple[str, float]] = {}  # of each upload: its name, when it was sent
+
+    def note(outcome: str, line: Text | str) -> None:
+        counts[outcome] += 1
+        console.print(line, soft_wrap=True)
+
+    def look() -> None:
+        """Note what has ended, and what has been under way for too long."""
+        for end in watcher.poll(LOOK_S):
+            if end.upload_id in under_way:
+                name, sent_at = under_way.pop(end.upload_id)
+                note(end.outcome, display.line(name, end, end.at - sent_at))
+        for upload_id, (name, sent_at) in list(under_way.items()):
+            seconds = time.time() - sent_at
+            if seconds > RESCAN_STALL_S:
+                del under_way[upload_id]
+                note("not ended", f"not ended after {seconds:.0f} s: {name}")
+
     with (
         IngestHook(settings) as hook,
         Watcher(settings) as watcher,
         open_admin(settings) as admin,
     ):
-        running = Rescan(settings, hook, watcher, admin, at_once, console)
         console.print(display.HEADER, style="bold")
         for item in items:
             if isinstance(item, Skipped):
-                running.skip(item)
+                note("not sent", display.skipped_line(item))
+                continue
+            while len(under_way) >= at_once or _others_wait(admin, settings, len(under_way)):
+                look()
+            name, upload = item
+            delivery = _delivered(hook, upload)
+            if delivery.error is None:
+                under_way[delivery.upload_id] = name, delivery.uploaded_at.timestamp()
             else:
-                running.send(item)
-        running.wait(0)
-    counts = running.counts
+                skipped = Skipped(name, "not_delivered", str(delivery.error))
+                note("not sent", display.skipped_line(skipped))
+        while under_way:
+            look()
     totals = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
     console.print(f"rescan: {totals or 'nothing'}")
     return 1 if counts["not sent"] or counts["not ended"] else 0
+
+
+def _delivered(hook: IngestHook, upload: Upload) -> Delivery:
+    """Send one upload until the broker answers."""
+    while True:
+        (delivery,) = hook.submit_many([upload])
+        if not isinstance(delivery.error, DeliveryFailed):
+            return delivery
+        log.warning("rescan_waits", error=str(delivery.error))  # a rescan has time
+        time.sleep(RETRY_S)
+
+
+def _others_wait(admin: Any, settings: Settings, ours: int) -> bool:
+    try:
+        return behind(admin, settings, "fingerprint") > ours
+    except (KafkaError, Transient):
+        return True  # a broker that does not answer has enough to do

@@ -156,17 +156,14 @@ def up(
             raise batch.failure
         missing = _missing_in_ledger(settings, batch, supervisor)
         display.summary(console, list(batch.ends.values()), batch.not_sent)
-        if not batch.sent_at and batch.not_sent:
-            return 1
-        if not batch.complete or missing:
-            left = sorted(batch.sent_at.keys() - batch.ends.keys())
+        left = sorted(batch.sent_at.keys() - batch.ends.keys())
+        if left or missing:
             console.print(
                 f"[red]{len(left)} uploads have not ended, {len(missing)} are not in the ledger[/]"
             )
-            for upload_id in [*left, *missing][:20]:
-                console.print(f"  {upload_id} {', '.join(batch.names[upload_id])}")
-            return 1
-        return 0
+        for upload_id in [*left, *missing][:20]:
+            console.print(f"  {upload_id} {', '.join(batch.names[upload_id])}")
+        return 1 if left or missing or (batch.not_sent and not batch.sent_at) else 0
 
 
 def _broker(state: State, stack: ExitStack, console: Console) -> Settings:

@@ -98,28 +98,24 @@ def _unknown(
 
 
 def _rule(bundle: "Bundle", at: Path, rule: Rule) -> Iterator[Fault]:
-    overrides = sorted(
-        (one for one in bundle.overrides if one.params), key=lambda override: override.id
+    overrides = sorted((one for one in bundle.overrides if one.params), key=lambda one: one.id)
+    # Of a rule that punishes, every set of overrides counts that can apply together.
+    changing = overrides if rule.severe else []
+    read = [one for one in changing if any(f"params.{name}" in rule.when for name in one.params)]
+    if len(read) > MAX_TOGETHER:
+        yield Fault(
+            (*at, "when"),
+            f"more than {MAX_TOGETHER} overrides change what this rule reads, and it "
+            "punishes: join overrides, or add requires: human and a review queue",
+        )
+        return
+    together = (
+        some
+        for count in range(2, len(read) + 1)
+        for some in itertools.combinations(read, count)
+        if all(one.meets(two) for one, two in itertools.combinations(some, 2))
     )
-    variants: list[tuple[Override, ...]] = [(), *((one,) for one in overrides)]
-    if rule.severe:  # then every set of overrides counts that can apply together
-        read = [
-            one for one in overrides if any(f"params.{name}" in rule.when for name in one.params)
-        ]
-        if len(read) > MAX_TOGETHER:
-            yield Fault(
-                (*at, "when"),
-                f"more than {MAX_TOGETHER} overrides change what this rule reads, and it "
-                "punishes: join overrides, or add requires: human and a review queue",
-            )
-            return
-        variants += [
-            some
-            for count in range(2, len(read) + 1)
-            for some in itertools.combinations(read, count)
-            if all(one.meets(two) for one, two in itertools.combinations(some, 2))
-        ]
-    for variant in variants:
+    for variant in ((), *((one,) for one in overrides), *together):
         names = tuple(override.id for override in variant)
         try:
             condition = Condition(rule.when, bundle.params_under(names))

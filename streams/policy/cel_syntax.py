@@ -8,7 +8,7 @@ The parser of PyPI's cel-python takes half a second to build and names no reason
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final, NamedTuple
 
 METHODS: Final = ("startsWith", "endsWith", "contains", "matches")
 MAX_DEPTH: Final = 40
@@ -31,6 +31,7 @@ class Literal:
 
     at: int
     value: str | float | bool | None
+    operands: ClassVar[tuple["Node", ...]] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Name:
 
     at: int
     name: str
+    operands: ClassVar[tuple["Node", ...]] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ _TOKEN: Final = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)"
     r"|(?P<text>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/<>!?:()\[\],.]))"
+    r"|(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/<>!?:()\[\],.])|(?P<end>\Z)|(?P<stray>.))"
 )
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
@@ -67,8 +69,7 @@ _POWERS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     text: str
     at: int
@@ -90,21 +91,16 @@ def parse(text: str) -> Node:
         raise CelSyntaxError(parser.token.at, f"{parser.token.text!r} is not expected here{hint}")
     level: list[Node] = [node]
     for _ in range(MAX_TREE_DEPTH):
-        level = [part for parent in level for part in parts(parent)]
+        level = [part for parent in level for part in parent.operands]
     if level:
         raise CelSyntaxError(level[0].at, "too deeply nested: split the rule")
     return node
 
 
-def parts(node: Node) -> tuple[Node, ...]:
-    """Return the nodes directly below."""
-    return node.operands if isinstance(node, Call) else ()
-
-
 def walk(node: Node) -> Iterator[Node]:
     """Yield a node and all nodes below, in the order of the text."""
     yield node
-    for part in parts(node):
+    for part in node.operands:
         yield from walk(part)
 
 
@@ -119,16 +115,11 @@ def is_null(node: Node) -> bool:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None:
-            rest = text[at:].lstrip()
-            raise CelSyntaxError(len(text) - len(rest), _stray(rest[0]))
+    for match in _TOKEN.finditer(text):
         kind = str(match.lastgroup)
-        yield _Token(kind, match[kind], match.start(kind))
-        at = match.end()
-    yield _Token("end", "the end", len(text))
+        if kind == "stray":
+            raise CelSyntaxError(match.start(kind), _stray(match[kind]))
+        yield _Token(kind, match[kind] or "the end", match.start(kind))
 
 
 def _stray(sign: str) -> str:

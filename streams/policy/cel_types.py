@@ -10,16 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streams.policy.cel_patterns import finds
-from streams.policy.cel_syntax import (
-    METHODS,
-    Call,
-    CelSyntaxError,
-    Literal,
-    Name,
-    Node,
-    is_null,
-    parts,
-)
+from streams.policy.cel_syntax import METHODS, Call, CelSyntaxError, Literal, Name, Node, is_null
 from streams.policy.schema import FEATURES, Kind
 
 Parameters = Mapping[str, str | float | bool]
@@ -68,7 +59,7 @@ def unguarded(node: Node) -> list[Name]:
         case Call(_, "==" | "!=", operands) if any(map(is_null, operands)):
             return []
         case _:
-            return [name for part in parts(node) for name in unguarded(part)]
+            return [name for part in node.operands for name in unguarded(part)]
 
 
 def _type(node: Node, params: Parameters) -> Type:

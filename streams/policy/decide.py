@@ -78,12 +78,10 @@ def decide(
     )
     basis = _Basis(event, bundle, facts, evaluation, previous, decision_id)
     labels = labels_of(event, evaluation.assertions, evaluation.default.rights, context)
-    decided = basis.decided(effective(labels), cause)
-    statement = basis.statement(decided)
-    if statement is not None:
-        decided = decided.model_copy(update={"statement_id": statement.statement_id})
-    elif previous is not None and reasons.due(evaluation):
-        decided = decided.model_copy(update={"statement_id": previous.statement_id})
+    statement = basis.statement()
+    kept = previous.statement_id if previous and reasons.restricting(evaluation) else None
+    statement_id = statement.statement_id if statement else kept
+    decided = basis.decided(effective(labels), cause, statement_id)
     starts_at = min((one.starts_at for one in evaluation.terms), default=facts.at)
     before = previous.rights if previous else ()
     return DecisionRecords(
@@ -124,7 +122,7 @@ class _Basis:
             mappings=mappings_of(decided.label, artwork, voice=voice),
         )
 
-    def decided(self, label: Label, cause: Cause | None) -> TrackDecided:
+    def decided(self, label: Label, cause: Cause | None, statement_id: str | None) -> TrackDecided:
         event, facts, evaluation = self.event, self.facts, self.evaluation
         default, result, previous = evaluation.default, evaluation.default.result, self.previous
         return TrackDecided(
@@ -161,7 +159,8 @@ class _Basis:
             missing_signals=result.missing_signals,
             cause=cause,
             previous_decision_id=previous and previous.decision_id,
-            changed_dimensions=() if previous is None else _changed(previous, evaluation),
+            changed_dimensions=_changed(previous, evaluation) if previous else (),
+            statement_id=statement_id,
             facts_digest=evaluation.facts_digest,
             features={
                 "values": {
@@ -221,17 +220,17 @@ class _Basis:
             distributor=event.upload.distributor,
         )
 
-    def statement(self, decided: TrackDecided) -> StatementWritten | None:
+    def statement(self) -> StatementWritten | None:
         """Return a statement where one is owed that differs from the one before."""
-        if not reasons.due(self.evaluation):
+        previous, evaluation = self.previous, self.evaluation
+        if not reasons.restricting(evaluation):
             return None
-        previous = self.previous
         replaces = previous.statement_id if previous else None
-        if previous and replaces and not decided.changed_dimensions:
-            rules = [hit.rule_id for hit in decided.rules]
+        if previous and replaces and not _changed(previous, evaluation):
+            rules = [hit.rule_id for hit in evaluation.default.result.hits]
             if rules == [hit.rule_id for hit in previous.rules]:
                 return None
-        basis = (self.event, self.evaluation, self.bundle, self.decision_id)
+        basis = (self.event, evaluation, self.bundle, self.decision_id)
         return reasons.statement_of(*basis, replaces, decided_at=self.facts.at)
 
 

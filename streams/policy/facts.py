@@ -130,14 +130,13 @@ def _holding(verdicts: Iterable[ReviewDecided]) -> tuple[list[ReviewDecided], li
         key=lambda verdict: (verdict.decided_at, verdict.verdict_id),
         reverse=True,
     )
-    gone: set[str] = set()
+    gone: set[str | None] = set()
     holding, undone = [], []
     for verdict in newest_first:
         if verdict.verdict_id in gone:
             undone.append(verdict)
             continue
-        if verdict.undoes is not None:
-            gone.add(verdict.undoes)
+        gone.add(verdict.undoes)
         if verdict.second_review_of is None:
             holding.append(verdict)
     return holding, undone
@@ -165,7 +164,5 @@ def _findings(in_force: Iterable[ReviewDecided], appeal: AppealChanged | None) -
         *(outcome.findings if outcome else ()),
         *(f for one in in_force for f in one.findings),
     ]
-    by_matter: dict[frozenset[str], str] = {}
-    for finding in findings:
-        by_matter.setdefault(frozenset((finding, OPPOSITES[finding])), finding)
+    by_matter = {frozenset((one, OPPOSITES[one])): one for one in reversed(findings)}
     return tuple(sorted(by_matter.values()))

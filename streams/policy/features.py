@@ -56,7 +56,7 @@ def features_of(
         "label.certainty": label.certainty.value,
         "label.source": label.source.value,
         "label.licensed": labels.licensed(label, rights),
-        "label.generator": _lower(label.generator),
+        "label.generator": label.generator and label.generator.casefold(),
         "label.components": tuple(label.components),
         "artwork.extent": "Unknown" if artwork is None else artwork.extent.value,
         "ai.outcome": analysis.outcome.value,
@@ -64,7 +64,7 @@ def features_of(
         "ai.p_value": _known(analysis.p_value),
         "ai.probability": _known(analysis.probability),
         "ai.coverage": _known(analysis.coverage),
-        "ai.generator": _lower(analysis.generator),
+        "ai.generator": analysis.generator and analysis.generator.casefold(),
         "declared.ai": "absent" if declared is None else declared.value,
         "declared.mismatch": finds_ai and undeclared,
         "declared.components": tuple(upload.declared.components),
@@ -178,10 +178,6 @@ def _typed(name: str, value: Any) -> Value:
 
 def _is_word(value: object, feature: Feature) -> bool:
     return isinstance(value, str) and (not feature.values or value in feature.values)
-
-
-def _lower(name: str | None) -> str | None:
-    return None if name is None else name.casefold()
 
 
 def _known(value: float | None) -> float | None:

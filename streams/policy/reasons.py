@@ -56,24 +56,15 @@ _PHRASES: Final = {
 }
 
 
-def due(evaluation: TerritorialEvaluation) -> bool:
-    """Whether a statement is owed.
+def restricting(evaluation: TerritorialEvaluation) -> list[ScopedEvaluation]:
+    """Return the results that owe a statement.
 
-    It is where something is restricted, or a badge is shown that the deliverer did not declare.
+    Something is restricted there, or a badge is shown that the deliverer did not declare.
     """
-    return bool(_restricting(evaluation))
-
-
-def _restricting(evaluation: TerritorialEvaluation) -> list[ScopedEvaluation]:
     imposed = evaluation.label.source is not LabelSource.DECLARATION
     return [one for one in evaluation.everywhere
             if restricted(one.result.actions)
             or (imposed and one.result.actions.display != NEUTRAL.display)]  # fmt: skip
-
-
-def statement_id_of(decision_id: str) -> str:
-    """Return the id of a decision's statement."""
-    return stable_id("sor", decision_id)
 
 
 def statement_of(
@@ -91,7 +82,7 @@ def statement_of(
     the decision. It is counted from the next midnight, so that a repetition on the same day gives
     the same statement.
     """
-    scopes = _restricting(evaluation)
+    scopes = restricting(evaluation)
     strictest = max(scopes, key=lambda one: sum(strictness_places(one.result.actions)))
     label = evaluation.label
     places = {name for one in scopes for name in one.territories}
@@ -101,7 +92,7 @@ def statement_of(
     applied = max(starts_at, decided_at)
     next_day = applied.astimezone(UTC).date() + timedelta(days=1)
     runs_from = applied if applied == starts_at else datetime.combine(next_day, time(), UTC)
-    statement_id = statement_id_of(decision_id)
+    statement_id = stable_id("sor", decision_id)
     synthetic = ["CONTENT_TYPE_SYNTHETIC_MEDIA"] if label.extent in SAYS_AI else []
     fields = {
         **_restriction(terms),

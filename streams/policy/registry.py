@@ -153,14 +153,16 @@ def is_valid(licence: GeneratorLicence, at: datetime) -> bool:
 
 def boundaries(changed: RightsChanged) -> set[datetime]:
     """Return the moments at which an entry begins or ceases to count."""
-    moments: set[datetime] = set()
-    if changed.entry is not None:
-        moments |= _bounds(changed.entry)
-        if changed.entry.revocation is not None:
-            moments.add(ends_by_revocation(changed.entry.revocation))
+    moments = set() if changed.entry is None else limits(changed.entry)
     if changed.generator is not None:
         moments |= {moment for one in changed.generator.licences for moment in _bounds(one)}
     return {moment for moment in moments if moment < NEVER}
+
+
+def limits(entry: RightsEntry) -> set[datetime]:
+    """Return the moments at which an agreement begins or ceases to count."""
+    revoked = [] if entry.revocation is None else [ends_by_revocation(entry.revocation)]
+    return _bounds(entry).union(revoked)
 
 
 def _bounds(valid: RightsEntry | GeneratorLicence) -> set[datetime]:

@@ -8,6 +8,7 @@ states nothing about AI. ``earmark policy features --json`` publishes the schema
 import itertools
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, get_args
 
 from detector.matching.classes import MatchClass
@@ -59,6 +60,8 @@ CLEARING: Final = ("licensed", "not_fraud", "not_impersonation", "not_removed_be
 CONFLICTS: Final = ("ddex_all_with_human", "ddex_none_with_ai", "ddex_all_with_human_vocals")
 MATCHES: Final = ("none", *(one for one in MatchClass if one is not MatchClass.NONE))
 Alone = tuple[Value, ...] | None
+_name: Final = partial(Feature, Kind.TEXT, None, missing=True)
+_flag: Final = partial(Feature, Kind.BOOL, False, alone=(False,))
 
 
 def _text(meaning: str, *values: str, default: str | None = None, alone: Alone = None) -> Feature:
@@ -66,16 +69,8 @@ def _text(meaning: str, *values: str, default: str | None = None, alone: Alone =
     return Feature(Kind.TEXT, default or words[0], meaning, words, alone=alone)
 
 
-def _name(meaning: str) -> Feature:
-    return Feature(Kind.TEXT, None, meaning, missing=True)
-
-
 def _number(meaning: str, default: float | None = None, alone: Alone = None) -> Feature:
     return Feature(Kind.NUMBER, default, meaning, missing=default is None, alone=alone)
-
-
-def _flag(meaning: str, alone: Alone = (False,)) -> Feature:
-    return Feature(Kind.BOOL, False, meaning, alone=alone)
 
 
 def _list(meaning: str, *values: str, alone: Alone = ((),)) -> Feature:
@@ -105,7 +100,7 @@ FEATURES: Final[dict[str, Feature]] = {
         "the declaration: DDEX ContainsAI", *DECLARED, default="absent", alone=("None", "absent")
     ),
     "declared.mismatch": _flag(
-        "the detector finds AI where none is declared, or all where part is", None
+        "the detector finds AI where none is declared, or all where part is", alone=None
     ),
     "declared.components": _list(
         "which parts are declared to be AI", *COMPONENTS, alone=((), ("artwork",))
@@ -129,7 +124,7 @@ FEATURES: Final[dict[str, Feature]] = {
         *("none", "1", "2", "3"),
         alone=("none", "3"),
     ),
-    "provenance.opt_out": _flag("the file reserves training and mining", None),
+    "provenance.opt_out": _flag("the file reserves training and mining", alone=None),
     # The rights registry, in this territory. The generator may be the detector's attribution,
     # and an agreement about a recording does not state that it is AI.
     "rights.generator_status": _text(
@@ -154,11 +149,13 @@ FEATURES: Final[dict[str, Feature]] = {
             for words in itertools.combinations(CLEARING, count)
         ),
     ),
-    "review.appeal_open": _flag("an appeal is being looked at", None),
-    "review.interim_relief": _flag("consequences rest while the appeal is open", None),
+    "review.appeal_open": _flag("an appeal is being looked at", alone=None),
+    "review.interim_relief": _flag("consequences rest while the appeal is open", alone=None),
     # The delivery and its sender.
     "delivery.distributor": _name("who delivered, as named in the upload"),
-    "delivery.foreign_track": _flag("another distributor delivered this track id first", None),
+    "delivery.foreign_track": _flag(
+        "another distributor delivered this track id first", alone=None
+    ),
     "delivery.territories": _list("territories delivered for (Worldwide)", alone=None),
     "delivery.profile_mismatch": _flag("it claims an artist profile that is not the uploader's"),
     "uploader.fraud_score": _number(

@@ -92,6 +92,30 @@ class SourceMap:
             return line, column
         return line, column + (style is not None) + offset
 
+    def add(self, node: yaml.Node, key: Any, path: Path = ()) -> Any:
+        """Return a node as plain data, and note the places of all that is in it."""
+        self.positions[path] = key, node
+        if isinstance(node, yaml.MappingNode):
+            mapping: dict[str, Any] = {}
+            for name, value in node.value:
+                at = name.start_mark
+                if not isinstance(name, yaml.ScalarNode):
+                    raise YamlSubsetError(_at(at), "a key must be a plain word")
+                if name.value in mapping:
+                    raise YamlSubsetError(_at(at), f"key {name.value!r} stands twice: keep one")
+                mapping[name.value] = self.add(value, at, (*path, name.value))
+            return mapping
+        if isinstance(node, yaml.SequenceNode):
+            items = enumerate(node.value)
+            return [self.add(item, item.start_mark, (*path, index)) for index, item in items]
+        text, tag = str(node.value), node.tag.removeprefix(_TAG)
+        if tag in _SCALARS:
+            return _SCALARS[tag][2](text)
+        if tag != "str":
+            problem = f"tag {tag!r} is not allowed: write a plain value"
+            raise YamlSubsetError(_at(node.start_mark), problem)
+        return text
+
 
 def read(text: str) -> SourceMap:
     """Read one YAML document.
@@ -109,38 +133,9 @@ def read(text: str) -> SourceMap:
         raise YamlSubsetError((1, 1), f"this is not YAML: {what}") from error
     source = SourceMap(None, text)
     if node is not None:
-        source.data = _plain(node, node.start_mark, (), source.positions)
+        source.data = source.add(node, node.start_mark)
     return source
 
 
 def _at(mark: Any) -> tuple[int, int]:
     return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
-
-
-def _plain(
-    node: yaml.Node, key: Any, path: Path, positions: dict[Path, tuple[Any, yaml.Node]]
-) -> Any:
-    positions[path] = key, node
-    if isinstance(node, yaml.MappingNode):
-        mapping: dict[str, Any] = {}
-        for name, value in node.value:
-            at = name.start_mark
-            if not isinstance(name, yaml.ScalarNode):
-                raise YamlSubsetError(_at(at), "a key must be a plain word")
-            if name.value in mapping:
-                raise YamlSubsetError(_at(at), f"key {name.value!r} stands twice: keep one")
-            mapping[name.value] = _plain(value, at, (*path, name.value), positions)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(item, item.start_mark, (*path, index), positions)
-            for index, item in enumerate(node.value)
-        ]
-    text, tag = str(node.value), node.tag.removeprefix(_TAG)
-    if tag in _SCALARS:
-        return _SCALARS[tag][2](text)
-    if tag != "str":
-        raise YamlSubsetError(
-            _at(node.start_mark), f"tag {tag!r} is not allowed: write a plain value"
-        )
-    return text

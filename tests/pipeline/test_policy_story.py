@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 
 from streams.cli.main import app
 from streams.contract import topics
-from streams.contract.records import Declaration, Tool, TrackDecided
+from streams.contract.records import Declaration, Tool, TrackDecided, stable_id
 from streams.ops.embedded_broker import EmbeddedBroker
-from streams.policy.reasons import statement_id_of
 from streams.policy.transparency import faults
 from streams.store import queries
 from streams.store.reopening import current_decisions
@@ -86,7 +85,8 @@ def test_the_story_of_a_licence(installation: Installation, tmp_path: Path) -> N
     assert (revoked.cause and revoked.cause.kind) == "rights"
     assert [(one.version, one.status) for one in revoked.rights] == [(2, "revoked")]
     (statement,) = installation.rows("statements", 1)
-    assert statement["statement_id"] == statement_id_of(revoked.decision_id) == revoked.statement_id
+    assert statement["statement_id"] == revoked.statement_id
+    assert revoked.statement_id == stable_id("sor", revoked.decision_id)
     assert faults(statement["fields"]) == []
     assert "DECISION_VISIBILITY_CONTENT_DEMOTED" in statement["fields"]["decision_visibility"]
     assert "algorithmischen Empfehlungen" in statement["texts"]["de"]

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import orjson
 import pytest
@@ -14,8 +13,9 @@ from streams.contract import topics
 from streams.contract.records import Upload
 from streams.ops.checks.broker import behind
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
-from streams.ops.submit import Rescan
-from streams.ops.watch import Watcher
+from streams.ops.inputs import Skipped
+from streams.ops.submit import rescan
+from streams.ops.up import Named
 from streams.runtime.kafka.clients import open_producer, open_reader
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
@@ -75,33 +75,36 @@ def die(settings: Settings, upload_id: str) -> None:
         producer.send(topics.dead(topics.UPLOADED), value=value, key=b"old").get(20)
 
 
-def test_nothing_is_sent_while_another_upload_waits(settings: Settings, tmp_path: Path) -> None:
-    with (
-        IngestHook(settings) as hook,
-        Watcher(settings) as watcher,
-        open_admin(settings) as admin,
-    ):
+def test_nothing_is_sent_while_another_upload_waits(settings: Settings) -> None:
+    items: list[Named | Skipped] = [("old", upload("old-1")), ("old", upload("old-2"))]
+    results: list[int] = []
+
+    def run() -> None:
+        results.append(rescan(settings, items, at_once=1, console=Console(quiet=True)))
+
+    def until_sent(*tracks: str) -> None:
+        deadline = time.monotonic() + 20
+        while sorted(sent(settings)) != sorted(tracks):
+            assert time.monotonic() < deadline
+
+    with IngestHook(settings) as hook, open_admin(settings) as admin:
         assert behind(admin, settings, "fingerprint") == 0
         hook.submit(upload("new"))
         assert behind(admin, settings, "fingerprint") == 1
-        rescan = Rescan(settings, hook, watcher, admin, 1, Console(quiet=True))
-        thread = threading.Thread(target=rescan.send, args=(("old", upload("old-1")),), daemon=True)
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         time.sleep(1.5)
         assert sent(settings) == ["new"]
         done_by_fingerprint(settings)
-        thread.join(20)
-        assert not thread.is_alive()
-        assert sorted(sent(settings)) == ["new", "old-1"]
-        assert behind(admin, settings, "fingerprint") == len(rescan.under_way) == 1
+        until_sent("new", "old-1")
+        assert behind(admin, settings, "fingerprint") == 1
         # the next waits for the end of the one under way
-        thread = threading.Thread(target=rescan.send, args=(("old", upload("old-2")),), daemon=True)
-        thread.start()
         time.sleep(1.5)
         assert sorted(sent(settings)) == ["new", "old-1"]
         done_by_fingerprint(settings)
         die(settings, upload("old-1").upload_id)
+        until_sent("new", "old-1", "old-2")
+        assert thread.is_alive(), "the last has not ended"
+        die(settings, upload("old-2").upload_id)
         thread.join(20)
-        assert not thread.is_alive()
-        assert sorted(sent(settings)) == ["new", "old-1", "old-2"]
-        assert list(rescan.under_way) == [upload("old-2").upload_id]
+    assert results == [0]

@@ -1,7 +1,6 @@
 """How far each consumer group is behind, asked of the broker."""
 
 from collections.abc import Container, Mapping
-from contextlib import ExitStack
 from typing import Any, Final
 
 from kafka import TopicPartition
@@ -15,43 +14,25 @@ from streams.runtime.settings import Settings
 GAUGES: Final = (metrics.LAG, metrics.CONSUMED, metrics.TOPIC_DIFFERENCES)
 
 
-class Lag(ExitStack):
-    """Asks over one connection, which is opened when first needed and again after a failure."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self._settings = settings
-        self._admin: Any = None
-
-    def measure(self) -> None:
-        """Set the gauges."""
-        try:
-            if self._admin is None:
-                self._admin = self.enter_context(open_admin(self._settings))
-            self._measure(self._admin)
-        except Exception:
-            self._admin = None
-            self.close()
-            raise
-
-    def _measure(self, admin: Any) -> None:
+def measure(settings: Settings) -> None:
+    """Set the gauges."""
+    with open_admin(settings) as admin:
         there = on_broker(admin)
-        metrics.TOPIC_DIFFERENCES.clear()
-        for change in plan(target_shapes(self._settings), there):
-            metrics.TOPIC_DIFFERENCES.labels(change.topic, change.kind).set(1)
         partitions = _partitions(there, there)
         begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        committed = {name: _committed(admin, self._settings, name) for name in GROUPS}
-        for gauge in (metrics.LAG, metrics.CONSUMED):
-            gauge.clear()  # partitions and groups may have gone
-        for name, read in GROUPS.items():
-            for partition in _partitions(there, read):
-                # A group that has never committed here will start at the beginning.
-                at = max(committed[name].get(partition, 0), begins[partition].offset)
-                labels = (name, partition.topic, str(partition.partition))
-                metrics.CONSUMED.labels(*labels).set(at)
-                metrics.LAG.labels(*labels).set(max(0, ends[partition].offset - at))
+        committed = {name: _committed(admin, settings, name) for name in GROUPS}
+    for gauge in GAUGES:
+        gauge.clear()  # partitions and groups may have gone
+    for change in plan(target_shapes(settings), there):
+        metrics.TOPIC_DIFFERENCES.labels(change.topic, change.kind).set(1)
+    for name, read in GROUPS.items():
+        for partition in _partitions(there, read):
+            # A group that has never committed here will start at the beginning.
+            at = max(committed[name].get(partition, 0), begins[partition].offset)
+            labels = (name, partition.topic, str(partition.partition))
+            metrics.CONSUMED.labels(*labels).set(at)
+            metrics.LAG.labels(*labels).set(max(0, ends[partition].offset - at))
 
 
 def behind(admin: Any, settings: Settings, name: str) -> int:

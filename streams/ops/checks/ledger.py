@@ -1,14 +1,16 @@
 """Gauges from the ledger: open work, the quality of verdicts, the rights registry."""
 
 from collections import Counter
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import structlog
 
 from streams.contract.records.reviews import PENDING_STATES
 from streams.contract.records.rights import RightsEntry
-from streams.policy.registry import AGREEMENT_STATUSES, ends_by_revocation, status_of
+from streams.policy.registry import AGREEMENT_STATUSES, limits, status_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services.review_quality import figures
@@ -25,59 +27,50 @@ WITHIN_DAYS: Final = (7, 30, 90)
 GRANTS: Final = frozenset({"opt_in", "conditional", "revoked"})
 IN_FORCE: Final = "in_force"
 
-
 log = structlog.get_logger()
 
 
-class LedgerGauges:
-    """Sets the gauges of open work."""
-
-    def __init__(self, ledger: Ledger, settings: Settings) -> None:
-        self._ledger, self._sla_s = ledger, settings.review_sla_hours * 3_600
-        self._queues: set[str] | None = None
-
-    def measure(self) -> None:
-        """Set the gauges."""
-        now = datetime.now(UTC)
-        metrics.REVIEW_SLA.set(self._sla_s)
-        with self._ledger.reading() as connection:
-            unapplied = monitoring.unapplied(connection, now - HORIZON, now - GRACE)
-            metrics.UNAPPLIED.labels("catalogue").set(unapplied)
-            if self._queues is None:  # also those that are empty: their gauges are 0
-                self._queues = monitoring.queues(connection)
-            tasks = monitoring.open_tasks(connection)
-            appeals = monitoring.appeals_by_state(connection)
-        self._queues |= tasks.keys()
-        for queue in self._queues:
-            count, oldest = tasks.get(queue, (0, now))
-            metrics.OPEN_TASKS.labels(queue).set(count)
-            metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
-        for state in sorted(PENDING_STATES):
-            metrics.OPEN_APPEALS.labels(state).set(appeals.get(state, 0))
+def measure_open_work(ledger: Ledger, settings: Settings) -> None:
+    """Set the gauges of open work, to 0 for a queue that is empty."""
+    now = datetime.now(UTC)
+    metrics.REVIEW_SLA.set(settings.review_sla_hours * 3_600)
+    with ledger.reading() as connection:
+        unapplied = monitoring.unapplied(connection, now - HORIZON, now - GRACE)
+        tasks = dict.fromkeys(monitoring.queues(connection), (0, now))
+        tasks |= monitoring.open_tasks(connection)
+        appeals = monitoring.appeals_by_state(connection)
+    metrics.UNAPPLIED.labels("catalogue").set(unapplied)
+    for gauge in (metrics.OPEN_TASKS, metrics.OLDEST_TASK):
+        gauge.clear()  # a queue may have gone
+    for queue, (count, oldest) in tasks.items():
+        metrics.OPEN_TASKS.labels(queue).set(count)
+        metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
+    for state in sorted(PENDING_STATES):
+        metrics.OPEN_APPEALS.labels(state).set(appeals.get(state, 0))
 
 
+@dataclass
 class AuditHead:
     """Publishes the newest entry of the audit log: its number as a metric, its hash in the log.
 
     It remembers the last one outside of the database, so that a rewritten log is seen.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._last = 0, audit.START
+    ledger: Ledger
+    last: tuple[int, str] = (0, audit.START)
 
     def measure(self) -> None:
         """Set the gauge; compare with the time before."""
-        with self._ledger.reading() as connection:
+        with self.ledger.reading() as connection:
             head = audit.head(connection)
-            kept = audit.hash_of(connection, self._last[0])
+            kept = audit.hash_of(connection, self.last[0])
         metrics.AUDIT_ENTRIES.set(head[0])
-        if kept != self._last[1]:
+        if kept != self.last[1]:
             metrics.AUDIT_REWRITTEN.inc()
-            log.error("audit_rewritten", entry=self._last[0], was=self._last[1], now=kept)
-        if head != self._last:
+            log.error("audit_rewritten", entry=self.last[0], was=self.last[1], now=kept)
+        if head != self.last:
             log.info("audit_head", entries=head[0], hash=head[1])
-        self._last = head
+        self.last = head
 
 
 def measure_catalogue(ledger: Ledger) -> None:
@@ -112,45 +105,35 @@ def measure_quality(ledger: Ledger) -> None:
                 metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
 
 
-class RegistryGauges:
-    """The newest version of every entry; read again only after a change."""
-
-    def __init__(self) -> None:
-        self._state: tuple[int, datetime | None] | None = None
-        self._entries: tuple[RightsEntry, ...] = ()
-
-    def measure(self, ledger: Ledger) -> None:
-        """Set the gauges."""
-        now = datetime.now(UTC)
-        with ledger.reading() as connection:
-            state = monitoring.rights_state(connection)
-            if state != self._state:
-                self._entries = monitoring.rights_entries(connection)
-                self._state = state
-        statuses = [(entry, status_of(entry, entry.territories[0], now)) for entry in self._entries]
-        grants = [(entry, status) for entry, status in statuses if entry.permission in GRANTS]
-        by_status = Counter(status for _, status in grants)
-        for status in AGREEMENT_STATUSES:
-            if status not in ("out_of_scope", "unknown"):  # of a place or a tool, not of an entry
-                metrics.AGREEMENTS.labels(status).set(by_status[status])
-        ends = [ends_at(entry) for entry, status in grants if status == IN_FORCE]
-        for days in WITHIN_DAYS:
-            soon = now + timedelta(days=days)
-            count = sum(end is not None and end <= soon for end in ends)
-            metrics.AGREEMENTS_ENDING.labels(f"{days}d").set(count)
-        opted_out = Counter(
-            entry.source
-            for entry, status in statuses
-            if entry.permission == "opt_out" and status == IN_FORCE
-        )
-        metrics.OPT_OUTS.clear()  # sources come and go
-        for source, count in opted_out.items():
-            metrics.OPT_OUTS.labels(source).set(count)
+@lru_cache(maxsize=1)
+def _entries(ledger: Ledger, state: tuple[int, datetime | None]) -> tuple[RightsEntry, ...]:
+    """Return the newest version of every entry; read again only after a change of the state."""
+    with ledger.reading() as connection:
+        return monitoring.rights_entries(connection)
 
 
-def ends_at(entry: RightsEntry) -> datetime | None:
-    """Return when an entry ceases to count; None: it has no end."""
-    ends = [ends_by_revocation(entry.revocation)] if entry.revocation is not None else []
-    if entry.valid_until is not None and entry.valid_until < date.max:
-        ends.append(datetime.combine(entry.valid_until + timedelta(days=1), time(), UTC))
-    return min(ends, default=None)
+def measure_registry(ledger: Ledger) -> None:
+    """Set the gauges of the rights registry."""
+    now = datetime.now(UTC)
+    with ledger.reading() as connection:
+        state = monitoring.rights_state(connection)
+    entries = _entries(ledger, state)
+    statuses = [(entry, status_of(entry, entry.territories[0], now)) for entry in entries]
+    grants = [(entry, status) for entry, status in statuses if entry.permission in GRANTS]
+    by_status = Counter(status for _, status in grants)
+    for status in AGREEMENT_STATUSES:
+        if status not in ("out_of_scope", "unknown"):  # of a place or a tool, not of an entry
+            metrics.AGREEMENTS.labels(status).set(by_status[status])
+    in_force = [limits(entry) for entry, status in grants if status == IN_FORCE]
+    for days in WITHIN_DAYS:
+        soon = now + timedelta(days=days)
+        count = sum(any(now < moment <= soon for moment in moments) for moments in in_force)
+        metrics.AGREEMENTS_ENDING.labels(f"{days}d").set(count)
+    opted_out = Counter(
+        entry.source
+        for entry, status in statuses
+        if entry.permission == "opt_out" and status == IN_FORCE
+    )
+    metrics.OPT_OUTS.clear()  # sources come and go
+    for source, count in opted_out.items():
+        metrics.OPT_OUTS.labels(source).set(count)

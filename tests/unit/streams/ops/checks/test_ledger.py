@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from streams.contract.records import Declaration, Extent
 from streams.contract.records.rights import RightsChanged
-from streams.ops.checks.ledger import LedgerGauges, RegistryGauges, measure_quality
+from streams.ops.checks.ledger import measure_open_work, measure_quality, measure_registry
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.policy.facts import Facts
@@ -61,8 +61,7 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     write("A-5", verification="disputed")
     write("A-6", permission="opt_out", source="gema")
     write("A-7", permission="opt_out", valid_until=today - timedelta(days=5))
-    seen = RegistryGauges()
-    seen.measure(ledger)
+    measure_registry(ledger)
     stand = {one: value("earmark_agreements", state=one) for one in ("in_force", "expired")}
     assert stand == {"in_force": 3, "expired": 1}
     assert value("earmark_agreements", state="disputed") == 1
@@ -71,7 +70,7 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     assert value("earmark_opt_outs", source="gema") == 1
     assert value("earmark_opt_outs", source="direct") == 0, "that one has ended"
     write("A-1", version=2, permission="revoked")
-    seen.measure(ledger)
+    measure_registry(ledger)
     assert value("earmark_agreements", state="revoked") == 1, "the highest version speaks"
     assert value("earmark_agreements", state="in_force") == 2
     ledger.close()
@@ -122,7 +121,7 @@ def test_what_waits_in_the_ledger_is_counted(tmp_path: Path) -> None:
             row(TASK_STATES, task_id="two", queue="appeals", opened_at=lately, **OPEN),
         ]
     )
-    LedgerGauges(ledger, Settings()).measure()
+    measure_open_work(ledger, Settings())
     ledger.close()
     assert value("earmark_decisions_unapplied", processor="catalogue") == 1
     assert value("earmark_review_tasks_open", queue="appeals") == 2
