@@ -45,11 +45,9 @@ def gather(names: list[str]) -> Iterator[Path | Skipped]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            item = None
-            for item in _walk(path):
-                yield item
-            if item is None:
-                yield Skipped(readable(name), "empty_folder", "no files in this folder")
+            files = _walk(path)
+            yield next(files, Skipped(readable(name), "empty_folder", "no files in this folder"))
+            yield from files
         else:
             yield _judge(path)
 

@@ -1,5 +1,6 @@
 """Follow uploads to their end: a decision, or a dead letter on any topic."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,11 +65,7 @@ class Watcher:
             self._wait.busy()
         else:
             self._wait.update()
-        for messages in polled.values():
-            for message in messages:
-                ended = _read(message)
-                if ended is not None:
-                    yield ended
+        yield from filter(None, map(_read, itertools.chain(*polled.values())))
 
     def _set_wait(self, wait_ms: int) -> None:
         self._consumer._fetcher.config["fetch_max_wait_ms"] = wait_ms  # read for each fetch

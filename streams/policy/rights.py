@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final, Literal
 
 from streams.contract.records import RightsUsed, Tool, TrackClassified, Upload
-from streams.contract.records.rights import RightsChanged, RightsEntry, RightsSubject, Use
+from streams.contract.records.rights import RightsChanged, RightsEntry, RightsSubject
 from streams.contract.vocabulary import BankKind
 from streams.policy.registry import (
     AGREEMENT_STATUSES,
@@ -26,14 +26,9 @@ from streams.policy.registry import (
 Purpose = Literal["licence", "generator", "derivative", "voice"]
 Kind = Literal["isrcs", "iswcs", "voices", "artists"]  # fields of an entry's subject
 MAKES: Final = frozenset({"generate", "distribute_output"})
-DERIVES: Final[dict[str, frozenset[Use]]] = {
-    "cover": frozenset({"cover"}),
-    "remix": frozenset({"remix"}),
-    "mashup": frozenset({"mashup"}),
-    "voice_swap": frozenset({"voice_replica"}),
-    "stem_reuse": frozenset({"stem_reuse"}),
-    "continuation": frozenset({"generate"}),
-}
+VOICE: Final = "voice_replica"
+# What a derivative uses, unless it is called like its use.
+USES: Final = {"voice_swap": VOICE, "continuation": "generate"}
 # From best to worst; of several generators, the worst counts.
 STATUSES: Final = ("licensed", "unknown", "disputed", "unlicensed")
 
@@ -206,7 +201,7 @@ class _Reading:
         source = self.upload.derivation
         if source is None:
             return "not_needed"
-        consent = partial(self._consents, "derivative", uses=DERIVES[source.type])
+        consent = partial(self._consents, "derivative", use=USES.get(source.type, source.type))
         works = {consent("isrcs", one) for one in source.source_isrcs}
         works |= {consent("iswcs", one) for one in source.source_iswcs}
         artists = {consent("artists", one) for one in source.source_artists}
@@ -221,15 +216,15 @@ class _Reading:
             # A voice was put in the place of another, and no person is named.
             swapped = source is not None and source.type == "voice_swap"
             return "missing" if swapped else "not_needed"
-        consent = partial(self._consents, "voice", name=claim.depicted, uses=DERIVES["voice_swap"])
+        consent = partial(self._consents, "voice", name=claim.depicted, use=VOICE)
         consents = (consent("voices"), consent("artists"))
         return next((one for one in ("refused", "granted") if one in consents), "missing")
 
-    def _consents(self, purpose: Purpose, kind: Kind, name: str, uses: frozenset[Use]) -> str:
+    def _consents(self, purpose: Purpose, kind: Kind, name: str, use: str) -> str:
         consent = "missing"
         for change in self.entries:
             entry = change.entry
-            if entry is None or uses.isdisjoint(entry.uses):
+            if entry is None or use not in entry.uses:
                 continue
             if name.casefold() not in _names(entry.subject, kind):
                 continue
