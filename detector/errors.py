@@ -12,7 +12,7 @@ EarmarkError
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 
 class EarmarkError(Exception):
@@ -33,6 +33,18 @@ class BadInput(EarmarkError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class SingleReason(BadInput):
+    """BadInput of one reason, which the class names: ``class Odd(SingleReason, reason="odd")``."""
+
+    _reason: ClassVar[str]
+
+    def __init_subclass__(cls, reason: str | None = None) -> None:
+        cls._reason = reason or cls._reason
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(self._reason, detail)
 
 
 class InvalidAudio(BadInput):

@@ -1,4 +1,4 @@
-"""Operating-system processes and ports."""
+"""Operating-system processes, ports, and turns of threads."""
 
 import ctypes
 import os
@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Final
 
 import structlog
+
+from detector.errors import Transient
 
 log = structlog.get_logger()
 
@@ -86,6 +88,17 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
     if came:
         signal.raise_signal(came[0])
+
+
+@contextmanager
+def turn(turns: threading.Semaphore, wait_s: float, busy: Transient) -> Iterator[None]:
+    """Hold one of these turns; raise ``busy`` where none becomes free in time."""
+    if not turns.acquire(timeout=wait_s):
+        raise busy
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def end_within(seconds: float) -> None:

@@ -10,19 +10,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import orjson
 import structlog
 
-from detector.errors import BadInput, Transient
+from detector.errors import SingleReason, Transient
 from streams.contract.records import TrackDecided
 from streams.media import sandbox
 from streams.media.artefacts import ArtefactStore
-from streams.runtime.settings import Settings
+from streams.runtime.processes import turn
 from streams.store import queries
 from streams.store.database import Ledger
 
@@ -38,94 +36,81 @@ WAIT_S: Final = 20.0
 MEDIA: Final = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 
 
-class NoPicture(BadInput):
+class NoPicture(SingleReason, reason="no_picture"):
     """Nothing can be drawn: there is no observation, or another model answered."""
 
 
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Draw one at a time; raise Transient where others wait or draw too long."""
-    with ExitStack() as turn:
-        if not WAITERS.acquire(blocking=False):
-            raise Transient("too many pictures are requested at once")
-        turn.callback(WAITERS.release)
-        if not DRAWING.acquire(timeout=WAIT_S):
-            raise Transient("another picture is being drawn")
-        turn.callback(DRAWING.release)
-        yield
+def picture(
+    ledger: Ledger, store: ArtefactStore, model: Path, decision: TrackDecided, ending: str
+) -> bytes:
+    """Return the picture of a decision's evidence as ``png``, ``svg`` or ``json``.
 
+    It blocks, so call it from a thread. ``model``: the folder of the released one.
 
-class Pictures:
-    """Finds or draws pictures; methods block, so call them from a thread."""
-
-    def __init__(self, ledger: Ledger, store: ArtefactStore, settings: Settings) -> None:
-        self._ledger, self._store, self._settings = ledger, store, settings
-
-    def of(self, decision: TrackDecided, ending: str) -> bytes:
-        """Return the picture of a decision's evidence as ``png``, ``svg`` or ``json``.
-
-        Raises:
-            NoPicture: there is none and never will be.
-            Transient: it could not be drawn now.
-        """
-        path = self._path(decision, ending)
-        if (kept := self._store.find_file(path)) is not None:
-            return kept
-        self._require_model(decision)
-        with _turn():
-            if (kept := self._store.find_file(path)) is None:  # not drawn during the wait
-                self._draw(decision)
-                kept = self._store.find_file(path)
-        if kept is None:
-            raise Transient("the picture was not drawn")
+    Raises:
+        NoPicture: there is none and never will be.
+        Transient: it could not be drawn now.
+    """
+    path = _path(decision, ending)
+    if (kept := store.find_file(path)) is not None:
         return kept
+    _require_model(model, decision)
+    many, other = "too many pictures are requested at once", "another picture is being drawn"
+    with turn(WAITERS, 0, Transient(many)), turn(DRAWING, WAIT_S, Transient(other)):
+        if (kept := store.find_file(path)) is None:  # not drawn during the wait
+            ref = queries.observation_of(ledger, decision.upload_id, decision.content_sha256)
+            if ref is None:
+                raise NoPicture("the ledger has no observation of this content")
+            _draw(store, store.read(ref), model, decision)
+            kept = store.find_file(path)
+    if kept is None:
+        raise Transient("the picture was not drawn")
+    return kept
 
-    def _path(self, decision: TrackDecided, ending: str) -> str:
-        model = decision.analysis.model.digest[:16]
-        content = decision.content_sha256
-        return f"pictures/{model}/{content[:2]}/{content}.{ending}"
 
-    def _require_model(self, decision: TrackDecided) -> None:
-        """Refuse before a child is started: only the model that answered can draw its evidence."""
+def _path(decision: TrackDecided, ending: str) -> str:
+    content = decision.content_sha256
+    return f"pictures/{decision.analysis.model.digest[:16]}/{content[:2]}/{content}.{ending}"
+
+
+def _require_model(model: Path, decision: TrackDecided) -> None:
+    """Refuse before a child is started: only the model that answered can draw its evidence."""
+    try:
+        manifest = (model / MANIFEST).read_bytes()
+    except OSError as error:
+        raise Transient(f"the released model cannot be read: {error}") from error
+    if hashlib.sha256(manifest).hexdigest() != decision.analysis.model.digest:
+        raise NoPicture("another model answered; its evidence was not drawn then")
+
+
+def _draw(store: ArtefactStore, observation: bytes, model: Path, decision: TrackDecided) -> None:
+    with tempfile.TemporaryDirectory(prefix="earmark-picture-") as folder:
+        source = Path(folder) / "observation"
+        source.write_bytes(observation)
+        order = {
+            "observation": str(source),
+            "title": f"content {decision.content_sha256[:16]}",
+            "model": str(model),
+            "digest": decision.analysis.model.digest,
+            "alpha": decision.analysis.alpha,
+            "out": folder,
+        }
         try:
-            manifest = (self._settings.model / MANIFEST).read_bytes()
-        except OSError as error:
-            raise Transient(f"the released model cannot be read: {error}") from error
-        if hashlib.sha256(manifest).hexdigest() != decision.analysis.model.digest:
-            raise NoPicture("no_picture", "another model answered; its evidence was not drawn then")
-
-    def _draw(self, decision: TrackDecided) -> None:
-        ref = queries.observation_of(self._ledger, decision.upload_id, decision.content_sha256)
-        if ref is None:
-            raise NoPicture("no_picture", "the ledger has no observation of this content")
-        observation = self._store.read(ref)
-        with tempfile.TemporaryDirectory(prefix="earmark-picture-") as folder:
-            source = Path(folder) / "observation"
-            source.write_bytes(observation)
-            order = {
-                "observation": str(source),
-                "title": f"content {decision.content_sha256[:16]}",
-                "model": str(self._settings.model),
-                "digest": decision.analysis.model.digest,
-                "alpha": decision.analysis.alpha,
-                "out": folder,
-            }
-            try:
-                done = subprocess.run(
-                    [*CHILD, orjson.dumps(order)],
-                    capture_output=True,
-                    timeout=TIMEOUT_S,
-                    check=False,
-                    env=sandbox.environment(),
-                )
-            except subprocess.TimeoutExpired as late:
-                raise Transient(f"drawing took longer than {TIMEOUT_S:g} s") from late
-            error = done.stderr.decode(errors="replace").strip()
-            if done.returncode == 2:
-                raise NoPicture("no_picture", error[-300:])
-            if done.returncode != 0:
-                log.error("picture_failed", error=error[-2_000:])
-                raise Transient("the picture could not be drawn")
-            for ending in MEDIA:
-                drawn = (Path(folder) / f"evidence.{ending}").read_bytes()
-                self._store.keep_file(self._path(decision, ending), drawn)
+            done = subprocess.run(
+                [*CHILD, orjson.dumps(order)],
+                capture_output=True,
+                timeout=TIMEOUT_S,
+                check=False,
+                env=sandbox.environment(),
+            )
+        except subprocess.TimeoutExpired as late:
+            raise Transient(f"drawing took longer than {TIMEOUT_S:g} s") from late
+        error = done.stderr.decode(errors="replace").strip()
+        if done.returncode == 2:
+            raise NoPicture(error[-300:])
+        if done.returncode != 0:
+            log.error("picture_failed", error=error[-2_000:])
+            raise Transient("the picture could not be drawn")
+        for ending in MEDIA:
+            drawn = (Path(folder) / f"evidence.{ending}").read_bytes()
+            store.keep_file(_path(decision, ending), drawn)

@@ -1,8 +1,8 @@
 """Users: names, passwords (argon2id), roles; log-in with throttling."""
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from detector.errors import BadInput, Transient
+from streams.runtime.processes import turn
 from streams.services.accounts.roles import PEOPLE, Right, rights_of
 from streams.services.accounts.tokens import new_id
 from streams.store import accounts, audit
@@ -59,14 +60,8 @@ class TooBusy(Transient):
     """Too many passwords are checked at once; try again."""
 
 
-@contextmanager
-def _hashing() -> Iterator[None]:
-    if not HASHES.acquire(timeout=HASH_WAIT_S):
-        raise TooBusy("too many passwords are checked at once")
-    try:
-        yield
-    finally:
-        HASHES.release()
+def _hashing() -> AbstractContextManager[None]:
+    return turn(HASHES, HASH_WAIT_S, TooBusy("too many passwords are checked at once"))
 
 
 @dataclass(frozen=True)
@@ -115,8 +110,7 @@ def add(
         "created_at": datetime.now(UTC),
     }
     accounts.add_user(connection, row)
-    entry = audit.Entry(by, "user_created", user_id, {"role": role})
-    audit.append(connection, [entry])
+    audit.append(connection, audit.Entry(by, "user_created", user_id, {"role": role}))
     return User(user_id, name, role, by_oidc=oidc_subject is not None)
 
 
@@ -134,7 +128,6 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
     Raises:
         AccountError: no such user or role, or no admin would remain.
     """
-    entry = audit.Entry(by, "user_changed", user_id, {"role": role, "active": active})
     with ledger.transaction() as connection:
         audit.lock(connection)  # two admins who close each other's account must not both succeed
         user = find(connection, user_id)
@@ -147,7 +140,8 @@ def change(ledger: Ledger, user_id: str, *, role: str, active: bool, by: str) ->
         accounts.change_user(connection, user_id, role=role, active=active)
         if not active:
             accounts.end_access(connection, user_id)
-        audit.append(connection, [entry])
+        detail = {"role": role, "active": active}
+        audit.append(connection, audit.Entry(by, "user_changed", user_id, detail))
 
 
 def set_blind(ledger: Ledger, user: User, blind: bool) -> None:
@@ -217,12 +211,12 @@ def _log_in(ledger: Ledger, name: str, password: str, address: str, place: str) 
             if HASHER.check_needs_rehash(stored):
                 rehashed = HASHER.hash(password)
                 accounts.change_user(connection, row.user_id, password_hash=rehashed)
-            audit.append(connection, [audit.Entry(row.user_id, "login")])
+            audit.append(connection, audit.Entry(row.user_id, "login"))
             log.info("login", user_id=row.user_id, address=address)
             return User(*row)
         who = row.user_id if row else UNKNOWN
         actions = ("login_failed", "login_throttled") if closes else ("login_failed",)
-        audit.append(connection, [audit.Entry(who, action) for action in actions])
+        audit.append(connection, *(audit.Entry(who, action) for action in actions))
     log.warning(actions[-1], user_id=who, address=address)
     raise WrongLogin("wrong_login", "name and password do not go together")
 

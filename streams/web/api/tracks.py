@@ -10,9 +10,8 @@ from pydantic import BaseModel
 
 from streams.contract.records import TrackDecided
 from streams.contract.records.policy import StatementWritten
-from streams.services import timeline
+from streams.services import evidence_pictures, timeline
 from streams.services.accounts.keys import Key
-from streams.services.evidence_pictures import Pictures
 from streams.store import queries
 from streams.web.api.callers import CanRead
 from streams.web.api.pages import Id, Page, Reader
@@ -112,8 +111,8 @@ def statement(resources: Resources, decision_id: Id, caller: CanRead) -> Stateme
 )
 def evidence(resources: Resources, decision_id: Id, caller: CanRead) -> Response:
     """Return the numbers behind the picture of the evidence."""
-    picture = _picture(caller, resources, decision_id, "json")
-    return Response(orjson.dumps(orjson.loads(picture)), media_type="application/json")
+    drawn = _picture(caller, resources, decision_id, "json")
+    return Response(orjson.dumps(orjson.loads(drawn)), media_type="application/json")
 
 
 @router.get(
@@ -129,9 +128,8 @@ async def evidence_picture(resources: Resources, decision_id: Id, caller: CanRea
 
 
 def _picture(caller: Key, resources: AppResources, decision_id: str, ending: str) -> bytes:
-    return Pictures(resources.ledger, resources.store, resources.settings).of(
-        decision_for(caller, resources, decision_id), ending
-    )
+    decision, model = decision_for(caller, resources, decision_id), resources.settings.model
+    return evidence_pictures.picture(resources.ledger, resources.store, model, decision, ending)
 
 
 def decision_for(caller: Key, resources: AppResources, decision_id: str) -> TrackDecided:

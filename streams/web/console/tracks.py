@@ -6,9 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from streams.contract.records import TrackDecided, Upload
-from streams.services import timeline
+from streams.services import evidence_pictures, timeline
 from streams.services.accounts import users
-from streams.services.evidence_pictures import MEDIA, Pictures
 from streams.store import appeals, queries, track_list
 from streams.web.api.pages import Cursor, Id, Search
 from streams.web.console import waveform
@@ -60,13 +59,15 @@ def track(track_id: Id, visitor: CanRead) -> Response:
 def picture(decision_id: Id, ending: str, visitor: CanRead) -> Response:
     """Return the picture of a decision's evidence; the first time it is drawn."""
     resources = visitor.resources
-    if ending not in MEDIA:
+    if ending not in evidence_pictures.MEDIA:
         raise PageError(404, "There is no such picture.")
     decision = queries.decision(resources.ledger, decision_id)
     if decision is None:
         raise PageError(404, "There is no such decision.")
     visitor.views("evidence_seen", decision_id)
     visitor.must_not_be_blind(decision.track_id)
-    drawn = Pictures(resources.ledger, resources.store, resources.settings).of(decision, ending)
+    drawn = evidence_pictures.picture(
+        resources.ledger, resources.store, resources.settings.model, decision, ending
+    )
     headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
-    return Response(drawn, media_type=MEDIA[ending], headers=headers)
+    return Response(drawn, media_type=evidence_pictures.MEDIA[ending], headers=headers)

@@ -3,12 +3,13 @@
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from detector.errors import Transient
 from streams.services import evidence_pictures
-from streams.services.evidence_pictures import NoPicture, Pictures
+from streams.services.evidence_pictures import NoPicture, picture
 from tests.support.console import Console
 from tests.support.stories import tell
 
@@ -17,15 +18,14 @@ def test_while_one_is_drawn_few_wait_and_not_for_long(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evidence_pictures, "WAIT_S", 0.5)
-    monkeypatch.setattr(Pictures, "_require_model", lambda self, decision: None)
+    monkeypatch.setattr(evidence_pictures, "_require_model", lambda model, decision: None)
     resources = console.resources
-    drawing = Pictures(resources.ledger, resources.store, resources.settings)
     decided, _ = tell(resources.ledger)
 
     def ask(_: int) -> float:
         began = time.monotonic()
         with pytest.raises(Transient):
-            drawing.of(decided, "png")
+            picture(resources.ledger, resources.store, Path(), decided, "png")
         return time.monotonic() - began
 
     with evidence_pictures.DRAWING, ThreadPoolExecutor(12) as pool:
@@ -40,4 +40,4 @@ def test_no_process_starts_for_another_models_answer(
     resources = console.resources
     decided, _ = tell(resources.ledger)
     with pytest.raises(NoPicture, match="another model"):
-        Pictures(resources.ledger, resources.store, resources.settings).of(decided, "png")
+        picture(resources.ledger, resources.store, resources.settings.model, decided, "png")

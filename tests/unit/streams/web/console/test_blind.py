@@ -8,9 +8,8 @@ import sqlalchemy
 
 from streams.contract.records import TrackDecided
 from streams.contract.records.reviews import Appellant
-from streams.services import appeals, review_quality, reviews
+from streams.services import appeals, evidence_pictures, review_quality, reviews
 from streams.services.accounts import users
-from streams.services.evidence_pictures import Pictures
 from streams.store.account_tables import TASK_STATES as STATES
 from tests.support.console import Browser, Console
 from tests.support.stories import tell
@@ -46,7 +45,7 @@ LISTS += ["/check", "/appeals", "/queue?search=T-1&show=closed"]
 @pytest.fixture(autouse=True)
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no picture: who gets one has passed the check."""
-    monkeypatch.setattr(Pictures, "of", lambda self, decision, ending: b"All AI")
+    monkeypatch.setattr(evidence_pictures, "picture", lambda *arguments: b"All AI")
 
 
 @pytest.fixture
