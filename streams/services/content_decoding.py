@@ -1,11 +1,10 @@
 """Decoding each content once: what is stored of it is not decoded again."""
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -21,7 +20,6 @@ from streams.runtime.health import Health
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
 CONDITION = "decode_processes_run"
 
 
@@ -55,26 +53,24 @@ class ContentDecoder:
             InvalidAudio: it cannot be decoded.
             Transient: the store does not answer.
         """
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
         lock = self._locks.setdefault(sha256, asyncio.Lock())
         try:
             async with lock:
-                facts = await self._run(self.store.find, sha256)
-                known = None if facts is None else await self._run(self._find, sha256, facts)
+                facts = await in_thread(self.store.find, sha256)
+                known = None if facts is None else await in_thread(self._find, sha256, facts)
                 if known is not None:
                     metrics.DECODES.labels("reused").inc()
                     return known
                 with tracing.stage(FINGERPRINT.name, "decode"):
                     decoded = await self.pool.decode(path)
                 with tracing.stage(FINGERPRINT.name, "store"):
-                    content = await self._run(self._store, sha256, facts, decoded)
+                    content = await in_thread(self._store, sha256, facts, decoded)
                 metrics.DECODES.labels("decoded_again" if facts else "decoded").inc()
                 return content
         finally:
             if not lock.locked():  # no other upload waits; the next one finds it in the store
                 self._locks.pop(sha256, None)
-
-    async def _run(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
 
     def _find(self, sha256: str, facts: ContentFacts) -> Content | None:
         acoustics = self.store.acoustics(sha256)

@@ -8,7 +8,7 @@ model answers after the released one and decides nothing: its answers move metri
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,14 @@ from streams.runtime import metrics, tracing
 
 log = structlog.get_logger()
 
+Answer = Assessment | Exception
+"""What a model makes of an observation, or what the observation, alone, makes it raise."""
 Scores = tuple[Assessment, ShadowAnalysis | None]
 # The device's fault, not an observation's: no dead letter, the worker stops.
 DEVICE_FAULTS = (torch.AcceleratorError, torch.OutOfMemoryError)
 
 
-def _assessed(
-    model: Model, observations: Sequence[Observation], alpha: float
-) -> list[Assessment | Exception]:
+def _assessed(model: Model, observations: Sequence[Observation], alpha: float) -> list[Answer]:
     """Assess a batch; where it fails, each observation alone, so that only the offender fails."""
     try:
         return list(model.assess(observations, alpha))
@@ -42,12 +42,12 @@ def _assessed(
         return [_assessed(model, [observation], alpha)[0] for observation in observations]
 
 
+@dataclass(frozen=True)
 class ShadowModel:
     """The candidate, bound to the released model's name for its metrics."""
 
-    def __init__(self, candidate: Model, released: str) -> None:
-        self._model, self._released = candidate, released
-        self.digest = candidate.digest
+    model: Model
+    released: str
 
     @classmethod
     def load(cls, folder: Path, device: str, released: Model, alpha: float) -> "ShadowModel":
@@ -57,23 +57,25 @@ class ShadowModel:
         return cls(candidate, released.name)
 
     def assess(
-        self, observations: Sequence[Observation], decided: Sequence[Assessment], alpha: float
+        self, observations: Sequence[Observation], decided: Sequence[Answer], alpha: float
     ) -> list[ShadowAnalysis | None]:
-        """Return an answer beside each decided one; None where the candidate fails."""
-        answers = _assessed(self._model, observations, alpha)
+        """Return an answer beside each decided one; None where either model fails."""
+        answers = _assessed(self.model, observations, alpha)
         return list(map(self._beside, decided, answers))
 
-    def _beside(self, decided: Assessment, answer: Assessment | Exception) -> ShadowAnalysis | None:
-        names = (self._released, self._model.name)
+    def _beside(self, decided: Answer, answer: Answer) -> ShadowAnalysis | None:
+        if isinstance(decided, Exception):
+            return None
+        names = (self.released, self.model.name)
         if isinstance(answer, Exception):
-            log.error("shadow_failed", shadow=self._model.name, exc_info=answer)
+            log.error("shadow_failed", shadow=self.model.name, exc_info=answer)
             metrics.SHADOW.labels(*names, "failed").inc()
             return None
         metrics.SHADOW.labels(*names, compare(decided, answer)).inc()
         if decided.probability is not None and answer.probability is not None:
             distance = abs(decided.probability - answer.probability)
             metrics.SHADOW_DISTANCE.labels(*names).observe(distance)
-        model = ModelRef.model_validate(self._model, from_attributes=True)
+        model = ModelRef.model_validate(self.model, from_attributes=True)
         return ShadowAnalysis.model_validate(vars(answer) | {"model": model})
 
 
@@ -95,21 +97,16 @@ class Waiting:
     span: Any = None
 
 
+@dataclass(frozen=True)
 class Batcher:
     """Collects observations into batches for one scoring thread."""
 
-    def __init__(
-        self,
-        model: Model,
-        alpha: float,
-        size: int,
-        wait_s: float,
-        shadow: ShadowModel | None = None,
-    ) -> None:
-        self._model, self._alpha, self._size, self._wait_s = model, alpha, size, wait_s
-        self._shadow = shadow
-        self.shadow_digest = shadow.digest if shadow is not None else ""
-        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue()
+    model: Model
+    alpha: float
+    size: int
+    wait_s: float
+    shadow: ShadowModel | None = None
+    _waiting: asyncio.Queue[Waiting] = field(default_factory=asyncio.Queue)
 
     async def assess(self, observation: Observation) -> Scores:
         """Return the scores of one observation, scored with whatever else is waiting.
@@ -154,25 +151,22 @@ class Batcher:
                 waiting.scores.set_result(result)
 
     def _score(self, observations: list[Observation]) -> list[Scores | Exception]:
-        """Return the scores of each observation, or what it alone makes the model raise."""
-        results = _assessed(self._model, observations, self._alpha)
+        results = _assessed(self.model, observations, self.alpha)
         if fault := next((each for each in results if isinstance(each, DEVICE_FAULTS)), None):
             raise fault
-        good = {n: each for n, each in enumerate(results) if not isinstance(each, Exception)}
-        beside: dict[int, ShadowAnalysis | None] = {}
-        if self._shadow is not None and good:
-            seen, decided = [observations[n] for n in good], list(good.values())
-            beside = dict(zip(good, self._shadow.assess(seen, decided, self._alpha), strict=True))
+        shadows: Sequence[ShadowAnalysis | None] = [None] * len(results)
+        if self.shadow is not None:
+            shadows = self.shadow.assess(observations, results, self.alpha)
         return [
-            each if isinstance(each, Exception) else (each, beside.get(n))
-            for n, each in enumerate(results)
+            each if isinstance(each, Exception) else (each, shadow)
+            for each, shadow in zip(results, shadows, strict=True)
         ]
 
     async def _collect(self) -> list[Waiting]:
         batch = [await self._waiting.get()]
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._wait_s
-        while len(batch) < self._size and (left := until - loop.time()) > 0:
+        until = loop.time() + self.wait_s
+        while len(batch) < self.size and (left := until - loop.time()) > 0:
             try:
                 batch.append(await asyncio.wait_for(self._waiting.get(), left))
             except TimeoutError:

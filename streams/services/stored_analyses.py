@@ -2,7 +2,6 @@
 
 import hashlib
 
-from detector.observation.observation import VERSION
 from streams.contract.records import Analysis, InvalidRecord, Record, ShadowAnalysis, parse
 from streams.media.artefacts import ArtefactStore
 
@@ -26,13 +25,7 @@ def keep(store: ArtefactStore, name: str, made: StoredAnalysis) -> StoredAnalysi
     stands = _read(store.keep_answer(name, data))
     if stands is None:  # what was stored is damaged
         store.keep_answer(name, data, replace=True)
-        return made
-    return stands
-
-
-def is_final(made: StoredAnalysis, observation_version: int, shadow_digest: str) -> bool:
-    """Return whether to store it: another build, or a repaired shadow, may answer otherwise."""
-    return observation_version == VERSION and (not shadow_digest or made.shadow is not None)
+    return stands or made
 
 
 def _read(data: bytes | None) -> StoredAnalysis | None:

@@ -46,7 +46,6 @@ class Classifying:
     """The stage, with the resources that it takes."""
 
     model: ModelRef
-    alpha: float
     store: ArtefactStore
     batcher: Batcher
     threads: ThreadPoolExecutor
@@ -70,10 +69,10 @@ class Classifying:
 
     async def _analysed(self, event: TrackFingerprinted) -> StoredAnalysis:
         """Return the analysis that stands for this content, model, shadow and alpha."""
-        observation, shadow_digest = event.observation, self.batcher.shadow_digest
+        observation, alpha, candidate = event.observation, self.batcher.alpha, self.batcher.shadow
         digests = (event.content_sha256, observation.sha256, self.model.digest)
-        analysis_id = stable_id("ana", *digests, repr(self.alpha))
-        name = stable_id("ans", analysis_id, shadow_digest)
+        analysis_id = stable_id("ana", *digests, repr(alpha))
+        name = stable_id("ans", analysis_id, candidate.model.digest if candidate else "")
         in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
         known = await in_thread(stored_analyses.find, self.store, name)
         if known is not None:
@@ -86,11 +85,11 @@ class Classifying:
         assessment, shadow = scores
         metrics.CLASSIFIED.labels("scored").inc()
         analysis = Analysis(
-            analysis_id=analysis_id, alpha=self.alpha, model=self.model, **asdict(assessment)
+            analysis_id=analysis_id, alpha=alpha, model=self.model, **asdict(assessment)
         )
         made = StoredAnalysis(analysis=analysis, shadow=shadow)
-        if not stored_analyses.is_final(made, observation.version, shadow_digest):
-            return made
+        if observation.version != VERSION or (candidate and shadow is None):
+            return made  # another build, or a repaired candidate, may answer otherwise
         return await in_thread(stored_analyses.keep, self.store, name, made)
 
     def _read(self, reference: ObservationRef) -> Observation:
@@ -126,7 +125,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     metrics.MODEL_INFO.labels(model.name, model.digest).set(1)
     try:
         with ThreadPoolExecutor(4, thread_name_prefix="read") as threads:
-            stage = Classifying(reference, alpha, store, batcher, threads)
+            stage = Classifying(reference, store, batcher, threads)
             yield each(NAME, TrackFingerprinted, stage.handle)
     finally:
         scoring.cancel()

@@ -58,7 +58,7 @@ async def classified(
     scoring = asyncio.create_task(batcher.run())
     reference = ModelRef(name=MODEL.name, version=MODEL.version, digest=MODEL.digest)
     with ThreadPoolExecutor(2) as threads:
-        work = Classifying(reference, 0.01, store, batcher, threads)
+        work = Classifying(reference, store, batcher, threads)
         outputs = [await work.handle(event(one, matches)) for one in references]
     scoring.cancel()
     records = [output.record for (output,) in outputs]
