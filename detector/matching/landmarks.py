@@ -16,7 +16,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from detector.audio.framing import Framer, overlapping, running_maximum
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from detector.types import FloatArray
 
 LANDMARKS_VERSION: Final = 1
@@ -42,11 +42,8 @@ _MAX_BYTES: Final = 2**24
 _MAX_LANDMARKS: Final = 2**21  # four hours hold a quarter of that
 
 
-class NotLandmarks(BadInput):
+class NotLandmarks(SingleReason, reason="not_landmarks"):
     """Bytes that are no landmarks of this version."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("not_landmarks", detail)
 
 
 @dataclass(frozen=True)

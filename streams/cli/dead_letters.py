@@ -109,7 +109,6 @@ def replay(
 
     Replaying twice is harmless: the same message gives the same decision under the same id.
     """
-    from streams.runtime.kafka.clients import open_producer
     from streams.services import dead_letter_text, dead_letters
     from streams.store.dead_letter_store import DeadLetterFilter
 
@@ -130,21 +129,12 @@ def replay(
             outcome = dead_letters.Outcome(letter, attempt=letter.attempts + 1, refused=refusal)
             echo(dead_letter_text.outcome(outcome))
         raise SystemExit(any(refusals))
-    settings = settings_of(state)
-    producer = open_producer(settings, "replay")
+    actor = dead_letters.Operator(operator(by), why)
     refused = sent = 0
-    try:
-        replayed = dead_letters.replay(
-            *(ledger, producer, letters, dead_letters.Operator(operator(by), why)),
-            timeout_s=2 * settings.request_timeout_s,
-            max_attempts=most,
-        )
-        for outcome in replayed:
-            echo(dead_letter_text.outcome(outcome))
-            sent += outcome.sent_to is not None
-            refused += outcome.refused is not None
-    finally:
-        producer.close(timeout=settings.request_timeout_s)
+    for outcome in dead_letters.replay(ledger, settings_of(state), letters, actor, most):
+        echo(dead_letter_text.outcome(outcome))
+        sent += outcome.sent_to is not None
+        refused += outcome.refused is not None
     echo(f"{sent} replayed, {refused} not")
     raise SystemExit(1 if refused else 0)
 

@@ -256,7 +256,6 @@ def redecide(
 ) -> None:
     """Decide tracks again from stored facts, by the running policy."""
     from streams.contract.records import Cause
-    from streams.policy.bundle import load
     from streams.policy.registry import keys_of_entry
     from streams.services.policies.backtest import backtest
     from streams.services.policies.publishing import reopen, running
@@ -264,7 +263,7 @@ def redecide(
     from streams.store.track_facts import TrackFacts
 
     settings, ledger = settings_of(state), ledger_of(state)
-    bundle = running(ledger, load(settings.policy))
+    bundle = running(settings, ledger)
     if entry:
         registry, _ = TrackFacts(ledger).registry("", fresh=True)
         keys = {

@@ -21,7 +21,7 @@ import numpy as np
 import orjson
 import zstandard
 
-from detector.errors import BadInput
+from detector.errors import BadInput, SingleReason
 from detector.matching.alignment import Recording
 from detector.matching.landmarks import LANDMARKS_VERSION, Landmarks
 from streams.known.banks import AuditLine, Bank, Banks, By, described
@@ -37,11 +37,8 @@ _NAMES: Final = ("bank", "item_id", "content_sha256", "pcm_sha256", "duration_s"
 _Record = tuple[dict[str, Any], bytes, bytes]
 
 
-class WrongArchive(BadInput):
+class WrongArchive(SingleReason, reason="wrong_archive"):
     """The file is no archive of banks, or is damaged; nothing of it was used."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("wrong_archive", detail)
 
 
 def snapshot(banks: Banks, path: Path, names: Iterable[str] | None = None) -> int:

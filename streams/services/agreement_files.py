@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from streams.contract.records import faults
 from streams.contract.records.rights import (
     GeneratorEntry,
@@ -80,11 +80,8 @@ GENERATOR: Final[Columns] = {
 COLUMNS: Final = ENTRY.keys() | GENERATOR.keys()
 
 
-class WrongRights(BadInput):
+class WrongRights(SingleReason, reason="wrong_rights"):
     """A line of a file is no entry; the message contains its number and the reason."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("wrong_rights", detail)
 
 
 def read(path: Path) -> Iterator[Given]:

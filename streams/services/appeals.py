@@ -115,7 +115,7 @@ def receive(
         )
         outbox.publish(connection, topics.APPEALS_CHANGED, appeal)
         detail = {"decision": decision_id, "grounds": grounds}
-        audit.append(connection, [audit.Entry(by, "appeal_received", number, detail)])
+        audit.append(connection, audit.Entry(by, "appeal_received", number, detail))
     return appeal
 
 
@@ -160,7 +160,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
         if not outbox.publish(connection, topics.APPEALS_CHANGED, after):
             raise BadAppeal(*QUICKER)
         detail = {"state": step.state, "interim_relief": after.interim_relief}
-        audit.append(connection, [audit.Entry(user.user_id, "appeal_changed", number, detail)])
+        audit.append(connection, audit.Entry(user.user_id, "appeal_changed", number, detail))
     return after
 
 

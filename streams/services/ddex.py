@@ -16,7 +16,7 @@ import defusedxml
 from defusedxml.ElementTree import fromstring
 from pydantic import ValidationError
 
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from streams.contract.records import (
     Contains,
     Contributor,
@@ -33,11 +33,8 @@ CONTAINS: Final[tuple[Contains, ...]] = get_args(Contains)
 _VERSION: Final = re.compile(r"/ern/(\d)(\d)(\d)?$")
 
 
-class WrongDdex(BadInput):
+class WrongDdex(SingleReason, reason="wrong_ddex"):
     """The message cannot be read, or is none."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("wrong_ddex", detail)
 
 
 def uploads(path: Path) -> list[Upload]:
@@ -85,7 +82,7 @@ class _Message:
     def __init__(self, root: Element, folder: Path) -> None:
         self._folder = folder
         self._parties = {
-            _text(party, "PartyReference"): _first(party, "FullName") or _first(party, "PartyName")
+            _text(party, "PartyReference"): _first(party, "FullName", "PartyName")
             for party in root.iterfind(".//{*}Party")
         }
         self._message = _ddex_message(root)
@@ -96,7 +93,7 @@ class _Message:
         self._artwork = next((extent for extent in CONTAINS if extent in images), None)
 
     def upload(self, recording: Element) -> Upload | None:
-        uri = _first(recording, "URI") or _first(recording, "FileName")
+        uri = _first(recording, "URI", "FileName")
         if uri is None:
             return None  # a reference without a file: nothing was delivered
         isrc = _first(recording, "ISRC")
@@ -128,13 +125,9 @@ class _Message:
         for element in recording:
             if _local(element) not in ("Contributor", "DisplayArtist"):
                 continue
-            special = _first(element, "SpecialContributor") or _first(
-                element, "SpecialDisplayArtist"
-            )
+            special = _first(element, "SpecialContributor", "SpecialDisplayArtist")
             machine = special == GENERATIVE
-            reference = _first(element, "ContributorPartyReference") or _first(
-                element, "ArtistPartyReference"
-            )
+            reference = _first(element, "ContributorPartyReference", "ArtistPartyReference")
             name = special or self._parties.get(reference) or reference
             if name is None or (_local(element) == "DisplayArtist" and not machine):
                 continue
@@ -214,7 +207,7 @@ def _uri(filename: str, folder: Path) -> str:
 
 def _sha256(recording: Element) -> str | None:
     for element in recording.iterfind(".//{*}HashSum"):
-        algorithm = _first(element, "Algorithm") or _first(element, "HashSumAlgorithmType") or ""
+        algorithm = _first(element, "Algorithm", "HashSumAlgorithmType") or ""
         value = _first(element, "HashSumValue") or _stripped(element) or _first(element, "HashSum")
         if value and algorithm.upper().replace("-", "") in ("SHA256", "SHA2"):
             digest = value.casefold()
@@ -235,9 +228,9 @@ def _text(element: Element, name: str, path: str = "") -> str | None:
     return next(filter(None, map(_stripped, element.iterfind(f"{path}{{*}}{name}"))), None)
 
 
-def _first(element: Element, name: str) -> str | None:
-    """Return the text of the first descendant of a name that has any."""
-    return _text(element, name, ".//")
+def _first(element: Element, *names: str) -> str | None:
+    """Return the text of the first descendant of a name that has any, by the first such name."""
+    return next(filter(None, (_text(element, name, ".//") for name in names)), None)
 
 
 def _contains(element: Element, name: str) -> Contains | None:

@@ -14,6 +14,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from streams.contract import dead_letters, topics
+from streams.runtime.kafka.clients import open_producer
+from streams.runtime.settings import Settings
 from streams.store import audit, dead_letter_store
 from streams.store.database import Connection, Ledger, LedgerAway
 from streams.store.dead_letter_store import Action, DeadLetter
@@ -61,36 +63,38 @@ def refusal(letter: DeadLetter, max_attempts: int | None = None) -> str | None:
 
 def replay(
     ledger: Ledger,
-    producer: KafkaProducer,
+    settings: Settings,
     letters: Sequence[DeadLetter],
     by: Operator,
-    *,
-    timeout_s: float,
     max_attempts: int | None = None,
 ) -> Iterator[Outcome]:
     """Replay dead letters in the order given; yield the outcome of each.
 
     Raises:
+        BrokerAway: nothing was sent.
         LedgerAway: the messages of the last window were sent, but not stored as replayed.
     """
-    for start in range(0, len(letters), WINDOW):
-        window = letters[start : start + WINDOW]
-        pending = [_send(producer, letter, max_attempts) for letter in window]
-        outcomes = [_settle(outcome, future, timeout_s) for outcome, future in pending]
-        actions = [
-            _action(outcome.letter, "replayed", by, outcome.attempt, outcome.sent_to)
-            for outcome in outcomes
-            if outcome.sent_to is not None
-        ]
-        try:
-            with ledger.transaction() as connection:
-                _record(connection, by, actions)
-        except LedgerAway as error:
-            raise LedgerAway(
-                f"{len(actions)} messages were replayed and that could not be noted; to replay "
-                f"them once more is harmless: {error}"
-            ) from error
-        yield from outcomes
+    producer, timeout_s = open_producer(settings, "replay"), settings.request_timeout_s
+    try:
+        for start in range(0, len(letters), WINDOW):
+            window = letters[start : start + WINDOW]
+            pending = [_send(producer, letter, max_attempts) for letter in window]
+            outcomes = [_settle(outcome, future, 2 * timeout_s) for outcome, future in pending]
+            _record_replays(ledger, by, [one for one in outcomes if one.sent_to is not None])
+            yield from outcomes
+    finally:
+        producer.close(timeout=timeout_s)
+
+
+def _record_replays(ledger: Ledger, by: Operator, sent: Sequence[Outcome]) -> None:
+    try:
+        with ledger.transaction() as connection:
+            _record(connection, "replayed", by, sent)
+    except LedgerAway as error:
+        raise LedgerAway(
+            f"{len(sent)} messages were replayed and that could not be noted; to replay "
+            f"them once more is harmless: {error}"
+        ) from error
 
 
 def drop(ledger: Ledger, letters: Sequence[DeadLetter], by: Operator) -> list[DeadLetter]:
@@ -106,31 +110,31 @@ def drop(ledger: Ledger, letters: Sequence[DeadLetter], by: Operator) -> list[De
         audit.lock(connection)  # of two people at once, the second finds them dropped
         before = dead_letter_store.dropped(connection, [one.dead_letter_id for one in letters])
         new = [letter for letter in letters if letter.dead_letter_id not in before]
-        actions = [_action(letter, "dropped", by, letter.attempts) for letter in new]
-        _record(connection, by, actions)
+        _record(connection, "dropped", by, [Outcome(letter, letter.attempts) for letter in new])
     return new
 
 
-def _action(
-    letter: DeadLetter,
+def _record(
+    connection: Connection,
     action: Literal["replayed", "dropped"],
     by: Operator,
-    attempt: int,
-    sent_to: str | None = None,
-) -> Action:
-    settled = (letter.dead_letter_id, action, by.name, by.why, attempt, sent_to)
-    return Action(*settled, datetime.now(UTC), letter.upload_id, letter.track_id)
-
-
-def _record(connection: Connection, by: Operator, actions: Sequence[Action]) -> None:
-    if actions:
-        dead_letter_store.record(connection, actions)
-        actor, detail = by.user_id or by.name, {"why": by.why}
-        entries = [
-            audit.Entry(actor, f"dead_letter_{action.action}", action.dead_letter_id, detail)
-            for action in actions
-        ]
-        audit.append(connection, entries)
+    settled: Sequence[Outcome],
+) -> None:
+    if not settled:
+        return
+    now, actor, why = datetime.now(UTC), by.user_id or by.name, {"why": by.why}
+    actions = [
+        Action(
+            *(one.letter.dead_letter_id, action, by.name, by.why, one.attempt, one.sent_to, now),
+            *(one.letter.upload_id, one.letter.track_id),
+        )
+        for one in settled
+    ]
+    dead_letter_store.record(connection, actions)
+    done = f"dead_letter_{action}"
+    audit.append(
+        connection, *(audit.Entry(actor, done, one.dead_letter_id, why) for one in actions)
+    )
 
 
 def _send(

@@ -5,13 +5,12 @@ The audit log remains, which contains ids only. Kafka deletes the topics by age 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from detector.errors import Transient
-from streams.media.artefacts import ArtefactStore
+from streams.media.artefacts import ArtefactStore, store_errors
 from streams.store import audit, erasure
 from streams.store.database import Ledger
 
@@ -51,7 +50,10 @@ def erase(
         known = erasure.known_tracks(connection, ids)
     files = tuple(path for content in contents for path in _files(store, content))
     if really:
-        _remove(store, files)
+        with store_errors():
+            for path in files:
+                with suppress(FileNotFoundError):
+                    store.filesystem.rm_file(path)
     rows: Counter[str] = Counter()
     with ledger.transaction() as connection:
         for table, count in erasure.rows(connection, ids, really=really):
@@ -59,25 +61,14 @@ def erase(
         if really:
             detail = {"rows": sum(rows.values()), "files": len(files)}
             entries = (audit.Entry(who, "track_forgotten", track_id, detail) for track_id in ids)
-            audit.append(connection, entries)
+            audit.append(connection, *entries)
     return Erased(+rows, files, tuple(shared), tuple(sorted(set(ids) - known)))
 
 
-def _files(store: ArtefactStore, content: str) -> Iterator[str]:
-    """Yield the artefacts of a content: observations, provenance, the upload, pictures."""
+def _files(store: ArtefactStore, content: str) -> list[str]:
+    """Return the artefacts of a content: observations, provenance, the upload, pictures."""
     if len(content) != 64 or not content.isalnum():
-        return
-    try:
-        for pattern in PLACES:
-            yield from sorted(store.filesystem.glob(f"{store.root}/{pattern.format(content)}"))
-    except Exception as error:
-        raise Transient(f"artefact store: {error!r}") from error
-
-
-def _remove(store: ArtefactStore, files: Collection[str]) -> None:
-    try:
-        for path in files:
-            with suppress(FileNotFoundError):
-                store.filesystem.rm_file(path)
-    except Exception as error:
-        raise Transient(f"artefact store: {error!r}") from error
+        return []
+    places = [f"{store.root}/{pattern.format(content)}" for pattern in PLACES]
+    with store_errors():
+        return [path for place in places for path in sorted(store.filesystem.glob(place))]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from streams.contract.records import stable_id
 from streams.services.accounts.users import User
 from streams.store import audit, reviews, task_states
@@ -24,11 +24,8 @@ from streams.store.database import Ledger
 Z: Final = 1.96
 
 
-class BadGolden(BadInput):
+class BadGolden(SingleReason, reason="bad_golden"):
     """This cannot be a golden track; the detail contains the reason."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("bad_golden", detail)
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,12 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Lower and upper bound."""
-        return wilson(self.good, self.count)
+        if self.count == 0:
+            return 0.0, 1.0
+        p, per_case = self.good / self.count, Z * Z / self.count
+        middle = (p + per_case / 2) / (1 + per_case)
+        half = Z * sqrt((p * (1 - p) + per_case / 4) / self.count) / (1 + per_case)
+        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,6 @@ class Figures:
     appeals: Share
     golden_tracks: int
     second_open: int
-
-
-def wilson(good: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share."""
-    if count == 0:
-        return 0.0, 1.0
-    p, z2 = good / count, Z * Z
-    middle = (p + z2 / (2 * count)) / (1 + z2 / count)
-    half = Z * sqrt(p * (1 - p) / count + z2 / (4 * count * count)) / (1 + z2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
@@ -136,7 +128,7 @@ def ask_twice(ledger: Ledger, user: User, count: int) -> int:
                 opened_at=now,
             )
         detail = {"asked": count, "opened": len(chosen)}
-        audit.append(connection, [audit.Entry(user.user_id, "second_reviews_opened", "", detail)])
+        audit.append(connection, audit.Entry(user.user_id, "second_reviews_opened", "", detail))
     return len(chosen)
 
 
@@ -169,7 +161,7 @@ def give_golden(ledger: Ledger, user: User) -> int:
                 opened_at=now,
             )
         detail = {"opened": len(tracks)}
-        audit.append(connection, [audit.Entry(user.user_id, "golden_given", "", detail)])
+        audit.append(connection, audit.Entry(user.user_id, "golden_given", "", detail))
     return len(tracks)
 
 

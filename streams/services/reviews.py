@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from streams.contract import topics
 from streams.contract.records import Component, Extent, stable_id
 from streams.contract.records.reviews import Finding, ReviewDecided, Reviewer
@@ -39,14 +39,16 @@ REASONS: Final = {
 }
 UNDO: Final = "R-UNDONE"
 OTHER: Final = "R-OTHER"
+# The fields that an undo has in common with its verdict.
+SUBJECT: Final = {
+    *("task_id", "track_id", "upload_id", "decision_id", "content_sha256"),
+    *("confidence", "blind", "second_review_of"),
+}
 Outcome = Literal["confirm", "correct", "reject_flag", "insufficient_evidence", "escalate"]
 
 
-class NotYours(BadInput):
+class NotYours(SingleReason, reason="not_yours"):
     """The task is closed, held by another reviewer, or not for this one."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("not_yours", detail)
 
 
 def blind_tracks(connection: Connection, user: User, track_ids: Collection[str]) -> frozenset[str]:
@@ -70,7 +72,7 @@ def take(ledger: Ledger, task_id: str, user: User) -> datetime:
     with ledger.transaction() as connection:
         result = task_states.take(connection, task_id, user.user_id, now, until)
         if result == "taken":
-            audit.append(connection, [audit.Entry(user.user_id, "task_taken", task_id)])
+            audit.append(connection, audit.Entry(user.user_id, "task_taken", task_id))
     if result is None:
         raise NotYours(why_not(ledger, task_id, user))
     return until
@@ -113,7 +115,7 @@ def put_back(ledger: Ledger, task_id: str, user: User) -> None:
     """Return a task to the queue; a task that this user does not hold stays as it is."""
     with ledger.transaction() as connection:
         if task_states.release(connection, task_id, user.user_id):
-            audit.append(connection, [audit.Entry(user.user_id, "task_put_back", task_id)])
+            audit.append(connection, audit.Entry(user.user_id, "task_put_back", task_id))
 
 
 def why_not(ledger: Ledger, task_id: str, user: User) -> str:
@@ -133,11 +135,8 @@ def why_not(ledger: Ledger, task_id: str, user: User) -> str:
     return "another reviewer is working on it"
 
 
-class BadVerdict(BadInput):
+class BadVerdict(SingleReason, reason="bad_verdict"):
     """The form is incomplete or contradicts itself; the detail contains the correction."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("bad_verdict", detail)
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,7 @@ def give(ledger: Ledger, task_id: str, user: User, form: Form) -> ReviewDecided:
             verdict = _record(task, content, user, form, verdict_id)
             outbox.publish(connection, topics.REVIEWS_DECIDED, verdict)
             detail = {"outcome": verdict.outcome, "extent": verdict.extent, "verdict": verdict_id}
-            audit.append(connection, [audit.Entry(user.user_id, "verdict_given", task_id, detail)])
+            audit.append(connection, audit.Entry(user.user_id, "verdict_given", task_id, detail))
             if form.outcome == "escalate":
                 task_states.escalate(connection, task_id, user.user_id)
             return verdict
@@ -248,29 +247,21 @@ def undo(ledger: Ledger, verdict_id: str, user: User) -> str:
             raise NotYours("it is the verdict of another reviewer")
         if task is None or task.verdict_id != verdict_id:
             raise NotYours("this verdict no longer stands")
-        undone = before.model_copy(
-            update={
-                "verdict_id": stable_id("vrd", verdict_id, "undo"),
-                "reviewer": Reviewer(id=user.user_id, role=user.role),
-                "outcome": "insufficient_evidence",
-                "extent": None,
-                "components": (),
-                "findings": (),
-                "evidence_considered": (),
-                "pinned_until": None,
-                "reason_codes": (UNDO,),
-                "notes": None,
-                "note_public": None,
-                "time_spent_ms": 0,
-                "training_use_allowed": False,
-                "undoes": verdict_id,
-                "decided_at": datetime.now(UTC),
-            }
+        undone = ReviewDecided(
+            **before.model_dump(include=SUBJECT),
+            verdict_id=stable_id("vrd", verdict_id, "undo"),
+            reviewer=Reviewer(id=user.user_id, role=user.role),
+            outcome="insufficient_evidence",
+            reason_codes=(UNDO,),
+            time_spent_ms=0,
+            undoes=verdict_id,
+            decided_at=datetime.now(UTC),
         )
         outbox.publish(connection, topics.REVIEWS_DECIDED, undone)
         until = undone.decided_at + LEASE
         task_states.return_to(connection, before.task_id, user.user_id, until)
         detail = {"verdict": verdict_id}
-        entry = audit.Entry(user.user_id, "verdict_undone", before.task_id, detail)
-        audit.append(connection, [entry])
+        audit.append(
+            connection, audit.Entry(user.user_id, "verdict_undone", before.task_id, detail)
+        )
     return before.task_id

@@ -5,12 +5,13 @@ can be replayed as any other. The audit log has an entry for each consumer group
 """
 
 import time
+from contextlib import suppress
 from typing import Any, Final
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import CorruptRecordError, KafkaError, MessageSizeTooLargeError
 
-from detector.errors import BadInput
+from detector.errors import BadInput, SingleReason
 from streams.contract import dead_letters, processes, topics
 from streams.contract.dead_letters import Message
 from streams.runtime.kafka.clients import open_producer, open_reader, poll
@@ -24,11 +25,8 @@ from streams.store.database import Ledger
 POLL_MS: Final = 500
 
 
-class CannotSkip(BadInput):
+class CannotSkip(SingleReason, reason="cannot_skip"):
     """There is no such record, or no process stands before it."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("cannot_skip", detail)
 
 
 def stopped_at(admin: Any, settings: Settings, place: str, process: str | None) -> list[str]:
@@ -108,17 +106,15 @@ def _read(settings: Settings, partition: TopicPartition, offset: int) -> Message
 
 def _bury(settings: Settings, message: Message, process: str, by: Operator) -> None:
     error = BadInput("skipped", f"{by.name}: {by.why}")
-    producer: KafkaProducer = open_producer(settings, "skip")
+    producer = open_producer(settings, "skip")
     try:
         for letter in (dead_letters.exact_letter, dead_letters.bare_letter):
             sent = letter(message, process, error)
-            try:
-                headers = list(sent.headers)
+            headers = list(sent.headers)
+            with suppress(MessageSizeTooLargeError):
                 future = producer.send(sent.topic, key=sent.key, value=sent.value, headers=headers)
                 future.get(timeout=2 * settings.request_timeout_s)
                 return
-            except MessageSizeTooLargeError:
-                continue
     except KafkaError as refused:
         raise BrokerAway(f"no acknowledgement: {refused!r}") from refused
     finally:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from detector.errors import BadInput, EarmarkError
+from detector.errors import BadInput, EarmarkError, SingleReason
 from streams.media.fetch_http import Http, host_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
@@ -43,11 +43,8 @@ ATTEMPTS: Final = 7
 CLAIM: Final = timedelta(seconds=EACH * ANSWER_S + 30)  # then another process may try
 
 
-class BadWebhook(BadInput):
+class BadWebhook(SingleReason, reason="bad_webhook"):
     """The address or the events are not valid; the detail contains the correction."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("bad_webhook", detail)
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def end(ledger: Ledger, webhook_id: str, by: str) -> None:
     """Deactivate a webhook and give up its waiting deliveries."""
     with ledger.transaction() as connection:
         if webhooks.end(connection, webhook_id):
-            audit.append(connection, [audit.Entry(by, "webhook_ended", webhook_id)])
+            audit.append(connection, audit.Entry(by, "webhook_ended", webhook_id))
 
 
 def all_webhooks(ledger: Ledger) -> list[Webhook]:
@@ -113,7 +110,7 @@ def replay(ledger: Ledger, webhook_id: str, since: datetime, by: str) -> int:
     with ledger.transaction() as connection:
         count = webhooks.replay(connection, webhook_id, since)
         detail = {"since": since.isoformat(), "deliveries": count}
-        audit.append(connection, [audit.Entry(by, "webhook_replayed", webhook_id, detail)])
+        audit.append(connection, audit.Entry(by, "webhook_replayed", webhook_id, detail))
     return count
 
 
@@ -133,15 +130,15 @@ def _failures_logged() -> Iterator[None]:
         log.exception("webhooks_failed")
 
 
-class Sender:
+class Sender(threading.Thread):
     """Use ``start`` and ``stop``; several processes may send side by side."""
 
     def __init__(self, ledger: Ledger, http: Http, first_pause_s: float = FIRST_PAUSE_S) -> None:
+        super().__init__(name="webhooks", daemon=True)
         self._ledger, self._http, self._first_pause_s = ledger, http, first_pause_s
-        self._stop, self._wake = threading.Event(), threading.Event()
+        self._stopping, self._wake = threading.Event(), threading.Event()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook")
         self._busy: dict[str, Future[None]] = {}  # by webhook
-        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     @classmethod
     def from_settings(cls, ledger: Ledger, settings: Settings) -> "Sender":
@@ -149,21 +146,18 @@ class Sender:
         hosts = filter(None, (host.strip().lower() for host in settings.webhook_hosts.split(",")))
         return cls(ledger, Http(ANSWER_S, hosts=frozenset(hosts)))
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
     def stop(self) -> None:
         """Stop after the posts in progress."""
-        self._stop.set()
+        self._stopping.set()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(5)
+        if self.is_alive():
+            self.join(5)
         wait(list(self._busy.values()), 5)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def run(self) -> None:
+        """Send until stopped."""
+        while not self._stopping.is_set():
             with _failures_logged():
                 self.send_due()
             self._wake.wait(LOOK_S)
@@ -190,7 +184,7 @@ class Sender:
         """Post to one webhook in order, until an attempt fails."""
         with _failures_logged():  # claimed deliveries are due again later
             for place, row in enumerate(rows):
-                if self._stop.is_set():
+                if self._stopping.is_set():
                     with self._ledger.transaction() as connection:
                         webhooks.put_off(connection, rows[place:], datetime.now(UTC))
                     return

@@ -13,7 +13,7 @@ import hmac
 import json
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -87,10 +87,10 @@ def transaction(ledger: Ledger, entry: Entry) -> Iterator[Connection]:
     """Begin the one transaction of a use case; its audit entry is a part of it."""
     with ledger.transaction() as connection:
         yield connection
-        append(connection, [entry])
+        append(connection, entry)
 
 
-def append(connection: Connection, entries: Iterable[Entry]) -> None:
+def append(connection: Connection, *entries: Entry) -> None:
     """Add entries in the caller's transaction.
 
     Raises:
@@ -135,7 +135,7 @@ def begin_key(ledger: Ledger) -> None:
     """Write the first entry with the key, where there is a key and no such entry yet."""
     with ledger.transaction() as connection:
         if _keys(connection) and not head(connection)[1].startswith(KEYED):
-            append(connection, [Entry("start", "audit_key_used")])
+            append(connection, Entry("start", "audit_key_used"))
 
 
 def _clean(text: str) -> str:
@@ -195,18 +195,14 @@ def _fault(row: Any, sequence: int, previous: str, keys: tuple[bytes, ...]) -> s
     return None if row.hash in expected else f"entry {sequence} has been changed"
 
 
-class Views:
+class Views(threading.Thread):
     """Stores views a moment later, in a thread of its own."""
 
     def __init__(self, ledger: Ledger) -> None:
+        super().__init__(name="audit", daemon=True)
         self._ledger = ledger
         self._waiting: queue.Queue[Entry | None] = queue.Queue(MOST_VIEWS)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        self._stopping = threading.Event()
 
     def note(self, entry: Entry) -> None:
         """Take an entry; never blocks."""
@@ -217,16 +213,17 @@ class Views:
 
     def stop(self) -> None:
         """Store the waiting entries and stop."""
-        self._stop.set()
-        if self._thread.is_alive():
+        self._stopping.set()
+        if self.is_alive():
             self._waiting.put(None)
-            self._thread.join(5)
+            self.join(5)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Store until stopped."""
         more = True
         while more:
             batch = [self._waiting.get()]
-            self._stop.wait(GATHER_S)
+            self._stopping.wait(GATHER_S)
             while not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
             more = None not in batch
@@ -237,11 +234,11 @@ class Views:
         while True:
             try:
                 with self._ledger.transaction() as connection:
-                    append(connection, entries)
+                    append(connection, *entries)
                 return
             except Transient as error:
                 log.warning("audit_views_wait", error=str(error), count=len(entries))
-                if self._stop.wait(RETRY_S):
+                if self._stopping.wait(RETRY_S):
                     log.error("audit_views_lost", count=len(entries))
                     return
             except Exception:

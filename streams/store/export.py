@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 import orjson
 from sqlalchemy import Connection, Date, LargeBinary, Table, select, tuple_
 
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from streams.contract.vocabulary import NEUTRAL
 from streams.store import task_states
 from streams.store.account_tables import LINKS, LOGIN_ATTEMPTS, SESSIONS
@@ -30,11 +30,8 @@ LEFT_OUT: Final = (SESSIONS, LINKS, LOGIN_ATTEMPTS)
 PAGE: Final = 2_000
 
 
-class BadExport(BadInput):
+class BadExport(SingleReason, reason="bad_export"):
     """The file is no export of a ledger, or one of a later release."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("bad_export", detail)
 
 
 def tables() -> list[Table]:

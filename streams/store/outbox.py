@@ -69,18 +69,14 @@ def put(connection: Connection, topic: str, record: Record) -> None:
     connection.execute(insert(OUTBOX).values(row))
 
 
-class Relay:
+class Relay(threading.Thread):
     """Publishes unsent rows in a thread of its own until stopped."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        super().__init__(name="outbox", daemon=True)
         self._ledger, self._settings = ledger, settings
-        self._stop, self._wake = threading.Event(), threading.Event()
+        self._stopping, self._wake = threading.Event(), threading.Event()
         self._producer: Any = None  # kafka-python has no types
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
 
     def wake(self) -> None:
         """Look for unsent rows now."""
@@ -88,20 +84,21 @@ class Relay:
 
     def stop(self) -> None:
         """Finish the current batch and stop."""
-        self._stop.set()
+        self._stopping.set()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(10)
+        if self.is_alive():
+            self.join(10)
         if self._producer is not None:
             self._producer.close(timeout=2)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Publish until stopped."""
         pause = LOOK_S
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             self._wake.wait(pause)
             self._wake.clear()
             try:
-                while self.relay() == BATCH and not self._stop.is_set():
+                while self.relay() == BATCH and not self._stopping.is_set():
                     pass
                 pause = LOOK_S
             except EarmarkError as error:

@@ -11,7 +11,15 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from detector.errors import BadInput, EarmarkError, Fatal, NotYet, SenderAway, Transient
+from detector.errors import (
+    BadInput,
+    EarmarkError,
+    Fatal,
+    NotYet,
+    SenderAway,
+    SingleReason,
+    Transient,
+)
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
@@ -38,11 +46,8 @@ MOST_FAILURES: Final = 4  # of single messages before the first success: then ou
 OTHERS: Final = 20  # events that end well while one fails again and again: it is to blame
 
 
-class RecordTooLarge(BadInput):
+class RecordTooLarge(SingleReason, reason="record_too_large"):
     """A record is larger than the broker, or the reader behind it, accepts."""
-
-    def __init__(self, detail: str = "") -> None:
-        super().__init__("record_too_large", detail)
 
 
 class Publisher(Protocol):

@@ -13,18 +13,15 @@ from typing import Any, Final
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError, UnknownMemberIdError
 
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from streams.runtime.kafka.errors import BrokerFailed
 
 BEGINNING: Final = -2
 NEVER_MS: Final = 10**13  # in the year 2286
 
 
-class CannotRewind(BadInput):
+class CannotRewind(SingleReason, reason="cannot_rewind"):
     """The group cannot be reset now, or on this broker."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("cannot_rewind", detail)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def revoke(ledger: Ledger, key_id: str, by: str) -> None:
     """Revoke a key, from the next request on."""
     with ledger.transaction() as connection:
         if accounts.revoke_key(connection, key_id, datetime.now(UTC)):
-            audit.append(connection, [audit.Entry(by, "key_revoked", key_id)])
+            audit.append(connection, audit.Entry(by, "key_revoked", key_id))
 
 
 def find(ledger: Ledger, presented: str) -> Key | None:

@@ -19,7 +19,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from detector.errors import BadInput, Transient
+from detector.errors import SingleReason, Transient
 from streams.runtime.settings import Settings
 from streams.services.accounts import users
 from streams.services.accounts.roles import PEOPLE
@@ -34,11 +34,8 @@ KEPT_S: Final = 3_600.0
 LEEWAY_S: Final = 60
 
 
-class OidcRefused(BadInput):
+class OidcRefused(SingleReason, reason="oidc_refused"):
     """The provider's answer allows no log-in; the detail contains the reason."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("oidc_refused", detail)
 
 
 class ProviderAway(Transient):
@@ -116,13 +113,16 @@ class Oidc:
             raise OidcRefused("the provider's answer is not one of OpenID") from error
         return dict(decoded.claims)
 
-    def _role(self, claims: dict[str, Any]) -> str | None:
-        """Return the role of the claim, else the default; None: log-in is refused."""
+    def _role(self, claims: dict[str, Any]) -> str:
+        """Return the role of the claim, else the default; raise OidcRefused without either."""
         claimed = claims.get(self._claim)
         for role in claimed if isinstance(claimed, list) else [claimed]:
             if role in PEOPLE:
                 return str(role)
-        return None if self._default == "none" else self._default
+        if self._default == "none":
+            detail = "your organisation gives you no role here; ask the administrator of Earmark"
+            raise OidcRefused(detail)
+        return self._default
 
     def _metadata(self) -> dict[str, Any]:
         with self._lock:
@@ -155,12 +155,8 @@ def _fetched(url: str) -> Any:
     return httpx.get(url, timeout=ANSWER_S, trust_env=False).raise_for_status().json()
 
 
-def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str | None) -> User:
+def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str) -> User:
     """Return the account of a subject, created at the first log-in, with its current role."""
-    if role is None:
-        raise OidcRefused(
-            "your organisation gives you no role here; ask the administrator of Earmark"
-        )
     with ledger.transaction() as connection:
         row = accounts.user(connection, oidc_subject=subject)
         if row is None:
@@ -172,10 +168,9 @@ def _user(ledger: Ledger, subject: str, claims: dict[str, Any], role: str | None
             if user.role != role:
                 accounts.change_user(connection, user.user_id, role=role)
                 change = audit.Entry("oidc", "user_changed", user.user_id, {"role": role})
-                audit.append(connection, [change])
+                audit.append(connection, change)
                 user = replace(user, role=role)
-        entry = audit.Entry(user.user_id, "login", "", {"by": "oidc"})
-        audit.append(connection, [entry])
+        audit.append(connection, audit.Entry(user.user_id, "login", "", {"by": "oidc"}))
     return user
 
 

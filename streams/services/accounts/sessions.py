@@ -122,7 +122,7 @@ def _add_link(connection: Connection, user: User, by: str) -> str:
     token, now = new_token(), datetime.now(UTC)
     row = {"token_sha256": hashed(token), "user_id": user.user_id, "expires_at": now + LINK_LASTS}
     accounts.add_link(connection, row)
-    audit.append(connection, [audit.Entry(by, "link_made", user.user_id)])
+    audit.append(connection, audit.Entry(by, "link_made", user.user_id))
     return token
 
 
@@ -162,6 +162,6 @@ def enter(ledger: Ledger, token: str, address: str) -> str:
         user_id = accounts.use_link(connection, hashed(token), datetime.now(UTC))
         if user_id is None or not (user := users.find(connection, user_id)).active:
             raise BadLink("bad_link", "this link was used already, is too old, or never was one")
-        audit.append(connection, [audit.Entry(user_id, "login", "", {"by": "link"})])
+        audit.append(connection, audit.Entry(user_id, "login", "", {"by": "link"}))
         log.info("link_used", user_id=user_id, address=address)
         return _begin(connection, user, by_link=True)

@@ -39,9 +39,7 @@ class Report:
     by_distributor: defaultdict[str, Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter)
     )
-    reviews: int = 0
-    reviews_before: int = 0
-    would_review: int = 0
+    reviews: Counter[str] = field(default_factory=lambda: Counter(before=0, now=0, with_trials=0))
     right: Counter[str] = field(default_factory=Counter)
     reviewed: Counter[str] = field(default_factory=Counter)
     changed: list[dict[str, Any]] = field(default_factory=list)
@@ -56,22 +54,20 @@ class Report:
             "to": self.last and self.last.isoformat(),
             "hits": dict(self.hits.most_common()),
             "on_trial": dict(self.on_trial.most_common()),
-            "flips": [_named(flip) | {"tracks": n} for flip, n in self.flips.most_common()],
-            "would_flip": [
-                _named(flip) | {"tracks": n} for flip, n in self.would_flip.most_common()
-            ],
+            "flips": _counted(self.flips),
+            "would_flip": _counted(self.would_flip),
             "by_distributor": {name: dict(counts) for name, counts in self.by_distributor.items()},
-            "reviews": {
-                "before": self.reviews_before,
-                "now": self.reviews,
-                "with_trials": self.would_review,
-            },
+            "reviews": dict(self.reviews),
             "precision": {
                 rule: {"reviewed": count, "right": self.right[rule]}
                 for rule, count in self.reviewed.most_common()
             },
             "changed": self.changed,
         }
+
+
+def _counted(flips: Counter[Flip]) -> list[dict[str, Any]]:
+    return [_named(flip) | {"tracks": count} for flip, count in flips.most_common()]
 
 
 def _named(flip: Flip) -> dict[str, Any]:
@@ -110,9 +106,9 @@ def _count(report: Report, current: reopening.CurrentDecision, new: TerritorialE
     report.first, report.last = min(report.first or at, at), max(report.last or at, at)
     report.hits.update(_rules(new, "hits"))
     report.on_trial.update(trials)
-    report.reviews_before += before.review_task_id is not None
-    report.reviews += any(result.review for result in results)
-    report.would_review += any(result.would_review for result in results)
+    report.reviews["before"] += before.review_task_id is not None
+    report.reviews["now"] += any(result.review for result in results)
+    report.reviews["with_trials"] += any(result.would_review for result in results)
     flipped = list(_flips(_both(before, new)))
     report.flips.update(flipped)
     report.would_flip.update(

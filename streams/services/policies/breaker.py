@@ -35,24 +35,20 @@ class _Rate:
 
     def __init__(self) -> None:
         self.before = self.before_hits = 0
-        self.recent: deque[bool] = deque()
-        self.recent_hits = 0
+        self.recent: deque[bool] = deque(maxlen=WINDOW)
 
     def saw(self, hit: bool) -> None:
-        self.recent.append(hit)
-        self.recent_hits += hit
-        if len(self.recent) > WINDOW:
-            oldest = self.recent.popleft()
-            self.recent_hits -= oldest
+        if len(self.recent) == WINDOW:
             self.before += 1
-            self.before_hits += oldest
+            self.before_hits += self.recent[0]
+        self.recent.append(hit)
 
     @property
     def jumped(self) -> bool:
         if self.before < BASELINE or len(self.recent) < WINDOW:
             return False
         expected = max(FLOOR, (self.before_hits + 1) / (self.before + 2))
-        now = self.recent_hits / WINDOW
+        now = sum(self.recent) / WINDOW
         deviation = math.sqrt(expected * (1 - expected) / WINDOW) or 1.0
         return now > JUMP * expected and (now - expected) / deviation > SURE
 
@@ -86,7 +82,7 @@ class Breaker:
 def _switch(rule: Rule, rate: _Rate, bundle: Bundle, now: datetime) -> PolicyChanged:
     before = rate.before_hits / max(1, rate.before)
     why = (
-        f"it held for {rate.recent_hits} of the last {WINDOW} decisions, "
+        f"it held for {sum(rate.recent)} of the last {WINDOW} decisions, "
         f"and for {before:.2%} of {rate.before} before"
     )
     metrics.RULES_TRIPPED.labels(rule.id).inc()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from detector.errors import BadInput
+from detector.errors import SingleReason
 from streams.contract import topics
 from streams.contract.records import Cause, stable_id
 from streams.contract.records.policy import PolicyChanged, TrackReopened
@@ -31,11 +31,8 @@ from streams.store.policy_releases import changes_of, live_bundle, version_of
 PEOPLE_NEEDED: Final = 2
 
 
-class NotReleased(BadInput):
+class NotReleased(SingleReason, reason="not_released"):
     """A policy or rule cannot be released."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("not_released", detail)
 
 
 class UnknownRule(NotReleased):
@@ -69,7 +66,7 @@ def release(
         NotReleased: it could never take over, nothing would change, or ``by`` has no such right.
         BrokerAway: the release is stored and in use; its event is sent later.
     """
-    live = running(ledger, load(settings.policy))
+    live = running(settings, ledger)
     if bundle.name != live.name:
         raise NotReleased(f"the running policy is called {live.name!r}, and this {bundle.name!r}")
     if bundle.digest == live.digest:
@@ -122,7 +119,7 @@ def switch_rule(
         NotReleased: there is no such rule, or ``by`` may not enable one.
         BrokerAway: the change is stored and in use; its event is sent later.
     """
-    live = running(ledger, load(settings.policy))
+    live = running(settings, ledger)
     if rule_id not in {rule.id for rule in live.rules}:
         raise UnknownRule(f"{live.name} {live.version} has no rule {rule_id!r}")
     user_id, name = (by, by) if state == "killed" else approver(ledger, by)
@@ -155,8 +152,9 @@ def reopen(settings: Settings, track_ids: Iterable[str], cause: Cause) -> int:
     return send_all(settings, "operator", topics.REOPENED, events)
 
 
-def running(ledger: Ledger, configured: Bundle) -> Bundle:
+def running(settings: Settings, ledger: Ledger) -> Bundle:
     """Return the policy that workers decide by: the newer of the published and the file."""
+    configured = load(settings.policy)
     newest = live_bundle(changes_of(ledger, name=configured.name))
     if newest is None or newest.text is None:
         return configured

@@ -155,8 +155,8 @@ def take_in(
             # Known, but sent again: publish it again, as the ingest hook does. The broker may have
             # lost it, or its file may have been repaired.
             outbox.put(connection, topics.UPLOADED, event)
-        noted = audit.Entry(by, "uploaded", event.upload_id, {"track": event.track_id})
-        audit.append(connection, [noted])
+        about = {"track": event.track_id}
+        audit.append(connection, audit.Entry(by, "uploaded", event.upload_id, about))
     return TakenIn(event.upload_id, event.track_id)
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from streams.runtime.kafka.clients import open_producer
 from streams.services import dead_letters
 from streams.store import dead_letter_store
 from streams.store.database import Ledger
@@ -66,13 +65,7 @@ def act(dead_letter_id: Id, visitor: CanAdmin, form: auth.Form) -> Response:
     if text(form, "what") == "drop":
         dead_letters.drop(ledger, [dead_letter], by)
         return visitor.done("/admin/dead-letters", "Dropped.")
-    producer = open_producer(settings, "console")
-    try:
-        (outcome,) = dead_letters.replay(
-            ledger, producer, [dead_letter], by, timeout_s=settings.request_timeout_s
-        )
-    finally:
-        producer.close(timeout=2)
+    (outcome,) = dead_letters.replay(ledger, settings, [dead_letter], by)
     if outcome.refused is not None:
         raise PageError(409, f"Not replayed: {outcome.refused}.")
     return visitor.done("/admin/dead-letters", f"Replayed to {outcome.sent_to}.")

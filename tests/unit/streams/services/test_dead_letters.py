@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from streams.contract import dead_letters, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import InvalidRecord
+from streams.runtime.settings import Settings
 from streams.services.dead_letters import Operator, drop, refusal, replay
 from streams.stages.ledger import project
 from streams.store import database as ledger_module
@@ -45,6 +47,9 @@ class Broker:
             self.sent.append((topic, key, value, tuple(headers)))
         return Future(topic, error)
 
+    def close(self, timeout: float) -> None:
+        """Nothing is open."""
+
 
 @dataclass
 class Future:
@@ -60,16 +65,8 @@ class Future:
 def replayed(
     ledger: Ledger, broker: Broker, letters: list[DeadLetter], most: int | None = None
 ) -> list[Any]:
-    return list(
-        replay(
-            ledger,
-            broker,
-            letters,
-            Operator("on call", "it is back"),
-            timeout_s=1,
-            max_attempts=most,
-        )
-    )
+    with patch("streams.services.dead_letters.open_producer", lambda *_: broker):
+        return list(replay(ledger, Settings(), letters, Operator("on call", "it is back"), most))
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -18,8 +18,8 @@ from tests.support.stories import a_task, tell
 
 
 def test_wilson_and_kappa() -> None:
-    assert review_quality.wilson(0, 0) == (0.0, 1.0)
-    low, high = review_quality.wilson(90, 100)
+    assert review_quality.Share("", 0, 0).interval == (0.0, 1.0)
+    low, high = review_quality.Share("", 90, 100).interval
     assert (round(low, 3), round(high, 3)) == (0.826, 0.945)
     assert review_quality.kappa([]) is None
     assert review_quality.kappa([("All", "All")] * 5) is None
@@ -87,7 +87,6 @@ def test_a_sample_of_what_is_decided_automatically_tells_of_all_of_it(
         reviews.give(ledger, requested.task_id, ada, form(extent))
     (share,) = review_quality.figures(ledger).precision
     assert (share.name, share.good, share.count) == ("sample", 2, 3)
-    assert share.interval == review_quality.wilson(2, 3)
 
 
 def test_appeals_are_counted_per_rule_model_and_deliverer(

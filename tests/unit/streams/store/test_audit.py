@@ -1,7 +1,6 @@
 """The audit log, on both databases: it only grows, and any change is detected."""
 
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +20,7 @@ from streams.store.database import Ledger, LedgerAway, Unstorable
 
 def write(ledger: Ledger, *entries: Entry) -> None:
     with ledger.transaction() as connection:
-        audit.append(connection, entries)
+        audit.append(connection, *entries)
 
 
 def test_the_chain_holds(ledger: Ledger) -> None:
@@ -49,7 +48,7 @@ def test_many_writers_make_one_chain(ledger: Ledger) -> None:
 def test_what_is_rolled_back_leaves_no_entry(ledger: Ledger) -> None:
     def fail() -> None:
         with ledger.transaction() as connection:
-            audit.append(connection, [Entry("usr_1", "login")])
+            audit.append(connection, Entry("usr_1", "login"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -95,10 +94,10 @@ def test_one_bad_view_takes_no_other_with_it(
     """PostgreSQL's index of subjects takes no row of more than 2,704 bytes."""
     append = audit.append
 
-    def refuse(connection: Any, entries: Iterable[Entry]) -> None:
+    def refuse(connection: Any, *entries: Entry) -> None:
         if any(entry.subject == "bad" for entry in entries):
             raise Unstorable("unstorable", "never")
-        append(connection, entries)
+        append(connection, *entries)
 
     monkeypatch.setattr(audit, "append", refuse)
     letters = "".join(chr(0x4E00 + number) for number in range(1_500))
@@ -120,11 +119,11 @@ def test_views_wait_for_a_database_that_is_away(
 ) -> None:
     append, tries = audit.append, [0]
 
-    def away(connection: Any, entries: Iterable[Entry]) -> None:
+    def away(connection: Any, *entries: Entry) -> None:
         tries[0] += 1
         if tries[0] <= 8:
             raise LedgerAway("away")
-        append(connection, entries)
+        append(connection, *entries)
 
     monkeypatch.setattr(audit, "append", away)
     monkeypatch.setattr(audit, "RETRY_S", 0.01)

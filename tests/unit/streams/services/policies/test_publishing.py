@@ -152,4 +152,4 @@ def test_where_the_broker_is_away_the_change_is_in_use(
     monkeypatch.setattr(Relay, "relay", away)
     with pytest.raises(BrokerAway, match="is stored and holds"):
         released(text_with("shadow", "2.3.0"), "alice", ledger)
-    assert running(ledger, LIVE).version == "2.3.0"
+    assert running(Settings(), ledger).version == "2.3.0"
