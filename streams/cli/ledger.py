@@ -1,17 +1,20 @@
 """``earmark ledger``: look after the ledger's database."""
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
+from streams.media.artefacts import ArtefactStore
+from streams.services import erasure, ledger_rebuild, ledger_verification, training_export
+from streams.store import audit
+from streams.store import export as exports
+from streams.store.database import Ledger, connect
 
-if TYPE_CHECKING:
-    from collections import Counter
-
-app = typer.Typer(no_args_is_help=True, help="Look after the ledger's database.")
+app = typer.Typer()
 LEFT = """\
 still hold it: the topics, until they forget it by age; the audit log, by ids; banks of known
 tracks (earmark bank remove); your backups. docs/runbooks.md, "Deleting a person's data"\
@@ -21,8 +24,6 @@ tracks (earmark bank remove); your backups. docs/runbooks.md, "Deleting a person
 @app.command()
 def upgrade(state: opt.StateOption = HERE) -> None:
     """Migrate the tables to this release, as opening the ledger does."""
-    from streams.store.database import Ledger, connect
-
     done = Ledger(connect(settings_of(state).ledger)).upgrade()
     echo(
         f"the ledger is at {done.after} already"
@@ -37,11 +38,9 @@ def export(
     state: opt.StateOption = HERE,
 ) -> None:
     """Write the ledger to one file, without sessions and one-time links."""
-    from streams.store.export import export as write
-
     out.touch(mode=0o600)
     with out.open("wb") as file:
-        counts = write(ledger_of(state), file)
+        counts = exports.export(ledger_of(state), file)
     _show_counts(counts, "rows written")
 
 
@@ -54,14 +53,10 @@ def rebuild(
 ) -> None:
     """Add rows that an export or the topics hold and the ledger lacks."""
     if source is not None:
-        from streams.store.export import restore
-
         with source.open("rb") as file:
-            _show_counts(restore(ledger_of(state), file), "rows added")
+            _show_counts(exports.restore(ledger_of(state), file), "rows added")
         return
-    from streams.services.ledger_rebuild import rebuild as project_all
-
-    counts, refused = project_all(ledger_of(state), settings_of(state))
+    counts, refused = ledger_rebuild.rebuild(ledger_of(state), settings_of(state))
     _show_counts(counts, "rows added")
     if refused:
         echo(f"{refused} messages could not be read and were passed over")
@@ -75,11 +70,8 @@ def verify(
     state: opt.StateOption = HERE,
 ) -> None:
     """Check rows against records, the catalogue, and the audit log's chain."""
-    from streams.services.ledger_verification import faults as faults_of
-    from streams.store import audit
-
     ledger = ledger_of(state)
-    faults = list(faults_of(ledger, expect or audit.START))
+    faults = list(ledger_verification.faults(ledger, expect or audit.START))
     echo(*(f"{fault.kind}: {fault.detail}" for fault in faults))
     chain = audit.verify(ledger)
     echo(f"audit log: {chain.entries} entries, last hash {chain.last_hash}")
@@ -93,10 +85,8 @@ def export_training_labels(
     out: Annotated[Path, typer.Argument(help="CSV file to write.")], state: opt.StateOption = HERE
 ) -> None:
     """Write the reviewed tracks that may be used to calibrate and train."""
-    from streams.services.training_export import write
-
     with out.open("w", newline="") as file:
-        echo(f"{write(ledger_of(state), file)} tracks written")
+        echo(f"{training_export.write(ledger_of(state), file)} tracks written")
 
 
 @app.command()
@@ -107,11 +97,8 @@ def erase(
     state: opt.StateOption = HERE,
 ) -> None:
     """Delete what ledger and store hold about tracks; list what stays."""
-    from streams.media.artefacts import ArtefactStore
-    from streams.services.erasure import erase as erase_tracks
-
     store = ArtefactStore.open(settings_of(state).store)
-    erased = erase_tracks(ledger_of(state), store, tracks, who=operator(by), really=not dry_run)
+    erased = erasure.erase(ledger_of(state), store, tracks, who=operator(by), really=not dry_run)
     _show_counts(erased.rows, "rows would be deleted" if dry_run else "rows deleted")
     lines = [*map(str, erased.files)]
     lines += [f"stays: content {content[:16]}, other tracks have it" for content in erased.shared]
@@ -120,6 +107,6 @@ def erase(
     echo("nothing was deleted; add --yes" if dry_run else LEFT)
 
 
-def _show_counts(counts: "Counter[str]", what: str) -> None:
+def _show_counts(counts: Counter[str], what: str) -> None:
     echo(*(f"{count:9} {name}" for name, count in sorted(counts.items()) if count))
     echo(f"{sum(counts.values()):9} {what}")

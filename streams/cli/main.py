@@ -1,33 +1,58 @@
-"""The command line ``earmark``. Commands import their modules when they run."""
+"""The command line ``earmark``.
+
+A group's module is imported when one of its commands is needed. The commands beside the groups
+import what they need when they run.
+"""
 
 import os
 import sys
+from collections.abc import MutableMapping
+from importlib import import_module
 from io import TextIOWrapper
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from detector.errors import BadInput, EarmarkError
 from models import commands as models
-from streams.cli import bank, dead_letters, ledger, policy, processes, rights, topics, tracks
+from streams.cli import processes, tracks
 from streams.cli.renamed import Renamed
+
+GROUPS: Final = {  # by name: where its commands are, and its help
+    "bank": ("bank:app", "Banks of known tracks: add, remove, switch, back up."),
+    "dead-letters": ("dead_letters:app", "Dead letters: list, show, replay, drop."),
+    "groups": ("topics:groups", "Consumer groups of the processes."),
+    "ledger": ("ledger:app", "Look after the ledger's database."),
+    "policy": ("policy:app", "Policies: write, test, back-test, release."),
+    "rights": ("rights:app", "The rights registry: agreements and consents."),
+    "topics": ("topics:app", "Create topics and align them with the settings."),
+    "users": ("processes:users", "Accounts of the console."),
+}
+
+
+class Group(TyperGroup):
+    """A group of commands, which are imported when one of them is looked up."""
+
+    @property
+    def commands(self) -> MutableMapping[str, Any]:
+        """The commands by name."""
+        module, _, name = GROUPS[str(self.name)][0].partition(":")
+        return get_group(getattr(import_module(f"streams.cli.{module}"), name)).commands
+
+    @commands.setter
+    def commands(self, none: MutableMapping[str, Any]) -> None:
+        """Ignore what Typer sets: it knows of none."""
+
 
 app = typer.Typer(
     cls=Renamed, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 for module in (tracks, processes, models):
     app.registered_commands.extend(module.app.registered_commands)
-app.command()(policy.redecide)
-for name, group in {
-    "bank": bank.app,
-    "dead-letters": dead_letters.app,
-    "groups": topics.groups,
-    "ledger": ledger.app,
-    "policy": policy.app,
-    "rights": rights.app,
-    "topics": topics.app,
-    "users": processes.users,
-}.items():
-    app.add_typer(group, name=name)
+for group, (_, text) in GROUPS.items():
+    app.add_typer(typer.Typer(cls=Group, no_args_is_help=True, help=text), name=group)
 
 
 @app.command(

@@ -4,7 +4,6 @@ import getpass
 import os
 import re
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -23,12 +22,12 @@ UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": 
 HERE: Final = Path(DEFAULT)
 
 
-def parse_time(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime:
+def parse_time(text: str) -> datetime:
     """Return a time: ISO 8601 (UTC where no zone is given), or how long ago (``90m``, ``2d``)."""
     ago = AGO.fullmatch(text)
     try:
         if ago:
-            return now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+            return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is neither a time nor like 90m, 6h, 2d") from error

@@ -1,4 +1,6 @@
-"""``earmark policy`` and ``earmark redecide``. See docs/how-to/rules.md.
+"""``earmark policy``. See docs/how-to/rules.md.
+
+Commands import what needs the ledger or Kafka when they run: ``lint`` and ``test`` start quickly.
 
 Exit codes: 0; 1 where the bundle is refused or a test fails; 2 for a wrong command line.
 """
@@ -7,19 +9,21 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 import typer
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, echo_json, fail, ledger_of, operator, settings_of
+from streams.policy.bundle import Bundle, load, parse, read
+from streams.policy.bundle_checks import failed_cases
+from streams.policy.changes import Change, changes, needs_two
+from streams.policy.evaluate import evaluate as apply
+from streams.policy.features import snapshot as filled
+from streams.policy.schema import FEATURES, document
 
-if TYPE_CHECKING:
-    from streams.policy.bundle import Bundle
-    from streams.policy.changes import Change
-
-app = typer.Typer(no_args_is_help=True, help="Policies: write, test, back-test, release.")
+app = typer.Typer()
 
 BundlePath = Annotated[Path, typer.Argument(help="Policy file (YAML).")]
 Rule = Annotated[str, typer.Argument(help="Rule id.")]
@@ -28,8 +32,6 @@ Rule = Annotated[str, typer.Argument(help="Rule id.")]
 @app.command()
 def features(json: opt.Json = False) -> None:
     """List the features that a condition may use."""
-    from streams.policy.schema import FEATURES, document
-
     if json:
         echo_json(document())
         return
@@ -57,9 +59,6 @@ def lint(bundle: BundlePath) -> None:
 @app.command()
 def test(bundle: BundlePath) -> None:
     """Run the inline tests of a policy and print each result."""
-    from streams.policy.bundle import parse, read
-    from streams.policy.bundle_checks import failed_cases
-
     checked = parse(read(bundle), str(bundle), datetime.now(UTC).date(), tests=False)
     failures = {fault.path[1]: fault.message for fault in failed_cases(checked)}
     for index, case in enumerate(checked.tests):
@@ -77,9 +76,6 @@ def evaluate(
     key: Annotated[str, typer.Option(help="Track id, for canaries and samples.")] = "",
 ) -> None:
     """Evaluate a policy on one snapshot of features."""
-    from streams.policy.evaluate import evaluate as apply
-    from streams.policy.features import snapshot as filled
-
     checked = _load(bundle)
     result = apply(filled(orjson.loads(snapshot.read_bytes())), checked, key=key)
     review = result.review
@@ -117,7 +113,6 @@ def diff(
     new: Annotated[Path, typer.Argument(help="Policy file.")],
 ) -> None:
     """Compare two policies; print how many people must release the new one."""
-    from streams.policy.changes import changes, needs_two
     from streams.store.policy_releases import version_of
 
     before, after = _load(old), _load(new)
@@ -145,7 +140,7 @@ def backtest(
     checked, ledger = _load(bundle), ledger_of(state)
     tracks = reopening.tracks_since(ledger, since, limit)
     report = run(ledger, checked, datetime.now(UTC), tracks).as_data()
-    show = echo_json if json else _print_report
+    show = echo_json if json else print_report
     show(report)
 
 
@@ -156,9 +151,6 @@ def simulate(
     json: opt.Json = False,
 ) -> None:
     """Evaluate a policy on made-up snapshots, one JSON object a line."""
-    from streams.policy.evaluate import evaluate as apply
-    from streams.policy.features import snapshot as filled
-
     checked = _load(bundle)
     count = reviews = 0
     hits, on_trial, actions = Counter[str](), Counter[str](), Counter[str]()
@@ -195,7 +187,6 @@ def publish(
     state: opt.StateOption = HERE,
 ) -> None:
     """Release a policy; a restrictive change waits for a second person."""
-    from streams.policy.bundle import read
     from streams.services.policies.publishing import release
 
     checked, text = _load(bundle), read(bundle)
@@ -246,54 +237,11 @@ again = "Enable a disabled rule again; this takes the right to release."
 app.command("enable", help=again)(_switch("on", "enabled"))
 
 
-def redecide(
-    entry: Annotated[str, typer.Option(help="Tracks that a registry entry may concern.")] = "",
-    track: Annotated[str, typer.Option(help="One track.")] = "",
-    since: Annotated[datetime | None, opt.time_option("Decided since: 6h, 7d, ISO 8601.")] = None,
-    all_tracks: Annotated[bool, typer.Option("--all", help="Every track.")] = False,
-    dry_run: opt.DryRunUnlessYes = True,
-    state: opt.StateOption = HERE,
-) -> None:
-    """Decide tracks again from stored facts, by the running policy."""
-    from streams.contract.records import Cause
-    from streams.policy.registry import keys_of_entry
-    from streams.services.policies.backtest import backtest
-    from streams.services.policies.publishing import reopen, running
-    from streams.store import reopening
-    from streams.store.track_facts import TrackFacts
-
-    settings, ledger = settings_of(state), ledger_of(state)
-    bundle = running(settings, ledger)
-    if entry:
-        registry, _ = TrackFacts(ledger).registry("", fresh=True)
-        keys = {
-            key for change in registry if change.entry_id == entry for key in keys_of_entry(change)
-        }
-        if not keys:
-            raise typer.BadParameter(f"the registry has no entry {entry!r}")
-        track_ids = reopening.tracks_about(ledger, keys)
-    elif track:
-        track_ids = iter([track])
-    elif since or all_tracks:
-        track_ids = reopening.tracks_since(ledger, since)
-    else:
-        raise typer.BadParameter("say which tracks: --entry, --track, --since or --all")
-    if dry_run:
-        _print_report(backtest(ledger, bundle, datetime.now(UTC), track_ids).as_data())
-        echo("a dry run: nothing was sent; add --yes")
-        return
-    count = reopen(settings, track_ids, Cause(kind="operator", id=operator("")))
-    echo(f"{count} tracks reopened; what differs is decided again, at most "
-         f"{settings.redecide_per_s:g} a second by each worker")  # fmt: skip
-
-
-def _load(path: Path) -> "Bundle":
-    from streams.policy.bundle import load
-
+def _load(path: Path) -> Bundle:
     return load(path, datetime.now(UTC).date())
 
 
-def _change_line(change: "Change") -> str:
+def _change_line(change: Change) -> str:
     return f"{change.what}{'   [restrictive]' if change.restrictive else ''}"
 
 
@@ -302,7 +250,8 @@ def _flip_text(flip: dict[str, Any]) -> str:
     return f"{flip['dimension']}{where}: {flip['from']} -> {flip['to']}"
 
 
-def _print_report(report: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any]) -> None:
+    """Print a back-test."""
     tracks, reviews, changed = report["tracks"], report["reviews"], report["changed"]
     echo(f"{tracks} tracks, uploaded {report['from']} to {report['to']}")
     for title, name in (("rules that act", "hits"), ("rules on trial", "on_trial")):

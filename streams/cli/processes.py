@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.runtime.settings import Settings
 
 app = typer.Typer()
-users = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
+users = typer.Typer()
 
 
 @app.command()

@@ -13,8 +13,14 @@ import typer
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
+from streams.contract import topics
+from streams.policy.registry import keys_of_entry, status_of
+from streams.runtime.kafka.clients import send_all
+from streams.services.agreement_files import read, versioned
+from streams.store import reopening
+from streams.store.track_facts import TrackFacts
 
-app = typer.Typer(no_args_is_help=True, help="The rights registry: agreements and consents.")
+app = typer.Typer()
 
 
 @app.command("import")
@@ -25,13 +31,6 @@ def import_rights(
     state: opt.StateOption = HERE,
 ) -> None:
     """Import agreements, consents and generators into the registry."""
-    from streams.contract import topics
-    from streams.policy.registry import keys_of_entry
-    from streams.runtime.kafka.clients import send_all
-    from streams.services.agreement_files import read, versioned
-    from streams.store import reopening
-    from streams.store.track_facts import TrackFacts
-
     settings, ledger = settings_of(state), ledger_of(state)
     known, _ = TrackFacts(ledger).registry("", fresh=True)
     entries = list(read(file))
@@ -51,10 +50,6 @@ def import_rights(
 @app.command("ls")
 def list_rights(state: opt.StateOption = HERE) -> None:
     """List the entries of the registry."""
-    from streams.policy.registry import keys_of_entry, status_of
-    from streams.store import reopening
-    from streams.store.track_facts import TrackFacts
-
     ledger = ledger_of(state)
     registry, _ = TrackFacts(ledger).registry("", fresh=True)
     now = datetime.now(UTC)

@@ -1,21 +1,24 @@
 """``earmark topics``: align the topics on the broker with the settings; ``earmark groups``."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
+from kafka.admin import ACL
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kafka.admin import ACL
-
-    from streams.runtime.kafka.topic_plan import Change
-    from streams.runtime.settings import Settings
+from streams.contract.processes import GROUPS
+from streams.ops.embedded_broker import ensure_topics
+from streams.runtime.kafka import acls as topic_acls
+from streams.runtime.kafka import topic_plan
+from streams.runtime.kafka.offsets import moves, rewind
+from streams.runtime.kafka.topic_plan import Change, open_admin
+from streams.runtime.settings import Settings
+from streams.services import skipping
+from streams.services.dead_letters import Operator
 
 VISIBLE_S: Final = 10.0
 Acls = Annotated[
@@ -24,8 +27,8 @@ Acls = Annotated[
 Principal = Annotated[str, typer.Option("--principal", help="Names of these users.")]
 USERS: Final = "User:earmark-{process}"
 
-app = typer.Typer(no_args_is_help=True, help="Create topics and align them with the settings.")
-groups = typer.Typer(no_args_is_help=True, help="Consumer groups of the processes.")
+app = typer.Typer()
+groups = typer.Typer()
 
 
 @app.command()
@@ -35,9 +38,6 @@ def plan(
     principal: Principal = USERS,
 ) -> None:
     """Show how the topics on EARMARK_BROKERS differ from the settings."""
-    from streams.runtime.kafka.topic_plan import open_admin
-    from streams.runtime.settings import Settings
-
     settings = Settings.from_env()
     with open_admin(settings) as admin:
         changes = _changes(admin, settings)
@@ -57,17 +57,11 @@ def apply(
     dry_run: opt.DryRun = False,
 ) -> None:
     """Create missing topics and set what differs; list what is left to do."""
-    from streams.ops.embedded_broker import ensure_topics
-    from streams.runtime.kafka.acls import grant
-    from streams.runtime.kafka.topic_plan import apply as apply_changes
-    from streams.runtime.kafka.topic_plan import open_admin
-    from streams.runtime.settings import Settings
-
     if dry_run:
         plan(check=False, acls=acls, principal=principal)
     settings = Settings.from_env()
     with open_admin(settings) as admin:
-        done = apply_changes(admin, _changes(admin, settings), grow=grow)
+        done = topic_plan.apply(admin, _changes(admin, settings), grow=grow)
         _show(done, "nothing to do")
         ensure_topics(settings)  # waits until all are visible
         deadline = time.monotonic() + VISIBLE_S
@@ -79,7 +73,7 @@ def apply(
                 break
             time.sleep(0.2)
         if acls:
-            grant(admin, _rights(admin, settings, principal))
+            topic_acls.grant(admin, _rights(admin, settings, principal))
     if left:
         echo("left as it is:")
         _show(left)
@@ -100,17 +94,12 @@ def skip(
     state: opt.StateOption = HERE,
 ) -> None:
     """Move processes past one record; it becomes a dead letter."""
-    from streams.runtime.kafka.topic_plan import open_admin
-    from streams.services.dead_letters import Operator
-    from streams.services.skipping import skip as skip_record
-    from streams.services.skipping import stopped_at
-
     settings = settings_of(state)
     with open_admin(settings) as admin:
-        stopped = stopped_at(admin, settings, place, process)
+        stopped = skipping.stopped_at(admin, settings, place, process)
         if not dry_run:
             by_operator = Operator(operator(by), why)
-            skip_record(ledger_of(state), admin, settings, place, stopped, by_operator)
+            skipping.skip(ledger_of(state), admin, settings, place, stopped, by_operator)
     echo(*(f"{name} {'would be' if dry_run else 'is'} moved past {place}" for name in stopped))
 
 
@@ -122,10 +111,6 @@ def reset_offsets(
     state: opt.StateOption = HERE,
 ) -> None:
     """Reset a consumer group to a point in time. Stop its workers first."""
-    from streams.contract.processes import GROUPS
-    from streams.runtime.kafka.offsets import moves, rewind
-    from streams.runtime.kafka.topic_plan import open_admin
-
     if process not in GROUPS:
         raise typer.BadParameter(f"no process {process!r}; there are {', '.join(GROUPS)}")
     settings = settings_of(state)
@@ -143,24 +128,20 @@ def reset_offsets(
         echo("nothing was changed; stop the workers of that process, then add --yes")
 
 
-def _changes(admin: Any, settings: "Settings") -> "list[Change]":
-    from streams.runtime.kafka import topic_plan
-
+def _changes(admin: Any, settings: Settings) -> list[Change]:
     return topic_plan.plan(topic_plan.target_shapes(settings), topic_plan.on_broker(admin))
 
 
-def _rights(admin: Any, settings: "Settings", principal: str) -> "list[ACL]":
+def _rights(admin: Any, settings: Settings, principal: str) -> list[ACL]:
     """Print how the rights differ; return those that are missing."""
-    from streams.runtime.kafka import acls
-
-    missing, extra = acls.differences(admin, acls.targets(settings, principal))
-    lines = [f"grant      {acls.as_text(acl)}" for acl in missing]
-    lines += [f"more       {acls.as_text(acl)}: needed by no process" for acl in extra]
+    missing, extra = topic_acls.differences(admin, topic_acls.targets(settings, principal))
+    lines = [f"grant      {topic_acls.as_text(acl)}" for acl in missing]
+    lines += [f"more       {topic_acls.as_text(acl)}: needed by no process" for acl in extra]
     echo(*lines or ["rights are as they should be"])
     return missing
 
 
-def _advise(left: "Sequence[Change]") -> None:
+def _advise(left: Sequence[Change]) -> None:
     kinds = {change.kind for change in left}
     if kinds & {"create", "configure"}:
         echo("earmark topics apply does it")
@@ -168,5 +149,5 @@ def _advise(left: "Sequence[Change]") -> None:
         echo("partitions are added by apply --grow alone: stop the uploads first, and drain")
 
 
-def _show(changes: "Sequence[Change]", nothing: str = "") -> None:
+def _show(changes: Sequence[Change], nothing: str = "") -> None:
     echo(*[f"{change.kind:<10} {change.topic}: {change.says}" for change in changes] or [nothing])

@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from streams.cli.options import HERE, JsonLines, Since, StateOption, echo, fail, ledger_of
+from streams.cli import options as opt
+from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of
 from streams.ops.state import State
 
 app = typer.Typer()
@@ -26,7 +28,7 @@ def submit(
     out: Annotated[
         Path | None, typer.Option(help="Write the ends as JSON lines (not of a rescan).")
     ] = None,
-    state: StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Send tracks to a running Earmark (of --state, else EARMARK_BROKERS)."""
     from rich.console import Console
@@ -57,7 +59,7 @@ def submit(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Track id, upload id, or the path of a file.")],
-    state: StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Print the story of one track, from the ledger."""
     from streams.services import timeline
@@ -73,7 +75,7 @@ def show(
 @app.command()
 def analyze(
     files: Annotated[list[str], typer.Argument(help="Files or folders.")],
-    json: JsonLines = False,
+    json: opt.JsonLines = False,
     model: Model = None,
     alpha: Annotated[float | None, typer.Option(help="False-positive rate to read by.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Decode processes.")] = 1,
@@ -146,12 +148,12 @@ def samples(
 
 @app.command()
 def statements(
-    since: Since = None,
+    since: opt.Since = None,
     track: Annotated[str, typer.Option(help="Of one track.")] = "",
     fields: Annotated[
         bool, typer.Option("--fields", help="Only what the Transparency Database takes.")
     ] = False,
-    state: StateOption = HERE,
+    state: opt.StateOption = HERE,
 ) -> None:
     """Export statements of reasons as JSON lines; nothing is submitted.
 
@@ -170,6 +172,49 @@ def statements(
         echo(orjson.dumps(data).decode())
     if refused:
         raise SystemExit(1)
+
+
+@app.command()
+def redecide(
+    entry: Annotated[str, typer.Option(help="Tracks that a registry entry may concern.")] = "",
+    track: Annotated[str, typer.Option(help="One track.")] = "",
+    since: Annotated[datetime | None, opt.time_option("Decided since: 6h, 7d, ISO 8601.")] = None,
+    all_tracks: Annotated[bool, typer.Option("--all", help="Every track.")] = False,
+    dry_run: opt.DryRunUnlessYes = True,
+    state: opt.StateOption = HERE,
+) -> None:
+    """Decide tracks again from stored facts, by the running policy."""
+    from streams.cli.policy import print_report
+    from streams.contract.records import Cause
+    from streams.policy.registry import keys_of_entry
+    from streams.services.policies.backtest import backtest
+    from streams.services.policies.publishing import reopen, running
+    from streams.store import reopening
+    from streams.store.track_facts import TrackFacts
+
+    settings, ledger = settings_of(state), ledger_of(state)
+    bundle = running(settings, ledger)
+    if entry:
+        registry, _ = TrackFacts(ledger).registry("", fresh=True)
+        keys = {
+            key for change in registry if change.entry_id == entry for key in keys_of_entry(change)
+        }
+        if not keys:
+            raise typer.BadParameter(f"the registry has no entry {entry!r}")
+        track_ids = reopening.tracks_about(ledger, keys)
+    elif track:
+        track_ids = iter([track])
+    elif since or all_tracks:
+        track_ids = reopening.tracks_since(ledger, since)
+    else:
+        raise typer.BadParameter("say which tracks: --entry, --track, --since or --all")
+    if dry_run:
+        print_report(backtest(ledger, bundle, datetime.now(UTC), track_ids).as_data())
+        echo("a dry run: nothing was sent; add --yes")
+        return
+    count = reopen(settings, track_ids, Cause(kind="operator", id=operator("")))
+    echo(f"{count} tracks reopened; what differs is decided again, at most "
+         f"{settings.redecide_per_s:g} a second by each worker")  # fmt: skip
 
 
 def _answer_text(answer: dict[str, Any]) -> str:

@@ -5,10 +5,10 @@ again. The id is made of the content, so even without a key the same delivery is
 """
 
 import hashlib
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -188,9 +188,7 @@ def check_quotas(resources: AppResources, key: Key) -> None:
         first = accounts.upload_before(connection, key.key_id, most)
         if first is not None and (wait := first + HOUR - now) > NOW:
             raise too_many(wait.total_seconds(), "uploads")
-        asked, seconds = resources.audio_seconds.get(key.key_id, (float("-inf"), 0.0))
-        if time.monotonic() - asked > FRESH_S:
-            seconds = accounts.audio_seconds(connection, key.key_id, now - DAY)
-            resources.audio_seconds[key.key_id] = time.monotonic(), seconds
+        added = partial(accounts.audio_seconds, connection, key.key_id, now - DAY)
+        seconds = resources.cache.get(("audio_seconds", key.key_id), added, FRESH_S)
     if seconds >= settings.api_audio_hours_per_day * HOUR.total_seconds():
         raise too_many(HOUR.total_seconds(), "hours of audio")

@@ -12,7 +12,7 @@ from streams.web.api.resources import Resources
 DEFAULT: Final = 50
 Cursor = Annotated[str | None, Query(max_length=1_000, description="from the page before")]
 Limit = Annotated[int, Query(ge=1, le=200)]
-Search = Annotated[str, Query(max_length=200)]
+Term = Annotated[str, Query(max_length=256)]
 Id = Annotated[str, Path(min_length=1, max_length=256)]
 
 

@@ -33,7 +33,7 @@ TITLES: Final = {
 
 STATUSES: Final = {  # of what callers did wrong; others: 422
     **{"bad_cursor": 400, "no_such_appeal": 404, "no_such_decision": 404},
-    **{"already_open": 409, "too_large": 413},
+    **{"already_open": 409, "not_yours": 409, "too_large": 413},
 }
 
 
@@ -58,12 +58,11 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
 
-def response(
-    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
-) -> Response:
+def response(_: Request, error: ProblemError) -> Response:
     """Return a problem as a response."""
-    problem = Problem(title=TITLES.get(status, "Problem"), status=status, code=code, detail=detail)
-    return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA)
+    title = TITLES.get(error.status, "Problem")
+    problem = Problem(title=title, status=error.status, code=error.code, detail=error.detail)
+    return JSONResponse(problem.model_dump(), error.status, error.headers, MEDIA)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -75,25 +74,21 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(
-    app: FastAPI, answer: Callable[..., Response] = lambda _, *problem: response(*problem)
-) -> None:
+def install(app: FastAPI, answer: Callable[[Request, ProblemError], Response] = response) -> None:
     """Turn every error of an application into an answer: a problem, or a page of the console."""
 
-    @app.exception_handler(ProblemError)
-    def problem(request: Request, error: ProblemError) -> Response:
-        return answer(request, error.status, error.code, error.detail, error.headers)
+    app.exception_handler(ProblemError)(answer)
 
     @app.exception_handler(BadInput)
     def bad_input(request: Request, error: BadInput) -> Response:
-        status = STATUSES.get(error.reason, 422)
-        return answer(request, status, error.reason, error.detail or error.reason)
+        status, detail = STATUSES.get(error.reason, 422), error.detail or error.reason
+        return answer(request, ProblemError(status, error.reason, detail))
 
     @app.exception_handler(Transient)
     def transient(request: Request, error: Transient) -> Response:
         log.warning("request_failed", path=request.url.path, error=str(error))
         detail = "A service that this needs is not available. Nothing was saved; try again."
-        return answer(request, 503, "try_again", detail, {"Retry-After": "5"})
+        return answer(request, ProblemError(503, "try_again", detail, {"Retry-After": "5"}))
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -101,13 +96,13 @@ def install(
             f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
             for fault in error.errors()[:5]
         )
-        return answer(request, 422, "invalid_request", faults)
+        return answer(request, ProblemError(422, "invalid_request", faults))
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
-        code = TITLES.get(error.status_code, "problem").lower().replace(" ", "_")
-        detail = str(error.detail)
-        return answer(request, error.status_code, code.strip("?"), detail, error.headers)
+        code = TITLES.get(error.status_code, "problem").lower().replace(" ", "_").strip("?")
+        problem = ProblemError(error.status_code, code, str(error.detail), error.headers)
+        return answer(request, problem)
 
     @app.exception_handler(Exception)
     def bug(request: Request, error: Exception) -> Response:
@@ -115,4 +110,5 @@ def install(
         if isinstance(before, HTTPException) and before.status_code == 413:
             return http(request, before)  # answered already: the framework only unwinds
         log.error("request_broke", path=request.url.path, exc_info=error)
-        return answer(request, 500, "our_mistake", "An internal error occurred; it is in the log.")
+        detail = "An internal error occurred; it is in the log."
+        return answer(request, ProblemError(500, "our_mistake", detail))

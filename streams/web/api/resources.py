@@ -1,9 +1,11 @@
 """The open resources of the web process: ledger, stores, and background threads."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 
@@ -17,6 +19,30 @@ from streams.store.audit import Entry, Views
 from streams.store.database import Ledger
 from streams.store.outbox import Relay
 
+T = TypeVar("T")
+MOST_CACHED: Final = 10_000
+
+
+class Cache:
+    """Values by key, the latest ``MOST_CACHED``; threads share it."""
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T], lasts_s: float = float("inf")) -> T:
+        """Return the value of a key; ``make`` returns it, again after ``lasts_s``."""
+        cached = self._values.get(key)
+        if cached is None or time.monotonic() - cached[0] > lasts_s:
+            cached = time.monotonic(), make()
+        with self._lock:
+            self._values.pop(key, None)
+            self._values[key] = cached
+            if len(self._values) > MOST_CACHED:
+                del self._values[next(iter(self._values))]
+        value: T = cached[1]
+        return value
+
 
 class AppResources:
     """Open resources of one process; ``views`` records who viewed what."""
@@ -29,7 +55,7 @@ class AppResources:
         self.fetcher = Fetcher.from_settings(settings)
         self.relay = Relay(self.ledger, settings)
         self.views = Views(self.ledger)
-        self.audio_seconds: dict[str, tuple[float, float]] = {}  # by key: when asked, the sum
+        self.cache = Cache()
         self.sender = Sender.from_settings(self.ledger, settings)
 
     @classmethod

@@ -1,10 +1,9 @@
 """Admin: users, API keys, webhooks, versions, the audit log."""
 
-import time
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from functools import partial
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from streams.services import webhooks
@@ -15,7 +14,7 @@ from streams.services.webhooks import BadWebhook
 from streams.store import audit, queries
 from streams.store import webhooks as webhook_store
 from streams.store.webhooks import EVENTS
-from streams.web.api.pages import Cursor, Id
+from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import auth
 from streams.web.console.auth import CanAdmin, CanReadPolicy, Visitor, text, texts
 from streams.web.console.render import fault_of
@@ -143,22 +142,16 @@ def _webhooks(
 def versions(visitor: CanReadPolicy) -> Response:
     """Show the models and policies that have decided, and the configured ones."""
     resources = visitor.views("versions_seen")
-    counted: tuple[float, dict[str, Any]] | None
-    counted = getattr(visitor.request.app.state, "versions", None)
-    if counted is None or time.monotonic() - counted[0] > COUNTED_S:
-        ledger = resources.ledger
-        by_kind = {
-            "model": queries.versions(ledger, "model"),
-            "policy": queries.versions(ledger, "policy"),
-        }
-        counted = visitor.request.app.state.versions = (time.monotonic(), by_kind)
-    return visitor.page("admin_versions.html", by_kind=counted[1], settings=resources.settings)
+    versions_of = partial(queries.versions, resources.ledger)
+    by_kind = resources.cache.get(
+        "versions", lambda: {"model": versions_of("model"), "policy": versions_of("policy")},
+        COUNTED_S,
+    )  # fmt: skip
+    return visitor.page("admin_versions.html", by_kind=by_kind, settings=resources.settings)
 
 
 @router.get("/admin/audit")
-def audit_log(
-    visitor: CanAdmin, cursor: Cursor = None, subject: Annotated[str, Query(max_length=256)] = ""
-) -> Response:
+def audit_log(visitor: CanAdmin, cursor: Cursor = None, subject: Term = "") -> Response:
     """Show the audit log, latest first."""
     ledger = visitor.views("audit_seen", subject).ledger
     names = users.names(ledger)

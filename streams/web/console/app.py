@@ -16,6 +16,7 @@ from streams.web.api import app as api
 from streams.web.api import problems
 from streams.web.api.callers import RateLimit
 from streams.web.api.multipart import SMALL_BYTES
+from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources
 from streams.web.console import (
     admin,
@@ -28,7 +29,7 @@ from streams.web.console import (
     queue,
     tracks,
 )
-from streams.web.console.auth import LoginNeeded, PageError
+from streams.web.console.auth import LoginNeeded
 from streams.web.console.render import error_page
 
 log = structlog.get_logger()
@@ -71,16 +72,10 @@ def _install_errors(app: FastAPI) -> None:
             return error_page(request, 401, "You are not logged in, or no longer.")
         return RedirectResponse(error.location, 303)
 
-    @app.exception_handler(PageError)
-    def page(request: Request, error: PageError) -> Response:
-        return error_page(request, error.status, error.text)
-
-    def answer(
-        request: Request, status: int, code: str, detail: str, headers: Any = None
-    ) -> Response:
-        text = "There is no such page." if code == "not_found" else detail
-        page = error_page(request, status, text)
-        page.headers.update(headers or {})
+    def answer(request: Request, error: ProblemError) -> Response:
+        text = "There is no such page." if error.code == "not_found" else error.detail
+        page = error_page(request, error.status, text)
+        page.headers.update(error.headers)
         return page
 
     problems.install(app, answer)

@@ -1,8 +1,8 @@
 """Appeals: receive, show and decide them; never by the first reviewer of the track."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -20,7 +20,7 @@ from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
 from streams.store import appeals as appeal_store
 from streams.store import queries
 from streams.store import reviews as review_store
-from streams.web.api.pages import Cursor, Id
+from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import auth, waveform
 from streams.web.console.auth import (
     CanDecideAppeals,
@@ -41,9 +41,7 @@ FINDINGS: Final = ("licensed", "not_impersonation", "not_fraud", "not_removed_be
 
 
 @router.get("/appeals")
-def listed(
-    visitor: CanRead, show: Annotated[str, Query(max_length=20)] = "open", cursor: Cursor = None
-) -> Response:
+def listed(visitor: CanRead, show: Term = "open", cursor: Cursor = None) -> Response:
     """List pending appeals, or decided ones."""
     ledger = visitor.views("appeals_seen").ledger
     part = appeal_store.listed(ledger, pending=show != "ended", limit=PAGE, cursor=cursor)
@@ -52,9 +50,7 @@ def listed(
 
 
 @router.get("/appeals/new")
-def new(
-    visitor: CanReceiveAppeals, decision: Annotated[str, Query(max_length=256)] = ""
-) -> Response:
+def new(visitor: CanReceiveAppeals, decision: Term = "") -> Response:
     """Show the form for an appeal that came by mail or telephone."""
     if queries.decision(visitor.resources.ledger, decision) is None:
         raise PageError(404, "There is no such decision.")

@@ -4,15 +4,14 @@ A distributor can replace the file there, and a reviewer must not judge another 
 is compared. A file that was never decoded is not served.
 """
 
-import hashlib
 import io
+import math
 import os
 import re
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator
-from typing import IO, Final, Generic, TypeVar
+from collections.abc import Iterator
+from functools import partial
+from hashlib import file_digest
+from typing import IO, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
@@ -21,39 +20,13 @@ from detector.errors import BadInput
 from streams.media.audio_formats import container_of
 from streams.store import queries
 from streams.web.api.pages import Id
+from streams.web.api.resources import AppResources
 from streams.web.console.auth import CanRead, PageError
 
 router = APIRouter()
-T = TypeVar("T")
 BLOCK: Final = 2**18
 BELIEVED_S: Final = 600.0
-MOST_KNOWN: Final = 10_000
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
-
-
-class Latest(Generic[T]):
-    """The latest values by key, ``MOST_KNOWN`` at most; threads share it."""
-
-    def __init__(self) -> None:
-        self._values: OrderedDict[Hashable, T] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable) -> T | None:
-        """Return the value of a key, or None."""
-        return self._values.get(key)
-
-    def put(self, key: Hashable, value: T) -> T | None:
-        """Store a value; return the one before, or None."""
-        with self._lock:
-            before = self._values.pop(key, None)
-            self._values[key] = value
-            if len(self._values) > MOST_KNOWN:
-                self._values.popitem(last=False)
-            return before
-
-
-DIGESTS: Final = Latest[tuple[str, float]]()  # of files by state, and until when they are valid
-OPENED: Final = Latest[bool]()  # sessions and uploads: listening is audited once
 
 
 @router.get("/audio/{upload_id}")
@@ -66,8 +39,8 @@ def audio(upload_id: Id, visitor: CanRead) -> Response:
         raise PageError(404, "There is no such upload.")
     if content is None:
         raise PageError(410, "This upload was not decoded (yet), so there is nothing to play.")
-    if OPENED.put((visitor.session.csrf, upload_id), True) is None:
-        visitor.views("audio_opened", upload_id)
+    opened = "audio_opened", upload_id  # audited once in a session
+    resources.cache.get((visitor.session.csrf, *opened), partial(visitor.views, *opened))
     source = resources.uploads.reading(content)
     if source is not None:
         uri = resources.uploads.uri(content)
@@ -77,7 +50,7 @@ def audio(upload_id: Id, visitor: CanRead) -> Response:
         except BadInput as error:
             raise PageError(410, f"The audio cannot be played: {error.detail}") from error
     try:
-        if _digest(source, uri) != content:
+        if _digest(resources, source, uri) != content:
             raise PageError(410, "It is not the file that was analysed; it is not played.")
         return _answer(source, visitor.request.headers.get("range"))
     except BaseException:
@@ -85,7 +58,7 @@ def audio(upload_id: Id, visitor: CanRead) -> Response:
         raise
 
 
-def _digest(source: IO[bytes], uri: str) -> str:
+def _digest(resources: AppResources, source: IO[bytes], uri: str) -> str:
     """Return the SHA-256 of a file, computed once for each URI, size and time of change.
 
     Where a store has no time of change, a digest is valid for ``BELIEVED_S``.
@@ -94,17 +67,10 @@ def _digest(source: IO[bytes], uri: str) -> str:
         changed: int | None = os.fstat(source.fileno()).st_mtime_ns
     except (AttributeError, OSError, io.UnsupportedOperation):
         changed = None
-    state = (uri, source.seek(0, os.SEEK_END), changed)
-    digest, until = DIGESTS.get(state) or ("", 0.0)
-    if time.monotonic() >= until:
-        source.seek(0)
-        total = hashlib.sha256()
-        while block := source.read(BLOCK):
-            total.update(block)
-        digest = total.hexdigest()
-        until = float("inf") if changed is not None else time.monotonic() + BELIEVED_S
-        DIGESTS.put(state, (digest, until))
-    return digest
+    state = ("sha256", uri, source.seek(0, os.SEEK_END), changed)
+    source.seek(0)
+    lasts_s = BELIEVED_S if changed is None else math.inf
+    return resources.cache.get(state, lambda: file_digest(source, "sha256").hexdigest(), lasts_s)
 
 
 def _answer(source: IO[bytes], requested: str | None) -> Response:

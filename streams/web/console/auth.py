@@ -19,6 +19,7 @@ from streams.services.accounts import sessions
 from streams.services.accounts.roles import Right
 from streams.services.accounts.sessions import Session
 from streams.services.accounts.users import User
+from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources, resources_of
 from streams.web.console.render import DONE, page, set_cookie
 
@@ -39,30 +40,21 @@ class LoginNeeded(Exception):
         self.location = f"/login?next={quote(path, safe='/')}" if path != "/" else "/login"
 
 
-class PageError(Exception):
+class PageError(ProblemError):
     """Ends a request with a page that gives the reason."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.text = status, message
+        super().__init__(status, "page_error", message)
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """A person who is logged in, and their request."""
+    """A person who is logged in, their request, and what its page is read from."""
 
     session: Session
+    user: User
     request: Request
-
-    @property
-    def resources(self) -> AppResources:
-        """What pages are read from."""
-        return resources_of(self.request)
-
-    @property
-    def user(self) -> User:
-        """The account."""
-        return self.session.user
+    resources: AppResources
 
     def may(self, right: str) -> bool:
         """Whether the visitor has a right; templates pass its name."""
@@ -111,10 +103,11 @@ class Needs:
     def __call__(self, request: Request) -> Visitor:
         """Return the visitor, or end the request."""
         token = request.cookies.get(COOKIE, "")
-        session = sessions.find(resources_of(request).ledger, token) if token else None
+        resources = resources_of(request)
+        session = sessions.find(resources.ledger, token) if token else None
         if session is None:
             raise LoginNeeded(request.url.path)
-        request.state.visitor = visitor = Visitor(session, request)
+        request.state.visitor = visitor = Visitor(session, session.user, request, resources)
         if request.method not in SAFE:
             same_origin(request)
         if self.right is not None and not visitor.user.may(self.right):

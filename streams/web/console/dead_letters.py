@@ -1,15 +1,15 @@
 """Dead letters: list, show, replay and drop them."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from streams.services import dead_letters
 from streams.store import dead_letter_store
 from streams.store.database import Ledger
 from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter, NoSuchDeadLetter
-from streams.web.api.pages import Cursor, Id
+from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import auth
 from streams.web.console.auth import CanAdmin, PageError, text
 
@@ -20,10 +20,7 @@ SHOWN_BYTES: Final = 4_000
 
 @router.get("/admin/dead-letters")
 def overview(
-    visitor: CanAdmin,
-    status: Annotated[str, Query(max_length=20)] = "open",
-    reason: Annotated[str, Query(max_length=100)] = "",
-    cursor: Cursor = None,
+    visitor: CanAdmin, status: Term = "open", reason: Term = "", cursor: Cursor = None
 ) -> Response:
     """Show groups of dead letters by place and reason, and the dead letters, latest first."""
     ledger = visitor.views("dead_letters_seen").ledger

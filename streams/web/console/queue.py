@@ -3,9 +3,9 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -17,7 +17,7 @@ from streams.services.reviews import BadVerdict, NotYours
 from streams.store import review_queue
 from streams.store import reviews as review_store
 from streams.store.review_queue import Filters
-from streams.web.api.pages import Cursor, Id, Search
+from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import auth, waveform
 from streams.web.console.auth import CanRead, CanReview, PageError, Visitor, number_in, text, texts
 from streams.web.console.story import TaskStory, task_story
@@ -30,9 +30,9 @@ LONGEST_MS: Final = 24 * 3_600_000
 @router.get("/queue")
 def queue(
     visitor: CanRead,
-    queue: Annotated[str, Query(max_length=100)] = "",
-    show: Annotated[str, Query(max_length=20)] = "open",
-    search: Search = "",
+    queue: Term = "",
+    show: Term = "open",
+    search: Term = "",
     cursor: Cursor = None,
 ) -> Response:
     """Show the queue."""
@@ -85,10 +85,7 @@ def take(task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
 def renew(task_id: Id, visitor: CanReview) -> Response:
     """Extend the lease; the page's script asks while the page is open."""
     visitor.must_send_token()
-    try:
-        until = reviews.renew(visitor.resources.ledger, task_id, visitor.user)
-    except NotYours as error:
-        raise PageError(409, error.detail) from error
+    until = reviews.renew(visitor.resources.ledger, task_id, visitor.user)
     return JSONResponse({"until": until.isoformat()})
 
 

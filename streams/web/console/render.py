@@ -13,6 +13,7 @@ from detector.errors import BadInput
 from streams.services import wording
 from streams.services.reviews import REASONS
 from streams.web.api import problems
+from streams.web.api.problems import ProblemError
 from streams.web.console import strings
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
@@ -107,7 +108,8 @@ def set_cookie(request: Request, answer: Response, name: str, value: str, **more
 def error_page(request: Request, status: int, message: str) -> Response:
     """Return an error: as a page, as JSON for scripts, as a problem for API callers."""
     if request.url.path.startswith("/v1/"):  # a path that not even the API's mount takes
-        return problems.response(status, "not_found" if status == 404 else "problem", message)
+        code = "not_found" if status == 404 else "problem"
+        return problems.response(request, ProblemError(status, code, message))
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"status": status, "message": message}, status)
     return page(request, "error.html", status, code=status, message=message)

@@ -24,14 +24,17 @@ TERMS: Final = {
     "Segment": "A stretch of about 12 seconds. Its score is the strength of the trace there.",
 }
 
+DECLARED: Final = {
+    Extent.ALL: "Declared as made with AI",
+    Extent.PARTLY: "Declared as made with AI, in part",
+}
+
 
 def headline(label: Label, analysis: Analysis) -> str:
     """Return what is known of a recording, in one line."""
+    if label.source is LabelSource.DECLARATION and label.extent in DECLARED:
+        return DECLARED[label.extent]
     if label.source in (LabelSource.DETECTOR, LabelSource.DECLARATION):
-        if label.source is LabelSource.DECLARATION and label.extent in (Extent.ALL, Extent.PARTLY):
-            return "Declared as made with AI" + (
-                ", in part" if label.extent is Extent.PARTLY else ""
-            )
         return analysis.outcome.headline
     return {
         Extent.ALL: "Made with AI",
@@ -43,8 +46,8 @@ def headline(label: Label, analysis: Analysis) -> str:
 
 def tone(label: Label, analysis: Analysis) -> str:
     """Return the colour of a recording's headline: ai, human, open or none."""
-    if label.extent in (Extent.ALL, Extent.PARTLY) or analysis.outcome is Outcome.AI_LIKELY:
-        return "human" if label.extent is Extent.NONE else "ai"
     if label.extent is Extent.NONE:
         return "human"
+    if label.extent in (Extent.ALL, Extent.PARTLY) or analysis.outcome is Outcome.AI_LIKELY:
+        return "ai"
     return "none" if analysis.outcome is Outcome.NOT_ASSESSABLE else "open"

@@ -9,7 +9,7 @@ from streams.contract.records import TrackDecided, Upload
 from streams.services import evidence_pictures, timeline
 from streams.services.accounts import users
 from streams.store import appeals, queries, track_list
-from streams.web.api.pages import Cursor, Id, Search
+from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import waveform
 from streams.web.console.auth import CanRead, PageError
 from streams.web.console.story import upload_of
@@ -19,7 +19,7 @@ PAGE: Final = 50
 
 
 @router.get("/tracks")
-def tracks(visitor: CanRead, search: Search = "", cursor: Cursor = None) -> Response:
+def tracks(visitor: CanRead, search: Term = "", cursor: Cursor = None) -> Response:
     """List uploads, latest first, or those that match a search."""
     ledger, search = visitor.views("tracks_seen").ledger, search.strip()
     part = track_list.search(ledger, search, limit=PAGE, cursor=cursor)

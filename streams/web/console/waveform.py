@@ -9,7 +9,7 @@ import structlog
 from detector.errors import EarmarkError
 from detector.observation.storage import peaks_of
 from detector.types import FloatArray
-from streams.contract.records import ObservationRef, TrackDecided
+from streams.contract.records import ObservationRef, SegmentScore, TrackDecided
 from streams.web.api.resources import AppResources
 
 log = structlog.get_logger()
@@ -22,14 +22,11 @@ STRONGEST: Final = 4.0  # from this score on a segment has the full colour
 
 @dataclass(frozen=True)
 class Stretch:
-    """One segment: where it lies in the picture and in the track, and how strong it is."""
+    """One segment, where it lies in the picture, and how strong it is there."""
 
-    number: int
+    segment: SegmentScore
     x: float
     width: float
-    start_s: float
-    end_s: float
-    score: float
     strength: int
 
 
@@ -81,11 +78,10 @@ def stretches(decision: TrackDecided | None, duration_s: float) -> tuple[Stretch
     ends = [0.0, *(segment.end_s for segment in segments)]
     starts = [*(segment.start_s for segment in segments[1:]), duration_s]
     drawn = []
-    for number, (before, segment, after) in enumerate(zip(ends, segments, starts, strict=False), 1):
+    for before, segment, after in zip(ends, segments, starts, strict=False):
         start = max(segment.start_s, (before + segment.start_s) / 2)
         end = min(segment.end_s, (after + segment.end_s) / 2, duration_s)
         x, width = round(start * scale, 1), round(max(end - start, 0) * scale, 1)
         strength = int(np.clip(segment.score / STRONGEST, 0, 1) * (STEPS - 1) + 0.5)
-        place = (number, x, width, segment.start_s, segment.end_s)
-        drawn.append(Stretch(*place, segment.score, strength))
+        drawn.append(Stretch(segment, x, width, strength))
     return tuple(drawn)
