@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from hashlib import file_digest
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
@@ -58,7 +58,7 @@ def audio(upload_id: Id, visitor: CanRead) -> Response:
         raise
 
 
-def _digest(resources: AppResources, source: IO[bytes], uri: str) -> str:
+def _digest(resources: AppResources, source: Any, uri: str) -> str:
     """Return the SHA-256 of a file, computed once for each URI, size and time of change.
 
     Where a store has no time of change, a digest is valid for ``BELIEVED_S``.
