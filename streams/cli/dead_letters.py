@@ -11,7 +11,6 @@ import typer
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of
-from streams.runtime.kafka.clients import open_producer
 from streams.services import dead_letter_text, dead_letters
 from streams.store import dead_letter_store
 from streams.store.database import Ledger
