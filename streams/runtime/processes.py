@@ -18,26 +18,35 @@ from detector.errors import Transient
 log = structlog.get_logger()
 
 PR_SET_PDEATHSIG: Final = 1
-_drawn: set[int] = set()
+_held: Final[list[socket.socket]] = []
 BELOW_EPHEMERAL: Final = range(20_000, 32_000)  # Linux hands out 32768 and more by itself
 
 
 def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
-    """Return ``preferred`` where it is free, else a free port that was not returned before.
+    """Return ``preferred`` where it is free, else a free port; hold it for the server to come.
 
-    It is from below the ephemeral range: no outgoing connection takes it before the server does.
+    This process binds the port as long as it lives, and does not listen. So no other program gets
+    it, and connections are refused. On Linux a server that sets SO_REUSEADDR, as all of ours do,
+    can bind it beside us. Elsewhere the port is let go, and another program may be faster; it is
+    from below the ephemeral range, so no outgoing connection is.
     """
-    drawn = [port for port in random.sample(BELOW_EPHEMERAL, 200) if port not in _drawn]
-    for port in (*((preferred,) if preferred else ()), *drawn, 0):
-        with socket.socket() as probe:
-            # what a server of ours has left behind a moment ago does not keep the next one out
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port != 0))
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            _drawn.add(port)
-            return int(probe.getsockname()[1])
+    first = [preferred] if preferred else []
+    for port in (*first, *random.sample(BELOW_EPHEMERAL, 200), 0):
+        holder = socket.socket()
+        # what a server of ours has left behind a moment ago does not keep the next one out
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port == preferred))
+        try:
+            holder.bind((host, port))
+        except OSError:
+            holder.close()
+            continue
+        number = int(holder.getsockname()[1])
+        if sys.platform == "linux":
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _held.append(holder)
+        else:
+            holder.close()
+        return number
     raise OSError(f"no free port on {host}")
 
 

@@ -63,7 +63,7 @@ class ApacheKafka:
         self.user, self.password = USER, secrets.token_urlsafe(16)
         self._properties = dict(properties or {})
         names = ("PLAINTEXT", "CONTROLLER", *(PROTOCOLS if secure else ()))
-        self._ports = _free_ports(names)
+        self._ports = {name: free_port() for name in names}
         self._secure = secure
         self._jars = ""
         self._process: subprocess.Popen[bytes] | None = None
@@ -312,14 +312,6 @@ def jars() -> Path:
                     raise NoKafka(f"Kafka's jars cannot be fetched: {error}") from error
                 Path(fetched, "jars").rename(folder)
     return folder
-
-
-def _free_ports(names: tuple[str, ...]) -> dict[str, int]:
-    """Return a different free port for each name."""
-    ports: set[int] = set()
-    while len(ports) < len(names):
-        ports.add(free_port())
-    return dict(zip(names, ports, strict=True))
 
 
 def main() -> int:

@@ -113,9 +113,7 @@ def test_a_worker_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path) ->
     workers = Supervisor(["ledger"], settings, tmp_path)
     (child,) = workers.children
     port = child.settings.metrics_port
-    with socket.socket() as somebody:
-        somebody.bind((child.settings.metrics_host, port))
-        somebody.listen()
+    with socket.create_server((child.settings.metrics_host, port)):
 
         def elsewhere() -> bool:
             workers.watch()

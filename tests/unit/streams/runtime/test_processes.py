@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from streams.runtime import processes
 from streams.runtime.processes import BELOW_EPHEMERAL, free_port, listens, undisturbed
 
 
@@ -15,12 +16,32 @@ def test_a_free_port_is_nobody_elses() -> None:
     ports = [free_port() for _ in range(20)]
     assert len(set(ports)) == 20
     assert set(ports) <= set(BELOW_EPHEMERAL)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", ports[0]))
-        assert not listens(f"127.0.0.1:{ports[0]}")
-        taken.listen()
+    assert free_port(preferred=ports[0]) == ports[0]
+    with socket.create_server(("127.0.0.1", ports[0])):  # which sets SO_REUSEADDR
         assert listens(f"127.0.0.1:{ports[0]}")
         assert free_port(preferred=ports[0]) != ports[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no server could bind it then")
+def test_a_drawn_port_is_held_until_its_server_binds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    assert not listens(f"127.0.0.1:{port}")
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    monkeypatch.setattr(processes, "BELOW_EPHEMERAL", range(port, port + 1))
+    monkeypatch.setattr("random.sample", lambda ports, count: list(ports))
+    assert free_port() != port
+    code = (
+        "import random; from streams.runtime.processes import free_port\n"
+        f"random.sample = lambda ports, count: [{port}]\n"
+        "print(free_port())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], timeout=30, check=True, capture_output=True, text=True
+    )
+    assert int(ran.stdout) != port, "another process draws the same"
+    with socket.create_server(("127.0.0.1", port)):
+        assert listens(f"127.0.0.1:{port}")
 
 
 def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
