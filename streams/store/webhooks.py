@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from streams.contract import topics
 from streams.contract.dead_letters import Message
@@ -56,15 +65,24 @@ def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
     events = [message for message in messages if message.topic in EVENTS]
     if not events:
         return
+    hooks = connection.execute(_held(WEBHOOKS.c.webhook_id, WEBHOOKS.c.events)).all()
     now = datetime.now(UTC)
     state = {"state": "waiting", "attempts": 0, "next_at": now, "created_at": now}
     rows = [
         _delivery(hook.webhook_id, message) | state
-        for hook in active(connection)
+        for hook in hooks
         for message in events
         if message.topic in hook.events.split(",")
     ]
     insert_new(connection, DELIVERIES, rows)
+
+
+def _held(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Select active webhooks; none ends before the transaction does.
+
+    A delivery that becomes due meanwhile would wait for ever.
+    """
+    return select(*columns).where(WEBHOOKS.c.active).with_for_update(read=True)
 
 
 def _delivery(webhook_id: str, message: Message) -> dict[str, str]:
@@ -102,10 +120,9 @@ def failed(ledger: Ledger, cursor: str | None, limit: int) -> Part[RowMapping]:
 def replay(connection: Connection, webhook_id: str, since: datetime) -> int:
     """Make every delivery since a time due again; return how many: none of an ended webhook."""
     again = {"state": "waiting", "attempts": 0, "next_at": datetime.now(UTC)}
-    active = select(WEBHOOKS.c.webhook_id).where(
-        WEBHOOKS.c.webhook_id == webhook_id, WEBHOOKS.c.active
-    )
-    recent = DELIVERIES.c.webhook_id.in_(active) & (DELIVERIES.c.created_at >= since)
+    if connection.scalar(_held(WEBHOOKS.c.webhook_id).filter_by(webhook_id=webhook_id)) is None:
+        return 0
+    recent = (DELIVERIES.c.webhook_id == webhook_id) & (DELIVERIES.c.created_at >= since)
     return connection.execute(update(DELIVERIES).where(recent).values(again)).rowcount
 
 

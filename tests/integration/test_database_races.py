@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,19 +13,22 @@ import sqlalchemy
 from argon2 import PasswordHasher
 
 from detector.errors import EarmarkError
+from streams.contract import topics
 from streams.contract.records import Upload
 from streams.contract.records.reviews import Appellant
-from streams.services import appeals
+from streams.services import appeals, webhooks
 from streams.services.accounts import sessions, users
 from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.services.appeals import BadAppeal
 from streams.store import accounts, audit, outbox
-from streams.store.account_tables import USERS
-from streams.store.database import Ledger
+from streams.store import webhooks as webhook_store
+from streams.store.account_tables import DELIVERIES, USERS
+from streams.store.database import Ledger, insert_new
 from streams.store.tables import APPEALS, UPLOADS
 from streams.web.api import intake
 from streams.web.api.problems import ProblemError
 from tests.support.accounts import create_user
+from tests.support.events import message, verdict
 from tests.support.stories import tell
 
 AT_ONCE = 6
@@ -92,6 +96,36 @@ def test_one_appellant_has_one_open_appeal(ledger: Ledger, monkeypatch: pytest.M
     refused = [one for one in answers if isinstance(one, BadAppeal)]
     assert {one.reason for one in refused} == {"already_open"}
     assert (len(refused), count(ledger, APPEALS)) == (AT_ONCE - 1, 1)
+
+
+@pytest.mark.parametrize("due", ["a new event", "a replay"])
+def test_no_delivery_waits_for_a_webhook_that_ends(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, due: str
+) -> None:
+    webhook_id, _ = webhooks.create(ledger, "http://203.0.113.1/", [topics.REVIEWS_DECIDED], "ada")
+    if due == "a replay":
+        enqueue(ledger, 0)
+        monkeypatch.setattr(audit, "append", slow(audit.append))
+    else:
+        monkeypatch.setattr("streams.store.webhooks.insert_new", slow(insert_new))
+
+    def act(number: int) -> None:
+        time.sleep(number * SLOW_S / AT_ONCE)
+        if number == AT_ONCE // 2:
+            webhooks.end(ledger, webhook_id, "ada")
+        elif due == "a replay":
+            webhooks.replay(ledger, webhook_id, datetime(2026, 1, 1, tzinfo=UTC), "ada")
+        else:
+            enqueue(ledger, number)
+
+    assert together(act) == [None] * AT_ONCE
+    assert count(ledger, DELIVERIES, DELIVERIES.c.state == "waiting") == 0
+
+
+def enqueue(ledger: Ledger, number: int) -> None:
+    event = message(topics.REVIEWS_DECIDED, verdict(verdict_id=f"vrd_{number}"))
+    with ledger.transaction() as connection:
+        webhook_store.enqueue(connection, [event])
 
 
 def test_admins_who_close_each_others_accounts_leave_one(
