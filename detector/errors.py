@@ -85,7 +85,11 @@ class SenderAway(Transient):
 
 
 class NotYet(Transient):
-    """Another process has not done its part yet. Being late is no fault: no attempt is the last."""
+    """Another process has not done its part yet. Being late is no fault: no attempt is the last.
+
+    Raised only while what is awaited is known to come, or is no matter of one record: a record that
+    waits for ever stops all behind it.
+    """
 
 
 class Fatal(EarmarkError):

@@ -85,6 +85,7 @@ REDECIDE: Final = Process(
         topics.REOPENED,
     ),
     writes=(*DECISIONS, topics.REOPENED),
+    watches=True,  # how far the ledger has read
     secrets=("ledger", "index"),
 )
 LEDGER: Final = Process(

@@ -8,7 +8,7 @@ supersedes that one. ``due_scan`` reopens tracks of which a fact begins or ends 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import Final
 import orjson
 import structlog
 
-from detector.errors import NotYet
+from detector.errors import BadInput, NotYet
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Cause, Record, TrackDecided, parse
@@ -28,6 +28,7 @@ from streams.policy.decide import DecisionRecords, decide
 from streams.policy.facts import Rulings
 from streams.runtime import metrics
 from streams.runtime.kafka.clients import send_all
+from streams.runtime.kafka.handler import Refused
 from streams.runtime.settings import Settings
 from streams.services.decision_metrics import count_decision
 from streams.store import reopening
@@ -41,10 +42,23 @@ log = structlog.get_logger()
 
 SCAN_S: Final = 15.0
 REMEMBERED: Final = 50_000  # decisions of this process
+LOOK_S: Final = 1.0  # of waiting; then the offsets are compared
+
+Passed = Callable[[], Mapping[tuple[str, int], int]]
 
 
 class LedgerBehind(NotYet):
-    """The ledger does not have a decision yet that is on the topic."""
+    """The ledger has not read a decision yet that is on the topic."""
+
+
+class NotInLedger(BadInput):
+    """The ledger has read past a decision without storing it, or its analysis: forged, or lost."""
+
+    def __init__(self, decision_id: str) -> None:
+        super().__init__(
+            "not_in_ledger",
+            f"the ledger has read everything before {decision_id} and lacks it or its analysis",
+        )
 
 
 @dataclass(frozen=True)
@@ -85,10 +99,13 @@ def request_of(message: Message, record: Record) -> Request | None:
 
 
 class Reexamination:
-    """Examines tracks; remembers its own decisions, so that it does not examine them again."""
+    """Examines tracks; remembers its own decisions, so that it does not examine them again.
 
-    def __init__(self, ledger: Ledger, policies: Policies) -> None:
-        self._ledger, self._policies = ledger, policies
+    ``passed`` returns up to where the ledger's process has read (``runtime.kafka.progress``).
+    """
+
+    def __init__(self, ledger: Ledger, policies: Policies, passed: Passed = dict) -> None:
+        self._ledger, self._policies, self._passed = ledger, policies, passed
         self._track_facts, self._clock = TrackFacts(ledger), CheckedClock(ledger)
         self._own: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
 
@@ -117,15 +134,42 @@ class Reexamination:
         }
         return [message for message in batch if message.origin not in known]
 
-    def await_ledger(self, decided: Sequence[TrackDecided], timeout_s: float) -> None:
-        """Wait until the ledger has these decisions and their analyses; raise LedgerBehind."""
+    def await_ledger(
+        self, decided: Sequence[tuple[Message, TrackDecided]], timeout_s: float
+    ) -> list[Refused]:
+        """Wait until the ledger has these decisions and their analyses; return the others.
+
+        A decision follows from its analysis, so both were on their topics when the decision came.
+        Once the ledger has read all that was there, and still lacks one, it never comes.
+
+        Raises:
+            LedgerBehind: the ledger has not read so far yet.
+        """
         deadline = time.monotonic() + timeout_s
-        missing = reopening.missing(self._ledger, decided)
-        while missing and time.monotonic() < deadline:
+        decisions = [decision for _, decision in decided]
+        while self._missing(decisions, min(LOOK_S, timeout_s)):
+            passed = self._passed()
+            missing = self._missing(decisions, 0.0)  # it may have come before it was passed
+            lacking = [(message, one) for message, one in decided if one.decision_id in missing]
+            late = [
+                one.decision_id
+                for message, one in lacking
+                if message.offset >= passed.get((message.topic, message.partition), 0)
+            ]
+            if not late:
+                return [Refused(message, NotInLedger(one.decision_id)) for message, one in lacking]
+            if time.monotonic() >= deadline:
+                raise LedgerBehind(f"{len(late)} decisions, among them {late[0]}")
+        return []
+
+    def _missing(self, decisions: Sequence[TrackDecided], timeout_s: float) -> set[str]:
+        """Return the decisions that the ledger still lacks after a time."""
+        deadline = time.monotonic() + timeout_s
+        while missing := reopening.missing(self._ledger, decisions):
+            if time.monotonic() >= deadline:
+                break
             time.sleep(0.1)
-            missing = reopening.missing(self._ledger, decided)
-        if missing:
-            raise LedgerBehind(f"{len(missing)} decisions, among them {sorted(missing)[0]}")
+        return missing
 
     def superseding(self, requests: Sequence[Request]) -> Iterator[tuple[Message, DecisionRecords]]:
         """Yield the new decisions, each with the message that requested it.

@@ -4,8 +4,9 @@ A track is examined again (``streams.services.reexamination``) when a fact about
 stored facts are compared, so messages may arrive late, twice or out of order. The stage needs no
 state: it stores the facts that it reads before it examines, and a decision counts as read once
 the ledger has it and its analysis. Either the fact is stored when the decision is read, or the
-decision is found when the fact is read. An id is derived from the superseded decision's, so two
-workers make the same decision.
+decision is found when the fact is read. A decision that the ledger has read past and not stored
+is a dead letter, since it would be awaited for ever. An id is derived from the superseded
+decision's, so two workers make the same decision.
 
 A registry entry may be about very many tracks. They are named on ``tracks.reopened`` and examined
 from there, throttled (``EARMARK_REDECIDE_PER_S``), visible as lag.
@@ -28,8 +29,9 @@ from streams.contract.records.rights import RightsChanged
 from streams.policy.registry import keys_of_entry
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
+from streams.runtime.kafka.progress import Progress
 from streams.runtime.settings import Settings
-from streams.services.reexamination import Reexamination, due_scan, request_of
+from streams.services.reexamination import Passed, Reexamination, due_scan, request_of
 from streams.stages.bank_replication import BankReplication, open_replication
 from streams.store import reopening
 from streams.store.database import Ledger
@@ -55,7 +57,8 @@ def _open(settings: Settings) -> Iterator[Handler]:
         due_scan(settings, ledger, f"{NAME}-clock"),
     ):
         policies, per_s = Policies(settings.policy, ledger), settings.redecide_per_s
-        stage = Redecide(ledger, policies, per_s, LEDGER_TIMEOUT_S, bank)
+        progress = Progress(settings, processes.LEDGER.name, (topics.DECIDED, topics.CLASSIFIED))
+        stage = Redecide(ledger, policies, per_s, LEDGER_TIMEOUT_S, bank, progress.passed)
         yield blocking(NAME, stage.handle)
 
 
@@ -69,9 +72,10 @@ class Redecide:
         per_s: float,
         ledger_timeout_s: float = 0.0,
         bank: BankReplication | None = None,
+        passed: Passed = dict,
     ) -> None:
         self._ledger, self._per_s, self._ledger_timeout_s = ledger, per_s, ledger_timeout_s
-        self._reexamination = Reexamination(ledger, policies)
+        self._reexamination = Reexamination(ledger, policies, passed)
         self._bank = bank
 
     def handle(self, batch: Sequence[Message]) -> Handled:
@@ -84,10 +88,13 @@ class Redecide:
         facts = [message for message, record in records
                  if not isinstance(record, TrackReopened | TrackDecided)]  # fmt: skip
         self._ledger.write([row for message in facts for row in rows_of(message)])
-        decided = [record for _, record in records if isinstance(record, TrackDecided)]
-        self._reexamination.await_ledger(decided, self._ledger_timeout_s)
+        decided = [(message, record) for message, record in records
+                   if isinstance(record, TrackDecided)]  # fmt: skip
+        refused += self._reexamination.await_ledger(decided, self._ledger_timeout_s)
+        dead = {one.message.origin for one in refused}
+        records = [(message, record) for message, record in records if message.origin not in dead]
         if self._bank is not None:
-            self._bank.add(decided)
+            self._bank.add([record for _, record in records if isinstance(record, TrackDecided)])
         requests = [request for message, record in records
                     if (request := request_of(message, record)) is not None]  # fmt: skip
         superseding = [

@@ -20,7 +20,11 @@ JUMP_S: Final = 5.0  # compared anew at once
 
 
 class ClockDiffers(NotYet):
-    """This machine's clock or the database's is wrong: nothing is decided until they agree."""
+    """This machine's clock or the database's is wrong: nothing is decided until they agree.
+
+    No record causes it, and none is a dead letter for it: an operator sets the clock
+    (``EarmarkClockDiffers``).
+    """
 
 
 class CheckedClock:

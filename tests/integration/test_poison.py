@@ -152,6 +152,9 @@ def poisons(topic: str, template: Fields) -> Iterator[Poison]:
     yield Poison("a long key", topic, b"{}", readers, CJK.encode() * 5)
     yield Poison("a key that is no UTF-8", topic, good, frozenset(), b"\xff\xfe")
     yield Poison("a header key", topic, good, frozenset(), headers=[(RawKey(), b"\xff")])
+    if topic == topics.DECIDED:
+        forged = template | {"decision_id": "dec_forged", "upload_id": "upl_forged"}
+        yield Poison("no analysis", topic, orjson.dumps(forged), frozenset({"redecide"}))
     if topic == topics.RIGHTS_CHANGED:
         for moment in ("9999-12-31T00:00:00Z", "0001-01-01T00:00:00+14:00"):
             ends = Revocation(effective_at=datetime.fromisoformat(moment), grace_days=3_650)

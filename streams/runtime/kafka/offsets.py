@@ -1,11 +1,11 @@
-"""Resetting a consumer group to a point in time: it handles again what came since.
+"""Offsets of consumer groups: how far one has read, and its reset to a point in time.
 
-It does no harm: ids are derived from content, so the same model and policy give the same events
-again, and every reader ignores those. It never goes forward, except past one record
-(``services.skipping``).
+After a reset it handles again what came since. That does no harm: ids are derived from content,
+so the same model and policy give the same events again, and every reader ignores those. A reset
+never goes forward, except past one record (``services.skipping``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from detector.errors import SingleReason
 from streams.runtime.kafka.errors import BrokerFailed
 
 BEGINNING: Final = -2
+END: Final = -1
 NEVER_MS: Final = 10**13  # in the year 2286
 
 
@@ -33,6 +34,29 @@ class Move:
     before: int
     after: int
     end: int
+
+
+def log_ends(admin: Any, topics: Sequence[str]) -> dict[TopicPartition, int]:
+    """Return where each partition of these topics ends."""
+    partitions = [
+        TopicPartition(topic["name"], number)
+        for topic in admin.describe_topics(list(topics))
+        for number in range(len(topic["partitions"]))
+    ]
+    offsets = admin.list_partition_offsets(dict.fromkeys(partitions, END))
+    return {partition: offset.offset for partition, offset in offsets.items()}
+
+
+def positions(
+    admin: Any, group: str, partitions: Iterable[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Return the offsets that a group reads next; what has expired counts as read."""
+    begins = admin.list_partition_offsets(dict.fromkeys(partitions, BEGINNING))
+    committed = admin.list_group_offsets({group: None}).get(group, {})
+    return {
+        partition: max(begin.offset, committed[partition].offset if partition in committed else 0)
+        for partition, begin in begins.items()
+    }
 
 
 def moves(admin: Any, group: str, topics: Sequence[str], to: datetime) -> list[Move]:
@@ -54,7 +78,7 @@ def moves(admin: Any, group: str, topics: Sequence[str], to: datetime) -> list[M
             raise CannotRewind("this broker does not find events by their time (the embedded one)")
         at_ms = int(to.timestamp() * 1_000)
         since = admin.list_partition_offsets(dict.fromkeys(partitions, at_ms))
-        ends = admin.list_partition_offsets(dict.fromkeys(partitions, -1))
+        ends = admin.list_partition_offsets(dict.fromkeys(partitions, END))
     except CoordinatorNotAvailableError as error:
         raise CannotRewind(f"{group} has done nothing yet; the broker knows no groups") from error
     except KafkaError as error:

@@ -14,6 +14,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from detector.errors import EarmarkError
+from streams.runtime.kafka.offsets import log_ends, positions
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
 
@@ -62,6 +63,10 @@ class Stalls:
         leads = getattr(getattr(self._consumer, "_coordinator", None), "_is_leader", False)
         return self._own_share - self._consumer.assignment() if leads else set()
 
+    def forget(self) -> None:
+        """Begin anew, after a pause in which nothing could move."""
+        self._since = {}
+
     def renew(self) -> None:
         """Leave the group and join it again."""
         self._since, self._own_share, self._lost_before = {}, set(), set()
@@ -71,15 +76,9 @@ class Stalls:
     def _waiting(self) -> dict[TopicPartition, int]:
         """Return the committed offsets of partitions with messages after them."""
         with open_admin(self._settings) as admin:
-            committed = admin.list_group_offsets({self._group: None}).get(self._group, {})
-            partitions = [
-                TopicPartition(topic["name"], number)
-                for topic in admin.describe_topics(list(self._topics))
-                for number in range(len(topic["partitions"]))
-            ]
-            ends = admin.list_partition_offsets(dict.fromkeys(partitions, -1))
-            offsets = {p: max(0, committed[p].offset) if p in committed else 0 for p in partitions}
-        return {p: offset for p, offset in offsets.items() if ends[p].offset > offset}
+            until = log_ends(admin, self._topics)
+            offsets = positions(admin, self._group, until)
+        return {p: offset for p, offset in offsets.items() if until[p] > offset}
 
     def _watch_assignments(self) -> None:
         coordinator = getattr(self._consumer, "_coordinator", None)

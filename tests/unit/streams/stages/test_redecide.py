@@ -48,7 +48,8 @@ class Pipeline:
     def __init__(self, ledger: Ledger, catalogue: CatalogueFixture) -> None:
         self.ledger, self.catalogue = ledger, catalogue
         self.policies = Policies(Settings().policy, ledger)
-        self.redecide = Redecide(ledger, self.policies, 1e6)
+        self.passed: dict[tuple[str, int], int] = {}  # up to where the ledger has read
+        self.redecide = Redecide(ledger, self.policies, 1e6, passed=lambda: self.passed)
         self.published: list[Message] = []
         self.offsets = itertools.count()
 
@@ -255,6 +256,39 @@ def test_a_decision_counts_as_seen_once_the_ledger_has_it(pipeline: Pipeline) ->
         pipeline.redecide.handle([delivered])
     project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event)])
     assert list(pipeline.redecide.handle([delivered]).outputs) == []
+
+
+def test_what_the_ledger_has_read_past_and_not_stored_is_a_dead_letter(pipeline: Pipeline) -> None:
+    """A forged decision: its analysis never comes. Honest ones of the batch have their effect."""
+    event = classified(declared=SONGMAKER)
+    project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event)])
+    honest = pipeline.message(topics.DECIDED, decide(event, pipeline.policies.current()).decided)
+    analysis = classified(track_id="T-2")
+    forged = pipeline.message(topics.DECIDED, decide(analysis, pipeline.policies.current()).decided)
+    project(pipeline.ledger, [honest, forged])
+    fact = pipeline.message(topics.RIGHTS_CHANGED, agreement())
+    pipeline.passed = {(topics.DECIDED, forged.partition): forged.offset}
+    with pytest.raises(LedgerBehind):  # it has not read past this one yet
+        pipeline.redecide.handle([honest, forged, fact])
+    pipeline.passed = {(topics.DECIDED, forged.partition): forged.offset + 1}
+    handled = pipeline.redecide.handle([honest, forged, fact])
+    assert [(one.message, one.error.reason) for one in handled.refused] == [
+        (forged, "not_in_ledger")
+    ]
+    decided = [output.record for _, output in handled.outputs if output.topic == topics.DECIDED]
+    assert [record.key for record in decided] == [event.track_id]
+
+
+def test_what_comes_while_the_offsets_are_compared_is_no_dead_letter(pipeline: Pipeline) -> None:
+    event = classified(declared=SONGMAKER)
+    delivered = pipeline.message(topics.DECIDED, decide(event, pipeline.policies.current()).decided)
+
+    def passed() -> dict[tuple[str, int], int]:
+        project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event), delivered])
+        return {(topics.DECIDED, delivered.partition): delivered.offset + 1}
+
+    redecide = Redecide(pipeline.ledger, pipeline.policies, 1e6, passed=passed)
+    assert redecide.handle([delivered]).refused == []
 
 
 def test_a_decision_that_the_ledger_refused_is_not_awaited(pipeline: Pipeline) -> None:
