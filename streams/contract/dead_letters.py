@@ -17,7 +17,7 @@ from typing import Final
 
 import orjson
 
-from detector.errors import BadInput, Fatal
+from detector.errors import BadInput
 from streams.contract import topics
 from streams.contract.output import Outgoing
 from streams.contract.records import R, check_delivered, parse
@@ -48,10 +48,6 @@ OURS: Final = frozenset(  # reasons that are more often our fault than a sender'
 )
 MAX_DETAIL = 1_000  # characters; a detail may quote a hostile file
 MAX_BARE_KEY_BYTES: Final = 10_000  # of a dead letter without its value
-
-
-class DeadLetterLimit(Fatal):
-    """Too large a share of recent events became dead letters: stop and look."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +175,8 @@ class Limit:
     It guards against the bad deploy that would drain a whole topic into its dead letters. The
     sender with most of them is left out, so that one sender alone stops no process. Where hardly
     anything is left, the reasons in ``OURS`` decide. A process in which nothing has ended well yet
-    is judged after a quarter of the window: each start of a broken deployment costs so many events.
+    is judged after a quarter of the window: each start of a broken deployment costs so many events,
+    and each end of a pause.
     """
 
     share: float
@@ -187,30 +184,30 @@ class Limit:
     _recent: deque[tuple[str, bool] | None] = field(default_factory=deque)  # sender, ours
     _proved: bool = False  # something has ended well
 
-    def count(self, reason: str | None = None, sender: str = "") -> None:
-        """Count one ended event; ``reason``: of its dead letter, None: it has ended well.
+    def count(self, reason: str | None = None, sender: str = "") -> str | None:
+        """Count one ended event; return why the process must pause, or None.
 
-        Raises:
-            DeadLetterLimit: the share is exceeded.
+        ``reason``: of its dead letter, None: it has ended well. After a pause all begins anew.
         """
         self._recent.append(None if reason is None else (sender, reason in OURS))
         self._proved = self._proved or reason is None
         events, is_full = len(self._recent), len(self._recent) > self.window
         is_proof = events > max(MIN_PROOF, self.window // 4) and self._judged() == 1
         if not self._proved and (is_full or is_proof):
-            raise DeadLetterLimit(
-                f"the first {events} events since the start are dead letters, all of them: "
-                "fix the cause, then replay them"
-            )
+            self._recent.clear()
+            return f"the first {events} events since the start or the last pause are dead letters"
         if not is_full:
-            return
+            return None
         self._recent.popleft()
-        if (share := self._judged()) > self.share:
-            dead = self.window - self._recent.count(None)
-            raise DeadLetterLimit(
-                f"{dead} of the last {self.window} events are dead letters, without the worst "
-                f"sender {share:.0%} (limit {self.share:.0%}): fix the cause, then replay them"
-            )
+        if (share := self._judged()) <= self.share:
+            return None
+        dead = self.window - self._recent.count(None)
+        self._recent.clear()
+        self._proved = False
+        return (
+            f"{dead} of the last {self.window} events are dead letters, without the worst sender "
+            f"{share:.0%} (limit {self.share:.0%})"
+        )
 
     def _judged(self) -> float:
         """Return the share that counts."""

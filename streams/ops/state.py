@@ -78,6 +78,7 @@ class State:
             "LEDGER": f"sqlite:///{folder}/ledger.db",
             "FILE_ROOTS": "/",  # one person's machine: what they name is what they may read
             "DRAIN_S": "3",  # Ctrl-C ends everything within ten seconds
+            "DEAD_LETTER_PAUSE_S": "5",  # a folder of one person may hold no audio at all
             "DECODE_WORKERS": str(max(1, min(8, os.cpu_count() or 1))),
         }
         if brokers is not None:

@@ -50,6 +50,9 @@ GROUP_STALLS: Final = Counter(
     "Partitions with messages that no member of the group read; the member joined again",
     ["processor"],
 )
+PAUSED: Final = Gauge(
+    "earmark_paused", "1 while too many dead letters pause the process", ["processor"]
+)
 OFFSET_GAPS: Final = Counter(
     "earmark_offset_gaps_total",
     "Gaps in the offsets of a partition; the worker stops",
@@ -320,6 +323,7 @@ def begin(processor: str) -> None:
         EXPIRED,
     ):
         counter.labels(processor)
+    PAUSED.labels(processor).set(0)
     for outcome in ("emitted", "dead_letter"):
         ENDED.labels(processor, outcome)
     if processor == "fingerprint":

@@ -196,9 +196,12 @@ class Settings(BaseSettings):
     retry_base_s: Seconds = Field(0.5, description="first back-off; doubles each time")
     retry_cap_s: Seconds = Field(20.0, description="longest back-off")
     dead_letter_share: float = Field(
-        0.9, gt=0, le=1, description="dead letters per event over the window that stop a worker"
+        0.9, gt=0, le=1, description="dead letters per event over the window that pause a worker"
     )
     dead_letter_window: int = Field(200, ge=10, description="events over which that share is taken")
+    dead_letter_pause_s: Seconds = Field(
+        300.0, description="pause of a worker above that share; then it tries again"
+    )
     drain_s: Seconds = Field(5.0, description="time for work in flight at a rebalance")
     monitor_interval_s: Seconds = Field(
         15.0, description="how often the monitor asks the broker; the ledger every fourth"

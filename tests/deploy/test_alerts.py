@@ -93,6 +93,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
             }
         ],
     ),
+    "EarmarkPaused": (
+        40,
+        [{'earmark_paused{processor="fingerprint",instance="a"}': "1x60"}],
+        [{'earmark_paused{processor="fingerprint",instance="a"}': "0x60"}],
+    ),
     "EarmarkLateDecisionsFast": (90, [OFTEN_LATE], [NEVER_LATE, A_LITTLE_LATE, ALL_OF_FEW_LATE]),
     "EarmarkLateDecisionsSlow": (
         420,

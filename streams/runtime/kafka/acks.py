@@ -135,6 +135,7 @@ class OrderedAcker:
         self._lanes: defaultdict[Partition, _Lane] = defaultdict(_Lane)
         self._open = False
         self._closed = False
+        self._paused = False
 
     # --- assignments and revocations ------------------------------------------------------
 
@@ -154,6 +155,11 @@ class OrderedAcker:
         self._closed = True
         self._drain_s = drain_s
         await self.revoked()
+
+    def pause(self, on: bool) -> None:
+        """Begin no event while ``on``; those in work end and are acknowledged."""
+        self._paused = on
+        self._room.set()
 
     def observe(self) -> None:
         """Set the gauges; call about every second."""
@@ -223,10 +229,10 @@ class OrderedAcker:
 
     async def _start(self, entry: Entry, work: Work) -> None:
         lane = self._lanes[entry.event.message.tp]
-        while self._alive(entry) and len(lane.entries) > self._window:
+        await self._slots.acquire()
+        while self._alive(entry) and (self._paused or len(lane.entries) > self._window):
             self._room.clear()
             await self._room.wait()
-        await self._slots.acquire()
         if not (self._open and self._alive(entry)):  # revoked while it waited
             self._slots.release()
             return

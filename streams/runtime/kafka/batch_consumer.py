@@ -36,7 +36,7 @@ from streams.runtime.kafka.clients import open_consumer, open_producer, poll
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handler import Handler
-from streams.runtime.kafka.handling import NOT_OF_A_MESSAGE, Handling, RecordTooLarge
+from streams.runtime.kafka.handling import NOT_OF_A_MESSAGE, Handling, RecordTooLarge, paused
 from streams.runtime.kafka.stalls import Stalls
 from streams.runtime.patches.kafka_python import slow_idle_poll
 from streams.runtime.processes import end_within, listens
@@ -165,29 +165,44 @@ class BatchConsumer:
 
         Raises:
             Transient: a batch failed too often.
-            DeadLetterLimit: too many messages are refused.
         """
         handling = Handling(self._name, handler, self, self._settings)
         with asyncio.Runner() as runner:
             while not self._stop.is_set():
+                excess: str | None = None
                 try:
-                    retry.call(lambda: self._consume(handling, runner, handling.end))
+                    excess = retry.call(lambda: self._consume(handling, runner, handling.end))
                 except NOT_OF_A_MESSAGE:
                     raise
                 except Exception as error:  # noqa: BLE001 - of one message, or raised anew
                     log.warning("batch_isolated", error=repr(error))
                     with suppress(NotYet):  # then it is attempted again, as long as it takes
-                        self._consume(handling, runner, handling.isolate)
+                        excess = self._consume(handling, runner, handling.isolate)
+                if excess is not None:
+                    self._pause(excess)
 
-    def _consume(self, handling: Handling, runner: asyncio.Runner, end: End) -> None:
-        """End one batch, or go back to its start."""
+    def _pause(self, reason: str) -> None:
+        """Read nothing for ``dead_letter_pause_s``, as a member that keeps its partitions."""
+        until = time.monotonic() + self._settings.dead_letter_pause_s
+        with paused(self._name, self._health, reason):
+            while time.monotonic() < until and not self._stop.is_set():
+                self._health.beat()
+                self._consumer.pause(*self._consumer.assignment())
+                self._rewind(poll(self._consumer, POLL_MS, BATCH))  # of one assigned just now
+                self._probe(answered=False)
+        self._consumer.resume(*self._consumer.paused())
+        if self._stalls is not None:
+            self._stalls.forget()
+
+    def _consume(self, handling: Handling, runner: asyncio.Runner, end: End) -> str | None:
+        """End one batch, or go back to its start; return why the process must pause."""
         batch: list[Message] = []
         while not batch:
             if self._stop.is_set():
-                return
+                return None
             batch = self._poll()
         try:
-            self._end(batch, handling, runner, end)
+            return self._end(batch, handling, runner, end)
         except Fatal:
             raise
         except Exception:
@@ -239,12 +254,12 @@ class BatchConsumer:
 
     def _end(
         self, batch: Sequence[Message], handling: Handling, runner: asyncio.Runner, end: End
-    ) -> None:
+    ) -> str | None:
         metrics.RECEIVED.labels(self._name).inc(len(batch))
         with tracing.received(f"{self._name} batch", batch) as spans:
             dead = runner.run(end(batch, spans))
             self._commit(batch)
-        handling.count(len(batch), dead)
+        return handling.count(len(batch), dead)
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[RecordTooLarge | None]:
         """See ``handling.Publisher``. Blocks: the process has nothing else to do.

@@ -20,6 +20,7 @@ from streams.runtime.health import Health
 from streams.runtime.kafka import rebalance_gate
 from streams.runtime.kafka.acks import OrderedAcker, Partition, Work
 from streams.runtime.kafka.fetch_wait import FetchWait
+from streams.runtime.kafka.handling import paused
 from streams.runtime.kafka.security import client_security, faust_credentials
 from streams.runtime.patches import faust_consumer, header_keys
 from streams.runtime.settings import Settings
@@ -99,6 +100,7 @@ class Worker:
         rebalance_gate.install(processor)
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
+        self._processor = processor
         self._health = health
         self._source = source
         self._settings = settings
@@ -112,6 +114,7 @@ class Worker:
         )
         self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
         self._starting: asyncio.Task[None] | None = None
+        self._pausing: asyncio.Task[None] | None = None
         self._joining_since: float | None = time.monotonic()
 
     def start(self, work: Work) -> None:
@@ -134,6 +137,17 @@ class Worker:
         if self.failure is None:
             self.failure = error
             self.failed.set()
+
+    def pause(self, reason: str) -> None:
+        """Begin no event for ``dead_letter_pause_s``; Faust fetches none once its queue is full."""
+        if self._pausing is None or self._pausing.done():
+            self._pausing = asyncio.create_task(self._pause(reason))
+
+    async def _pause(self, reason: str) -> None:
+        with paused(self._processor, self._health, reason):
+            self._acker.pause(True)
+            await asyncio.sleep(self._settings.dead_letter_pause_s)
+        self._acker.pause(False)
 
     async def observe(self) -> None:
         """Set the gauges and check that the consumer works; call every second."""

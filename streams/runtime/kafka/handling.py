@@ -5,7 +5,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Final, Protocol
 
@@ -25,6 +26,7 @@ from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
 from streams.contract.records import MAX_RECORD_BYTES
 from streams.runtime import metrics, tracing
+from streams.runtime.health import Health
 from streams.runtime.kafka.acks import Alive
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import (
@@ -44,10 +46,27 @@ AT_ONCE: Final = 5_000  # messages that wait for the broker's acknowledgement
 NOT_OF_A_MESSAGE: Final = (BrokerAway, Fatal, NotYet)
 MOST_FAILURES: Final = 4  # of single messages before the first success: then our side fails
 OTHERS: Final = 20  # events that end well while one fails again and again: it is to blame
+CONDITION: Final = "dead_letters_within_limit"  # in ``/ready``
 
 
 class RecordTooLarge(SingleReason, reason="record_too_large"):
     """A record is larger than the broker, or the reader behind it, accepts."""
+
+
+@contextmanager
+def paused(processor: str, health: Health, reason: str) -> Iterator[None]:
+    """Show that the process consumes nothing, while it lasts.
+
+    A pause and no end: the process that is started again would only begin to drain its topic into
+    dead letters anew. It keeps its partitions, where the events wait.
+    """
+    log.error("processor_paused", reason=reason)
+    metrics.PAUSED.labels(processor).set(1)
+    health.set(CONDITION, False)
+    yield
+    health.set(CONDITION, True)
+    metrics.PAUSED.labels(processor).set(0)
+    log.info("processor_resumed")
 
 
 class Publisher(Protocol):
@@ -173,18 +192,13 @@ class Handling:
             refused |= await self._publish(chunk, spans)
         return await self._bury(list(refused.values()), spans, alive)
 
-    def count(self, messages: int, dead: int) -> None:
-        """Count ended messages.
-
-        Raises:
-            DeadLetterLimit: too large a share of them became dead letters.
-        """
+    def count(self, messages: int, dead: int) -> str | None:
+        """Count ended messages; return why the process must pause (``dead_letters.Limit``)."""
         metrics.ENDED.labels(self._processor, "dead_letter").inc(dead)
         metrics.ENDED.labels(self._processor, "emitted").inc(messages - dead)
-        for _ in range(messages - dead):
-            self._limit.count()
-        for _ in range(dead):
-            self._limit.count(*self._dead.popleft())
+        ended = [(None, "")] * (messages - dead) + [self._dead.popleft() for _ in range(dead)]
+        reasons = [self._limit.count(*end) for end in ended]
+        return next(filter(None, reasons), None)
 
     async def _publish(
         self, chunk: Iterable[tuple[Message, Output]], spans: tracing.Many
@@ -239,12 +253,18 @@ class EventHandling:
         handle (attempted again where the reason is transient) -> publish -> acknowledge
 
     Each event has its own attempts, so one that waits holds up only its own acknowledgement.
+    ``pause`` is called with the reason when there are too many dead letters.
     """
 
     def __init__(
-        self, processor: str, handler: Handler, publisher: Publisher, settings: Settings
+        self,
+        processor: str,
+        handler: Handler,
+        publisher: Publisher,
+        settings: Settings,
+        pause: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        self._processor = processor
+        self._processor, self._pause = processor, pause
         self._handling = Handling(processor, handler, publisher, settings)
         self._handled = 0
         self._retry = RetryPolicy(processor, settings)
@@ -273,8 +293,8 @@ class EventHandling:
                 raise
         if dead is None:
             metrics.ENDED.labels(self._processor, "revoked").inc()
-        else:
-            self._handling.count(1, dead)
+        elif reason := self._handling.count(1, dead):
+            self._pause(reason)
 
     async def _end(self, message: Message, spans: tracing.Many, alive: Alive) -> int | None:
         handled = await self._attempts(message, alive)

@@ -122,7 +122,9 @@ class _Run:
             *(processor.name, processor.source, settings, health, Path(datadir)),
             limit=settings.in_flight * processor.waiting,
         )
-        worker.start(EventHandling(processor.name, handler, self._publisher, settings))
+        worker.start(
+            EventHandling(processor.name, handler, self._publisher, settings, worker.pause)
+        )
         self._worker = worker
         probe = asyncio.create_task(self._probe(worker))
         await self._unless_stopped(worker.failed.wait())

@@ -156,6 +156,41 @@ def test_no_more_than_the_limit_are_worked_on() -> None:
     bench(test, limit=3)
 
 
+def test_a_pause_begins_nothing_and_lets_end_what_is_in_work() -> None:
+    async def test(bench: Bench) -> None:
+        bench.send([0, 1])
+        await settle()
+        bench.acker.pause(True)
+        bench.send([2, 3])
+        await settle()
+        await bench.let_end(0, 1)
+        assert bench.acked == [(P0, 0), (P0, 1)]
+        assert len(bench.doors) == 2
+        bench.acker.pause(False)
+        await settle()
+        assert len(bench.doors) == 4
+
+    bench(test)
+
+
+def test_a_revocation_does_not_wait_for_the_end_of_a_pause() -> None:
+    async def test(bench: Bench) -> None:
+        bench.acker.pause(True)
+        bench.send([0])
+        await settle()
+        await asyncio.wait_for(bench.acker.revoked(), 1)
+        bench.consumer.number = 2
+        bench.acker.opened()
+        bench.send([0], generation=2)
+        await settle()
+        assert not bench.doors
+        bench.acker.pause(False)
+        await settle()
+        assert len(bench.doors[P0, 0]) == 1
+
+    bench(test, drain_s=60)
+
+
 def test_a_slow_head_holds_back_at_most_a_window() -> None:
     async def test(bench: Bench) -> None:
         bench.send(range(30))

@@ -174,6 +174,47 @@ def test_answers_and_dead_letters_are_acknowledged_before_the_commit(run: Run) -
     assert broker.done("commit") == [({0: 2},)]
 
 
+class Pausing(Broker):
+    """Between two polls all partitions are assigned anew; then none is paused."""
+
+    def __init__(self, health: Health, *log: Found) -> None:
+        super().__init__(*log)
+        self.health = health
+
+    def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Found]]:
+        time.sleep(0.01)
+        return super().poll(timeout_ms, 11)
+
+    def pause(self, *partitions: Any) -> None:
+        self.events.append(("pause", self.health.missing))
+
+    def paused(self) -> set[Any]:
+        return set()
+
+    def resume(self, *partitions: Any) -> None:
+        self.events.append(("resume", self.health.missing))
+
+
+def test_a_pause_shows_its_reason_reads_nothing_and_ends_by_itself() -> None:
+    settings = Settings(dead_letter_window=10, dead_letter_pause_s=0.1)
+    health = Health()
+    broker = Pausing(health, *(Found(n) for n in range(12)))
+    seen: list[list[int]] = []
+
+    def handler(batch: Sequence[Message]) -> Handled:
+        seen.append(offsets(batch))
+        error = BadInput("unexpected_error", "a bad deploy")
+        return Handled([Refused(message, error) for message in batch if message.offset < 11])
+
+    consumer = BatchConsumer("test", [topics.DECIDED], settings, health, broker.stop)
+    consumer._consumer = consumer._producer = broker
+    consumer.run(blocking("test", handler), RetryPolicy("test", settings, health, broker.stop))
+    assert seen == [list(range(11)), [11]], "what a poll of the pause returns is read after it"
+    assert len(broker.done("pause")) > 1
+    assert all(missing == ["dead_letters_within_limit"] for (missing,) in broker.done("pause"))
+    assert broker.done("resume") == [([],)]
+
+
 def test_a_passing_failure_goes_back_to_the_start_of_the_batch(run: Run) -> None:
     broker = Broker(*(Found(n) for n in range(3)))
     seen: list[list[int]] = []

@@ -13,7 +13,7 @@ from kafka.errors import MessageSizeTooLargeError
 
 from detector.errors import BadInput, Fatal, InvalidAudio, NotYet, SenderAway, Transient
 from streams.contract import dead_letters
-from streams.contract.dead_letters import DeadLetterLimit, Message
+from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
 from streams.contract.records import MAX_RECORD_BYTES, Record
 from streams.runtime import metrics
@@ -25,7 +25,9 @@ from streams.runtime.kafka.handling import EventHandling, RecordTooLarge
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
 
-SETTINGS = Settings(retry_attempts=3, retry_base_s=0.001, dead_letter_window=10)
+SETTINGS = Settings(
+    retry_attempts=3, retry_base_s=0.001, dead_letter_window=10, dead_letter_pause_s=0.01
+)
 NAME = "unit"
 BROKER_BYTES = 2_000_000
 
@@ -51,6 +53,7 @@ class Log:
     refused_by: str = "client"
     published: list[Outgoing] = field(default_factory=list)
     acknowledged: int = 0
+    pauses: int = 0
 
     def deliveries(self) -> list[Any]:
         return [
@@ -84,7 +87,10 @@ class EventPublisher:
 
 
 def run_events(handler: Handler, log: Log) -> None:
-    handling = EventHandling(NAME, handler, EventPublisher(log), SETTINGS)
+    def pause(reason: str) -> None:
+        log.pauses += 1
+
+    handling = EventHandling(NAME, handler, EventPublisher(log), SETTINGS, pause)
 
     async def run() -> None:
         for delivery in log.deliveries():
@@ -115,6 +121,15 @@ class BatchBroker:
 
     def committed(self, partition: Any) -> int | None:
         return None
+
+    def pause(self, *partitions: Any) -> None:
+        self.log.pauses += 1
+
+    def paused(self) -> set[Any]:
+        return self.assignment()
+
+    def resume(self, *partitions: Any) -> None:
+        assert set(partitions) == self.assignment()
 
     def seek(self, partition: Any, offset: int) -> None:
         self.position = offset - 7
@@ -320,10 +335,11 @@ def test_a_dead_letter_that_is_too_large_sheds_its_value_and_headers(
     assert "trace" not in dict(log.published[0].headers)
 
 
-def test_too_many_dead_letters_stop_the_process(adapter: Adapter) -> None:
+def test_too_many_dead_letters_pause_the_process(adapter: Adapter) -> None:
     log = Log([b"junk"] * (SETTINGS.dead_letter_window + 1))
-    with pytest.raises(DeadLetterLimit):
-        adapter(GOOD, log)
+    adapter(GOOD, log)
+    assert log.pauses == 1
+    assert log.acknowledged == len(log.published) == SETTINGS.dead_letter_window + 1
 
 
 def test_messages_are_read_one_by_one() -> None:
