@@ -80,7 +80,7 @@ def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
 def _held(*columns: ColumnElement[Any]) -> Select[Any]:
     """Select active webhooks; none ends before the transaction does.
 
-    A delivery that becomes due meanwhile would wait for ever.
+    Else a delivery that becomes due in between would wait for ever.
     """
     return select(*columns).where(WEBHOOKS.c.active).with_for_update(read=True)
 
