@@ -32,13 +32,8 @@ class Change:
 
 def changes(old: Bundle | None, new: Bundle) -> list[Change]:
     """Return the differences; without an old bundle everything is new."""
-    return [
-        *_rules(old, new),
-        *_defaults(old, new),
-        *_params(old, new),
-        *_overrides(old, new),
-        *_agreements(old, new),
-    ]
+    parts = (_rules, _defaults, _params, _overrides, _agreements)
+    return [change for part in parts for change in part(old, new)]
 
 
 def needs_two(differences: Iterable[Change]) -> bool:

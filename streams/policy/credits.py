@@ -4,7 +4,7 @@ Usage is attributed to the agreements that cover it, on the basis that they name
 compute the amounts. Where an agreement no longer covers a track, its usage ends.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,8 +31,8 @@ def usage_of(
     decision_id: str,
     starts_at: datetime,
     before: Iterable[RightsUsed] = (),
-) -> list[UsageAttributed]:
-    """Return under which agreements the track counts, and under which no longer.
+) -> Iterator[UsageAttributed]:
+    """Yield under which agreements the track counts, and under which no longer.
 
     ``before`` are the registry entries of the decision that it supersedes.
     """
@@ -60,28 +60,25 @@ def usage_of(
         for change in scoped.rights.covering:
             entries[change.entry_id] = change
             where.setdefault(change.entry_id, []).extend(scoped.territories)
-    usages = []
     for entry_id, change in sorted(entries.items()):
         if (entry := change.entry) is not None:
             terms = entry.compensation or NO_TERMS
-            granted = usage(
+            yield usage(
                 *(entry_id, change.version, entry.agreement_id, terms),
                 usage_id=stable_id("use", decision_id, entry_id),
                 sources=terms.shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
                 territories=tuple(sorted(where[entry_id])),
             )
-            usages.append(granted)
-    return usages + [
-        usage(
-            *(used.entry_id, used.version, used.agreement_id or used.entry_id, NO_TERMS),
-            usage_id=stable_id("use", decision_id, used.entry_id, "ended"),
-            sources=(),
-            territories=(WORLDWIDE,),
-            ended=True,
-        )
-        for used in before
-        if (used.purpose, used.status) == ("licence", "in_force") and used.entry_id not in entries
-    ]
+    for used in before:
+        granted = (used.purpose, used.status) == ("licence", "in_force")
+        if granted and used.entry_id not in entries:
+            yield usage(
+                *(used.entry_id, used.version, used.agreement_id or used.entry_id, NO_TERMS),
+                usage_id=stable_id("use", decision_id, used.entry_id, "ended"),
+                sources=(),
+                territories=(WORLDWIDE,),
+                ended=True,
+            )
 
 
 def credits_of(

@@ -6,7 +6,7 @@ reviews stay, as they do while an appeal has interim relief. Rules on trial (``s
 outside of their share) are evaluated beside them; nothing follows from what they would change.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -91,7 +91,7 @@ def evaluate(
     whose consequences have run out.
     """
     closed = off | {name for one in bundle.overrides if one.id in overrides for name in one.off}
-    all_held = _held(values, bundle, overrides)
+    all_held = list(_held(values, bundle, overrides))
     held = [one for one in all_held if one.rule.id not in closed]
     switched = tuple(one.rule.id for one in all_held if one.rule.id in off)
     acting = [one for one in held if one.rule.acts_on(key)]
@@ -109,22 +109,18 @@ def evaluate(
 
 def _held(
     values: Mapping[str, Value], bundle: Bundle, overrides: tuple[str, ...]
-) -> list[Consequence]:
-    """Return the rules that hold, in their order, with what they did not know."""
+) -> Iterator[Consequence]:
+    """Yield the rules that hold, in their order, with what they did not know."""
     conditions = bundle.conditions(overrides)
-    consequences = []
     for rule in bundle.running:
         condition = conditions[rule.id]
         holds = condition.holds(values)
         if holds:
-            consequences.append(Consequence(rule, rule.actions))
+            yield Consequence(rule, rule.actions)
         elif holds is None:
             policy, missing = bundle.on_missing(rule), condition.missing(values)
             actions = rule.actions if policy == "match" else NEUTRAL
-            consequences.append(
-                Consequence(rule, actions, policy == "review", missing, holds=policy != "skip")
-            )
-    return consequences
+            yield Consequence(rule, actions, policy == "review", missing, holds=policy != "skip")
 
 
 def _follow(

@@ -153,29 +153,27 @@ def is_valid(licence: GeneratorLicence, at: datetime) -> bool:
 
 def boundaries(changed: RightsChanged) -> set[datetime]:
     """Return the moments at which an entry begins or ceases to count."""
-    moments = set() if changed.entry is None else limits(changed.entry)
-    if changed.generator is not None:
-        moments |= {moment for one in changed.generator.licences for moment in _bounds(one)}
-    return {moment for moment in moments if moment < NEVER}
+    return {moment for grant in _grants(changed) for moment in limits(grant)}
 
 
-def limits(entry: RightsEntry) -> set[datetime]:
-    """Return the moments at which an agreement begins or ceases to count."""
-    revoked = [] if entry.revocation is None else [ends_by_revocation(entry.revocation)]
-    return _bounds(entry).union(revoked)
-
-
-def _bounds(valid: RightsEntry | GeneratorLicence) -> set[datetime]:
-    days = [] if valid.valid_from is None else [valid.valid_from]
-    if valid.valid_until is not None and valid.valid_until < date.max:
-        days.append(valid.valid_until + timedelta(days=1))
-    return {datetime.combine(day, time(), UTC) for day in days}
+def limits(grant: RightsEntry | GeneratorLicence) -> set[datetime]:
+    """Return the moments at which an agreement or a licence begins or ceases to count."""
+    days = [] if grant.valid_from is None else [grant.valid_from]
+    if grant.valid_until is not None and grant.valid_until < date.max:
+        days.append(grant.valid_until + timedelta(days=1))
+    moments = {datetime.combine(day, time(), UTC) for day in days}
+    if isinstance(grant, RightsEntry) and grant.revocation is not None:
+        moments.add(ends_by_revocation(grant.revocation))
+    return moments - {NEVER}
 
 
 def named_territories(entries: Iterable[RightsChanged]) -> set[str]:
     """Return every single territory that any of the entries names."""
-    names: set[str] = set()
-    for change in entries:
-        grants = (change.entry, *(change.generator.licences if change.generator else ()))
-        names.update(*(grant.territories for grant in grants if grant))
-    return names - {WORLDWIDE}
+    grants = (grant for change in entries for grant in _grants(change))
+    return {name for grant in grants for name in grant.territories} - {WORLDWIDE}
+
+
+def _grants(changed: RightsChanged) -> Iterable[RightsEntry | GeneratorLicence]:
+    if changed.entry is not None:
+        return [changed.entry]
+    return changed.generator.licences if changed.generator else ()

@@ -9,6 +9,7 @@ a rule is refused rather than wrongly accepted.
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from streams.policy.cel_syntax import Call, Literal, Node, names, walk
@@ -21,8 +22,7 @@ MAX_CASES: Final = 4_000
 
 def reachable(condition: Condition, on_missing: str | None) -> bool:
     """Whether any track at all can satisfy the condition, as far as can be known."""
-    node, params = condition.tree, condition.params
-    return _possible(node, params, on_missing, lambda name: _candidates(node, name, params))
+    return _possible(condition.tree, condition.params, on_missing, partial(_candidates, condition))
 
 
 def reachable_alone(condition: Condition, on_missing: str | None) -> bool:
@@ -30,17 +30,17 @@ def reachable_alone(condition: Condition, on_missing: str | None) -> bool:
 
     The other sources are silent, or they state that there is no AI.
     """
-    node, params = condition.tree, condition.params
 
     def silent(name: str) -> Iterable[Value]:
         alone = FEATURES[name].alone
-        return _candidates(node, name, params) if alone is None else alone
+        return _candidates(condition, name) if alone is None else alone
 
     def cleared(name: str) -> Iterable[Value]:
         if name == "label.extent":
             return NO_AI
-        return _candidates(node, name, params) if name in ABOUT_THE_LABEL else silent(name)
+        return _candidates(condition, name) if name in ABOUT_THE_LABEL else silent(name)
 
+    node, params = condition.tree, condition.params
     return any(_possible(node, params, on_missing, of) for of in (silent, cleared))
 
 
@@ -85,12 +85,12 @@ def _possible(
     return any(on_missing == "match" if result is None else result for result in results)
 
 
-def _candidates(node: Node, name: str, params: Parameters) -> Iterable[Value]:
+def _candidates(condition: Condition, name: str) -> Iterable[Value]:
     """Return values of a feature of which at least one takes each way through a condition."""
     feature = FEATURES[name]
     missing: tuple[Value, ...] = (None,) if feature.missing else ()
-    literals = [part.value for part in walk(node) if isinstance(part, Literal)]
-    constants = [*literals, *params.values()]
+    literals = [part.value for part in walk(condition.tree) if isinstance(part, Literal)]
+    constants = [*literals, *condition.params.values()]
     texts = [one for one in constants if isinstance(one, str)]
     match feature.kind:
         case Kind.BOOL:
@@ -100,7 +100,7 @@ def _candidates(node: Node, name: str, params: Parameters) -> Iterable[Value]:
             between = [(low + high) / 2 for low, high in itertools.pairwise(marks)]
             return (*marks, *between, marks[0] - 1.0, marks[-1] + 1.0, *missing)
         case Kind.TEXT:
-            patterns = _patterns(node, params)
+            patterns = _patterns(condition)
             candidates = (*texts, *(f"{MATCHING}{one}" for one in patterns), "\x00some other text")
             return (*(feature.values or candidates), *missing)
         case Kind.TEXTS:
@@ -108,10 +108,10 @@ def _candidates(node: Node, name: str, params: Parameters) -> Iterable[Value]:
             return ((), *((word,) for word in words), words, ("\x00some other text",))
 
 
-def _patterns(node: Node, params: Parameters) -> Iterable[str]:
+def _patterns(condition: Condition) -> Iterable[str]:
     """Yield the regular expressions that a condition matches, and texts that may be some."""
-    for part in walk(node):
+    for part in walk(condition.tree):
         match part:
             case Call(_, "matches", (_, Literal(value=str() as pattern))):
                 yield pattern
-    yield from (one for one in params.values() if isinstance(one, str))
+    yield from (one for one in condition.params.values() if isinstance(one, str))
