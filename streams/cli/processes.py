@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
 
 from detector.errors import BadInput
@@ -84,13 +85,13 @@ def catalogue() -> None:
 @app.command()
 def doctor(json: JsonLines = False, state: StateOption = HERE) -> None:
     """Check the parts of an installation, and name remedies."""
-    from streams.ops.doctor import as_json, as_text, examine
+    from streams.ops.doctor import as_text, examine
 
     running = State(state).announced()  # None: the settings of the environment
     faults = 0
     for finding in examine(running.environment() if running else None):
         faults += finding.state == "fault"
-        echo(as_json(finding) if json else as_text(finding))
+        echo(orjson.dumps(finding).decode() if json else as_text(finding))
     raise SystemExit(1 if faults else 0)
 
 

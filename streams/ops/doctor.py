@@ -86,11 +86,6 @@ def as_text(finding: Finding) -> str:
     return f"{text}\n        -> {finding.remedy}" if finding.remedy else text
 
 
-def as_json(finding: Finding) -> str:
-    """Return a finding for programs."""
-    return orjson.dumps(finding).decode()
-
-
 def broker(settings: Settings) -> Iterator[Finding]:
     """Can we get in, and are the topics as they should be?"""
     with open_admin(settings) as admin:

@@ -54,24 +54,22 @@ def usage_of(
             **fields,
         )
 
-    where: dict[str, list[str]] = {}
-    entries: dict[str, RightsChanged] = {}
+    counted: dict[str, tuple[RightsChanged, list[str]]] = {}  # entries, and where they count
     for scoped in evaluation.everywhere if evaluation.label.extent in SAYS_AI else ():
         for change in scoped.rights.covering:
-            entries[change.entry_id] = change
-            where.setdefault(change.entry_id, []).extend(scoped.territories)
-    for entry_id, change in sorted(entries.items()):
+            counted.setdefault(change.entry_id, (change, []))[1].extend(scoped.territories)
+    for entry_id, (change, territories) in sorted(counted.items()):
         if (entry := change.entry) is not None:
             terms = entry.compensation or NO_TERMS
             yield usage(
                 *(entry_id, change.version, entry.agreement_id, terms),
                 usage_id=stable_id("use", decision_id, entry_id),
                 sources=terms.shares or (SourceShare(source=entry.grantor.party_id, share=1.0),),
-                territories=tuple(sorted(where[entry_id])),
+                territories=tuple(sorted(territories)),
             )
     for used in before:
         granted = (used.purpose, used.status) == ("licence", "in_force")
-        if granted and used.entry_id not in entries:
+        if granted and used.entry_id not in counted:
             yield usage(
                 *(used.entry_id, used.version, used.agreement_id or used.entry_id, NO_TERMS),
                 usage_id=stable_id("use", decision_id, used.entry_id, "ended"),

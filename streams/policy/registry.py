@@ -42,7 +42,7 @@ class Registry:
     @cached_property
     def _by_key(self) -> dict[Key, list[RightsChanged]]:
         entries: dict[Key, list[RightsChanged]] = defaultdict(list)
-        for entry in sorted(self._newest.values(), key=lambda entry: entry.entry_id):
+        for entry in self:
             for key in keys_of_entry(entry):
                 entries[key].append(entry)
         return entries

@@ -72,10 +72,8 @@ class Strict(BaseModel):
         return values
 
 
-class RuleActions(Strict, Actions):
+class RuleActions(Actions, Strict):
     """What a rule does, dimension by dimension; a dimension that it omits is unchanged."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Review(Strict):

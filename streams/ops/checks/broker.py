@@ -48,7 +48,6 @@ def behind(admin: Any, settings: Settings, name: str) -> int:
 
 
 def _partitions(shapes: Mapping[str, Shape], names: Container[str]) -> list[TopicPartition]:
-    """Return the partitions of the topics with these names."""
     return [
         TopicPartition(topic, number)
         for topic, shape in shapes.items()
