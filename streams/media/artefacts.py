@@ -28,10 +28,6 @@ from detector.types import OBSERVATION_VERSION, Heard
 from streams.contract.records import AudioFacts, Fingerprint, ObservationRef, Record
 
 
-class LostArtefact(BadInput):
-    """An event names an artefact that is missing or altered."""
-
-
 class ContentFacts(Record):
     """What the store keeps beside an observation."""
 
@@ -93,10 +89,8 @@ class ArtefactStore:
             version=OBSERVATION_VERSION,
             sha256=hashlib.sha256(heard.observation).hexdigest(),
         )
-        decoded = {"audio": heard.audio, "fingerprint": heard.fingerprint}
-        facts = ContentFacts.model_validate(
-            {**decoded, "observation": observation}, from_attributes=True
-        )
+        parts = {"audio": heard.audio, "fingerprint": heard.fingerprint, "observation": observation}
+        facts = ContentFacts.model_validate(parts, from_attributes=True)
         self._write(path, heard.observation)
         self.keep_acoustics(content_sha256, heard)
         self._write(self._path(content_sha256, "json"), facts.to_bytes())
@@ -117,13 +111,13 @@ class ArtefactStore:
         """Return the bytes of an observation.
 
         Raises:
-            LostArtefact: it is missing or altered.
+            BadInput: it is missing or altered.
         """
         data = self._read(reference.uri)
         if data is None:
-            raise LostArtefact("observation_missing", f"nothing at {reference.uri}")
+            raise BadInput("observation_missing", f"nothing at {reference.uri}")
         if hashlib.sha256(data).hexdigest() != reference.sha256:
-            raise LostArtefact("observation_altered", f"{reference.uri} is not what was stored")
+            raise BadInput("observation_altered", f"{reference.uri} is not what was stored")
         return data
 
     def answer(self, name: str) -> bytes | None:

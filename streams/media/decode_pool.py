@@ -85,11 +85,6 @@ class DecodePool:
         started = [asyncio.wrap_future(worker.started) for worker in self._workers]
         return (await asyncio.gather(*started))[0]
 
-    def processes(self) -> list[int]:
-        """Return the ids of the children."""
-        children = [worker.child for worker in self._workers]
-        return [child.pid for child in children if child and child.pid]
-
     async def decode(self, path: Path) -> Heard:
         """Decode one file.
 

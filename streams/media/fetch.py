@@ -55,7 +55,6 @@ class Fetched:
 
     path: Path
     sha256: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ class Fetcher:
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        return Fetched(target, digest.hexdigest(), size)
+        return Fetched(target, digest.hexdigest())
 
     def _scheme(self, uri: str) -> str:
         """Return the scheme of a URI that may be fetched; what came by HTTP always may."""

@@ -43,10 +43,6 @@ _INSIDE: Final = tuple(
 )
 
 
-class RefusedAddress(BadInput):
-    """A name leads inside, or nowhere (reasons ``refused_address``, ``unknown_host``)."""
-
-
 class Http:
     """Opens http(s) URIs under the rules above; safe to use from several threads."""
 
@@ -166,7 +162,7 @@ class Http:
         if not known and not all(
             self._allowed(ip_address(each.partition("%")[0])) for each in addresses
         ):
-            raise RefusedAddress("refused_address", f"{host} leads to an address inside")
+            raise BadInput("refused_address", f"{host} leads to an address inside")
         deadline = time.monotonic() + (timeout_s or CONNECT_S)
         failure: OSError | None = None
         for address in addresses:
@@ -213,17 +209,17 @@ def resolve(host: str, port: int) -> list[str]:
     """Return all addresses of a host.
 
     Raises:
-        RefusedAddress: the name does not exist.
+        BadInput: the name does not exist.
         OSError: the resolver does not answer.
     """
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)):
-            raise RefusedAddress("unknown_host", f"no such host: {host}") from error
+            raise BadInput("unknown_host", f"no such host: {host}") from error
         raise
     except UnicodeError as error:
-        raise RefusedAddress("unknown_host", "the host name cannot be encoded") from error
+        raise BadInput("unknown_host", "the host name cannot be encoded") from error
     return list(dict.fromkeys(str(each[4][0]) for each in infos))
 
 

@@ -29,10 +29,6 @@ ARRIVING: Final = ".arriving"
 STALE_S: Final = 3_600.0
 
 
-class TooLarge(BadInput):
-    """A file has more bytes than an upload may have."""
-
-
 @dataclass(frozen=True)
 class KeptFile:
     """A file that has arrived: its hash, its size, and where the pipeline finds it."""
@@ -66,10 +62,6 @@ class KeptUploads:
         spool = Path(root) / ARRIVING if local else Path(f"/var/tmp/earmark-{name}")  # noqa: S108 - made 0700, names random
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(filesystem, root, spool, settings.fetch_max_bytes)
-
-    def arrive(self) -> "Arriving":
-        """Begin to take a file in; use it as a context manager."""
-        return Arriving(self)
 
     def clean(self) -> int:
         """Remove the files of killed processes; return how many."""
@@ -132,7 +124,7 @@ class KeptUploads:
 
 
 class Arriving:
-    """A file that is arriving: ``write`` its bytes, then ``keep`` it. Else nothing remains."""
+    """A file that is arriving, in a ``with``: ``write``, then ``keep`` it. Else nothing remains."""
 
     def __init__(self, kept: KeptUploads) -> None:
         self._kept = kept
@@ -148,11 +140,11 @@ class Arriving:
         """Take the next bytes.
 
         Raises:
-            TooLarge: these are too many.
+            BadInput: these are too many.
         """
         self._size += len(data)
         if self._size > self._kept.max_bytes:
-            raise TooLarge("too_large", f"a file has at most {self._kept.max_bytes} bytes")
+            raise BadInput("too_large", f"a file has at most {self._kept.max_bytes} bytes")
         self._digest.update(data)
         self._file.write(data)
 

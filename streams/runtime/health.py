@@ -6,17 +6,16 @@ conditions hold; the answer names those that do not. A thread of its own serves 
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import orjson
 from prometheus_client import make_wsgi_app
 
 STALLED_S = 60.0
-
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class Health:
@@ -25,11 +24,7 @@ class Health:
     def __init__(self, *conditions: str) -> None:
         self._conditions = dict.fromkeys(conditions, False)
         self._beat = time.monotonic()
-        self.failure: Exception | None = None
-
-    def give_up(self, error: Exception) -> None:
-        """End the process with this error: something that it needs is missing."""
-        self.failure = error
+        self.failure: Exception | None = None  # ends the process: what it needs is missing
 
     def beat(self) -> None:
         """Record that the main loop is alive."""
@@ -68,7 +63,7 @@ def serve(health: Health, host: str, port: int) -> int:
     """Serve in a daemon thread; return the port (a free one when ``port`` is 0)."""
     metrics = make_wsgi_app()
 
-    def app(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+    def app(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         body: dict[str, object]
         match environ.get("PATH_INFO"):
             case "/metrics":

@@ -62,11 +62,9 @@ class _StandardError:
     """Standard error at the time of writing: a test may replace it."""
 
     def write(self, text: str) -> int:
-        """Write."""
         return sys.stderr.write(text)
 
     def flush(self) -> None:
-        """Flush."""
         sys.stderr.flush()
 
 

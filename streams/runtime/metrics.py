@@ -336,19 +336,11 @@ ALL: Final = tuple(
     for metric in tuple(globals().values())
     if isinstance(metric, (Counter, Gauge, Histogram))
 )
-SERIES: Final = {"gauge": ("",), "counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 # From the client library and from Prometheus itself; the label process is the scrape's.
 STANDARD: Final = {
     "process_resident_memory_bytes": ("gauge", "process", "Resident memory of a process"),
     "process_cpu_seconds_total": ("counter", "process", "Processor time of a process"),
 }
-
-
-def exposed() -> set[str]:
-    """Return the names of all series, as a scrape shows them."""
-    return {metric._name + suffix for metric in ALL for suffix in SERIES[metric._type]} | {
-        *STANDARD
-    }
 
 
 def table() -> str:
@@ -370,7 +362,6 @@ class _FormerNames(Collector):
     """Repeats renamed metrics under their former names, for one release."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield each renamed metric with its former name."""
         for former, metric in FORMER.items():
             for family in metric.collect():
                 renamed = Metric(former, f"Former name of {family.name}.", family.type)

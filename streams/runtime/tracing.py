@@ -7,8 +7,7 @@ collector the SDK is not imported, and the ``traceparent`` of another producer i
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -26,18 +25,10 @@ LONGEST: Final = 512  # bytes; longer headers of other producers are not parsed
 
 Headers = tuple[tuple[str, bytes], ...]
 Attributes = Mapping[str, str | int]
-NOTHING: Final[Attributes] = MappingProxyType({})
+Traced = tuple[str, Headers, Attributes]  # one item of a batch, by a key
 Kind = Literal["internal", "producer", "consumer", "server"]
 
 _tracer: trace.Tracer | None = None
-
-
-class Traced(NamedTuple):
-    """One item of a batch."""
-
-    key: str
-    headers: Headers
-    attributes: Attributes
 
 
 def configure(settings: Settings, process: str) -> None:
@@ -70,7 +61,7 @@ def span(
     *,
     headers: Headers | None = None,
     links: Iterable[SpanContext | None] = (),
-    attributes: Attributes = NOTHING,
+    attributes: Attributes | None = None,
 ) -> AbstractContextManager[Any]:
     """Trace a block as the current span; an exception that leaves it marks the span as failed.
 
@@ -129,8 +120,8 @@ def many(name: str, kind: Kind, items: Iterable[Traced]) -> Iterator[Many]:
 
 def received(name: str, messages: Iterable[Message]) -> AbstractContextManager[Many]:
     """Trace a batch of messages, with the attributes of OpenTelemetry's conventions."""
-    items = (
-        Traced(
+    items: Iterable[Traced] = (
+        (
             message.origin,
             message.headers,
             {

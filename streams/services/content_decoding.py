@@ -102,7 +102,7 @@ async def warm(pool: DecodePool, health: Health) -> None:
         confinement = await pool.warm()
     except Exception as error:  # noqa: BLE001 - whatever the reason, nothing can be decoded
         log.error("decode_not_started", error=str(error))
-        health.give_up(error)
+        health.failure = error
     else:
         health.set(CONDITION, True)
         log.info("decode_sandboxed", **confinement)

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 from detector.errors import SingleReason
 from streams.contract import topics
 from streams.contract.records import Component, Extent, stable_id
-from streams.contract.records.reviews import Finding, ReviewDecided, Reviewer
+from streams.contract.records.reviews import ReviewDecided, Reviewer
+from streams.contract.vocabulary import Finding
 from streams.policy.facts import OPPOSITES
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User

@@ -14,7 +14,7 @@ from functools import partial
 import torch
 
 from detector.assessment.model import Model, abstain
-from detector.errors import ModelError
+from detector.errors import BadInput, ModelError
 from detector.observation.observation import VERSION, Observation
 from streams.contract import processes, topics
 from streams.contract.output import Output
@@ -27,7 +27,7 @@ from streams.contract.records import (
     TrackFingerprinted,
     stable_id,
 )
-from streams.media.artefacts import ArtefactStore, LostArtefact
+from streams.media.artefacts import ArtefactStore
 from streams.runtime import metrics
 from streams.runtime.health import Health
 from streams.runtime.kafka.handler import Handler, each
@@ -96,7 +96,7 @@ class Classifying:
         try:
             return Observation.from_bytes(self.store.read(reference))
         except ModelError as error:
-            raise LostArtefact("observation_unreadable", str(error)) from error
+            raise BadInput("observation_unreadable", str(error)) from error
 
     def _count(self, analysis: Analysis) -> None:
         metrics.OUTCOMES.labels(analysis.outcome.value, self.model.name).inc()

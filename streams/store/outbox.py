@@ -148,10 +148,7 @@ class Relay(threading.Thread):
     def _publish(self, rows: Sequence[Any]) -> None:
         if self._producer is None:
             self._producer = open_producer(self._settings, "outbox")
-        traced = (
-            tracing.Traced(str(row.sequence), _headers(row), {"messaging.system": "kafka"})
-            for row in rows
-        )
+        traced = ((str(row.sequence), _headers(row), {"messaging.system": "kafka"}) for row in rows)
         try:
             with tracing.many("outbox publish", "producer", traced) as spans:
                 futures = [self._sent(row, spans) for row in rows]

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from streams.contract import topics
 from streams.contract.records import Evidence, Provenance
+from streams.media.kept_audio import Arriving
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import sessions
@@ -54,7 +55,7 @@ def tone(pitch_hz: float) -> bytes:
 
 
 def kept(resources: AppResources, content: bytes) -> tuple[str, str]:
-    with resources.uploads.arrive() as arriving:
+    with Arriving(resources.uploads) as arriving:
         arriving.write(content)
         file = arriving.whole()
         arriving.keep()

@@ -15,14 +15,22 @@ from typing import Any, Final, Self
 import pytest
 import yaml
 
+from streams.runtime.metrics import ALL, STANDARD
 from streams.runtime.processes import free_port
 
 PATIENCE_S: Final = 20.0
+SERIES: Final = {"gauge": ("",), "counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 
 
 def promtool() -> str:
     """Return where promtool is."""
     return _program("promtool")
+
+
+def exposed() -> set[str]:
+    """Return the names of all series, as a scrape shows them."""
+    series = {metric._name + suffix for metric in ALL for suffix in SERIES[metric._type]}
+    return series | STANDARD.keys()
 
 
 def _program(name: str) -> str:

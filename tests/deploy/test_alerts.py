@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.runtime.metrics import exposed
 from tests.deploy.helm import CHART
-from tests.deploy.prometheus import promtool
+from tests.deploy.prometheus import exposed, promtool
 from tests.support.paths import ROOT
 
 FILE = CHART / "files" / "alerts.yaml"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from streams.runtime.metrics import ALL, exposed
+from streams.runtime.metrics import ALL
 from tests.deploy.helm import CHART
+from tests.deploy.prometheus import exposed
 from tests.support.paths import ROOT
 
 FILES = sorted((CHART / "files" / "dashboards").glob("*.json"))

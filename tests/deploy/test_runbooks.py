@@ -18,12 +18,12 @@ import yaml
 from streams.cli.main import app
 from streams.contract.processes import PROCESSES
 from streams.ops import doctor
-from streams.runtime.metrics import exposed
 from streams.runtime.settings import PREFIX, Settings
 from streams.store.database import Ledger
 from tests.bench.cli import app as bench_app
 from tests.deploy.helm import CHART, Refused
 from tests.deploy.helm import run as helm_run
+from tests.deploy.prometheus import exposed
 from tests.support.documents import DOCUMENTS
 from tests.support.paths import ROOT
 from tests.support.postgres import private_postgres

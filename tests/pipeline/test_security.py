@@ -18,7 +18,7 @@ from streams.contract.records import Declaration
 from streams.ops.embedded_broker import ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.ops.watch import Ended, Watcher
-from streams.runtime.kafka import topic_plan
+from streams.runtime.kafka import clients
 from streams.runtime.kafka.clients import open_producer, open_reader
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.publisher import KafkaPublisher
@@ -147,7 +147,7 @@ def test_the_wrong_protocol_is_suspected(kafka: ApacheKafka) -> None:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that is refused tries again for a limited time: here that is short."""
-    monkeypatch.setattr(topic_plan, "CONNECT_MS", 1_000)
+    monkeypatch.setattr(clients, "BOOTSTRAP_MS", 1_000)
 
 
 def refusals(settings: Settings) -> list[EarmarkError]:

@@ -1,4 +1,4 @@
-"""The answer of a decode process about a file: decoded, or refused."""
+"""Decode processes, and what one answers about a file: decoded, or refused."""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +6,11 @@ from pathlib import Path
 from detector.errors import InvalidAudio
 from detector.types import Heard
 from streams.media.decode_pool import DecodePool
+
+
+def processes(pool: DecodePool) -> list[int]:
+    children = [worker.child for worker in pool._workers]
+    return [child.pid for child in children if child and child.pid]
 
 
 def hear(pool: DecodePool, path: Path) -> Heard | InvalidAudio:

@@ -22,6 +22,7 @@ from streams.contract.records import (
     TrackFingerprinted,
     Upload,
     UploadReceived,
+    stable_id,
 )
 from streams.contract.records.policy import PolicyChanged, TrackReopened
 from streams.contract.records.reviews import (
@@ -32,7 +33,6 @@ from streams.contract.records.reviews import (
     Reviewer,
     appeal_change_id,
     appeal_id,
-    verdict_id,
 )
 from streams.contract.records.rights import (
     Compensation,
@@ -152,7 +152,7 @@ def classified(
 def verdict(**fields: Any) -> ReviewDecided:
     """The verdict of a reviewer on task ``tsk_1`` of the track."""
     known = {
-        "verdict_id": verdict_id("tsk_1", "rev-7", DECIDED_AT),
+        "verdict_id": stable_id("vrd", "tsk_1", "rev-7", DECIDED_AT.isoformat()),
         "task_id": "tsk_1",
         "track_id": "T-1",
         "upload_id": classified().upload_id,

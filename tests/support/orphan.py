@@ -10,6 +10,7 @@ from pathlib import Path
 from detector.types import Heard
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
+from tests.support.decoding import processes
 
 
 def hang(descriptor: int, max_duration_s: float) -> Heard:
@@ -25,7 +26,7 @@ async def main() -> None:
         with tempfile.NamedTemporaryFile() as file:
             hearing = asyncio.create_task(pool.decode(Path(file.name)))
             await asyncio.sleep(0.5)
-            sys.stdout.write(f"{pool.processes()[0]}\n")
+            sys.stdout.write(f"{processes(pool)[0]}\n")
             sys.stdout.flush()
             await hearing
 

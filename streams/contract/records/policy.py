@@ -4,17 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from streams.contract.records import (
-    Actions,
-    Cause,
-    Dimension,
-    Event,
-    Identifier,
-    Moment,
-    PolicyRef,
-    Record,
-    RuleHit,
-)
+from streams.contract.records.base import Event, Identifier, Moment, Record
+from streams.contract.records.decisions import Actions, Cause, RuleHit
+from streams.contract.records.labels import PolicyRef
+from streams.contract.vocabulary import Dimension
 
 
 class TrackReopened(Event):

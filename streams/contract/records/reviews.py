@@ -8,11 +8,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from streams.contract.records import (
-    Component,
-    Dimension,
+from streams.contract.records.base import (
     Event,
-    Extent,
     Identifier,
     Moment,
     Record,
@@ -20,7 +17,7 @@ from streams.contract.records import (
     Text,
     stable_id,
 )
-from streams.contract.vocabulary import Finding as Finding
+from streams.contract.vocabulary import Component, Dimension, Extent, Finding
 
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_-]*$", max_length=64)]
 LongText = Annotated[str, StringConstraints(max_length=10_000)]
@@ -77,11 +74,6 @@ class ReviewDecided(Event):
         if self.undoes == self.verdict_id:
             raise ValueError("a verdict cannot undo itself")
         return self
-
-
-def verdict_id(task_id: str, reviewer_id: str, decided_at: Moment) -> str:
-    """Return the id of a reviewer's verdict on a task at a time."""
-    return stable_id("vrd", task_id, reviewer_id, decided_at.isoformat())
 
 
 AppealState = Literal[

@@ -9,10 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from streams.contract.records import (
-    Contains,
+from streams.contract.records.base import (
     Event,
-    Extent,
     Identifier,
     Isrc,
     Moment,
@@ -23,6 +21,7 @@ from streams.contract.records import (
     Text,
     stable_id,
 )
+from streams.contract.vocabulary import Contains, Extent
 
 WORLDWIDE = "Worldwide"
 

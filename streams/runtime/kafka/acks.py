@@ -45,23 +45,6 @@ class OffsetGap(Fatal):
     """Records of a partition never arrived although they are in its log."""
 
 
-class Delivery(Protocol):
-    """What is read of a Kafka message."""
-
-    tp: Any
-    offset: int
-    generation_id: int
-
-
-class Event(Protocol):
-    """What is used of a Faust event."""
-
-    message: Any
-
-    def ack(self) -> bool:
-        """Let Faust commit this offset."""
-
-
 class Assignment(Protocol):
     """What is asked of the consumer."""
 
@@ -186,7 +169,7 @@ class OrderedAcker:
             if entry is not None:
                 await self._start(entry, work)
 
-    async def _admit(self, event: Event) -> Entry | None:
+    async def _admit(self, event: Any) -> Entry | None:
         """Register an event; None where its partition is not ours (any more) or it is known.
 
         Without a gap in the offsets there is no ``await`` before it is registered: a
@@ -211,10 +194,10 @@ class OrderedAcker:
         heapq.heappush(lane.order, message.offset)
         return entry
 
-    def _current(self, message: Delivery) -> bool:
-        return self._open and message.generation_id == self._assignment.generation()
+    def _current(self, message: Any) -> bool:
+        return self._open and bool(message.generation_id == self._assignment.generation())
 
-    async def _check_gap(self, message: Delivery, expected: int) -> None:
+    async def _check_gap(self, message: Any, expected: int) -> None:
         begin, first = await self._assignment.offsets_from(message.tp, expected)
         where = {"partition": str(message.tp), "expected": expected, "got": message.offset}
         if first < message.offset and self._current(message):

@@ -51,7 +51,7 @@ class Processor:
 
     ``open`` yields the handler. It is entered in the event loop before anything is consumed and
     left after the last event has ended; long work belongs in a thread. Where what it still loads
-    after that fails, ``health.give_up`` ends the process. ``waiting`` times as many events as
+    after that fails, ``health.failure`` ends the process. ``waiting`` times as many events as
     ``EARMARK_IN_FLIGHT`` are in flight, where most of them only wait for others' servers.
     """
 
@@ -114,7 +114,8 @@ class _Run:
         handler = await stack.enter_async_context(processor.open(settings, health))
         health.set("resources_open", True)
         stack.push_async_callback(self._publisher.stop)
-        if not await self._unless_stopped(self._connect()):
+        retry = RetryPolicy(processor.name, settings)  # as long as it takes: /ready shows for what
+        if not await self._unless_stopped(retry.call_async(self._connect, forever=True)):
             end_within(GRACE_S)
             return
         datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="earmark-"))
@@ -149,11 +150,6 @@ class _Run:
             await asyncio.sleep(BEAT_S)
 
     async def _connect(self) -> None:
-        """Wait for the broker and its topics as long as it takes; ``/ready`` shows for what."""
-        retry = RetryPolicy(self._processor.name, self._settings)
-        await retry.call_async(self._connected, forever=True)
-
-    async def _connected(self) -> None:
         if self._health.failure is not None:
             raise Fatal(str(self._health.failure)) from self._health.failure
         needed = {self._processor.source, topics.dead(self._processor.source)}

@@ -132,10 +132,9 @@ async def _ask(brokers: str, clients: dict[str, Any]) -> tuple[list[str], list[s
         except tuple(REFUSED) as error:
             advice = next(text for kind, text in REFUSED.items() if isinstance(error, kind))
             refused.append(f"{server.strip()} refuses us: {error}; {advice}")
-        except NOBODY as error:
-            unreachable.append(f"{server.strip()}: {error!r}")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what people need to see
-            unreachable.append(f"{server.strip()}: {error!r}{PERHAPS}")
+            perhaps = "" if isinstance(error, NOBODY) else PERHAPS
+            unreachable.append(f"{server.strip()}: {error!r}{perhaps}")
     return unreachable, refused
 
 

@@ -31,7 +31,7 @@ class Stalls:
         self._settings, self._consumer, self._group = settings, consumer, group
         self._topics = topics
         self._checked = time.monotonic()
-        self._since: dict[TopicPartition, tuple[int, float]] = {}
+        self._since: dict[tuple[TopicPartition, int], float] = {}  # by partition and offset
         self._own_share: set[TopicPartition] = set()
         self._lost_before: set[TopicPartition] = set()
         self._watch_assignments()
@@ -50,13 +50,8 @@ class Stalls:
             waiting = self._waiting()
         except (KafkaError, EarmarkError):  # an outage is another's finding
             return []
-        self._since = {
-            partition: self._since[partition]
-            if self._since.get(partition, (-1, 0.0))[0] == offset
-            else (offset, now)
-            for partition, offset in waiting.items()
-        }
-        return sorted(p for p, (_, since) in self._since.items() if now - since > STALLED_S)
+        self._since = {place: self._since.get(place, now) for place in waiting.items()}
+        return sorted(p for (p, _), since in self._since.items() if now - since > STALLED_S)
 
     def _lost(self) -> set[TopicPartition]:
         """Return what this member assigned to itself, as the leader, and did not get."""

@@ -16,14 +16,11 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.contract import topics
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES
-from streams.runtime.kafka.clients import opened
+from streams.runtime.kafka.clients import kafka_client_settings, opened
 from streams.runtime.kafka.errors import BrokerFailed
-from streams.runtime.kafka.security import client_security
 from streams.runtime.settings import Settings
 
 TOPIC: Final = ConfigResourceType.TOPIC
-REQUEST_MS: Final = 30_000
-CONNECT_MS: Final = 5_000
 HOUR_MS: Final = 3_600_000
 FOR_EVER: Final = -1
 
@@ -123,17 +120,9 @@ def open_admin(settings: Settings) -> Iterator[Any]:
     Raises:
         BrokerAway, BrokerRefuses: see ``clients.opened``.
     """
-    admin = opened(
-        settings,
-        lambda: KafkaAdminClient(
-            bootstrap_servers=[server.strip() for server in settings.brokers.split(",")],
-            client_id=f"{settings.group_prefix}-admin",
-            request_timeout_ms=REQUEST_MS,
-            bootstrap_timeout_ms=CONNECT_MS,
-            **client_security(settings),
-        ),
-    )
-    with closing(admin):
+    options = kafka_client_settings(settings) | {"client_id": f"{settings.group_prefix}-admin"}
+    del options["allow_auto_create_topics"]  # not of an admin client
+    with closing(opened(settings, lambda: KafkaAdminClient(**options))) as admin:
         yield admin
 
 

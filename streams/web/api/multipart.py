@@ -41,7 +41,7 @@ async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form
 
     Raises:
         ProblemError: no form, or not such a form.
-        TooLarge: the file is.
+        BadInput: the file is too large.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
@@ -50,7 +50,7 @@ async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > uploads.max_bytes + OVERHEAD_BYTES:
         raise ProblemError(413, "too_large", f"a file has at most {uploads.max_bytes} bytes")
-    with uploads.arrive() as file:
+    with Arriving(uploads) as file:
         form = Form(file)
         reader = _Reader(form)
         callbacks: Any = {name: getattr(reader, name) for name in dir(reader) if name[:3] == "on_"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from detector.errors import Transient
+from detector.errors import BadInput, Transient
 from detector.types import AudioFacts, Fingerprint, Heard
-from streams.media.artefacts import Acoustics, ArtefactStore, LostArtefact
+from streams.media.artefacts import Acoustics, ArtefactStore
 
 CONTENT = "ab" * 32
 HEARD = Heard(
@@ -59,11 +59,11 @@ def test_hearing_again_says_the_same(store: ArtefactStore) -> None:
 def test_gone_or_altered_is_a_dead_letter(store: ArtefactStore) -> None:
     kept = store.keep(CONTENT, HEARD)
     store.keep(CONTENT, replace(HEARD, observation=b"another"))
-    with pytest.raises(LostArtefact) as caught:
+    with pytest.raises(BadInput) as caught:
         store.read(kept.observation)
     assert caught.value.reason == "observation_altered"
     store.filesystem.rm(kept.observation.uri)
-    with pytest.raises(LostArtefact) as caught:
+    with pytest.raises(BadInput) as caught:
         store.read(kept.observation)
     assert caught.value.reason == "observation_missing"
 

@@ -21,6 +21,7 @@ from streams.media import decode_child, decode_pool, sandbox
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support.audio import write_wav
+from tests.support.decoding import processes
 
 T = TypeVar("T")
 
@@ -128,13 +129,13 @@ def test_hears_and_refuses(pool: DecodePool, noise: Path, tmp_path: Path) -> Non
     heard = hear(pool, noise)
     assert heard.audio.duration_s == 8.0
     assert heard.fingerprint is not None
-    (child,) = pool.processes()
+    (child,) = processes(pool)
     text = tmp_path / "notes.wav"
     text.write_text("not audio")
     with pytest.raises(InvalidAudio) as caught:
         hear(pool, text)
     assert caught.value.reason == "unsupported_format"
-    assert pool.processes() == [child], "a refusal is no reason to replace the child"
+    assert processes(pool) == [child], "a refusal is no reason to replace the child"
 
 
 @pytest.mark.parametrize(
@@ -160,13 +161,13 @@ def test_a_fault_costs_one_upload(
 ) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text(fault.__name__)
-    before = pool.processes()
+    before = processes(pool)
     with pytest.raises(InvalidAudio) as caught:
         hear(pool, bad)
     assert caught.value.reason == reason
     assert detail in caught.value.detail
     assert hear(pool, noise).audio.duration_s == 8.0, "the next upload is heard"
-    assert pool.processes() != before, "by another child"
+    assert processes(pool) != before, "by another child"
 
 
 def test_a_hang_ends_at_the_deadline(noise: Path, tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_processor_time_is_counted_for_each_file(pool: DecodePool, noise: Path) 
 
 def test_a_child_hears_with_one_thread(pool: DecodePool, noise: Path) -> None:
     hear(pool, noise)
-    (child,) = pool.processes()
+    (child,) = processes(pool)
     assert len(list(Path(f"/proc/{child}/task").iterdir())) == 1, "a second one waits busily"
 
 
@@ -236,14 +237,14 @@ def test_a_child_is_replaced_after_many_files(
     seen = set()
     for _ in range(8):
         assert hear(pool, noise).audio.duration_s == 8.0
-        seen.update(pool.processes())
+        seen.update(processes(pool))
     assert 3 <= len(seen) <= 5
 
 
 def test_children_end_with_the_pool(noise: Path) -> None:
     with DecodePool(Settings(decode_workers=2), hear_or_fail) as pool:
         asyncio.run(pool.warm())
-        children = pool.processes()
+        children = processes(pool)
         assert len(children) == 2
     deadline = time.monotonic() + 10
     while any(Path(f"/proc/{pid}").exists() for pid in children):

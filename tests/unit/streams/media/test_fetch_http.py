@@ -233,7 +233,8 @@ def test_https_checks_the_name_on_the_certificate(
     world = names(music=[PUBLIC], other=[PUBLIC])
     with server(PUBLIC, tls=tls) as number:
         fetch = fetcher(tmp_path, world)
-        assert fetch.fetch(f"https://music.example:{number}/a.wav", None, spool).size == len(BODY)
+        fetched = fetch.fetch(f"https://music.example:{number}/a.wav", None, spool)
+        assert fetched.path.read_bytes() == BODY
         with pytest.raises(Transient):
             fetch.fetch(f"https://other.example:{number}/a.wav", None, spool)
 

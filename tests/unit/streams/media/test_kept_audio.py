@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from detector.errors import BadInput
-from streams.media.kept_audio import KeptUploads, TooLarge
+from streams.media.kept_audio import Arriving, KeptUploads
 from streams.runtime.settings import Settings
 
 SOUND = b"RIFF, let us say"
@@ -20,7 +20,7 @@ def kept(tmp_path: Path) -> KeptUploads:
 
 
 def arrive(kept: KeptUploads) -> bool:
-    with kept.arrive() as arriving:
+    with Arriving(kept) as arriving:
         arriving.write(SOUND[:4])
         arriving.write(SOUND[4:])
         whole = arriving.whole()
@@ -51,12 +51,12 @@ def test_a_copy_is_the_same_file(kept: KeptUploads, tmp_path: Path) -> None:
 
 
 def test_what_breaks_off_is_empty_or_too_large_leaves_nothing(kept: KeptUploads) -> None:
-    with kept.arrive() as arriving:
+    with Arriving(kept) as arriving:
         arriving.write(SOUND)  # and it is never kept
-    with pytest.raises(BadInput, match="no bytes"), kept.arrive() as arriving:
+    with pytest.raises(BadInput, match="no bytes"), Arriving(kept) as arriving:
         arriving.whole()
     small = replace(kept, max_bytes=len(SOUND) - 1)
-    with pytest.raises(TooLarge), small.arrive() as arriving:
+    with pytest.raises(BadInput, match="at most"), Arriving(small) as arriving:
         arriving.write(SOUND)
     assert not kept.has(SHA256)
     assert list(kept.spool.iterdir()) == []

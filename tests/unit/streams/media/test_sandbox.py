@@ -25,7 +25,7 @@ from streams.media import decode_child, sandbox
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support.audio import write_wav
-from tests.support.decoding import hear
+from tests.support.decoding import hear, processes
 from tests.support.hostile import KINDS, hostile_files
 
 FILES = 150
@@ -59,7 +59,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
     )
     with DecodePool(settings) as pool:
         asyncio.run(pool.warm())
-        idle = max(map(most_memory_mb, pool.processes()))
+        idle = max(map(most_memory_mb, processes(pool)))
         usual = sorted(seconds(pool, good) for _ in range(5))[2]
         most, reasons = idle, set()
 
@@ -69,7 +69,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
                 assert (await pool.decode(path)).observation
             except InvalidAudio as error:
                 reasons.add(error.reason)
-            most = max(most, *map(most_memory_mb, pool.processes()))
+            most = max(most, *map(most_memory_mb, processes(pool)))
 
         async def everything() -> None:
             async with asyncio.TaskGroup() as group:

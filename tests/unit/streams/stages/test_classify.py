@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from detector.errors import BadInput
 from detector.observation.observation import VERSION
 from streams.contract.records import (
     AudioFacts,
@@ -21,7 +22,7 @@ from streams.contract.records import (
     TrackFingerprinted,
     Upload,
 )
-from streams.media.artefacts import ArtefactStore, LostArtefact
+from streams.media.artefacts import ArtefactStore
 from streams.services.scoring import Batcher, ShadowModel, compare
 from streams.stages.classify import Classifying
 from tests.support.events import match
@@ -156,7 +157,7 @@ def test_an_observation_of_another_version_gets_no_score(store: ArtefactStore) -
 
 def test_an_unreadable_observation_is_a_dead_letter(store: ArtefactStore) -> None:
     reference = put(store, b"garbage")
-    with pytest.raises(LostArtefact) as caught:
+    with pytest.raises(BadInput) as caught:
         asyncio.run(classified(store, reference))
     assert caught.value.reason == "observation_unreadable"
 

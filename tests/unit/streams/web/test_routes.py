@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
 from streams.contract.records.reviews import Appellant
+from streams.media.kept_audio import Arriving
 from streams.services import appeals as reviewed
 from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role
 from streams.stages.ledger import project
@@ -146,7 +147,7 @@ def shown(console: Console) -> dict[str, str]:
     ledger = console.resources.ledger
     decided, requested = tell(ledger)
     assert requested is not None
-    with console.resources.uploads.arrive() as arriving:
+    with Arriving(console.resources.uploads) as arriving:
         arriving.write(b"RIFF" + bytes(range(200)))
         kept = arriving.whole()
         arriving.keep()

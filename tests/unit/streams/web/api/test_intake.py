@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streams.media.kept_audio import Arriving
 from streams.store.track_facts import TrackFacts
 from streams.web.api import intake
 from tests.support.answers import code
@@ -137,7 +138,7 @@ def test_a_file_that_a_refused_request_removes_is_asked_for_again(
 def test_a_refused_file_stays_where_an_upload_names_it(console: Console) -> None:
     program, uploads = console.program("ingest"), console.resources.uploads
     program.post("uploads", files={"file": ("one.wav", WAV)})
-    with uploads.arrive() as arriving:
+    with Arriving(uploads) as arriving:
         arriving.write(WAV)
         file = arriving.whole()
     intake._forget(console.resources, file)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import sqlalchemy
 
+from streams.media.kept_audio import Arriving
 from streams.store.account_tables import AUDIT
 from tests.support.console import Console
 from tests.support.stories import hear, tell
@@ -22,7 +23,7 @@ def test_audio_is_read_only_from_where_uploads_may_lie(console: Console) -> None
 
 
 def test_audio_comes_in_ranges(console: Console) -> None:
-    with console.resources.uploads.arrive() as arriving:
+    with Arriving(console.resources.uploads) as arriving:
         arriving.write(b"RIFF\0\0\0\0WAVE" + bytes(range(8, 200)))
         kept = arriving.whole()
         assert arriving.keep()
@@ -71,7 +72,7 @@ def test_what_was_kept_is_played_wherever_it_came_from(console: Console, tmp_pat
 def test_a_file_that_was_swapped_after_the_analysis_is_not_played(
     console: Console, tmp_path: Path
 ) -> None:
-    with console.resources.uploads.arrive() as arriving:
+    with Arriving(console.resources.uploads) as arriving:
         arriving.write(b"RIFF" + bytes(range(200)))
         kept = arriving.whole()
         arriving.keep()

@@ -1,0 +1,81 @@
+"""What the detector answers."""
+
+from streams.contract.records.base import Identifier, Record, Sha256, Word
+from streams.contract.records.fingerprints import AudioFacts, Match, Provenance
+from streams.contract.records.uploads import UploadEvent
+from streams.contract.vocabulary import Extent, Outcome
+
+
+class SegmentScore(Record):
+    """Score of one stretch of the track; times in seconds from its start."""
+
+    start_s: float
+    end_s: float
+    score: float
+
+
+class Evidence(Record):
+    """One kind of evidence with the sentence that a person reads."""
+
+    kind: str
+    score: float
+    sentence: str
+    rate_hz: float | None = None
+
+
+class ModelRef(Record):
+    """Which released model answered: digest is SHA-256 over its manifest."""
+
+    name: Word
+    version: Word
+    digest: Sha256
+
+
+class Analysis(Record):
+    """The calibrated answer to "is this synthetic audio?".
+
+    ``score`` is raw and unsaturated; ``probability`` is calibrated at even prior odds;
+    ``p_value`` is conformal against human recordings; ``alpha`` is the false-positive
+    rate that the operator set and under which ``outcome`` was read.
+    """
+
+    analysis_id: Identifier
+    outcome: Outcome
+    reason: str | None = None
+    score: float | None = None
+    probability: float | None = None
+    p_value: float | None = None
+    alpha: float
+    extent: Extent
+    coverage: float | None = None
+    segments: tuple[SegmentScore, ...] = ()
+    generator: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    model: ModelRef
+
+
+class ShadowAnalysis(Record):
+    """What a candidate model answers about the same observation; it decides nothing."""
+
+    model: ModelRef
+    outcome: Outcome
+    reason: str | None = None
+    score: float | None = None
+    probability: float | None = None
+    p_value: float | None = None
+    extent: Extent
+    generator: str | None = None
+
+
+class TrackClassified(UploadEvent):
+    """tracks.classified: the detector has answered.
+
+    ``shadow`` is there where a shadow model runs beside the released one.
+    """
+
+    content_sha256: Sha256
+    audio: AudioFacts
+    analysis: Analysis
+    shadow: ShadowAnalysis | None = None
+    provenance: Provenance | None = None
+    matches: tuple[Match, ...] = ()

@@ -1,0 +1,115 @@
+"""What the audio of an upload is: facts, fingerprint, provenance, matches with known tracks."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from streams.contract.records.base import Identifier, Name, Record, Sha256, Text
+from streams.contract.records.uploads import UploadEvent
+from streams.contract.vocabulary import BankKindName, Extent, KnownAs
+
+
+class AudioFacts(Record):
+    """What the one decoding pass measured. Loudness is BS.1770 integrated, in LUFS."""
+
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    duration_s: float
+    bit_rate: int | None = None
+    loudness_lufs: float | None = None
+    peak_dbfs: float | None = None
+    silent_share: float
+    decode_errors: int = 0
+
+
+class Fingerprint(Record):
+    """Acoustic fingerprint (libchromaprint, compressed base64 form, first 120 s)."""
+
+    algorithm: str
+    value: str
+    duration_s: float
+
+
+class ObservationRef(Record):
+    """Where the observation is, of which version, and what its bytes hash to."""
+
+    uri: str
+    version: int
+    sha256: Sha256
+
+
+class Aigc(Record):
+    """The ``AIGC`` tag of GB 45438: 1 is, 2 may be, 3 suspected."""
+
+    label: Literal["1", "2", "3"]
+    producer: Text | None = None
+    produce_id: Text | None = None
+    propagator: Text | None = None
+    propagate_id: Text | None = None
+
+
+class Provenance(Record):
+    """What a file says of its own making: C2PA manifest, AIGC tag, reservations.
+
+    ``state``: ``trusted`` (valid, and signed by somebody whom the operator trusts),
+    ``untrusted`` (valid, signed by anybody), ``invalid`` (changed since, or broken). Only a
+    trusted one confirms anything; an untrusted one is a statement like a declaration.
+    """  # prose: published
+
+    state: Literal["absent", "invalid", "untrusted", "trusted"] = "absent"
+    codes: tuple[str, ...] = ()
+    signer: Text | None = None
+    signed_at: Text | None = None
+    claim_generator: Text | None = None
+    digital_source_types: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    software_agents: tuple[str, ...] = ()
+    ingredients: int = 0
+    extent: Extent = Extent.UNKNOWN
+    soft_bindings: tuple[str, ...] = ()
+    training_mining: dict[str, Literal["allowed", "notAllowed", "constrained"]] = Field(
+        default_factory=dict
+    )
+    aigc: Aigc | None = None
+
+
+class Match(Record):
+    """A known recording that this upload is, wholly or in part. Times in seconds.
+
+    ``offset_s`` is where in the known one this upload begins (negative: so much comes
+    before it); ``speed_ratio`` and ``pitch_ratio`` how much faster and higher it is. The longest
+    stretch in common begins at ``start_s`` here and at ``known_start_s`` there: where a person
+    listens to both. ``content_sha256`` is the known one's: what the ledger has heard under it can
+    be played (an address would not last, and not be everybody's to read). ``item_id`` is its
+    track id in a catalogue, elsewhere whatever the bank's owner calls it. A signal for the
+    policy, with its sentence for a person; by itself no label and no action.
+    """  # prose: published
+
+    match_class: KnownAs
+    bank: Identifier
+    bank_kind: BankKindName
+    item_id: Name
+    score: float
+    offset_s: float | None = None
+    overlap_s: float | None = None
+    speed_ratio: float | None = None
+    pitch_ratio: float | None = None
+    generator: Name | None = None
+    licence: Name | None = None
+    sentence: str
+    content_sha256: Sha256 | None = None
+    start_s: float | None = None
+    known_start_s: float | None = None
+
+
+class TrackFingerprinted(UploadEvent):
+    """tracks.fingerprinted: the audio was heard once; nothing after this needs it."""  # prose: API
+
+    content_sha256: Sha256
+    audio: AudioFacts
+    fingerprint: Fingerprint | None = None
+    observation: ObservationRef
+    provenance: Provenance | None = None
+    matches: tuple[Match, ...] = ()
