@@ -55,10 +55,8 @@ def gather(names: list[str]) -> Iterator[Path | Skipped]:
 def _walk(folder: Path) -> Iterator[Path | Skipped]:
     for here, folders, files in os.walk(folder, onerror=None):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
-        for name in sorted(files):
+        for name in sorted(one for one in files if not one.startswith(".")):
             path = Path(here) / name
-            if name.startswith("."):
-                continue
             if path.suffix.lower() in AUDIO_SUFFIXES:
                 yield _judge(path)
             else:

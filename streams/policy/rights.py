@@ -228,15 +228,13 @@ class _Reading:
                 continue
             if name.casefold() not in _names(entry.subject, kind):
                 continue
-            if entry.permission == "opt_out":
-                if self._refuses(entry):
-                    self._use(change, purpose, "refused")
-                    return "refused"
-                continue
-            status = self._permits(entry, None)
-            self._use(change, purpose, status)
-            if status == "in_force":
-                consent = "granted"
+            if self._refuses(entry):
+                self._use(change, purpose, "refused")
+                return "refused"
+            if entry.permission != "opt_out":
+                status = self._permits(entry, None)
+                self._use(change, purpose, status)
+                consent = "granted" if status == "in_force" else consent
         return consent
 
     def _use(
