@@ -61,7 +61,6 @@ class Figures:
     overturned: dict[str, list[Share]]  # by reviewers, per rule, model and deliverer
     appealed: dict[str, list[Share]]  # of what was appealed against and decided, per the same
     kappa: float | None
-    pairs: int
     agreement: Share
     golden: list[Share]
     appeals: Share
@@ -104,7 +103,6 @@ def figures(ledger: Ledger) -> Figures:
         overturned=_per((row, row.verdict in ("correct", "reject_flag")) for row in first),
         appealed=_per((row, row.state != "upheld") for row in appealed),
         kappa=kappa(pairs),
-        pairs=len(pairs),
         agreement=Share("second reviews", sum(a == b for a, b in pairs), len(pairs)),
         golden=_shares((row.name, row.stated == row.known) for row in golden),
         appeals=Share("appeals", sum(row.state != "upheld" for row in appealed), len(appealed)),

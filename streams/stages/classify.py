@@ -54,17 +54,9 @@ class Classifying:
         """Return the classified event."""
         stands = await self._analysed(event)
         self._count(stands.analysis)
-        classified = TrackClassified(
-            upload_id=event.upload_id,
-            upload=event.upload,
-            uploaded_at=event.uploaded_at,
-            content_sha256=event.content_sha256,
-            audio=event.audio,
-            analysis=stands.analysis,
-            shadow=stands.shadow,
-            matches=event.matches,
-            provenance=event.provenance,
-        )
+        # What both records have travels on.
+        answered = {"analysis": stands.analysis, "shadow": stands.shadow}
+        classified = TrackClassified.model_validate(dict(event) | answered)
         return [Output(topics.CLASSIFIED, classified)]
 
     async def _analysed(self, event: TrackFingerprinted) -> StoredAnalysis:

@@ -68,17 +68,10 @@ class Fingerprinting:
         with tracing.stage(NAME, "recognise"):
             query = (event.track_id, fetched.sha256, content.acoustics, event.uploaded_at)
             matches = await in_thread(matches_of, *query, self.banks)
-        fingerprinted = TrackFingerprinted(
-            upload_id=event.upload_id,
-            upload=event.upload,
-            uploaded_at=event.uploaded_at,
-            content_sha256=fetched.sha256,
-            audio=content.facts.audio,
-            fingerprint=content.facts.fingerprint,
-            observation=content.facts.observation,
-            matches=matches,
-            provenance=content.provenance,
-        )
+        # What both records have travels on.
+        found = {"content_sha256": fetched.sha256, "matches": matches}
+        decoded = dict(content.facts) | {"provenance": content.provenance}
+        fingerprinted = TrackFingerprinted.model_validate(dict(event) | found | decoded)
         return [Output(topics.FINGERPRINTED, fingerprinted)]
 
     async def _fetch(self, event: UploadReceived) -> Fetched:

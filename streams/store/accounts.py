@@ -26,14 +26,6 @@ USER: Final = (
 )
 REQUESTS_KEPT: Final = timedelta(days=7)
 ACTIVE_ADMIN: Final = (USERS.c.role == "admin") & USERS.c.active
-# The fields of ``services.accounts.keys.Key``.
-KEY: Final = tuple(
-    API_KEYS.c[name]
-    for name in (
-        *("key_id", "name", "role", "created_by", "created_at", "revoked_at", "used_at"),
-        *("distributors", "uploads_per_hour"),
-    )
-)
 USAGE_KEPT: Final = timedelta(days=1)
 
 
@@ -164,9 +156,8 @@ def revoke_key(connection: Connection, key_id: str, now: datetime) -> bool:
 
 
 def key(connection: Connection, key_id: str) -> Any:
-    """Return the hash of an API key's secret, then its other columns; or None."""
-    question = select(API_KEYS.c.secret_sha256, *KEY).filter_by(key_id=key_id)
-    return connection.execute(question).one_or_none()
+    """Return an API key, with the hash of its secret; or None."""
+    return connection.execute(select(API_KEYS).filter_by(key_id=key_id)).one_or_none()
 
 
 def see_key(connection: Connection, key_id: str, now: datetime) -> None:
@@ -199,7 +190,7 @@ def audio_seconds(connection: Connection, key_id: str, since: datetime) -> float
 
 def all_keys(connection: Connection) -> Sequence[Any]:
     """Return all API keys, latest first."""
-    return connection.execute(select(*KEY).order_by(API_KEYS.c.created_at.desc())).all()
+    return connection.execute(select(API_KEYS).order_by(API_KEYS.c.created_at.desc())).all()
 
 
 def earlier_request(connection: Connection, caller: str, key: str) -> Any:

@@ -53,7 +53,7 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
     verdict = reviews.give(ledger, golden_id, bob, form(Extent.ALL))
     assert verdict.second_review_of is not None
     figures = review_quality.figures(ledger)
-    assert (figures.pairs, figures.agreement.good, figures.verdicts) == (3, 2, 3)
+    assert (figures.agreement.count, figures.agreement.good, figures.verdicts) == (3, 2, 3)
     assert [(item.name, item.good, item.count) for item in figures.golden] == [("bob", 0, 1)]
     assert [(item.good, item.count) for item in figures.precision] == [(2, 3)]
     # Ada: All, None, All; Bob: All thrice. Both agree twice, as often as chance would have it.
