@@ -69,9 +69,9 @@ class Fingerprinting:
             query = (event.track_id, fetched.sha256, content.acoustics, event.uploaded_at)
             matches = await in_thread(matches_of, *query, self.banks)
         # What both records have travels on.
-        found = {"content_sha256": fetched.sha256, "matches": matches}
+        content_facts = {"content_sha256": fetched.sha256, "matches": matches}
         decoded = dict(content.facts) | {"provenance": content.provenance}
-        fingerprinted = TrackFingerprinted.model_validate(dict(event) | found | decoded)
+        fingerprinted = TrackFingerprinted.model_validate(dict(event) | content_facts | decoded)
         return [Output(topics.FINGERPRINTED, fingerprinted)]
 
     async def _fetch(self, event: UploadReceived) -> Fetched:
