@@ -255,15 +255,11 @@ def print_report(report: dict[str, Any]) -> None:
     tracks, reviews, changed = report["tracks"], report["reviews"], report["changed"]
     echo(f"{tracks} tracks, uploaded {report['from']} to {report['to']}")
     for title, name in (("rules that act", "hits"), ("rules on trial", "on_trial")):
-        echo(f"{title}:")
-        for rule, count in report[name].items():
-            echo(f"  {rule}: {count} ({count / max(1, tracks):.1%})")
+        hits = report[name].items()
+        echo(f"{title}:", *(f"  {rule}: {n} ({n / max(1, tracks):.1%})" for rule, n in hits))
     for title, name in (("would change", "flips"), ("on trial would change", "would_flip")):
-        echo(f"{title}:")
-        for flip in report[name]:
-            echo(f"  {_flip_text(flip)}: {flip['tracks']} tracks")
-        if not report[name]:
-            echo("  nothing")
+        lines = [f"  {_flip_text(flip)}: {flip['tracks']} tracks" for flip in report[name]]
+        echo(f"{title}:", *(lines or ["  nothing"]))
     echo(f"reviews: {reviews['before']} before, {reviews['now']} now, "
          f"{reviews['with_trials']} with what is on trial")  # fmt: skip
     echo("by distributor:")
@@ -271,10 +267,9 @@ def print_report(report: dict[str, Any]) -> None:
         flips = ", ".join(f"{key} {value}" for key, value in counts.items() if key != "tracks")
         echo(f"  {name}: {counts['tracks']} tracks; {flips or 'nothing changes'}")
     echo("on tracks that people have reviewed (right: they say there is AI):")
-    for rule, precision in report["precision"].items():
-        echo(f"  {rule}: {precision['right']} of {precision['reviewed']} right")
-    if not report["precision"]:
-        echo("  none yet")
+    precision = report["precision"].items()
+    lines = [f"  {rule}: {n['right']} of {n['reviewed']} right" for rule, n in precision]
+    echo(*(lines or ["  none yet"]))
     echo(f"changed tracks ({len(changed)} named):")
     for track in changed[:20]:
         changes = [*map(_flip_text, track["changes"])]

@@ -117,13 +117,11 @@ def step(appeal_id: Id, visitor: CanDecideAppeals, form: auth.Form) -> Response:
 
 def _outcome(form: Any) -> AppealOutcome:
     extent = text(form, "extent", 10)
-    return AppealOutcome.model_validate(
-        {
-            "extent": Extent(extent) if extent in ("All", "Partly", "None") else None,
-            "findings": [one for one in FINDINGS if one in texts(form, "finding")],
-            "reversed_dimensions": [one for one in STRICTNESS if one in texts(form, "reversed")],
-            "reasons": text(form, "reasons"),
-        }
+    return AppealOutcome(
+        extent=Extent(extent) if extent in ("All", "Partly", "None") else None,
+        findings=[one for one in FINDINGS if one in texts(form, "finding")],
+        reversed_dimensions=[one for one in STRICTNESS if one in texts(form, "reversed")],
+        reasons=text(form, "reasons"),
     )
 
 

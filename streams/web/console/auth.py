@@ -1,6 +1,6 @@
 """Authentication of console visitors: sessions by cookie, rights by route, CSRF tokens.
 
-Every page names the right that it needs by ``needs``; a test reads it off all routes. A request
+Every page names the right that it needs by ``Needs``; a test reads it off all routes. A request
 that changes anything also carries the session's token: ``csrf`` in a form, ``X-CSRF-Token`` from
 a script. Its origin must be a page of the console.
 """
