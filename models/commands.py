@@ -162,7 +162,7 @@ def evaluate(
 def robustness(
     manifest: _Manifest,
     model: Annotated[list[Path], typer.Option(help="Folder of a model; several are compared.")],
-    out: Annotated[Path, typer.Option(help="Folder for robustness.json, .md and .html.")],
+    out: Annotated[Path, typer.Option(help="Folder for robustness.json and .md.")],
     audio_root: _Root = None,
     per_maker: Annotated[
         int, typer.Option(min=1, help="Recordings of each generator and human source.")
@@ -198,7 +198,6 @@ def evaluate_matching(
     tracks: Annotated[int, typer.Option(min=2, help="Recordings, drawn evenly by maker.")] = 150,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     cells: Annotated[Path, typer.Option(help="Cache of landmarks.")] = _CELLS,
-    out: Annotated[Path | None, typer.Option(help="Markdown file to write, too.")] = None,
 ) -> None:
     """Measure how known tracks are matched after common alterations.
 
@@ -206,10 +205,8 @@ def evaluate_matching(
     """
     from models.evaluation.matching_grid import measure, sample
 
-    grid = measure(sample(manifest, audio_root or manifest.parent, tracks, seed), cells)
-    typer.echo(grid.text)
-    if out is not None:
-        out.write_text(f"{grid.text}\n")
+    drawn = sample(manifest, audio_root or manifest.parent, tracks, seed)
+    typer.echo(measure(drawn, cells).text)
 
 
 @_needs_train

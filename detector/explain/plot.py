@@ -51,12 +51,6 @@ STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
     "svg.hashsalt": "earmark",
 }
-OUTCOMES: Final = {
-    "ai_likely": "AI likely",
-    "human_likely": "human likely",
-    "uncertain": "uncertain",
-    "not_assessable": "not assessable",
-}
 
 
 def evidence(
@@ -129,10 +123,9 @@ def _header(figure: Figure, picture: Picture, first: float, second: float) -> No
     title = picture.title[: TITLE_LETTERS - 4] + " ..." if long else picture.title
     big: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top"}
     figure.text(0.065, first, title, **big)
-    figure.text(
-        0.975, first, OUTCOMES.get(picture.outcome, picture.outcome), ha="right",
-        color=FOUND if picture.outcome == "ai_likely" else INK, **big,
-    )  # fmt: skip
+    is_ai = picture.outcome == "ai_likely"
+    outcome = "AI likely" if is_ai else picture.outcome.replace("_", " ")
+    figure.text(0.975, first, outcome, ha="right", color=FOUND if is_ai else INK, **big)
     if picture.p_value is not None and picture.probability is not None:
         figure.text(
             0.975, second,

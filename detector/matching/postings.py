@@ -173,11 +173,11 @@ class Asked:
         quads, at = np.unique((keys >> np.uint64(8)).astype(np.uint32), return_index=True)
         return cls(quads, (keys[at] & np.uint64(255)).astype(np.int64))
 
-    def rare(self, lengths: NDArray[np.int64], max_votes: int = MAX_VOTES) -> NDArray[np.int64]:
+    def rare(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the places of the quads whose lists are read: the rarest."""
         order = np.argsort(lengths, kind="stable")[np.count_nonzero(lengths == 0) :]
         order = order[: max(ENOUGH_QUADS, int(ENOUGH_SHARE * len(order)))]
-        chosen: NDArray[np.int64] = np.sort(order[np.cumsum(lengths[order]) <= max_votes])
+        chosen: NDArray[np.int64] = np.sort(order[np.cumsum(lengths[order]) <= MAX_VOTES])
         return chosen
 
     @staticmethod
@@ -230,12 +230,12 @@ class Asked:
         return Votes(numbers[order], counts[order], weights[order], in_line[order], held)
 
 
-def votes(parts: Sequence[Postings], keys: Keys, max_votes: int = MAX_VOTES) -> Votes:
+def votes(parts: Sequence[Postings], keys: Keys) -> Votes:
     """Return the recordings that share two quads with a query, three of very many."""
     query = Asked.of(keys)
     lists = [part.lists(query.quads) for part in parts]
     lengths = sum((length for _, length in lists), np.zeros(len(query.quads), np.int64))
-    chosen = query.rare(lengths, max_votes)
+    chosen = query.rare(lengths)
     lists = [(begin[chosen], length[chosen]) for begin, length in lists]
     for part, (begin, length) in zip(parts, lists, strict=True):
         part.expect(begin, length)

@@ -13,13 +13,8 @@ import orjson
 from jinja2 import Environment, PackageLoader
 from matplotlib.figure import Figure
 
-STYLE: Final[dict[Any, Any]] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "earmark",
-}
+from detector.explain.plot import STYLE
+
 NAME_LETTERS: Final = 6  # a cell with more is a name or a sentence: it begins at the left
 
 
@@ -49,7 +44,7 @@ class Picture:
     def svg(self) -> str:
         """Return the picture as an SVG element, in the style of the reports."""
         out = StringIO()
-        with mpl.rc_context(STYLE):
+        with mpl.rc_context(STYLE | {"font.size": 9}):
             self.draw().savefig(out, format="svg", metadata={"Date": None})
         return out.getvalue()[out.getvalue().index("<svg") :]
 

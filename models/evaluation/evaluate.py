@@ -6,21 +6,19 @@ track is compared with other repositories' tracks. Abstentions are neither finds
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import orjson
 from scipy.stats import binom
 
-from detector.assessment.model import MANIFEST, Model
+from detector.assessment.model import Model
 from detector.calibration.applicability import abstention_reason
 from detector.types import FloatVector
 from models.evaluation import baselines, measures
 from models.evaluation.document import markdown, page
 from models.evaluation.held_out_scores import humans_csv, scores_csv
-from models.evaluation.measures import ALPHAS, FPRS, interval
+from models.evaluation.measures import ALPHAS, interval
 from models.evaluation.nested import decoders_unseen, nested
 from models.evaluation.report import blocks
 from models.learning.data import AI, HUMAN, SUSPECTS, Track, digest, read_manifest, traces, usable
@@ -30,7 +28,7 @@ from models.training.augmented_humans import augment_humans
 from models.training.detection_tables import by_maker, p_values, realised_fpr
 from models.training.fusion import fuse
 from models.training.lineage import performances
-from models.training.metrics import auroc, check_polarity, rounded, tpr_at
+from models.training.metrics import auroc, check_polarity, rounded
 from models.training.scoring import Population, Scored, assessable, score_all
 from models.training.template_fitting import Lines
 
@@ -66,7 +64,6 @@ def evaluate(
         "data": _data(tracks, observed, rejected),
         "seed": seed,
         **figures_of(fused.scored, model, decoders, suspects, cache, seed),
-        "as_released": as_released(observed, model, folder),
     }
     title = f"Evaluation of {model.name} {model.version}, sha256 {model.digest}"
     report = blocks(figures, details=True)
@@ -155,11 +152,6 @@ def subset_figures(
     p = p_values(members)
     is_ai = np.array([one.is_ai for one in members])
     all_ai = int(is_ai.sum())
-    assessed = len(ai.tracks) / all_ai
-
-    def recall(a: FloatVector, h: FloatVector, fpr: float) -> float:
-        return assessed * tpr_at(a, h, fpr)
-
     return {
         "ai": all_ai,
         "human": len(members) - all_ai,
@@ -167,14 +159,6 @@ def subset_figures(
         "abstained_human": len(members) - all_ai - len(human.tracks),
         "auroc": rounded(auroc(ai.scores, human.scores)),
         "auroc_interval": interval(population, population.scores, auroc, seed),
-        "tpr_at_fpr": {
-            str(fpr): {
-                "tpr": rounded(recall(ai.scores, human.scores, fpr)),
-                "interval": interval(population, population.scores, partial(recall, fpr=fpr), seed),
-                "threshold": rounded(np.quantile(human.scores, 1 - fpr)),
-            }
-            for fpr in FPRS
-        },
         "conformal": {
             str(alpha): {
                 "tpr": rounded((p[is_ai] <= alpha).mean()),
@@ -255,22 +239,3 @@ def permuted_auroc(population: Population, seed: int) -> float:
         drawn = np.isin(names, rng.choice(makers, count, replace=False))
         aurocs.append(auroc(population.scores[drawn], population.scores[~drawn]))
     return rounded(np.mean(aurocs))
-
-
-def as_released(observed: Sequence[Observed], model: Model, folder: Path) -> dict[str, Any]:
-    """Return the figures of the released calibration on makers that its training never met."""
-    met = orjson.loads((folder / MANIFEST).read_bytes())["data"]
-    known = set(met["generators"]) | set(met["human_repositories"])
-    unmet = [one for one in observed if one.track.group not in known]
-    if not unmet:
-        return {}
-    is_ai = np.array([one.track.label == AI for one in unmet])
-    result: dict[str, Any] = {"ai": int(is_ai.sum()), "human": int((~is_ai).sum())}
-    for alpha in ALPHAS:
-        answers = model.assess([one.observation for one in unmet], alpha)
-        flagged = np.array([answer.outcome == "ai_likely" for answer in answers])
-        result[str(alpha)] = {
-            name: rounded(flagged[side].mean()) if side.any() else None
-            for name, side in (("tpr", is_ai), ("fpr", ~is_ai))
-        }
-    return result

@@ -4,12 +4,10 @@ Each recording is the reference; each cell is a query. A query takes the way of 
 keys vote, the best are aligned, one frozen set of thresholds decides.
 """
 
-import csv
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import permutations, zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +24,12 @@ from models.augmentation.augmentations import AUGMENTATIONS, Audio
 from models.augmentation.coders import Coder, through
 from models.augmentation.effects import low_passed, resampled, sped, stretched, with_noise
 from models.evaluation.document import Table, markdown
+from models.learning.data import Track, read_manifest, usable
 from models.training.augmentation_cache import decoded
+from models.training.sampling import probe
 
 SECONDS: Final = 100.0
+LEAST_S: Final = 40.0
 CANDIDATES: Final = 16
 Change = Callable[[FloatArray, int, np.random.Generator], Audio]
 N, C, S = MatchClass.NEAR_DUPLICATE, MatchClass.CONTAINED, MatchClass.SPED_UP
@@ -140,10 +141,10 @@ class Grid:
         return "\n".join((markdown(blocks).rstrip(), *self.false))
 
 
-def measure(paths: Sequence[Path], cache: Path) -> Grid:
-    """Search every cell of ``paths`` (landmarks in ``cache``) among all of them."""
+def measure(tracks: Sequence[Track], cache: Path) -> Grid:
+    """Search every cell of ``tracks`` (landmarks in ``cache``) among all of them."""
     torch.set_num_threads(1)
-    landmarks = {path: _landmarks_of(path, cache) for path in paths}
+    landmarks = {track.path: _landmarks_of(track, cache) for track in tracks}
     originals = ((path, Recording(cells[ORIGINAL.name])) for path, cells in landmarks.items())
     references = [(path, original) for path, original in originals if indistinct(original) is None]
     postings = Postings.of(packed(pack(first.keys, n) for n, (_, first) in enumerate(references)))
@@ -174,17 +175,16 @@ def _class(query: Recording, reference: Recording) -> tuple[str, Alignment | Non
     return classify(answer, *durations).value, answer
 
 
-def _landmarks_of(path: Path, cache: Path) -> dict[str, Landmarks]:
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
-    folder = cache / f"landmarks{LANDMARKS_VERSION}-{SECONDS:g}" / content[:24]
+def _landmarks_of(track: Track, cache: Path) -> dict[str, Landmarks]:
+    folder = cache / f"landmarks{LANDMARKS_VERSION}-{SECONDS:g}" / track.sha256[:24]
     folder.mkdir(parents=True, exist_ok=True)
     cells = (ORIGINAL, *ALTERATIONS)
     lacking = [cell for cell in cells if not (folder / cell.name).exists()]
     if lacking:
-        audio, rate = decoded(path)
+        audio, rate = decoded(track.path)
         original = audio[:, : int(SECONDS * rate)].mean(axis=0, keepdims=True)
     for cell in lacking:
-        rng = np.random.default_rng((int(content[:8], 16), len(cell.name)))
+        rng = np.random.default_rng((int(track.sha256[:8], 16), len(cell.name)))
         altered, altered_rate = cell.apply(original, rate, rng)
         landmarker = Landmarker(altered_rate)
         landmarker.feed(np.ascontiguousarray(altered.mean(axis=0), np.float32))
@@ -192,20 +192,13 @@ def _landmarks_of(path: Path, cache: Path) -> dict[str, Landmarks]:
     return {cell.name: Landmarks.from_bytes((folder / cell.name).read_bytes()) for cell in cells}
 
 
-def sample(manifest: Path, root: Path, count: int, seed: int = 0) -> list[Path]:
+def sample(manifest: Path, root: Path, count: int, seed: int = 0) -> list[Track]:
     """Return recordings of at least 40 s, drawn evenly from every maker, AI and human."""
-    with manifest.open(newline="", encoding="utf-8") as file:
-        rows = [
-            row
-            for row in csv.DictReader(file)
-            if row["label"] in ("ai", "human") and float(row["duration_s"]) >= 40
-        ]
-    rng = np.random.default_rng(seed)
-    rows = [rows[n] for n in rng.permutation(len(rows))]
-    seen: Counter[tuple[str, str]] = Counter()
-    ranked = []
-    for number, row in enumerate(rows):
-        maker = row["label"], row["generator"] or row["repo"]
-        ranked.append((seen[maker], number, root / row["path"]))
-        seen[maker] += 1
-    return [path for _, _, path in sorted(ranked)[:count]]
+    tracks = usable(read_manifest(manifest, root))
+    by_maker: dict[tuple[str, str], list[Track]] = defaultdict(list)
+    for index in np.random.default_rng(seed).permutation(len(tracks)):
+        track = tracks[index]
+        if probe(track.path)[1] >= LEAST_S:
+            by_maker[track.label, track.maker].append(track)
+    rounds = zip_longest(*by_maker.values())
+    return [track for drawn in rounds for track in drawn if track is not None][:count]

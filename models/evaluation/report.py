@@ -57,7 +57,6 @@ _HALVES: Final = (
     ("TPR, frozen 5 %", "fused/frozen_0.05_tpr", percent),
     ("FPR", "fused/frozen_0.05_fpr", percent), ("rates Hz", "plausible_hz"),
 )  # fmt: skip
-_UNMET: Final = (("alpha", "name"), ("found", "tpr", percent), ("falsely flagged", "fpr", percent))
 
 
 def blocks(figures: dict[str, Any], *, details: bool) -> list[Block]:
@@ -81,10 +80,6 @@ def blocks(figures: dict[str, Any], *, details: bool) -> list[Block]:
             report.append(_suspects(figures["suspects"][name]))
     if figures["attribution"] is not None:
         report += [Heading("Naming the generator"), _attribution(figures["attribution"])]
-    if figures["as_released"] and details:
-        rows = {at: row for at, row in figures["as_released"].items() if isinstance(row, dict)}
-        report.append(Heading("As released, on makers that training never met"))
-        report.append(table_of(_UNMET, named(rows)))
     return report
 
 
@@ -161,20 +156,8 @@ def _confounds(confounds: dict[str, Any]) -> str:
 
 
 def _details(subset: dict[str, Any]) -> list[Block]:
-    by_fpr = [
-        (f"TPR at {float(fpr):.0%} FPR, score above {at['threshold']:.2f}", percent(at["tpr"]),
-         between(at["interval"]), percent(float(fpr)))
-        for fpr, at in subset["tpr_at_fpr"].items()
-    ]  # fmt: skip
-    by_alpha = [
-        (f"alpha {float(alpha):.0%}", percent(at["tpr"]), "",
-         f"{percent(at['realised_fpr'])}; up to {percent(at['bound'])} is chance"
-         + ("" if at["supported"] else "; too few human recordings for this alpha"))
-        for alpha, at in subset["conformal"].items()
-    ]  # fmt: skip
     confounds, sources = subset["confounds"], subset["human_sources"]
     return [
-        Table(("operating point", "found", "95 %", "human tracks flagged"), [*by_fpr, *by_alpha]),
         Picture(partial(plots.curve, subset), "Found against falsely flagged, at low rates."),
         Picture(partial(plots.makers, subset["generators"], ai=True), "Generators, each unseen."),
         Picture(partial(plots.makers, sources, ai=False), "Human sources, each left out."),

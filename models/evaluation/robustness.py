@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +37,16 @@ from models.training.sampling import EXCERPT_S, probe, sample
 
 @dataclass(frozen=True)
 class Answered:
-    """One answer of a model about a case of a maker or a kind of hard negative."""
+    """What a model answers about a case of a maker or a kind of hard negative.
+
+    ``outcome`` is without the templates of the maker, ``known`` with them.
+    """
 
     case: Case
-    model: str
     label: str
     group: str
     outcome: str
-    score: float | None
+    known: str
 
 
 @dataclass(frozen=True)
@@ -114,37 +115,36 @@ def measure(
     spliced = splices.choose(long, per_maker, seed)
     fill_cache([*subjects, *spliced], cells, workers)
     related_makers = makers_beside([*tracks, *traces(listed)])
-    judges = {}
+    models = {}
     for model in map(Model.load, folders):
         held_out = human_rows(report, model) if report else None
-        judges[model.name] = Judge(model, alpha, related_makers, held_out)
-    answers = answers_of(subjects, list(judges.values()), cells)
+        judge = Judge(model, alpha, related_makers, held_out)
+        answers = answers_of(subjects, judge, cells)
+        models[model.name] = {
+            "version": model.version,
+            "digest": model.digest,
+            "human_scores": "in sample" if held_out is None else "left out",
+            "cells": table(answers, "delivery", seed),
+            "windows": table(answers, "window", seed),
+            "splices": splices.table(located_by(judge, spliced, cells)),
+            "families": families(answers, seed),
+            "negatives": {
+                kind: _outcomes(members)
+                for kind, members in _grouped(answers, "negative", lambda case: case.cell).items()
+            },
+        }
     excerpts = [track for track, _ in chosen]
     return {
         "alpha": alpha,
         "seed": seed,
         "excerpt_s": EXCERPT_S,
-        "models": {
-            name: {"version": judge.model.version, "digest": judge.model.digest}
-            for name, judge in judges.items()
-        },
         "data": {
             "digest": digest(excerpts),
             AI: _counts(excerpts, AI),
             HUMAN: _counts(excerpts, HUMAN),
         },
-        "cells": table(answers, "delivery", seed),
-        "windows": table(answers, "window", seed),
-        "families": families(answers, seed),
-        "negatives": negatives_table(answers, seeds),
+        "models": models,
         "skipped": {kind.name: kind.missing for kind in KINDS if kind.missing is not None},
-        "splices": {
-            name: splices.table(located_by(judge, spliced, cells)) for name, judge in judges.items()
-        },
-        "human_scores": {
-            name: "in sample" if judge.held_out is None else "left out"
-            for name, judge in judges.items()
-        },
     }
 
 
@@ -177,26 +177,20 @@ def makers_beside(tracks: Iterable[Track]) -> Mapping[str, frozenset[str]]:
     return beside
 
 
-def answers_of(subjects: Sequence[Subject], judges: Sequence[Judge], cells: Path) -> list[Answered]:
-    """Return every model's answers about the cached observations."""
+def answers_of(subjects: Sequence[Subject], judge: Judge, cells: Path) -> list[Answered]:
+    """Return the model's answers about the cached observations."""
     answers = []
     for subject in subjects:
         cases = observations_of(subject, cells)
         observations = [observation for _, observation in cases]
-        for judge in judges:
-            model, unmet = judge.model, judge.unmet(subject.group)
-            assessed = {model.name: unmet.assess(observations, judge.alpha)}
-            if model.template_set is not None and subject.label in (AI, HUMAN):
-                again = model.assess(observations, judge.alpha) if model is not unmet else None
-                assessed[f"{model.name}, generators known"] = again or assessed[model.name]
-            for name, assessments in assessed.items():
-                for (case, observation), answer in zip(cases, assessments, strict=True):
-                    outcome = answer.outcome
-                    if subject.label == HUMAN:
-                        rate_hz = observation.sample_rate_hz
-                        outcome = judge.outcome(answer, rate_hz, [subject.group])
-                    row = Answered(case, name, subject.label, subject.group, outcome, answer.score)
-                    answers.append(row)
+        model, unmet = judge.model, judge.unmet(subject.group)
+        assessed = unmet.assess(observations, judge.alpha)
+        known = assessed if unmet is model else model.assess(observations, judge.alpha)
+        for (case, observation), answer, met in zip(cases, assessed, known, strict=True):
+            outcome = answer.outcome
+            if subject.label == HUMAN:
+                outcome = judge.outcome(answer, observation.sample_rate_hz, [subject.group])
+            answers.append(Answered(case, subject.label, subject.group, outcome, met.outcome))
     return answers
 
 
@@ -217,53 +211,31 @@ def located_by(judge: Judge, spliced: Sequence[Splice], cells: Path) -> list[Loc
 
 
 def table(answers: Iterable[Answered], part: str, seed: int) -> list[dict[str, Any]]:
-    """Return one row per cell and model: TPR, FPR and how many are left uncertain."""
-    return [
-        {"cell": cell, "model": model}
-        | {
-            name: _share([answer for answer in members if answer.label == label], seed)
-            for name, label in (("tpr", AI), ("fpr", HUMAN))
-        }
-        for (cell, model), members in _grouped(answers, part, lambda one: one.case.cell)
-    ]
+    """Return one row per cell: TPR, FPR, how many are left uncertain, TPR with makers known."""
+    rows = []
+    for cell, members in _grouped(answers, part, lambda case: case.cell).items():
+        ai, human = ([one for one in members if one.label == label] for label in (AI, HUMAN))
+        known = rounded(np.mean([one.known == FLAGGED for one in ai])) if ai else None
+        tpr, fpr = _share(ai, seed), _share(human, seed)
+        rows.append({"cell": cell, "tpr": tpr, "fpr": fpr, "known": known})
+    return rows
 
 
 def families(answers: Sequence[Answered], seed: int) -> list[dict[str, Any]]:
-    """Return one row per family of hard negatives and model: its measured false positives."""
-    rows = [
-        *_grouped(answers, "negative", lambda one: one.case.family),
-        *_grouped(answers, "negative", lambda _: "all kinds"),
-    ]
-    return [
-        {"family": family, "model": model} | _share(members, seed)
-        for (family, model), members in sorted(rows, key=itemgetter(0))
-    ]
-
-
-def negatives_table(answers: Iterable[Answered], seeds: int) -> list[dict[str, Any]]:
-    """Return one row per kind and model: the shares of its seeds' outcomes, highest score."""
-    return [
-        {
-            "kind": kind,
-            "model": model,
-            "made": seeds,
-            **_outcomes(members),
-            "highest_score": max(
-                (one.score for one in members if one.score is not None), default=None
-            ),
-        }
-        for (kind, model), members in _grouped(answers, "negative", lambda one: one.case.cell)
-    ]
+    """Return one row per family of hard negatives: its measured false positives."""
+    rows = _grouped(answers, "negative", lambda _: "all kinds")
+    rows |= _grouped(answers, "negative", lambda case: case.family)
+    return [{"family": family} | _share(rows[family], seed) for family in sorted(rows)]
 
 
 def _grouped(
-    answers: Iterable[Answered], part: str, key: Callable[[Answered], str]
-) -> list[tuple[tuple[str, str], list[Answered]]]:
-    rows: dict[tuple[str, str], list[Answered]] = defaultdict(list)
+    answers: Iterable[Answered], part: str, key: Callable[[Case], str]
+) -> dict[str, list[Answered]]:
+    rows: dict[str, list[Answered]] = defaultdict(list)
     for answer in answers:
         if answer.case.part == part:
-            rows[key(answer), answer.model].append(answer)
-    return list(rows.items())
+            rows[key(answer.case)].append(answer)
+    return rows
 
 
 def _share(members: Sequence[Answered], seed: int) -> dict[str, Any]:

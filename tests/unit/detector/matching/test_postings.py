@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,10 +78,11 @@ def test_nothing_in_nothing() -> None:
     assert votes([lists(pack(keys([1]), 0))], keys([])).promising() == []
 
 
-def test_the_commonest_quads_give_way() -> None:
+def test_the_commonest_quads_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quad that a thousand recordings have costs a search nothing and hides no recording."""
+    monkeypatch.setattr("detector.matching.postings.MAX_VOTES", 1_500)
     many = [pack(keys([1, 2]), number) for number in range(1_000)]
-    tally = votes([lists(*many, pack(keys([1, 3, 4]), 5_000))], keys([1, 2, 3, 4]), max_votes=1_500)
+    tally = votes([lists(*many, pack(keys([1, 3, 4]), 5_000))], keys([1, 2, 3, 4]))
     assert tally.numbers.tolist() == [5_000]
     assert tally.counts.tolist() == [2], "the commonest of its three was not read"
 

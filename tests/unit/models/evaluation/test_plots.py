@@ -18,8 +18,13 @@ def test_the_curve_starts_at_the_least_rate_that_is_known() -> None:
     subset = {
         "human": 200,
         "curves": {"fpr": [0.0, 0.005, 0.1, 1.0], "tpr": [0.2, 0.4, 0.9, 1.0]},
-        "tpr_at_fpr": {"0.01": {"tpr": 0.4, "interval": [0.3, 0.5]}},
-    }
+        "baselines": {
+            "this model": {
+                "tpr_at_0.01": 0.4, "tpr_at_0.01_interval": [0.3, 0.5],
+                "tpr_at_0.05": 0.6, "tpr_at_0.05_interval": [0.5, 0.7],
+            }
+        },
+    }  # fmt: skip
     (axes,) = plots.curve(subset).axes
     assert axes.get_xlim() == pytest.approx((0.005, 1))
     assert "200" in axes.get_xlabel()
@@ -35,20 +40,3 @@ def test_each_maker_has_its_bars_and_its_number_of_tracks() -> None:
     (axes,) = plots.makers(rows, ai=True).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one (3)", "two (7)"]
     assert bars(axes) == [(0, 1.0), (0, 0.25), (0, 0.5), (0, 0.0)]
-
-
-def test_a_cell_without_tracks_of_a_class_has_no_point_of_it() -> None:
-    rows = [
-        {
-            "cell": "mp3-128",
-            "tpr": {"share": 0.5, "interval": [0.2, 0.8]},
-            "fpr": {"share": None, "interval": None},
-        }
-    ]
-    (axes,) = plots.cells(rows).axes
-    assert len(axes.lines) == 2  # the interval and the point of AI
-
-
-def test_uncertain_seeds_stand_behind_the_flagged_ones() -> None:
-    (axes,) = plots.negatives([{"kind": "hats", "flagged": 0.25, "uncertain": 0.5}]).axes
-    assert bars(axes) == [(0, 0.25), (0.25, 0.5)]

@@ -41,7 +41,6 @@ def test_report_and_scores() -> None:
                 "fpr_with": {"0.01": 0.09},
             }
         },
-        "as_released": {},
     }
     report = blocks(everything, details=True)
     text, html = markdown(report), page("x<y", report)
