@@ -22,11 +22,11 @@ def curve(subset: dict[str, Any]) -> Figure:
     fpr = np.array(subset["curves"]["fpr"])
     least = max(float(fpr[fpr > 0].min()), 1e-4) if (fpr > 0).any() else 1e-3
     axes.step(fpr.clip(min=least), subset["curves"]["tpr"], where="post", color=FOUND, lw=1.8)
-    found = subset["baselines"]["this model"]
+    figures = subset["baselines"]["this model"]
     for at in FPRS:
         axes.axvline(at, color=RULE, lw=0.8, zorder=0)
-        axes.plot([at] * 2, found[f"tpr_at_{at:g}_interval"], color=INK, lw=1.2)
-        axes.plot([at], [found[f"tpr_at_{at:g}"]], "o", color=INK, ms=4)
+        axes.plot([at] * 2, figures[f"tpr_at_{at:g}_interval"], color=INK, lw=1.2)
+        axes.plot([at], [figures[f"tpr_at_{at:g}"]], "o", color=INK, ms=4)
     axes.grid(axis="y", color=RULE, lw=0.6)
     xlabel = f"share of human recordings flagged (least that {subset['human']} can show)"
     ylabel = "share of AI tracks found"

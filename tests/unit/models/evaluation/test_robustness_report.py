@@ -7,11 +7,11 @@ from models.evaluation.robustness_report import blocks
 
 
 def of_model(share: float) -> dict[str, Any]:
-    found = {"n": 2, "share": share, "interval": [0.0, share], "abstained": 0.0}
+    tpr = {"n": 2, "share": share, "interval": [0.0, share], "abstained": 0.0}
     none = {"n": 0, "share": None, "interval": None}
     return {
         "human_scores": "left out", "windows": [], "families": [], "splices": [],
-        "cells": [{"cell": "mp3-128", "tpr": found, "fpr": none, "known": 0.75}],
+        "cells": [{"cell": "mp3-128", "tpr": tpr, "fpr": none, "known": 0.75}],
         "negatives": {"hats-120": {"flagged": 0.1}, "hats-90": {"flagged": 0.0}},
     }  # fmt: skip
 
