@@ -19,10 +19,8 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 from uuid import uuid4
 
-import fsspec
-
 from detector.errors import BadInput
-from streams.media.artefacts import store_errors
+from streams.media.artefacts import ArtefactStore, store_errors
 from streams.runtime.settings import Settings
 
 ARRIVING: Final = ".arriving"
@@ -53,25 +51,19 @@ class KeptUploads:
     @classmethod
     def open(cls, settings: Settings) -> "KeptUploads":
         """Open the folder beside the artefacts; arriving files lie on the local disk."""
-        filesystem, root = fsspec.core.url_to_fs(settings.store)
-        root = f"{root.rstrip('/')}/uploads"
-        local = "file" in filesystem.protocol
-        if local:
-            filesystem.auto_mkdir = True
+        store = ArtefactStore.open(settings.store)
+        root, local = f"{store.root}/uploads", "file" in store.filesystem.protocol
         name = hashlib.sha256(settings.store.encode()).hexdigest()[:12]
         spool = Path(root) / ARRIVING if local else Path(f"/var/tmp/earmark-{name}")  # noqa: S108 - made 0700, names random
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(filesystem, root, spool, settings.fetch_max_bytes)
+        return cls(store.filesystem, root, spool, settings.fetch_max_bytes)
 
-    def clean(self) -> int:
-        """Remove the files of killed processes; return how many."""
-        count = 0
+    def clean(self) -> None:
+        """Remove the files of killed processes."""
         for path in self.spool.iterdir():
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > STALE_S:
                     path.unlink()
-                    count += 1
-        return count
 
     def path(self, sha256: str) -> str:
         """Return where a file of this content lies."""

@@ -148,7 +148,7 @@ def test_what_a_killed_process_left_is_cleaned_when_old(console: Console) -> Non
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (1, 1))
-    assert kept.clean() == 1
+    kept.clean()
     assert [path.name for path in kept.spool.iterdir()] == ["new"]
 
 
