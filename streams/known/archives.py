@@ -12,7 +12,6 @@ import operator
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Final
 from uuid import uuid4
@@ -108,7 +107,7 @@ def bring_in(banks: Banks, path: Path, into: str, by: By) -> Changed:
     """Add all items of an archive to one bank, whatever bank they come from."""
     banks.get(into)
     _, items = read(path)
-    return banks.add(into, (replace(item, bank=into) for item in items), by)
+    return banks.add(into, items, by)
 
 
 def restore(banks: Banks, path: Path, by: By) -> Changed:

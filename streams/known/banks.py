@@ -7,9 +7,10 @@ change adds a line to the audit log, in its own transaction.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Any
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -19,10 +20,8 @@ from detector.errors import BadInput
 from streams.contract.records import faults
 from streams.contract.vocabulary import BankKind
 from streams.known.index import Changed, Found, Item
-from streams.known.sql import Noted, SqlIndex
+from streams.known.sql import SqlIndex
 from streams.known.tables import AUDIT, BANKS
-
-NAMED_IDS: Final = 20  # item ids in one audit line
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
@@ -115,7 +114,7 @@ class Banks:
             if connection.scalar(select(BANKS.c.name).where(BANKS.c.name == bank.name)):
                 raise BankError("bank_exists", f"there is a bank {bank.name} already")
             connection.execute(BANKS.insert(), _row(bank))
-            _note(connection, by, "create", bank.name, bank.model_dump(mode="json"))
+            _note(by, "create", bank.name, connection, bank.model_dump(mode="json"))
 
     def change(self, name: str, by: By, **changes: object) -> Bank:
         """Change settings of a bank; its kind cannot change."""
@@ -127,31 +126,25 @@ class Banks:
         if changed := {key: value for key, value in new.items() if value != old[key]}:
             with self.index.database.transaction() as connection:
                 connection.execute(BANKS.update().where(BANKS.c.name == name), _row(after))
-                _note(connection, by, "change", name, changed)
+                _note(by, "change", name, connection, changed)
         return after
 
     def add(self, name: str, items: Iterable[Item], by: By) -> Changed:
-        """Add items to a bank; see ``SqlIndex.add``."""
+        """Add items to a bank, whatever bank they come from; see ``SqlIndex.add``."""
         self.get(name)
-
-        def checked() -> Iterable[Item]:
-            for item in items:
-                if item.bank != name:
-                    raise BankError("other_bank", f"{item.item_id} names the bank {item.bank}")
-                yield item
-
-        return self.index.add(checked(), noted=_noting(by, "add", name))
+        own = (replace(item, bank=name) for item in items)
+        return self.index.add(own, noted=partial(_note, by, "add", name))
 
     def remove(self, name: str, item_ids: Sequence[str], by: By) -> int:
         """Remove items from a bank; return how many there were."""
         self.get(name)
-        return self.index.remove(name, item_ids, noted=_noting(by, "remove", name))
+        return self.index.remove(name, item_ids, noted=partial(_note, by, "remove", name))
 
     def keep(self, line: AuditLine) -> None:
         """Store an audit line of a restored bank, unchanged."""
         with self.index.database.transaction() as connection:
             by = By(line.who, line.why, datetime.fromisoformat(str(line.at)))
-            _note(connection, by, line.action, line.bank, line.detail)
+            _note(by, line.action, line.bank, connection, line.detail)
 
     def audit(self, name: str | None = None, limit: int = 100) -> list[AuditLine]:
         """Return the latest changes, of one bank or of all, the newest first."""
@@ -180,19 +173,7 @@ def _row(bank: Bank) -> dict[str, object]:
     return {**bank.model_dump(), "kind": bank.kind.value}
 
 
-def _noting(by: By, action: str, bank: str) -> Noted:
-    def noted(connection: Connection, item_ids: Sequence[str], changed: Changed | None) -> None:
-        detail: dict[str, object] = {"items": len(item_ids), "first": list(item_ids[:NAMED_IDS])}
-        if changed is not None:
-            detail |= {"added": changed.added, "replaced": changed.replaced}
-        _note(connection, by, action, bank, detail)
-
-    return noted
-
-
-def _note(
-    connection: Connection, by: By, action: str, bank: str, detail: dict[str, object]
-) -> None:
+def _note(by: By, action: str, bank: str, connection: Connection, detail: dict[str, Any]) -> None:
     text, at = orjson.dumps(detail).decode(), by.at or datetime.now(UTC)
     line = AUDIT.insert().values(at=at, who=by.who, action=action, bank=bank)
     connection.execute(line.values(why=by.why, detail=text))

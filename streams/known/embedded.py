@@ -34,9 +34,10 @@ from detector.matching.postings import (
     votes,
 )
 from streams.known import segments
-from streams.known.index import IndexUnusable
-from streams.known.sql import SqlIndex
+from streams.known.index import Changed, IndexUnusable, Item
+from streams.known.sql import Noted, SqlIndex
 from streams.known.tables import FRESH, ITEMS, SEGMENTS
+from streams.store.database import count
 
 log = structlog.get_logger()
 
@@ -125,11 +126,13 @@ class EmbeddedIndex(SqlIndex):
             here = (SEGMENTS.c.first <= number) & (number <= SEGMENTS.c.last)
             connection.execute(update(SEGMENTS).where(here).values(gone=SEGMENTS.c.gone + 1))
 
-    def _added(self) -> None:
+    def _add(self, items: Sequence[Item], noted: Noted | None) -> Changed:
+        changed = super()._add(items, noted)
         with self.database.reading() as connection:
-            fresh = connection.scalar(select(func.count()).select_from(FRESH)) or 0
+            fresh = count(connection, FRESH)
         if fresh >= FRESH_ITEMS:
             self.compact()
+        return changed
 
     def compact(self) -> None:
         """Write fresh keys to a segment and merge small segments, unless another process does."""

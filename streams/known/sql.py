@@ -28,8 +28,9 @@ EXACT: Final = 500  # items of the same audio that one search returns
 LAYOUT: Final = 3  # of index keys and postings
 _CLASSES: Final = tuple(MatchClass)
 
-Noted = Callable[[Connection, Sequence[str], Changed | None], None]
+Noted = Callable[[Connection, dict[str, Any]], None]
 """Stores, in the transaction of a change, which items were added or removed."""
+NAMED_IDS: Final = 20  # of the items of one change
 
 
 class SqlIndex(abc.ABC):
@@ -73,9 +74,6 @@ class SqlIndex(abc.ABC):
     def faults(self) -> Iterator[str]:
         """Yield every fault of the stored index; reads everything."""
 
-    def _added(self) -> None:  # noqa: B027 - most backends have nothing to do
-        """Tidy up after items were added."""
-
     def add(self, items: Iterable[Item], noted: Noted | None = None) -> Changed:
         """Add items, durable when this returns; one that is there already changes nothing.
 
@@ -87,7 +85,6 @@ class SqlIndex(abc.ABC):
         while batch := list(itertools.islice(waiting, BATCH)):
             latest = {(item.bank, item.item_id): item for item in batch}
             total += self._add(list(latest.values()), noted)
-            self._added()
         return total
 
     def _add(self, items: Sequence[Item], noted: Noted | None) -> Changed:
@@ -119,7 +116,8 @@ class SqlIndex(abc.ABC):
                 self._changed(connection)
             changed = Changed(len(new) - len(outdated), len(outdated), len(items) - len(new))
             if new and noted is not None:
-                noted(connection, [item.item_id for item in new], changed)
+                counts = {"added": changed.added, "replaced": changed.replaced}
+                noted(connection, _named([item.item_id for item in new]) | counts)
         return changed
 
     def remove(self, bank: str, item_ids: Iterable[str], noted: Noted | None = None) -> int:
@@ -131,7 +129,7 @@ class SqlIndex(abc.ABC):
             if numbers:
                 self._changed(connection)
                 if noted is not None:
-                    noted(connection, [row["item_id"] for row in rows], None)
+                    noted(connection, _named([row["item_id"] for row in rows]))
         return len(numbers)
 
     def exclude(self, connection: Connection) -> int:
@@ -163,18 +161,11 @@ class SqlIndex(abc.ABC):
         return sorted(matches.values(), key=_rank)
 
     def items(self, banks: Sequence[str] | None = None) -> Iterator[Item]:
-        """Yield items by number, of some banks or of all, in pages."""
-        last = 0
-        while True:
-            question = select(ITEMS).where(ITEMS.c.number > last).order_by(ITEMS.c.number)
-            if banks is not None:
-                question = question.where(ITEMS.c.bank.in_(banks))
-            with self.database.reading() as connection:
-                rows = connection.execute(question.limit(BATCH)).mappings().all()
-            if not rows:
-                return
-            yield from map(_item, rows)
-            last = int(rows[-1]["number"])
+        """Return items by number, of some banks or of all."""
+        question = select(ITEMS)
+        if banks is not None:
+            question = question.where(ITEMS.c.bank.in_(banks))
+        return map(_item, self.database.pages(question, ITEMS.c.number, size=BATCH))
 
     def stats(self) -> IndexStats:
         """Return the size of the index."""
@@ -224,7 +215,11 @@ def _set(connection: Connection, name: str, value: Any) -> None:
     connection.execute(update(STATE).where(STATE.c.name == name).values(value=value))
 
 
-def _item(row: RowMapping) -> Item:
+def _named(item_ids: Sequence[str]) -> dict[str, Any]:
+    return {"items": len(item_ids), "first": list(item_ids[:NAMED_IDS])}
+
+
+def _item(row: RowMapping | dict[str, Any]) -> Item:
     return Item(**_without(row, "number"))
 
 

@@ -2,20 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Dialect,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    SmallInteger,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from streams.store.tables import Moment, Words, columns, optional, words
@@ -24,65 +11,65 @@ from streams.store.tables import Moment, Words, columns, optional, words
 class Digest(TypeDecorator[str]):
     """A digest in hexadecimal digits, stored as bytes."""
 
-    impl = LargeBinary
+    impl = sa.LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
         """Return the bytes of the digits."""
         return value if value is None else bytes.fromhex(value)
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> str | None:
         """Return the digits of the bytes."""
         return value if value is None else bytes(value).hex()
 
 
-METADATA: Final = MetaData()
+METADATA: Final = sa.MetaData()
 
 # ``landmarks`` and ``layout``: versions. ``generation`` counts changes, for readers. ``numbers``:
 # the last number of an item.
-STATE: Final = Table(
+STATE: Final = sa.Table(
     "index_state",
     METADATA,
-    Column("name", Text, primary_key=True),
-    *columns(BigInteger, "value"),
+    sa.Column("name", sa.Text, primary_key=True),
+    *columns(sa.BigInteger, "value"),
 )
 
-BANKS: Final = Table(
+BANKS: Final = sa.Table(
     "index_banks",
     METADATA,
-    Column("name", Words, primary_key=True),
-    *columns(Text, "kind"),
+    sa.Column("name", Words, primary_key=True),
+    *columns(sa.Text, "kind"),
     *words("owner"),
-    *columns(Float, "enabled_ratio"),
+    *columns(sa.Float, "enabled_ratio"),
     *columns(Moment, "disabled_until", nullable=True),
-    *columns(Float, "min_score", "min_overlap_s"),
+    *columns(sa.Float, "min_score", "min_overlap_s"),
     *optional("generator", "licence", "note"),
 )
 
-ITEMS: Final = Table(
+ITEMS: Final = sa.Table(
     "index_items",
     METADATA,
     # Each number is used once: postings of a removed item must not find another.
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
     *words("bank", "item_id"),
     *columns(Digest, "content_sha256"),
     *columns(Digest, "pcm_sha256", nullable=True),
-    *columns(Float, "duration_s"),
-    *columns(LargeBinary, "landmarks"),
+    *columns(sa.Float, "duration_s"),
+    *columns(sa.LargeBinary, "landmarks"),
     *optional("generator", "licence", "note"),
-    UniqueConstraint("bank", "item_id"),
-    Index("index_items_by_content", "content_sha256"),
-    Index("index_items_by_pcm", "pcm_sha256"),
+    sa.UniqueConstraint("bank", "item_id"),
+    sa.Index("index_items_by_content", "content_sha256"),
+    sa.Index("index_items_by_pcm", "pcm_sha256"),
     sqlite_autoincrement=True,
 )
 
-AUDIT: Final = Table(
+AUDIT: Final = sa.Table(
     "index_audit",
     METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     *columns(Moment, "at"),
     *words("who"),
-    *columns(Text, "action"),
+    *columns(sa.Text, "action"),
     *words("bank"),
     *optional("why"),
     *words("detail"),
@@ -90,28 +77,28 @@ AUDIT: Final = Table(
 )
 
 # Embedded only: index keys of the latest items, and the files with the keys of the others.
-FRESH: Final = Table(
+FRESH: Final = sa.Table(
     "index_fresh",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    *columns(LargeBinary, "keys"),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    *columns(sa.LargeBinary, "keys"),
 )
-SEGMENTS: Final = Table(
+SEGMENTS: Final = sa.Table(
     "index_segments",
     METADATA,
-    Column("file", Text, primary_key=True),
-    *columns(Integer, "first", "last", "items"),
-    *columns(BigInteger, "postings"),
-    *columns(Integer, "gone"),  # items removed since it was written, about
-    *columns(Text, "sha256"),
+    sa.Column("file", sa.Text, primary_key=True),
+    *columns(sa.Integer, "first", "last", "items"),
+    *columns(sa.BigInteger, "postings"),
+    *columns(sa.Integer, "gone"),  # items removed since it was written, about
+    *columns(sa.Text, "sha256"),
 )
 
 # PostgreSQL only: one row for each key of each item (its quad as a signed number).
-POSTINGS: Final = Table(
+POSTINGS: Final = sa.Table(
     "index_postings",
     METADATA,
-    *columns(Integer, "key", "number"),
-    *columns(SmallInteger, "second"),
-    Index("index_postings_by_key", "key", "number"),
-    Index("index_postings_by_number", "number"),
+    *columns(sa.Integer, "key", "number"),
+    *columns(sa.SmallInteger, "second"),
+    sa.Index("index_postings_by_key", "key", "number"),
+    sa.Index("index_postings_by_number", "number"),
 )

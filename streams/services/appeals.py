@@ -28,7 +28,7 @@ from streams.contract.records.reviews import (
     appeal_id,
 )
 from streams.services.accounts.users import User
-from streams.store import appeals, audit, outbox
+from streams.store import appeals, audit, outbox, queries
 from streams.store.database import Connection, Ledger
 
 WINDOW: Final = timedelta(days=184)  # six months (DSA Art. 20), as Mozilla counts them
@@ -80,13 +80,13 @@ def receive(
     now = datetime.now(UTC)
     with ledger.transaction() as connection:
         audit.lock(connection)  # of two at once, the second must see the first
-        decision = appeals.decision(connection, decision_id)
+        decision = queries.decision_row(connection, decision_id)
         if decision is None:
             raise BadAppeal("no_such_decision", f"there is no decision {decision_id}")
         ends = (decision.recorded_at or decision.uploaded_at) + WINDOW
-        if decision.statement_id is not None:
-            promised = appeals.redress_deadline(connection, decision.statement_id)
-            ends = max(ends, promised or ends)
+        written = queries.statement(connection, decision.statement_id)
+        if written is not None:
+            ends = max(ends, written.redress.deadline)
         if now > ends:
             raise BadAppeal("window_passed", f"appeals were possible until {ends:%Y-%m-%d}")
         for earlier in appeals.current(connection, decision_id=decision_id):

@@ -10,7 +10,6 @@ from detector.errors import BadInput
 from streams.contract.dead_letters import Message
 from streams.store import audit, monitoring
 from streams.store.database import Ledger
-from streams.store.export import all_rows
 from streams.store.projections import rows_of
 from streams.store.tables import TABLES
 
@@ -28,11 +27,12 @@ class Fault:
 
 def faults(ledger: Ledger, expected: str = audit.START) -> Iterator[Fault]:
     """Yield inconsistencies, at most ``MOST`` of each kind; ``expected``: as ``audit.verify``."""
+    for topic, table in TABLES.items():
+        rows = ledger.pages(table.select(), *table.primary_key)
+        faulty = (fault for row in rows if (fault := _fault(topic, row)))
+        for fault in islice(faulty, MOST):
+            yield Fault(table.name, fault)
     with ledger.reading() as connection:
-        for topic, table in TABLES.items():
-            faulty = (fault for row in all_rows(connection, table) if (fault := _fault(topic, row)))
-            for fault in islice(faulty, MOST):
-                yield Fault(table.name, fault)
         if count := monitoring.decisions_without_upload(connection):
             yield Fault("decisions", f"{count} are about uploads that the ledger does not have")
         if monitoring.has_catalogue(connection):

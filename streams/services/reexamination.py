@@ -210,7 +210,7 @@ class Reexamination:
             elif published.decision_id != before.decision_id and request.cause is None:
                 return None  # a later decision is current, and is examined by itself
         now = self._clock.now()
-        facts = self._track_facts.combined(event, now, bundle.name, people)
+        facts = self._track_facts.facts(event, now, bundle.name, people)
         version = self._track_facts.version  # of the registry that these facts are of
         due = before.reconsider_at is not None and before.reconsider_at <= now
         again = due and request.cause is not None and request.cause.kind == "expiry"

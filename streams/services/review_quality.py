@@ -89,8 +89,7 @@ def figures(ledger: Ledger) -> Figures:
         second = reviews.second_verdicts(connection)
         golden = reviews.golden_verdicts(connection)
         appealed = reviews.decided_appeals(connection)
-        tracks = reviews.count_golden(connection)
-        open_now = reviews.count_open_measuring(connection)
+        tracks, open_now = reviews.measuring_counts(connection)
     pairs = [(row.first, row.second) for row in second]
     return Figures(
         verdicts=len(first),

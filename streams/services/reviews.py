@@ -66,32 +66,21 @@ def blind_tracks(connection: Connection, user: User, track_ids: Collection[str])
     )
 
 
-def take(ledger: Ledger, task_id: str, user: User) -> datetime:
-    """Hold a task, or hold it longer; return until when. Raise NotYours where it is not free."""
-    now = datetime.now(UTC)
-    until = now + LEASE
-    with ledger.transaction() as connection:
-        result = task_states.take(connection, task_id, user.user_id, now, until)
-        if result == "taken":
-            audit.append(connection, audit.Entry(user.user_id, "task_taken", task_id))
-    if result is None:
-        raise NotYours(why_not(ledger, task_id, user))
-    return until
+def take(ledger: Ledger, task_id: str, user: User, *, held: bool = False) -> datetime:
+    """Hold a task, or hold it longer; return until when.
 
-
-def renew(ledger: Ledger, task_id: str, user: User) -> datetime:
-    """Hold a task longer that this reviewer holds; return until when.
-
-    Unlike ``take`` it takes nothing: a page left open never takes back what was put back.
+    With ``held`` it takes nothing: a page left open never takes back what was put back.
 
     Raises:
-        NotYours: this reviewer does not hold it (any more).
+        NotYours: the task is not free; with ``held``, this reviewer does not hold it (any more).
     """
     now = datetime.now(UTC)
     until = now + LEASE
     with ledger.transaction() as connection:
-        renewed = task_states.renew(connection, task_id, user.user_id, now, until)
-    if not renewed:
+        result = task_states.take(connection, task_id, user.user_id, now, until, held=held)
+        if result == "taken":
+            audit.append(connection, [audit.Entry(user.user_id, "task_taken", task_id)])
+    if result is None:
         raise NotYours(why_not(ledger, task_id, user))
     return until
 
@@ -191,7 +180,8 @@ def give(ledger: Ledger, task_id: str, user: User, form: Form) -> ReviewDecided:
             return known
         held = task is not None and task.state == "open" and task.leased_by == user.user_id
         if held:
-            content = queries.content_of(connection, task.decision_id)
+            decision = queries.decision_row(connection, task.decision_id)
+            content = None if decision is None else decision.content_sha256
             verdict = _record(task, content, user, form, verdict_id)
             outbox.publish(connection, topics.REVIEWS_DECIDED, verdict)
             detail = {"outcome": verdict.outcome, "extent": verdict.extent, "verdict": verdict_id}

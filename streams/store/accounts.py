@@ -67,14 +67,12 @@ def password_hash(connection: Connection, name: str) -> str | None:
     return connection.scalar(local)
 
 
-def add_attempt(connection: Connection, name: str, address: str, at: datetime) -> None:
-    """Count a log-in attempt."""
+def add_attempt(
+    connection: Connection, name: str, address: str, at: datetime, kept: timedelta
+) -> None:
+    """Count a log-in attempt, and delete those that no longer count."""
     connection.execute(insert(LOGIN_ATTEMPTS).values(name=name, address=address, at=at))
-
-
-def forget_attempts(connection: Connection, before: datetime) -> None:
-    """Delete the attempts from before a time."""
-    connection.execute(delete(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.at < before))
+    connection.execute(delete(LOGIN_ATTEMPTS).where(LOGIN_ATTEMPTS.c.at < at - kept))
 
 
 def clear_attempts(connection: Connection, name: str, address: str) -> None:

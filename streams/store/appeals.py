@@ -1,16 +1,14 @@
 """Current appeals, their history, and earlier reviewers of their track."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from streams.contract.records import parse
-from streams.contract.records.policy import StatementWritten
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged
 from streams.store.cursors import Part, part
-from streams.store.database import Ledger, first_parsed, latest_of_each, parsed
-from streams.store.tables import APPEALS, DECISIONS, STATEMENTS, VERDICTS
+from streams.store.database import Ledger, latest_of_each, parsed
+from streams.store.tables import APPEALS, DECISIONS, VERDICTS
 
 MOST: Final = 500  # appeals about one track or decision
 WAITING: Final = (APPEALS.c.received_at.asc(), APPEALS.c.appeal_id.asc())
@@ -44,19 +42,6 @@ def listed(
 def latest(*columns: Any, among: ColumnElement[bool] | None = None) -> Select[Any]:
     """Return a query of each appeal's latest change; ``among`` narrows the changes first."""
     return latest_of_each(APPEALS.c.appeal_id, APPEALS.c.sequence, *columns, among=among)
-
-
-def decision(connection: Connection, decision_id: str) -> Any:
-    """Return the row of a decision, or None."""
-    question = select(DECISIONS).where(DECISIONS.c.decision_id == decision_id)
-    return connection.execute(question).one_or_none()
-
-
-def redress_deadline(connection: Connection, statement_id: str) -> datetime | None:
-    """Return the time until which a statement of reasons allows objections."""
-    question = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == statement_id)
-    statement = first_parsed(connection, StatementWritten, question)
-    return None if statement is None else statement.redress.deadline
 
 
 def reviewers(connection: Connection, track_id: str, content_sha256: str | None) -> frozenset[str]:

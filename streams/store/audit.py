@@ -34,7 +34,6 @@ log = structlog.get_logger()
 LOCK: Final = 0x6561726D617564  # PostgreSQL: one writer of the chain at a time
 START: Final = "0" * 64
 KEYED: Final = "hmac-sha256:"  # begins the hash of an entry that was made with a key
-PAGE: Final = 5_000
 ENTRIES: Final = (AUDIT.c.sequence.desc(),)
 GATHER_S: Final = 0.5
 MOST_VIEWS: Final = 10_000  # waiting for a database that is away; more are dropped and counted
@@ -165,34 +164,34 @@ class Verified:
 def verify(ledger: Ledger, expected: str = START) -> Verified:
     """Check the whole chain; ``expected``: a hash that was published, which it must contain."""
     count, previous, is_there = 0, START, expected == START
-    question = select(AUDIT).order_by(AUDIT.c.sequence).limit(PAGE)
     with ledger.reading() as connection:
         keys = _keys(connection)
-        while rows := connection.execute(question.where(AUDIT.c.sequence > count)).all():
-            for row in rows:
-                if fault := _fault(row, count + 1, previous, keys):
-                    return Verified(count, previous, fault)
-                count, previous = row.sequence, row.hash
-                is_there |= row.hash == expected
+    for row in ledger.pages(AUDIT.select(), AUDIT.c.sequence):
+        if fault := _fault(row, count + 1, previous, keys):
+            return Verified(count, previous, fault)
+        count, previous = row["sequence"], row["hash"]
+        is_there |= previous == expected
     if keys and not previous.startswith(KEYED):
         return Verified(count, previous, "no entry has the key: it is not in use, or they are gone")
     return Verified(count, previous, None if is_there else f"no entry has the hash {expected}")
 
 
-def _fault(row: Any, sequence: int, previous: str, keys: tuple[bytes, ...]) -> str | None:
-    if row.sequence != sequence:
+def _fault(
+    row: Mapping[str, Any], sequence: int, previous: str, keys: tuple[bytes, ...]
+) -> str | None:
+    if row["sequence"] != sequence:
         return f"entry {sequence} is missing"
-    if row.previous != previous:
+    if row["previous"] != previous:
         return f"entry {sequence} follows another entry"
-    if not row.hash.startswith(KEYED):
+    if not row["hash"].startswith(KEYED):
         if previous.startswith(KEYED):
             return f"entry {sequence} has no key, and those before it have"
-        expected = [_hash(row._asdict(), None)]
+        expected = [_hash(row, None)]
     elif not keys:
         return f"entry {sequence} has a key: set EARMARK_AUDIT_KEY to check it"
     else:
-        expected = [_hash(row._asdict(), key) for key in keys]
-    return None if row.hash in expected else f"entry {sequence} has been changed"
+        expected = [_hash(row, key) for key in keys]
+    return None if row["hash"] in expected else f"entry {sequence} has been changed"
 
 
 class Views(threading.Thread):

@@ -33,6 +33,7 @@ BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
 CONNECT_S: Final = 5
 KEYS: Final = "audit_keys"  # option of a connection: ``streams.store.audit``
 CHUNK: Final = 500  # ids in one statement
+PAGE: Final = 2_000  # rows of one reading
 Id = TypeVar("Id", str, int, tuple[str, str])
 R = TypeVar("R", bound=Record)
 
@@ -82,7 +83,7 @@ class Ledger:
     def open(cls, url: str, metadata: sqlalchemy.MetaData = METADATA) -> "Ledger":
         """Connect and migrate the ledger's tables to this release.
 
-        With other ``metadata`` (the catalogue's), create the missing tables instead.
+        With other ``metadata`` (the fingerprint index's), create the missing tables instead.
 
         Raises:
             LedgerError: the URL is invalid, or names an unsupported database.
@@ -163,6 +164,23 @@ class Ledger:
         return Counter(
             {table.name: insert_new(connection, table, new) for table, new in by_table.items()}
         )
+
+    def pages(
+        self, question: Select[Any], *key: Column[Any], size: int = PAGE
+    ) -> Iterator[dict[str, Any]]:
+        """Yield rows in the order of their key, page by page: there may be millions.
+
+        No connection is held while they are used.
+        """
+        ordered = question = question.order_by(*key).limit(size)
+        while True:
+            with self.reading() as connection:
+                page = connection.execute(question).mappings().all()
+            yield from ({str(name): value for name, value in row.items()} for row in page)
+            if len(page) < size:
+                return
+            last = sqlalchemy.tuple_(*(page[-1][column.name] for column in key))
+            question = ordered.where(sqlalchemy.tuple_(*key) > last)
 
     def ended_uploads(self, upload_ids: Collection[str]) -> set[str]:
         """Return those of ``upload_ids`` that have a decision or a dead letter here."""

@@ -171,7 +171,6 @@ def dropped(connection: Connection, ids: Collection[str]) -> frozenset[str]:
 
 
 def _select(filters: DeadLetterFilter, *columns: Any) -> Select[Any]:
-    question = select(*columns)
     same = {
         LETTERS.c.source: filters.topic and filters.topic.removesuffix(".dead"),
         LETTERS.c.processor: filters.processor,
@@ -180,16 +179,14 @@ def _select(filters: DeadLetterFilter, *columns: Any) -> Select[Any]:
         LETTERS.c.track_id: filters.track_id,
         STATUS: filters.status,
     }
-    for column, value in same.items():
-        if value is not None:
-            question = question.where(column == value)
+    conditions = [column == value for column, value in same.items() if value is not None]
     if filters.ids:
-        question = question.where(LETTERS.c.dead_letter_id.in_(filters.ids))
+        conditions.append(LETTERS.c.dead_letter_id.in_(filters.ids))
     if filters.since is not None:
-        question = question.where(LETTERS.c.recorded_at >= filters.since)
+        conditions.append(LETTERS.c.recorded_at >= filters.since)
     if filters.until is not None:
-        question = question.where(LETTERS.c.recorded_at < filters.until)
-    return question
+        conditions.append(LETTERS.c.recorded_at < filters.until)
+    return select(*columns).where(*conditions)
 
 
 def _letter(row: RowMapping) -> DeadLetter:

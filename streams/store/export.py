@@ -16,18 +16,17 @@ from itertools import islice
 from typing import IO, Any, Final
 
 import orjson
-from sqlalchemy import Connection, Date, LargeBinary, Table, select, tuple_
+from sqlalchemy import Date, LargeBinary, Table
 
 from detector.errors import SingleReason
 from streams.contract.vocabulary import NEUTRAL
 from streams.store import task_states
 from streams.store.account_tables import LINKS, LOGIN_ATTEMPTS, SESSIONS
-from streams.store.database import Ledger, Row
+from streams.store.database import PAGE, Ledger, Row
 from streams.store.tables import METADATA, Moment
 from streams.store.upgrade import HEAD
 
 LEFT_OUT: Final = (SESSIONS, LINKS, LOGIN_ATTEMPTS)
-PAGE: Final = 2_000
 
 
 class BadExport(SingleReason, reason="bad_export"):
@@ -44,24 +43,12 @@ def export(ledger: Ledger, out: IO[bytes]) -> Counter[str]:
     counts: Counter[str] = Counter()
     names = [table.name for table in tables()]
     out.write(orjson.dumps({"earmark_ledger": HEAD, "tables": names}) + b"\n")
-    with ledger.reading() as connection:
-        for table in tables():
-            for row in all_rows(connection, table):
-                line = {"table": table.name, "row": row}
-                out.write(orjson.dumps(line, default=_bytes) + b"\n")
-                counts[table.name] += 1
+    for table in tables():
+        for row in ledger.pages(table.select(), *table.primary_key):
+            line = {"table": table.name, "row": row}
+            out.write(orjson.dumps(line, default=_bytes) + b"\n")
+            counts[table.name] += 1
     return counts
-
-
-def all_rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
-    """Yield all rows in the order of their key, page by page: the ledger may be large."""
-    key = list(table.primary_key.columns)
-    question = select(table).order_by(*key).limit(PAGE)
-    page = connection.execute(question).mappings().all()
-    while page:
-        yield from ({str(name): value for name, value in row.items()} for row in page)
-        last = tuple_(*(page[-1][column.name] for column in key))
-        page = connection.execute(question.where(tuple_(*key) > last)).mappings().all()
 
 
 def restore(ledger: Ledger, lines: Iterable[bytes]) -> Counter[str]:

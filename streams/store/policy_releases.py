@@ -7,7 +7,6 @@ reports it by a metric and a log line. To go back, publish the old content under
 
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -62,12 +61,11 @@ class Policies:
                 rows = count(connection, POLICIES)
             if rows == self._rows:
                 return
-            changes = changes_of(self._ledger, name=self._bundle.name)
+            newest = live_bundle(self._ledger, self._bundle.name)
         except LedgerAway as error:  # the running policy is good enough until it is back
             log.warning("policies_not_read", error=str(error))
             return
         self._rows = rows
-        newest = live_bundle(changes)
         if newest is not None and newest.policy.digest != self._bundle.digest:
             self._take(newest)
 
@@ -92,24 +90,24 @@ class Policies:
 
 
 def changes_of(ledger: Ledger, **key: str) -> list[PolicyChanged]:
-    """Return every change to policies of a ``name`` or of a ``digest``."""
+    """Return every change to policies with these values of columns, in order."""
+    question = select(POLICIES.c.record).filter_by(**key)
+    in_order = question.order_by(POLICIES.c.changed_at, POLICIES.c.change_id)
     with ledger.reading() as connection:
-        return parsed(connection, PolicyChanged, select(POLICIES.c.record).filter_by(**key))
+        return parsed(connection, PolicyChanged, in_order)
 
 
 def text_of(ledger: Ledger, digest: str) -> tuple[str, str] | None:
     """Return name and text of the published policy with a digest; None: none was published."""
-    for change in changes_of(ledger, digest=digest):
-        if change.kind == "bundle" and change.text:
+    for change in changes_of(ledger, kind="bundle", digest=digest):
+        if change.text:
             return change.policy.name, change.text
     return None
 
 
-def live_bundle(changes: Iterable[PolicyChanged]) -> PolicyChanged | None:
-    """Return the bundle that is live: of those not withdrawn, the highest version."""
-    latest: dict[str, PolicyChanged] = {}
-    for change in sorted(changes, key=lambda change: (change.changed_at, change.change_id)):
-        if change.kind == "bundle":
-            latest[change.policy.digest] = change
+def live_bundle(ledger: Ledger, name: str) -> PolicyChanged | None:
+    """Return the bundle of a name that is live: of those not withdrawn, the highest version."""
+    changes = changes_of(ledger, kind="bundle", name=name)
+    latest = {change.policy.digest: change for change in changes}
     live = [change for change in latest.values() if change.state == "live"]
     return max(live, key=lambda change: version_of(change.policy.version), default=None)

@@ -6,17 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    exists,
-    func,
-    literal,
-    select,
-    true,
-    union_all,
-)
+from sqlalchemy import Column, ColumnElement, Connection, func, literal, select, true, union_all
 
 from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
 from streams.contract.records.policy import StatementWritten
@@ -113,42 +103,32 @@ def versions(ledger: Ledger, name: Literal["model", "policy"]) -> list[dict[str,
 
 
 def decisions(
-    connection: Connection, condition: ColumnElement[bool], limit: int | None = None
+    connection: Connection, *, limit: int | None = None, **key: str
 ) -> list[TrackDecided]:
-    """Return decisions that meet a condition on their table, latest first."""
-    question = select(DECISIONS.c.record).where(condition)
+    """Return the decisions of a ``decision_id`` or about an ``upload_id``, latest first."""
+    question = select(DECISIONS.c.record).filter_by(**key)
     latest = question.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id)
     return parsed(connection, TrackDecided, latest.limit(limit))
 
 
-def decision_of(ledger: Ledger, upload_id: str) -> TrackDecided | None:
-    """Return the latest decision about an upload."""
+def decision(ledger: Ledger, **key: str) -> TrackDecided | None:
+    """Return the decision of a ``decision_id``, or the latest about an ``upload_id``."""
     with ledger.reading() as connection:
-        return next(iter(decisions(connection, DECISIONS.c.upload_id == upload_id, 1)), None)
+        return next(iter(decisions(connection, limit=1, **key)), None)
 
 
-def decision(ledger: Ledger, decision_id: str) -> TrackDecided | None:
-    """Return a decision by its id."""
-    with ledger.reading() as connection:
-        return next(iter(decisions(connection, DECISIONS.c.decision_id == decision_id, 1)), None)
-
-
-def content_of(connection: Connection, decision_id: str) -> str | None:
-    """Return the content that a decision is about."""
-    question = select(DECISIONS.c.content_sha256).where(DECISIONS.c.decision_id == decision_id)
-    return connection.scalar(question)
+def decision_row(connection: Connection, decision_id: str) -> Any:
+    """Return the row of a decision, or None."""
+    return connection.execute(select(DECISIONS).filter_by(decision_id=decision_id)).one_or_none()
 
 
 def observation_of(ledger: Ledger, upload_id: str, content_sha256: str) -> ObservationRef | None:
     """Return the latest observation of an upload's content."""
-    question = (
-        select(FINGERPRINTS.c.record)
-        .where(FINGERPRINTS.c.upload_id == upload_id)
-        .where(FINGERPRINTS.c.content_sha256 == content_sha256)
-        .order_by(FINGERPRINTS.c.observation_version.desc())
-    )
+    key = {"upload_id": upload_id, "content_sha256": content_sha256}
+    question = select(FINGERPRINTS.c.record).filter_by(**key)
+    latest = question.order_by(FINGERPRINTS.c.observation_version.desc())
     with ledger.reading() as connection:
-        event = first_parsed(connection, TrackFingerprinted, question)
+        event = first_parsed(connection, TrackFingerprinted, latest)
     return None if event is None else event.observation
 
 
@@ -223,11 +203,10 @@ def records(
     return [orjson.loads(row["record"]) for row in page.rows], page.next
 
 
-def statement(ledger: Ledger, statement_id: str) -> StatementWritten | None:
+def statement(connection: Connection, statement_id: str | None) -> StatementWritten | None:
     """Return a statement of reasons by its id."""
-    question = select(STATEMENTS.c.record).where(STATEMENTS.c.statement_id == statement_id)
-    with ledger.reading() as connection:
-        return first_parsed(connection, StatementWritten, question)
+    question = select(STATEMENTS.c.record).filter_by(statement_id=statement_id)
+    return first_parsed(connection, StatementWritten, question)
 
 
 def statements(
@@ -255,17 +234,14 @@ def story(ledger: Ledger, track_id: str, distributors: Collection[str] = ()) -> 
     }
     entries: list[Entry] = []
     with ledger.reading() as connection:
-        for table in STORY:
-            about = table.c.track_id == track_id, _of(table.c.upload_id, distributors)
-            question = select(table.c.recorded_at, table.c.record)
-            for at, text in connection.execute(question.where(*about)):
-                entries.append(Entry(table.name, at, orjson.loads(text)))
-        for table, columns in others.items():
+        for table in (*STORY, *others):
+            columns = others.get(table) or [table.c.record]
             about = table.c.track_id == track_id, _of(table.c.upload_id, distributors)
             question = select(table.c.recorded_at.label("at"), *columns)
             for row in connection.execute(question.where(*about)):
                 fields = {column.name: row._mapping[column] for column in columns}
-                entries.append(Entry(table.name, row.at, fields))
+                record = fields if table in others else orjson.loads(fields["record"])
+                entries.append(Entry(table.name, row.at, record))
     return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)
 
 
@@ -297,7 +273,7 @@ def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
             return None
         track_id = next(iter(tracks.values())) or ""
         if "decided" in tracks:
-            (latest,) = decisions(connection, DECISIONS.c.upload_id == upload_id, 1)
+            (latest,) = decisions(connection, limit=1, upload_id=upload_id)
             return Progress(upload_id, track_id, "decided", latest)
         if "dead_letter" in tracks and (failure := _failure(connection, upload_id)) is not None:
             return Progress(upload_id, track_id, "dead_letter", failure=failure)
@@ -307,14 +283,14 @@ def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
 
 def _failure(connection: Connection, upload_id: str) -> dict[str, Any] | None:
     """Return the reason of the latest dead letter; None where the upload was sent again since."""
-    replayed = exists().where(
+    replays = select(ACTIONS.c.action_id).where(
         ACTIONS.c.dead_letter_id == DEAD_LETTERS.c.dead_letter_id, ACTIONS.c.action == "replayed"
     )
     sent = select(func.max(AUDIT.c.at)).filter_by(subject=upload_id, action="uploaded")
     names = ("dead_letter_id", "reason", "detail")
     columns = *(DEAD_LETTERS.c[name] for name in names), DEAD_LETTERS.c.recorded_at
     question = (
-        select(*columns, replayed.label("replayed"), sent.scalar_subquery().label("sent"))
+        select(*columns, replays.exists().label("replayed"), sent.scalar_subquery().label("sent"))
         .where(DEAD_LETTERS.c.upload_id == upload_id)
         .order_by(DEAD_LETTERS.c.recorded_at.desc())
         .limit(1)

@@ -85,34 +85,29 @@ def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
 
     Those of an upload of which the ledger refused an event never come: they do not count.
     """
-    expected = {d.decision_id: (d.analysis.analysis_id, d.upload_id) for d in decided}
-    delivered: dict[str, datetime] = {}
-    for decision in decided:
-        earlier = delivered.get(decision.decision_id, decision.uploaded_at)
-        delivered[decision.decision_id] = max(decision.uploaded_at, earlier)
-    seen: set[str] = set()
-    analysed: set[tuple[str, str]] = set()
+    # of several deliveries of one decision, the last
+    delivered = {d.decision_id: d.uploaded_at for d in sorted(decided, key=lambda d: d.uploaded_at)}
+    analysed = exists().where(
+        ANALYSES.c.analysis_id == DECISIONS.c.analysis_id,
+        ANALYSES.c.upload_id == DECISIONS.c.upload_id,
+    )
+    there: set[str] = set()
     buried: set[str | None] = set()
     with ledger.reading() as connection:
-        for ids in chunks(expected):
-            query = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at)
-            for row in connection.execute(query.where(DECISIONS.c.decision_id.in_(ids))):
-                if row.uploaded_at >= delivered[row.decision_id]:
-                    seen.add(row.decision_id)
-            pairs = select(ANALYSES.c.analysis_id, ANALYSES.c.upload_id)
-            uploads = [expected[decision_id][1] for decision_id in ids]
-            analyses = connection.execute(pairs.where(ANALYSES.c.upload_id.in_(uploads)))
-            analysed.update((row[0], row[1]) for row in analyses)
+        for ids in chunks(delivered):
+            rows = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at).where(
+                DECISIONS.c.decision_id.in_(ids), analysed
+            )
+            for decision_id, uploaded_at in connection.execute(rows):
+                if uploaded_at >= delivered[decision_id]:
+                    there.add(decision_id)
+        for ids in chunks({decision.upload_id for decision in decided}):
             died = select(DEAD_LETTERS.c.upload_id).where(
-                DEAD_LETTERS.c.upload_id.in_(uploads),
+                DEAD_LETTERS.c.upload_id.in_(ids),
                 DEAD_LETTERS.c.processor == processes.LEDGER.name,
             )
             buried.update(connection.scalars(died))
-    return {
-        decision_id
-        for decision_id, pair in expected.items()
-        if (decision_id not in seen or pair not in analysed) and pair[1] not in buried
-    }
+    return {d.decision_id for d in decided if d.upload_id not in buried} - there
 
 
 def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
@@ -135,16 +130,8 @@ def tracks_since(ledger: Ledger, since: datetime | None, limit: int | None = Non
 
 
 def _tracks(ledger: Ledger, column: Column[str], *conditions: ColumnElement[bool]) -> Iterator[str]:
-    """Yield track ids in pages: no transaction is open while they are used."""
-    query = select(column).where(*conditions).distinct().order_by(column).limit(PAGE)
-    last = ""
-    while True:
-        with ledger.reading() as connection:
-            page = connection.scalars(query.where(column > last)).all()
-        yield from page
-        if len(page) < PAGE:
-            return
-        last = page[-1]
+    question = select(column).where(*conditions).distinct()
+    return (row[column.name] for row in ledger.pages(question, column, size=PAGE))
 
 
 def due(ledger: Ledger, now: datetime, limit: int = PAGE) -> list[tuple[str, str]]:

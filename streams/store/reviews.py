@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, exists, func, select, union
+from sqlalchemy import Column, Connection, Select, exists, func, select, union
 
-from streams.contract.records import TrackDecided
 from streams.contract.records.reviews import DECIDED_STATES, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.store import queries
 from streams.store.account_tables import GOLDEN, USERS
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.appeals import latest
@@ -31,6 +29,10 @@ def verdict(connection: Connection, verdict_id: str) -> ReviewDecided | None:
     return first_parsed(connection, ReviewDecided, question)
 
 
+def _latest(connection: Connection, question: Select[Any], time: Column[Any]) -> Sequence[Any]:
+    return connection.execute(question.order_by(time.desc()).limit(LATEST)).all()
+
+
 def not_reviewed_twice(connection: Connection) -> Sequence[Any]:
     """Return the latest closed tasks with their reviewer that have no second review."""
     twice = STATES.alias("twice")
@@ -38,10 +40,8 @@ def not_reviewed_twice(connection: Connection) -> Sequence[Any]:
         select(STATES, VERDICTS.c.reviewer)
         .join(VERDICTS, VERDICTS.c.verdict_id == STATES.c.verdict_id)
         .where(CLOSED_REVIEW, ~exists().where(twice.c.about_verdict == STATES.c.verdict_id))
-        .order_by(VERDICTS.c.decided_at.desc())
-        .limit(LATEST)
     )
-    return connection.execute(question).all()
+    return _latest(connection, question, VERDICTS.c.decided_at)
 
 
 def set_golden(connection: Connection, track: Mapping[str, Any], by: Mapping[str, Any]) -> bool:
@@ -82,14 +82,10 @@ def idle_golden(connection: Connection) -> Sequence[Any]:
     return connection.execute(question).all()
 
 
-def count_golden(connection: Connection) -> int:
-    """Return how many golden tracks there are."""
-    return count(connection, GOLDEN)
-
-
-def count_open_measuring(connection: Connection) -> int:
-    """Return how many measuring tasks are open."""
-    return count(connection, STATES, STATES.c.kind.in_(MEASURING), STATES.c.state == "open")
+def measuring_counts(connection: Connection) -> tuple[int, int]:
+    """Return how many golden tracks there are, and how many measuring tasks are open."""
+    are_open = STATES.c.kind.in_(MEASURING), STATES.c.state == "open"
+    return count(connection, GOLDEN), count(connection, STATES, *are_open)
 
 
 def first_verdicts(connection: Connection) -> Sequence[Any]:
@@ -103,10 +99,8 @@ def first_verdicts(connection: Connection) -> Sequence[Any]:
         .join(DECISIONS, DECISIONS.c.decision_id == VERDICTS.c.decision_id)
         .outerjoin(UPLOADS, UPLOADS.c.upload_id == VERDICTS.c.upload_id)
         .where(CLOSED_REVIEW, VERDICTS.c.extent.is_not(None))
-        .order_by(VERDICTS.c.decided_at.desc())
-        .limit(LATEST)
     )
-    return connection.execute(question).all()
+    return _latest(connection, question, VERDICTS.c.decided_at)
 
 
 def second_verdicts(connection: Connection) -> Sequence[Any]:
@@ -117,10 +111,8 @@ def second_verdicts(connection: Connection) -> Sequence[Any]:
         .join(again, again.c.second_review_of == VERDICTS.c.verdict_id)
         .join(STATES, STATES.c.verdict_id == again.c.verdict_id)
         .where(VERDICTS.c.extent.is_not(None), again.c.extent.is_not(None))
-        .order_by(again.c.decided_at.desc())
-        .limit(LATEST)
     )
-    return connection.execute(question).all()
+    return _latest(connection, question, again.c.decided_at)
 
 
 def golden_verdicts(connection: Connection) -> Sequence[Any]:
@@ -135,10 +127,8 @@ def golden_verdicts(connection: Connection) -> Sequence[Any]:
         .join(GOLDEN, GOLDEN.c.upload_id == VERDICTS.c.upload_id)
         .outerjoin(USERS, USERS.c.user_id == VERDICTS.c.reviewer)
         .where(STATES.c.kind == "golden", closes_task())
-        .order_by(VERDICTS.c.decided_at.desc())
-        .limit(LATEST)
     )
-    return connection.execute(question).all()
+    return _latest(connection, question, VERDICTS.c.decided_at)
 
 
 def decided_appeals(connection: Connection) -> Sequence[Any]:
@@ -151,10 +141,8 @@ def decided_appeals(connection: Connection) -> Sequence[Any]:
         .join(DECISIONS, DECISIONS.c.decision_id == APPEALS.c.decision_id)
         .outerjoin(UPLOADS, UPLOADS.c.upload_id == APPEALS.c.upload_id)
         .where(APPEALS.c.state.in_(DECIDED_STATES))
-        .order_by(APPEALS.c.changed_at.desc())
-        .limit(LATEST)
     )
-    return connection.execute(question).all()
+    return _latest(connection, question, APPEALS.c.changed_at)
 
 
 def training_rows(connection: Connection) -> Iterator[Any]:
@@ -203,11 +191,6 @@ def fingerprint(connection: Connection, upload_id: str) -> dict[str, Any]:
         .limit(1)
     )
     return orjson.loads(record) if record else {}
-
-
-def decisions(connection: Connection, upload_id: str) -> list[TrackDecided]:
-    """Return all decisions about an upload, latest first."""
-    return queries.decisions(connection, DECISIONS.c.upload_id == upload_id)
 
 
 def verdicts(connection: Connection, task_id: str) -> list[ReviewDecided]:
@@ -283,8 +266,6 @@ def uploads_by_content(
     connection: Connection, contents: Collection[str], *, except_upload: str
 ) -> dict[str, str]:
     """Return one other upload for each of these contents that was decided."""
-    if not contents:
-        return {}
     question = select(DECISIONS.c.content_sha256, func.max(DECISIONS.c.upload_id)).where(
         DECISIONS.c.content_sha256.in_(contents), DECISIONS.c.upload_id != except_upload
     )
@@ -296,8 +277,6 @@ def rights_entries(
     connection: Connection, agreements: Collection[str], generators: Collection[str]
 ) -> list[RightsChanged]:
     """Return the newest versions of the entries about agreements and generators."""
-    if not agreements and not generators:
-        return []
     among = RIGHTS.c.agreement_id.in_(agreements) | RIGHTS.c.generator_id.in_(generators)
     newest = latest_of_each(RIGHTS.c.entry_id, RIGHTS.c.version, RIGHTS.c.record, among=among)
     return parsed(connection, RightsChanged, newest.order_by(RIGHTS.c.entry_id).limit(ENTRIES))

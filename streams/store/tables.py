@@ -9,20 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Dialect,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-)
+import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from streams.contract import topics
@@ -33,10 +20,10 @@ from streams.policy.registry import NEVER
 class Words(TypeDecorator[str]):
     """Text. PostgreSQL stores no NUL, so each is replaced; ``record`` escapes it."""
 
-    impl = Text
+    impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
         """Replace what cannot be stored."""
         return value if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
@@ -44,30 +31,30 @@ class Words(TypeDecorator[str]):
 class Moment(TypeDecorator[datetime]):
     """A point in time, always UTC and always aware; SQLite forgets zones by itself."""
 
-    impl = DateTime(timezone=True)
+    impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Store in UTC; the last day of the calendar has no equal in zones east of it."""
         return value if value is None else min(value, NEVER).astimezone(UTC)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         """Return an aware time."""
         if not isinstance(value, datetime):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-METADATA: Final = MetaData()
+METADATA: Final = sa.MetaData()
 _ANSWERED: Final = (  # the model and the policy of a decision
     *("model", "model_version", "model_digest"),
     *("policy", "policy_version", "policy_digest"),
 )
 
 
-def columns(kind: type[TypeEngine[Any]], *names: str, **options: Any) -> list[Column[Any]]:
+def columns(kind: type[TypeEngine[Any]], *names: str, **options: Any) -> list[sa.Column[Any]]:
     """Return required columns of one kind; ``options`` are those of ``Column``."""
-    return [Column(name, kind, **{"nullable": False} | options) for name in names]
+    return [sa.Column(name, kind, **{"nullable": False} | options) for name in names]
 
 
 ids: Final = partial(columns, Words, primary_key=True)
@@ -76,9 +63,9 @@ optional: Final = partial(columns, Words, nullable=True)
 moments: Final = partial(columns, Moment)
 
 
-def _table(name: str, *groups: list[Column[Any]], **info: str) -> Table:
-    recorded = Column("recorded_at", Moment), *words("record")
-    return Table(name, METADATA, *chain(*groups, recorded), info=info)
+def _table(name: str, *groups: list[sa.Column[Any]], **info: str) -> sa.Table:
+    recorded = sa.Column("recorded_at", Moment), *words("record")
+    return sa.Table(name, METADATA, *chain(*groups, recorded), info=info)
 
 
 UPLOADS: Final = _table(
@@ -94,10 +81,10 @@ FINGERPRINTS: Final = _table(
     "fingerprints",
     ids("upload_id", "content_sha256"),
     words("track_id", "container", "codec"),
-    columns(Integer, "sample_rate_hz"),
-    columns(Float, "duration_s"),
+    columns(sa.Integer, "sample_rate_hz"),
+    columns(sa.Float, "duration_s"),
     words("observation_uri"),
-    columns(Integer, "observation_version", primary_key=True),
+    columns(sa.Integer, "observation_version", primary_key=True),
     topic=topics.FINGERPRINTED,
 )
 
@@ -108,9 +95,9 @@ ANALYSES: Final = _table(
     words("track_id", "content_sha256", "outcome"),
     optional("reason"),
     words("extent"),
-    columns(Float, "score", "probability", "p_value", nullable=True),
-    columns(Float, "alpha"),
-    columns(Float, "coverage", nullable=True),
+    columns(sa.Float, "score", "probability", "p_value", nullable=True),
+    columns(sa.Float, "alpha"),
+    columns(sa.Float, "coverage", nullable=True),
     optional("generator"),
     words("model", "model_version", "model_digest"),
     topic=topics.CLASSIFIED,
@@ -121,9 +108,9 @@ LABELS: Final = _table(
     ids("label_id"),
     words("upload_id", "track_id", "analysis_id", "subject", "extent", "certainty", "source"),
     optional("generator"),
-    columns(Boolean, "licensed"),
+    columns(sa.Boolean, "licensed"),
     optional("agreement_id"),
-    columns(Boolean, "effective"),
+    columns(sa.Boolean, "effective"),
     words(*_ANSWERED),
 )
 
@@ -132,7 +119,7 @@ DECISIONS: Final = _table(
     ids("decision_id"),
     words("upload_id", "track_id", "content_sha256", "analysis_id"),
     words("outcome", "extent", "certainty", "source"),
-    columns(Boolean, "licensed"),
+    columns(sa.Boolean, "licensed"),
     words(*DIMENSIONS, "automation"),
     optional("review_task_id"),
     moments("uploaded_at"),
@@ -147,7 +134,7 @@ REVIEW_TASKS: Final = _table(
     "review_tasks",
     ids("task_id"),
     words("decision_id", "upload_id", "track_id", "queue"),
-    columns(Integer, "priority"),
+    columns(sa.Integer, "priority"),
     moments("requested_for"),
     words(*_ANSWERED),
     topic=topics.REVIEWS_REQUESTED,
@@ -167,7 +154,7 @@ APPEALS: Final = _table(
     "appeals",
     ids("change_id"),
     words("appeal_id"),
-    columns(Integer, "sequence"),
+    columns(sa.Integer, "sequence"),
     words("decision_id", "upload_id", "track_id", "state", "grounds"),
     optional("assigned_to"),
     moments("received_at", "window_ends_at", "changed_at"),
@@ -178,17 +165,19 @@ APPEALS: Final = _table(
 RIGHTS: Final = _table(
     "rights",
     ids("entry_id"),
-    columns(Integer, "version", primary_key=True),
+    columns(sa.Integer, "version", primary_key=True),
     words("kind"),
     optional("agreement_id", "generator_id", "permission"),
-    columns(Date, "valid_from", "valid_until", nullable=True),
+    columns(sa.Date, "valid_from", "valid_until", nullable=True),
     words("changed_by"),
     moments("changed_at"),
     topic=topics.RIGHTS_CHANGED,
 )
 
 # Names by which registry entries may be about an upload (``streams.policy.registry``).
-SUBJECTS: Final = Table("subjects", METADATA, *ids("kind", "name", "upload_id"), *words("track_id"))
+SUBJECTS: Final = sa.Table(
+    "subjects", METADATA, *ids("kind", "name", "upload_id"), *words("track_id")
+)
 
 # Bundles and switches of rules: each proposal, approval, release and withdrawal.
 POLICIES: Final = _table(
@@ -205,9 +194,9 @@ POLICIES: Final = _table(
 SHADOW_HITS: Final = _table(
     "shadow_hits",
     ids("shadow_id", "rule_id"),
-    columns(Integer, "rule_version", primary_key=True),
+    columns(sa.Integer, "rule_version", primary_key=True),
     words("decision_id", "upload_id", "track_id", "policy_digest", "changed_dimensions"),
-    columns(Boolean, "would_review"),
+    columns(sa.Boolean, "would_review"),
     optional("distributor"),
 )
 
@@ -223,7 +212,7 @@ USAGES: Final = _table(
     "usages",
     ids("usage_id"),
     words("decision_id", "upload_id", "track_id", "agreement_id"),
-    columns(Boolean, "ended"),
+    columns(sa.Boolean, "ended"),
     moments("from_at"),
     topic=topics.USAGE_ATTRIBUTED,
 )
@@ -245,28 +234,28 @@ APPLIED: Final = _table(
 )
 
 # A dead letter is no record: its exact bytes and headers are stored instead of JSON.
-DEAD_LETTERS: Final = Table(
+DEAD_LETTERS: Final = sa.Table(
     "dead_letters",
     METADATA,
     *ids("dead_letter_id"),
     *words("source", "processor", "reason", "detail", "origin"),
     *optional("upload_id", "track_id"),
-    *columns(LargeBinary, "key", "value", nullable=True),
-    *columns(Boolean, "omitted"),
+    *columns(sa.LargeBinary, "key", "value", nullable=True),
+    *columns(sa.Boolean, "omitted"),
     *words("headers"),
     *columns(Moment, "recorded_at", nullable=True),
 )
 
 # Actions of people on dead letters. The latest one is the status of its dead letter.
 # Dead letters never change, so a repeated one resets nothing.
-DEAD_LETTER_ACTIONS: Final = Table(
+DEAD_LETTER_ACTIONS: Final = sa.Table(
     "dead_letter_actions",
     METADATA,
-    Column("action_id", Integer, primary_key=True, autoincrement=True),
+    sa.Column("action_id", sa.Integer, primary_key=True, autoincrement=True),
     *words("dead_letter_id"),
     *optional("upload_id", "track_id"),
     *words("action"),
-    *columns(Integer, "attempt"),
+    *columns(sa.Integer, "attempt"),
     *optional("sent_to"),
     *words("who", "why"),
     *moments("recorded_at"),
@@ -280,26 +269,26 @@ TABLES: Final = {
 for _each in METADATA.sorted_tables:
     if _each in (RIGHTS, POLICIES):  # the registry and policies are about many tracks
         continue
-    Index(f"ix_{_each.name}_track", _each.c.track_id)
+    sa.Index(f"ix_{_each.name}_track", _each.c.track_id)
     if not _each.c.upload_id.primary_key or _each is ANALYSES:
-        Index(f"ix_{_each.name}_upload", _each.c.upload_id)
-Index("ix_dead_letter_actions_letter", DEAD_LETTER_ACTIONS.c.dead_letter_id)
-Index("ix_appeals_appeal", APPEALS.c.appeal_id)
-Index("ix_rights_agreement", RIGHTS.c.agreement_id)
-Index("ix_policies_name", POLICIES.c.name)
-Index("ix_shadow_hits_rule", SHADOW_HITS.c.rule_id)
-Index("ix_usages_agreement", USAGES.c.agreement_id)
-Index("ix_decisions_reconsider", DECISIONS.c.reconsider_at)
-Index("ix_decisions_previous", DECISIONS.c.previous_decision_id)
-Index("ix_decisions_recorded", DECISIONS.c.recorded_at)
-Index("ix_analyses_recorded", ANALYSES.c.recorded_at)
-Index("ix_decisions_content", DECISIONS.c.content_sha256)
-Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)
-Index("ix_uploads_latest", UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
-Index("ix_uploads_isrc", UPLOADS.c.isrc)
-Index("ix_uploads_distributor", UPLOADS.c.distributor, UPLOADS.c.uploaded_at)
-Index("ix_decisions_model", *(DECISIONS.c[name] for name in (*_ANSWERED[:3], "recorded_at")))
-Index("ix_decisions_policy", *(DECISIONS.c[name] for name in (*_ANSWERED[3:], "recorded_at")))
-Index("ix_uploads_release", UPLOADS.c.release_id)
-Index("ix_verdicts_task", VERDICTS.c.task_id)
-Index("ix_verdicts_undoes", VERDICTS.c.undoes)
+        sa.Index(f"ix_{_each.name}_upload", _each.c.upload_id)
+sa.Index("ix_dead_letter_actions_letter", DEAD_LETTER_ACTIONS.c.dead_letter_id)
+sa.Index("ix_appeals_appeal", APPEALS.c.appeal_id)
+sa.Index("ix_rights_agreement", RIGHTS.c.agreement_id)
+sa.Index("ix_policies_name", POLICIES.c.name)
+sa.Index("ix_shadow_hits_rule", SHADOW_HITS.c.rule_id)
+sa.Index("ix_usages_agreement", USAGES.c.agreement_id)
+sa.Index("ix_decisions_reconsider", DECISIONS.c.reconsider_at)
+sa.Index("ix_decisions_previous", DECISIONS.c.previous_decision_id)
+sa.Index("ix_decisions_recorded", DECISIONS.c.recorded_at)
+sa.Index("ix_analyses_recorded", ANALYSES.c.recorded_at)
+sa.Index("ix_decisions_content", DECISIONS.c.content_sha256)
+sa.Index("ix_dead_letters_recorded", DEAD_LETTERS.c.recorded_at)
+sa.Index("ix_uploads_latest", UPLOADS.c.recorded_at, UPLOADS.c.upload_id)
+sa.Index("ix_uploads_isrc", UPLOADS.c.isrc)
+sa.Index("ix_uploads_distributor", UPLOADS.c.distributor, UPLOADS.c.uploaded_at)
+sa.Index("ix_decisions_model", *(DECISIONS.c[name] for name in (*_ANSWERED[:3], "recorded_at")))
+sa.Index("ix_decisions_policy", *(DECISIONS.c[name] for name in (*_ANSWERED[3:], "recorded_at")))
+sa.Index("ix_uploads_release", UPLOADS.c.release_id)
+sa.Index("ix_verdicts_task", VERDICTS.c.task_id)
+sa.Index("ix_verdicts_undoes", VERDICTS.c.undoes)

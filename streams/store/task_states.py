@@ -142,24 +142,23 @@ def hidden_tracks(
 
 
 def take(
-    connection: Connection, task_id: str, user_id: str, now: datetime, until: datetime
+    connection: Connection,
+    task_id: str,
+    user_id: str,
+    now: datetime,
+    until: datetime,
+    *,
+    held: bool,
 ) -> Literal["taken", "renewed"] | None:
-    """Lease a task to a reviewer; None where they may not take it."""
+    """Lease a task (``held``: that they hold) to a reviewer; None where they may not take it."""
     before = connection.scalar(select(STATES.c.leased_by).where(STATES.c.task_id == task_id))
     lease = update(STATES).where(STATES.c.task_id == task_id, takeable(user_id, now))
+    if held:
+        lease = lease.where(STATES.c.leased_by == user_id, STATES.c.leased_until > now)
     taken = connection.execute(lease.values(leased_by=user_id, leased_until=until))
     if taken.rowcount != 1:
         return None
     return "renewed" if before == user_id else "taken"
-
-
-def renew(
-    connection: Connection, task_id: str, user_id: str, now: datetime, until: datetime
-) -> bool:
-    """Extend a lease that a reviewer holds; return whether they held it."""
-    held = (STATES.c.leased_by == user_id) & (STATES.c.leased_until > now)
-    lease = update(STATES).where(STATES.c.task_id == task_id, takeable(user_id, now), held)
-    return connection.execute(lease.values(leased_until=until)).rowcount == 1
 
 
 def release(connection: Connection, task_id: str, user_id: str) -> bool:

@@ -20,6 +20,7 @@ from streams.contract.records.rights import RightsChanged
 from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.registry import Registry
 from streams.store.database import Ledger, chunks, count, parsed
+from streams.store.policy_releases import changes_of
 from streams.store.tables import APPEALS, POLICIES, RIGHTS, UPLOADS, VERDICTS
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
@@ -39,27 +40,16 @@ class TrackFacts:
         self._asked = float("-inf")
 
     def facts(
-        self, event: TrackClassified, at: datetime, policy: str, *, fresh: bool = False
+        self, event: TrackClassified, at: datetime, policy: str, rulings: Rulings | None = None
     ) -> Facts:
-        """Return the facts about one track at a moment.
+        """Return the facts about one track at a moment; without ``rulings``, those are read.
 
         Raises:
             LedgerAway: the database does not answer.
         """
-        rulings = self.rulings([event.track_id])
-        return self.combined(event, at, policy, rulings.get(event.track_id, Rulings()), fresh=fresh)
-
-    def combined(
-        self,
-        event: TrackClassified,
-        at: datetime,
-        policy: str,
-        rulings: Rulings,
-        *,
-        fresh: bool = False,
-    ) -> Facts:
-        """Return the facts, given the verdicts and appeals."""
-        registry, off = self.registry(policy, fresh=fresh)
+        if rulings is None:
+            rulings = self.rulings([event.track_id]).get(event.track_id, Rulings())
+        registry, off = self.registry(policy)
         return facts_of(event, at, rulings=rulings, registry=registry, off=off)
 
     def registry(self, policy: str, *, fresh: bool = False) -> tuple[Registry, frozenset[str]]:
@@ -84,10 +74,9 @@ class TrackFacts:
                     parsed(connection, RightsChanged, select(RIGHTS.c.record))
                 )
                 self._rights_rows = rights
-            if policies != self._policy_rows:
-                question = select(POLICIES.c.record).where(POLICIES.c.kind == "rule")
-                self._off = _off(parsed(connection, PolicyChanged, question))
-                self._policy_rows = policies
+        if policies != self._policy_rows:
+            self._off = _off(changes_of(self._ledger, kind="rule"))
+            self._policy_rows = policies
 
     @property
     def version(self) -> tuple[int, int]:
@@ -115,22 +104,17 @@ class TrackFacts:
                     distributors[track].append(name)
         return {
             track: Rulings(
-                tuple(verdicts.get(track, ())),
-                tuple(appeals.get(track, ())),
-                tuple(distributors.get(track, ())),
+                tuple(verdicts[track]), tuple(appeals[track]), tuple(distributors[track])
             )
             for track in verdicts.keys() | appeals.keys() | distributors.keys()
         }
 
 
 def _off(changes: Iterable[PolicyChanged]) -> dict[str, frozenset[str]]:
-    """Return the rules that are switched off, by policy; the latest switch counts."""
-    latest: dict[tuple[str, str], PolicyChanged] = {}
-    for change in sorted(changes, key=lambda change: (change.changed_at, change.change_id)):
-        if change.rule_id is not None:
-            latest[(change.policy.name, change.rule_id)] = change
+    """Return the rules that are switched off, by policy; the last switch of each counts."""
+    latest = {(change.policy.name, change.rule_id): change for change in changes}
     by_policy: dict[str, set[str]] = defaultdict(set)
     for (policy, rule_id), change in latest.items():
-        if change.state in OFF_STATES:
+        if rule_id is not None and change.state in OFF_STATES:
             by_policy[policy].add(rule_id)
     return {policy: frozenset(rules) for policy, rules in by_policy.items()}

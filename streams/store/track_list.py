@@ -3,17 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    RowMapping,
-    Select,
-    column,
-    false,
-    func,
-    literal,
-    select,
-    table,
-)
+from sqlalchemy import ColumnElement, RowMapping, Select, column, false, func, select, table, true
 
 from streams.store import cursors
 from streams.store.cursors import Part
@@ -53,7 +43,7 @@ def has_text(ledger: Ledger, upload_id: ColumnElement[str], text: str) -> Column
     if upload_id is UPLOADS.c.upload_id:
         return fits
     # Not EXISTS: PostgreSQL would gather all of them after all.
-    row = select(literal(True)).where(UPLOADS.c.upload_id == upload_id, fits)
+    row = select(true()).where(UPLOADS.c.upload_id == upload_id, fits)
     return func.coalesce(row.scalar_subquery(), false())
 
 

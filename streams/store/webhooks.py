@@ -98,9 +98,8 @@ def _delivery(webhook_id: str, message: Message) -> dict[str, str]:
 
 def counts(ledger: Ledger) -> dict[str, dict[str, int]]:
     """Return how many deliveries each webhook has in each state."""
-    question = select(DELIVERIES.c.webhook_id, DELIVERIES.c.state, func.count()).group_by(
-        DELIVERIES.c.webhook_id, DELIVERIES.c.state
-    )
+    key = DELIVERIES.c.webhook_id, DELIVERIES.c.state
+    question = select(*key, func.count()).group_by(*key)
     counts: dict[str, dict[str, int]] = {}
     with ledger.reading() as connection:
         for webhook_id, state, count in connection.execute(question):

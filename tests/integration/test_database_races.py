@@ -146,8 +146,8 @@ def test_many_guesses_at_once_are_as_few(ledger: Ledger, monkeypatch: pytest.Mon
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(users, "NOBODY", hasher.hash("no such user"))
     monkeypatch.setattr(users, "TRIES_OF_BOTH", 2)
-    # between counting and the commit
-    monkeypatch.setattr(accounts, "forget_attempts", slow(accounts.forget_attempts))
+    # between the look and the counting
+    monkeypatch.setattr(accounts, "add_attempt", slow(accounts.add_attempt))
     answers = together(lambda _: users.log_in(ledger, "Ada", "guess", "10.0.0.9"))
     kinds = [type(one) for one in answers]
     assert (kinds.count(WrongLogin), kinds.count(TooManyTries)) == (2, AT_ONCE - 2)

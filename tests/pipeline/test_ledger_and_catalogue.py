@@ -195,7 +195,7 @@ def test_from_the_hook_to_the_catalogue_and_back(installation: Installation) -> 
     }
     wait_until(lambda: installation.rows() == expected)
     ledger = Ledger.open(installation.settings.ledger)
-    assert queries.decision_of(ledger, delivery.upload_id) == decided
+    assert queries.decision(ledger, upload_id=delivery.upload_id) == decided
     assert ledger.ended_uploads([delivery.upload_id]) == {delivery.upload_id}
     assert [worker.missing() for worker in installation.workers] == [[], []]
 
@@ -258,7 +258,7 @@ def test_a_poisonous_message_is_buried_with_its_bytes_and_the_rest_goes_on(
 
     wait_until(lambda: len(buried()) == 2)  # each of the two could not read it
     ledger = Ledger.open(installation.settings.ledger)
-    wait_until(lambda: queries.decision_of(ledger, decided.upload_id) == decided)
+    wait_until(lambda: queries.decision(ledger, upload_id=decided.upload_id) == decided)
     wait_until(
         lambda: len(dead_letter_store.find(ledger, DeadLetterFilter())) == 1
     )  # it is one message

@@ -22,7 +22,7 @@ from streams.stages.ingest import IngestHook
 from streams.store import dead_letter_store
 from streams.store.database import Ledger
 from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
-from streams.store.queries import counts, decision_of
+from streams.store.queries import counts, decision
 from tests.support.audio import write_wav
 
 pytestmark = pytest.mark.pipeline
@@ -95,7 +95,7 @@ def the_story(settings: Settings, folder: Path) -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, (1, 44_100 * 6)).astype(np.float32)
     write_wav(folder / "late.wav", noise)
     dlq("replay", "--reason", "missing_file", "--since", "1h")
-    decided = eventually(lambda: decision_of(ledger, upload_id))
+    decided = eventually(lambda: decision(ledger, upload_id=upload_id))
     assert with_status("open") == []
 
     dlq("replay", second.dead_letter_id)

@@ -198,8 +198,7 @@ def _log_in(ledger: Ledger, name: str, password: str, address: str, place: str) 
         if _is_closed(connection, name, place, now):
             raise TooManyTries
         # Counted before the password is checked, so that parallel attempts cannot slip through.
-        accounts.add_attempt(connection, name, place, now)
-        accounts.forget_attempts(connection, now - WINDOW)
+        accounts.add_attempt(connection, name, place, now, WINDOW)
         closes = _is_closed(connection, name, place, now)
     with ledger.reading() as connection:
         row = accounts.user(connection, name=name)

@@ -89,10 +89,10 @@ def backtest(ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[
         rulings = track_facts.rulings(list(decisions))
         for track_id, current in decisions.items():
             people = rulings.get(track_id, Rulings())
-            facts = track_facts.combined(current.event, now, bundle.name, people)
+            facts = track_facts.facts(current.event, now, bundle.name, people)
             _count(report, current, evaluate_territories(current.event, facts, bundle))
             if _extent(facts) is not None or facts.findings:
-                blind = track_facts.combined(current.event, now, bundle.name, Rulings())
+                blind = track_facts.facts(current.event, now, bundle.name, Rulings())
                 evaluation = evaluate_territories(current.event, blind, bundle)
                 _count_right(report, bundle, evaluation, facts)
     return report

@@ -155,7 +155,7 @@ def reopen(settings: Settings, track_ids: Iterable[str], cause: Cause) -> int:
 def running(settings: Settings, ledger: Ledger) -> Bundle:
     """Return the policy that workers decide by: the newer of the published and the file."""
     configured = load(settings.policy)
-    newest = live_bundle(changes_of(ledger, name=configured.name))
+    newest = live_bundle(ledger, configured.name)
     if newest is None or newest.text is None:
         return configured
     if version_of(newest.policy.version) <= version_of(configured.version):
@@ -165,13 +165,8 @@ def running(settings: Settings, ledger: Ledger) -> Bundle:
 
 def _approved(ledger: Ledger, bundle: Bundle) -> tuple[str, ...]:
     """Return who has approved a bundle that is still proposed."""
-    earlier = [
-        change
-        for change in changes_of(ledger, name=bundle.name)
-        if change.kind == "bundle" and change.policy.digest == bundle.digest
-    ]
-    newest = max(earlier, key=lambda change: (change.changed_at, change.change_id), default=None)
-    return newest.approved_by if newest and newest.state == "proposed" else ()
+    changes = changes_of(ledger, kind="bundle", name=bundle.name, digest=bundle.digest)
+    return changes[-1].approved_by if changes and changes[-1].state == "proposed" else ()
 
 
 def approver(ledger: Ledger, name: str) -> tuple[str, str]:

@@ -99,7 +99,8 @@ def decision(resources: Resources, decision_id: Id, caller: CanRead) -> TrackDec
 def statement(resources: Resources, decision_id: Id, caller: CanRead) -> StatementWritten:
     """Return the statement of reasons of a decision; 404 where it restricts nothing."""
     statement_id = decision_for(caller, resources, decision_id).statement_id
-    written = queries.statement(resources.ledger, statement_id) if statement_id else None
+    with resources.ledger.reading() as connection:
+        written = queries.statement(connection, statement_id)
     if written is None:
         raise ProblemError(404, "no_statement", f"decision {decision_id} has no statement")
     return written
@@ -135,7 +136,7 @@ def _picture(caller: Key, resources: AppResources, decision_id: str, ending: str
 def decision_for(caller: Key, resources: AppResources, decision_id: str) -> TrackDecided:
     """Return a decision that a key may read, or end the request with 404."""
     ledger = resources.ledger
-    decided = queries.decision(ledger, decision_id)
+    decided = queries.decision(ledger, decision_id=decision_id)
     if decided is None or not queries.is_of(ledger, decided.upload_id, caller.distributors):
         raise ProblemError(404, "no_such_decision", f"there is no decision {decision_id}")
     return decided

@@ -52,7 +52,7 @@ def listed(visitor: CanRead, show: Term = "open", cursor: Cursor = None) -> Resp
 @router.get("/appeals/new")
 def new(visitor: CanReceiveAppeals, decision: Term = "") -> Response:
     """Show the form for an appeal that came by mail or telephone."""
-    if queries.decision(visitor.resources.ledger, decision) is None:
+    if queries.decision(visitor.resources.ledger, decision_id=decision) is None:
         raise PageError(404, "There is no such decision.")
     return _new(visitor, decision)
 
@@ -136,7 +136,7 @@ def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
         excluded = appeal_store.reviewers(connection, appeal.track_id, appeal.content_sha256)
         fingerprint = review_store.fingerprint(connection, appeal.upload_id)
     visitor.must_not_be_blind(appeal.track_id)
-    decision = queries.decision(resources.ledger, appeal.decision_id)
+    decision = queries.decision(resources.ledger, decision_id=appeal.decision_id)
     return visitor.page(
         "appeal.html",
         appeal=appeal,
@@ -144,7 +144,7 @@ def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
         last=next((one for one in reversed(changes) if one.outcome is not None), None),
         names=users.names(resources.ledger),
         decision=decision,
-        current=queries.decision_of(resources.ledger, appeal.upload_id),
+        current=queries.decision(resources.ledger, upload_id=appeal.upload_id),
         wave=waveform.of(resources, fingerprint, decision),
         steps=NEXT.get(appeal.state, ()),
         pending=appeal.state in PENDING_STATES,

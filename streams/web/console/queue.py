@@ -85,7 +85,7 @@ def take(task_id: Id, visitor: CanReview, form: auth.Form) -> Response:
 def renew(task_id: Id, visitor: CanReview) -> Response:
     """Extend the lease; the page's script asks while the page is open."""
     visitor.must_send_token()
-    until = reviews.renew(visitor.resources.ledger, task_id, visitor.user)
+    until = reviews.take(visitor.resources.ledger, task_id, visitor.user, held=True)
     return JSONResponse({"until": until.isoformat()})
 
 

@@ -12,7 +12,7 @@ from streams.contract.records.rights import RightsChanged
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
-from streams.store import appeals, task_states
+from streams.store import appeals, queries, task_states
 from streams.store import reviews as review_store
 from streams.web.api.resources import AppResources
 
@@ -80,7 +80,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
             return None
         delivery = review_store.upload(connection, row.upload_id)
         upload = upload_of(delivery, row.track_id)
-        decisions = review_store.decisions(connection, row.upload_id)
+        decisions = queries.decisions(connection, upload_id=row.upload_id)
         by_id = {decision.decision_id: decision for decision in decisions}
         decision = by_id.get(row.decision_id)
         held = row.leased_by is not None and row.leased_until is not None

@@ -61,7 +61,7 @@ def picture(decision_id: Id, ending: str, visitor: CanRead) -> Response:
     resources = visitor.resources
     if ending not in evidence_pictures.MEDIA:
         raise PageError(404, "There is no such picture.")
-    decision = queries.decision(resources.ledger, decision_id)
+    decision = queries.decision(resources.ledger, decision_id=decision_id)
     if decision is None:
         raise PageError(404, "There is no such decision.")
     visitor.views("evidence_seen", decision_id)

@@ -1,119 +1,84 @@
 """The tables of release 0.1, which were created without migrations."""
 
+from typing import Final
+
 import sqlalchemy as sa
 from alembic import op
 
-from streams.store.migrations.columns import (
-    columns,
-    ids,
-    indexes,
-    moments,
-    optional,
-    recorded,
-    words,
-)
+from streams.store.migrations import columns, ids, indexes, moments, optional, records, words
 
 revision = "0001"
 down_revision = None
 
+ANSWERED: Final = (
+    *("model", "model_version", "model_digest"),
+    *("policy", "policy_version", "policy_digest"),
+)
+
 
 def upgrade() -> None:
     """Create them."""
-    op.create_table(
+    records(
         "uploads",
-        *ids("upload_id"),
-        *words("track_id", "uri"),
-        *optional("title", "isrc", "distributor", "contains_ai"),
-        *moments("uploaded_at"),
-        *recorded(),
+        ids("upload_id"),
+        words("track_id", "uri"),
+        optional("title", "isrc", "distributor", "contains_ai"),
+        moments("uploaded_at"),
     )
-    indexes("uploads", track="track_id")
-    op.create_table(
+    records(
         "fingerprints",
-        *ids("upload_id", "content_sha256"),
-        *words("track_id", "container", "codec"),
-        *columns(sa.Integer, "sample_rate_hz"),
-        *columns(sa.Float, "duration_s"),
-        *words("observation_uri"),
-        *columns(sa.Integer, "observation_version", primary_key=True),
-        *recorded(),
+        ids("upload_id", "content_sha256"),
+        words("track_id", "container", "codec"),
+        columns(sa.Integer, "sample_rate_hz"),
+        columns(sa.Float, "duration_s"),
+        words("observation_uri"),
+        columns(sa.Integer, "observation_version", primary_key=True),
     )
-    indexes("fingerprints", track="track_id")
-    op.create_table(
+    records(
         "analyses",
-        *ids("analysis_id", "upload_id"),
-        *words("track_id", "content_sha256", "outcome"),
-        *optional("reason"),
-        *words("extent"),
-        *columns(sa.Float, "score", "probability", "p_value", nullable=True),
-        *columns(sa.Float, "alpha"),
-        *columns(sa.Float, "coverage", nullable=True),
-        *optional("generator"),
-        *words("model", "model_version", "model_digest"),
-        *recorded(),
+        ids("analysis_id", "upload_id"),
+        words("track_id", "content_sha256", "outcome"),
+        optional("reason"),
+        words("extent"),
+        columns(sa.Float, "score", "probability", "p_value", nullable=True),
+        columns(sa.Float, "alpha"),
+        columns(sa.Float, "coverage", nullable=True),
+        optional("generator"),
+        words("model", "model_version", "model_digest"),
     )
-    indexes("analyses", track="track_id", upload="upload_id")
-    op.create_table(
+    indexes("analyses", upload="upload_id")
+    records(
         "labels",
-        *ids("label_id"),
-        *words("upload_id", "track_id", "analysis_id", "subject", "extent", "certainty", "source"),
-        *optional("generator"),
-        *columns(sa.Boolean, "licensed"),
-        *optional("agreement_id"),
-        *columns(sa.Boolean, "effective"),
-        *words(
-            "model", "model_version", "model_digest", "policy", "policy_version", "policy_digest"
-        ),
-        *recorded(),
+        ids("label_id"),
+        words("upload_id", "track_id", "analysis_id", "subject", "extent", "certainty", "source"),
+        optional("generator"),
+        columns(sa.Boolean, "licensed"),
+        optional("agreement_id"),
+        columns(sa.Boolean, "effective"),
+        words(*ANSWERED),
     )
-    indexes("labels", track="track_id", upload="upload_id")
-    op.create_table(
+    records(
         "decisions",
-        *ids("decision_id"),
-        *words(
-            "upload_id",
-            "track_id",
-            "content_sha256",
-            "analysis_id",
-            "outcome",
-            "extent",
-            "certainty",
-            "source",
-        ),
-        *columns(sa.Boolean, "licensed"),
-        *words(
-            "display", "recommendation", "availability", "monetisation", "profile", "automation"
-        ),
-        *optional("review_task_id"),
-        *moments("uploaded_at"),
-        *words(
-            "model", "model_version", "model_digest", "policy", "policy_version", "policy_digest"
-        ),
-        *recorded(),
+        ids("decision_id"),
+        words("upload_id", "track_id", "content_sha256", "analysis_id"),
+        words("outcome", "extent", "certainty", "source"),
+        columns(sa.Boolean, "licensed"),
+        words("display", "recommendation", "availability", "monetisation", "profile"),
+        words("automation"),
+        optional("review_task_id"),
+        moments("uploaded_at"),
+        words(*ANSWERED),
     )
-    indexes(
-        "decisions",
-        content="content_sha256",
-        recorded="recorded_at",
-        track="track_id",
-        upload="upload_id",
-    )
-    op.create_table(
+    indexes("decisions", content="content_sha256", recorded="recorded_at")
+    records(
         "review_tasks",
-        *ids("task_id"),
-        *words("decision_id", "upload_id", "track_id", "queue"),
-        *columns(sa.Integer, "priority"),
-        *moments("requested_for"),
-        *words(
-            "model", "model_version", "model_digest", "policy", "policy_version", "policy_digest"
-        ),
-        *recorded(),
+        ids("task_id"),
+        words("decision_id", "upload_id", "track_id", "queue"),
+        columns(sa.Integer, "priority"),
+        moments("requested_for"),
+        words(*ANSWERED),
     )
-    indexes("review_tasks", track="track_id", upload="upload_id")
-    op.create_table(
-        "applied", *ids("decision_id"), *words("upload_id", "track_id", "result"), *recorded()
-    )
-    indexes("applied", track="track_id", upload="upload_id")
+    records("applied", ids("decision_id"), words("upload_id", "track_id", "result"))
     op.create_table(
         "dead_letters",
         *ids("dead_letter_id"),

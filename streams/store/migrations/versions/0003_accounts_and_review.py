@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from streams.store.migrations.columns import columns, ids, indexes, moments, optional, words
+from streams.store.migrations import columns, ids, indexes, moments, optional, words
 
 revision = "0003"
 down_revision = "0002"

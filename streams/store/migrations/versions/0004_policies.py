@@ -6,15 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from streams.store.migrations.columns import (
-    columns,
-    ids,
-    indexes,
-    moments,
-    optional,
-    recorded,
-    words,
-)
+from streams.store.migrations import columns, ids, indexes, moments, optional, records, words
 
 revision = "0004"
 down_revision = "0003"
@@ -28,47 +20,39 @@ def upgrade() -> None:
     indexes("decisions", previous="previous_decision_id", reconsider="reconsider_at")
     subjects = op.create_table("subjects", *ids("kind", "name", "upload_id"), *words("track_id"))
     indexes("subjects", track="track_id")
-    op.create_table(
+    records(
         "policies",
-        *ids("change_id"),
-        *words("kind", "name", "version", "digest", "state"),
-        *optional("rule_id"),
-        *words("changed_by"),
-        *moments("changed_at"),
-        *recorded(),
+        ids("change_id"),
+        words("kind", "name", "version", "digest", "state"),
+        optional("rule_id"),
+        words("changed_by"),
+        moments("changed_at"),
     )
     indexes("policies", name="name")
-    op.create_table(
+    records(
         "shadow_hits",
-        *ids("shadow_id", "rule_id"),
-        *columns(sa.Integer, "rule_version", primary_key=True),
-        *words("decision_id", "upload_id", "track_id", "policy_digest", "changed_dimensions"),
-        *columns(sa.Boolean, "would_review"),
-        *optional("distributor"),
-        *recorded(),
+        ids("shadow_id", "rule_id"),
+        columns(sa.Integer, "rule_version", primary_key=True),
+        words("decision_id", "upload_id", "track_id", "policy_digest", "changed_dimensions"),
+        columns(sa.Boolean, "would_review"),
+        optional("distributor"),
     )
     indexes("shadow_hits", rule="rule_id")
-    op.create_table(
+    records(
         "statements",
-        *ids("statement_id"),
-        *words("decision_id", "upload_id", "track_id"),
-        *optional("recipient", "replaces"),
-        *recorded(),
+        ids("statement_id"),
+        words("decision_id", "upload_id", "track_id"),
+        optional("recipient", "replaces"),
     )
-    op.create_table(
+    records(
         "usages",
-        *ids("usage_id"),
-        *words("decision_id", "upload_id", "track_id", "agreement_id"),
-        *columns(sa.Boolean, "ended"),
-        *moments("from_at"),
-        *recorded(),
+        ids("usage_id"),
+        words("decision_id", "upload_id", "track_id", "agreement_id"),
+        columns(sa.Boolean, "ended"),
+        moments("from_at"),
     )
     indexes("usages", agreement="agreement_id")
-    op.create_table(
-        "credits", *ids("credits_id"), *words("decision_id", "upload_id", "track_id"), *recorded()
-    )
-    for name in ("shadow_hits", "statements", "usages", "credits"):
-        indexes(name, track="track_id", upload="upload_id")
+    records("credits", ids("credits_id"), words("decision_id", "upload_id", "track_id"))
     _name_subjects(subjects)
 
 

@@ -3,22 +3,17 @@
 import sqlalchemy as sa
 from alembic import op
 
+from streams.store.migrations import columns, ids, indexes, optional
+
 revision = "0010"
 down_revision = "0009"
 
 
 def upgrade() -> None:
     """Add the columns; the keys that exist stay the platform's own."""
-    op.add_column("api_keys", sa.Column("distributors", sa.Text()))
-    op.add_column("api_keys", sa.Column("uploads_per_hour", sa.Integer()))
-    by_link: sa.Column[bool] = sa.Column(
-        "by_link", sa.Boolean(), nullable=False, server_default=sa.false()
-    )
-    op.add_column("sessions", by_link)
-    op.create_table(
-        "key_uploads",
-        sa.Column("key_id", sa.Text(), primary_key=True),
-        sa.Column("at", sa.DateTime(timezone=True), primary_key=True),
-        sa.Column("upload_id", sa.Text(), primary_key=True),
-    )
-    op.create_index("ix_key_uploads_at", "key_uploads", ["at"])
+    op.add_column("api_keys", *optional("distributors"))
+    op.add_column("api_keys", *columns(sa.Integer, "uploads_per_hour", nullable=True))
+    op.add_column("sessions", *columns(sa.Boolean, "by_link", server_default=sa.false()))
+    at = columns(sa.DateTime(timezone=True), "at", primary_key=True)
+    op.create_table("key_uploads", *ids("key_id"), *at, *ids("upload_id"))
+    indexes("key_uploads", at="at")

@@ -112,9 +112,7 @@ class Installation:
             if each.topic == topics.CLASSIFIED:
                 event = TrackClassified.model_validate_json(each.value or b"")
                 bundle = self.policies.current()
-                facts = TrackFacts(self.ledger).facts(
-                    event, event.uploaded_at, bundle.name, fresh=True
-                )
+                facts = TrackFacts(self.ledger).facts(event, event.uploaded_at, bundle.name)
                 for output in decide(event, bundle, facts).outputs():
                     self.publish(output.topic, output.record)
 

@@ -61,7 +61,7 @@ class Pipeline:
         """A track is analysed and decided, as ``decide`` would."""
         bundle = self.policies.current()
         self.settle([self.message(topics.CLASSIFIED, event)])
-        facts = TrackFacts(self.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
+        facts = TrackFacts(self.ledger).facts(event, event.uploaded_at, bundle.name)
         records = decide(event, bundle, facts)
         self.settle([self.message(out.topic, out.record) for out in records.outputs()])
         return self.latest(event.track_id)
@@ -319,7 +319,7 @@ def test_two_decisions_of_one_millisecond_end_as_the_later(pipeline: Pipeline) -
     project(pipeline.ledger, [pipeline.message(topics.RIGHTS_CHANGED, agreement())])
     bundle = pipeline.policies.current()
     at = event.uploaded_at
-    facts = TrackFacts(pipeline.ledger).facts(event, at, bundle.name, fresh=True)
+    facts = TrackFacts(pipeline.ledger).facts(event, at, bundle.name)
     good = decide(event, bundle, facts, previous=first).decided
     stale = decide(event, bundle, previous=first).decided
     moment = T0 + 10 * next(pipeline.offsets)
@@ -354,7 +354,7 @@ def test_what_is_due_is_decided_again_once(pipeline: Pipeline) -> None:
     event = classified(declared=SONGMAKER, uploaded_at=datetime(2026, 11, 1, tzinfo=UTC))
     bundle = pipeline.policies.current()
     pipeline.settle([pipeline.message(topics.CLASSIFIED, event)])
-    facts = TrackFacts(pipeline.ledger).facts(event, event.uploaded_at, bundle.name, fresh=True)
+    facts = TrackFacts(pipeline.ledger).facts(event, event.uploaded_at, bundle.name)
     then = decide(event, bundle, facts).decided  # as it was decided at the time
     assert then.label.licensed
     project(pipeline.ledger, [pipeline.message(topics.DECIDED, then)])

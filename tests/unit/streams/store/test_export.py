@@ -8,22 +8,21 @@ import pytest
 from streams.services.ledger_verification import faults
 from streams.store import audit
 from streams.store.database import Ledger
-from streams.store.export import BadExport, all_rows, export, restore, tables
+from streams.store.export import BadExport, export, restore, tables
 from tests.support.exported import filled
 
 
 def content(ledger: Ledger) -> dict[str, list[dict[str, object]]]:
-    with ledger.reading() as connection:
-        return {
-            table.name: [
-                {
-                    name: bytes(value) if isinstance(value, memoryview) else value
-                    for name, value in row.items()
-                }
-                for row in all_rows(connection, table)
-            ]
-            for table in tables()
-        }
+    return {
+        table.name: [
+            {
+                name: bytes(value) if isinstance(value, memoryview) else value
+                for name, value in row.items()
+            }
+            for row in ledger.pages(table.select(), *table.primary_key)
+        ]
+        for table in tables()
+    }
 
 
 def test_what_was_exported_is_restored_to_the_letter(ledger: Ledger, tmp_path: Path) -> None:

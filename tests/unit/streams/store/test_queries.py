@@ -1,7 +1,5 @@
 """Questions to the ledger, on both databases."""
 
-import sqlalchemy
-
 from streams.contract import topics
 from streams.policy.decide import decide
 from streams.stages.ledger import project
@@ -36,10 +34,10 @@ def test_decisions_latest_first(ledger: Ledger) -> None:
         ],
     )
     with ledger.reading() as connection:
-        latest = queries.decisions(connection, sqlalchemy.true(), 2)
+        latest = queries.decisions(connection, limit=2)
     assert latest == [decisions[2], decisions[1]]
-    assert queries.decision_of(ledger, decisions[0].upload_id) == decisions[0]
-    assert queries.decision_of(ledger, "upl_unknown") is None
+    assert queries.decision(ledger, upload_id=decisions[0].upload_id) == decisions[0]
+    assert queries.decision(ledger, upload_id="upl_unknown") is None
 
 
 def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: Ledger) -> None:
@@ -48,7 +46,7 @@ def test_a_second_policy_is_a_second_decision_and_the_later_one_counts(ledger: L
     for at, decision in ((1, first), (2, second)):
         project(ledger, [message(topics.DECIDED, decision, timestamp_ms=at)])
     assert queries.counts(ledger)["decisions"] == 2
-    assert queries.decision_of(ledger, event.upload_id) == second
+    assert queries.decision(ledger, upload_id=event.upload_id) == second
 
 
 def test_the_story_of_a_track(ledger: Ledger) -> None:

@@ -80,7 +80,7 @@ def test_a_backtest_sees_trials_in_every_territory(ledger: Ledger) -> None:
     project(ledger, [message(topics.RIGHTS_CHANGED, licence)])
     declared = {"contains_ai": "All", "tools": [{"name": "Songmaker", "agreement_id": "AGR-1"}]}
     event = classified(declared=Declaration.model_validate(declared))
-    facts = TrackFacts(ledger).facts(event, NOW, LIVE.name, fresh=True)
+    facts = TrackFacts(ledger).facts(event, NOW, LIVE.name)
     before = decide(event, LIVE, facts).decided
     project(ledger, [message(topics.CLASSIFIED, event), message(topics.DECIDED, before)])
     text = text_with("shadow", "2.3.0").replace(

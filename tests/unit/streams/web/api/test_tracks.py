@@ -63,4 +63,4 @@ def test_a_cursor_of_somebody_else_is_a_problem(program: TestClient, cursor: str
 
 def test_progress_needs_no_row_but_one(console: Console) -> None:
     decided, _ = tell(console.resources.ledger)
-    assert queries.decision(console.resources.ledger, decided.decision_id) == decided
+    assert queries.decision(console.resources.ledger, decision_id=decided.decision_id) == decided
