@@ -79,7 +79,7 @@ def take(ledger: Ledger, task_id: str, user: User, *, held: bool = False) -> dat
     with ledger.transaction() as connection:
         result = task_states.take(connection, task_id, user.user_id, now, until, held=held)
         if result == "taken":
-            audit.append(connection, [audit.Entry(user.user_id, "task_taken", task_id)])
+            audit.append(connection, audit.Entry(user.user_id, "task_taken", task_id))
     if result is None:
         raise NotYours(why_not(ledger, task_id, user))
     return until
