@@ -15,6 +15,7 @@ from there, throttled (``EARMARK_REDECIDE_PER_S``), visible as lag.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -31,7 +32,7 @@ from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.kafka.progress import Progress
 from streams.runtime.settings import Settings
-from streams.services.reexamination import Passed, Reexamination, due_scan, request_of
+from streams.services.reexamination import Reexamination, due_scan, request_of
 from streams.stages.bank_replication import BankReplication, open_replication
 from streams.store import reopening
 from streams.store.database import Ledger
@@ -56,54 +57,49 @@ def _open(settings: Settings) -> Iterator[Handler]:
         open_replication(settings) as bank,
         due_scan(settings, ledger, f"{NAME}-clock"),
     ):
-        policies, per_s = Policies(settings.policy, ledger), settings.redecide_per_s
         progress = Progress(settings, processes.LEDGER.name, (topics.DECIDED, topics.CLASSIFIED))
-        stage = Redecide(ledger, policies, per_s, LEDGER_TIMEOUT_S, bank, progress.passed)
+        policies = Policies(settings.policy, ledger)
+        reexamination = Reexamination(ledger, policies, progress.passed)
+        stage = Redecide(ledger, reexamination, settings.redecide_per_s, LEDGER_TIMEOUT_S, bank)
         yield blocking(NAME, stage.handle)
 
 
+@dataclass(frozen=True)
 class Redecide:
     """The stage, with the resources that it takes."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        policies: Policies,
-        per_s: float,
-        ledger_timeout_s: float = 0.0,
-        bank: BankReplication | None = None,
-        passed: Passed = dict,
-    ) -> None:
-        self._ledger, self._per_s, self._ledger_timeout_s = ledger, per_s, ledger_timeout_s
-        self._reexamination = Reexamination(ledger, policies, passed)
-        self._bank = bank
+    ledger: Ledger
+    reexamination: Reexamination
+    per_s: float
+    ledger_timeout_s: float = 0.0
+    bank: BankReplication | None = None
 
     def handle(self, batch: Sequence[Message]) -> Handled:
         """Handle a batch of messages of any of the sources."""
         begun = time.monotonic()
         records, refused = read_each(
-            self._reexamination.news(batch),
+            self.reexamination.news(batch),
             lambda message: message.record(topics.RECORDS[message.topic]),
         )
         facts = [message for message, record in records
                  if not isinstance(record, TrackReopened | TrackDecided)]  # fmt: skip
-        self._ledger.write([row for message in facts for row in rows_of(message)])
+        self.ledger.write([row for message in facts for row in rows_of(message)])
         decided = [(message, record) for message, record in records
                    if isinstance(record, TrackDecided)]  # fmt: skip
-        refused += self._reexamination.await_ledger(decided, self._ledger_timeout_s)
+        refused += self.reexamination.await_ledger(decided, self.ledger_timeout_s)
         dead = {one.message.origin for one in refused}
         records = [(message, record) for message, record in records if message.origin not in dead]
-        if self._bank is not None:
-            self._bank.add([record for _, record in records if isinstance(record, TrackDecided)])
+        if self.bank is not None:
+            self.bank.add([record for _, record in records if isinstance(record, TrackDecided)])
         requests = [request for message, record in records
                     if (request := request_of(message, record)) is not None]  # fmt: skip
         superseding = [
             (message, output)
-            for message, new in self._reexamination.superseding(requests)
+            for message, new in self.reexamination.superseding(requests)
             for output in new.outputs()
         ]
         reopened = sum(isinstance(record, TrackReopened) for _, record in records)
-        time.sleep(max(0.0, reopened / self._per_s - (time.monotonic() - begun)))
+        time.sleep(max(0.0, reopened / self.per_s - (time.monotonic() - begun)))
         return Handled(refused, chain(superseding, self._reopened(records)))
 
     def _reopened(
@@ -115,7 +111,7 @@ class Redecide:
                 continue
             cause = Cause(kind="rights", id=entry.entry_id, version=entry.version)
             tracks = 0
-            for track_id in reopening.tracks_about(self._ledger, keys_of_entry(entry)):
+            for track_id in reopening.tracks_about(self.ledger, keys_of_entry(entry)):
                 tracks += 1
                 reopened = TrackReopened(track_id=track_id, cause=cause)
                 yield message, Output(topics.REOPENED, reopened)

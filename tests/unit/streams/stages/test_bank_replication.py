@@ -17,7 +17,7 @@ from streams.known.recognition import matches_of
 from streams.media.artefacts import Acoustics, ArtefactStore
 from streams.policy.bundle import load
 from streams.runtime.settings import Settings, SettingsError
-from streams.services.reexamination import LedgerBehind
+from streams.services.reexamination import LedgerBehind, Reexamination
 from streams.stages.bank_replication import BankReplication, open_replication
 from streams.stages.ledger import project
 from streams.stages.redecide import Redecide
@@ -152,7 +152,8 @@ def test_redecide_fills_it_once_the_ledger_has_the_decision(
     decisions = decided("A", event.content_sha256)
     delivered = message(topics.DECIDED, decisions)
     ledger = Ledger.open(settings.ledger)
-    redecide = Redecide(ledger, Policies(settings.policy, ledger), 1e6, bank=catalogue)
+    reexamination = Reexamination(ledger, Policies(settings.policy, ledger))
+    redecide = Redecide(ledger, reexamination, 1e6, bank=catalogue)
     with pytest.raises(LedgerBehind):
         redecide.handle([delivered])
     assert list(banks.index.items()) == []

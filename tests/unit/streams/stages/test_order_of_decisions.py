@@ -32,7 +32,7 @@ from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealOutcome
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
-from streams.services.reexamination import LedgerBehind
+from streams.services.reexamination import LedgerBehind, Reexamination
 from streams.stages.ledger import project
 from streams.stages.redecide import Redecide
 from streams.store import monitoring, reopening
@@ -76,7 +76,8 @@ class Installation:
     def __init__(self, ledger: Ledger, catalogue: CatalogueFixture, pace: random.Random) -> None:
         self.ledger, self.catalogue, self.pace = ledger, catalogue, pace
         self.policies = Policies(Settings().policy, ledger)
-        self.redecide = Redecide(ledger, self.policies, 1e6, passed=self._passed)
+        reexamination = Reexamination(ledger, self.policies, self._passed)
+        self.redecide = Redecide(ledger, reexamination, 1e6)
         self.log: list[Message] = []
         self.ties = self.pace.choice((1, 1, 2, 5))  # messages of one millisecond
         self.clock = itertools.count()

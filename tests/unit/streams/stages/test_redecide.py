@@ -27,7 +27,7 @@ from streams.contract.records.reviews import AppealOutcome
 from streams.policy.decide import decide
 from streams.policy.evaluate import restricted
 from streams.runtime.settings import Settings
-from streams.services.reexamination import LedgerBehind
+from streams.services.reexamination import LedgerBehind, Reexamination
 from streams.stages.ledger import project
 from streams.stages.redecide import Redecide
 from streams.store import reopening
@@ -49,7 +49,8 @@ class Pipeline:
         self.ledger, self.catalogue = ledger, catalogue
         self.policies = Policies(Settings().policy, ledger)
         self.passed: dict[tuple[str, int], int] = {}  # up to where the ledger has read
-        self.redecide = Redecide(ledger, self.policies, 1e6, passed=lambda: self.passed)
+        reexamination = Reexamination(ledger, self.policies, lambda: self.passed)
+        self.redecide = Redecide(ledger, reexamination, 1e6)
         self.published: list[Message] = []
         self.offsets = itertools.count()
 
@@ -287,7 +288,8 @@ def test_what_comes_while_the_offsets_are_compared_is_no_dead_letter(pipeline: P
         project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event), delivered])
         return {(topics.DECIDED, delivered.partition): delivered.offset + 1}
 
-    redecide = Redecide(pipeline.ledger, pipeline.policies, 1e6, passed=passed)
+    reexamination = Reexamination(pipeline.ledger, pipeline.policies, passed)
+    redecide = Redecide(pipeline.ledger, reexamination, 1e6)
     assert redecide.handle([delivered]).refused == []
 
 
