@@ -22,6 +22,7 @@ from streams.runtime import logs, metrics
 from streams.runtime.health import Health, serve
 from streams.runtime.settings import Settings
 from streams.store.database import Ledger, connect
+from streams.store.track_facts import TrackFacts
 
 NAME: Final = "monitor"
 CONDITIONS: Final = ("broker", "ledger")  # ready after one success of each
@@ -69,7 +70,7 @@ def checks(settings: Settings, database: Ledger) -> list[Check]:
     lag = partial(broker.measure, settings)
     open_work = partial(ledger.measure_open_work, database, settings)
     audit_head = ledger.AuditHead(database)
-    registry = partial(ledger.measure_registry, database)
+    registry = partial(ledger.measure_registry, TrackFacts(database))
     compare = partial(reference.measure, database, settings)
     in_effect = partial(ledger.measure_catalogue, database)
     dates = partial(certificates.measure, settings)

@@ -10,11 +10,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from detector.errors import Fatal
-from streams.contract.records.rights import RightsChanged, RightsEntry
 from streams.store import appeals
 from streams.store.account_tables import OUTBOX, TASK_STATES
 from streams.store.clock import database_ahead_s
-from streams.store.database import Ledger, count, latest_of_each, parsed, unmatched
+from streams.store.database import Ledger, count, unmatched
 from streams.store.queries import LONG_AGO
 from streams.store.tables import (
     ANALYSES,
@@ -24,7 +23,6 @@ from streams.store.tables import (
     DECISIONS,
     FINGERPRINTS,
     REVIEW_TASKS,
-    RIGHTS,
     UPLOADS,
     VERDICTS,
 )
@@ -201,20 +199,6 @@ def scores_of_model(
         .limit(limit)
     )
     return [tuple(row) for row in connection.execute(query)]
-
-
-def rights_state(connection: Connection) -> tuple[int, datetime | None]:
-    """Return row count and latest change of the registry: equal states have equal entries."""
-    query = select(func.count(), func.max(RIGHTS.c.changed_at))
-    count, changed_at = connection.execute(query).one()
-    return count, changed_at
-
-
-def rights_entries(connection: Connection) -> tuple[RightsEntry, ...]:
-    """Return the newest version of every entry of the registry."""
-    newest = latest_of_each(RIGHTS.c.entry_id, RIGHTS.c.version, RIGHTS.c.record)
-    changes = parsed(connection, RightsChanged, newest)
-    return tuple(change.entry for change in changes if change.entry is not None)
 
 
 def decisions_without_upload(connection: Connection) -> int:

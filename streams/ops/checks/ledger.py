@@ -3,19 +3,18 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 import structlog
 
 from streams.contract.records.reviews import PENDING_STATES
-from streams.contract.records.rights import RightsEntry
 from streams.policy.registry import AGREEMENT_STATUSES, limits, status_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services.review_quality import figures
 from streams.store import audit, monitoring
 from streams.store.database import Ledger
+from streams.store.track_facts import TrackFacts
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue's time to answer
 HORIZON: Final = timedelta(days=1)  # older decisions have raised an alert already
@@ -105,19 +104,11 @@ def measure_quality(ledger: Ledger) -> None:
                 metrics.QUALITY_CASES.labels(measure, share.name).set(share.count)
 
 
-@lru_cache(maxsize=1)
-def _entries(ledger: Ledger, state: tuple[int, datetime | None]) -> tuple[RightsEntry, ...]:
-    """Return the newest version of every entry; read again only after a change of the state."""
-    with ledger.reading() as connection:
-        return monitoring.rights_entries(connection)
-
-
-def measure_registry(ledger: Ledger) -> None:
-    """Set the gauges of the rights registry."""
+def measure_registry(track_facts: TrackFacts) -> None:
+    """Set the gauges of the rights registry, from the newest version of every entry."""
     now = datetime.now(UTC)
-    with ledger.reading() as connection:
-        state = monitoring.rights_state(connection)
-    entries = _entries(ledger, state)
+    registry, _ = track_facts.registry("", fresh=True)
+    entries = [change.entry for change in registry if change.entry is not None]
     statuses = [(entry, status_of(entry, entry.territories[0], now)) for entry in entries]
     grants = [(entry, status) for entry, status in statuses if entry.permission in GRANTS]
     by_status = Counter(status for _, status in grants)

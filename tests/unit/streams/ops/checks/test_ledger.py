@@ -20,6 +20,7 @@ from streams.services.reviews import Outcome as VerdictOutcome
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import APPLIED, DECISIONS, RIGHTS
+from streams.store.track_facts import TrackFacts
 from tests.support import events
 from tests.support.accounts import create_user
 from tests.support.ledger_filling import row
@@ -61,7 +62,8 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     write("A-5", verification="disputed")
     write("A-6", permission="opt_out", source="gema")
     write("A-7", permission="opt_out", valid_until=today - timedelta(days=5))
-    measure_registry(ledger)
+    registry = TrackFacts(ledger)
+    measure_registry(registry)
     stand = {one: value("earmark_agreements", state=one) for one in ("in_force", "expired")}
     assert stand == {"in_force": 3, "expired": 1}
     assert value("earmark_agreements", state="disputed") == 1
@@ -70,7 +72,7 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     assert value("earmark_opt_outs", source="gema") == 1
     assert value("earmark_opt_outs", source="direct") == 0, "that one has ended"
     write("A-1", version=2, permission="revoked")
-    measure_registry(ledger)
+    measure_registry(registry)
     assert value("earmark_agreements", state="revoked") == 1, "the highest version speaks"
     assert value("earmark_agreements", state="in_force") == 2
     ledger.close()
