@@ -18,7 +18,7 @@ from detector.errors import Transient
 log = structlog.get_logger()
 
 PR_SET_PDEATHSIG: Final = 1
-_held: Final[list[socket.socket]] = []
+_held: Final[dict[int, socket.socket]] = {}
 BELOW_EPHEMERAL: Final = range(20_000, 32_000)  # Linux hands out 32768 and more by itself
 
 
@@ -43,7 +43,9 @@ def free_port(host: str = "127.0.0.1", preferred: int = 0) -> int:
         number = int(holder.getsockname()[1])
         if sys.platform == "linux":
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _held.append(holder)
+            if number in _held:  # drawn before, for a server that has ended
+                _held[number].close()
+            _held[number] = holder
         else:
             holder.close()
         return number

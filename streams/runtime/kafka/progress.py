@@ -1,4 +1,8 @@
-"""How far another process has read: what it has read past and has not stored never comes."""
+"""How far another process has read: what it has read past and has not stored never comes.
+
+Offsets and no time limit: being late is no fault, and only the process itself knows what it has
+read. Timestamps of messages are set by clocks of many machines.
+"""
 
 from collections.abc import Sequence
 from typing import Final

@@ -44,6 +44,16 @@ def test_a_drawn_port_is_held_until_its_server_binds_it(monkeypatch: pytest.Monk
         assert listens(f"127.0.0.1:{port}")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no port is held")
+def test_a_port_that_is_drawn_again_takes_no_more_of_the_process() -> None:
+    """A worker that ends again and again draws its own port each time."""
+    port = free_port()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        assert free_port(preferred=port) == port
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
     reached = []
 
