@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,10 +49,10 @@ def test_a_drawn_port_is_held_until_its_server_binds_it(monkeypatch: pytest.Monk
 def test_a_port_that_is_drawn_again_takes_no_more_of_the_process() -> None:
     """A worker that ends again and again draws its own port each time."""
     port = free_port()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         assert free_port(preferred=port) == port
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
