@@ -221,7 +221,7 @@ def statements(
     if track_id:
         query = query.where(STATEMENTS.c.track_id == track_id)
     with ledger.reading() as connection:
-        for record in connection.scalars(query.execution_options(yield_per=500)):
+        for record in connection.scalars(query):
             yield parse(StatementWritten, record.encode())
 
 

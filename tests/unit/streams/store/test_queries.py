@@ -67,3 +67,7 @@ def test_whose_an_upload_is(ledger: Ledger) -> None:
     assert queries.is_of(ledger, decided.upload_id, ())
     assert queries.is_of(ledger, decided.upload_id, ("A", "B"))
     assert not queries.is_of(ledger, decided.upload_id, ("B",))
+
+
+def test_statements_are_read_on_both_databases(ledger: Ledger) -> None:
+    assert list(queries.statements(ledger)) == []
